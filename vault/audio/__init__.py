@@ -1,0 +1,1 @@
+"""Audio: what a recording really is, its waveform, and a rendition where browsers need one."""

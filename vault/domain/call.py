@@ -1,0 +1,61 @@
+"""A call as the platform tells of it, in pieces that come late, twice and out of order."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Literal
+
+Direction = Literal["inbound", "outbound"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFacts:
+    """What one event said of a call. None means that it did not say."""
+
+    #: The platform's own name of the call.
+    call_ref: str
+    direction: Direction | None = None
+    #: E.164, or as the platform wrote it where that is no number (``anonymous``, ``sip:...``).
+    caller: str | None = None
+    callee: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    #: The agent's name or id, as the platform gives it.
+    agent: str | None = None
+
+
+def fold(pieces: Iterable[CallFacts]) -> CallFacts:
+    """Join pieces, oldest first: a later value wins, but nothing never overwrites something.
+
+    Raises ValueError without pieces, or with pieces of different calls.
+    """
+    joined: CallFacts | None = None
+    for piece in pieces:
+        if joined is None:
+            joined = piece
+            continue
+        if piece.call_ref != joined.call_ref:
+            raise ValueError("These pieces tell of different calls.")
+        said = {f.name: v for f in fields(piece) if (v := getattr(piece, f.name)) is not None}
+        joined = replace(joined, **said)
+    if joined is None:
+        raise ValueError("There is nothing to join.")
+    return joined
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """A recording is ready and can be fetched."""
+
+    #: The platform's own id of the recording; with account and connection it is unique.
+    recording_ref: str
+    #: Where the media lies. Secret: it may carry a signature.
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What one delivery of a webhook said."""
+
+    facts: CallFacts
+    announcement: Announcement | None = None

@@ -1,0 +1,133 @@
+"""Every error the vault raises on purpose, in one tree that knows no HTTP.
+
+    VaultError
+    ├── NotFound            there is no such thing for this caller
+    │   └── RecordingErased there was, and it was erased on purpose
+    ├── Invalid             what the caller sent cannot be meant; names the field
+    ├── Refused             a rule says no, with its reasons
+    │   └── Busy            the same thing is being done right now; try again later
+    ├── Forbidden           known caller, but without the scope
+    ├── NotAuthentic        a signature, key or token does not prove its bearer
+    ├── NotSatisfiable      a range outside the audio
+    ├── TooLarge            more than the limit
+    ├── TooMany             more often than the limit
+    ├── Tampered            stored bytes are not what was sealed
+    ├── Undecodable         the bytes are not audio that can be played
+    ├── DescriberCrashed    the describer died or ran out of its limits
+    ├── FetchFailed         a provider's media did not arrive
+    ├── LeaseLost           somebody else holds the row now
+    ├── Unavailable         a part that is needed does not answer; nothing was changed
+    └── StartRefused        starting would endanger data; the operator must decide
+
+Verification raises one of these; it never returns False. ``web/problems.py`` holds the only table
+from these to HTTP status codes.
+"""
+
+from collections.abc import Sequence
+
+
+class VaultError(Exception):
+    """The root of the tree. The message is safe to show to the caller."""
+
+
+class NotFound(VaultError):
+    """There is no such thing, or it belongs to another account: the two are never told apart."""
+
+
+class RecordingErased(NotFound):
+    """The recording was erased; its tombstone says when."""
+
+
+class Invalid(VaultError):
+    """What was sent cannot be meant. ``field`` names the part that is wrong."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        """Keep the name of the wrong field beside the sentence about it."""
+        super().__init__(message)
+        self.field = field
+
+
+class Refused(VaultError):
+    """A rule says no. ``reasons`` are codes from ``domain/admission.py``."""
+
+    def __init__(self, message: str, *, reasons: Sequence[str] = ()) -> None:
+        """Keep the codes of all rules that said no."""
+        super().__init__(message)
+        self.reasons = tuple(reasons)
+
+
+class Busy(Refused):
+    """The same thing is under way. ``retry_after`` is in seconds."""
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        """Keep the seconds after which trying again makes sense."""
+        super().__init__(message, reasons=("busy",))
+        self.retry_after = retry_after
+
+
+class Forbidden(VaultError):
+    """The key is good, but it does not carry the scope."""
+
+
+class NotAuthentic(VaultError):
+    """A signature, key or token does not prove its bearer. Says nothing about why."""
+
+
+class NotSatisfiable(VaultError):
+    """A range lies outside. ``size`` is the number of bytes that there are."""
+
+    def __init__(self, size: int) -> None:
+        """Keep the size, which the answer must name (RFC 9110, section 15.5.17)."""
+        super().__init__(f"The range lies outside the {size} bytes of the audio.")
+        self.size = size
+
+
+class TooLarge(VaultError):
+    """More bytes, or more of anything, than the limit in the message."""
+
+
+class TooMany(VaultError):
+    """More often than the limit allows. ``retry_after`` is in seconds."""
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        """Keep the seconds after which trying again makes sense."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Tampered(VaultError):
+    """Stored bytes are not what was sealed. The message never reaches a caller."""
+
+
+class Undecodable(VaultError):
+    """The bytes are not audio that can be played. The message is the reason kept in the row."""
+
+
+class DescriberCrashed(VaultError):
+    """The describer died, or ran into its limit of time, memory or output."""
+
+
+class FetchFailed(VaultError):
+    """A provider's media did not arrive. ``final`` means that trying again cannot help."""
+
+    def __init__(self, reason: str, *, final: bool = False) -> None:
+        """Keep a reason without the URL, for it goes into the row and the log."""
+        super().__init__(reason)
+        self.final = final
+
+
+class LeaseLost(VaultError):
+    """A compare-and-set on state and lease token changed no row: the work belongs to another."""
+
+
+class Unavailable(VaultError):
+    """A part that is needed does not answer. Nothing was changed; ``retry_after`` is in seconds."""
+
+    def __init__(self, message: str, *, retry_after: int = 5) -> None:
+        """Keep the seconds after which trying again makes sense."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class StartRefused(VaultError):
+    """Starting would endanger data. The message says what is wrong and what to do next."""

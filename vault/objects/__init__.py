@@ -1,0 +1,1 @@
+"""Where sealed objects lie: a directory, or S3."""

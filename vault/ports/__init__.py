@@ -1,0 +1,1 @@
+"""What the rooms agree on: protocols, with the contract of each in its docstring."""

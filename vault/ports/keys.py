@@ -1,0 +1,58 @@
+"""Keys: the root key that never leaves its service, and the ring of account keys below it."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from vault.sealing.keys import NamedKey
+
+
+class RootKey(Protocol):
+    """The key at the top. It wraps account keys and the log key, and never leaves its service."""
+
+    async def wrap(self, secret: bytes, context: Mapping[str, str]) -> bytes:
+        """Wrap ``secret`` (at most 64 bytes), bound to ``context``. Raises Unavailable."""
+
+    async def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
+        """Undo ``wrap`` under the same context.
+
+        Raises Tampered for another key, other bytes or another context; Unavailable if the
+        service does not answer.
+        """
+
+
+class WrappedKeys(Protocol):
+    """Where wrapped account keys are kept; the database offers this to the key ring."""
+
+    async def current_version(self, account_id: str) -> int:
+        """Return the version that seals what comes now. NotFound for an unknown account."""
+
+    async def wrapped(self, account_id: str, version: int) -> bytes:
+        """Return the wrapped key. NotFound if that version never was or was destroyed."""
+
+
+class KeyRing(Protocol):
+    """Account keys, unwrapped, for a short time and in a bounded number."""
+
+    async def create(self, account_id: str) -> bytes:
+        """Make version 1 of a new account's key and return it wrapped, for its row."""
+
+    async def current(self, account_id: str) -> "AccountKey":
+        """Return the key that seals what comes now."""
+
+    async def version(self, account_id: str, version: int) -> "AccountKey":
+        """Return one version of the key, to open what it sealed."""
+
+    def forget(self, account_id: str) -> None:
+        """Drop every version of an account's key from memory."""
+
+
+class AccountKey(Protocol):
+    """One version of an account's key, unwrapped."""
+
+    @property
+    def version(self) -> int:
+        """Return the number of the version."""
+
+    @property
+    def key(self) -> NamedKey:
+        """Return the key: namespace ``callvault``, name ``account/<id>/v<version>``."""

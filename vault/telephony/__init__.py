@@ -1,0 +1,1 @@
+"""Telephony platforms: their signatures, their events, and how their media is fetched."""

@@ -1,0 +1,1 @@
+"""HTTP in: the REST interface, the webhooks, the links and the player."""
