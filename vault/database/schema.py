@@ -1,0 +1,274 @@
+"""The tables. Times are microseconds since 1970 in UTC, the same on SQLite and PostgreSQL.
+
+Nothing personal stands in clear: names, numbers and addresses are in ``sealed_*`` columns, and what
+must be found again is a keyed hash in ``recording_terms``.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(moment: datetime) -> int:
+    """Return a moment as the tables keep it."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def moment(value: int) -> datetime:
+    """Undo ``micros``."""
+    return EPOCH + timedelta(microseconds=value)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware datetime, kept as microseconds."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Turn a datetime into microseconds."""
+        return None if value is None else micros(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Turn microseconds into a datetime."""
+        return None if value is None else moment(int(value))
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+vault_metadata = Table(
+    "vault_metadata",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("ref", String, nullable=False, unique=True),
+    Column("name", String, nullable=False),
+    Column("locale", String, nullable=False),
+    Column("opened_at", Moment, nullable=False),
+    Column("wrapped_index_key", LargeBinary, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("changed_by", String, nullable=False),
+)
+
+switch_changes = Table(
+    "switch_changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("account_id", String, nullable=False, index=True),
+    Column("enabled", Boolean, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("by", String, nullable=False),
+    Column("reason", String),
+)
+
+account_keys = Table(
+    "account_keys",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("provider", String, nullable=False),
+    Column("sealed_credentials", LargeBinary, nullable=False),
+    Column("key_version", Integer, nullable=False),
+    Column("api_base", String),
+    Column("delete_at_source", Boolean, nullable=False),
+    UniqueConstraint("account_id", "name"),
+)
+
+call_facts = Table(
+    "call_facts",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("call_ref", String, nullable=False),
+    Column("delivery", String, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("started_at", Moment),
+    Column("ended_at", Moment),
+    Column("sealed_facts", LargeBinary, nullable=False),
+    Column("key_version", Integer, nullable=False),
+    UniqueConstraint("account_id", "delivery"),
+    Index("ix_call_facts_call", "account_id", "call_ref"),
+)
+
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    # The empty string stands for a direct upload: NULLs would not be unique.
+    Column("connection_id", String, nullable=False),
+    Column("recording_ref", String, nullable=False),
+    Column("call_ref", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("reasons", JSON, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Column("call_started_at", Moment),
+    Column("call_ended_at", Moment),
+    Column("sealed_announcement", LargeBinary),
+    Column("announcement_key_version", Integer),
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", Moment, nullable=False),
+    Column("lease_until", Moment),
+    Column("lease_token", String),
+    Column("key_version", Integer),
+    Column("wrapped_key", LargeBinary),
+    Column("evidence", String),
+    Column("sealed_details", LargeBinary),
+    Column("sealed_waveform", LargeBinary),
+    Column("audio_location", String),
+    Column("audio_header", LargeBinary),
+    Column("audio_size", BigInteger),
+    Column("rendition_location", String),
+    Column("rendition_header", LargeBinary),
+    Column("rendition_size", BigInteger),
+    Column("container", String),
+    Column("codec", String),
+    Column("channels", Integer),
+    Column("sample_rate", Integer),
+    Column("duration", Float),
+    Column("damaged", Boolean, nullable=False),
+    Column("restricted", Boolean, nullable=False),
+    Column("manifest_due", Boolean, nullable=False),
+    Column("available_at", Moment),
+    Column("erased_at", Moment),
+    UniqueConstraint("account_id", "connection_id", "recording_ref"),
+    Index("ix_recordings_page", "account_id", "received_at", "id"),
+    Index("ix_recordings_call", "account_id", "call_ref"),
+    # Claims look only at rows that wait for work, so their cost does not grow with the archive.
+    *(
+        Index(
+            "ix_recordings_work",
+            "state",
+            "not_before",
+            **{
+                f"{dialect}_where": text(
+                    "state IN ('received','transferring','retry_wait','stored','erasing') OR manifest_due"
+                )
+                for dialect in ("sqlite", "postgresql")
+            },
+        ),
+    ),
+    Index("ix_recordings_audio", "audio_location"),
+    Index("ix_recordings_rendition", "rendition_location"),
+)
+
+recording_terms = Table(
+    "recording_terms",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    Column("term", LargeBinary, primary_key=True),
+    Column("recording_id", String, primary_key=True),
+    Index("ix_recording_terms_recording", "recording_id"),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("recording_id", String, nullable=False, index=True),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("kind", String, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("sessions", Integer, nullable=False),
+    Column("networks", JSON, nullable=False),
+    Column("revoked_at", Moment),
+    Column("sealed_listener", LargeBinary, nullable=False),
+    Column("key_version", Integer, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("recording_id", String, nullable=False),
+    Column("link_id", String, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("nonce_hash", LargeBinary, nullable=False),
+    Column("opened_at", Moment, nullable=False),
+    Column("ends_at", Moment, nullable=False),
+    UniqueConstraint("link_id", "nonce_hash"),
+)
+
+access_events = Table(
+    "access_events",
+    metadata,
+    Column("position", Integer().with_variant(BigInteger, "postgresql"), primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("account_id", String),
+    Column("recording_id", String),
+    Column("body", LargeBinary, nullable=False),
+    Column("sealed_detail", LargeBinary),
+    Index("ix_access_events_recording", "account_id", "recording_id", "position"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("account_id", String),
+    Column("scopes", JSON, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("revoked_at", Moment),
+)
+
+kept_answers = Table(
+    "kept_answers",
+    metadata,
+    Column("key_id", String, primary_key=True),
+    Column("idempotency_key", LargeBinary, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("kept_at", Moment, nullable=False),
+)

@@ -1,0 +1,64 @@
+"""Access events: what the log says of an access, without a word that tells of a person.
+
+The body of an event is what later becomes a leaf: canonical JSON with the vault's own random ids.
+Names, addresses and free text stand in a sealed detail; the body carries a commitment to it.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+EventType = Literal[
+    "recording.available", "recording.refused", "recording.failed", "recording.conflict", "recording.erasing",
+    "recording.erased", "recording.tampered",
+    "link.created", "link.revoked",
+    "playback.open", "playback.grant", "playback.end", "playback.denied",
+    "download.grant", "waveform.read",
+    "key.created", "key.revoked", "key.exported",
+    "account.opened", "account.changed", "connection.changed", "switch.changed",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessEvent:
+    """One line of the access log, before it has its place in the tree."""
+
+    id: str
+    type: EventType
+    at: datetime
+    account_id: str | None
+    #: Who acted: an API key's id, a session's id, ``worker`` or ``operator``.
+    actor: str
+    recording_id: str | None = None
+    link_id: str | None = None
+    session_id: str | None = None
+    #: Plaintext bytes [first, end) that a grant covers, or that were sent.
+    first: int | None = None
+    end: int | None = None
+    #: A code from a closed set, such as a refusal's.
+    result: str | None = None
+    #: Sealed under the account key: who listened, from where.
+    sealed_detail: bytes | None = None
+
+    @property
+    def body(self) -> bytes:
+        """Return the canonical bytes: JSON, keys sorted, no blanks, absent fields left out."""
+        said = {
+            "v": 1,
+            "id": self.id,
+            "type": self.type,
+            "at": self.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "account": self.account_id,
+            "actor": self.actor,
+            "recording": self.recording_id,
+            "link": self.link_id,
+            "session": self.session_id,
+            "first": self.first,
+            "end": self.end,
+            "result": self.result,
+            "detail": hashlib.sha256(self.sealed_detail).hexdigest() if self.sealed_detail else None,
+        }
+        present = {name: value for name, value in said.items() if value is not None}
+        return json.dumps(present, sort_keys=True, separators=(",", ":")).encode()

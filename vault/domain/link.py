@@ -1,0 +1,83 @@
+"""Playback links, the sessions they open, and the windows in which bytes are granted."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import ip_address, ip_network
+from typing import Literal
+
+Kind = Literal["player", "media"]
+
+SHORTEST_LIFE = timedelta(seconds=1)
+LONGEST_LIFE = timedelta(hours=24)
+DEFAULT_LIFE = timedelta(minutes=15)
+DEFAULT_SESSIONS = 5
+MAX_SESSIONS = 1000
+SHORTEST_SESSION = timedelta(minutes=5)
+
+#: The first grant is small, so that the first byte comes soon; the windows double up to the largest.
+FIRST_WINDOW = 64 * 1024
+LARGEST_WINDOW = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A time-limited way to hear one recording. The token itself is not kept."""
+
+    id: str
+    account_id: str
+    recording_id: str
+    kind: Kind
+    #: The API key that made it.
+    created_by: str
+    created_at: datetime
+    #: Stops new opens; a session has its own end.
+    expires_at: datetime
+    #: How many sessions it may open; for media links one.
+    sessions: int
+    #: CIDR networks that may open it; empty means any.
+    networks: tuple[str, ...]
+    revoked_at: datetime | None
+    #: Who is meant to listen, sealed under the account key: a person's name.
+    sealed_listener: bytes
+    key_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One listening. Its secret, in the cookie, is not the id in the path."""
+
+    id: str
+    account_id: str
+    recording_id: str
+    link_id: str
+    opened_at: datetime
+    #: Bytes stop here.
+    ends_at: datetime
+
+
+def session_length(duration: float | None) -> timedelta:
+    """Return how long a session lasts: twice the recording, at least five minutes."""
+    return max(SHORTEST_SESSION, timedelta(seconds=2 * (duration or 0)))
+
+
+def may_open(networks: Sequence[str], address: str | None) -> bool:
+    """Say whether a client at ``address`` is inside the link's networks."""
+    if not networks:
+        return True
+    if address is None:
+        return False
+    try:
+        client = ip_address(address)
+    except ValueError:
+        return False
+    return any(client in ip_network(network) for network in networks)
+
+
+def windows(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Cut [start, end) into grant windows that double from FIRST_WINDOW to LARGEST_WINDOW."""
+    length = FIRST_WINDOW
+    while start < end:
+        stop = min(end, start + length)
+        yield start, stop
+        start, length = stop, min(LARGEST_WINDOW, length * 2)

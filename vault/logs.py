@@ -1,0 +1,86 @@
+"""Structured logs: one JSON object a line, with random ids and never with what people said or are.
+
+A log call names an event and passes values from a closed set of fields. A field that is not in the
+set raises at once, so a token, an address or a number cannot slip in by a careless keyword.
+"""
+
+import json
+import logging
+import sys
+import time
+from typing import Final
+
+#: Everything that a log line may say. Ids are the vault's own random ones.
+FIELDS: Final = frozenset(
+    {
+        "account_id", "recording_id", "connection_id", "link_id", "session_id", "key_id", "state", "attempt",
+        "attempts", "reason", "error", "provider", "count", "bytes", "seconds", "host", "port", "database",
+        "objects", "status", "route", "method", "size", "table", "object_kind",
+    }
+)  # fmt: skip
+
+
+class JsonFormatter(logging.Formatter):
+    """Writes a record as one line of JSON; a traceback shows frames, and never values."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, without its end."""
+        line: dict[str, object] = {
+            "at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{record.msecs:03.0f}Z",
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+        }
+        line.update(getattr(record, "fields", {}))
+        if record.exc_info and record.exc_info[0] is not None:
+            line["error"] = record.exc_info[0].__name__
+            line["trace"] = self._frames(record)
+        return json.dumps(line, ensure_ascii=True)
+
+    @staticmethod
+    def _frames(record: logging.LogRecord) -> list[str]:
+        """Name the frames alone: messages and source lines of an error may carry what was sent."""
+        frames = []
+        trace = record.exc_info[2] if record.exc_info else None
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            frames.append(f"{code.co_filename.rsplit('/vault/', 1)[-1]}:{trace.tb_lineno} {code.co_name}")
+            trace = trace.tb_next
+        return frames
+
+
+class Log:
+    """Logs the events of one module."""
+
+    def __init__(self, name: str) -> None:
+        """Log under the module's name."""
+        self._logger = logging.getLogger(name)
+
+    def info(self, event: str, **fields: object) -> None:
+        """Say that something happened as it should."""
+        self._emit(logging.INFO, event, fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Say that something went wrong which the service deals with by itself."""
+        self._emit(logging.WARNING, event, fields)
+
+    def error(self, event: str, *, trace: bool = False, **fields: object) -> None:
+        """Say that an operator should look."""
+        self._emit(logging.ERROR, event, fields, trace=trace)
+
+    def _emit(self, level: int, event: str, fields: dict[str, object], *, trace: bool = False) -> None:
+        strangers = fields.keys() - FIELDS
+        if strangers:
+            raise ValueError(f"A log line may not say {sorted(strangers)}.")
+        self._logger.log(level, event, extra={"fields": fields}, exc_info=trace)
+
+
+def set_up(level: str = "INFO") -> None:
+    """Send the logs of this process to standard error, as JSON lines."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # These log URLs and headers, which carry tokens and signatures.
+    for chatty in ("botocore", "boto3", "urllib3", "httpcore", "uvicorn.access", "asyncio"):
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)

@@ -1,0 +1,119 @@
+"""The database: plain functions run in transactions, and two kinds of rows that are written in groups."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from vault.domain.access_event import AccessEvent
+from vault.domain.recording import State
+from vault.ports.stores import Accounts, ApiKeys, CallFactRows, Connections, Events, Links, Metadata, Recordings
+
+T = TypeVar("T")
+
+
+class Transaction(Protocol):
+    """One transaction. What it wrote is durable when ``Database.write`` returns, and not before."""
+
+    @property
+    def accounts(self) -> Accounts:
+        """Return accounts, their switch and their wrapped keys."""
+
+    @property
+    def connections(self) -> Connections:
+        """Return connections to telephony platforms."""
+
+    @property
+    def call_facts(self) -> CallFactRows:
+        """Return what was said of calls."""
+
+    @property
+    def recordings(self) -> Recordings:
+        """Return recordings, which are also the queue."""
+
+    @property
+    def links(self) -> Links:
+        """Return links and sessions."""
+
+    @property
+    def events(self) -> Events:
+        """Return the outbox of access events."""
+
+    @property
+    def api_keys(self) -> ApiKeys:
+        """Return API keys and the answers kept for repeated requests."""
+
+    @property
+    def metadata(self) -> Metadata:
+        """Return the facts about this vault itself."""
+
+    def now(self) -> datetime:
+        """Return the database's time, on which leases and expiries stand."""
+
+    def lock_account(self, account_id: str, *, exclusive: bool = False) -> None:
+        """Hold the account's lock to the end: shared for gates, exclusive for the switch.
+
+        What is read after it, in a statement of its own, is what no concurrent change can undo.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRecording:
+    """A recording as it is first heard of."""
+
+    id: str
+    account_id: str
+    connection_id: str | None
+    recording_ref: str
+    call_ref: str
+    received_at: datetime
+    call_started_at: datetime | None
+    call_ended_at: datetime | None
+    #: URL and call facts, sealed under the account key; None for an upload.
+    sealed_announcement: bytes | None
+    key_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """The row that stands for an announcement now."""
+
+    recording_id: str
+    state: State
+    #: False for a repeated announcement.
+    created: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A window of audio that is about to be served, as an event that must be durable first."""
+
+    event: AccessEvent
+    #: The session that must still be good; None for a download by API key.
+    session_id: str | None
+
+
+class Database(Protocol):
+    """Where rows live. Every method raises Unavailable if nothing was or could be written."""
+
+    async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
+        """Run ``function`` in a transaction and return its result once it is durable.
+
+        The function touches only its transaction, and may run twice. What it raises undoes it and
+        comes out here. Cancelling the caller does not undo it. ``urgent`` overtakes what waits.
+        """
+
+    async def read(self, function: Callable[[Transaction], T]) -> T:
+        """Run ``function`` on one consistent snapshot; it must not write."""
+
+    async def announce(self, new: NewRecording) -> Announced:
+        """Insert the recording unless its reference is known, as received or refused by the switch.
+
+        Written in groups, with the account's shared lock held.
+        """
+
+    async def grant(self, grant: Grant) -> bool:
+        """Write the event if session, link and recording are still good; say whether it was.
+
+        Written in groups. True means that the event is durable.
+        """

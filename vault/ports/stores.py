@@ -1,0 +1,246 @@
+"""What a transaction offers, noun by noun. ``account_id`` in a signature means: of that account only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from vault.domain.access_event import AccessEvent
+from vault.domain.account import Account, ApiKey, Connection, Switch, SwitchChange
+from vault.domain.admission import Reason
+from vault.domain.link import Link, Session
+from vault.domain.recording import Lease, Recording, RecordingKeys, State
+
+
+class Accounts(Protocol):
+    """Accounts, switches and wrapped account keys."""
+
+    def find(self, ref_or_id: str) -> Account | None:
+        """Return the account by its name in URLs or by its id."""
+
+    def insert(self, account: Account, *, wrapped_key: bytes, wrapped_index_key: bytes) -> None:
+        """Open an account with version 1 of its key and the switch on. Raises Refused if the name is taken."""
+
+    def rename(self, account_id: str, *, name: str, locale: str) -> None:
+        """Change what may be changed."""
+
+    def switch(self, account_id: str) -> Switch:
+        """Return the switch as it stands in this transaction."""
+
+    def set_switch(self, account_id: str, *, enabled: bool, at: datetime, by: str, reason: str | None) -> Switch:
+        """Change the switch and its history; the caller holds the exclusive lock. No change, no entry."""
+
+    def switch_history(self, account_id: str) -> Sequence[SwitchChange]:
+        """Return every change, oldest first."""
+
+    def current_key_version(self, account_id: str) -> int:
+        """Return the version of the account key that seals what comes now. Raises NotFound."""
+
+    def wrapped_key(self, account_id: str, version: int) -> bytes:
+        """Return a wrapped account key. Raises NotFound."""
+
+    def wrapped_index_key(self, account_id: str) -> bytes:
+        """Return the account's index key, wrapped by version 1 of its account key. Raises NotFound."""
+
+
+class Connections(Protocol):
+    """Connections to telephony platforms."""
+
+    def put(self, connection: Connection) -> Connection:
+        """Insert, or replace by account and name; an existing one keeps its id."""
+
+    def find(self, account_id: str, name: str) -> Connection | None:
+        """Return an account's connection by name."""
+
+    def get(self, connection_id: str) -> Connection | None:
+        """Return a connection by the id in its webhook URL."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFactRow:
+    """One thing that was said of a call. Times are in clear, parties are sealed."""
+
+    id: str
+    account_id: str
+    call_ref: str
+    #: Identifies the delivery, so that a repeated one adds nothing.
+    delivery: str
+    at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    sealed_facts: bytes
+    key_version: int
+
+
+class CallFactRows(Protocol):
+    """What was said of calls, as rows that are only added."""
+
+    def add(self, row: CallFactRow) -> bool:
+        """Add a row; False if that delivery was there already."""
+
+    def of_call(self, account_id: str, call_ref: str) -> Sequence[CallFactRow]:
+        """Return the rows of a call, oldest first."""
+
+    def forget_call(self, account_id: str, call_ref: str) -> None:
+        """Delete the rows of a call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingFilter:
+    """What a list of recordings is narrowed to. None means any."""
+
+    state: State | None = None
+    call_ref: str | None = None
+    #: Blind-index terms that must all be there.
+    terms: tuple[bytes, ...] = ()
+    received_from: datetime | None = None
+    received_to: datetime | None = None
+
+
+class Recordings(Protocol):
+    """Recordings. Every change of state is a compare-and-set along an arrow of the domain."""
+
+    def insert_upload(self, new: Any, *, state: State, reasons: Sequence[Reason], epoch: int) -> None:
+        """Insert an upload's row (a NewRecording)."""
+
+    def get(self, account_id: str, recording_id: str) -> Recording | None:
+        """Return a recording of this account."""
+
+    def by_ref(self, account_id: str, connection_id: str | None, recording_ref: str) -> Recording | None:
+        """Return a recording by the name that its source gave it."""
+
+    def keys(self, recording_id: str) -> RecordingKeys | None:
+        """Return what opens the recording; None before it was sealed and after it was shredded."""
+
+    def announcement(self, recording_id: str) -> tuple[bytes, int] | None:
+        """Return the sealed announcement and the key version that sealed it."""
+
+    def page(
+        self, account_id: str, wanted: RecordingFilter, *, before: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Recording]:
+        """Return recordings, newest first, those that come before the cursor (received_at, id)."""
+
+    def of_call(self, account_id: str, call_ref: str) -> Sequence[Recording]:
+        """Return the recordings of a call."""
+
+    def claim(self, states: Sequence[State], *, lease: timedelta) -> Lease | None:
+        """Take the row that waited longest in one of ``states`` and whose time has come, fair by account.
+
+        A row whose lease has run out counts as waiting. Received, waiting and transferring rows
+        become transferring, and the attempt counter moves before the work does.
+        """
+
+    def claim_upload(self, recording_id: str, *, lease: timedelta) -> Lease | None:
+        """Take an upload's row for the client that sends it now; None while another client does."""
+
+    def renew(self, recording_id: str, token: str, *, lease: timedelta) -> None:
+        """Hold on to a row. Raises LeaseLost."""
+
+    def move(self, held: Lease, to: State, **values: Any) -> Recording:
+        """Move a held row along an arrow, set ``values``, and give the lease back.
+
+        Raises LeaseLost if state or token are no longer what they were.
+        """
+
+    def begin_erasing(self, account_id: str, recording_id: str) -> Recording:
+        """Shred: drop the row's keys and sealed blobs and move it to erasing, from any state. Raises NotFound."""
+
+    def refuse_in_flight(self, account_id: str, reason: Reason) -> Sequence[str]:
+        """Refuse every row in flight and drop its keys; return the ids."""
+
+    def index(self, account_id: str, recording_id: str, terms: Sequence[bytes]) -> None:
+        """Set the blind-index terms of a recording."""
+
+    def manifests_due(self, limit: int) -> Sequence[Recording]:
+        """Return available recordings whose manifest was not written yet."""
+
+    def manifest_written(self, recording_id: str) -> None:
+        """Note that the manifest is in the object store."""
+
+    def names_location(self, location: str) -> bool:
+        """Say whether any row names this object, or is about to write it."""
+
+
+class Links(Protocol):
+    """Links and sessions."""
+
+    def insert(self, link: Link, token_hash: bytes) -> None:
+        """Add a link."""
+
+    def by_token(self, token_hash: bytes) -> Link | None:
+        """Return the link with this token, whatever its age."""
+
+    def get(self, account_id: str, link_id: str) -> Link | None:
+        """Return an account's link."""
+
+    def of_recording(self, account_id: str, recording_id: str) -> Sequence[Link]:
+        """Return a recording's links, newest first."""
+
+    def revoke(self, link_id: str, at: datetime) -> None:
+        """Stop the link and its sessions."""
+
+    def open_session(self, session: Session, *, secret_hash: bytes, nonce_hash: bytes) -> Session | None:
+        """Add a session if the link has one left, holding the link's row.
+
+        The same nonce again gives the session that it opened, with the new secret. None if the
+        sessions are used up.
+        """
+
+    def session(self, session_id: str) -> tuple[Session, bytes] | None:
+        """Return a session and the hash of its secret."""
+
+    def session_of_link(self, link_id: str) -> Session | None:
+        """Return the one session of a media link."""
+
+
+class Events(Protocol):
+    """The outbox of access events."""
+
+    def append(self, event: AccessEvent) -> None:
+        """Add an event; it stands or falls with this transaction."""
+
+    def page(
+        self, account_id: str, *, recording_id: str | None, after: int, limit: int
+    ) -> Sequence[tuple[int, AccessEvent]]:
+        """Return events with their positions, oldest first, those after ``after``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAnswer:
+    """The answer that a request with an Idempotency-Key got the first time."""
+
+    fingerprint: bytes
+    status: int
+    body: bytes
+
+
+class ApiKeys(Protocol):
+    """API keys, and the answers kept for repeated requests."""
+
+    def insert(self, key: ApiKey, secret_hash: bytes) -> None:
+        """Add a key."""
+
+    def find(self, key_id: str) -> tuple[ApiKey, bytes] | None:
+        """Return a key, revoked ones too, and the hash of its secret."""
+
+    def page(self, account_id: str | None) -> Sequence[ApiKey]:
+        """Return the keys of an account, or all of them."""
+
+    def revoke(self, key_id: str, at: datetime) -> None:
+        """Make the key worthless from the next request on."""
+
+    def answer(self, key_id: str, idempotency_key: bytes) -> KeptAnswer | None:
+        """Return the answer kept for this key."""
+
+    def keep_answer(self, key_id: str, idempotency_key: bytes, answer: KeptAnswer, at: datetime) -> None:
+        """Keep an answer. Raises Busy if another request kept one first."""
+
+
+class Metadata(Protocol):
+    """Facts about this vault: its id, and the proof of its root key."""
+
+    def get(self, name: str) -> bytes | None:
+        """Return a fact."""
+
+    def put(self, values: Mapping[str, bytes]) -> None:
+        """Set facts that were never set. Raises Refused where one was."""
