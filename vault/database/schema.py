@@ -179,22 +179,14 @@ recordings = Table(
     UniqueConstraint("account_id", "connection_id", "recording_ref"),
     Index("ix_recordings_page", "account_id", "received_at", "id"),
     Index("ix_recordings_call", "account_id", "call_ref"),
-    # Claims look only at rows that wait for work, so their cost does not grow with the archive.
-    *(
-        Index(
-            "ix_recordings_work",
-            "state",
-            "not_before",
-            **{
-                f"{dialect}_where": text(
-                    "state IN ('received','transferring','retry_wait','stored','erasing') OR manifest_due"
-                )
-                for dialect in ("sqlite", "postgresql")
-            },
-        ),
+    # Claims look at few states, so their cost does not grow with the archive.
+    Index("ix_recordings_work", "state", "not_before"),
+    Index(
+        "ix_recordings_manifest_due",
+        "manifest_due",
+        sqlite_where=text("manifest_due"),
+        postgresql_where=text("manifest_due"),
     ),
-    Index("ix_recordings_audio", "audio_location"),
-    Index("ix_recordings_rendition", "rendition_location"),
 )
 
 recording_terms = Table(

@@ -59,3 +59,5 @@ class Heard:
 
     facts: CallFacts
     announcement: Announcement | None = None
+    #: The sender's own id of the delivery, the same when it is repeated; None where it sends none.
+    delivery_id: str | None = None

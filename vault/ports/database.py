@@ -7,7 +7,18 @@ from typing import Protocol, TypeVar
 
 from vault.domain.access_event import AccessEvent
 from vault.domain.recording import State
-from vault.ports.stores import Accounts, ApiKeys, CallFactRows, Connections, Events, Links, Metadata, Recordings
+from vault.ports.stores import (
+    Accounts,
+    ApiKeys,
+    CallFactRows,
+    Connections,
+    Events,
+    Links,
+    Metadata,
+    NewRecording,
+    Queue,
+    Recordings,
+)
 
 T = TypeVar("T")
 
@@ -29,7 +40,11 @@ class Transaction(Protocol):
 
     @property
     def recordings(self) -> Recordings:
-        """Return recordings, which are also the queue."""
+        """Return recordings as rows."""
+
+    @property
+    def queue(self) -> Queue:
+        """Return the queue: recordings as work that moves from state to state."""
 
     @property
     def links(self) -> Links:
@@ -55,23 +70,6 @@ class Transaction(Protocol):
 
         What is read after it, in a statement of its own, is what no concurrent change can undo.
         """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewRecording:
-    """A recording as it is first heard of."""
-
-    id: str
-    account_id: str
-    connection_id: str | None
-    recording_ref: str
-    call_ref: str
-    received_at: datetime
-    call_started_at: datetime | None
-    call_ended_at: datetime | None
-    #: URL and call facts, sealed under the account key; None for an upload.
-    sealed_announcement: bytes | None
-    key_version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

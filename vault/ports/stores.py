@@ -97,11 +97,28 @@ class RecordingFilter:
     received_to: datetime | None = None
 
 
-class Recordings(Protocol):
-    """Recordings. Every change of state is a compare-and-set along an arrow of the domain."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRecording:
+    """A recording as it is first heard of."""
 
-    def insert_upload(self, new: Any, *, state: State, reasons: Sequence[Reason], epoch: int) -> None:
-        """Insert an upload's row (a NewRecording)."""
+    id: str
+    account_id: str
+    connection_id: str | None
+    recording_ref: str
+    call_ref: str
+    received_at: datetime
+    call_started_at: datetime | None
+    call_ended_at: datetime | None
+    #: URL and call facts, sealed under the account key; None for an upload.
+    sealed_announcement: bytes | None
+    key_version: int
+
+
+class Recordings(Protocol):
+    """Recordings as rows: inserted, found and listed."""
+
+    def insert_upload(self, new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch: int) -> None:
+        """Insert an upload's row."""
 
     def get(self, account_id: str, recording_id: str) -> Recording | None:
         """Return a recording of this account."""
@@ -121,7 +138,17 @@ class Recordings(Protocol):
         """Return recordings, newest first, those that come before the cursor (received_at, id)."""
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[Recording]:
-        """Return the recordings of a call."""
+        """Return the recordings of a call, oldest first."""
+
+    def index(self, account_id: str, recording_id: str, terms: Sequence[bytes]) -> None:
+        """Add blind-index terms of a recording."""
+
+    def forget_terms(self, recording_id: str) -> None:
+        """Delete the blind-index terms of a recording."""
+
+
+class Queue(Protocol):
+    """Recordings as work. Every change of state is a compare-and-set along an arrow of the domain."""
 
     def claim(self, states: Sequence[State], *, lease: timedelta) -> Lease | None:
         """Take the row that waited longest in one of ``states`` and whose time has come, fair by account.
@@ -143,13 +170,13 @@ class Recordings(Protocol):
         """
 
     def begin_erasing(self, account_id: str, recording_id: str) -> Recording:
-        """Shred: drop the row's keys and sealed blobs and move it to erasing, from any state. Raises NotFound."""
+        """Shred: drop the row's keys and sealed blobs and move it to erasing, from any state.
+
+        Raises NotFound, RecordingErased.
+        """
 
     def refuse_in_flight(self, account_id: str, reason: Reason) -> Sequence[str]:
         """Refuse every row in flight and drop its keys; return the ids."""
-
-    def index(self, account_id: str, recording_id: str, terms: Sequence[bytes]) -> None:
-        """Set the blind-index terms of a recording."""
 
     def manifests_due(self, limit: int) -> Sequence[Recording]:
         """Return available recordings whose manifest was not written yet."""
@@ -157,8 +184,11 @@ class Recordings(Protocol):
     def manifest_written(self, recording_id: str) -> None:
         """Note that the manifest is in the object store."""
 
-    def names_location(self, location: str) -> bool:
-        """Say whether any row names this object, or is about to write it."""
+    def wants_object(self, recording_id: str, location: str) -> bool:
+        """Say whether the row names this object, or a worker may be writing it right now."""
+
+    def counts(self) -> Mapping[State, tuple[int, float]]:
+        """Return for each state of work how many rows are in it, and the age of the oldest in seconds."""
 
 
 class Links(Protocol):

@@ -1,0 +1,108 @@
+"""Accounts, their recording switch with its history, and their wrapped keys."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import func, insert, or_, select, update
+
+from vault.database.dialect import insert_or_ignore
+from vault.database.schema import account_keys, accounts, switch_changes
+from vault.domain.account import Account, Switch, SwitchChange
+from vault.errors import NotFound, Refused
+
+
+class AccountRows:
+    """The accounts of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def find(self, ref_or_id: str) -> Account | None:
+        """Return the account by its name in URLs or by its id."""
+        wanted = or_(accounts.c.ref == ref_or_id, accounts.c.id == ref_or_id)
+        row = self._db.execute(select(accounts).where(wanted)).first()
+        if row is None:
+            return None
+        return Account(id=row.id, ref=row.ref, name=row.name, locale=row.locale, opened_at=row.opened_at)
+
+    def insert(self, account: Account, *, wrapped_key: bytes, wrapped_index_key: bytes) -> None:
+        """Open an account with version 1 of its key and the switch on, at epoch 0."""
+        values = {
+            "id": account.id, "ref": account.ref, "name": account.name, "locale": account.locale,
+            "opened_at": account.opened_at, "wrapped_index_key": wrapped_index_key, "enabled": True, "epoch": 0,
+            "changed_at": account.opened_at, "changed_by": "vault",
+        }  # fmt: skip
+        done = self._db.execute(insert_or_ignore(self._db, accounts).values(values))
+        if done.rowcount == 0:
+            raise Refused("There is an account of this name already.", reasons=("name_taken",))
+        self._db.execute(insert(account_keys).values(account_id=account.id, version=1, wrapped_key=wrapped_key))
+        self._note(account.id, Switch(enabled=True, epoch=0, changed_at=account.opened_at, changed_by="vault"), None)
+
+    def rename(self, account_id: str, *, name: str, locale: str) -> None:
+        """Change what may be changed."""
+        self._db.execute(update(accounts).where(accounts.c.id == account_id).values(name=name, locale=locale))
+
+    def switch(self, account_id: str) -> Switch:
+        """Return the switch as it stands. Raises NotFound."""
+        columns = (accounts.c.enabled, accounts.c.epoch, accounts.c.changed_at, accounts.c.changed_by)
+        row = self._db.execute(select(*columns).where(accounts.c.id == account_id)).first()
+        if row is None:
+            raise NotFound("There is no such account.")
+        return Switch(enabled=row.enabled, epoch=row.epoch, changed_at=row.changed_at, changed_by=row.changed_by)
+
+    def set_switch(self, account_id: str, *, enabled: bool, at: datetime, by: str, reason: str | None) -> Switch:
+        """Change the switch; only off makes the epoch grow. No change writes nothing."""
+        before = self.switch(account_id)
+        if before.enabled == enabled:
+            return before
+        epoch = before.epoch if enabled else before.epoch + 1
+        after = Switch(enabled=enabled, epoch=epoch, changed_at=at, changed_by=by)
+        self._db.execute(
+            update(accounts)
+            .where(accounts.c.id == account_id)
+            .values(enabled=enabled, epoch=epoch, changed_at=at, changed_by=by)
+        )
+        self._note(account_id, after, reason)
+        return after
+
+    def switch_history(self, account_id: str) -> Sequence[SwitchChange]:
+        """Return every change, oldest first."""
+        query = select(switch_changes).where(switch_changes.c.account_id == account_id).order_by(switch_changes.c.id)
+        return [
+            SwitchChange(enabled=row.enabled, epoch=row.epoch, at=row.at, by=row.by, reason=row.reason)
+            for row in self._db.execute(query)
+        ]
+
+    def current_key_version(self, account_id: str) -> int:
+        """Return the highest version. Raises NotFound."""
+        query = select(func.max(account_keys.c.version)).where(account_keys.c.account_id == account_id)
+        version: int | None = self._db.execute(query).scalar_one()
+        if version is None:
+            raise NotFound("There is no key for this account.")
+        return version
+
+    def wrapped_key(self, account_id: str, version: int) -> bytes:
+        """Return a wrapped account key. Raises NotFound."""
+        wanted = (account_keys.c.account_id == account_id) & (account_keys.c.version == version)
+        wrapped: bytes | None = self._db.execute(select(account_keys.c.wrapped_key).where(wanted)).scalar()
+        if wrapped is None:
+            raise NotFound("There is no such version of the account's key.")
+        return wrapped
+
+    def wrapped_index_key(self, account_id: str) -> bytes:
+        """Return the wrapped index key. Raises NotFound."""
+        query = select(accounts.c.wrapped_index_key).where(accounts.c.id == account_id)
+        wrapped: bytes | None = self._db.execute(query).scalar()
+        if wrapped is None:
+            raise NotFound("There is no such account.")
+        return wrapped
+
+    def _note(self, account_id: str, switch: Switch, reason: str | None) -> None:
+        self._db.execute(
+            insert(switch_changes).values(
+                account_id=account_id, enabled=switch.enabled, epoch=switch.epoch, at=switch.changed_at,
+                by=switch.changed_by, reason=reason,
+            )
+        )  # fmt: skip

@@ -1,0 +1,34 @@
+"""What was said of calls: rows that are only added, and forgotten as a whole."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import delete, select
+
+from vault.database.dialect import insert_or_ignore
+from vault.database.schema import call_facts
+from vault.ports.stores import CallFactRow
+
+
+class CallRows:
+    """The call facts of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def add(self, row: CallFactRow) -> bool:
+        """Add a row; False if that delivery was there already."""
+        values = {name: getattr(row, name) for name in CallFactRow.__slots__}
+        return self._db.execute(insert_or_ignore(self._db, call_facts).values(values)).rowcount > 0
+
+    def of_call(self, account_id: str, call_ref: str) -> Sequence[CallFactRow]:
+        """Return the rows of a call, oldest first."""
+        wanted = (call_facts.c.account_id == account_id) & (call_facts.c.call_ref == call_ref)
+        rows = self._db.execute(select(call_facts).where(wanted).order_by(call_facts.c.at, call_facts.c.id))
+        return [CallFactRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+
+    def forget_call(self, account_id: str, call_ref: str) -> None:
+        """Delete the rows of a call."""
+        wanted = (call_facts.c.account_id == account_id) & (call_facts.c.call_ref == call_ref)
+        self._db.execute(delete(call_facts).where(wanted))

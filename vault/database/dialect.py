@@ -1,0 +1,48 @@
+"""The few places where SQLite and PostgreSQL differ inside a transaction."""
+
+import hashlib
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.schema import Table
+
+from vault.database.schema import moment
+
+
+def is_postgresql(connection: Connection) -> bool:
+    """Say which of the two this is."""
+    return connection.dialect.name == "postgresql"
+
+
+def insert_or_ignore(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that does nothing where a unique key is already there."""
+    if is_postgresql(connection):
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def database_now(connection: Connection) -> datetime:
+    """Return the database's time; SQLite is this process, so its time is ours."""
+    if not is_postgresql(connection):
+        return datetime.now(UTC)
+    query = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+    return moment(connection.execute(query).scalar_one())
+
+
+def lock_account(connection: Connection, account_id: str, *, exclusive: bool) -> None:
+    """Hold the account's advisory lock to the end of the transaction.
+
+    Advisory locks queue fairly; row locks let a stream of readers starve the switch. SQLite needs
+    none: its one writer runs one transaction after the other.
+    """
+    if not is_postgresql(connection):
+        return
+    function = "pg_advisory_xact_lock" if exclusive else "pg_advisory_xact_lock_shared"
+    connection.execute(text(f"SELECT {function}(:key)"), {"key": lock_key(account_id)})
+
+
+def lock_key(account_id: str) -> int:
+    """Return the account's advisory lock: 64 bits of a hash. A collision only adds waiting."""
+    digest = hashlib.sha256(b"callvault/account-lock/" + account_id.encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

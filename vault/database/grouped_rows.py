@@ -1,0 +1,165 @@
+"""The two hot writes: an announcement and a grant, as statements that were compiled once.
+
+Building a statement in SQLAlchemy costs several times what SQLite needs to run it, so these go to
+the driver as text. On PostgreSQL each is one multi-row statement for a whole group: only rows that
+are added are ever grouped there, because a group that held row locks made the switch wait.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from vault.database.dialect import lock_key
+from vault.database.event_rows import event_values
+from vault.database.recording_rows import new_row, reasons_json
+from vault.database.schema import micros, recordings
+from vault.domain.admission import Reason
+from vault.domain.recording import State
+from vault.errors import NotFound
+from vault.ports.database import Announced, Grant
+from vault.ports.stores import NewRecording
+
+_SWITCH_OFF = json.dumps(
+    reasons_json([Reason(code="switch_off", text="Recording was switched off when this was announced.")])
+)
+_COLUMNS = tuple(
+    new_row(
+        NewRecording(
+            id="", account_id="", connection_id="", recording_ref="", call_ref="", received_at=None,  # type: ignore[arg-type]
+            call_started_at=None, call_ended_at=None, sealed_announcement=None, key_version=0,
+        ),
+        state=State.RECEIVED, reasons=(), epoch=0,
+    )
+)  # fmt: skip
+_INSERT = (
+    f"INSERT INTO recordings ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + name for name in _COLUMNS)})"  # noqa: S608 - our own column names
+    " ON CONFLICT DO NOTHING"
+)
+_GOOD = """
+  FROM recordings r
+ WHERE r.id = {recording} AND r.account_id = {account} AND r.state = 'available' AND NOT r.restricted
+   AND ({session} IS NULL OR EXISTS (
+       SELECT 1 FROM sessions s JOIN links l ON l.id = s.link_id
+        WHERE s.id = {session} AND s.recording_id = r.id AND s.ends_at > {now} AND l.revoked_at IS NULL))
+"""
+_GRANT = (
+    "INSERT INTO access_events (id, account_id, recording_id, body, sealed_detail) "
+    "SELECT :id, :account_id, :recording_id, :body, :sealed_detail"
+    + _GOOD.format(recording=":recording_id", account=":account_id", session=":session_id", now=":now")
+)
+
+
+def announce_one(connection: Connection, new: NewRecording) -> Announced:
+    """Insert one recording on SQLite, received or refused as the switch stands."""
+    cursor = _cursor(connection)
+    switch = cursor.execute("SELECT enabled, epoch FROM accounts WHERE id = ?", (new.account_id,)).fetchone()
+    if switch is None:
+        raise NotFound("There is no such account.")
+    enabled, epoch = switch
+    state = State.RECEIVED if enabled else State.REFUSED
+    if cursor.execute(_INSERT, _row(new, state, epoch)).rowcount:
+        return Announced(recording_id=new.id, state=state, created=True)
+    known = cursor.execute(
+        "SELECT id, state FROM recordings WHERE account_id = ? AND connection_id = ? AND recording_ref = ?",
+        (new.account_id, new.connection_id or "", new.recording_ref),
+    ).fetchone()
+    return Announced(recording_id=known[0], state=State(known[1]), created=False)
+
+
+def grant_one(connection: Connection, grant: Grant) -> bool:
+    """Write one grant's event on SQLite, if session, link and recording are still good."""
+    values = event_values(grant.event) | {"session_id": grant.session_id, "now": micros(grant.event.at)}
+    return bool(_cursor(connection).execute(_GRANT, values).rowcount)
+
+
+def announce_group(connection: Connection, group: Sequence[NewRecording]) -> list[Announced]:
+    """Insert a group on PostgreSQL: shared locks first, then one statement in the order of the unique key."""
+    cursor = _cursor(connection)
+    keys = sorted({lock_key(new.account_id) for new in group})
+    cursor.execute("SELECT pg_advisory_xact_lock_shared(k) FROM unnest(%s::bigint[]) AS k", (keys,))
+    cursor.execute(
+        "SELECT id, enabled, epoch FROM accounts WHERE id = ANY(%s)", ([new.account_id for new in group],)
+    )
+    switches = {account: (enabled, epoch) for account, enabled, epoch in cursor.fetchall()}
+    order = sorted(group, key=lambda new: (new.account_id, new.connection_id or "", new.recording_ref))
+    rows = []
+    for new in order:
+        enabled, epoch = switches[new.account_id]
+        rows.append(_row(new, State.RECEIVED if enabled else State.REFUSED, epoch))
+    columns = [[row[name] for row in rows] for name in _COLUMNS]
+    cursor.execute(_INSERT_GROUP, columns)
+    created = {row[0] for row in cursor.fetchall()}
+    known = _known(cursor, [new for new in group if new.id not in created])
+    states = {row["id"]: State(row["state"]) for row in rows}
+    return [
+        Announced(recording_id=new.id, state=states[new.id], created=True)
+        if new.id in created
+        else known[(new.account_id, new.connection_id or "", new.recording_ref)]
+        for new in group
+    ]
+
+
+def grant_group(connection: Connection, group: Sequence[Grant]) -> list[bool]:
+    """Write a group of grants on PostgreSQL with one statement; each is checked on its own."""
+    cursor = _cursor(connection)
+    rows = [event_values(grant.event) for grant in group]
+    names = ("id", "account_id", "recording_id", "body", "sealed_detail")
+    columns = [[row[name] for row in rows] for name in names]
+    columns += [[grant.session_id for grant in group], [micros(grant.event.at) for grant in group]]
+    cursor.execute(_GRANT_GROUP, columns)
+    granted = {row[0] for row in cursor.fetchall()}
+    return [grant.event.id in granted for grant in group]
+
+
+def _known(cursor: Any, repeated: Sequence[NewRecording]) -> dict[tuple[str, str, str], Announced]:
+    if not repeated:
+        return {}
+    cursor.execute(
+        "SELECT r.account_id, r.connection_id, r.recording_ref, r.id, r.state FROM recordings r "
+        "JOIN unnest(%s::text[], %s::text[], %s::text[]) AS n(account_id, connection_id, recording_ref) "
+        "USING (account_id, connection_id, recording_ref)",
+        (
+            [new.account_id for new in repeated],
+            [new.connection_id or "" for new in repeated],
+            [new.recording_ref for new in repeated],
+        ),
+    )
+    return {
+        (account, connection, ref): Announced(recording_id=recording, state=State(state), created=False)
+        for account, connection, ref, recording, state in cursor.fetchall()
+    }
+
+
+def _row(new: NewRecording, state: State, epoch: int) -> dict[str, Any]:
+    row = new_row(new, state=state, reasons=(), epoch=epoch)
+    for name in ("received_at", "call_started_at", "call_ended_at", "not_before"):
+        row[name] = None if row[name] is None else micros(row[name])
+    row["reasons"] = "[]" if state is State.RECEIVED else _SWITCH_OFF
+    return row
+
+
+def _cursor(connection: Connection) -> Any:
+    return connection.connection.cursor()
+
+
+def _array(name: str) -> str:
+    kind = str(recordings.c[name].type.compile()).lower()
+    return "%s::" + {"varchar": "text", "blob": "bytea", "json": "json"}.get(kind, kind) + "[]"
+
+
+_INSERT_GROUP = (
+    f"INSERT INTO recordings ({', '.join(_COLUMNS)}) "  # noqa: S608 - our own column names
+    f"SELECT * FROM unnest({', '.join(_array(name) for name in _COLUMNS)}) ON CONFLICT DO NOTHING RETURNING id"
+)
+_GRANT_GROUP = (
+    "INSERT INTO access_events (id, account_id, recording_id, body, sealed_detail) "
+    "SELECT g.id, g.account_id, g.recording_id, g.body, g.sealed_detail "
+    "FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::bytea[], %s::text[], %s::bigint[]) "
+    "AS g(id, account_id, recording_id, body, sealed_detail, session_id, now) JOIN recordings r ON true"
+    + _GOOD.replace("FROM recordings r", "").format(
+        recording="g.recording_id", account="g.account_id", session="g.session_id", now="g.now"
+    )
+    + " RETURNING id"
+)

@@ -1,0 +1,74 @@
+"""API keys, and the answers kept for repeated requests."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import Row, insert, select, update
+
+from vault.database.dialect import insert_or_ignore
+from vault.database.schema import api_keys, kept_answers
+from vault.domain.account import ApiKey
+from vault.errors import Busy
+from vault.ports.stores import KeptAnswer
+
+
+class KeyRows:
+    """The API keys of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def insert(self, key: ApiKey, secret_hash: bytes) -> None:
+        """Add a key."""
+        self._db.execute(
+            insert(api_keys).values(
+                id=key.id, name=key.name, account_id=key.account_id, scopes=sorted(key.scopes),
+                secret_hash=secret_hash, created_at=key.created_at, revoked_at=key.revoked_at,
+            )
+        )  # fmt: skip
+
+    def find(self, key_id: str) -> tuple[ApiKey, bytes] | None:
+        """Return a key, revoked ones too, and the hash of its secret."""
+        row = self._db.execute(select(api_keys).where(api_keys.c.id == key_id)).first()
+        return None if row is None else (_api_key(row), row.secret_hash)
+
+    def page(self, account_id: str | None) -> Sequence[ApiKey]:
+        """Return the keys of an account, or all of them, oldest first."""
+        query = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id)
+        if account_id is not None:
+            query = query.where(api_keys.c.account_id == account_id)
+        return [_api_key(row) for row in self._db.execute(query)]
+
+    def revoke(self, key_id: str, at: datetime) -> None:
+        """Make the key worthless from the next request on; the first moment stays."""
+        live = (api_keys.c.id == key_id) & api_keys.c.revoked_at.is_(None)
+        self._db.execute(update(api_keys).where(live).values(revoked_at=at))
+
+    def answer(self, key_id: str, idempotency_key: bytes) -> KeptAnswer | None:
+        """Return the answer kept for this key."""
+        wanted = (kept_answers.c.key_id == key_id) & (kept_answers.c.idempotency_key == idempotency_key)
+        row = self._db.execute(select(kept_answers).where(wanted)).first()
+        return None if row is None else KeptAnswer(fingerprint=row.fingerprint, status=row.status, body=row.body)
+
+    def keep_answer(self, key_id: str, idempotency_key: bytes, answer: KeptAnswer, at: datetime) -> None:
+        """Keep an answer. Raises Busy if another request kept one first."""
+        values = {
+            "key_id": key_id, "idempotency_key": idempotency_key, "fingerprint": answer.fingerprint,
+            "status": answer.status, "body": answer.body, "kept_at": at,
+        }  # fmt: skip
+        if self._db.execute(insert_or_ignore(self._db, kept_answers).values(values)).rowcount == 0:
+            raise Busy("The same request is being answered right now.", retry_after=1)
+
+
+def _api_key(row: Row[Any]) -> ApiKey:
+    return ApiKey(
+        id=row.id,
+        name=row.name,
+        account_id=row.account_id,
+        scopes=frozenset(row.scopes),
+        created_at=row.created_at,
+        revoked_at=row.revoked_at,
+    )

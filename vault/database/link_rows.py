@@ -1,0 +1,89 @@
+"""Playback links and the sessions that they opened."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import ColumnElement, Row, func, insert, select, update
+
+from vault.database.schema import links, sessions
+from vault.domain.link import Link, Session
+
+
+class LinkRows:
+    """The links and sessions of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def insert(self, link: Link, token_hash: bytes) -> None:
+        """Add a link."""
+        values = {name: getattr(link, name) for name in Link.__slots__}
+        values["networks"] = list(link.networks)
+        self._db.execute(insert(links).values(values, token_hash=token_hash))
+
+    def by_token(self, token_hash: bytes) -> Link | None:
+        """Return the link with this token, whatever its age."""
+        return self._one(links.c.token_hash == token_hash)
+
+    def get(self, account_id: str, link_id: str) -> Link | None:
+        """Return an account's link."""
+        return self._one((links.c.account_id == account_id) & (links.c.id == link_id))
+
+    def of_recording(self, account_id: str, recording_id: str) -> Sequence[Link]:
+        """Return a recording's links, newest first."""
+        wanted = (links.c.account_id == account_id) & (links.c.recording_id == recording_id)
+        rows = self._db.execute(select(links).where(wanted).order_by(links.c.created_at.desc(), links.c.id))
+        return [_link(row) for row in rows]
+
+    def revoke(self, link_id: str, at: datetime) -> None:
+        """Stop the link and its sessions; the first moment stays."""
+        live = (links.c.id == link_id) & links.c.revoked_at.is_(None)
+        self._db.execute(update(links).where(live).values(revoked_at=at))
+
+    def open_session(self, session: Session, *, secret_hash: bytes, nonce_hash: bytes) -> Session | None:
+        """Add a session if the link has one left; the same nonce gives the session that it opened.
+
+        Holding the link's row makes two opens one after the other on PostgreSQL too.
+        """
+        allowed = self._db.execute(
+            select(links.c.sessions).where(links.c.id == session.link_id).with_for_update()
+        ).scalar_one()
+        mine = (sessions.c.link_id == session.link_id) & (sessions.c.nonce_hash == nonce_hash)
+        before = self._db.execute(select(sessions).where(mine)).first()
+        if before is not None:
+            again = update(sessions).where(sessions.c.id == before.id).values(secret_hash=secret_hash)
+            self._db.execute(again)
+            return _session(before)
+        count = select(func.count()).select_from(sessions).where(sessions.c.link_id == session.link_id)
+        if self._db.execute(count).scalar_one() >= allowed:
+            return None
+        values = {name: getattr(session, name) for name in Session.__slots__}
+        self._db.execute(insert(sessions).values(values, secret_hash=secret_hash, nonce_hash=nonce_hash))
+        return session
+
+    def session(self, session_id: str) -> tuple[Session, bytes] | None:
+        """Return a session and the hash of its secret."""
+        row = self._db.execute(select(sessions).where(sessions.c.id == session_id)).first()
+        return None if row is None else (_session(row), row.secret_hash)
+
+    def session_of_link(self, link_id: str) -> Session | None:
+        """Return the one session of a media link."""
+        row = self._db.execute(select(sessions).where(sessions.c.link_id == link_id)).first()
+        return None if row is None else _session(row)
+
+    def _one(self, wanted: ColumnElement[bool]) -> Link | None:
+        row = self._db.execute(select(links).where(wanted)).first()
+        return None if row is None else _link(row)
+
+
+def _link(row: Row[Any]) -> Link:
+    values = {name: getattr(row, name) for name in Link.__slots__}
+    values["networks"] = tuple(row.networks)
+    return Link(**values)
+
+
+def _session(row: Row[Any]) -> Session:
+    return Session(**{name: getattr(row, name) for name in Session.__slots__})

@@ -1,0 +1,32 @@
+"""Facts about this vault itself."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import select
+
+from vault.database.dialect import insert_or_ignore
+from vault.database.schema import vault_metadata
+from vault.errors import Refused
+
+
+class MetadataRows:
+    """The metadata of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def get(self, name: str) -> bytes | None:
+        """Return a fact."""
+        value: bytes | None = self._db.execute(
+            select(vault_metadata.c.value).where(vault_metadata.c.name == name)
+        ).scalar()
+        return value
+
+    def put(self, values: Mapping[str, bytes]) -> None:
+        """Set facts that were never set. Raises Refused where one was."""
+        rows = [{"name": name, "value": value} for name, value in values.items()]
+        done = self._db.execute(insert_or_ignore(self._db, vault_metadata).values(rows))
+        if done.rowcount != len(rows):
+            raise Refused("These facts about the vault were set before.", reasons=("already_set",))

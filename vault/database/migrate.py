@@ -1,0 +1,69 @@
+"""Brings a database to the schema that this release knows, with Alembic."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from vault.database.postgresql_url import engine_url
+from vault.errors import StartRefused
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+#: One migration at a time, whichever node starts first.
+_MIGRATION_LOCK = 0x63616C6C76617574
+
+
+def migrate_sqlite(path: Path) -> None:
+    """Create or upgrade the SQLite file; the caller holds its lock."""
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    with engine.begin() as connection:
+        _upgrade(connection)
+
+
+def migrate_postgresql(url: str) -> None:
+    """Create or upgrade the PostgreSQL schema, one node at a time."""
+    with _postgresql(url).begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        _upgrade(connection)
+
+
+def check_postgresql(url: str) -> None:
+    """Raise StartRefused unless the schema is the one of this release."""
+    with _postgresql(url).connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    if current != _head():
+        raise StartRefused(
+            f"The database is at schema {current or 'none'}, and this release needs {_head()}: "
+            "run `callvault migrate` once, then start again."
+        )
+
+
+def _postgresql(url: str) -> Engine:
+    return create_engine(engine_url(url), poolclass=NullPool, connect_args={"connect_timeout": 5})
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS))
+    return config
+
+
+def _head() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _upgrade(connection: Connection) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is not None and current not in known:
+        raise StartRefused(
+            f"The database is at schema {current}, which this release does not know: it was used by a newer "
+            "release. Start that release, or restore a backup from before."
+        )
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

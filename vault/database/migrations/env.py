@@ -1,0 +1,9 @@
+"""Runs a migration on the connection that ``vault/database/migrate.py`` passes in."""
+
+from alembic import context
+
+from vault.database.schema import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,217 @@
+"""Create the tables."""
+
+import sqlalchemy as sa
+from alembic import op
+
+
+revision = '0001'
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+
+    op.create_table('access_events',
+    sa.Column('position', sa.Integer().with_variant(sa.BigInteger(), 'postgresql'), nullable=False),
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=True),
+    sa.Column('recording_id', sa.String(), nullable=True),
+    sa.Column('body', sa.LargeBinary(), nullable=False),
+    sa.Column('sealed_detail', sa.LargeBinary(), nullable=True),
+    sa.PrimaryKeyConstraint('position', name=op.f('pk_access_events')),
+    sa.UniqueConstraint('id', name=op.f('uq_access_events_id'))
+    )
+    op.create_index('ix_access_events_recording', 'access_events', ['account_id', 'recording_id', 'position'], unique=False)
+    op.create_table('account_keys',
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('version', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('wrapped_key', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('account_id', 'version', name=op.f('pk_account_keys'))
+    )
+    op.create_table('accounts',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('ref', sa.String(), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('locale', sa.String(), nullable=False),
+    sa.Column('opened_at', sa.BigInteger(), nullable=False),
+    sa.Column('wrapped_index_key', sa.LargeBinary(), nullable=False),
+    sa.Column('enabled', sa.Boolean(), nullable=False),
+    sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('changed_at', sa.BigInteger(), nullable=False),
+    sa.Column('changed_by', sa.String(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_accounts')),
+    sa.UniqueConstraint('ref', name=op.f('uq_accounts_ref'))
+    )
+    op.create_table('api_keys',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=True),
+    sa.Column('scopes', sa.JSON(), nullable=False),
+    sa.Column('secret_hash', sa.LargeBinary(), nullable=False),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('revoked_at', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_api_keys'))
+    )
+    op.create_table('call_facts',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('call_ref', sa.String(), nullable=False),
+    sa.Column('delivery', sa.String(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('started_at', sa.BigInteger(), nullable=True),
+    sa.Column('ended_at', sa.BigInteger(), nullable=True),
+    sa.Column('sealed_facts', sa.LargeBinary(), nullable=False),
+    sa.Column('key_version', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_call_facts')),
+    sa.UniqueConstraint('account_id', 'delivery', name=op.f('uq_call_facts_account_id_delivery'))
+    )
+    op.create_index('ix_call_facts_call', 'call_facts', ['account_id', 'call_ref'], unique=False)
+    op.create_table('connections',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('provider', sa.String(), nullable=False),
+    sa.Column('sealed_credentials', sa.LargeBinary(), nullable=False),
+    sa.Column('key_version', sa.Integer(), nullable=False),
+    sa.Column('api_base', sa.String(), nullable=True),
+    sa.Column('delete_at_source', sa.Boolean(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_connections')),
+    sa.UniqueConstraint('account_id', 'name', name=op.f('uq_connections_account_id_name'))
+    )
+    op.create_table('kept_answers',
+    sa.Column('key_id', sa.String(), nullable=False),
+    sa.Column('idempotency_key', sa.LargeBinary(), nullable=False),
+    sa.Column('fingerprint', sa.LargeBinary(), nullable=False),
+    sa.Column('status', sa.Integer(), nullable=False),
+    sa.Column('body', sa.LargeBinary(), nullable=False),
+    sa.Column('kept_at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('key_id', 'idempotency_key', name=op.f('pk_kept_answers'))
+    )
+    op.create_table('links',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('recording_id', sa.String(), nullable=False),
+    sa.Column('token_hash', sa.LargeBinary(), nullable=False),
+    sa.Column('kind', sa.String(), nullable=False),
+    sa.Column('created_by', sa.String(), nullable=False),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('expires_at', sa.BigInteger(), nullable=False),
+    sa.Column('sessions', sa.Integer(), nullable=False),
+    sa.Column('networks', sa.JSON(), nullable=False),
+    sa.Column('revoked_at', sa.BigInteger(), nullable=True),
+    sa.Column('sealed_listener', sa.LargeBinary(), nullable=False),
+    sa.Column('key_version', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_links')),
+    sa.UniqueConstraint('token_hash', name=op.f('uq_links_token_hash'))
+    )
+    op.create_index(op.f('ix_links_recording_id'), 'links', ['recording_id'], unique=False)
+    op.create_table('recording_terms',
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('term', sa.LargeBinary(), nullable=False),
+    sa.Column('recording_id', sa.String(), nullable=False),
+    sa.PrimaryKeyConstraint('account_id', 'term', 'recording_id', name=op.f('pk_recording_terms'))
+    )
+    op.create_index('ix_recording_terms_recording', 'recording_terms', ['recording_id'], unique=False)
+    op.create_table('recordings',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('connection_id', sa.String(), nullable=False),
+    sa.Column('recording_ref', sa.String(), nullable=False),
+    sa.Column('call_ref', sa.String(), nullable=False),
+    sa.Column('state', sa.String(), nullable=False),
+    sa.Column('reasons', sa.JSON(), nullable=False),
+    sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('received_at', sa.BigInteger(), nullable=False),
+    sa.Column('call_started_at', sa.BigInteger(), nullable=True),
+    sa.Column('call_ended_at', sa.BigInteger(), nullable=True),
+    sa.Column('sealed_announcement', sa.LargeBinary(), nullable=True),
+    sa.Column('announcement_key_version', sa.Integer(), nullable=True),
+    sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('not_before', sa.BigInteger(), nullable=False),
+    sa.Column('lease_until', sa.BigInteger(), nullable=True),
+    sa.Column('lease_token', sa.String(), nullable=True),
+    sa.Column('key_version', sa.Integer(), nullable=True),
+    sa.Column('wrapped_key', sa.LargeBinary(), nullable=True),
+    sa.Column('evidence', sa.String(), nullable=True),
+    sa.Column('sealed_details', sa.LargeBinary(), nullable=True),
+    sa.Column('sealed_waveform', sa.LargeBinary(), nullable=True),
+    sa.Column('audio_location', sa.String(), nullable=True),
+    sa.Column('audio_header', sa.LargeBinary(), nullable=True),
+    sa.Column('audio_size', sa.BigInteger(), nullable=True),
+    sa.Column('rendition_location', sa.String(), nullable=True),
+    sa.Column('rendition_header', sa.LargeBinary(), nullable=True),
+    sa.Column('rendition_size', sa.BigInteger(), nullable=True),
+    sa.Column('container', sa.String(), nullable=True),
+    sa.Column('codec', sa.String(), nullable=True),
+    sa.Column('channels', sa.Integer(), nullable=True),
+    sa.Column('sample_rate', sa.Integer(), nullable=True),
+    sa.Column('duration', sa.Float(), nullable=True),
+    sa.Column('damaged', sa.Boolean(), nullable=False),
+    sa.Column('restricted', sa.Boolean(), nullable=False),
+    sa.Column('manifest_due', sa.Boolean(), nullable=False),
+    sa.Column('available_at', sa.BigInteger(), nullable=True),
+    sa.Column('erased_at', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_recordings')),
+    sa.UniqueConstraint('account_id', 'connection_id', 'recording_ref', name=op.f('uq_recordings_account_id_connection_id_recording_ref'))
+    )
+    op.create_index('ix_recordings_call', 'recordings', ['account_id', 'call_ref'], unique=False)
+    op.create_index('ix_recordings_manifest_due', 'recordings', ['manifest_due'], unique=False, sqlite_where=sa.text('manifest_due'), postgresql_where=sa.text('manifest_due'))
+    op.create_index('ix_recordings_page', 'recordings', ['account_id', 'received_at', 'id'], unique=False)
+    op.create_index('ix_recordings_work', 'recordings', ['state', 'not_before'], unique=False)
+    op.create_table('sessions',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('recording_id', sa.String(), nullable=False),
+    sa.Column('link_id', sa.String(), nullable=False),
+    sa.Column('secret_hash', sa.LargeBinary(), nullable=False),
+    sa.Column('nonce_hash', sa.LargeBinary(), nullable=False),
+    sa.Column('opened_at', sa.BigInteger(), nullable=False),
+    sa.Column('ends_at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_sessions')),
+    sa.UniqueConstraint('link_id', 'nonce_hash', name=op.f('uq_sessions_link_id_nonce_hash'))
+    )
+    op.create_table('switch_changes',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('enabled', sa.Boolean(), nullable=False),
+    sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('by', sa.String(), nullable=False),
+    sa.Column('reason', sa.String(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_switch_changes'))
+    )
+    op.create_index(op.f('ix_switch_changes_account_id'), 'switch_changes', ['account_id'], unique=False)
+    op.create_table('vault_metadata',
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('value', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_vault_metadata'))
+    )
+
+
+
+def downgrade() -> None:
+
+    op.drop_table('vault_metadata')
+    op.drop_index(op.f('ix_switch_changes_account_id'), table_name='switch_changes')
+    op.drop_table('switch_changes')
+    op.drop_table('sessions')
+    op.drop_index('ix_recordings_work', table_name='recordings')
+    op.drop_index('ix_recordings_page', table_name='recordings')
+    op.drop_index('ix_recordings_manifest_due', table_name='recordings', sqlite_where=sa.text('manifest_due'), postgresql_where=sa.text('manifest_due'))
+    op.drop_index('ix_recordings_call', table_name='recordings')
+    op.drop_table('recordings')
+    op.drop_index('ix_recording_terms_recording', table_name='recording_terms')
+    op.drop_table('recording_terms')
+    op.drop_index(op.f('ix_links_recording_id'), table_name='links')
+    op.drop_table('links')
+    op.drop_table('kept_answers')
+    op.drop_table('connections')
+    op.drop_index('ix_call_facts_call', table_name='call_facts')
+    op.drop_table('call_facts')
+    op.drop_table('api_keys')
+    op.drop_table('accounts')
+    op.drop_table('account_keys')
+    op.drop_index('ix_access_events_recording', table_name='access_events')
+    op.drop_table('access_events')
+

@@ -1,0 +1,196 @@
+"""The state is the queue: claims, leases, and every arrow from one state to the next.
+
+Each change is a compare-and-set on state and lease token, so that a worker which lost its lease
+while it slept changes nothing. Lease time is the database's.
+"""
+
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import Row, Select, and_, func, or_, select, update
+
+from vault.database.dialect import database_now, is_postgresql
+from vault.database.recording_rows import RECORDING_COLUMNS, reasons_json, recording_of
+from vault.database.schema import recordings
+from vault.domain.admission import Reason
+from vault.domain.recording import ARROWS, IN_FLIGHT, Lease, Recording, SealedObject, State
+from vault.errors import LeaseLost, NotFound, RecordingErased
+
+_TO_TRANSFER = (State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)
+_WORK = (State.RECEIVED, State.TRANSFERRING, State.RETRY_WAIT, State.STORED, State.ERASING)
+#: What opens a recording. Setting these to nothing is what shreds it.
+SHREDDED = {
+    "wrapped_key": None,
+    "key_version": None,
+    "sealed_details": None,
+    "sealed_waveform": None,
+    "sealed_announcement": None,
+}
+_FREE: dict[str, Any] = {"lease_until": None, "lease_token": None}
+
+
+class QueueRows:
+    """The queue of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def claim(self, states: Sequence[State], *, lease: timedelta) -> Lease | None:
+        """Take the row that waited longest and whose time has come; accounts with fewer leases go first."""
+        row = self._db.execute(self._next(states)).first()
+        return None if row is None else self._take(row.id, State(row.state), lease)
+
+    def claim_upload(self, recording_id: str, *, lease: timedelta) -> Lease | None:
+        """Take an upload's row for the client that sends it now; None while another client does."""
+        r, now = recordings.c, database_now(self._db)
+        free = or_(r.lease_until.is_(None), r.lease_until < now)
+        query = select(r.id, r.state).where(
+            r.id == recording_id, r.state.in_(_TO_TRANSFER), r.sealed_announcement.is_(None), free
+        )
+        if is_postgresql(self._db):
+            query = query.with_for_update(skip_locked=True)
+        row = self._db.execute(query).first()
+        return None if row is None else self._take(row.id, State(row.state), lease)
+
+    def renew(self, recording_id: str, token: str, *, lease: timedelta) -> None:
+        """Hold on to a row. Raises LeaseLost."""
+        mine = (recordings.c.id == recording_id) & (recordings.c.lease_token == token)
+        until = database_now(self._db) + lease
+        if self._db.execute(update(recordings).where(mine).values(lease_until=until)).rowcount != 1:
+            raise LeaseLost("Another worker holds this recording now.")
+
+    def move(self, held: Lease, to: State, **values: Any) -> Recording:
+        """Move a held row along an arrow, set ``values``, and give the lease back.
+
+        ``audio`` and ``rendition`` take a SealedObject, ``reasons`` a sequence of Reason.
+        Raises LeaseLost if state or token are no longer what they were.
+        """
+        came_from = held.recording.state
+        if to not in ARROWS[came_from]:
+            raise ValueError(f"There is no arrow from {came_from} to {to}.")
+        mine = and_(
+            recordings.c.id == held.recording.id,
+            recordings.c.state == str(came_from),
+            recordings.c.lease_token == held.token,
+        )
+        changed = {**_FREE, "state": str(to), **_columns(values)}
+        if to in {State.REFUSED, State.FAILED}:
+            changed |= SHREDDED
+        query = update(recordings).where(mine).values(changed).returning(*RECORDING_COLUMNS)
+        row = self._db.execute(query).first()
+        if row is None:
+            raise LeaseLost("Another worker holds this recording now, or its state was changed.")
+        return recording_of(row)
+
+    def begin_erasing(self, account_id: str, recording_id: str) -> Recording:
+        """Shred and move to erasing, from any state. Raises NotFound, RecordingErased."""
+        query = select(recordings.c.state).where(
+            recordings.c.id == recording_id, recordings.c.account_id == account_id
+        )
+        state = self._db.execute(query.with_for_update()).scalar()
+        if state is None:
+            raise NotFound("There is no such recording.")
+        if state in {State.ERASING, State.ERASED}:
+            raise RecordingErased("The recording was erased.")
+        changed = {
+            **SHREDDED, **_FREE, "state": str(State.ERASING), "attempts": 0,
+            "not_before": database_now(self._db), "manifest_due": False,
+        }  # fmt: skip
+        erased = update(recordings).where(recordings.c.id == recording_id).values(changed)
+        return recording_of(self._db.execute(erased.returning(*RECORDING_COLUMNS)).one())
+
+    def refuse_in_flight(self, account_id: str, reason: Reason) -> Sequence[str]:
+        """Refuse every row in flight and drop its keys; return the ids."""
+        in_flight = and_(recordings.c.account_id == account_id, recordings.c.state.in_(IN_FLIGHT))
+        changed = {
+            **SHREDDED, **_FREE, "state": str(State.REFUSED), "reasons": reasons_json([reason]),
+            "audio_location": None, "rendition_location": None,
+        }  # fmt: skip
+        done = self._db.execute(update(recordings).where(in_flight).values(changed).returning(recordings.c.id))
+        return list(done.scalars())
+
+    def manifests_due(self, limit: int) -> Sequence[Recording]:
+        """Return available recordings whose manifest was not written yet."""
+        due = select(*RECORDING_COLUMNS).where(recordings.c.manifest_due, recordings.c.state == State.AVAILABLE)
+        return [recording_of(row) for row in self._db.execute(due.limit(limit))]
+
+    def manifest_written(self, recording_id: str) -> None:
+        """Note that the manifest is in the object store."""
+        self._db.execute(update(recordings).where(recordings.c.id == recording_id).values(manifest_due=False))
+
+    def wants_object(self, recording_id: str, location: str) -> bool:
+        """Say whether the row names this object, or a worker may be writing it right now."""
+        r = recordings.c
+        query = select(r.state, r.audio_location, r.rendition_location, r.lease_until).where(r.id == recording_id)
+        row = self._db.execute(query).first()
+        if row is None:
+            return False
+        if location in {row.audio_location, row.rendition_location}:
+            return row.state not in {State.REFUSED, State.FAILED, State.ERASED}
+        return row.lease_until is not None and row.lease_until > database_now(self._db)
+
+    def counts(self) -> dict[State, tuple[int, float]]:
+        """Return for each state of work how many rows are in it, and the age of the oldest in seconds."""
+        now = database_now(self._db)
+        query = select(recordings.c.state, func.count(), func.min(recordings.c.received_at))
+        rows = self._db.execute(query.where(recordings.c.state.in_(_WORK)).group_by(recordings.c.state))
+        return {State(state): (count, (now - oldest).total_seconds()) for state, count, oldest in rows}
+
+    def _next(self, states: Sequence[State]) -> Select[Any]:
+        r, now = recordings.c, database_now(self._db)
+        leases = (
+            select(r.account_id, func.count().label("held"))
+            .where(r.lease_until > now, r.state.in_(_WORK))
+            .group_by(r.account_id)
+            .subquery()
+        )
+        # An upload waits for its client, and only a recording that was announced can be fetched.
+        mine = or_(r.state.in_((State.STORED, State.ERASING)), r.sealed_announcement.is_not(None))
+        ready = and_(
+            r.state.in_(states), r.not_before <= now, or_(r.lease_until.is_(None), r.lease_until < now), mine
+        )
+        query = (
+            select(r.id, r.state)
+            .outerjoin(leases, leases.c.account_id == r.account_id)
+            .where(ready)
+            .order_by(func.coalesce(leases.c.held, 0), r.not_before, r.id)
+            .limit(1)
+        )
+        if is_postgresql(self._db):
+            query = query.with_for_update(of=recordings, skip_locked=True)
+        return query
+
+    def _take(self, recording_id: str, state: State, lease: timedelta) -> Lease:
+        token = secrets.token_hex(16)
+        to = State.TRANSFERRING if state in _TO_TRANSFER else state
+        taken = (
+            update(recordings)
+            .where(recordings.c.id == recording_id)
+            .values(
+                state=str(to), lease_token=token, lease_until=database_now(self._db) + lease,
+                attempts=recordings.c.attempts + 1,
+            )
+            .returning(*RECORDING_COLUMNS)
+        )  # fmt: skip
+        row: Row[Any] = self._db.execute(taken).one()
+        return Lease(recording=recording_of(row), token=token)
+
+
+def _columns(values: dict[str, Any]) -> dict[str, Any]:
+    """Turn nouns into columns."""
+    columns = dict(values)
+    for purpose in ("audio", "rendition"):
+        sealed: SealedObject | None = columns.pop(purpose, None)
+        if sealed is not None:
+            columns[f"{purpose}_location"] = sealed.location
+            columns[f"{purpose}_header"] = sealed.header
+            columns[f"{purpose}_size"] = sealed.size
+    if "reasons" in columns:
+        columns["reasons"] = reasons_json(columns["reasons"])
+    return columns
+
+

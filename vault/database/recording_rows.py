@@ -1,0 +1,150 @@
+"""Recordings as rows: inserted, found and listed. Moving them on is the queue's part."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import Row, delete, insert, or_, select
+
+from vault.database.dialect import insert_or_ignore
+from vault.database.schema import recording_terms, recordings
+from vault.domain.admission import Reason
+from vault.domain.recording import Recording, RecordingKeys, SealedObject, State
+from vault.ports.stores import NewRecording, RecordingFilter
+
+_BLOBS = {"sealed_announcement", "sealed_details", "sealed_waveform", "wrapped_key"}
+#: What a Recording is made of: everything but blobs that only few ask for.
+RECORDING_COLUMNS = [column for column in recordings.c if column.name not in _BLOBS]
+_UPLOAD = ""
+
+
+class RecordingRows:
+    """The recordings of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def insert_upload(self, new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch: int) -> None:
+        """Insert an upload's row."""
+        self._db.execute(insert(recordings).values(new_row(new, state=state, reasons=reasons, epoch=epoch)))
+
+    def get(self, account_id: str, recording_id: str) -> Recording | None:
+        """Return a recording of this account."""
+        return self._one((recordings.c.id == recording_id) & (recordings.c.account_id == account_id))
+
+    def by_ref(self, account_id: str, connection_id: str | None, recording_ref: str) -> Recording | None:
+        """Return a recording by the name that its source gave it."""
+        return self._one(
+            (recordings.c.account_id == account_id)
+            & (recordings.c.connection_id == (connection_id or _UPLOAD))
+            & (recordings.c.recording_ref == recording_ref)
+        )
+
+    def keys(self, recording_id: str) -> RecordingKeys | None:
+        """Return what opens the recording; None before it was sealed and after it was shredded."""
+        columns = (
+            recordings.c.key_version, recordings.c.wrapped_key, recordings.c.evidence,
+            recordings.c.sealed_details, recordings.c.sealed_waveform,
+        )  # fmt: skip
+        row = self._db.execute(select(*columns).where(recordings.c.id == recording_id)).first()
+        if row is None or row.wrapped_key is None:
+            return None
+        return RecordingKeys(
+            key_version=row.key_version,
+            wrapped_key=row.wrapped_key,
+            evidence=row.evidence,
+            details=row.sealed_details,
+            waveform=row.sealed_waveform,
+        )
+
+    def announcement(self, recording_id: str) -> tuple[bytes, int] | None:
+        """Return the sealed announcement and the key version that sealed it."""
+        columns = (recordings.c.sealed_announcement, recordings.c.announcement_key_version)
+        row = self._db.execute(select(*columns).where(recordings.c.id == recording_id)).first()
+        if row is None or row.sealed_announcement is None:
+            return None
+        return row.sealed_announcement, row.announcement_key_version
+
+    def page(
+        self, account_id: str, wanted: RecordingFilter, *, before: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Recording]:
+        """Return recordings, newest first, those that come before the cursor (received_at, id)."""
+        r = recordings.c
+        query = select(*RECORDING_COLUMNS).where(r.account_id == account_id)
+        if wanted.state is not None:
+            query = query.where(r.state == wanted.state)
+        if wanted.call_ref is not None:
+            query = query.where(r.call_ref == wanted.call_ref)
+        if wanted.received_from is not None:
+            query = query.where(r.received_at >= wanted.received_from)
+        if wanted.received_to is not None:
+            query = query.where(r.received_at < wanted.received_to)
+        for term in wanted.terms:
+            found = select(recording_terms.c.recording_id).where(
+                recording_terms.c.account_id == account_id, recording_terms.c.term == term
+            )
+            query = query.where(r.id.in_(found))
+        if before is not None:
+            at, recording_id = before
+            query = query.where(or_(r.received_at < at, (r.received_at == at) & (r.id < recording_id)))
+        rows = self._db.execute(query.order_by(r.received_at.desc(), r.id.desc()).limit(limit))
+        return [recording_of(row) for row in rows]
+
+    def of_call(self, account_id: str, call_ref: str) -> Sequence[Recording]:
+        """Return the recordings of a call, oldest first."""
+        wanted = (recordings.c.account_id == account_id) & (recordings.c.call_ref == call_ref)
+        rows = self._db.execute(select(*RECORDING_COLUMNS).where(wanted).order_by(recordings.c.received_at))
+        return [recording_of(row) for row in rows]
+
+    def index(self, account_id: str, recording_id: str, terms: Sequence[bytes]) -> None:
+        """Add blind-index terms of a recording; those that are there stay."""
+        rows = [{"account_id": account_id, "recording_id": recording_id, "term": term} for term in set(terms)]
+        if rows:
+            self._db.execute(insert_or_ignore(self._db, recording_terms).values(rows))
+
+    def forget_terms(self, recording_id: str) -> None:
+        """Delete the blind-index terms of a recording."""
+        self._db.execute(delete(recording_terms).where(recording_terms.c.recording_id == recording_id))
+
+    def _one(self, wanted: Any) -> Recording | None:
+        row = self._db.execute(select(*RECORDING_COLUMNS).where(wanted)).first()
+        return None if row is None else recording_of(row)
+
+
+def new_row(new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch: int) -> dict[str, Any]:
+    """Return the row of a recording as it is first heard of."""
+    return {
+        "id": new.id, "account_id": new.account_id, "connection_id": new.connection_id or _UPLOAD,
+        "recording_ref": new.recording_ref, "call_ref": new.call_ref, "state": str(state),
+        "reasons": reasons_json(reasons), "epoch": epoch, "received_at": new.received_at,
+        "call_started_at": new.call_started_at, "call_ended_at": new.call_ended_at,
+        "sealed_announcement": new.sealed_announcement, "announcement_key_version": new.key_version,
+        "attempts": 0, "not_before": new.received_at, "damaged": False, "restricted": False,
+        "manifest_due": False,
+    }  # fmt: skip
+
+
+def reasons_json(reasons: Sequence[Reason]) -> list[dict[str, str | None]]:
+    """Return reasons as the column keeps them."""
+    return [{"code": reason.code, "text": reason.text, "source": reason.source} for reason in reasons]
+
+
+def recording_of(row: Row[Any]) -> Recording:
+    """Return a row (of RECORDING_COLUMNS) as the noun."""
+    same = Recording.__slots__
+    columns = row._mapping  # noqa: SLF001 - SQLAlchemy's public name
+    values = {name: columns[name] for name in same if name in columns}
+    values["connection_id"] = row.connection_id or None
+    values["state"] = State(row.state)
+    values["reasons"] = tuple(Reason(**reason) for reason in row.reasons)
+    values["audio"] = _sealed(row.audio_location, row.audio_header, row.audio_size)
+    values["rendition"] = _sealed(row.rendition_location, row.rendition_header, row.rendition_size)
+    return Recording(**values)
+
+
+def _sealed(location: str | None, header: bytes | None, size: int | None) -> SealedObject | None:
+    if location is None or header is None or size is None:
+        return None
+    return SealedObject(location=location, header=header, size=size)

@@ -1,0 +1,41 @@
+"""One transaction on either database, as the verbs see it."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from vault.database.account_rows import AccountRows
+from vault.database.call_rows import CallRows
+from vault.database.connection_rows import ConnectionRows
+from vault.database.dialect import database_now, lock_account
+from vault.database.event_rows import EventRows
+from vault.database.key_rows import KeyRows
+from vault.database.link_rows import LinkRows
+from vault.database.metadata_rows import MetadataRows
+from vault.database.queue_rows import QueueRows
+from vault.database.recording_rows import RecordingRows
+
+
+class SqlTransaction:
+    """The stores of one open transaction. Made anew for each, and worth nothing after it."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Work on a connection inside a transaction that somebody else began and will end."""
+        self.connection = connection
+        self.accounts = AccountRows(connection)
+        self.connections = ConnectionRows(connection)
+        self.call_facts = CallRows(connection)
+        self.recordings = RecordingRows(connection)
+        self.queue = QueueRows(connection)
+        self.links = LinkRows(connection)
+        self.events = EventRows(connection)
+        self.api_keys = KeyRows(connection)
+        self.metadata = MetadataRows(connection)
+
+    def now(self) -> datetime:
+        """Return the database's time."""
+        return database_now(self.connection)
+
+    def lock_account(self, account_id: str, *, exclusive: bool = False) -> None:
+        """Hold the account's lock to the end of the transaction: shared for gates, exclusive for changes."""
+        lock_account(self.connection, account_id, exclusive=exclusive)

@@ -1,0 +1,150 @@
+"""The one thread that writes to SQLite, in groups: what is queued shares one fsync.
+
+Everything queued while the last commit ran goes into the next transaction, each function under its
+own savepoint; nobody waits for a timer. An error of one function undoes that function alone. An
+error of the database itself (a full disk) undoes the whole group, and every caller of the group
+hears Unavailable: nobody is told that something is durable which is not. A crash in the middle
+leaves the last commit.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from vault.database.transaction import SqlTransaction
+from vault.errors import Unavailable
+from vault.logs import Log
+
+_LOG = Log(__name__)
+#: Writes that may wait; beyond them a caller is told to come back later.
+LONGEST_QUEUE = 4096
+#: Writes in one transaction, so that one group's answers do not wait for a whole flood.
+LARGEST_GROUP = 256
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    function: Callable[[SqlTransaction], Any]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+
+    def deliver(self) -> None:
+        if self.future.done():
+            return  # The caller is gone; the effect stands.
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+class _GroupLost(Exception):
+    """The database itself failed, so nothing of the group stands."""
+
+
+class Writer:
+    """Runs functions one after the other on its own connection, in groups."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take over a connection in autocommit mode: BEGIN and COMMIT are said here."""
+        self._connection = connection
+        self._driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        self._cursor = self._driver.cursor()
+        self._waiting: deque[_Job] = deque()
+        self._urgent: deque[_Job] = deque()
+        self._wake = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
+        self._thread.start()
+
+    async def write(self, function: Callable[[SqlTransaction], Any], *, urgent: bool) -> Any:
+        """Run ``function`` and return its result after the commit that made it durable."""
+        loop = asyncio.get_running_loop()
+        job = _Job(function, loop, loop.create_future())
+        with self._wake:
+            if self._closing:
+                raise Unavailable("The service is stopping.")
+            if len(self._waiting) >= LONGEST_QUEUE:
+                raise Unavailable("Too many writes are waiting.", retry_after=1)
+            (self._urgent if urgent else self._waiting).append(job)
+            self._wake.notify()
+        return await job.future
+
+    def close(self) -> None:
+        """Finish what is queued and end the thread."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while group := self._next_group():
+            try:
+                self._commit(group)
+            except (_GroupLost, sqlite3.Error, DBAPIError) as error:
+                self._roll_back(group, error)
+            _deliver(group)
+
+    def _next_group(self) -> list[_Job]:
+        with self._wake:
+            while not (self._waiting or self._urgent or self._closing):
+                self._wake.wait()
+            group = list(self._urgent)
+            self._urgent.clear()
+            while self._waiting and len(group) < LARGEST_GROUP:
+                group.append(self._waiting.popleft())
+            return group
+
+    def _commit(self, group: list[_Job]) -> None:
+        self._cursor.execute("BEGIN IMMEDIATE")
+        transaction = SqlTransaction(self._connection)
+        for job in group:
+            self._cursor.execute("SAVEPOINT job")
+            try:
+                job.result = job.function(transaction)
+            except IntegrityError as error:
+                job.error = error
+            except (sqlite3.Error, DBAPIError) as error:
+                raise _GroupLost from error
+            except BaseException as error:  # noqa: BLE001 - it belongs to the caller, whatever it is
+                job.error = error
+            if not self._driver.in_transaction:
+                raise _GroupLost
+            if job.error is not None:
+                self._cursor.execute("ROLLBACK TO job")
+            self._cursor.execute("RELEASE job")
+        self._cursor.execute("COMMIT")
+
+    def _roll_back(self, group: list[_Job], error: Exception) -> None:
+        cause = error.__cause__ or error
+        _LOG.error("database.group_lost", error=type(cause).__name__, count=len(group))
+        if self._driver.in_transaction:
+            try:
+                self._cursor.execute("ROLLBACK")
+            except sqlite3.Error:
+                _LOG.error("database.rollback_failed")
+        for job in group:
+            job.error = Unavailable("The database could not write; nothing was changed.")
+
+
+def _deliver(group: list[_Job]) -> None:
+    """Hand out the results with one wake-up for each loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+    for job in group:
+        by_loop.setdefault(job.loop, []).append(job)
+    for loop, jobs in by_loop.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_deliver_all, jobs)
+
+
+def _deliver_all(jobs: list[_Job]) -> None:
+    for job in jobs:
+        job.deliver()
