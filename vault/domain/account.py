@@ -5,7 +5,14 @@ from datetime import datetime
 from typing import Literal, get_args
 
 Scope = Literal[
-    "ingest", "recordings:read", "links:write", "settings:write", "privacy:write", "audit:read", "keys:write", "*"
+    "ingest",
+    "recordings:read",
+    "links:write",
+    "settings:write",
+    "privacy:write",
+    "audit:read",
+    "keys:write",
+    "*",
 ]
 #: Every scope that a key can carry.
 SCOPES: tuple[Scope, ...] = get_args(Scope)

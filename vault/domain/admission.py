@@ -68,7 +68,9 @@ def decide(
     """
     reasons: list[Reason] = []
     if not switch.enabled:
-        reasons.append(Reason(code="switch_off", text=f"Recording is switched off since {_say(switch.changed_at)}."))
+        reasons.append(
+            Reason(code="switch_off", text=f"Recording is switched off since {_say(switch.changed_at)}.")
+        )
     if epoch_at_receipt is not None and epoch_at_receipt != switch.epoch:
         text = "Recording was switched off after this recording was received."
         reasons.append(Reason(code="switched_off_since_receipt", text=text))

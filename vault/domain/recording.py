@@ -53,7 +53,7 @@ _LONGEST_PAUSE = timedelta(hours=2)
 
 def pause_before(attempt: int, jitter: float) -> timedelta:
     """Return how long to wait before the attempt after ``attempt`` (from 1); ``jitter`` is in [0, 1)."""
-    full = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(attempt - 1, 20))
+    full = min(_LONGEST_PAUSE, _FIRST_PAUSE * (1 << min(attempt - 1, 20)))
     return full * (0.5 + jitter / 2)
 
 

@@ -115,3 +115,10 @@ class Database(Protocol):
 
         Written in groups. True means that the event is durable.
         """
+
+    async def scrub(self) -> bool:
+        """Leave nothing of what was deleted in the database's own files; False if that must wait.
+
+        SQLite overwrites what it deletes and empties its write-ahead log. PostgreSQL keeps old row
+        versions until its vacuum; there the answer is True and the erasure's receipt says so.
+        """

@@ -33,8 +33,8 @@ class WrappedKeys(Protocol):
 class KeyRing(Protocol):
     """Account keys, unwrapped, for a short time and in a bounded number."""
 
-    async def create(self, account_id: str) -> bytes:
-        """Make version 1 of a new account's key and return it wrapped, for its row."""
+    async def create(self, account_id: str) -> tuple["AccountKey", bytes]:
+        """Make version 1 of a new account's key; return it, and wrapped for its row."""
 
     async def current(self, account_id: str) -> "AccountKey":
         """Return the key that seals what comes now."""

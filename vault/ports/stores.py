@@ -27,7 +27,9 @@ class Accounts(Protocol):
     def switch(self, account_id: str) -> Switch:
         """Return the switch as it stands in this transaction."""
 
-    def set_switch(self, account_id: str, *, enabled: bool, at: datetime, by: str, reason: str | None) -> Switch:
+    def set_switch(
+        self, account_id: str, *, enabled: bool, at: datetime, by: str, reason: str | None
+    ) -> Switch:
         """Change the switch and its history; the caller holds the exclusive lock. No change, no entry."""
 
     def switch_history(self, account_id: str) -> Sequence[SwitchChange]:
@@ -117,11 +119,16 @@ class NewRecording:
 class Recordings(Protocol):
     """Recordings as rows: inserted, found and listed."""
 
-    def insert_upload(self, new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch: int) -> None:
-        """Insert an upload's row."""
+    def insert_upload(
+        self, new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch: int
+    ) -> None:
+        """Insert an upload's row. Raises Busy if another client inserted one of this reference first."""
 
     def get(self, account_id: str, recording_id: str) -> Recording | None:
         """Return a recording of this account."""
+
+    def by_id(self, recording_id: str) -> Recording | None:
+        """Return a recording of any account, for operators."""
 
     def by_ref(self, account_id: str, connection_id: str | None, recording_ref: str) -> Recording | None:
         """Return a recording by the name that its source gave it."""
@@ -169,6 +176,9 @@ class Queue(Protocol):
         Raises LeaseLost if state or token are no longer what they were.
         """
 
+    def put_back(self, held: Lease, *, not_before: datetime) -> None:
+        """Give a held row back in the state it is in, to be claimed after ``not_before``. Raises LeaseLost."""
+
     def begin_erasing(self, account_id: str, recording_id: str) -> Recording:
         """Shred: drop the row's keys and sealed blobs and move it to erasing, from any state.
 
@@ -213,7 +223,7 @@ class Links(Protocol):
         """Add a session if the link has one left, holding the link's row.
 
         The same nonce again gives the session that it opened, with the new secret. None if the
-        sessions are used up.
+        sessions are used up. Raises NotFound if the link was revoked meanwhile.
         """
 
     def session(self, session_id: str) -> tuple[Session, bytes] | None:

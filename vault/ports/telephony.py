@@ -55,4 +55,8 @@ class Fetcher(Protocol):
     """Gets media from the hosts it may reach, and from no other address."""
 
     def fetch(self, request: MediaRequest) -> AbstractAsyncContextManager[Fetched]:
-        """Open the URL. Raises FetchFailed: ``final`` for a foreign host, a private address, 404, 410."""
+        """Open the URL. Raises FetchFailed: ``final`` for a foreign host, a private address, a redirect, 410.
+
+        401, 403 and 404 are not final: platforms announce media before all of their servers have it.
+        ``blocks`` is read at most once, closed with ``aclosing``, and left before the context is.
+        """

@@ -1,0 +1,49 @@
+"""What every sealed thing is bound to, so that none can stand in another's place.
+
+The context is stored in clear beside the ciphertext, so it holds random ids only.
+"""
+
+from typing import Literal
+
+Context = dict[str, str]
+Purpose = Literal["audio", "rendition", "details", "waveform", "evidence"]
+
+
+def of_recording(account_id: str, recording_id: str, purpose: Purpose, evidence: str) -> Context:
+    """Bind a recording's part to its account, its recording and the digest of its evidence (hex)."""
+    return {"account_id": account_id, "recording_id": recording_id, "purpose": purpose, "evidence": evidence}
+
+
+def of_recording_key(account_id: str, recording_id: str) -> Context:
+    """Bind a wrapped recording key to its recording."""
+    return {"account_id": account_id, "recording_id": recording_id, "purpose": "recording-key"}
+
+
+def of_index_key(account_id: str) -> Context:
+    """Bind a wrapped index key to its account."""
+    return {"account_id": account_id, "purpose": "index-key"}
+
+
+def of_announcement(account_id: str, recording_id: str) -> Context:
+    """Bind an announced media URL to its recording."""
+    return {"account_id": account_id, "recording_id": recording_id, "purpose": "announcement"}
+
+
+def of_call_fact(account_id: str, fact_id: str) -> Context:
+    """Bind one saying about a call to its row."""
+    return {"account_id": account_id, "fact_id": fact_id, "purpose": "call-fact"}
+
+
+def of_credentials(account_id: str, name: str) -> Context:
+    """Bind a connection's credentials to its name, which is unique in the account."""
+    return {"account_id": account_id, "connection": name, "purpose": "credentials"}
+
+
+def of_listener(account_id: str, link_id: str) -> Context:
+    """Bind a listener's name to its link."""
+    return {"account_id": account_id, "link_id": link_id, "purpose": "listener"}
+
+
+def of_event_detail(account_id: str, event_id: str) -> Context:
+    """Bind an access event's detail to its event."""
+    return {"account_id": account_id, "event_id": event_id, "purpose": "access-detail"}

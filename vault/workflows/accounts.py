@@ -1,0 +1,83 @@
+"""Opening an account, and reading it."""
+
+import re
+import secrets
+from dataclasses import dataclass, replace
+
+from vault.domain import encryption_context as bound
+from vault.domain.access_event import AccessEvent
+from vault.domain.account import Account
+from vault.domain.ids import new_id
+from vault.errors import Invalid, NotFound, Refused
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
+from vault.sealing.wrapping import wrap
+
+_REF = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+_INDEX_KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindAccount:
+    """Turn the account in a URL into the account, by name or id."""
+
+    database: Database
+
+    async def __call__(self, ref_or_id: str) -> Account:
+        """Return the account. Raises NotFound."""
+        found = await self.database.read(lambda tx: tx.accounts.find(ref_or_id))
+        if found is None:
+            raise NotFound("There is no such account.")
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAccount:
+    """Open an account, or change its name and locale. A new account records: the switch is an opt-out."""
+
+    database: Database
+    ring: KeyRing
+    clock: Clock
+
+    async def __call__(self, ref: str, *, name: str | None, locale: str | None, actor: str) -> tuple[Account, bool]:
+        """Return the account and whether it is new. Raises Invalid for a name that URLs cannot carry."""
+        found = await self.database.read(lambda tx: tx.accounts.find(ref))
+        if found is None:
+            try:
+                return await self._open(ref, name or ref, locale or "en", actor), True
+            except Refused:
+                # Two requests opened it at once, and this one came second.
+                found = await self.database.read(lambda tx: tx.accounts.find(ref))
+                if found is None:
+                    raise
+        changed = replace(found, name=name or found.name, locale=locale or found.locale)
+        if changed != found:
+            await self.database.write(lambda tx: self._rename(tx, changed, actor))
+        return changed, False
+
+    async def _open(self, ref: str, name: str, locale: str, actor: str) -> Account:
+        if not _REF.fullmatch(ref) or ref.startswith("acct_"):
+            raise Invalid(
+                "An account's name has 1 to 64 small letters, digits, dots, dashes and underscores.", field="account"
+            )
+        now = self.clock()
+        account = Account(id=new_id("acct"), ref=ref, name=name, locale=locale, opened_at=now)
+        first, wrapped = await self.ring.create(account.id)
+        index_key = wrap(first.key, secrets.token_bytes(_INDEX_KEY_BYTES), bound.of_index_key(account.id))
+        event = AccessEvent(id=new_id("evt"), type="account.opened", at=now, account_id=account.id, actor=actor)
+
+        def insert(tx: Transaction) -> None:
+            tx.accounts.insert(account, wrapped_key=wrapped, wrapped_index_key=index_key)
+            tx.events.append(event)
+
+        await self.database.write(insert)
+        return account
+
+    def _rename(self, tx: Transaction, account: Account, actor: str) -> None:
+        tx.accounts.rename(account.id, name=account.name, locale=account.locale)
+        tx.events.append(
+            AccessEvent(
+                id=new_id("evt"), type="account.changed", at=self.clock(), account_id=account.id, actor=actor
+            )
+        )

@@ -1,0 +1,113 @@
+"""API keys: made, checked and revoked. A key reads ``cv_<id>_<secret>``; only the secret's hash is kept."""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vault.domain.access_event import AccessEvent
+from vault.domain.account import SCOPES, ApiKey
+from vault.domain.ids import Token, new_id
+from vault.errors import Invalid, NotAuthentic, NotFound
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+
+_PREFIX = "cv_"
+_LONGEST = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueKey:
+    """Make an API key, for one account or for all."""
+
+    database: Database
+    clock: Clock
+
+    async def __call__(
+        self, *, name: str, scopes: Sequence[str], account_id: str | None, actor: str
+    ) -> tuple[ApiKey, Token]:
+        """Return the key and, this once, its text. Raises Invalid for a scope that is not there."""
+        unknown = sorted(set(scopes) - set(SCOPES))
+        if unknown or not scopes:
+            raise Invalid(f"Scopes are {', '.join(SCOPES)}; name at least one.", field="scopes")
+        key = ApiKey(
+            id=new_id("key"),
+            name=name,
+            account_id=account_id,
+            scopes=frozenset(scopes),
+            created_at=self.clock(),
+            revoked_at=None,
+        )
+        secret = Token.new()
+        event = AccessEvent(
+            id=new_id("evt"), type="key.created", at=key.created_at, account_id=account_id, actor=actor, result=key.id
+        )
+
+        def insert(tx: Transaction) -> None:
+            tx.api_keys.insert(key, secret.digest)
+            tx.events.append(event)
+
+        await self.database.write(insert)
+        return key, Token(f"{_PREFIX}{key.id.removeprefix('key_')}_{secret.text}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authenticate:
+    """Tell who holds a key. Revoking works from the next request on, so nothing is remembered."""
+
+    database: Database
+
+    async def __call__(self, text: str) -> ApiKey:
+        """Return the key. Raises NotAuthentic, the same for every reason."""
+        identifier, secret = _split(text)
+        found = await self.database.read(lambda tx: tx.api_keys.find(f"key_{identifier}"))
+        expected = found[1] if found else Token("").digest
+        same = hmac.compare_digest(Token(secret).digest, expected)
+        if found is None or not same or found[0].revoked_at is not None:
+            raise NotAuthentic("This API key is not valid.")
+        return found[0]
+
+
+def _split(text: str) -> tuple[str, str]:
+    if not text.startswith(_PREFIX) or len(text) > _LONGEST or not text.isascii():
+        return "", ""
+    identifier, _, secret = text.removeprefix(_PREFIX).partition("_")
+    return identifier, secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListKeys:
+    """List keys, revoked ones too."""
+
+    database: Database
+
+    async def __call__(self, account_id: str | None) -> Sequence[ApiKey]:
+        """Return the keys of an account, or of all."""
+        return await self.database.read(lambda tx: tx.api_keys.page(account_id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeKey:
+    """Make a key worthless."""
+
+    database: Database
+    clock: Clock
+
+    async def __call__(self, key_id: str, *, account_id: str | None, actor: str) -> None:
+        """Revoke; again changes nothing. Raises NotFound, also for the key of an account that is not the caller's."""
+        now = self.clock()
+
+        def revoke(tx: Transaction) -> None:
+            found = tx.api_keys.find(key_id)
+            if found is None or (account_id is not None and found[0].account_id != account_id):
+                raise NotFound("There is no such key.")
+            if found[0].revoked_at is not None:
+                return
+            tx.api_keys.revoke(key_id, now)
+            tx.events.append(
+                AccessEvent(
+                    id=new_id("evt"), type="key.revoked", at=now, account_id=found[0].account_id, actor=actor,
+                    result=key_id,
+                )
+            )  # fmt: skip
+
+        await self.database.write(revoke)

@@ -1,0 +1,208 @@
+"""Describe and gate: read back all of it, learn what it is, then one short transaction lets it in."""
+
+import asyncio
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from vault.domain import encryption_context as bound
+from vault.domain.access_event import AccessEvent
+from vault.domain.admission import Reason
+from vault.domain.ids import new_id
+from vault.domain.media import Description
+from vault.domain.recording import LEASE, MAX_ATTEMPTS, Lease, SealedObject, State, pause_before
+from vault.errors import DescriberCrashed, LeaseLost, Tampered, Unavailable, Undecodable
+from vault.logs import Log
+from vault.ports.audio import Describer
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
+from vault.ports.objects import ObjectStore, ObjectWriter
+from vault.sealing.message import seal
+from vault.sealing.sealer import Sealer
+from vault.threads import Threads
+from vault.workflows.attempt import admit_again, discard
+from vault.workflows.ingest import fail, refuse
+from vault.workflows.lease import under_lease
+from vault.workflows.sealed_audio import SealedAudio
+from vault.workflows.seals import OpenedRecording, join_facts, open_facts, open_recording, search_terms
+
+_LOG = Log(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Rendition:
+    """Seals what browsers play instead; makes its object at the first block, and only then."""
+
+    opened: OpenedRecording
+    objects: ObjectStore
+    location: str
+    sealer: Sealer
+    threads: Threads
+    writer: ObjectWriter | None = field(default=None)
+
+    async def write(self, block: bytes) -> None:
+        if self.writer is None:
+            self.writer = await self.objects.create(self.location)
+            await self.writer.write(self.sealer.header)
+        await self.writer.write(await self.threads.run(self.sealer.update, block))
+
+    async def finish(self) -> SealedObject | None:
+        if self.writer is None:
+            return None
+        await self.writer.write(self.sealer.finish())
+        await self.writer.finish()
+        header, size = self.sealer.header, self.sealer.plaintext_length
+        return SealedObject(location=self.location, header=header, size=size)
+
+    async def abort(self) -> None:
+        if self.writer is not None:
+            await self.writer.abort()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Describe:
+    """Move the stored recording that waited longest through the gate.
+
+    The whole object is read back with every tag checked and its hash compared: only then may the
+    platform's copy go. The gate is one transaction: shared account lock, the switch read after it,
+    the recording's own call facts, and the compare-and-set that makes it available or refuses it.
+    """
+
+    database: Database
+    ring: KeyRing
+    objects: ObjectStore
+    describer: Describer
+    threads: Threads
+
+    async def __call__(self) -> bool:
+        """Do one piece of work; False if there was none."""
+        held = await self.database.write(lambda tx: tx.queue.claim((State.STORED,), lease=LEASE))
+        if held is None:
+            return False
+        try:
+            await self._through_the_gate(held)
+        except LeaseLost:
+            _LOG.info("describe.lease_lost", recording_id=held.recording.id)
+        return True
+
+    async def _through_the_gate(self, held: Lease) -> None:
+        recording = held.recording
+        try:
+            await under_lease(self.database, held, self._describe(held))
+        except Undecodable as error:
+            reason = Reason(code="undecodable", text=str(error))
+            await self.database.write(lambda tx: fail(tx, held, reason))
+            if recording.audio is not None:
+                await discard(self.objects, recording.audio.location)
+        except Tampered:
+            _LOG.error("describe.read_back_failed", recording_id=recording.id)
+            await self.database.write(lambda tx: self._fetch_again(tx, held))
+        except Unavailable as error:
+            if recording.attempts >= MAX_ATTEMPTS:
+                _LOG.error("describe.waiting_long", recording_id=recording.id, attempts=recording.attempts)
+            pause = pause_before(recording.attempts, 0.5)
+            await self.database.write(lambda tx: tx.queue.put_back(held, not_before=tx.now() + pause))
+            _LOG.warning("describe.put_off", recording_id=recording.id, reason=str(error))
+
+    async def _describe(self, held: Lease) -> None:
+        recording = held.recording
+        keys = await self.database.read(lambda tx: tx.recordings.keys(recording.id))
+        if keys is None or recording.audio is None:
+            raise LeaseLost("The recording was shredded.")
+        opened = await open_recording(self.ring, recording, keys)
+        source = SealedAudio(self.objects, opened.opener(recording.audio, "audio"), recording.audio)
+        await self._read_back(source, opened)
+        rendition = self._rendition(opened)
+        try:
+            description = await self._ask(source, rendition)
+            made = await rendition.finish() if description is not None and description.rendition else None
+        except BaseException:
+            await asyncio.shield(rendition.abort())
+            raise
+        values, terms = await self._values(opened, description, made)
+        admitted = await self.database.write(lambda tx: _gate(tx, held, values, terms))
+        if not admitted:
+            for sealed in filter(None, (recording.audio, made)):
+                await discard(self.objects, sealed.location)
+
+    async def _read_back(self, source: SealedAudio, opened: OpenedRecording) -> None:
+        digest = hashlib.sha256()
+        async for block in source.blocks():
+            await self.threads.run(digest.update, block)
+        if not hmac.compare_digest(digest.digest(), opened.details().sha256):
+            raise Tampered("What was read back is not what was received.")
+
+    async def _ask(self, source: SealedAudio, rendition: _Rendition) -> Description | None:
+        try:
+            return await self.describer.describe(source, rendition)
+        except DescriberCrashed as error:
+            # Nobody's recording is lost because a decoder died of it; it has no waveform.
+            _LOG.warning("describe.crashed", recording_id=rendition.opened.recording.id, reason=str(error))
+            await rendition.abort()
+            return None
+
+    def _rendition(self, opened: OpenedRecording) -> _Rendition:
+        recording, evidence = opened.recording, opened.keys.evidence
+        context = bound.of_recording(recording.account_id, recording.id, "rendition", evidence)
+        assert recording.audio is not None  # noqa: S101 - the caller has looked
+        location = f"{recording.audio.location.removesuffix('.audio')}-{new_id('att')[-8:]}.rendition"
+        sealer = Sealer(opened.key, context)
+        return _Rendition(
+            opened=opened, objects=self.objects, location=location, sealer=sealer, threads=self.threads
+        )
+
+    async def _values(
+        self, opened: OpenedRecording, description: Description | None, made: SealedObject | None
+    ) -> tuple[dict[str, Any], list[bytes]]:
+        """Return what the gate will set if it lets the recording in, and how it will be found."""
+        recording = opened.recording
+        account_id, call_ref = recording.account_id, recording.call_ref
+        rows, wrapped = await self.database.read(
+            lambda tx: (tx.call_facts.of_call(account_id, call_ref), tx.accounts.wrapped_index_key(account_id))
+        )
+        facts = join_facts(call_ref, [opened.details().facts, *await open_facts(self.ring, rows)])
+        terms = await search_terms(self.ring, account_id, wrapped, facts)
+        values: dict[str, Any] = {"rendition": made, "sealed_announcement": None, "attempts": 0}
+        if description is not None:
+            context = bound.of_recording(account_id, recording.id, "waveform", opened.keys.evidence)
+            values |= {
+                "sealed_waveform": seal(opened.key, context, b"".join(description.peaks)),
+                "container": description.container,
+                "codec": description.codec,
+                "channels": description.channels,
+                "sample_rate": description.sample_rate,
+                "duration": description.duration,
+                "damaged": description.damaged,
+            }
+        return values, terms
+
+    @staticmethod
+    def _fetch_again(tx: Transaction, held: Lease) -> None:
+        if tx.recordings.announcement(held.recording.id) is None:
+            fail(tx, held, Reason(code="read_back_failed", text="What was stored could not be read back."))
+            return
+        reason = Reason(code="read_back_failed", text="What was stored could not be read back; it is fetched again.")
+        tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now(), reasons=(reason,))
+
+
+def _gate(tx: Transaction, held: Lease, values: dict[str, Any], terms: list[bytes]) -> bool:
+    """Let the recording in, or refuse it: nothing that was committed before this lock can be missed."""
+    recording = held.recording
+    tx.lock_account(recording.account_id)
+    length = values.get("duration")
+    decision = admit_again(tx, recording, duration=None if length is None else timedelta(seconds=length))
+    if not decision.record:
+        refuse(tx, held, decision)
+        return False
+    now = tx.now()
+    tx.queue.move(held, State.AVAILABLE, **values, reasons=(), available_at=now, manifest_due=True)
+    tx.recordings.index(recording.account_id, recording.id, terms)
+    tx.events.append(
+        AccessEvent(
+            id=new_id("evt"), type="recording.available", at=now, account_id=recording.account_id, actor="worker",
+            recording_id=recording.id,
+        )
+    )  # fmt: skip
+    return True

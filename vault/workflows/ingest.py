@@ -1,0 +1,125 @@
+"""Ingest: claim an announced recording, admit it again, fetch it and seal it."""
+
+import random
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from vault.domain import encryption_context as bound
+from vault.domain.access_event import AccessEvent
+from vault.domain.admission import Decision, Reason
+from vault.domain.ids import new_id
+from vault.domain.recording import LEASE, MAX_ATTEMPTS, Lease, State, pause_before
+from vault.domain.records import decode_announcement
+from vault.errors import FetchFailed, LeaseLost, TooLarge, Unavailable, VaultError
+from vault.logs import Log
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
+from vault.ports.telephony import Fetcher, Provider
+from vault.sealing.message import open_message
+from vault.workflows.attempt import Attempt, admit_again
+from vault.workflows.connections import OpenedConnections
+from vault.workflows.lease import under_lease
+
+_LOG = Log(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingest:
+    """Bring in the announced recording that waited longest.
+
+    received | retry_wait | transferring with a lease that ran out -> transferring -> stored, or
+    refused, or retry_wait, or failed. A crash at any point leaves a row that is claimed again when
+    its lease has run out, and at worst an object that the sweep removes.
+    """
+
+    database: Database
+    ring: KeyRing
+    fetcher: Fetcher
+    providers: Mapping[str, Provider]
+    connections: OpenedConnections
+    attempt: Attempt
+
+    async def __call__(self) -> bool:
+        """Do one piece of work; False if there was none."""
+        waiting = (State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)
+        held = await self.database.write(lambda tx: tx.queue.claim(waiting, lease=LEASE))
+        if held is None:
+            return False
+        recording_id = held.recording.id
+        try:
+            await self._bring_in(held)
+        except LeaseLost:
+            _LOG.info("ingest.lease_lost", recording_id=recording_id)
+        return True
+
+    async def _bring_in(self, held: Lease) -> None:
+        try:
+            await under_lease(self.database, held, self._transfer(held))
+        except LeaseLost:
+            raise
+        except FetchFailed as error:
+            await self._put_off(held, Reason(code="fetch_failed", text=str(error)), final=error.final)
+        except TooLarge as error:
+            await self._put_off(held, Reason(code="too_large", text=str(error)), final=True)
+        except Unavailable as error:
+            await self._put_off(held, Reason(code="unavailable", text=str(error)), final=False)
+        except (VaultError, OSError, ValueError, KeyError) as error:
+            _LOG.error("ingest.failed", trace=True, recording_id=held.recording.id, attempt=held.recording.attempts)
+            text = f"An attempt ended unexpectedly ({type(error).__name__})."
+            await self._put_off(held, Reason(code="error", text=text), final=False)
+
+    async def _transfer(self, held: Lease) -> None:
+        recording = held.recording
+        decision = await self.database.read(lambda tx: admit_again(tx, recording))
+        if not decision.record:
+            await self.database.write(lambda tx: refuse(tx, held, decision))
+            return
+        sealed = await self.database.read(lambda tx: tx.recordings.announcement(recording.id))
+        if sealed is None or recording.connection_id is None:
+            raise FetchFailed("The announcement is gone.", final=True)
+        key = await self.ring.version(recording.account_id, sealed[1])
+        context = bound.of_announcement(recording.account_id, recording.id)
+        announcement, facts = decode_announcement(open_message(key.key, sealed[0], context=context))
+        opened = await self.connections.get(recording.connection_id)
+        provider = self.providers[opened.connection.provider]
+        request = provider.media_request(announcement, opened.credentials[0])
+        async with self.fetcher.fetch(request) as fetched, aclosing(fetched.blocks()) as blocks:  # type: ignore[type-var]
+            await self.attempt(held, blocks, facts=facts, decision=decision)
+
+    async def _put_off(self, held: Lease, reason: Reason, *, final: bool) -> None:
+        attempt = held.recording.attempts
+        if final or attempt >= MAX_ATTEMPTS:
+            await self.database.write(lambda tx: fail(tx, held, reason))
+            return
+        pause = pause_before(attempt, random.random())  # noqa: S311 - it spreads retries, and hides nothing
+
+        def wait(tx: Transaction) -> None:
+            tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now() + pause, reasons=(reason,))
+
+        await self.database.write(wait)
+        _LOG.info(
+            "ingest.put_off", recording_id=held.recording.id, attempt=attempt, reason=reason.code,
+            seconds=round(pause.total_seconds(), 1),
+        )  # fmt: skip
+
+
+def refuse(tx: Transaction, held: Lease, decision: Decision) -> None:
+    """Refuse a held recording for good, with an event."""
+    recording = tx.queue.move(held, State.REFUSED, reasons=decision.reasons)
+    _event(tx, "recording.refused", recording.account_id, recording.id, decision.reasons[0].code)
+
+
+def fail(tx: Transaction, held: Lease, reason: Reason) -> None:
+    """Give a held recording up, with an event."""
+    recording = tx.queue.move(held, State.FAILED, reasons=(reason,))
+    _event(tx, "recording.failed", recording.account_id, recording.id, reason.code)
+
+
+def _event(tx: Transaction, kind: str, account_id: str, recording_id: str, result: str) -> None:
+    tx.events.append(
+        AccessEvent(
+            id=new_id("evt"), type=kind, at=tx.now(), account_id=account_id, actor="worker",  # type: ignore[arg-type]
+            recording_id=recording_id, result=result,
+        )
+    )  # fmt: skip

@@ -1,0 +1,42 @@
+"""Work under a lease: renewed while it goes on, and stopped when somebody else took the row."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from vault.domain.recording import LEASE, RENEWAL, Lease
+from vault.errors import LeaseLost, Unavailable
+from vault.ports.database import Database, Transaction
+
+T = TypeVar("T")
+
+
+async def under_lease(database: Database, held: Lease, work: Coroutine[Any, Any, T]) -> T:
+    """Run ``work`` and renew the lease beside it.
+
+    Raises LeaseLost, after the work has ended, when the row was taken away: by a worker that
+    thought this one dead, or by the switch. What the work itself raises comes out as it is.
+    """
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    good_until = loop.time() + LEASE.total_seconds()
+    try:
+        while True:
+            done, _ = await asyncio.wait({task}, timeout=RENEWAL.total_seconds())
+            if done:
+                return task.result()
+            try:
+                await database.write(lambda tx: _renew(tx, held))
+            except Unavailable:
+                if loop.time() + RENEWAL.total_seconds() >= good_until:
+                    raise LeaseLost("The lease could not be renewed in time.") from None
+            else:
+                good_until = loop.time() + LEASE.total_seconds()
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+
+
+def _renew(tx: Transaction, held: Lease) -> None:
+    tx.queue.renew(held.recording.id, held.token, lease=LEASE)

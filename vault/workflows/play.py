@@ -1,0 +1,162 @@
+"""Opening a link, and looking at one without opening it."""
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+
+from vault.domain.access_event import AccessEvent
+from vault.domain.ids import Token, new_id
+from vault.domain.link import Link, Session, may_open, session_length
+from vault.domain.recording import Recording, State
+from vault.errors import NotFound
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
+from vault.workflows.seals import seal_detail
+
+_NO_LINK = "This link is not valid. Ask for a new one."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedLink:
+    """A link that was opened: the session, and the secret for its cookie."""
+
+    session: Session
+    secret: Token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookAtLink:
+    """Say whether a link could be opened now. Changes nothing: scanners and previews do this."""
+
+    database: Database
+    clock: Clock
+
+    async def __call__(self, token: str, *, address: str | None) -> Link:
+        """Return the link. Raises NotFound, the same for every reason."""
+        digest = Token(token).digest
+        link, _ = await self.database.read(lambda tx: _find(tx, digest))
+        _check(link, self.clock(), address)
+        return link
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLink:
+    """Open a link: the event is durable before the session exists for anyone.
+
+    The nonce makes a lost answer repeatable: the same one gives the same session, with a new secret.
+    """
+
+    database: Database
+    ring: KeyRing
+    clock: Clock
+
+    async def __call__(self, token: str, *, nonce: str, address: str | None, agent: str) -> OpenedLink:
+        """Return the session. Raises NotFound, also when the link's sessions are used up; then on record."""
+        now, digest = self.clock(), Token(token).digest
+        link, recording = await self.database.read(lambda tx: _find(tx, digest))
+        secret, event_id = Token.new(), new_id("evt")
+        session = Session(
+            id=new_id("sess"),
+            account_id=link.account_id,
+            recording_id=link.recording_id,
+            link_id=link.id,
+            opened_at=now,
+            ends_at=now + session_length(recording.duration),
+        )
+        detail = await seal_detail(
+            self.ring, link.account_id, event_id, {"address": address or "", "user_agent": agent[:200]}
+        )
+
+        def open_it(tx: Transaction) -> Session | None:
+            link, recording = _find(tx, digest)
+            opened: Session | None = None
+            result = "not_valid"
+            if _is_good(link, recording) and _in_time(link, now) and may_open(link.networks, address):
+                opened = tx.links.open_session(session, secret_hash=secret.digest, nonce_hash=Token(nonce).digest)
+                result = "used_up"
+            tx.events.append(
+                AccessEvent(
+                    id=event_id, type="playback.denied" if opened is None else "playback.open", at=now,
+                    account_id=link.account_id, actor=link.id, recording_id=link.recording_id, link_id=link.id,
+                    session_id=opened.id if opened else None, result=None if opened else result,
+                    sealed_detail=detail,
+                )
+            )  # fmt: skip
+            return opened
+
+        opened = await self.database.write(open_it)
+        if opened is None:
+            raise NotFound(_NO_LINK)
+        return OpenedLink(session=opened, secret=secret)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindSession:
+    """Turn the session in a path and the secret in its cookie into the session."""
+
+    database: Database
+    clock: Clock
+
+    async def __call__(self, session_id: str, secret: str) -> tuple[Session, Recording]:
+        """Return the session and its recording. Raises NotFound, the same for every reason."""
+        found, recording, link = await self.database.read(lambda tx: _session(tx, session_id))
+        expected = found[1] if found else Token("").digest
+        same = hmac.compare_digest(Token(secret).digest, expected)
+        if found is None or recording is None or link is None or not same:
+            raise NotFound("This session is not valid. Open the link again.")
+        if found[0].ends_at <= self.clock() or not _is_good(link, recording):
+            raise NotFound("This session has ended. Open the link again.")
+        return found[0], recording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayMedia:
+    """Open a media link's one session at the first GET, and find it again at every later one."""
+
+    database: Database
+    clock: Clock
+    open_link: OpenLink
+
+    async def __call__(self, token: str, *, address: str | None, agent: str) -> tuple[Session, Recording]:
+        """Return the session and its recording. Raises NotFound, the same for every reason."""
+        digest = Token(token).digest
+        link, recording = await self.database.read(lambda tx: _find(tx, digest))
+        session = await self.database.read(lambda tx: tx.links.session_of_link(link.id))
+        if session is None:
+            _check(link, self.clock(), address)
+            opened = await self.open_link(token, nonce=link.id, address=address, agent=agent)
+            return opened.session, recording
+        if session.ends_at <= self.clock() or not _is_good(link, recording) or not may_open(link.networks, address):
+            raise NotFound(_NO_LINK)
+        return session, recording
+
+
+def _find(tx: Transaction, digest: bytes) -> tuple[Link, Recording]:
+    link = tx.links.by_token(digest)
+    recording = tx.recordings.get(link.account_id, link.recording_id) if link else None
+    if link is None or recording is None or not _is_good(link, recording):
+        raise NotFound(_NO_LINK)
+    return link, recording
+
+
+def _session(tx: Transaction, session_id: str) -> tuple[tuple[Session, bytes] | None, Recording | None, Link | None]:
+    found = tx.links.session(session_id)
+    if found is None:
+        return None, None, None
+    session = found[0]
+    recording = tx.recordings.get(session.account_id, session.recording_id)
+    return found, recording, tx.links.get(session.account_id, session.link_id)
+
+
+def _is_good(link: Link, recording: Recording) -> bool:
+    return link.revoked_at is None and recording.state is State.AVAILABLE and not recording.restricted
+
+
+def _in_time(link: Link, now: datetime) -> bool:
+    return link.expires_at > now
+
+
+def _check(link: Link, now: datetime, address: str | None) -> None:
+    if not _in_time(link, now) or not may_open(link.networks, address):
+        raise NotFound(_NO_LINK)

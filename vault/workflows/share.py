@@ -1,0 +1,142 @@
+"""Sharing a recording: time-limited links, made and revoked one by one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import ip_network
+
+from vault.domain import encryption_context as bound
+from vault.domain.access_event import AccessEvent
+from vault.domain.ids import Token, new_id
+from vault.domain.link import LONGEST_LIFE, MAX_SESSIONS, SHORTEST_LIFE, Kind, Link
+from vault.domain.recording import State
+from vault.errors import Invalid, NotFound, RecordingErased, Refused
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
+from vault.sealing.message import open_message, seal
+from vault.workflows.seals import seal_detail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateLink:
+    """Make a link. Its token is in the answer and nowhere else."""
+
+    database: Database
+    ring: KeyRing
+    clock: Clock
+
+    async def __call__(
+        self,
+        account_id: str,
+        recording_id: str,
+        *,
+        listener: str,
+        kind: Kind,
+        life: timedelta,
+        sessions: int,
+        networks: Sequence[str],
+        actor: str,
+    ) -> tuple[Link, Token]:
+        """Return the link and its token. Raises Invalid, NotFound, RecordingErased, Refused."""
+        _check(life, sessions, networks)
+        key, link_id, event_id = await self.ring.current(account_id), new_id("link"), new_id("evt")
+        now, token = self.clock(), Token.new()
+        link = Link(
+            id=link_id,
+            account_id=account_id,
+            recording_id=recording_id,
+            kind=kind,
+            created_by=actor,
+            created_at=now,
+            expires_at=now + life,
+            sessions=sessions,
+            networks=tuple(networks),
+            revoked_at=None,
+            sealed_listener=seal(key.key, bound.of_listener(account_id, link_id), listener.encode()),
+            key_version=key.version,
+        )
+        event = AccessEvent(
+            id=event_id, type="link.created", at=now, account_id=account_id, actor=actor, recording_id=recording_id,
+            link_id=link_id, sealed_detail=await seal_detail(self.ring, account_id, event_id, {"listener": listener}),
+        )  # fmt: skip
+
+        def insert(tx: Transaction) -> None:
+            recording = tx.recordings.get(account_id, recording_id)
+            if recording is None:
+                raise NotFound("There is no such recording.")
+            if recording.state in {State.ERASING, State.ERASED}:
+                raise RecordingErased("The recording was erased.")
+            if recording.state is not State.AVAILABLE or recording.restricted:
+                said = "restricted" if recording.restricted else str(recording.state)
+                raise Refused(f"The recording is {said}, so it cannot be played.", reasons=(said,))
+            tx.links.insert(link, token.digest)
+            tx.events.append(event)
+
+        await self.database.write(insert)
+        return link, token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListLinks:
+    """List a recording's links, with the names of those meant to listen."""
+
+    database: Database
+    ring: KeyRing
+
+    async def __call__(self, account_id: str, recording_id: str) -> Sequence[tuple[Link, str]]:
+        """Return links and listeners, newest first. Raises NotFound."""
+
+        def find(tx: Transaction) -> Sequence[Link]:
+            if tx.recordings.get(account_id, recording_id) is None:
+                raise NotFound("There is no such recording.")
+            return tx.links.of_recording(account_id, recording_id)
+
+        return [(link, await listener_of(self.ring, link)) for link in await self.database.read(find)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeLink:
+    """Stop a link, and the sessions that it opened, from the next window on."""
+
+    database: Database
+    clock: Clock
+
+    async def __call__(self, account_id: str, recording_id: str, link_id: str, *, actor: str) -> None:
+        """Revoke; again changes nothing. Raises NotFound."""
+        now = self.clock()
+
+        def revoke(tx: Transaction) -> None:
+            link = tx.links.get(account_id, link_id)
+            if link is None or link.recording_id != recording_id:
+                raise NotFound("There is no such link.")
+            if link.revoked_at is not None:
+                return
+            tx.links.revoke(link_id, now)
+            tx.events.append(
+                AccessEvent(
+                    id=new_id("evt"), type="link.revoked", at=now, account_id=account_id, actor=actor,
+                    recording_id=recording_id, link_id=link_id,
+                )
+            )  # fmt: skip
+
+        await self.database.write(revoke)
+
+
+async def listener_of(ring: KeyRing, link: Link) -> str:
+    """Open the name of the person a link is meant for."""
+    key = await ring.version(link.account_id, link.key_version)
+    context = bound.of_listener(link.account_id, link.id)
+    return open_message(key.key, link.sealed_listener, context=context).decode()
+
+
+def _check(life: timedelta, sessions: int, networks: Sequence[str]) -> None:
+    if not SHORTEST_LIFE <= life <= LONGEST_LIFE:
+        raise Invalid("A link lives from 1 second to 24 hours.", field="expires_in")
+    if not 1 <= sessions <= MAX_SESSIONS:
+        raise Invalid(f"A link opens from 1 to {MAX_SESSIONS} sessions.", field="sessions")
+    for network in networks:
+        try:
+            ip_network(network)
+        except ValueError as error:
+            raise Invalid("A network is written like 192.0.2.0/24 or 2001:db8::/32.", field="networks") from error

@@ -1,0 +1,192 @@
+"""Bytes out: each window of them is granted, durably, before the first of its bytes leaves.
+
+The first grant and the first read run together, and the answer's head waits for both: so a log that
+cannot be written is a 503 without a byte, and a tampered object a clean error. After that one
+window is granted ahead. What the log says is an upper bound of what was sent.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
+
+from vault.domain.access_event import AccessEvent
+from vault.domain.ids import new_id
+from vault.domain.link import FIRST_WINDOW, Session, windows
+from vault.domain.media import content_type, plays_in_browsers
+from vault.domain.recording import Recording, SealedObject
+from vault.errors import NotFound, Tampered, VaultError
+from vault.logs import Log
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Grant
+from vault.ports.keys import KeyRing
+from vault.ports.objects import ObjectStore
+from vault.workflows.sealed_audio import SealedAudio
+from vault.workflows.seals import open_recording
+
+_LOG = Log(__name__)
+#: Bytes opened at once at most: larger blocks are no faster.
+_LARGEST_BLOCK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """The audio that a listener gets, ready to be read."""
+
+    source: SealedAudio
+    content_type: str
+    size: int
+    #: The object's own id: another attempt, another tag.
+    etag: str
+    #: What every grant says; each gets its own id, time and range.
+    event: AccessEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindSound:
+    """Turn a session, or an API key, and a recording into the sound to be heard.
+
+    A browser gets the rendition where it could not play the original; a download gets the original.
+    """
+
+    database: Database
+    ring: KeyRing
+    objects: ObjectStore
+    clock: Clock
+
+    async def for_session(self, session: Session, recording: Recording) -> Sound:
+        """Return what a session plays. Raises NotFound, Unavailable, Tampered."""
+        event = AccessEvent(
+            id="", type="playback.grant", at=self.clock(), account_id=session.account_id, actor=session.id,
+            recording_id=recording.id, link_id=session.link_id, session_id=session.id,
+        )  # fmt: skip
+        return await self._sound(recording, event, played=True)
+
+    async def for_download(self, account_id: str, recording_id: str, *, actor: str) -> Sound:
+        """Return what an API key downloads. Raises NotFound, Unavailable, Tampered."""
+        recording = await self.database.read(lambda tx: tx.recordings.get(account_id, recording_id))
+        if recording is None:
+            raise NotFound("There is no such recording.")
+        event = AccessEvent(
+            id="", type="download.grant", at=self.clock(), account_id=account_id, actor=actor,
+            recording_id=recording_id,
+        )  # fmt: skip
+        return await self._sound(recording, event, played=False)
+
+    async def _sound(self, recording: Recording, event: AccessEvent, *, played: bool) -> Sound:
+        keys = await self.database.read(lambda tx: tx.recordings.keys(recording.id))
+        if keys is None or recording.audio is None:
+            raise NotFound("There is no audio of this recording.")
+        opened = await open_recording(self.ring, recording, keys)
+        if played and recording.rendition is not None:
+            sealed, kind = recording.rendition, content_type("wav")
+        else:
+            sealed, kind = recording.audio, self._kind(recording)
+        opener = opened.opener(sealed, "rendition" if sealed is recording.rendition else "audio")
+        return Sound(
+            source=SealedAudio(self.objects, opener, sealed),
+            content_type=kind,
+            size=sealed.size,
+            etag=_etag(sealed),
+            event=event,
+        )
+
+    @staticmethod
+    def _kind(recording: Recording) -> str:
+        container, codec = recording.container or "", recording.codec or ""
+        if not plays_in_browsers(container, codec):
+            return "application/octet-stream"
+        return content_type(container)
+
+
+def _etag(sealed: SealedObject) -> str:
+    return sealed.location.rsplit("/", 1)[-1].partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """Serve a range of a sound."""
+
+    database: Database
+    clock: Clock
+
+    async def __call__(self, sound: Sound, start: int, end: int) -> AsyncIterator[bytes]:
+        """Grant the first window, open its first block, and return the blocks of [start, end).
+
+        Raises NotFound when session, link or recording are no longer good, Unavailable when the log
+        cannot be written, Tampered for a first frame that was changed. Later the iterator raises.
+        """
+        if start == end:
+            return _nothing()
+        plan = windows(start, end)
+        window = next(plan)
+        reading = asyncio.create_task(sound.source.read(start, min(window[1], start + FIRST_WINDOW)))
+        try:
+            await self._grant(sound, window)
+            first = await reading
+        except Tampered:
+            await self._alarm(sound)
+            raise
+        finally:
+            if not reading.done():
+                reading.cancel()
+            with suppress(BaseException):
+                await reading
+        return self._blocks(sound, first, window, list(plan))
+
+    async def _blocks(
+        self, sound: Sound, first: bytes, window: tuple[int, int], rest: list[tuple[int, int]]
+    ) -> AsyncIterator[bytes]:
+        sent, position = len(first), window[0] + len(first)
+        ahead: asyncio.Task[None] | None = None
+        try:
+            yield first
+            for following in [*rest, None]:
+                ahead = asyncio.create_task(self._grant(sound, following)) if following else None
+                async with aclosing(self._window(sound, position, window[1])) as blocks:
+                    async for block in blocks:
+                        sent += len(block)
+                        yield block
+                if following is None or ahead is None:
+                    break
+                await ahead
+                position, window = following[0], following
+        except Tampered:
+            await self._alarm(sound)
+            raise
+        finally:
+            if ahead is not None and not ahead.done():
+                ahead.cancel()
+            await asyncio.shield(self._end(sound, sent))
+
+    async def _window(self, sound: Sound, start: int, end: int) -> AsyncIterator[bytes]:
+        while start < end:
+            stop = min(end, start + _LARGEST_BLOCK)
+            yield await sound.source.read(start, stop)
+            start = stop
+
+    async def _grant(self, sound: Sound, window: tuple[int, int]) -> None:
+        event = replace(sound.event, id=new_id("evt"), at=self.clock(), first=window[0], end=window[1])
+        if not await self.database.grant(Grant(event=event, session_id=event.session_id)):
+            raise NotFound("This session has ended. Open the link again.")
+
+    async def _end(self, sound: Sound, sent: int) -> None:
+        """Say what was really sent; the grants are what counts where this cannot be written."""
+        if sound.event.session_id is None:
+            return
+        event = replace(sound.event, id=new_id("evt"), type="playback.end", at=self.clock(), end=sent)
+        try:
+            await self.database.write(lambda tx: tx.events.append(event))
+        except VaultError:
+            _LOG.warning("playback.end_not_written", recording_id=event.recording_id)
+
+    async def _alarm(self, sound: Sound) -> None:
+        _LOG.error("recording.tampered", recording_id=sound.event.recording_id)
+        event = replace(sound.event, id=new_id("evt"), type="recording.tampered", at=self.clock())
+        with suppress(VaultError):
+            await self.database.write(lambda tx: tx.events.append(event))
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield b""

@@ -1,0 +1,66 @@
+"""The sweep: removes what crashed attempts left behind, after a grace period and after asking again."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from vault.domain.manifest import location_of
+from vault.domain.recording import State
+from vault.logs import Log
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.ports.objects import ObjectStore
+
+_LOG = Log(__name__)
+#: An object or upload that nothing names is left alone for so long.
+GRACE = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """Remove objects that no row names, manifests of recordings that are gone, and unfinished uploads.
+
+    Only what lies under the vault's own prefix is looked at. The row is asked immediately before
+    each deletion, and an object's key is unique to its attempt, so nothing living can be hit.
+    """
+
+    database: Database
+    objects: ObjectStore
+    clock: Clock
+    grace: timedelta = GRACE
+
+    async def __call__(self) -> int:
+        """Return how many objects and uploads were removed."""
+        before = self.clock() - self.grace
+        removed = await self.objects.abort_uploads("recordings/", before=before)
+        async for stored in self.objects.list("recordings/"):
+            parts = stored.key.split("/")
+            if stored.modified >= before or len(parts) != len(("recordings", "account", "recording", "object")):
+                continue
+            if not await self._wanted(parts[2], stored.key):
+                await self.objects.delete(stored.key)
+                removed += 1
+        removed += await self._manifests()
+        if removed:
+            _LOG.info("sweep.removed", count=removed)
+        return removed
+
+    async def _wanted(self, recording_id: str, location: str) -> bool:
+        return await self.database.read(lambda tx: tx.queue.wants_object(recording_id, location))
+
+    async def _manifests(self) -> int:
+        """Remove manifests of recordings that are shredded: each holds a wrapped key, so at once."""
+        removed = 0
+        async for stored in self.objects.list("manifests/"):
+            _, account_id, name = stored.key.split("/", 2)
+            recording_id = name.removesuffix(".json")
+            if stored.key != location_of(account_id, recording_id):
+                continue
+            if not await self.database.read(lambda tx, a=account_id, r=recording_id: _has_manifest(tx, a, r)):  # type: ignore[misc]
+                await self.objects.delete(stored.key)
+                removed += 1
+        return removed
+
+
+def _has_manifest(tx: Transaction, account_id: str, recording_id: str) -> bool:
+    recording = tx.recordings.get(account_id, recording_id)
+    return recording is not None and recording.state is State.AVAILABLE

@@ -1,0 +1,70 @@
+"""The recording switch: what an admin promises with it, the commit of this transaction keeps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vault.domain.access_event import AccessEvent
+from vault.domain.account import Switch, SwitchChange
+from vault.domain.admission import Reason
+from vault.domain.ids import new_id
+from vault.ports.database import Database, Transaction
+
+_REFUSED = Reason(
+    code="switched_off_since_receipt",
+    text="Recording was switched off while this recording was on its way.",
+    source="recording-switch",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetSwitch:
+    """Switch recording on or off for an account.
+
+    When ``off`` returns, no recording becomes available until it is on again, and whatever was in
+    flight is refused for good, its key gone. The account's exclusive lock comes first; a gate that
+    holds the shared one has either committed before, or reads the switch after.
+    """
+
+    database: Database
+
+    async def __call__(self, account_id: str, *, enabled: bool, reason: str | None, actor: str) -> Switch:
+        """Return the switch as it stands after the commit. Setting it to what it is changes nothing."""
+
+        def change(tx: Transaction) -> Switch:
+            tx.lock_account(account_id, exclusive=True)
+            before, now = tx.accounts.switch(account_id), tx.now()
+            after = tx.accounts.set_switch(account_id, enabled=enabled, at=now, by=actor, reason=reason)
+            if after == before:
+                return before
+            tx.events.append(
+                AccessEvent(
+                    id=new_id("evt"), type="switch.changed", at=now, account_id=account_id, actor=actor,
+                    result="on" if enabled else "off",
+                )
+            )  # fmt: skip
+            refused = [] if enabled else tx.queue.refuse_in_flight(account_id, _REFUSED)
+            for recording_id in refused:
+                tx.events.append(
+                    AccessEvent(
+                        id=new_id("evt"), type="recording.refused", at=now, account_id=account_id, actor=actor,
+                        recording_id=recording_id, result=_REFUSED.code,
+                    )
+                )  # fmt: skip
+            return after
+
+        return await self.database.write(change, urgent=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSwitch:
+    """Say how the switch stands, and how it stood."""
+
+    database: Database
+
+    async def __call__(self, account_id: str) -> Switch:
+        """Return the switch."""
+        return await self.database.read(lambda tx: tx.accounts.switch(account_id))
+
+    async def history(self, account_id: str) -> Sequence[SwitchChange]:
+        """Return every change, oldest first."""
+        return await self.database.read(lambda tx: tx.accounts.switch_history(account_id))

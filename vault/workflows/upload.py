@@ -1,0 +1,133 @@
+"""A direct upload: the platform sends the audio itself, as the body of a request."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from vault.domain.access_event import AccessEvent
+from vault.domain.admission import Decision
+from vault.domain.call import CallFacts
+from vault.domain.ids import new_id
+from vault.domain.recording import LEASE, Lease, Recording, State
+from vault.errors import Busy, LeaseLost, NotFound, RecordingErased, Refused, VaultError
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
+from vault.ports.stores import NewRecording
+from vault.workflows.attempt import Attempt, admit_again
+from vault.workflows.lease import under_lease
+from vault.workflows.seal_stream import gather
+from vault.workflows.seals import open_recording
+
+#: Seconds after which a client may try again while another one sends the same recording.
+_RETRY_AFTER = 5
+_KEPT = frozenset({State.STORED, State.QUARANTINED, State.AVAILABLE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """Take a recording as a stream.
+
+    The row comes first, so that the switch can refuse what is on its way. A client that goes away
+    leaves the row for its next PUT; once its last byte has arrived the verb finishes on purpose.
+    """
+
+    database: Database
+    ring: KeyRing
+    clock: Clock
+    attempt: Attempt
+
+    async def __call__(
+        self, account_id: str, call_ref: str, recording_ref: str, blocks: AsyncIterator[bytes], *, actor: str
+    ) -> tuple[Recording, bool]:
+        """Return the recording and whether it is new: the same bytes again are no error.
+
+        Raises Refused (before a byte is read, where the switch is off), Busy, RecordingErased,
+        TooLarge, Unavailable, and what ``blocks`` raises.
+        """
+        new = NewRecording(
+            id=new_id("rec"),
+            account_id=account_id,
+            connection_id=None,
+            recording_ref=recording_ref,
+            call_ref=call_ref,
+            received_at=self.clock(),
+            call_started_at=None,
+            call_ended_at=None,
+            sealed_announcement=None,
+            key_version=await self._key_version(account_id),
+        )
+        known, held, decision = await self.database.write(lambda tx: _claim(tx, new))
+        if not decision.record or known.state is State.REFUSED:
+            reasons = known.reasons or decision.reasons
+            raise Refused(reasons[0].text, reasons=[reason.code for reason in reasons])
+        if known.state in _KEPT:
+            return await self._compare(known, blocks, actor), False
+        if held is None:
+            raise Busy("This recording is being sent by another request.", retry_after=_RETRY_AFTER)
+        try:
+            stored = await under_lease(self.database, held, self._seal(held, blocks, decision))
+        except LeaseLost as error:
+            raise Refused(
+                "The recording was refused while it was being sent.", reasons=("switched_off_since_receipt",)
+            ) from error
+        except BaseException:
+            await asyncio.shield(self._give_back(held))
+            raise
+        return stored, True
+
+    async def _key_version(self, account_id: str) -> int:
+        return (await self.ring.current(account_id)).version
+
+    async def _seal(self, held: Lease, blocks: AsyncIterator[bytes], decision: Decision) -> Recording:
+        facts = CallFacts(call_ref=held.recording.call_ref)
+        return await self.attempt(held, blocks, facts=facts, decision=decision)
+
+    async def _give_back(self, held: Lease) -> None:
+        try:
+            await self.database.write(lambda tx: tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now()))
+        except VaultError:
+            return  # The lease runs out by itself.
+
+    async def _compare(self, known: Recording, blocks: AsyncIterator[bytes], actor: str) -> Recording:
+        """Read the body once more and compare: the same bytes are welcome, others are a conflict on record."""
+        digest = hashlib.sha256()
+        async for block in gather(blocks):
+            digest.update(block)
+        keys = await self.database.read(lambda tx: tx.recordings.keys(known.id))
+        if keys is None:
+            raise NotFound("There is no such recording.")
+        opened = await open_recording(self.ring, known, keys)
+        if hmac.compare_digest(digest.digest(), opened.details().sha256):
+            return known
+        event = AccessEvent(
+            id=new_id("evt"), type="recording.conflict", at=self.clock(), account_id=known.account_id, actor=actor,
+            recording_id=known.id,
+        )  # fmt: skip
+        await self.database.write(lambda tx: tx.events.append(event))
+        raise Refused("A recording of this name with other bytes is stored already.", reasons=("other_bytes",))
+
+
+def _claim(tx: Transaction, new: NewRecording) -> tuple[Recording, Lease | None, Decision]:
+    """Find or insert the row, and take it for this client where it may be taken."""
+    tx.lock_account(new.account_id)
+    known = tx.recordings.by_ref(new.account_id, None, new.recording_ref)
+    if known is None:
+        switch = tx.accounts.switch(new.account_id)
+        tx.recordings.insert_upload(new, state=State.RECEIVED, reasons=(), epoch=switch.epoch)
+        known = tx.recordings.get(new.account_id, new.id)
+        if known is None:
+            raise NotFound("There is no such recording.")
+    if known.state in {State.ERASING, State.ERASED}:
+        raise RecordingErased("The recording was erased.")
+    if known.state is State.FAILED:
+        raise Refused("This recording failed for good.", reasons=[reason.code for reason in known.reasons])
+    decision = admit_again(tx, known)
+    if known.state in _KEPT or known.state is State.REFUSED:
+        return known, None, decision
+    held = tx.queue.claim_upload(known.id, lease=LEASE)
+    if held is not None and not decision.record:
+        return tx.queue.move(held, State.REFUSED, reasons=decision.reasons), None, decision
+    return known, held, decision
