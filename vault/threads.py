@@ -21,12 +21,12 @@ class Threads:
         """Name the threads, so that a stack dump says which room they belong to."""
         self.executor = ThreadPoolExecutor(max_workers=size, thread_name_prefix=name)
 
-    async def run(self, function: Callable[[Unpack[Args]], T], *args: Unpack[Args]) -> T:
+    async def run(self, function: Callable[[Unpack[Args]], T], *args: *Args) -> T:
         """Run ``function(*args)`` off the loop and return what it returns, or raise what it raises.
 
         A cancellation is let through only after the thread has ended.
         """
-        future = asyncio.get_running_loop().run_in_executor(self.executor, function, *args)
+        future = asyncio.get_running_loop().run_in_executor(self.executor, _call, function, *args)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
@@ -34,7 +34,7 @@ class Threads:
                 # A second cancellation must not leave the thread behind either.
                 try:
                     await asyncio.wait([future])
-                except asyncio.CancelledError:  # noqa: PERF203 - the loop is the point
+                except asyncio.CancelledError:
                     continue
             if not future.cancelled():
                 future.exception()  # Mark it as seen: the caller is gone.
@@ -43,3 +43,11 @@ class Threads:
     def close(self) -> None:
         """Wait for the running calls and let the threads go."""
         self.executor.shutdown(wait=True)
+
+
+def _call(function: Callable[[Unpack[Args]], T], *args: *Args) -> T:
+    """Call it, and never let StopIteration out: a future refuses it, and its caller would wait for ever."""
+    try:
+        return function(*args)
+    except StopIteration as error:
+        raise RuntimeError("The function raised StopIteration.") from error

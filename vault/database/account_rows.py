@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import case, func, insert, or_, select, update
 
-from vault.database.dialect import insert_or_ignore
+from vault.database.dialect import insert_new
 from vault.database.schema import account_keys, accounts, switch_changes
 from vault.domain.account import Account, Switch, SwitchChange
 from vault.errors import NotFound, Refused
@@ -20,9 +20,10 @@ class AccountRows:
         self._db = connection
 
     def find(self, ref_or_id: str) -> Account | None:
-        """Return the account by its name in URLs or by its id."""
+        """Return the account by its name in URLs or by its id; an id beats a name that copies it."""
         wanted = or_(accounts.c.ref == ref_or_id, accounts.c.id == ref_or_id)
-        row = self._db.execute(select(accounts).where(wanted)).first()
+        query = select(accounts).where(wanted).order_by(case((accounts.c.id == ref_or_id, 0), else_=1))
+        row = self._db.execute(query).first()
         if row is None:
             return None
         return Account(id=row.id, ref=row.ref, name=row.name, locale=row.locale, opened_at=row.opened_at)
@@ -31,14 +32,17 @@ class AccountRows:
         """Open an account with version 1 of its key and the switch on, at epoch 0."""
         values = {
             "id": account.id, "ref": account.ref, "name": account.name, "locale": account.locale,
-            "opened_at": account.opened_at, "wrapped_index_key": wrapped_index_key, "enabled": True, "epoch": 0,
-            "changed_at": account.opened_at, "changed_by": "vault",
+            "opened_at": account.opened_at, "wrapped_index_key": wrapped_index_key, "enabled": True,
+            "epoch": 0, "changed_at": account.opened_at, "changed_by": "vault",
         }  # fmt: skip
-        done = self._db.execute(insert_or_ignore(self._db, accounts).values(values))
-        if done.rowcount == 0:
+        if not insert_new(self._db, accounts, values):
             raise Refused("There is an account of this name already.", reasons=("name_taken",))
-        self._db.execute(insert(account_keys).values(account_id=account.id, version=1, wrapped_key=wrapped_key))
-        self._note(account.id, Switch(enabled=True, epoch=0, changed_at=account.opened_at, changed_by="vault"), None)
+        self._db.execute(
+            insert(account_keys).values(account_id=account.id, version=1, wrapped_key=wrapped_key)
+        )
+        self._note(
+            account.id, Switch(enabled=True, epoch=0, changed_at=account.opened_at, changed_by="vault"), None
+        )
 
     def rename(self, account_id: str, *, name: str, locale: str) -> None:
         """Change what may be changed."""
@@ -50,9 +54,13 @@ class AccountRows:
         row = self._db.execute(select(*columns).where(accounts.c.id == account_id)).first()
         if row is None:
             raise NotFound("There is no such account.")
-        return Switch(enabled=row.enabled, epoch=row.epoch, changed_at=row.changed_at, changed_by=row.changed_by)
+        return Switch(
+            enabled=row.enabled, epoch=row.epoch, changed_at=row.changed_at, changed_by=row.changed_by
+        )
 
-    def set_switch(self, account_id: str, *, enabled: bool, at: datetime, by: str, reason: str | None) -> Switch:
+    def set_switch(
+        self, account_id: str, *, enabled: bool, at: datetime, by: str, reason: str | None
+    ) -> Switch:
         """Change the switch; only off makes the epoch grow. No change writes nothing."""
         before = self.switch(account_id)
         if before.enabled == enabled:
@@ -69,7 +77,11 @@ class AccountRows:
 
     def switch_history(self, account_id: str) -> Sequence[SwitchChange]:
         """Return every change, oldest first."""
-        query = select(switch_changes).where(switch_changes.c.account_id == account_id).order_by(switch_changes.c.id)
+        query = (
+            select(switch_changes)
+            .where(switch_changes.c.account_id == account_id)
+            .order_by(switch_changes.c.id)
+        )
         return [
             SwitchChange(enabled=row.enabled, epoch=row.epoch, at=row.at, by=row.by, reason=row.reason)
             for row in self._db.execute(query)

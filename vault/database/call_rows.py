@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import delete, select
 
-from vault.database.dialect import insert_or_ignore
+from vault.database.dialect import insert_new
 from vault.database.schema import call_facts
 from vault.ports.stores import CallFactRow
 
@@ -20,7 +20,7 @@ class CallRows:
     def add(self, row: CallFactRow) -> bool:
         """Add a row; False if that delivery was there already."""
         values = {name: getattr(row, name) for name in CallFactRow.__slots__}
-        return self._db.execute(insert_or_ignore(self._db, call_facts).values(values)).rowcount > 0
+        return insert_new(self._db, call_facts, values) > 0
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[CallFactRow]:
         """Return the rows of a call, oldest first."""

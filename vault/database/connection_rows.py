@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+from sqlalchemy import ColumnElement, select
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import ColumnElement, insert, select, update
 
+from vault.database.dialect import insert_for
 from vault.database.schema import connections
 from vault.domain.account import Connection
 
@@ -19,13 +20,14 @@ class ConnectionRows:
     def put(self, connection: Connection) -> Connection:
         """Insert, or replace by account and name; an existing one keeps its id."""
         values = {name: getattr(connection, name) for name in Connection.__slots__}
-        before = self.find(connection.account_id, connection.name)
-        if before is None:
-            self._db.execute(insert(connections).values(values))
-            return connection
-        values["id"] = before.id
-        self._db.execute(update(connections).where(connections.c.id == before.id).values(values))
-        return replace(connection, id=before.id)
+        changed = {name: value for name, value in values.items() if name not in {"id", "account_id", "name"}}
+        upsert = (
+            insert_for(self._db, connections)
+            .values(values)
+            .on_conflict_do_update(index_elements=["account_id", "name"], set_=changed)
+            .returning(connections.c.id)
+        )
+        return replace(connection, id=self._db.execute(upsert).scalar_one())
 
     def find(self, account_id: str, name: str) -> Connection | None:
         """Return an account's connection by name."""

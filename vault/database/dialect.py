@@ -2,8 +2,9 @@
 
 import hashlib
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, literal, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.schema import Table
 
@@ -15,11 +16,18 @@ def is_postgresql(connection: Connection) -> bool:
     return connection.dialect.name == "postgresql"
 
 
-def insert_or_ignore(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """Return an INSERT that does nothing where a unique key is already there."""
-    if is_postgresql(connection):
-        return postgresql.insert(table).on_conflict_do_nothing()
-    return sqlite.insert(table).on_conflict_do_nothing()
+def insert_for(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that knows ON CONFLICT."""
+    return postgresql.insert(table) if is_postgresql(connection) else sqlite.insert(table)
+
+
+def insert_new(connection: Connection, table: Table, *rows: dict[str, Any]) -> int:
+    """Insert the rows whose unique keys are not there yet, and return how many these were.
+
+    They are counted by RETURNING, because a driver's own count is not to be had for every INSERT.
+    """
+    insert = insert_for(connection, table).values(list(rows)).on_conflict_do_nothing()
+    return len(connection.execute(insert.returning(literal(1))).all())
 
 
 def database_now(connection: Connection) -> datetime:

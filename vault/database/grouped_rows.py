@@ -17,7 +17,7 @@ from vault.database.recording_rows import new_row, reasons_json
 from vault.database.schema import micros, recordings
 from vault.domain.admission import Reason
 from vault.domain.recording import State
-from vault.errors import NotFound
+from vault.errors import NotFound, Refused, VaultError
 from vault.ports.database import Announced, Grant
 from vault.ports.stores import NewRecording
 
@@ -63,8 +63,10 @@ def announce_one(connection: Connection, new: NewRecording) -> Announced:
         return Announced(recording_id=new.id, state=state, created=True)
     known = cursor.execute(
         "SELECT id, state FROM recordings WHERE account_id = ? AND connection_id = ? AND recording_ref = ?",
-        (new.account_id, new.connection_id or "", new.recording_ref),
+        _reference(new),
     ).fetchone()
+    if known is None:
+        raise _id_taken()
     return Announced(recording_id=known[0], state=State(known[1]), created=False)
 
 
@@ -74,8 +76,11 @@ def grant_one(connection: Connection, grant: Grant) -> bool:
     return bool(_cursor(connection).execute(_GRANT, values).rowcount)
 
 
-def announce_group(connection: Connection, group: Sequence[NewRecording]) -> list[Announced]:
-    """Insert a group on PostgreSQL: shared locks first, then one statement in the order of the unique key."""
+def announce_group(connection: Connection, group: Sequence[NewRecording]) -> list[Announced | VaultError]:
+    """Insert a group on PostgreSQL: shared locks first, then one statement in the order of the unique key.
+
+    An announcement for an unknown account is answered with NotFound, and the others stand.
+    """
     cursor = _cursor(connection)
     keys = sorted({lock_key(new.account_id) for new in group})
     cursor.execute("SELECT pg_advisory_xact_lock_shared(k) FROM unnest(%s::bigint[]) AS k", (keys,))
@@ -83,22 +88,24 @@ def announce_group(connection: Connection, group: Sequence[NewRecording]) -> lis
         "SELECT id, enabled, epoch FROM accounts WHERE id = ANY(%s)", ([new.account_id for new in group],)
     )
     switches = {account: (enabled, epoch) for account, enabled, epoch in cursor.fetchall()}
-    order = sorted(group, key=lambda new: (new.account_id, new.connection_id or "", new.recording_ref))
     rows = []
-    for new in order:
-        enabled, epoch = switches[new.account_id]
-        rows.append(_row(new, State.RECEIVED if enabled else State.REFUSED, epoch))
+    for new in sorted(group, key=_reference):
+        if new.account_id in switches:
+            enabled, epoch = switches[new.account_id]
+            rows.append(_row(new, State.RECEIVED if enabled else State.REFUSED, epoch))
     columns = [[row[name] for row in rows] for name in _COLUMNS]
     cursor.execute(_INSERT_GROUP, columns)
-    created = {row[0] for row in cursor.fetchall()}
-    known = _known(cursor, [new for new in group if new.id not in created])
-    states = {row["id"]: State(row["state"]) for row in rows}
-    return [
-        Announced(recording_id=new.id, state=states[new.id], created=True)
-        if new.id in created
-        else known[(new.account_id, new.connection_id or "", new.recording_ref)]
-        for new in group
-    ]
+    created = {row[0]: State(row[1]) for row in cursor.fetchall()}
+    known = _known(cursor, group)
+    answers: list[Announced | VaultError] = []
+    for new in group:
+        if new.account_id not in switches:
+            answers.append(NotFound("There is no such account."))
+        elif (state := created.pop(new.id, None)) is not None:
+            answers.append(Announced(recording_id=new.id, state=state, created=True))
+        else:
+            answers.append(known.get(_reference(new)) or _id_taken())
+    return answers
 
 
 def grant_group(connection: Connection, group: Sequence[Grant]) -> list[bool]:
@@ -113,17 +120,16 @@ def grant_group(connection: Connection, group: Sequence[Grant]) -> list[bool]:
     return [grant.event.id in granted for grant in group]
 
 
-def _known(cursor: Any, repeated: Sequence[NewRecording]) -> dict[tuple[str, str, str], Announced]:
-    if not repeated:
-        return {}
+def _known(cursor: Any, group: Sequence[NewRecording]) -> dict[tuple[str, str, str], Announced]:
+    """Return the rows that stand now. A statement of its own sees what other groups committed."""
     cursor.execute(
         "SELECT r.account_id, r.connection_id, r.recording_ref, r.id, r.state FROM recordings r "
         "JOIN unnest(%s::text[], %s::text[], %s::text[]) AS n(account_id, connection_id, recording_ref) "
         "USING (account_id, connection_id, recording_ref)",
         (
-            [new.account_id for new in repeated],
-            [new.connection_id or "" for new in repeated],
-            [new.recording_ref for new in repeated],
+            [new.account_id for new in group],
+            [new.connection_id or "" for new in group],
+            [new.recording_ref for new in group],
         ),
     )
     return {
@@ -136,8 +142,20 @@ def _row(new: NewRecording, state: State, epoch: int) -> dict[str, Any]:
     row = new_row(new, state=state, reasons=(), epoch=epoch)
     for name in ("received_at", "call_started_at", "call_ended_at", "not_before"):
         row[name] = None if row[name] is None else micros(row[name])
-    row["reasons"] = "[]" if state is State.RECEIVED else _SWITCH_OFF
+    row["reasons"] = "[]"
+    if state is State.REFUSED:
+        # What is refused is never fetched, so its URL is not kept.
+        row |= {"reasons": _SWITCH_OFF, "sealed_announcement": None}
     return row
+
+
+def _reference(new: NewRecording) -> tuple[str, str, str]:
+    """Return what makes an announcement the same as an earlier one: the table's unique key."""
+    return new.account_id, new.connection_id or "", new.recording_ref
+
+
+def _id_taken() -> Refused:
+    return Refused("Another recording has this id.", reasons=("id_taken",))
 
 
 def _cursor(connection: Connection) -> Any:
@@ -151,7 +169,8 @@ def _array(name: str) -> str:
 
 _INSERT_GROUP = (
     f"INSERT INTO recordings ({', '.join(_COLUMNS)}) "  # noqa: S608 - our own column names
-    f"SELECT * FROM unnest({', '.join(_array(name) for name in _COLUMNS)}) ON CONFLICT DO NOTHING RETURNING id"
+    f"SELECT * FROM unnest({', '.join(_array(name) for name in _COLUMNS)}) "
+    "ON CONFLICT DO NOTHING RETURNING id, state"
 )
 _GRANT_GROUP = (
     "INSERT INTO access_events (id, account_id, recording_id, body, sealed_detail) "

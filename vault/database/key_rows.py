@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Row, insert, select, update
 
-from vault.database.dialect import insert_or_ignore
+from vault.database.dialect import insert_new
 from vault.database.schema import api_keys, kept_answers
 from vault.domain.account import ApiKey
 from vault.errors import Busy
@@ -51,7 +51,9 @@ class KeyRows:
         """Return the answer kept for this key."""
         wanted = (kept_answers.c.key_id == key_id) & (kept_answers.c.idempotency_key == idempotency_key)
         row = self._db.execute(select(kept_answers).where(wanted)).first()
-        return None if row is None else KeptAnswer(fingerprint=row.fingerprint, status=row.status, body=row.body)
+        return (
+            None if row is None else KeptAnswer(fingerprint=row.fingerprint, status=row.status, body=row.body)
+        )
 
     def keep_answer(self, key_id: str, idempotency_key: bytes, answer: KeptAnswer, at: datetime) -> None:
         """Keep an answer. Raises Busy if another request kept one first."""
@@ -59,7 +61,7 @@ class KeyRows:
             "key_id": key_id, "idempotency_key": idempotency_key, "fingerprint": answer.fingerprint,
             "status": answer.status, "body": answer.body, "kept_at": at,
         }  # fmt: skip
-        if self._db.execute(insert_or_ignore(self._db, kept_answers).values(values)).rowcount == 0:
+        if not insert_new(self._db, kept_answers, values):
             raise Busy("The same request is being answered right now.", retry_after=1)
 
 

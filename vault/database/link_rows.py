@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import ColumnElement, Row, func, insert, select, update
+from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema import links, sessions
 from vault.domain.link import Link, Session
+from vault.errors import NotFound
 
 
 class LinkRows:
@@ -21,8 +22,8 @@ class LinkRows:
     def insert(self, link: Link, token_hash: bytes) -> None:
         """Add a link."""
         values = {name: getattr(link, name) for name in Link.__slots__}
-        values["networks"] = list(link.networks)
-        self._db.execute(insert(links).values(values, token_hash=token_hash))
+        values |= {"networks": list(link.networks), "token_hash": token_hash}
+        self._db.execute(insert(links).values(values))
 
     def by_token(self, token_hash: bytes) -> Link | None:
         """Return the link with this token, whatever its age."""
@@ -46,11 +47,13 @@ class LinkRows:
     def open_session(self, session: Session, *, secret_hash: bytes, nonce_hash: bytes) -> Session | None:
         """Add a session if the link has one left; the same nonce gives the session that it opened.
 
-        Holding the link's row makes two opens one after the other on PostgreSQL too.
+        Holding the link's row makes two opens one after the other on PostgreSQL too, and an open and
+        a revocation. Raises NotFound if the link was revoked, however shortly before.
         """
-        allowed = self._db.execute(
-            select(links.c.sessions).where(links.c.id == session.link_id).with_for_update()
-        ).scalar_one()
+        live = (links.c.id == session.link_id) & links.c.revoked_at.is_(None)
+        allowed = self._db.execute(select(links.c.sessions).where(live).with_for_update()).scalar()
+        if allowed is None:
+            raise NotFound("There is no such link.")
         mine = (sessions.c.link_id == session.link_id) & (sessions.c.nonce_hash == nonce_hash)
         before = self._db.execute(select(sessions).where(mine)).first()
         if before is not None:
@@ -61,7 +64,8 @@ class LinkRows:
         if self._db.execute(count).scalar_one() >= allowed:
             return None
         values = {name: getattr(session, name) for name in Session.__slots__}
-        self._db.execute(insert(sessions).values(values, secret_hash=secret_hash, nonce_hash=nonce_hash))
+        values |= {"secret_hash": secret_hash, "nonce_hash": nonce_hash}
+        self._db.execute(insert(sessions).values(values))
         return session
 
     def session(self, session_id: str) -> tuple[Session, bytes] | None:

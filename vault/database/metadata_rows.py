@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import select
 
-from vault.database.dialect import insert_or_ignore
+from vault.database.dialect import insert_new
 from vault.database.schema import vault_metadata
 from vault.errors import Refused
 
@@ -27,6 +27,5 @@ class MetadataRows:
     def put(self, values: Mapping[str, bytes]) -> None:
         """Set facts that were never set. Raises Refused where one was."""
         rows = [{"name": name, "value": value} for name, value in values.items()]
-        done = self._db.execute(insert_or_ignore(self._db, vault_metadata).values(rows))
-        if done.rowcount != len(rows):
+        if insert_new(self._db, vault_metadata, *rows) != len(rows):
             raise Refused("These facts about the vault were set before.", reasons=("already_set",))

@@ -1,16 +1,20 @@
 """Brings a database to the schema that this release knows, with Alembic."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from vault.database.postgresql_url import engine_url
-from vault.errors import StartRefused
+from vault.errors import StartRefused, Unavailable
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 #: One migration at a time, whichever node starts first.
@@ -18,22 +22,36 @@ _MIGRATION_LOCK = 0x63616C6C76617574
 
 
 def migrate_sqlite(path: Path) -> None:
-    """Create or upgrade the SQLite file; the caller holds its lock."""
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
-    with engine.begin() as connection:
-        _upgrade(connection)
+    """Create or upgrade the SQLite file, all of it or nothing; the caller holds its lock.
+
+    The driver would commit before each CREATE TABLE, so BEGIN and COMMIT are said here.
+    """
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(path, isolation_level=None),
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+    )
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        try:
+            _upgrade(connection)
+            connection.exec_driver_sql("COMMIT")
+        except BaseException:
+            connection.exec_driver_sql("ROLLBACK")
+            raise
 
 
 def migrate_postgresql(url: str) -> None:
-    """Create or upgrade the PostgreSQL schema, one node at a time."""
-    with _postgresql(url).begin() as connection:
+    """Create or upgrade the PostgreSQL schema, one node at a time. Raises Unavailable, StartRefused."""
+    with _postgresql(url) as connection, connection.begin():
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         _upgrade(connection)
 
 
 def check_postgresql(url: str) -> None:
-    """Raise StartRefused unless the schema is the one of this release."""
-    with _postgresql(url).connect() as connection:
+    """Raise StartRefused unless the schema is the one of this release; Unavailable if there is no answer."""
+    with _postgresql(url) as connection:
         current = MigrationContext.configure(connection).get_current_revision()
     if current != _head():
         raise StartRefused(
@@ -42,8 +60,14 @@ def check_postgresql(url: str) -> None:
         )
 
 
-def _postgresql(url: str) -> Engine:
-    return create_engine(engine_url(url), poolclass=NullPool, connect_args={"connect_timeout": 5})
+@contextmanager
+def _postgresql(url: str) -> Iterator[Connection]:
+    engine = create_engine(engine_url(url), poolclass=NullPool, connect_args={"connect_timeout": 5})
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except OperationalError as error:
+        raise Unavailable("The database does not answer.") from error
 
 
 def _config() -> Config:

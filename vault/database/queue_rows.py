@@ -6,11 +6,11 @@ while it slept changes nothing. Lease time is the database's.
 
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, update
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import Row, Select, and_, func, or_, select, update
 
 from vault.database.dialect import database_now, is_postgresql
 from vault.database.recording_rows import RECORDING_COLUMNS, reasons_json, recording_of
@@ -40,8 +40,16 @@ class QueueRows:
         self._db = connection
 
     def claim(self, states: Sequence[State], *, lease: timedelta) -> Lease | None:
-        """Take the row that waited longest and whose time has come; accounts with fewer leases go first."""
-        row = self._db.execute(self._next(states)).first()
+        """Take the row of an account that waited longest and whose time has come.
+
+        It is the turn of an account with the fewest leases; among equals chance decides, so that one
+        account's backlog keeps no other waiting, even where a single worker claims.
+        """
+        ready = self._ready(states)
+        account_id = self._db.execute(_turn(states, ready, database_now(self._db))).scalar()
+        if account_id is None:
+            return None
+        row = self._first(and_(ready, recordings.c.account_id == account_id)) or self._first(ready)
         return None if row is None else self._take(row.id, State(row.state), lease)
 
     def claim_upload(self, recording_id: str, *, lease: timedelta) -> Lease | None:
@@ -86,6 +94,13 @@ class QueueRows:
             raise LeaseLost("Another worker holds this recording now, or its state was changed.")
         return recording_of(row)
 
+    def put_back(self, held: Lease, *, not_before: datetime) -> None:
+        """Give a held row back in the state it is in. Raises LeaseLost."""
+        mine = (recordings.c.id == held.recording.id) & (recordings.c.lease_token == held.token)
+        done = self._db.execute(update(recordings).where(mine).values(**_FREE, not_before=not_before))
+        if done.rowcount != 1:
+            raise LeaseLost("Another worker holds this recording now.")
+
     def begin_erasing(self, account_id: str, recording_id: str) -> Recording:
         """Shred and move to erasing, from any state. Raises NotFound, RecordingErased."""
         query = select(recordings.c.state).where(
@@ -110,12 +125,16 @@ class QueueRows:
             **SHREDDED, **_FREE, "state": str(State.REFUSED), "reasons": reasons_json([reason]),
             "audio_location": None, "rendition_location": None,
         }  # fmt: skip
-        done = self._db.execute(update(recordings).where(in_flight).values(changed).returning(recordings.c.id))
+        done = self._db.execute(
+            update(recordings).where(in_flight).values(changed).returning(recordings.c.id)
+        )
         return list(done.scalars())
 
     def manifests_due(self, limit: int) -> Sequence[Recording]:
         """Return available recordings whose manifest was not written yet."""
-        due = select(*RECORDING_COLUMNS).where(recordings.c.manifest_due, recordings.c.state == State.AVAILABLE)
+        due = select(*RECORDING_COLUMNS).where(
+            recordings.c.manifest_due, recordings.c.state == State.AVAILABLE
+        )
         return [recording_of(row) for row in self._db.execute(due.limit(limit))]
 
     def manifest_written(self, recording_id: str) -> None:
@@ -125,7 +144,9 @@ class QueueRows:
     def wants_object(self, recording_id: str, location: str) -> bool:
         """Say whether the row names this object, or a worker may be writing it right now."""
         r = recordings.c
-        query = select(r.state, r.audio_location, r.rendition_location, r.lease_until).where(r.id == recording_id)
+        query = select(r.state, r.audio_location, r.rendition_location, r.lease_until).where(
+            r.id == recording_id
+        )
         row = self._db.execute(query).first()
         if row is None:
             return False
@@ -140,29 +161,19 @@ class QueueRows:
         rows = self._db.execute(query.where(recordings.c.state.in_(_WORK)).group_by(recordings.c.state))
         return {State(state): (count, (now - oldest).total_seconds()) for state, count, oldest in rows}
 
-    def _next(self, states: Sequence[State]) -> Select[Any]:
+    def _ready(self, states: Sequence[State]) -> ColumnElement[bool]:
         r, now = recordings.c, database_now(self._db)
-        leases = (
-            select(r.account_id, func.count().label("held"))
-            .where(r.lease_until > now, r.state.in_(_WORK))
-            .group_by(r.account_id)
-            .subquery()
-        )
         # An upload waits for its client, and only a recording that was announced can be fetched.
         mine = or_(r.state.in_((State.STORED, State.ERASING)), r.sealed_announcement.is_not(None))
-        ready = and_(
-            r.state.in_(states), r.not_before <= now, or_(r.lease_until.is_(None), r.lease_until < now), mine
-        )
-        query = (
-            select(r.id, r.state)
-            .outerjoin(leases, leases.c.account_id == r.account_id)
-            .where(ready)
-            .order_by(func.coalesce(leases.c.held, 0), r.not_before, r.id)
-            .limit(1)
-        )
+        free = or_(r.lease_until.is_(None), r.lease_until < now)
+        return and_(r.state.in_(states), r.not_before <= now, free, mine)
+
+    def _first(self, wanted: ColumnElement[bool]) -> Row[Any, Any] | None:
+        r = recordings.c
+        query = select(r.id, r.state).where(wanted).order_by(r.not_before, r.id).limit(1)
         if is_postgresql(self._db):
-            query = query.with_for_update(of=recordings, skip_locked=True)
-        return query
+            query = query.with_for_update(skip_locked=True)
+        return self._db.execute(query).first()
 
     def _take(self, recording_id: str, state: State, lease: timedelta) -> Lease:
         token = secrets.token_hex(16)
@@ -180,6 +191,20 @@ class QueueRows:
         return Lease(recording=recording_of(row), token=token)
 
 
+def _turn(states: Sequence[State], ready: ColumnElement[bool], now: datetime) -> Select[Any]:
+    """Ask for the account that is next: something of it is ready, and few of its rows are leased."""
+    r = recordings.c
+    held = func.count().filter(r.lease_until > now)
+    return (
+        select(r.account_id)
+        .where(r.state.in_({*_WORK, *states}))
+        .group_by(r.account_id)
+        .having(func.count().filter(ready) > 0)
+        .order_by(held, func.random())
+        .limit(1)
+    )
+
+
 def _columns(values: dict[str, Any]) -> dict[str, Any]:
     """Turn nouns into columns."""
     columns = dict(values)
@@ -192,5 +217,3 @@ def _columns(values: dict[str, Any]) -> dict[str, Any]:
     if "reasons" in columns:
         columns["reasons"] = reasons_json(columns["reasons"])
     return columns
-
-

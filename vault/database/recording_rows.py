@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import ColumnElement, Row, delete, or_, select
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import Row, delete, insert, or_, select
 
-from vault.database.dialect import insert_or_ignore
+from vault.database.dialect import insert_new
 from vault.database.schema import recording_terms, recordings
 from vault.domain.admission import Reason
 from vault.domain.recording import Recording, RecordingKeys, SealedObject, State
+from vault.errors import Busy
 from vault.ports.stores import NewRecording, RecordingFilter
 
 _BLOBS = {"sealed_announcement", "sealed_details", "sealed_waveform", "wrapped_key"}
@@ -26,13 +27,21 @@ class RecordingRows:
         """Work inside the transaction that is open on ``connection``."""
         self._db = connection
 
-    def insert_upload(self, new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch: int) -> None:
-        """Insert an upload's row."""
-        self._db.execute(insert(recordings).values(new_row(new, state=state, reasons=reasons, epoch=epoch)))
+    def insert_upload(
+        self, new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch: int
+    ) -> None:
+        """Insert an upload's row. Raises Busy if another client inserted one of this reference first."""
+        row = new_row(new, state=state, reasons=reasons, epoch=epoch)
+        if not insert_new(self._db, recordings, row):
+            raise Busy("Another upload of this recording is under way.", retry_after=1)
 
     def get(self, account_id: str, recording_id: str) -> Recording | None:
         """Return a recording of this account."""
         return self._one((recordings.c.id == recording_id) & (recordings.c.account_id == account_id))
+
+    def by_id(self, recording_id: str) -> Recording | None:
+        """Return a recording of any account, for operators."""
+        return self._one(recordings.c.id == recording_id)
 
     def by_ref(self, account_id: str, connection_id: str | None, recording_ref: str) -> Recording | None:
         """Return a recording by the name that its source gave it."""
@@ -95,20 +104,22 @@ class RecordingRows:
     def of_call(self, account_id: str, call_ref: str) -> Sequence[Recording]:
         """Return the recordings of a call, oldest first."""
         wanted = (recordings.c.account_id == account_id) & (recordings.c.call_ref == call_ref)
-        rows = self._db.execute(select(*RECORDING_COLUMNS).where(wanted).order_by(recordings.c.received_at))
+        rows = self._db.execute(
+            select(*RECORDING_COLUMNS).where(wanted).order_by(recordings.c.received_at, recordings.c.id)
+        )
         return [recording_of(row) for row in rows]
 
     def index(self, account_id: str, recording_id: str, terms: Sequence[bytes]) -> None:
         """Add blind-index terms of a recording; those that are there stay."""
         rows = [{"account_id": account_id, "recording_id": recording_id, "term": term} for term in set(terms)]
         if rows:
-            self._db.execute(insert_or_ignore(self._db, recording_terms).values(rows))
+            insert_new(self._db, recording_terms, *rows)
 
     def forget_terms(self, recording_id: str) -> None:
         """Delete the blind-index terms of a recording."""
         self._db.execute(delete(recording_terms).where(recording_terms.c.recording_id == recording_id))
 
-    def _one(self, wanted: Any) -> Recording | None:
+    def _one(self, wanted: ColumnElement[bool]) -> Recording | None:
         row = self._db.execute(select(*RECORDING_COLUMNS).where(wanted)).first()
         return None if row is None else recording_of(row)
 

@@ -180,7 +180,7 @@ recordings = Table(
     Index("ix_recordings_page", "account_id", "received_at", "id"),
     Index("ix_recordings_call", "account_id", "call_ref"),
     # Claims look at few states, so their cost does not grow with the archive.
-    Index("ix_recordings_work", "state", "not_before"),
+    Index("ix_recordings_work", "state", "account_id", "not_before"),
     Index(
         "ix_recordings_manifest_due",
         "manifest_due",

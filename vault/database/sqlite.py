@@ -2,13 +2,12 @@
 
 Write-ahead log with ``synchronous=FULL``: a commit is on disk before anyone hears of it. A lock file
 keeps a second process out, because two writers would break the order in which the switch is read.
-The log is copied into the database by another connection, so that no commit waits for that.
+Freed bytes are overwritten, because a shredded key must not stay behind in the file.
 """
 
 import fcntl
 import os
 import sqlite3
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +18,7 @@ from sqlalchemy.pool import QueuePool
 
 from vault.database.grouped_rows import announce_one, grant_one
 from vault.database.migrate import migrate_sqlite
+from vault.database.sqlite_log import LogCopier
 from vault.database.transaction import SqlTransaction
 from vault.database.writer import Writer
 from vault.errors import StartRefused, Unavailable
@@ -30,30 +30,49 @@ from vault.threads import Threads
 T = TypeVar("T")
 _LOG = Log(__name__)
 _READERS = 4
-#: Seconds between two copies of the write-ahead log into the database.
-_CHECKPOINT_PAUSE = 1.0
+#: Bytes of the write-ahead log at which it starts over.
+_LOG_LIMIT = 32 * 1024 * 1024
+_PRAGMAS = (
+    "synchronous=FULL",
+    "wal_autocheckpoint=0",
+    "temp_store=MEMORY",
+    "secure_delete=ON",
+    "secure_delete=ON",
+)
 
 
 class SqliteDatabase:
     """One SQLite file, held by this process alone."""
 
-    def __init__(self, path: Path) -> None:
-        """Lock, create or migrate, and open the file. Raises StartRefused if another process holds it."""
+    def __init__(self, path: Path, *, log_limit: int = _LOG_LIMIT) -> None:
+        """Lock, create or migrate, and open the file.
+
+        Raises StartRefused if another process holds it, or if it cannot be opened.
+        """
         self.path = path
+        self._closed = False
         self._lock = _lock(path)
         try:
+            _open_for_owner_alone(path)
             migrate_sqlite(path)
             self._engine = _engine(path)
             self._reading = _engine(path, read_only=True)
             self._writer_connection = self._engine.connect()
-            self._writer = Writer(self._writer_connection)
+        except (DBAPIError, sqlite3.Error, OSError) as error:
+            os.close(self._lock)
+            raise StartRefused(
+                f"{path} could not be opened as a database. Check that it is one, that the disk has room, "
+                "and that this user may write to it."
+            ) from error
         except BaseException:
             os.close(self._lock)
             raise
+        driver: sqlite3.Connection = self._writer_connection.connection.driver_connection  # type: ignore[assignment]
+        self._log_copier = LogCopier(path, limit=log_limit)
+        self._writer = Writer(
+            self._writer_connection, between_groups=lambda: self._log_copier.keep_short(driver)
+        )
         self._threads = Threads("sqlite-reader", _READERS)
-        self._stop = threading.Event()
-        self._checkpointer = threading.Thread(target=self._copy_log, name="sqlite-checkpoint", daemon=True)
-        self._checkpointer.start()
 
     async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
         """Run ``function`` in the writer thread; its result comes after the commit."""
@@ -62,11 +81,15 @@ class SqliteDatabase:
 
     async def read(self, function: Callable[[Transaction], T]) -> T:
         """Run ``function`` on a snapshot, beside the writer."""
+        if self._closed:
+            raise Unavailable("The service is stopping.")
         return await self._threads.run(self._read, function)
 
     async def announce(self, new: NewRecording) -> Announced:
         """Insert the recording as received or refused, in the writer's next group."""
-        result: Announced = await self._writer.write(lambda tx: announce_one(tx.connection, new), urgent=False)
+        result: Announced = await self._writer.write(
+            lambda tx: announce_one(tx.connection, new), urgent=False
+        )
         return result
 
     async def grant(self, grant: Grant) -> bool:
@@ -74,15 +97,31 @@ class SqliteDatabase:
         result: bool = await self._writer.write(lambda tx: grant_one(tx.connection, grant), urgent=False)
         return result
 
+    async def scrub(self) -> bool:
+        """Empty the write-ahead log into the database, whose freed places are overwritten with zeros."""
+        return await self._threads.run(self._empty_log)
+
+    def _empty_log(self) -> bool:
+        connection = sqlite3.connect(self.path, isolation_level=None)
+        try:
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error:
+            return False
+        finally:
+            connection.close()
+        return not busy
+
     def close(self) -> None:
         """Finish what is queued, and give the file back."""
-        self._stop.set()
+        if self._closed:
+            return
+        self._closed = True
         self._writer.close()
-        self._checkpointer.join()
+        self._log_copier.close()
         self._threads.close()
+        self._reading.dispose()
         self._writer_connection.close()
         self._engine.dispose()
-        self._reading.dispose()
         os.close(self._lock)
 
     def _read(self, function: Callable[[Transaction], T]) -> T:
@@ -97,38 +136,46 @@ class SqliteDatabase:
             _LOG.error("database.read_failed", error=type(error.orig).__name__)
             raise Unavailable("The database could not be read.") from error
 
-    def _copy_log(self) -> None:
-        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-        try:
-            while not self._stop.wait(_CHECKPOINT_PAUSE):
-                try:
-                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                except sqlite3.Error as error:
-                    _LOG.warning("database.checkpoint_failed", error=type(error).__name__)
-        finally:
-            connection.close()
-
 
 def _lock(path: Path) -> int:
     """Take the lock file for the life of the process."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StartRefused(f"This user cannot write to {path.parent}.") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         os.close(descriptor)
         raise StartRefused(
             f"Another process holds {path}. Stop it, or let it do the work: commands reach a running server "
             "through its control socket in the data directory."
         ) from error
+    except OSError as error:
+        os.close(descriptor)
+        raise StartRefused(f"The file system of {path} has no locks. Use a local disk.") from error
     return descriptor
+
+
+def _open_for_owner_alone(path: Path) -> None:
+    """Create the file if need be, readable by its owner alone; SQLite gives its log the same mode."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
 
 
 def _engine(path: Path, *, read_only: bool = False) -> Engine:
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
         # WAL once, before anything else: two connections that set it at once lock each other out.
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0", "temp_store=MEMORY"):
+        (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        if mode != "wal":
+            connection.close()
+            raise StartRefused(f"The file system of {path} has no shared memory. Use a local disk.")
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").fetchone()
         if read_only:
             connection.execute("PRAGMA query_only=1")

@@ -2,12 +2,14 @@
 
 Everything queued while the last commit ran goes into the next transaction, each function under its
 own savepoint; nobody waits for a timer. An error of one function undoes that function alone. An
-error of the database itself (a full disk) undoes the whole group, and every caller of the group
-hears Unavailable: nobody is told that something is durable which is not. A crash in the middle
+error of the database itself (a full disk, a failed COMMIT) undoes the whole group, and every caller
+of the group hears Unavailable: nobody is told that something is durable which is not. The thread
+outlives every error, so writes work again as soon as the database does. A crash in the middle
 leaves the last commit.
 """
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 from collections import deque
@@ -16,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from vault.database.transaction import SqlTransaction
 from vault.errors import Unavailable
@@ -27,6 +29,15 @@ _LOG = Log(__name__)
 LONGEST_QUEUE = 4096
 #: Writes in one transaction, so that one group's answers do not wait for a whole flood.
 LARGEST_GROUP = 256
+#: SQLite's primary result codes that speak of the file, the disk or a lock, and not of the function.
+_FAILURES = frozenset(
+    {
+        sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL,
+    }
+)  # fmt: skip
+_PRIMARY_CODE = 0xFF
 
 
 @dataclass(slots=True, eq=False)
@@ -47,17 +58,21 @@ class _Job:
 
 
 class _GroupLost(Exception):
-    """The database itself failed, so nothing of the group stands."""
+    """The transaction is gone, so nothing of the group stands."""
 
 
 class Writer:
     """Runs functions one after the other on its own connection, in groups."""
 
-    def __init__(self, connection: Connection) -> None:
-        """Take over a connection in autocommit mode: BEGIN and COMMIT are said here."""
+    def __init__(self, connection: Connection, *, between_groups: Callable[[], None]) -> None:
+        """Take over a connection in autocommit mode: BEGIN and COMMIT are said here.
+
+        ``between_groups`` runs in the thread after each group was answered; it must not raise.
+        """
         self._connection = connection
         self._driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
         self._cursor = self._driver.cursor()
+        self._between_groups = between_groups
         self._waiting: deque[_Job] = deque()
         self._urgent: deque[_Job] = deque()
         self._wake = threading.Condition()
@@ -66,15 +81,20 @@ class Writer:
         self._thread.start()
 
     async def write(self, function: Callable[[SqlTransaction], Any], *, urgent: bool) -> Any:
-        """Run ``function`` and return its result after the commit that made it durable."""
+        """Run ``function`` and return its result after the commit that made it durable.
+
+        Raises what the function raised, or Unavailable.
+        """
         loop = asyncio.get_running_loop()
         job = _Job(function, loop, loop.create_future())
         with self._wake:
             if self._closing:
                 raise Unavailable("The service is stopping.")
-            if len(self._waiting) >= LONGEST_QUEUE:
+            # Urgent writes have a queue of their own, so that a flood does not keep the switch out.
+            queue = self._urgent if urgent else self._waiting
+            if len(queue) >= LONGEST_QUEUE:
                 raise Unavailable("Too many writes are waiting.", retry_after=1)
-            (self._urgent if urgent else self._waiting).append(job)
+            queue.append(job)
             self._wake.notify()
         return await job.future
 
@@ -89,9 +109,10 @@ class Writer:
         while group := self._next_group():
             try:
                 self._commit(group)
-            except (_GroupLost, sqlite3.Error, DBAPIError) as error:
+            except BaseException as error:  # noqa: BLE001 - a dead writer would leave every later caller waiting
                 self._roll_back(group, error)
             _deliver(group)
+            self._between_groups()
 
     def _next_group(self) -> list[_Job]:
         with self._wake:
@@ -110,11 +131,11 @@ class Writer:
             self._cursor.execute("SAVEPOINT job")
             try:
                 job.result = job.function(transaction)
-            except IntegrityError as error:
-                job.error = error
-            except (sqlite3.Error, DBAPIError) as error:
-                raise _GroupLost from error
-            except BaseException as error:  # noqa: BLE001 - it belongs to the caller, whatever it is
+            except StopIteration as error:
+                job.error = _not_stop_iteration(error)
+            except BaseException as error:  # It belongs to the caller, whatever it is.
+                if is_failure(error):
+                    raise _GroupLost from error
                 job.error = error
             if not self._driver.in_transaction:
                 raise _GroupLost
@@ -123,8 +144,9 @@ class Writer:
             self._cursor.execute("RELEASE job")
         self._cursor.execute("COMMIT")
 
-    def _roll_back(self, group: list[_Job], error: Exception) -> None:
+    def _roll_back(self, group: list[_Job], error: BaseException) -> None:
         cause = error.__cause__ or error
+        cause = getattr(cause, "orig", None) or cause
         _LOG.error("database.group_lost", error=type(cause).__name__, count=len(group))
         if self._driver.in_transaction:
             try:
@@ -135,13 +157,28 @@ class Writer:
             job.error = Unavailable("The database could not write; nothing was changed.")
 
 
+def is_failure(error: BaseException) -> bool:
+    """Say whether the database itself failed: anything else is the function's own mistake."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code: int | None = getattr(cause, "sqlite_errorcode", None)
+    return code is not None and code & _PRIMARY_CODE in _FAILURES
+
+
+def _not_stop_iteration(error: StopIteration) -> RuntimeError:
+    """Return what a future can carry: it refuses StopIteration, and its caller would wait for ever."""
+    replacement = RuntimeError("The function raised StopIteration.")
+    replacement.__cause__ = error
+    return replacement
+
+
 def _deliver(group: list[_Job]) -> None:
     """Hand out the results with one wake-up for each loop."""
     by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
     for job in group:
         by_loop.setdefault(job.loop, []).append(job)
     for loop, jobs in by_loop.items():
-        if not loop.is_closed():
+        # A loop that was closed meanwhile has no callers left; their effects stand.
+        with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(_deliver_all, jobs)
 
 

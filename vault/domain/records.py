@@ -1,4 +1,4 @@
-"""How the nouns that are sealed or kept as JSON are written down, and read back. Each begins with a version."""
+"""How the nouns that are sealed or kept as JSON are written down, and read back. Each has a version."""
 
 import base64
 import json
@@ -88,10 +88,10 @@ def _facts_json(facts: CallFacts) -> dict[str, Any]:
 
 
 def _facts(said: dict[str, Any]) -> CallFacts:
-    values = {name: said.get(name) for name in CallFacts.__slots__}
+    values: dict[str, Any] = {name: said.get(name) for name in CallFacts.__slots__}
     for name in ("started_at", "ended_at"):
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None
-    return CallFacts(**values)  # type: ignore[arg-type]  # The names are the noun's own.
+    return CallFacts(**values)
 
 
 def _dump(said: dict[str, Any]) -> bytes:

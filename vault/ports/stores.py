@@ -19,7 +19,7 @@ class Accounts(Protocol):
         """Return the account by its name in URLs or by its id."""
 
     def insert(self, account: Account, *, wrapped_key: bytes, wrapped_index_key: bytes) -> None:
-        """Open an account with version 1 of its key and the switch on. Raises Refused if the name is taken."""
+        """Open an account with key version 1 and the switch on. Raises Refused if the name is taken."""
 
     def rename(self, account_id: str, *, name: str, locale: str) -> None:
         """Change what may be changed."""
@@ -177,7 +177,7 @@ class Queue(Protocol):
         """
 
     def put_back(self, held: Lease, *, not_before: datetime) -> None:
-        """Give a held row back in the state it is in, to be claimed after ``not_before``. Raises LeaseLost."""
+        """Give a held row back in its state, to be claimed after ``not_before``. Raises LeaseLost."""
 
     def begin_erasing(self, account_id: str, recording_id: str) -> Recording:
         """Shred: drop the row's keys and sealed blobs and move it to erasing, from any state.

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from vault.domain import encryption_context as bound
 from vault.domain.access_event import AccessEvent
 from vault.domain.ids import new_id
+from vault.domain.recording import Recording, RecordingKeys
 from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.sealing.message import open_message
-from vault.workflows.seals import open_recording
+from vault.workflows.seals import open_recording, sealed_under
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +35,10 @@ class ListEvents:
     async def _detail(self, account_id: str, event: AccessEvent) -> Mapping[str, str]:
         if event.sealed_detail is None:
             return {}
-        key = await self.ring.current(account_id)
+        key = await self.ring.version(account_id, sealed_under(event.sealed_detail))
         text = open_message(key.key, event.sealed_detail, context=bound.of_event_detail(account_id, event.id))
         said: dict[str, str] = json.loads(text)
-        return {name: value for name, value in said.items() if name not in {"v", "key_version"}}
+        return {name: value for name, value in said.items() if name != "v"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class ExportKey:
     async def __call__(self, recording_id: str, *, actor: str) -> Mapping[str, object]:
         """Return what the official AWS Encryption SDK needs to open the objects. Raises NotFound."""
 
-        def take(tx: Transaction) -> tuple[object, ...]:
+        def take(tx: Transaction) -> tuple[Recording, RecordingKeys]:
             recording = tx.recordings.by_id(recording_id)
             keys = tx.recordings.keys(recording_id)
             if recording is None or keys is None:
@@ -65,7 +66,7 @@ class ExportKey:
             return recording, keys
 
         recording, keys = await self.database.write(take)
-        opened = await open_recording(self.ring, recording, keys)  # type: ignore[arg-type]
+        opened = await open_recording(self.ring, recording, keys)
         sealed = {"audio": opened.recording.audio, "rendition": opened.recording.rendition}
         return {
             "recording": recording_id,

@@ -10,12 +10,16 @@ from vault.domain import encryption_context as bound
 from vault.domain.call import CallFacts, fold
 from vault.domain.records import Details, decode_details, decode_facts
 from vault.domain.recording import Recording, RecordingKeys, SealedObject
+from vault.errors import Tampered
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.stores import CallFactRow
+from vault.sealing.header import parse_header
 from vault.sealing.keys import NamedKey, recording_key
 from vault.sealing.message import open_message, seal
 from vault.sealing.opener import Opener
 from vault.sealing.wrapping import unwrap, wrap
+
+_AFTER_NAME = 4 + 4 + 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,5 +102,15 @@ def search_term(index_key: bytes, kind: str, value: str) -> bytes:
 async def seal_detail(ring: KeyRing, account_id: str, event_id: str, detail: Mapping[str, str]) -> bytes:
     """Seal what an access event says of people."""
     account_key = await ring.current(account_id)
-    text = json.dumps({"v": 1, "key_version": account_key.version, **detail}, separators=(",", ":")).encode()
+    text = json.dumps({"v": 1, **detail}, separators=(",", ":")).encode()
     return seal(account_key.key, bound.of_event_detail(account_id, event_id), text)
+
+
+def sealed_under(message: bytes) -> int:
+    """Return the version of the account key that a message names. Raises Tampered for another kind of key."""
+    # The provider information is the key's name, then two lengths and the IV (sealing/FORMAT.md).
+    name = parse_header(message).data_keys[0].info[:-_AFTER_NAME].decode("ascii", "replace")
+    _, _, version = name.rpartition("/v")
+    if not name.startswith("account/") or not version.isdigit():
+        raise Tampered("The message was not sealed under an account key.")
+    return int(version)

@@ -1,4 +1,4 @@
-"""Runs a migration on the connection that ``vault/database/migrate.py`` passes in."""
+"""Runs a migration on the connection that ``vault/database/migrate.py`` passes in."""  # noqa: INP001 - Alembic runs this file by its path
 
 from alembic import context
 

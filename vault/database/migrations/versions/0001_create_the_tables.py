@@ -158,7 +158,7 @@ def upgrade() -> None:
     op.create_index('ix_recordings_call', 'recordings', ['account_id', 'call_ref'], unique=False)
     op.create_index('ix_recordings_manifest_due', 'recordings', ['manifest_due'], unique=False, sqlite_where=sa.text('manifest_due'), postgresql_where=sa.text('manifest_due'))
     op.create_index('ix_recordings_page', 'recordings', ['account_id', 'received_at', 'id'], unique=False)
-    op.create_index('ix_recordings_work', 'recordings', ['state', 'not_before'], unique=False)
+    op.create_index('ix_recordings_work', 'recordings', ['state', 'account_id', 'not_before'], unique=False)
     op.create_table('sessions',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('account_id', sa.String(), nullable=False),

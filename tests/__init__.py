@@ -1,0 +1,1 @@
+"""The vault's tests, which mirror its rooms."""

@@ -1,0 +1,1 @@
+"""Stand-ins for ports, which police the rules of what they stand for."""

@@ -1,0 +1,86 @@
+"""A describer for plain PCM16 and PCM8 WAV files, in this process, by the standard library alone.
+
+It polices the port's rules: every range lies within the source, the whole source is read, and the
+rendition is never written to, since browsers play all that it knows.
+"""
+
+import io
+import wave
+from array import array
+from dataclasses import dataclass, field
+
+from vault.domain.media import BUCKETS, MAX_DURATION, Description
+from vault.errors import DescriberCrashed, Undecodable
+from vault.ports.audio import AudioSource, RenditionSink
+
+BLOCK = 256 << 10
+
+
+@dataclass
+class FakeDescriber:
+    """The Describer port. ``crashes`` is how many of the next jobs end in DescriberCrashed."""
+
+    crashes: int = 0
+    #: Crash after the source was read, and not before.
+    crash_late: bool = False
+    max_duration: float = MAX_DURATION
+    #: What was found, job by job.
+    described: list[Description] = field(default_factory=list)
+
+    async def describe(self, source: AudioSource, rendition: RenditionSink) -> Description:
+        """Read the whole source and return what it is."""
+        del rendition  # Browsers play all that this describer knows.
+        crash = self.crashes > 0
+        self.crashes -= crash
+        if crash and not self.crash_late:
+            raise DescriberCrashed("The describer ended with status -9.")
+        data = bytearray()
+        for start in range(0, source.size, BLOCK):
+            end = min(start + BLOCK, source.size)
+            block = await source.read(start, end)
+            assert len(block) == end - start, "A source gives exactly the range it was asked for."
+            data += block
+        if crash:
+            raise DescriberCrashed("The describer ended with status -9.")
+        description = describe_wave(bytes(data), max_duration=self.max_duration)
+        self.described.append(description)
+        return description
+
+
+def describe_wave(data: bytes, *, max_duration: float = MAX_DURATION) -> Description:
+    """Describe a PCM WAV file of 8 or 16 bits. Raises Undecodable for anything else."""
+    try:
+        with wave.open(io.BytesIO(data)) as file:
+            channels, width, rate, claimed = file.getparams()[:4]
+            frames = file.readframes(claimed)
+    except (wave.Error, EOFError) as error:
+        raise Undecodable("The bytes are not in an audio format that the vault reads.") from error
+    if channels not in (1, 2) or not 8000 <= rate <= 48000 or width not in (1, 2):
+        raise Undecodable("The audio is not one that the vault takes.")
+    count = len(frames) // (width * channels)
+    if not count:
+        raise Undecodable("The file decodes to no sound at all.")
+    if count > max_duration * rate:
+        raise Undecodable("The audio is longer than the vault keeps.")
+    samples = array("h", frames) if width == 2 else array("h", ((byte - 128) * 256 for byte in frames))
+    return Description(
+        container="wav",
+        codec="pcm_s16le" if width == 2 else "pcm_u8",
+        channels=channels,
+        sample_rate=rate,
+        duration=count / rate,
+        claimed_duration=claimed / rate,
+        errors=int(count < claimed),
+        peaks=tuple(peaks(samples[channel::channels]) for channel in range(channels)),
+        rendition=False,
+    )
+
+
+def peaks(samples: array) -> bytes:
+    """Return BUCKETS pairs (lowest, highest) of one channel."""
+    points = array("b")
+    for bucket in range(BUCKETS):
+        start = bucket * len(samples) // BUCKETS
+        part = samples[start : max(start + 1, (bucket + 1) * len(samples) // BUCKETS)]
+        points.extend(min(127, value + 128 >> 8) for value in (min(part), max(part)))
+    return points.tobytes()

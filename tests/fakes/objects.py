@@ -1,0 +1,180 @@
+"""An object store in memory that polices the port's rules and can fail at any call.
+
+``fail(at=n, when="before" | "after")`` makes the n-th call from now raise Unavailable, without or with
+its effect: "after" is an answer that was lost. Every method of the store and of its writers counts.
+Misuse raises AssertionError, so that it fails a test even where the code under test catches errors.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from vault.errors import NotFound, Tampered, Unavailable
+from vault.objects.keys import SMALL, check_key, check_prefix
+from vault.ports.objects import StoredObject
+
+When = Literal["before", "after"]
+
+
+@dataclass
+class Kept:
+    """One object, or one upload that is not finished."""
+
+    body: bytearray
+    at: datetime
+
+
+@dataclass
+class FakeObjects:
+    """ObjectStore in memory. ``objects`` and ``uploads`` are for tests to look into and to damage."""
+
+    objects: dict[str, Kept] = field(default_factory=dict)
+    #: Unfinished uploads by number, with their key.
+    uploads: dict[int, tuple[str, Kept]] = field(default_factory=dict)
+    #: Every call so far, by name: the length is the number that a sweep over all calls needs.
+    calls: list[str] = field(default_factory=list)
+    #: The store's own clock.
+    now: datetime | None = None
+    _failing: dict[int, When] = field(default_factory=dict)
+
+    def fail(self, *, at: int, when: When) -> None:
+        """Let the ``at``-th call from now (the next is 1) fail before or after its effect."""
+        self._failing[len(self.calls) + at] = when
+
+    async def create(self, key: str) -> "FakeWriter":
+        check_key(key)
+        lost = self._call("create")
+        number = len(self.calls)
+        self.uploads[number] = (key, Kept(bytearray(), self._time()))
+        _answer(lost)
+        return FakeWriter(self, number)
+
+    async def put(self, key: str, body: bytes, *, if_absent: bool = False) -> bool:
+        check_key(key)
+        lost = self._call("put")
+        made = not (if_absent and key in self.objects)
+        if made:
+            self._show(key, bytearray(body))
+        _answer(lost)
+        return made
+
+    async def read(self, key: str, start: int, end: int) -> bytes:
+        check_key(key)
+        assert 0 <= start <= end, "A range is [start, end) with start <= end."
+        lost = self._call("read")
+        body = self._find(key).body
+        if len(body) < end:
+            raise Tampered("An object is shorter than it was when it was stored.")
+        _answer(lost)
+        return bytes(body[start:end])
+
+    async def get(self, key: str) -> bytes:
+        check_key(key)
+        lost = self._call("get")
+        body = self._find(key).body
+        if len(body) > SMALL:
+            raise Tampered("A small object is larger than 1 MiB.")
+        _answer(lost)
+        return bytes(body)
+
+    async def size(self, key: str) -> int:
+        check_key(key)
+        lost = self._call("size")
+        size = len(self._find(key).body)
+        _answer(lost)
+        return size
+
+    async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
+        check_prefix(prefix)
+        lost = self._call("list")
+        _answer(lost)
+        for key in sorted(self.objects):
+            kept = self.objects.get(key)
+            if kept is not None and key.startswith(prefix):
+                yield StoredObject(key=key, size=len(kept.body), modified=kept.at)
+
+    async def delete(self, key: str) -> None:
+        check_key(key)
+        lost = self._call("delete")
+        self.objects.pop(key, None)
+        _answer(lost)
+
+    async def abort_uploads(self, prefix: str, *, before: datetime) -> int:
+        check_prefix(prefix)
+        lost = self._call("abort_uploads")
+        stale = [n for n, (key, kept) in self.uploads.items() if key.startswith(prefix) and kept.at < before]
+        for number in stale:
+            del self.uploads[number]
+        _answer(lost)
+        return len(stale)
+
+    def _call(self, name: str) -> bool:
+        """Count a call; return whether its answer is to be lost, or raise if it fails before its effect."""
+        self.calls.append(name)
+        when = self._failing.pop(len(self.calls), None)
+        if when == "before":
+            raise Unavailable("The fake does not answer, and did nothing.")
+        return when == "after"
+
+    def _find(self, key: str) -> Kept:
+        if key not in self.objects:
+            raise NotFound("There is no such object.")
+        return self.objects[key]
+
+    def _show(self, key: str, body: bytearray) -> None:
+        for other in self.objects:
+            clash = other.startswith(key + "/") or key.startswith(other + "/")
+            assert not clash, f"{key} and {other}: a key is never the folder of another."
+        self.objects[key] = Kept(body, self._time())
+
+    def _time(self) -> datetime:
+        return self.now or datetime.now(UTC)
+
+
+class FakeWriter:
+    """ObjectWriter in memory. One use: after ``finish`` or ``abort`` it takes nothing more."""
+
+    def __init__(self, store: FakeObjects, number: int) -> None:
+        self.store = store
+        self.number = number
+        self.open_for_writing = True
+
+    async def write(self, block: bytes) -> None:
+        self._must_be_open()
+        assert isinstance(block, bytes), "A block is bytes: a buffer that changes later would be stored changed."
+        lost = self.store._call("write")
+        self._upload()[1].body.extend(block)
+        _answer(lost)
+
+    async def finish(self) -> int:
+        self._must_be_open()
+        self.open_for_writing = False
+        lost = self.store._call("finish")
+        key, kept = self._upload()
+        del self.store.uploads[self.number]
+        if key in self.store.objects:
+            raise Unavailable("There is an object under this key already; nothing is overwritten.")
+        self.store._show(key, kept.body)
+        _answer(lost)
+        return len(kept.body)
+
+    async def abort(self) -> None:
+        self.open_for_writing = False
+        lost = self.store._call("abort")
+        self.store.uploads.pop(self.number, None)
+        _answer(lost)
+
+    def _must_be_open(self) -> None:
+        if not self.open_for_writing:
+            raise RuntimeError("This object is finished, aborted, or failed before.")
+
+    def _upload(self) -> tuple[str, Kept]:
+        if self.number not in self.store.uploads:
+            raise Unavailable("The upload is gone: somebody has aborted it.")
+        return self.store.uploads[self.number]
+
+
+def _answer(lost: bool) -> None:
+    if lost:
+        raise Unavailable("The fake did it, but its answer was lost.")

@@ -1,0 +1,103 @@
+"""Every adapter of a port, and the fake, under one name: each test runs on all of them."""
+
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+
+from tests.fakes.objects import FakeObjects
+from tests.fakes.root_key import FakeRootKey
+from vault.keyservice import aws_kms, local_file
+from vault.objects import s3_client
+from vault.objects.directory import DirectoryStore
+from vault.objects.s3 import S3Store
+from vault.ports.keys import RootKey
+from vault.ports.objects import ObjectStore
+from vault.threads import Threads
+
+#: The smallest part that S3 takes.
+PART = 5 * 1024 * 1024
+
+
+@dataclass
+class Adapter:
+    """One store under test, empty."""
+
+    #: fake, directory, moto, moto-versioned or ceph.
+    name: str
+    store: ObjectStore
+
+
+ON_CEPH = [pytest.mark.ceph, pytest.mark.xdist_group("ceph")]
+STORES = [
+    "fake",
+    "directory",
+    "moto",
+    "moto-versioned",
+    pytest.param("ceph", marks=ON_CEPH),
+    pytest.param("ceph-versioned", marks=ON_CEPH),
+]
+
+
+@pytest.fixture
+def threads() -> Iterator[Threads]:
+    """Threads for one store or key."""
+    made = Threads("test", 8)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=STORES)
+def adapter(request: pytest.FixtureRequest, tmp_path: Path, threads: Threads) -> Iterator[Adapter]:
+    """Each object store in turn."""
+    name: str = request.param
+    if name == "fake":
+        yield Adapter(name, FakeObjects())
+    elif name == "directory":
+        yield Adapter(name, DirectoryStore(tmp_path / "objects", threads))
+    else:
+        url = request.getfixturevalue("ceph" if name.startswith("ceph") else "moto_url")
+        store = s3_store(url, threads, versioned=name.endswith("-versioned"))
+        yield Adapter(name, store)
+        store.close()
+
+
+@pytest.fixture
+def store(adapter: Adapter) -> ObjectStore:
+    """Each object store in turn, where its name does not matter."""
+    return adapter.store
+
+
+def s3_store(url: str, threads: Threads, *, versioned: bool) -> S3Store:
+    """Make a bucket of its own, and a store on a prefix of it."""
+    client = s3_client.connect(endpoint_url=url, region=None, connections=8)
+    bucket = f"test-{secrets.token_hex(8)}"
+    client.create_bucket(Bucket=bucket)
+    if versioned:
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return S3Store(client, bucket, "vault/", threads, part_size=PART, attempts=2, pause=0.01)
+
+
+@pytest.fixture(params=["fake", "local file", "moto"])
+def make_root_key(
+    request: pytest.FixtureRequest, tmp_path: Path, threads: Threads
+) -> Iterator[Callable[[], RootKey]]:
+    """For each kind of root key, a function that makes a new one."""
+    closing = []
+
+    def make() -> RootKey:
+        if request.param == "fake":
+            return FakeRootKey()
+        if request.param == "local file":
+            return local_file.create(tmp_path / secrets.token_hex(8))
+        url = request.getfixturevalue("moto_url")
+        client = aws_kms.connect(endpoint_url=url, region=None, connections=8)
+        closing.append(client)
+        return aws_kms.AwsKmsKey(client, client.create_key()["KeyMetadata"]["KeyId"], threads)
+
+    yield make
+    for client in closing:
+        client.close()

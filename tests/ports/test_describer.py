@@ -1,0 +1,96 @@
+"""What every Describer does, asked of the fake and of the real one."""
+
+import asyncio
+
+import pytest
+
+from tests.audio import corpus
+from tests.audio.plaintext import Sink, Source
+from tests.fakes.describer import FakeDescriber
+from vault.audio.describer import SubprocessDescriber
+from vault.domain.media import BUCKETS
+from vault.errors import Tampered, Undecodable
+
+
+@pytest.fixture(params=["fake", "subprocess"])
+async def describer(request):
+    """A describer that is ready."""
+    if request.param == "fake":
+        yield FakeDescriber()
+        return
+    async with SubprocessDescriber() as real:
+        yield real
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+async def test_a_wav_file_is_described(describer, channels):
+    """Every field is what the file was made of."""
+    sink = Sink()
+    found = await describer.describe(Source(corpus.wav(corpus.tones(channels=channels))), sink)
+    assert (found.container, found.codec, found.channels) == ("wav", "pcm_s16le", channels)
+    assert (found.sample_rate, found.duration, found.claimed_duration) == (8000, 1.0, 1.0)
+    assert (found.errors, found.damaged, found.rendition) == (0, False, False)
+    assert sink.data == b""
+
+
+async def test_peaks_are_pairs_of_lowest_and_highest(describer):
+    """A step from silence to full scale in the middle is seen in the middle, on its channel alone."""
+    samples = corpus.tones() * 0
+    samples[4000:, 0] = 32767
+    samples[4000::2, 0] = -32768
+    found = await describer.describe(Source(corpus.wav(samples)), Sink())
+    half = BUCKETS // 2
+    assert found.peaks == (bytes(2 * half) + b"\x80\x7f" * half, bytes(2 * BUCKETS))
+
+
+async def test_the_whole_source_is_read(describer):
+    """A description means that every byte was read, also those that no decoder needs."""
+    tail = corpus.chunk(b"LIST", bytes(3 << 20))
+    source = Source(corpus.wav(corpus.tones()) + tail)
+    await describer.describe(source, Sink())
+    assert source.whole
+
+
+async def test_a_cut_file_is_damaged(describer):
+    """Claimed and decoded durations are both told."""
+    data = corpus.wav(corpus.tones(2.0))
+    found = await describer.describe(Source(data[: 44 + 32000]), Sink())
+    assert (found.claimed_duration, found.damaged) == (2.0, True)
+    assert found.duration == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("name", ["empty", "html", "zeros", "wav-header-only", "wav-no-channels", "random"])
+async def test_what_is_no_audio_is_undecodable_and_the_next_is_described(describer, name):
+    """The reason holds nothing of the file, and the describer goes on."""
+    with pytest.raises(Undecodable) as caught:
+        await describer.describe(Source(corpus.undecodable()[name]), Sink())
+    assert "403" not in str(caught.value)
+    found = await describer.describe(Source(corpus.wav(corpus.tones())), Sink())
+    assert found.duration == 1.0
+
+
+async def test_what_the_source_raises_passes_through(describer):
+    """Tampered bytes are no fault of the audio, and the next recording is described."""
+    with pytest.raises(Tampered, match="frame 3"):
+        await describer.describe(Source(corpus.wav(corpus.tones()), failure=Tampered("frame 3")), Sink())
+    found = await describer.describe(Source(corpus.wav(corpus.tones())), Sink())
+    assert found.duration == 1.0
+
+
+async def test_a_cancelled_job_leaves_the_describer_sound(describer):
+    """After a job was cancelled midway, the next one is described."""
+    stuck = Source(corpus.wav(corpus.tones()), gate=asyncio.Event())
+    job = asyncio.create_task(describer.describe(stuck, Sink()))
+    await stuck.reading.wait()
+    job.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await job
+    found = await describer.describe(Source(corpus.wav(corpus.tones())), Sink())
+    assert found.duration == 1.0
+
+
+async def test_several_jobs_at_once_do_not_mix(describer):
+    """Each caller gets its own recording's description."""
+    lengths = [0.5, 1.0, 1.5, 2.0, 0.25]
+    jobs = [describer.describe(Source(corpus.wav(corpus.tones(length))), Sink()) for length in lengths]
+    assert [found.duration for found in await asyncio.gather(*jobs)] == lengths

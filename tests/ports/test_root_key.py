@@ -1,0 +1,61 @@
+"""The root key's port, on the fake, a local file and moto's KMS."""
+
+from collections.abc import Callable
+
+import pytest
+
+from vault.errors import Tampered
+from vault.ports.keys import RootKey
+
+CONTEXT = {"account_id": "acc_1", "key_version": "1", "purpose": "account-key"}
+
+
+@pytest.mark.parametrize("size", [1, 32, 64])
+async def test_what_was_wrapped_comes_back(make_root_key: Callable[[], RootKey], size: int) -> None:
+    """A secret of up to 64 bytes opens under the same context, and is not to be seen in its wrapping."""
+    root, secret = make_root_key(), bytes(range(100, 100 + size))
+    wrapped = await root.wrap(secret, CONTEXT)
+    assert await root.unwrap(wrapped, dict(reversed(CONTEXT.items()))) == secret
+    assert size == 1 or secret not in wrapped
+    assert await root.wrap(secret, CONTEXT) != wrapped
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {},
+        CONTEXT | {"account_id": "acc_2"},
+        CONTEXT | {"more": "1"},
+        {"account_id": "acc_1", "key_version": "1"},
+    ],
+)
+async def test_another_context_does_not_open(
+    make_root_key: Callable[[], RootKey], context: dict[str, str]
+) -> None:
+    """A wrapped key that is moved to another account, version or purpose is Tampered."""
+    root = make_root_key()
+    wrapped = await root.wrap(b"s" * 32, CONTEXT)
+    with pytest.raises(Tampered):
+        await root.unwrap(wrapped, context)
+
+
+async def test_a_flipped_bit_does_not_open(make_root_key: Callable[[], RootKey]) -> None:
+    """One bit changed in any part of a wrapped key, or an end cut off, is Tampered."""
+    root = make_root_key()
+    wrapped = await root.wrap(b"s" * 32, CONTEXT)
+    places = range(0, len(wrapped), max(1, len(wrapped) // 16))
+    for place in places:
+        changed = bytearray(wrapped)
+        changed[place] ^= 1
+        with pytest.raises(Tampered):
+            await root.unwrap(bytes(changed), CONTEXT)
+    for cut in (wrapped[:-1], wrapped[:10], b"x"):
+        with pytest.raises(Tampered):
+            await root.unwrap(cut, CONTEXT)
+
+
+async def test_another_root_key_does_not_open(make_root_key: Callable[[], RootKey]) -> None:
+    """What one root key wrapped is Tampered for every other."""
+    wrapped = await make_root_key().wrap(b"s" * 32, CONTEXT)
+    with pytest.raises(Tampered):
+        await make_root_key().unwrap(wrapped, CONTEXT)

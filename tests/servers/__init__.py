@@ -1,0 +1,1 @@
+"""Small servers of the outside world, which can be told to misbehave."""

@@ -1,0 +1,53 @@
+"""Servers as child processes: in the foreground, stopped by their own handle, dead with their parent."""
+
+import contextlib
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def process(command: list[str], log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server until the end of the block. It also dies if this process is killed."""
+    if shutil.which("setpriv"):
+        command = ["setpriv", "--pdeathsig", "KILL", *command]
+    with log.open("ab") as output:
+        running = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment or None
+        )
+    try:
+        yield running
+    finally:
+        # The handle is reaped here, so a process that has ended is never mistaken for a living one.
+        running.terminate()
+        try:
+            running.wait(10)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait()
+
+
+def wait_until(ready: Callable[[], bool], running: subprocess.Popen[bytes], log: Path, seconds: float) -> None:
+    """Poll until the server is ready; raises RuntimeError with the end of its log if it never is."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if running.poll() is not None or time.monotonic() > deadline:
+            tail = log.read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"The server did not come up (exit status {running.poll()}). Its log:\n{tail}")
+        time.sleep(0.05)
+
+
+def answers(url: str) -> bool:
+    """Say whether something speaks HTTP there, whatever it says."""
+    try:
+        with urllib.request.urlopen(url, timeout=2):
+            return True
+    except urllib.error.HTTPError as error:
+        error.close()
+        return True
+    except OSError:
+        return False

@@ -1,0 +1,1 @@
+"""Tests of signatures, events, and the fetching of media."""

@@ -1,0 +1,170 @@
+"""The command ``callvault``."""
+
+import asyncio
+import ctypes
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+
+from vault import logs, wiring
+from vault.asgi import app_of
+from vault.demo import run_demo
+from vault.domain.account import SCOPES
+from vault.errors import StartRefused, Unavailable, VaultError
+from vault.settings import Settings, read_settings
+from vault.web.control import ask, perform
+from vault.worker.loop import work
+
+app = typer.Typer(
+    help="A self-hosted vault for call recordings: sealed per account, switchable, every access on record.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+keys = typer.Typer(help="Make API keys.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+
+# glibc's names for two parameters of mallopt.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_MEBIBYTE = 1024 * 1024
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    worker: Annotated[
+        bool, typer.Option(help="Fetch, seal and describe recordings in this process too.")
+    ] = True,
+) -> None:
+    """Serve webhooks, REST and playback links; the worker runs beside it unless --no-worker."""
+    settings = _settings()
+    _keep_large_blocks()
+    _serve(settings, host, port, worker=worker)
+
+
+def _serve(settings: Settings, host: str, port: int, *, worker: bool) -> None:
+    config = uvicorn.Config(
+        app_of(settings, worker=worker),
+        host=host,
+        port=port,
+        http="httptools",
+        access_log=False,  # It would print tokens in paths.
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=10,
+    )
+    server = uvicorn.Server(config)
+    server.run()
+    if not server.started:
+        raise typer.Exit(3)
+
+
+@app.command("worker")
+def run_worker() -> None:
+    """Fetch, seal and describe recordings, without listening. For more nodes on PostgreSQL."""
+    settings = _settings()
+    _keep_large_blocks()
+
+    async def run() -> None:
+        async with wiring.assemble(settings) as vault:
+            await work(vault, workers=settings.workers)
+
+    asyncio.run(run())
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the schema of this release."""
+    wiring.migrate(_settings())
+    typer.echo("The database is at the schema of this release.")
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Option(help="What the key is for; names need not be unique.")],
+    scopes: Annotated[str, typer.Option(help=f"With commas: {', '.join(SCOPES)}.")],
+    account: Annotated[str | None, typer.Option(help="Only for this account; without it, for all.")] = None,
+) -> None:
+    """Make an API key and print it, alone, on standard output. Sets up an empty data directory."""
+    settings = _settings()
+    arguments = {"name": name, "scopes": [scope.strip() for scope in scopes.split(",")], "account": account}
+    typer.echo(_do(settings, "keys.create", arguments))
+
+
+@app.command("export-key")
+def export_key(recording: Annotated[str, typer.Argument(help="The recording's id: rec_...")]) -> None:
+    """Print as JSON what the official AWS Encryption SDK needs to open one recording. It is on record."""
+    typer.echo(json.dumps(_do(_settings(), "export-key", {"recording": recording}), indent=2))
+
+
+@app.command()
+def sweep() -> None:
+    """Remove what crashed attempts left behind more than a day ago. The worker does it every hour."""
+    typer.echo(f"{_do(_settings(), 'sweep', {})} removed.")
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    once: Annotated[bool, typer.Option(help="End when the link was printed, instead of serving on.")] = False,
+) -> None:
+    """Push a bundled call through the whole vault, print a link to hear it, and keep serving."""
+    _keep_large_blocks()
+    run_demo(port=port, once=once)
+
+
+def _do(settings: Settings, command: str, arguments: Mapping[str, Any]) -> Any:
+    """Ask the server that holds the database; where none runs, do it here."""
+
+    async def run() -> Any:
+        if settings.sqlite_path is not None:
+            try:
+                return await ask(settings.control_socket, command, arguments)
+            except Unavailable:
+                pass
+        else:
+            await asyncio.to_thread(wiring.migrate, settings)
+        async with wiring.assemble(settings) as vault:
+            return await perform(vault, command, arguments)
+
+    return asyncio.run(run())
+
+
+def _settings() -> Settings:
+    settings = read_settings(os.environ)
+    logs.set_up(settings.log_level)
+    return settings
+
+
+def _keep_large_blocks() -> None:
+    """Tell glibc to keep freed mebibytes: giving each back and asking anew costs more than opening it."""
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(_M_MMAP_THRESHOLD, 32 * _MEBIBYTE)
+        libc.mallopt(_M_TRIM_THRESHOLD, 64 * _MEBIBYTE)
+    except (OSError, AttributeError):
+        return  # Another C library has its own ways.
+
+
+def main() -> None:
+    """Run the command; errors that were foreseen are one sentence, and say what to do next."""
+    try:
+        app(prog_name="callvault")
+    except StartRefused as error:
+        sys.stderr.write(f"callvault does not start: {error}\n")
+        sys.exit(2)
+    except VaultError as error:
+        sys.stderr.write(f"callvault: {error}\n")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Lowest and highest values of a signal of unknown length, in bounded memory.
+
+The length is known only when the last sample was decoded. So values are gathered per block of samples,
+and whenever the blocks reach a bound, neighbours are joined and blocks are twice as long from then on.
+At the end at least ``CAPACITY / 2`` blocks share ``BUCKETS`` buckets: an edge is off by at most one block,
+1.6 % of a bucket. Below ``CAPACITY`` samples every block is one sample and the edges are exact.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from vault.domain.media import BUCKETS
+
+#: Blocks that are held at most: 1 MiB for two channels.
+CAPACITY = 1 << 17
+
+Samples = npt.NDArray[np.int16]
+
+
+class Peaks:
+    """Takes blocks of samples and gives BUCKETS pairs per channel."""
+
+    def __init__(self, channels: int) -> None:
+        """Begin with blocks of one sample."""
+        #: Samples per block, a power of two.
+        self.width = 1
+        self.count = 0
+        self.low = np.empty((CAPACITY, channels), np.int16)
+        self.high = np.empty((CAPACITY, channels), np.int16)
+        #: Samples that do not fill a block yet: shape (fewer than width, channels).
+        self.tail = np.empty((0, channels), np.int16)
+
+    def add(self, samples: Samples) -> None:
+        """Take the next samples: shape (samples, channels)."""
+        if len(self.tail):
+            samples = np.concatenate([self.tail, samples])
+        start = 0
+        while len(samples) - start >= self.width:
+            if self.count == CAPACITY:
+                self._halve()
+                continue
+            whole = min((len(samples) - start) // self.width, CAPACITY - self.count)
+            end = start + whole * self.width
+            blocks = samples[start:end].reshape(whole, self.width, -1)
+            self.low[self.count : self.count + whole] = blocks.min(axis=1)
+            self.high[self.count : self.count + whole] = blocks.max(axis=1)
+            self.count += whole
+            start = end
+        self.tail = samples[start:].copy()
+
+    def _halve(self) -> None:
+        """Join neighbours, so that half of the room is free again."""
+        self.count = CAPACITY // 2
+        channels = self.low.shape[1]
+        self.low[: self.count] = self.low.reshape(self.count, 2, channels).min(axis=1)
+        self.high[: self.count] = self.high.reshape(self.count, 2, channels).max(axis=1)
+        self.width *= 2
+
+    def result(self) -> tuple[bytes, ...]:
+        """Return one entry per channel: BUCKETS pairs (lowest, highest) of signed bytes.
+
+        There must have been a sample. A signal shorter than BUCKETS samples repeats each of them.
+        """
+        low, high = self.low[: self.count], self.high[: self.count]
+        if len(self.tail):
+            low = np.concatenate([low, self.tail.min(axis=0, keepdims=True)])
+            high = np.concatenate([high, self.tail.max(axis=0, keepdims=True)])
+        edges = np.arange(BUCKETS) * len(low) // BUCKETS
+        # Where two edges are equal, reduceat gives the value there: just what a short signal needs.
+        pairs = np.stack([np.minimum.reduceat(low, edges), np.maximum.reduceat(high, edges)], axis=1)
+        rounded = np.clip((pairs.astype(np.int32) + 128) >> 8, -128, 127).astype(np.int8)
+        return tuple(rounded[:, :, channel].tobytes() for channel in range(rounded.shape[2]))

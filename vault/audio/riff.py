@@ -1,0 +1,119 @@
+"""WAV headers: reading what one claims, and writing one whose sizes are exact.
+
+A recorder that crashed leaves zero sizes, one that streams writes 0xFFFFFFFF; both files hold audio, yet
+Firefox plays neither kind reliably. FFmpeg hides which of these it met, so the chunks are walked here.
+Layout: Multimedia Programming Interface and Data Specifications 1.0, and EBU Tech 3306 for RF64.
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import BinaryIO
+
+#: Bytes of the header that ``header`` writes.
+HEADER_BYTES = 44
+#: Most bytes of samples in a WAV file: both sizes in its header have 32 bits.
+MAX_DATA = (1 << 32) - 1 - HEADER_BYTES
+#: Sizes from here on say "not known when this was written", whatever the recorder subtracted from it.
+UNKNOWN_SIZE = 0xFFFFFF00
+#: Format tags of codecs with a fixed number of bytes per sample: PCM, float, A-law, µ-law.
+EXACT_TAGS = {1, 3, 6, 7}
+#: WAVE_FORMAT_EXTENSIBLE: the real tag is the beginning of a GUID at offset 24.
+EXTENSIBLE = 0xFFFE
+#: Chunks that are walked before giving up on finding the samples.
+MAX_CHUNKS = 64
+#: Bytes before the first chunk, and of the head of each chunk.
+RIFF_BYTES = 12
+CHUNK_HEAD = 8
+#: Bytes of the shortest fmt chunk, and of an extensible one; more are not looked at.
+PCM_FMT_BYTES = 16
+FMT_BYTES = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WavClaims:
+    """What the header of a WAV file says, unchecked."""
+
+    #: Samples a second.
+    sample_rate: int
+    #: Bytes a second.
+    byte_rate: int
+    #: Bytes of one sample of all channels, or of one coded block.
+    block_align: int
+    #: The codec, as a wFormatTag.
+    tag: int
+    #: Samples by the fact chunk, which coded WAV files carry.
+    fact: int | None
+    #: Bytes of samples; None where the header does not know.
+    data_size: int | None
+    #: An RF64 file, which browsers do not play.
+    rf64: bool
+
+    @property
+    def repairable(self) -> bool:
+        """Say whether a player is led astray by this header although the audio is there."""
+        return self.data_size is None or self.rf64
+
+    @property
+    def duration(self) -> float | None:
+        """Return the seconds that the header claims, or None where it claims nothing."""
+        if self.data_size is None or not self.sample_rate:
+            return None
+        if self.tag in EXACT_TAGS:
+            frame = self.block_align
+            return self.data_size / frame / self.sample_rate if frame else None
+        if self.fact:
+            return self.fact / self.sample_rate
+        return self.data_size / self.byte_rate if self.byte_rate else None
+
+
+def header(*, sample_rate: int, channels: int, samples: int) -> bytes:
+    """Return the 44 bytes before ``samples`` PCM16 samples per channel."""
+    frame = 2 * channels
+    size = samples * frame
+    fmt = struct.pack("<HHIIHH", 1, channels, sample_rate, sample_rate * frame, frame, 16)
+    riff = struct.pack("<4sI4s", b"RIFF", HEADER_BYTES - 8 + size, b"WAVE")
+    return riff + struct.pack("<4sI", b"fmt ", len(fmt)) + fmt + struct.pack("<4sI", b"data", size)
+
+
+def read_claims(file: BinaryIO) -> WavClaims | None:
+    """Return what a WAV header claims; None where the bytes are no WAV file or end before the samples."""
+    file.seek(0)
+    magic = file.read(RIFF_BYTES)
+    if magic[:4] not in (b"RIFF", b"RF64") or magic[8:] != b"WAVE":
+        return None
+    fmt, fact, long_size = b"", None, None
+    position = RIFF_BYTES
+    for _ in range(MAX_CHUNKS):
+        file.seek(position)
+        head = file.read(CHUNK_HEAD)
+        if len(head) < CHUNK_HEAD:
+            return None
+        name, size = head[:4], int.from_bytes(head[4:], "little")
+        if name == b"data":
+            return _claims(fmt, fact, long_size if size >= UNKNOWN_SIZE else size, rf64=magic[:4] == b"RF64")
+        if name == b"fmt ":
+            fmt = file.read(min(size, FMT_BYTES))
+        elif name == b"fact":
+            fact = int.from_bytes(file.read(4), "little")
+        elif name == b"ds64":
+            long_size = int.from_bytes(file.read(16)[8:], "little")
+        position += CHUNK_HEAD + size + size % 2
+    return None
+
+
+def _claims(fmt: bytes, fact: int | None, data_size: int | None, *, rf64: bool) -> WavClaims | None:
+    """Put together what the chunks said; a data size of zero counts as not known."""
+    if len(fmt) < PCM_FMT_BYTES:
+        return None
+    tag, _channels, sample_rate, byte_rate, block_align = struct.unpack_from("<HHIIH", fmt)
+    if tag == EXTENSIBLE and len(fmt) == FMT_BYTES:
+        tag = int.from_bytes(fmt[24:26], "little")
+    return WavClaims(
+        sample_rate=sample_rate,
+        byte_rate=byte_rate,
+        block_align=block_align,
+        tag=tag,
+        fact=fact,
+        data_size=data_size or None,
+        rf64=rf64,
+    )

@@ -1,0 +1,66 @@
+"""Copies SQLite's write-ahead log into the database file, so that the log stays short.
+
+A thread with a connection of its own copies what is there every second, so that no commit waits for
+it. Under steady load that alone never catches up: the log starts over only at a moment when all of
+it was copied and no reader needs its old part. So when the log is longer than its limit, the writer
+makes that moment itself, between two groups. A crash leaves a log that SQLite reads again.
+"""
+
+import sqlite3
+import threading
+from pathlib import Path
+
+from vault.logs import Log
+
+_LOG = Log(__name__)
+#: Seconds between two copies beside the writer.
+_PAUSE = 1.0
+#: Milliseconds that the writer waits for readers of the old part before it goes on without.
+_PATIENCE = 50
+_USUAL_PATIENCE = 5000
+
+
+class LogCopier:
+    """Keeps one database's write-ahead log near ``limit`` bytes."""
+
+    def __init__(self, path: Path, *, limit: int) -> None:
+        """Start the copying thread."""
+        self._path = path
+        self._log = path.with_name(path.name + "-wal")
+        self._limit = limit
+        self._start_over_at = limit
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._copy, name="sqlite-log-copier", daemon=True)
+        self._thread.start()
+
+    def keep_short(self, connection: sqlite3.Connection) -> None:
+        """Start the log over if it is too long. Called by the writer, outside a transaction."""
+        try:
+            size = self._log.stat().st_size
+            if size < self._start_over_at:
+                return
+            # Another try makes sense only after a while: each costs the writer its patience.
+            self._start_over_at = size + self._limit // 4
+            connection.execute(f"PRAGMA busy_timeout={_PATIENCE}").fetchone()
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if not busy:
+                self._start_over_at = self._limit
+            connection.execute(f"PRAGMA busy_timeout={_USUAL_PATIENCE}").fetchone()
+        except (OSError, sqlite3.Error) as error:
+            _LOG.warning("database.log_not_shortened", error=type(error).__name__)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        self._thread.join()
+
+    def _copy(self) -> None:
+        connection = sqlite3.connect(self._path, isolation_level=None)
+        try:
+            while not self._stop.wait(_PAUSE):
+                try:
+                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                except sqlite3.Error as error:
+                    _LOG.warning("database.checkpoint_failed", error=type(error).__name__)
+        finally:
+            connection.close()

@@ -1,0 +1,100 @@
+"""The root key in AWS KMS, or in what speaks like it: it wraps there and never comes here.
+
+The context is KMS's encryption context: it is authenticated, and it appears in CloudTrail, so it holds
+the vault's own ids and nothing else. The key is named on decryption too; without that, KMS would use
+whichever key the ciphertext names, and so accept one that somebody else chose.
+
+A disabled or denied key stops everything that is not in the key ring, at the latest when its entries
+expire: that is meant.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
+
+from vault.errors import Tampered, Unavailable, VaultError
+from vault.threads import Threads
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
+
+T = TypeVar("T")
+
+#: Seconds for connecting, and for an answer. A webhook waits for this at most, times two tries.
+TIMEOUT = 3
+
+#: Codes of KMS that say that these bytes were not wrapped by this key under this context.
+_NOT_OURS = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
+_WORDS = {
+    "AccessDeniedException": "The key service does not let the vault use its root key.",
+    "DisabledException": "The root key is disabled in the key service.",
+    "NotFoundException": "The key service does not know the root key.",
+    "KMSInvalidStateException": "The root key cannot be used: it is pending deletion, or not ready.",
+    "KeyUnavailableException": "The key service cannot reach the root key just now.",
+    "ThrottlingException": "The key service has too much to do.",
+    "LimitExceededException": "The key service has too much to do.",
+}
+
+
+class AwsKmsKey:
+    """RootKey in KMS. ``key_id`` is a key id, ARN, alias (``alias/...``) or alias ARN."""
+
+    def __init__(self, client: "KMSClient", key_id: str, threads: Threads) -> None:
+        """Share one client between all threads."""
+        self.client = client
+        self.key_id = key_id
+        self.threads = threads
+
+    async def wrap(self, secret: bytes, context: Mapping[str, str]) -> bytes:
+        """Encrypt ``secret`` under the root key, bound to ``context``. Raises Unavailable."""
+        answer = await self._ask(
+            lambda: self.client.encrypt(KeyId=self.key_id, Plaintext=secret, EncryptionContext=context)
+        )
+        return answer["CiphertextBlob"]
+
+    async def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
+        """Decrypt what ``wrap`` made.
+
+        Raises Tampered for another key, other bytes or another context, and Unavailable.
+        """
+        answer = await self._ask(
+            lambda: self.client.decrypt(KeyId=self.key_id, CiphertextBlob=wrapped, EncryptionContext=context)
+        )
+        return answer["Plaintext"]
+
+    def close(self) -> None:
+        """Close the client's connections. The threads belong to whoever made them."""
+        self.client.close()
+
+    async def _ask(self, function: Callable[[], T]) -> T:
+        try:
+            return await self.threads.run(function)
+        except ClientError as error:
+            raise _translated(str(error.response.get("Error", {}).get("Code", "unknown"))) from error
+        except NoCredentialsError as error:
+            raise Unavailable("The vault has no credentials for the key service.") from error
+        except HTTPClientError as error:
+            raise Unavailable("The key service does not answer.") from error
+        except BotoCoreError as error:
+            raise Unavailable("The vault cannot ask the key service.") from error
+
+
+def connect(*, endpoint_url: str | None, region: str | None, connections: int) -> "KMSClient":
+    """Make a client with short timeouts and one retry; credentials come from boto3's usual chain."""
+    config = Config(
+        connect_timeout=TIMEOUT,
+        read_timeout=TIMEOUT,
+        max_pool_connections=connections,
+        retries={"mode": "standard", "total_max_attempts": 2},
+    )
+    session = boto3.session.Session()
+    return session.client("kms", endpoint_url=endpoint_url, region_name=region, config=config)
+
+
+def _translated(code: str) -> VaultError:
+    if code in _NOT_OURS:
+        return Tampered("A wrapped key does not open under the root key and its context.")
+    return Unavailable(_WORDS.get(code, f"The key service refuses what the vault asks of it ({code})."))

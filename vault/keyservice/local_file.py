@@ -1,0 +1,120 @@
+"""The root key in a file, for a laptop or a single server.
+
+The file is one JSON object, 0600, and is written once: ``create`` refuses to replace one. A key that is
+lost takes all recordings with it, so a missing file is never silently made anew; ``load`` says what to
+do. Whoever can read the file can open everything: the file keeps out other users of the machine and
+nobody else. The key's id is part of what it wraps, so a wrong key is told from damaged bytes.
+"""
+
+import base64
+import binascii
+import json
+import os
+import re
+import secrets
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from vault.errors import StartRefused
+from vault.sealing.keys import KEY_BYTES, NamedKey
+from vault.sealing.wrapping import unwrap, wrap
+
+FORMAT = "callvault-root-key/v1"
+
+_KEY_ID = re.compile(r"[0-9a-f]{16}")
+_LONGEST = 4096
+
+
+class LocalRootKey:
+    """RootKey that lives in this process."""
+
+    def __init__(self, key: NamedKey) -> None:
+        """Keep the key. Use ``create`` or ``load``."""
+        self._key = key
+
+    async def wrap(self, secret: bytes, context: Mapping[str, str]) -> bytes:
+        """Wrap ``secret``, bound to ``context``."""
+        return wrap(self._key, secret, context)
+
+    async def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
+        """Undo ``wrap``. Raises Tampered for another key, other bytes or another context."""
+        return unwrap(self._key, wrapped, context)
+
+
+def create(path: Path) -> LocalRootKey:
+    """Make a new root key and write it durably. Raises StartRefused if there is a file already."""
+    key_id, secret = secrets.token_hex(8), secrets.token_bytes(KEY_BYTES)
+    text = json.dumps({"format": FORMAT, "key_id": key_id, "key": base64.b64encode(secret).decode()})
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        raise StartRefused(
+            "There is a root key file already. It is never replaced, for what is sealed under it would be lost."
+        ) from None
+    except OSError as error:
+        raise StartRefused("The root key file cannot be made; is its folder there and writable?") from error
+    try:
+        with os.fdopen(fd, "w") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        _fsync_folder(path.parent)
+    except OSError as error:
+        # Nothing is sealed under this key yet, and half a key would only stand in the way.
+        path.unlink(missing_ok=True)
+        raise StartRefused("The root key file cannot be written; is there room on the disk?") from error
+    return LocalRootKey(_named(key_id, secret))
+
+
+def load(path: Path) -> LocalRootKey:
+    """Read the root key. Raises StartRefused, saying what is wrong and what to do."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise StartRefused(
+            "The root key file is missing. Restore it from your backup. It is not made anew, because "
+            "nothing that was sealed under the lost key could ever be opened again."
+        ) from None
+    except OSError as error:
+        raise StartRefused("The root key file cannot be read; make it belong to the vault's user.") from error
+    with os.fdopen(fd, "rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if not stat.S_ISREG(mode):
+            raise StartRefused("What should be the root key file is no plain file.")
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise StartRefused(
+                "Other users of this machine can get at the root key file. Run `chmod 600` on it, and "
+                "consider whether somebody has read it already."
+            )
+        return LocalRootKey(_parse(file.read(_LONGEST)))
+
+
+def _parse(text: bytes) -> NamedKey:
+    try:
+        fields = json.loads(text)
+        if fields["format"] != FORMAT or _KEY_ID.fullmatch(fields["key_id"]) is None:
+            raise _not_a_key()
+        return _named(fields["key_id"], base64.b64decode(fields["key"], validate=True))
+    except (ValueError, TypeError, KeyError, binascii.Error):
+        # Not chained: a parser's error may quote the file.
+        raise _not_a_key() from None
+
+
+def _not_a_key() -> StartRefused:
+    return StartRefused(
+        f"The root key file does not hold a key of the format {FORMAT}. Restore it from your backup, or "
+        "point VAULT_ROOT_KEY_URL at the right file."
+    )
+
+
+def _named(key_id: str, secret: bytes) -> NamedKey:
+    return NamedKey(name=f"root/{key_id}", secret=secret)
+
+
+def _fsync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

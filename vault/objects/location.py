@@ -1,0 +1,96 @@
+"""Which object store a URL names: ``file:///path`` or ``s3://bucket/prefix?endpoint_url=&region=``.
+
+Credentials are never part of the URL; boto3's usual chain finds them (environment, profile, role).
+Messages name the part that is wrong and never repeat the URL.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from vault.errors import StartRefused
+from vault.objects.directory import DirectoryStore
+from vault.objects.keys import check_prefix
+from vault.objects.s3 import S3Store
+from vault.objects.s3_client import connect
+from vault.ports.objects import ObjectStore
+from vault.threads import Threads
+
+#: Connections of one S3 client. More threads than that would wait for a connection instead of for a thread.
+CONNECTIONS = 32
+
+_EXAMPLE = "VAULT_OBJECTS_URL is file:///path or s3://bucket/prefix?endpoint_url=https://host&region=name."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryLocation:
+    """A directory on this machine."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Location:
+    """A prefix in a bucket."""
+
+    bucket: str
+    #: "" or ending in a slash.
+    prefix: str
+    endpoint_url: str | None = None
+    region: str | None = None
+
+
+def parse_location(url: str) -> DirectoryLocation | S3Location:
+    """Take a URL apart. Raises StartRefused, naming what is wrong with it."""
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise StartRefused("The URL of the object store must not hold credentials. " + _EXAMPLE)
+    if parts.fragment:
+        raise StartRefused("The URL of the object store has a part after '#'. " + _EXAMPLE)
+    if parts.scheme == "file":
+        return _directory(parts)
+    if parts.scheme == "s3":
+        return _bucket(parts)
+    raise StartRefused("The URL of the object store is of no known kind. " + _EXAMPLE)
+
+
+def open_store(url: str, threads: Threads) -> ObjectStore:
+    """Open the store that the URL names, working in ``threads``. Raises StartRefused."""
+    location = parse_location(url)
+    if isinstance(location, DirectoryLocation):
+        return DirectoryStore(location.path, threads)
+    client = connect(endpoint_url=location.endpoint_url, region=location.region, connections=CONNECTIONS)
+    return S3Store(client, location.bucket, location.prefix, threads)
+
+
+def _directory(parts: SplitResult) -> DirectoryLocation:
+    path = Path(unquote(parts.path))
+    if parts.netloc or parts.query or not path.is_absolute():
+        raise StartRefused("A file URL holds an absolute path and nothing else. " + _EXAMPLE)
+    return DirectoryLocation(path=path)
+
+
+def _bucket(parts: SplitResult) -> S3Location:
+    if not parts.netloc:
+        raise StartRefused("The S3 URL names no bucket. " + _EXAMPLE)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if unknown := options.keys() - {"endpoint_url", "region"}:
+        raise StartRefused(f"The S3 URL has unknown options: {', '.join(sorted(unknown))}. " + _EXAMPLE)
+    endpoint_url = options.get("endpoint_url") or None
+    if endpoint_url is not None:
+        endpoint = urlsplit(endpoint_url)
+        if endpoint.scheme not in {"http", "https"} or not endpoint.hostname or "@" in endpoint.netloc:
+            raise StartRefused("endpoint_url is an http or https URL without credentials. " + _EXAMPLE)
+    prefix = unquote(parts.path).strip("/")
+    try:
+        check_prefix(prefix)
+    except ValueError:
+        raise StartRefused(
+            "The prefix in the S3 URL may hold letters, digits, '.', '_', '-', '=', '+', '@' and '/'."
+        ) from None
+    return S3Location(
+        bucket=parts.netloc,
+        prefix=prefix and prefix + "/",
+        endpoint_url=endpoint_url,
+        region=options.get("region") or None,
+    )

@@ -1,0 +1,203 @@
+"""An object store in an S3 bucket, below one prefix; Amazon's or one that speaks like it.
+
+Every version of a deleted key goes, and its delete markers, so that erasing also erases in a versioned
+bucket. In the Ceph gateway and in S3 alike, a listing shows an object as soon as its write returned.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import TYPE_CHECKING, NoReturn
+
+from awscrt.checksums import crc64nvme
+
+from vault.errors import NotFound, Tampered, Unavailable
+from vault.objects.keys import SMALL, check_key, check_prefix
+from vault.objects.s3_client import MARK, DamagedInTransit, S3Calls, S3Refusal, compare_checksum
+from vault.objects.s3_upload import S3Writer, abort_upload, encoded
+from vault.ports.objects import StoredObject
+from vault.threads import Threads
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+#: Bytes of one part: large enough to be quick, small enough to be held three times for each upload.
+PART_SIZE = 8 * 1024 * 1024
+#: Parts under way in the whole store; fewer than its threads, so that playback always finds one.
+UPLOADING = 8
+
+_RANGE_NOT_SATISFIABLE = 416
+# Each round removes up to a thousand versions and then looks again.
+_DELETE_ROUNDS = 100
+
+
+class S3Store:
+    """ObjectStore on S3. ``prefix`` is "" or ends in a slash; ``part_size`` is at least 5 MiB there."""
+
+    def __init__(
+        self,
+        client: "S3Client",
+        bucket: str,
+        prefix: str,
+        threads: Threads,
+        *,
+        part_size: int = PART_SIZE,
+        uploading: int = UPLOADING,
+        attempts: int = 4,
+        pause: float = 0.1,
+    ) -> None:
+        """Share one client between all threads. ``attempts`` and ``pause`` are those of S3Calls."""
+        self.calls = S3Calls(client, bucket, threads, attempts=attempts, pause=pause)
+        self.client = client
+        self.bucket = bucket
+        self.prefix = prefix
+        self.part_size = part_size
+        self.slots = asyncio.Semaphore(uploading)
+
+    async def create(self, key: str) -> S3Writer:
+        """Begin an object of unknown length; nothing is sent yet."""
+        return S3Writer(self.calls, self._full(key), part_size=self.part_size, slots=self.slots)
+
+    async def put(self, key: str, body: bytes, *, if_absent: bool = False) -> bool:
+        """Write a small object whole. With ``if_absent`` an existing one stays and False is returned."""
+        full, mark, crc = self._full(key), secrets.token_hex(16), encoded(crc64nvme(body))
+
+        def put() -> None:
+            answer = (
+                self.client.put_object(
+                    Bucket=self.bucket,
+                    Key=full,
+                    Body=body,
+                    ChecksumCRC64NVME=crc,
+                    Metadata={MARK: mark},
+                    IfNoneMatch="*",
+                )
+                if if_absent
+                else self.client.put_object(
+                    Bucket=self.bucket, Key=full, Body=body, ChecksumCRC64NVME=crc, Metadata={MARK: mark}
+                )
+            )
+            compare_checksum(answer, crc)
+
+        return await self.calls.make(put, full, size=len(body), mark=mark)
+
+    async def read(self, key: str, start: int, end: int) -> bytes:
+        """Return exactly [start, end) by one ranged GET. Raises Tampered when the object is shorter."""
+        if start == end:
+            # HTTP has no way to ask for no bytes.
+            if await self.size(key) < end:
+                raise Tampered("An object is shorter than it was when it was stored.")
+            return b""
+        full = self._full(key)
+
+        def fetch() -> bytes:
+            answer = self.client.get_object(Bucket=self.bucket, Key=full, Range=f"bytes={start}-{end - 1}")
+            with answer["Body"] as body:
+                if answer["ContentLength"] != end - start:
+                    _wrong_length(answer.get("ContentRange", ""), end)
+                return body.read()
+
+        try:
+            return await self.calls.run(fetch)
+        except S3Refusal as refusal:
+            if refusal.status == _RANGE_NOT_SATISFIABLE:
+                raise Tampered("An object is shorter than it was when it was stored.") from refusal
+            raise refusal.translated() from refusal
+
+    async def get(self, key: str) -> bytes:
+        """Return a small object whole. Tampered if it is larger than 1 MiB."""
+        full = self._full(key)
+
+        def fetch() -> bytes:
+            answer = self.client.get_object(Bucket=self.bucket, Key=full)
+            with answer["Body"] as body:
+                if answer["ContentLength"] > SMALL:
+                    raise Tampered("A small object is larger than 1 MiB.")
+                return body.read()
+
+        return await self.calls.ask(fetch)
+
+    async def size(self, key: str) -> int:
+        """Return how many bytes the object has."""
+        full = self._full(key)
+        head = await self.calls.ask(lambda: self.client.head_object(Bucket=self.bucket, Key=full))
+        return head["ContentLength"]
+
+    async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
+        """Yield every object below ``prefix`` in the order of keys, a thousand for each call."""
+        check_prefix(prefix)
+        after = ""
+        while True:
+            # Going on after the last key needs no token, and so survives a restart of the server.
+            page = await self.calls.ask(
+                lambda after=after: self.client.list_objects_v2(  # type: ignore[misc]
+                    Bucket=self.bucket, Prefix=self.prefix + prefix, StartAfter=after
+                )
+            )
+            for found in page.get("Contents", []):
+                after = found["Key"]
+                yield StoredObject(
+                    key=after.removeprefix(self.prefix), size=found["Size"], modified=found["LastModified"]
+                )
+            if not page.get("IsTruncated"):
+                return
+
+    async def delete(self, key: str) -> None:
+        """Remove every version and delete marker of the key. Nothing there is no error."""
+        full = self._full(key)
+        for _ in range(_DELETE_ROUNDS):
+            versions = await self._versions(full)
+            if not versions:
+                return
+            for version in versions:
+                await self._delete_version(full, version)
+        raise Unavailable("The object store keeps what it was told to delete.")
+
+    async def abort_uploads(self, prefix: str, *, before: datetime) -> int:
+        """Abort unfinished uploads below ``prefix`` that began before ``before``; return how many."""
+        check_prefix(prefix)
+        aborted, key_marker, id_marker = 0, "", ""
+        while True:
+            page = await self.calls.ask(
+                lambda key=key_marker, upload=id_marker: self.client.list_multipart_uploads(  # type: ignore[misc]
+                    Bucket=self.bucket, Prefix=self.prefix + prefix, KeyMarker=key, UploadIdMarker=upload
+                )
+            )
+            for upload in page.get("Uploads", []):
+                if upload["Initiated"] < before:
+                    aborted += await abort_upload(self.calls, upload["Key"], upload["UploadId"])
+            if not page.get("IsTruncated"):
+                return aborted
+            key_marker, id_marker = page["NextKeyMarker"], page["NextUploadIdMarker"]
+
+    def close(self) -> None:
+        """Close the client's connections. The threads belong to whoever made them."""
+        self.client.close()
+
+    def _full(self, key: str) -> str:
+        check_key(key)
+        return self.prefix + key
+
+    async def _versions(self, full: str) -> tuple[str, ...]:
+        """Return version ids of exactly this key; "null" is the only one in a bucket without versions."""
+        page = await self.calls.ask(lambda: self.client.list_object_versions(Bucket=self.bucket, Prefix=full))
+        # The key itself comes before every longer key, so its versions stand on the first page.
+        entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        return tuple(entry["VersionId"] for entry in entries if entry["Key"] == full)
+
+    async def _delete_version(self, full: str, version: str) -> None:
+        try:
+            await self.calls.ask(
+                lambda: self.client.delete_object(Bucket=self.bucket, Key=full, VersionId=version)
+            )
+        except NotFound:
+            return  # Somebody else was quicker.
+
+
+def _wrong_length(content_range: str, end: int) -> NoReturn:
+    """Raise Tampered if the object is shorter than ``end``, else DamagedInTransit (tried again)."""
+    whole = content_range.rpartition("/")[2]
+    if whole.isdecimal() and int(whole) < end:
+        raise Tampered("An object is shorter than it was when it was stored.")
+    raise DamagedInTransit

@@ -1,0 +1,216 @@
+"""One object on its way into S3: one PutObject if it is small, else parts while more bytes arrive.
+
+At most two parts are under way while the next one fills, so receiving overlaps uploading and memory
+stays constant (three parts). Nothing is visible before the last call. Both ways ask S3 to refuse if
+the key is taken; the Ceph gateway ignores that for multipart uploads, where safety rests on keys that
+are unique to an attempt. A crash leaves at most an unfinished upload, which ``abort_uploads`` ends.
+
+CRCs of parts are combined, so that Amazon S3 also checks the whole object when it joins the parts.
+"""
+
+import asyncio
+import base64
+import secrets
+from dataclasses import dataclass
+
+from awscrt.checksums import combine_crc64nvme, crc64nvme
+
+from vault.errors import Unavailable
+from vault.objects.s3_client import MARK, S3Calls, S3Refusal, compare_checksum
+
+#: Parts under way at once for one object.
+IN_FLIGHT = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part that the store has taken."""
+
+    number: int
+    size: int
+    crc: int
+    etag: str
+
+
+class S3Writer:
+    """ObjectWriter on S3. ``slots`` bounds the parts under way in the whole store."""
+
+    def __init__(self, calls: S3Calls, key: str, *, part_size: int, slots: asyncio.Semaphore) -> None:
+        """Keep the full key. Nothing is sent before the first part is full or the object ends."""
+        self.calls = calls
+        self.key = key
+        self.part_size = part_size
+        self.slots = slots
+        self.mark = secrets.token_hex(16)
+        self.open_for_writing = True
+        self.size = 0
+        self._buffer = bytearray()
+        self._upload_id: str | None = None
+        self._under_way: set[asyncio.Task[Part]] = set()
+        self._parts: list[Part] = []
+        self._started = 0
+
+    async def write(self, block: bytes) -> None:
+        """Take the next bytes; waits while two parts are under way. Raises Unavailable."""
+        self._must_be_open()
+        rest = memoryview(block)
+        try:
+            while rest:
+                # A full part goes only when more follows it, so the last part is never empty and an
+                # object of exactly one part is a single PutObject.
+                if len(self._buffer) == self.part_size:
+                    await self._start_part()
+                taken = rest[: self.part_size - len(self._buffer)]
+                self._buffer += taken
+                self.size += len(taken)
+                rest = rest[len(taken) :]
+        except BaseException:
+            self.open_for_writing = False
+            raise
+
+    async def finish(self) -> int:
+        """Make the object visible and return its size.
+
+        Raises Unavailable if the store did not take it or the key is already taken. Only if the
+        store's last answer was lost for good may the object still appear, under a key nobody names.
+        """
+        self._must_be_open()
+        self.open_for_writing = False
+        try:
+            made = await (self._put_whole() if self._upload_id is None else self._complete())
+        except BaseException:
+            await self.abort()
+            raise
+        if not made:
+            await self.abort()
+            raise Unavailable("There is an object under this key already; nothing is overwritten.")
+        self._upload_id = None
+        return self.size
+
+    async def abort(self) -> None:
+        """Wait for the parts under way, then end the upload where the store answers."""
+        self.open_for_writing = False
+        self._buffer = bytearray()
+        for task in self._under_way:
+            task.cancel()
+        # A part that arrives after the end of its upload would be kept and paid for, so wait first.
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+        self._under_way.clear()
+        upload_id, self._upload_id = self._upload_id, None
+        if upload_id is not None:
+            await abort_upload(self.calls, self.key, upload_id)
+
+    def _must_be_open(self) -> None:
+        if not self.open_for_writing:
+            raise RuntimeError("This object is finished, aborted, or failed before.")
+
+    async def _put_whole(self) -> bool:
+        body = bytes(self._buffer)
+        crc = encoded(crc64nvme(body))
+
+        def put() -> None:
+            answer = self.calls.client.put_object(
+                Bucket=self.calls.bucket,
+                Key=self.key,
+                Body=body,
+                IfNoneMatch="*",
+                ChecksumCRC64NVME=crc,
+                Metadata={MARK: self.mark},
+            )
+            compare_checksum(answer, crc)
+
+        return await self.calls.make(put, self.key, size=self.size, mark=self.mark)
+
+    async def _start_part(self) -> None:
+        if self._upload_id is None:
+            answer = await self.calls.ask(
+                lambda: self.calls.client.create_multipart_upload(
+                    Bucket=self.calls.bucket,
+                    Key=self.key,
+                    ChecksumAlgorithm="CRC64NVME",
+                    ChecksumType="FULL_OBJECT",
+                    Metadata={MARK: self.mark},
+                )
+            )
+            self._upload_id = answer["UploadId"]
+        await self._wait(fewer_than=IN_FLIGHT)
+        body, self._buffer = self._buffer, bytearray()
+        self._started += 1
+        self._under_way.add(asyncio.create_task(self._upload(self._started, body, self._upload_id)))
+
+    async def _wait(self, *, fewer_than: int) -> None:
+        """Wait until fewer parts are under way, and raise what one of them ended with."""
+        while len(self._under_way) >= fewer_than:
+            done, self._under_way = await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+            self._parts += [task.result() for task in done]
+
+    async def _upload(self, number: int, body: bytearray, upload_id: str) -> Part:
+        def send() -> Part:
+            crc = crc64nvme(body)
+            # botocore sends a bytearray as it is, without a copy, but its stubs do not say so.
+            answer = self.calls.client.upload_part(
+                Bucket=self.calls.bucket,
+                Key=self.key,
+                PartNumber=number,
+                UploadId=upload_id,
+                Body=body,  # type: ignore[arg-type]
+                ChecksumCRC64NVME=encoded(crc),
+            )
+            compare_checksum(answer, encoded(crc))
+            return Part(number=number, size=len(body), crc=crc, etag=answer["ETag"])
+
+        async with self.slots:
+            return await self.calls.ask(send)
+
+    async def _complete(self) -> bool:
+        await self._start_part()
+        await self._wait(fewer_than=1)
+        upload_id = self._upload_id
+        assert upload_id is not None  # noqa: S101 - _start_part has set it; this tells the type checker
+        parts = sorted(self._parts, key=lambda part: part.number)
+        whole = 0
+        for part in parts:
+            whole = combine_crc64nvme(whole, part.crc, part.size)
+
+        def complete() -> None:
+            self.calls.client.complete_multipart_upload(
+                Bucket=self.calls.bucket,
+                Key=self.key,
+                UploadId=upload_id,
+                IfNoneMatch="*",
+                MpuObjectSize=self.size,
+                ChecksumCRC64NVME=encoded(whole),
+                ChecksumType="FULL_OBJECT",
+                MultipartUpload={
+                    "Parts": [
+                        {
+                            "PartNumber": part.number,
+                            "ETag": part.etag,
+                            "ChecksumCRC64NVME": encoded(part.crc),
+                        }
+                        for part in parts
+                    ]
+                },
+            )
+
+        if not await self.calls.make(complete, self.key, size=self.size, mark=self.mark):
+            return False
+        if not await self.calls.holds(self.key, size=self.size, mark=self.mark):
+            raise Unavailable("The object store kept something else than it was sent.")
+        return True
+
+
+async def abort_upload(calls: S3Calls, key: str, upload_id: str) -> bool:
+    """End an unfinished upload; False if it is not there any more or the store does not answer."""
+    try:
+        await calls.run(
+            lambda: calls.client.abort_multipart_upload(Bucket=calls.bucket, Key=key, UploadId=upload_id)
+        )
+    except (S3Refusal, Unavailable):
+        return False
+    return True
+
+
+def encoded(crc: int) -> str:
+    """Write a CRC-64/NVME as S3 does: base64 of its eight bytes, the highest first."""
+    return base64.b64encode(crc.to_bytes(8, "big")).decode()

@@ -1,0 +1,113 @@
+"""Settings: the environment, read once into one frozen value.
+
+Every variable begins with ``VAULT_``; one that is not known is refused, so that a misspelt one is
+not silently without effect.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from vault.errors import StartRefused
+
+_KNOWN = {
+    "VAULT_DATA_DIR", "VAULT_DATABASE_URL", "VAULT_OBJECTS_URL", "VAULT_ROOT_KEY_URL", "VAULT_PUBLIC_URL",
+    "VAULT_TRUSTED_PROXIES", "VAULT_MEDIA_ALLOW", "VAULT_LOG_LEVEL", "VAULT_WORKERS",
+}  # fmt: skip
+DEFAULT_PUBLIC_URL = "http://127.0.0.1:8000"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything an operator can choose."""
+
+    #: Database, objects and root key of a vault on one machine, and its control socket.
+    data_dir: Path
+    #: ``sqlite`` for the file in the data directory, or ``postgresql://...``.
+    database_url: str
+    #: ``file:///path`` or ``s3://bucket/prefix?endpoint_url=&region=``.
+    objects_url: str
+    #: ``file:///path`` or ``aws-kms://key?endpoint_url=&region=``.
+    root_key_url: str
+    #: Where the world reaches the vault; links and webhook URLs begin with it.
+    public_url: str
+    #: Proxies whose X-Forwarded-For is believed.
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    #: ``host:port`` entries that the fetcher may reach although private, and over http.
+    media_allow: tuple[str, ...]
+    log_level: str
+    #: How many recordings are ingested at once.
+    workers: int
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """Return the SQLite file; None on PostgreSQL."""
+        return self.data_dir / "vault.db" if self.database_url == "sqlite" else None
+
+    @property
+    def control_socket(self) -> Path:
+        """Return where commands reach a running server."""
+        return self.data_dir / "control.sock"
+
+    @property
+    def secure(self) -> bool:
+        """Say whether the world reaches the vault over https."""
+        return self.public_url.startswith("https://")
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Read the environment. Raises StartRefused, naming the variable that is wrong."""
+    unknown = sorted(name for name in environment if name.startswith("VAULT_") and name not in _KNOWN)
+    if unknown:
+        raise StartRefused(f"These settings are not known: {', '.join(unknown)}. Known: {', '.join(sorted(_KNOWN))}.")
+    data_dir = Path(environment.get("VAULT_DATA_DIR", "./var")).absolute()
+    here = quote(str(data_dir))
+    return Settings(
+        data_dir=data_dir,
+        database_url=_database_url(environment.get("VAULT_DATABASE_URL", "sqlite")),
+        objects_url=environment.get("VAULT_OBJECTS_URL", f"file://{here}/objects"),
+        root_key_url=environment.get("VAULT_ROOT_KEY_URL", f"file://{here}/root.key"),
+        public_url=_public_url(environment.get("VAULT_PUBLIC_URL", DEFAULT_PUBLIC_URL)),
+        trusted_proxies=_networks(environment.get("VAULT_TRUSTED_PROXIES", "")),
+        media_allow=_list(environment.get("VAULT_MEDIA_ALLOW", "")),
+        log_level=_level(environment.get("VAULT_LOG_LEVEL", "INFO")),
+        workers=_count(environment.get("VAULT_WORKERS", "4")),
+    )
+
+
+def _database_url(value: str) -> str:
+    if value == "sqlite" or value.startswith("postgresql://"):
+        return value
+    raise StartRefused("VAULT_DATABASE_URL is `sqlite` or begins with postgresql://.")
+
+
+def _public_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise StartRefused("VAULT_PUBLIC_URL is an http or https URL without query, such as https://vault.example.")
+    return value.rstrip("/")
+
+
+def _networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(item) for item in _list(value))
+    except ValueError as error:
+        raise StartRefused("VAULT_TRUSTED_PROXIES is a list of networks such as 10.0.0.0/8, with commas.") from error
+
+
+def _level(value: str) -> str:
+    if value not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        raise StartRefused("VAULT_LOG_LEVEL is DEBUG, INFO, WARNING or ERROR.")
+    return value
+
+
+def _count(value: str) -> int:
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 64:  # noqa: PLR2004 - said in the message
+        raise StartRefused("VAULT_WORKERS is a number from 1 to 64.")
+    return int(value)
+
+
+def _list(value: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in value.split(",") if item.strip())

@@ -1,0 +1,110 @@
+"""Accounts, their recording switch and their connections."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Response
+
+from vault.errors import Forbidden, NotFound
+from vault.web.authority import Access, TheCaller, TheVault, access, demand
+from vault.web.shapes_settings import (
+    AccountIn,
+    AccountOut,
+    ConnectionIn,
+    ConnectionOut,
+    SwitchChangeOut,
+    SwitchHistoryOut,
+    SwitchIn,
+    SwitchOut,
+)
+
+router = APIRouter(prefix="/v1/accounts/{account}", tags=["accounts"])
+Reading = Annotated[Access, Depends(access("recordings:read"))]
+Setting = Annotated[Access, Depends(access("settings:write"))]
+
+
+@router.put("", response_model=AccountOut, responses={201: {"model": AccountOut}})
+async def put_account(
+    vault: TheVault, caller: TheCaller, account: Annotated[str, Path(max_length=128)], body: AccountIn
+) -> Response:
+    """Open an account, or change its name and locale. Only a key for all accounts can open one."""
+    demand(caller, "settings:write")
+    if caller.key.account_id is not None:
+        # Raises NotFound for an account that is not there, which this key must not tell from others.
+        found = await vault.find_account(account)
+        if found.id != caller.key.account_id:
+            raise NotFound("There is no such account.")
+    opened, new = await vault.open_account(account, name=body.name, locale=body.locale, actor=caller.key.id)
+    if new and caller.key.account_id is not None:
+        raise Forbidden("This key cannot open accounts.")
+    return _json(AccountOut.of(opened), 201 if new else 200)
+
+
+@router.get("", response_model=AccountOut)
+async def get_account(allowed: Reading) -> AccountOut:
+    """Show the account."""
+    return AccountOut.of(allowed.account)
+
+
+@router.get("/recording-switch", response_model=SwitchOut)
+async def get_switch(vault: TheVault, allowed: Reading) -> Response:
+    """Say how the recording switch stands."""
+    return _switch(SwitchOut.of(await vault.read_switch(allowed.account.id)))
+
+
+@router.put("/recording-switch", response_model=SwitchOut)
+async def put_switch(vault: TheVault, allowed: Setting, body: SwitchIn) -> Response:
+    """Switch recording on or off.
+
+    When off has answered, no recording becomes available until it is on again, and whatever was on
+    its way is refused for good.
+    """
+    switch = await vault.set_switch(
+        allowed.account.id, enabled=body.enabled, reason=body.reason, actor=allowed.actor
+    )
+    return _switch(SwitchOut.of(switch))
+
+
+@router.get("/recording-switch/history")
+async def get_switch_history(vault: TheVault, allowed: Reading) -> SwitchHistoryOut:
+    """List every change of the switch, oldest first."""
+    changes = await vault.read_switch.history(allowed.account.id)
+    return SwitchHistoryOut(
+        items=[
+            SwitchChangeOut(enabled=one.enabled, epoch=one.epoch, at=one.at, by=one.by, reason=one.reason)
+            for one in changes
+        ]
+    )
+
+
+@router.put("/connections/{name}")
+async def put_connection(
+    vault: TheVault, allowed: Setting, name: Annotated[str, Path(max_length=128)], body: ConnectionIn
+) -> ConnectionOut:
+    """Connect the account to a telephony platform. The secrets never come back."""
+    connection, webhook_url, setup = await vault.set_connection(
+        allowed.account.id,
+        name,
+        provider=body.provider,
+        credentials=body.credentials,
+        previous_credentials=body.previous_credentials,
+        api_base=body.api_base,
+        delete_at_source=body.delete_at_source,
+        actor=allowed.actor,
+    )
+    return ConnectionOut(
+        id=connection.id,
+        name=connection.name,
+        provider=connection.provider,
+        webhook_url=webhook_url,
+        setup=dict(setup),
+    )
+
+
+def _switch(switch: SwitchOut) -> Response:
+    answer = _json(switch, 200)
+    answer.headers["ETag"] = f'"{switch.epoch}-{"on" if switch.enabled else "off"}"'
+    return answer
+
+
+def _json(body: AccountOut | SwitchOut, status: int) -> Response:
+    return Response(body.model_dump_json(), status_code=status, media_type="application/json")

@@ -1,0 +1,35 @@
+"""The HTTP app: every door, under one guard."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI
+
+from vault.ports.clock import Clock
+from vault.settings import Settings
+from vault.web import access_events, accounts, health, keys, links, playback, problems, recordings, webhooks
+from vault.web.guard import Guard
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def build(settings: Settings, clock: Clock, lifespan: Lifespan | None = None) -> FastAPI:
+    """Return the app; its lifespan sets ``app.state.vault`` before the first request."""
+    app = FastAPI(
+        title="callvault",
+        version="1",
+        description="A self-hosted vault for call recordings. Errors are RFC 9457 problems.",
+        # The contract is in the repository; a running service does not describe itself to strangers.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    app.state.settings = settings
+    app.state.clock = clock
+    problems.install(app)
+    for door in (webhooks, accounts, recordings, links, access_events, keys, playback, health):
+        app.include_router(door.router)
+    app.add_middleware(Guard, secure=settings.secure)
+    return app

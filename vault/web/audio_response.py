@@ -1,0 +1,61 @@
+"""Audio as a response: Range, conditions, and a stream that ends when its reader does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Send
+
+from vault.web.byte_range import parse_range
+from vault.workflows.stream import Sound, Stream
+
+#: Seconds that a reader may take no byte before the stream is given up.
+_STALLED = 60.0
+
+
+class _Blocks(StreamingResponse):
+    """Sends blocks, each within a deadline, and closes the iterator whatever happens."""
+
+    async def stream_response(self, send: Send) -> None:
+        """Send head and body. StreamingResponse cancels this when the client disconnects."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async with aclosing(self.body_iterator) as blocks:  # type: ignore[type-var]
+            async for block in blocks:
+                async with asyncio.timeout(_STALLED):
+                    await send({"type": "http.response.body", "body": block, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def answer(request: Request, sound: Sound, stream: Stream, *, filename: str | None = None) -> Response:
+    """Answer a GET or HEAD for audio. Raises NotSatisfiable, and what ``stream`` raises before the head.
+
+    Nothing is granted for HEAD, for 304 and for 416: no byte leaves.
+    """
+    etag = f'"{sound.etag}"'
+    headers = {
+        "Accept-Ranges": "bytes",
+        "ETag": etag,
+        "Content-Type": sound.content_type,
+        "Content-Disposition": f'attachment; filename="{filename}"' if filename else "inline",
+    }
+    if etag in _tags(request.headers.get("if-none-match")):
+        return Response(status_code=304, headers=headers)
+    wanted = request.headers.get("range")
+    if (condition := request.headers.get("if-range")) is not None and condition.strip() != etag:
+        wanted = None
+    part = parse_range(wanted, sound.size)
+    start, end = part or (0, sound.size)
+    headers["Content-Length"] = str(end - start)
+    if part is not None:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{sound.size}"
+    status = 200 if part is None else 206
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=headers)
+    blocks: AsyncIterator[bytes] = await stream(sound, start, end)
+    return _Blocks(blocks, status_code=status, headers=headers)
+
+
+def _tags(header: str | None) -> set[str]:
+    return {tag.strip().removeprefix("W/") for tag in (header or "").split(",")}

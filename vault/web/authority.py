@@ -1,0 +1,75 @@
+"""Who calls, and for which account: bearer keys, their scopes, and no word about other accounts."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+
+from vault.domain.account import Account, ApiKey, Scope
+from vault.errors import Forbidden, NotAuthentic, NotFound
+from vault.workflows.vault import Vault
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Caller:
+    """An API key that proved itself, and its text, which opens kept answers."""
+
+    key: ApiKey
+    bearer: str
+
+
+def vault_of(request: Request) -> Vault:
+    """Return the vault that the app serves."""
+    vault: Vault = request.app.state.vault
+    return vault
+
+
+async def caller_of(request: Request) -> Caller:
+    """Return who holds the key of this request. Raises NotAuthentic."""
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not bearer:
+        raise NotAuthentic("Send an API key: `Authorization: Bearer cv_...`.")
+    return Caller(await vault_of(request).authenticate(bearer.strip()), bearer.strip())
+
+
+TheVault = Annotated[Vault, Depends(vault_of)]
+TheCaller = Annotated[Caller, Depends(caller_of)]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A caller who may do this for this account."""
+
+    account: Account
+    caller: Caller
+
+    @property
+    def actor(self) -> str:
+        """Return how the access log names the caller."""
+        return self.caller.key.id
+
+
+def access(scope: Scope) -> Callable[..., Awaitable[Access]]:
+    """Return a dependency that demands a scope, for the account in the path.
+
+    Another account's name is 404, as is one that nobody has: a key for one account learns nothing
+    about others. Then 403 for a key without the scope.
+    """
+
+    async def dependency(
+        vault: TheVault, caller: TheCaller, account: Annotated[str, Path(max_length=128)]
+    ) -> Access:
+        found = await vault.find_account(account)
+        if caller.key.account_id not in {None, found.id}:
+            raise NotFound("There is no such account.")
+        demand(caller, scope)
+        return Access(found, caller)
+
+    return dependency
+
+
+def demand(caller: Caller, scope: Scope) -> None:
+    """Raise Forbidden unless the caller's key carries the scope."""
+    if not caller.key.allows(scope):
+        raise Forbidden(f"This key does not carry the scope {scope}.")

@@ -1,0 +1,91 @@
+"""The control socket: commands reach a running server, which alone may touch its SQLite file.
+
+One JSON line in, one JSON line out, over a Unix socket in the data directory that only the owner of
+the process can open. Whoever can open it could read the root key as well.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from vault.errors import Invalid, NotFound, Unavailable, VaultError
+from vault.logs import Log
+from vault.workflows.vault import Vault
+
+_LOG = Log(__name__)
+_LONGEST = 64 * 1024
+OPERATOR = "operator"
+
+
+@asynccontextmanager
+async def control_socket(vault: Vault, path: Path) -> AsyncIterator[None]:
+    """Serve commands while the block runs."""
+    path.unlink(missing_ok=True)
+    old = os.umask(0o177)
+    try:
+        server = await asyncio.start_unix_server(
+            lambda reader, writer: _serve(vault, reader, writer), path=path, limit=_LONGEST
+        )
+    finally:
+        os.umask(old)
+    try:
+        yield
+    finally:
+        server.close()
+        await server.wait_closed()
+        path.unlink(missing_ok=True)
+
+
+async def _serve(vault: Vault, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        asked = json.loads(await reader.readline())
+        answer = {"result": await perform(vault, asked["command"], asked["arguments"])}
+    except VaultError as error:
+        answer = {"error": str(error)}
+    except (ValueError, KeyError, TypeError):
+        answer = {"error": "The control socket was not understood; is this another release?"}
+    except Exception as error:  # noqa: BLE001 - one command must not end the server
+        _LOG.error("control.failed", error=type(error).__name__, trace=True)
+        answer = {"error": "The command failed; the server's log says where."}
+    with suppress(ConnectionError):
+        writer.write(json.dumps(answer).encode() + b"\n")
+        await writer.drain()
+    writer.close()
+
+
+async def ask(path: Path, command: str, arguments: Mapping[str, Any]) -> Any:
+    """Ask a running server. Raises Unavailable if there is none, Invalid for what it answers with an error."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(path, limit=_LONGEST)
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        raise Unavailable("No server is running here.") from error
+    writer.write(json.dumps({"command": command, "arguments": dict(arguments)}).encode() + b"\n")
+    await writer.drain()
+    line = await reader.readline()
+    writer.close()
+    if not line:
+        raise Unavailable("The server ended before it answered.")
+    answer = json.loads(line)
+    if "error" in answer:
+        raise Invalid(answer["error"])
+    return answer["result"]
+
+
+async def perform(vault: Vault, command: str, arguments: Mapping[str, Any]) -> Any:
+    """Do what an operator asked, in this process. Raises whatever the verb raises."""
+    if command == "keys.create":
+        account = arguments["account"]
+        account_id = (await vault.find_account(account)).id if account else None
+        _, text = await vault.issue_key(
+            name=arguments["name"], scopes=arguments["scopes"], account_id=account_id, actor=OPERATOR
+        )
+        return text.text
+    if command == "export-key":
+        return await vault.export_key(arguments["recording"], actor=OPERATOR)
+    if command == "sweep":
+        return await vault.sweep()
+    raise NotFound(f"There is no command {command!r}.")

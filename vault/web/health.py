@@ -1,0 +1,36 @@
+"""For machines that look after the service: is it alive, is it ready, how much waits."""
+
+from fastapi import APIRouter, Response
+
+from vault.errors import VaultError
+from vault.web.authority import TheVault
+from vault.web.problems import problem
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/healthz", response_class=Response)
+async def healthz() -> Response:
+    """Say that the process answers."""
+    return Response("alive\n", media_type="text/plain")
+
+
+@router.get("/readyz", response_class=Response)
+async def readyz(vault: TheVault) -> Response:
+    """Say whether the database answers; a load balancer sends nothing here while it does not."""
+    try:
+        await vault.database.read(lambda tx: tx.now())
+    except VaultError:
+        return problem(503, "The database does not answer.", headers={"Retry-After": "5"})
+    return Response("ready\n", media_type="text/plain")
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(vault: TheVault) -> Response:
+    """Show how many recordings wait in each state of work, and how long the oldest has."""
+    counts = await vault.database.read(lambda tx: tx.queue.counts())
+    lines = ["# TYPE callvault_queue_recordings gauge"]
+    lines += [f'callvault_queue_recordings{{state="{state}"}} {count}' for state, (count, _) in counts.items()]
+    lines.append("# TYPE callvault_queue_oldest_seconds gauge")
+    lines += [f'callvault_queue_oldest_seconds{{state="{state}"}} {age:.3f}' for state, (_, age) in counts.items()]
+    return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")

@@ -1,0 +1,57 @@
+"""Playback links of a recording: made, listed, revoked."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+
+from vault.domain.link import DEFAULT_LIFE, DEFAULT_SESSIONS
+from vault.errors import Invalid
+from vault.web.answering import answer_once
+from vault.web.authority import Access, TheVault, access
+from vault.web.shapes_recordings import LinkIn, LinkMadeOut, LinkOut, LinksOut
+
+router = APIRouter(prefix="/v1/accounts/{account}/recordings/{recording}/links", tags=["links"])
+Reading = Annotated[Access, Depends(access("recordings:read"))]
+Sharing = Annotated[Access, Depends(access("links:write"))]
+RecordingId = Annotated[str, Path(max_length=64)]
+
+
+@router.post("", status_code=201, response_model=LinkMadeOut)
+async def post_link(
+    request: Request, vault: TheVault, allowed: Sharing, recording: RecordingId, body: LinkIn
+) -> Response:
+    """Make a link. Its URL is in this answer and nowhere else."""
+    if body.kind == "media" and body.sessions is not None:
+        raise Invalid("A media link has one session.", field="sessions")
+
+    async def produce() -> LinkMadeOut:
+        link, token = await vault.create_link(
+            allowed.account.id,
+            recording,
+            listener=body.listener,
+            kind=body.kind,
+            life=timedelta(seconds=body.expires_in) if body.expires_in is not None else DEFAULT_LIFE,
+            sessions=1 if body.kind == "media" else body.sessions or DEFAULT_SESSIONS,
+            networks=body.networks,
+            actor=allowed.actor,
+        )
+        url = f"{request.app.state.settings.public_url}/p/{token.text}"
+        return LinkMadeOut(id=link.id, url=url, expires_at=link.expires_at)
+
+    return await answer_once(request, allowed.caller, produce)
+
+
+@router.get("")
+async def list_links(vault: TheVault, allowed: Reading, recording: RecordingId) -> LinksOut:
+    """List the recording's links, newest first."""
+    found = await vault.list_links(allowed.account.id, recording)
+    return LinksOut(items=[LinkOut.of(link, listener) for link, listener in found])
+
+
+@router.delete("/{link}", status_code=204)
+async def delete_link(
+    vault: TheVault, allowed: Sharing, recording: RecordingId, link: Annotated[str, Path(max_length=64)]
+) -> None:
+    """Revoke a link. Sessions that it opened get at most one window more."""
+    await vault.revoke_link(allowed.account.id, recording, link, actor=allowed.actor)

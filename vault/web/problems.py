@@ -1,0 +1,134 @@
+"""Errors as RFC 9457 problems: the only table from the vault's errors to HTTP status codes."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from vault import errors
+from vault.logs import Log
+
+_LOG = Log(__name__)
+
+#: The most exact class counts.
+STATUS: Mapping[type[errors.VaultError], int] = {
+    errors.NotFound: 404,
+    errors.RecordingErased: 410,
+    errors.Invalid: 422,
+    errors.Refused: 409,
+    errors.Busy: 409,
+    errors.Forbidden: 403,
+    errors.NotAuthentic: 401,
+    errors.NotSatisfiable: 416,
+    errors.TooLarge: 413,
+    errors.TooMany: 429,
+    errors.Tampered: 500,
+    errors.Undecodable: 422,
+    errors.DescriberCrashed: 500,
+    errors.FetchFailed: 502,
+    errors.LeaseLost: 409,
+    errors.Unavailable: 503,
+    errors.StartRefused: 500,
+    errors.VaultError: 500,
+}
+_TITLES = {
+    400: "The request cannot be read",
+    401: "Not authenticated",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Refused",
+    410: "Erased",
+    412: "Changed in the meantime",
+    413: "Too large",
+    415: "Wrong media type",
+    416: "Range not satisfiable",
+    422: "Not valid",
+    429: "Too many requests",
+    500: "Internal error",
+    502: "The provider failed",
+    503: "Unavailable",
+}
+#: What a caller hears of an error that is our own fault: nothing that could help an attacker.
+_OUR_FAULT = "Something went wrong here. It is in the log, and nothing was changed."
+
+
+def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: object) -> Response:
+    """Return a problem document."""
+    body = {"type": "about:blank", "title": _TITLES.get(status, "Error"), "status": status, "detail": detail}
+    body.update({name: value for name, value in more.items() if value is not None})
+    return Response(
+        json.dumps(body),
+        status_code=status,
+        media_type="application/problem+json",
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def of_error(error: errors.VaultError) -> Response:
+    """Return the problem for one of the vault's own errors."""
+    status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    if status == 500:  # noqa: PLR2004 - the status itself
+        _LOG.error("web.failed", error=type(error).__name__)
+        return problem(status, _OUR_FAULT)
+    headers: dict[str, str] = {}
+    more: dict[str, object] = {}
+    if isinstance(error, errors.Refused):
+        more["reasons"] = list(error.reasons) or None
+    if isinstance(error, errors.Invalid):
+        more["field"] = error.field
+    if isinstance(error, (errors.Unavailable, errors.Busy, errors.TooMany)):
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, errors.NotSatisfiable):
+        headers["Content-Range"] = f"bytes */{error.size}"
+    if isinstance(error, errors.NotAuthentic):
+        headers["WWW-Authenticate"] = 'Bearer realm="callvault"'
+    return problem(status, str(error), headers=headers, **more)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the app a problem document."""
+    app.add_exception_handler(errors.VaultError, _handler(of_error))
+    app.add_exception_handler(RequestValidationError, _handler(_not_valid))
+    app.add_exception_handler(HTTPException, _handler(_of_http))
+    app.add_exception_handler(ClientDisconnect, _handler(_gone))
+    app.add_exception_handler(Exception, _handler(_unexpected))
+
+
+def _handler(answer: Callable[[Any], Response]) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def handle(_request: Request, error: Exception) -> Response:
+        return answer(error)
+
+    return handle
+
+
+def _not_valid(error: RequestValidationError) -> Response:
+    """Name the fields that are wrong, and never repeat what was sent."""
+    wrong = [
+        {"field": ".".join(str(part) for part in item["loc"] if part != "body"), "message": item["msg"]}
+        for item in error.errors()
+    ]
+    named = ", ".join(sorted({item["field"] or "body" for item in wrong}))
+    return problem(422, f"These are not as they should be: {named}.", errors=wrong)
+
+
+def _of_http(error: HTTPException) -> Response:
+    return problem(error.status_code, _sentence(error), headers=error.headers)
+
+
+def _sentence(error: HTTPException) -> str:
+    return {404: "There is nothing here.", 405: "This is not how it is used."}.get(error.status_code, str(error.detail))
+
+
+def _gone(_error: ClientDisconnect) -> Response:
+    """Answer nobody: the client went away in the middle of its body."""
+    return Response(status_code=400)
+
+
+def _unexpected(_error: Exception) -> Response:
+    return problem(500, _OUR_FAULT)

@@ -1,0 +1,155 @@
+"""Calls and recordings: announced at their start, uploaded, listed, downloaded, erased."""
+
+import base64
+import binascii
+import struct
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+
+from vault.domain.call import CallFacts
+from vault.domain.media import BUCKETS
+from vault.domain.recording import State
+from vault.errors import Invalid, Refused, TooLarge
+from vault.ports.stores import RecordingFilter
+from vault.web.audio_response import answer
+from vault.web.authority import Access, TheVault, access
+from vault.web.shapes import MomentIn, Ref
+from vault.web.shapes_recordings import CallIn, CallOut, RecordingOut, RecordingsOut, WaveformOut
+from vault.workflows.seal_stream import MAX_BYTES
+
+router = APIRouter(prefix="/v1/accounts/{account}", tags=["recordings"])
+Ingesting = Annotated[Access, Depends(access("ingest"))]
+Reading = Annotated[Access, Depends(access("recordings:read"))]
+Erasing = Annotated[Access, Depends(access("privacy:write"))]
+RecordingId = Annotated[str, Path(max_length=64)]
+#: What a refused upload may still send before its connection is closed.
+_DRAIN = 1024 * 1024
+
+
+@router.put("/calls/{call_ref}")
+async def put_call(vault: TheVault, allowed: Ingesting, call_ref: Annotated[Ref, Path()], body: CallIn) -> CallOut:
+    """Tell of a call, best at its start; the answer says whether to record it, and why."""
+    facts = CallFacts(
+        call_ref=call_ref,
+        direction=body.direction,
+        caller=body.caller,
+        callee=body.callee,
+        started_at=body.started_at,
+        ended_at=body.ended_at,
+        agent=body.agent,
+    )
+    return CallOut.of(*await vault.admit(allowed.account.id, facts))
+
+
+@router.put(
+    "/calls/{call_ref}/recordings/{recording_ref}",
+    response_model=RecordingOut,
+    responses={201: {"model": RecordingOut}},
+    openapi_extra={"requestBody": {"required": True, "content": {"audio/*": {}, "application/octet-stream": {}}}},
+)
+async def put_recording(
+    request: Request,
+    vault: TheVault,
+    allowed: Ingesting,
+    call_ref: Annotated[Ref, Path()],
+    recording_ref: Annotated[Ref, Path()],
+) -> Response:
+    """Send a recording as the raw body. The same bytes again are 200; other bytes are 409."""
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > MAX_BYTES:
+        raise TooLarge(f"A recording has at most {MAX_BYTES} bytes.")
+    try:
+        recording, new = await vault.upload(
+            allowed.account.id, call_ref, recording_ref, request.stream(), actor=allowed.actor
+        )
+    except Refused:
+        await _drain(request)
+        raise
+    view = await vault.browse.one(allowed.account.id, recording.id)
+    body = RecordingOut.of(view).model_dump_json(by_alias=True)
+    return Response(body, status_code=201 if new else 200, media_type="application/json")
+
+
+async def _drain(request: Request) -> None:
+    """Read a little of what is on its way, so that the client sees the answer and not a reset."""
+    seen = 0
+    if request._stream_consumed:  # noqa: SLF001 - Starlette offers no public way to ask
+        return
+    async for block in request.stream():
+        seen += len(block)
+        if seen > _DRAIN:
+            return
+
+
+@router.get("/recordings")
+async def list_recordings(
+    vault: TheVault,
+    allowed: Reading,
+    number: Annotated[str | None, Query(max_length=200)] = None,
+    call: Annotated[str | None, Query(max_length=200)] = None,
+    agent: Annotated[str | None, Query(max_length=200)] = None,
+    received_from: Annotated[MomentIn | None, Query(alias="from")] = None,
+    received_to: Annotated[MomentIn | None, Query(alias="to")] = None,
+    state: State | None = None,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> RecordingsOut:
+    """List recordings, newest first."""
+    wanted = RecordingFilter(state=state, call_ref=call, received_from=received_from, received_to=received_to)
+    views = await vault.browse.page(
+        allowed.account.id, wanted, number=number, agent=agent, before=_read_cursor(cursor), limit=limit
+    )
+    last = views[-1].recording if len(views) == limit else None
+    following = None if last is None else _write_cursor(last.received_at, last.id)
+    return RecordingsOut(items=[RecordingOut.of(view) for view in views], next_cursor=following)
+
+
+@router.get("/recordings/{recording}")
+async def get_recording(vault: TheVault, allowed: Reading, recording: RecordingId) -> RecordingOut:
+    """Show a recording."""
+    return RecordingOut.of(await vault.browse.one(allowed.account.id, recording))
+
+
+@router.delete("/recordings/{recording}", status_code=202)
+async def delete_recording(vault: TheVault, allowed: Erasing, recording: RecordingId) -> RecordingOut:
+    """Erase a recording. Its keys are gone when this answers; its objects follow within seconds."""
+    await vault.erase(allowed.account.id, recording, actor=allowed.actor)
+    return RecordingOut.of(await vault.browse.one(allowed.account.id, recording))
+
+
+@router.get("/recordings/{recording}/audio", response_class=Response)
+async def get_audio(request: Request, vault: TheVault, allowed: Reading, recording: RecordingId) -> Response:
+    """Download the original, or a range of it. Every window is on record before its bytes leave."""
+    sound = await vault.find_sound.for_download(allowed.account.id, recording, actor=allowed.actor)
+    return await answer(request, sound, vault.stream, filename=recording)
+
+
+@router.get("/recordings/{recording}/waveform")
+async def get_waveform(vault: TheVault, allowed: Reading, recording: RecordingId) -> WaveformOut:
+    """Show the peaks of each channel."""
+    return waveform(await vault.read_waveform(allowed.account.id, recording, actor=allowed.actor))
+
+
+def waveform(peaks: tuple[bytes, ...]) -> WaveformOut:
+    """Show peaks as numbers."""
+    channels = [list(struct.unpack(f"{len(channel)}b", channel)) for channel in peaks]
+    return WaveformOut(buckets=BUCKETS, channels=channels)
+
+
+def _write_cursor(at: datetime, recording_id: str) -> str:
+    return base64.urlsafe_b64encode(f"{at.isoformat()} {recording_id}".encode()).decode()
+
+
+def _read_cursor(cursor: str | None) -> tuple[datetime, str] | None:
+    if cursor is None:
+        return None
+    try:
+        at, recording_id = base64.urlsafe_b64decode(cursor.encode("ascii")).decode().split(" ")
+        moment = datetime.fromisoformat(at)
+    except (ValueError, binascii.Error) as error:
+        raise Invalid("This cursor is not one that a list gave out.", field="cursor") from error
+    if moment.tzinfo is None:
+        raise Invalid("This cursor is not one that a list gave out.", field="cursor")
+    return moment, recording_id

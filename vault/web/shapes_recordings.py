@@ -1,0 +1,229 @@
+"""The JSON of calls, recordings, links and access events."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vault.domain.access_event import AccessEvent
+from vault.domain.admission import Decision, Reason
+from vault.domain.link import Link
+from vault.web.shapes import Body, MomentIn, MomentOut, Text
+from vault.workflows.browse import RecordingView
+
+
+class CallIn(Body):
+    """What the platform knows of a call at its start, or later."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    direction: Literal["inbound", "outbound"]
+    caller: Annotated[Text, Field(alias="from")]
+    callee: Annotated[Text, Field(alias="to")]
+    started_at: MomentIn
+    ended_at: MomentIn | None = None
+    agent: Text | None = None
+
+
+class ReasonOut(BaseModel):
+    """A rule's word."""
+
+    code: str
+    text: str
+    source: str | None = None
+
+    @classmethod
+    def of(cls, reason: Reason) -> "ReasonOut":
+        """Show a reason."""
+        return cls(code=reason.code, text=reason.text, source=reason.source)
+
+
+class DecisionOut(BaseModel):
+    """Whether a call may be recorded, and why."""
+
+    record: bool
+    reasons: list[ReasonOut]
+    epoch: int
+    #: Which notices to play to whom.
+    notices: list[dict[str, str]] = []
+
+
+class CallOut(BaseModel):
+    """The answer at call start."""
+
+    id: str
+    decision: DecisionOut
+
+    @classmethod
+    def of(cls, call_id: str, decision: Decision) -> "CallOut":
+        """Show a decision."""
+        reasons = [ReasonOut.of(reason) for reason in decision.reasons]
+        return cls(id=call_id, decision=DecisionOut(record=decision.record, reasons=reasons, epoch=decision.epoch))
+
+
+class CallFactsOut(BaseModel):
+    """What is known of a recording's call."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    call_ref: str
+    direction: str | None = None
+    caller: Annotated[str | None, Field(serialization_alias="from")] = None
+    callee: Annotated[str | None, Field(serialization_alias="to")] = None
+    started_at: MomentOut | None = None
+    ended_at: MomentOut | None = None
+    agent: str | None = None
+
+
+class FlagsOut(BaseModel):
+    """What sets a recording apart."""
+
+    damaged: bool
+    restricted: bool
+    legal_hold: bool = False
+
+
+class RecordingOut(BaseModel):
+    """A recording."""
+
+    id: str
+    recording_ref: str
+    state: str
+    reasons: list[ReasonOut]
+    flags: FlagsOut
+    call: CallFactsOut
+    received_at: MomentOut
+    available_at: MomentOut | None = None
+    erased_at: MomentOut | None = None
+    #: Seconds, counted from decoded samples.
+    duration: float | None = None
+    channels: int | None = None
+    sample_rate: int | None = None
+    container: str | None = None
+    codec: str | None = None
+    bytes: int | None = None
+    #: True where browsers get a rendition instead of the original.
+    rendition: bool = False
+
+    @classmethod
+    def of(cls, view: RecordingView) -> "RecordingOut":
+        """Show a recording."""
+        recording, facts = view.recording, view.facts
+        same = (
+            "id", "recording_ref", "received_at", "available_at", "erased_at", "duration", "channels", "sample_rate",
+            "container", "codec",
+        )  # fmt: skip
+        return cls(
+            **{name: getattr(recording, name) for name in same},
+            state=str(recording.state),
+            reasons=[ReasonOut.of(reason) for reason in recording.reasons],
+            flags=FlagsOut(damaged=recording.damaged, restricted=recording.restricted),
+            call=CallFactsOut(**{name: getattr(facts, name) for name in type(facts).__slots__}),
+            bytes=recording.audio.size if recording.audio else None,
+            rendition=recording.rendition is not None,
+        )
+
+
+class RecordingsOut(BaseModel):
+    """A page of recordings, newest first."""
+
+    items: list[RecordingOut]
+    next_cursor: str | None = None
+
+
+class WaveformOut(BaseModel):
+    """Peaks for each channel: pairs of lowest and highest value, from -128 to 127."""
+
+    buckets: int
+    channels: list[list[int]]
+
+
+class LinkIn(Body):
+    """A link that shall be made."""
+
+    listener: Text
+    kind: Literal["player", "media"] = "player"
+    #: Seconds.
+    expires_in: Annotated[int, Field(ge=1, le=86_400)] | None = None
+    sessions: Annotated[int, Field(ge=1, le=1000)] | None = None
+    networks: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=64)] = []
+
+
+class LinkMadeOut(BaseModel):
+    """A new link; its URL is shown this once."""
+
+    id: str
+    url: str
+    expires_at: MomentOut
+
+
+class LinkOut(BaseModel):
+    """A link, without its URL."""
+
+    id: str
+    kind: str
+    listener: str
+    created_by: str
+    created_at: MomentOut
+    expires_at: MomentOut
+    sessions: int
+    networks: list[str]
+    revoked_at: MomentOut | None = None
+
+    @classmethod
+    def of(cls, link: Link, listener: str) -> "LinkOut":
+        """Show a link."""
+        same = ("id", "kind", "created_by", "created_at", "expires_at", "sessions", "revoked_at")
+        return cls(
+            **{name: getattr(link, name) for name in same}, networks=list(link.networks), listener=listener
+        )
+
+
+class LinksOut(BaseModel):
+    """A recording's links, newest first."""
+
+    items: list[LinkOut]
+    next_cursor: str | None = None
+
+
+class EventOut(BaseModel):
+    """An access event."""
+
+    index: int
+    type: str
+    at: MomentOut
+    actor: str
+    recording: str | None = None
+    link: str | None = None
+    session: str | None = None
+    first: int | None = None
+    end: int | None = None
+    result: str | None = None
+    detail: dict[str, str] = {}
+    #: The exact bytes that stand in the log, in base64.
+    leaf: str
+
+    @classmethod
+    def of(cls, index: int, event: AccessEvent, detail: dict[str, str], leaf: str) -> "EventOut":
+        """Show an event."""
+        same = ("type", "at", "actor", "first", "end", "result")
+        return cls(
+            **{name: getattr(event, name) for name in same},
+            index=index,
+            recording=event.recording_id,
+            link=event.link_id,
+            session=event.session_id,
+            detail=detail,
+            leaf=leaf,
+        )
+
+
+class EventsOut(BaseModel):
+    """Access events, oldest first."""
+
+    items: list[EventOut]
+    next_cursor: str | None = None
+
+
+class ReceiptOut(BaseModel):
+    """What became of a webhook."""
+
+    status: Literal["accepted", "duplicate", "refused", "noted", "ignored"]
+    recording: str | None = None

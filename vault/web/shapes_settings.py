@@ -1,0 +1,131 @@
+"""The JSON of accounts, switches, connections and API keys."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from vault.domain import account as nouns
+from vault.web.shapes import Body, MomentOut, Text
+
+
+class AccountIn(Body):
+    """What can be said of an account."""
+
+    name: Text | None = None
+    locale: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)] | None = None
+
+
+class AccountOut(BaseModel):
+    """An account."""
+
+    id: str
+    account: str
+    name: str
+    locale: str
+    opened_at: MomentOut
+
+    @classmethod
+    def of(cls, account: nouns.Account) -> "AccountOut":
+        """Show an account."""
+        return cls(
+            id=account.id, account=account.ref, name=account.name, locale=account.locale, opened_at=account.opened_at
+        )
+
+
+class SwitchIn(Body):
+    """How the recording switch shall stand."""
+
+    enabled: bool
+    reason: Text | None = None
+
+
+class SwitchOut(BaseModel):
+    """How the recording switch stands."""
+
+    enabled: bool
+    epoch: int
+    changed_at: MomentOut
+    changed_by: str
+
+    @classmethod
+    def of(cls, switch: nouns.Switch) -> "SwitchOut":
+        """Show a switch."""
+        return cls(
+            enabled=switch.enabled, epoch=switch.epoch, changed_at=switch.changed_at, changed_by=switch.changed_by
+        )
+
+
+class SwitchChangeOut(BaseModel):
+    """One change of the switch."""
+
+    enabled: bool
+    epoch: int
+    at: MomentOut
+    by: str
+    reason: str | None = None
+
+
+class SwitchHistoryOut(BaseModel):
+    """Every change, oldest first."""
+
+    items: list[SwitchChangeOut]
+    next_cursor: str | None = None
+
+
+class ConnectionIn(Body):
+    """A connection to a telephony platform."""
+
+    provider: Text
+    credentials: dict[str, str]
+    previous_credentials: dict[str, str] | None = None
+    api_base: Annotated[str, Field(pattern=r"^https?://", max_length=500)] | None = None
+    delete_at_source: bool = False
+
+
+class ConnectionOut(BaseModel):
+    """A connection. Its secrets never come back."""
+
+    id: str
+    name: str
+    provider: str
+    webhook_url: str
+    setup: dict[str, Any]
+
+
+class KeyIn(Body):
+    """An API key that shall be made."""
+
+    name: Text
+    scopes: Annotated[list[str], Field(min_length=1, max_length=16)]
+    account: Annotated[str, Field(max_length=128)] | None = None
+
+
+class KeyMadeOut(BaseModel):
+    """A new API key; it is shown this once."""
+
+    id: str
+    key: str
+
+
+class KeyOut(BaseModel):
+    """An API key, without its secret."""
+
+    id: str
+    name: str
+    account_id: str | None = None
+    scopes: list[str]
+    created_at: MomentOut
+    revoked_at: MomentOut | None = None
+
+    @classmethod
+    def of(cls, key: nouns.ApiKey) -> "KeyOut":
+        """Show a key."""
+        same = ("id", "name", "account_id", "created_at", "revoked_at")
+        return cls(**{name: getattr(key, name) for name in same}, scopes=sorted(key.scopes))
+
+
+class KeysOut(BaseModel):
+    """API keys, oldest first."""
+
+    items: list[KeyOut]
+    next_cursor: str | None = None

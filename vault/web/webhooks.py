@@ -1,0 +1,44 @@
+"""Webhooks of telephony platforms: raw bytes in, one durable row, then a 2xx."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import JSONResponse
+
+from vault.domain.delivery import Delivery
+from vault.web.authority import TheVault
+from vault.web.shapes_recordings import ReceiptOut
+
+router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+#: 202: it is durable, and the work is still to come.
+_STATUS = {"accepted": 202}
+
+
+@router.post(
+    "/{provider}/{connection}",
+    status_code=202,
+    response_model=ReceiptOut,
+    responses={200: {"model": ReceiptOut}},
+)
+async def post_webhook(
+    request: Request,
+    vault: TheVault,
+    provider: Annotated[str, Path(max_length=64)],
+    connection: Annotated[str, Path(max_length=64)],
+) -> Response:
+    """Take a delivery. Its signature is checked over the raw bytes before anything of it is read."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in request.headers.raw:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    query = f"?{request.url.query}" if request.url.query else ""
+    delivery = Delivery(
+        method=request.method,
+        url=f"{request.app.state.settings.public_url}{request.url.path}{query}",
+        headers=headers,
+        body=await request.body(),
+        received_at=request.app.state.clock(),
+    )
+    receipt = await vault.receive(provider, connection, delivery)
+    body = {"status": receipt.status} | ({"recording": receipt.recording_id} if receipt.recording_id else {})
+    return JSONResponse(body, status_code=_STATUS.get(receipt.status, 200))

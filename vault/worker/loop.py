@@ -1,0 +1,64 @@
+"""Time in: asks the verbs, again and again, whether there is work in the state that each looks after."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from vault.errors import LeaseLost, Unavailable, VaultError
+from vault.logs import Log
+from vault.workflows.vault import Vault
+
+_LOG = Log(__name__)
+#: Seconds between two looks when there was nothing to do.
+_IDLE = 0.2
+#: Seconds to wait after a part did not answer.
+_TROUBLE = 2.0
+_DESCRIBERS = 2
+#: Seconds between two sweeps.
+SWEEP_PAUSE = 3600.0
+
+Step = Callable[[], Awaitable[bool]]
+
+
+async def work(vault: Vault, *, workers: int) -> None:
+    """Run until cancelled. What was claimed and not finished is given up with its lease."""
+    steps: list[Step] = [vault.ingest] * workers + [vault.describe] * _DESCRIBERS
+    steps += [vault.write_manifests, vault.remove_erased]
+    tasks = [asyncio.create_task(_repeat(step)) for step in steps]
+    tasks.append(asyncio.create_task(_sweep(vault)))
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _repeat(step: Step) -> None:
+    """Call a step for ever; nothing that one piece of work does may end the loop."""
+    while True:
+        pause = 0.0
+        try:
+            if not await step():
+                pause = _IDLE * (0.75 + random.random() / 2)  # noqa: S311 - it spreads looks, and hides nothing
+        except LeaseLost:
+            continue
+        except Unavailable as error:
+            _LOG.warning("worker.waiting", reason=str(error))
+            pause = _TROUBLE
+        except VaultError as error:
+            _LOG.error("worker.failed", error=type(error).__name__, trace=True)
+            pause = _TROUBLE
+        except Exception as error:  # noqa: BLE001 - the next piece of work may be a good one
+            _LOG.error("worker.failed", error=type(error).__name__, trace=True)
+            pause = _TROUBLE
+        if pause:
+            await asyncio.sleep(pause)
+
+
+async def _sweep(vault: Vault) -> None:
+    while True:
+        with suppress(VaultError):
+            await vault.sweep()
+        await asyncio.sleep(SWEEP_PAUSE)

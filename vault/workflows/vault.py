@@ -1,0 +1,70 @@
+"""The whole service on one page: everything that the vault does."""
+
+from dataclasses import dataclass
+
+from vault.ports.database import Database
+from vault.workflows.accounts import FindAccount, OpenAccount
+from vault.workflows.admit import Admit
+from vault.workflows.answer_once import AnswerOnce
+from vault.workflows.api_keys import Authenticate, IssueKey, ListKeys, RevokeKey
+from vault.workflows.browse import Browse
+from vault.workflows.connections import SetConnection
+from vault.workflows.describe import Describe
+from vault.workflows.erase import Erase, RemoveErased
+from vault.workflows.hear import ReadWaveform
+from vault.workflows.ingest import Ingest
+from vault.workflows.manifests import WriteManifests
+from vault.workflows.play import FindSession, LookAtLink, OpenLink, PlayMedia
+from vault.workflows.prove import ExportKey, ListEvents
+from vault.workflows.receive import Receive
+from vault.workflows.share import CreateLink, ListLinks, RevokeLink
+from vault.workflows.stream import FindSound, Stream
+from vault.workflows.sweep import Sweep
+from vault.workflows.switch import ReadSwitch, SetSwitch
+from vault.workflows.upload import Upload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vault:
+    """Every verb, ready to be called. The front doors know this and nothing behind it."""
+
+    # An account is opened, connected to its platform, and switched.
+    find_account: FindAccount
+    open_account: OpenAccount
+    set_connection: SetConnection
+    set_switch: SetSwitch
+    read_switch: ReadSwitch
+    # Somebody with a key acts for it.
+    authenticate: Authenticate
+    issue_key: IssueKey
+    list_keys: ListKeys
+    revoke_key: RevokeKey
+    answer_once: AnswerOnce
+    # A call is announced, comes in, and is let through the gate.
+    admit: Admit
+    receive: Receive
+    upload: Upload
+    ingest: Ingest
+    describe: Describe
+    write_manifests: WriteManifests
+    # It is found, shared and heard.
+    browse: Browse
+    create_link: CreateLink
+    list_links: ListLinks
+    revoke_link: RevokeLink
+    look_at_link: LookAtLink
+    open_link: OpenLink
+    play_media: PlayMedia
+    find_session: FindSession
+    find_sound: FindSound
+    stream: Stream
+    read_waveform: ReadWaveform
+    # Who heard it can be proved.
+    list_events: ListEvents
+    export_key: ExportKey
+    # And it leaves.
+    erase: Erase
+    remove_erased: RemoveErased
+    sweep: Sweep
+    #: For readiness and metrics alone.
+    database: Database
