@@ -38,6 +38,7 @@ _MEBIBYTE = 1024 * 1024
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    *,
     worker: Annotated[
         bool, typer.Option(help="Fetch, seal and describe recordings in this process too.")
     ] = True,
@@ -114,6 +115,7 @@ def sweep() -> None:
 @app.command()
 def demo(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    *,
     once: Annotated[bool, typer.Option(help="End when the link was printed, instead of serving on.")] = False,
 ) -> None:
     """Push a bundled call through the whole vault, print a link to hear it, and keep serving."""

@@ -11,6 +11,7 @@ from vault import logs
 from vault.settings import Settings, read_settings
 from vault.web.app import build
 from vault.web.control import control_socket
+from vault.web.hosting import Hosting
 from vault.wiring import assemble, utc_now
 from vault.worker.loop import work
 
@@ -37,7 +38,8 @@ def app_of(settings: Settings, *, worker: bool) -> FastAPI:
                 stack.push_async_callback(_end, task)
             yield
 
-    return build(settings, utc_now, lifespan)
+    hosting = Hosting(public_url=settings.public_url, trusted_proxies=settings.trusted_proxies)
+    return build(hosting, utc_now, lifespan)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -47,9 +47,13 @@ async def _run(port: int, *, once: bool) -> None:
     async with _media_server(SAMPLE.read_bytes()) as media_url:
         settings = replace(settings, media_allow=(*settings.media_allow, media_url.split("/")[2]))
         config = uvicorn.Config(
-            app_of(settings, worker=True), host="127.0.0.1", port=port, access_log=False, log_config=None,
+            app_of(settings, worker=True),
+            host="127.0.0.1",
+            port=port,
+            access_log=False,
+            log_config=None,
             timeout_graceful_shutdown=2,
-        )  # fmt: skip
+        )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve())
         try:
@@ -68,7 +72,9 @@ async def _until_started(server: uvicorn.Server, serving: "asyncio.Task[None]", 
     while not server.started:
         if serving.done():
             # uvicorn says why on standard error: the port is taken, or the vault refused to start.
-            raise StartRefused(f"the server did not start on port {port}; see above. Try `callvault demo --port 8001`.")
+            raise StartRefused(
+                f"the server did not start on port {port}; see above. Try `callvault demo --port 8001`."
+            )
         await asyncio.sleep(0.05)
 
 
@@ -109,10 +115,17 @@ class _Walk:
         call_ref, now = f"demo-{int(time.time())}-{secrets.token_hex(2)}", datetime.now(UTC)
         started = now - timedelta(seconds=40)
         facts = {
-            "direction": "inbound", "from": _CUSTOMER, "to": _AGENT, "started_at": _moment(started), "agent": "Robin",
-        }  # fmt: skip
+            "direction": "inbound",
+            "from": _CUSTOMER,
+            "to": _AGENT,
+            "started_at": _moment(started),
+            "agent": "Robin",
+        }
         answer = await self._rest("PUT", f"/v1/accounts/demo/calls/{call_ref}", facts)
-        _say("call start", f"record: {answer['decision']['record']} ({answer['decision']['reasons'][0]['text']})")
+        _say(
+            "call start",
+            f"record: {answer['decision']['record']} ({answer['decision']['reasons'][0]['text']})",
+        )
         events: list[tuple[str, dict[str, Any]]] = [
             ("call.started", {}),
             ("call.ended", {"ended_at": _moment(now)}),
@@ -125,7 +138,10 @@ class _Walk:
             signed = sign(secret, delivery_id=secrets.token_hex(8), sent_at=datetime.now(UTC), body=body)
             begun = time.perf_counter()
             answered = await asyncio.to_thread(_http, "POST", webhook_url, body, signed)
-            _say("signed webhook", f"{kind}: {answered['status']} in {(time.perf_counter() - begun) * 1000:.1f} ms")
+            _say(
+                "signed webhook",
+                f"{kind}: {answered['status']} in {(time.perf_counter() - begun) * 1000:.1f} ms",
+            )
         return str(answered["recording"])
 
     async def _until_available(self, recording_id: str) -> Mapping[str, Any]:
@@ -154,7 +170,8 @@ def _http(method: str, url: str, body: bytes | None, headers: Mapping[str, str])
             answer: Mapping[str, Any] = json.load(response)
             return answer
     except urllib.error.HTTPError as error:
-        raise StartRefused(f"{method} {url.split('/p/')[0]}: {error.code} {error.read().decode()}") from error
+        said = error.read().decode()
+        raise StartRefused(f"{method} {request.selector}: {error.code} {said}") from error
 
 
 @asynccontextmanager
@@ -166,7 +183,9 @@ async def _media_server(audio: bytes) -> AsyncIterator[str]:
         head = await reader.readuntil(b"\r\n\r\n")
         found = head.split(b" ")[1].decode() == path
         status, body = (b"200 OK", audio) if found else (b"404 Not Found", b"")
-        fields = f"Content-Type: audio/wav\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+        fields = (
+            f"Content-Type: audio/wav\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+        )
         writer.write(b"HTTP/1.1 " + status + b"\r\n" + fields + body)
         await writer.drain()
         writer.close()
@@ -182,5 +201,3 @@ def _say(what: str, value: str) -> None:
 
 def _moment(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-

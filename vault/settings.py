@@ -51,17 +51,14 @@ class Settings:
         """Return where commands reach a running server."""
         return self.data_dir / "control.sock"
 
-    @property
-    def secure(self) -> bool:
-        """Say whether the world reaches the vault over https."""
-        return self.public_url.startswith("https://")
-
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Read the environment. Raises StartRefused, naming the variable that is wrong."""
     unknown = sorted(name for name in environment if name.startswith("VAULT_") and name not in _KNOWN)
     if unknown:
-        raise StartRefused(f"These settings are not known: {', '.join(unknown)}. Known: {', '.join(sorted(_KNOWN))}.")
+        raise StartRefused(
+            f"These settings are not known: {', '.join(unknown)}. Known: {', '.join(sorted(_KNOWN))}."
+        )
     data_dir = Path(environment.get("VAULT_DATA_DIR", "./var")).absolute()
     here = quote(str(data_dir))
     return Settings(
@@ -86,7 +83,9 @@ def _database_url(value: str) -> str:
 def _public_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise StartRefused("VAULT_PUBLIC_URL is an http or https URL without query, such as https://vault.example.")
+        raise StartRefused(
+            "VAULT_PUBLIC_URL is an http or https URL without query, such as https://vault.example."
+        )
     return value.rstrip("/")
 
 
@@ -94,7 +93,9 @@ def _networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
     try:
         return tuple(ip_network(item) for item in _list(value))
     except ValueError as error:
-        raise StartRefused("VAULT_TRUSTED_PROXIES is a list of networks such as 10.0.0.0/8, with commas.") from error
+        raise StartRefused(
+            "VAULT_TRUSTED_PROXIES is a list of networks such as 10.0.0.0/8, with commas."
+        ) from error
 
 
 def _level(value: str) -> str:

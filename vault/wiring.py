@@ -3,8 +3,8 @@
 import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from vault.audio.describer import SubprocessDescriber
 from vault.database.migrate import check_postgresql, migrate_postgresql
@@ -15,7 +15,11 @@ from vault.keyservice.key_ring import AccountKeyRing
 from vault.keyservice.location import open_root_key
 from vault.objects.location import open_store
 from vault.objects.owner import claim
+from vault.ports.audio import Describer
+from vault.ports.database import Database
+from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
+from vault.ports.telephony import Fetcher
 from vault.settings import Settings
 from vault.telephony.fetcher import MediaFetcher
 from vault.telephony.platform import Platform
@@ -26,12 +30,13 @@ from vault.workflows.answer_once import AnswerOnce
 from vault.workflows.api_keys import Authenticate, IssueKey, ListKeys, RevokeKey
 from vault.workflows.attempt import Attempt
 from vault.workflows.browse import Browse
-from vault.workflows.connections import OpenedConnections, SetConnection
+from vault.workflows.connect import SetConnection
 from vault.workflows.describe import Describe
 from vault.workflows.erase import Erase, RemoveErased
 from vault.workflows.hear import ReadWaveform
 from vault.workflows.ingest import Ingest
 from vault.workflows.manifests import WriteManifests
+from vault.workflows.opened_connections import OpenedConnections
 from vault.workflows.play import FindSession, LookAtLink, OpenLink, PlayMedia
 from vault.workflows.prove import ExportKey, ListEvents
 from vault.workflows.receive import Receive
@@ -85,11 +90,15 @@ async def assemble(settings: Settings) -> AsyncIterator[Vault]:
         ring = AccountKeyRing(root_key, WrappedKeyRows(database))
         describer = await stack.enter_async_context(SubprocessDescriber(size=_DESCRIBERS))
         fetcher = MediaFetcher(allow=settings.media_allow)
-        parts = {
-            "database": database, "ring": ring, "objects": objects, "describer": describer, "fetcher": fetcher,
-            "threads": sealing_threads, "settings": settings,
-        }  # fmt: skip
-        vault = _vault(**parts)
+        rooms = _Rooms(
+            database=database,
+            ring=ring,
+            objects=objects,
+            describer=describer,
+            fetcher=fetcher,
+            threads=sealing_threads,
+        )
+        vault = _vault(rooms, settings)
         # What lives as long as the process need not be looked at by every collection.
         gc.collect()
         gc.freeze()
@@ -103,16 +112,20 @@ def _database(settings: Settings) -> SqliteDatabase | PostgresqlDatabase:
     return PostgresqlDatabase(settings.database_url)
 
 
-def _vault(
-    *,
-    database: Any,
-    ring: AccountKeyRing,
-    objects: ObjectStore,
-    describer: SubprocessDescriber,
-    fetcher: MediaFetcher,
-    threads: Threads,
-    settings: Settings,
-) -> Vault:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rooms:
+    """What the six rooms give to the verbs."""
+
+    database: Database
+    ring: KeyRing
+    objects: ObjectStore
+    describer: Describer
+    fetcher: Fetcher
+    threads: Threads
+
+
+def _vault(rooms: _Rooms, settings: Settings) -> Vault:
+    database, ring, objects, threads = rooms.database, rooms.ring, rooms.objects, rooms.threads
     providers = {provider.name: provider for provider in PROVIDERS}
     opened = OpenedConnections(database=database, ring=ring)
     attempt = Attempt(database=database, ring=ring, objects=objects, threads=threads)
@@ -121,7 +134,11 @@ def _vault(
         find_account=FindAccount(database=database),
         open_account=OpenAccount(database=database, ring=ring, clock=utc_now),
         set_connection=SetConnection(
-            database=database, ring=ring, clock=utc_now, providers=providers, opened=opened,
+            database=database,
+            ring=ring,
+            clock=utc_now,
+            providers=providers,
+            opened=opened,
             public_url=settings.public_url,
         ),
         set_switch=SetSwitch(database=database),
@@ -135,9 +152,16 @@ def _vault(
         receive=Receive(database=database, ring=ring, providers=providers, connections=opened),
         upload=Upload(database=database, ring=ring, clock=utc_now, attempt=attempt),
         ingest=Ingest(
-            database=database, ring=ring, fetcher=fetcher, providers=providers, connections=opened, attempt=attempt
+            database=database,
+            ring=ring,
+            fetcher=rooms.fetcher,
+            providers=providers,
+            connections=opened,
+            attempt=attempt,
         ),
-        describe=Describe(database=database, ring=ring, objects=objects, describer=describer, threads=threads),
+        describe=Describe(
+            database=database, ring=ring, objects=objects, describer=rooms.describer, threads=threads
+        ),
         write_manifests=WriteManifests(database=database, objects=objects),
         browse=Browse(database=database, ring=ring),
         create_link=CreateLink(database=database, ring=ring, clock=utc_now),
@@ -156,4 +180,4 @@ def _vault(
         remove_erased=RemoveErased(database=database, objects=objects),
         sweep=Sweep(database=database, objects=objects, clock=utc_now),
         database=database,
-    )  # fmt: skip
+    )

@@ -107,6 +107,8 @@ def _check_nature(description: Description) -> None:
         _refuse()
     if type(description.sample_rate) is not int or description.sample_rate not in codecs.SAMPLE_RATES:
         _refuse()
+    if type(description.rendition) is not bool:
+        _refuse()
 
 
 def _check_numbers(description: Description, max_duration: float) -> None:

@@ -6,9 +6,11 @@ Names, addresses and free text stand in a sealed detail; the body carries a comm
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
+
+from vault.domain.ids import new_id
 
 EventType = Literal[
     "recording.available", "recording.refused", "recording.failed", "recording.conflict", "recording.erasing",
@@ -25,12 +27,12 @@ EventType = Literal[
 class AccessEvent:
     """One line of the access log, before it has its place in the tree."""
 
-    id: str
     type: EventType
     at: datetime
     account_id: str | None
     #: Who acted: an API key's id, a session's id, ``worker`` or ``operator``.
     actor: str
+    id: str = field(default_factory=lambda: new_id("evt"))
     recording_id: str | None = None
     link_id: str | None = None
     session_id: str | None = None

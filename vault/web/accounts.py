@@ -39,7 +39,7 @@ async def put_account(
     return _json(AccountOut.of(opened), 201 if new else 200)
 
 
-@router.get("", response_model=AccountOut)
+@router.get("")
 async def get_account(allowed: Reading) -> AccountOut:
     """Show the account."""
     return AccountOut.of(allowed.account)

@@ -6,14 +6,14 @@ from contextlib import AbstractAsyncContextManager
 from fastapi import FastAPI
 
 from vault.ports.clock import Clock
-from vault.settings import Settings
 from vault.web import access_events, accounts, health, keys, links, playback, problems, recordings, webhooks
 from vault.web.guard import Guard
+from vault.web.hosting import Hosting
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def build(settings: Settings, clock: Clock, lifespan: Lifespan | None = None) -> FastAPI:
+def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> FastAPI:
     """Return the app; its lifespan sets ``app.state.vault`` before the first request."""
     app = FastAPI(
         title="callvault",
@@ -26,10 +26,10 @@ def build(settings: Settings, clock: Clock, lifespan: Lifespan | None = None) ->
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.state.settings = settings
+    app.state.hosting = hosting
     app.state.clock = clock
     problems.install(app)
     for door in (webhooks, accounts, recordings, links, access_events, keys, playback, health):
         app.include_router(door.router)
-    app.add_middleware(Guard, secure=settings.secure)
+    app.add_middleware(Guard, secure=hosting.secure)
     return app

@@ -8,7 +8,7 @@ from fastapi import Request
 
 def client_address(request: Request) -> str | None:
     """Return the client's address: the first from the right in X-Forwarded-For that is no trusted proxy."""
-    proxies: Sequence[IPv4Network | IPv6Network] = request.app.state.settings.trusted_proxies
+    proxies: Sequence[IPv4Network | IPv6Network] = request.app.state.hosting.trusted_proxies
     peer = request.client.host if request.client else None
     hops = request.headers.get("x-forwarded-for", "").split(",") if proxies else []
     while peer is not None and hops and _within(peer, proxies):

@@ -24,7 +24,7 @@ OPERATOR = "operator"
 @asynccontextmanager
 async def control_socket(vault: Vault, path: Path) -> AsyncIterator[None]:
     """Serve commands while the block runs."""
-    path.unlink(missing_ok=True)
+    await asyncio.to_thread(path.unlink, missing_ok=True)
     old = os.umask(0o177)
     try:
         server = await asyncio.start_unix_server(
@@ -37,7 +37,7 @@ async def control_socket(vault: Vault, path: Path) -> AsyncIterator[None]:
     finally:
         server.close()
         await server.wait_closed()
-        path.unlink(missing_ok=True)
+        await asyncio.to_thread(path.unlink, missing_ok=True)
 
 
 async def _serve(vault: Vault, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -58,7 +58,7 @@ async def _serve(vault: Vault, reader: asyncio.StreamReader, writer: asyncio.Str
 
 
 async def ask(path: Path, command: str, arguments: Mapping[str, Any]) -> Any:
-    """Ask a running server. Raises Unavailable if there is none, Invalid for what it answers with an error."""
+    """Ask a running server. Raises Unavailable if there is none, Invalid for an error that it answers."""
     try:
         reader, writer = await asyncio.open_unix_connection(path, limit=_LONGEST)
     except (FileNotFoundError, ConnectionRefusedError) as error:

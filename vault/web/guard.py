@@ -56,7 +56,9 @@ class Guard:
 
         limited = receive if _is_recording(scope) else _Limited(receive).receive
         if limited is not receive and _declared(scope) > MAX_BODY:
-            answer = problem(413, f"A body here has at most {MAX_BODY} bytes.", headers={"Connection": "close"})
+            answer = problem(
+                413, f"A body here has at most {MAX_BODY} bytes.", headers={"Connection": "close"}
+            )
             await answer(scope, receive, send_guarded)
             return
         try:

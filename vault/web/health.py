@@ -30,7 +30,11 @@ async def metrics(vault: TheVault) -> Response:
     """Show how many recordings wait in each state of work, and how long the oldest has."""
     counts = await vault.database.read(lambda tx: tx.queue.counts())
     lines = ["# TYPE callvault_queue_recordings gauge"]
-    lines += [f'callvault_queue_recordings{{state="{state}"}} {count}' for state, (count, _) in counts.items()]
+    lines += [
+        f'callvault_queue_recordings{{state="{state}"}} {count}' for state, (count, _) in counts.items()
+    ]
     lines.append("# TYPE callvault_queue_oldest_seconds gauge")
-    lines += [f'callvault_queue_oldest_seconds{{state="{state}"}} {age:.3f}' for state, (_, age) in counts.items()]
+    lines += [
+        f'callvault_queue_oldest_seconds{{state="{state}"}} {age:.3f}' for state, (_, age) in counts.items()
+    ]
     return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")

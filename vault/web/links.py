@@ -36,7 +36,7 @@ async def post_link(
             networks=body.networks,
             actor=allowed.actor,
         )
-        url = f"{request.app.state.settings.public_url}/p/{token.text}"
+        url = f"{request.app.state.hosting.public_url}/p/{token.text}"
         return LinkMadeOut(id=link.id, url=url, expires_at=link.expires_at)
 
     return await answer_once(request, allowed.caller, produce)

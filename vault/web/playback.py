@@ -63,11 +63,13 @@ async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Re
     form = parse_qs((await request.body()).decode("latin-1"), max_num_fields=8)
     nonce = form.get("nonce", [secrets.token_urlsafe(16)])[0][:128]
     try:
-        opened = await vault.open_link(token, nonce=nonce, address=client_address(request), agent=_agent(request))
+        opened = await vault.open_link(
+            token, nonce=nonce, address=client_address(request), agent=_agent(request)
+        )
     except NotFound:
         return _not_valid()
     response = Response(status_code=303, headers={"Location": f"/s/{opened.session.id}"})
-    secure: bool = request.app.state.settings.secure
+    secure: bool = request.app.state.hosting.secure
     response.set_cookie(
         _cookie(opened.session.id, secure=secure),
         opened.secret.text,
@@ -116,11 +118,13 @@ async def get_static(name: str) -> Response:
     """Serve what the pages need; nothing else is here."""
     if name not in _STATIC:
         raise NotFound("There is nothing here.")
-    return Response(_static(name), media_type=_STATIC[name], headers={"Cache-Control": "public, max-age=3600"})
+    return Response(
+        _static(name), media_type=_STATIC[name], headers={"Cache-Control": "public, max-age=3600"}
+    )
 
 
 async def _session(request: Request, vault: TheVault, session_id: str) -> tuple[Session, Recording]:
-    name = _cookie(session_id, secure=request.app.state.settings.secure)
+    name = _cookie(session_id, secure=request.app.state.hosting.secure)
     return await vault.find_session(session_id, request.cookies.get(name, ""))
 
 
@@ -140,7 +144,9 @@ def _not_valid() -> Response:
 
 def _page(name: str, *, status: int = 200, **values: object) -> Response:
     html = _environment().get_template(name).render(**values)
-    return Response(html, status_code=status, media_type="text/html", headers={"Content-Security-Policy": _POLICY})
+    return Response(
+        html, status_code=status, media_type="text/html", headers={"Content-Security-Policy": _POLICY}
+    )
 
 
 @cache

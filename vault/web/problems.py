@@ -58,7 +58,9 @@ _TITLES = {
 _OUR_FAULT = "Something went wrong here. It is in the log, and nothing was changed."
 
 
-def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: object) -> Response:
+def problem(
+    status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: object
+) -> Response:
     """Return a problem document."""
     body = {"type": "about:blank", "title": _TITLES.get(status, "Error"), "status": status, "detail": detail}
     body.update({name: value for name, value in more.items() if value is not None})
@@ -122,7 +124,9 @@ def _of_http(error: HTTPException) -> Response:
 
 
 def _sentence(error: HTTPException) -> str:
-    return {404: "There is nothing here.", 405: "This is not how it is used."}.get(error.status_code, str(error.detail))
+    return {404: "There is nothing here.", 405: "This is not how it is used."}.get(
+        error.status_code, str(error.detail)
+    )
 
 
 def _gone(_error: ClientDisconnect) -> Response:

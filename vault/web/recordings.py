@@ -10,13 +10,19 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from vault.domain.call import CallFacts
 from vault.domain.media import BUCKETS
-from vault.domain.recording import State
 from vault.errors import Invalid, Refused, TooLarge
 from vault.ports.stores import RecordingFilter
 from vault.web.audio_response import answer
 from vault.web.authority import Access, TheVault, access
-from vault.web.shapes import MomentIn, Ref
-from vault.web.shapes_recordings import CallIn, CallOut, RecordingOut, RecordingsOut, WaveformOut
+from vault.web.shapes import Ref
+from vault.web.shapes_recordings import (
+    CallIn,
+    CallOut,
+    RecordingOut,
+    RecordingsOut,
+    RecordingsQuery,
+    WaveformOut,
+)
 from vault.workflows.seal_stream import MAX_BYTES
 
 router = APIRouter(prefix="/v1/accounts/{account}", tags=["recordings"])
@@ -29,7 +35,9 @@ _DRAIN = 1024 * 1024
 
 
 @router.put("/calls/{call_ref}")
-async def put_call(vault: TheVault, allowed: Ingesting, call_ref: Annotated[Ref, Path()], body: CallIn) -> CallOut:
+async def put_call(
+    vault: TheVault, allowed: Ingesting, call_ref: Annotated[Ref, Path()], body: CallIn
+) -> CallOut:
     """Tell of a call, best at its start; the answer says whether to record it, and why."""
     facts = CallFacts(
         call_ref=call_ref,
@@ -47,7 +55,9 @@ async def put_call(vault: TheVault, allowed: Ingesting, call_ref: Annotated[Ref,
     "/calls/{call_ref}/recordings/{recording_ref}",
     response_model=RecordingOut,
     responses={201: {"model": RecordingOut}},
-    openapi_extra={"requestBody": {"required": True, "content": {"audio/*": {}, "application/octet-stream": {}}}},
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"audio/*": {}, "application/octet-stream": {}}}
+    },
 )
 async def put_recording(
     request: Request,
@@ -85,23 +95,24 @@ async def _drain(request: Request) -> None:
 
 @router.get("/recordings")
 async def list_recordings(
-    vault: TheVault,
-    allowed: Reading,
-    number: Annotated[str | None, Query(max_length=200)] = None,
-    call: Annotated[str | None, Query(max_length=200)] = None,
-    agent: Annotated[str | None, Query(max_length=200)] = None,
-    received_from: Annotated[MomentIn | None, Query(alias="from")] = None,
-    received_to: Annotated[MomentIn | None, Query(alias="to")] = None,
-    state: State | None = None,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    vault: TheVault, allowed: Reading, asked: Annotated[RecordingsQuery, Query()]
 ) -> RecordingsOut:
     """List recordings, newest first."""
-    wanted = RecordingFilter(state=state, call_ref=call, received_from=received_from, received_to=received_to)
-    views = await vault.browse.page(
-        allowed.account.id, wanted, number=number, agent=agent, before=_read_cursor(cursor), limit=limit
+    wanted = RecordingFilter(
+        state=asked.state,
+        call_ref=asked.call,
+        received_from=asked.received_from,
+        received_to=asked.received_to,
     )
-    last = views[-1].recording if len(views) == limit else None
+    views = await vault.browse.page(
+        allowed.account.id,
+        wanted,
+        number=asked.number,
+        agent=asked.agent,
+        before=_read_cursor(asked.cursor),
+        limit=asked.limit,
+    )
+    last = views[-1].recording if len(views) == asked.limit else None
     following = None if last is None else _write_cursor(last.received_at, last.id)
     return RecordingsOut(items=[RecordingOut.of(view) for view in views], next_cursor=following)
 

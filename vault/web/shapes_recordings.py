@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from vault.domain.access_event import AccessEvent
 from vault.domain.admission import Decision, Reason
 from vault.domain.link import Link
+from vault.domain.recording import State
 from vault.web.shapes import Body, MomentIn, MomentOut, Text
 from vault.workflows.browse import RecordingView
 
@@ -56,7 +57,9 @@ class CallOut(BaseModel):
     def of(cls, call_id: str, decision: Decision) -> "CallOut":
         """Show a decision."""
         reasons = [ReasonOut.of(reason) for reason in decision.reasons]
-        return cls(id=call_id, decision=DecisionOut(record=decision.record, reasons=reasons, epoch=decision.epoch))
+        return cls(
+            id=call_id, decision=DecisionOut(record=decision.record, reasons=reasons, epoch=decision.epoch)
+        )
 
 
 class CallFactsOut(BaseModel):
@@ -107,9 +110,17 @@ class RecordingOut(BaseModel):
         """Show a recording."""
         recording, facts = view.recording, view.facts
         same = (
-            "id", "recording_ref", "received_at", "available_at", "erased_at", "duration", "channels", "sample_rate",
-            "container", "codec",
-        )  # fmt: skip
+            "id",
+            "recording_ref",
+            "received_at",
+            "available_at",
+            "erased_at",
+            "duration",
+            "channels",
+            "sample_rate",
+            "container",
+            "codec",
+        )
         return cls(
             **{name: getattr(recording, name) for name in same},
             state=str(recording.state),
@@ -128,6 +139,21 @@ class RecordingsOut(BaseModel):
     next_cursor: str | None = None
 
 
+class RecordingsQuery(Body):
+    """What a list of recordings is narrowed to."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    #: Caller or callee, in E.164.
+    number: Annotated[str, Field(max_length=200)] | None = None
+    call: Annotated[str, Field(max_length=200)] | None = None
+    agent: Annotated[str, Field(max_length=200)] | None = None
+    received_from: Annotated[MomentIn | None, Field(alias="from")] = None
+    received_to: Annotated[MomentIn | None, Field(alias="to")] = None
+    state: State | None = None
+    cursor: Annotated[str, Field(max_length=200)] | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
 class WaveformOut(BaseModel):
     """Peaks for each channel: pairs of lowest and highest value, from -128 to 127."""
 
@@ -143,7 +169,9 @@ class LinkIn(Body):
     #: Seconds.
     expires_in: Annotated[int, Field(ge=1, le=86_400)] | None = None
     sessions: Annotated[int, Field(ge=1, le=1000)] | None = None
-    networks: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=64)] = []
+    networks: Annotated[
+        list[Annotated[str, Field(max_length=64)]], Field(max_length=64, default_factory=list)
+    ]
 
 
 class LinkMadeOut(BaseModel):

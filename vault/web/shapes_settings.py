@@ -28,7 +28,11 @@ class AccountOut(BaseModel):
     def of(cls, account: nouns.Account) -> "AccountOut":
         """Show an account."""
         return cls(
-            id=account.id, account=account.ref, name=account.name, locale=account.locale, opened_at=account.opened_at
+            id=account.id,
+            account=account.ref,
+            name=account.name,
+            locale=account.locale,
+            opened_at=account.opened_at,
         )
 
 
@@ -51,7 +55,10 @@ class SwitchOut(BaseModel):
     def of(cls, switch: nouns.Switch) -> "SwitchOut":
         """Show a switch."""
         return cls(
-            enabled=switch.enabled, epoch=switch.epoch, changed_at=switch.changed_at, changed_by=switch.changed_by
+            enabled=switch.enabled,
+            epoch=switch.epoch,
+            changed_at=switch.changed_at,
+            changed_by=switch.changed_by,
         )
 
 

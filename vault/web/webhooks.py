@@ -34,7 +34,7 @@ async def post_webhook(
     query = f"?{request.url.query}" if request.url.query else ""
     delivery = Delivery(
         method=request.method,
-        url=f"{request.app.state.settings.public_url}{request.url.path}{query}",
+        url=f"{request.app.state.hosting.public_url}{request.url.path}{query}",
         headers=headers,
         body=await request.body(),
         received_at=request.app.state.clock(),

@@ -40,7 +40,9 @@ class OpenAccount:
     ring: KeyRing
     clock: Clock
 
-    async def __call__(self, ref: str, *, name: str | None, locale: str | None, actor: str) -> tuple[Account, bool]:
+    async def __call__(
+        self, ref: str, *, name: str | None, locale: str | None, actor: str
+    ) -> tuple[Account, bool]:
         """Return the account and whether it is new. Raises Invalid for a name that URLs cannot carry."""
         found = await self.database.read(lambda tx: tx.accounts.find(ref))
         if found is None:
@@ -59,13 +61,14 @@ class OpenAccount:
     async def _open(self, ref: str, name: str, locale: str, actor: str) -> Account:
         if not _REF.fullmatch(ref) or ref.startswith("acct_"):
             raise Invalid(
-                "An account's name has 1 to 64 small letters, digits, dots, dashes and underscores.", field="account"
+                "An account's name has 1 to 64 small letters, digits, dots, dashes and underscores.",
+                field="account",
             )
         now = self.clock()
         account = Account(id=new_id("acct"), ref=ref, name=name, locale=locale, opened_at=now)
         first, wrapped = await self.ring.create(account.id)
         index_key = wrap(first.key, secrets.token_bytes(_INDEX_KEY_BYTES), bound.of_index_key(account.id))
-        event = AccessEvent(id=new_id("evt"), type="account.opened", at=now, account_id=account.id, actor=actor)
+        event = AccessEvent(type="account.opened", at=now, account_id=account.id, actor=actor)
 
         def insert(tx: Transaction) -> None:
             tx.accounts.insert(account, wrapped_key=wrapped, wrapped_index_key=index_key)
@@ -77,7 +80,5 @@ class OpenAccount:
     def _rename(self, tx: Transaction, account: Account, actor: str) -> None:
         tx.accounts.rename(account.id, name=account.name, locale=account.locale)
         tx.events.append(
-            AccessEvent(
-                id=new_id("evt"), type="account.changed", at=self.clock(), account_id=account.id, actor=actor
-            )
+            AccessEvent(type="account.changed", at=self.clock(), account_id=account.id, actor=actor)
         )

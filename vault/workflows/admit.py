@@ -45,6 +45,8 @@ class Admit:
 
         def note(tx: Transaction) -> Decision:
             tx.call_facts.add(row)
-            return decide(switch=tx.accounts.switch(account_id), history=tx.accounts.switch_history(account_id))
+            return decide(
+                switch=tx.accounts.switch(account_id), history=tx.accounts.switch_history(account_id)
+            )
 
         return fact_id, await self.database.write(note)

@@ -52,7 +52,9 @@ class AnswerOnce:
         kept = await self.database.read(lambda tx: tx.api_keys.answer(key_id, name))
         if kept is not None:
             if not hmac.compare_digest(kept.fingerprint, fingerprint):
-                raise Invalid("This Idempotency-Key came with another request before.", field="Idempotency-Key")
+                raise Invalid(
+                    "This Idempotency-Key came with another request before.", field="Idempotency-Key"
+                )
             return kept.status, open_message(sealing_key, kept.body, context=_CONTEXT)
         if (key_id, name) in self._running:
             raise Busy("The same request is being answered right now.", retry_after=1)

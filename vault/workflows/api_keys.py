@@ -39,7 +39,11 @@ class IssueKey:
         )
         secret = Token.new()
         event = AccessEvent(
-            id=new_id("evt"), type="key.created", at=key.created_at, account_id=account_id, actor=actor, result=key.id
+            type="key.created",
+            at=key.created_at,
+            account_id=account_id,
+            actor=actor,
+            result=key.id,
         )
 
         def insert(tx: Transaction) -> None:
@@ -93,7 +97,7 @@ class RevokeKey:
     clock: Clock
 
     async def __call__(self, key_id: str, *, account_id: str | None, actor: str) -> None:
-        """Revoke; again changes nothing. Raises NotFound, also for the key of an account that is not the caller's."""
+        """Revoke; again changes nothing. Raises NotFound, also for another account's key."""
         now = self.clock()
 
         def revoke(tx: Transaction) -> None:
@@ -105,9 +109,12 @@ class RevokeKey:
             tx.api_keys.revoke(key_id, now)
             tx.events.append(
                 AccessEvent(
-                    id=new_id("evt"), type="key.revoked", at=now, account_id=found[0].account_id, actor=actor,
+                    type="key.revoked",
+                    at=now,
+                    account_id=found[0].account_id,
+                    actor=actor,
                     result=key_id,
                 )
-            )  # fmt: skip
+            )
 
         await self.database.write(revoke)

@@ -10,8 +10,8 @@ from vault.domain import encryption_context as bound
 from vault.domain.admission import CallSpan, Decision, decide
 from vault.domain.call import CallFacts
 from vault.domain.evidence import of_decision
-from vault.domain.records import Details, encode_details
 from vault.domain.recording import Lease, Recording, State
+from vault.domain.records import Details, encode_details
 from vault.errors import Unavailable, VaultError
 from vault.logs import Log
 from vault.ports.database import Database, Transaction
@@ -47,7 +47,7 @@ class Attempt:
     async def __call__(
         self, held: Lease, blocks: AsyncIterator[bytes], *, facts: CallFacts, decision: Decision
     ) -> Recording:
-        """Return the stored recording. Raises TooLarge, Unavailable, LeaseLost, and what ``blocks`` raises."""
+        """Return it stored. Raises TooLarge, Unavailable, LeaseLost, and what ``blocks`` raises."""
         recording = held.recording
         account_key = await self.ring.current(recording.account_id)
         key = recording_key(recording.id, secrets.token_bytes(KEY_BYTES))
@@ -95,7 +95,10 @@ def admit_again(tx: Transaction, recording: Recording, *, duration: timedelta | 
     switch = tx.accounts.switch(recording.account_id)
     history = tx.accounts.switch_history(recording.account_id)
     return decide(
-        switch=switch, history=history, span=call_span(tx, recording, duration), epoch_at_receipt=recording.epoch
+        switch=switch,
+        history=history,
+        span=call_span(tx, recording, duration),
+        epoch_at_receipt=recording.epoch,
     )
 
 

@@ -23,10 +23,10 @@ from vault.sealing.message import seal
 from vault.sealing.sealer import Sealer
 from vault.threads import Threads
 from vault.workflows.attempt import admit_again, discard
-from vault.workflows.ingest import fail, refuse
 from vault.workflows.lease import under_lease
 from vault.workflows.sealed_audio import SealedAudio
 from vault.workflows.seals import OpenedRecording, join_facts, open_facts, open_recording, search_terms
+from vault.workflows.verdict import fail, refuse
 
 _LOG = Log(__name__)
 
@@ -160,7 +160,10 @@ class Describe:
         recording = opened.recording
         account_id, call_ref = recording.account_id, recording.call_ref
         rows, wrapped = await self.database.read(
-            lambda tx: (tx.call_facts.of_call(account_id, call_ref), tx.accounts.wrapped_index_key(account_id))
+            lambda tx: (
+                tx.call_facts.of_call(account_id, call_ref),
+                tx.accounts.wrapped_index_key(account_id),
+            )
         )
         facts = join_facts(call_ref, [opened.details().facts, *await open_facts(self.ring, rows)])
         terms = await search_terms(self.ring, account_id, wrapped, facts)
@@ -183,7 +186,9 @@ class Describe:
         if tx.recordings.announcement(held.recording.id) is None:
             fail(tx, held, Reason(code="read_back_failed", text="What was stored could not be read back."))
             return
-        reason = Reason(code="read_back_failed", text="What was stored could not be read back; it is fetched again.")
+        reason = Reason(
+            code="read_back_failed", text="What was stored could not be read back; it is fetched again."
+        )
         tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now(), reasons=(reason,))
 
 
@@ -201,8 +206,11 @@ def _gate(tx: Transaction, held: Lease, values: dict[str, Any], terms: list[byte
     tx.recordings.index(recording.account_id, recording.id, terms)
     tx.events.append(
         AccessEvent(
-            id=new_id("evt"), type="recording.available", at=now, account_id=recording.account_id, actor="worker",
+            type="recording.available",
+            at=now,
+            account_id=recording.account_id,
+            actor="worker",
             recording_id=recording.id,
         )
-    )  # fmt: skip
+    )
     return True

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from vault.domain.access_event import AccessEvent
-from vault.domain.ids import new_id
 from vault.domain.manifest import location_of
 from vault.domain.recording import LEASE, Lease, Recording, State, pause_before
 from vault.errors import LeaseLost, Unavailable
@@ -29,9 +28,12 @@ class Erase:
     async def __call__(self, account_id: str, recording_id: str, *, actor: str) -> Recording:
         """Return the recording, which is now erasing. Raises NotFound, RecordingErased."""
         event = AccessEvent(
-            id=new_id("evt"), type="recording.erasing", at=self.clock(), account_id=account_id, actor=actor,
+            type="recording.erasing",
+            at=self.clock(),
+            account_id=account_id,
+            actor=actor,
             recording_id=recording_id,
-        )  # fmt: skip
+        )
 
         def begin(tx: Transaction) -> Recording:
             tx.lock_account(account_id)
@@ -92,7 +94,10 @@ def _tombstone(tx: Transaction, held: Lease) -> None:
         tx.call_facts.forget_call(recording.account_id, recording.call_ref)
     tx.events.append(
         AccessEvent(
-            id=new_id("evt"), type="recording.erased", at=now, account_id=recording.account_id, actor="worker",
+            type="recording.erased",
+            at=now,
+            account_id=recording.account_id,
+            actor="worker",
             recording_id=recording.id,
         )
-    )  # fmt: skip
+    )

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from vault.domain.access_event import AccessEvent
-from vault.domain.ids import new_id
 from vault.domain.media import BUCKETS
 from vault.domain.recording import Recording, RecordingKeys, State
 from vault.errors import NotFound
@@ -26,13 +25,22 @@ class ReadWaveform:
     ) -> tuple[bytes, ...]:
         """Return for each channel BUCKETS pairs (lowest, highest) of signed bytes. Raises NotFound."""
         event = AccessEvent(
-            id=new_id("evt"), type="waveform.read", at=self.clock(), account_id=account_id, actor=actor,
-            recording_id=recording_id, session_id=session_id,
-        )  # fmt: skip
+            type="waveform.read",
+            at=self.clock(),
+            account_id=account_id,
+            actor=actor,
+            recording_id=recording_id,
+            session_id=session_id,
+        )
 
         def take(tx: Transaction) -> tuple[Recording, RecordingKeys]:
             recording, keys = tx.recordings.get(account_id, recording_id), tx.recordings.keys(recording_id)
-            if recording is None or keys is None or recording.state is not State.AVAILABLE or recording.restricted:
+            if (
+                recording is None
+                or keys is None
+                or recording.state is not State.AVAILABLE
+                or recording.restricted
+            ):
                 raise NotFound("There is no such recording to be heard.")
             tx.events.append(event)
             return recording, keys

@@ -6,9 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from vault.domain import encryption_context as bound
-from vault.domain.access_event import AccessEvent
-from vault.domain.admission import Decision, Reason
-from vault.domain.ids import new_id
+from vault.domain.admission import Reason
 from vault.domain.recording import LEASE, MAX_ATTEMPTS, Lease, State, pause_before
 from vault.domain.records import decode_announcement
 from vault.errors import FetchFailed, LeaseLost, TooLarge, Unavailable, VaultError
@@ -18,8 +16,9 @@ from vault.ports.keys import KeyRing
 from vault.ports.telephony import Fetcher, Provider
 from vault.sealing.message import open_message
 from vault.workflows.attempt import Attempt, admit_again
-from vault.workflows.connections import OpenedConnections
 from vault.workflows.lease import under_lease
+from vault.workflows.opened_connections import OpenedConnections
+from vault.workflows.verdict import fail, refuse
 
 _LOG = Log(__name__)
 
@@ -65,7 +64,9 @@ class Ingest:
         except Unavailable as error:
             await self._put_off(held, Reason(code="unavailable", text=str(error)), final=False)
         except (VaultError, OSError, ValueError, KeyError) as error:
-            _LOG.error("ingest.failed", trace=True, recording_id=held.recording.id, attempt=held.recording.attempts)
+            _LOG.error(
+                "ingest.failed", trace=True, recording_id=held.recording.id, attempt=held.recording.attempts
+            )
             text = f"An attempt ended unexpectedly ({type(error).__name__})."
             await self._put_off(held, Reason(code="error", text=text), final=False)
 
@@ -99,27 +100,9 @@ class Ingest:
 
         await self.database.write(wait)
         _LOG.info(
-            "ingest.put_off", recording_id=held.recording.id, attempt=attempt, reason=reason.code,
+            "ingest.put_off",
+            recording_id=held.recording.id,
+            attempt=attempt,
+            reason=reason.code,
             seconds=round(pause.total_seconds(), 1),
-        )  # fmt: skip
-
-
-def refuse(tx: Transaction, held: Lease, decision: Decision) -> None:
-    """Refuse a held recording for good, with an event."""
-    recording = tx.queue.move(held, State.REFUSED, reasons=decision.reasons)
-    _event(tx, "recording.refused", recording.account_id, recording.id, decision.reasons[0].code)
-
-
-def fail(tx: Transaction, held: Lease, reason: Reason) -> None:
-    """Give a held recording up, with an event."""
-    recording = tx.queue.move(held, State.FAILED, reasons=(reason,))
-    _event(tx, "recording.failed", recording.account_id, recording.id, reason.code)
-
-
-def _event(tx: Transaction, kind: str, account_id: str, recording_id: str, result: str) -> None:
-    tx.events.append(
-        AccessEvent(
-            id=new_id("evt"), type=kind, at=tx.now(), account_id=account_id, actor="worker",  # type: ignore[arg-type]
-            recording_id=recording_id, result=result,
         )
-    )  # fmt: skip

@@ -73,16 +73,24 @@ class OpenLink:
             opened: Session | None = None
             result = "not_valid"
             if _is_good(link, recording) and _in_time(link, now) and may_open(link.networks, address):
-                opened = tx.links.open_session(session, secret_hash=secret.digest, nonce_hash=Token(nonce).digest)
+                opened = tx.links.open_session(
+                    session, secret_hash=secret.digest, nonce_hash=Token(nonce).digest
+                )
                 result = "used_up"
             tx.events.append(
                 AccessEvent(
-                    id=event_id, type="playback.denied" if opened is None else "playback.open", at=now,
-                    account_id=link.account_id, actor=link.id, recording_id=link.recording_id, link_id=link.id,
-                    session_id=opened.id if opened else None, result=None if opened else result,
+                    id=event_id,
+                    type="playback.denied" if opened is None else "playback.open",
+                    at=now,
+                    account_id=link.account_id,
+                    actor=link.id,
+                    recording_id=link.recording_id,
+                    link_id=link.id,
+                    session_id=opened.id if opened else None,
+                    result=None if opened else result,
                     sealed_detail=detail,
                 )
-            )  # fmt: skip
+            )
             return opened
 
         opened = await self.database.write(open_it)
@@ -127,7 +135,11 @@ class PlayMedia:
             _check(link, self.clock(), address)
             opened = await self.open_link(token, nonce=link.id, address=address, agent=agent)
             return opened.session, recording
-        if session.ends_at <= self.clock() or not _is_good(link, recording) or not may_open(link.networks, address):
+        if (
+            session.ends_at <= self.clock()
+            or not _is_good(link, recording)
+            or not may_open(link.networks, address)
+        ):
             raise NotFound(_NO_LINK)
         return session, recording
 
@@ -140,7 +152,9 @@ def _find(tx: Transaction, digest: bytes) -> tuple[Link, Recording]:
     return link, recording
 
 
-def _session(tx: Transaction, session_id: str) -> tuple[tuple[Session, bytes] | None, Recording | None, Link | None]:
+def _session(
+    tx: Transaction, session_id: str
+) -> tuple[tuple[Session, bytes] | None, Recording | None, Link | None]:
     found = tx.links.session(session_id)
     if found is None:
         return None, None, None

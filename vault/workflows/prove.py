@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from vault.domain import encryption_context as bound
 from vault.domain.access_event import AccessEvent
-from vault.domain.ids import new_id
 from vault.domain.recording import Recording, RecordingKeys
 from vault.errors import NotFound
 from vault.ports.clock import Clock
@@ -59,10 +58,13 @@ class ExportKey:
                 raise NotFound("There is no such recording, or it was erased.")
             tx.events.append(
                 AccessEvent(
-                    id=new_id("evt"), type="key.exported", at=self.clock(), account_id=recording.account_id,
-                    actor=actor, recording_id=recording_id,
+                    type="key.exported",
+                    at=self.clock(),
+                    account_id=recording.account_id,
+                    actor=actor,
+                    recording_id=recording_id,
                 )
-            )  # fmt: skip
+            )
             return recording, keys
 
         recording, keys = await self.database.write(take)

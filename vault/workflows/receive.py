@@ -9,15 +9,15 @@ from vault.domain.account import Connection
 from vault.domain.call import Announcement, CallFacts, Heard
 from vault.domain.delivery import Delivery
 from vault.domain.ids import new_id
-from vault.domain.records import encode_announcement, encode_facts
 from vault.domain.recording import State
+from vault.domain.records import encode_announcement, encode_facts
 from vault.errors import NotAuthentic, NotFound
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.stores import CallFactRow, NewRecording
 from vault.ports.telephony import Provider
 from vault.sealing.message import seal
-from vault.workflows.connections import OpenedConnections
+from vault.workflows.opened_connections import OpenedConnections
 from vault.workflows.seals import search_terms
 
 

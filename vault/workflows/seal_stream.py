@@ -6,7 +6,7 @@ what sealing does, so both happen in one hop to a thread. Memory is a few blocks
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
@@ -59,7 +59,9 @@ async def seal_stream(
     return Sealed(sealed=sealed, sha256=digest)
 
 
-async def _pump(blocks: AsyncIterator[bytes], sealer: Sealer, writer: ObjectWriter, threads: Threads) -> bytes:
+async def _pump(
+    blocks: AsyncIterator[bytes], sealer: Sealer, writer: ObjectWriter, threads: Threads
+) -> bytes:
     digest = hashlib.sha256()
 
     def work(block: bytes) -> bytes:
@@ -91,7 +93,7 @@ async def _pump(blocks: AsyncIterator[bytes], sealer: Sealer, writer: ObjectWrit
     return digest.digest()
 
 
-async def gather(blocks: AsyncIterator[bytes], size: int = BLOCK) -> AsyncIterator[bytes]:
+async def gather(blocks: AsyncIterator[bytes], size: int = BLOCK) -> AsyncGenerator[bytes, None]:
     """Join what comes into blocks of at least ``size`` bytes, the last one aside. Raises TooLarge."""
     parts: list[bytes] = []
     held = total = 0

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from vault.domain import encryption_context as bound
 from vault.domain.call import CallFacts, fold
-from vault.domain.records import Details, decode_details, decode_facts
 from vault.domain.recording import Recording, RecordingKeys, SealedObject
+from vault.domain.records import Details, decode_details, decode_facts
 from vault.errors import Tampered
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.stores import CallFactRow
@@ -78,12 +78,17 @@ def join_facts(call_ref: str, pieces: Sequence[CallFacts]) -> CallFacts:
     return fold([CallFacts(call_ref=call_ref), *pieces])
 
 
-async def search_terms(ring: KeyRing, account_id: str, wrapped_index_key: bytes, facts: CallFacts) -> list[bytes]:
+async def search_terms(
+    ring: KeyRing, account_id: str, wrapped_index_key: bytes, facts: CallFacts
+) -> list[bytes]:
     """Return the blind-index terms under which a call is found: its numbers and its agent."""
     index_key = await open_index_key(ring, account_id, wrapped_index_key)
     said = {"number": {facts.caller, facts.callee}, "agent": {facts.agent}}
     return [
-        search_term(index_key, kind, value) for kind, values in said.items() for value in values if value is not None
+        search_term(index_key, kind, value)
+        for kind, values in said.items()
+        for value in values
+        if value is not None
     ]
 
 

@@ -57,9 +57,15 @@ class CreateLink:
             key_version=key.version,
         )
         event = AccessEvent(
-            id=event_id, type="link.created", at=now, account_id=account_id, actor=actor, recording_id=recording_id,
-            link_id=link_id, sealed_detail=await seal_detail(self.ring, account_id, event_id, {"listener": listener}),
-        )  # fmt: skip
+            id=event_id,
+            type="link.created",
+            at=now,
+            account_id=account_id,
+            actor=actor,
+            recording_id=recording_id,
+            link_id=link_id,
+            sealed_detail=await seal_detail(self.ring, account_id, event_id, {"listener": listener}),
+        )
 
         def insert(tx: Transaction) -> None:
             recording = tx.recordings.get(account_id, recording_id)
@@ -115,10 +121,14 @@ class RevokeLink:
             tx.links.revoke(link_id, now)
             tx.events.append(
                 AccessEvent(
-                    id=new_id("evt"), type="link.revoked", at=now, account_id=account_id, actor=actor,
-                    recording_id=recording_id, link_id=link_id,
+                    type="link.revoked",
+                    at=now,
+                    account_id=account_id,
+                    actor=actor,
+                    recording_id=recording_id,
+                    link_id=link_id,
                 )
-            )  # fmt: skip
+            )
 
         await self.database.write(revoke)
 
@@ -139,4 +149,6 @@ def _check(life: timedelta, sessions: int, networks: Sequence[str]) -> None:
         try:
             ip_network(network)
         except ValueError as error:
-            raise Invalid("A network is written like 192.0.2.0/24 or 2001:db8::/32.", field="networks") from error
+            raise Invalid(
+                "A network is written like 192.0.2.0/24 or 2001:db8::/32.", field="networks"
+            ) from error

@@ -34,7 +34,9 @@ class Sweep:
         removed = await self.objects.abort_uploads("recordings/", before=before)
         async for stored in self.objects.list("recordings/"):
             parts = stored.key.split("/")
-            if stored.modified >= before or len(parts) != len(("recordings", "account", "recording", "object")):
+            if stored.modified >= before or len(parts) != len(
+                ("recordings", "account", "recording", "object")
+            ):
                 continue
             if not await self._wanted(parts[2], stored.key):
                 await self.objects.delete(stored.key)

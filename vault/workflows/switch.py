@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from vault.domain.access_event import AccessEvent
 from vault.domain.account import Switch, SwitchChange
 from vault.domain.admission import Reason
-from vault.domain.ids import new_id
 from vault.ports.database import Database, Transaction
 
 _REFUSED = Reason(
@@ -38,18 +37,25 @@ class SetSwitch:
                 return before
             tx.events.append(
                 AccessEvent(
-                    id=new_id("evt"), type="switch.changed", at=now, account_id=account_id, actor=actor,
+                    type="switch.changed",
+                    at=now,
+                    account_id=account_id,
+                    actor=actor,
                     result="on" if enabled else "off",
                 )
-            )  # fmt: skip
+            )
             refused = [] if enabled else tx.queue.refuse_in_flight(account_id, _REFUSED)
             for recording_id in refused:
                 tx.events.append(
                     AccessEvent(
-                        id=new_id("evt"), type="recording.refused", at=now, account_id=account_id, actor=actor,
-                        recording_id=recording_id, result=_REFUSED.code,
+                        type="recording.refused",
+                        at=now,
+                        account_id=account_id,
+                        actor=actor,
+                        recording_id=recording_id,
+                        result=_REFUSED.code,
                     )
-                )  # fmt: skip
+                )
             return after
 
         return await self.database.write(change, urgent=True)

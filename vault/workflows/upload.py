@@ -92,7 +92,7 @@ class Upload:
             return  # The lease runs out by itself.
 
     async def _compare(self, known: Recording, blocks: AsyncIterator[bytes], actor: str) -> Recording:
-        """Read the body once more and compare: the same bytes are welcome, others are a conflict on record."""
+        """Read the body and compare: the same bytes are welcome, others are a conflict on record."""
         digest = hashlib.sha256()
         async for block in gather(blocks):
             digest.update(block)
@@ -103,11 +103,16 @@ class Upload:
         if hmac.compare_digest(digest.digest(), opened.details().sha256):
             return known
         event = AccessEvent(
-            id=new_id("evt"), type="recording.conflict", at=self.clock(), account_id=known.account_id, actor=actor,
+            type="recording.conflict",
+            at=self.clock(),
+            account_id=known.account_id,
+            actor=actor,
             recording_id=known.id,
-        )  # fmt: skip
+        )
         await self.database.write(lambda tx: tx.events.append(event))
-        raise Refused("A recording of this name with other bytes is stored already.", reasons=("other_bytes",))
+        raise Refused(
+            "A recording of this name with other bytes is stored already.", reasons=("other_bytes",)
+        )
 
 
 def _claim(tx: Transaction, new: NewRecording) -> tuple[Recording, Lease | None, Decision]:

@@ -8,7 +8,7 @@ from vault.workflows.admit import Admit
 from vault.workflows.answer_once import AnswerOnce
 from vault.workflows.api_keys import Authenticate, IssueKey, ListKeys, RevokeKey
 from vault.workflows.browse import Browse
-from vault.workflows.connections import SetConnection
+from vault.workflows.connect import SetConnection
 from vault.workflows.describe import Describe
 from vault.workflows.erase import Erase, RemoveErased
 from vault.workflows.hear import ReadWaveform

@@ -1,73 +1,23 @@
-"""Connections to telephony platforms: set by an admin, and opened for each webhook."""
+"""Connecting an account to a telephony platform."""
 
-import asyncio
 import re
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from vault.domain import encryption_context as bound
 from vault.domain.access_event import AccessEvent
 from vault.domain.account import Connection
 from vault.domain.ids import new_id
-from vault.domain.records import decode_credentials, encode_credentials
-from vault.errors import Invalid, NotFound
+from vault.domain.records import encode_credentials
+from vault.errors import Invalid
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.telephony import Credentials, Provider
-from vault.sealing.message import open_message, seal
+from vault.sealing.message import seal
+from vault.workflows.opened_connections import OpenedConnections
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
-#: Seconds after which another node's change of credentials takes effect here.
-REMEMBERED = 10.0
-_MOST_REMEMBERED = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class OpenedConnection:
-    """A connection with its credentials in hand: current first, then previous."""
-
-    connection: Connection
-    credentials: Sequence[Credentials]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenedConnections:
-    """The connections that webhooks came in by lately, with their credentials.
-
-    A webhook must not cost a read and a decryption each time. A change through this process is seen
-    at once, one through another node within REMEMBERED seconds.
-    """
-
-    database: Database
-    ring: KeyRing
-    _known: OrderedDict[str, tuple[float, OpenedConnection]] = field(default_factory=OrderedDict)
-
-    async def get(self, connection_id: str) -> OpenedConnection:
-        """Return the connection. Raises NotFound."""
-        now = asyncio.get_running_loop().time()
-        known = self._known.get(connection_id)
-        if known is not None and now - known[0] < REMEMBERED:
-            return known[1]
-        connection = await self.database.read(lambda tx: tx.connections.get(connection_id))
-        if connection is None:
-            raise NotFound("There is no such connection.")
-        opened = OpenedConnection(connection=connection, credentials=await _credentials(self.ring, connection))
-        self._known[connection_id] = (now, opened)
-        while len(self._known) > _MOST_REMEMBERED:
-            self._known.popitem(last=False)
-        return opened
-
-    def forget(self, connection_id: str) -> None:
-        """Read the connection anew next time."""
-        self._known.pop(connection_id, None)
-
-
-async def _credentials(ring: KeyRing, connection: Connection) -> Sequence[Credentials]:
-    key = await ring.version(connection.account_id, connection.key_version)
-    context = bound.of_credentials(connection.account_id, connection.name)
-    return decode_credentials(open_message(key.key, connection.sealed_credentials, context=context))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +63,13 @@ class SetConnection:
             connection = tx.connections.put(wanted)
             tx.events.append(
                 AccessEvent(
-                    id=new_id("evt"), type="connection.changed", at=self.clock(), account_id=account_id, actor=actor,
+                    type="connection.changed",
+                    at=self.clock(),
+                    account_id=account_id,
+                    actor=actor,
                     result=connection.id,
                 )
-            )  # fmt: skip
+            )
             return connection
 
         connection = await self.database.write(put)
@@ -129,7 +82,8 @@ class SetConnection:
     ) -> Provider:
         if not _NAME.fullmatch(name):
             raise Invalid(
-                "A connection's name has 1 to 64 small letters, digits, dots, dashes and underscores.", field="name"
+                "A connection's name has 1 to 64 small letters, digits, dots, dashes and underscores.",
+                field="name",
             )
         platform = self.providers.get(provider)
         if platform is None:
