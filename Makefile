@@ -1,0 +1,57 @@
+# Every target sets up what it needs: Python 3.11 or newer, venv and make are enough.
+PYTHON ?= python3
+BIN := .venv/bin
+WORKERS ?= 2
+
+.PHONY: help install run test faults bench lint format openapi lock clean
+
+help: ## Show what can be made.
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+.venv/installed: requirements-test.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "callvault needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+install: .venv/installed ## Make .venv with the hashed locks, and the package in it.
+
+run: install ## Push a bundled call through the whole vault, print a link to hear it, and keep serving.
+	$(BIN)/callvault demo
+
+test: install ## Run the whole suite with small counts; in parallel, under ten minutes.
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+
+faults: install ## Run the fault suite with the full counts.
+	CALLVAULT_FAULTS=1 $(BIN)/pytest -s -m faults --timeout 3600
+
+bench: install ## Measure: ratios against baselines in one run, with the raw figures.
+	$(BIN)/python -m bench
+
+lint: install ## Check style, types, floors, the Dockerfile and the committed contract.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/python -m tests.openapi --check
+
+format: install ## Format the code.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+openapi: install ## Write openapi/openapi.yaml anew from the app.
+	$(BIN)/python -m tests.openapi
+
+lock: ## Resolve the locks anew; look at the difference before you commit it.
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet uv
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' --group test pyproject.toml -o requirements-test.lock
+	rm -rf .venv-lock
+
+clean: ## Remove what was made here, the demonstration's data too.
+	rm -rf .venv var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""Tests of what recordings are as audio."""

@@ -1,0 +1,52 @@
+"""Peaks of signals of every length, against a plain computation over the whole signal."""
+
+import numpy as np
+import pytest
+
+from vault.audio.peaks import CAPACITY, Peaks
+from vault.domain.media import BUCKETS
+
+LENGTHS = [1, 2, 999, 1000, 1001, 8000, CAPACITY - 1, CAPACITY, CAPACITY + 1, 5 * CAPACITY + 77]
+
+
+def gathered(signal, step):
+    """Return the points of a signal that came in pieces: shape (channels, BUCKETS, 2)."""
+    peaks = Peaks(signal.shape[1])
+    for start in range(0, len(signal), step):
+        peaks.add(signal[start : start + step])
+    return np.stack([np.frombuffer(channel, np.int8).reshape(BUCKETS, 2) for channel in peaks.result()])
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("step", [1013, 65536])
+def test_points_lie_within_their_buckets(length, step):
+    """Every point has the extremes of its bucket; beyond the capacity, of one block more at most."""
+    signal = np.random.default_rng(length).integers(-32768, 32768, (length, 2)).astype(np.int16)
+    # A slow swell makes the buckets differ from each other.
+    swell = np.abs(np.sin(np.arange(length) / max(1, length) * 20))[:, None]
+    signal = (signal * swell).astype(np.int16)
+    found = gathered(signal, step)
+    block = 1 if length <= CAPACITY else -(-length // (CAPACITY // 2))
+    for bucket in range(0, BUCKETS, 37):
+        start, end = bucket * length // BUCKETS, (bucket + 1) * length // BUCKETS
+        inner = signal[start + block - 1 : max(end - block + 1, start + block)].astype(np.int32)
+        outer = signal[max(0, start - block + 1) : max(end, start + 1) + block - 1].astype(np.int32)
+        low, high = found[:, bucket, 0], found[:, bucket, 1]
+        assert (low <= inner.min(axis=0) + 128 >> 8).all()
+        assert (low >= outer.min(axis=0) + 128 >> 8).all()
+        assert (high >= np.minimum(inner.max(axis=0) + 128 >> 8, 127)).all()
+        assert (high <= outer.max(axis=0) + 128 >> 8).all()
+
+
+def test_the_pieces_do_not_matter():
+    """A signal in one piece and the same in many give the same points."""
+    signal = np.random.default_rng(7).integers(-32768, 32768, (3 * CAPACITY, 1)).astype(np.int16)
+    assert (gathered(signal, 1 << 20) == gathered(signal, 4099)).all()
+
+
+def test_full_scale_stays_within_a_byte():
+    """The highest sample rounds up to 128, which a signed byte does not hold: it becomes 127."""
+    assert gathered(np.array([[32767], [-32768]], np.int16), 2)[0, [0, -1]].tolist() == [
+        [127, 127],
+        [-128, -128],
+    ]

@@ -1,0 +1,1 @@
+"""The root keys and the key ring."""
