@@ -35,14 +35,14 @@ lint: install ## Check style, types, floors, the Dockerfile and the committed co
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
-	$(BIN)/python -m tests.openapi --check
+	$(BIN)/python openapi/generate.py --check
 
 format: install ## Format the code.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 openapi: install ## Write openapi/openapi.yaml anew from the app.
-	$(BIN)/python -m tests.openapi
+	$(BIN)/python openapi/generate.py
 
 lock: ## Resolve the locks anew; look at the difference before you commit it.
 	$(PYTHON) -m venv .venv-lock

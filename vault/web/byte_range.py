@@ -4,9 +4,9 @@ import re
 
 from vault.errors import NotSatisfiable
 
-#: More digits than any size has; what is longer is beyond the end without being computed.
-_DIGITS = 18
-_RANGE = re.compile(rf"bytes=[ \t]*([0-9]{{0,{_DIGITS}}})-([0-9]{{0,{_DIGITS}}})[ \t]*", re.ASCII)
+_RANGE = re.compile(r"bytes=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.ASCII)
+#: Characters of a header that is looked at: a position has no upper limit, and a number of so many digits
+#: is computed at once.
 _LONGEST = 128
 
 

@@ -1,7 +1,7 @@
 """Where a request really comes from, through proxies that the operator named and no others."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from fastapi import Request
 
@@ -9,20 +9,18 @@ from fastapi import Request
 def client_address(request: Request) -> str | None:
     """Return the client's address: the first from the right in X-Forwarded-For that is no trusted proxy."""
     proxies: Sequence[IPv4Network | IPv6Network] = request.app.state.hosting.trusted_proxies
-    peer = request.client.host if request.client else None
-    hops = request.headers.get("x-forwarded-for", "").split(",") if proxies else []
-    while peer is not None and hops and _within(peer, proxies):
-        peer = hops.pop().strip()
-    return peer if peer is not None and _is_address(peer) else None
+    address = _address(request.client.host) if request.client else None
+    # A proxy may add a line of its own instead of going on with the client's, so all lines count.
+    hops = ",".join(request.headers.getlist("x-forwarded-for")).split(",") if proxies else []
+    while address is not None and hops and hops != [""] and any(address in network for network in proxies):
+        address = _address(hops.pop().strip())
+    return None if address is None else str(address)
 
 
-def _within(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
-    return _is_address(address) and any(ip_address(address) in network for network in networks)
-
-
-def _is_address(text: str) -> bool:
+def _address(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        ip_address(text)
+        address = ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+    # A socket for both families shows an IPv4 client like this.
+    return getattr(address, "ipv4_mapped", None) or address

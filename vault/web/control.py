@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from vault.errors import Invalid, NotFound, Unavailable, VaultError
+from vault.errors import Invalid, NotFound, StartRefused, Unavailable, VaultError
 from vault.logs import Log
 from vault.workflows.vault import Vault
 
@@ -30,6 +30,11 @@ async def control_socket(vault: Vault, path: Path) -> AsyncIterator[None]:
         server = await asyncio.start_unix_server(
             lambda reader, writer: _serve(vault, reader, writer), path=path, limit=_LONGEST
         )
+    except OSError as error:
+        raise StartRefused(
+            "The control socket cannot be made in the data directory. Is its path longer than about 100 "
+            "characters, or on a file system without sockets? Move VAULT_DATA_DIR."
+        ) from error
     finally:
         os.umask(old)
     try:
@@ -61,7 +66,7 @@ async def ask(path: Path, command: str, arguments: Mapping[str, Any]) -> Any:
     """Ask a running server. Raises Unavailable if there is none, Invalid for an error that it answers."""
     try:
         reader, writer = await asyncio.open_unix_connection(path, limit=_LONGEST)
-    except (FileNotFoundError, ConnectionRefusedError) as error:
+    except OSError as error:
         raise Unavailable("No server is running here.") from error
     writer.write(json.dumps({"command": command, "arguments": dict(arguments)}).encode() + b"\n")
     await writer.drain()

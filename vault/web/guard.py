@@ -3,8 +3,12 @@
 Pure ASGI: Starlette's BaseHTTPMiddleware costs most of a small request's time.
 """
 
+import asyncio
+import re
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vault.errors import VaultError
@@ -14,6 +18,11 @@ from vault.web.problems import problem
 _LOG = Log(__name__)
 #: Largest body of everything but a recording, in bytes.
 MAX_BODY = 64 * 1024
+#: Seconds that a sender may send nothing of its body before it is given up.
+PATIENCE = 30.0
+#: Where the body is a recording, which has limits of its own. The whole path counts: an account may be
+#: named ``recordings``.
+_RECORDING = re.compile(r"/v1/accounts/[^/]+/calls/[^/]+/recordings/[^/]+")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -30,9 +39,10 @@ _DEFAULTS = {
 class Guard:
     """Wraps the app."""
 
-    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
-        """With ``secure`` browsers are told to use https from now on."""
+    def __init__(self, app: ASGIApp, *, secure: bool, patience: float = PATIENCE) -> None:
+        """With ``secure`` browsers are told to use https from now on. ``patience`` is in seconds."""
         self._app = app
+        self._patience = patience
         self._headers = dict(_HEADERS)
         if secure:
             self._headers["Strict-Transport-Security"] = "max-age=63072000"
@@ -54,15 +64,12 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        limited = receive if _is_recording(scope) else _Limited(receive).receive
-        if limited is not receive and _declared(scope) > MAX_BODY:
-            answer = problem(
-                413, f"A body here has at most {MAX_BODY} bytes.", headers={"Connection": "close"}
-            )
-            await answer(scope, receive, send_guarded)
+        if (refused := _refusal(scope)) is not None:
+            await refused(scope, receive, send_guarded)
             return
+        limit = None if _is_recording(scope) else MAX_BODY
         try:
-            await self._app(scope, limited, send_guarded)
+            await self._app(scope, _Body(receive, limit, self._patience).receive, send_guarded)
         except VaultError as error:
             if not started:
                 raise
@@ -71,24 +78,48 @@ class Guard:
             _LOG.warning("web.stream_broken", error=type(error).__name__)
 
 
-class _Limited:
-    """Counts a body whose length was not declared, or was a lie."""
+class _Body:
+    """Counts a body whose length was not declared, or was a lie, and waits only so long for its next byte."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, limit: int | None, patience: float) -> None:
         self._receive = receive
+        self._limit = limit
+        self._patience = patience
         self._seen = 0
+        self._complete = False
 
     async def receive(self) -> Message:
-        message = await self._receive()
+        if self._complete:
+            # What is still to come is the client's leaving, which may take as long as it likes.
+            return await self._receive()
+        try:
+            async with asyncio.timeout(self._patience):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise HTTPException(
+                408, f"No byte of the body came for {self._patience:.0f} seconds.", {"Connection": "close"}
+            ) from error
         if message["type"] == "http.request":
+            self._complete = not message.get("more_body", False)
             self._seen += len(message.get("body", b""))
-            if self._seen > MAX_BODY:
-                raise HTTPException(413, f"A body here has at most {MAX_BODY} bytes.")
+            if self._limit is not None and self._seen > self._limit:
+                words = f"A body here has at most {self._limit} bytes."
+                raise HTTPException(413, words, {"Connection": "close"})
         return message
 
 
+def _refusal(scope: Scope) -> Response | None:
+    """Return the answer to a request that can be refused by its head alone."""
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        # No name has this character, and PostgreSQL takes it in no text.
+        return problem(400, "A path or query here has no NUL character.")
+    if not _is_recording(scope) and _declared(scope) > MAX_BODY:
+        return problem(413, f"A body here has at most {MAX_BODY} bytes.", headers={"Connection": "close"})
+    return None
+
+
 def _is_recording(scope: Scope) -> bool:
-    return scope["method"] == "PUT" and "/recordings/" in scope["path"] and "/calls/" in scope["path"]
+    return scope["method"] == "PUT" and _RECORDING.fullmatch(scope["path"]) is not None
 
 
 def _declared(scope: Scope) -> int:

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from vault.domain.link import Session
 from vault.domain.recording import Recording
-from vault.errors import NotFound
+from vault.errors import Invalid, NotFound
 from vault.web.audio_response import answer
 from vault.web.authority import TheVault
 from vault.web.client_address import client_address
@@ -30,7 +30,8 @@ TokenInPath = Annotated[str, Path(max_length=128)]
 SessionId = Annotated[str, Path(max_length=64)]
 
 
-@router.api_route("/p/{token}", methods=["GET", "HEAD"], response_class=Response)
+@router.head("/p/{token}", include_in_schema=False)
+@router.get("/p/{token}", response_class=Response)
 async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Response:
     """Show a page that opens nothing: mail scanners and previews come here and burn nothing.
 
@@ -60,7 +61,10 @@ async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Re
     """Open a session. The access is on record before its cookie exists."""
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
         return _not_valid()
-    form = parse_qs((await request.body()).decode("latin-1"), max_num_fields=8)
+    try:
+        form = parse_qs((await request.body()).decode("latin-1"), max_num_fields=8)
+    except ValueError as error:
+        raise Invalid("The form has one field: nonce.", field="nonce") from error
     nonce = form.get("nonce", [secrets.token_urlsafe(16)])[0][:128]
     try:
         opened = await vault.open_link(
@@ -98,7 +102,8 @@ async def get_player(request: Request, vault: TheVault, session: SessionId) -> R
     )
 
 
-@router.api_route("/s/{session}/audio", methods=["GET", "HEAD"], response_class=Response)
+@router.head("/s/{session}/audio", include_in_schema=False)
+@router.get("/s/{session}/audio", response_class=Response)
 async def get_session_audio(request: Request, vault: TheVault, session: SessionId) -> Response:
     """Serve the audio, or a range of it, to an open session. Every window is on record first."""
     found, recording = await _session(request, vault, session)

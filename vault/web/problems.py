@@ -42,6 +42,7 @@ _TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
+    408: "Too slow",
     409: "Refused",
     410: "Erased",
     412: "Changed in the meantime",

@@ -1,12 +1,15 @@
 """Calls and recordings: announced at their start, uploaded, listed, downloaded, erased."""
 
+import asyncio
 import base64
 import binascii
 import struct
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from starlette.requests import ClientDisconnect
 
 from vault.domain.call import CallFacts
 from vault.domain.media import BUCKETS
@@ -32,6 +35,7 @@ Erasing = Annotated[Access, Depends(access("privacy:write"))]
 RecordingId = Annotated[str, Path(max_length=64)]
 #: What a refused upload may still send before its connection is closed.
 _DRAIN = 1024 * 1024
+_DRAIN_SECONDS = 2.0
 
 
 @router.put("/calls/{call_ref}")
@@ -85,12 +89,16 @@ async def put_recording(
 async def _drain(request: Request) -> None:
     """Read a little of what is on its way, so that the client sees the answer and not a reset."""
     seen = 0
+    if request.headers.get("expect", "").lower() == "100-continue":
+        return  # It waits to be asked, and is not.
     if request._stream_consumed:  # noqa: SLF001 - Starlette offers no public way to ask
         return
-    async for block in request.stream():
-        seen += len(block)
-        if seen > _DRAIN:
-            return
+    with suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            async for block in request.stream():
+                seen += len(block)
+                if seen > _DRAIN:
+                    return
 
 
 @router.get("/recordings")

@@ -104,7 +104,7 @@ class KeyIn(Body):
 
     name: Text
     scopes: Annotated[list[str], Field(min_length=1, max_length=16)]
-    account: Annotated[str, Field(max_length=128)] | None = None
+    account: Text | None = None
 
 
 class KeyMadeOut(BaseModel):
