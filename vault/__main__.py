@@ -13,6 +13,7 @@ import uvicorn
 
 from vault import logs, wiring
 from vault.asgi import app_of
+from vault.asgi import serve as serve_app
 from vault.demo import run_demo
 from vault.domain.account import SCOPES
 from vault.errors import StartRefused, Unavailable, VaultError
@@ -50,8 +51,10 @@ def serve(
 
 
 def _serve(settings: Settings, host: str, port: int, *, worker: bool) -> None:
+    app = app_of(settings, worker=worker)
     config = uvicorn.Config(
-        app_of(settings, worker=worker),
+        app,
+        lifespan="off",
         host=host,
         port=port,
         http="httptools",
@@ -62,10 +65,8 @@ def _serve(settings: Settings, host: str, port: int, *, worker: bool) -> None:
         timeout_keep_alive=5,
         timeout_graceful_shutdown=10,
     )
-    server = uvicorn.Server(config)
-    server.run()
-    if not server.started:
-        raise typer.Exit(3)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(serve_app(app, uvicorn.Server(config)))
 
 
 @app.command("worker")

@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
+import uvicorn
 from fastapi import FastAPI
 
 from vault import logs
@@ -40,6 +42,21 @@ def app_of(settings: Settings, *, worker: bool) -> FastAPI:
 
     hosting = Hosting(public_url=settings.public_url, trusted_proxies=settings.trusted_proxies)
     return build(hosting, utc_now, lifespan)
+
+
+async def serve(app: FastAPI, server: uvicorn.Server) -> None:
+    """Assemble the vault, then listen until stopped. Raises what assembling raises: StartRefused above all.
+
+    The lifespan is ours and not uvicorn's, which would turn a sentence for the operator into a traceback
+    in the log. ``server.config`` says ``lifespan="off"``.
+    """
+    # uvicorn sends itself the signal once more when it has stopped listening; the vault closes after that.
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        async with app.router.lifespan_context(app):
+            await server.serve()
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

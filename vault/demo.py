@@ -24,7 +24,7 @@ from typing import Any
 import uvicorn
 
 from vault import logs
-from vault.asgi import app_of
+from vault.asgi import app_of, serve
 from vault.errors import StartRefused
 from vault.settings import Settings, read_settings
 from vault.telephony.signatures import sign
@@ -46,16 +46,19 @@ async def _run(port: int, *, once: bool) -> None:
     logs.set_up("WARNING")
     async with _media_server(SAMPLE.read_bytes()) as media_url:
         settings = replace(settings, media_allow=(*settings.media_allow, media_url.split("/")[2]))
+        app = app_of(settings, worker=True)
         config = uvicorn.Config(
-            app_of(settings, worker=True),
+            app,
+            lifespan="off",
             host="127.0.0.1",
             port=port,
             access_log=False,
+            proxy_headers=False,
             log_config=None,
             timeout_graceful_shutdown=2,
         )
         server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve())
+        serving = asyncio.create_task(serve(app, server))
         try:
             await _until_started(server, serving, port)
             await _Walk(settings).go(media_url)

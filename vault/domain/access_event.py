@@ -7,7 +7,7 @@ Names, addresses and free text stand in a sealed detail; the body carries a comm
 import hashlib
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from vault.domain.ids import new_id
@@ -51,7 +51,7 @@ class AccessEvent:
             "v": 1,
             "id": self.id,
             "type": self.type,
-            "at": self.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "at": self.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
             "account": self.account_id,
             "actor": self.actor,
             "recording": self.recording_id,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Literal
 
 Kind = Literal["player", "media"]
@@ -71,6 +71,9 @@ def may_open(networks: Sequence[str], address: str | None) -> bool:
         client = ip_address(address)
     except ValueError:
         return False
+    if isinstance(client, IPv6Address) and client.ipv4_mapped is not None:
+        # A socket for both families shows its IPv4 clients so; they are inside the same networks.
+        client = client.ipv4_mapped
     return any(client in ip_network(network) for network in networks)
 
 

@@ -50,7 +50,7 @@ def create(path: Path) -> LocalRootKey:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
         raise StartRefused(
-            "There is a root key file already. It is never replaced, for what is sealed under it would be lost."
+            "There is a root key file already. It is never replaced: what it sealed would be lost."
         ) from None
     except OSError as error:
         raise StartRefused("The root key file cannot be made; is its folder there and writable?") from error
@@ -78,8 +78,8 @@ def load(path: Path) -> LocalRootKey:
         ) from None
     except OSError as error:
         raise StartRefused("The root key file cannot be read; make it belong to the vault's user.") from error
-    with os.fdopen(fd, "rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
+    try:
+        mode = os.fstat(fd).st_mode
         if not stat.S_ISREG(mode):
             raise StartRefused("What should be the root key file is no plain file.")
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -87,7 +87,9 @@ def load(path: Path) -> LocalRootKey:
                 "Other users of this machine can get at the root key file. Run `chmod 600` on it, and "
                 "consider whether somebody has read it already."
             )
-        return LocalRootKey(_parse(file.read(_LONGEST)))
+        return LocalRootKey(_parse(os.read(fd, _LONGEST)))
+    finally:
+        os.close(fd)
 
 
 def _parse(text: bytes) -> NamedKey:

@@ -7,6 +7,7 @@ bucket. In the Ceph gateway and in S3 alike, a listing shows an object as soon a
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, NoReturn
 
@@ -60,7 +61,13 @@ class S3Store:
         return S3Writer(self.calls, self._full(key), part_size=self.part_size, slots=self.slots)
 
     async def put(self, key: str, body: bytes, *, if_absent: bool = False) -> bool:
-        """Write a small object whole. With ``if_absent`` an existing one stays and False is returned."""
+        """Write a small object whole. With ``if_absent`` an existing one stays and False is returned.
+
+        The Ceph gateway (18.2) ignores the condition in a versioned bucket, so it is also asked for
+        beforehand; there, two that put the same key at the same moment may both be told True.
+        """
+        if if_absent and await self._is_there(key):
+            return False
         full, mark, crc = self._full(key), secrets.token_hex(16), encoded(crc64nvme(body))
 
         def put() -> None:
@@ -93,7 +100,8 @@ class S3Store:
 
         def fetch() -> bytes:
             answer = self.client.get_object(Bucket=self.bucket, Key=full, Range=f"bytes={start}-{end - 1}")
-            with answer["Body"] as body:
+            # Not `with answer["Body"]`: that hands out the stream below, which checks no length.
+            with closing(answer["Body"]) as body:
                 if answer["ContentLength"] != end - start:
                     _wrong_length(answer.get("ContentRange", ""), end)
                 return body.read()
@@ -111,7 +119,7 @@ class S3Store:
 
         def fetch() -> bytes:
             answer = self.client.get_object(Bucket=self.bucket, Key=full)
-            with answer["Body"] as body:
+            with closing(answer["Body"]) as body:
                 if answer["ContentLength"] > SMALL:
                     raise Tampered("A small object is larger than 1 MiB.")
                 return body.read()
@@ -178,6 +186,13 @@ class S3Store:
     def _full(self, key: str) -> str:
         check_key(key)
         return self.prefix + key
+
+    async def _is_there(self, key: str) -> bool:
+        try:
+            await self.size(key)
+        except NotFound:
+            return False
+        return True
 
     async def _versions(self, full: str) -> tuple[str, ...]:
         """Return version ids of exactly this key; "null" is the only one in a bucket without versions."""

@@ -2,8 +2,9 @@
 
 At most two parts are under way while the next one fills, so receiving overlaps uploading and memory
 stays constant (three parts). Nothing is visible before the last call. Both ways ask S3 to refuse if
-the key is taken; the Ceph gateway ignores that for multipart uploads, where safety rests on keys that
-are unique to an attempt. A crash leaves at most an unfinished upload, which ``abort_uploads`` ends.
+the key is taken; the Ceph gateway ignores that for multipart uploads and in versioned buckets, where
+safety rests on keys that are unique to an attempt. A crash leaves at most an unfinished upload, which
+``abort_uploads`` ends.
 
 CRCs of parts are combined, so that Amazon S3 also checks the whole object when it joins the parts.
 """
@@ -123,20 +124,22 @@ class S3Writer:
 
     async def _start_part(self) -> None:
         if self._upload_id is None:
-            answer = await self.calls.ask(
-                lambda: self.calls.client.create_multipart_upload(
-                    Bucket=self.calls.bucket,
-                    Key=self.key,
-                    ChecksumAlgorithm="CRC64NVME",
-                    ChecksumType="FULL_OBJECT",
-                    Metadata={MARK: self.mark},
-                )
-            )
-            self._upload_id = answer["UploadId"]
+            await self.calls.ask(self._begin)
         await self._wait(fewer_than=IN_FLIGHT)
         body, self._buffer = self._buffer, bytearray()
         self._started += 1
-        self._under_way.add(asyncio.create_task(self._upload(self._started, body, self._upload_id)))
+        self._under_way.add(asyncio.create_task(self._upload(self._started, body)))
+
+    def _begin(self) -> None:
+        """Create the upload. Its id is kept here in the thread, or a cancelled caller would lose it."""
+        answer = self.calls.client.create_multipart_upload(
+            Bucket=self.calls.bucket,
+            Key=self.key,
+            ChecksumAlgorithm="CRC64NVME",
+            ChecksumType="FULL_OBJECT",
+            Metadata={MARK: self.mark},
+        )
+        self._upload_id = answer["UploadId"]
 
     async def _wait(self, *, fewer_than: int) -> None:
         """Wait until fewer parts are under way, and raise what one of them ended with."""
@@ -144,7 +147,14 @@ class S3Writer:
             done, self._under_way = await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
             self._parts += [task.result() for task in done]
 
-    async def _upload(self, number: int, body: bytearray, upload_id: str) -> Part:
+    def _id(self) -> str:
+        if self._upload_id is None:
+            raise RuntimeError("There is no upload before its first part.")
+        return self._upload_id
+
+    async def _upload(self, number: int, body: bytearray) -> Part:
+        upload_id = self._id()
+
         def send() -> Part:
             crc = crc64nvme(body)
             # botocore sends a bytearray as it is, without a copy, but its stubs do not say so.
@@ -165,8 +175,7 @@ class S3Writer:
     async def _complete(self) -> bool:
         await self._start_part()
         await self._wait(fewer_than=1)
-        upload_id = self._upload_id
-        assert upload_id is not None  # noqa: S101 - _start_part has set it; this tells the type checker
+        upload_id = self._id()
         parts = sorted(self._parts, key=lambda part: part.number)
         whole = 0
         for part in parts:

@@ -39,7 +39,7 @@ SIGNATURE = re.compile(r"(v[0-9][0-9a-z]{0,7}),([A-Za-z0-9+/]{1,512}={0,2})")
 def secret_bytes(secret: str) -> bytes:
     """Return the key inside ``whsec_`` and base64. Raises Invalid, field ``secret``, for anything else."""
     encoded = secret.removeprefix(PREFIX)
-    if encoded == secret:
+    if not secret.startswith(PREFIX):
         raise Invalid("The secret begins with whsec_.", field="secret")
     try:
         # Some generators leave the padding away.

@@ -16,6 +16,7 @@ from vault.web.shapes_settings import (
     SwitchIn,
     SwitchOut,
 )
+from vault.workflows.connect import ConnectionWish
 
 router = APIRouter(prefix="/v1/accounts/{account}", tags=["accounts"])
 Reading = Annotated[Access, Depends(access("recordings:read"))]
@@ -81,15 +82,15 @@ async def put_connection(
     vault: TheVault, allowed: Setting, name: Annotated[str, Path(max_length=128)], body: ConnectionIn
 ) -> ConnectionOut:
     """Connect the account to a telephony platform. The secrets never come back."""
-    connection, webhook_url, setup = await vault.set_connection(
-        allowed.account.id,
-        name,
+    wish = ConnectionWish(
         provider=body.provider,
         credentials=body.credentials,
         previous_credentials=body.previous_credentials,
         api_base=body.api_base,
         delete_at_source=body.delete_at_source,
-        actor=allowed.actor,
+    )
+    connection, webhook_url, setup = await vault.set_connection(
+        allowed.account.id, name, wish, actor=allowed.actor
     )
     return ConnectionOut(
         id=connection.id,

@@ -10,6 +10,7 @@ from vault.errors import Invalid
 from vault.web.answering import answer_once
 from vault.web.authority import Access, TheVault, access
 from vault.web.shapes_recordings import LinkIn, LinkMadeOut, LinkOut, LinksOut
+from vault.workflows.share import LinkWish
 
 router = APIRouter(prefix="/v1/accounts/{account}/recordings/{recording}/links", tags=["links"])
 Reading = Annotated[Access, Depends(access("recordings:read"))]
@@ -26,16 +27,14 @@ async def post_link(
         raise Invalid("A media link has one session.", field="sessions")
 
     async def produce() -> LinkMadeOut:
-        link, token = await vault.create_link(
-            allowed.account.id,
-            recording,
+        wish = LinkWish(
             listener=body.listener,
             kind=body.kind,
             life=timedelta(seconds=body.expires_in) if body.expires_in is not None else DEFAULT_LIFE,
             sessions=1 if body.kind == "media" else body.sessions or DEFAULT_SESSIONS,
             networks=body.networks,
-            actor=allowed.actor,
         )
+        link, token = await vault.create_link(allowed.account.id, recording, wish, actor=allowed.actor)
         url = f"{request.app.state.hosting.public_url}/p/{token.text}"
         return LinkMadeOut(id=link.id, url=url, expires_at=link.expires_at)
 

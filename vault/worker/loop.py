@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 from vault.errors import LeaseLost, Unavailable, VaultError
 from vault.logs import Log
@@ -26,7 +25,7 @@ async def work(vault: Vault, *, workers: int) -> None:
     steps: list[Step] = [vault.ingest] * workers + [vault.describe] * _DESCRIBERS
     steps += [vault.write_manifests, vault.remove_erased]
     tasks = [asyncio.create_task(_repeat(step)) for step in steps]
-    tasks.append(asyncio.create_task(_sweep(vault)))
+    tasks.append(asyncio.create_task(_repeat(lambda: _sweep(vault))))
     try:
         await asyncio.gather(*tasks)
     finally:
@@ -57,8 +56,8 @@ async def _repeat(step: Step) -> None:
             await asyncio.sleep(pause)
 
 
-async def _sweep(vault: Vault) -> None:
-    while True:
-        with suppress(VaultError):
-            await vault.sweep()
-        await asyncio.sleep(SWEEP_PAUSE)
+async def _sweep(vault: Vault) -> bool:
+    """Sweep, and wait until it is time for the next."""
+    await vault.sweep()
+    await asyncio.sleep(SWEEP_PAUSE)
+    return True

@@ -12,7 +12,8 @@ from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.stores import CallFactRow
 from vault.sealing.message import seal
-from vault.workflows.seals import open_index_key, search_term
+from vault.workflows.late_facts import add_facts
+from vault.workflows.seals import open_index_key, search_term, search_terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class Admit:
         fact_id, key = new_id("fact"), await self.ring.current(account_id)
         wrapped = await self.database.read(lambda tx: tx.accounts.wrapped_index_key(account_id))
         # A plain hash of facts would let anyone with the row test guesses of phone numbers.
+        terms = await search_terms(self.ring, account_id, wrapped, facts)
         same = search_term(await open_index_key(self.ring, account_id, wrapped), "call", text.decode())
         row = CallFactRow(
             id=fact_id,
@@ -44,7 +46,7 @@ class Admit:
         )
 
         def note(tx: Transaction) -> Decision:
-            tx.call_facts.add(row)
+            add_facts(tx, row, terms)
             return decide(
                 switch=tx.accounts.switch(account_id), history=tx.accounts.switch_history(account_id)
             )

@@ -49,17 +49,17 @@ class AnswerOnce:
         secret = hmac.digest(bearer.encode(), b"callvault/kept-answer\0" + idempotency_key.encode(), "sha256")
         sealing_key = NamedKey(name="kept-answer", secret=secret)
         fingerprint = hmac.digest(secret, request, "sha256")
-        kept = await self.database.read(lambda tx: tx.api_keys.answer(key_id, name))
-        if kept is not None:
-            if not hmac.compare_digest(kept.fingerprint, fingerprint):
-                raise Invalid(
-                    "This Idempotency-Key came with another request before.", field="Idempotency-Key"
-                )
-            return kept.status, open_message(sealing_key, kept.body, context=_CONTEXT)
+        # Before the database is asked: between its answer and ours the first request could end.
         if (key_id, name) in self._running:
             raise Busy("The same request is being answered right now.", retry_after=1)
         self._running.add((key_id, name))
         try:
+            kept = await self.database.read(lambda tx: tx.api_keys.answer(key_id, name))
+            if kept is not None:
+                if not hmac.compare_digest(kept.fingerprint, fingerprint):
+                    message = "This Idempotency-Key came with another request before."
+                    raise Invalid(message, field="Idempotency-Key")
+                return kept.status, open_message(sealing_key, kept.body, context=_CONTEXT)
             status, body = await answer()
             new = KeptAnswer(fingerprint=fingerprint, status=status, body=seal(sealing_key, _CONTEXT, body))
             await asyncio.shield(

@@ -65,7 +65,6 @@ class Attempt:
             "wrapped_key": wrap_recording_key(account_key, recording.account_id, key, recording.id),
             "evidence": evidence.digest,
             "sealed_details": seal(key, details_context, encode_details(details)),
-            "attempts": 0,
         }
         try:
             return await self.database.write(lambda tx: self._stored(tx, held, values))

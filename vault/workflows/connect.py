@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vault.domain import encryption_context as bound
 from vault.domain.access_event import AccessEvent
@@ -20,6 +20,19 @@ from vault.workflows.opened_connections import OpenedConnections
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ConnectionWish:
+    """What an admin wants of a connection."""
+
+    provider: str
+    credentials: Credentials
+    #: Still good during a rotation.
+    previous_credentials: Credentials | None = None
+    #: Where the platform's REST interface is, where it is not the usual place.
+    api_base: str | None = None
+    delete_at_source: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetConnection:
     """Connect an account to a platform, or change the connection. Secrets never come back."""
@@ -28,67 +41,54 @@ class SetConnection:
     ring: KeyRing
     clock: Clock
     providers: Mapping[str, Provider]
-    opened: OpenedConnections
+    connections: OpenedConnections
     public_url: str
 
     async def __call__(
         self,
         account_id: str,
         name: str,
+        wish: ConnectionWish,
         *,
-        provider: str,
-        credentials: Credentials,
-        previous_credentials: Credentials | None,
-        api_base: str | None,
-        delete_at_source: bool,
         actor: str,
     ) -> tuple[Connection, str, Mapping[str, object]]:
         """Return the connection, its webhook URL and what to enter at the platform. Raises Invalid."""
-        platform = self._check(name, provider, credentials, previous_credentials)
-        every = [credentials] if previous_credentials is None else [credentials, previous_credentials]
+        platform = self._check(name, wish)
+        every = [one for one in (wish.credentials, wish.previous_credentials) if one is not None]
         key = await self.ring.current(account_id)
         sealed = seal(key.key, bound.of_credentials(account_id, name), encode_credentials(every))
         wanted = Connection(
             id=new_id("conn"),
             account_id=account_id,
             name=name,
-            provider=provider,
+            provider=wish.provider,
             sealed_credentials=sealed,
             key_version=key.version,
-            api_base=api_base,
-            delete_at_source=delete_at_source,
+            api_base=wish.api_base,
+            delete_at_source=wish.delete_at_source,
         )
+        event = AccessEvent(type="connection.changed", at=self.clock(), account_id=account_id, actor=actor)
 
         def put(tx: Transaction) -> Connection:
             connection = tx.connections.put(wanted)
-            tx.events.append(
-                AccessEvent(
-                    type="connection.changed",
-                    at=self.clock(),
-                    account_id=account_id,
-                    actor=actor,
-                    result=connection.id,
-                )
-            )
+            tx.events.append(replace(event, result=connection.id))
             return connection
 
         connection = await self.database.write(put)
-        self.opened.forget(connection.id)
-        webhook_url = f"{self.public_url}/webhooks/{provider}/{connection.id}"
+        self.connections.forget(connection.id)
+        webhook_url = f"{self.public_url}/webhooks/{wish.provider}/{connection.id}"
         return connection, webhook_url, platform.setup(webhook_url)
 
-    def _check(
-        self, name: str, provider: str, credentials: Credentials, previous: Credentials | None
-    ) -> Provider:
+    def _check(self, name: str, wish: ConnectionWish) -> Provider:
         if not _NAME.fullmatch(name):
             raise Invalid(
                 "A connection's name has 1 to 64 small letters, digits, dots, dashes and underscores.",
                 field="name",
             )
-        platform = self.providers.get(provider)
+        platform = self.providers.get(wish.provider)
         if platform is None:
             raise Invalid(f"Providers are: {', '.join(sorted(self.providers))}.", field="provider")
-        platform.check_credentials(credentials)
-        if previous is not None:
-            platform.check_credentials(previous)
+        platform.check_credentials(wish.credentials)
+        if wish.previous_credentials is not None:
+            platform.check_credentials(wish.previous_credentials)
         return platform

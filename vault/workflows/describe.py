@@ -5,6 +5,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from vault.domain import encryption_context as bound
@@ -13,7 +14,7 @@ from vault.domain.admission import Reason
 from vault.domain.ids import new_id
 from vault.domain.media import Description
 from vault.domain.recording import LEASE, MAX_ATTEMPTS, Lease, SealedObject, State, pause_before
-from vault.errors import DescriberCrashed, LeaseLost, Tampered, Unavailable, Undecodable
+from vault.errors import DescriberCrashed, LeaseLost, NotFound, Tampered, Unavailable, Undecodable
 from vault.logs import Log
 from vault.ports.audio import Describer
 from vault.ports.database import Database, Transaction
@@ -96,7 +97,7 @@ class Describe:
             await self.database.write(lambda tx: fail(tx, held, reason))
             if recording.audio is not None:
                 await discard(self.objects, recording.audio.location)
-        except Tampered:
+        except (Tampered, NotFound):
             _LOG.error("describe.read_back_failed", recording_id=recording.id)
             await self.database.write(lambda tx: self._fetch_again(tx, held))
         except Unavailable as error:
@@ -121,8 +122,12 @@ class Describe:
         except BaseException:
             await asyncio.shield(rendition.abort())
             raise
-        values, terms = await self._values(opened, description, made)
-        admitted = await self.database.write(lambda tx: _gate(tx, held, values, terms))
+        admitted: bool | None = None
+        while admitted is None:
+            # What was said of the call in the meantime must make the recording findable too.
+            values, terms, said = await self._values(opened, description, made)
+            gate = partial(_gate, held=held, values=values, terms=terms, said=said)
+            admitted = await self.database.write(gate)
         if not admitted:
             for sealed in filter(None, (recording.audio, made)):
                 await discard(self.objects, sealed.location)
@@ -155,8 +160,8 @@ class Describe:
 
     async def _values(
         self, opened: OpenedRecording, description: Description | None, made: SealedObject | None
-    ) -> tuple[dict[str, Any], list[bytes]]:
-        """Return what the gate will set if it lets the recording in, and how it will be found."""
+    ) -> tuple[dict[str, Any], list[bytes], int]:
+        """Return what the gate will set, how the recording is found, and from how many sayings that is."""
         recording = opened.recording
         account_id, call_ref = recording.account_id, recording.call_ref
         rows, wrapped = await self.database.read(
@@ -179,21 +184,28 @@ class Describe:
                 "duration": description.duration,
                 "damaged": description.damaged,
             }
-        return values, terms
+        return values, terms, len(rows)
 
     @staticmethod
     def _fetch_again(tx: Transaction, held: Lease) -> None:
-        if tx.recordings.announcement(held.recording.id) is None:
+        attempts = held.recording.attempts
+        if attempts >= MAX_ATTEMPTS or tx.recordings.announcement(held.recording.id) is None:
             fail(tx, held, Reason(code="read_back_failed", text="What was stored could not be read back."))
             return
         reason = Reason(
             code="read_back_failed", text="What was stored could not be read back; it is fetched again."
         )
-        tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now(), reasons=(reason,))
+        pause = pause_before(attempts, 0.5)
+        tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now() + pause, reasons=(reason,))
 
 
-def _gate(tx: Transaction, held: Lease, values: dict[str, Any], terms: list[bytes]) -> bool:
-    """Let the recording in, or refuse it: nothing that was committed before this lock can be missed."""
+def _gate(
+    tx: Transaction, *, held: Lease, values: dict[str, Any], terms: list[bytes], said: int
+) -> bool | None:
+    """Let the recording in, or refuse it: nothing that was committed before this lock can be missed.
+
+    None when more was said of the call than the ``said`` pieces that ``terms`` come from.
+    """
     recording = held.recording
     tx.lock_account(recording.account_id)
     length = values.get("duration")
@@ -201,6 +213,8 @@ def _gate(tx: Transaction, held: Lease, values: dict[str, Any], terms: list[byte
     if not decision.record:
         refuse(tx, held, decision)
         return False
+    if len(tx.call_facts.of_call(recording.account_id, recording.call_ref)) != said:
+        return None
     now = tx.now()
     tx.queue.move(held, State.AVAILABLE, **values, reasons=(), available_at=now, manifest_due=True)
     tx.recordings.index(recording.account_id, recording.id, terms)

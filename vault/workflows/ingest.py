@@ -72,6 +72,9 @@ class Ingest:
 
     async def _transfer(self, held: Lease) -> None:
         recording = held.recording
+        if recording.attempts > MAX_ATTEMPTS:
+            # Each attempt ended without a word, perhaps with its process.
+            raise FetchFailed("Too many attempts were begun and never ended.", final=True)
         decision = await self.database.read(lambda tx: admit_again(tx, recording))
         if not decision.record:
             await self.database.write(lambda tx: refuse(tx, held, decision))

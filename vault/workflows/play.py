@@ -1,7 +1,8 @@
 """Opening a link, and looking at one without opening it."""
 
 import hmac
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from vault.domain.access_event import AccessEvent
@@ -53,9 +54,8 @@ class OpenLink:
 
     async def __call__(self, token: str, *, nonce: str, address: str | None, agent: str) -> OpenedLink:
         """Return the session. Raises NotFound, also when the link's sessions are used up; then on record."""
-        now, digest = self.clock(), Token(token).digest
+        now, digest, secret = self.clock(), Token(token).digest, Token.new()
         link, recording = await self.database.read(lambda tx: _find(tx, digest))
-        secret, event_id = Token.new(), new_id("evt")
         session = Session(
             id=new_id("sess"),
             account_id=link.account_id,
@@ -64,39 +64,39 @@ class OpenLink:
             opened_at=now,
             ends_at=now + session_length(recording.duration),
         )
-        detail = await seal_detail(
-            self.ring, link.account_id, event_id, {"address": address or "", "user_agent": agent[:200]}
-        )
+        event = await self._event(link, now, {"address": address or "", "user_agent": agent[:200]})
 
         def open_it(tx: Transaction) -> Session | None:
             link, recording = _find(tx, digest)
             opened: Session | None = None
-            result = "not_valid"
-            if _is_good(link, recording) and _in_time(link, now) and may_open(link.networks, address):
-                opened = tx.links.open_session(
-                    session, secret_hash=secret.digest, nonce_hash=Token(nonce).digest
-                )
-                result = "used_up"
-            tx.events.append(
-                AccessEvent(
-                    id=event_id,
-                    type="playback.denied" if opened is None else "playback.open",
-                    at=now,
-                    account_id=link.account_id,
-                    actor=link.id,
-                    recording_id=link.recording_id,
-                    link_id=link.id,
-                    session_id=opened.id if opened else None,
-                    result=None if opened else result,
-                    sealed_detail=detail,
-                )
-            )
+            good = _in_time(link, now) and may_open(link.networks, address)
+            if good and _is_good(link, recording):
+                hashes = {"secret_hash": secret.digest, "nonce_hash": Token(nonce).digest}
+                opened = tx.links.open_session(session, **hashes)
+            if opened is None:
+                denied = replace(event, type="playback.denied", result="used_up" if good else "not_valid")
+                tx.events.append(denied)
+            else:
+                tx.events.append(replace(event, session_id=opened.id))
             return opened
 
         opened = await self.database.write(open_it)
         if opened is None:
             raise NotFound(_NO_LINK)
         return OpenedLink(session=opened, secret=secret)
+
+    async def _event(self, link: Link, now: datetime, detail: Mapping[str, str]) -> AccessEvent:
+        event_id = new_id("evt")
+        return AccessEvent(
+            type="playback.open",
+            id=event_id,
+            at=now,
+            account_id=link.account_id,
+            actor=link.id,
+            recording_id=link.recording_id,
+            link_id=link.id,
+            sealed_detail=await seal_detail(self.ring, link.account_id, event_id, detail),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +130,9 @@ class PlayMedia:
         """Return the session and its recording. Raises NotFound, the same for every reason."""
         digest = Token(token).digest
         link, recording = await self.database.read(lambda tx: _find(tx, digest))
+        if link.kind != "media":
+            # A player link's session is for the one who holds its cookie.
+            raise NotFound(_NO_LINK)
         session = await self.database.read(lambda tx: tx.links.session_of_link(link.id))
         if session is None:
             _check(link, self.clock(), address)

@@ -12,11 +12,12 @@ from vault.domain.ids import new_id
 from vault.domain.recording import State
 from vault.domain.records import encode_announcement, encode_facts
 from vault.errors import NotAuthentic, NotFound
-from vault.ports.database import Database, Transaction
+from vault.ports.database import Database
 from vault.ports.keys import KeyRing
 from vault.ports.stores import CallFactRow, NewRecording
 from vault.ports.telephony import Provider
 from vault.sealing.message import seal
+from vault.workflows.late_facts import add_facts
 from vault.workflows.opened_connections import OpenedConnections
 from vault.workflows.seals import search_terms
 
@@ -103,14 +104,5 @@ class Receive:
         )
         wrapped = await self.database.read(lambda tx: tx.accounts.wrapped_index_key(account_id))
         terms = await search_terms(self.ring, account_id, wrapped, facts)
-
-        def note(tx: Transaction) -> bool:
-            if not tx.call_facts.add(row):
-                return False
-            # What comes late must still make the recording findable.
-            for recording in tx.recordings.of_call(account_id, facts.call_ref):
-                if recording.state is State.AVAILABLE:
-                    tx.recordings.index(account_id, recording.id, terms)
-            return True
-
-        return Receipt(status="noted" if await self.database.write(note) else "duplicate")
+        new = await self.database.write(lambda tx: add_facts(tx, row, terms))
+        return Receipt(status="noted" if new else "duplicate")

@@ -9,13 +9,27 @@ from vault.domain import encryption_context as bound
 from vault.domain.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
 from vault.domain.link import LONGEST_LIFE, MAX_SESSIONS, SHORTEST_LIFE, Kind, Link
-from vault.domain.recording import State
+from vault.domain.recording import Recording, State
 from vault.errors import Invalid, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.sealing.message import open_message, seal
 from vault.workflows.seals import seal_detail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkWish:
+    """What kind of link is wanted."""
+
+    #: Who is meant to listen.
+    listener: str
+    kind: Kind
+    #: How long it can be opened.
+    life: timedelta
+    sessions: int
+    #: CIDR networks that may open it; empty means any.
+    networks: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,60 +41,57 @@ class CreateLink:
     clock: Clock
 
     async def __call__(
-        self,
-        account_id: str,
-        recording_id: str,
-        *,
-        listener: str,
-        kind: Kind,
-        life: timedelta,
-        sessions: int,
-        networks: Sequence[str],
-        actor: str,
+        self, account_id: str, recording_id: str, wish: LinkWish, *, actor: str
     ) -> tuple[Link, Token]:
         """Return the link and its token. Raises Invalid, NotFound, RecordingErased, Refused."""
-        _check(life, sessions, networks)
-        key, link_id, event_id = await self.ring.current(account_id), new_id("link"), new_id("evt")
-        now, token = self.clock(), Token.new()
-        link = Link(
-            id=link_id,
-            account_id=account_id,
-            recording_id=recording_id,
-            kind=kind,
-            created_by=actor,
-            created_at=now,
-            expires_at=now + life,
-            sessions=sessions,
-            networks=tuple(networks),
-            revoked_at=None,
-            sealed_listener=seal(key.key, bound.of_listener(account_id, link_id), listener.encode()),
-            key_version=key.version,
-        )
+        _check(wish)
+        token, event_id = Token.new(), new_id("evt")
+        link = await self._link(account_id, recording_id, wish, actor)
         event = AccessEvent(
             id=event_id,
             type="link.created",
-            at=now,
+            at=link.created_at,
             account_id=account_id,
             actor=actor,
             recording_id=recording_id,
-            link_id=link_id,
-            sealed_detail=await seal_detail(self.ring, account_id, event_id, {"listener": listener}),
+            link_id=link.id,
+            sealed_detail=await seal_detail(self.ring, account_id, event_id, {"listener": wish.listener}),
         )
 
         def insert(tx: Transaction) -> None:
-            recording = tx.recordings.get(account_id, recording_id)
-            if recording is None:
-                raise NotFound("There is no such recording.")
-            if recording.state in {State.ERASING, State.ERASED}:
-                raise RecordingErased("The recording was erased.")
-            if recording.state is not State.AVAILABLE or recording.restricted:
-                said = "restricted" if recording.restricted else str(recording.state)
-                raise Refused(f"The recording is {said}, so it cannot be played.", reasons=(said,))
+            _check_playable(tx.recordings.get(account_id, recording_id))
             tx.links.insert(link, token.digest)
             tx.events.append(event)
 
         await self.database.write(insert)
         return link, token
+
+    async def _link(self, account_id: str, recording_id: str, wish: LinkWish, actor: str) -> Link:
+        key, link_id, now = await self.ring.current(account_id), new_id("link"), self.clock()
+        return Link(
+            id=link_id,
+            account_id=account_id,
+            recording_id=recording_id,
+            kind=wish.kind,
+            created_by=actor,
+            created_at=now,
+            expires_at=now + wish.life,
+            sessions=wish.sessions,
+            networks=tuple(wish.networks),
+            revoked_at=None,
+            sealed_listener=seal(key.key, bound.of_listener(account_id, link_id), wish.listener.encode()),
+            key_version=key.version,
+        )
+
+
+def _check_playable(recording: Recording | None) -> None:
+    if recording is None:
+        raise NotFound("There is no such recording.")
+    if recording.state in {State.ERASING, State.ERASED}:
+        raise RecordingErased("The recording was erased.")
+    if recording.state is not State.AVAILABLE or recording.restricted:
+        said = "restricted" if recording.restricted else str(recording.state)
+        raise Refused(f"The recording is {said}, so it cannot be played.", reasons=(said,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,12 +151,12 @@ async def listener_of(ring: KeyRing, link: Link) -> str:
     return open_message(key.key, link.sealed_listener, context=context).decode()
 
 
-def _check(life: timedelta, sessions: int, networks: Sequence[str]) -> None:
-    if not SHORTEST_LIFE <= life <= LONGEST_LIFE:
+def _check(wish: LinkWish) -> None:
+    if not SHORTEST_LIFE <= wish.life <= LONGEST_LIFE:
         raise Invalid("A link lives from 1 second to 24 hours.", field="expires_in")
-    if not 1 <= sessions <= MAX_SESSIONS:
+    if not 1 <= wish.sessions <= MAX_SESSIONS:
         raise Invalid(f"A link opens from 1 to {MAX_SESSIONS} sessions.", field="sessions")
-    for network in networks:
+    for network in wish.networks:
         try:
             ip_network(network)
         except ValueError as error:

@@ -11,9 +11,10 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 
 from vault.domain.access_event import AccessEvent
+from vault.domain.ids import new_id
 from vault.domain.link import FIRST_WINDOW, Session, windows
 from vault.domain.media import content_type, plays_in_browsers
-from vault.domain.recording import Recording, SealedObject
+from vault.domain.recording import Recording, SealedObject, State
 from vault.errors import NotFound, Tampered, VaultError
 from vault.logs import Log
 from vault.ports.clock import Clock
@@ -70,8 +71,8 @@ class FindSound:
     async def for_download(self, account_id: str, recording_id: str, *, actor: str) -> Sound:
         """Return what an API key downloads. Raises NotFound, Unavailable, Tampered."""
         recording = await self.database.read(lambda tx: tx.recordings.get(account_id, recording_id))
-        if recording is None:
-            raise NotFound("There is no such recording.")
+        if recording is None or recording.state is not State.AVAILABLE or recording.restricted:
+            raise NotFound("There is no such recording to be heard.")
         event = AccessEvent(
             id="",
             type="download.grant",
@@ -175,7 +176,7 @@ class Stream:
             start = stop
 
     async def _grant(self, sound: Sound, window: tuple[int, int]) -> None:
-        event = replace(sound.event, at=self.clock(), first=window[0], end=window[1])
+        event = replace(sound.event, id=new_id("evt"), at=self.clock(), first=window[0], end=window[1])
         if not await self.database.grant(Grant(event=event, session_id=event.session_id)):
             raise NotFound("This session has ended. Open the link again.")
 
@@ -183,7 +184,7 @@ class Stream:
         """Say what was really sent; the grants are what counts where this cannot be written."""
         if sound.event.session_id is None:
             return
-        event = replace(sound.event, type="playback.end", at=self.clock(), end=sent)
+        event = replace(sound.event, id=new_id("evt"), type="playback.end", at=self.clock(), end=sent)
         try:
             await self.database.write(lambda tx: tx.events.append(event))
         except VaultError:
@@ -191,7 +192,7 @@ class Stream:
 
     async def _alarm(self, sound: Sound) -> None:
         _LOG.error("recording.tampered", recording_id=sound.event.recording_id)
-        event = replace(sound.event, type="recording.tampered", at=self.clock())
+        event = replace(sound.event, id=new_id("evt"), type="recording.tampered", at=self.clock())
         with suppress(VaultError):
             await self.database.write(lambda tx: tx.events.append(event))
 

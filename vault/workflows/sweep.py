@@ -53,7 +53,7 @@ class Sweep:
         """Remove manifests of recordings that are shredded: each holds a wrapped key, so at once."""
         removed = 0
         async for stored in self.objects.list("manifests/"):
-            _, account_id, name = stored.key.split("/", 2)
+            _, account_id, name = [*stored.key.split("/", 2), ""][:3]
             recording_id = name.removesuffix(".json")
             if stored.key != location_of(account_id, recording_id):
                 continue

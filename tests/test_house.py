@@ -1,0 +1,200 @@
+"""The house: rules of structure that a newcomer can rely on, each with the reason in its message."""
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+import vault
+from vault import errors
+from vault.web.problems import STATUS
+from vault.workflows.vault import Vault
+
+ROOT = Path(__file__).parents[1]
+CODE = sorted((ROOT / "vault").rglob("*.py")) + sorted((ROOT / "bench").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+LONGEST_FILE, LONGEST_FUNCTION = 300, 40
+#: Migrations are frozen history, written by a tool.
+GENERATED = ROOT / "vault" / "database" / "migrations" / "versions"
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def name_of(path: Path) -> str:
+    """Return a path as a test id."""
+    return str(path.relative_to(ROOT))
+
+
+def written(paths: list[Path]) -> list[Path]:
+    """Leave out what a tool wrote."""
+    return [path for path in paths if GENERATED not in path.parents]
+
+
+def functions_of(path: Path) -> Iterator[Function]:
+    """Yield every function of a file, at any depth."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, Function):
+            yield node
+
+
+@pytest.mark.parametrize("path", written(CODE) + TESTS, ids=name_of)
+def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
+    """No file is longer than 300 lines."""
+    lines = len(path.read_text().splitlines())
+    assert lines <= LONGEST_FILE, f"{path.name} has {lines} lines: it is two things, and each wants a name"
+
+
+@pytest.mark.parametrize("path", written(CODE), ids=name_of)
+def test_a_function_does_one_thing(path: Path) -> None:
+    """No function is longer than 40 lines."""
+    long = {
+        f.name: f.end_lineno - f.lineno + 1
+        for f in functions_of(path)
+        if f.end_lineno - f.lineno >= LONGEST_FUNCTION
+    }
+    assert not long, f"{path.name}: {long}: give a part of it a name of its own"
+
+
+@pytest.mark.parametrize("path", [p for p in CODE if p.name == "__init__.py"], ids=name_of)
+def test_a_package_holds_a_docstring_and_nothing_else(path: Path) -> None:
+    """Nothing is re-exported: a name has one home, and imports say where it is."""
+    body = ast.parse(path.read_text()).body
+    assert len(body) == 1, f"{path} must hold a docstring alone"
+    assert isinstance(body[0], ast.Expr), f"{path} must hold a docstring alone"
+
+
+def test_no_file_is_called_after_nothing() -> None:
+    """A file is named after what it is, never utils, helpers or manager."""
+    nothing = re.compile(r"util|helper|manager|common|misc")
+    assert [name_of(path) for path in CODE + TESTS if nothing.search(path.stem)] == []
+
+
+def test_imports_only_go_down_the_floors(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every import contract of pyproject.toml holds."""
+    status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
+    assert status == 0, capsys.readouterr().out
+
+
+def test_every_error_has_a_status_of_its_own() -> None:
+    """No error of the tree is left to a table row of its parent by accident."""
+    every = {
+        kind
+        for kind in vars(errors).values()
+        if inspect.isclass(kind) and issubclass(kind, errors.VaultError)
+    }
+    assert every == set(STATUS)
+
+
+def test_the_docstring_draws_the_whole_tree_of_errors() -> None:
+    """The drawing in errors.py names each error."""
+    drawn = errors.__doc__ or ""
+    missing = [
+        name
+        for name, kind in vars(errors).items()
+        if inspect.isclass(kind) and kind.__module__ == errors.__name__ and name not in drawn
+    ]
+    assert missing == []
+
+
+def verbs() -> Iterator[type]:
+    """Yield the verbs: the frozen dataclasses in workflows that can be called."""
+    package = importlib.import_module("vault.workflows")
+    for module in pkgutil.iter_modules(package.__path__, "vault.workflows."):
+        for kind in vars(importlib.import_module(module.name)).values():
+            if inspect.isclass(kind) and kind.__module__ == module.name and "__call__" in vars(kind):
+                yield kind
+
+
+@pytest.mark.parametrize("verb", list(verbs()), ids=lambda verb: verb.__name__)
+def test_a_verb_is_a_frozen_dataclass_that_is_awaited(verb: type) -> None:
+    """A verb keeps nothing between two calls, and is async."""
+    assert dataclasses.is_dataclass(verb)
+    assert verb.__dataclass_params__.frozen
+    assert inspect.iscoroutinefunction(verb.__call__)
+
+
+def test_the_whole_service_stands_on_one_page() -> None:
+    """Every verb that a door can call is a field of Vault; what verbs share is not."""
+    listed = {field.type for field in dataclasses.fields(Vault)}
+    shared = {"Attempt", "ProveRootKey"}
+    assert {verb.__name__ for verb in verbs()} - {kind.__name__ for kind in listed} == shared
+
+
+@pytest.mark.parametrize("path", CODE, ids=name_of)
+def test_secrets_are_compared_in_constant_time(path: Path) -> None:
+    """No `==` stands beside a secret, digest, signature, token or hash."""
+    secret = re.compile(r"secret|signature|digest|token_hash|password|fingerprint", re.IGNORECASE)
+    compared = [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Compare)
+        and any(isinstance(operator, ast.Eq | ast.NotEq) for operator in node.ops)
+        and secret.search(ast.unparse(node))
+        and "len(" not in ast.unparse(node)
+    ]
+    # A column compared in SQL is looked up by an index, which is not a comparison in time.
+    assert [text for text in compared if ".c." not in text] == [], "use hmac.compare_digest"
+
+
+@pytest.mark.parametrize("path", TESTS, ids=name_of)
+def test_a_test_says_in_a_sentence_what_holds(path: Path) -> None:
+    """Every test has a docstring, and none replaces our own parts by mocks."""
+    mute = [f.name for f in functions_of(path) if f.name.startswith("test_") and not ast.get_docstring(f)]
+    assert mute == []
+    imported = {
+        ast.unparse(n)
+        for n in ast.walk(ast.parse(path.read_text()))
+        if isinstance(n, ast.Import | ast.ImportFrom)
+    }
+    assert not [text for text in imported if "mock" in text and "moto" not in text], (
+        "fakes live in tests/fakes"
+    )
+
+
+@pytest.mark.parametrize(
+    "room", sorted(p.name for p in (ROOT / "vault").iterdir() if p.is_dir() and p.name[0] != "_")
+)
+def test_tests_mirror_the_house(room: str) -> None:
+    """Every room has its tests in a folder of the same name."""
+    if room == "tlog":
+        assert [p.name for p in (ROOT / "vault" / room).glob("*.py")] == ["__init__.py"]
+        return
+    if room == "worker":
+        room = "workflows"  # The loop only calls verbs; it is tested where they are, and by the journeys.
+    assert list((ROOT / "tests" / room).glob("test_*.py"))
+
+
+def committed() -> list[Path]:
+    """Return the files that git knows."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    return [ROOT / name for name in listed.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_no_committed_file_names_a_registry_host() -> None:
+    """Where packages come from is the business of whoever installs them."""
+    hosts = re.compile(rb"(pypi|pythonhosted|npmjs|debian)\.org|registry\.npmjs")
+    guilty = [
+        name_of(path) for path in committed() if hosts.search(path.read_bytes()) and path != Path(__file__)
+    ]
+    assert guilty == []
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-test.lock"])
+def test_a_lock_pins_everything_with_hashes(lock: str) -> None:
+    """Every package of a lock has one exact version and at least one hash."""
+    entries = re.split(r"\n(?=[a-z0-9])", (ROOT / lock).read_text().split("\n", 2)[2])
+    loose = [entry.splitlines()[0] for entry in entries if "--hash=sha256:" not in entry or "==" not in entry]
+    assert len(entries) > 20
+    assert loose == []
+
+
+def test_the_package_says_its_version_once() -> None:
+    """The version stands in pyproject.toml alone."""
+    assert not hasattr(vault, "__version__")
