@@ -43,6 +43,7 @@ class FakeObjects:
         self._failing[len(self.calls) + at] = when
 
     async def create(self, key: str) -> "FakeWriter":
+        """Begin an object."""
         check_key(key)
         lost = self._call("create")
         number = len(self.calls)
@@ -51,6 +52,7 @@ class FakeObjects:
         return FakeWriter(self, number)
 
     async def put(self, key: str, body: bytes, *, if_absent: bool = False) -> bool:
+        """Write a small object whole."""
         check_key(key)
         lost = self._call("put")
         made = not (if_absent and key in self.objects)
@@ -60,6 +62,7 @@ class FakeObjects:
         return made
 
     async def read(self, key: str, start: int, end: int) -> bytes:
+        """Return a range."""
         check_key(key)
         assert 0 <= start <= end, "A range is [start, end) with start <= end."
         lost = self._call("read")
@@ -70,6 +73,7 @@ class FakeObjects:
         return bytes(body[start:end])
 
     async def get(self, key: str) -> bytes:
+        """Return a small object whole."""
         check_key(key)
         lost = self._call("get")
         body = self._find(key).body
@@ -79,6 +83,7 @@ class FakeObjects:
         return bytes(body)
 
     async def size(self, key: str) -> int:
+        """Return the size."""
         check_key(key)
         lost = self._call("size")
         size = len(self._find(key).body)
@@ -86,6 +91,7 @@ class FakeObjects:
         return size
 
     async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
+        """Yield objects in the order of keys."""
         check_prefix(prefix)
         lost = self._call("list")
         _answer(lost)
@@ -95,12 +101,14 @@ class FakeObjects:
                 yield StoredObject(key=key, size=len(kept.body), modified=kept.at)
 
     async def delete(self, key: str) -> None:
+        """Remove an object."""
         check_key(key)
         lost = self._call("delete")
         self.objects.pop(key, None)
         _answer(lost)
 
     async def abort_uploads(self, prefix: str, *, before: datetime) -> int:
+        """Drop unfinished uploads."""
         check_prefix(prefix)
         lost = self._call("abort_uploads")
         stale = [n for n, (key, kept) in self.uploads.items() if key.startswith(prefix) and kept.at < before]
@@ -141,13 +149,17 @@ class FakeWriter:
         self.open_for_writing = True
 
     async def write(self, block: bytes) -> None:
+        """Take the next bytes."""
         self._must_be_open()
-        assert isinstance(block, bytes), "A block is bytes: a buffer that changes later would be stored changed."
+        assert isinstance(block, bytes), (
+            "A block is bytes: a buffer that changes later would be stored changed."
+        )
         lost = self.store._call("write")
         self._upload()[1].body.extend(block)
         _answer(lost)
 
     async def finish(self) -> int:
+        """Show the object."""
         self._must_be_open()
         self.open_for_writing = False
         lost = self.store._call("finish")
@@ -160,6 +172,7 @@ class FakeWriter:
         return len(kept.body)
 
     async def abort(self) -> None:
+        """Give up."""
         self.open_for_writing = False
         lost = self.store._call("abort")
         self.store.uploads.pop(self.number, None)
@@ -175,6 +188,6 @@ class FakeWriter:
         return self.store.uploads[self.number]
 
 
-def _answer(lost: bool) -> None:
+def _answer(lost: bool) -> None:  # noqa: FBT001 - one value that has one meaning
     if lost:
         raise Unavailable("The fake did it, but its answer was lost.")

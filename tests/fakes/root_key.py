@@ -19,6 +19,7 @@ class FakeRootKey:
         self.unwrapped = 0
 
     async def wrap(self, secret: bytes, context: Mapping[str, str]) -> bytes:
+        """Hand out a ticket for the secret."""
         assert len(secret) <= LARGEST_SECRET, "A root key wraps keys of at most 64 bytes."
         self._reach()
         ticket = secrets.token_bytes(48)
@@ -26,6 +27,7 @@ class FakeRootKey:
         return ticket
 
     async def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
+        """Take the ticket back under the same context."""
         self._reach()
         self.unwrapped += 1
         secret, bound = self.wrapped.get(wrapped, (b"", None))

@@ -1,11 +1,11 @@
 """The object store's port, on the fake and on every real store.
 
-moto's server checks neither signatures nor checksums; the Ceph gateway (18.2) ignores If-None-Match when
-a multipart upload is completed, and answers NoSuchKey where S3 answers NoSuchUpload.
+moto's server checks neither signatures nor checksums. The Ceph gateway (18.2) ignores If-None-Match when
+a multipart upload is completed, and on every write to a versioned bucket. Tests say where that matters.
 """
 
 import asyncio
-import random
+import secrets
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,10 +13,12 @@ import pytest
 from tests.ports.conftest import PART, Adapter
 from vault.errors import NotFound, StartRefused, Tampered, Unavailable
 from vault.objects.owner import OWNER, claim
+from vault.objects.s3 import S3Store
 from vault.ports.objects import ObjectStore
 
 SIZES = [0, 1, PART - 1, PART, PART + 1, 2 * PART + 5]
-NOISE = random.Random(1).randbytes(2 * PART + 5)
+NOISE = secrets.token_bytes(2 * PART + 5)
+VERSIONED_CEPH = "The Ceph gateway 18.2 ignores If-None-Match in a versioned bucket; S3 answers 412."
 LATER = datetime.now(UTC) + timedelta(days=1)
 
 
@@ -39,7 +41,7 @@ async def test_an_object_of_any_size_comes_back_whole(store: ObjectStore, size: 
     assert await store.size("v1/a/b") == size
     assert await store.read("v1/a/b", 0, size) == body
     for start, end in [(0, 1), (size // 2, size // 2 + 70_000), (PART - 3, PART + 3), (size - 1, size)]:
-        if 0 <= start and end <= size:
+        if start >= 0 and end <= size:
             assert await store.read("v1/a/b", start, end) == body[start:end]
     assert await keys(store) == ["v1/a/b"]
 
@@ -97,6 +99,8 @@ async def test_a_written_object_never_replaces_another(adapter: Adapter, size: i
     """A second object under a key is refused, and the first one stays."""
     if adapter.name.startswith("ceph") and size > PART:
         pytest.skip("The Ceph gateway 18.2 ignores If-None-Match on CompleteMultipartUpload; S3 answers 412.")
+    if adapter.name == "ceph-versioned":
+        pytest.skip(VERSIONED_CEPH)
     await write(adapter.store, "v1/taken", b"first")
     with pytest.raises(Unavailable):
         await write(adapter.store, "v1/taken", NOISE[:size])
@@ -113,8 +117,11 @@ async def test_put_replaces_unless_told_not_to(store: ObjectStore) -> None:
     assert await store.get("v1/small") == b"three"
 
 
-async def test_one_of_many_wins_the_key(store: ObjectStore) -> None:
+async def test_one_of_many_wins_the_key(adapter: Adapter) -> None:
     """Of several puts with if_absent at once exactly one is taken, and its body stays."""
+    if adapter.name == "ceph-versioned":
+        pytest.skip(VERSIONED_CEPH)
+    store = adapter.store
     bodies = [bytes([number]) * 100 for number in range(8)]
     won = await asyncio.gather(*[store.put("v1/race", body, if_absent=True) for body in bodies])
     assert sum(won) == 1
@@ -193,6 +200,25 @@ async def test_deleting_is_complete_and_repeatable(store: ObjectStore) -> None:
     assert await store.get("v1/x/gone") == b"new"
 
 
+async def test_deleting_leaves_no_version_and_no_marker(adapter: Adapter) -> None:
+    """In a bucket, every version goes and every delete marker, also one that somebody else has set."""
+    store = adapter.store
+    if not isinstance(store, S3Store):
+        pytest.skip("Only a bucket has versions.")
+    for body in (b"one", b"two"):
+        await store.put("v1/erased", body)
+    store.client.delete_object(Bucket=store.bucket, Key="vault/v1/erased")
+    await store.put("v1/erased", b"three")
+    store.client.delete_object(Bucket=store.bucket, Key="vault/v1/erased")
+    before = store.client.list_object_versions(Bucket=store.bucket)
+    found = len(before.get("Versions", [])), len(before.get("DeleteMarkers", []))
+    assert found == ((3, 2) if adapter.name.endswith("-versioned") else (0, 0))
+    await store.delete("v1/erased")
+    after = store.client.list_object_versions(Bucket=store.bucket)
+    assert "Versions" not in after
+    assert "DeleteMarkers" not in after
+
+
 async def test_deleting_and_writing_neighbours_at_once(store: ObjectStore) -> None:
     """Objects that come and go in one folder at the same time do not take it from each other."""
 
@@ -206,14 +232,16 @@ async def test_deleting_and_writing_neighbours_at_once(store: ObjectStore) -> No
     assert await keys(store) == []
 
 
-async def test_stale_uploads_are_aborted(store: ObjectStore) -> None:
+async def test_stale_uploads_are_aborted(adapter: Adapter) -> None:
     """Uploads that began before the time are aborted below the prefix, others and objects are not."""
+    store = adapter.store
     await write(store, "v1/a/whole", b"whole")
     first, second = await store.create("v1/a/one"), await store.create("v1/b/two")
     await first.write(NOISE[: PART + 1])
     await second.write(NOISE[: PART + 1])
     long_ago = datetime.now(UTC) - timedelta(hours=1)
-    assert await store.abort_uploads("", before=long_ago) == 0
+    if not adapter.name.startswith("moto"):  # moto 5.2 says of every upload that it began in 2010.
+        assert await store.abort_uploads("", before=long_ago) == 0
     assert await store.abort_uploads("v1/a/", before=LATER) == 1
     with pytest.raises(Unavailable):
         await first.finish()
@@ -221,7 +249,9 @@ async def test_stale_uploads_are_aborted(store: ObjectStore) -> None:
     assert await keys(store) == ["v1/a/whole", "v1/b/two"]
 
 
-@pytest.mark.parametrize("key", ["", "/a", "a/", "a//b", "..", "a/../b", ".incoming/x", "a\n", "ä", "a b", "a" * 201])
+@pytest.mark.parametrize(
+    "key", ["", "/a", "a/", "a//b", "..", "a/../b", ".incoming/x", "a\n", "ä", "a b", "a" * 201]
+)
 async def test_what_is_no_key_is_refused(store: ObjectStore, key: str) -> None:
     """Keys that could climb out, hide or need quoting are refused by every method."""
     for method in (store.create, store.get, store.size, store.delete):

@@ -96,7 +96,13 @@ def ceph_gateway(folder: Path, access_key: str, secret_key: str) -> Iterator[str
         with process(["ceph-osd", *common, "-f", "-i", "0"], log, **os.environ) as osd:
             wait_until(lambda: "1 up" in _output("ceph", *common, "osd", "stat"), osd, log, 60)
             admin = ["radosgw-admin", *common, "-n", "client.rgw", "user", "create", "--uid=vault"]
-            _run(log, *admin, "--display-name=vault", f"--access-key={access_key}", f"--secret-key={secret_key}")
+            _run(
+                log,
+                *admin,
+                "--display-name=vault",
+                f"--access-key={access_key}",
+                f"--secret-key={secret_key}",
+            )
             with process(["radosgw", *common, "-f", "-n", "client.rgw"], log, **os.environ) as gateway:
                 wait_until(lambda: answers(url), gateway, log, 60)
                 yield url

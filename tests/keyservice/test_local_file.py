@@ -1,0 +1,148 @@
+"""The root key in a file."""
+
+import base64
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from vault.errors import StartRefused
+from vault.keyservice import local_file
+from vault.keyservice.location import FileLocation, KmsLocation, open_root_key, parse_location
+from vault.threads import Threads
+
+CONTEXT = {"account_id": "acc_1", "purpose": "account-key"}
+
+
+async def test_a_loaded_key_opens_what_the_new_one_wrapped(tmp_path: Path) -> None:
+    """The file alone is enough to open again what was wrapped, and it is closed to others."""
+    path = tmp_path / "root.key"
+    wrapped = await local_file.create(path).wrap(b"s" * 32, CONTEXT)
+    assert await local_file.load(path).unwrap(wrapped, CONTEXT) == b"s" * 32
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_key_is_never_replaced(tmp_path: Path) -> None:
+    """A second create is refused and leaves the file as it was, also where the file is empty."""
+    path = tmp_path / "root.key"
+    local_file.create(path)
+    before = path.read_bytes()
+    with pytest.raises(StartRefused, match="never replaced"):
+        local_file.create(path)
+    assert path.read_bytes() == before
+    (tmp_path / "empty.key").touch()
+    with pytest.raises(StartRefused, match="never replaced"):
+        local_file.create(tmp_path / "empty.key")
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o610, 0o660, 0o602])
+def test_a_key_that_others_can_get_at_is_refused(tmp_path: Path, mode: int) -> None:
+    """Any right of group or others refuses the start and says how to take it away."""
+    path = tmp_path / "root.key"
+    local_file.create(path)
+    path.chmod(mode)
+    with pytest.raises(StartRefused, match="chmod 600"):
+        local_file.load(path)
+    path.chmod(0o400)
+    local_file.load(path)
+
+
+def test_a_missing_key_is_not_made_anew(tmp_path: Path) -> None:
+    """A missing file refuses the start, names the backup, and stays missing."""
+    path = tmp_path / "root.key"
+    with pytest.raises(StartRefused, match="backup"):
+        local_file.load(path)
+    assert not path.exists()
+    with pytest.raises(StartRefused):
+        local_file.load(tmp_path)
+    with pytest.raises(StartRefused):
+        local_file.create(tmp_path / "no-folder" / "root.key")
+
+
+def key_file(**changed: object) -> bytes:
+    fields = {
+        "format": "callvault-root-key/v1",
+        "key_id": "0123456789abcdef",
+        "key": base64.b64encode(b"hunter2-hunter2-hunter2-hunter2-").decode(),
+    }
+    return json.dumps(fields | changed).encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"hunter2",
+        b"\xff\x00",
+        b"[]",
+        b"{}",
+        key_file()[:-10],
+        key_file(format="callvault-root-key/v2"),
+        key_file(key_id="hunter2"),
+        key_file(key_id=7),
+        key_file(key=base64.b64encode(b"hunter2").decode()),
+        key_file(key="hunter2!"),
+        key_file(key=None),
+    ],
+)
+def test_a_file_that_holds_no_key_is_refused_without_being_quoted(tmp_path: Path, content: bytes) -> None:
+    """Other content refuses the start, and nothing of it is in the error or in what caused it."""
+    path = tmp_path / "root.key"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    with pytest.raises(StartRefused, match="does not hold a key") as refused:
+        local_file.load(path)
+    assert "hunter2" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("url", "location"),
+    [
+        ("file:///a/root.key", FileLocation(path=Path("/a/root.key"))),
+        ("aws-kms://alias/vault?region=eu-west-1", KmsLocation(key_id="alias/vault", region="eu-west-1")),
+        (
+            "aws-kms://arn:aws:kms:eu-west-1:111122223333:key/1234?endpoint_url=https://kms.internal:8443",
+            KmsLocation(
+                key_id="arn:aws:kms:eu-west-1:111122223333:key/1234",
+                endpoint_url="https://kms.internal:8443",
+            ),
+        ),
+    ],
+)
+def test_a_url_names_a_root_key(url: str, location: FileLocation | KmsLocation) -> None:
+    """A URL is taken apart into a file, or a KMS key with endpoint and region."""
+    assert parse_location(url) == location
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "root.key",
+        "file://root.key",
+        "file:///a?x=hunter2",
+        "aws-kms://",
+        "aws-kms://u:hunter2@key",
+        "aws-kms://key?token=hunter2",
+        "aws-kms://key?endpoint_url=hunter2",
+    ],
+)
+def test_a_wrong_url_refuses_the_start_without_being_repeated(url: str) -> None:
+    """What cannot be meant is refused, and nothing of its values is in the message."""
+    with pytest.raises(StartRefused) as refused:
+        parse_location(url)
+    assert "hunter2" not in str(refused.value)
+
+
+async def test_a_root_key_is_made_only_on_request(tmp_path: Path) -> None:
+    """open_root_key makes a missing file with create, loads an existing one, and refuses without."""
+    threads = Threads("test", 1)
+    url = f"file://{tmp_path}/root.key"
+    with pytest.raises(StartRefused):
+        open_root_key(url, threads)
+    wrapped = await open_root_key(url, threads, create=True).wrap(b"s", CONTEXT)
+    assert await open_root_key(url, threads, create=True).unwrap(wrapped, CONTEXT) == b"s"
+    assert await open_root_key(url, threads).unwrap(wrapped, CONTEXT) == b"s"
+    threads.close()

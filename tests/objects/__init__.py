@@ -1,0 +1,1 @@
+"""The object stores: what is particular to each of them."""

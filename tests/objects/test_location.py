@@ -1,0 +1,72 @@
+"""Which store a URL names."""
+
+from pathlib import Path
+
+import pytest
+
+from vault.errors import StartRefused
+from vault.objects.directory import DirectoryStore
+from vault.objects.location import DirectoryLocation, S3Location, open_store, parse_location
+from vault.objects.s3 import S3Store
+from vault.threads import Threads
+
+
+@pytest.mark.parametrize(
+    ("url", "location"),
+    [
+        ("file:///var/lib/vault", DirectoryLocation(path=Path("/var/lib/vault"))),
+        ("file:///with%20space", DirectoryLocation(path=Path("/with space"))),
+        ("s3://bucket", S3Location(bucket="bucket", prefix="")),
+        ("s3://bucket/", S3Location(bucket="bucket", prefix="")),
+        (
+            "s3://bucket/a/b/?region=eu-central-1",
+            S3Location(bucket="bucket", prefix="a/b/", region="eu-central-1"),
+        ),
+        (
+            "s3://bucket/p?endpoint_url=http://127.0.0.1:9000&region=",
+            S3Location(bucket="bucket", prefix="p/", endpoint_url="http://127.0.0.1:9000"),
+        ),
+    ],
+)
+def test_a_url_names_a_store(url: str, location: DirectoryLocation | S3Location) -> None:
+    """A URL is taken apart into a directory, or a bucket with prefix, endpoint and region."""
+    assert parse_location(url) == location
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "/var/lib/vault",
+        "file://relative/path",
+        "file:///path?x=1",
+        "http://bucket",
+        "s3://",
+        "s3:///prefix",
+        "s3://access:hunter2@bucket/prefix",
+        "s3://bucket/../other",
+        "s3://bucket/a b",
+        "s3://bucket?endpoint=http://hunter2",
+        "s3://bucket?endpoint_url=host:9000",
+        "s3://bucket?endpoint_url=https://access:hunter2@host",
+        "s3://bucket#hunter2",
+    ],
+)
+def test_a_wrong_url_refuses_the_start_without_being_repeated(url: str) -> None:
+    """What cannot be meant is refused, and a password that was in it is not in the message."""
+    with pytest.raises(StartRefused) as refused:
+        parse_location(url)
+    assert "hunter2" not in str(refused.value)
+    assert "bucket" in str(refused.value) or "prefix" in str(refused.value)
+
+
+def test_a_store_is_opened(tmp_path: Path, aws_credentials: None) -> None:
+    """file:// opens a directory and s3:// a bucket on the endpoint that the URL names."""
+    threads = Threads("test", 1)
+    assert isinstance(open_store(f"file://{tmp_path}/objects", threads), DirectoryStore)
+    store = open_store("s3://bucket/p?endpoint_url=http://127.0.0.1:9&region=eu-west-1", threads)
+    assert isinstance(store, S3Store)
+    assert store.client.meta.endpoint_url == "http://127.0.0.1:9"
+    assert (store.bucket, store.prefix, store.client.meta.region_name) == ("bucket", "p/", "eu-west-1")
+    store.close()
+    threads.close()
