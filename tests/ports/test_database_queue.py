@@ -236,7 +236,9 @@ async def test_off_refuses_what_is_in_flight_and_nothing_else(database: Database
         recording = await database.read(lambda tx, i=row["id"]: tx.recordings.get("acct_a", i))
         assert recording.reasons == (OFF,)
         with pytest.raises(LeaseLost):
-            await database.write(lambda tx, s=state: tx.queue.renew(held[s].recording.id, "token", lease=LEASE))
+            await database.write(
+                lambda tx, s=state: tx.queue.renew(held[s].recording.id, "token", lease=LEASE)
+            )
     assert (await columns(database, other.id))["state"] == State.RECEIVED
 
 
@@ -263,7 +265,12 @@ async def test_moving_sets_nouns_and_manifests_come_due(database: Database):
     assert recording.audio == SealedObject(location=recording.audio.location, header=b"header", size=100)
     assert (recording.duration, recording.available_at, recording.rendition) == (12.5, NOW, None)
     keys = await database.read(lambda tx: tx.recordings.keys(recording.id))
-    assert (keys.wrapped_key, keys.key_version, keys.evidence, keys.details) == (b"key", 1, "digest", b"details")
+    assert (keys.wrapped_key, keys.key_version, keys.evidence, keys.details) == (
+        b"key",
+        1,
+        "digest",
+        b"details",
+    )
     assert await database.read(lambda tx: tx.queue.manifests_due(9)) == [recording]
     await database.write(lambda tx: tx.queue.manifest_written(recording.id))
     assert await database.read(lambda tx: tx.queue.manifests_due(9)) == []
@@ -271,18 +278,6 @@ async def test_moving_sets_nouns_and_manifests_come_due(database: Database):
     why = (Reason(code="no_evidence", text="None was given.", source="policy"),)
     refused = await database.write(lambda tx: tx.queue.move(held, State.REFUSED, reasons=why))
     assert refused.reasons == why
-
-
-async def test_counts_speak_of_work_alone(database: Database):
-    """Each state of work has its number and the age of its oldest row; finished rows are not counted."""
-    await open_account(database)
-    await available(database)
-    for number in range(3):
-        await database.announce(announcement(f"new-{number}", received_at=NOW + timedelta(seconds=number)))
-    now = await database.read(lambda tx: tx.now())
-    found = await database.read(lambda tx: tx.queue.counts())
-    assert {state: number for state, (number, _) in found.items()} == {State.RECEIVED: 3}
-    assert found[State.RECEIVED][1] >= (now - NOW).total_seconds()
 
 
 async def test_an_erasure_wins_over_a_gate(database: Database):

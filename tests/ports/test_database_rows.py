@@ -6,7 +6,17 @@ from datetime import timedelta
 
 import pytest
 
-from tests.database.rows import NOW, announcement, counts, event, link, open_account, session, set_columns
+from tests.database.rows import (
+    NOW,
+    announcement,
+    available,
+    counts,
+    event,
+    link,
+    open_account,
+    session,
+    set_columns,
+)
 from vault.domain.account import ApiKey, Connection
 from vault.domain.recording import State
 from vault.errors import Busy, NotFound
@@ -146,7 +156,9 @@ async def test_one_answer_is_kept_for_one_idempotency_key(database: Database):
     def request(number: int):
         def act(tx):
             tx.metadata.put({f"effect {number}": b"x"})
-            tx.api_keys.keep_answer("key_1", b"idem", KeptAnswer(fingerprint=b"f", status=201, body=b"%d" % number), NOW)
+            tx.api_keys.keep_answer(
+                "key_1", b"idem", KeptAnswer(fingerprint=b"f", status=201, body=b"%d" % number), NOW
+            )
 
         return database.write(act)
 
@@ -183,14 +195,12 @@ async def test_a_connection_keeps_its_id(database: Database):
     """Ten puts of one name at once leave one connection, whose id all of them heard."""
     made = [
         Connection(
-            id=f"conn_{n}", account_id="acct_a", name="main", provider="platform", sealed_credentials=b"%d" % n,
-            key_version=1, api_base=None, delete_at_source=False,
+            id=f"conn_{n}", account_id="acct_a", name="main", provider="platform",
+            sealed_credentials=b"%d" % n, key_version=1, api_base=None, delete_at_source=False,
         )
         for n in range(10)
     ]  # fmt: skip
-    put = await asyncio.gather(
-        *(database.write(lambda tx, one=one: tx.connections.put(one)) for one in made)
-    )
+    put = await asyncio.gather(*(database.write(lambda tx, one=one: tx.connections.put(one)) for one in made))
     (connection_id,) = {one.id for one in put}
     kept = await database.read(lambda tx: tx.connections.get(connection_id))
     assert kept in put
@@ -220,3 +230,15 @@ async def test_call_facts_of_one_delivery_are_added_once(database: Database):
     await database.write(lambda tx: tx.call_facts.forget_call("acct_a", "call-1"))
     assert await database.read(lambda tx: tx.call_facts.of_call("acct_a", "call-1")) == []
     assert await database.read(lambda tx: tx.call_facts.of_call("acct_a", "call-2")) == [other]
+
+
+async def test_counts_speak_of_work_alone(database: Database):
+    """Each state of work has its number and the age of its oldest row; finished rows are not counted."""
+    await open_account(database)
+    await available(database)
+    for number in range(3):
+        await database.announce(announcement(f"new-{number}", received_at=NOW + timedelta(seconds=number)))
+    now = await database.read(lambda tx: tx.now())
+    found = await database.read(lambda tx: tx.queue.counts())
+    assert {state: number for state, (number, _) in found.items()} == {State.RECEIVED: 3}
+    assert found[State.RECEIVED][1] >= (now - NOW).total_seconds()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy.engine import make_url
 
 from vault.database.migrate import migrate_postgresql
 from vault.database.postgresql import PostgresqlDatabase
@@ -62,7 +63,7 @@ class PostgresqlServer:
 
 
 def _name(url: str) -> str:
-    return url.split("/")[3].split("?")[0]
+    return make_url(url).database or ""
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,6 @@ _PRAGMAS = (
     "wal_autocheckpoint=0",
     "temp_store=MEMORY",
     "secure_delete=ON",
-    "secure_delete=ON",
 )
 
 

@@ -137,8 +137,8 @@ class Writer:
                 if is_failure(error):
                     raise _GroupLost from error
                 job.error = error
-            if not self._driver.in_transaction:
-                raise _GroupLost
+            # Both fail if SQLite rolled the transaction back meanwhile, or the function ended it: then
+            # the savepoint is gone, and with it the group.
             if job.error is not None:
                 self._cursor.execute("ROLLBACK TO job")
             self._cursor.execute("RELEASE job")

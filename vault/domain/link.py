@@ -78,9 +78,13 @@ def may_open(networks: Sequence[str], address: str | None) -> bool:
 
 
 def windows(start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Cut [start, end) into grant windows that double from FIRST_WINDOW to LARGEST_WINDOW."""
+    """Cut [start, end) into grant windows that double from FIRST_WINDOW to LARGEST_WINDOW.
+
+    Each stops at a multiple of FIRST_WINDOW, which is the length of a sealed frame: so a range that
+    begins inside a frame reads that frame once, and not again at every seam.
+    """
     length = FIRST_WINDOW
     while start < end:
-        stop = min(end, start + length)
+        stop = min(end, (start + length) // FIRST_WINDOW * FIRST_WINDOW)
         yield start, stop
         start, length = stop, min(LARGEST_WINDOW, length * 2)

@@ -71,9 +71,13 @@ class RemoveErased:
 
     async def _remove(self, held: Lease) -> None:
         recording = held.recording
-        # The manifest holds a wrapped key, so it goes first.
-        await self.objects.delete(location_of(recording.account_id, recording.id))
+        # The manifest holds a wrapped key, so it goes first, and what a crash left of its writing with it.
+        manifest = location_of(recording.account_id, recording.id)
         prefix = objects_of(recording.account_id, recording.id)
+        now = await self.database.read(lambda tx: tx.now())
+        await self.objects.delete(manifest)
+        for begun in (manifest, prefix):
+            await self.objects.abort_uploads(begun, before=now)
         for stored in [stored async for stored in self.objects.list(prefix)]:
             await self.objects.delete(stored.key)
         for sealed in filter(None, (recording.audio, recording.rendition)):

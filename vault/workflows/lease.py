@@ -36,6 +36,8 @@ async def under_lease(database: Database, held: Lease, work: Coroutine[Any, Any,
         if not task.done():
             task.cancel()
             await asyncio.wait({task})
+            if not task.cancelled():
+                task.exception()  # Mark it as seen: the caller hears of the lease, not of this.
 
 
 def _renew(tx: Transaction, held: Lease) -> None:

@@ -32,6 +32,8 @@ class Sweep:
         """Return how many objects and uploads were removed."""
         before = self.clock() - self.grace
         removed = await self.objects.abort_uploads("recordings/", before=before)
+        # A manifest that was never finished holds a wrapped key all the same.
+        removed += await self.objects.abort_uploads("manifests/", before=before)
         async for stored in self.objects.list("recordings/"):
             parts = stored.key.split("/")
             if stored.modified >= before or len(parts) != len(

@@ -1,0 +1,48 @@
+"""The command: ``python -m bench [--quick] [webhook] [upload] [sealing] [seek] [playback]``."""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from bench.listening import playback, seek
+from bench.machine import describe_machine
+from bench.sealing import sealing
+from bench.sizes import FULL, QUICK, Sizes
+from bench.upload import upload
+from bench.webhook import webhook
+
+_PARTS: Mapping[str, Callable[[Sizes, Path], None]] = {
+    "webhook": webhook,
+    "upload": upload,
+    "sealing": sealing,
+    "seek": seek,
+    "playback": playback,
+}
+_HOW = """\
+how        Variants take turns in short rounds; a ratio is the median of the rounds' own ratios, its range beside
+           it. Raw figures are medians, for orientation alone. Client and server are processes of their own on
+           loopback. Servers run as `callvault serve --no-worker` does: uvicorn with httptools and uvloop, one
+           process, gc.freeze, and mallopt (mmap 32 MiB, trim 64 MiB), which part 3 sets in its process too.
+           Objects are read from the page cache, and a virtual disk may take an fsync for less than it is."""
+
+
+def main() -> None:
+    """Run the parts that were asked for, or all of them."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of: {', '.join(_PARTS)}")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it works, measures nothing")
+    asked = parser.parse_args()
+    if unknown := sorted(set(asked.parts) - set(_PARTS)):
+        parser.error(f"there is no part {', '.join(unknown)}; parts are {', '.join(_PARTS)}")
+    print(describe_machine())
+    print(_HOW, flush=True)
+    if asked.quick:
+        print("quick      tiny sizes: these figures say nothing", flush=True)
+    with tempfile.TemporaryDirectory(prefix="callvault-bench-") as folder:
+        for name in asked.parts or _PARTS:
+            _PARTS[name](QUICK if asked.quick else FULL, Path(folder))
+
+
+if __name__ == "__main__":
+    main()

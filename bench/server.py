@@ -1,0 +1,187 @@
+"""The server process: one uvicorn server with several apps, one on each port.
+
+The apps are the vault's own, built as ``vault/asgi.py`` builds them, on one assembled vault; they differ
+in the one part that a ratio is about. Being in one process they share its heap, its threads and its
+moment, so that what remains between two of them is that part. The process is set up as
+``callvault serve --no-worker`` sets it up: httptools, uvloop, no access log, ``mallopt``, ``gc.freeze``.
+"""
+
+import asyncio
+import gc
+import json
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from bench import variants
+from bench.stage import connect_platform, ingest_key, open_session, put_recording, settings_of
+from vault import logs
+from vault.__main__ import _keep_large_blocks
+from vault.domain.recording import State
+from vault.settings import Settings
+from vault.web.app import build
+from vault.web.hosting import Hosting
+from vault.wiring import assemble, utc_now
+from vault.workflows.vault import Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What a part serves: an app for each variant, and what the client must know."""
+
+    apps: Mapping[str, ASGIApp]
+    facts: Mapping[str, Any]
+    #: Answers the bench's later questions.
+    tell: Callable[[], Awaitable[Any]] = field(default=lambda: asyncio.sleep(0))
+
+
+@asynccontextmanager
+async def webhook(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> AsyncIterator[Scene]:
+    """Serve the webhook's route: committed in groups, one by one, and not at all."""
+    path = await connect_platform(vault, config["secret"])
+    database: Any = vault.database
+    alone = variants.OneCommitEach(database)
+    not_committed = variants.NotCommitted(database)
+    apps = {
+        "committed": _app(settings, vault),
+        "not committed": _app(settings, replace(vault, receive=replace(vault.receive, database=not_committed))),
+        "one commit each": _app(settings, replace(vault, receive=replace(vault.receive, database=alone))),
+    }
+
+    async def received() -> int:
+        counts = await database.read(lambda tx: tx.queue.counts())
+        return counts[State.RECEIVED][0] if State.RECEIVED in counts else 0
+
+    try:
+        yield Scene(apps=apps, facts={"path": path}, tell=received)
+    finally:
+        alone.close()
+
+
+@asynccontextmanager
+async def upload(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> AsyncIterator[Scene]:
+    """Serve the upload's route: sealed, hashed, discarded; and, to disk, sealed and plain."""
+    bearer = await ingest_key(vault)
+    known = await put_recording(vault, "known", config["known"])
+    attempt = vault.upload.attempt
+    to_nowhere = replace(vault.upload, attempt=replace(attempt, objects=variants.NullStore()))
+    verbs: dict[str, Any] = {
+        "sealed to nowhere": to_nowhere,
+        "discarded": variants.DiscardBody(recording=known),
+        "hashed": variants.HashBody(recording=known, threads=attempt.threads),
+        "sealed to disk": vault.upload,
+        "plain to disk": variants.KeepBody(recording=known, objects=attempt.objects),
+    }
+    apps = {name: _app(settings, replace(vault, upload=verb)) for name, verb in verbs.items()}
+    yield Scene(apps=apps, facts={"bearer": bearer})
+
+
+@asynccontextmanager
+async def listen(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> AsyncIterator[Scene]:
+    """Serve sessions on recordings of several sizes: logged, not logged, and a file of the same bytes."""
+    plain = Path(config["plain"])
+    sessions = {}
+    for name, size in config["sizes"].items():
+        recording = await put_recording(vault, name, size, plain if name == config["copied"] else None)
+        sessions[name] = asdict(await open_session(vault, recording))
+    stream: Any = replace(vault.stream, database=variants.NotLogged(vault.database))
+
+    async def file(_request: Request) -> Response:
+        return FileResponse(plain, media_type="audio/wav")
+
+    apps: dict[str, ASGIApp] = {
+        "logged": _app(settings, vault),
+        "not logged": _app(settings, replace(vault, stream=stream)),
+        "file": Starlette(routes=[Route("/", file)]),
+    }
+    yield Scene(apps=apps, facts={"sessions": sessions})
+
+
+_SCENES: Mapping[str, Callable[..., AbstractAsyncContextManager[Scene]]] = {
+    "webhook": webhook,
+    "upload": upload,
+    "listen": listen,
+}
+
+
+def _app(settings: Settings, vault: Vault) -> FastAPI:
+    hosting = Hosting(public_url=settings.public_url, trusted_proxies=settings.trusted_proxies)
+    app = build(hosting, utc_now)
+    app.state.vault = vault
+    return app
+
+
+class _ByPort:
+    """Passes each request to the app of the port that it came in by."""
+
+    def __init__(self, apps: Mapping[int, ASGIApp]) -> None:
+        self._apps = apps
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._apps[scope["server"][1]](scope, receive, send)
+
+
+async def _serve(config: Mapping[str, Any]) -> None:
+    settings = settings_of(config["data_dir"], config["database_url"])
+    scene_of = _SCENES[config["scene"]]
+    async with assemble(settings) as vault, scene_of(settings, vault, config) as scene:
+        sockets = [_listen() for _ in scene.apps]
+        ports = dict(zip(scene.apps, (one.getsockname()[1] for one in sockets), strict=True))
+        served = _ByPort({ports[name]: app for name, app in scene.apps.items()})
+        gc.collect()
+        gc.freeze()
+        server = uvicorn.Server(_config(served))
+        serving = asyncio.create_task(server.serve(sockets=sockets))
+        while not server.started:
+            await asyncio.sleep(0.01)
+        _say({"ports": ports, **scene.facts})
+        questions = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(questions), sys.stdin)
+        while await questions.readline():
+            _say(await scene.tell())
+        server.should_exit = True
+        await serving
+
+
+def _config(app: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app, http="httptools", loop="uvloop", lifespan="off", access_log=False, log_config=None,
+        proxy_headers=False, server_header=False, timeout_keep_alive=5, timeout_graceful_shutdown=10,
+    )  # fmt: skip
+
+
+def _listen() -> socket.socket:
+    listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    listening.setblocking(False)
+    return listening
+
+
+def _say(answer: Any) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Serve what the first argument describes, until standard input ends."""
+    logs.set_up("ERROR")
+    _keep_large_blocks()
+    config = json.loads(sys.argv[1])
+    with asyncio.Runner(loop_factory=_config(None).get_loop_factory()) as runner:
+        runner.run(_serve(config))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""What stands in for a part of the vault, so that the part's own cost can be seen.
+
+Each of these is worth nothing outside of the benchmark: they answer without having done the work.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from vault.database.grouped_rows import announce_group, announce_one
+from vault.database.postgresql import PostgresqlDatabase
+from vault.database.sqlite import SqliteDatabase, _engine
+from vault.database.writer import Writer, _Job
+from vault.domain.recording import Recording, State
+from vault.errors import NotFound, VaultError
+from vault.ports.database import Announced, Database, Grant, Transaction
+from vault.ports.objects import ObjectStore, StoredObject
+from vault.ports.stores import NewRecording
+from vault.threads import Threads
+from vault.workflows.seal_stream import _pump, gather
+
+T = TypeVar("T")
+
+
+class Behind:
+    """A database that passes everything on; its children override what they leave out."""
+
+    def __init__(self, database: Database) -> None:
+        """Stand before ``database``."""
+        self.database = database
+
+    async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
+        """Pass on."""
+        return await self.database.write(function, urgent=urgent)
+
+    async def read(self, function: Callable[[Transaction], T]) -> T:
+        """Pass on."""
+        return await self.database.read(function)
+
+    async def announce(self, new: NewRecording) -> Announced:
+        """Pass on."""
+        return await self.database.announce(new)
+
+    async def grant(self, grant: Grant) -> bool:
+        """Pass on."""
+        return await self.database.grant(grant)
+
+    async def scrub(self) -> bool:
+        """Pass on."""
+        return await self.database.scrub()
+
+
+class NotCommitted(Behind):
+    """Acknowledges announcements that it never wrote."""
+
+    async def announce(self, new: NewRecording) -> Announced:
+        """Answer at once."""
+        return Announced(recording_id=new.id, state=State.RECEIVED, created=True)
+
+
+class NotLogged(Behind):
+    """Grants every window without writing it down, and forgets what was sent: no access log at all."""
+
+    async def grant(self, grant: Grant) -> bool:  # noqa: ARG002 - the port's signature
+        """Answer at once."""
+        return True
+
+    async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:  # noqa: ARG002 - the port's signature
+        """Do nothing: streaming writes nothing else, and does not look at the result."""
+        return None  # type: ignore[return-value]
+
+
+class _OneByOne(Writer):
+    """The vault's writer, but with one write in each transaction."""
+
+    def _next_group(self) -> list[_Job]:
+        with self._wake:
+            while not (self._waiting or self._urgent or self._closing):
+                self._wake.wait()
+            queue = self._urgent or self._waiting
+            return [queue.popleft()] if queue else []
+
+
+class OneCommitEach(Behind):
+    """Writes announcements as a service without grouping does: a transaction and an fsync for each."""
+
+    def __init__(self, database: SqliteDatabase | PostgresqlDatabase) -> None:
+        """On SQLite this has a writer of its own, which holds the lock only while it is asked."""
+        super().__init__(database)
+        self.writer: Writer | None = None
+        if isinstance(database, SqliteDatabase):
+            self.writer = _OneByOne(_engine(database.path).connect(), between_groups=lambda: None)
+
+    async def announce(self, new: NewRecording) -> Announced:
+        """Write it alone."""
+        if self.writer is not None:
+            alone: Announced = await self.writer.write(lambda tx: announce_one(tx.connection, new), urgent=False)
+            return alone
+
+        def write(tx: Any) -> Announced | VaultError:
+            return announce_group(tx.connection, [new])[0]
+
+        answer = await self.database.write(write)
+        if isinstance(answer, VaultError):
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        """End the writer."""
+        if self.writer is not None:
+            self.writer.close()
+
+
+class _NullWriter:
+    """Takes blocks and drops them."""
+
+    def __init__(self) -> None:
+        self._size = 0
+
+    async def write(self, block: bytes) -> None:
+        self._size += len(block)
+
+    async def finish(self) -> int:
+        return self._size
+
+    async def abort(self) -> None:
+        return
+
+
+class NullStore:
+    """An object store that keeps nothing."""
+
+    async def create(self, key: str) -> _NullWriter:  # noqa: ARG002 - the port's signature
+        """Begin an object that will not be there."""
+        return _NullWriter()
+
+    async def put(self, key: str, body: bytes, *, if_absent: bool = False) -> bool:  # noqa: ARG002 - the port's signature
+        """Drop it."""
+        return True
+
+    async def read(self, key: str, start: int, end: int) -> bytes:
+        """Raise NotFound."""
+        raise NotFound(f"Nothing of {key} was kept, [{start}, {end}) neither.")
+
+    async def get(self, key: str) -> bytes:
+        """Raise NotFound."""
+        raise NotFound(f"Nothing of {key} was kept.")
+
+    async def size(self, key: str) -> int:
+        """Raise NotFound."""
+        raise NotFound(f"Nothing of {key} was kept.")
+
+    async def list(self, prefix: str) -> AsyncIterator[StoredObject]:  # noqa: ARG002 - the port's signature
+        """Yield nothing."""
+        for nothing in ():
+            yield nothing
+
+    async def delete(self, key: str) -> None:
+        """Do nothing."""
+
+    async def abort_uploads(self, prefix: str, *, before: datetime) -> int:  # noqa: ARG002 - the port's signature
+        """Do nothing."""
+        return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscardBody:
+    """Takes the place of the upload verb: reads the body, and answers with a recording that is there."""
+
+    recording: Recording
+
+    async def __call__(
+        self, _account: str, _call: str, _ref: str, blocks: AsyncIterator[bytes], *, actor: str
+    ) -> tuple[Recording, bool]:
+        """Return the recording as if it were new. ``actor`` is not written down."""
+        del actor
+        await self._take(blocks)
+        return self.recording, True
+
+    async def _take(self, blocks: AsyncIterator[bytes]) -> None:
+        async for _ in blocks:
+            pass
+
+
+class _NoSealer:
+    """Gives no frames, so that what is left of sealing is its hash, its threads and its pipeline."""
+
+    header = b""
+
+    def update(self, _block: bytes) -> bytes:
+        return b""
+
+    def finish(self) -> bytes:
+        return b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HashBody(DiscardBody):
+    """Hashes the body through the very pipeline that seals it."""
+
+    threads: Threads
+
+    async def _take(self, blocks: AsyncIterator[bytes]) -> None:
+        nothing: Any = _NoSealer()
+        await _pump(blocks, nothing, _NullWriter(), self.threads)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepBody(DiscardBody):
+    """Writes the body as it is to a durable file of the same object store."""
+
+    objects: ObjectStore
+
+    async def _take(self, blocks: AsyncIterator[bytes]) -> None:
+        location = f"recordings/plain/{self.recording.id}.audio"
+        writer = await self.objects.create(location)
+        async for block in gather(blocks):
+            await writer.write(block)
+        await writer.finish()

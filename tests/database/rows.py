@@ -1,0 +1,156 @@
+"""Rows that tests begin with, and the few verbs they share."""
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+
+from vault.database.schema import recordings
+from vault.domain.access_event import AccessEvent
+from vault.domain.account import Account
+from vault.domain.admission import Reason
+from vault.domain.ids import new_id
+from vault.domain.link import Link, Session
+from vault.domain.recording import LEASE, Lease, Recording, SealedObject, State
+from vault.ports.database import Database
+from vault.ports.stores import NewRecording
+
+NOW = datetime(2026, 11, 2, 12, 0, 0, 123456, tzinfo=UTC)
+OFF = Reason(code="switch_off", text="Recording is switched off.")
+TO_TRANSFER = (State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)
+
+
+def counts(small: int, full: int) -> int:
+    """Return how often to repeat: the full count under CALLVAULT_FAULTS=1, and say which."""
+    chosen = full if os.environ.get("CALLVAULT_FAULTS") == "1" else small
+    print(f"repeats {chosen} times (full: {full})")
+    return chosen
+
+
+def account(account_id: str = "acct_a", ref: str | None = None) -> Account:
+    """Return an account."""
+    return Account(id=account_id, ref=ref or account_id[5:], name="Acme", locale="en", opened_at=NOW)
+
+
+async def open_account(database: Database, account_id: str = "acct_a") -> None:
+    """Open an account with made-up wrapped keys."""
+    opened = account(account_id)
+    await database.write(
+        lambda tx: tx.accounts.insert(opened, wrapped_key=b"wrapped", wrapped_index_key=b"index")
+    )
+
+
+def announcement(ref: str, account_id: str = "acct_a", **changed: Any) -> NewRecording:
+    """Return an announced recording."""
+    values: dict[str, Any] = {
+        "id": new_id("rec"), "account_id": account_id, "connection_id": "conn_1", "recording_ref": ref,
+        "call_ref": "call-1", "received_at": NOW, "call_started_at": NOW - timedelta(minutes=2),
+        "call_ended_at": None, "sealed_announcement": b"sealed url", "key_version": 1,
+    }  # fmt: skip
+    return NewRecording(**{**values, **changed})
+
+
+def upload(ref: str, account_id: str = "acct_a", **changed: Any) -> NewRecording:
+    """Return a recording that a client sends."""
+    return announcement(ref, account_id, connection_id=None, sealed_announcement=None, **changed)
+
+
+async def claim(database: Database, states: Sequence[State] = TO_TRANSFER, lease: timedelta = LEASE) -> Lease:
+    """Claim a row that must be there."""
+    held = await database.write(lambda tx: tx.queue.claim(states, lease=lease))
+    assert held is not None
+    return held
+
+
+async def store(database: Database) -> Recording:
+    """Move the next waiting row to stored."""
+    held = await claim(database)
+    sealed = SealedObject(location=f"audio/{held.token}", header=b"header", size=100)
+    return await database.write(
+        lambda tx: tx.queue.move(
+            held, State.STORED, audio=sealed, wrapped_key=b"key", key_version=1, evidence="digest",
+            sealed_details=b"details", attempts=0,
+        )
+    )  # fmt: skip
+
+
+async def available(database: Database, ref: str = "ref-1", account_id: str = "acct_a") -> Recording:
+    """Bring one announced recording all the way; nothing else may be waiting."""
+    await database.announce(announcement(ref, account_id))
+    await store(database)
+    held = await claim(database, (State.STORED,))
+    return await database.write(
+        lambda tx: tx.queue.move(held, State.AVAILABLE, duration=12.5, available_at=NOW, manifest_due=True)
+    )
+
+
+async def switch(database: Database, *, enabled: bool, account_id: str = "acct_a") -> Sequence[str]:
+    """Set the switch as the verb does, and return what was refused."""
+
+    def change(tx: Any) -> Sequence[str]:
+        tx.lock_account(account_id, exclusive=True)
+        tx.accounts.set_switch(account_id, enabled=enabled, at=NOW, by="key_1", reason=None)
+        refused: Sequence[str] = () if enabled else tx.queue.refuse_in_flight(account_id, OFF)
+        return refused
+
+    return await database.write(change, urgent=True)
+
+
+async def set_columns(database: Database, recording_id: str, **values: Any) -> None:
+    """Change a row past every rule."""
+    query = update(recordings).where(recordings.c.id == recording_id).values(values)
+
+    def change(tx: Any) -> None:
+        tx.connection.execute(query)
+
+    await database.write(change)
+
+
+async def columns(database: Database, recording_id: str) -> dict[str, Any]:
+    """Return a whole row."""
+    query = select(recordings).where(recordings.c.id == recording_id)
+
+    def fetch(tx: Any) -> dict[str, Any]:
+        return dict(tx.connection.execute(query).one()._mapping)
+
+    return await database.read(fetch)
+
+
+def event(recording_id: str | None = None, account_id: str = "acct_a", **changed: Any) -> AccessEvent:
+    """Return an access event."""
+    values: dict[str, Any] = {
+        "id": new_id("evt"), "type": "playback.grant", "at": NOW, "account_id": account_id, "actor": "sess_1",
+        "recording_id": recording_id, "first": 0, "end": 65536, "sealed_detail": b"who",
+    }  # fmt: skip
+    return AccessEvent(**{**values, **changed})
+
+
+def link(recording_id: str, **changed: Any) -> Link:
+    """Return a link."""
+    values: dict[str, Any] = {
+        "id": new_id("link"), "account_id": "acct_a", "recording_id": recording_id, "kind": "player",
+        "created_by": "key_1", "created_at": NOW, "expires_at": NOW + timedelta(minutes=15), "sessions": 1,
+        "networks": ("10.0.0.0/8",), "revoked_at": None, "sealed_listener": b"listener", "key_version": 1,
+    }  # fmt: skip
+    return Link(**{**values, **changed})
+
+
+def session(of: Link, **changed: Any) -> Session:
+    """Return a session of a link."""
+    values: dict[str, Any] = {
+        "id": new_id("sess"), "account_id": of.account_id, "recording_id": of.recording_id, "link_id": of.id,
+        "opened_at": NOW, "ends_at": NOW + timedelta(minutes=5),
+    }  # fmt: skip
+    return Session(**{**values, **changed})
+
+
+def raising(error: BaseException) -> Callable[[Any], None]:
+    """Return a function that writes a row and then raises."""
+
+    def function(tx: Any) -> None:
+        tx.metadata.put({f"undone {id(error)}": b"x"})
+        raise error
+
+    return function

@@ -1,0 +1,74 @@
+"""kill -9 at random moments: every recording that was acknowledged is there when the database reopens."""
+
+import asyncio
+import random
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import vault
+from tests.database.rows import counts
+from vault.database.sqlite import SqliteDatabase
+from vault.ports.stores import RecordingFilter
+
+ROOT = Path(vault.__file__).parents[1]
+ANNOUNCER = """
+import asyncio, pathlib, sys
+from tests.database.rows import account, announcement
+from vault.database.sqlite import SqliteDatabase
+
+async def announce(database, number):
+    count = 0
+    while True:
+        answer = await database.announce(announcement(f"{sys.argv[2]}-{number}-{count}"))
+        # The print is the acknowledgement: it comes after the call has returned.
+        print(answer.recording_id, flush=True)
+        count += 1
+
+async def main():
+    database = SqliteDatabase(pathlib.Path(sys.argv[1]))
+    if await database.read(lambda tx: tx.accounts.find("acct_a")) is None:
+        await database.write(
+            lambda tx: tx.accounts.insert(account(), wrapped_key=b"w", wrapped_index_key=b"i")
+        )
+    await asyncio.gather(*(announce(database, number) for number in range(8)))
+
+asyncio.run(main())
+"""
+
+
+def acknowledged_until_killed(path: Path, run: int, chance: random.Random) -> set[str]:
+    """Let a process announce until it is killed at a random moment; return what it acknowledged."""
+    command = [sys.executable, "-c", ANNOUNCER, str(path), str(run)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        lines = [process.stdout.readline() for _ in range(chance.randrange(1, 400))]
+        process.kill()
+        lines += process.stdout.readlines()
+    return {line.strip() for line in lines if line.endswith("\n")}
+
+
+def integrity(tx) -> str:
+    """Let SQLite check the whole file."""
+    return tx.connection.exec_driver_sql("PRAGMA integrity_check").scalar_one()
+
+
+async def test_what_was_acknowledged_survives_kill(tmp_path: Path):
+    """However often and whenever it is killed; rows that nobody was told of may be there too."""
+    path = tmp_path / "data" / "vault.db"
+    seed = secrets.randbelow(2**32)
+    chance = random.Random(seed)  # noqa: S311 - a failure must be repeatable
+    acknowledged: set[str] = set()
+    for run in range(counts(5, 40)):
+        acknowledged |= await asyncio.to_thread(acknowledged_until_killed, path, run, chance)
+        database = SqliteDatabase(path)
+        rows = await database.read(
+            lambda tx: tx.recordings.page("acct_a", RecordingFilter(), before=None, limit=1_000_000)
+        )
+        assert await database.read(integrity) == "ok"
+        database.close()
+        kept = {row.id for row in rows}
+        missing = acknowledged - kept
+        assert not missing, f"seed {seed}"
+    assert len(acknowledged) > 100
+    print(f"{len(acknowledged)} acknowledged, 0 missing, {len(kept - acknowledged)} present beside them")

@@ -1,0 +1,95 @@
+"""Migrations: they make exactly the schema of this release, all of it or nothing, one node at a time."""
+
+import asyncio
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+
+from vault.database.migrate import check_postgresql, migrate_postgresql, migrate_sqlite
+from vault.database.postgresql_url import engine_url
+from vault.database.schema import metadata
+from vault.errors import StartRefused, Unavailable
+
+pytest_plugins = ["tests.servers.postgresql"]
+
+
+def differences(url) -> list:
+    """Return what autogenerate would still change."""
+    with create_engine(url, poolclass=NullPool).connect() as connection:
+        options = {"compare_type": True, "compare_server_default": True}
+        return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+
+
+def test_migrations_make_the_schema_on_sqlite(tmp_path: Path):
+    """Alembic finds no difference between the migrated file and schema.py, and a second run none to make."""
+    for _ in range(2):
+        migrate_sqlite(tmp_path / "vault.db")
+        assert differences(f"sqlite:///{tmp_path}/vault.db") == []
+
+
+def test_migrations_make_the_schema_on_postgresql(postgresql_url: str):
+    """Alembic finds no difference there either, and the check that ``serve`` makes passes only then."""
+    with pytest.raises(StartRefused, match="callvault migrate"):
+        check_postgresql(postgresql_url)
+    migrate_postgresql(postgresql_url)
+    assert differences(engine_url(postgresql_url)) == []
+    check_postgresql(postgresql_url)
+
+
+def test_a_newer_sqlite_schema_is_refused(tmp_path: Path):
+    """A file that a newer release used is left as it is."""
+    migrate_sqlite(tmp_path / "vault.db")
+    connection = sqlite3.connect(tmp_path / "vault.db", isolation_level=None)
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StartRefused, match="newer release"):
+        migrate_sqlite(tmp_path / "vault.db")
+    assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
+    connection.close()
+
+
+def test_a_newer_postgresql_schema_is_refused(postgresql_url: str):
+    """Neither migrating nor starting goes on with a schema that this release does not know."""
+    migrate_postgresql(postgresql_url)
+    with psycopg.connect(postgresql_url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    for step in (migrate_postgresql, check_postgresql):
+        with pytest.raises(StartRefused, match="9999"):
+            step(postgresql_url)
+
+
+def test_a_migration_that_fails_leaves_nothing(tmp_path: Path):
+    """When the last table cannot be made, none of the others is there, and the next start can succeed."""
+    path = tmp_path / "vault.db"
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("CREATE TABLE vault_metadata (x)")
+    with pytest.raises(Exception, match="already exists"):
+        migrate_sqlite(path)
+    assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == [("vault_metadata",)]
+    connection.execute("DROP TABLE vault_metadata")
+    connection.close()
+    migrate_sqlite(path)
+    assert differences(f"sqlite:///{path}") == []
+
+
+def test_two_nodes_migrate_at_once(postgresql_url: str):
+    """Six nodes that start at one moment all come up, on one schema."""
+    with ThreadPoolExecutor(6) as nodes:
+        list(nodes.map(migrate_postgresql, [postgresql_url] * 6))
+    check_postgresql(postgresql_url)
+    assert differences(engine_url(postgresql_url)) == []
+
+
+async def test_without_a_server_nothing_starts(postgresql_server):
+    """Both steps say Unavailable, without a word of the URL."""
+    url = postgresql_server.url("postgres").replace(str(postgresql_server.folder), "/nowhere")
+    for step in (migrate_postgresql, check_postgresql):
+        with pytest.raises(Unavailable) as error:
+            await asyncio.to_thread(step, url)
+        assert "nowhere" not in str(error.value)

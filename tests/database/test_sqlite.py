@@ -1,0 +1,131 @@
+"""What SQLite alone promises: one process, durable commits, private files, a short log, no key left over."""
+
+import asyncio
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vault
+from tests.database.rows import available, counts, open_account, set_columns
+from vault.database.sqlite import SqliteDatabase
+from vault.errors import StartRefused
+
+pytest_plugins = ["tests.servers.postgresql"]
+
+ROOT = Path(vault.__file__).parents[1]
+
+
+def mode(path: Path) -> int:
+    """Return the permission bits of a file."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+async def test_commits_are_on_disk_before_anyone_hears_of_them(sqlite: SqliteDatabase):
+    """The connection that writes has synchronous=FULL and a write-ahead log, and so have the readers."""
+
+    def pragmas(tx):
+        names = ("synchronous", "journal_mode", "wal_autocheckpoint", "secure_delete")
+        return [tx.connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names]
+
+    assert await sqlite.write(pragmas) == [2, "wal", 0, 1]
+    assert await sqlite.read(pragmas) == [2, "wal", 0, 1]
+
+
+async def test_files_are_their_owners_alone(tmp_path: Path):
+    """Data directory, database, log, shared memory and lock are closed to others, whatever the umask."""
+    before = os.umask(0)
+    try:
+        database = SqliteDatabase(tmp_path / "data" / "vault.db")
+        await database.write(lambda tx: tx.metadata.put({"x": b"x"}))
+        assert mode(tmp_path / "data") == 0o700
+        found = {path.name: mode(path) for path in (tmp_path / "data").iterdir()}
+        names = ("vault.db", "vault.db-wal", "vault.db-shm", "vault.db.lock")
+        assert found == dict.fromkeys(names, 0o600)
+        database.close()
+    finally:
+        os.umask(before)
+
+
+def test_a_loose_file_is_closed(tmp_path: Path):
+    """A database that others could read, as a copy may be, is closed to them at start."""
+    SqliteDatabase(tmp_path / "vault.db").close()
+    (tmp_path / "vault.db").chmod(0o644)
+    SqliteDatabase(tmp_path / "vault.db").close()
+    assert mode(tmp_path / "vault.db") == 0o600
+
+
+def test_a_second_process_is_refused(sqlite: SqliteDatabase):
+    """It starts nothing, changes nothing and says why; after the first one ends it may start."""
+    program = (
+        "import sys, pathlib\nfrom vault.database.sqlite import SqliteDatabase\n"
+        "from vault.errors import StartRefused\n"
+        "try:\n    SqliteDatabase(pathlib.Path(sys.argv[1])).close()\n"
+        "except StartRefused as error:\n    sys.exit(str(error))\n"
+    )
+
+    def second() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", program, str(sqlite.path)]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    refused = second()
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("Another process holds ")
+    with pytest.raises(StartRefused):
+        SqliteDatabase(sqlite.path)
+    sqlite.close()
+    assert second().returncode == 0
+
+
+def test_what_is_no_database_is_refused(tmp_path: Path):
+    """A file of something else is left as it is, and so is a directory."""
+    (tmp_path / "vault.db").write_bytes(b"not a database, but long enough to be looked at" * 100)
+    (tmp_path / "folder.db").mkdir()
+    for name in ("vault.db", "folder.db"):
+        with pytest.raises(StartRefused, match="could not be opened"):
+            SqliteDatabase(tmp_path / name)
+    assert (tmp_path / "vault.db").read_bytes().startswith(b"not a database")
+
+
+async def test_the_log_stays_short_under_constant_readers(tmp_path: Path):
+    """Many times the limit is written while overlapping readers never stop; the log stays near its limit."""
+    limit = 1024 * 1024
+    database = SqliteDatabase(tmp_path / "vault.db", log_limit=limit)
+    log = tmp_path / "vault.db-wal"
+    longest, done = 0, False
+
+    async def read() -> None:
+        while not done:
+            await database.read(lambda tx: [tx.metadata.get(f"fact {n}") for n in range(20)])
+
+    readers = [asyncio.ensure_future(read()) for _ in range(4)]
+    writes = counts(300, 3000)
+    for number in range(writes):
+        await database.write(lambda tx, n=number: tx.metadata.put({f"fact {n}": b"x" * 65536}))
+        longest = max(longest, log.stat().st_size)
+    done = True
+    await asyncio.gather(*readers)
+    database.close()
+    print(f"wrote {writes * 65536 / limit:.0f} limits, the log was at most {longest / limit:.2f} limits")
+    assert longest < 4 * limit
+    assert not log.exists()
+
+
+async def test_a_shredded_key_is_not_left_in_the_file(sqlite: SqliteDatabase):
+    """After an erasure no byte of the wrapped key and the sealed blobs is anywhere in the database file."""
+    await open_account(sqlite)
+    recording = await available(sqlite)
+    names = ("wrapped_key", "sealed_announcement", "sealed_details", "sealed_waveform")
+    secrets = {name: os.urandom(200) for name in names}
+    await set_columns(sqlite, recording.id, **secrets)
+    sqlite.close()
+    assert all(secret in sqlite.path.read_bytes() for secret in secrets.values())
+    again = SqliteDatabase(sqlite.path)
+    await again.write(lambda tx: tx.queue.begin_erasing("acct_a", recording.id))
+    again.close()
+    assert {path.name for path in sqlite.path.parent.iterdir()} == {"vault.db", "vault.db.lock"}
+    left = sqlite.path.read_bytes()
+    assert not any(secret[n : n + 8] in left for secret in secrets.values() for n in range(0, 192, 8))

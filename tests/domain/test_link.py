@@ -1,0 +1,70 @@
+"""Who may open a link, how long a session lasts, and in which windows bytes are granted."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vault.domain.link import FIRST_WINDOW, LARGEST_WINDOW, may_open, session_length, windows
+
+NETWORKS = [
+    ((), None, True),
+    ((), "203.0.113.9", True),
+    (("10.0.0.0/8",), "10.255.255.255", True),
+    (("10.0.0.0/8",), "11.0.0.0", False),
+    (("192.0.2.7/32",), "192.0.2.7", True),
+    (("192.0.2.7/32",), "192.0.2.8", False),
+    (("10.0.0.0/8", "2001:db8::/32"), "2001:db8::1", True),
+    (("10.0.0.0/8", "2001:db8::/32"), "2001:db9::1", False),
+    (("0.0.0.0/0",), "2001:db8::1", False),
+    (("::/0",), "192.0.2.7", False),
+    # A listener on both families shows IPv4 clients like this; they are the same clients.
+    (("10.0.0.0/8",), "::ffff:10.1.2.3", True),
+    (("10.0.0.0/8",), "::ffff:11.1.2.3", False),
+    (("10.0.0.0/8",), None, False),
+    (("10.0.0.0/8",), "", False),
+    (("10.0.0.0/8",), "unix:", False),
+    (("10.0.0.0/8",), "10.0.0.1:80", False),
+]
+
+
+@pytest.mark.parametrize(("networks", "address", "allowed"), NETWORKS)
+def test_only_the_links_networks_may_open(networks, address, allowed):
+    """Without networks anyone may; with them, an address that is unknown or outside may not."""
+    assert may_open(networks, address) is allowed
+
+
+@pytest.mark.parametrize(
+    ("duration", "seconds"), [(None, 300), (0, 300), (149.9, 300), (150, 300), (151, 302), (43200, 86400)]
+)
+def test_a_session_lasts_twice_the_recording(duration, seconds):
+    """At least five minutes."""
+    assert session_length(duration) == timedelta(seconds=seconds)
+
+
+@given(st.integers(0, 2**33), st.integers(0, 2**28))
+def test_windows_cover_the_range_once(start: int, length: int):
+    """They follow each other without gap or overlap, and end exactly at the end."""
+    cut = list(windows(start, start + length))
+    assert [first for first, _ in cut] == [start, *(stop for _, stop in cut[:-1])][: len(cut)]
+    assert sum(stop - first for first, stop in cut) == length
+    assert all(first < stop for first, stop in cut)
+    if cut:
+        assert cut[-1][1] == start + length
+
+
+def test_windows_double_from_the_first_to_the_largest():
+    """The first bytes need little to be granted, and a long listening needs few grants."""
+    sizes = [stop - first for first, stop in windows(0, 20 * 1024 * 1024)]
+    expected = [FIRST_WINDOW * 2**n for n in range(7)]
+    assert sizes[:7] == expected
+    assert expected[-1] == LARGEST_WINDOW
+    assert set(sizes[7:-1]) == {LARGEST_WINDOW}
+
+
+@pytest.mark.parametrize("length", [0, 1, FIRST_WINDOW - 1, FIRST_WINDOW, FIRST_WINDOW + 1])
+def test_windows_at_the_boundary(length: int):
+    """Nothing is no window, and one byte more than the first window is a second one."""
+    expected = {0: [], FIRST_WINDOW + 1: [(0, FIRST_WINDOW), (FIRST_WINDOW, FIRST_WINDOW + 1)]}
+    assert list(windows(0, length)) == expected.get(length, [(0, length)])

@@ -1,0 +1,10 @@
+"""The service with one thing wrong, SQLite's ``synchronous=OFF``: what checks durability must find it out."""
+
+from vault.__main__ import main
+from vault.database import sqlite
+
+if __name__ == "__main__":
+    sqlite._PRAGMAS = tuple(
+        "synchronous=OFF" if pragma.startswith("synchronous") else pragma for pragma in sqlite._PRAGMAS
+    )
+    main()

@@ -1,0 +1,89 @@
+"""The service in this process, so that a test can put its own part in the place of one of the vault's."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from tests.faults.server import Client
+from tests.servers.ports import free_ports
+from vault.asgi import app_of
+from vault.settings import Settings, read_settings
+from vault.wiring import migrate
+from vault.worker.loop import work
+from vault.workflows.vault import Vault
+
+
+class _Service:
+    """An app on a port, and its worker, in a thread with a loop of its own."""
+
+    def __init__(self, settings: Settings, port: int, alter: Callable[[Vault], Vault]) -> None:
+        self.settings, self.port, self.alter = settings, port, alter
+        self.ready = threading.Event()
+        self.key = ""
+        self.error: BaseException | None = None
+        self.server: uvicorn.Server | None = None
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 - it is raised in the test
+            self.error = error
+            self.ready.set()
+
+    async def _serve(self) -> None:
+        app = app_of(self.settings, worker=False)
+        config = uvicorn.Config(
+            app,
+            host="127.0.0.1",
+            port=self.port,
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=2,
+        )
+        self.server = uvicorn.Server(config)
+        self.server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        serving = asyncio.create_task(self.server.serve())
+        while not self.server.started:
+            if serving.done():
+                raise RuntimeError("The app did not start.")
+            await asyncio.sleep(0.02)
+        app.state.vault = self.alter(app.state.vault)
+        _, text = await app.state.vault.issue_key(
+            name="faults", scopes=["*"], account_id=None, actor="operator"
+        )
+        self.key = text.text
+        working = asyncio.create_task(work(app.state.vault, workers=self.settings.workers))
+        self.ready.set()
+        try:
+            await serving
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+
+@contextmanager
+def altered_vault(folder: Path, alter: Callable[[Vault], Vault], **settings: str) -> Iterator[Client]:
+    """Serve a vault of which ``alter`` has replaced a part, with an account open and connected."""
+    (port,) = free_ports(1)
+    read = read_settings(
+        {"VAULT_DATA_DIR": str(folder / "data"), "VAULT_PUBLIC_URL": f"http://127.0.0.1:{port}", **settings}
+    )
+    migrate(read)
+    service = _Service(read, port, alter)
+    try:
+        assert service.ready.wait(60)
+        if service.error is not None:
+            raise service.error
+        client = Client(base=read.public_url, key=service.key)
+        client.open_account()
+        yield client
+    finally:
+        if service.server is not None:
+            service.server.should_exit = True
+        service.thread.join(60)

@@ -1,0 +1,80 @@
+"""A stopped service's data, opened in this process: rows, keys and objects, for proofs to look at."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from tests.faults.server import MortalVault
+from vault.database.sqlite import SqliteDatabase
+from vault.database.wrapped_keys import WrappedKeyRows
+from vault.keyservice.key_ring import AccountKeyRing
+from vault.keyservice.location import open_root_key
+from vault.objects.location import open_store
+from vault.ports.database import Database
+from vault.ports.objects import ObjectStore
+from vault.threads import Threads
+from vault.wiring import utc_now
+from vault.workflows.sweep import Sweep
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inside:
+    """What an operator with the root key has."""
+
+    database: Database
+    objects: ObjectStore
+    ring: AccountKeyRing
+
+
+@asynccontextmanager
+async def inside(server: MortalVault) -> AsyncIterator[Inside]:
+    """Open the SQLite data of a server that does not run."""
+    threads = Threads("inside", 4)
+    database = SqliteDatabase(server.database)
+    url = server.environment.get("VAULT_OBJECTS_URL", f"file://{server.data_dir}/objects")
+    try:
+        root = open_root_key(server.environment["VAULT_ROOT_KEY_URL"], threads, create=False)
+        yield Inside(
+            database=database,
+            objects=open_store(url, threads),
+            ring=AccountKeyRing(root, WrappedKeyRows(database)),
+        )
+    finally:
+        database.close()
+        threads.close()
+
+
+def rows(server: MortalVault, query: str) -> list[sqlite3.Row]:
+    """Ask a SQLite database, whether or not the server runs."""
+    connection = sqlite3.connect(f"file:{server.database}?mode=ro", uri=True, timeout=10)
+    connection.row_factory = sqlite3.Row
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def let_leases_run_out(server: MortalVault) -> int:
+    """Set every lease back, as if its ninety seconds had passed; return how many there were."""
+    connection = sqlite3.connect(server.database, timeout=10, isolation_level=None)
+    try:
+        return connection.execute("UPDATE recordings SET lease_until = 1 WHERE lease_until > 1").rowcount
+    finally:
+        connection.close()
+
+
+async def sweep(server: MortalVault) -> int:
+    """Sweep the data of a stopped server as if the grace period had passed."""
+    async with inside(server) as opened:
+        await asyncio.sleep(0.01)
+        verb = Sweep(database=opened.database, objects=opened.objects, clock=utc_now, grace=timedelta(0))
+        return await verb()
+
+
+def files_below(folder: Path) -> dict[str, Path]:
+    """Return every file by its path below the folder."""
+    return {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}

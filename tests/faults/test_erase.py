@@ -1,0 +1,206 @@
+"""What was erased cannot be had back from anything that is left."""
+
+import random
+import secrets
+import shutil
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import boto3
+import pytest
+
+from tests.faults.audio import wav
+from tests.faults.counts import count
+from tests.faults.inside import Inside, files_below, inside, rows
+from tests.faults.remains import opens, unwrapped_anywhere, where
+from tests.faults.server import Client, MortalVault
+from vault.domain import encryption_context as bound
+from vault.sealing.keys import NamedKey
+from vault.sealing.wrapping import unwrap
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+
+
+@dataclass(kw_only=True)
+class _Kept:
+    """A recording as somebody kept it aside before it was erased: all but its key."""
+
+    id: str
+    account_id: str
+    wrapped_key: bytes
+    sealed: bytes
+    size: int
+
+
+class _Files:
+    """Objects in a directory."""
+
+    def __init__(self, server: MortalVault) -> None:
+        self.root = server.data_dir / "objects"
+
+    def everything(self) -> dict[str, bytes]:
+        """Return every object, and whatever else lies there."""
+        return {name: path.read_bytes() for name, path in files_below(self.root).items()}
+
+
+class _Bucket:
+    """Objects in a bucket that keeps every version."""
+
+    def __init__(self, url: str, bucket: str) -> None:
+        self.bucket = bucket
+        self.client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
+
+    def everything(self) -> dict[str, bytes]:
+        """Return every version of every object, and delete markers as empty ones."""
+        found: dict[str, bytes] = {}
+        for page in self.client.get_paginator("list_object_versions").paginate(Bucket=self.bucket):
+            for version in page.get("Versions", []):
+                wanted = {"Bucket": self.bucket, "Key": version["Key"], "VersionId": version["VersionId"]}
+                body = self.client.get_object(**wanted)["Body"].read()
+                found[f"{version['Key']}@{version['VersionId']}"] = body
+            for marker in page.get("DeleteMarkers", []):
+                found[f"{marker['Key']}@{marker['VersionId']} deleted"] = b""
+        return found
+
+
+Objects = _Files | _Bucket
+
+
+@pytest.fixture(params=["directory", "versioned bucket"])
+def place(request: pytest.FixtureRequest, folder: Path) -> Iterator[tuple[MortalVault, Objects]]:
+    """A server that is not started yet, on each kind of object store, and a look into that store."""
+    if request.param == "directory":
+        server = MortalVault(folder)
+        yield server, _Files(server)
+        return
+    url = request.getfixturevalue("moto_url")
+    bucket = f"faults-{secrets.token_hex(6)}"
+    objects = _Bucket(url, bucket)
+    objects.client.create_bucket(Bucket=bucket)
+    objects.client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    where_to = f"s3://{bucket}/vault?endpoint_url={quote(url, safe='')}"
+    yield MortalVault(folder, VAULT_OBJECTS_URL=where_to), objects
+    objects.client.close()
+
+
+async def test_nothing_that_is_left_opens_an_erased_recording(place: tuple[MortalVault, Objects]) -> None:
+    """After DELETE no wrapped key, no object and no version is left, and what was kept aside stays shut."""
+    server, objects = place
+    total = count("recordings, of which half are erased", small=24, full=150)
+    client = server.new_client()
+    server.start()
+    try:
+        client.open_account()
+        kept = _fill(server, client, objects, total)
+        chance = random.Random(7)  # noqa: S311 - the same again
+        erased = chance.sample(kept, total // 2)
+        if isinstance(objects, _Files):
+            _leave_half_a_manifest(objects, erased[0])
+        before = _files(server, objects)
+        assert all(where(one.wrapped_key, before) for one in kept)
+        for one in erased:
+            assert client.rest("DELETE", f"{client.home}/recordings/{one.id}").status == 202
+            # Gone from the row as soon as that was answered.
+            assert client.audio(one.id).status in {404, 410}
+        for one in erased:
+            _is_a_tombstone(client.wait_for(one.id, "erased"))
+        after = _files(server, objects)
+    finally:
+        # Killed, so that no orderly end tidies up what a thief would find.
+        server.kill()
+    for one in erased:
+        assert not where(one.wrapped_key, after)
+        assert not where(b64encode(one.wrapped_key), after)
+        assert not [name for name in after if one.id in name]
+        assert not where(one.sealed[-4096:], after)
+    others = [one for one in kept if one not in erased]
+    async with inside(server) as opened:
+        await _stays_shut(server, opened, erased, others, before, after)
+
+
+def _fill(server: MortalVault, client: Client, objects: Objects, total: int) -> list[_Kept]:
+    """Upload recordings, wait for their manifests, and keep everything of them aside but the keys."""
+    sizes = {}
+    for number in range(total):
+        size = 44 + 4 * random.Random(number).randrange(1000, 20_000)  # noqa: S311 - the same again
+        said = client.put(f"call-{number}", wav(size, number), size)
+        assert said.status == 201
+        sizes[said.json["id"]] = size
+    for recording_id in sizes:
+        client.wait_for(recording_id)
+    deadline = time.monotonic() + 60
+    while rows(server, "SELECT id FROM recordings WHERE manifest_due"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    stored = objects.everything()
+    kept = []
+    for row in rows(server, "SELECT * FROM recordings"):
+        (sealed,) = [body for name, body in stored.items() if row["audio_location"] in name]
+        kept.append(
+            _Kept(
+                id=row["id"], account_id=row["account_id"], wrapped_key=row["wrapped_key"],
+                sealed=sealed, size=sizes[row["id"]],
+            )
+        )  # fmt: skip
+    return kept
+
+
+def _leave_half_a_manifest(objects: _Files, one: _Kept) -> None:
+    """Leave what a crash leaves in the middle of writing a manifest; it holds a wrapped key too."""
+    manifest = f"manifests/{one.account_id}/{one.id}.json"
+    name = f"{manifest.replace('/', ',')}~{time.time_ns() // 1_000_000}~{secrets.token_hex(8)}"
+    assert b64encode(one.wrapped_key) in (objects.root / manifest).read_bytes()
+    shutil.copy(objects.root / manifest, objects.root / ".incoming" / name)
+
+
+def _files(server: MortalVault, objects: Objects) -> dict[str, bytes]:
+    """Return the data directory (database, its log, and the rest) and every version of every object."""
+    on_disk = {name: path.read_bytes() for name, path in files_below(server.data_dir).items()}
+    return on_disk | {f"objects: {name}": body for name, body in objects.everything().items()}
+
+
+def _is_a_tombstone(said: dict[str, object]) -> None:
+    assert said["erased_at"]
+    assert said["reasons"] == []
+    assert said["call"] == dict.fromkeys(said["call"]) | {"call_ref": said["call"]["call_ref"]}  # type: ignore[index, attr-defined, call-overload]
+
+
+async def _stays_shut(  # noqa: PLR0917 - what was, and what is
+    server: MortalVault,
+    opened: Inside,
+    erased: list[_Kept],
+    others: list[_Kept],
+    before: dict[str, bytes],
+    after: dict[str, bytes],
+) -> None:
+    """Try every key that is left on what was kept aside; in what was there before, its own key is found."""
+    account_id = erased[0].account_id
+    account_keys = [(await opened.ring.version(account_id, 1)).key]
+    for one in erased:
+        assert not unwrapped_anywhere(after.values(), account_keys, account_id, one.id)
+    secrets_left = [key.secret for key in account_keys] + _recording_secrets(account_keys[0], others)
+    (index_row,) = rows(server, "SELECT wrapped_index_key FROM accounts")
+    secrets_left.append(unwrap(account_keys[0], index_row[0], bound.of_index_key(account_id)))
+    tried = 0
+    for one in erased:
+        for secret in secrets_left:
+            assert not opens(one.sealed, one.id, secret, one.size)
+            tried += 1
+    # The control: with what was there before, the first key found opens it.
+    some = erased[:3]
+    for one in some:
+        found = unwrapped_anywhere(before.values(), account_keys, account_id, one.id)
+        assert found
+        assert opens(one.sealed, one.id, found[0], one.size)
+    bytes_searched = sum(map(len, after.values()))
+    print(f"{len(erased)} erased; {tried} keys tried; {bytes_searched} bytes searched at every place")
+
+
+def _recording_secrets(account_key: NamedKey, others: list[_Kept]) -> list[bytes]:
+    return [
+        unwrap(account_key, one.wrapped_key, bound.of_recording_key(one.account_id, one.id)) for one in others
+    ]

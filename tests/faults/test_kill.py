@@ -1,0 +1,141 @@
+"""A process that is killed at any moment loses nothing that it acknowledged, and leaves nothing behind."""
+
+import asyncio
+import hashlib
+import http.client
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.faults.audio import wav
+from tests.faults.counts import count
+from tests.faults.flow import flow, slices
+from tests.faults.inside import files_below, let_leases_run_out, rows, sweep
+from tests.faults.server import Client, MortalVault
+from tests.servers.media_thread import MediaThread
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
+
+_AT_ONCE = 4
+_BLOCK = 64 * 1024
+
+
+@dataclass(kw_only=True)
+class _Ingest:
+    """One recording on its way, and what its sender was told."""
+
+    ref: str
+    body: bytes
+    uploaded: bool
+    status: int | None = None
+    recording_id: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of what was sent."""
+        return hashlib.sha256(self.body).hexdigest()
+
+
+def _send(client: Client, media: MediaThread, ingest: _Ingest) -> None:
+    """Upload or announce it once; a server that dies in the middle gives no answer."""
+    blocks = slices(ingest.body, _BLOCK)
+    try:
+        if ingest.uploaded:
+            said = client.put(ingest.ref, (_slow(block) for block in blocks), len(ingest.body))
+        else:
+            url = media.on(f"/{ingest.ref}.wav", flow(len(ingest.body), blocks, pause=0.02))
+            said = client.announce(ingest.ref, url)
+    except (OSError, http.client.HTTPException):
+        return
+    ingest.status = said.status
+    if said.status in {200, 201, 202}:
+        ingest.recording_id = said.json["id" if ingest.uploaded else "recording"]
+
+
+def _slow(block: bytes) -> bytes:
+    time.sleep(0.02)
+    return block
+
+
+async def test_a_kill_at_any_moment_loses_nothing_acknowledged(folder: Path, media: MediaThread) -> None:
+    """After kills at random moments all that was acknowledged is there, byte for byte, and no orphan."""
+    total = count("ingests under kills", small=12, full=200)
+    chance = random.Random(20261124)  # noqa: S311 - the same again
+    server = MortalVault(folder, VAULT_MEDIA_ALLOW=media.authority)
+    client = server.new_client()
+    server.start()
+    everything: list[_Ingest] = []
+    kills = interrupted = 0
+    try:
+        client.open_account()
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            while len(everything) < total:
+                batch = _batch(chance, len(everything), min(_AT_ONCE, total - len(everything)))
+                everything += batch
+                sending = [pool.submit(_send, client, media, ingest) for ingest in batch]
+                await asyncio.sleep(chance.uniform(0, 0.6))
+                server.kill()
+                kills += 1
+                for one in sending:
+                    one.result(60)
+                interrupted += let_leases_run_out(server)
+                server.start()
+        acknowledged = [ingest for ingest in everything if ingest.recording_id]
+        _all_there(client, acknowledged)
+        # Who heard nothing sends it again, and that too is one recording each.
+        for ingest in everything:
+            if not ingest.recording_id:
+                _send(client, media, ingest)
+                assert ingest.recording_id, (ingest.ref, ingest.status)
+        _all_there(client, everything)
+        assert len({ingest.recording_id for ingest in everything}) == total
+        assert len(rows(server, "SELECT id FROM recordings")) == total
+        _until_manifests_are_written(server)
+    finally:
+        server.stop()
+    print(f"{kills} kills, {interrupted} leases cut short, {len(acknowledged)} of {total} acknowledged")
+    let_leases_run_out(server)
+    removed = await sweep(server)
+    print(f"the sweep removed {removed} leftovers")
+    _nothing_left_over(server)
+
+
+def _batch(chance: random.Random, number: int, size: int) -> list[_Ingest]:
+    return [
+        _Ingest(ref=f"call-{n}", body=wav(44 + 4 * chance.randrange(20_000, 500_000), n), uploaded=n % 2 == 0)
+        for n in range(number, number + size)
+    ]
+
+
+def _all_there(client: Client, ingests: list[_Ingest]) -> None:
+    """Wait until all are available, and compare what is served with what was sent."""
+    for ingest in ingests:
+        assert ingest.recording_id is not None
+        client.wait_for(ingest.recording_id, seconds=90)
+        served = client.audio(ingest.recording_id)
+        assert served.status == 200
+        assert hashlib.sha256(served.body).hexdigest() == ingest.digest
+
+
+def _until_manifests_are_written(server: MortalVault) -> None:
+    deadline = time.monotonic() + 30
+    while rows(server, "SELECT id FROM recordings WHERE manifest_due"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _nothing_left_over(server: MortalVault) -> None:
+    """Compare the files below the object store with what the rows name."""
+    named = {"owner.json"}
+    for row in rows(server, "SELECT * FROM recordings"):
+        assert row["state"] == "available"
+        named.add(row["audio_location"])
+        named.add(f"manifests/{row['account_id']}/{row['id']}.json")
+        if row["rendition_location"]:
+            named.add(row["rendition_location"])
+    found = files_below(server.data_dir / "objects")
+    assert found.keys() == named

@@ -1,0 +1,1 @@
+"""Journeys: a real server, and whoever knocks at it."""

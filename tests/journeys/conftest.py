@@ -1,0 +1,60 @@
+"""Two servers for each test process: one without proxies before it, and one that trusts loopback as its proxy."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.journeys.tenant import Tenant
+from tests.servers.media_thread import MediaThread, media_thread
+from tests.servers.vault_process import VaultProcess, vault_process
+
+
+@pytest.fixture(scope="session")
+def media() -> Iterator[MediaThread]:
+    """The platform's media host."""
+    with media_thread() as host:
+        yield host
+
+
+@pytest.fixture(scope="session")
+def server(media: MediaThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultProcess]:
+    """A running vault."""
+    with vault_process(tmp_path_factory.mktemp("v"), VAULT_MEDIA_ALLOW=media.authority) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def admin(server: VaultProcess) -> Iterator[httpx.Client]:
+    """A client with a key for everything, made while the server runs."""
+    headers = {"Authorization": f"Bearer {server.create_key()}"}
+    with httpx.Client(base_url=server.url, headers=headers, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def tenant(admin: httpx.Client) -> Tenant:
+    """An account of its own."""
+    return Tenant.open(admin)
+
+
+@pytest.fixture
+def browser(server: VaultProcess) -> Iterator[httpx.Client]:
+    """Somebody without a key, who keeps cookies."""
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultProcess]:
+    """A running vault behind a proxy on loopback."""
+    with vault_process(tmp_path_factory.mktemp("p"), VAULT_TRUSTED_PROXIES="127.0.0.0/8") as running:
+        yield running
+
+
+@pytest.fixture
+def proxied_tenant(proxied: VaultProcess) -> Iterator[Tenant]:
+    """An account of its own behind the proxy."""
+    headers = {"Authorization": f"Bearer {proxied.create_key()}"}
+    with httpx.Client(base_url=proxied.url, headers=headers, timeout=30) as client:
+        yield Tenant.open(client)

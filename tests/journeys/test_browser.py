@@ -1,0 +1,81 @@
+"""A person with a browser: opens the link, presses Listen, and hears the call."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from tests.journeys.tenant import Tenant, tone
+from tests.servers.required import require
+
+pytestmark = [pytest.mark.browser]
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required",
+)  # fmt: skip
+WATCH = """
+window.violations = [];
+document.addEventListener('securitypolicyviolation', e => window.violations.push(e.violatedDirective));
+"""
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Page]:
+    """A page of Debian's chromium, with a profile of its own."""
+    require("chromium", install="apt-get install chromium")
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path, executable_path="/usr/bin/chromium", headless=True, args=list(FLAGS)
+        )
+        context.add_init_script(WATCH)
+        yield context.pages[0]
+        context.close()
+
+
+def until(page: Page, expression: str, *, seconds: float = 15) -> Any:
+    """Poll an expression: waiting inside the page would itself break the strict policy."""
+    deadline = time.monotonic() + seconds
+    while not (value := page.evaluate(expression)):
+        assert time.monotonic() < deadline, f"Never true: {expression}"
+        time.sleep(0.05)
+    return value
+
+
+def test_a_listener_presses_the_button_and_hears_the_call(page: Page, tenant: Tenant):
+    """The inert page, one press, the player: time advances, the end is reached by a seek, nothing is blocked."""
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    recording = tenant.uploaded(tone(8.0))
+    page.goto(tenant.link(recording, sessions=1)["url"])
+    assert "logged" in page.inner_text("main")
+    assert "playback.open" not in tenant.types(recording)
+    violations = page.evaluate("window.violations")
+    page.get_by_role("button", name="Listen").click()
+    page.wait_for_url("**/s/sess_*")
+    audio = "document.querySelector('audio')"
+    until(page, f"{audio}.readyState >= 1")
+    assert page.evaluate(f"{audio}.duration") == pytest.approx(8.0, abs=0.1)
+    page.evaluate(f"{audio}.play()")
+    until(page, f"{audio}.currentTime > 0.3")
+    page.evaluate(f"{audio}.currentTime = 7.5")
+    until(page, f"{audio}.ended")
+    assert page.evaluate(f"{audio}.error") is None
+    assert (violations, page.evaluate("window.violations"), errors) == ([], [], [])
+    kinds = tenant.types(recording)
+    assert kinds.count("playback.open") == 1
+    assert "playback.grant" in kinds
+
+
+def test_a_link_that_is_used_up_says_so_kindly(page: Page, tenant: Tenant):
+    """The second browser gets the friendly page, and no player."""
+    url = tenant.link(tenant.uploaded(tone(1.0)), sessions=1)["url"]
+    tenant.http.post(f"{url}/open", data={"nonce": "somebody else"})
+    page.goto(url)
+    page.get_by_role("button", name="Listen").click()
+    page.wait_for_selector("h1")
+    assert "Ask the person who sent it for a new one" in page.inner_text("main")
+    assert page.evaluate("window.violations") == []

@@ -1,0 +1,58 @@
+"""What the server writes to its log holds nothing of people, and nothing that opens anything."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+
+from tests.journeys.tenant import Tenant, moment, open_link, tone
+from tests.servers.media import raw
+from tests.servers.media_thread import MediaThread
+from tests.servers.vault_process import vault_process
+
+NUMBER, OTHER, AGENT, LISTENER = "+14155550142", "+14155550143", "Hildegunde Loggins", "Wolframia Loggins"
+
+
+def walk(tenant: Tenant, media: MediaThread, browser: httpx.Client) -> list[str]:
+    """Do what people do, well and badly; return what must not be in the log."""
+    secret_path = f"/distinctive-{tenant.name}/call.wav"
+    url = media.serve(secret_path, tone(1.0)) + "?signature=distinctive-signature"
+    said = {"from_": NUMBER, "to": OTHER, "agent": AGENT, "direction": "inbound"}
+    recording = tenant.announce(url, **said).json()["recording"]
+    tenant.wait(recording)
+    broken = media.on(f"/distinctive-broken-{tenant.name}", raw(b"HTTP/1.1 500 No\r\n\r\n"))
+    tenant.wait(tenant.announce(broken, ref="rec-2", call="call-2", **said).json()["recording"], "retry_wait")
+    link = tenant.link(recording, listener=LISTENER)
+    opened = open_link(browser, link["url"])
+    browser.get(f"{opened.headers['location']}/audio", headers={"Range": "bytes=0-999"})
+    browser.get(f"{opened.headers['location']}/audio", headers={"Range": "bytes=9999999-"})
+    for path in ("/recordings", f"/calls/{NUMBER}", "/recordings?cursor=distinctive-cursor"):
+        tenant.http.get(tenant.url(path), params={"number": NUMBER, "agent": AGENT})
+    call = {"direction": "sideways", "from": NUMBER, "to": OTHER, "started_at": moment(datetime.now(UTC))}
+    tenant.http.put(tenant.url("/calls/c"), json=call)
+    browser.post(tenant.webhook_url, content=f"distinctive body {NUMBER}".encode(), headers={"webhook-id": "x"})
+    browser.get(tenant.url("/recordings"), headers={"Authorization": "Bearer cv_distinctive_key"})
+    tenant.put(b"distinctive audio that is none", ref="rec-3", call="call-3")
+    cookies = [value for _, value in browser.cookies.items()]
+    return [
+        NUMBER, NUMBER[1:], OTHER, AGENT, "Hildegunde", LISTENER, "Wolframia", secret_path, "distinctive",
+        link["url"].rpartition("/")[2], tenant.secret, tenant.secret.removeprefix("whsec_"),
+        tenant.http.headers["authorization"].removeprefix("Bearer "), *cookies,
+    ]  # fmt: skip
+
+
+def test_the_log_names_nobody_and_opens_nothing(media: MediaThread, tmp_path: Path):
+    """Numbers, agents, listeners, tokens, secrets, keys, cookies and media URLs: not one byte of them."""
+    settings = {"VAULT_MEDIA_ALLOW": media.authority, "VAULT_LOG_LEVEL": "DEBUG"}
+    with vault_process(tmp_path, **settings) as server:
+        headers = {"Authorization": f"Bearer {server.create_key()}"}
+        with (
+            httpx.Client(base_url=server.url, headers=headers, timeout=30) as admin,
+            httpx.Client(base_url=server.url, timeout=30) as browser,
+        ):
+            forbidden = walk(Tenant.open(admin), media, browser)
+        server.stop()
+    log = server.log.read_bytes()
+    assert b"ingest.put_off" in log
+    assert all(len(word) > 6 for word in forbidden)
+    assert [word for word in forbidden if word.encode() in log] == []

@@ -1,0 +1,291 @@
+"""The pages are tested like code: links, names and paths exist, and what can be pasted is run.
+
+A page is Markdown. A block marked ``sh run`` is run, all of a page in one shell; ``python file=NAME`` is
+written to that file first; ``json shown`` and ``text shown`` say what the block before printed, where an
+ellipsis stands for anything.
+"""
+
+import ast
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+import pytest
+import typer
+import yaml
+
+from tests.servers.ports import free_ports
+from tests.servers.vault_process import vault_process
+from vault.__main__ import app
+from vault.settings import _KNOWN, DEFAULT_PUBLIC_URL
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+RUNNABLE = [page for page in PAGES if "```sh run\n" in page.read_text()]
+#: What the pages say for the server, the account and the media server, which here are others.
+SERVER, ACCOUNT, MEDIA = DEFAULT_PUBLIC_URL, "acme", "127.0.0.1:8090"
+BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAIR = re.compile(r'"([\w-]+)":\s*("(?:[^"\\]|\\.)*"|-?[\d.…]+|true|false|null)')
+LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"")
+URL = re.compile(r"(?:https?|postgresql|file)://[^\s\"'`)>\]]+")
+REST = re.compile(
+    r"(?:\b(GET|PUT|POST|DELETE|HEAD) )?"
+    r"(?:(?<=\$VAULT)|(?<![\w.-]))(/(?:v1|webhooks|p|s)/[^\s\"'`)>?|,]+|/(?:health|ready)z|/metrics)"
+)
+#: A path from the root of a file system, in code; what the image and a usual server have is allowed.
+ABSOLUTE = re.compile(r"(?<![\w.$}~/:-])/(?!v1/|webhooks/|p/|s/)[a-z]+/[\w./-]+")
+ALLOWED_PATHS = ("/var/lib/vault", "/dev/null")
+ALLOWED_HOSTS = re.compile(
+    r"127\.0\.0\.1|([\w-]+\.)*example(\.com)?|(www\.)?(github\.com|rfc-editor\.org|standardwebhooks\.com)"
+)
+
+
+def name_of(page: Path) -> str:
+    """Return a page as a test id."""
+    return page.stem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A server for the pages, in a folder that looks like a clone."""
+
+    folder: Path
+    url: str
+    media: str
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[Running]:
+    """Run `callvault serve` as the pages say: in the folder of the clone, with everything at its default."""
+    # Not pytest's own folder: the path of a control socket has at most about 100 characters.
+    with tempfile.TemporaryDirectory() as made:
+        folder, media = Path(made), f"127.0.0.1:{free_ports(1)[0]}"
+        (folder / "vault").symlink_to(ROOT / "vault")
+        (folder / "bin").mkdir()
+        command = folder / "bin" / "callvault"
+        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m vault "$@"\n')
+        command.chmod(0o755)
+        with vault_process(folder, VAULT_DATA_DIR=str(folder / "var"), VAULT_MEDIA_ALLOW=media) as server:
+            yield Running(folder=folder, url=server.url, media=media)
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return an environment without settings, in which `callvault` and `python3` are those under test."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("VAULT")}
+    path = f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return kept | {"PATH": path, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+
+
+def shell(script: str, running: Running) -> str:
+    """Run a script like a pasting reader, but stop at the first error; returns what it printed."""
+    with subprocess.Popen(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=running.folder,
+        env=environment(running.folder),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as reader:
+        try:
+            printed, complained = reader.communicate(timeout=60)
+        finally:
+            # What the page started in the background ends with it, also when the page failed.
+            with suppress(ProcessLookupError):
+                os.killpg(reader.pid, signal.SIGKILL)
+    assert reader.returncode == 0, f"{printed}\n{complained}"
+    return printed
+
+
+@pytest.mark.xdist_group("documentation")
+@pytest.mark.parametrize("page", RUNNABLE, ids=name_of)
+def test_what_can_be_pasted_works(page: Path, running: Running) -> None:
+    """Every command of a page runs, in its order, and prints what the page shows."""
+    text = page.read_text().replace(SERVER, running.url).replace(MEDIA, running.media)
+    text = re.sub(rf"\b{ACCOUNT}\b", f"{ACCOUNT}-{page.stem.lower()}", text)
+    text = text.replace(f"http.server {MEDIA.split(':')[1]}", f"http.server {running.media.split(':')[1]}")
+    script, shown = [], {}
+    for language, word, body in BLOCK.findall(text):
+        if word == "run":
+            script.append(f"printf '\\x1e'\n{body}")
+        elif word.startswith("file="):
+            (running.folder / word.removeprefix("file=")).write_text(body)
+        elif word == "shown":
+            shown[len(script) - 1] = (language, body)
+    printed = shell("\n".join(script), running).split("\x1e")[1:]
+    for index, (language, body) in shown.items():
+        missing = (
+            missing_pairs(body, printed[index]) if language == "json" else missing_lines(body, printed[index])
+        )
+        assert missing == [], f"not in the answer to\n{script[index]}\nwhich was\n{printed[index]}"
+
+
+def missing_pairs(shown: str, printed: str) -> list[str]:
+    """Return the names and values of shown JSON that the answer does not have."""
+    there = [f"{name}: {value}" for name, value in PAIR.findall(printed)]
+    return [
+        wanted
+        for name, value in PAIR.findall(shown)
+        if not any(fits(wanted := f"{name}: {value}", one) for one in there)
+    ]
+
+
+def missing_lines(shown: str, printed: str) -> list[str]:
+    """Return the shown lines that were not printed."""
+    there = [line.strip() for line in printed.splitlines()]
+    return [line for line in shown.splitlines() if not any(fits(line.strip(), one) for one in there)]
+
+
+def fits(wanted: str, actual: str) -> bool:
+    """Say whether a text is the wanted one, in which an ellipsis stands for anything."""
+    return re.fullmatch(".*".join(map(re.escape, wanted.split("…"))), actual) is not None
+
+
+def test_a_wrong_answer_would_be_seen() -> None:
+    """The two comparisons find what differs: in a value, in a name, in a line."""
+    printed = '{"state":"available","id":"rec_1"}'
+    assert missing_pairs('{"state": "available", "id": "rec_…"}', printed) == []
+    assert missing_pairs('{"state": "refused", "is": "rec_…"}', printed) == [
+        'state: "refused"',
+        'is: "rec_…"',
+    ]
+    assert missing_lines("HTTP/1.1 206 …\n", "HTTP/1.1 206 Partial Content\r\n") == []
+    assert missing_lines("HTTP/1.1 206 …\n", "HTTP/1.1 200 OK\r\n") == ["HTTP/1.1 206 …"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link and picture of a page is there, with its heading where it names one."""
+    for target in {first or second for first, second in LINK.findall(page.read_text())}:
+        if urlsplit(target).scheme:
+            continue
+        name, _, heading = target.partition("#")
+        path = page.parent / name if name else page
+        assert path.exists(), f"{target} is not there"
+        if heading:
+            headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+            assert heading in {re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in headings}, (
+                target
+            )
+
+
+def test_every_page_is_in_the_table_of_pages() -> None:
+    """A page that the README does not name is found by nobody."""
+    assert [page.name for page in PAGES[1:] if f"(docs/{page.name})" not in README.read_text()] == []
+
+
+def rows(heading: str) -> dict[str, str]:
+    """Return the rows of the README's table under a heading, by the code in their first cell."""
+    section = README.read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return {row[1]: row[0] for row in re.finditer(r"^\| `([^`]+)`.*$", section, re.MULTILINE)}
+
+
+def test_the_settings_are_those_there_are() -> None:
+    """The README's table has every setting, with its default, and no page names another."""
+    table = rows("Settings")
+    assert set(table) == _KNOWN
+    for name, default in [
+        ("VAULT_PUBLIC_URL", DEFAULT_PUBLIC_URL),
+        ("VAULT_WORKERS", "4"),
+        ("VAULT_LOG_LEVEL", "INFO"),
+    ]:
+        assert f"`{default}`" in table[name]
+    for page in PAGES:
+        assert set(re.findall(r"\bVAULT_[A-Z_]+[A-Z]", page.read_text())) <= _KNOWN, page.name
+
+
+def commands() -> set[str]:
+    """Return the commands there are, such as ``keys create``."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, click.Group | typer.core.TyperGroup)
+    found = set()
+    for name, command in group.commands.items():
+        inner = getattr(command, "commands", None)
+        found |= {f"{name} {one}" for one in inner} if inner else {name}
+    return found
+
+
+def test_the_commands_are_those_there_are() -> None:
+    """The README's table has every command, and no page calls another."""
+    assert {re.match(r"callvault ((?:keys )?[a-z-]+)", row)[1] for row in rows("Commands")} == commands()
+    first = {name.split()[0] for name in commands()}
+    for page in PAGES:
+        text = page.read_text()
+        code = [body for _, _, body in BLOCK.findall(text)] + re.findall(r"`[^`\n]+`", text)
+        called = {
+            name for part in code for name in re.findall(r"(?:^|[`(])callvault ([a-z-]+)", part, re.MULTILINE)
+        }
+        assert called <= first, page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_paths_are_in_the_contract(page: Path) -> None:
+    """Every REST path of a page is one of openapi.yaml; with a method before it, that method is too."""
+    contract = yaml.safe_load((ROOT / "openapi" / "openapi.yaml").read_text())["paths"]
+    for method, path in REST.findall(page.read_text()):
+        fitting = [known for known in contract if same_path(known, path.rstrip(".:;"))]
+        assert fitting, f"{path} is not in the contract"
+        # HEAD is GET without a body, and not written down for itself.
+        wanted = {"head": "get"}.get(method.lower(), method.lower())
+        assert not wanted or any(wanted in contract[known] for known in fitting), f"{method} {path}"
+
+
+def same_path(known: str, path: str) -> bool:
+    """Say whether a path, with its values in it, is an instance of one of the contract."""
+    ours, theirs = path.split("/"), known.split("/")
+    return len(ours) == len(theirs) and all(
+        their == our or (their.startswith("{") and our != "") for our, their in zip(ours, theirs, strict=True)
+    )
+
+
+def refusals() -> Iterator[str]:
+    """Yield the beginning of every sentence with which starting is refused."""
+    for path in sorted((ROOT / "vault").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func) == "StartRefused"
+                and path.stem != "demo"
+            ):
+                texts = [
+                    n.value.strip()
+                    for n in ast.walk(node.args[0])
+                    if isinstance(n, ast.Constant) and isinstance(n.value, str)
+                ]
+                # A first piece that is short stands before a path or another value.
+                telling = next(text for text in texts if len(text) > len("The marker"))
+                yield re.split(r"[:.;(,]", telling)[0].strip()
+
+
+@pytest.mark.parametrize("sentence", sorted(set(refusals())))
+def test_an_operator_finds_what_a_refusal_means(sentence: str) -> None:
+    """Every sentence with which the vault refuses to start stands in operate.md."""
+    assert sentence in " ".join((ROOT / "docs" / "operate.md").read_text().split())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_page_belongs_to_no_place(page: Path) -> None:
+    """No page names a host beyond examples and specifications, or a path of somebody's machine."""
+    text = page.read_text()
+    hosts = {urlsplit(url).hostname or "" for url in URL.findall(text) if not url.startswith("file:")}
+    assert [host for host in hosts if "$" not in host and not ALLOWED_HOSTS.fullmatch(host)] == []
+    assert [path for path in ABSOLUTE.findall(URL.sub("", text)) if not path.startswith(ALLOWED_PATHS)] == []
+
+
+def test_the_picture_can_be_read_by_light_and_by_dark() -> None:
+    """The picture is XML with a title, and has colours for both."""
+    picture = (ROOT / "docs" / "path-of-a-recording.svg").read_text()
+    assert "<title " in picture
+    assert "prefers-color-scheme: dark" in picture
+    assert "<script" not in picture

@@ -1,0 +1,1 @@
+"""Tests of the HTTP doors, in one process."""

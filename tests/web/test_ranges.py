@@ -1,0 +1,145 @@
+"""The Range header: the RFC's examples, Go's table, and what an attacker writes."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.journeys.tenant import Tenant
+from tests.web.conftest import AUDIO, House
+from vault.errors import NotSatisfiable
+from vault.web.byte_range import parse_range
+
+SIZE = 10_000
+REFUSED = "refused"
+#: RFC 9110, section 14.1.2; Go, net/http/fs_test.go; and more. None is: all of it.
+TABLE: list[tuple[str | None, tuple[int, int] | str | None]] = [
+    (None, None),
+    ("", None),
+    ("bytes=0-499", (0, 500)),
+    ("bytes=500-999", (500, 1000)),
+    ("bytes=-500", (9500, 10000)),
+    ("bytes=9500-", (9500, 10000)),
+    ("bytes=0-0", (0, 1)),
+    ("bytes=-1", (9999, 10000)),
+    ("bytes=0-", (0, 10000)),
+    ("bytes=9999-", (9999, 10000)),
+    ("bytes=9999-9999", (9999, 10000)),
+    ("bytes=0-99999", (0, 10000)),
+    ("bytes=-99999", (0, 10000)),
+    ("BYTES=0-1", (0, 2)),
+    ("bytes= 0-1 ", (0, 2)),
+    ("bytes=0-" + "9" * 60, (0, 10000)),
+    ("bytes=-" + "9" * 60, (0, 10000)),
+    ("bytes=000-001", (0, 2)),
+    ("seconds=1-2", None),
+    ("bytes", None),
+    ("0-1", None),
+    ("bytes=", REFUSED),
+    ("bytes=-", REFUSED),
+    ("bytes=-0", REFUSED),
+    ("bytes=10000-", REFUSED),
+    ("bytes=10000-10001", REFUSED),
+    ("bytes=5-4", REFUSED),
+    ("bytes=" + "9" * 60 + "-", REFUSED),
+    ("bytes=18446744073709551616-18446744073709551617", REFUSED),
+    ("bytes=0-0,-1", REFUSED),
+    ("bytes=0-0, 2-3", REFUSED),
+    ("bytes=0-1,", REFUSED),
+    ("bytes=,0-1", REFUSED),
+    ("bytes=a-b", REFUSED),
+    ("bytes=0x0-0x1", REFUSED),
+    ("bytes=--1", REFUSED),
+    ("bytes=+0-1", REFUSED),
+    ("bytes=0--1", REFUSED),
+    ("bytes=0- -1", REFUSED),
+    ("bytes=1 0-20", REFUSED),
+    ("bytes=1_0-20", REFUSED),
+    ("bytes=0.5-1", REFUSED),
+    ("bytes=\u0660-\u0661", REFUSED),
+    ("bytes=\u00b2-", REFUSED),
+    ("bytes=0-1\n", REFUSED),
+    ("bytes=" + ",".join(f"{n}-{n}" for n in range(10_000)), REFUSED),
+    ("bytes=0-" + "9" * 5000, REFUSED),
+]
+
+
+@pytest.mark.parametrize(("header", "expected"), TABLE, ids=range(len(TABLE)))
+def test_a_range_means_what_the_rfc_says(header: str | None, expected: object):
+    """One range, all of it, or NotSatisfiable; never anything else."""
+    if expected == REFUSED:
+        with pytest.raises(NotSatisfiable):
+            parse_range(header, SIZE)
+    else:
+        assert parse_range(header, SIZE) == expected
+
+
+def test_of_nothing_there_is_no_range():
+    """An empty representation satisfies no range; all of it is still nothing."""
+    for header in ("bytes=0-", "bytes=0-0", "bytes=-1"):
+        with pytest.raises(NotSatisfiable):
+            parse_range(header, 0)
+    assert parse_range(None, 0) is None
+
+
+@given(st.one_of(st.text(), st.from_regex(r"bytes=[0-9]{0,30}-[0-9]{0,30}(,[0-9]*-[0-9]*)*")), st.integers(0, 2**40))
+def test_no_header_leads_outside(header: str, size: int):
+    """Whatever is sent: a range inside, all of it, or NotSatisfiable."""
+    with contextlib.suppress(NotSatisfiable):
+        part = parse_range(header, size)
+        assert part is None or 0 <= part[0] < part[1] <= size
+
+
+@given(st.integers(0, 2**40), st.integers(0, 2**40), st.integers(1, 2**40))
+def test_a_plain_range_is_a_slice(first: int, last: int, size: int):
+    """``bytes=first-last`` is [first, last + 1) cut to the size, where it begins inside."""
+    if first < size and first <= last:
+        assert parse_range(f"bytes={first}-{last}", size) == (first, min(last + 1, size))
+    else:
+        with pytest.raises(NotSatisfiable):
+            parse_range(f"bytes={first}-{last}", size)
+
+
+OVER_HTTP = [
+    ("bytes=0-9", 206, AUDIO[:10]),
+    ("bytes=-7", 206, AUDIO[-7:]),
+    (f"bytes={len(AUDIO) - 1}-", 206, AUDIO[-1:]),
+    ("bytes=0-" + "9" * 30, 206, AUDIO),
+    ("seconds=1-2", 200, AUDIO),
+    (f"bytes={len(AUDIO)}-", 416, None),
+    ("bytes=0-0,2-3", 416, None),
+    ("bytes=" + ",".join(f"{n}-" for n in range(10_000)), 416, None),
+    ("bytes=5-4", 416, None),
+]
+
+
+@pytest.mark.parametrize(("header", "status", "body"), OVER_HTTP, ids=range(len(OVER_HTTP)))
+def test_ranges_over_http(house: House, shared: tuple[Tenant, str], header: str, status: int, body: bytes | None):
+    """The exact status, the exact bytes, and a Content-Range that says so; a 416 grants nothing."""
+    tenant, recording = shared
+    before = len(tenant.events(recording))
+    answer = house.admin.get(tenant.url(f"/recordings/{recording}/audio"), headers={"Range": header})
+    assert answer.status_code == status, answer.text[:200]
+    if body is not None:
+        assert answer.content == body
+        assert answer.headers["content-length"] == str(len(body))
+    if status == 206:
+        start = AUDIO.find(body) if body != AUDIO[-1:] else len(AUDIO) - 1
+        start = len(AUDIO) - 7 if header == "bytes=-7" else start
+        assert answer.headers["content-range"] == f"bytes {start}-{start + len(body) - 1}/{len(AUDIO)}"
+    if status == 416:
+        assert answer.headers["content-range"] == f"bytes */{len(AUDIO)}"
+        assert len(tenant.events(recording)) == before
+
+
+def test_conditions_are_kept(house: House, shared: tuple[Tenant, str]):
+    """The same tag is 304, another If-Range gives all of it, and the right one the range."""
+    tenant, recording = shared
+    path = tenant.url(f"/recordings/{recording}/audio")
+    tag = house.admin.get(path).headers["etag"]
+    assert house.admin.get(path, headers={"If-None-Match": f'"x", W/{tag}'}).status_code == 304
+    part = {"Range": "bytes=1-2"}
+    assert house.admin.get(path, headers=part | {"If-Range": tag}).content == AUDIO[1:3]
+    for other in ('"x"', "Wed, 21 Oct 2015 07:28:00 GMT"):
+        assert house.admin.get(path, headers=part | {"If-Range": other}).content == AUDIO

@@ -1,0 +1,150 @@
+"""Webhooks that prove nothing: 401 for every way of being wrong, with one body, before anything is read."""
+
+import json
+import secrets
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from tests.journeys.tenant import Tenant, moment
+from tests.web.conftest import House
+from vault.telephony.signatures import sign
+
+
+def event(**data: object) -> bytes:
+    """Return the body of a call event."""
+    return json.dumps({"type": "call.started", "timestamp": moment(datetime.now(UTC)), "data": data}).encode()
+
+
+def headers_of(tenant: Tenant, body: bytes, **more: timedelta) -> dict[str, str]:
+    """Sign a body, now or at another time."""
+    sent_at = datetime.now(UTC) + more.get("shift", timedelta(0))
+    return sign(tenant.secret, delivery_id=secrets.token_hex(8), sent_at=sent_at, body=body)
+
+
+MUTATIONS = {
+    "no headers": lambda h: {},
+    "no id": lambda h: {k: v for k, v in h.items() if k != "webhook-id"},
+    "no timestamp": lambda h: {k: v for k, v in h.items() if k != "webhook-timestamp"},
+    "no signature": lambda h: {k: v for k, v in h.items() if k != "webhook-signature"},
+    "empty signature": lambda h: h | {"webhook-signature": ""},
+    "another id": lambda h: h | {"webhook-id": "other"},
+    "id with a dot": lambda h: h | {"webhook-id": h["webhook-id"] + ".1"},
+    "another second": lambda h: h | {"webhook-timestamp": str(int(h["webhook-timestamp"]) + 1)},
+    "timestamp of letters": lambda h: h | {"webhook-timestamp": "now"},
+    "timestamp too long": lambda h: h | {"webhook-timestamp": "9" * 400},
+    "negative timestamp": lambda h: h | {"webhook-timestamp": "-" + h["webhook-timestamp"]},
+    "timestamp with a plus": lambda h: h | {"webhook-timestamp": "+" + h["webhook-timestamp"]},
+    "version 2": lambda h: h | {"webhook-signature": h["webhook-signature"].replace("v1,", "v2,")},
+    "without version": lambda h: h | {"webhook-signature": h["webhook-signature"][3:]},
+    "first half": lambda h: h | {"webhook-signature": h["webhook-signature"][:20]},
+    "one character": lambda h: h | {"webhook-signature": "v1," + "A" + h["webhook-signature"][4:]},
+    "no base64": lambda h: h | {"webhook-signature": "v1,%%%%"},
+    "not ascii": lambda h: h | {"webhook-signature": b"v1,\xe4\xff"},
+    "id not ascii": lambda h: h | {"webhook-id": b"\xe4\xff"},
+    "seventeen of them": lambda h: h | {"webhook-signature": " ".join(["v1,QUJD"] * 17)},
+    "very long": lambda h: h | {"webhook-signature": "v1," + "A" * 5000},
+    "joined by a comma": lambda h: h | {"webhook-signature": f"{h['webhook-signature']},{h['webhook-signature']}"},
+}
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_a_mutated_signature_is_401(stranger: httpx.Client, shared: tuple[Tenant, str], mutation: str):
+    """Each mutation of a good delivery is 401 with the same body, and notes nothing."""
+    tenant, _ = shared
+    body = event(call_ref=f"mutated-{mutation}")
+    answer = stranger.post(
+        tenant.webhook_url, content=body, headers=MUTATIONS[mutation](headers_of(tenant, body))
+    )
+    expected = stranger.post(tenant.webhook_url, content=body)
+    assert (answer.status_code, answer.content) == (401, expected.content)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_stale_future_and_foreign_deliveries_are_401(house: House, stranger: httpx.Client, tenant: Tenant):
+    """Six minutes early or late, another account's secret, another body: 401; unknown connections the same body."""
+    other, body = Tenant.open(house.admin), event(call_ref="c")
+    http = stranger
+    minutes = timedelta(minutes=6)
+    unknown = tenant.webhook_url.replace("conn_", "conn_0")[: len(tenant.webhook_url)]
+    answers = [
+        http.post(tenant.webhook_url, content=body, headers=headers_of(tenant, body, shift=-minutes)),
+        http.post(tenant.webhook_url, content=body, headers=headers_of(tenant, body, shift=minutes)),
+        http.post(tenant.webhook_url, content=body, headers=headers_of(other, body)),
+        http.post(tenant.webhook_url, content=body + b" ", headers=headers_of(tenant, body)),
+        http.post(unknown, content=body, headers=headers_of(tenant, body)),
+        http.post(unknown, content=body),
+    ]
+    assert {(answer.status_code, answer.content) for answer in answers} == {(401, answers[0].content)}
+    assert http.post(tenant.webhook_url, content=body, headers=headers_of(tenant, body)).status_code == 200
+    assert http.post("/webhooks/nobody/conn_1", content=body).status_code == 404
+
+
+def test_the_previous_secret_is_good_while_it_is_kept(house: House, stranger: httpx.Client, tenant: Tenant):
+    """During a rotation both secrets sign; afterwards the old one is worthless at once."""
+    old, body = tenant.secret, event(call_ref="c")
+    new = "whsec_" + "B" * 43 + "="
+    path = tenant.url("/connections/main")
+    said = {"provider": "platform", "credentials": {"secret": new}}
+    house.admin.put(path, json=said | {"previous_credentials": {"secret": old}})
+    assert tenant.hook("call.started", call_ref="c").status_code == 200
+    house.admin.put(path, json=said)
+    assert tenant.hook("call.started", call_ref="c").status_code == 401
+    tenant.secret = new
+    headers = headers_of(tenant, body)
+    assert stranger.post(tenant.webhook_url, content=body, headers=headers).status_code == 200
+
+
+REFUSED = {
+    "no json": (b"{", "body"),
+    "an array": (b"[]", "body"),
+    "not utf-8": (b'{"type": "\xff"}', "body"),
+    "empty": (b"", "body"),
+    "twice the same key": (b'{"type": "a", "type": "b"}', "body"),
+    "not a number": (b'{"type": "a", "x": NaN}', "body"),
+    "too deep": (b'{"type":' + b"[" * 500 + b"]" * 500 + b"}", "body"),
+    "no type": (b"{}", "type"),
+    "type of a number": (b'{"type": 7}', "type"),
+    "no data": (b'{"type": "call.started"}', "data"),
+    "data of a list": (b'{"type": "call.started", "data": []}', "data"),
+    "no call": (b'{"type": "call.started", "data": {}}', "data.call_ref"),
+    "call of a number": (b'{"type": "call.started", "data": {"call_ref": 7}}', "data.call_ref"),
+    "call with nul": (b'{"type": "call.started", "data": {"call_ref": "a\\u0000b"}}', "data.call_ref"),
+    "lone surrogate": (b'{"type": "call.started", "data": {"call_ref": "\\ud800"}}', "data.call_ref"),
+    "call too long": (b'{"type": "call.started", "data": {"call_ref": "' + b"a" * 201 + b'"}}', "data.call_ref"),
+    "direction": (b'{"type": "call.started", "data": {"call_ref": "c", "direction": "up"}}', "data.direction"),
+    "time": (b'{"type": "call.started", "data": {"call_ref": "c", "started_at": "today"}}', "data.started_at"),
+    "year 1": (
+        b'{"type": "call.started", "data": {"call_ref": "c", "started_at": "0001-01-01T00:00:00+14:00"}}',
+        "data.started_at",
+    ),
+    "no recording": (b'{"type": "recording.completed", "data": {"call_ref": "c"}}', "data.recording_ref"),
+    "no url": (
+        b'{"type": "recording.completed", "data": {"call_ref": "c", "recording_ref": "r"}}', "data.recording_url",
+    ),
+    "file url": (
+        b'{"type": "recording.completed", "data": {"call_ref": "c", "recording_ref": "r", '
+        b'"recording_url": "file:///etc/passwd"}}',
+        "data.recording_url",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_signed_event_that_means_nothing_is_422(stranger: httpx.Client, shared: tuple[Tenant, str], case: str):
+    """Well signed and malformed: 422 naming the field, never 500, and the answer repeats nothing."""
+    (tenant, _), (body, field) = shared, REFUSED[case]
+    answer = stranger.post(tenant.webhook_url, content=body, headers=headers_of(tenant, body))
+    assert (answer.status_code, answer.json()["field"]) == (422, field), answer.text
+    assert "passwd" not in answer.text
+
+
+def test_strange_names_of_people_do_not_stop_an_event(house: House, stranger: httpx.Client, tenant: Tenant):
+    """Whatever stands in a caller id: the event is kept, and other fields and events are ignored."""
+    for number, who in enumerate(["\x00\x1b[31m", "anonymous", "\ud800", "a" * 9000, "\u202e'; DROP TABLE x; --", ""]):
+        body = event(call_ref=f"c-{number}", **{"from": who, "to": who, "agent": who, "more": {"x": [1]}})
+        answer = stranger.post(tenant.webhook_url, content=body, headers=headers_of(tenant, body))
+        assert (answer.status_code, answer.json()["status"]) == (200, "noted"), answer.text
+    answer = tenant.hook("call.transferred", call_ref="c")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ignored"})
