@@ -20,8 +20,8 @@ _PARTS: Mapping[str, Callable[[Sizes, Path], None]] = {
     "playback": playback,
 }
 _HOW = """\
-how        Variants take turns in short rounds; a ratio is the median of the rounds' own ratios, its range beside
-           it. Raw figures are medians, for orientation alone. Client and server are processes of their own on
+how        Variants take turns in short rounds; a ratio is the median of the rounds' own ratios, with its
+           range. Raw figures are medians, for orientation alone. Client and server are processes of their own on
            loopback. Servers run as `callvault serve --no-worker` does: uvicorn with httptools and uvloop, one
            process, gc.freeze, and mallopt (mmap 32 MiB, trim 64 MiB), which part 3 sets in its process too.
            Objects are read from the page cache, and a virtual disk may take an fsync for less than it is."""
@@ -31,7 +31,9 @@ def main() -> None:
     """Run the parts that were asked for, or all of them."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of: {', '.join(_PARTS)}")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it works, measures nothing")
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny sizes: shows that it works, measures nothing"
+    )
     asked = parser.parse_args()
     if unknown := sorted(set(asked.parts) - set(_PARTS)):
         parser.error(f"there is no part {', '.join(unknown)}; parts are {', '.join(_PARTS)}")

@@ -6,7 +6,7 @@ A child reads its standard input and ends with it, so none outlives the benchmar
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +33,14 @@ class Child:
         """Return the child's next line. Raises RuntimeError if it has ended."""
         line = self.process.stdout.readline() if self.process.stdout else b""
         if not line:
-            raise RuntimeError(f"A process of the benchmark ended with status {self.process.wait(_PATIENCE)}.")
+            raise RuntimeError(
+                f"A process of the benchmark ended with status {self.process.wait(_PATIENCE)}."
+            )
         return json.loads(line)
 
 
 @contextmanager
-def child(module: str, environment: Mapping[str, str] | None = None, **config: Any) -> Iterator[Child]:
+def child(module: str, **config: Any) -> Iterator[Child]:
     """Run ``python -m module`` with its configuration as JSON, and end it with the block."""
     command = [sys.executable, "-m", module, json.dumps(config)]
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -46,7 +48,6 @@ def child(module: str, environment: Mapping[str, str] | None = None, **config: A
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parent.parent,
-        env=dict(environment) if environment is not None else None,
     )
     try:
         yield Child(process)

@@ -38,13 +38,14 @@ def _prepare(path: str, secret: str, count: int) -> deque[bytes]:
         "started_at": (now - timedelta(minutes=3)).isoformat(), "ended_at": now.isoformat(),
     }  # fmt: skip
     token = secrets.token_hex(64)
-    requests = deque()
+    requests: deque[bytes] = deque()
     for number in range(count):
         data = {
             "call_ref": f"call-{mark}-{number}", **facts, "recording_ref": f"rec-{mark}-{number}",
             "recording_url": f"https://media.example.com/recordings/{mark}/{number}.wav?signature={token}",
         }  # fmt: skip
-        body = json.dumps({"type": "recording.completed", "timestamp": now.isoformat(), "data": data}).encode()
+        event = {"type": "recording.completed", "timestamp": now.isoformat(), "data": data}
+        body = json.dumps(event).encode()
         headers = {
             "Host": "vault.example", "Content-Type": "application/json", "Content-Length": str(len(body)),
             **sign(secret, delivery_id=f"{mark}-{number}", sent_at=now, body=body),

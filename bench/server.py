@@ -56,7 +56,9 @@ async def webhook(settings: Settings, vault: Vault, config: Mapping[str, Any]) -
     not_committed = variants.NotCommitted(database)
     apps = {
         "committed": _app(settings, vault),
-        "not committed": _app(settings, replace(vault, receive=replace(vault.receive, database=not_committed))),
+        "not committed": _app(
+            settings, replace(vault, receive=replace(vault.receive, database=not_committed))
+        ),
         "one commit each": _app(settings, replace(vault, receive=replace(vault.receive, database=alone))),
     }
 
@@ -144,7 +146,7 @@ async def _serve(config: Mapping[str, Any]) -> None:
         gc.freeze()
         server = uvicorn.Server(_config(served))
         serving = asyncio.create_task(server.serve(sockets=sockets))
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - uvicorn sets a flag and no event
             await asyncio.sleep(0.01)
         _say({"ports": ports, **scene.facts})
         questions = asyncio.StreamReader()

@@ -1,4 +1,4 @@
-"""How much of everything a run takes: enough for steady figures, or so little that it only shows all works."""
+"""How much of everything a run takes: enough for steady figures, or just enough to show that all works."""
 
 from dataclasses import dataclass
 

@@ -10,12 +10,12 @@ from bench.sizes import Sizes
 from bench.stage import ACCOUNT
 
 _WORDS = {
-    "sealed to nowhere": "PUT .../calls/{call}/recordings/{recording} as it is served (SHA-256 and AES-256-GCM in "
-    "64 KiB frames, 1 MiB blocks, two in flight), with an object store that drops what it is given",
+    "sealed to nowhere": "PUT .../calls/{call}/recordings/{recording} as it is served (SHA-256, AES-256-GCM "
+    "in 64 KiB frames, 1 MiB blocks, two in flight), with an object store that drops what it is given",
     "discarded": "the same route in the same process, which reads the body and drops it",
     "hashed": "the same route and pipeline with two blocks in flight, but SHA-256 alone",
     "sealed to disk": "the route as it is served, into a directory, fsync included",
-    "plain to disk": "the same route, writing the body as it is through the same directory store, fsync included",
+    "plain to disk": "the same route, writing the body as it is into the same directory store, fsync too",
 }
 _KNOWN = 100_000
 
@@ -33,7 +33,9 @@ def upload(sizes: Sizes, folder: Path) -> None:
             def measure() -> Sample:
                 mark = secrets.token_hex(8)
                 path = f"/v1/accounts/{ACCOUNT}/calls/{mark}/recordings/{mark}"
-                answer = client.ask(do="upload", port=port, path=path, bearer=served["bearer"], file=str(body))
+                answer = client.ask(
+                    do="upload", port=port, path=path, bearer=served["bearer"], file=str(body)
+                )
                 _drop(data_dir)
                 return Sample(value=answer["value"], more={})
 

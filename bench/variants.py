@@ -95,7 +95,9 @@ class OneCommitEach(Behind):
     async def announce(self, new: NewRecording) -> Announced:
         """Write it alone."""
         if self.writer is not None:
-            alone: Announced = await self.writer.write(lambda tx: announce_one(tx.connection, new), urgent=False)
+            alone: Announced = await self.writer.write(
+                lambda tx: announce_one(tx.connection, new), urgent=False
+            )
             return alone
 
         def write(tx: Any) -> Announced | VaultError:
@@ -153,7 +155,7 @@ class NullStore:
 
     async def list(self, prefix: str) -> AsyncIterator[StoredObject]:  # noqa: ARG002 - the port's signature
         """Yield nothing."""
-        for nothing in ():
+        for nothing in tuple[StoredObject, ...]():
             yield nothing
 
     async def delete(self, key: str) -> None:

@@ -13,9 +13,9 @@ from bench.postgresql import postgresql
 from bench.sizes import Sizes
 
 _WORDS = {
-    "committed": "POST /webhooks/platform/{connection} as it is served: signature, strict JSON, sealing, one row "
-    "in the group's commit, then 202",
-    "not committed": "the same route, app and process, but the database port answers the announcement at once",
+    "committed": "POST /webhooks/platform/{connection} as it is served: signature, strict JSON, sealing, one "
+    "row in the group's commit, then 202",
+    "not committed": "the same route in the same process, but the database port answers the announcement at once",
     "one commit each": "the same route, but each announcement is a transaction with an fsync of its own",
 }
 
@@ -42,7 +42,7 @@ def _measure(sizes: Sizes, data_dir: Path, database_url: str, database: str, aim
     config = {"data_dir": str(data_dir), "database_url": database_url, "secret": secret}
     with child("bench.server", scene="webhook", **config) as server, child("bench.client") as client:
         served = server.answer()
-        acknowledged = {name: 0 for name in served["ports"]}
+        acknowledged = dict.fromkeys(served["ports"], 0)
 
         def round_of(name: str, port: int) -> Callable[[], Sample]:
             def measure() -> Sample:
@@ -66,5 +66,10 @@ def _measure(sizes: Sizes, data_dir: Path, database_url: str, database: str, aim
 
 def _load(client: Child, sizes: Sizes, port: int, path: str, secret: str) -> Any:
     return client.ask(
-        do="webhooks", port=port, path=path, secret=secret, connections=sizes.connections, seconds=sizes.seconds
+        do="webhooks",
+        port=port,
+        path=path,
+        secret=secret,
+        connections=sizes.connections,
+        seconds=sizes.seconds,
     )

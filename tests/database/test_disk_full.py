@@ -13,8 +13,6 @@ import vault
 from vault.database.sqlite import SqliteDatabase
 from vault.errors import Unavailable
 
-pytest_plugins = ["tests.servers.postgresql"]
-
 ROOT = Path(vault.__file__).parents[1]
 
 

@@ -17,8 +17,6 @@ from vault.database.postgresql_url import engine_url
 from vault.database.schema import metadata
 from vault.errors import StartRefused, Unavailable
 
-pytest_plugins = ["tests.servers.postgresql"]
-
 
 def differences(url) -> list:
     """Return what autogenerate would still change."""

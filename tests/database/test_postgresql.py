@@ -15,8 +15,6 @@ from vault.domain.recording import State
 from vault.errors import Invalid, NotFound, Unavailable
 from vault.ports.database import Grant
 
-pytest_plugins = ["tests.servers.postgresql"]
-
 
 @pytest.fixture
 def other_node(migrated_url: str, postgresql: PostgresqlDatabase) -> Iterator[PostgresqlDatabase]:
@@ -158,7 +156,7 @@ async def test_a_server_that_returns_is_used_again(postgresql: PostgresqlDatabas
                 with pytest.raises(Unavailable):
                     await call
         finally:
-            await asyncio.to_thread(postgresql_server.start)
+            postgresql_server.start()  # Here, for it dies with the thread that starts it.
         assert all(await asyncio.gather(*(postgresql.write(lambda tx: tx.now()) for _ in range(30))))
         await postgresql.announce(announcement(f"back-{round_}"))
     rows = await postgresql.read(lambda tx: tx.recordings.of_call("acct_a", "call-1"))
@@ -273,7 +271,7 @@ async def test_a_restart_that_nobody_noticed_fails_nobody(postgresql: Postgresql
     await open_account(postgresql)
     await asyncio.gather(*(postgresql.write(lambda tx: tx.now()) for _ in range(30)))
     await asyncio.to_thread(postgresql_server.stop)
-    await asyncio.to_thread(postgresql_server.start)
+    postgresql_server.start()  # Here, for it dies with the thread that starts it.
     refs = [f"ref-{n}" for n in range(10)]
     await asyncio.gather(*(postgresql.announce(announcement(ref)) for ref in refs))
     assert all(await asyncio.gather(*(postgresql.write(lambda tx: tx.now()) for _ in range(30))))

@@ -14,8 +14,6 @@ from tests.database.rows import available, counts, open_account, set_columns
 from vault.database.sqlite import SqliteDatabase
 from vault.errors import StartRefused
 
-pytest_plugins = ["tests.servers.postgresql"]
-
 ROOT = Path(vault.__file__).parents[1]
 
 

@@ -21,8 +21,6 @@ from vault.domain.recording import State
 from vault.errors import LeaseLost
 from vault.ports.database import Database
 
-pytest_plugins = ["tests.servers.postgresql"]
-
 WRITERS = 6
 #: Seconds between reading the switch and acting on it: what a busy machine may put there.
 PAUSE = 0.002

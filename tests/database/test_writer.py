@@ -12,8 +12,6 @@ from vault.database.sqlite import SqliteDatabase
 from vault.database.writer import LONGEST_QUEUE
 from vault.errors import Unavailable
 
-pytest_plugins = ["tests.servers.postgresql"]
-
 
 class NotAnException(BaseException):
     """Something that ``except Exception`` lets through."""

@@ -14,7 +14,6 @@ from tests.faults.server import vault_process
 from tests.servers.media import answer
 from tests.servers.media_thread import MediaThread
 
-pytest_plugins = ["tests.servers.postgresql"]
 pytestmark = pytest.mark.faults
 
 

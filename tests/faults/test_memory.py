@@ -118,6 +118,9 @@ def test_memory_stays_flat_and_nothing_readable_is_left(folder: Path, media: Med
             growth[size] = _ingest(server, client, media, f"of-{size}", size, scan)
         _use_everything(client, scan)
         print("growth of the peak in MB (upload, webhook):", growth)
+        children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        peaks = [round(_peak(int(pid)) / _MB) for pid in children]
+        print(f"peak of the server {_peak(server.pid) // _MB} MB, of its describers {peaks} MB")
         server.kill()
     _add_keys(server, scan)
     found = scan.found(server.data_dir, server.temporary) + scan._in_file(server.log)

@@ -12,7 +12,6 @@ from tests.faults.wrong_gate import with_hasty_gate
 from tests.servers.media import answer
 from tests.servers.media_thread import MediaThread
 
-pytest_plugins = ["tests.servers.postgresql"]
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 
 KINDS = pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])

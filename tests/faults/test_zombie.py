@@ -21,7 +21,6 @@ from tests.servers.media import Exchange
 from tests.servers.media_thread import MediaThread
 from tests.servers.processes import process
 
-pytest_plugins = ["tests.servers.postgresql"]
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 _SIZE = 3_000_044

@@ -32,7 +32,9 @@ def tone(seconds: float = 1.0, *, rate: int = 8000, hertz: float = 440.0) -> byt
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(rate)
-        samples = (round(12000 * math.sin(2 * math.pi * hertz * n / rate)) for n in range(round(seconds * rate)))
+        samples = (
+            round(12000 * math.sin(2 * math.pi * hertz * n / rate)) for n in range(round(seconds * rate))
+        )
         file.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
     return out.getvalue()
 

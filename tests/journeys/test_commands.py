@@ -88,7 +88,10 @@ def test_a_wrong_root_key_refuses_and_touches_nothing(stopped: VaultProcess, tmp
     elsewhere.create_key()
     shutil.copy2(elsewhere.data_dir / "root.key", stopped.data_dir / "root.key")
     before = hashes(stopped.data_dir)
-    for arguments in (("serve", "--port", str(stopped.port)), ("keys", "create", "--name", "n", "--scopes", "*")):
+    for arguments in (
+        ("serve", "--port", str(stopped.port)),
+        ("keys", "create", "--name", "n", "--scopes", "*"),
+    ):
         refused = stopped.command(*arguments)
         assert (refused.returncode, refused.stdout) == (2, "")
         assert "The root key is not the one" in refused.stderr
@@ -155,7 +158,9 @@ def test_the_demonstration_runs_twice_on_one_directory(tmp_path: Path):
     for _ in range(2):
         shown = server.command("demo", "--once", "--port", str(server.port))
         assert shown.returncode == 0, shown.stderr
-        lines = dict(line.strip().split("  ", 1) for line in shown.stdout.splitlines() if "  " in line.strip())
+        lines = dict(
+            line.strip().split("  ", 1) for line in shown.stdout.splitlines() if "  " in line.strip()
+        )
         assert KEY.fullmatch(lines["admin key"] + "\n")
         assert lines["listen"].startswith(f"{server.url}/p/")
         assert lines["described"] == "pcm_mulaw, 2 channels, 34.0 s"

@@ -30,7 +30,11 @@ def test_the_official_sdk_opens_what_lies_on_the_disk(tenant: Tenant, server: Va
     assert (one["purpose"], one["bytes"]) == ("audio", len(AUDIO))
     plaintext, context = open_object(exported, (server.data_dir / "objects" / one["location"]).read_bytes())
     assert plaintext == AUDIO
-    assert (context["account_id"], context["recording_id"], context["purpose"]) == (tenant.id, recording, "audio")
+    assert (context["account_id"], context["recording_id"], context["purpose"]) == (
+        tenant.id,
+        recording,
+        "audio",
+    )
     assert tenant.types(recording)[-1] == "key.exported"
     unknown = server.command("export-key", "rec_" + "0" * 32)
     assert (unknown.returncode, unknown.stdout) == (1, "")

@@ -14,10 +14,14 @@ from tests.servers.vault_process import VaultProcess
 AUDIO = tone(2.0)
 
 
-def test_a_call_goes_from_its_webhook_to_a_listener(tenant: Tenant, media: MediaThread, browser: httpx.Client):
+def test_a_call_goes_from_its_webhook_to_a_listener(
+    tenant: Tenant, media: MediaThread, browser: httpx.Client
+):
     """A signed webhook becomes a link on which the same bytes are heard, each grant on record before."""
     url = media.serve(f"/{tenant.name}/call.wav", AUDIO)
-    announced = tenant.announce(url, from_="+1 415 555 0101", to="+14155550102", agent="Robin", direction="inbound")
+    announced = tenant.announce(
+        url, from_="+1 415 555 0101", to="+14155550102", agent="Robin", direction="inbound"
+    )
     assert (announced.status_code, announced.json()["status"]) == (202, "accepted")
     recording = announced.json()["recording"]
     found = tenant.wait(recording)
@@ -115,7 +119,11 @@ def test_every_dead_link_looks_the_same(tenant: Tenant, browser: httpx.Client):
     tenant.http.delete(tenant.url(f"/recordings/{other}"))
     urls = [revoked["url"], foreign["url"], erased["url"], f"{tenant.http.base_url}/p/{'x' * 43}"]
     pages = {(answer.status_code, answer.content) for answer in map(browser.get, urls)}
-    opens = {(answer.status_code, answer.content) for url in urls for answer in [open_link(browser, url, nonce="n")]}
+    opens = {
+        (answer.status_code, answer.content)
+        for url in urls
+        for answer in [open_link(browser, url, nonce="n")]
+    }
     assert len(pages | opens) == 1
     assert pages.pop()[0] == 404
 
@@ -141,7 +149,9 @@ def test_forwarded_addresses_count_only_from_trusted_proxies(
         ]:
             answer = stranger.post(f"{inside}/open", data={"nonce": "n"}, headers=forwarded)
             assert (forwarded, answer.status_code) == (forwarded, status)
-    addresses = [e["detail"]["address"] for e in proxied_tenant.events(recording) if e["type"] == "playback.open"]
+    addresses = [
+        e["detail"]["address"] for e in proxied_tenant.events(recording) if e["type"] == "playback.open"
+    ]
     assert addresses == ["192.0.2.7", "192.0.2.7"]
 
 

@@ -30,7 +30,9 @@ def walk(tenant: Tenant, media: MediaThread, browser: httpx.Client) -> list[str]
         tenant.http.get(tenant.url(path), params={"number": NUMBER, "agent": AGENT})
     call = {"direction": "sideways", "from": NUMBER, "to": OTHER, "started_at": moment(datetime.now(UTC))}
     tenant.http.put(tenant.url("/calls/c"), json=call)
-    browser.post(tenant.webhook_url, content=f"distinctive body {NUMBER}".encode(), headers={"webhook-id": "x"})
+    browser.post(
+        tenant.webhook_url, content=f"distinctive body {NUMBER}".encode(), headers={"webhook-id": "x"}
+    )
     browser.get(tenant.url("/recordings"), headers={"Authorization": "Bearer cv_distinctive_key"})
     tenant.put(b"distinctive audio that is none", ref="rec-3", call="call-3")
     cookies = [value for _, value in browser.cookies.items()]

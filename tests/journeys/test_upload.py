@@ -46,12 +46,20 @@ def test_a_chunked_upload_is_kept_whole(tenant: Tenant):
 class Raw:
     """An upload on a bare socket, which can stop anywhere."""
 
-    def __init__(self, server: VaultProcess, tenant: Tenant, length: int, *more: str, ref: str = "rec-1") -> None:
+    def __init__(
+        self, server: VaultProcess, tenant: Tenant, length: int, *more: str, ref: str = "rec-1"
+    ) -> None:
         """Send the head."""
         self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=15)
         path = tenant.url(f"/calls/call-1/recordings/{ref}")
         key = tenant.http.headers["authorization"]
-        lines = [f"PUT {path} HTTP/1.1", "Host: vault", f"Authorization: {key}", f"Content-Length: {length}", *more]
+        lines = [
+            f"PUT {path} HTTP/1.1",
+            "Host: vault",
+            f"Authorization: {key}",
+            f"Content-Length: {length}",
+            *more,
+        ]
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
 
     def __enter__(self) -> "Raw":

@@ -26,7 +26,9 @@ def test_events_out_of_order_and_repeated_make_one_call(tenant: Tenant, media: M
     assert [one.json()["status"] for one in answers] == ["noted", "noted", "duplicate", "duplicate"]
     assert [one.status_code for one in answers] == [200] * 4
     url = media.serve(f"/{tenant.name}/a.wav", AUDIO)
-    recording = tenant.hook("recording.completed", call_ref="c", recording_ref="r", recording_url=url).json()["recording"]
+    recording = tenant.hook("recording.completed", call_ref="c", recording_ref="r", recording_url=url).json()[
+        "recording"
+    ]
     call = tenant.wait(recording)["call"]
     assert (call["started_at"], call["ended_at"], call["agent"]) == (started, ended, "Robin")
     assert (call["from"], call["to"], call["direction"]) == ("+14155550101", "+14155550102", "outbound")
@@ -69,17 +71,24 @@ def test_a_call_that_was_in_an_off_moment_is_refused_with_the_moment(tenant: Ten
     tenant.switch(enabled=True)
     now = datetime.now(UTC)
     url = media.serve(f"/{tenant.name}/over.wav", AUDIO)
-    recording = tenant.announce(url, started_at=moment(now - timedelta(minutes=1)), ended_at=moment(now)).json()["recording"]
+    recording = tenant.announce(
+        url, started_at=moment(now - timedelta(minutes=1)), ended_at=moment(now)
+    ).json()["recording"]
     found = tenant.wait(recording, "refused")
     assert found["reasons"][0]["code"] == "switched_off_during_call"
     assert off["changed_at"] in found["reasons"][0]["text"]
     history = tenant.http.get(tenant.url("/recording-switch/history")).json()["items"]
-    assert [(one["enabled"], one["epoch"]) for one in history[-2:]] == [(False, off["epoch"]), (True, off["epoch"])]
+    assert [(one["enabled"], one["epoch"]) for one in history[-2:]] == [
+        (False, off["epoch"]),
+        (True, off["epoch"]),
+    ]
 
 
 def test_switching_off_refuses_what_is_on_its_way(tenant: Tenant, media: MediaThread):
     """A transfer that hangs while the switch goes off is refused for good, off and on again or not."""
-    url = media.on(f"/{tenant.name}/slow.wav", raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nRIFF", hang=True))
+    url = media.on(
+        f"/{tenant.name}/slow.wav", raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nRIFF", hang=True)
+    )
     recording = tenant.announce(url).json()["recording"]
     tenant.wait(recording, "transferring")
     tenant.switch(enabled=False)
@@ -91,7 +100,12 @@ def test_switching_off_refuses_what_is_on_its_way(tenant: Tenant, media: MediaTh
 
 def test_call_start_is_answered_with_the_switch(tenant: Tenant):
     """The platform asks whether to record, and hears yes, then no with the reason."""
-    said = {"direction": "inbound", "from": "+14155550101", "to": "+14155550102", "started_at": moment(datetime.now(UTC))}
+    said = {
+        "direction": "inbound",
+        "from": "+14155550101",
+        "to": "+14155550102",
+        "started_at": moment(datetime.now(UTC)),
+    }
     yes = tenant.http.put(tenant.url("/calls/c-1"), json=said).json()
     assert (yes["decision"]["record"], yes["decision"]["reasons"][0]["code"]) == (True, "switch_on")
     tenant.switch(enabled=False)
@@ -115,7 +129,9 @@ def test_what_is_no_audio_fails_with_a_reason(tenant: Tenant, media: MediaThread
 
 def test_a_truncated_recording_is_kept_as_damaged(tenant: Tenant, media: MediaThread):
     """A header that promises more than there is: kept, playable, and marked."""
-    recording = tenant.announce(media.serve(f"/{tenant.name}/cut.wav", AUDIO[: len(AUDIO) // 2])).json()["recording"]
+    recording = tenant.announce(media.serve(f"/{tenant.name}/cut.wav", AUDIO[: len(AUDIO) // 2])).json()[
+        "recording"
+    ]
     assert tenant.wait(recording)["flags"]["damaged"] is True
 
 
@@ -139,7 +155,9 @@ def test_late_events_make_a_recording_findable(tenant: Tenant, media: MediaThrea
     tenant.wait(recording)
 
     def found(**wanted: str) -> list[str]:
-        return [one["id"] for one in tenant.http.get(tenant.url("/recordings"), params=wanted).json()["items"]]
+        return [
+            one["id"] for one in tenant.http.get(tenant.url("/recordings"), params=wanted).json()["items"]
+        ]
 
     assert found(number="+14155550188") == []
     assert tenant.hook("call.started", call_ref="late", from_="+1 (415) 555-0188").json()["status"] == "noted"

@@ -27,8 +27,6 @@ from vault.errors import NotFound, Refused, Unavailable
 from vault.ports.database import Database, Grant
 from vault.ports.stores import RecordingFilter
 
-pytest_plugins = ["tests.servers.postgresql"]
-
 
 async def test_what_was_written_is_read(database: Database):
     """A value that a write returned for is there for the next read."""

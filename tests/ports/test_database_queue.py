@@ -27,8 +27,6 @@ from vault.domain.recording import ARROWS, IN_FLIGHT, LEASE, Lease, SealedObject
 from vault.errors import Busy, LeaseLost, NotFound, RecordingErased
 from vault.ports.database import Database
 
-pytest_plugins = ["tests.servers.postgresql"]
-
 NEVER = timedelta(seconds=-1)
 SECRETS = ("wrapped_key", "key_version", "sealed_details", "sealed_waveform", "sealed_announcement")
 

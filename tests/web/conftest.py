@@ -62,7 +62,15 @@ class House:
 @contextmanager
 def running(app: FastAPI, port: int) -> Iterator[asyncio.AbstractEventLoop]:
     """Serve an app from a thread to the end of the block."""
-    config = uvicorn.Config(app, port=port, http="httptools", access_log=False, log_config=None)
+    config = uvicorn.Config(
+        app,
+        port=port,
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+    )
     server, started, loops = uvicorn.Server(config), threading.Event(), []
     original = app.router.lifespan_context
 
@@ -96,7 +104,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     app = app_of(read_settings(settings), worker=True)
     with running(app, port) as loop, ExitStack() as stack:
         house = House(app, url, loop, stack)
-        _, token = house.call(house.vault.issue_key, name="admin", scopes=["*"], account_id=None, actor="test")
+        _, token = house.call(
+            house.vault.issue_key, name="admin", scopes=["*"], account_id=None, actor="test"
+        )
         house.key = token.text
         house.admin = house.client({"Authorization": f"Bearer {token.text}"})
         yield house

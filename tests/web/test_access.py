@@ -48,7 +48,9 @@ def routes(app: object) -> set[tuple[str, str]]:
         if isinstance(route, APIRoute):
             found |= {(method, route.path) for method in route.methods}
         else:
-            waiting += getattr(route, "routes", None) or getattr(getattr(route, "original_router", None), "routes", [])
+            waiting += getattr(route, "routes", None) or getattr(
+                getattr(route, "original_router", None), "routes", []
+            )
     return found
 
 
@@ -73,7 +75,9 @@ def send(client: httpx.Client, account: str, door: tuple[str, str], **names: str
 
 
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: " ".join(door))
-def test_another_accounts_door_looks_like_no_door(house: House, shared: tuple[Tenant, str], door: tuple[str, str]):
+def test_another_accounts_door_looks_like_no_door(
+    house: House, shared: tuple[Tenant, str], door: tuple[str, str]
+):
     """With a key for one account, another's name and nobody's name give the same 404, byte for byte."""
     theirs, recording = shared
     mine = Tenant.open(house.admin)
@@ -133,7 +137,12 @@ def test_a_key_gives_no_more_than_it_has(house: House, shared: tuple[Tenant, str
     client = house.client(house.key_for(tenant.name, "keys:write", "recordings:read"))
     assert client.post("/v1/keys", json={"name": "n", "scopes": ["ingest"]}).status_code == 403
     assert client.post("/v1/keys", json={"name": "n", "scopes": ["*"]}).status_code == 403
-    assert client.post("/v1/keys", json={"name": "n", "scopes": ["recordings:read"], "account": other.name}).status_code == 404
+    assert (
+        client.post(
+            "/v1/keys", json={"name": "n", "scopes": ["recordings:read"], "account": other.name}
+        ).status_code
+        == 404
+    )
     assert house.admin.post("/v1/keys", json={"name": "n", "scopes": ["nothing"]}).status_code == 422
     made = client.post("/v1/keys", json={"name": "n", "scopes": ["recordings:read"]})
     assert made.status_code == 201
@@ -144,7 +153,9 @@ def test_a_key_gives_no_more_than_it_has(house: House, shared: tuple[Tenant, str
     foreign = next(k for k in house.admin.get("/v1/keys").json()["items"] if k.get("account_id") != tenant.id)
     unknown = client.delete("/v1/keys/key_0")
     assert (client.delete(f"/v1/keys/{foreign['id']}").content, unknown.status_code) == (unknown.content, 404)
-    assert client.put("/v1/accounts/brand-new", json={}).status_code == 404
+    everything = house.client(house.key_for(tenant.name, "*"))
+    assert everything.put("/v1/accounts/brand-new", json={}).status_code == 404
+    assert house.admin.get("/v1/accounts/brand-new").status_code == 404
 
 
 def test_a_session_does_not_open_another(house: House, shared: tuple[Tenant, str]):
@@ -157,4 +168,7 @@ def test_a_session_does_not_open_another(house: House, shared: tuple[Tenant, str
     other = two.headers["location"]
     for cookie in (f"{name}={value}", f"{other.removeprefix('/s/')}={value}", "x"):
         assert house.client().get(f"{other}/audio", headers={"Cookie": cookie}).status_code == 404
-    assert house.client().get(f"{one.headers['location']}/audio", headers={"Cookie": f"{name}={value}"}).content == AUDIO
+    assert (
+        house.client().get(f"{one.headers['location']}/audio", headers={"Cookie": f"{name}={value}"}).content
+        == AUDIO
+    )

@@ -95,7 +95,12 @@ def test_a_recording_over_the_limit_is_413(house: House, tenant: Tenant):
         ("POST", "/recordings/{recording}/links", {"listener": "k", "networks": ["all"]}, "networks"),
         ("POST", "/recordings/{recording}/links", {"listener": "k", "networks": ["10.0.0.1/8"]}, "networks"),
         ("POST", "/recordings/{recording}/links", {"listener": "k", "kind": "tape"}, "kind"),
-        ("POST", "/recordings/{recording}/links", {"listener": "k", "kind": "media", "sessions": 2}, "sessions"),
+        (
+            "POST",
+            "/recordings/{recording}/links",
+            {"listener": "k", "kind": "media", "sessions": 2},
+            "sessions",
+        ),
     ],
 )
 def test_a_wrong_field_is_422_and_named(

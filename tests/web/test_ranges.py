@@ -11,6 +11,8 @@ from tests.web.conftest import AUDIO, House
 from vault.errors import NotSatisfiable
 from vault.web.byte_range import parse_range
 
+#: The app's own thread uses ``random`` while hypothesis draws, which hypothesis takes for the strategy's doing.
+BESIDE_THE_APP = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
 SIZE = 10_000
 REFUSED = "refused"
 #: RFC 9110, section 14.1.2; Go, net/http/fs_test.go; and more. None is: all of it.
@@ -83,7 +85,11 @@ def test_of_nothing_there_is_no_range():
     assert parse_range(None, 0) is None
 
 
-@given(st.one_of(st.text(), st.from_regex(r"bytes=[0-9]{0,30}-[0-9]{0,30}(,[0-9]*-[0-9]*)*")), st.integers(0, 2**40))
+@BESIDE_THE_APP
+@given(
+    st.one_of(st.text(), st.from_regex(r"bytes=[0-9]{0,30}-[0-9]{0,30}(,[0-9]*-[0-9]*)*")),
+    st.integers(0, 2**40),
+)
 def test_no_header_leads_outside(header: str, size: int):
     """Whatever is sent: a range inside, all of it, or NotSatisfiable."""
     with contextlib.suppress(NotSatisfiable):
@@ -91,6 +97,7 @@ def test_no_header_leads_outside(header: str, size: int):
         assert part is None or 0 <= part[0] < part[1] <= size
 
 
+@BESIDE_THE_APP
 @given(st.integers(0, 2**40), st.integers(0, 2**40), st.integers(1, 2**40))
 def test_a_plain_range_is_a_slice(first: int, last: int, size: int):
     """``bytes=first-last`` is [first, last + 1) cut to the size, where it begins inside."""
@@ -115,7 +122,9 @@ OVER_HTTP = [
 
 
 @pytest.mark.parametrize(("header", "status", "body"), OVER_HTTP, ids=range(len(OVER_HTTP)))
-def test_ranges_over_http(house: House, shared: tuple[Tenant, str], header: str, status: int, body: bytes | None):
+def test_ranges_over_http(
+    house: House, shared: tuple[Tenant, str], header: str, status: int, body: bytes | None
+):
     """The exact status, the exact bytes, and a Content-Range that says so; a 416 grants nothing."""
     tenant, recording = shared
     before = len(tenant.events(recording))

@@ -45,7 +45,9 @@ MUTATIONS = {
     "id not ascii": lambda h: h | {"webhook-id": b"\xe4\xff"},
     "seventeen of them": lambda h: h | {"webhook-signature": " ".join(["v1,QUJD"] * 17)},
     "very long": lambda h: h | {"webhook-signature": "v1," + "A" * 5000},
-    "joined by a comma": lambda h: h | {"webhook-signature": f"{h['webhook-signature']},{h['webhook-signature']}"},
+    "joined by a comma": lambda h: (
+        h | {"webhook-signature": f"{h['webhook-signature']},{h['webhook-signature']}"}
+    ),
 }
 
 
@@ -132,7 +134,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_signed_event_that_means_nothing_is_422(stranger: httpx.Client, shared: tuple[Tenant, str], case: str):
+def test_a_signed_event_that_means_nothing_is_422(
+    stranger: httpx.Client, shared: tuple[Tenant, str], case: str
+):
     """Well signed and malformed: 422 naming the field, never 500, and the answer repeats nothing."""
     (tenant, _), (body, field) = shared, REFUSED[case]
     answer = stranger.post(tenant.webhook_url, content=body, headers=headers_of(tenant, body))
@@ -142,7 +146,9 @@ def test_a_signed_event_that_means_nothing_is_422(stranger: httpx.Client, shared
 
 def test_strange_names_of_people_do_not_stop_an_event(house: House, stranger: httpx.Client, tenant: Tenant):
     """Whatever stands in a caller id: the event is kept, and other fields and events are ignored."""
-    for number, who in enumerate(["\x00\x1b[31m", "anonymous", "\ud800", "a" * 9000, "\u202e'; DROP TABLE x; --", ""]):
+    for number, who in enumerate(
+        ["\x00\x1b[31m", "anonymous", "\ud800", "a" * 9000, "\u202e'; DROP TABLE x; --", ""]
+    ):
         body = event(call_ref=f"c-{number}", **{"from": who, "to": who, "agent": who, "more": {"x": [1]}})
         answer = stranger.post(tenant.webhook_url, content=body, headers=headers_of(tenant, body))
         assert (answer.status_code, answer.json()["status"]) == (200, "noted"), answer.text

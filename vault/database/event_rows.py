@@ -10,6 +10,8 @@ from sqlalchemy import insert, select
 from vault.database.schema import access_events
 from vault.domain.access_event import AccessEvent
 
+_APPEND = insert(access_events)
+
 
 class EventRows:
     """The access events of one transaction."""
@@ -20,7 +22,7 @@ class EventRows:
 
     def append(self, event: AccessEvent) -> None:
         """Add an event; it stands or falls with this transaction."""
-        self._db.execute(insert(access_events).values(event_values(event)))
+        self._db.execute(_APPEND, event_values(event))
 
     def page(
         self, account_id: str, *, recording_id: str | None, after: int, limit: int

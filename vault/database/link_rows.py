@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, insert, select, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema import links, sessions
 from vault.domain.link import Link, Session
 from vault.errors import NotFound
+
+# Every range that is heard asks these, and building them anew would take longer than running them.
+_LINK = select(links).where(links.c.id == bindparam("id"), links.c.account_id == bindparam("account_id"))
+_SESSION = select(sessions).where(sessions.c.id == bindparam("id"))
 
 
 class LinkRows:
@@ -31,7 +35,8 @@ class LinkRows:
 
     def get(self, account_id: str, link_id: str) -> Link | None:
         """Return an account's link."""
-        return self._one((links.c.account_id == account_id) & (links.c.id == link_id))
+        row = self._db.execute(_LINK, {"id": link_id, "account_id": account_id}).first()
+        return None if row is None else _link(row)
 
     def of_recording(self, account_id: str, recording_id: str) -> Sequence[Link]:
         """Return a recording's links, newest first."""
@@ -70,7 +75,7 @@ class LinkRows:
 
     def session(self, session_id: str) -> tuple[Session, bytes] | None:
         """Return a session and the hash of its secret."""
-        row = self._db.execute(select(sessions).where(sessions.c.id == session_id)).first()
+        row = self._db.execute(_SESSION, {"id": session_id}).first()
         return None if row is None else (_session(row), row.secret_hash)
 
     def session_of_link(self, link_id: str) -> Session | None:

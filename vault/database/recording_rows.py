@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, or_, select
+from sqlalchemy import ColumnElement, Row, bindparam, delete, or_, select
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.dialect import insert_new
@@ -18,6 +18,14 @@ _BLOBS = {"sealed_announcement", "sealed_details", "sealed_waveform", "wrapped_k
 #: What a Recording is made of: everything but blobs that only few ask for.
 RECORDING_COLUMNS = [column for column in recordings.c if column.name not in _BLOBS]
 _UPLOAD = ""
+# Every range that is heard asks these, and building them anew would take longer than running them.
+_GET = select(*RECORDING_COLUMNS).where(
+    recordings.c.id == bindparam("id"), recordings.c.account_id == bindparam("account_id")
+)
+_KEYS = select(
+    recordings.c.key_version, recordings.c.wrapped_key, recordings.c.evidence,
+    recordings.c.sealed_details, recordings.c.sealed_waveform,
+).where(recordings.c.id == bindparam("id"))  # fmt: skip
 
 
 class RecordingRows:
@@ -37,7 +45,8 @@ class RecordingRows:
 
     def get(self, account_id: str, recording_id: str) -> Recording | None:
         """Return a recording of this account."""
-        return self._one((recordings.c.id == recording_id) & (recordings.c.account_id == account_id))
+        row = self._db.execute(_GET, {"id": recording_id, "account_id": account_id}).first()
+        return None if row is None else recording_of(row)
 
     def by_id(self, recording_id: str) -> Recording | None:
         """Return a recording of any account, for operators."""
@@ -53,11 +62,7 @@ class RecordingRows:
 
     def keys(self, recording_id: str) -> RecordingKeys | None:
         """Return what opens the recording; None before it was sealed and after it was shredded."""
-        columns = (
-            recordings.c.key_version, recordings.c.wrapped_key, recordings.c.evidence,
-            recordings.c.sealed_details, recordings.c.sealed_waveform,
-        )  # fmt: skip
-        row = self._db.execute(select(*columns).where(recordings.c.id == recording_id)).first()
+        row = self._db.execute(_KEYS, {"id": recording_id}).first()
         if row is None or row.wrapped_key is None:
             return None
         return RecordingKeys(

@@ -21,15 +21,16 @@ class _Blocks(StreamingResponse):
     async def stream_response(self, send: Send) -> None:
         """Send head and body. StreamingResponse cancels this when the client disconnects."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        left = int(self.headers["content-length"])
+        left, more = int(self.headers["content-length"]), True
         async with aclosing(self.body_iterator) as blocks:  # type: ignore[type-var]
             async for block in blocks:
                 left -= len(block)
+                more = left > 0
                 # The last block ends the answer, so that the connection's next request does not wait
                 # until the log has heard what was sent.
                 async with asyncio.timeout(_STALLED):
-                    await send({"type": "http.response.body", "body": block, "more_body": left > 0})
-        if left:
+                    await send({"type": "http.response.body", "body": block, "more_body": more})
+        if more:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -1,0 +1,68 @@
+"""The benchmark runs: every part of it, in tiny sizes whose figures say nothing."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+#: One run is enough for all of them, also where the tests are spread over processes.
+pytestmark = pytest.mark.xdist_group("bench")
+ROOT = Path(__file__).parents[1]
+#: Every ratio that `make bench` promises, by part, in the order it is printed.
+RATIOS = [
+    "committed / not committed",
+    "committed / one commit each",
+    "committed / not committed",
+    "committed / one commit each",
+    "sealed to nowhere / discarded",
+    "sealed to nowhere / hashed",
+    "sealed to disk / plain to disk",
+    "vault / SDK at 4 KiB",
+    "vault / SDK at 64 KiB",
+    "vault / SDK at 4 KiB",
+    "vault / SDK at 64 KiB",
+    "in the large one / in the small one",
+    "in the large one / without log",
+    "played / FileResponse",
+    "played / played without log",
+    "played / nginx",
+]
+#: How many of them have an aim.
+AIMS = 9
+
+
+@pytest.fixture(scope="module")
+def printed() -> str:
+    """What a quick run prints."""
+    command = [sys.executable, "-m", "bench", "--quick"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_ratio_is_printed(printed):
+    """Each ratio stands on a line of its own with a figure, or with the reason why it cannot be had."""
+    line = r"^  > (.+?): (?:[0-9.]+ \([0-9.]+ to [0-9.]+ in \d+ rounds\)|skipped, )"
+    assert re.findall(line, printed, re.MULTILINE) == RATIOS
+
+
+def test_every_aim_is_judged(printed):
+    """Each aim is named with its verdict."""
+    assert len(re.findall(r"aim [<>]= [0-9.]+: (?:met|MISSED)$", printed, re.MULTILINE)) == AIMS
+
+
+def test_every_variant_is_explained(printed):
+    """Behind each raw figure stands in words what was measured."""
+    lines = printed.splitlines()
+    raw = [number for number, line in enumerate(lines) if re.match(r"    \S.* (req/s|MB/s|ms)( |$)", line)]
+    assert len(raw) in {23, 24}, "one less where nginx is not installed"
+    assert all(lines[number + 1].startswith("        = ") for number in raw)
+
+
+def test_what_was_acknowledged_was_written(printed):
+    """The webhook part counts rows, on both databases."""
+    counted = re.findall(r"rows in the database: (\d+), acknowledged as durable: (\d+)", printed)
+    assert len(counted) == 2
+    assert all(rows == acknowledged for rows, acknowledged in counted)

@@ -1,0 +1,69 @@
+"""Generated requests against the app's own description: no server error, and answers that are as described."""
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
+
+from tests.journeys.tenant import Tenant
+from tests.web.conftest import House
+
+EXAMPLES = 6
+#: Erased or revoked, the things that the other doors are tried on would be gone.
+SPARED = {"/v1/keys/{key}"}
+#: What says that something is wrong: a problem, or the page for people who hold a dead link.
+PROBLEMS = {"application/problem+json", "text/html"}
+
+
+@pytest.fixture(scope="session")
+def contract(house: House) -> Any:
+    """The description that the app gives of itself."""
+    return schemathesis.openapi.from_dict(house.app.openapi())
+
+
+def doors(schema: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return path and method of every door that is described."""
+    return sorted((path, method.upper()) for path, methods in schema["paths"].items() for method in methods)
+
+
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_generated_requests_are_answered_as_described(
+    house: House, shared: tuple[Tenant, str], contract: Any
+):
+    """For every door a few requests, valid and not: below 500, and success has the described shape."""
+    tenant, recording = shared
+    known = {"account": tenant.name, "recording": recording}
+    tried = 0
+    for path, method in doors(contract.raw_schema):
+        if path in SPARED:
+            continue
+        operation = contract[path][method]
+
+        @settings(max_examples=EXAMPLES, database=None, deadline=None, phases=[Phase.generate],
+                  suppress_health_check=list(HealthCheck))  # fmt: skip
+        @given(case=operation.as_strategy())
+        def probe(case: Any) -> None:
+            nonlocal tried
+            if method != "DELETE":
+                case.path_parameters = dict(case.path_parameters or {}) | {
+                    name: value for name, value in known.items() if name in (case.path_parameters or {})
+                }
+            response = case.call(
+                base_url=house.url, headers={"Authorization": f"Bearer {house.key}"}, timeout=20
+            )
+            tried += 1
+            shape = (
+                [content_type_conformance, response_schema_conformance] if response.status_code < 400 else []
+            )
+            case.validate_response(response, checks=[not_a_server_error, *shape])
+            if shape == []:
+                assert response.headers["content-type"][0].split(";")[0] in PROBLEMS
+
+        probe()
+    print(f"{tried} generated requests")
+    assert tried >= 3 * len(doors(contract.raw_schema))
+    assert tenant.get(recording)["state"] == "available"

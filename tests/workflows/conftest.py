@@ -1,0 +1,165 @@
+"""Every verb on a real SQLite database, with fakes for the object store, the media, the describer and the root key."""
+
+import base64
+import json
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from tests.fakes.describer import FakeDescriber
+from tests.fakes.fetcher import FakeFetcher, Media
+from tests.fakes.objects import FakeObjects
+from tests.fakes.root_key import FakeRootKey
+from tests.journeys.tenant import moment, tone
+from vault import wiring
+from vault.database.schema import recordings
+from vault.database.sqlite import SqliteDatabase
+from vault.database.wrapped_keys import WrappedKeyRows
+from vault.domain.account import Account
+from vault.domain.delivery import Delivery
+from vault.domain.recording import Recording, State
+from vault.keyservice.key_ring import AccountKeyRing
+from vault.settings import read_settings
+from vault.telephony.signatures import sign
+from vault.threads import Threads
+from vault.workflows.connect import ConnectionWish
+from vault.workflows.receive import Receipt
+from vault.workflows.vault import Vault
+
+AUDIO = tone(0.2)
+URL = "https://media.example/call.wav"
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class House:
+    """The verbs, and what is around them."""
+
+    vault: Vault
+    database: SqliteDatabase
+    objects: FakeObjects
+    fetcher: FakeFetcher
+    describer: FakeDescriber
+    root_key: FakeRootKey
+    account: Account
+    connection_id: str
+    secret: str
+
+    async def announce(
+        self, ref: str = "rec-1", *, body: bytes = AUDIO, url: str = URL, **data: Any
+    ) -> Receipt:
+        """Serve media and announce it by a signed webhook."""
+        self.fetcher.serve(url, Media(body=body))
+        now = datetime.now(UTC)
+        said = {"call_ref": "call-1", "recording_ref": ref, "recording_url": url} | data
+        text = json.dumps({"type": "recording.completed", "timestamp": moment(now), "data": said}).encode()
+        signed = sign(self.secret, delivery_id=secrets.token_hex(8), sent_at=now, body=text)
+        delivery = Delivery(
+            method="POST", url="https://vault.example/", headers=signed, body=text, received_at=now
+        )
+        return await self.vault.receive("platform", self.connection_id, delivery)
+
+    async def row(self, recording_id: str) -> Recording:
+        """Return the recording's row."""
+        found = await self.database.read(lambda tx: tx.recordings.by_id(recording_id))
+        assert found is not None
+        return found
+
+    async def state(self, recording_id: str) -> State:
+        """Return the recording's state."""
+        return (await self.row(recording_id)).state
+
+    async def keys_gone(self, recording_id: str) -> bool:
+        """Say whether nothing is left that opens the recording, and its URL is gone too."""
+        keys = await self.database.read(lambda tx: tx.recordings.keys(recording_id))
+        announcement = await self.database.read(lambda tx: tx.recordings.announcement(recording_id))
+        return keys is None and announcement is None
+
+    async def set(self, recording_id: str, **values: Any) -> None:
+        """Change a row behind everybody's back: time passes, a lease runs out."""
+        query = update(recordings).where(recordings.c.id == recording_id).values(**values)
+        await self.database.write(lambda tx: tx.connection.execute(query) and None)
+
+    async def hurry(self, recording_id: str) -> None:
+        """Let the time come for which the row waits, and any lease run out."""
+        await self.set(recording_id, not_before=LONG_AGO, lease_until=LONG_AGO)
+
+    async def settle(self, recording_id: str, *, rounds: int = 60) -> State:
+        """Run the worker's steps until the row is where it stays."""
+        final = {State.AVAILABLE, State.FAILED, State.REFUSED, State.ERASED}
+        for _ in range(rounds):
+            if (state := await self.state(recording_id)) in final:
+                return state
+            await self.hurry(recording_id)
+            for step in (self.vault.ingest, self.vault.describe, self.vault.remove_erased):
+                await step()
+        return await self.state(recording_id)
+
+    async def events(self, recording_id: str | None = None) -> list[str]:
+        """Return the kinds of the account's events."""
+        rows = await self.vault.list_events(self.account.id, recording_id=recording_id, after=0, limit=1000)
+        return [event.type for _, event, _ in rows]
+
+    async def sweep(self) -> int:
+        """Sweep as if the grace period were over."""
+        for kept in [*self.objects.objects.values(), *(kept for _, kept in self.objects.uploads.values())]:
+            kept.at -= timedelta(days=2)
+        return await self.vault.sweep()
+
+    async def heard(self, recording_id: str) -> bytes:
+        """Download the recording."""
+        sound = await self.vault.find_sound.for_download(self.account.id, recording_id, actor="key_test")
+        return b"".join([block async for block in await self.vault.stream(sound, 0, sound.size)])
+
+    def audio_objects(self) -> list[str]:
+        """Return the keys of all objects that hold audio."""
+        return sorted(key for key in self.objects.objects if key.startswith("recordings/"))
+
+
+async def blocks_of(body: bytes, size: int = 1000) -> AsyncIterator[bytes]:
+    """Yield a body in blocks."""
+    for start in range(0, len(body), size):
+        yield body[start : start + size]
+
+
+@asynccontextmanager
+async def new_house(folder: Path, threads: Threads) -> AsyncIterator[House]:
+    """Open a vault in ``folder`` with one account that is connected; close its database at the end."""
+    database, objects, root_key = SqliteDatabase(folder / "vault.db"), FakeObjects(), FakeRootKey()
+    fetcher, describer = FakeFetcher(), FakeDescriber()
+    parts: dict[str, Any] = {
+        "database": database, "objects": objects, "fetcher": fetcher, "describer": describer, "threads": threads,
+        "ring": AccountKeyRing(root_key, WrappedKeyRows(database)),
+        "settings": read_settings({"VAULT_DATA_DIR": str(folder)}),
+    }  # fmt: skip
+    try:
+        vault = wiring._vault(**parts)
+        account, _ = await vault.open_account("acme", name=None, locale=None, actor="key_test")
+        secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+        wish = ConnectionWish(provider="platform", credentials={"secret": secret})
+        connection, _, _ = await vault.set_connection(account.id, "main", wish, actor="key_test")
+        yield House(vault, database, objects, fetcher, describer, root_key, account, connection.id, secret)
+    finally:
+        database.close()
+
+
+@pytest.fixture
+def threads() -> Iterator[Threads]:
+    """Threads that seal."""
+    made = Threads("test-sealing", 2)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def house(tmp_path: Path, threads: Threads) -> AsyncIterator[House]:
+    """A vault with one account that is connected."""
+    async with new_house(tmp_path, threads) as made:
+        yield made
