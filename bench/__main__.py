@@ -21,8 +21,8 @@ _PARTS: Mapping[str, Callable[[Sizes, Path], None]] = {
 }
 _HOW = """\
 how        Variants take turns in short rounds; a ratio is the median of the rounds' own ratios, with its
-           range. Raw figures are medians, for orientation alone. Client and server are processes of their own on
-           loopback. Servers run as `callvault serve --no-worker` does: uvicorn with httptools and uvloop, one
+           range. Raw figures are medians, for orientation alone. Client and server are processes of their
+           own on loopback. Servers run as `callvault serve --no-worker` does: uvicorn with httptools and uvloop, one
            process, gc.freeze, and mallopt (mmap 32 MiB, trim 64 MiB), which part 3 sets in its process too.
            Objects are read from the page cache, and a virtual disk may take an fsync for less than it is."""
 

@@ -15,7 +15,7 @@ from bench.sizes import Sizes
 _WORDS = {
     "committed": "POST /webhooks/platform/{connection} as it is served: signature, strict JSON, sealing, one "
     "row in the group's commit, then 202",
-    "not committed": "the same route in the same process, but the database port answers the announcement at once",
+    "not committed": "the same route in the same process, but its database port answers at once",
     "one commit each": "the same route, but each announcement is a transaction with an fsync of its own",
 }
 

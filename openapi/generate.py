@@ -28,7 +28,9 @@ def main(arguments: list[str]) -> int:
         return 0
     if CONTRACT.exists() and CONTRACT.read_text() == contract():
         return 0
-    sys.stderr.write("openapi/openapi.yaml is not what the app is: run `make openapi`, and read the difference.\n")
+    sys.stderr.write(
+        "openapi/openapi.yaml is not what the app is: run `make openapi`, and read the difference.\n"
+    )
     return 1
 
 

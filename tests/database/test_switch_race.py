@@ -100,7 +100,7 @@ class Race:
     async def _pass(self, rounds: int) -> None:
         """Wait until every writer has finished ``rounds`` rounds more: what was in flight is over."""
         goal = [done + rounds for done in self.rounds]
-        while any(map(int.__lt__, self.rounds, goal)):  # noqa: ASYNC110 - six counters are watched at once
+        while any(map(int.__lt__, self.rounds, goal)):
             await asyncio.sleep(0.001)
 
     def _set(self, tx: Any, *, enabled: bool) -> None:

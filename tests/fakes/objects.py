@@ -188,6 +188,6 @@ class FakeWriter:
         return self.store.uploads[self.number]
 
 
-def _answer(lost: bool) -> None:  # noqa: FBT001 - one value that has one meaning
+def _answer(lost: bool) -> None:
     if lost:
         raise Unavailable("The fake did it, but its answer was lost.")

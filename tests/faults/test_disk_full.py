@@ -14,6 +14,7 @@ import pytest
 
 from tests.faults.audio import wav
 from tests.faults.counts import count
+from tests.faults.inside import let_leases_run_out
 from tests.faults.server import Client, MortalVault
 from tests.servers.media import answer
 from tests.servers.media_thread import MediaThread
@@ -25,9 +26,9 @@ _WRITERS = 16
 
 @contextmanager
 def _small_disk(path: Path) -> Iterator[None]:
-    """Mount a file system of 24 MiB in memory; skip where this user may not."""
+    """Mount a file system of 80 MiB in memory, more than the database's log may take; skip where this user may not."""
     path.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=24m,mode=0700", "tmpfs", str(path)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=80m,mode=0700", "tmpfs", str(path)]
     mounted = subprocess.run(command, capture_output=True, check=False)
     if mounted.returncode:
         if os.environ.get("CALLVAULT_REQUIRE_ALL") == "1":
@@ -111,6 +112,7 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(folder: Path, media: Me
                     filler.unlink()
                     platform.wait_for(202, 32)
             server.kill()
+            let_leases_run_out(server)
             server.start()
             _check(server, client, platform.answers)
         finally:
@@ -131,4 +133,4 @@ def _check(server: MortalVault, client: Client, answers: list[tuple[int, str | N
         assert client.recording(recording_id)["state"] not in {"failed", "refused"}
     for recording_id in kept[-3:]:
         assert recording_id is not None
-        client.wait_for(recording_id)
+        client.wait_for(recording_id, seconds=120)

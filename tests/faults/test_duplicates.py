@@ -17,7 +17,7 @@ from tests.servers.media_thread import MediaThread
 pytestmark = pytest.mark.faults
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def test_one_webhook_many_times_at_once_is_one_recording(
     folder: Path, media: MediaThread, kind: str, request: pytest.FixtureRequest
 ) -> None:

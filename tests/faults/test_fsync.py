@@ -19,6 +19,7 @@ from tests.servers.required import require
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 _ID = re.compile(r"rec_[0-9a-f]{32}")
+_REQUEST = re.compile(r'"(?:GET|POST|PUT) /')
 _SENDING = {"write", "writev", "sendmsg", "sendto"}
 _RECEIVING = {"read", "recvfrom", "recvmsg"}
 _SYNCING = {"fsync", "fdatasync"}
@@ -36,21 +37,22 @@ class Acknowledged:
 
 def acknowledged(calls: Sequence[Call], request: str) -> list[Acknowledged]:
     """Return every request whose first bytes are ``request`` and that got a 2xx with a recording's id."""
-    received: dict[str, int] = {}
-    sent: dict[str, list[Call]] = {}
+    exchanges: list[tuple[Call, list[Call]]] = []
+    # Ports are used again, so a socket's name stands for its latest exchange.
+    current: dict[str, list[Call]] = {}
     for call in calls:
         if call.socket is None:
             continue
-        if call.name in _RECEIVING and f'"{request}' in call.text:
-            received[call.socket] = call.ended
-        elif call.name in _SENDING:
-            sent.setdefault(call.socket, []).append(call)
+        if call.name in _RECEIVING and _REQUEST.search(call.text):
+            current[call.socket] = []
+            exchanges.append((call, current[call.socket]))
+        elif call.name in _SENDING and call.socket in current:
+            current[call.socket].append(call)
     found = []
-    for socket, line in received.items():
-        answers = sent.get(socket, [])
+    for asked, answers in exchanges:
         said = _ID.search("".join(call.text for call in answers))
-        if answers and '"HTTP/1.1 2' in answers[0].text and said:
-            found.append(Acknowledged(recording_id=said[0], received=line, answered=answers[0].begun))
+        if f'"{request}' in asked.text and answers and '"HTTP/1.1 2' in answers[0].text and said:
+            found.append(Acknowledged(recording_id=said[0], received=asked.ended, answered=answers[0].begun))
     return found
 
 

@@ -21,7 +21,7 @@ from tests.servers.media import Exchange
 from tests.servers.media_thread import MediaThread
 from tests.servers.processes import process
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.faults, pytest.mark.postgresql, pytest.mark.timeout(600)]
 
 _SIZE = 3_000_044
 

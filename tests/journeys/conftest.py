@@ -1,4 +1,4 @@
-"""Two servers for each test process: one without proxies before it, and one that trusts loopback as its proxy."""
+"""Two servers for each test process: one that trusts no proxy, and one that trusts loopback as its proxy."""
 
 from collections.abc import Iterator
 

@@ -117,7 +117,7 @@ class Tenant:
         assert answer.status_code == 201, answer.text
         return dict(answer.json())
 
-    def switch(self, enabled: bool) -> dict[str, Any]:
+    def switch(self, *, enabled: bool) -> dict[str, Any]:
         """Switch recording on or off."""
         answer = self.http.put(self.url("/recording-switch"), json={"enabled": enabled})
         assert answer.status_code == 200, answer.text

@@ -45,7 +45,7 @@ def until(page: Page, expression: str, *, seconds: float = 15) -> Any:
 
 
 def test_a_listener_presses_the_button_and_hears_the_call(page: Page, tenant: Tenant):
-    """The inert page, one press, the player: time advances, the end is reached by a seek, nothing is blocked."""
+    """The inert page, one press, the player: time advances, a seek reaches the end, nothing is blocked."""
     errors: list[str] = []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))

@@ -41,7 +41,7 @@ def files(folder: Path) -> list[str]:
 
 
 def test_no_room_for_audio_is_503(alone: tuple[VaultProcess, Tenant]):
-    """The upload is refused with Retry-After, its object is gone, and the same PUT works when there is room."""
+    """The upload is refused with Retry-After, its object is gone, the same PUT works when there is room."""
     server, tenant = alone
     before = files(server.data_dir / "objects")
     with room_for(server, 1024 * 1024):
@@ -54,7 +54,7 @@ def test_no_room_for_audio_is_503(alone: tuple[VaultProcess, Tenant]):
 
 
 def test_no_room_for_rows_is_503_and_no_byte_is_heard(alone: tuple[VaultProcess, Tenant]):
-    """If the log cannot be written, nothing is noted, nothing is served; afterwards everything is as before."""
+    """If the log cannot be written, nothing is noted and nothing served; afterwards all is as before."""
     server, tenant = alone
     recording = tenant.uploaded(SMALL, ref="small")
     path = tenant.url(f"/recordings/{recording}/audio")

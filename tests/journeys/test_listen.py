@@ -131,7 +131,7 @@ def test_every_dead_link_looks_the_same(tenant: Tenant, browser: httpx.Client):
 def test_forwarded_addresses_count_only_from_trusted_proxies(
     tenant: Tenant, browser: httpx.Client, proxied_tenant: Tenant
 ):
-    """Without VAULT_TRUSTED_PROXIES the header is air; with it the last hop that is no proxy is the client."""
+    """Without VAULT_TRUSTED_PROXIES the header is air; with it the last hop that is no proxy counts."""
     there = {"X-Forwarded-For": "192.0.2.7"}
     url = tenant.link(tenant.uploaded(AUDIO), networks=["192.0.2.0/24"])["url"]
     assert open_link(browser, url, nonce="n", headers=there).status_code == 404

@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from typing import Self
 
 import httpx
 
@@ -62,7 +63,7 @@ class Raw:
         ]
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
 
-    def __enter__(self) -> "Raw":
+    def __enter__(self) -> Self:
         """Use it as a context."""
         return self
 
@@ -88,7 +89,7 @@ def transferring(tenant: Tenant) -> str:
 
 
 def test_switched_off_an_upload_is_refused_before_its_body(tenant: Tenant, server: VaultProcess):
-    """The 409 comes while the body is still to be sent: to a client that waits to be asked, and to one that stalls."""
+    """The 409 comes while the body is still to be sent: to who waits to be asked, and to who stalls."""
     tenant.switch(enabled=False)
     with Raw(server, tenant, 10_000_000, "Expect: 100-continue") as client:
         assert client.answer().startswith(b"HTTP/1.1 409 ")
@@ -103,7 +104,7 @@ def test_switched_off_an_upload_is_refused_before_its_body(tenant: Tenant, serve
 
 
 def test_a_client_that_goes_away_can_come_back(tenant: Tenant, server: VaultProcess):
-    """Half a body and a closed connection leave the row for the next PUT, and nothing of the first is heard."""
+    """Half a body and a closed connection leave the row for the next PUT; nothing of the first is heard."""
     with Raw(server, tenant, len(AUDIO)) as client:
         client.socket.sendall(AUDIO[: len(AUDIO) // 2])
         recording = transferring(tenant)

@@ -66,7 +66,7 @@ def test_what_is_announced_while_off_stays_refused(tenant: Tenant, media: MediaT
 
 
 def test_a_call_that_was_in_an_off_moment_is_refused_with_the_moment(tenant: Tenant, media: MediaThread):
-    """Off and on again during the call: what is announced afterwards is refused, and the answer names when."""
+    """Off and on again during the call: what is announced afterwards is refused, and the reason says when."""
     off = tenant.switch(enabled=False)
     tenant.switch(enabled=True)
     now = datetime.now(UTC)

@@ -139,7 +139,7 @@ async def test_the_whole_body_arrives(world: World, size: int) -> None:
 
 
 @pytest.mark.parametrize(("status", "final"), [(404, False), (503, False), (410, True)])
-async def test_a_refusal_says_whether_trying_again_helps(world: World, status: int, final: bool) -> None:  # noqa: FBT001
+async def test_a_refusal_says_whether_trying_again_helps(world: World, status: int, final: bool) -> None:
     """404 may come to be; 410 never will."""
     url = world.refusing("/a", status, final=final)
     with pytest.raises(FetchFailed, match=str(status)) as failed:

@@ -159,8 +159,9 @@ class MediaServer:
                 # Our side ends here; that the client then ends its own is for tests to see.
                 writer.write_eof()
                 await exchange.gone.wait()
-        except ConnectionError:
-            # Writing to a client that has gone is how a script learns of it first.
+        except OSError:
+            # Writing to a client that has gone is how a script learns of it first; ending our side of its
+            # connection too (ENOTCONN, which is no ConnectionError).
             exchange.gone.set()
         finally:
             watcher.cancel()

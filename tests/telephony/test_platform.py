@@ -208,7 +208,7 @@ def test_understanding_raises_only_invalid(body: bytes, headers: dict[str, str])
     try:
         heard = PROVIDER.understand(delivery(body, headers=headers))
     except Invalid as error:
-        assert error.field  # noqa: PT017 - both ways are right
+        assert error.field
     else:
         assert heard is None or heard.facts.call_ref
 

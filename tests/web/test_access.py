@@ -31,11 +31,17 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
 }
 #: Doors that name something and are no account's.
 OTHERS = {
-    ("POST", "/webhooks/{provider}/{connection}"), ("DELETE", "/v1/keys/{key}"),
-    ("GET", "/p/{token}"), ("HEAD", "/p/{token}"), ("POST", "/p/{token}/open"), ("GET", "/s/{session}"),
-    ("GET", "/s/{session}/audio"), ("HEAD", "/s/{session}/audio"), ("GET", "/s/{session}/waveform"),
+    ("POST", "/webhooks/{provider}/{connection}"),
+    ("DELETE", "/v1/keys/{key}"),
+    ("GET", "/p/{token}"),
+    ("HEAD", "/p/{token}"),
+    ("POST", "/p/{token}/open"),
+    ("GET", "/s/{session}"),
+    ("GET", "/s/{session}/audio"),
+    ("HEAD", "/s/{session}/audio"),
+    ("GET", "/s/{session}/waveform"),
     ("GET", "/static/{name}"),
-}  # fmt: skip
+}
 PREFIX = "/v1/accounts/{account}"
 NOBODY = {"recording": "rec_" + "0" * 32, "link": "link_" + "0" * 32}
 
@@ -74,7 +80,7 @@ def send(client: httpx.Client, account: str, door: tuple[str, str], **names: str
     return client.request(method, f"/v1/accounts/{account}{filled}", **more)
 
 
-@pytest.mark.parametrize("door", DOORS, ids=lambda door: " ".join(door))
+@pytest.mark.parametrize("door", DOORS, ids=" ".join)
 def test_another_accounts_door_looks_like_no_door(
     house: House, shared: tuple[Tenant, str], door: tuple[str, str]
 ):
@@ -84,8 +90,11 @@ def test_another_accounts_door_looks_like_no_door(
     client = house.client(house.key_for(mine.name, "*"))
     link = theirs.link(recording)["id"]
     names = {"recording": recording, "link": link}
-    answers = [send(client, theirs.name, door, **names), send(client, theirs.id, door, **names),
-               send(client, "nobody", door, **names)]  # fmt: skip
+    answers = [
+        send(client, theirs.name, door, **names),
+        send(client, theirs.id, door, **names),
+        send(client, "nobody", door, **names),
+    ]
     assert {(answer.status_code, answer.content) for answer in answers} == {(404, answers[-1].content)}
     if "{recording}" in door[1]:
         # The right account, but another's ids: as unknown as those that nobody has.
@@ -94,13 +103,24 @@ def test_another_accounts_door_looks_like_no_door(
     assert theirs.get(recording)["state"] == "available"
 
 
-@pytest.mark.parametrize("door", DOORS, ids=lambda door: " ".join(door))
+@pytest.mark.parametrize("door", DOORS, ids=" ".join)
 def test_a_door_asks_for_its_scope(house: House, shared: tuple[Tenant, str], door: tuple[str, str]):
     """Every other scope is 403; without a key, or with a bad one, it is 401."""
     tenant, recording = shared
     scope = DOORS[door][0]
-    others = [s for s in ("ingest", "recordings:read", "links:write", "settings:write", "privacy:write",
-                          "audit:read", "keys:write") if s != scope]  # fmt: skip
+    others = [
+        s
+        for s in (
+            "ingest",
+            "recordings:read",
+            "links:write",
+            "settings:write",
+            "privacy:write",
+            "audit:read",
+            "keys:write",
+        )
+        if s != scope
+    ]
     answer = send(house.client(house.key_for(tenant.name, *others)), tenant.name, door, recording=recording)
     assert answer.status_code == 403, answer.text
     for headers in ({}, {"Authorization": "Bearer cv_x"}):
@@ -113,10 +133,20 @@ def test_keys_that_are_none_are_401(house: House, stranger: httpx.Client, shared
     tenant, _ = shared
     good = house.key_for(None, "*")["Authorization"]
     cases = [
-        b"", b"Bearer", b"Bearer ", b"Basic " + good[7:].encode(), good[:-1].encode(), good.encode() + b"x",
-        good.replace("cv_", "cv_0").encode(), b"Bearer cv__", b"Bearer cv_\xff\xfe_x", b"Bearer " + b"c" * 5000,
-        b"Bearer cv_" + b"0" * 32 + b"_" + good.rpartition("_")[2].encode(), b"Bearer key_1", b"\x00",
-    ]  # fmt: skip
+        b"",
+        b"Bearer",
+        b"Bearer ",
+        b"Basic " + good[7:].encode(),
+        good[:-1].encode(),
+        good.encode() + b"x",
+        good.replace("cv_", "cv_0").encode(),
+        b"Bearer cv__",
+        b"Bearer cv_\xff\xfe_x",
+        b"Bearer " + b"c" * 5000,
+        b"Bearer cv_" + b"0" * 32 + b"_" + good.rpartition("_")[2].encode(),
+        b"Bearer key_1",
+        b"\x00",
+    ]
     for case in cases:
         try:
             answer = stranger.get(tenant.url(), headers={"Authorization": case})

@@ -21,7 +21,7 @@ async def reading(scope, receive, send):
 
 
 async def knock(pieces, *, method="POST", path="/x", headers=(), query=b"", patience=0.05):
-    """Send a body in pieces; None is a silence that lasts. Return the status and how many pieces were taken."""
+    """Send a body in pieces; None is a silence that lasts. Return status, pieces taken, headers."""
     taken, sent = [], []
 
     async def receive():

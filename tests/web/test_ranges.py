@@ -11,7 +11,7 @@ from tests.web.conftest import AUDIO, House
 from vault.errors import NotSatisfiable
 from vault.web.byte_range import parse_range
 
-#: The app's own thread uses ``random`` while hypothesis draws, which hypothesis takes for the strategy's doing.
+#: The app's own thread uses ``random`` while hypothesis draws, and hypothesis blames the strategy.
 BESIDE_THE_APP = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
 SIZE = 10_000
 REFUSED = "refused"

@@ -23,7 +23,7 @@ def test_the_same_request_gets_the_same_answer(house: House, shared: tuple[Tenan
 
 
 def test_the_same_key_with_another_request_is_422(house: House, shared: tuple[Tenant, str]):
-    """Another body or another path under the same key is a mistake of the caller; another API key is another caller."""
+    """Another body or path under the same key is a mistake; another API key is another caller."""
     tenant, recording = shared
     path = tenant.url(f"/recordings/{recording}/links")
     key = {"Idempotency-Key": "one key"}
@@ -51,8 +51,8 @@ def test_many_at_once_make_one(house: House, shared: tuple[Tenant, str]):
 
     def ask() -> None:
         with httpx.Client(base_url=house.url, headers=house.admin.headers, timeout=30) as client:
-            for _ in range(4):
-                answers.append(client.post(path, json={"listener": "K"}, headers={"Idempotency-Key": "rush"}))
+            said, key = {"listener": "K"}, {"Idempotency-Key": "rush"}
+            answers.extend(client.post(path, json=said, headers=key) for _ in range(4))
 
     threads = [threading.Thread(target=ask) for _ in range(16)]
     for thread in threads:

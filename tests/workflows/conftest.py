@@ -1,5 +1,6 @@
-"""Every verb on a real SQLite database, with fakes for the object store, the media, the describer and the root key."""
+"""Every verb on a real SQLite database, with fakes for object store, media, describer and root key."""
 
+import asyncio
 import base64
 import json
 import secrets
@@ -65,6 +66,21 @@ class House:
             method="POST", url="https://vault.example/", headers=signed, body=text, received_at=now
         )
         return await self.vault.receive("platform", self.connection_id, delivery)
+
+    async def fetching(self) -> "asyncio.Task[bool]":
+        """Begin an ingest of media that hangs, and return when the worker waits for its first byte."""
+        self.fetcher.serve(URL, Media(body=AUDIO, hang=asyncio.Event()))
+        task = asyncio.create_task(self.vault.ingest())
+        async with asyncio.timeout(10):
+            while not self.fetcher.open:
+                await asyncio.sleep(0.01)
+        return task
+
+    def go_on(self) -> None:
+        """Let what hangs go on."""
+        hang = self.fetcher.media[URL].hang
+        assert hang is not None
+        hang.set()
 
     async def row(self, recording_id: str) -> Recording:
         """Return the recording's row."""
@@ -135,10 +151,14 @@ async def new_house(folder: Path, threads: Threads) -> AsyncIterator[House]:
     database, objects, root_key = SqliteDatabase(folder / "vault.db"), FakeObjects(), FakeRootKey()
     fetcher, describer = FakeFetcher(), FakeDescriber()
     parts: dict[str, Any] = {
-        "database": database, "objects": objects, "fetcher": fetcher, "describer": describer, "threads": threads,
+        "database": database,
+        "objects": objects,
+        "fetcher": fetcher,
+        "describer": describer,
+        "threads": threads,
         "ring": AccountKeyRing(root_key, WrappedKeyRows(database)),
         "settings": read_settings({"VAULT_DATA_DIR": str(folder)}),
-    }  # fmt: skip
+    }
     try:
         vault = wiring._vault(**parts)
         account, _ = await vault.open_account("acme", name=None, locale=None, actor="key_test")

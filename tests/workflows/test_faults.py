@@ -1,4 +1,4 @@
-"""The object store fails at its n-th call, before or after its effect, for every n: nothing is lost, nothing is left."""
+"""The object store fails at its n-th call, before or after its effect, for every n: nothing is lost or left."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ async def calls_of(folder: Path, threads: Threads) -> int:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_the_store_fails_once_at_any_call(tmp_path: Path, threads: Threads, when: str):
-    """Whatever call it is: the recording ends available and is heard, and after the sweep nothing else is there."""
+    """Whatever call it is: the recording ends available, and after the sweep nothing else is there."""
     (tmp_path / "plain").mkdir()
     calls = await calls_of(tmp_path / "plain", threads)
     assert calls >= 8
@@ -93,7 +93,7 @@ async def test_the_store_fails_once_during_an_upload(tmp_path: Path, threads: Th
 
 
 async def test_a_store_that_is_gone_for_long_loses_nothing(house: House):
-    """Every call fails for a hundred rounds: the recording waits, stored or to be fetched, and comes in at last."""
+    """Every call fails for twenty rounds: the recordings wait, stored or to be fetched, and come in at last."""
     first = (await house.announce("rec-1")).recording_id
     await house.vault.ingest()
     second = (await house.announce("rec-2")).recording_id

@@ -1,6 +1,5 @@
 """Bringing a recording in: retries, final failures, leases that are lost, and describers that die."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +12,7 @@ from vault.errors import FetchFailed, LeaseLost, NotFound
 
 
 async def test_an_announced_recording_becomes_available(house: House):
-    """Received, transferred, stored, described, through the gate; the manifest follows, and the URL is gone."""
+    """Received, stored, described, through the gate; the manifest follows, and the URL is gone."""
     receipt = await house.announce()
     assert receipt.status == "accepted"
     assert await house.state(receipt.recording_id) is State.RECEIVED
@@ -37,7 +36,7 @@ async def test_an_announced_recording_becomes_available(house: House):
 
 
 async def test_a_provider_that_stays_away_is_given_up_after_its_attempts(house: House):
-    """Each attempt waits longer than the one before, up to a limit; after the last the recording is failed."""
+    """Each attempt waits longer than the one before, up to a limit; after the last it is failed."""
     recording_id = (await house.announce()).recording_id
     house.fetcher.serve(URL, Media(refuse=FetchFailed("The host answered 503.")))
     pauses = []
@@ -98,12 +97,10 @@ async def test_attempts_that_never_end_are_counted(house: House):
 
 
 async def test_a_zombie_changes_nothing(house: House):
-    """A worker whose lease ran out while it fetched: the other's recording stands, the zombie's object goes."""
+    """A worker lost its lease while it fetched: the other's recording stands, the zombie's object goes."""
     recording_id = (await house.announce()).recording_id
-    house.fetcher.serve(URL, Media(body=AUDIO, hang=(hang := asyncio.Event())))
-    zombie = asyncio.create_task(house.vault.ingest())
-    while not house.fetcher.open:
-        await asyncio.sleep(0.01)
+    zombie = await house.fetching()
+    hang = house.fetcher.media[URL].hang
     await house.hurry(recording_id)
     house.fetcher.serve(URL, Media(body=AUDIO))
     assert await house.vault.ingest()

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.fakes.fetcher import Media
 from tests.fakes.objects import Kept
-from tests.workflows.conftest import AUDIO, URL, House, blocks_of
+from tests.workflows.conftest import AUDIO, House, blocks_of
 from vault.domain.call import CallFacts
 from vault.domain.manifest import location_of
 from vault.domain.recording import State
@@ -23,7 +22,7 @@ async def erase(house: House, recording_id: str) -> None:
 
 @pytest.mark.parametrize("moment", ["before the write", "after the write"])
 async def test_a_manifest_never_outlives_its_recording(house: House, moment: str):
-    """The erasure comes while the manifest is on its way, on either side of the write: no key is left behind."""
+    """The erasure comes while the manifest is written, on either side of it: no key is left behind."""
     recording_id = (await house.announce()).recording_id
     await house.settle(recording_id)
     put = house.objects.put
@@ -41,7 +40,7 @@ async def test_a_manifest_never_outlives_its_recording(house: House, moment: str
 
 
 async def test_a_manifest_that_a_crash_left_is_swept(house: House):
-    """A process that died between the late write and its delete: the sweep removes it without a grace period."""
+    """A process died between the late write and its delete: the sweep removes it without a grace period."""
     recording_id = (await house.announce()).recording_id
     await house.settle(recording_id)
     await house.vault.write_manifests()
@@ -113,13 +112,10 @@ async def test_a_recording_is_erased_from_any_state(house: House, step: str):
 async def test_erasing_during_a_fetch_leaves_nothing(house: House):
     """The worker comes back with a finished object and finds the row shredded: it removes its own object."""
     recording_id = (await house.announce()).recording_id
-    house.fetcher.serve(URL, Media(body=AUDIO, hang=(hang := asyncio.Event())))
-    fetching = asyncio.create_task(house.vault.ingest())
-    while not house.fetcher.open:
-        await asyncio.sleep(0.01)
+    fetching = await house.fetching()
     await erase(house, recording_id)
     assert await house.settle(recording_id) is State.ERASED
-    hang.set()
+    house.go_on()
     assert await fetching
     assert house.objects.objects == {}
     assert await house.state(recording_id) is State.ERASED

@@ -22,11 +22,7 @@ async def to_step(house: House, recording_id: str, step: str) -> "asyncio.Task[b
     if step == "received":
         return None
     if step == "fetching":
-        house.fetcher.serve(URL, Media(body=AUDIO, hang=asyncio.Event()))
-        task = asyncio.create_task(house.vault.ingest())
-        while not house.fetcher.open:
-            await asyncio.sleep(0.01)
-        return task
+        return await house.fetching()
     if step == "retry_wait":
         house.fetcher.serve(URL, Media(body=AUDIO, fail_at=10))
         await house.vault.ingest()
@@ -39,7 +35,7 @@ async def to_step(house: House, recording_id: str, step: str) -> "asyncio.Task[b
 
 @pytest.mark.parametrize("on_again", [False, True])
 @pytest.mark.parametrize("step", ["received", "fetching", "retry_wait", "stored"])
-async def test_off_refuses_what_is_in_flight(house: House, step: str, on_again: bool):
+async def test_off_refuses_what_is_in_flight(house: House, step: str, *, on_again: bool):
     """At once, for good, and with its keys; neither a worker nor switching on revives it."""
     recording_id = (await house.announce()).recording_id
     fetching = await to_step(house, recording_id, step)
@@ -49,7 +45,7 @@ async def test_off_refuses_what_is_in_flight(house: House, step: str, on_again: 
     if on_again:
         await switch(house, enabled=True)
     if fetching is not None:
-        house.fetcher.media[URL].hang.set()
+        house.go_on()
         assert await fetching
     for _ in range(3):
         await house.hurry(recording_id)
@@ -66,7 +62,7 @@ async def test_off_refuses_what_is_in_flight(house: House, step: str, on_again: 
 
 
 async def test_off_between_describing_and_the_gate(house: House):
-    """The describer was asked, the switch goes off, the answer comes: the gate sees the switch, not the past."""
+    """The switch goes off and on while the describer works: the gate sees the switch, and not the past."""
     recording_id = (await house.announce()).recording_id
     await house.vault.ingest()
     describe = house.describer.describe
@@ -107,7 +103,7 @@ async def test_a_call_that_overlaps_an_off_moment_is_refused_with_it(house: Hous
 
 
 async def test_a_length_known_only_at_the_gate_counts(house: House):
-    """Without a start, the decoded length says when the call began: inside the off moment it is refused there."""
+    """Without a start, the decoded length says when the call began: inside the off moment it is refused."""
     await switch(house, enabled=False)
     await switch(house, enabled=True)
     recording_id = (await house.announce()).recording_id

@@ -25,6 +25,7 @@ def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> F
         openapi_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
+        responses={"4XX": problems.DESCRIBED, "5XX": problems.DESCRIBED},
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.hosting = hosting

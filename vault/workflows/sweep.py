@@ -44,6 +44,8 @@ class Sweep:
                 await self.objects.delete(stored.key)
                 removed += 1
         removed += await self._manifests()
+        # Keys of what was refused or failed are gone from their rows; here they leave the database's log.
+        await self.database.scrub()
         if removed:
             _LOG.info("sweep.removed", count=removed)
         return removed
