@@ -18,7 +18,7 @@ from sqlalchemy import select, text
 from tests.database.rows import LEASE, NOW, OFF, TO_TRANSFER, announcement, counts, open_account
 from vault.database.schema import recordings
 from vault.domain.recording import State
-from vault.errors import LeaseLost
+from vault.errors import LeaseLost, Unavailable
 from vault.ports.database import Database
 
 WRITERS = 6
@@ -86,16 +86,27 @@ class Race:
         for _ in range(cycles):
             await self._pass(1)
             started = time.perf_counter()
-            await self.database.write(lambda tx: self._set(tx, enabled=False), urgent=True)
+            await self._write_patiently(lambda tx: self._set(tx, enabled=False), urgent=True)
             self.longest_off = max(self.longest_off, time.perf_counter() - started)
             before = await self.database.read(_available)
             await self._pass(2)
             self.violations += len(await self.database.read(_available) - before)
-            await self.database.write(lambda tx: self._set(tx, enabled=True), urgent=True)
+            await self._write_patiently(lambda tx: self._set(tx, enabled=True), urgent=True)
             if until_found and self.violations:
                 break
         self.finished = True
         await asyncio.gather(*writers)
+
+    async def _write_patiently(self, function: Any, *, urgent: bool = False) -> None:
+        """Write; under SERIALIZABLE a transaction may fail more often than the database tries again."""
+        while True:
+            try:
+                await self.database.write(function, urgent=urgent)
+            except Unavailable:
+                if self.locking:
+                    raise
+            else:
+                return
 
     async def _pass(self, rounds: int) -> None:
         """Wait until every writer has finished ``rounds`` rounds more: what was in flight is over."""
@@ -120,7 +131,7 @@ class Race:
                 await self.database.write(_store)
                 await self.database.write(self._pass_gate)
             else:
-                await self.database.write(lambda tx, new=new: self._admit(tx, new))
+                await self._write_patiently(lambda tx, new=new: self._admit(tx, new))
             self.rounds[number] += 1
 
     def _pass_gate(self, tx: Any) -> None:
