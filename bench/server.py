@@ -98,14 +98,16 @@ async def listen(settings: Settings, vault: Vault, config: Mapping[str, Any]) ->
     for name, size in config["sizes"].items():
         recording = await put_recording(vault, name, size, plain if name == config["copied"] else None)
         sessions[name] = asdict(await open_session(vault, recording))
-    stream: Any = replace(vault.stream, database=variants.NotLogged(vault.database))
+    not_granted: Any = replace(vault.stream, database=variants.NotGranted(vault.database))
+    not_logged: Any = replace(vault.stream, database=variants.NotLogged(vault.database))
 
     async def file(_request: Request) -> Response:
         return FileResponse(plain, media_type="audio/wav")
 
     apps: dict[str, ASGIApp] = {
         "logged": _app(settings, vault),
-        "not logged": _app(settings, replace(vault, stream=stream)),
+        "not granted": _app(settings, replace(vault, stream=not_granted)),
+        "not logged": _app(settings, replace(vault, stream=not_logged)),
         "file": Starlette(routes=[Route("/", file)]),
     }
     yield Scene(apps=apps, facts={"sessions": sessions})

@@ -59,12 +59,16 @@ class NotCommitted(Behind):
         return Announced(recording_id=new.id, state=State.RECEIVED, created=True)
 
 
-class NotLogged(Behind):
-    """Grants every window without writing it down, and forgets what was sent: no access log at all."""
+class NotGranted(Behind):
+    """Grants every window without writing it down; what was sent is still written at the end."""
 
     async def grant(self, grant: Grant) -> bool:  # noqa: ARG002 - the port's signature
         """Answer at once."""
         return True
+
+
+class NotLogged(NotGranted):
+    """Writes neither grants nor what was sent: no access log at all."""
 
     async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:  # noqa: ARG002 - the port's signature
         """Do nothing: streaming writes nothing else, and does not look at the result."""

@@ -127,11 +127,8 @@ class Writer:
     def _commit(self, group: list[_Job]) -> None:
         self._cursor.execute("BEGIN IMMEDIATE")
         transaction = SqlTransaction(self._connection)
-        # Who is alone needs no savepoint: each statement costs a hand-over between threads.
-        alone = len(group) == 1
         for job in group:
-            if not alone:
-                self._cursor.execute("SAVEPOINT job")
+            self._cursor.execute("SAVEPOINT job")
             try:
                 job.result = job.function(transaction)
             except StopIteration as error:
@@ -142,12 +139,10 @@ class Writer:
                 job.error = error
             # Both fail if SQLite rolled the transaction back meanwhile, or the function ended it: then
             # the savepoint is gone, and with it the group.
-            if alone:
-                break
             if job.error is not None:
                 self._cursor.execute("ROLLBACK TO job")
             self._cursor.execute("RELEASE job")
-        self._cursor.execute("ROLLBACK" if alone and group[0].error is not None else "COMMIT")
+        self._cursor.execute("COMMIT")
 
     def _roll_back(self, group: list[_Job], error: BaseException) -> None:
         cause = error.__cause__ or error

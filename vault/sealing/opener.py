@@ -91,40 +91,41 @@ class Opener:
         return fill(end - start, lambda output: self._open_frames(start, end, stored, output))
 
     def _open_frames(self, start: int, end: int, stored: memoryview, output: memoryview) -> None:
-        """Open each frame, straight into its place where all of it was asked for."""
-        layout = self._layout
-        origin = layout.span(start, end)[0]
-        final = layout.regular_frames
-        for frame in layout.frames(start, end):
-            position = layout.offset(frame) - origin
-            below = frame * layout.frame_length
-            above = layout.plaintext_length if frame == final else below + layout.frame_length
-            overhead = FINAL_OVERHEAD if frame == final else REGULAR_OVERHEAD
-            sealed = stored[position : position + above - below + overhead]
-            low, high = max(start, below), min(end, above)
-            target = output[low - start : high - start]
-            if high - low == above - below:
-                self._open_frame(frame, sealed, target)
-            else:
-                whole = bytearray(above - below)
-                self._open_frame(frame, sealed, memoryview(whole))
-                target[:] = memoryview(whole)[low - below : high - below]
+        """Open each frame, straight into its place where all of it was asked for.
 
-    def _open_frame(self, frame: int, sealed: memoryview, output: memoryview) -> None:
+        This loop is what opening costs beside the cipher, so it asks the layout once and not for each frame.
+        """
+        layout, length = self._layout, self._layout.frame_length
+        final, position = layout.regular_frames, 0
+        for frame in layout.frames(start, end):
+            last = frame == final
+            below = frame * length
+            above = layout.plaintext_length if last else below + length
+            stop = position + above - below + (FINAL_OVERHEAD if last else REGULAR_OVERHEAD)
+            sealed, position = stored[position:stop], stop
+            if start <= below and above <= end:
+                self._open_frame(frame, sealed, output[below - start : above - start], final=last)
+            else:
+                whole = memoryview(bytearray(above - below))
+                self._open_frame(frame, sealed, whole, final=last)
+                low, high = max(start, below), min(end, above)
+                output[low - start : high - start] = whole[low - below : high - below]
+
+    def _open_frame(self, frame: int, sealed: memoryview, output: memoryview, *, final: bool) -> None:
         """Authenticate one frame at its place and write its plaintext to ``output``.
 
         The IV is the one that was stored: the tag covers it, and the AAD covers the place. Other
         writers may count IVs otherwise than we do.
         """
         number = (frame + 1).to_bytes(4, "big")
-        final = frame == self._layout.regular_frames
-        head = FINAL_HEAD_BYTES if final else REGULAR_HEAD_BYTES
-        before, after = number, b""
         if final:
-            before, after = FINAL_MARKER + number, len(output).to_bytes(4, "big")
-        iv = sealed[len(before) : len(before) + IV_BYTES]
-        if sealed[: len(before)] != before or sealed[len(before) + IV_BYTES : head] != after:
+            before, head = FINAL_MARKER + number, FINAL_HEAD_BYTES
+            in_place = sealed[len(before) + IV_BYTES : head] == len(output).to_bytes(4, "big")
+        else:
+            before, head, in_place = number, REGULAR_HEAD_BYTES, True
+        if not in_place or sealed[: len(before)] != before:
             raise Tampered("A frame of the object is not in its place.")
+        iv = sealed[len(before) : len(before) + IV_BYTES]
         aad = frame_aad(self._message_id, number, len(output), final=final)
         try:
             self._cipher.decrypt_into(iv, sealed[head:], aad, output)
