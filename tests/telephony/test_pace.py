@@ -9,7 +9,7 @@ from contextlib import aclosing
 import pytest
 
 from tests.servers.media import Exchange, MediaServer, Script, answer, endless, head
-from vault.domain.delivery import MediaRequest
+from vault.domain.provider_access import MediaRequest
 from vault.errors import FetchFailed
 from vault.telephony.fetcher import MediaFetcher
 from vault.telephony.pace import Limits, Pace

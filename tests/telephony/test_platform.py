@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault.domain.call import Announcement, CallFacts, Heard
-from vault.domain.delivery import Delivery, MediaRequest
+from vault.domain.delivery import Delivery
+from vault.domain.provider_access import MediaRequest
 from vault.errors import Invalid, NotAuthentic
 from vault.ports.telephony import Provider
 from vault.telephony.platform import Platform

@@ -6,6 +6,10 @@ from datetime import datetime
 from typing import Literal
 
 Direction = Literal["inbound", "outbound"]
+#: A conversation, or a message left on a machine.
+Kind = Literal["call", "voicemail"]
+#: Who is heard on a channel. ``all`` is a mix, ``unknown`` where the platform does not say.
+Voice = Literal["caller", "callee", "all", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +22,10 @@ class CallFacts:
     #: E.164, or as the platform wrote it where that is no number (``anonymous``, ``sip:...``).
     caller: str | None = None
     callee: str | None = None
+    #: When ringing began.
     started_at: datetime | None = None
+    #: When talking began: ringing is not talk.
+    answered_at: datetime | None = None
     ended_at: datetime | None = None
     #: The agent's name or id, as the platform gives it.
     agent: str | None = None
@@ -49,8 +56,13 @@ class Announcement:
 
     #: The platform's own id of the recording; with account and connection it is unique.
     recording_ref: str
-    #: Where the media lies. Secret: it may carry a signature.
-    url: str
+    #: Where the media lies; None where the platform must be asked. Secret: it may carry a signature.
+    url: str | None
+    #: What the platform's REST interface calls the recording; None where it has no such call.
+    source_ref: str | None = None
+    kind: Kind = "call"
+    #: Who is heard on each channel, in the order of channels; empty where the platform does not say.
+    voices: tuple[Voice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,14 +16,3 @@ class Delivery:
     headers: Mapping[str, str]
     body: bytes
     received_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaRequest:
-    """How one recording is fetched from its provider."""
-
-    url: str
-    #: Credentials, for the provider's own hosts alone. Empty for pre-signed URLs.
-    headers: Mapping[str, str]
-    #: Hosts the URL may name: exact names, or ``*.`` and a suffix; the operator's list comes on top.
-    hosts: tuple[str, ...]

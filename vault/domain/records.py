@@ -11,6 +11,7 @@ from vault.domain.call import Announcement, CallFacts
 from vault.errors import Tampered
 
 _VERSION = 1
+_MOMENTS = ("started_at", "answered_at", "ended_at")
 
 
 def encode_facts(facts: CallFacts) -> bytes:
@@ -25,14 +26,27 @@ def decode_facts(text: bytes) -> CallFacts:
 
 def encode_announcement(announcement: Announcement, facts: CallFacts) -> bytes:
     """Write an announcement with what its delivery said of the call."""
-    said = {"recording_ref": announcement.recording_ref, "url": announcement.url, "facts": _facts_json(facts)}
+    said = {
+        "recording_ref": announcement.recording_ref,
+        "url": announcement.url,
+        "source_ref": announcement.source_ref,
+        "kind": announcement.kind,
+        "voices": list(announcement.voices),
+        "facts": _facts_json(facts),
+    }
     return _dump(said)
 
 
 def decode_announcement(text: bytes) -> tuple[Announcement, CallFacts]:
     """Read an announcement back. Raises Tampered."""
     said = _load(text)
-    announcement = Announcement(recording_ref=said["recording_ref"], url=said["url"])
+    announcement = Announcement(
+        recording_ref=said["recording_ref"],
+        url=said["url"],
+        source_ref=said["source_ref"],
+        kind=said["kind"],
+        voices=tuple(said["voices"]),
+    )
     return announcement, _facts(said["facts"])
 
 
@@ -82,14 +96,14 @@ def decode_credentials(text: bytes) -> list[dict[str, str]]:
 
 def _facts_json(facts: CallFacts) -> dict[str, Any]:
     said = {name: getattr(facts, name) for name in CallFacts.__slots__}
-    for name in ("started_at", "ended_at"):
+    for name in _MOMENTS:
         said[name] = said[name].isoformat() if said[name] else None
     return {name: value for name, value in said.items() if value is not None}
 
 
 def _facts(said: dict[str, Any]) -> CallFacts:
     values: dict[str, Any] = {name: said.get(name) for name in CallFacts.__slots__}
-    for name in ("started_at", "ended_at"):
+    for name in _MOMENTS:
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None
     return CallFacts(**values)
 

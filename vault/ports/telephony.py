@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from vault.domain.call import Announcement, Heard
-from vault.domain.delivery import Delivery, MediaRequest
+from vault.domain.delivery import Delivery
+from vault.domain.provider_access import Access, ListedPage, MediaRequest, RestReply, RestRequest
 
 Credentials = Mapping[str, str]
 
@@ -33,11 +35,40 @@ class Provider(Protocol):
         Raises Invalid, naming the field, for a body that cannot be meant.
         """
 
-    def media_request(self, announcement: Announcement, credentials: Credentials) -> MediaRequest:
-        """Return how the announced media is fetched."""
+    def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
+        """Return how the announced media is fetched: credentials to the provider's own hosts, and no others."""
+
+    def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:
+        """Return the call that asks where the media lies now; None where URLs do not expire."""
+
+    def found(self, announcement: Announcement, reply: RestReply) -> Announcement:
+        """Return the announcement with a fresh URL.
+
+        Raises FetchFailed: final where the provider says that it is gone, else to be tried again.
+        """
+
+    def delete_request(self, source_ref: str, access: Access) -> RestRequest | None:
+        """Return the call that deletes the provider's copy; None where it cannot be deleted."""
+
+    @property
+    def deletes_by_default(self) -> bool:
+        """Say whether a new connection deletes the provider's copy once the vault has its own."""
+
+    @property
+    def delete_again_after(self) -> timedelta | None:
+        """Return when to repeat a deletion, where success is answered for what has not arrived yet."""
+
+    def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:
+        """Return the call that lists recordings made since; None where there is no such list."""
+
+    def listed(self, reply: RestReply) -> ListedPage:
+        """Return what the provider listed. Raises FetchFailed for an answer that is no list."""
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
-        """Return what the admin must enter at the platform, as JSON for people."""
+        """Return what the admin must enter at the platform, as JSON for people.
+
+        ``url``, ``events``, ``retries``, and under ``delete_at_source`` what that can and cannot do.
+        """
 
 
 class Fetched(Protocol):
@@ -60,3 +91,10 @@ class Fetcher(Protocol):
         401, 403 and 404 are not final: platforms announce media before all of their servers have it.
         ``blocks`` is read at most once, closed with ``aclosing``, and left before the context is.
         """
+
+
+class RestClient(Protocol):
+    """Calls REST interfaces of providers, over the same guarded network as the fetcher."""
+
+    async def send(self, request: RestRequest) -> RestReply:
+        """Return the answer, whatever its status. Raises FetchFailed without URL or credentials in it."""

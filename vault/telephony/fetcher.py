@@ -17,7 +17,7 @@ from typing import cast
 import certifi
 import httpcore
 
-from vault.domain.delivery import MediaRequest
+from vault.domain.provider_access import MediaRequest
 from vault.errors import FetchFailed, Invalid
 from vault.telephony.media_url import MediaUrl, host_matches, parse_authority, parse_media_url
 from vault.telephony.network import CheckedNetwork, Resolver, resolve

@@ -10,11 +10,12 @@ because a caller must not be able to stop a recording by what stands in his call
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from vault.domain.call import Announcement, CallFacts, Direction, Heard
-from vault.domain.delivery import Delivery, MediaRequest
-from vault.errors import Invalid
+from vault.domain.delivery import Delivery
+from vault.domain.provider_access import Access, ListedPage, MediaRequest, RestReply, RestRequest
+from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import Credentials
 from vault.telephony.media_url import MAX_URL, parse_media_url
 from vault.telephony.numbers import clean, normalize
@@ -71,13 +72,45 @@ class Platform:
             delivery_id=delivery.headers.get("webhook-id"),
         )
 
-    def media_request(self, announcement: Announcement, credentials: Credentials) -> MediaRequest:  # noqa: ARG002 - the port's signature; the URL itself is the permission
+    def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:  # noqa: ARG002 - the port's signature; the URL itself is the permission
         """Return a request without credentials to any public https host.
 
         The platform signs its events and may keep its media anywhere; private addresses are only
         reached where the operator's list names them.
         """
+        if announcement.url is None:
+            raise FetchFailed("The announcement has no URL.", final=True)
         return MediaRequest(url=announcement.url, headers={}, hosts=("*",))
+
+    def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:  # noqa: ARG002 - there is nobody to ask
+        """Return None: the platform has no REST interface that the vault knows of."""
+        return None
+
+    def found(self, announcement: Announcement, reply: RestReply) -> Announcement:  # noqa: ARG002 - nothing was asked
+        """Return the announcement as it is."""
+        return announcement
+
+    def delete_request(self, source_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - there is nobody to ask
+        """Return None: the platform has no REST interface that the vault knows of."""
+        return None
+
+    @property
+    def deletes_by_default(self) -> bool:
+        """Return False: it cannot."""
+        return False
+
+    @property
+    def delete_again_after(self) -> timedelta | None:
+        """Return None: it cannot."""
+        return None
+
+    def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:  # noqa: ARG002 - there is nobody to ask
+        """Return None: the platform has no REST interface that the vault knows of."""
+        return None
+
+    def listed(self, reply: RestReply) -> ListedPage:  # noqa: ARG002 - nothing was asked
+        """Return an empty page."""
+        return ListedPage()
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
         """Return where the platform sends its events, how it signs them, and an example."""
