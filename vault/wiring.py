@@ -18,7 +18,9 @@ from vault.objects.location import open_store
 from vault.objects.owner import claim
 from vault.settings import Settings
 from vault.telephony.fetcher import MediaFetcher
+from vault.telephony.guarded_http import GuardedHttp
 from vault.telephony.platform import Platform
+from vault.telephony.rest import ProviderRest
 from vault.threads import Threads
 from vault.workflows.attempt import Attempt
 from vault.workflows.opened_connections import OpenedConnections
@@ -67,14 +69,15 @@ async def assemble(settings: Settings) -> AsyncIterator[Vault]:
         await claim(objects, vault_id)
         ring = AccountKeyRing(root_key, WrappedKeyRows(database))
         describer = await stack.enter_async_context(SubprocessDescriber(size=_DESCRIBERS))
-        fetcher = MediaFetcher(allow=settings.media_allow)
+        http = GuardedHttp(allow=settings.media_allow)
         vault = _vault(
             settings,
             database=database,
             ring=ring,
             objects=objects,
             describer=describer,
-            fetcher=fetcher,
+            fetcher=MediaFetcher(http),
+            rest=ProviderRest(http),
             threads=sealing_threads,
         )
         # What lives as long as the process need not be looked at by every collection.

@@ -14,6 +14,7 @@ from vault.domain.provider_access import MediaRequest
 from vault.errors import FetchFailed
 from vault.ports.telephony import Fetcher
 from vault.telephony.fetcher import MediaFetcher
+from vault.telephony.guarded_http import GuardedHttp
 
 BODY = bytes(range(256)) * 1024
 
@@ -103,7 +104,7 @@ class RealWorld:
 @asynccontextmanager
 async def real() -> AsyncIterator[World]:
     async with MediaServer() as server:
-        yield RealWorld(MediaFetcher(allow=[server.authority]), server)
+        yield RealWorld(MediaFetcher(GuardedHttp(allow=[server.authority])), server)
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from vault.domain.provider_access import MediaRequest
 from vault.errors import FetchFailed
 from vault.telephony.address_policy import check_address
 from vault.telephony.fetcher import MediaFetcher
+from vault.telephony.guarded_http import GuardedHttp
 from vault.telephony.network import CheckedNetwork, resolve
 from vault.telephony.pace import Limits
 
@@ -146,7 +147,9 @@ async def test_no_hostile_url_makes_a_connection() -> None:
             metadata__google__internal=[["169.254.169.254"]],
         )
         resolver.answers["127.0.0.1.nip.io"] = [["127.0.0.1"]]
-        fetcher = MediaFetcher(limits=Limits(https_port=canary.port), resolver=resolver, dialer=dialer)
+        fetcher = MediaFetcher(
+            GuardedHttp(limits=Limits(https_port=canary.port), resolver=resolver, dialer=dialer)
+        )
         table = urls(canary.port)
         assert len(table) > 100
         for url in table:
@@ -164,7 +167,7 @@ async def test_the_canary_hears_what_is_dialled() -> None:
     """The test above could fail: a public address, diverted, arrives at the same listener."""
     async with MediaServer() as canary:
         dialer = Diversion(canary.port)
-        fetcher = MediaFetcher(limits=Limits(https_port=canary.port, connect=0.2), dialer=dialer)
+        fetcher = MediaFetcher(GuardedHttp(limits=Limits(https_port=canary.port, connect=0.2), dialer=dialer))
         request = MediaRequest(url=f"https://8.8.8.8:{canary.port}/", headers={}, hosts=("*",))
         with pytest.raises(FetchFailed) as failed:  # The canary speaks no TLS.
             async with fetcher.fetch(request):
@@ -190,7 +193,9 @@ async def test_one_bad_answer_among_good_ones_refuses_all(answers: list[str]) ->
     """A name with a private address is refused before any of its addresses is dialled."""
     async with MediaServer() as canary:
         dialer = Diversion(canary.port)
-        fetcher = MediaFetcher(resolver=ScriptedResolver(media__example=[answers]), dialer=dialer)
+        fetcher = MediaFetcher(
+            GuardedHttp(resolver=ScriptedResolver(media__example=[answers]), dialer=dialer)
+        )
         request = MediaRequest(url="https://media.example/a", headers={}, hosts=("media.example",))
         with pytest.raises(FetchFailed) as failed:
             async with fetcher.fetch(request):
@@ -204,7 +209,7 @@ async def test_a_rebinding_name_is_resolved_once_and_dialled_as_checked() -> Non
     async with MediaServer() as canary:
         dialer = Diversion(canary.port)
         resolver = ScriptedResolver(media__example=[["93.184.216.34"], ["127.0.0.1"]])
-        fetcher = MediaFetcher(limits=Limits(connect=0.2), resolver=resolver, dialer=dialer)
+        fetcher = MediaFetcher(GuardedHttp(limits=Limits(connect=0.2), resolver=resolver, dialer=dialer))
         request = MediaRequest(url="https://media.example/a", headers={}, hosts=("*",))
         with pytest.raises(FetchFailed):
             async with fetcher.fetch(request):
@@ -218,7 +223,7 @@ async def test_a_redirect_to_metadata_is_not_followed() -> None:
     async with MediaServer() as server:
         url = server.on("/a", answer(status=302, headers={"Location": "http://169.254.169.254/latest"}))
         dialer = Diversion(server.port)
-        fetcher = MediaFetcher(allow=[server.authority], dialer=dialer)
+        fetcher = MediaFetcher(GuardedHttp(allow=[server.authority], dialer=dialer))
         with pytest.raises(FetchFailed, match="302") as failed:
             async with fetcher.fetch(MediaRequest(url=url, headers={}, hosts=("*",))):
                 pytest.fail("It was opened.")
@@ -248,7 +253,7 @@ async def test_the_next_address_is_dialled_when_one_refuses() -> None:
 
 async def test_a_unix_socket_is_refused() -> None:
     """No media lies on this machine."""
-    network = MediaFetcher().network
+    network = GuardedHttp().network
     with pytest.raises(FetchFailed) as failed:
         await network.connect_unix_socket("/run/docker.sock")
     assert failed.value.final

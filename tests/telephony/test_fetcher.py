@@ -12,6 +12,7 @@ from tests.servers.media import MediaServer, Script, answer, drip, head, raw
 from vault.domain.provider_access import MediaRequest
 from vault.errors import FetchFailed
 from vault.telephony.fetcher import MediaFetcher
+from vault.telephony.guarded_http import GuardedHttp
 from vault.telephony.pace import Limits
 
 BODY = bytes(range(256)) * 4096
@@ -28,7 +29,7 @@ async def server() -> AsyncIterator[MediaServer]:
 
 
 def fetcher_for(server: MediaServer, **limits: float) -> MediaFetcher:
-    return MediaFetcher(allow=[server.authority], limits=Limits(**limits), ssl_context=NO_TLS)
+    return MediaFetcher(GuardedHttp(allow=[server.authority], limits=Limits(**limits), ssl_context=NO_TLS))
 
 
 async def get(fetcher: MediaFetcher, url: str, headers: Mapping[str, str] | None = None) -> bytes:
@@ -220,7 +221,7 @@ async def test_a_name_that_is_not_resolved_in_time_is_left() -> None:
         return []
 
     for resolver in (never, unknown, nothing):
-        fetcher = MediaFetcher(limits=Limits(dns=0.1), resolver=resolver, ssl_context=NO_TLS)
+        fetcher = MediaFetcher(GuardedHttp(limits=Limits(dns=0.1), resolver=resolver, ssl_context=NO_TLS))
         with pytest.raises(FetchFailed) as failed:
             await get(fetcher, "https://media.example/a")
         assert not failed.value.final
@@ -243,6 +244,6 @@ async def test_the_operators_list_is_exact(server: MediaServer) -> None:
     assert ipaddress.ip_address("127.0.0.1").is_loopback
     for allow in (f"127.0.0.1:{server.port + 1}", f"localhost:{server.port}", f"127.0.0.2:{server.port}"):
         with pytest.raises(FetchFailed) as failed:
-            await get(MediaFetcher(allow=[allow], ssl_context=NO_TLS), url)
+            await get(MediaFetcher(GuardedHttp(allow=[allow], ssl_context=NO_TLS)), url)
         assert failed.value.final
     assert server.connections == 0

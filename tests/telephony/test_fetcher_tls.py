@@ -15,7 +15,8 @@ from tests.servers.media import MediaServer, answer
 from tests.telephony.dialing import ScriptedResolver
 from vault.domain.provider_access import MediaRequest
 from vault.errors import FetchFailed
-from vault.telephony.fetcher import MediaFetcher, trust
+from vault.telephony.fetcher import MediaFetcher
+from vault.telephony.guarded_http import GuardedHttp, trust
 
 BODY = bytes(range(256)) * 4096
 
@@ -65,9 +66,11 @@ async def test_tls_proves_the_name_and_not_the_address(tmp_path: Path) -> None:
     async with MediaServer(ssl_context=serving) as server:
         server.on("/a", answer(BODY))
         fetcher = MediaFetcher(
-            allow=[f"media.example:{server.port}", f"other.example:{server.port}"],
-            resolver=ScriptedResolver(media__example=[["127.0.0.1"]], other__example=[["127.0.0.1"]]),
-            ssl_context=trusting,
+            GuardedHttp(
+                allow=[f"media.example:{server.port}", f"other.example:{server.port}"],
+                resolver=ScriptedResolver(media__example=[["127.0.0.1"]], other__example=[["127.0.0.1"]]),
+                ssl_context=trusting,
+            )
         )
         assert await get(fetcher, f"https://media.example:{server.port}/a") == BODY
         assert heard == ["media.example"]
@@ -83,7 +86,7 @@ async def test_an_unknown_authority_is_refused(tmp_path: Path) -> None:
     serving, _ = certificate(tmp_path, "localhost")
     async with MediaServer(ssl_context=serving) as server:
         server.on("/a", answer(BODY))
-        fetcher = MediaFetcher(allow=[f"localhost:{server.port}"], ssl_context=trust())
+        fetcher = MediaFetcher(GuardedHttp(allow=[f"localhost:{server.port}"], ssl_context=trust()))
         with pytest.raises(FetchFailed):
             await get(fetcher, f"https://localhost:{server.port}/a")
         assert server.exchanges == []

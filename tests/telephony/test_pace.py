@@ -12,6 +12,7 @@ from tests.servers.media import Exchange, MediaServer, Script, answer, endless, 
 from vault.domain.provider_access import MediaRequest
 from vault.errors import FetchFailed
 from vault.telephony.fetcher import MediaFetcher
+from vault.telephony.guarded_http import GuardedHttp
 from vault.telephony.pace import Limits, Pace
 
 BODY = bytes(range(256)) * 4096
@@ -32,7 +33,7 @@ async def server() -> AsyncIterator[MediaServer]:
 
 
 def fetcher_for(server: MediaServer, **limits: float) -> MediaFetcher:
-    return MediaFetcher(allow=[server.authority], limits=Limits(**limits), ssl_context=NO_TLS)
+    return MediaFetcher(GuardedHttp(allow=[server.authority], limits=Limits(**limits), ssl_context=NO_TLS))
 
 
 async def get(fetcher: MediaFetcher, url: str, headers: Mapping[str, str] | None = None) -> bytes:

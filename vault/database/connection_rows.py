@@ -1,11 +1,13 @@
 """Connections to telephony platforms."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Row, select, update
 from sqlalchemy import Connection as DbConnection
 
-from vault.database.dialect import insert_for
+from vault.database.dialect import database_now, insert_for, is_postgresql
 from vault.database.schema import connections
 from vault.domain.account import Connection
 
@@ -21,6 +23,9 @@ class ConnectionRows:
         """Insert, or replace by account and name; an existing one keeps its id."""
         values = {name: getattr(connection, name) for name in Connection.__slots__}
         changed = {name: value for name, value in values.items() if name not in {"id", "account_id", "name"}}
+        # What the provider recorded before the connection was made is not the vault's business.
+        now = database_now(self._db)
+        values |= {"reconciled_until": now, "reconcile_not_before": now}
         upsert = (
             insert_for(self._db, connections)
             .values(values)
@@ -37,6 +42,29 @@ class ConnectionRows:
         """Return a connection by the id in its webhook URL."""
         return self._one(connections.c.id == connection_id)
 
+    def claim_reconciliation(self, *, pause: timedelta) -> tuple[Connection, datetime] | None:
+        """Take a connection whose list is due, and up to when it was compared; then none for ``pause``."""
+        now = database_now(self._db)
+        due = select(connections.c.id).where(connections.c.reconcile_not_before <= now)
+        due = due.order_by(connections.c.reconcile_not_before).limit(1)
+        if is_postgresql(self._db):
+            due = due.with_for_update(skip_locked=True)
+        found = self._db.execute(due).scalar()
+        if found is None:
+            return None
+        taken = update(connections).where(connections.c.id == found).values(reconcile_not_before=now + pause)
+        row = self._db.execute(taken.returning(connections)).one()
+        return _connection(row), row.reconciled_until
+
+    def reconciled(self, connection_id: str, until: datetime) -> None:
+        """Note up to when the provider's list was compared."""
+        done = update(connections).where(connections.c.id == connection_id).values(reconciled_until=until)
+        self._db.execute(done)
+
     def _one(self, wanted: ColumnElement[bool]) -> Connection | None:
         row = self._db.execute(select(connections).where(wanted)).first()
-        return None if row is None else Connection(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+        return None if row is None else _connection(row)
+
+
+def _connection(row: Row[Any]) -> Connection:
+    return Connection(**{name: getattr(row, name) for name in Connection.__slots__})

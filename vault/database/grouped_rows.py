@@ -140,7 +140,8 @@ def _known(cursor: Any, group: Sequence[NewRecording]) -> dict[tuple[str, str, s
 
 def _row(new: NewRecording, state: State, epoch: int) -> dict[str, Any]:
     row = new_row(new, state=state, reasons=(), epoch=epoch)
-    for name in ("received_at", "call_started_at", "call_ended_at", "not_before"):
+    row["voices"] = json.dumps(row["voices"])
+    for name in ("received_at", "call_started_at", "call_ended_at", "not_before", "source_not_before"):
         row[name] = None if row[name] is None else micros(row[name])
     row["reasons"] = "[]"
     if state is State.REFUSED:

@@ -131,15 +131,33 @@ class RecordingRows:
 
 def new_row(new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch: int) -> dict[str, Any]:
     """Return the row of a recording as it is first heard of."""
+    same = (
+        "id",
+        "account_id",
+        "recording_ref",
+        "call_ref",
+        "received_at",
+        "call_started_at",
+        "call_ended_at",
+    )
     return {
-        "id": new.id, "account_id": new.account_id, "connection_id": new.connection_id or _UPLOAD,
-        "recording_ref": new.recording_ref, "call_ref": new.call_ref, "state": str(state),
-        "reasons": reasons_json(reasons), "epoch": epoch, "received_at": new.received_at,
-        "call_started_at": new.call_started_at, "call_ended_at": new.call_ended_at,
-        "sealed_announcement": new.sealed_announcement, "announcement_key_version": new.key_version,
-        "attempts": 0, "not_before": new.received_at, "damaged": False, "restricted": False,
+        **{name: getattr(new, name) for name in (*same, "sealed_announcement", "kind", "source_ref")},
+        "connection_id": new.connection_id or _UPLOAD,
+        "state": str(state),
+        "reasons": reasons_json(reasons),
+        "epoch": epoch,
+        "announcement_key_version": new.key_version,
+        "voices": list(new.voices),
+        # Without a name for the provider's copy there is nothing to ask it to delete.
+        "source_policy": new.source_policy if new.source_ref is not None else "keep",
+        "source_attempts": 0,
+        "source_not_before": new.received_at,
+        "attempts": 0,
+        "not_before": new.received_at,
+        "damaged": False,
+        "restricted": False,
         "manifest_due": False,
-    }  # fmt: skip
+    }
 
 
 def reasons_json(reasons: Sequence[Reason]) -> list[dict[str, str | None]]:
@@ -154,6 +172,7 @@ def recording_of(row: Row[Any]) -> Recording:
     values = {name: columns[name] for name in same if name in columns}
     values["connection_id"] = row.connection_id or None
     values["state"] = State(row.state)
+    values["voices"] = tuple(row.voices)
     values["reasons"] = tuple(Reason(**reason) for reason in row.reasons)
     values["audio"] = _sealed(row.audio_location, row.audio_header, row.audio_size)
     values["rendition"] = _sealed(row.rendition_location, row.rendition_header, row.rendition_size)

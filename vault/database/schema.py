@@ -115,6 +115,10 @@ connections = Table(
     Column("key_version", Integer, nullable=False),
     Column("api_base", String),
     Column("delete_at_source", Boolean, nullable=False),
+    Column("delete_refused", Boolean, nullable=False),
+    # Up to when the provider's own list was compared with what was announced.
+    Column("reconciled_until", Moment, nullable=False),
+    Column("reconcile_not_before", Moment, nullable=False, index=True),
     UniqueConstraint("account_id", "name"),
 )
 
@@ -151,6 +155,13 @@ recordings = Table(
     Column("call_ended_at", Moment),
     Column("sealed_announcement", LargeBinary),
     Column("announcement_key_version", Integer),
+    Column("kind", String, nullable=False),
+    Column("voices", JSON, nullable=False),
+    Column("source_ref", String),
+    Column("source_policy", String, nullable=False),
+    Column("source_attempts", Integer, nullable=False),
+    Column("source_not_before", Moment, nullable=False),
+    Column("source_deleted_at", Moment),
     Column("attempts", Integer, nullable=False),
     Column("not_before", Moment, nullable=False),
     Column("lease_until", Moment),
@@ -181,6 +192,12 @@ recordings = Table(
     Index("ix_recordings_call", "account_id", "call_ref"),
     # Claims look at few states, so their cost does not grow with the archive.
     Index("ix_recordings_work", "state", "account_id", "not_before"),
+    Index(
+        "ix_recordings_source_due",
+        "source_not_before",
+        sqlite_where=text("source_policy <> 'keep' AND source_deleted_at IS NULL"),
+        postgresql_where=text("source_policy <> 'keep' AND source_deleted_at IS NULL"),
+    ),
     Index(
         "ix_recordings_manifest_due",
         "manifest_due",

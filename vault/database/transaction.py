@@ -14,6 +14,7 @@ from vault.database.link_rows import LinkRows
 from vault.database.metadata_rows import MetadataRows
 from vault.database.queue_rows import QueueRows
 from vault.database.recording_rows import RecordingRows
+from vault.database.source_rows import SourceRows
 
 
 class SqlTransaction:
@@ -27,6 +28,7 @@ class SqlTransaction:
         self.call_facts = CallRows(connection)
         self.recordings = RecordingRows(connection)
         self.queue = QueueRows(connection)
+        self.sources = SourceRows(connection)
         self.links = LinkRows(connection)
         self.events = EventRows(connection)
         self.api_keys = KeyRows(connection)

@@ -15,6 +15,7 @@ from vault.domain.ids import new_id
 EventType = Literal[
     "recording.available", "recording.refused", "recording.failed", "recording.conflict", "recording.erasing",
     "recording.erased", "recording.tampered",
+    "recording.missed", "source.deleted", "source.delete_failed", "source.kept",
     "link.created", "link.revoked",
     "playback.open", "playback.grant", "playback.end", "playback.denied",
     "download.grant", "waveform.read",

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
+#: When the provider's copy is deleted: never, once ours is stored, when it was refused, or both.
+SourcePolicy = Literal["keep", "stored", "refused", "always"]
 Scope = Literal[
     "ingest",
     "recordings:read",
@@ -85,4 +87,14 @@ class Connection:
     #: The version of the account key that sealed them.
     key_version: int
     api_base: str | None
+    #: Delete the provider's copy once the vault has read back its own.
     delete_at_source: bool
+    #: Delete the provider's copy of what was refused, too.
+    delete_refused: bool
+
+    @property
+    def source_policy(self) -> SourcePolicy:
+        """Return what becomes of the provider's copy of a recording."""
+        if self.delete_refused:
+            return "always" if self.delete_at_source else "refused"
+        return "stored" if self.delete_at_source else "keep"

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from vault.domain.account import SourcePolicy
 from vault.domain.admission import Reason
+from vault.domain.call import Kind, Voice
 
 
 class State(StrEnum):
@@ -87,6 +89,14 @@ class Recording:
     call_started_at: datetime | None
     call_ended_at: datetime | None
     attempts: int
+    kind: Kind
+    #: Who is heard on each channel; empty where the platform did not say.
+    voices: tuple[Voice, ...]
+    source_ref: str | None
+    source_policy: SourcePolicy
+    #: How often the deletion of the provider's copy was begun.
+    source_attempts: int
+    source_deleted_at: datetime | None
     damaged: bool
     restricted: bool
     #: Known once the audio was described.

@@ -16,9 +16,9 @@ from vault.ports.stores import (
     Links,
     Metadata,
     NewRecording,
-    Queue,
     Recordings,
 )
+from vault.ports.work import Queue, Sources
 
 T = TypeVar("T")
 
@@ -45,6 +45,10 @@ class Transaction(Protocol):
     @property
     def queue(self) -> Queue:
         """Return the queue: recordings as work that moves from state to state."""
+
+    @property
+    def sources(self) -> Sources:
+        """Return the providers' copies of recordings, as work."""
 
     @property
     def links(self) -> Links:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from vault.domain.access_event import AccessEvent
-from vault.domain.account import Account, ApiKey, Connection, Switch, SwitchChange
+from vault.domain.account import Account, ApiKey, Connection, SourcePolicy, Switch, SwitchChange
 from vault.domain.admission import Reason
+from vault.domain.call import Kind, Voice
 from vault.domain.link import Link, Session
-from vault.domain.recording import Lease, Recording, RecordingKeys, State
+from vault.domain.recording import Recording, RecordingKeys, State
 
 
 class Accounts(Protocol):
@@ -56,6 +57,12 @@ class Connections(Protocol):
 
     def get(self, connection_id: str) -> Connection | None:
         """Return a connection by the id in its webhook URL."""
+
+    def claim_reconciliation(self, *, pause: timedelta) -> tuple[Connection, datetime] | None:
+        """Take a connection whose list is due, and up to when it was compared; nobody else has it for ``pause``."""
+
+    def reconciled(self, connection_id: str, until: datetime) -> None:
+        """Note up to when the provider's list was compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +121,12 @@ class NewRecording:
     #: URL and call facts, sealed under the account key; None for an upload.
     sealed_announcement: bytes | None
     key_version: int
+    kind: Kind = "call"
+    #: Who is heard on each channel.
+    voices: tuple[Voice, ...] = ()
+    #: What the provider's REST interface calls the recording.
+    source_ref: str | None = None
+    source_policy: SourcePolicy = "keep"
 
 
 class Recordings(Protocol):
@@ -152,53 +165,6 @@ class Recordings(Protocol):
 
     def forget_terms(self, recording_id: str) -> None:
         """Delete the blind-index terms of a recording."""
-
-
-class Queue(Protocol):
-    """Recordings as work. Every change of state is a compare-and-set along an arrow of the domain."""
-
-    def claim(self, states: Sequence[State], *, lease: timedelta) -> Lease | None:
-        """Take the row that waited longest in one of ``states`` and whose time has come, fair by account.
-
-        A row whose lease has run out counts as waiting. Received, waiting and transferring rows
-        become transferring, and the attempt counter moves before the work does.
-        """
-
-    def claim_upload(self, recording_id: str, *, lease: timedelta) -> Lease | None:
-        """Take an upload's row for the client that sends it now; None while another client does."""
-
-    def renew(self, recording_id: str, token: str, *, lease: timedelta) -> None:
-        """Hold on to a row. Raises LeaseLost."""
-
-    def move(self, held: Lease, to: State, **values: Any) -> Recording:
-        """Move a held row along an arrow, set ``values``, and give the lease back.
-
-        Raises LeaseLost if state or token are no longer what they were.
-        """
-
-    def put_back(self, held: Lease, *, not_before: datetime) -> None:
-        """Give a held row back in its state, to be claimed after ``not_before``. Raises LeaseLost."""
-
-    def begin_erasing(self, account_id: str, recording_id: str) -> Recording:
-        """Shred: drop the row's keys and sealed blobs and move it to erasing, from any state.
-
-        Raises NotFound, RecordingErased.
-        """
-
-    def refuse_in_flight(self, account_id: str, reason: Reason) -> Sequence[str]:
-        """Refuse every row in flight and drop its keys; return the ids."""
-
-    def manifests_due(self, limit: int) -> Sequence[Recording]:
-        """Return available recordings whose manifest was not written yet."""
-
-    def manifest_written(self, recording_id: str) -> None:
-        """Note that the manifest is in the object store."""
-
-    def wants_object(self, recording_id: str, location: str) -> bool:
-        """Say whether the row names this object, or a worker may be writing it right now."""
-
-    def counts(self) -> Mapping[State, tuple[int, float]]:
-        """Return for each state of work how many rows are in it, and the age of the oldest in seconds."""
 
 
 class Links(Protocol):

@@ -88,6 +88,7 @@ async def put_connection(
         previous_credentials=body.previous_credentials,
         api_base=body.api_base,
         delete_at_source=body.delete_at_source,
+        delete_refused=body.delete_refused,
     )
     connection, webhook_url, setup = await vault.set_connection(
         allowed.account.id, name, wish, actor=allowed.actor
@@ -97,6 +98,8 @@ async def put_connection(
         name=connection.name,
         provider=connection.provider,
         webhook_url=webhook_url,
+        delete_at_source=connection.delete_at_source,
+        delete_refused=connection.delete_refused,
         setup=dict(setup),
     )
 

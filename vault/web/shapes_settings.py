@@ -86,7 +86,10 @@ class ConnectionIn(Body):
     credentials: dict[str, str]
     previous_credentials: dict[str, str] | None = None
     api_base: Annotated[str, Field(pattern=r"^https?://", max_length=500)] | None = None
-    delete_at_source: bool = False
+    #: Left out: what the provider's adapter thinks best.
+    delete_at_source: bool | None = None
+    #: Delete the provider's copy of refused recordings, too.
+    delete_refused: bool = False
 
 
 class ConnectionOut(BaseModel):
@@ -96,6 +99,8 @@ class ConnectionOut(BaseModel):
     name: str
     provider: str
     webhook_url: str
+    delete_at_source: bool
+    delete_refused: bool
     setup: dict[str, Any]
 
 

@@ -23,7 +23,7 @@ Step = Callable[[], Awaitable[bool]]
 async def work(vault: Vault, *, workers: int) -> None:
     """Run until cancelled. What was claimed and not finished is given up with its lease."""
     steps: list[Step] = [vault.ingest] * workers + [vault.describe] * _DESCRIBERS
-    steps += [vault.write_manifests, vault.remove_erased]
+    steps += [vault.write_manifests, vault.remove_erased, vault.delete_at_source, vault.reconcile]
     tasks = [asyncio.create_task(_repeat(step)) for step in steps]
     tasks.append(asyncio.create_task(_repeat(lambda: _sweep(vault))))
     try:

@@ -30,7 +30,9 @@ class ConnectionWish:
     previous_credentials: Credentials | None = None
     #: Where the platform's REST interface is, where it is not the usual place.
     api_base: str | None = None
-    delete_at_source: bool = False
+    #: None means what the provider's adapter thinks best.
+    delete_at_source: bool | None = None
+    delete_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,10 @@ class SetConnection:
             sealed_credentials=sealed,
             key_version=key.version,
             api_base=wish.api_base,
-            delete_at_source=wish.delete_at_source,
+            delete_at_source=platform.deletes_by_default
+            if wish.delete_at_source is None
+            else wish.delete_at_source,
+            delete_refused=wish.delete_refused,
         )
         event = AccessEvent(type="connection.changed", at=self.clock(), account_id=account_id, actor=actor)
 

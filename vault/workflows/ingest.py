@@ -6,14 +6,17 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from vault.domain import encryption_context as bound
-from vault.domain.admission import Reason
+from vault.domain.admission import Decision, Reason
+from vault.domain.call import Announcement, CallFacts
+from vault.domain.provider_access import Access, MediaRequest
 from vault.domain.recording import LEASE, MAX_ATTEMPTS, Lease, State, pause_before
 from vault.domain.records import decode_announcement
 from vault.errors import FetchFailed, LeaseLost, TooLarge, Unavailable, VaultError
 from vault.logs import Log
+from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
-from vault.ports.telephony import Fetcher, Provider
+from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.sealing.message import open_message
 from vault.workflows.attempt import Attempt, admit_again
 from vault.workflows.lease import under_lease
@@ -38,6 +41,8 @@ class Ingest:
     providers: Mapping[str, Provider]
     connections: OpenedConnections
     attempt: Attempt
+    rest: RestClient
+    clock: Clock
 
     async def __call__(self) -> bool:
         """Do one piece of work; False if there was none."""
@@ -86,10 +91,30 @@ class Ingest:
         context = bound.of_announcement(recording.account_id, recording.id)
         announcement, facts = decode_announcement(open_message(key.key, sealed[0], context=context))
         opened = await self.connections.get(recording.connection_id)
-        provider = self.providers[opened.connection.provider]
-        request = provider.media_request(announcement, opened.credentials[0])
+        provider, access = self.providers[opened.connection.provider], opened.access(self.clock())
+        if announcement.url is None:
+            announcement = await self._find(provider, announcement, access)
+        try:
+            await self._fetch(held, provider.media_request(announcement, access), facts, decision)
+        except FetchFailed as error:
+            # The URL may have expired on its way through the queue: the provider knows a fresh one.
+            if error.final or provider.find_request(announcement, access) is None:
+                raise
+            announcement = await self._find(provider, announcement, access)
+            await self._fetch(held, provider.media_request(announcement, access), facts, decision)
+
+    async def _fetch(self, held: Lease, request: MediaRequest, facts: CallFacts, decision: Decision) -> None:
         async with self.fetcher.fetch(request) as fetched, aclosing(fetched.blocks()) as blocks:  # type: ignore[type-var]
             await self.attempt(held, blocks, facts=facts, decision=decision)
+
+    async def _find(self, provider: Provider, announcement: Announcement, access: Access) -> Announcement:
+        request = provider.find_request(announcement, access)
+        if request is None:
+            raise FetchFailed("The announcement has no URL, and the provider cannot be asked.", final=True)
+        found = provider.found(announcement, await self.rest.send(request))
+        if found.url is None:
+            raise FetchFailed("The provider does not have the recording yet.")
+        return found
 
     async def _put_off(self, held: Lease, reason: Reason, *, final: bool) -> None:
         attempt = held.recording.attempts

@@ -4,9 +4,11 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from vault.domain import encryption_context as bound
 from vault.domain.account import Connection
+from vault.domain.provider_access import Access
 from vault.domain.records import decode_credentials
 from vault.errors import NotFound
 from vault.ports.database import Database
@@ -25,6 +27,10 @@ class OpenedConnection:
 
     connection: Connection
     credentials: Sequence[Credentials]
+
+    def access(self, now: datetime) -> Access:
+        """Return what an adapter needs to ask the provider."""
+        return Access(credentials=self.credentials[0], api_base=self.connection.api_base, now=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

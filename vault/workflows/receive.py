@@ -10,13 +10,14 @@ from vault.domain.call import Announcement, CallFacts, Heard
 from vault.domain.delivery import Delivery
 from vault.domain.ids import new_id
 from vault.domain.recording import State
-from vault.domain.records import encode_announcement, encode_facts
+from vault.domain.records import encode_facts
 from vault.errors import NotAuthentic, NotFound
 from vault.ports.database import Database
 from vault.ports.keys import KeyRing
-from vault.ports.stores import CallFactRow, NewRecording
+from vault.ports.stores import CallFactRow
 from vault.ports.telephony import Provider
 from vault.sealing.message import seal
+from vault.workflows.announcing import announce
 from vault.workflows.late_facts import add_facts
 from vault.workflows.opened_connections import OpenedConnections
 from vault.workflows.seals import search_terms
@@ -68,21 +69,14 @@ class Receive:
     async def _announce(
         self, connection: Connection, facts: CallFacts, announcement: Announcement, delivery: Delivery
     ) -> Receipt:
-        recording_id, key = new_id("rec"), await self.ring.current(connection.account_id)
-        context = bound.of_announcement(connection.account_id, recording_id)
-        new = NewRecording(
-            id=recording_id,
-            account_id=connection.account_id,
-            connection_id=connection.id,
-            recording_ref=announcement.recording_ref,
-            call_ref=facts.call_ref,
+        announced = await announce(
+            self.database,
+            self.ring,
+            connection,
+            facts=facts,
+            announcement=announcement,
             received_at=delivery.received_at,
-            call_started_at=facts.started_at,
-            call_ended_at=facts.ended_at,
-            sealed_announcement=seal(key.key, context, encode_announcement(announcement, facts)),
-            key_version=key.version,
         )
-        announced = await self.database.announce(new)
         if announced.state is State.REFUSED:
             return Receipt(status="refused", recording_id=announced.recording_id)
         status: Literal["accepted", "duplicate"] = "accepted" if announced.created else "duplicate"

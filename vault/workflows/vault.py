@@ -9,6 +9,7 @@ from vault.workflows.answer_once import AnswerOnce
 from vault.workflows.api_keys import Authenticate, IssueKey, ListKeys, RevokeKey
 from vault.workflows.browse import Browse
 from vault.workflows.connect import SetConnection
+from vault.workflows.delete_source import DeleteAtSource
 from vault.workflows.describe import Describe
 from vault.workflows.erase import Erase, RemoveErased
 from vault.workflows.hear import ReadWaveform
@@ -17,6 +18,7 @@ from vault.workflows.manifests import WriteManifests
 from vault.workflows.play import FindSession, LookAtLink, OpenLink, PlayMedia
 from vault.workflows.prove import ExportKey, ListEvents
 from vault.workflows.receive import Receive
+from vault.workflows.reconcile import Reconcile
 from vault.workflows.share import CreateLink, ListLinks, RevokeLink
 from vault.workflows.stream import FindSound, Stream
 from vault.workflows.sweep import Sweep
@@ -47,6 +49,8 @@ class Vault:
     ingest: Ingest
     describe: Describe
     write_manifests: WriteManifests
+    delete_at_source: DeleteAtSource
+    reconcile: Reconcile
     # It is found, shared and heard.
     browse: Browse
     create_link: CreateLink

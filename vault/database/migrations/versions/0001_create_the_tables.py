@@ -76,9 +76,13 @@ def upgrade() -> None:
     sa.Column('key_version', sa.Integer(), nullable=False),
     sa.Column('api_base', sa.String(), nullable=True),
     sa.Column('delete_at_source', sa.Boolean(), nullable=False),
+    sa.Column('delete_refused', sa.Boolean(), nullable=False),
+    sa.Column('reconciled_until', sa.BigInteger(), nullable=False),
+    sa.Column('reconcile_not_before', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_connections')),
     sa.UniqueConstraint('account_id', 'name', name=op.f('uq_connections_account_id_name'))
     )
+    op.create_index(op.f('ix_connections_reconcile_not_before'), 'connections', ['reconcile_not_before'], unique=False)
     op.create_table('kept_answers',
     sa.Column('key_id', sa.String(), nullable=False),
     sa.Column('idempotency_key', sa.LargeBinary(), nullable=False),
@@ -127,6 +131,13 @@ def upgrade() -> None:
     sa.Column('call_ended_at', sa.BigInteger(), nullable=True),
     sa.Column('sealed_announcement', sa.LargeBinary(), nullable=True),
     sa.Column('announcement_key_version', sa.Integer(), nullable=True),
+    sa.Column('kind', sa.String(), nullable=False),
+    sa.Column('voices', sa.JSON(), nullable=False),
+    sa.Column('source_ref', sa.String(), nullable=True),
+    sa.Column('source_policy', sa.String(), nullable=False),
+    sa.Column('source_attempts', sa.Integer(), nullable=False),
+    sa.Column('source_not_before', sa.BigInteger(), nullable=False),
+    sa.Column('source_deleted_at', sa.BigInteger(), nullable=True),
     sa.Column('attempts', sa.Integer(), nullable=False),
     sa.Column('not_before', sa.BigInteger(), nullable=False),
     sa.Column('lease_until', sa.BigInteger(), nullable=True),
@@ -158,6 +169,7 @@ def upgrade() -> None:
     op.create_index('ix_recordings_call', 'recordings', ['account_id', 'call_ref'], unique=False)
     op.create_index('ix_recordings_manifest_due', 'recordings', ['manifest_due'], unique=False, sqlite_where=sa.text('manifest_due'), postgresql_where=sa.text('manifest_due'))
     op.create_index('ix_recordings_page', 'recordings', ['account_id', 'received_at', 'id'], unique=False)
+    op.create_index('ix_recordings_source_due', 'recordings', ['source_not_before'], unique=False, sqlite_where=sa.text("source_policy <> 'keep' AND source_deleted_at IS NULL"), postgresql_where=sa.text("source_policy <> 'keep' AND source_deleted_at IS NULL"))
     op.create_index('ix_recordings_work', 'recordings', ['state', 'account_id', 'not_before'], unique=False)
     op.create_table('sessions',
     sa.Column('id', sa.String(), nullable=False),
@@ -197,6 +209,7 @@ def downgrade() -> None:
     op.drop_table('switch_changes')
     op.drop_table('sessions')
     op.drop_index('ix_recordings_work', table_name='recordings')
+    op.drop_index('ix_recordings_source_due', table_name='recordings', sqlite_where=sa.text("source_policy <> 'keep' AND source_deleted_at IS NULL"), postgresql_where=sa.text("source_policy <> 'keep' AND source_deleted_at IS NULL"))
     op.drop_index('ix_recordings_page', table_name='recordings')
     op.drop_index('ix_recordings_manifest_due', table_name='recordings', sqlite_where=sa.text('manifest_due'), postgresql_where=sa.text('manifest_due'))
     op.drop_index('ix_recordings_call', table_name='recordings')
@@ -206,6 +219,7 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_links_recording_id'), table_name='links')
     op.drop_table('links')
     op.drop_table('kept_answers')
+    op.drop_index(op.f('ix_connections_reconcile_not_before'), table_name='connections')
     op.drop_table('connections')
     op.drop_index('ix_call_facts_call', table_name='call_facts')
     op.drop_table('call_facts')

@@ -1,0 +1,71 @@
+"""Recordings as work: the queue that their states are, and the providers' copies to be deleted."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from vault.domain.admission import Reason
+from vault.domain.recording import Lease, Recording, State
+
+
+class Queue(Protocol):
+    """Recordings as work. Every change of state is a compare-and-set along an arrow of the domain."""
+
+    def claim(self, states: Sequence[State], *, lease: timedelta) -> Lease | None:
+        """Take the row that waited longest in one of ``states`` and whose time has come, fair by account.
+
+        A row whose lease has run out counts as waiting. Received, waiting and transferring rows
+        become transferring, and the attempt counter moves before the work does.
+        """
+
+    def claim_upload(self, recording_id: str, *, lease: timedelta) -> Lease | None:
+        """Take an upload's row for the client that sends it now; None while another client does."""
+
+    def renew(self, recording_id: str, token: str, *, lease: timedelta) -> None:
+        """Hold on to a row. Raises LeaseLost."""
+
+    def move(self, held: Lease, to: State, **values: Any) -> Recording:
+        """Move a held row along an arrow, set ``values``, and give the lease back.
+
+        Raises LeaseLost if state or token are no longer what they were.
+        """
+
+    def put_back(self, held: Lease, *, not_before: datetime) -> None:
+        """Give a held row back in its state, to be claimed after ``not_before``. Raises LeaseLost."""
+
+    def begin_erasing(self, account_id: str, recording_id: str) -> Recording:
+        """Shred: drop the row's keys and sealed blobs and move it to erasing, from any state.
+
+        Raises NotFound, RecordingErased.
+        """
+
+    def refuse_in_flight(self, account_id: str, reason: Reason) -> Sequence[str]:
+        """Refuse every row in flight and drop its keys; return the ids."""
+
+    def manifests_due(self, limit: int) -> Sequence[Recording]:
+        """Return available recordings whose manifest was not written yet."""
+
+    def manifest_written(self, recording_id: str) -> None:
+        """Note that the manifest is in the object store."""
+
+    def wants_object(self, recording_id: str, location: str) -> bool:
+        """Say whether the row names this object, or a worker may be writing it right now."""
+
+    def counts(self) -> Mapping[State, tuple[int, float]]:
+        """Return for each state of work how many rows are in it, and the age of the oldest in seconds."""
+
+
+class Sources(Protocol):
+    """The providers' copies of recordings, as work."""
+
+    def claim(self, *, lease: timedelta) -> Recording | None:
+        """Take a recording whose provider's copy is to be deleted now; nobody else has it for ``lease``."""
+
+    def deleted(self, recording_id: str, at: datetime) -> None:
+        """Note that the provider's copy is gone for good."""
+
+    def try_again(self, recording_id: str, at: datetime) -> None:
+        """Delete the provider's copy again at a later time."""
+
+    def give_up(self, recording_id: str) -> None:
+        """Leave the provider's copy alone: it cannot be deleted."""
