@@ -22,10 +22,13 @@ MAX_DIGITS = 64
 STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
-def parse_object(body: bytes) -> dict[str, object]:
-    """Return the object that ``body`` is. Raises Invalid, field ``body``, for everything else."""
-    if len(body) > MAX_BYTES:
-        raise _invalid(f"The body has more than {MAX_BYTES} bytes.")
+def parse_object(body: bytes, *, limit: int = MAX_BYTES) -> dict[str, object]:
+    """Return the object that ``body``, of at most ``limit`` bytes, is.
+
+    Raises Invalid, field ``body``, for everything else.
+    """
+    if len(body) > limit:
+        raise _invalid(f"The body has more than {limit} bytes.")
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:

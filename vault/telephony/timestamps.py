@@ -1,7 +1,7 @@
 """Points in time as platforms write them, made aware and UTC."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 from vault.errors import Invalid
 
@@ -35,5 +35,61 @@ def from_rfc3339(text: str, *, field: str) -> datetime:
     return moment
 
 
+def from_unix(value: object, *, field: str) -> datetime:
+    """Return whole seconds since 1970, as a JSON integer, in UTC. Raises Invalid, naming ``field``.
+
+    Milliseconds lie outside the years of the vault, so they are refused and not misread.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Invalid(f"{field} is a number of seconds since 1970.", field=field)
+    try:
+        moment = datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError):
+        moment = None
+    if moment is None or moment.year not in YEARS:
+        raise Invalid(f"{field} lies outside the years {YEARS[0]} to {YEARS[-1]}.", field=field)
+    return moment
+
+
 def _invalid(field: str) -> Invalid:
     return Invalid(f"{field} is an RFC 3339 timestamp with an offset.", field=field)
+
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+RFC2822 = re.compile(
+    rf"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?([0-9]{{1,2}}) ({'|'.join(MONTHS)}) ([0-9]{{4}}) "
+    r"([0-9]{2}):([0-9]{2}):([0-9]{2}) (?:(?:GMT|UTC)|([+-])([0-9]{2})([0-9]{2}))"
+)
+
+
+def from_rfc2822(text: str, *, field: str) -> datetime:
+    """Return a date of RFC 2822, section 3.3, with a four-digit year and an offset, in UTC.
+
+    Twilio's and SignalWire's dialect: ``Thu, 09 Nov 2023 17:05:04 +0000``. The day of the week is not
+    compared with the date. Raises Invalid, naming ``field``.
+    """
+    match = RFC2822.fullmatch(text)
+    if match is None:
+        raise _not_2822(field)
+    day, month, year, hour, minute, second, sign, hours, minutes = match.groups()
+    try:
+        offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
+        local = datetime(
+            int(year),
+            MONTHS.index(month) + 1,
+            int(day),
+            int(hour),
+            int(minute),
+            int(second),
+            tzinfo=timezone(offset),
+        )
+        moment = local.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _not_2822(field) from None
+    if moment.year not in YEARS:
+        raise Invalid(f"{field} lies outside the years {YEARS[0]} to {YEARS[-1]}.", field=field)
+    return moment
+
+
+def _not_2822(field: str) -> Invalid:
+    return Invalid(f"{field} is a date of RFC 2822 with an offset.", field=field)

@@ -1,0 +1,1 @@
+"""The adapter for Aircall, with payloads in the shape of recorded ones."""

@@ -1,0 +1,1 @@
+"""The adapter for Telnyx, with payloads in the shape of recorded ones."""

@@ -1,0 +1,181 @@
+"""Twilio: forms signed with the account's token, or with a shared key; recordings that stay until deleted.
+
+Twilio signs the URL and the parameters with HMAC-SHA1 and the AuthToken, or, where the header
+``X-Twilio-Webhooks-Signature-Settings`` says so, with HMAC-SHA256 and a shared key. That header is not
+signed: with it only a shared key counts, and without it only the token, so nobody can pick a weaker proof
+than the one he can make. There is no time in a signature; recordings are recognised by their sid.
+
+Sources: twilio.com/docs/usage/webhooks/webhooks-security and /webhook-shared-keys,
+/docs/voice/twiml/recording, /docs/voice/api/recording, /docs/usage/webhooks/webhooks-connection-overrides.
+"""
+
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from vault.domain.call import Announcement, Heard
+from vault.domain.delivery import Delivery
+from vault.domain.provider_access import Access, ListedPage, MediaRequest, RestReply, RestRequest
+from vault.errors import Invalid
+from vault.ports.telephony import Credentials
+from vault.telephony import laml, laml_rest
+from vault.telephony.media_url import PORTS, MediaUrl
+from vault.telephony.signatures_laml import (
+    as_bytes,
+    not_authentic,
+    shared_key_id,
+    url_claims,
+    verify_claims,
+)
+
+ORIGIN = "https://api.twilio.com"
+PREFIX = "/2010-04-01"
+#: Where media lies, also of accounts in other regions (api.dublin.ie1.twilio.com).
+HOSTS = ("api.twilio.com", "*.twilio.com")
+
+#: What each credential looks like. Subaccounts have their own sid and token.
+FORMATS: Mapping[str, re.Pattern[str]] = {
+    "account_sid": re.compile(r"AC[0-9A-Za-z]{32}"),
+    "auth_token": re.compile(r"[!-~]{1,256}"),
+    "shared_key_id": re.compile(r"[!-+\-.-~]{1,128}"),
+    "shared_key": re.compile(r"[!-~]{1,512}"),
+}
+OPTIONAL = frozenset({"shared_key_id", "shared_key"})
+
+#: Connection overrides: five retries, whatever went wrong. Without them a 5xx is not repeated.
+OVERRIDES = "#rc=5&rp=all"
+
+
+@dataclass(frozen=True, slots=True)
+class Twilio:
+    """The provider ``twilio``. It has no state."""
+
+    name: str = "twilio"
+
+    def check_credentials(self, credentials: Credentials) -> None:
+        """Raise Invalid unless there are account_sid and auth_token, and both parts of a shared key or none."""
+        laml.check_credentials(credentials, FORMATS, optional=OPTIONAL)
+        if len(OPTIONAL & set(credentials)) == 1:
+            missing = next(iter(OPTIONAL - set(credentials)))
+            raise Invalid("A shared key has an id and a secret.", field=missing)
+
+    def authenticate(self, delivery: Delivery, credentials: Sequence[Credentials]) -> None:
+        """Raise NotAuthentic unless one of the credentials signed the URL and the parameters."""
+        try:
+            form = None if laml.is_json(delivery) else laml.fields(delivery)
+        except Invalid:
+            raise not_authentic() from None
+        settings = delivery.headers.get("x-twilio-webhooks-signature-settings")
+        given = delivery.headers.get("x-twilio-signature", "")
+        if settings is None:
+            keys = [as_bytes(entry.get("auth_token", "")) for entry in credentials]
+            verify_claims(keys, url_claims(given, "sha1", delivery, form))
+            return
+        key_id = as_bytes(shared_key_id(settings))
+        keys = [
+            as_bytes(entry.get("shared_key", ""))
+            for entry in credentials
+            if hmac.compare_digest(as_bytes(entry.get("shared_key_id", "")), key_id)
+        ]
+        verify_claims(keys, url_claims(given, "sha256", delivery, form))
+
+    def understand(self, delivery: Delivery) -> Heard | None:
+        """Return what a form says; None for JSON, which tells of no recording. Raises Invalid."""
+        if laml.is_json(delivery):
+            return None
+        return laml.understand(
+            laml.fields(delivery), delivery_id=delivery.headers.get("i-twilio-idempotency-token")
+        )
+
+    def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
+        """Return a request for WAV with all channels; Basic authentication to interfaces of Twilio alone."""
+        return _rest(access).media_request(
+            announcement, is_own=_is_own, hosts=HOSTS, both_channels=len(announcement.voices) > 1
+        )
+
+    def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:
+        """Return the call that describes the recording; None without its sid. URLs do not expire."""
+        if announcement.source_ref is None:
+            return None
+        rest = _rest(access)
+        return rest.request("GET", rest.recording(announcement.source_ref) + ".json")
+
+    def found(self, announcement: Announcement, reply: RestReply) -> Announcement:
+        """Return the announcement with the URL of today. Raises FetchFailed, final if it was deleted."""
+        return laml_rest.found(announcement, reply)
+
+    def delete_request(self, source_ref: str, access: Access) -> RestRequest | None:
+        """Return the call that deletes the media at once; 204 is the answer."""
+        rest = _rest(access)
+        return rest.request("DELETE", rest.recording(source_ref) + ".json")
+
+    @property
+    def deletes_by_default(self) -> bool:
+        """Return True: the copy at Twilio would stay, and cost, for ever."""
+        return True
+
+    @property
+    def delete_again_after(self) -> timedelta | None:
+        """Return None: what is not there yet is answered with 404, not with success."""
+        return None
+
+    def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:
+        """Return the call that lists recordings made on the day of ``since`` or later."""
+        rest = _rest(access)
+        return rest.request("GET", rest.list_path(since, cursor))
+
+    def listed(self, reply: RestReply) -> ListedPage:
+        """Return the finished recordings of a page. Raises FetchFailed for an answer that is no list."""
+        return laml_rest.listed(reply, prefix=PREFIX)
+
+    def setup(self, webhook_url: str) -> Mapping[str, object]:
+        """Return what to enter in TwiML or the console, and what Twilio does about retries and deletion."""
+        return {
+            "url": webhook_url + OVERRIDES,
+            "method": "POST",
+            "events": {
+                "recordingStatusCallbackEvent": "in-progress completed absent",
+                "statusCallbackEvent": "initiated ringing answered completed",
+            },
+            "enter_at": (
+                "recordingStatusCallback of <Dial>, <Record>, <Recording> and <Conference> (in XML the "
+                "ampersand of the URL is written &amp;), RecordingStatusCallback of REST calls, and the "
+                "status callback of numbers and of <Number> and <Client>. The recording callback tells no "
+                "numbers, so without the status callback a recording has none."
+            ),
+            "recording": (
+                "record-from-answer-dual keeps the two sides apart. Recordings encrypted with your own "
+                "key at Twilio cannot be read by the vault."
+            ),
+            "retries": (
+                "The part behind # asks Twilio for five retries after any failure. Without it an answer "
+                "of 5xx is not repeated. The vault also compares Twilio's list of recordings."
+            ),
+            "signature": (
+                "X-Twilio-Signature with the AuthToken of the account (or subaccount) in the credentials, "
+                "over exactly this URL. Shared keys need shared_key_id and shared_key."
+            ),
+            "delete_at_source": (
+                "On by default. Twilio deletes the audio at once and keeps metadata of the recording for "
+                "40 days. A failed deletion is repeated; a recording that the vault never heard of stays."
+            ),
+        }
+
+
+def _rest(access: Access) -> laml_rest.Rest:
+    return laml_rest.Rest(
+        origin=access.api_base or ORIGIN,
+        prefix=PREFIX,
+        account=access.credentials.get("account_sid", ""),
+        password=access.credentials.get("auth_token", ""),
+    )
+
+
+def _is_own(url: MediaUrl) -> bool:
+    """Say whether credentials may go there: Twilio's interface, of any region, by https."""
+    interface = url.host == "api.twilio.com" or (
+        url.host.startswith("api.") and url.host.endswith(".twilio.com")
+    )
+    return interface and url.scheme == "https" and url.port == PORTS["https"]
