@@ -96,10 +96,10 @@ def _database(settings: Settings) -> SqliteDatabase | PostgresqlDatabase:
 def _vault(settings: Settings, **rooms: object) -> Vault:
     """Give every verb the parts that its fields name."""
     parts: dict[str, Any] = {
-        **rooms,
         "clock": utc_now,
         "providers": {provider.name: provider for provider in PROVIDERS},
         "public_url": settings.public_url,
+        **rooms,
     }
     # What verbs share, each made of the parts before it.
     for name, shared in {"connections": OpenedConnections, "attempt": Attempt, "open_link": OpenLink}.items():

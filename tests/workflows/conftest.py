@@ -17,6 +17,8 @@ from sqlalchemy import update
 from tests.fakes.describer import FakeDescriber
 from tests.fakes.fetcher import FakeFetcher, Media
 from tests.fakes.objects import FakeObjects
+from tests.fakes.provider import FakeProvider
+from tests.fakes.rest import FakeRest
 from tests.fakes.root_key import FakeRootKey
 from tests.journeys.tenant import moment, tone
 from vault import wiring
@@ -28,6 +30,7 @@ from vault.domain.delivery import Delivery
 from vault.domain.recording import Recording, State
 from vault.keyservice.key_ring import AccountKeyRing
 from vault.settings import read_settings
+from vault.telephony.platform import Platform
 from vault.telephony.signatures import sign
 from vault.threads import Threads
 from vault.workflows.connect import ConnectionWish
@@ -47,6 +50,7 @@ class House:
     database: SqliteDatabase
     objects: FakeObjects
     fetcher: FakeFetcher
+    rest: FakeRest
     describer: FakeDescriber
     root_key: FakeRootKey
     account: Account
@@ -149,11 +153,13 @@ async def blocks_of(body: bytes, size: int = 1000) -> AsyncIterator[bytes]:
 async def new_house(folder: Path, threads: Threads) -> AsyncIterator[House]:
     """Open a vault in ``folder`` with one account that is connected; close its database at the end."""
     database, objects, root_key = SqliteDatabase(folder / "vault.db"), FakeObjects(), FakeRootKey()
-    fetcher, describer = FakeFetcher(), FakeDescriber()
+    fetcher, describer, rest = FakeFetcher(), FakeDescriber(), FakeRest()
     parts: dict[str, Any] = {
         "database": database,
         "objects": objects,
         "fetcher": fetcher,
+        "rest": rest,
+        "providers": {"platform": Platform(), "fake": FakeProvider(name="fake")},
         "describer": describer,
         "threads": threads,
         "ring": AccountKeyRing(root_key, WrappedKeyRows(database)),
@@ -165,7 +171,8 @@ async def new_house(folder: Path, threads: Threads) -> AsyncIterator[House]:
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         wish = ConnectionWish(provider="platform", credentials={"secret": secret})
         connection, _, _ = await vault.set_connection(account.id, "main", wish, actor="key_test")
-        yield House(vault, database, objects, fetcher, describer, root_key, account, connection.id, secret)
+        around = (fetcher, rest, describer, root_key)
+        yield House(vault, database, objects, *around, account, connection.id, secret)
     finally:
         database.close()
 

@@ -13,6 +13,8 @@ MAX_TEXT = 200
 
 #: What people put between digits. Letters, extensions and a leading 00 make it no E.164 number.
 INTERNATIONAL = re.compile(r"(?:tel:)?(\+[0-9][0-9 \u00a0()./\-]{1,40})")
+#: A country code and a number without the plus before them.
+COUNTRY_AND_NUMBER = re.compile(r"[1-9][0-9]{7,14}")
 
 
 def normalize(written: str) -> str:
@@ -37,3 +39,13 @@ def clean(written: str) -> str:
     """Return free text of a platform in one line: printable, at most MAX_TEXT characters, trimmed."""
     kept = "".join(c if c.isprintable() else " " for c in written[: 4 * MAX_TEXT])
     return kept.strip()[:MAX_TEXT]
+
+
+def from_digits(written: str) -> str:
+    """Return E.164 for digits that begin with a country code and have no plus, as Vonage and Plivo write them.
+
+    E.164, section 6, allows 15 digits, and no country code begins with a zero. Anything else is read
+    as ``normalize`` reads it.
+    """
+    text = clean(written)
+    return normalize(f"+{text}" if COUNTRY_AND_NUMBER.fullmatch(text) else text)

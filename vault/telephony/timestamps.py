@@ -93,3 +93,39 @@ def from_rfc2822(text: str, *, field: str) -> datetime:
 
 def _not_2822(field: str) -> Invalid:
     return Invalid(f"{field} is a date of RFC 2822 with an offset.", field=field)
+
+
+MILLISECONDS = re.compile(r"([0-9]{1,15})(?:\.[0-9]{1,9})?")
+SPACED = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?"
+)
+
+
+def from_milliseconds(text: str, *, field: str) -> datetime:
+    """Return milliseconds since 1970 in UTC: Plivo's ``1407235163907.00000``, whose fraction is dropped.
+
+    Seconds lie outside the years of the vault, so they are refused and not misread. Raises Invalid,
+    naming ``field``.
+    """
+    match = MILLISECONDS.fullmatch(text)
+    if match is None:
+        raise Invalid(f"{field} is a number of milliseconds since 1970.", field=field)
+    try:
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(match[1]))
+    except OverflowError:
+        moment = None
+    if moment is None or moment.year not in YEARS:
+        raise Invalid(f"{field} lies outside the years {YEARS[0]} to {YEARS[-1]}.", field=field)
+    return moment
+
+
+def from_spaced(text: str, *, field: str) -> datetime:
+    """Return a date and a time with a space between them, in UTC: Plivo's ``2014-08-05 16:15:15+05:30``.
+
+    Without an offset it is UTC. Raises Invalid, naming ``field``.
+    """
+    match = SPACED.fullmatch(text)
+    if match is None:
+        raise Invalid(f"{field} is a date, a space and a time.", field=field)
+    day, clock, fraction, offset = match.groups()
+    return from_rfc3339(f"{day}T{clock}{fraction or ''}{offset or 'Z'}", field=field)

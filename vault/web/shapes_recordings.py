@@ -71,8 +71,17 @@ class CallFactsOut(BaseModel):
     caller: Annotated[str | None, Field(serialization_alias="from")] = None
     callee: Annotated[str | None, Field(serialization_alias="to")] = None
     started_at: MomentOut | None = None
+    answered_at: MomentOut | None = None
     ended_at: MomentOut | None = None
     agent: str | None = None
+
+
+class SourceOut(BaseModel):
+    """The provider's copy of a recording."""
+
+    #: When it is deleted: never, once ours is stored, when it was refused, or both.
+    policy: Literal["keep", "stored", "refused", "always"]
+    deleted_at: MomentOut | None = None
 
 
 class FlagsOut(BaseModel):
@@ -92,6 +101,10 @@ class RecordingOut(BaseModel):
     reasons: list[ReasonOut]
     flags: FlagsOut
     call: CallFactsOut
+    kind: Literal["call", "voicemail"]
+    #: Who is heard on each channel; empty where the platform did not say.
+    voices: list[Literal["caller", "callee", "all", "unknown"]]
+    source: SourceOut
     received_at: MomentOut
     available_at: MomentOut | None = None
     erased_at: MomentOut | None = None
@@ -125,6 +138,9 @@ class RecordingOut(BaseModel):
             **{name: getattr(recording, name) for name in same},
             state=str(recording.state),
             reasons=[ReasonOut.of(reason) for reason in recording.reasons],
+            kind=recording.kind,
+            voices=list(recording.voices),
+            source=SourceOut(policy=recording.source_policy, deleted_at=recording.source_deleted_at),
             flags=FlagsOut(damaged=recording.damaged, restricted=recording.restricted),
             call=CallFactsOut(**{name: getattr(facts, name) for name in type(facts).__slots__}),
             bytes=recording.audio.size if recording.audio else None,

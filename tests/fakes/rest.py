@@ -1,0 +1,28 @@
+"""A RestClient in memory: answers by method and URL, and a record of what was asked."""
+
+from dataclasses import dataclass, field
+
+from vault.domain.provider_access import RestReply, RestRequest
+from vault.errors import FetchFailed
+
+
+@dataclass
+class FakeRest:
+    """A provider's REST interface. What it does not know is 404, as at a provider."""
+
+    #: Answers in the order they are given; the last one stays.
+    answers: dict[tuple[str, str], list[RestReply | FetchFailed]] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    def answer(self, method: str, url: str, *replies: RestReply | FetchFailed) -> None:
+        """Answer ``method`` on ``url`` with these, one after the other."""
+        self.answers[method, url] = list(replies)
+
+    async def send(self, request: RestRequest) -> RestReply:
+        """Answer as told."""
+        self.asked.append((request.method, request.url))
+        replies = self.answers.get((request.method, request.url), [RestReply(status=404, body=b"")])
+        reply = replies.pop(0) if len(replies) > 1 else replies[0]
+        if isinstance(reply, FetchFailed):
+            raise reply
+        return reply

@@ -1,0 +1,79 @@
+"""A client of a running vault: its REST interface with an API key, and its webhooks without."""
+
+import asyncio
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from vault.errors import Unavailable, VaultError
+from vault.simulator.exchange import Webhook
+
+_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Answered:
+    """What the vault answered."""
+
+    status: int
+    body: bytes
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """Return the JSON object of the body; an empty one where there is none."""
+        try:
+            said = json.loads(self.body)
+        except ValueError:
+            return {}
+        return said if isinstance(said, dict) else {}
+
+    @property
+    def detail(self) -> str:
+        """Return the status with what a problem document says of it."""
+        return f"{self.status} {self.said.get('detail', '')}".strip()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class VaultClient:
+    """One account of a vault. It has no repr: it holds a key."""
+
+    base: str
+    key: str
+    account: str
+
+    async def rest(self, method: str, path: str = "", said: object = None) -> Answered:
+        """Ask below the account. Raises Unavailable if nobody answers."""
+        body = None if said is None else json.dumps(said).encode()
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        return await self._send(method, f"{self.base}/v1/accounts/{self.account}{path}", body, headers)
+
+    async def must(self, method: str, path: str = "", said: object = None) -> dict[str, Any]:
+        """Ask, and return the JSON of a success. Raises VaultError with what the vault said instead."""
+        answered = await self.rest(method, path, said)
+        if answered.status // 100 != 2:  # noqa: PLR2004 - the class of success
+            raise VaultError(f"{method} of the account's {path or 'self'} was answered {answered.detail}")
+        return answered.said
+
+    async def deliver(self, webhook_url: str, webhook: Webhook) -> Answered:
+        """Send a webhook to where the vault listens, whatever its public host is called."""
+        url = self.base + urlsplit(webhook_url).path
+        return await self._send("POST", url, webhook.body, webhook.headers)
+
+    async def _send(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answered:
+        return await asyncio.to_thread(_send, method, url, body, headers)
+
+
+def _send(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answered:
+    request = urllib.request.Request(url, data=body, headers=dict(headers), method=method)  # noqa: S310 - the caller's vault
+    try:
+        with urllib.request.urlopen(request, timeout=_SECONDS) as response:  # noqa: S310 - the caller's vault
+            return Answered(response.status, response.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answered(error.code, error.read())
+    except (OSError, ValueError) as error:
+        raise Unavailable("The vault does not answer. Is it running where --vault says?") from error

@@ -1,0 +1,158 @@
+"""Vonage Voice, simulated: JSON under an HS256 token with the hash of the body, media behind an RS256 one.
+
+There is no list of recordings, and whether voice recordings can be deleted is not documented: they expire
+after 30 days. The simulated one deletes when it is asked. URLs do not expire; a dead one is a 404, once.
+Sources: developer.vonage.com, voice webhook reference, signed webhooks, recording guide, Media API.
+"""
+
+import hashlib
+import re
+import secrets
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from vault.errors import NotAuthentic
+from vault.simulator.call import Copy, SimulatedCall
+from vault.simulator.exchange import Asked, Reply, Webhook, json_reply
+from vault.simulator.jwt import check_rs256, sign_hs256
+from vault.simulator.provider import SimulatedProvider, hand_out, json_body
+
+_FILE = re.compile(r"/(?:v1/files|v3/media)/([0-9a-f-]{36})")
+
+
+class Vonage(SimulatedProvider):
+    """The provider ``vonage``."""
+
+    name: ClassVar[str] = "vonage"
+    lists: ClassVar[bool] = False
+    deletes: ClassVar[bool] = False
+
+    def __init__(self, base: str) -> None:
+        """Make up an account's signature secret, and an application with its key pair."""
+        super().__init__(base)
+        self._secret, self._application = secrets.token_urlsafe(32), str(uuid.uuid4())
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+    @property
+    def credentials(self) -> Mapping[str, str]:
+        """Return what webhooks are signed with, and what the application signs its tokens with."""
+        pem = self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return {
+            "signature_secret": self._secret,
+            "application_id": self._application,
+            "private_key": pem.decode(),
+        }
+
+    def new_call_ref(self) -> str:
+        """Return the id of a conversation: all that a record event says of its call."""
+        return f"CON-{uuid.uuid4()}"
+
+    def new_recording_ref(self, call: SimulatedCall) -> str:
+        """Return the recording_uuid, which is not the id of the file."""
+        return str(call.related("recording"))
+
+    def call_events(self, call: SimulatedCall, url: str) -> Sequence[Webhook]:  # noqa: ARG002 - the URL is not signed
+        """Return the request of the answer URL, by POST, and the events of the leg."""
+        over = {
+            "start_time": _moment(call.answered_at),
+            "end_time": _moment(call.ended_at),
+            "duration": str(call.talk_seconds),
+            "network": "US-FIXED",
+            "rate": "0.00720000",
+            "price": "0.00420000",
+        }
+        answered: dict[str, Any] = {"start_time": None, "rate": None, "network": None, "headers": {}}
+        events = [
+            ("started", _event(call, "started", call.started_at)),
+            ("ringing", _event(call, "ringing", call.started_at)),
+            ("answered", _event(call, "answered", call.answered_at) | answered),
+            ("completed", _event(call, "completed", call.ended_at) | over),
+        ]
+        if call.direction == "inbound":
+            asked = _leg(call) | {"region_url": self.base, "custom_data": {}}
+            events.insert(0, ("answer request", asked))
+        return [self._signed(event, said) for event, said in events]
+
+    def recording_event(self, copy: Copy, url: str) -> Webhook:  # noqa: ARG002 - the URL is not signed
+        """Return the record event: neither a leg nor parties."""
+        said = {
+            "start_time": _second(copy.call.answered_at),
+            "recording_url": f"{self.base}/v1/files/{copy.call.related('file')}",
+            "size": len(copy.audio),
+            "recording_uuid": copy.ref,
+            "end_time": _second(copy.call.ended_at),
+            "conversation_uuid": copy.call.ref,
+            "timestamp": _moment(datetime.now(UTC)),
+        }
+        return self._signed("record", said)
+
+    def answer(self, asked: Asked) -> Reply:
+        """Answer media, and its deletion, by the application's own token; 401 for any other."""
+        try:
+            check_rs256(
+                asked.bearer or "",
+                self._key.public_key(),
+                application_id=self._application,
+                now=datetime.now(UTC),
+            )
+        except NotAuthentic:
+            return _error(401, "UNAUTHORIZED", "Unauthorized")
+        match = _FILE.fullmatch(asked.path)
+        copy = next(
+            (one for one in self.present() if match and str(one.call.related("file")) == match[1]), None
+        )
+        if copy is None:
+            return _error(404, "NOT_FOUND", "Not found")
+        if asked.method == "DELETE" and asked.path.startswith("/v3/media/"):
+            copy.deleted = True
+            return Reply(status=204)
+        if asked.method == "GET" and asked.path.startswith("/v1/files/"):
+            return hand_out(copy, "audio/mpeg") or _error(404, "NOT_FOUND", "Not found")
+        return _error(404, "NOT_FOUND", "Not found")
+
+    def _signed(self, event: str, said: object) -> Webhook:
+        body = json_body(said)
+        claims = {
+            "iat": int(datetime.now(UTC).timestamp()),
+            "jti": str(uuid.uuid4()),
+            "iss": "Vonage",
+            "payload_hash": hashlib.sha256(body).hexdigest(),
+            "api_key": "abcd1234",
+            "application_id": self._application,
+        }
+        headers = {
+            "Content-Type": "application/json",
+            "Authorization": f"Bearer {sign_hs256(claims, self._secret)}",
+        }
+        return Webhook(event=event, headers=headers, body=body)
+
+
+def _leg(call: SimulatedCall) -> dict[str, Any]:
+    """Return what every event of a leg says; numbers have no plus."""
+    return {
+        "from": call.caller.removeprefix("+"),
+        "to": call.callee.removeprefix("+"),
+        "uuid": str(call.related("leg")),
+        "conversation_uuid": call.ref,
+    }
+
+
+def _event(call: SimulatedCall, status: str, at: datetime) -> dict[str, Any]:
+    return _leg(call) | {"status": status, "direction": call.direction, "timestamp": _moment(at)}
+
+
+def _moment(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _second(at: datetime) -> str:
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _error(status: int, kind: str, title: str) -> Reply:
+    return json_reply(status, {"type": kind, "error_title": title})
