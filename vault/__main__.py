@@ -6,7 +6,8 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 import uvicorn
@@ -18,6 +19,7 @@ from vault.demo import run_demo
 from vault.domain.account import SCOPES
 from vault.errors import StartRefused, Unavailable, VaultError
 from vault.settings import Settings, read_settings
+from vault.simulator.simulate import LISTEN, run_simulations
 from vault.web.control import ask, perform
 from vault.worker.loop import work
 
@@ -122,6 +124,45 @@ def demo(
     """Push a bundled call through the whole vault, print a link to hear it, and keep serving."""
     _keep_large_blocks()
     run_demo(port=port, once=once)
+
+
+@app.command()
+def simulate(
+    provider: Annotated[str, typer.Argument(help="aircall, twilio, vonage, telnyx, plivo or signalwire.")],
+    vault: Annotated[str, typer.Option(help="Where the vault runs.")],
+    key: Annotated[str, typer.Option(help="An API key for everything: `callvault keys create`.")],
+    account: Annotated[str, typer.Option(help="Opened if it is not there.")] = "demo",
+    direction: Annotated[
+        Literal["inbound", "outbound", "both"], typer.Option(help="Who called whom.")
+    ] = "inbound",
+    audio: Annotated[Path | None, typer.Option(help="Another recording than the bundled one.")] = None,
+    listen: Annotated[
+        str,
+        typer.Option(help="Where the simulated provider listens; the vault needs it as VAULT_MEDIA_ALLOW."),
+    ] = LISTEN,
+    *,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="The announced URL is dead: the vault must ask for another.")
+    ] = False,
+    switched_off: Annotated[
+        bool, typer.Option("--switched-off", help="Recording is off: nothing may be kept. Then on again.")
+    ] = False,
+    missed: Annotated[
+        bool, typer.Option("--missed", help="The recording's webhook never comes: the vault must find it.")
+    ] = False,
+) -> None:
+    """Play a provider against a running vault: webhooks, REST interface and media, then check the result.
+
+    The vault must run with VAULT_MEDIA_ALLOW=127.0.0.1:8090 (what --listen says), for it fetches from
+    private addresses only if they are named. Exits with 0 only if everything holds.
+    """
+    ways = {"expired": expired, "switched_off": switched_off, "missed": missed}
+    passed = asyncio.run(
+        run_simulations(
+            provider, vault, key, account=account, direction=direction, listen=listen, audio=audio, **ways
+        )
+    )
+    sys.exit(0 if passed else 1)
 
 
 def _do(settings: Settings, command: str, arguments: Mapping[str, Any]) -> Any:

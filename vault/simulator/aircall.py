@@ -78,6 +78,9 @@ class Aircall(SimulatedProvider):
             return _error(401, "Unauthorized", "Use Basic authentication.")
         if not same(asked.basic, self._api_id, self._api_token):
             return _error(403, "Forbidden", "Check api_id and api_token.")
+        return self._rest(asked)
+
+    def _rest(self, asked: Asked) -> Reply:
         if asked.method == "GET" and asked.path == "/v1/calls":
             return self._list(asked)
         if asked.method == "GET" and (match := _CALL.fullmatch(asked.path)):

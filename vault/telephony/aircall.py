@@ -207,7 +207,7 @@ def _request(method: str, target: str, access: Access) -> RestRequest:
 def _call_id(call: Json, path: str) -> str:
     """Return the id, a number in all payloads that were seen, as the text that rows are keyed on."""
     value = call.get("id")
-    written = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    written = str(value) if isinstance(value, int | str) else ""
     if CALL_ID.fullmatch(written) is None:
         raise Invalid(f"{path}id is a positive number.", field=f"{path}id")
     return written

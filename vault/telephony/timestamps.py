@@ -40,7 +40,7 @@ def from_unix(value: object, *, field: str) -> datetime:
 
     Milliseconds lie outside the years of the vault, so they are refused and not misread.
     """
-    if isinstance(value, bool) or not isinstance(value, int):
+    if not isinstance(value, int):
         raise Invalid(f"{field} is a number of seconds since 1970.", field=field)
     try:
         moment = datetime.fromtimestamp(value, UTC)

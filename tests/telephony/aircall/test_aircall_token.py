@@ -60,6 +60,14 @@ def test_a_body_without_the_token_is_refused(event: object) -> None:
         assert TOKEN not in str(error.value)
 
 
+def test_a_number_is_no_token() -> None:
+    """Not even the one that the token's digits are: only a string is compared."""
+    for token in (12345, True, None):
+        credentials = CREDENTIALS | {"token": str(token)}
+        with pytest.raises(NotAuthentic):
+            PROVIDER.authenticate(delivery(load("call_ended") | {"token": token}), [credentials])
+
+
 def test_a_flip_of_any_bit_of_the_token_is_refused() -> None:
     """No character can be another one."""
     event = load("call_ended")

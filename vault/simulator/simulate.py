@@ -1,0 +1,127 @@
+"""The command ``callvault simulate`` and what tests call: one provider's call, played and judged."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from vault.domain.call import Direction
+from vault.errors import Invalid
+from vault.simulator.providers import SIMULATED
+from vault.simulator.server import provider_server
+from vault.simulator.simulation import Say, Simulation
+from vault.simulator.vault_client import VaultClient
+
+SAMPLE = Path(__file__).parents[1] / "audio" / "sample" / "call.wav"
+LISTEN = "127.0.0.1:8090"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a simulation found."""
+
+    provider: str
+    direction: Direction
+    #: None if the vault never had one.
+    recording_id: str | None
+    #: A sentence for everything that does not hold.
+    failures: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Say whether everything holds."""
+        return not self.failures
+
+
+async def simulate(
+    provider: str,
+    vault_url: str,
+    key: str,
+    *,
+    account: str = "demo",
+    direction: Direction = "inbound",
+    expired: bool = False,
+    switched_off: bool = False,
+    missed: bool = False,
+    listen: str = LISTEN,
+    audio: bytes | None = None,
+    say: Say = lambda _what, _value: None,
+) -> Outcome:
+    """Simulate one call and return what became of it.
+
+    ``expired``: the announced URL is dead. ``switched_off``: recording is off, and on again afterwards.
+    ``missed``: the recording's webhook never comes. At most one of them. ``audio`` is the bundled sample
+    if it is left out. Raises Invalid, Unavailable, StartRefused if the port is taken, and VaultError for
+    what the vault does not let itself be set to.
+    """
+    kind = SIMULATED.get(provider)
+    if kind is None:
+        raise Invalid(f"Providers are: {', '.join(SIMULATED)}.", field="provider")
+    if sum((expired, switched_off, missed)) > 1:
+        raise Invalid("Choose one of expired, switched-off and missed.", field="missed")
+    if missed and not kind.lists:
+        raise Invalid(f"{provider} has no list of recordings: what it misses stays missed.", field="missed")
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit():
+        raise Invalid("The address to listen on is host:port.", field="listen")
+    async with provider_server(host, int(port)) as server:
+        simulated = kind(server.base)
+        server.answer = simulated.answer
+        run = Simulation(
+            provider=simulated,
+            server=server,
+            vault=VaultClient(vault_url.rstrip("/"), key, account),
+            direction=direction,
+            audio=SAMPLE.read_bytes() if audio is None else audio,
+            say=say,
+        )
+        recording_id = await run.play(expired=expired, switched_off=switched_off, missed=missed)
+    for failure in run.failures:
+        say("does not hold", failure)
+    return Outcome(
+        provider=provider,
+        direction=direction,
+        recording_id=recording_id,
+        failures=tuple(run.failures),
+    )
+
+
+async def run_simulations(
+    provider: str,
+    vault_url: str,
+    key: str,
+    *,
+    account: str,
+    direction: Literal["inbound", "outbound", "both"],
+    listen: str,
+    audio: Path | None,
+    **ways: bool,
+) -> bool:
+    """Simulate in one direction or in both, print each step, and say whether everything holds.
+
+    ``ways`` are those of ``simulate``. Raises as it does, and Invalid for a file that cannot be read.
+    """
+    try:
+        sound = None if audio is None else audio.read_bytes()
+    except OSError as error:
+        raise Invalid(f"The audio cannot be read ({error.strerror}).", field="audio") from error
+    directions: tuple[Direction, ...] = ("inbound", "outbound") if direction == "both" else (direction,)
+    passed = True
+    for each in directions:
+        outcome = await simulate(
+            provider,
+            vault_url,
+            key,
+            account=account,
+            direction=each,
+            listen=listen,
+            audio=sound,
+            say=_print,
+            **ways,
+        )
+        _print("result", "everything holds" if outcome.ok else f"{len(outcome.failures)} things do not hold")
+        passed = passed and outcome.ok
+    return passed
+
+
+def _print(what: str, value: str) -> None:
+    print(f"{what:>16}  {value}", flush=True)  # noqa: T201 - it speaks to people
