@@ -129,6 +129,7 @@ def demo(
 @app.command()
 def simulate(
     provider: Annotated[str, typer.Argument(help="aircall, twilio, vonage, telnyx, plivo or signalwire.")],
+    *,
     vault: Annotated[str, typer.Option(help="Where the vault runs.")],
     key: Annotated[str, typer.Option(help="An API key for everything: `callvault keys create`.")],
     account: Annotated[str, typer.Option(help="Opened if it is not there.")] = "demo",
@@ -140,7 +141,6 @@ def simulate(
         str,
         typer.Option(help="Where the simulated provider listens; the vault needs it as VAULT_MEDIA_ALLOW."),
     ] = LISTEN,
-    *,
     expired: Annotated[
         bool, typer.Option("--expired", help="The announced URL is dead: the vault must ask for another.")
     ] = False,

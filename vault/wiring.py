@@ -16,11 +16,18 @@ from vault.keyservice.key_ring import AccountKeyRing
 from vault.keyservice.location import open_root_key
 from vault.objects.location import open_store
 from vault.objects.owner import claim
+from vault.ports.telephony import Provider
 from vault.settings import Settings
+from vault.telephony.aircall import Aircall
 from vault.telephony.fetcher import MediaFetcher
 from vault.telephony.guarded_http import GuardedHttp
 from vault.telephony.platform import Platform
+from vault.telephony.plivo import Plivo
 from vault.telephony.rest import ProviderRest
+from vault.telephony.signalwire import SignalWire
+from vault.telephony.telnyx import Telnyx
+from vault.telephony.twilio import Twilio
+from vault.telephony.vonage import Vonage
 from vault.threads import Threads
 from vault.workflows.attempt import Attempt
 from vault.workflows.opened_connections import OpenedConnections
@@ -29,7 +36,15 @@ from vault.workflows.start import ProveRootKey, is_new
 from vault.workflows.vault import Vault
 
 #: Every telephony platform that there is an adapter for.
-PROVIDERS = (Platform(),)
+PROVIDERS: tuple[Provider, ...] = (
+    Platform(),
+    Aircall(),
+    Twilio(),
+    Vonage(),
+    Telnyx(),
+    Plivo(),
+    SignalWire(),
+)
 _DESCRIBERS = 2
 #: Threads that seal: the cipher is fast enough for one core to outrun every disk.
 _SEALERS = 4

@@ -1,5 +1,6 @@
 """The command ``callvault simulate`` and what tests call: one provider's call, played and judged."""
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -101,7 +102,7 @@ async def run_simulations(
     ``ways`` are those of ``simulate``. Raises as it does, and Invalid for a file that cannot be read.
     """
     try:
-        sound = None if audio is None else audio.read_bytes()
+        sound = None if audio is None else await asyncio.to_thread(audio.read_bytes)
     except OSError as error:
         raise Invalid(f"The audio cannot be read ({error.strerror}).", field="audio") from error
     directions: tuple[Direction, ...] = ("inbound", "outbound") if direction == "both" else (direction,)

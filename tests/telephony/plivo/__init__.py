@@ -1,0 +1,1 @@
+"""The adapter for Plivo, with payloads in the shape of recorded ones."""

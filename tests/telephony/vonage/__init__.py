@@ -1,0 +1,1 @@
+"""The adapter for Vonage, with payloads in the shape of recorded ones."""
