@@ -8,6 +8,7 @@ from sqlalchemy import and_, or_, select, update
 from vault.database.dialect import database_now, is_postgresql
 from vault.database.recording_rows import RECORDING_COLUMNS, recording_of
 from vault.database.schema import recordings
+from vault.domain.account import SourcePolicy
 from vault.domain.recording import Recording, State
 
 
@@ -42,6 +43,12 @@ class SourceRows:
         taken = update(recordings).where(r.id == found)
         taken = taken.values(source_not_before=now + lease, source_attempts=r.source_attempts + 1)
         return recording_of(self._db.execute(taken.returning(*RECORDING_COLUMNS)).one())
+
+    def name(self, recording_id: str, source_ref: str, policy: SourcePolicy) -> None:
+        """Note what the provider calls its copy, where the announcement did not say; a known name stays."""
+        nameless = and_(recordings.c.id == recording_id, recordings.c.source_ref.is_(None))
+        named = update(recordings).where(nameless).values(source_ref=source_ref, source_policy=policy)
+        self._db.execute(named)
 
     def deleted(self, recording_id: str, at: datetime) -> None:
         """Note that the provider's copy is gone for good."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from vault.domain.account import SourcePolicy
 from vault.domain.admission import Reason
 from vault.domain.recording import Lease, Recording, State
 
@@ -60,6 +61,9 @@ class Sources(Protocol):
 
     def claim(self, *, lease: timedelta) -> Recording | None:
         """Take a recording whose provider's copy is to be deleted now; nobody else has it for ``lease``."""
+
+    def name(self, recording_id: str, source_ref: str, policy: SourcePolicy) -> None:
+        """Note what the provider calls its copy, where the announcement did not say; a known name stays."""
 
     def deleted(self, recording_id: str, at: datetime) -> None:
         """Note that the provider's copy is gone for good."""

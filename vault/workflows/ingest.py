@@ -20,7 +20,7 @@ from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.sealing.message import open_message
 from vault.workflows.attempt import Attempt, admit_again
 from vault.workflows.lease import under_lease
-from vault.workflows.opened_connections import OpenedConnections
+from vault.workflows.opened_connections import OpenedConnection, OpenedConnections
 from vault.workflows.verdict import fail, refuse
 
 _LOG = Log(__name__)
@@ -93,27 +93,33 @@ class Ingest:
         opened = await self.connections.get(recording.connection_id)
         provider, access = self.providers[opened.connection.provider], opened.access(self.clock())
         if announcement.url is None:
-            announcement = await self._find(provider, announcement, access)
+            announcement = await self._find(held, opened, announcement, access)
         try:
             await self._fetch(held, provider.media_request(announcement, access), facts, decision)
         except FetchFailed as error:
             # The URL may have expired on its way through the queue: the provider knows a fresh one.
             if error.final or provider.find_request(announcement, access) is None:
                 raise
-            announcement = await self._find(provider, announcement, access)
+            announcement = await self._find(held, opened, announcement, access)
             await self._fetch(held, provider.media_request(announcement, access), facts, decision)
 
     async def _fetch(self, held: Lease, request: MediaRequest, facts: CallFacts, decision: Decision) -> None:
         async with self.fetcher.fetch(request) as fetched, aclosing(fetched.blocks()) as blocks:  # type: ignore[type-var]
             await self.attempt(held, blocks, facts=facts, decision=decision)
 
-    async def _find(self, provider: Provider, announcement: Announcement, access: Access) -> Announcement:
+    async def _find(
+        self, held: Lease, opened: OpenedConnection, announcement: Announcement, access: Access
+    ) -> Announcement:
+        provider, recording = self.providers[opened.connection.provider], held.recording
         request = provider.find_request(announcement, access)
         if request is None:
             raise FetchFailed("The announcement has no URL, and the provider cannot be asked.", final=True)
         found = provider.found(announcement, await self.rest.send(request))
         if found.url is None:
             raise FetchFailed("The provider does not have the recording yet.")
+        if (ref := found.source_ref) is not None and recording.source_ref is None:
+            policy = opened.connection.source_policy
+            await self.database.write(lambda tx: tx.sources.name(recording.id, ref, policy))
         return found
 
     async def _put_off(self, held: Lease, reason: Reason, *, final: bool) -> None:
