@@ -22,6 +22,33 @@ _CALL = re.compile(r"/v1/calls/([0-9]+)")
 _MEDIA = re.compile(r"/companies/42/recordings/call-([0-9]+)-[0-9a-f]+\.mp3")
 _DELETE = re.compile(r"/v1/calls/([0-9]+)/(?:recording|voicemail)")
 _AGENT = "Robin Fields"
+#: Events after the call is over.
+_OVER = frozenset({"call.hungup", "call.ended"})
+#: The account's line and its user, with the keys that were seen.
+_NUMBER = {
+    "id": 1234,
+    "direct_link": "https://api.aircall.io/v1/numbers/1234",
+    "name": "Support",
+    "digits": f"+1 {LINE[2:5]}-{LINE[5:8]}-{LINE[8:]}",
+    "e164_digits": LINE,
+    "country": "US",
+    "time_zone": "America/Los_Angeles",
+    "open": True,
+    "availability_status": "open",
+    "is_ivr": False,
+    "live_recording_activated": True,
+    "messages": {"welcome": None, "voicemail": None},
+}
+_USER = {
+    "id": 456,
+    "direct_link": "https://api.aircall.io/v1/users/456",
+    "name": _AGENT,
+    "email": "robin@example.com",
+    "available": False,
+    "availability_status": "available",
+    "language": "en-US",
+    "wrap_up_time": 0,
+}
 
 
 class Aircall(SimulatedProvider):
@@ -166,20 +193,7 @@ def _call_object(call: SimulatedCall, event: str) -> dict[str, Any]:
         "recording": None,
         "asset": None,
         "raw_digits": _spaced(CUSTOMER),
-        "number": {
-            "id": 1234,
-            "direct_link": "https://api.aircall.io/v1/numbers/1234",
-            "name": "Support",
-            "digits": _spaced(LINE),
-            "e164_digits": LINE,
-            "country": "US",
-            "time_zone": "America/Los_Angeles",
-            "open": True,
-            "availability_status": "open",
-            "is_ivr": False,
-            "live_recording_activated": True,
-            "messages": {"welcome": None, "voicemail": None},
-        },
+        "number": _NUMBER,
         "archived": False,
         "teams": [],
         "comments": [],
@@ -188,20 +202,8 @@ def _call_object(call: SimulatedCall, event: str) -> dict[str, Any]:
     }
     if event != "call.created" or call.direction == "outbound":
         # Absent, not null, as long as nobody has the call.
-        data["user"] = {
-            "id": 456,
-            "direct_link": "https://api.aircall.io/v1/users/456",
-            "name": _AGENT,
-            "email": "robin@example.com",
-            "available": False,
-            "availability_status": "available",
-            "language": "en-US",
-            "wrap_up_time": 0,
-        }
+        data["user"] = _USER
     return data
-
-
-_OVER = frozenset({"call.hungup", "call.ended"})
 
 
 def _spaced(number: str) -> str:

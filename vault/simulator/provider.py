@@ -9,6 +9,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import ClassVar
 from urllib.parse import urlencode
 
@@ -65,6 +66,10 @@ class SimulatedProvider(ABC):
     def agent(self, direction: Direction) -> str | None:  # noqa: ARG002 - some tell in one direction alone
         """Return who of the account was on the phone, where the provider tells it."""
         return None
+
+    def starts(self, call: SimulatedCall) -> Sequence[datetime]:
+        """Return when the call may be said to have begun, by what the provider tells of it."""
+        return (call.started_at,)
 
     def keep(self, call: SimulatedCall, audio: bytes, *, expired: bool = False) -> Copy:
         """Record a call: from now on the copy is listed and can be fetched."""

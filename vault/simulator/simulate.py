@@ -54,17 +54,14 @@ async def simulate(
     if it is left out. Raises Invalid, Unavailable, StartRefused if the port is taken, and VaultError for
     what the vault does not let itself be set to.
     """
-    kind = SIMULATED.get(provider)
+    kind, (host, port) = SIMULATED.get(provider), _address(listen)
     if kind is None:
         raise Invalid(f"Providers are: {', '.join(SIMULATED)}.", field="provider")
     if sum((expired, switched_off, missed)) > 1:
         raise Invalid("Choose one of expired, switched-off and missed.", field="missed")
     if missed and not kind.lists:
         raise Invalid(f"{provider} has no list of recordings: what it misses stays missed.", field="missed")
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit():
-        raise Invalid("The address to listen on is host:port.", field="listen")
-    async with provider_server(host, int(port)) as server:
+    async with provider_server(host, port) as server:
         simulated = kind(server.base)
         server.answer = simulated.answer
         run = Simulation(
@@ -79,10 +76,7 @@ async def simulate(
     for failure in run.failures:
         say("does not hold", failure)
     return Outcome(
-        provider=provider,
-        direction=direction,
-        recording_id=recording_id,
-        failures=tuple(run.failures),
+        provider=provider, direction=direction, recording_id=recording_id, failures=tuple(run.failures)
     )
 
 
@@ -122,6 +116,14 @@ async def run_simulations(
         _print("result", "everything holds" if outcome.ok else f"{len(outcome.failures)} things do not hold")
         passed = passed and outcome.ok
     return passed
+
+
+def _address(listen: str) -> tuple[str, int]:
+    """Take ``host:port`` apart. Raises Invalid."""
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit():
+        raise Invalid("The address to listen on is host:port.", field="listen")
+    return host, int(port)
 
 
 def _print(what: str, value: str) -> None:

@@ -118,8 +118,8 @@ class Simulation:
         pause = (datetime.fromisoformat(switch["changed_at"]) - began).total_seconds() + 1
         if pause > 0 and missed:
             raise VaultError(
-                f"Recording was off less than {int(pause)} seconds before the missed call was over. "
-                f"Try again in {int(pause)} seconds, or with another --account."
+                f"Recording was off when the missed call was on, or after it. Try again in {int(pause)} seconds, "
+                "or with another --account."
             )
         if pause > 0:
             self.say(
@@ -218,8 +218,12 @@ class Simulation:
         answered = await self.vault.rest("GET", f"/recordings/{recording_id}/audio")
         self.failures += check_audio(copy.audio, answered)
         recording = await self.vault.must("GET", f"/recordings/{recording_id}")
-        agent = self.provider.agent(self.direction)
-        self.failures += check_facts(copy.call, agent, recording["call"])
+        self.failures += check_facts(
+            copy.call,
+            recording["call"],
+            starts=self.provider.starts(copy.call),
+            agent=self.provider.agent(self.direction),
+        )
         self.say("checked", f"{len(answered.body)} bytes of audio, and what is known of the call")
         await self._check_deleted(copy)
 

@@ -55,7 +55,8 @@ class VaultClient:
         """Ask, and return the JSON of a success. Raises VaultError with what the vault said instead."""
         answered = await self.rest(method, path, said)
         if answered.status // 100 != 2:  # noqa: PLR2004 - the class of success
-            raise VaultError(f"{method} of the account's {path or 'self'} was answered {answered.detail}")
+            where = f"{method} /v1/accounts/{self.account}{path.partition('?')[0]}"
+            raise VaultError(f"{where} was answered {answered.detail}")
         return answered.said
 
     async def deliver(self, webhook_url: str, webhook: Webhook) -> Answered:

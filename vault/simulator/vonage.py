@@ -91,6 +91,14 @@ class Vonage(SimulatedProvider):
         }
         return self._signed("record", said)
 
+    def starts(self, call: SimulatedCall) -> Sequence[datetime]:
+        """Return the beginning of ringing, and for an outbound leg that of the recording too.
+
+        Such a leg does not say whether it began the conversation or joined it.
+        """
+        own = (call.started_at,)
+        return own if call.direction == "inbound" else (*own, call.answered_at)
+
     def answer(self, asked: Asked) -> Reply:
         """Answer media, and its deletion, by the application's own token; 401 for any other."""
         try:

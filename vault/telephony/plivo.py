@@ -31,6 +31,7 @@ FIELDS: Mapping[str, re.Pattern[str]] = {
     "auth_id": re.compile(r"[0-9A-Za-z_-]{1,64}"),
     "auth_token": re.compile(r"[!-~]{1,512}"),
 }
+NOT_FOUND = 404
 #: The most that Plivo lists at once.
 PAGE = 20
 
@@ -75,7 +76,12 @@ class Plivo:
         return None if source_ref is None else _rest("GET", f"{quote(source_ref, safe='')}/", access)
 
     def found(self, announcement: Announcement, reply: RestReply) -> Announcement:
-        """Return the announcement with the URL that Plivo names now. Raises FetchFailed, final where gone."""
+        """Return the announcement with the URL that Plivo names now. Raises FetchFailed, final for 410.
+
+        404 is not final: this is asked seconds after a callback, when not all of Plivo's servers may know it.
+        """
+        if reply.status == NOT_FOUND:
+            raise FetchFailed("The provider does not know the recording, or not yet.")
         try:
             url = media(reply_object(reply), "recording_url")
         except Invalid:

@@ -211,6 +211,6 @@ def test_arbitrary_bytes_are_understood_or_invalid(
     try:
         said = PROVIDER.understand(given_)
     except Invalid as error:
-        assert error.field  # noqa: PT017 - both ways are right
+        assert error.field
     else:
         assert said is None or said.facts.call_ref

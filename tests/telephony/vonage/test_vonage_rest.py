@@ -52,9 +52,10 @@ def shown(headers) -> dict[str, object]:
         ("http://127.0.0.1:9999/a", ELSEWHERE, True),
         ("http://127.0.0.2:9999/a", ELSEWHERE, False),
         ("http://api.nexmo.com.evil.example/a", ELSEWHERE, False),
+        ("http://127.0.0.1/a", replace(ELSEWHERE, api_base="https://127.0.0.1"), False),
     ],
 )
-def test_the_token_goes_to_vonage_alone(url: str, access: Access, goes: bool) -> None:  # noqa: FBT001 - a table's column
+def test_the_token_goes_to_vonage_alone(url: str, access: Access, goes: bool) -> None:
     """The parsed host decides, and never in the clear unless the api_base is so itself."""
     request = PROVIDER.media_request(replace(ANNOUNCED, url=url), access)
     assert request.url == url
@@ -170,9 +171,19 @@ def test_credentials_are_three(name: str) -> None:
 
 def test_a_private_key_is_rsa_and_long_enough() -> None:
     """Another kind of key, a short one, a public one and one with broken numbers are refused."""
-    damaged = pem(KEY).replace("A", "B", 40)
-    short, curve = rsa.generate_private_key(65537, 1024), ec.generate_private_key(ec.SECP256R1())
-    for key in (pem(short), pem(curve), damaged, "-----BEGIN PRIVATE KEY-----\n"):
+    numbers, other = KEY.private_numbers(), rsa.generate_private_key(65537, 2048).private_numbers()
+    mixed = rsa.RSAPrivateNumbers(
+        p=numbers.p,
+        q=numbers.q,
+        d=other.d,
+        dmp1=numbers.dmp1,
+        dmq1=numbers.dmq1,
+        iqmp=numbers.iqmp,
+        public_numbers=numbers.public_numbers,
+    ).private_key(unsafe_skip_rsa_key_validation=True)
+    short = rsa.generate_private_key(65537, 1024)  # noqa: S505 - it is the one to be refused
+    curve = ec.generate_private_key(ec.SECP256R1())
+    for key in (pem(short), pem(curve), pem(mixed), "-----BEGIN PRIVATE KEY-----\n"):
         with pytest.raises(Invalid) as error:
             PROVIDER.check_credentials(CREDENTIALS | {"private_key": key})
         assert error.value.field == "private_key"
@@ -191,7 +202,6 @@ def test_a_private_key_is_rsa_and_long_enough() -> None:
 )
 def test_a_files_name_is_the_last_part_of_its_url(url: str, name: str | None) -> None:
     """What could lead elsewhere in a path is no name."""
-
     heard = PROVIDER.understand(delivery(load("record") | {"recording_url": url}))
     assert heard is not None
     assert heard.announcement is not None

@@ -13,7 +13,7 @@ import vonage_jwt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.faults.counts import counted
+from tests.faults.counts import count
 from tests.telephony.vonage.recorded import (
     CREDENTIALS,
     KEY,
@@ -32,7 +32,7 @@ from vault.domain.delivery import Delivery
 from vault.errors import NotAuthentic
 from vault.telephony.signatures import DUMMY_KEY
 
-COUNT = counted("callbacks of Vonage", 60, 1000)
+COUNT = count("Generated callbacks of Vonage", small=60, full=1000)
 BODY = b'{"status":"started"}'
 
 

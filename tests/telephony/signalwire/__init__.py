@@ -1,0 +1,1 @@
+"""The adapter for SignalWire, with payloads in the shape of recorded ones."""

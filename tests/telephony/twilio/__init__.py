@@ -1,0 +1,1 @@
+"""The adapter for Twilio, with payloads in the shape of recorded ones."""
