@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from vault.errors import Invalid, StartRefused
+from vault.errors import Invalid, Unavailable
 from vault.simulator.exchange import Asked, Reply
 from vault.simulator.server import Exchange, provider_server
 from vault.simulator.simulate import simulate
@@ -71,7 +71,7 @@ async def test_a_port_that_is_taken_is_said() -> None:
     """The error names the address and what to do."""
     async with provider_server() as server:
         port = int(server.authority.rpartition(":")[2])
-        with pytest.raises(StartRefused, match="Choose another --listen"):
+        with pytest.raises(Unavailable, match="Choose another --listen"):
             async with provider_server("127.0.0.1", port):
                 pass
 

@@ -32,6 +32,7 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
 #: Doors that name something and are no account's.
 OTHERS = {
     ("POST", "/webhooks/{provider}/{connection}"),
+    ("GET", "/webhooks/{provider}/{connection}"),
     ("DELETE", "/v1/keys/{key}"),
     ("GET", "/p/{token}"),
     ("HEAD", "/p/{token}"),

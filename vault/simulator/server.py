@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import parse_qsl, urlsplit
 
-from vault.errors import StartRefused
+from vault.errors import Unavailable
 from vault.simulator.exchange import Asked, Reply
 
 _HEAD, _BODY = 64 * 1024, 1024 * 1024
@@ -47,7 +47,7 @@ class ProviderServer:
 
 @asynccontextmanager
 async def provider_server(host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[ProviderServer]:
-    """Listen until the end of the block; ``answer`` is set by the caller. Raises StartRefused."""
+    """Listen until the end of the block; ``answer`` is set by the caller. Raises Unavailable."""
     running = ProviderServer(authority="")
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -61,8 +61,8 @@ async def provider_server(host: str = "127.0.0.1", port: int = 0) -> AsyncIterat
     try:
         server = await asyncio.start_server(serve, host, port, limit=_HEAD)
     except OSError as error:
-        raise StartRefused(
-            f"the simulator cannot listen on {host}:{port} ({error.strerror}). Choose another --listen."
+        raise Unavailable(
+            f"The simulator cannot listen on {host}:{port} ({error.strerror}). Choose another --listen."
         ) from error
     async with server:
         running.authority = f"{host}:{server.sockets[0].getsockname()[1]}"

@@ -51,7 +51,7 @@ async def simulate(
 
     ``expired``: the announced URL is dead. ``switched_off``: recording is off, and on again afterwards.
     ``missed``: the recording's webhook never comes. At most one of them. ``audio`` is the bundled sample
-    if it is left out. Raises Invalid, Unavailable, StartRefused if the port is taken, and VaultError for
+    if it is left out. Raises Invalid, Unavailable (the port is taken, too), and VaultError for
     what the vault does not let itself be set to.
     """
     kind, (host, port) = SIMULATED.get(provider), _address(listen)

@@ -14,8 +14,9 @@ from vault.telephony.strict_json import parse_object
 
 #: Bytes of an answer: as much as the REST client keeps.
 MAX_REPLY = 1024 * 1024
-#: The provider's word that what was asked for is not there any more (RFC 9110, 15.5.5 and 15.5.11).
-GONE = frozenset({404, 410})
+#: The provider's word that what was asked for is gone for good (RFC 9110, 15.5.11). 404 is not: the media
+#: is asked for right after it was announced, and not all of a platform's servers need know it yet.
+GONE = 410
 
 
 def rest_base(access: Access, usual: str) -> str:
@@ -39,10 +40,10 @@ def basic(user: str, password: str) -> str:
 def reply_object(reply: RestReply) -> Mapping[str, object]:
     """Return the JSON object of a successful answer.
 
-    Raises FetchFailed: final for 404 and 410, else to be tried again, wrong credentials included.
+    Raises FetchFailed: final for 410, else to be tried again, wrong credentials included.
     """
     if reply.status // 100 != 2:  # noqa: PLR2004 - the class of success
-        raise FetchFailed(f"The provider answered {reply.status}.", final=reply.status in GONE)
+        raise FetchFailed(f"The provider answered {reply.status}.", final=reply.status == GONE)
     try:
         return parse_object(reply.body, limit=MAX_REPLY)
     except Invalid:

@@ -14,6 +14,7 @@ router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 _STATUS = {"accepted": 202}
 
 
+@router.get("/{provider}/{connection}", status_code=202, include_in_schema=False)
 @router.post(
     "/{provider}/{connection}",
     status_code=202,
@@ -26,7 +27,10 @@ async def post_webhook(
     provider: Annotated[str, Path(max_length=64)],
     connection: Annotated[str, Path(max_length=64)],
 ) -> Response:
-    """Take a delivery. Its signature is checked over the raw bytes before anything of it is read."""
+    """Take a delivery. Its signature is checked over the raw bytes before anything of it is read.
+
+    Some platforms can be told to deliver by GET; the signature is what makes that safe.
+    """
     headers: dict[str, str] = {}
     for raw_name, raw_value in request.headers.raw:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")

@@ -112,7 +112,7 @@ def test_a_fresh_url_is_found() -> None:
 @pytest.mark.parametrize(
     ("changes", "status", "final"),
     [
-        ({}, 404, True),
+        ({}, 404, False),
         ({}, 410, True),
         ({}, 401, False),
         ({}, 403, False),

@@ -118,7 +118,7 @@ def test_a_recording_without_an_id_is_found_by_its_beginning() -> None:
 @pytest.mark.parametrize(
     ("changes", "status", "final"),
     [
-        ({}, 404, True),
+        ({}, 404, False),
         ({}, 410, True),
         ({}, 401, False),
         ({}, 403, False),
