@@ -7,6 +7,7 @@ from typing import Literal
 
 from vault.domain.call import Direction
 from vault.errors import Invalid
+from vault.simulator.provider import SimulatedProvider
 from vault.simulator.providers import SIMULATED
 from vault.simulator.server import provider_server
 from vault.simulator.simulation import Say, Simulation
@@ -49,18 +50,14 @@ async def simulate(
 ) -> Outcome:
     """Simulate one call and return what became of it.
 
-    ``expired``: the announced URL is dead. ``switched_off``: recording is off, and on again afterwards.
-    ``missed``: the recording's webhook never comes. At most one of them. ``audio`` is the bundled sample
-    if it is left out. Raises Invalid, Unavailable (the port is taken, too), and VaultError for
+    ``expired``: the announced URL is dead; ``switched_off``: recording is off, then on again; ``missed``:
+    the recording's webhook never comes. At most one of them. ``audio``: instead of the bundled sample.
+    Raises Invalid, Unavailable (the port is taken, too), and VaultError for
     what the vault does not let itself be set to.
     """
-    kind, (host, port) = SIMULATED.get(provider), _address(listen)
-    if kind is None:
-        raise Invalid(f"Providers are: {', '.join(SIMULATED)}.", field="provider")
+    kind, (host, port) = _kind(provider, missed=missed), _address(listen)
     if sum((expired, switched_off, missed)) > 1:
         raise Invalid("Choose one of expired, switched-off and missed.", field="missed")
-    if missed and not kind.lists:
-        raise Invalid(f"{provider} has no list of recordings: what it misses stays missed.", field="missed")
     async with provider_server(host, port) as server:
         simulated = kind(server.base)
         server.answer = simulated.answer
@@ -73,11 +70,10 @@ async def simulate(
             say=say,
         )
         recording_id = await run.play(expired=expired, switched_off=switched_off, missed=missed)
-    for failure in run.failures:
+    failures = tuple(run.failures)
+    for failure in failures:
         say("does not hold", failure)
-    return Outcome(
-        provider=provider, direction=direction, recording_id=recording_id, failures=tuple(run.failures)
-    )
+    return Outcome(provider=provider, direction=direction, recording_id=recording_id, failures=failures)
 
 
 async def run_simulations(
@@ -116,6 +112,16 @@ async def run_simulations(
         _print("result", "everything holds" if outcome.ok else f"{len(outcome.failures)} things do not hold")
         passed = passed and outcome.ok
     return passed
+
+
+def _kind(provider: str, *, missed: bool) -> type[SimulatedProvider]:
+    """Return what simulates the provider. Raises Invalid, also where a missed recording cannot be found."""
+    kind = SIMULATED.get(provider)
+    if kind is None:
+        raise Invalid(f"Providers are: {', '.join(SIMULATED)}.", field="provider")
+    if missed and not kind.lists:
+        raise Invalid(f"{provider} has no list of recordings: what it misses stays missed.", field="missed")
+    return kind
 
 
 def _address(listen: str) -> tuple[str, int]:

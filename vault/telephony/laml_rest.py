@@ -5,7 +5,6 @@ scheme and host; ``media_request`` puts the origin in front. So an announcement 
 origin the connection had when it was made.
 """
 
-import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -16,17 +15,14 @@ from vault.domain.provider_access import Listed, ListedPage, MediaRequest, RestR
 from vault.errors import FetchFailed, Invalid
 from vault.telephony.laml import REF, SECONDS, moment, voices_of
 from vault.telephony.media_url import MediaUrl, parse_media_url
-from vault.telephony.strict_json import parse_object
+from vault.telephony.replies import basic, reply_object, rest_hosts
 
 #: Recordings on a page: some tens of thousands of bytes.
 PAGE_SIZE = 50
-#: Bytes of an answer, as many as are kept.
-MAX_REPLY = 1024 * 1024
 #: A path that stays on its host: one slash at its beginning, and printable ASCII.
 PATH = re.compile(r"/[0-9A-Za-z][!-\[\]-~]{0,2000}")
 EXTENSIONS = (".wav", ".mp3")
 
-OK, GONE = 200, 410
 #: A recording with one of these will not come any more.
 NEVER = frozenset({"deleted", "absent", "failed"})
 
@@ -48,7 +44,7 @@ class Rest:
             method=method,
             url=self.origin + path,
             headers=self.basic() | {"accept": "application/json"},
-            hosts=(self.place().host,),
+            hosts=rest_hosts(self.origin),
         )
 
     def recording(self, source_ref: str) -> str:
@@ -69,12 +65,7 @@ class Rest:
 
     def basic(self) -> dict[str, str]:
         """Return the header of HTTP Basic authentication."""
-        pair = f"{self.account}:{self.password}".encode()
-        return {"authorization": "Basic " + base64.b64encode(pair).decode("ascii")}
-
-    def place(self) -> MediaUrl:
-        """Return the origin taken apart. Raises FetchFailed, final, if it is none."""
-        return _parsed(self.origin)
+        return {"authorization": basic(self.account, self.password)}
 
     def media_request(
         self,
@@ -96,7 +87,7 @@ class Rest:
             raise FetchFailed("The announcement has no URL.", final=True)
         if PATH.fullmatch(url) is not None:
             url = self.origin + url
-        origin, parsed = self.place(), _parsed(url)
+        origin, parsed = _parsed(self.origin), _parsed(url)
         beginning, question, query = url.partition("?")
         if not beginning.endswith(EXTENSIONS):
             beginning += ".wav"
@@ -112,9 +103,7 @@ class Rest:
 
 def found(announcement: Announcement, reply: RestReply) -> Announcement:
     """Return the announcement as the interface describes the recording now. Raises FetchFailed."""
-    if reply.status != OK:
-        raise FetchFailed(f"The provider answered {reply.status}.", final=reply.status == GONE)
-    recording = _object(reply)
+    recording = reply_object(reply)
     status = recording.get("status")
     if recording.get("sid") != announcement.source_ref or not isinstance(status, str):
         raise FetchFailed("The provider's answer is not about this recording.")
@@ -134,9 +123,7 @@ def listed(reply: RestReply, *, prefix: str) -> ListedPage:
 
     An entry that names no recording or no call is passed over: it must not hide the others.
     """
-    if reply.status != OK:
-        raise FetchFailed(f"The provider answered {reply.status}.")
-    page = _object(reply)
+    page = reply_object(reply)
     recordings, following = page.get("recordings"), page.get("next_page_uri") or None
     if not isinstance(recordings, list):
         raise FetchFailed("The provider's answer is no list of recordings.")
@@ -207,13 +194,6 @@ def _moment(recording: Mapping[str, object], name: str) -> datetime | None:
         return moment(value, field=name) if isinstance(value, str) else None
     except Invalid:
         return None
-
-
-def _object(reply: RestReply) -> dict[str, object]:
-    try:
-        return parse_object(reply.body, limit=MAX_REPLY)
-    except Invalid:
-        raise FetchFailed("The provider's answer is not JSON.") from None
 
 
 def _parsed(url: str) -> MediaUrl:

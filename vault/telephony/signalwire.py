@@ -21,6 +21,7 @@ from vault.errors import Invalid, NotAuthentic
 from vault.ports.telephony import Credentials
 from vault.telephony import laml, laml_rest
 from vault.telephony.forms import Form
+from vault.telephony.replies import rest_base
 from vault.telephony.signatures_laml import Claim, as_bytes, raw_claim, url_claims, verify_claims
 
 PREFIX = "/api/laml/2010-04-01"
@@ -153,7 +154,7 @@ def _form(delivery: Delivery) -> Form | None:
 
 def _rest(access: Access) -> laml_rest.Rest:
     return laml_rest.Rest(
-        origin=access.api_base or f"https://{access.credentials.get('space', '')}.signalwire.com",
+        origin=rest_base(access, f"https://{access.credentials.get('space', '')}.signalwire.com"),
         prefix=PREFIX,
         account=access.credentials.get("project_id", ""),
         password=access.credentials.get("api_token", ""),

@@ -22,6 +22,7 @@ from vault.errors import Invalid
 from vault.ports.telephony import Credentials
 from vault.telephony import laml, laml_rest
 from vault.telephony.media_url import PORTS, MediaUrl
+from vault.telephony.replies import rest_base
 from vault.telephony.signatures_laml import (
     as_bytes,
     not_authentic,
@@ -166,7 +167,7 @@ class Twilio:
 
 def _rest(access: Access) -> laml_rest.Rest:
     return laml_rest.Rest(
-        origin=access.api_base or ORIGIN,
+        origin=rest_base(access, ORIGIN),
         prefix=PREFIX,
         account=access.credentials.get("account_sid", ""),
         password=access.credentials.get("auth_token", ""),

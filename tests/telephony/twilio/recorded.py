@@ -21,7 +21,7 @@ SHARED = CREDENTIALS | {"shared_key_id": "webhooks_sharedkey_1", "shared_key": "
 #: Base64 of the sid, a colon and the token.
 BASIC = "Basic QUMwMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZjoxMjM0NQ=="
 ACCESS = Access(credentials=CREDENTIALS, api_base=None, now=NOW)
-ELSEWHERE = Access(credentials=CREDENTIALS, api_base="http://127.0.0.1:9999/tw", now=NOW)
+ELSEWHERE = Access(credentials=CREDENTIALS, api_base="http://127.0.0.1:9999/tw/", now=NOW)
 URL = "https://vault.example/webhooks/twilio/conn_1"
 PATH = f"/2010-04-01/Accounts/{ACCOUNT}/Recordings/{RECORDING}"
 API = f"https://api.twilio.com{PATH}"
