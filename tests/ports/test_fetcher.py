@@ -83,7 +83,7 @@ class RealWorld:
         """Put a body that arrives whole."""
         return self.server.on(path, answer(body))
 
-    def refusing(self, path, status, *, final):  # noqa: ARG002 - the real one judges by the status
+    def refusing(self, path, status, *, final):
         """Put an answer that is only a status."""
         return self.server.on(path, answer(status=status))
 
