@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from vault.domain import encryption_context as bound
 from vault.domain.admission import Decision, decide
 from vault.domain.call import CallFacts
-from vault.domain.ids import new_id
+from vault.domain.ids import ID_BYTES, new_id
 from vault.domain.records import encode_facts
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
@@ -25,13 +25,16 @@ class Admit:
     clock: Clock
 
     async def __call__(self, account_id: str, facts: CallFacts) -> tuple[str, Decision]:
-        """Return the id under which the call's facts are kept, and the decision."""
+        """Return the call's id, the same for every request about it, and the decision."""
         text = encode_facts(facts)
         fact_id, key = new_id("fact"), await self.ring.current(account_id)
         wrapped = await self.database.read(lambda tx: tx.accounts.wrapped_index_key(account_id))
         # A plain hash of facts would let anyone with the row test guesses of phone numbers.
         terms = await search_terms(self.ring, account_id, wrapped, facts)
-        same = search_term(await open_index_key(self.ring, account_id, wrapped), "call", text.decode())
+        index_key = await open_index_key(self.ring, account_id, wrapped)
+        same = search_term(index_key, "call", text.decode())
+        # A call has no row of its own: its id is a keyed hash of the name that the platform gave it.
+        call_id = f"call_{search_term(index_key, 'call id', facts.call_ref)[:ID_BYTES].hex()}"
         row = CallFactRow(
             id=fact_id,
             account_id=account_id,
@@ -51,4 +54,4 @@ class Admit:
                 switch=tx.accounts.switch(account_id), history=tx.accounts.switch_history(account_id)
             )
 
-        return fact_id, await self.database.write(note)
+        return call_id, await self.database.write(note)
