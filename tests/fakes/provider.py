@@ -59,11 +59,12 @@ class FakeProvider(Platform):
         if reply.status != 200:
             raise FetchFailed("The provider has no list.")
         page = json.loads(reply.body)
+        ended = datetime.fromisoformat(page["ended"]) if "ended" in page else None
         return ListedPage(
             items=[
                 Listed(
                     announcement=Announcement(recording_ref=ref, url=page["url"], source_ref=ref),
-                    facts=CallFacts(call_ref=f"call-of-{ref}"),
+                    facts=CallFacts(call_ref=f"call-of-{ref}", ended_at=ended),
                 )
                 for ref in page["refs"]
             ],

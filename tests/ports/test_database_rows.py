@@ -195,7 +195,7 @@ async def test_a_connection_keeps_its_id(database: Database):
         Connection(
             id=f"conn_{n}", account_id="acct_a", name="main", provider="platform",
             sealed_credentials=b"%d" % n, key_version=1, api_base=None, delete_at_source=False,
-            delete_refused=False,
+            delete_refused=False, collect_from=NOW,
         )
         for n in range(10)
     ]  # fmt: skip

@@ -160,7 +160,7 @@ def test_a_body_that_is_no_object_is_422(house: House, shared: tuple[Tenant, str
         ("GET", "/p/x/open", 405),
         ("TRACE", "/healthz", 405),
         ("OPTIONS", "/v1/keys", 405),
-        ("GET", "/webhooks/platform/x", 405),
+        ("DELETE", "/webhooks/platform/x", 405),
         ("PATCH", "/v1/keys/k", 405),
     ],
 )

@@ -3,6 +3,7 @@
 import json
 import secrets
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -24,7 +25,7 @@ FRESH = "https://media.example/fresh.wav"
 SECRET = "whsec_" + "A" * 44
 
 
-async def connect(house: House, **wish: bool) -> str:
+async def connect(house: House, **wish: Any) -> str:
     """Connect the account to the provider that has a REST interface."""
     wanted = ConnectionWish(provider="fake", credentials={"secret": SECRET}, **wish)
     connection, _, _ = await house.vault.set_connection(house.account.id, "fake", wanted, actor="key_test")
@@ -205,6 +206,22 @@ async def test_what_was_never_announced_is_found_in_the_list(house: House):
     assert found["one"] == known
     for recording in found.values():
         assert await house.settle(recording) is State.AVAILABLE
+
+
+@pytest.mark.parametrize("asked_for", [False, True])
+async def test_what_was_recorded_before_the_connection_is_not_collected(house: House, asked_for: bool):
+    """A list by days reaches back behind the connection: only where the admin asked for it does that come in."""
+    ended = datetime.now(UTC) - timedelta(hours=2)
+    since = ended - timedelta(hours=1) if asked_for else None
+    connection = await connect(house, collect_from=since)
+    house.fetcher.serve(URL, Media(body=AUDIO))
+    page = {"url": URL, "refs": ["old"], "ended": ended.isoformat()}
+    house.rest.answer("GET", f"{API}/list", RestReply(status=200, body=json.dumps(page).encode()))
+    while await house.vault.reconcile():
+        pass
+    assert house.rest.asked == [("GET", f"{API}/list")]
+    row = await house.database.read(lambda tx: tx.recordings.by_ref(house.account.id, connection, "old"))
+    assert (row is not None) is asked_for
 
 
 async def test_a_list_that_fails_is_compared_again(house: House):

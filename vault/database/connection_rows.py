@@ -23,9 +23,10 @@ class ConnectionRows:
         """Insert, or replace by account and name; an existing one keeps its id."""
         values = {name: getattr(connection, name) for name in Connection.__slots__}
         changed = {name: value for name, value in values.items() if name not in {"id", "account_id", "name"}}
-        # What the provider recorded before the connection was made is not the vault's business.
-        now = database_now(self._db)
-        values |= {"reconciled_until": now, "reconcile_not_before": now}
+        values |= {
+            "reconciled_until": connection.collect_from,
+            "reconcile_not_before": database_now(self._db),
+        }
         upsert = (
             insert_for(self._db, connections)
             .values(values)

@@ -116,6 +116,8 @@ connections = Table(
     Column("api_base", String),
     Column("delete_at_source", Boolean, nullable=False),
     Column("delete_refused", Boolean, nullable=False),
+    # What the provider recorded before this moment is not brought in by reconciliation.
+    Column("collect_from", Moment, nullable=False),
     # Up to when the provider's own list was compared with what was announced.
     Column("reconciled_until", Moment, nullable=False),
     Column("reconcile_not_before", Moment, nullable=False, index=True),

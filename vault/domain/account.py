@@ -91,6 +91,8 @@ class Connection:
     delete_at_source: bool
     #: Delete the provider's copy of what was refused, too.
     delete_refused: bool
+    #: What the provider recorded before this moment is not the vault's business.
+    collect_from: datetime
 
     @property
     def source_policy(self) -> SourcePolicy:

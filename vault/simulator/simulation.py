@@ -68,7 +68,9 @@ class Simulation:
     async def _missed(self) -> str | None:
         """Let the recording be there before the connection is: its list is compared at once."""
         copy = self._record(datetime.now(UTC) - _MISSED)
-        webhook_url = await self._connect(f"-{secrets.token_hex(4)}")
+        # What was recorded before the connection is only brought in where the admin says so.
+        since = (copy.call.started_at - timedelta(minutes=1)).isoformat()
+        webhook_url = await self._connect(f"-{secrets.token_hex(4)}", collect_from=since)
         await self._deliver(self.provider.call_events(copy.call, webhook_url), webhook_url)
         self.say("recording event", "is never sent: the vault must find the recording in the provider's list")
         recording_id = await self._until_found(copy)
@@ -127,13 +129,14 @@ class Simulation:
             )
             await asyncio.sleep(pause)
 
-    async def _connect(self, suffix: str = "") -> str:
+    async def _connect(self, suffix: str = "", **more: object) -> str:
         """Set the connection and return its webhook URL."""
         said: dict[str, object] = {
             "provider": self.provider.name,
             "credentials": self.provider.credentials,
             "api_base": self.server.base,
             "delete_refused": True,
+            **more,
         }
         if self.provider.deletes:
             said["delete_at_source"] = True

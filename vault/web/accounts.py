@@ -89,6 +89,7 @@ async def put_connection(
         api_base=body.api_base,
         delete_at_source=body.delete_at_source,
         delete_refused=body.delete_refused,
+        collect_from=body.collect_from,
     )
     connection, webhook_url, setup = await vault.set_connection(
         allowed.account.id, name, wish, actor=allowed.actor
@@ -100,6 +101,7 @@ async def put_connection(
         webhook_url=webhook_url,
         delete_at_source=connection.delete_at_source,
         delete_refused=connection.delete_refused,
+        collect_from=connection.collect_from,
         setup=dict(setup),
     )
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from vault.domain import account as nouns
-from vault.web.shapes import Body, MomentOut, Text
+from vault.web.shapes import Body, MomentIn, MomentOut, Text
 
 
 class AccountIn(Body):
@@ -90,6 +90,8 @@ class ConnectionIn(Body):
     delete_at_source: bool | None = None
     #: Delete the provider's copy of refused recordings, too.
     delete_refused: bool = False
+    #: Bring in, by comparing the provider's list, what was recorded since then. Left out: from now on.
+    collect_from: MomentIn | None = None
 
 
 class ConnectionOut(BaseModel):
@@ -101,6 +103,7 @@ class ConnectionOut(BaseModel):
     webhook_url: str
     delete_at_source: bool
     delete_refused: bool
+    collect_from: MomentOut
     setup: dict[str, Any]
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from vault.domain import encryption_context as bound
 from vault.domain.access_event import AccessEvent
@@ -33,6 +34,8 @@ class ConnectionWish:
     #: None means what the provider's adapter thinks best.
     delete_at_source: bool | None = None
     delete_refused: bool = False
+    #: Bring in what the provider recorded since then; None means from now on, or what was said before.
+    collect_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +74,11 @@ class SetConnection:
             if wish.delete_at_source is None
             else wish.delete_at_source,
             delete_refused=wish.delete_refused,
+            collect_from=wish.collect_from or self.clock(),
         )
         event = AccessEvent(type="connection.changed", at=self.clock(), account_id=account_id, actor=actor)
 
-        def put(tx: Transaction) -> Connection:
-            connection = tx.connections.put(wanted)
-            tx.events.append(replace(event, result=connection.id))
-            return connection
-
-        connection = await self.database.write(put)
+        connection = await self.database.write(lambda tx: _put(tx, wanted, wish, event))
         self.connections.forget(connection.id)
         webhook_url = f"{self.public_url}/webhooks/{wish.provider}/{connection.id}"
         return connection, webhook_url, platform.setup(webhook_url)
@@ -97,3 +96,15 @@ class SetConnection:
         if wish.previous_credentials is not None:
             platform.check_credentials(wish.previous_credentials)
         return platform
+
+
+def _put(tx: Transaction, wanted: Connection, wish: ConnectionWish, event: AccessEvent) -> Connection:
+    """Write the connection; a change that says nothing of it keeps the moment from which it collects."""
+    before = tx.connections.find(wanted.account_id, wanted.name)
+    if wish.collect_from is None and before is not None:
+        connection = tx.connections.put(replace(wanted, collect_from=before.collect_from))
+    else:
+        connection = tx.connections.put(wanted)
+        tx.connections.reconciled(connection.id, connection.collect_from)
+    tx.events.append(replace(event, result=connection.id))
+    return connection

@@ -49,7 +49,7 @@ class Reconcile:
         connection, until = claimed
         now = self.clock()
         try:
-            missed = await self._compare(connection, until - OVERLAP, now)
+            missed = await self._compare(connection, max(until - OVERLAP, connection.collect_from), now)
         except FetchFailed as error:
             _LOG.warning("reconcile.failed", connection_id=connection.id, reason=str(error))
             return True
@@ -80,7 +80,8 @@ class Reconcile:
     async def _miss(self, connection: Connection, listed: Listed, now: datetime) -> int:
         """Announce what was listed; 1 if nobody had."""
         ended = listed.facts.ended_at
-        if ended is not None and ended > now - PATIENCE:
+        if ended is not None and not connection.collect_from <= ended <= now - PATIENCE:
+            # A list by days reaches further back than it was asked to.
             return 0
         announced = await announce(
             self.database,

@@ -77,6 +77,7 @@ def upgrade() -> None:
     sa.Column('api_base', sa.String(), nullable=True),
     sa.Column('delete_at_source', sa.Boolean(), nullable=False),
     sa.Column('delete_refused', sa.Boolean(), nullable=False),
+    sa.Column('collect_from', sa.BigInteger(), nullable=False),
     sa.Column('reconciled_until', sa.BigInteger(), nullable=False),
     sa.Column('reconcile_not_before', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_connections')),
