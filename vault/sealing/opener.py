@@ -104,7 +104,9 @@ class Opener:
             stop = position + above - below + (FINAL_OVERHEAD if last else REGULAR_OVERHEAD)
             sealed, position = stored[position:stop], stop
             if start <= below and above <= end:
-                self._open_frame(frame, sealed, output[below - start : above - start], final=last)
+                # Released even when a frame is refused: a view that outlives the buffer cannot be freed with it.
+                with output[below - start : above - start] as target:
+                    self._open_frame(frame, sealed, target, final=last)
             else:
                 whole = memoryview(bytearray(above - below))
                 self._open_frame(frame, sealed, whole, final=last)
