@@ -1,7 +1,5 @@
 """The official AWS Encryption SDK opens what the vault seals, and the vault opens what it seals."""
 
-import gc
-
 import aws_encryption_sdk
 import pytest
 from aws_cryptographic_material_providers.mpl import AwsCryptographicMaterialProviders
@@ -24,11 +22,7 @@ from vault.sealing.keys import recording_key
 from vault.sealing.message import open_message, seal
 from vault.sealing.opener import Opener
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    # The SDK's streams complain in their finalizer when a message was refused before its end.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 KEY = recording_key("rec_7", bytes(range(32)))
 OTHER_KEY = recording_key("rec_7", bytes(32))
@@ -38,13 +32,6 @@ LARGE = 64 * 1024
 CLIENT = aws_encryption_sdk.EncryptionSDKClient(
     commitment_policy=CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT
 )
-
-
-@pytest.fixture(autouse=True)
-def collected():
-    """Let what the SDK dropped be collected here: its complaint would be blamed on another test."""
-    yield
-    gc.collect()
 
 
 def lengths(frame):
