@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.client_http import play, seek, upload
-from bench.client_webhooks import webhooks
+from bench.client_webhooks import become, webhooks
 
 _DEEDS: Mapping[str, Callable[..., Mapping[str, Any]]] = {
+    "become": become,
     "webhooks": webhooks,
     "upload": upload,
     "seek": seek,

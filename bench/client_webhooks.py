@@ -5,54 +5,43 @@ not what is measured.
 """
 
 import asyncio
-import json
 import re
-import secrets
 import time
 from collections import deque
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvloop
 
+from bench.deliveries import Sender, sender
 from bench.figures import percentile
-from vault.telephony.signatures import sign
 
 #: Deliveries prepared for each second of a round: more than any server here takes.
 _FASTEST = 12_000
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
+#: The platform that this process is, once it was told.
+_SENDERS: list[Sender] = []
 
 
-def webhooks(*, port: int, path: str, secret: str, connections: int, seconds: float) -> Mapping[str, Any]:
-    """Post for ``seconds``; return deliveries a second, how many were acknowledged, and latencies in ms."""
-    requests = _prepare(path, secret, round(seconds * _FASTEST) + connections)
+def become(*, provider: str, media: str) -> Mapping[str, str]:
+    """Be that platform from now on; return the credentials that a connection needs."""
+    _SENDERS[:] = [sender(provider, media)]
+    return _SENDERS[0].credentials
+
+
+def webhooks(
+    *, port: int, url: str, connections: int, seconds: float, count: int | None = None
+) -> Mapping[str, Any]:
+    """Post for ``seconds``, or at most ``count`` deliveries, signed for the public ``url``.
+
+    Return deliveries a second, how many were acknowledged, and latencies in milliseconds.
+    """
+    prepared = count or round(seconds * _FASTEST) + connections
+    path = urlsplit(url).path
+    requests = deque(_SENDERS[0].request(url, path) for _ in range(prepared))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_round(port, requests, connections, seconds))
-
-
-def _prepare(path: str, secret: str, count: int) -> deque[bytes]:
-    mark, now = secrets.token_hex(8), datetime.now(UTC)
-    facts = {
-        "direction": "inbound", "from": "+14155550187", "to": "+14155550123", "agent": "Robin",
-        "started_at": (now - timedelta(minutes=3)).isoformat(), "ended_at": now.isoformat(),
-    }  # fmt: skip
-    token = secrets.token_hex(64)
-    requests: deque[bytes] = deque()
-    for number in range(count):
-        data = {
-            "call_ref": f"call-{mark}-{number}", **facts, "recording_ref": f"rec-{mark}-{number}",
-            "recording_url": f"https://media.example.com/recordings/{mark}/{number}.wav?signature={token}",
-        }  # fmt: skip
-        event = {"type": "recording.completed", "timestamp": now.isoformat(), "data": data}
-        body = json.dumps(event).encode()
-        headers = {
-            "Host": "vault.example", "Content-Type": "application/json", "Content-Length": str(len(body)),
-            **sign(secret, delivery_id=f"{mark}-{number}", sent_at=now, body=body),
-        }  # fmt: skip
-        fields = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        requests.append(f"POST {path} HTTP/1.1\r\n{fields}\r\n".encode() + body)
-    return requests
 
 
 class _Round:

@@ -66,6 +66,12 @@ def print_ratio(series: Series, over: str, under: str, aim: Aim | None = None) -
     print(f"  > {over} / {under}: {_short(median(ratios))} ({_range(ratios)}){said}", flush=True)
 
 
+def print_slowest(name: str, series: Sequence[Sample], key: str, aim: Aim) -> None:
+    """Print the worst round's time, its range over the rounds, and the aim: a deadline has no median."""
+    times = [sample.more[key] for sample in series]
+    print(f"  > {name}: {_short(max(times))} ms ({_range(times)})  {aim.verdict(max(times))}", flush=True)
+
+
 def print_title(title: str) -> None:
     """Begin a part."""
     print(f"\n{title}", flush=True)

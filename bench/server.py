@@ -3,7 +3,8 @@
 The apps are the vault's own, built as ``vault/asgi.py`` builds them, on one assembled vault; they differ
 in the one part that a ratio is about. Being in one process they share its heap, its threads and its
 moment, so that what remains between two of them is that part. The process is set up as
-``callvault serve --no-worker`` sets it up: httptools, uvloop, no access log, ``mallopt``, ``gc.freeze``.
+``callvault serve --no-worker`` sets it up: httptools, uvloop, no access log, ``mallopt``, ``gc.freeze``;
+the scene ``queued`` alone begins the worker later.
 """
 
 import asyncio
@@ -26,14 +27,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bench import variants
-from bench.stage import connect_platform, ingest_key, open_session, put_recording, settings_of
+from bench.stage import connect, ingest_key, open_session, put_recording, settings_of
 from vault import logs
 from vault.__main__ import _keep_large_blocks
-from vault.domain.recording import State
 from vault.settings import Settings
 from vault.web.app import build
 from vault.web.hosting import Hosting
 from vault.wiring import assemble, utc_now
+from vault.worker.loop import work
 from vault.workflows.vault import Vault
 
 
@@ -44,13 +45,13 @@ class Scene:
     apps: Mapping[str, ASGIApp]
     facts: Mapping[str, Any]
     #: Answers the bench's later questions.
-    tell: Callable[[], Awaitable[Any]] = field(default=lambda: asyncio.sleep(0))
+    tell: Callable[[Mapping[str, Any]], Awaitable[Any]] = field(default=lambda _: asyncio.sleep(0))
 
 
 @asynccontextmanager
 async def webhook(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> AsyncIterator[Scene]:
     """Serve the webhook's route: committed in groups, one by one, and not at all."""
-    path = await connect_platform(vault, config["secret"])
+    url = await connect(vault, config["provider"], config["credentials"])
     database: Any = vault.database
     alone = variants.OneCommitEach(database)
     not_committed = variants.NotCommitted(database)
@@ -62,14 +63,30 @@ async def webhook(settings: Settings, vault: Vault, config: Mapping[str, Any]) -
         "one commit each": _app(settings, replace(vault, receive=replace(vault.receive, database=alone))),
     }
 
-    async def received() -> int:
-        counts = await database.read(lambda tx: tx.queue.counts())
-        return counts[State.RECEIVED][0] if State.RECEIVED in counts else 0
-
     try:
-        yield Scene(apps=apps, facts={"path": path}, tell=received)
+        yield Scene(apps=apps, facts={"url": url}, tell=lambda _: _rows(vault))
     finally:
         alone.close()
+
+
+@asynccontextmanager
+async def queued(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> AsyncIterator[Scene]:
+    """Serve the webhook's route as it is; the worker begins in the same process when it is told to."""
+    url = await connect(vault, config["provider"], config["credentials"])
+    working: list[asyncio.Task[None]] = []
+
+    async def tell(question: Mapping[str, Any]) -> int:
+        if question.get("do") == "work":
+            working.append(asyncio.create_task(work(vault, workers=settings.workers)))
+            return settings.workers
+        return await _rows(vault)
+
+    try:
+        yield Scene(apps={"served": _app(settings, vault)}, facts={"url": url}, tell=tell)
+    finally:
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -115,9 +132,16 @@ async def listen(settings: Settings, vault: Vault, config: Mapping[str, Any]) ->
 
 _SCENES: Mapping[str, Callable[..., AbstractAsyncContextManager[Scene]]] = {
     "webhook": webhook,
+    "queued": queued,
     "upload": upload,
     "listen": listen,
 }
+
+
+async def _rows(vault: Vault) -> int:
+    """Return how many recordings were announced and are not done with."""
+    counts = await vault.database.read(lambda tx: tx.queue.counts())
+    return sum(count for count, _ in counts.values())
 
 
 def _app(settings: Settings, vault: Vault) -> FastAPI:
@@ -138,7 +162,7 @@ class _ByPort:
 
 
 async def _serve(config: Mapping[str, Any]) -> None:
-    settings = settings_of(config["data_dir"], config["database_url"])
+    settings = settings_of(config["data_dir"], config["database_url"], config.get("media_allow", ""))
     scene_of = _SCENES[config["scene"]]
     async with assemble(settings) as vault, scene_of(settings, vault, config) as scene:
         sockets = [_listen() for _ in scene.apps]
@@ -154,8 +178,8 @@ async def _serve(config: Mapping[str, Any]) -> None:
         questions = asyncio.StreamReader()
         loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(questions), sys.stdin)
-        while await questions.readline():
-            _say(await scene.tell())
+        while question := await questions.readline():
+            _say(await scene.tell(json.loads(question)))
         server.should_exit = True
         await serving
 

@@ -13,6 +13,8 @@ class Sizes:
     #: Seconds of one variant in one round of webhooks.
     seconds: float
     connections: int
+    #: Deliveries that wait while acknowledgements are timed.
+    queued: int
     upload: int
     sealing: int
     #: The recordings between which seeks are compared, and how many seeks are one sample.
@@ -26,6 +28,7 @@ FULL = Sizes(
     rounds=7,
     seconds=1.5,
     connections=64,
+    queued=500,
     upload=512_000_000,
     sealing=64 * _MEBIBYTE,
     large=1_000_000_000,
@@ -37,6 +40,7 @@ QUICK = Sizes(
     rounds=2,
     seconds=0.2,
     connections=16,
+    queued=500,
     upload=4_000_000,
     sealing=2 * _MEBIBYTE,
     large=4_000_000,

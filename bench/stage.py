@@ -1,7 +1,7 @@
 """Sets the scene in a server process: an account, a connection, recordings that can be heard."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,19 +18,23 @@ _ACTOR = "bench"
 _BLOCK = 1024 * 1024
 
 
-def settings_of(data_dir: str, database_url: str) -> Settings:
+def settings_of(data_dir: str, database_url: str, media_allow: str = "") -> Settings:
     """Return the settings of a vault in ``data_dir``, with everything else as it is by default."""
-    return read_settings(
-        {"VAULT_DATA_DIR": data_dir, "VAULT_DATABASE_URL": database_url, "VAULT_LOG_LEVEL": "ERROR"}
-    )
+    environment = {
+        "VAULT_DATA_DIR": data_dir,
+        "VAULT_DATABASE_URL": database_url,
+        "VAULT_MEDIA_ALLOW": media_allow,
+        "VAULT_LOG_LEVEL": "ERROR",
+    }
+    return read_settings(environment)
 
 
-async def connect_platform(vault: Vault, secret: str) -> str:
-    """Open the account, connect it, and return the path of its webhook."""
+async def connect(vault: Vault, provider: str, credentials: Mapping[str, str]) -> str:
+    """Open the account, connect it to the provider, and return the public URL of its webhook."""
     account, _ = await vault.open_account(ACCOUNT, name=None, locale=None, actor=_ACTOR)
-    wish = ConnectionWish(provider="platform", credentials={"secret": secret})
-    connection, _, _ = await vault.set_connection(account.id, "bench", wish, actor=_ACTOR)
-    return f"/webhooks/platform/{connection.id}"
+    wish = ConnectionWish(provider=provider, credentials=credentials)
+    _, url, _ = await vault.set_connection(account.id, "bench", wish, actor=_ACTOR)
+    return url
 
 
 async def put_recording(vault: Vault, ref: str, size: int, plain: Path | None = None) -> Recording:
