@@ -1,1 +1,1 @@
-"""The transparency log: Merkle tree, signed checkpoints and proofs. Its place is kept for them."""
+"""The transparency log: Merkle tree, signed checkpoints and proofs. Pure; FORMAT.md beside it gives every byte."""

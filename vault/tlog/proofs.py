@@ -1,0 +1,142 @@
+"""Inclusion and consistency proofs: built from stored nodes, verified from hashes alone.
+
+Building cuts the tree as RFC 6962 does (sections 2.1.1 and 2.1.2). Verifying follows the algorithms
+of RFC 9162 (sections 2.1.3.2 and 2.1.4.2), which know nothing of how a proof was built. A root alone
+does not fix the size of its tree, so size and root always come together, from a signed checkpoint,
+and never from the proof.
+
+Verification raises Tampered with a sentence about what is wrong. Asking for a proof that cannot be
+(an index outside the tree) is the caller's mistake, and a ValueError.
+"""
+
+import hmac
+from collections.abc import Sequence
+
+from vault.errors import Tampered
+from vault.tlog.hashing import EMPTY_ROOT, HASH_BYTES, MAX_SIZE, node_hash
+from vault.tlog.tree import NodeReader, root_at
+
+#: Hashes of the longest inclusion proof: one for each level of the largest tree.
+MAX_PROOF_HASHES = MAX_SIZE.bit_length()
+
+
+def inclusion_proof(node: NodeReader, index: int, size: int) -> tuple[bytes, ...]:
+    """Return PATH(index, D[size]): the leaf's sibling first, the root's child last. At most O(log size) reads."""
+    if not 0 <= index < size:
+        raise ValueError("The index lies outside the tree.")
+    ranges, start, end = [], 0, size
+    while end - start > 1:
+        middle = _middle(start, end)
+        if index < middle:
+            ranges.append((middle, end))
+            end = middle
+        else:
+            ranges.append((start, middle))
+            start = middle
+    return tuple(root_at(node, *part) for part in reversed(ranges))
+
+
+def consistency_proof(node: NodeReader, old_size: int, size: int) -> tuple[bytes, ...]:
+    """Return PROOF(old_size, D[size]). It is empty from no leaves, and between equal sizes."""
+    if not 0 <= old_size <= size:
+        raise ValueError("The earlier tree is larger than the later one.")
+    if old_size in (0, size):
+        return ()
+    ranges, start, end = [], 0, size
+    while end != old_size:
+        middle = _middle(start, end)
+        if old_size <= middle:
+            ranges.append((middle, end))
+            end = middle
+        else:
+            ranges.append((start, middle))
+            start = middle
+    if start:
+        # Otherwise this subtree is the whole earlier tree, whose root the verifier has already.
+        ranges.append((start, end))
+    return tuple(root_at(node, *part) for part in reversed(ranges))
+
+
+def verify_inclusion(*, index: int, size: int, leaf: bytes, root: bytes, proof: Sequence[bytes]) -> None:
+    """Raise Tampered unless ``leaf``, a leaf hash, stands at ``index`` in the tree that size and root name."""
+    if not 0 <= index < size <= MAX_SIZE:
+        raise Tampered("The index of the inclusion proof lies outside the tree.")
+    _refuse_odd_hashes("inclusion proof", leaf, root, *proof)
+    position, last, reached = index, size - 1, leaf
+    for sibling in proof:
+        if not last:
+            raise Tampered("The inclusion proof has too many hashes.")
+        if position & 1 or position == last:
+            reached = node_hash(sibling, reached)
+            # At the right edge a subtree without a sibling moves up as it is.
+            skipped = _trailing_zeros(position)
+            position, last = position >> skipped, last >> skipped
+        else:
+            reached = node_hash(reached, sibling)
+        position, last = position >> 1, last >> 1
+    if last:
+        raise Tampered("The inclusion proof has too few hashes.")
+    if not hmac.compare_digest(reached, root):
+        raise Tampered("The inclusion proof does not lead from the leaf to the root.")
+
+
+def verify_consistency(
+    *, old_size: int, old_root: bytes, size: int, root: bytes, proof: Sequence[bytes]
+) -> None:
+    """Raise Tampered unless the later tree begins with all leaves of the earlier one, unchanged and in order."""
+    if not 0 <= old_size <= size <= MAX_SIZE:
+        raise Tampered("The later tree has fewer leaves than the earlier one.")
+    _refuse_odd_hashes("consistency proof", old_root, root, *proof)
+    for leaves, claimed in ((old_size, old_root), (size, root)):
+        if not leaves and not hmac.compare_digest(claimed, EMPTY_ROOT):
+            raise Tampered("The root of a tree without leaves is not that of the empty tree.")
+    if old_size not in (0, size):
+        _verify_growth(old_size, old_root, size, root, proof)
+        return
+    if proof:
+        raise Tampered("The consistency proof has too many hashes.")
+    if old_size == size and not hmac.compare_digest(old_root, root):
+        raise Tampered("Two trees of the same size have different roots.")
+
+
+def _verify_growth(old_size: int, old_root: bytes, size: int, root: bytes, proof: Sequence[bytes]) -> None:
+    """Verify a consistency proof where 0 < old_size < size, by RFC 9162, section 2.1.4.2."""
+    # An earlier tree that is perfect is itself the first subtree, and is left out of the proof.
+    path = [old_root, *proof] if old_size.bit_count() == 1 else list(proof)
+    if not path:
+        raise Tampered("The consistency proof has too few hashes.")
+    skipped = _trailing_zeros(old_size)
+    position, last = (old_size - 1) >> skipped, (size - 1) >> skipped
+    old_reached = reached = path[0]
+    for sibling in path[1:]:
+        if not last:
+            raise Tampered("The consistency proof has too many hashes.")
+        if position & 1 or position == last:
+            old_reached, reached = node_hash(sibling, old_reached), node_hash(sibling, reached)
+            skipped = _trailing_zeros(position)
+            position, last = position >> skipped, last >> skipped
+        else:
+            reached = node_hash(reached, sibling)
+        position, last = position >> 1, last >> 1
+    if last:
+        raise Tampered("The consistency proof has too few hashes.")
+    if not hmac.compare_digest(old_reached, old_root):
+        raise Tampered("The consistency proof does not lead to the earlier root.")
+    if not hmac.compare_digest(reached, root):
+        raise Tampered("The consistency proof does not lead to the later root.")
+
+
+def _middle(start: int, end: int) -> int:
+    """Return where RFC 6962 cuts a range: after the largest power of two below its length."""
+    return start + (1 << (end - start - 1).bit_length() - 1)
+
+
+def _trailing_zeros(number: int) -> int:
+    """Count the zero bits at the end of a number; 0 has none to skip."""
+    return (number & -number).bit_length() - 1 if number else 0
+
+
+def _refuse_odd_hashes(what: str, *hashes: bytes) -> None:
+    """Refuse a hash of another length, which could stand for two hashes joined."""
+    if any(len(item) != HASH_BYTES for item in hashes):
+        raise Tampered(f"The {what} holds a hash that has not {HASH_BYTES} bytes.")
