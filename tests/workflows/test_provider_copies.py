@@ -196,6 +196,7 @@ async def test_what_was_never_announced_is_found_in_the_list(house: House):
         pass
     events = [event for event in await house.events() if event == "recording.missed"]
     assert len(events) == 2
+    assert house.vault.reconcile.missed == {"fake": 2}
     found = {}
     for ref in ("one", "two", "three"):
         row = await house.database.read(

@@ -27,7 +27,7 @@ async def readyz(vault: TheVault) -> Response:
 
 @router.get("/metrics", response_class=Response)
 async def metrics(vault: TheVault) -> Response:
-    """Show how many recordings wait in each state of work, and how long the oldest has."""
+    """Show what waits in each state of work, how long the oldest has, and what providers never announced."""
     counts = await vault.database.read(lambda tx: tx.queue.counts())
     lines = ["# TYPE callvault_queue_recordings gauge"]
     lines += [
@@ -37,4 +37,7 @@ async def metrics(vault: TheVault) -> Response:
     lines += [
         f'callvault_queue_oldest_seconds{{state="{state}"}} {age:.3f}' for state, (_, age) in counts.items()
     ]
+    lines.append("# TYPE callvault_recordings_missed_total counter")
+    missed = vault.reconcile.missed.items()
+    lines += [f'callvault_recordings_missed_total{{provider="{name}"}} {count}' for name, count in missed]
     return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")

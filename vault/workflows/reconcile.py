@@ -1,7 +1,8 @@
 """Asking again: the provider's own list, compared with what it announced."""
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from vault.domain.access_event import AccessEvent
@@ -40,6 +41,8 @@ class Reconcile:
     providers: Mapping[str, Provider]
     connections: OpenedConnections
     clock: Clock
+    #: Recordings found that nobody had announced, by provider, since this process began: for metrics.
+    missed: Counter[str] = field(default_factory=Counter)
 
     async def __call__(self) -> bool:
         """Compare the list of one connection; False if none was due."""
@@ -102,4 +105,5 @@ class Reconcile:
             result=str(announced.state),
         )
         await self.database.write(lambda tx: tx.events.append(event))
+        self.missed[connection.provider] += 1
         return 1
