@@ -38,7 +38,7 @@ async def claim(store: ObjectStore, vault_id: str) -> None:
         raise StartRefused(
             f"The object store belongs to another vault ({owner}), not to this one ({vault_id}). Point "
             "VAULT_OBJECTS_URL at a prefix of its own, or use the database that belongs to it; "
-            "after the loss of that database, `callvault restore` rebuilds it from the object store."
+            "after the loss of that database, restore it from your backup first."
         )
 
 
