@@ -81,7 +81,6 @@ async def test_a_missed_webhook_is_made_good(
     assert outcome.failures == ()
 
 
-@pytest.mark.skipif(not ADAPTERS, reason="There is no adapter yet.")
 async def test_a_vault_that_may_not_fetch_says_what_to_do(connected: VaultProcess, key: str) -> None:
     """The simulation ends at once, with the setting that is missing."""
     elsewhere = f"127.0.0.1:{free_ports(1)[0]}"
@@ -96,7 +95,6 @@ async def test_a_wrong_key_is_said(connected: VaultProcess, simulator: str) -> N
         await simulate("twilio", connected.url, "wrong", listen=simulator)
 
 
-@pytest.mark.skipif(not ADAPTERS, reason="There is no adapter yet.")
 def test_the_command_prints_each_step_and_exits_with_the_result(
     connected: VaultProcess, key: str, simulator: str
 ) -> None:
