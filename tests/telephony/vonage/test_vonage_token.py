@@ -118,9 +118,9 @@ def test_stale_and_future_tokens_are_refused(seconds: float) -> None:
         {"payload_hash": "\u00fc"},
         {"application_id": "another"},
         {"application_id": []},
-        {"exp": int(NOW.timestamp())},
+        pytest.param({"exp": int(NOW.timestamp())}, id="exp now"),
         {"exp": "never"},
-        {"nbf": int(NOW.timestamp()) + 1},
+        pytest.param({"nbf": int(NOW.timestamp()) + 1}, id="nbf later"),
     ],
     ids=str,
 )
@@ -134,8 +134,10 @@ def test_claims_that_do_not_fit_are_refused(changes: dict[str, object]) -> None:
     [
         {"application_id": None},
         {"iss": None},
-        {"iat": int(NOW.timestamp()) + 0.5},
-        {"exp": int(NOW.timestamp()) + 1, "nbf": int(NOW.timestamp())},
+        pytest.param({"iat": int(NOW.timestamp()) + 0.5}, id="iat in parts of a second"),
+        pytest.param(
+            {"exp": int(NOW.timestamp()) + 1, "nbf": int(NOW.timestamp())}, id="limits that are kept"
+        ),
         {"new": {"claim": [1]}},
     ],
     ids=str,
