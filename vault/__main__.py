@@ -17,6 +17,8 @@ from vault.asgi import app_of
 from vault.asgi import serve as serve_app
 from vault.demo import run_demo
 from vault.domain.account import SCOPES
+from vault.domain.explain_rule import explain
+from vault.domain.rule_data import UNKNOWN, read_place
 from vault.errors import StartRefused, Unavailable, VaultError
 from vault.settings import Settings, read_settings
 from vault.simulator.simulate import LISTEN, run_simulations
@@ -31,6 +33,8 @@ app = typer.Typer(
 )
 keys = typer.Typer(help="Make API keys.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+rules = typer.Typer(help="Look at the rules of recording by place.", no_args_is_help=True)
+app.add_typer(rules, name="rules")
 
 # glibc's names for two parameters of mallopt.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -101,6 +105,30 @@ def create_key(
     settings = _settings()
     arguments = {"name": name, "scopes": [scope.strip() for scope in scopes.split(",")], "account": account}
     typer.echo(_do(settings, "keys.create", arguments))
+
+
+@rules.command("show")
+def show_rules(
+    place: Annotated[
+        str | None, typer.Argument(help="A country (FR), a state (US-WA), or * for the unknown.")
+    ] = None,
+) -> None:
+    """Say what is asked of whoever records a call at a place; without one, list every place."""
+    book = wiring.rule_book()
+    if place is None:
+        for rule in (book.unknown, *book.rules.values()):
+            typer.echo(f"{rule.place:<6} {rule.consent:<7} {rule.confidence:<10} {rule.name}")
+        typer.echo(f"Rule book {book.version}. This is not legal advice.")
+        return
+    asked = read_place(place)
+    rule = book.of(asked)
+    if asked not in {*book.rules, UNKNOWN}:
+        held = f"that of {rule.place} holds" if rule.place in book.rules else "it is treated strictly"
+        typer.echo(f"The rule book has no row for {asked}, so {held}.")
+    typer.echo(explain(rule))
+    if rule.note:
+        typer.echo(f"Note: {rule.note}")
+    typer.echo(f"Rule book {book.version}.")
 
 
 @app.command("export-key")

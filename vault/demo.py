@@ -32,6 +32,16 @@ from vault.web.control import ask
 
 SAMPLE = Path(__file__).parent / "audio" / "sample" / "call.wav"
 _PATIENCE = 60.0
+_NOTICE = {
+    "language": "en",
+    "audience": "caller",
+    "mode": "announce",
+    "places": ["US-CA"],
+    "controller": "Demo Incorporated",
+    "purposes": "to train our staff",
+    "refusal": "say so, and we go on without recording",
+    "full_notice": "demo.example/privacy",
+}
 _AGENT, _CUSTOMER = "+14155550123", "+14155550187"
 
 
@@ -100,6 +110,7 @@ class _Walk:
         said_of_it = {"provider": "platform", "credentials": {"secret": secret}}
         connection = await self._rest("PUT", "/v1/accounts/demo/connections/demo", said_of_it)
         _say("webhook", connection["webhook_url"])
+        await self._publish()
         recording_id = await self._call(connection["webhook_url"], secret, media_url)
         recording = await self._until_available(recording_id)
         _say("stored", f"{self._settings.objects_url}/recordings/{account['id']}/{recording_id}/")
@@ -113,6 +124,13 @@ class _Walk:
         _say("sha256", hashlib.sha256(SAMPLE.read_bytes()).hexdigest() + "  (of the audio you will hear)")
         _say("listen", link["url"])
 
+    async def _publish(self) -> None:
+        """Publish the notice that callers hear, unless an earlier demonstration did."""
+        known = await self._rest("GET", "/v1/accounts/demo/notices?status=published")
+        if not known["items"]:
+            draft = await self._rest("POST", "/v1/accounts/demo/notices", _NOTICE)
+            await self._rest("POST", f"/v1/accounts/demo/notices/{draft['id']}/publish")
+
     async def _call(self, webhook_url: str, secret: str, media_url: str) -> str:
         """Play the platform: ask at call start, then tell of start, end and recording by signed webhooks."""
         call_ref, now = f"demo-{int(time.time())}-{secrets.token_hex(2)}", datetime.now(UTC)
@@ -125,10 +143,19 @@ class _Walk:
             "agent": "Robin",
         }
         answer = await self._rest("PUT", f"/v1/accounts/demo/calls/{call_ref}", facts)
-        _say(
-            "call start",
-            f"record: {answer['decision']['record']} ({answer['decision']['reasons'][0]['text']})",
-        )
+        decision = answer["decision"]
+        _say("call start", f"record: {decision['record']} ({decision['reasons'][0]['text']})")
+        (notice,) = decision["notices"]
+        _say("notice", f'"{notice["text"]}"')
+        # The platform plays it, and tells that it did.
+        told = {
+            "party": "caller",
+            "event": "announced",
+            "method": "announcement",
+            "at": _moment(started),
+            "notice": notice["id"],
+        }
+        await self._rest("POST", f"/v1/accounts/demo/calls/{call_ref}/consent", told)
         events: list[tuple[str, dict[str, Any]]] = [
             ("call.started", {}),
             ("call.ended", {"ended_at": _moment(now)}),

@@ -5,13 +5,19 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from vault.audio.describer import SubprocessDescriber
+from vault.audio.prompt import SubprocessPromptMaker
 from vault.database.migrate import check_postgresql, migrate_postgresql
 from vault.database.postgresql import PostgresqlDatabase
 from vault.database.sqlite import SqliteDatabase
 from vault.database.wrapped_keys import WrappedKeyRows
+from vault.domain.default_texts import NoticeTexts, parse_default_texts
+from vault.domain.rule_data import parse
+from vault.domain.rules import RuleBook
 from vault.keyservice.key_ring import AccountKeyRing
 from vault.keyservice.location import open_root_key
 from vault.objects.location import open_store
@@ -21,6 +27,7 @@ from vault.settings import Settings
 from vault.telephony.aircall import Aircall
 from vault.telephony.fetcher import MediaFetcher
 from vault.telephony.guarded_http import GuardedHttp
+from vault.telephony.places import NumberPlans
 from vault.telephony.platform import Platform
 from vault.telephony.plivo import Plivo
 from vault.telephony.rest import ProviderRest
@@ -29,10 +36,17 @@ from vault.telephony.telnyx import Telnyx
 from vault.telephony.twilio import Twilio
 from vault.telephony.vonage import Vonage
 from vault.threads import Threads
+from vault.workflows.admission import Admission
+from vault.workflows.announcing import Announce
 from vault.workflows.attempt import Attempt
+from vault.workflows.call_start import CallStart
+from vault.workflows.evidence_chain import EvidenceChain
+from vault.workflows.late_facts import KeepFacts
+from vault.workflows.objection_list import ObjectionList
 from vault.workflows.opened_connections import OpenedConnections
 from vault.workflows.play import OpenLink
 from vault.workflows.start import ProveRootKey, is_new
+from vault.workflows.telling import Tell
 from vault.workflows.vault import Vault
 
 #: Every telephony platform that there is an adapter for.
@@ -45,6 +59,19 @@ PROVIDERS: tuple[Provider, ...] = (
     Plivo(),
     SignalWire(),
 )
+#: What verbs share, each made of the parts before it.
+_SHARED = {
+    "connections": OpenedConnections,
+    "admission": Admission,
+    "chain": EvidenceChain,
+    "keep_facts": KeepFacts,
+    "call_start": CallStart,
+    "tell": Tell,
+    "objection_list": ObjectionList,
+    "announce": Announce,
+    "attempt": Attempt,
+    "open_link": OpenLink,
+}
 _DESCRIBERS = 2
 #: Threads that seal: the cipher is fast enough for one core to outrun every disk.
 _SEALERS = 4
@@ -55,6 +82,21 @@ _KEY_THREADS = 4
 def utc_now() -> datetime:
     """Return the present moment."""
     return datetime.now(UTC)
+
+
+@cache
+def rule_book() -> RuleBook:
+    """Return the rules of recording by place, as packaged; read once."""
+    files = sorted((Path(__file__).parent / "domain" / "rule_book").glob("*.toml"))
+    return parse([file.read_text("utf-8") for file in files])
+
+
+@cache
+def notice_texts() -> NoticeTexts:
+    """Return the default texts of notices in every language that is packaged; read once."""
+    files = sorted((Path(__file__).parent / "domain" / "notice_texts").glob("*.toml"))
+    texts = [parse_default_texts(file.read_text("utf-8")) for file in files]
+    return NoticeTexts(languages={one.language: one for one in texts})
 
 
 def migrate(settings: Settings) -> None:
@@ -75,8 +117,8 @@ async def assemble(settings: Settings) -> AsyncIterator[Vault]:
         database = _database(settings)
         stack.callback(database.close)
         key_threads, object_threads = Threads("keys", _KEY_THREADS), Threads("objects", _OBJECT_THREADS)
-        sealing_threads = Threads("sealing", _SEALERS)
-        for threads in (key_threads, object_threads, sealing_threads):
+        sealing_threads, prompt_threads = Threads("sealing", _SEALERS), Threads("prompts", 1)
+        for threads in (key_threads, object_threads, sealing_threads, prompt_threads):
             stack.callback(threads.close)
         objects = open_store(settings.objects_url, object_threads)
         root_key = open_root_key(settings.root_key_url, key_threads, create=await is_new(database))
@@ -91,6 +133,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Vault]:
             ring=ring,
             objects=objects,
             describer=describer,
+            prompt_maker=SubprocessPromptMaker(prompt_threads),
             fetcher=MediaFetcher(http),
             rest=ProviderRest(http),
             threads=sealing_threads,
@@ -114,10 +157,12 @@ def _vault(settings: Settings, **rooms: object) -> Vault:
         "clock": utc_now,
         "providers": {provider.name: provider for provider in PROVIDERS},
         "public_url": settings.public_url,
+        "rule_book": rule_book(),
+        "notice_texts": notice_texts(),
+        "numbers": NumberPlans(),
         **rooms,
     }
-    # What verbs share, each made of the parts before it.
-    for name, shared in {"connections": OpenedConnections, "attempt": Attempt, "open_link": OpenLink}.items():
+    for name, shared in _SHARED.items():
         parts[name] = _made(shared, parts)
     verbs: dict[str, Any] = {
         field.name: parts.get(field.name) or _made(field.type, parts) for field in fields(Vault)

@@ -89,6 +89,10 @@ FRAMES = {
     "samples-empty": started() + frame(Kind.SAMPLES, b""),
     "samples-too-many": started(samples=10) + frame(Kind.SAMPLES, bytes(21)),
     "samples-crumbs": started() + frame(Kind.SAMPLES, bytes(2)) * 1000,
+    "speech-too-early": frame(Kind.SPEECH, b""),
+    "speech-with-words": HEAD.pack(1, Kind.SPEECH, 4) + b"text",
+    "speech-odd": frame(Kind.SAMPLES, bytes(3)),
+    "speech-empty": frame(Kind.SAMPLES, b""),
 }
 
 
@@ -123,6 +127,8 @@ def behave(mode, connection):
             forever(connection, frame(Kind.READ, READ.pack(0)))
         case "endless-samples":
             connection.sendall(started())
+            forever(connection, frame(Kind.SAMPLES, bytes(BLOCK)))
+        case "endless-speech":
             forever(connection, frame(Kind.SAMPLES, bytes(BLOCK)))
         case _:
             connection.sendall(SOUND if mode == "sound" else FRAMES[mode])

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from vault.database.schema import recordings
 from vault.domain.access_event import AccessEvent
 from vault.domain.account import Account
-from vault.domain.admission import Reason
+from vault.domain.reason import Reason
 from vault.domain.ids import new_id
 from vault.domain.link import Link, Session
 from vault.domain.recording import LEASE, Lease, Recording, SealedObject, State

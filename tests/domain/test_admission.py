@@ -7,7 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault.domain.account import Switch, SwitchChange
-from vault.domain.admission import CallSpan, decide, first_moment_off
+from vault.domain.admission import Case, decide
+from vault.domain.call_span import CallSpan, first_moment_off
+from vault.domain.consent import ConsentPolicy
+from vault.domain.rules import Rule, strictest
 
 T0 = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 
@@ -40,8 +43,10 @@ OFF_10_20 = ((10, False), (20, True))
 TABLE = [
     # Changes of the switch; the call; the epoch at receipt; the codes that say no; the moment.
     ((), span(1, 2, 3), 0, [], None),
-    (((10, False),), span(11, 12, 13), None, ["switch_off", "switched_off_during_call"], 11),
-    (((10, False),), None, None, ["switch_off"], None),
+    (((10, False),), span(11, 12, 13), 1, ["switch_off", "switched_off_during_call"], 11),
+    # At call start there is no epoch of a receipt, and the present switch says all there is to say.
+    (((10, False),), span(11, None, 11), None, ["switch_off"], 11),
+    (OFF_10_20, span(15, None, 21), None, [], 15),
     (((10, False),), span(1, 2, 3), 0, ["switch_off", "switched_off_since_receipt"], None),
     # Off and on again while in flight: the epoch alone tells.
     (OFF_10_20, span(1, 2, 3), 0, ["switched_off_since_receipt"], None),
@@ -71,17 +76,26 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("changes", "call", "epoch", "codes", "moment"), TABLE)
-def test_the_table_of_decisions(changes, call, epoch, codes, moment):
+def test_the_table_of_switches(changes, call, epoch, codes, moment):
     """Every rule that says no is named, and the first moment off is the one in the table."""
     entries = history(*changes)
     last = entries[-1]
-    switch = Switch(enabled=last.enabled, epoch=last.epoch, changed_at=last.at, changed_by=last.by)
-    decision = decide(switch=switch, history=entries, span=call, epoch_at_receipt=epoch)
+    case = Case(
+        switch=Switch(enabled=last.enabled, epoch=last.epoch, changed_at=last.at, changed_by=last.by),
+        history=entries,
+        span=call,
+        epoch_at_receipt=epoch,
+        places=(),
+        demand=strictest([Rule(place="XX", name="Nowhere", consent="one")]),
+        policy=ConsentPolicy(),
+        outside=frozenset({"caller"}),
+        rule_book="test",
+    )
+    decision = decide(case)
     assert decision.record is (not codes)
-    assert [reason.code for reason in decision.reasons] == (codes or ["switch_on"])
+    assert [reason.code for reason in decision.grounds] == codes
     assert decision.epoch == last.epoch
-    if call is not None:
-        assert first_moment_off(entries, call) == (None if moment is None else at(moment))
+    assert first_moment_off(entries, call) == (None if moment is None else at(moment))
 
 
 minutes = st.integers(0, 60)

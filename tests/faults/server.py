@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.journeys.tenant import WITHOUT_EVIDENCE
 from tests.servers.processes import process, wait_until
 from tests.servers.vault_process import VaultProcess
 from vault.telephony.signatures import sign
@@ -86,6 +87,7 @@ class Client:
     def open_account(self) -> None:
         """Open the account and connect the platform."""
         assert self.rest("PUT", self.home, {}).status in {200, 201}
+        assert self.rest("PUT", f"{self.home}/consent-policy", WITHOUT_EVIDENCE).status == 200
         said = {"provider": "platform", "credentials": {"secret": self.secret}}
         connected = self.rest("PUT", f"{self.home}/connections/main", said)
         assert connected.status == 200, connected.body

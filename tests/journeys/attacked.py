@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from tests.journeys.senders import API_BASE, Payload, Sender, sender
-from tests.journeys.tenant import PATIENCE
+from tests.journeys.tenant import PATIENCE, WITHOUT_EVIDENCE
 from vault.simulator.exchange import Webhook
 
 #: A host that no provider has, at an address that nobody may fetch from: such a recording fails at once.
@@ -34,6 +34,7 @@ class Attacked:
         """Open a new account and connect it."""
         account, who = f"h{secrets.token_hex(6)}", sender(provider)
         assert admin.put(f"/v1/accounts/{account}", json={}).status_code == 201
+        assert admin.put(f"/v1/accounts/{account}/consent-policy", json=WITHOUT_EVIDENCE).status_code == 200
         said = {
             "provider": provider,
             "credentials": who.credentials,

@@ -9,6 +9,7 @@ import secrets
 import struct
 import time
 import wave
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +19,8 @@ import httpx
 from vault.telephony.signatures import sign
 
 PATIENCE = 20.0
+#: Where consent is not the subject of a test.
+WITHOUT_EVIDENCE = {"missing_evidence": "accept", "reason": "consent is not the subject of this test"}
 
 
 def moment(at: datetime) -> str:
@@ -50,11 +53,13 @@ class Tenant:
     id: str
 
     @classmethod
-    def open(cls, http: httpx.Client) -> "Tenant":
-        """Open a new account and connect it."""
+    def open(cls, http: httpx.Client, *, policy: Mapping[str, Any] = WITHOUT_EVIDENCE) -> "Tenant":
+        """Open a new account and connect it; unless told otherwise it takes recordings without evidence."""
         name = f"t{secrets.token_hex(6)}"
         account = http.put(f"/v1/accounts/{name}", json={"name": name})
         assert account.status_code == 201, account.text
+        set_to = http.put(f"/v1/accounts/{name}/consent-policy", json=dict(policy))
+        assert set_to.status_code == 200, set_to.text
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         said = {"provider": "platform", "credentials": {"secret": secret}}
         connection = http.put(f"/v1/accounts/{name}/connections/main", json=said)

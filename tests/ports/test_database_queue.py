@@ -22,7 +22,7 @@ from tests.database.rows import (
     store,
     upload,
 )
-from vault.domain.admission import Reason
+from vault.domain.reason import Reason
 from vault.domain.recording import ARROWS, IN_FLIGHT, LEASE, Lease, SealedObject, State
 from vault.errors import Busy, LeaseLost, NotFound, RecordingErased
 from vault.ports.database import Database

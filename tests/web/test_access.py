@@ -9,6 +9,7 @@ from tests.web.conftest import AUDIO, House
 
 CALL = {"direction": "inbound", "from": "+1", "to": "+2", "started_at": "2026-01-01T00:00:00Z"}
 CONNECTION = {"provider": "platform", "credentials": {"secret": "whsec_" + "A" * 43 + "="}}
+NOTICE = {"language": "en", "audience": "caller", "mode": "announce"}
 #: Every door of an account: the scope it asks for and a body that it takes.
 DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("PUT", ""): ("settings:write", {}),
@@ -28,12 +29,25 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("GET", "/recordings/{recording}/links"): ("recordings:read", None),
     ("DELETE", "/recordings/{recording}/links/{link}"): ("links:write", None),
     ("GET", "/access-events"): ("audit:read", None),
+    ("GET", "/notices"): ("recordings:read", None),
+    ("POST", "/notices"): ("settings:write", NOTICE),
+    ("GET", "/notices/{notice}"): ("recordings:read", None),
+    ("PUT", "/notices/{notice}"): ("settings:write", NOTICE),
+    ("DELETE", "/notices/{notice}"): ("settings:write", None),
+    ("GET", "/notices/{notice}/audio"): ("recordings:read", None),
+    ("PUT", "/notices/{notice}/audio"): ("settings:write", None),
+    ("DELETE", "/notices/{notice}/audio"): ("settings:write", None),
+    ("POST", "/notices/{notice}/publish"): ("settings:write", None),
+    ("POST", "/notices/{notice}/retire"): ("settings:write", None),
 }
 #: Doors that name something and are no account's.
 OTHERS = {
     ("POST", "/webhooks/{provider}/{connection}"),
     ("GET", "/webhooks/{provider}/{connection}"),
     ("DELETE", "/v1/keys/{key}"),
+    ("GET", "/v1/rules/{place}"),
+    ("GET", "/notices/{notice}/prompt.wav"),
+    ("HEAD", "/notices/{notice}/prompt.wav"),
     ("GET", "/p/{token}"),
     ("HEAD", "/p/{token}"),
     ("POST", "/p/{token}/open"),
@@ -44,7 +58,7 @@ OTHERS = {
     ("GET", "/static/{name}"),
 }
 PREFIX = "/v1/accounts/{account}"
-NOBODY = {"recording": "rec_" + "0" * 32, "link": "link_" + "0" * 32}
+NOBODY = {"recording": "rec_" + "0" * 32, "link": "link_" + "0" * 32, "notice": "ntc_" + "0" * 32}
 
 
 def routes(app: object) -> set[tuple[str, str]]:

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from vault.domain.prompt import MAX_UPLOAD
 from vault.web.guard import MAX_BODY, Guard
 
 
@@ -62,6 +63,18 @@ async def test_a_recording_has_its_own_limit():
     for method, path in [("POST", door), ("PUT", "/v1/accounts/recordings/calls/c"), ("PUT", door + "/more"),
                          ("PUT", "/v1/accounts/a/calls/recordings/recordings")]:  # fmt: skip
         assert (await knock([piece, piece], method=method, path=path))[0] == 413, path
+
+
+async def test_the_audio_of_a_notice_has_its_own_limit():
+    """5 MiB by PUT at that one door; beside it a body is as small as elsewhere."""
+    piece, door = b"x" * (MAX_UPLOAD // 2), "/v1/accounts/a/notices/n/audio"
+    assert (await knock([piece, piece], method="PUT", path=door))[:2] == (200, 2)
+    assert (await knock([piece, piece, b"x", b"y"], method="PUT", path=door))[:2] == (413, 3)
+    declared = [(b"content-length", str(MAX_UPLOAD + 1).encode())]
+    assert (await knock([piece], method="PUT", path=door, headers=declared))[:2] == (413, 0)
+    for method, path in [("POST", door), ("PUT", "/v1/accounts/a/notices/n"), ("PUT", door + "/more"),
+                         ("PUT", "/v1/accounts/a/notices/audio")]:  # fmt: skip
+        assert (await knock([piece], method=method, path=path))[0] == 413, path
 
 
 @pytest.mark.parametrize(("path", "query"), [("/a\0b", b""), ("/a", b"x=%00")])

@@ -17,6 +17,7 @@ from sqlalchemy import update
 from tests.fakes.describer import FakeDescriber
 from tests.fakes.fetcher import FakeFetcher, Media
 from tests.fakes.objects import FakeObjects
+from tests.fakes.prompt_maker import FakePromptMaker
 from tests.fakes.provider import FakeProvider
 from tests.fakes.rest import FakeRest
 from tests.fakes.root_key import FakeRootKey
@@ -26,6 +27,7 @@ from vault.database.schema import recordings
 from vault.database.sqlite import SqliteDatabase
 from vault.database.wrapped_keys import WrappedKeyRows
 from vault.domain.account import Account
+from vault.domain.consent import ConsentPolicy
 from vault.domain.delivery import Delivery
 from vault.domain.recording import Recording, State
 from vault.keyservice.key_ring import AccountKeyRing
@@ -39,6 +41,8 @@ from vault.workflows.vault import Vault
 
 AUDIO = tone(0.2)
 URL = "https://media.example/call.wav"
+#: Where consent is not the subject of a test.
+WITHOUT_EVIDENCE = ConsentPolicy(missing_evidence="accept", reason="consent is not the subject of this test")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -161,6 +165,7 @@ async def new_house(folder: Path, threads: Threads) -> AsyncIterator[House]:
         "rest": rest,
         "providers": {"platform": Platform(), "fake": FakeProvider(name="fake")},
         "describer": describer,
+        "prompt_maker": FakePromptMaker(),
         "threads": threads,
         "ring": AccountKeyRing(root_key, WrappedKeyRows(database)),
         "settings": read_settings({"VAULT_DATA_DIR": str(folder)}),
@@ -168,6 +173,7 @@ async def new_house(folder: Path, threads: Threads) -> AsyncIterator[House]:
     try:
         vault = wiring._vault(**parts)
         account, _ = await vault.open_account("acme", name=None, locale=None, actor="key_test")
+        await vault.set_policy(account.id, WITHOUT_EVIDENCE, if_version=None, actor="key_test")
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         wish = ConnectionWish(provider="platform", credentials={"secret": secret})
         connection, _, _ = await vault.set_connection(account.id, "main", wish, actor="key_test")

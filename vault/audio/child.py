@@ -12,7 +12,7 @@ import sys
 from typing import BinaryIO, cast
 
 from vault.audio import confinement, riff
-from vault.audio.protocol import JOB, RENDITION, Kind, description_payload
+from vault.audio.protocol import JOB, RENDITION, Kind, Wanted, description_payload
 from vault.audio.remote import PartnerLost, RemoteFile, receive, send
 from vault.errors import Undecodable
 
@@ -34,11 +34,13 @@ def main() -> None:
 
 def _warm_up() -> None:
     """Import the decoders and run through them once: nothing can be imported with the doors closed."""
-    from vault.audio import decoding  # noqa: PLC0415 - limits come first
+    from vault.audio import decoding, speech  # noqa: PLC0415 - limits come first
 
     silence = io.BytesIO(riff.header(sample_rate=8000, channels=1, samples=800) + bytes(1600))
     description = decoding.describe(silence)
     for _block in decoding.render(silence, decoding.plan_rendition(description)):
+        pass
+    for _block in speech.speech(silence, max_duration=1.0):
         pass
     try:
         decoding.describe(io.BytesIO(b"\0"))
@@ -48,23 +50,37 @@ def _warm_up() -> None:
 
 def _work(connection: socket.socket) -> None:
     """Do one job."""
-    from vault.audio import decoding  # noqa: PLC0415 - limits come first
-
-    size, seconds, max_duration = JOB.unpack(receive(connection, Kind.JOB))
+    size, seconds, max_duration, wanted = JOB.unpack(receive(connection, Kind.JOB))
     confinement.allow_processor(seconds)
     file = cast("BinaryIO", RemoteFile(connection, size))
+    work = _speech if wanted == Wanted.SPEECH else _describe
     try:
-        description = decoding.describe(file, max_duration=max_duration)
-        if description.rendition:
-            plan = decoding.plan_rendition(description)
-            head = RENDITION.pack(plan.sample_rate, plan.channels, plan.samples)
-            send(connection, Kind.RENDITION, head)
-            for block in decoding.render(file, plan):
-                send(connection, Kind.SAMPLES, block)
+        work(connection, file, max_duration)
     except Undecodable as error:
         send(connection, Kind.UNDECODABLE, str(error).encode("ascii"))
-    else:
-        send(connection, Kind.DESCRIPTION, description_payload(description))
+
+
+def _describe(connection: socket.socket, file: BinaryIO, max_duration: float) -> None:
+    """Send what the file is, after its rendition where one is needed. Raises Undecodable."""
+    from vault.audio import decoding  # noqa: PLC0415 - limits come first
+
+    description = decoding.describe(file, max_duration=max_duration)
+    if description.rendition:
+        plan = decoding.plan_rendition(description)
+        head = RENDITION.pack(plan.sample_rate, plan.channels, plan.samples)
+        send(connection, Kind.RENDITION, head)
+        for block in decoding.render(file, plan):
+            send(connection, Kind.SAMPLES, block)
+    send(connection, Kind.DESCRIPTION, description_payload(description))
+
+
+def _speech(connection: socket.socket, file: BinaryIO, max_duration: float) -> None:
+    """Send the samples of a prompt. Raises Undecodable."""
+    from vault.audio.speech import speech  # noqa: PLC0415 - limits come first
+
+    for block in speech(file, max_duration=max_duration):
+        send(connection, Kind.SAMPLES, block)
+    send(connection, Kind.SPEECH, b"")
 
 
 if __name__ == "__main__":

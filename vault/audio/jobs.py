@@ -9,9 +9,19 @@ import math
 from vault.audio import riff
 from vault.audio.children import Child, Clock
 from vault.audio.limits import Limits
-from vault.audio.protocol import BLOCK, JOB, READ, Kind, read_description, read_reason, read_rendition
+from vault.audio.protocol import (
+    BLOCK,
+    JOB,
+    READ,
+    Kind,
+    Wanted,
+    read_description,
+    read_reason,
+    read_rendition,
+)
 from vault.audio.reasons import Reason
 from vault.domain.media import Description
+from vault.domain.prompt import RATE
 from vault.errors import DescriberCrashed
 from vault.ports.audio import AudioSource, RenditionSink
 
@@ -23,51 +33,30 @@ SPARE_READS = 64
 RENDITION_TOLERANCE = 0.01
 
 
-class Job:
-    """One source on its way through one child."""
+class _Dialogue:
+    """One source on its way through one child: the part that every job has."""
 
-    def __init__(self, child: Child, source: AudioSource, sink: RenditionSink, limits: Limits) -> None:
-        """Say who talks to whom; nothing is sent before ``run``."""
+    #: What the child is told to do.
+    wanted: Wanted
+
+    def __init__(self, child: Child, source: AudioSource, limits: Limits) -> None:
+        """Say who talks to whom; nothing is sent before ``begin``."""
         self.child = child
         self.source = source
-        self.sink = sink
         self.limits = limits
         self.clock = Clock(limits.clock(source.size))
         self.blocks = math.ceil(source.size / BLOCK)
         self.reads = READS_PER_BLOCK * self.blocks + SPARE_READS
         self.seen: set[int] = set()
-        #: Sample rate, channels and samples of the rendition, once the child has named them.
-        self.rendition: tuple[int, int, int] | None = None
-        #: Bytes and frames of samples that may still come.
-        self.missing = 0
-        self.frames = 0
 
-    async def run(self) -> Description | Reason:
-        """Return what the child found. Raises DescriberCrashed, and what source and sink raise."""
+    async def begin(self) -> None:
+        """Give the child its job."""
         size, limits = self.source.size, self.limits
-        payload = JOB.pack(size, limits.processor(size), limits.max_duration)
+        payload = JOB.pack(size, limits.processor(size), limits.max_duration, self.wanted)
         await self.child.send(self.clock, Kind.JOB, payload)
-        while True:
-            kind, payload = await self.child.receive(self.clock)
-            match kind:
-                case Kind.READ:
-                    await self._read(payload)
-                case Kind.RENDITION:
-                    await self._begin_rendition(payload)
-                case Kind.SAMPLES:
-                    await self._take_samples(payload)
-                case Kind.UNDECODABLE:
-                    return read_reason(payload)
-                case Kind.DESCRIPTION:
-                    description = read_description(payload, max_duration=limits.max_duration)
-                    self._check_rendition(description)
-                    await self._read_the_rest()
-                    return description
-                case _:
-                    raise DescriberCrashed("The describer spoke out of turn.")
 
-    async def _read(self, payload: bytes) -> None:
-        """Answer with a block of the source."""
+    async def answer(self, payload: bytes) -> None:
+        """Answer a question with a block of the source."""
         if len(payload) != READ.size:
             raise DescriberCrashed("The describer asked for a block without a number.")
         (number,) = READ.unpack(payload)
@@ -76,14 +65,52 @@ class Job:
         self.reads -= 1
         if self.reads < 0:
             raise DescriberCrashed("The describer asked for the source too often.")
-        await self.child.send(self.clock, Kind.DATA, await self._block(number))
+        await self.child.send(self.clock, Kind.DATA, await self.block(number))
 
-    async def _block(self, number: int) -> bytes:
+    async def block(self, number: int) -> bytes:
         """Read a block of the source and remember that it was read."""
         start = number * BLOCK
         data = await self.source.read(start, min(start + BLOCK, self.source.size))
         self.seen.add(number)
         return data
+
+
+class Job(_Dialogue):
+    """One recording on its way through one child."""
+
+    wanted = Wanted.DESCRIPTION
+
+    def __init__(self, child: Child, source: AudioSource, sink: RenditionSink, limits: Limits) -> None:
+        """Say who talks to whom; nothing is sent before ``run``."""
+        super().__init__(child, source, limits)
+        self.sink = sink
+        #: Sample rate, channels and samples of the rendition, once the child has named them.
+        self.rendition: tuple[int, int, int] | None = None
+        #: Bytes and frames of samples that may still come.
+        self.missing = 0
+        self.frames = 0
+
+    async def run(self) -> Description | Reason:
+        """Return what the child found. Raises DescriberCrashed, and what source and sink raise."""
+        await self.begin()
+        while True:
+            kind, payload = await self.child.receive(self.clock)
+            match kind:
+                case Kind.READ:
+                    await self.answer(payload)
+                case Kind.RENDITION:
+                    await self._begin_rendition(payload)
+                case Kind.SAMPLES:
+                    await self._take_samples(payload)
+                case Kind.UNDECODABLE:
+                    return read_reason(payload)
+                case Kind.DESCRIPTION:
+                    description = read_description(payload, max_duration=self.limits.max_duration)
+                    self._check_rendition(description)
+                    await self._read_the_rest()
+                    return description
+                case _:
+                    raise DescriberCrashed("The describer spoke out of turn.")
 
     async def _begin_rendition(self, payload: bytes) -> None:
         """Write the header of the rendition."""
@@ -118,4 +145,32 @@ class Job:
         """Read the blocks that the decoder passed over, so that every tag has been checked."""
         for number in range(self.blocks):
             if number not in self.seen:
-                await self._block(number)
+                await self.block(number)
+
+
+class SpeechJob(_Dialogue):
+    """The upload for a prompt on its way through one child; it is short enough to be kept in memory."""
+
+    wanted = Wanted.SPEECH
+
+    async def run(self) -> bytes | Reason:
+        """Return PCM16 little-endian, one channel at RATE. Raises DescriberCrashed."""
+        await self.begin()
+        samples = bytearray()
+        # What a resampler adds at the end is a fraction of a second.
+        most = 2 * round(RATE * (self.limits.max_duration + 0.1))
+        while True:
+            kind, payload = await self.child.receive(self.clock)
+            match kind:
+                case Kind.READ:
+                    await self.answer(payload)
+                case Kind.SAMPLES:
+                    samples += payload
+                    if not payload or len(payload) % 2 or len(samples) > most:
+                        raise DescriberCrashed("The describer sent more than a prompt holds.")
+                case Kind.UNDECODABLE:
+                    return read_reason(payload)
+                case Kind.SPEECH:
+                    return bytes(samples)
+                case _:
+                    raise DescriberCrashed("The describer spoke out of turn.")

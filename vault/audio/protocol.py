@@ -3,13 +3,16 @@
 Every frame is ``version (1 byte) | kind (1 byte) | length (4 bytes) | payload``, numbers big-endian.
 
     child   READY        nothing; once, when everything is imported and every door is closed
-    parent  JOB          size (8), processor seconds (4), longest duration in seconds (8, IEEE 754)
+    parent  JOB          size (8), processor seconds (4), longest duration in seconds (8, IEEE 754),
+                         what is wanted (1): 0 a description, 1 speech for a prompt
     child   READ         block number (4); the parent answers with DATA before anything else
     parent  DATA         that block: BLOCK bytes, fewer only at the end of the source
     child   RENDITION    sample rate (4), channels (1), samples per channel (8); at most once a job
     child   SAMPLES      at most BLOCK bytes of PCM16 little-endian, interleaved; the WAV header is the
                          parent's own work, so a rendition is a sound WAV file whatever the child sends
     child   DESCRIPTION  JSON, see ``description_payload``; ends the job
+    child   SPEECH       nothing: the samples before it, one channel at ``domain/prompt.RATE``, are all
+                         of them; ends the job
     child   UNDECODABLE  a sentence of ``reasons.py``; ends the job
 
 The child has decoded hostile bytes and counts as hostile. Everything it says is checked here against
@@ -31,11 +34,18 @@ from vault.errors import DescriberCrashed
 
 VERSION = 1
 HEAD = struct.Struct("!BBI")
-JOB = struct.Struct("!QId")
+JOB = struct.Struct("!QIdB")
 READ = struct.Struct("!I")
 RENDITION = struct.Struct("!IBQ")
 #: Bytes of a block of the source, and most bytes of one SAMPLES frame.
 BLOCK = 256 << 10
+
+
+class Wanted(IntEnum):
+    """What a job is about, see above."""
+
+    DESCRIPTION = 0
+    SPEECH = 1
 
 
 class Kind(IntEnum):
@@ -49,6 +59,7 @@ class Kind(IntEnum):
     SAMPLES = 6
     DESCRIPTION = 7
     UNDECODABLE = 8
+    SPEECH = 9
 
 
 #: Most payload bytes of what a child may send.
@@ -59,6 +70,7 @@ LONGEST = {
     Kind.SAMPLES: BLOCK,
     Kind.DESCRIPTION: 16 << 10,
     Kind.UNDECODABLE: 200,
+    Kind.SPEECH: 0,
 }
 
 

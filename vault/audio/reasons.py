@@ -20,3 +20,5 @@ class Reason(StrEnum):
     NO_SAMPLES = "The file decodes to no sound at all."
     TOO_LONG = "The audio is longer than the vault keeps."
     BROKEN = "The audio data is too damaged to decode."
+    #: For a prompt only: a recording is kept as it came.
+    DAMAGED = "The audio is damaged, or its end is missing."

@@ -50,7 +50,19 @@ def lock_account(connection: Connection, account_id: str, *, exclusive: bool) ->
     connection.execute(text(f"SELECT {function}(:key)"), {"key": lock_key(account_id)})
 
 
+def lock_call(connection: Connection, account_id: str, call_ref: str) -> None:
+    """Hold the advisory lock of one call to the end of the transaction; SQLite needs none."""
+    if is_postgresql(connection):
+        key = _lock_key(f"call-lock/{account_id}/{call_ref}")
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
 def lock_key(account_id: str) -> int:
-    """Return the account's advisory lock: 64 bits of a hash. A collision only adds waiting."""
-    digest = hashlib.sha256(b"callvault/account-lock/" + account_id.encode()).digest()
+    """Return the account's advisory lock."""
+    return _lock_key(f"account-lock/{account_id}")
+
+
+def _lock_key(name: str) -> int:
+    """Return 64 bits of a hash. A collision only adds waiting."""
+    digest = hashlib.sha256(f"callvault/{name}".encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big", signed=True)

@@ -13,17 +13,15 @@ from sqlalchemy import Connection
 
 from vault.database.dialect import lock_key
 from vault.database.event_rows import event_values
-from vault.database.recording_rows import new_row, reasons_json
+from vault.database.recording_rows import new_row
 from vault.database.schema import micros, recordings
-from vault.domain.admission import Reason
+from vault.domain.reason import Reason
 from vault.domain.recording import State
 from vault.errors import NotFound, Refused, VaultError
 from vault.ports.database import Announced, Grant
 from vault.ports.stores import NewRecording
 
-_SWITCH_OFF = json.dumps(
-    reasons_json([Reason(code="switch_off", text="Recording was switched off when this was announced.")])
-)
+_SWITCH_OFF = Reason(code="switch_off", text="Recording was switched off when this was announced.")
 _COLUMNS = tuple(
     new_row(
         NewRecording(
@@ -58,8 +56,8 @@ def announce_one(connection: Connection, new: NewRecording) -> Announced:
     if switch is None:
         raise NotFound("There is no such account.")
     enabled, epoch = switch
-    state = State.RECEIVED if enabled else State.REFUSED
-    if cursor.execute(_INSERT, _row(new, state, epoch)).rowcount:
+    state = _state(new, enabled=enabled)
+    if cursor.execute(_INSERT, _row(new, enabled=enabled, epoch=epoch)).rowcount:
         return Announced(recording_id=new.id, state=state, created=True)
     known = cursor.execute(
         "SELECT id, state FROM recordings WHERE account_id = ? AND connection_id = ? AND recording_ref = ?",
@@ -92,7 +90,7 @@ def announce_group(connection: Connection, group: Sequence[NewRecording]) -> lis
     for new in sorted(group, key=_reference):
         if new.account_id in switches:
             enabled, epoch = switches[new.account_id]
-            rows.append(_row(new, State.RECEIVED if enabled else State.REFUSED, epoch))
+            rows.append(_row(new, enabled=enabled, epoch=epoch))
     columns = [[row[name] for row in rows] for name in _COLUMNS]
     cursor.execute(_INSERT_GROUP, columns)
     created = {row[0]: State(row[1]) for row in cursor.fetchall()}
@@ -138,15 +136,22 @@ def _known(cursor: Any, group: Sequence[NewRecording]) -> dict[tuple[str, str, s
     }
 
 
-def _row(new: NewRecording, state: State, epoch: int) -> dict[str, Any]:
-    row = new_row(new, state=state, reasons=(), epoch=epoch)
+def _state(new: NewRecording, *, enabled: bool) -> State:
+    return State.RECEIVED if enabled and not new.grounds else State.REFUSED
+
+
+def _row(new: NewRecording, *, enabled: bool, epoch: int) -> dict[str, Any]:
+    state, grounds = _state(new, enabled=enabled), new.grounds
+    if not enabled and all(reason.code != _SWITCH_OFF.code for reason in grounds):
+        grounds = (_SWITCH_OFF, *grounds)
+    row = new_row(new, state=state, reasons=grounds, epoch=epoch)
     row["voices"] = json.dumps(row["voices"])
     for name in ("received_at", "call_started_at", "call_ended_at", "not_before", "source_not_before"):
         row[name] = None if row[name] is None else micros(row[name])
-    row["reasons"] = "[]"
+    row["reasons"] = json.dumps(row["reasons"])
     if state is State.REFUSED:
         # What is refused is never fetched, so its URL is not kept.
-        row |= {"reasons": _SWITCH_OFF, "sealed_announcement": None}
+        row["sealed_announcement"] = None
     return row
 
 

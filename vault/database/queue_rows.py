@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, or_, select, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.dialect import database_now, is_postgresql
 from vault.database.recording_rows import RECORDING_COLUMNS, reasons_json, recording_of
 from vault.database.schema import recordings
-from vault.domain.admission import Reason
+from vault.database.schema_consent import evidence_entries
+from vault.domain.reason import Reason
 from vault.domain.recording import ARROWS, IN_FLIGHT, Lease, Recording, SealedObject, State
 from vault.errors import LeaseLost, NotFound, RecordingErased
 
@@ -88,6 +89,7 @@ class QueueRows:
         changed = {**_FREE, "state": str(to), **_columns(values)}
         if to in {State.REFUSED, State.FAILED}:
             changed |= SHREDDED
+            self._forget_evidence([held.recording.id])
         query = update(recordings).where(mine).values(changed).returning(*RECORDING_COLUMNS)
         row = self._db.execute(query).first()
         if row is None:
@@ -115,20 +117,53 @@ class QueueRows:
             **SHREDDED, **_FREE, "state": str(State.ERASING), "attempts": 0,
             "not_before": database_now(self._db), "manifest_due": False,
         }  # fmt: skip
+        self._forget_evidence([recording_id])
         erased = update(recordings).where(recordings.c.id == recording_id).values(changed)
         return recording_of(self._db.execute(erased.returning(*RECORDING_COLUMNS)).one())
 
-    def refuse_in_flight(self, account_id: str, reason: Reason) -> Sequence[str]:
-        """Refuse every row in flight and drop its keys; return the ids."""
+    def settle(self, recording: Recording, to: State, **values: Any) -> Recording:
+        """Move a row that nobody holds out of quarantine, and set ``values`` as ``move`` does.
+
+        Raises LeaseLost if it is no longer in the state in which it was seen.
+        """
+        if to not in ARROWS[recording.state]:
+            raise ValueError(f"There is no arrow from {recording.state} to {to}.")
+        seen = and_(recordings.c.id == recording.id, recordings.c.state == str(recording.state))
+        changed = {**_FREE, "state": str(to), **_columns(values)}
+        if to is State.REFUSED:
+            changed |= {**SHREDDED, "audio_location": None, "rendition_location": None}
+            self._forget_evidence([recording.id])
+        row = self._db.execute(
+            update(recordings).where(seen).values(changed).returning(*RECORDING_COLUMNS)
+        ).first()
+        if row is None:
+            raise LeaseLost("The recording's state was changed in the meantime.")
+        return recording_of(row)
+
+    def refuse_in_flight(
+        self, account_id: str, reason: Reason, *, call_ref: str | None = None
+    ) -> Sequence[str]:
+        """Refuse every row in flight, or those of one call, and drop their keys; return the ids."""
         in_flight = and_(recordings.c.account_id == account_id, recordings.c.state.in_(IN_FLIGHT))
-        changed = {
-            **SHREDDED, **_FREE, "state": str(State.REFUSED), "reasons": reasons_json([reason]),
-            "audio_location": None, "rendition_location": None,
-        }  # fmt: skip
-        done = self._db.execute(
-            update(recordings).where(in_flight).values(changed).returning(recordings.c.id)
-        )
-        return list(done.scalars())
+        if call_ref is not None:
+            in_flight = and_(in_flight, recordings.c.call_ref == call_ref)
+        return [recording.id for recording in self._refuse(in_flight, reason)]
+
+    def refuse_expired(self, reason: Reason) -> Sequence[Recording]:
+        """Refuse what has been in quarantine for as long as its account allows; return the rows."""
+        r = recordings.c
+        expired = and_(r.state == str(State.QUARANTINED), r.quarantined_until <= database_now(self._db))
+        return self._refuse(expired, reason)
+
+    def _refuse(self, wanted: ColumnElement[bool], reason: Reason) -> list[Recording]:
+        changed = update(recordings).where(wanted).values(_refused(reason)).returning(*RECORDING_COLUMNS)
+        refused = [recording_of(row) for row in self._db.execute(changed)]
+        self._forget_evidence([recording.id for recording in refused])
+        return refused
+
+    def _forget_evidence(self, recording_ids: Sequence[str]) -> None:
+        """Delete what the recording key sealed beside the audio: it opens nothing any more."""
+        self._db.execute(delete(evidence_entries).where(evidence_entries.c.recording_id.in_(recording_ids)))
 
     def manifests_due(self, limit: int) -> Sequence[Recording]:
         """Return available recordings whose manifest was not written yet."""
@@ -140,6 +175,11 @@ class QueueRows:
     def manifest_written(self, recording_id: str) -> None:
         """Note that the manifest is in the object store."""
         self._db.execute(update(recordings).where(recordings.c.id == recording_id).values(manifest_due=False))
+
+    def rewrite_manifest(self, recording_id: str) -> None:
+        """Note that what the manifest says has changed."""
+        wanted = (recordings.c.id == recording_id) & (recordings.c.state == str(State.AVAILABLE))
+        self._db.execute(update(recordings).where(wanted).values(manifest_due=True))
 
     def wants_object(self, recording_id: str, location: str) -> bool:
         """Say whether the row names this object, or a worker may be writing it right now."""
@@ -203,6 +243,14 @@ def _turn(states: Sequence[State], ready: ColumnElement[bool], now: datetime) ->
         .order_by(held, func.random())
         .limit(1)
     )
+
+
+def _refused(reason: Reason) -> dict[str, Any]:
+    """Return what is set when a row is refused where it stands."""
+    return {
+        **SHREDDED, **_FREE, "state": str(State.REFUSED), "reasons": reasons_json([reason]),
+        "audio_location": None, "rendition_location": None,
+    }  # fmt: skip
 
 
 def _columns(values: dict[str, Any]) -> dict[str, Any]:

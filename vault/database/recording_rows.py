@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, delete, or_, select
+from sqlalchemy import ColumnElement, Row, bindparam, delete, or_, select, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.dialect import insert_new
 from vault.database.schema import recording_terms, recordings
-from vault.domain.admission import Reason
+from vault.domain.reason import Reason
 from vault.domain.recording import Recording, RecordingKeys, SealedObject, State
 from vault.errors import Busy
 from vault.ports.stores import NewRecording, RecordingFilter
@@ -113,6 +113,11 @@ class RecordingRows:
             select(*RECORDING_COLUMNS).where(wanted).order_by(recordings.c.received_at, recordings.c.id)
         )
         return [recording_of(row) for row in rows]
+
+    def restrict(self, recording_id: str, *, restricted: bool) -> None:
+        """Keep a recording from being heard, or let it be heard again."""
+        wanted = recordings.c.id == recording_id
+        self._db.execute(update(recordings).where(wanted).values(restricted=restricted))
 
     def index(self, account_id: str, recording_id: str, terms: Sequence[bytes]) -> None:
         """Add blind-index terms of a recording; those that are there stay."""

@@ -118,6 +118,10 @@ connections = Table(
     Column("delete_refused", Boolean, nullable=False),
     # What the provider recorded before this moment is not brought in by reconciliation.
     Column("collect_from", Moment, nullable=False),
+    # Where the platform goes on with a call once the vault has had its word.
+    Column("next_url", String),
+    # Pause a recording that is under way when its call may not be recorded.
+    Column("pause_refused", Boolean, nullable=False),
     # Up to when the provider's own list was compared with what was announced.
     Column("reconciled_until", Moment, nullable=False),
     Column("reconcile_not_before", Moment, nullable=False, index=True),
@@ -186,6 +190,7 @@ recordings = Table(
     Column("duration", Float),
     Column("damaged", Boolean, nullable=False),
     Column("restricted", Boolean, nullable=False),
+    Column("quarantined_until", Moment),
     Column("manifest_due", Boolean, nullable=False),
     Column("available_at", Moment),
     Column("erased_at", Moment),

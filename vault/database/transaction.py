@@ -7,11 +7,13 @@ from sqlalchemy import Connection
 from vault.database.account_rows import AccountRows
 from vault.database.call_rows import CallRows
 from vault.database.connection_rows import ConnectionRows
-from vault.database.dialect import database_now, lock_account
+from vault.database.consent_rows import ConsentRows, EvidenceRows, ObjectionRows, PauseRows, PolicyRows
+from vault.database.dialect import database_now, lock_account, lock_call
 from vault.database.event_rows import EventRows
 from vault.database.key_rows import KeyRows
 from vault.database.link_rows import LinkRows
 from vault.database.metadata_rows import MetadataRows
+from vault.database.notice_rows import NoticeRows
 from vault.database.queue_rows import QueueRows
 from vault.database.recording_rows import RecordingRows
 from vault.database.source_rows import SourceRows
@@ -26,6 +28,12 @@ class SqlTransaction:
         self.accounts = AccountRows(connection)
         self.connections = ConnectionRows(connection)
         self.call_facts = CallRows(connection)
+        self.consents = ConsentRows(connection)
+        self.objections = ObjectionRows(connection)
+        self.pauses = PauseRows(connection)
+        self.policies = PolicyRows(connection)
+        self.notices = NoticeRows(connection)
+        self.evidence = EvidenceRows(connection)
         self.recordings = RecordingRows(connection)
         self.queue = QueueRows(connection)
         self.sources = SourceRows(connection)
@@ -41,3 +49,7 @@ class SqlTransaction:
     def lock_account(self, account_id: str, *, exclusive: bool = False) -> None:
         """Hold the account's lock to the end of the transaction: shared for gates, exclusive for changes."""
         lock_account(self.connection, account_id, exclusive=exclusive)
+
+    def lock_call(self, account_id: str, call_ref: str) -> None:
+        """Hold the call's lock to the end of the transaction, after the account's."""
+        lock_call(self.connection, account_id, call_ref)

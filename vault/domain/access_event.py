@@ -13,14 +13,17 @@ from typing import Literal
 from vault.domain.ids import new_id
 
 EventType = Literal[
-    "recording.available", "recording.refused", "recording.failed", "recording.conflict", "recording.erasing",
-    "recording.erased", "recording.tampered",
+    "recording.available", "recording.quarantined", "recording.refused", "recording.failed",
+    "recording.conflict", "recording.restricted", "recording.unrestricted",
+    "recording.erasing", "recording.erased", "recording.tampered",
     "recording.missed", "source.deleted", "source.delete_failed", "source.kept",
     "link.created", "link.revoked",
     "playback.open", "playback.grant", "playback.end", "playback.denied",
     "download.grant", "waveform.read",
     "key.created", "key.revoked", "key.exported",
     "account.opened", "account.changed", "connection.changed", "switch.changed",
+    "policy.changed", "objection.entered", "objection.ended", "consent.told", "evidence.read", "recording.paused",
+    "notice.drafted", "notice.changed", "notice.deleted", "notice.published", "notice.retired",
 ]  # fmt: skip
 
 
@@ -42,6 +45,8 @@ class AccessEvent:
     end: int | None = None
     #: A code from a closed set, such as a refusal's.
     result: str | None = None
+    #: The digest at the head of the recording's chain of evidence; its bytes begin with a random salt.
+    evidence: str | None = None
     #: Sealed under the account key: who listened, from where.
     sealed_detail: bytes | None = None
 
@@ -61,6 +66,7 @@ class AccessEvent:
             "first": self.first,
             "end": self.end,
             "result": self.result,
+            "evidence": self.evidence,
             "detail": hashlib.sha256(self.sealed_detail).hexdigest() if self.sealed_detail else None,
         }
         present = {name: value for name, value in said.items() if value is not None}

@@ -93,6 +93,10 @@ class Connection:
     delete_refused: bool
     #: What the provider recorded before this moment is not the vault's business.
     collect_from: datetime
+    #: Where the platform goes on with a call once the vault has had its word; None where it does not ask.
+    next_url: str | None
+    #: Ask the provider to pause a recording whose call may not be recorded, where it has a call for that.
+    pause_refused: bool
 
     @property
     def source_policy(self) -> SourcePolicy:

@@ -29,6 +29,11 @@ class CallFacts:
     ended_at: datetime | None = None
     #: The agent's name or id, as the platform gives it.
     agent: str | None = None
+    #: Where the parties are, as the platform says: ``FR``, ``US-WA``.
+    caller_place: str | None = None
+    callee_place: str | None = None
+    #: The language tag in which the parties outside the account are spoken to.
+    language: str | None = None
 
 
 def fold(pieces: Iterable[CallFacts]) -> CallFacts:

@@ -34,6 +34,21 @@ def of_call_fact(account_id: str, fact_id: str) -> Context:
     return {"account_id": account_id, "fact_id": fact_id, "purpose": "call-fact"}
 
 
+def of_consent_event(account_id: str, event_id: str) -> Context:
+    """Bind what a party was told or answered to its row."""
+    return {"account_id": account_id, "event_id": event_id, "purpose": "consent-event"}
+
+
+def of_objection(account_id: str, objection_id: str) -> Context:
+    """Bind the number of an objection to its row."""
+    return {"account_id": account_id, "objection_id": objection_id, "purpose": "objection"}
+
+
+def of_prompt(account_id: str, notice_id: str) -> Context:
+    """Bind the audio of a notice to its row."""
+    return {"account_id": account_id, "notice_id": notice_id, "purpose": "prompt"}
+
+
 def of_credentials(account_id: str, name: str) -> Context:
     """Bind a connection's credentials to its name, which is unique in the account."""
     return {"account_id": account_id, "connection": name, "purpose": "credentials"}

@@ -1,22 +1,35 @@
-"""The evidence that a recording is bound to, as canonical bytes with a digest.
+"""The evidence that a recording is bound to, as canonical bytes with a digest, and the chain that grows from it.
 
-The bytes begin with a random salt, so that the digest, which stands in clear in every sealed
-object, lets nobody test a guess of what the evidence says.
+The bytes begin with a random salt, so that a digest, which stands in clear in every sealed object and
+in the access log, lets nobody test a guess of what the evidence says. The first evidence is what was
+known when the audio was sealed, and its digest is in the encryption context. What comes after that
+names the digest of what came before it, so nothing can be left out, changed or put between.
 """
 
 import hashlib
 import json
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
 
 from vault.domain.admission import Decision
+from vault.domain.call import CallFacts
+from vault.domain.consent import ConsentEvent
+from vault.domain.consent_records import event_json, moment_json
+from vault.domain.records import facts_json
+from vault.errors import Tampered
 
 SALT_BYTES = 32
+_VERSION = 2
+#: What an entry of the chain is about.
+Entry = Literal["consent", "facts", "gate", "release", "refusal", "restriction"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Salt and canonical JSON, joined; version 1 covers the admission decision."""
+    """Salt and canonical JSON (keys sorted, no blanks, ASCII), joined."""
 
     canonical: bytes
 
@@ -25,15 +38,69 @@ class Evidence:
         """Return SHA-256 of the canonical bytes, in hexadecimal."""
         return hashlib.sha256(self.canonical).hexdigest()
 
+    @property
+    def salt(self) -> bytes:
+        """Return the random bytes at the beginning."""
+        return self.canonical[:SALT_BYTES]
 
-def of_decision(decision: Decision, recording_id: str) -> Evidence:
-    """Put a decision on record for one recording, under a fresh salt."""
-    said = {
-        "v": 1,
-        "recording": recording_id,
-        "record": decision.record,
+    @property
+    def said(self) -> dict[str, Any]:
+        """Return the JSON object. Raises Tampered if there is none."""
+        try:
+            said = json.loads(self.canonical[SALT_BYTES:])
+        except ValueError as error:
+            raise Tampered("Evidence is not JSON.") from error
+        if not isinstance(said, dict) or said.get("v") != _VERSION:
+            raise Tampered("Evidence has a version that this release does not know.")
+        return said
+
+
+def at_sealing(
+    decision: Decision,
+    events: Sequence[ConsentEvent],
+    facts: CallFacts,
+    *,
+    account_id: str,
+    recording_id: str,
+    at: datetime,
+) -> Evidence:
+    """Put on record what was known and decided when the audio of one recording was sealed."""
+    return _written(
+        {
+            "kind": "sealing",
+            "account": account_id,
+            "recording": recording_id,
+            "at": moment_json(at),
+            "call": facts_json(facts),
+            "decision": decision_json(decision),
+            "consent": [event_json(event) for event in events],
+        }
+    )
+
+
+def chained(
+    before: str, entry: Entry, said: Mapping[str, Any], *, recording_id: str, at: datetime
+) -> Evidence:
+    """Put what came later on record, after what has the digest ``before``."""
+    return _written(
+        {"kind": entry, "recording": recording_id, "before": before, "at": moment_json(at), **said}
+    )
+
+
+def decision_json(decision: Decision) -> dict[str, Any]:
+    """Return a decision as JSON, with every reason."""
+    return {
+        "verdict": decision.verdict,
+        "mode": decision.mode,
+        "position": decision.position,
         "epoch": decision.epoch,
-        "reasons": [{"code": reason.code, "text": reason.text} for reason in decision.reasons],
+        "policy_version": decision.policy_version,
+        "rule_book": decision.rule_book,
+        "places": [asdict(place) for place in decision.places],
+        "reasons": [asdict(reason) for reason in decision.reasons],
     }
-    text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def _written(said: Mapping[str, Any]) -> Evidence:
+    text = json.dumps({"v": _VERSION, **said}, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return Evidence(canonical=secrets.token_bytes(SALT_BYTES) + text.encode())

@@ -5,7 +5,9 @@ import secrets
 from dataclasses import dataclass
 from typing import Literal
 
-Prefix = Literal["acct", "conn", "rec", "link", "sess", "evt", "key", "fact", "vault", "lease", "att"]
+Prefix = Literal[
+    "acct", "conn", "rec", "link", "sess", "evt", "key", "fact", "vault", "lease", "att", "obj", "told", "ntc"
+]
 
 #: Bytes of randomness in an id: as many as in a UUID, all of them random.
 ID_BYTES = 16

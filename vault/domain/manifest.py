@@ -6,6 +6,7 @@ when the row's key and every version of its manifest are gone. It lies where not
 
 import base64
 import json
+from collections.abc import Sequence
 
 from vault.domain.recording import Recording, RecordingKeys, SealedObject
 
@@ -15,8 +16,13 @@ def location_of(account_id: str, recording_id: str) -> str:
     return f"manifests/{account_id}/{recording_id}.json"
 
 
-def encode_manifest(recording: Recording, keys: RecordingKeys) -> bytes:
-    """Write the manifest of an available recording. It says nothing of people: that part is sealed."""
+def encode_manifest(
+    recording: Recording, keys: RecordingKeys, chain: Sequence[tuple[str, bytes]] = ()
+) -> bytes:
+    """Write the manifest of an available recording. It says nothing of people: that part is sealed.
+
+    ``chain`` is what came to the evidence after sealing: digests in hexadecimal, and the sealed entries.
+    """
     said = {
         "v": 1,
         "id": recording.id,
@@ -30,6 +36,7 @@ def encode_manifest(recording: Recording, keys: RecordingKeys) -> bytes:
         "key_version": keys.key_version,
         "wrapped_key": _base64(keys.wrapped_key),
         "evidence": keys.evidence,
+        "evidence_chain": [{"digest": digest, "sealed": _base64(sealed)} for digest, sealed in chain],
         "details": _base64(keys.details),
         "waveform": _base64(keys.waveform),
         "audio": _object(recording.audio),

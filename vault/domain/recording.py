@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from vault.domain.account import SourcePolicy
-from vault.domain.admission import Reason
 from vault.domain.call import Kind, Voice
+from vault.domain.reason import Reason
 
 
 class State(StrEnum):
@@ -99,6 +99,8 @@ class Recording:
     source_deleted_at: datetime | None
     damaged: bool
     restricted: bool
+    #: When its quarantine ends in refusal; None where it is in none.
+    quarantined_until: datetime | None
     #: Known once the audio was described.
     container: str | None
     codec: str | None

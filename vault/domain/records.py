@@ -16,7 +16,7 @@ _MOMENTS = ("started_at", "answered_at", "ended_at")
 
 def encode_facts(facts: CallFacts) -> bytes:
     """Write call facts."""
-    return _dump(_facts_json(facts))
+    return _dump(facts_json(facts))
 
 
 def decode_facts(text: bytes) -> CallFacts:
@@ -32,7 +32,7 @@ def encode_announcement(announcement: Announcement, facts: CallFacts) -> bytes:
         "source_ref": announcement.source_ref,
         "kind": announcement.kind,
         "voices": list(announcement.voices),
-        "facts": _facts_json(facts),
+        "facts": facts_json(facts),
     }
     return _dump(said)
 
@@ -67,7 +67,7 @@ def encode_details(details: Details) -> bytes:
     return _dump(
         {
             "sha256": details.sha256.hex(),
-            "facts": _facts_json(details.facts),
+            "facts": facts_json(details.facts),
             "evidence": base64.b64encode(details.evidence).decode(),
         }
     )
@@ -94,7 +94,8 @@ def decode_credentials(text: bytes) -> list[dict[str, str]]:
     return credentials
 
 
-def _facts_json(facts: CallFacts) -> dict[str, Any]:
+def facts_json(facts: CallFacts) -> dict[str, Any]:
+    """Return call facts as JSON: moments in ISO 8601, what is unknown left out."""
     said = {name: getattr(facts, name) for name in CallFacts.__slots__}
     for name in _MOMENTS:
         said[name] = said[name].isoformat() if said[name] else None

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from vault.domain.media import Description
+from vault.domain.prompt import Prompt, PromptWish
 
 
 class AudioSource(Protocol):
@@ -32,4 +33,16 @@ class Describer(Protocol):
         Raises Undecodable if it is not audio within the vault's limits, with the reason;
         DescriberCrashed if the subprocess died or ran out of its limits; and whatever
         ``source.read`` and ``rendition.write`` raised.
+        """
+
+
+class PromptMaker(Protocol):
+    """Makes the audio of notices: decodes what was uploaded in a limited subprocess, and puts it together."""
+
+    async def make(self, upload: bytes, wish: PromptWish) -> Prompt:
+        """Return a prompt made of ``upload``, which is empty where a beep alone is wanted.
+
+        Raises Invalid, naming the field, for a wish that cannot be; Undecodable, with the reason, for an
+        upload that is empty, too large, no audio, damaged, silent or too long; DescriberCrashed if the
+        subprocess died or ran out of its limits.
         """

@@ -7,6 +7,8 @@ from typing import Protocol, TypeVar
 
 from vault.domain.access_event import AccessEvent
 from vault.domain.recording import State
+from vault.ports.consent_stores import ConsentPolicies, Consents, EvidenceChains, Objections, Pauses
+from vault.ports.notices import Notices
 from vault.ports.stores import (
     Accounts,
     ApiKeys,
@@ -37,6 +39,30 @@ class Transaction(Protocol):
     @property
     def call_facts(self) -> CallFactRows:
         """Return what was said of calls."""
+
+    @property
+    def consents(self) -> Consents:
+        """Return what parties of calls were told and answered."""
+
+    @property
+    def objections(self) -> Objections:
+        """Return the numbers that must not be recorded."""
+
+    @property
+    def policies(self) -> ConsentPolicies:
+        """Return the accounts' consent policies."""
+
+    @property
+    def notices(self) -> Notices:
+        """Return what parties are told of recordings."""
+
+    @property
+    def pauses(self) -> Pauses:
+        """Return the calls whose recordings are to be paused at the provider."""
+
+    @property
+    def evidence(self) -> EvidenceChains:
+        """Return what came to the evidence after recordings were sealed."""
 
     @property
     def recordings(self) -> Recordings:
@@ -74,6 +100,9 @@ class Transaction(Protocol):
 
         What is read after it, in a statement of its own, is what no concurrent change can undo.
         """
+
+    def lock_call(self, account_id: str, call_ref: str) -> None:
+        """Hold a call's lock to the end, after the account's: for answers of its parties, and for gates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

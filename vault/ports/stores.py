@@ -7,9 +7,9 @@ from typing import Protocol
 
 from vault.domain.access_event import AccessEvent
 from vault.domain.account import Account, ApiKey, Connection, SourcePolicy, Switch, SwitchChange
-from vault.domain.admission import Reason
 from vault.domain.call import Kind, Voice
 from vault.domain.link import Link, Session
+from vault.domain.reason import Reason
 from vault.domain.recording import Recording, RecordingKeys, State
 
 
@@ -127,6 +127,8 @@ class NewRecording:
     #: What the provider's REST interface calls the recording.
     source_ref: str | None = None
     source_policy: SourcePolicy = "keep"
+    #: Why it is refused as it is announced; empty where nothing speaks against it.
+    grounds: tuple[Reason, ...] = ()
 
 
 class Recordings(Protocol):
@@ -159,6 +161,9 @@ class Recordings(Protocol):
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[Recording]:
         """Return the recordings of a call, oldest first."""
+
+    def restrict(self, recording_id: str, *, restricted: bool) -> None:
+        """Keep a recording from being heard, or let it be heard again."""
 
     def index(self, account_id: str, recording_id: str, terms: Sequence[bytes]) -> None:
         """Add blind-index terms of a recording."""

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from vault.domain.call import Announcement, Heard
+from vault.domain.call_script import CallStep, Document, Script
 from vault.domain.delivery import Delivery
 from vault.domain.provider_access import Access, ListedPage, MediaRequest, RestReply, RestRequest
 
@@ -64,10 +65,41 @@ class Provider(Protocol):
     def listed(self, reply: RestReply) -> ListedPage:
         """Return what the provider listed. Raises FetchFailed for an answer that is no list."""
 
+    @property
+    def call_flow(self) -> "CallFlow | None":
+        """Return how calls are steered by documents; None where the platform asks for none."""
+
+    def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:
+        """Return the call that pauses the recording of a call; None where that is not how one is kept out.
+
+        The provider answers 2xx where it paused, and 4xx where the call is over or not being recorded.
+        """
+
+    def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:
+        """Return the call that records from now on what ``Record`` would; None where a document does it.
+
+        Raises FetchFailed, final, for what is no call of the provider's.
+        """
+
     def setup(self, webhook_url: str) -> Mapping[str, object]:
         """Return what the admin must enter at the platform, as JSON for people.
 
-        ``url``, ``events``, ``retries``, and under ``delete_at_source`` what that can and cannot do.
+        ``url``, ``events``, ``retries``, under ``delete_at_source`` what that can and cannot do, and under
+        ``call_start`` where a platform with a ``call_flow`` is told to ask.
+        """
+
+
+class CallFlow(Protocol):
+    """How a platform asks what to do with a call, and in which words it is told. Pure, like the rest."""
+
+    def step(self, delivery: Delivery) -> CallStep:
+        """Return what an authentic request for a document says. Raises Invalid, naming the field."""
+
+    def document(self, script: Script) -> Document:
+        """Return the script as the platform reads it.
+
+        Who pressed nothing goes on behind ``Ask``, or, where the platform asks ``answer_url`` then too (Vonage),
+        with what that answers to no key. ``Record`` is left out where ``record_request`` begins a recording.
         """
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from vault.domain.account import SourcePolicy
-from vault.domain.admission import Reason
+from vault.domain.reason import Reason
 from vault.domain.recording import Lease, Recording, State
 
 
@@ -40,14 +40,28 @@ class Queue(Protocol):
         Raises NotFound, RecordingErased.
         """
 
-    def refuse_in_flight(self, account_id: str, reason: Reason) -> Sequence[str]:
-        """Refuse every row in flight and drop its keys; return the ids."""
+    def settle(self, recording: Recording, to: State, **values: Any) -> Recording:
+        """Move a row that nobody holds out of quarantine, and set ``values`` as ``move`` does.
+
+        Raises LeaseLost if it is no longer in the state in which it was seen.
+        """
+
+    def refuse_in_flight(
+        self, account_id: str, reason: Reason, *, call_ref: str | None = None
+    ) -> Sequence[str]:
+        """Refuse every row in flight, or those of one call, and drop their keys; return the ids."""
+
+    def refuse_expired(self, reason: Reason) -> Sequence[Recording]:
+        """Refuse what has been in quarantine for as long as its account allows; return the rows."""
 
     def manifests_due(self, limit: int) -> Sequence[Recording]:
         """Return available recordings whose manifest was not written yet."""
 
     def manifest_written(self, recording_id: str) -> None:
         """Note that the manifest is in the object store."""
+
+    def rewrite_manifest(self, recording_id: str) -> None:
+        """Note that what an available recording's manifest says has changed."""
 
     def wants_object(self, recording_id: str, location: str) -> bool:
         """Say whether the row names this object, or a worker may be writing it right now."""

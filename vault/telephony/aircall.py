@@ -22,12 +22,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from vault.domain.call import Announcement, CallFacts, Direction, Heard
+from vault.domain.call import Announcement, Heard
 from vault.domain.delivery import Delivery
 from vault.domain.provider_access import Access, Listed, ListedPage, MediaRequest, RestReply, RestRequest
 from vault.errors import FetchFailed, Invalid, NotAuthentic
-from vault.ports.telephony import Credentials
-from vault.telephony.fields import Json, check_fields, media, member, number, second, text, words
+from vault.ports.telephony import CallFlow, Credentials
+from vault.telephony.aircall_events import (
+    ASSETS,
+    CALL_ID,
+    ENDED,
+    TELLING,
+    VOICEMAIL,
+    announced,
+    call_id_of,
+    facts_of,
+    media_of,
+)
+from vault.telephony.fields import Json, check_fields, media, member, text
 from vault.telephony.presigned import presigned
 from vault.telephony.replies import basic, reply_object, rest_base, rest_hosts
 from vault.telephony.strict_json import parse_object
@@ -37,24 +48,9 @@ HOSTS = ("api.aircall.io", "assets.aircall.io")
 #: Aircall's buckets, in whatever region: ``production-fra-web.s3.eu-central-1.amazonaws.com``.
 BUCKET = re.compile(r"production-[a-z0-9-]{1,63}\.s3\.[a-z0-9-]{1,32}\.amazonaws\.com")
 
-#: Events that announce media. The first two may come in any order, and twice.
-ENDED, ASSETS, VOICEMAIL = "call.ended", "call.comm_assets_generated", "call.voicemail_left"
-#: Events that only tell of the call. All others concern nobody.
-TELLING = (
-    "call.created",
-    "call.ringing_on_agent",
-    "call.answered",
-    "call.transferred",
-    "call.external_transferred",
-    "call.hungup",
-)
 EVENTS = (*TELLING, ENDED, ASSETS, VOICEMAIL)
-DIRECTIONS: Mapping[str, Direction] = {"inbound": "inbound", "outbound": "outbound"}
 
 REF = re.compile(r"([1-9][0-9]{0,19})/(recording|voicemail)")
-CALL_ID = re.compile(r"[1-9][0-9]{0,19}")
-#: The page behind Aircall's login that shows what kind of media a call has; it is no audio.
-ASSET = re.compile(r"/calls/[0-9]+/(recording|voicemail)(?:/|$)")
 PAGE = 50
 
 
@@ -95,7 +91,7 @@ class Aircall:
         data = event.get("data")
         if not isinstance(data, dict):
             raise Invalid("data is an object.", field="data")
-        return Heard(facts=_facts(data, "data."), announcement=_announcement(kind, data))
+        return Heard(facts=facts_of(data, "data."), announcement=announced(kind, data))
 
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
         """Return a plain request to Aircall's hosts and buckets, without credentials."""
@@ -115,7 +111,7 @@ class Aircall:
         match = REF.fullmatch(announcement.source_ref or "")
         try:
             call = member(reply_object(reply), "call")
-            if match is None or _call_id(call, "call.") != match[1]:
+            if match is None or call_id_of(call, "call.") != match[1]:
                 raise FetchFailed("The provider told of another call.")
             url, voicemail = media(call, match[2], path="call."), media(call, "voicemail", path="call.")
         except Invalid:
@@ -157,9 +153,27 @@ class Aircall:
         items: list[Listed] = []
         for call in calls:
             with suppress(Invalid):
-                facts = _facts(member({"call": call}, "call"), "call.")
-                items += [Listed(announcement=each, facts=facts) for each in _media(call, "call.")]
+                facts = facts_of(member({"call": call}, "call"), "call.")
+                items += [Listed(announcement=each, facts=facts) for each in media_of(call, "call.")]
         return ListedPage(items=items, cursor=_next_page(answer))
+
+    @property
+    def call_flow(self) -> CallFlow | None:
+        """Return None: Aircall asks nobody what to do with a call."""
+        return None
+
+    def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:
+        """Return ``POST /v1/calls/{id}/pause_recording``; None for what is no call of Aircall's.
+
+        Aircall answers 204; 400 for a call that is over, and 405 where its number is not recorded.
+        """
+        if CALL_ID.fullmatch(call_ref) is None:
+            return None
+        return _request("POST", f"/v1/calls/{call_ref}/pause_recording", access)
+
+    def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
+        """Return None: Aircall records by a setting of the number."""
+        return None
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
         """Return what to enter in Aircall's dashboard or send to its ``POST /v1/webhooks``."""
@@ -177,7 +191,8 @@ class Aircall:
             ),
             "recording": (
                 "Whether calls are recorded is a setting of each number in Aircall. The vault refuses and "
-                "deletes what must not be kept, but it cannot keep Aircall from recording it first."
+                "deletes what must not be kept. With pause_refused on the connection it also asks Aircall to "
+                "pause such a recording; what was recorded before that is deleted after the call."
             ),
             "delete_at_source": (
                 "On by default. Once the vault has read back its own copy it deletes Aircall's, and again a "
@@ -202,75 +217,6 @@ def _request(method: str, target: str, access: Access) -> RestRequest:
         # Aircall asks for it even where there is no body.
         headers["Content-Type"] = "application/json"
     return RestRequest(method=method, url=base + target, headers=headers, hosts=rest_hosts(base))
-
-
-def _call_id(call: Json, path: str) -> str:
-    """Return the id, a number in all payloads that were seen, as the text that rows are keyed on."""
-    value = call.get("id")
-    written = str(value) if isinstance(value, int | str) else ""
-    if CALL_ID.fullmatch(written) is None:
-        raise Invalid(f"{path}id is a positive number.", field=f"{path}id")
-    return written
-
-
-def _facts(call: Json, path: str) -> CallFacts:
-    call_id, direction = _call_id(call, path), text(call, "direction", path=path)
-    if direction is not None and direction not in DIRECTIONS:
-        raise Invalid(f"{path}direction is inbound or outbound.", field=f"{path}direction")
-    # Absent, not null, when nobody took the call.
-    user, line = member(call, "user", path=path), member(call, "number", path=path)
-    theirs = number(call, "raw_digits", path=path)
-    written = number(line, "digits", path=f"{path}number.")
-    ours = number(line, "e164_digits", path=f"{path}number.") or written
-    caller, callee = (ours, theirs) if direction == "outbound" else (theirs, ours)
-    return CallFacts(
-        call_ref=call_id,
-        direction=None if direction is None else DIRECTIONS[direction],
-        caller=None if direction is None else caller,
-        callee=None if direction is None else callee,
-        started_at=second(call, "started_at", path=path),
-        answered_at=second(call, "answered_at", path=path),
-        ended_at=second(call, "ended_at", path=path),
-        agent=words(user, "name", path=f"{path}user."),
-    )
-
-
-def _announcement(kind: str, data: Json) -> Announcement | None:
-    """Return what the event announces: the recording first, and media whose URL must be asked for last."""
-    ready = {each.recording_ref.partition("/")[2]: each for each in _media(data, "data.")}
-    call_id, asset = _call_id(data, "data."), ASSET.search(text(data, "asset", path="data.") or "")
-    if kind in TELLING:
-        return None
-    if kind == VOICEMAIL:
-        return ready.get("voicemail") or _named(call_id, "voicemail", None)
-    if ready:
-        return next(iter(ready.values()))
-    if asset is not None:
-        return _named(call_id, asset[1], None)
-    if kind == ASSETS:
-        missed = text(data, "missed_call_reason", path="data.") is not None
-        return _named(call_id, "voicemail" if missed else "recording", None)
-    # It was not recorded, or its recording comes with the event about assets.
-    return None
-
-
-def _media(call: Json, path: str) -> list[Announcement]:
-    """Return the media whose URL the call object carries, the recording first."""
-    call_id = _call_id(call, path)
-    urls = {name: media(call, name, path=path) for name in ("recording", "voicemail")}
-    return [_named(call_id, name, url) for name, url in urls.items() if url is not None]
-
-
-def _named(call_id: str, name: str, url: str | None) -> Announcement:
-    """Return one of a call's two media. Who is on which channel of a recording is not documented."""
-    ref, left = f"{call_id}/{name}", name == "voicemail"
-    return Announcement(
-        recording_ref=ref,
-        url=url,
-        source_ref=ref,
-        kind="voicemail" if left else "call",
-        voices=("caller",) if left else (),
-    )
 
 
 def _next_page(answer: Json) -> str | None:

@@ -1,4 +1,4 @@
-"""The events of the 2010-04-01 dialect, which Twilio speaks and SignalWire took over (LaML, cXML).
+"""The events of the 2010-04-01 dialect, which Twilio speaks and others took over (LaML, cXML, TeXML).
 
 No field names the event; its shape does. ``RecordingStatus`` makes it a recording's status,
 ``RecordingUrl`` without it what ``<Record>`` or ``<Dial>`` say when they end, ``CallStatus`` alone a call's
@@ -6,6 +6,9 @@ progress. Everything else concerns nobody. Fields come absent or blank, and both
 
 The signature neither separates names from values nor orders repeated ones. So a field that is read here
 is said once or alike: two different values of one name are refused.
+
+What names calls and recordings is each platform's own, so ``refs`` is passed along: REF, where it is not
+given.
 """
 
 import re
@@ -81,17 +84,45 @@ def fields(delivery: Delivery) -> Form:
     return parse_form(delivery.body)
 
 
-def understand(form: Form, *, delivery_id: str | None = None) -> Heard | None:
+def understand(form: Form, *, delivery_id: str | None = None, refs: re.Pattern[str] = REF) -> Heard | None:
     """Return what an event says; None if it concerns neither a recording nor a call. Raises Invalid."""
     status, url = text(form, "RecordingStatus"), text(form, "RecordingUrl")
     if status is None and url is None and text(form, "CallStatus") is None:
         return None
     announced = status == "completed" or (status is None and url is not None)
-    facts = _call_facts(form) if status is None else _recording_facts(form, ready=announced)
+    facts = call_facts(form, refs) if status is None else _recording_facts(form, refs, ready=announced)
     return Heard(
         facts=facts,
-        announcement=_announcement(form) if announced else None,
+        announcement=_announcement(form, refs) if announced else None,
         delivery_id=delivery_id if delivery_id and DELIVERY_ID.fullmatch(delivery_id) else None,
+    )
+
+
+def call_facts(form: Form, refs: re.Pattern[str] = REF) -> CallFacts:
+    """Return what the progress of a call says of it, or the request for its document. Raises Invalid."""
+    if text(form, "ParentCallSid") is not None:
+        return _child_facts(form, refs)
+    status, at = text(form, "CallStatus"), _moment(form, "Timestamp")
+    written, callee = text(form, "From"), text(form, "To")
+    leg = DIRECTIONS.get(text(form, "Direction") or "")
+    dialling, reached = _client(written), _client(callee)
+    talk = _seconds(form, "CallDuration")
+    began = at - talk if at and talk is not None and status == "completed" else None
+    # The platform answers an inbound call itself: its duration is the whole call's, and only an
+    # outbound call's answer is a person's.
+    begun, answered = (None, began) if leg == "outbound" else (began, None)
+    # Telnyx names no direction, but always the beginning.
+    initiated = _moment(form, "CallInitiatedAt")
+    return CallFacts(
+        call_ref=ref(form, "CallSid", refs=refs),
+        # What the account's own client dials is inbound to the platform alone.
+        direction="outbound" if dialling else leg,
+        caller=_number(written),
+        callee=_number(callee),
+        started_at=initiated or (at if status in BEGUN else begun),
+        answered_at=at if status in ANSWERED and leg == "outbound" else answered,
+        ended_at=at if status in ENDED else None,
+        agent=dialling or reached,
     )
 
 
@@ -118,13 +149,13 @@ def text(form: Form, name: str) -> str | None:
     return values.pop() if values else None
 
 
-def ref(form: Form, *names: str) -> str:
+def ref(form: Form, *names: str, refs: re.Pattern[str] = REF) -> str:
     """Return the first of ``names`` that is there, as an id. Raises Invalid, naming the field."""
     for name in names:
         value = text(form, name)
         if value is not None:
-            if REF.fullmatch(value) is None:
-                raise Invalid(f"{name} has 1 to 64 letters, digits and hyphens.", field=name)
+            if refs.fullmatch(value) is None:
+                raise Invalid(f"{name} is no id of the provider's.", field=name)
             return value
     raise Invalid(f"{names[0]} is required.", field=names[0])
 
@@ -135,52 +166,27 @@ def moment(written: str, *, field: str) -> datetime:
     return parse(written, field=field)
 
 
-def _call_facts(form: Form) -> CallFacts:
-    if text(form, "ParentCallSid") is not None:
-        return _child_facts(form)
-    status, at = text(form, "CallStatus"), _moment(form, "Timestamp")
-    written, callee = text(form, "From"), text(form, "To")
-    leg = DIRECTIONS.get(text(form, "Direction") or "")
-    dialling, reached = _client(written), _client(callee)
-    talk = _seconds(form, "CallDuration")
-    began = at - talk if at and talk is not None and status == "completed" else None
-    # The platform answers an inbound call itself: its duration is the whole call's, and only an
-    # outbound call's answer is a person's.
-    begun, answered = (None, began) if leg == "outbound" else (began, None)
-    return CallFacts(
-        call_ref=ref(form, "CallSid"),
-        # What the account's own client dials is inbound to the platform alone.
-        direction="outbound" if dialling else leg,
-        caller=_number(written),
-        callee=_number(callee),
-        started_at=at if status in BEGUN else begun,
-        answered_at=at if status in ANSWERED and leg == "outbound" else answered,
-        ended_at=at if status in ENDED else None,
-        agent=dialling or reached,
-    )
-
-
-def _child_facts(form: Form) -> CallFacts:
+def _child_facts(form: Form, refs: re.Pattern[str]) -> CallFacts:
     """Return what the dialled leg says of the call: who was reached, and when talking began.
 
     Its numbers, its start and its end are the leg's own and would overwrite the call's.
     """
-    ref(form, "CallSid")
+    ref(form, "CallSid", refs=refs)
     at = _moment(form, "Timestamp")
     return CallFacts(
-        call_ref=ref(form, "ParentCallSid"),
+        call_ref=ref(form, "ParentCallSid", refs=refs),
         answered_at=at if text(form, "CallStatus") in ANSWERED else None,
         agent=_client(text(form, "To")),
     )
 
 
-def _recording_facts(form: Form, *, ready: bool) -> CallFacts:
+def _recording_facts(form: Form, refs: re.Pattern[str], *, ready: bool) -> CallFacts:
     """Return what a recording's status says of its call: the span it covers, once it is ready.
 
     Until more is heard of the call this span decides whether recording was switched on. An unfinished
     recording says less than the call's own events, and its times and durations may be blank or negative.
     """
-    call_ref = ref(form, "CallSid", "ConferenceSid")
+    call_ref = ref(form, "CallSid", "ConferenceSid", refs=refs)
     if not ready:
         return CallFacts(call_ref=call_ref)
     started, length = _moment(form, "RecordingStartTime"), _seconds(form, "RecordingDuration")
@@ -188,11 +194,11 @@ def _recording_facts(form: Form, *, ready: bool) -> CallFacts:
     return CallFacts(call_ref=call_ref, started_at=started, ended_at=ended)
 
 
-def _announcement(form: Form) -> Announcement:
+def _announcement(form: Form, refs: re.Pattern[str]) -> Announcement:
     url = text(form, "RecordingUrl")
     if url is not None:
         _check_url(url)
-    recording = _recording_ref(form, url)
+    recording = _recording_ref(form, url, refs)
     channels, source = text(form, "RecordingChannels"), text(form, "RecordingSource")
     if channels not in (None, "1", "2"):
         raise Invalid("RecordingChannels is 1 or 2.", field="RecordingChannels")
@@ -215,11 +221,11 @@ def _check_url(url: str) -> None:
         ) from None
 
 
-def _recording_ref(form: Form, url: str | None) -> str:
+def _recording_ref(form: Form, url: str | None, refs: re.Pattern[str]) -> str:
     told = IN_URL.search(urlsplit(url).path) if url is not None else None
     if told is not None and text(form, "RecordingSid") is None:
         return told[1]
-    return ref(form, "RecordingSid")
+    return ref(form, "RecordingSid", refs=refs)
 
 
 def _kind(form: Form, source: str | None) -> Kind:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 from vault.domain.call import Announcement, CallFacts, Voice
 from vault.domain.provider_access import Listed, ListedPage, MediaRequest, RestReply, RestRequest
@@ -52,6 +53,24 @@ class Rest:
         if REF.fullmatch(source_ref) is None:
             raise FetchFailed("The recording's id is none of this provider.", final=True)
         return f"{self.prefix}/Accounts/{self.account}/Recordings/{source_ref}"
+
+    def start_recording(self, call_ref: str, status_url: str) -> RestRequest:
+        """Return the call that records both parties from now on, a channel each. Raises FetchFailed, final."""
+        if REF.fullmatch(call_ref) is None:
+            raise FetchFailed("The call's id is none of this provider.", final=True)
+        form = {
+            "RecordingChannels": "dual",
+            "RecordingTrack": "both",
+            "Trim": "do-not-trim",
+            "RecordingStatusCallback": status_url,
+            "RecordingStatusCallbackMethod": "POST",
+            "RecordingStatusCallbackEvent": "completed absent",
+        }
+        asked = self.request(
+            "POST", f"{self.prefix}/Accounts/{self.account}/Calls/{call_ref}/Recordings.json"
+        )
+        headers = {**asked.headers, "content-type": "application/x-www-form-urlencoded"}
+        return replace(asked, headers=headers, body=urlencode(form).encode("ascii"))
 
     def list_path(self, since: datetime, cursor: str | None) -> str:
         """Return the path of a page: from the day of ``since`` on, or where ``cursor`` points."""

@@ -16,7 +16,7 @@ from vault.domain.call import Announcement, CallFacts, Direction, Heard
 from vault.domain.delivery import Delivery
 from vault.domain.provider_access import Access, ListedPage, MediaRequest, RestReply, RestRequest
 from vault.errors import FetchFailed, Invalid
-from vault.ports.telephony import Credentials
+from vault.ports.telephony import CallFlow, Credentials
 from vault.telephony.media_url import MAX_URL, parse_media_url
 from vault.telephony.numbers import clean, normalize
 from vault.telephony.signatures import secret_bytes, verify
@@ -111,6 +111,19 @@ class Platform:
     def listed(self, reply: RestReply) -> ListedPage:  # noqa: ARG002 - nothing was asked
         """Return an empty page."""
         return ListedPage()
+
+    @property
+    def call_flow(self) -> CallFlow | None:
+        """Return None: it asks for no document; it asks over the REST interface."""
+        return None
+
+    def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
+        """Return None: the platform asks before it records."""
+        return None
+
+    def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
+        """Return None: the platform records by itself."""
+        return None
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
         """Return where the platform sends its events, how it signs them, and an example."""

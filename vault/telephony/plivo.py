@@ -14,11 +14,12 @@ from vault.domain.call import Announcement, Heard
 from vault.domain.delivery import Delivery
 from vault.domain.provider_access import Access, ListedPage, MediaRequest, RestReply, RestRequest
 from vault.errors import FetchFailed, Invalid
-from vault.ports.telephony import Credentials
+from vault.ports.telephony import CallFlow, Credentials
 from vault.telephony.fields import Json, media
 from vault.telephony.forms import parse_query
 from vault.telephony.own_hosts import own_hosts, takes_credentials
 from vault.telephony.plivo_callbacks import heard, listed_recording
+from vault.telephony.plivo_documents import OVERRIDES, PlivoFlow
 from vault.telephony.replies import basic, reply_object, rest_base, rest_hosts
 from vault.telephony.signatures_plivo import NONCE, NONCE_HEADER, verify_plivo
 
@@ -122,11 +123,33 @@ class Plivo:
         items = [listed_recording(one) for one in objects]
         return ListedPage(items=[item for item in items if item is not None], cursor=_next_offset(page))
 
+    @property
+    def call_flow(self) -> CallFlow:
+        """Return how Plivo's XML steers calls."""
+        return PlivoFlow()
+
+    def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
+        """Return None: documents decide before anything is recorded."""
+        return None
+
+    def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
+        """Return None: Plivo's XML begins recordings."""
+        return None
+
     def setup(self, webhook_url: str) -> Mapping[str, object]:
         """Return what to enter in the application and in Record elements."""
         return {
-            "url": f"{webhook_url}#rc=5&rp=all",
+            "url": webhook_url + OVERRIDES,
             "method": "POST",
+            "call_start": {
+                "url": f"{webhook_url}/call",
+                "method": "POST",
+                "enter_at": (
+                    "answer_url of the application, answer_method POST. The vault answers with XML that plays the "
+                    "notices, begins the recording where it may, and goes on at the connection's next_url. A notice "
+                    "in a language that <Speak> does not list needs audio of its own."
+                ),
+            },
             "events": [
                 "callbackUrl of every Record element or Record API call",
                 "hangup_url of the application",

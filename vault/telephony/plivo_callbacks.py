@@ -1,4 +1,4 @@
-"""What Plivo's callbacks and lists say of calls and recordings.
+"""What Plivo's callbacks, requests for documents and lists say of calls and recordings.
 
 Parts of the vendor's documentation and examples name a field in different ways (``RecordUrl``,
 ``RecordingUrl``, ``record_url``), so each is read under any of its names. The signature does not say where a
@@ -13,11 +13,13 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from vault.domain.call import Announcement, CallFacts, Direction, Heard
+from vault.domain.call_script import CallStep
 from vault.domain.delivery import Delivery
 from vault.domain.provider_access import Listed
 from vault.errors import Invalid
 from vault.telephony.fields import media, ref
 from vault.telephony.forms import Form, parse_form, parse_query
+from vault.telephony.keypad import pressed
 from vault.telephony.numbers import from_digits
 from vault.telephony.timestamps import from_milliseconds, from_spaced
 
@@ -49,6 +51,15 @@ def heard(delivery: Delivery, delivery_id: str | None) -> Heard | None:
         raise Invalid(f"{CALL[0]} is required.", field=CALL[0])
     facts = _facts(said, call_ref) if begun else _recorded(said, _facts(said, call_ref))
     return Heard(facts=facts, announcement=announcement, delivery_id=delivery_id)
+
+
+def asked(delivery: Delivery) -> CallStep:
+    """Return what a request for a document says: the call, and the key where one was pressed. Raises Invalid."""
+    said = _said(delivery)
+    call_ref = _ref(said, CALL)
+    if call_ref is None:
+        raise Invalid(f"{CALL[0]} is required.", field=CALL[0])
+    return CallStep(facts=_facts(said, call_ref), key=pressed(_one(said, ("Digits",)), field="Digits"))
 
 
 def listed_recording(one: object) -> Listed | None:

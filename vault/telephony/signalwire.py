@@ -6,25 +6,26 @@ SignalWire's own SDK falls back to a signature over the URL alone; a form with p
 accepted so would be proven by nothing, so that is refused here.
 
 Sources: signalwire-sdk 3.7.5, ``core/security/webhook_validator.py``; signalwire.com/docs, compatibility
-API, recordings and webhook security.
+API, cXML (voice), recordings and webhook security.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from typing import ClassVar
 
 from vault.domain.call import Announcement, Heard
 from vault.domain.delivery import Delivery
-from vault.domain.provider_access import Access, ListedPage, MediaRequest, RestReply, RestRequest
+from vault.domain.provider_access import Access, MediaRequest, RestRequest
 from vault.errors import Invalid, NotAuthentic
-from vault.ports.telephony import Credentials
+from vault.ports.telephony import CallFlow, Credentials
 from vault.telephony import laml, laml_rest
 from vault.telephony.forms import Form
+from vault.telephony.laml_documents import LamlFlow
+from vault.telephony.laml_provider import LamlProvider
 from vault.telephony.replies import rest_base
 from vault.telephony.signatures_laml import Claim, as_bytes, raw_claim, url_claims, verify_claims
 
-PREFIX = "/api/laml/2010-04-01"
 #: Spaces, and where they keep media.
 HOSTS = ("*.signalwire.com",)
 
@@ -36,11 +37,16 @@ FORMATS: Mapping[str, re.Pattern[str]] = {
     "space": re.compile(r"[0-9a-z](?:[0-9a-z\-]{0,61}[0-9a-z])?"),
 }
 
+#: cXML has <Start> with <Stream> and no <Recording>, and an unknown element is an error: so recording is begun
+#: over the REST interface. That an empty finishOnKey frees the # is not documented, so # is no answer here.
+FLOW = LamlFlow(recording=None, gather={"method": "POST"}, say={})
+
 
 @dataclass(frozen=True, slots=True)
-class SignalWire:
+class SignalWire(LamlProvider):
     """The provider ``signalwire``. It has no state."""
 
+    prefix: ClassVar[str] = "/api/laml/2010-04-01"
     name: str = "signalwire"
 
     def check_credentials(self, credentials: Credentials) -> None:
@@ -56,44 +62,31 @@ class SignalWire:
         """Return what a form says; None for JSON of SWML and RELAY. Raises Invalid."""
         return None if laml.is_json(delivery) else laml.understand(laml.fields(delivery))
 
+    def rest(self, access: Access) -> laml_rest.Rest:
+        """Return the project at the interface of its space."""
+        return laml_rest.Rest(
+            origin=rest_base(access, f"https://{access.credentials.get('space', '')}.signalwire.com"),
+            prefix=self.prefix,
+            account=access.credentials.get("project_id", ""),
+            password=access.credentials.get("api_token", ""),
+        )
+
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
         """Return a request for WAV; Basic authentication to the connection's own space alone."""
-        return _rest(access).media_request(announcement, is_own=lambda _url: False, hosts=HOSTS)
-
-    def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:
-        """Return the call that describes the recording; None without its id."""
-        if announcement.source_ref is None:
-            return None
-        rest = _rest(access)
-        return rest.request("GET", rest.recording(announcement.source_ref) + ".json")
-
-    def found(self, announcement: Announcement, reply: RestReply) -> Announcement:
-        """Return the announcement with the URL of today. Raises FetchFailed, final if it was deleted."""
-        return laml_rest.found(announcement, reply)
-
-    def delete_request(self, source_ref: str, access: Access) -> RestRequest | None:
-        """Return the call that deletes the recording; 204 is the answer."""
-        rest = _rest(access)
-        return rest.request("DELETE", rest.recording(source_ref) + ".json")
+        return self.rest(access).media_request(announcement, is_own=lambda _url: False, hosts=HOSTS)
 
     @property
-    def deletes_by_default(self) -> bool:
-        """Return True: the copy at SignalWire would stay, and cost, until somebody deletes it."""
-        return True
+    def call_flow(self) -> CallFlow:
+        """Return how cXML steers calls."""
+        return FLOW
 
-    @property
-    def delete_again_after(self) -> timedelta | None:
-        """Return None: what is not there is answered with 404, not with success."""
-        return None
+    def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:
+        """Return ``POST .../Calls/{id}/Recordings``, because cXML has no element that records in the background.
 
-    def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:
-        """Return the call that lists recordings made on the day of ``since`` or later."""
-        rest = _rest(access)
-        return rest.request("GET", rest.list_path(since, cursor))
-
-    def listed(self, reply: RestReply) -> ListedPage:
-        """Return the finished recordings of a page. Raises FetchFailed for an answer that is no list."""
-        return laml_rest.listed(reply, prefix=PREFIX)
+        SignalWire answers 200 and the recording, 400 where the call is over. Raises FetchFailed, final, for
+        what is no call of SignalWire's.
+        """
+        return self.rest(access).start_recording(call_ref, status_url)
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
         """Return what to enter in cXML or the dashboard, and what SignalWire does about retries and deletion."""
@@ -103,6 +96,16 @@ class SignalWire:
             "events": {
                 "recordingStatusCallbackEvent": "in-progress completed absent",
                 "statusCallbackEvent": "initiated ringing answered completed",
+            },
+            "call_start": {
+                "url": f"{webhook_url}/call",
+                "method": "POST",
+                "enter_at": (
+                    "The number's setting for incoming calls, handled by a cXML webhook. The vault answers with "
+                    "cXML that plays the notices and goes on at the connection's next_url; it begins the recording, "
+                    "where it may, over the REST interface, for which the API token needs the scope Voice. A notice "
+                    "in a language that SignalWire does not speak needs audio of its own, and # answers no notice."
+                ),
             },
             "enter_at": (
                 "recordingStatusCallback of <Dial> and <Record>, RecordingStatusCallback of REST calls, and "
@@ -150,12 +153,3 @@ def _form(delivery: Delivery) -> Form | None:
     except Invalid:
         # Something else: a signature over the raw body may still prove it.
         return None
-
-
-def _rest(access: Access) -> laml_rest.Rest:
-    return laml_rest.Rest(
-        origin=rest_base(access, f"https://{access.credentials.get('space', '')}.signalwire.com"),
-        prefix=PREFIX,
-        account=access.credentials.get("project_id", ""),
-        password=access.credentials.get("api_token", ""),
-    )

@@ -7,7 +7,10 @@ parties. A conference's recording belongs to no leg: its call is the conference.
 is called after its leg and the moment its recording began, and is looked for in the list; then the provider's
 copy cannot be deleted by the vault, and the list may later bring it in once more under its id.
 
-The API's older version, without ``data``, is refused. Forms of TeXML applications are not understood.
+The API's older version, without ``data``, is refused. TeXML applications send forms (``texml``), in which a call is
+called by its CallSid, the ``call_control_id``. The list of recordings knows the leg instead: what only the list
+tells of a TeXML call does not find that call's evidence.
+
 Sources: developers.telnyx.com (callbacks, call recordings), the vendor's SDK 4.189.
 """
 
@@ -18,36 +21,40 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
-from vault.domain.call import Announcement, CallFacts, Direction, Heard, Voice
+from vault.domain.call import Announcement, Heard
 from vault.domain.delivery import Delivery
 from vault.domain.provider_access import Access, Listed, ListedPage, MediaRequest, RestReply, RestRequest
 from vault.errors import FetchFailed, Invalid
-from vault.ports.telephony import Credentials
-from vault.telephony.fields import Json, check_fields, media, member, moment, number, ref, text
+from vault.ports.telephony import CallFlow, Credentials
+from vault.telephony import laml, texml
+from vault.telephony.fields import Json, check_fields, member, moment, ref
 from vault.telephony.presigned import presigned
 from vault.telephony.replies import reply_object, rest_base, rest_hosts
 from vault.telephony.signatures_ed25519 import ed25519_key, verify_ed25519
 from vault.telephony.strict_json import parse_object
-from vault.telephony.timestamps import from_rfc3339
+from vault.telephony.telnyx_events import (
+    ANSWERED,
+    HANGUP,
+    INITIATED,
+    PATH,
+    RECORDING_ID,
+    announced,
+    media_url,
+    recorded,
+    sought,
+    told,
+)
 
 REST = "https://api.telnyx.com"
 HOSTS = ("s3.amazonaws.com", "api.telnyx.com")
 #: The recorder's buckets by name, in whatever region: S3's other way to write the same place.
 BUCKET = re.compile(r"telephony-recorder-[a-z0-9-]{1,63}\.s3(?:\.[a-z0-9-]{1,32})?\.amazonaws\.com")
 
-INITIATED, ANSWERED, HANGUP = "call.initiated", "call.answered", "call.hangup"
 SAVED, CONFERENCE_SAVED = "call.recording.saved", "conference.recording.saved"
 EVENTS = (INITIATED, ANSWERED, HANGUP, SAVED, CONFERENCE_SAVED)
-DIRECTIONS: Mapping[str, Direction] = {"incoming": "inbound", "outgoing": "outbound"}
-
-#: A recording's id at the REST interface; it holds no equals sign, which the other source_refs do.
-RECORDING_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_:.-]{0,199}")
 #: ``filter=value``: how a recording without an id is looked for.
 FILTER = re.compile(r"(call_leg_id|call_session_id|conference_id)=(.{1,200})", re.DOTALL)
-#: Lossless first. Where a bucket of the customer's own is used, the URL is not one of http.
-FORMATS = ("wav", "mp3")
 PAGE = 100
-PATH = "data.payload."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,8 @@ class Telnyx:
 
     def understand(self, delivery: Delivery) -> Heard | None:
         """Return what the event says; None for events that do not concern the vault. Raises Invalid."""
+        if texml.is_form(delivery):
+            return laml.understand(laml.fields(delivery), refs=texml.REFS)
         data = parse_object(delivery.body).get("data")
         if not isinstance(data, dict):
             raise Invalid("data is an object: the webhooks of API version 2 have one.", field="data")
@@ -83,11 +92,11 @@ class Telnyx:
             return None
         payload, delivery_id = member(data, "payload", path="data."), ref(data, "id", path="data.")
         if kind not in (SAVED, CONFERENCE_SAVED):
-            facts = _told(kind, payload, moment(data, "occurred_at", path="data."))
+            facts = told(kind, payload, moment(data, "occurred_at", path="data."))
             return Heard(facts=facts, delivery_id=delivery_id)
         recording_id = ref(payload, "recording_id", path=PATH)
-        announcement = _announcement(payload, PATH, recording_id, "recording_urls", delivery_id)
-        return Heard(facts=_recorded(payload, PATH), announcement=announcement, delivery_id=delivery_id)
+        announcement = announced(payload, PATH, recording_id, "recording_urls", delivery_id)
+        return Heard(facts=recorded(payload, PATH), announcement=announcement, delivery_id=delivery_id)
 
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
         """Return a plain request to Telnyx's hosts and buckets, without credentials."""
@@ -111,10 +120,10 @@ class Telnyx:
         data = reply_object(reply).get("data")
         try:
             if isinstance(data, list):
-                data = _sought(announcement.recording_ref, data)
+                data = sought(announcement.recording_ref, data)
             recording = member({"data": data}, "data")
             recording_id, urls = ref(recording, "id"), member(recording, "download_urls")
-            url = _url(recording, "download_urls", "")
+            url = media_url(recording, "download_urls", "")
         except Invalid:
             raise FetchFailed("The provider's answer is not a recording.") from None
         if recording_id is None or RECORDING_ID.fullmatch(recording_id) is None:
@@ -161,9 +170,22 @@ class Telnyx:
             with suppress(Invalid):
                 entry, path = member({"data": recording}, "data"), "data."
                 if (named := ref(entry, "id", path=path)) and entry.get("status") in (None, "completed"):
-                    found = _announcement(entry, path, named, "download_urls", None)
-                    items.append(Listed(announcement=found, facts=_recorded(entry, path)))
+                    found = announced(entry, path, named, "download_urls", None)
+                    items.append(Listed(announcement=found, facts=recorded(entry, path)))
         return ListedPage(items=items, cursor=_next_page(answer))
+
+    @property
+    def call_flow(self) -> CallFlow:
+        """Return how TeXML steers the calls of TeXML applications."""
+        return texml.FLOW
+
+    def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
+        """Return None: documents decide before anything is recorded."""
+        return None
+
+    def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
+        """Return None: TeXML begins recordings."""
+        return None
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
         """Return what to enter in Mission Control, at the Voice API application."""
@@ -171,6 +193,17 @@ class Telnyx:
             "url": webhook_url,
             "webhook_api_version": "2",
             "events": list(EVENTS),
+            "call_start": {
+                "url": f"{webhook_url}/call",
+                "method": "POST",
+                "enter_at": (
+                    "The webhook URL of a TeXML application, voice method POST: Telnyx signs no query, and asks "
+                    "for the next document as it asked for the first. The vault answers with TeXML that plays the "
+                    "notices, begins the recording where it may, and goes on at the connection's next_url. A Voice "
+                    "API application asks for no document. As the application's URL for call progress events enter "
+                    "the url above. A notice in a language that Telnyx does not speak needs audio of its own."
+                ),
+            },
             "public_key": "Mission Control, Keys and Credentials, Public Key: it proves every delivery.",
             "retries": "Telnyx repeats what was not answered with 2xx; as failover URL enter the same one, or none.",
             "recording": (
@@ -188,104 +221,6 @@ def _request(method: str, target: str, access: Access) -> RestRequest:
     base, key = rest_base(access, REST), access.credentials.get("api_key", "")
     headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
     return RestRequest(method=method, url=base + target, headers=headers, hosts=rest_hosts(base))
-
-
-def _told(kind: str, payload: Json, occurred_at: datetime | None) -> CallFacts:
-    """Return what an event of a leg says. Only ``occurred_at`` says when it was answered or ended."""
-    started_at, ended_at = (moment(payload, f"{word}_time", path=PATH) for word in ("start", "end"))
-    if (leg := ref(payload, "call_leg_id", path=PATH)) is None:
-        raise Invalid(f"{PATH}call_leg_id is required.", field=f"{PATH}call_leg_id")
-    return CallFacts(
-        call_ref=leg,
-        direction=_direction(payload, PATH),
-        caller=number(payload, "from", path=PATH),
-        callee=number(payload, "to", path=PATH),
-        started_at=started_at or (occurred_at if kind == INITIATED else None),
-        answered_at=occurred_at if kind == ANSWERED else None,
-        ended_at=(ended_at or occurred_at) if kind == HANGUP else None,
-    )
-
-
-def _recorded(recording: Json, path: str) -> CallFacts:
-    """Return what is said of a recording's call. Its times are the recording's; events of calls know better."""
-    started_at, ended_at = (moment(recording, f"{word}_time", path=path) for word in ("start", "end"))
-    return CallFacts(
-        call_ref=_call(recording, path)[1],
-        direction=_direction(recording, path),
-        caller=number(recording, "from", path=path),
-        callee=number(recording, "to", path=path),
-        started_at=started_at or moment(recording, "recording_started_at", path=path),
-        ended_at=ended_at or moment(recording, "recording_ended_at", path=path),
-    )
-
-
-def _call(recording: Json, path: str) -> tuple[str, str]:
-    """Return which id names the recording's call, and the id."""
-    names = ["call_leg_id", "conference_id", "call_session_id"]
-    if recording.get("source") == "conference":
-        # The list names a leg of a conference too; the event does not.
-        names.sort(key=lambda name: name != "conference_id")
-    for name in names:
-        if (value := ref(recording, name, path=path)) is not None:
-            return name, value
-    raise Invalid(f"{path}call_leg_id is required.", field=f"{path}call_leg_id")
-
-
-def _direction(payload: Json, path: str) -> Direction | None:
-    word = text(payload, "direction", path=path)
-    if word is not None and word not in DIRECTIONS:
-        raise Invalid(f"{path}direction is incoming or outgoing.", field=f"{path}direction")
-    return None if word is None else DIRECTIONS[word]
-
-
-def _announcement(
-    recording: Json, path: str, recording_id: str | None, urls: str, delivery_id: str | None
-) -> Announcement:
-    """Return the recording under its id, or under its call and its beginning where it has none."""
-    if recording_id is not None and RECORDING_ID.fullmatch(recording_id) is None:
-        raise Invalid(f"{path}recording_id is an id.", field=f"{path}recording_id")
-    (name, call), started_at = _call(recording, path), moment(recording, "recording_started_at", path=path)
-    when = delivery_id if started_at is None else started_at.isoformat()
-    if recording_id is None and when is None:
-        raise Invalid(f"{path}recording_id is required.", field=f"{path}recording_id")
-    return Announcement(
-        recording_ref=recording_id or f"{call}/{when}",
-        url=_url(recording, urls, path),
-        source_ref=recording_id or f"{name}={call}",
-        voices=_voices(text(recording, "channels", path=path), _direction(recording, path)),
-    )
-
-
-def _voices(channels: str | None, direction: Direction | None) -> tuple[Voice, ...]:
-    """Return who is heard: the first leg is on channel A, and only a call that came in began with its caller."""
-    if channels == "dual":
-        return ("caller", "callee") if direction == "inbound" else ("unknown", "unknown")
-    return ("all",) if channels == "single" else ()
-
-
-def _url(recording: Json, key: str, path: str) -> str | None:
-    urls = member(recording, key, path=path)
-    for name in FORMATS:
-        written = text(urls, name, path=f"{path}{key}.") or ""
-        if written.lower().startswith(("https:", "http:")):
-            return media(urls, name, path=f"{path}{key}.")
-    return None
-
-
-def _sought(recording_ref: str, recordings: Sequence[object]) -> object:
-    """Return the one of a call's recordings that began when the announced one did. Raises FetchFailed."""
-    listed = [member({"data": each}, "data") for each in recordings]
-    try:
-        began = from_rfc3339(recording_ref.rpartition("/")[2], field="recording_ref")
-    except Invalid:
-        fitting = listed
-    else:
-        # The list rounds what the event says to the microsecond.
-        times = [(moment(each, "recording_started_at"), each) for each in listed]
-        fitting = [each for at, each in times if at is not None and abs(at - began) <= timedelta(seconds=1)]
-    if len(fitting) != 1:
-        raise FetchFailed("The provider's list does not have this one recording.")
-    return fitting[0]
 
 
 def _next_page(answer: Json) -> str | None:

@@ -13,14 +13,16 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from typing import ClassVar
 
 from vault.domain.call import Announcement, Heard
 from vault.domain.delivery import Delivery
-from vault.domain.provider_access import Access, ListedPage, MediaRequest, RestReply, RestRequest
+from vault.domain.provider_access import Access, MediaRequest, RestRequest
 from vault.errors import Invalid
-from vault.ports.telephony import Credentials
+from vault.ports.telephony import CallFlow, Credentials
 from vault.telephony import laml, laml_rest
+from vault.telephony.laml_documents import LamlFlow
+from vault.telephony.laml_provider import LamlProvider
 from vault.telephony.media_url import PORTS, MediaUrl
 from vault.telephony.replies import rest_base
 from vault.telephony.signatures_laml import (
@@ -32,7 +34,6 @@ from vault.telephony.signatures_laml import (
 )
 
 ORIGIN = "https://api.twilio.com"
-PREFIX = "/2010-04-01"
 #: Where media lies, also of accounts in other regions (api.dublin.ie1.twilio.com).
 HOSTS = ("api.twilio.com", "*.twilio.com")
 
@@ -48,11 +49,26 @@ OPTIONAL = frozenset({"shared_key_id", "shared_key"})
 #: Connection overrides: five retries, whatever went wrong. Without them a 5xx is not repeated.
 OVERRIDES = "#rc=5&rp=all"
 
+#: /docs/voice/twiml/gather, /recording and /say. An empty finishOnKey makes # a key like the others.
+FLOW = LamlFlow(
+    recording={
+        "channels": "dual",
+        "track": "both",
+        "trim": "do-not-trim",
+        "recordingStatusCallbackMethod": "POST",
+        "recordingStatusCallbackEvent": "completed absent",
+    },
+    gather={"method": "POST", "finishOnKey": ""},
+    say={},
+    overrides=OVERRIDES,
+)
+
 
 @dataclass(frozen=True, slots=True)
-class Twilio:
+class Twilio(LamlProvider):
     """The provider ``twilio``. It has no state."""
 
+    prefix: ClassVar[str] = "/2010-04-01"
     name: str = "twilio"
 
     def check_credentials(self, credentials: Credentials) -> None:
@@ -90,46 +106,29 @@ class Twilio:
             laml.fields(delivery), delivery_id=delivery.headers.get("i-twilio-idempotency-token")
         )
 
+    def rest(self, access: Access) -> laml_rest.Rest:
+        """Return the account (or subaccount) at Twilio's interface."""
+        return laml_rest.Rest(
+            origin=rest_base(access, ORIGIN),
+            prefix=self.prefix,
+            account=access.credentials.get("account_sid", ""),
+            password=access.credentials.get("auth_token", ""),
+        )
+
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
         """Return a request for WAV with all channels; Basic authentication to interfaces of Twilio alone."""
-        return _rest(access).media_request(
+        return self.rest(access).media_request(
             announcement, is_own=_is_own, hosts=HOSTS, both_channels=len(announcement.voices) > 1
         )
 
-    def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:
-        """Return the call that describes the recording; None without its sid. URLs do not expire."""
-        if announcement.source_ref is None:
-            return None
-        rest = _rest(access)
-        return rest.request("GET", rest.recording(announcement.source_ref) + ".json")
-
-    def found(self, announcement: Announcement, reply: RestReply) -> Announcement:
-        """Return the announcement with the URL of today. Raises FetchFailed, final if it was deleted."""
-        return laml_rest.found(announcement, reply)
-
-    def delete_request(self, source_ref: str, access: Access) -> RestRequest | None:
-        """Return the call that deletes the media at once; 204 is the answer."""
-        rest = _rest(access)
-        return rest.request("DELETE", rest.recording(source_ref) + ".json")
-
     @property
-    def deletes_by_default(self) -> bool:
-        """Return True: the copy at Twilio would stay, and cost, for ever."""
-        return True
+    def call_flow(self) -> CallFlow:
+        """Return how TwiML steers calls."""
+        return FLOW
 
-    @property
-    def delete_again_after(self) -> timedelta | None:
-        """Return None: what is not there yet is answered with 404, not with success."""
+    def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
+        """Return None: TwiML begins recordings."""
         return None
-
-    def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:
-        """Return the call that lists recordings made on the day of ``since`` or later."""
-        rest = _rest(access)
-        return rest.request("GET", rest.list_path(since, cursor))
-
-    def listed(self, reply: RestReply) -> ListedPage:
-        """Return the finished recordings of a page. Raises FetchFailed for an answer that is no list."""
-        return laml_rest.listed(reply, prefix=PREFIX)
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
         """Return what to enter in TwiML or the console, and what Twilio does about retries and deletion."""
@@ -140,6 +139,7 @@ class Twilio:
                 "recordingStatusCallbackEvent": "in-progress completed absent",
                 "statusCallbackEvent": "initiated ringing answered completed",
             },
+            "call_start": _call_start(webhook_url),
             "enter_at": (
                 "recordingStatusCallback of <Dial>, <Record>, <Recording> and <Conference> (in XML the "
                 "ampersand of the URL is written &amp;), RecordingStatusCallback of REST calls, and the "
@@ -165,13 +165,16 @@ class Twilio:
         }
 
 
-def _rest(access: Access) -> laml_rest.Rest:
-    return laml_rest.Rest(
-        origin=rest_base(access, ORIGIN),
-        prefix=PREFIX,
-        account=access.credentials.get("account_sid", ""),
-        password=access.credentials.get("auth_token", ""),
-    )
+def _call_start(webhook_url: str) -> Mapping[str, str]:
+    return {
+        "url": f"{webhook_url}/call",
+        "method": "POST",
+        "enter_at": (
+            "The voice URL (A call comes in) of the number or the TwiML App. The vault answers with TwiML that "
+            "plays the notices, begins the recording where it may, and goes on at the connection's next_url. A "
+            "notice in a language that Twilio does not speak needs audio of its own."
+        ),
+    }
 
 
 def _is_own(url: MediaUrl) -> bool:

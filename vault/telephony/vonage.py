@@ -1,9 +1,5 @@
 """Vonage's Voice API: signed callbacks, and recordings that its REST interface serves for 30 days.
 
-Everything is told of a conversation, which has a leg for each party. Two legs cannot be told apart by one
-event, so an outbound leg says who it is but not when the conversation began or ended: it may have joined
-late, and a call that seems shorter than it was could hide a moment in which recording was off.
-
 ``recording_url`` makes an event that of a recording. ``recording_uuid`` is its stable name; the file, which
 is the last part of the URL, has another. ``https://api.nexmo.com`` serves files as part of its REST interface,
 so a connection's ``api_base`` stands in for it in URLs of recordings too. Where a URL went stale, because a
@@ -14,16 +10,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
-from vault.domain.call import Announcement, CallFacts, Direction, Heard
+from vault.domain.call import Announcement, Heard
 from vault.domain.delivery import Delivery
 from vault.domain.provider_access import Access, ListedPage, MediaRequest, RestReply, RestRequest
 from vault.errors import FetchFailed, Invalid
-from vault.ports.telephony import Credentials
-from vault.telephony.fields import Json, media, moment, ref, text
-from vault.telephony.forms import parse_query
-from vault.telephony.numbers import from_digits
+from vault.ports.telephony import CallFlow, Credentials
+from vault.telephony.ncco import NccoFlow
 from vault.telephony.own_hosts import own_hosts, takes_credentials
 from vault.telephony.replies import rest_base, rest_hosts
 from vault.telephony.signatures_jwt import (
@@ -32,7 +25,7 @@ from vault.telephony.signatures_jwt import (
     check_private_key,
     verify_callback,
 )
-from vault.telephony.strict_json import parse_object
+from vault.telephony.vonage_callbacks import FILE, heard
 
 REST = "https://api.nexmo.com"
 #: Files lie at api.nexmo.com, at api-us.nexmo.com and the like, and at api-<region>.vonage.com.
@@ -41,13 +34,6 @@ HOSTS = ("*.nexmo.com", "*.vonage.com")
 FIELDS = ("signature_secret", "application_id", "private_key")
 SECRET = re.compile(r"[!-~]{1,512}")
 APPLICATION = re.compile(r"[0-9A-Za-z-]{1,64}")
-#: A file's name at the REST interface; it becomes part of a path.
-FILE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,199}")
-
-DIRECTIONS: Mapping[str, Direction] = {"inbound": "inbound", "outbound": "outbound"}
-#: Statuses that begin a leg, and those that end it.
-BEGINS = frozenset({"started", "ringing"})
-ENDS = frozenset({"completed", "busy", "cancelled", "unanswered", "rejected", "failed", "timeout"})
 GONE = 410
 
 
@@ -73,16 +59,7 @@ class Vonage:
 
     def understand(self, delivery: Delivery) -> Heard | None:
         """Return what the event says; None where it tells of no conversation. Raises Invalid."""
-        said = _said(delivery)
-        if said.get("recording_url") is not None:
-            return Heard(
-                facts=_recorded(said), announcement=_announcement(said), delivery_id=callback_id(delivery)
-            )
-        call_ref, status = ref(said, "conversation_uuid"), text(said, "status")
-        if call_ref is None or (status is None and text(said, "from") is None):
-            # A transfer, an answer of a machine detector, a key that was pressed: nothing of a call's facts.
-            return None
-        return Heard(facts=_facts(said, call_ref, status), delivery_id=callback_id(delivery))
+        return heard(delivery, callback_id(delivery))
 
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
         """Return the request, with the application's token where the host is Vonage's."""
@@ -133,11 +110,34 @@ class Vonage:
         """Return an empty page."""
         return ListedPage()
 
+    @property
+    def call_flow(self) -> CallFlow:
+        """Return how NCCOs steer calls."""
+        return NccoFlow()
+
+    def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
+        """Return None: documents decide before anything is recorded."""
+        return None
+
+    def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
+        """Return None: NCCOs begin recordings."""
+        return None
+
     def setup(self, webhook_url: str) -> Mapping[str, object]:
         """Return what to enter in the application's Voice settings and in NCCOs."""
         return {
             "url": webhook_url,
             "method": "POST",
+            "call_start": {
+                "url": f"{webhook_url}/call",
+                "method": "POST",
+                "enter_at": (
+                    "answer_url of the application, answer_method POST. The vault answers with an NCCO that plays "
+                    "the notices, begins the recording where it may, and goes on at the connection's next_url, "
+                    "which Vonage asks with a notify event: it names the conversation_uuid and no numbers. A "
+                    "notice in a language that Vonage does not speak needs audio of its own."
+                ),
+            },
             "events": ["event_url of the application", "eventUrl of every record action, eventMethod POST"],
             "signature": (
                 "Signed callbacks must be on for the application's Voice capability. Each request carries a "
@@ -154,73 +154,6 @@ class Vonage:
                 "of calls; the recording's history shows what it answered."
             ),
         }
-
-
-def _said(delivery: Delivery) -> Json:
-    """Return the event: a JSON body, or the query of a GET, where no name may come twice."""
-    if delivery.method != "GET":
-        return parse_object(delivery.body)
-    try:
-        query = urlsplit(delivery.url).query
-    except ValueError:
-        raise Invalid("The query cannot be read.", field="query") from None
-    form = parse_query(query)
-    said: dict[str, object] = dict(form)
-    if len(said) != len(form):
-        raise Invalid("The query says one thing twice.", field="query")
-    return said
-
-
-def _facts(said: Json, call_ref: str, status: str | None) -> CallFacts:
-    """Return what one leg says. Its times are the conversation's only where it came in."""
-    told = text(said, "direction")
-    if told is not None and told not in DIRECTIONS:
-        raise Invalid("direction is inbound or outbound.", field="direction")
-    direction = None if told is None else DIRECTIONS[told]
-    at, start, end = moment(said, "timestamp"), moment(said, "start_time"), moment(said, "end_time")
-    whole = direction == "inbound"
-    return CallFacts(
-        call_ref=call_ref,
-        direction=direction,
-        caller=_number(said, "from"),
-        callee=_number(said, "to"),
-        started_at=at if whole and status in BEGINS else None,
-        # Vonage counts from the answer: start_time and end_time of ``completed`` are duration apart.
-        answered_at=start or (at if status == "answered" else None),
-        ended_at=(end or at) if whole and status in ENDS else None,
-    )
-
-
-def _recorded(said: Json) -> CallFacts:
-    """Return what an event of a recording says of its conversation: the times between which it was recorded."""
-    return CallFacts(
-        call_ref=_required(said, "conversation_uuid"),
-        started_at=moment(said, "start_time"),
-        ended_at=moment(said, "end_time"),
-    )
-
-
-def _announcement(said: Json) -> Announcement:
-    moment(said, "timestamp")
-    recording_ref, url = _required(said, "recording_uuid"), media(said, "recording_url")
-    if url is None:
-        raise Invalid("recording_url is required.", field="recording_url")
-    name = urlsplit(url).path.rpartition("/")[2]
-    return Announcement(
-        recording_ref=recording_ref, url=url, source_ref=name if FILE.fullmatch(name) else None
-    )
-
-
-def _required(said: Json, key: str) -> str:
-    name = ref(said, key)
-    if name is None:
-        raise Invalid(f"{key} is required.", field=key)
-    return name
-
-
-def _number(said: Json, key: str) -> str | None:
-    written = text(said, key)
-    return None if written is None else from_digits(written) or None
 
 
 def _token(access: Access) -> dict[str, str]:

@@ -90,6 +90,8 @@ async def put_connection(
         delete_at_source=body.delete_at_source,
         delete_refused=body.delete_refused,
         collect_from=body.collect_from,
+        next_url=body.next_url,
+        pause_refused=body.pause_refused,
     )
     connection, webhook_url, setup = await vault.set_connection(
         allowed.account.id, name, wish, actor=allowed.actor
@@ -102,6 +104,8 @@ async def put_connection(
         delete_at_source=connection.delete_at_source,
         delete_refused=connection.delete_refused,
         collect_from=connection.collect_from,
+        next_url=connection.next_url,
+        pause_refused=connection.pause_refused,
         setup=dict(setup),
     )
 

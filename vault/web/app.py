@@ -6,7 +6,21 @@ from contextlib import AbstractAsyncContextManager
 from fastapi import FastAPI
 
 from vault.ports.clock import Clock
-from vault.web import access_events, accounts, health, keys, links, playback, problems, recordings, webhooks
+from vault.web import (
+    access_events,
+    accounts,
+    calls,
+    consent,
+    health,
+    keys,
+    links,
+    notices,
+    playback,
+    problems,
+    recordings,
+    rules,
+    webhooks,
+)
 from vault.web.guard import Guard
 from vault.web.hosting import Hosting
 
@@ -31,7 +45,9 @@ def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> F
     app.state.hosting = hosting
     app.state.clock = clock
     problems.install(app)
-    for door in (webhooks, accounts, recordings, links, access_events, keys, playback, health):
+    for door in (webhooks, accounts, calls, recordings, consent, notices, rules, links):
+        app.include_router(door.router)
+    for door in (access_events, keys, playback, health):
         app.include_router(door.router)
     app.add_middleware(Guard, secure=hosting.secure)
     return app

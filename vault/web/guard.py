@@ -11,18 +11,21 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vault.domain.prompt import MAX_UPLOAD
 from vault.errors import VaultError
 from vault.logs import Log
 from vault.web.problems import problem
 
 _LOG = Log(__name__)
-#: Largest body of everything but a recording, in bytes.
+#: Largest body of everything that is no audio, in bytes.
 MAX_BODY = 64 * 1024
 #: Seconds that a sender may send nothing of its body before it is given up.
 PATIENCE = 30.0
 #: Where the body is a recording, which has limits of its own. The whole path counts: an account may be
 #: named ``recordings``.
 _RECORDING = re.compile(r"/v1/accounts/[^/]+/calls/[^/]+/recordings/[^/]+")
+#: Where it is what the audio of a notice is made of, which has a limit of its own.
+_PROMPT = re.compile(r"/v1/accounts/[^/]+/notices/[^/]+/audio")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -67,9 +70,8 @@ class Guard:
         if (refused := _refusal(scope)) is not None:
             await refused(scope, receive, send_guarded)
             return
-        limit = None if _is_recording(scope) else MAX_BODY
         try:
-            await self._app(scope, _Body(receive, limit, self._patience).receive, send_guarded)
+            await self._app(scope, _Body(receive, _limit(scope), self._patience).receive, send_guarded)
         except VaultError as error:
             if not started:
                 raise
@@ -113,13 +115,20 @@ def _refusal(scope: Scope) -> Response | None:
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:
         # No name has this character, and PostgreSQL takes it in no text.
         return problem(400, "A path or query here has no NUL character.")
-    if not _is_recording(scope) and _declared(scope) > MAX_BODY:
-        return problem(413, f"A body here has at most {MAX_BODY} bytes.", headers={"Connection": "close"})
+    limit = _limit(scope)
+    if limit is not None and _declared(scope) > limit:
+        return problem(413, f"A body here has at most {limit} bytes.", headers={"Connection": "close"})
     return None
 
 
-def _is_recording(scope: Scope) -> bool:
-    return scope["method"] == "PUT" and _RECORDING.fullmatch(scope["path"]) is not None
+def _limit(scope: Scope) -> int | None:
+    """Return the most bytes of the body; None for a recording."""
+    if scope["method"] == "PUT":
+        if _RECORDING.fullmatch(scope["path"]):
+            return None
+        if _PROMPT.fullmatch(scope["path"]):
+            return MAX_UPLOAD
+    return MAX_BODY
 
 
 def _declared(scope: Scope) -> int:

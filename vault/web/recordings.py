@@ -1,4 +1,4 @@
-"""Calls and recordings: announced at their start, uploaded, listed, downloaded, erased."""
+"""Recordings: uploaded, listed, downloaded, restricted, erased."""
 
 import asyncio
 import base64
@@ -11,16 +11,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
-from vault.domain.call import CallFacts
 from vault.domain.media import BUCKETS
 from vault.errors import Invalid, Refused, TooLarge
 from vault.ports.stores import RecordingFilter
 from vault.web.audio_response import answer
 from vault.web.authority import Access, TheVault, access
 from vault.web.shapes import Ref
+from vault.web.shapes_calls import RestrictionIn
 from vault.web.shapes_recordings import (
-    CallIn,
-    CallOut,
     RecordingOut,
     RecordingsOut,
     RecordingsQuery,
@@ -36,23 +34,6 @@ RecordingId = Annotated[str, Path(max_length=64)]
 #: What a refused upload may still send before its connection is closed.
 _DRAIN = 1024 * 1024
 _DRAIN_SECONDS = 2.0
-
-
-@router.put("/calls/{call_ref}")
-async def put_call(
-    vault: TheVault, allowed: Ingesting, call_ref: Annotated[Ref, Path()], body: CallIn
-) -> CallOut:
-    """Tell of a call, best at its start; the answer says whether to record it, and why."""
-    facts = CallFacts(
-        call_ref=call_ref,
-        direction=body.direction,
-        caller=body.caller,
-        callee=body.callee,
-        started_at=body.started_at,
-        ended_at=body.ended_at,
-        agent=body.agent,
-    )
-    return CallOut.of(*await vault.admit(allowed.account.id, facts))
 
 
 @router.put(
@@ -135,6 +116,24 @@ async def get_recording(vault: TheVault, allowed: Reading, recording: RecordingI
 async def delete_recording(vault: TheVault, allowed: Erasing, recording: RecordingId) -> RecordingOut:
     """Erase a recording. Its keys are gone when this answers; its objects follow within seconds."""
     await vault.erase(allowed.account.id, recording, actor=allowed.actor)
+    return RecordingOut.of(await vault.browse.one(allowed.account.id, recording))
+
+
+@router.put("/recordings/{recording}/restriction")
+async def put_restriction(
+    vault: TheVault, allowed: Erasing, recording: RecordingId, body: RestrictionIn
+) -> RecordingOut:
+    """Keep a recording and let nobody hear it; sessions that are open hear nothing more."""
+    await vault.restrict(
+        allowed.account.id, recording, restricted=True, reason=body.reason, actor=allowed.actor
+    )
+    return RecordingOut.of(await vault.browse.one(allowed.account.id, recording))
+
+
+@router.delete("/recordings/{recording}/restriction")
+async def delete_restriction(vault: TheVault, allowed: Erasing, recording: RecordingId) -> RecordingOut:
+    """Let a restricted recording be heard again."""
+    await vault.restrict(allowed.account.id, recording, restricted=False, reason=None, actor=allowed.actor)
     return RecordingOut.of(await vault.browse.one(allowed.account.id, recording))
 
 

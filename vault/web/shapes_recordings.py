@@ -1,65 +1,15 @@
-"""The JSON of calls, recordings, links and access events."""
+"""The JSON of recordings, links and access events."""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from vault.domain.access_event import AccessEvent
-from vault.domain.admission import Decision, Reason
 from vault.domain.link import Link
 from vault.domain.recording import State
 from vault.web.shapes import Body, MomentIn, MomentOut, Text
+from vault.web.shapes_calls import ReasonOut
 from vault.workflows.browse import RecordingView
-
-
-class CallIn(Body):
-    """What the platform knows of a call at its start, or later."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-    direction: Literal["inbound", "outbound"]
-    caller: Annotated[Text, Field(alias="from")]
-    callee: Annotated[Text, Field(alias="to")]
-    started_at: MomentIn
-    ended_at: MomentIn | None = None
-    agent: Text | None = None
-
-
-class ReasonOut(BaseModel):
-    """A rule's word."""
-
-    code: str
-    text: str
-    source: str | None = None
-
-    @classmethod
-    def of(cls, reason: Reason) -> "ReasonOut":
-        """Show a reason."""
-        return cls(code=reason.code, text=reason.text, source=reason.source)
-
-
-class DecisionOut(BaseModel):
-    """Whether a call may be recorded, and why."""
-
-    record: bool
-    reasons: list[ReasonOut]
-    epoch: int
-    #: Which notices to play to whom.
-    notices: list[dict[str, str]] = []
-
-
-class CallOut(BaseModel):
-    """The answer at call start."""
-
-    id: str
-    decision: DecisionOut
-
-    @classmethod
-    def of(cls, call_id: str, decision: Decision) -> "CallOut":
-        """Show a decision."""
-        reasons = [ReasonOut.of(reason) for reason in decision.reasons]
-        return cls(
-            id=call_id, decision=DecisionOut(record=decision.record, reasons=reasons, epoch=decision.epoch)
-        )
 
 
 class CallFactsOut(BaseModel):
@@ -74,6 +24,10 @@ class CallFactsOut(BaseModel):
     answered_at: MomentOut | None = None
     ended_at: MomentOut | None = None
     agent: str | None = None
+    #: Where the parties are, as the platform said.
+    caller_place: Annotated[str | None, Field(serialization_alias="from_place")] = None
+    callee_place: Annotated[str | None, Field(serialization_alias="to_place")] = None
+    language: str | None = None
 
 
 class SourceOut(BaseModel):
@@ -107,6 +61,8 @@ class RecordingOut(BaseModel):
     source: SourceOut
     received_at: MomentOut
     available_at: MomentOut | None = None
+    #: When a recording in quarantine is refused, unless it is released before.
+    quarantined_until: MomentOut | None = None
     erased_at: MomentOut | None = None
     #: Seconds, counted from decoded samples.
     duration: float | None = None
@@ -127,6 +83,7 @@ class RecordingOut(BaseModel):
             "recording_ref",
             "received_at",
             "available_at",
+            "quarantined_until",
             "erased_at",
             "duration",
             "channels",

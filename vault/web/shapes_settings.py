@@ -90,6 +90,10 @@ class ConnectionIn(Body):
     delete_at_source: bool | None = None
     #: Delete the provider's copy of refused recordings, too.
     delete_refused: bool = False
+    #: Where a call goes on once the vault has answered the platform at its start.
+    next_url: Annotated[str, Field(pattern=r"^https?://", max_length=500)] | None = None
+    #: Ask the provider to pause a recording whose call may not be recorded, where it has a call for that.
+    pause_refused: bool = False
     #: Bring in, by comparing the provider's list, what was recorded since then. Left out: from now on.
     collect_from: MomentIn | None = None
 
@@ -104,6 +108,8 @@ class ConnectionOut(BaseModel):
     delete_at_source: bool
     delete_refused: bool
     collect_from: MomentOut
+    next_url: str | None = None
+    pause_refused: bool = False
     setup: dict[str, Any]
 
 

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from vault.domain.delivery import Delivery
 from vault.web.authority import TheVault
 from vault.web.shapes_recordings import ReceiptOut
+from vault.workflows.steer import Stage
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 #: 202: it is durable, and the work is still to come.
@@ -31,18 +32,44 @@ async def post_webhook(
 
     Some platforms can be told to deliver by GET; the signature is what makes that safe.
     """
+    receipt = await vault.receive(provider, connection, await _delivery(request))
+    body = {"status": receipt.status} | ({"recording": receipt.recording_id} if receipt.recording_id else {})
+    return JSONResponse(body, status_code=_STATUS.get(receipt.status, 200))
+
+
+@router.get("/{provider}/{connection}/{stage}", response_class=Response, include_in_schema=False)
+@router.post("/{provider}/{connection}/{stage}", response_class=Response)
+async def post_call_step(
+    request: Request,
+    vault: TheVault,
+    provider: Annotated[str, Path(max_length=64)],
+    connection: Annotated[str, Path(max_length=64)],
+    stage: Stage,
+) -> Response:
+    """Answer a platform that asks what to do with a call, in its own words (TwiML, NCCO, Plivo XML).
+
+    ``call`` is its start, ``heard`` that the notice was played to its end, ``key`` that a key was pressed.
+    """
+    document = await vault.steer(
+        stage,
+        provider,
+        connection,
+        await _delivery(request),
+        running=request.query_params.get("running") == "1",
+    )
+    return Response(document.body, media_type=document.media_type)
+
+
+async def _delivery(request: Request) -> Delivery:
     headers: dict[str, str] = {}
     for raw_name, raw_value in request.headers.raw:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     query = f"?{request.url.query}" if request.url.query else ""
-    delivery = Delivery(
+    return Delivery(
         method=request.method,
         url=f"{request.app.state.hosting.public_url}{request.url.path}{query}",
         headers=headers,
         body=await request.body(),
         received_at=request.app.state.clock(),
     )
-    receipt = await vault.receive(provider, connection, delivery)
-    body = {"status": receipt.status} | ({"recording": receipt.recording_id} if receipt.recording_id else {})
-    return JSONResponse(body, status_code=_STATUS.get(receipt.status, 200))

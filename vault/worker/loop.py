@@ -16,6 +16,8 @@ _TROUBLE = 2.0
 _DESCRIBERS = 2
 #: Seconds between two sweeps.
 SWEEP_PAUSE = 3600.0
+#: Seconds between two looks for quarantines that have run out.
+_EXPIRY_PAUSE = 60.0
 
 Step = Callable[[], Awaitable[bool]]
 
@@ -23,9 +25,11 @@ Step = Callable[[], Awaitable[bool]]
 async def work(vault: Vault, *, workers: int) -> None:
     """Run until cancelled. What was claimed and not finished is given up with its lease."""
     steps: list[Step] = [vault.ingest] * workers + [vault.describe] * _DESCRIBERS
-    steps += [vault.write_manifests, vault.remove_erased, vault.delete_at_source, vault.reconcile]
+    steps += [vault.write_manifests, vault.remove_erased]
+    steps += [vault.delete_at_source, vault.reconcile, vault.pause_recordings]
     tasks = [asyncio.create_task(_repeat(step)) for step in steps]
     tasks.append(asyncio.create_task(_repeat(lambda: _sweep(vault))))
+    tasks.append(asyncio.create_task(_repeat(lambda: _expire(vault))))
     try:
         await asyncio.gather(*tasks)
     finally:
@@ -54,6 +58,13 @@ async def _repeat(step: Step) -> None:
             pause = _TROUBLE
         if pause:
             await asyncio.sleep(pause)
+
+
+async def _expire(vault: Vault) -> bool:
+    """End quarantines, and wait until it is time for the next look."""
+    await vault.expire_quarantine()
+    await asyncio.sleep(_EXPIRY_PAUSE)
+    return True
 
 
 async def _sweep(vault: Vault) -> bool:

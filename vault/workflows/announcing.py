@@ -1,45 +1,70 @@
 """Turning what a provider announced into a row: by webhook, or found in the provider's own list."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from vault.domain import encryption_context as bound
 from vault.domain.account import Connection
+from vault.domain.admission import Decision
 from vault.domain.call import Announcement, CallFacts
 from vault.domain.ids import new_id
 from vault.domain.records import encode_announcement
-from vault.ports.database import Announced, Database
+from vault.ports.database import Announced, Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.stores import NewRecording
 from vault.sealing.message import seal
+from vault.workflows.admission import Admission
 
 
-async def announce(
-    database: Database,
-    ring: KeyRing,
-    connection: Connection,
-    *,
-    facts: CallFacts,
-    announcement: Announcement,
-    received_at: datetime,
-) -> Announced:
-    """Insert the recording, its URL and its call facts sealed; a repeated one stays as it is."""
-    recording_id, key = new_id("rec"), await ring.current(connection.account_id)
-    context = bound.of_announcement(connection.account_id, recording_id)
-    return await database.announce(
-        NewRecording(
-            id=recording_id,
-            account_id=connection.account_id,
-            connection_id=connection.id,
-            recording_ref=announcement.recording_ref,
-            call_ref=facts.call_ref,
-            received_at=received_at,
-            call_started_at=facts.started_at,
-            call_ended_at=facts.ended_at,
-            sealed_announcement=seal(key.key, context, encode_announcement(announcement, facts)),
-            key_version=key.version,
-            kind=announcement.kind,
-            voices=announcement.voices,
-            source_ref=announcement.source_ref,
-            source_policy=connection.source_policy,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announce:
+    """Shared by the verbs that hear of recordings: insert the row, its URL and its call facts sealed.
+
+    What is known already decides whether it is refused at once; the gate decides again. A repeated
+    announcement changes nothing.
+    """
+
+    database: Database
+    ring: KeyRing
+    admission: Admission
+
+    async def __call__(
+        self,
+        connection: Connection,
+        *,
+        facts: CallFacts,
+        announcement: Announcement,
+        received_at: datetime,
+    ) -> Announced:
+        """Return the row that stands for the announcement now. Raises Unavailable."""
+        account_id, recording_id = connection.account_id, new_id("rec")
+        known = await self.admission.know(account_id, facts.call_ref, facts)
+
+        def admit(tx: Transaction) -> Decision:
+            epoch = tx.accounts.switch(account_id).epoch
+            return self.admission.decide(
+                tx, account_id, known, received_at=received_at, epoch_at_receipt=epoch
+            )
+
+        decision = await self.database.read(admit)
+        key = await self.ring.current(account_id)
+        context = bound.of_announcement(account_id, recording_id)
+        return await self.database.announce(
+            NewRecording(
+                id=recording_id,
+                account_id=account_id,
+                connection_id=connection.id,
+                recording_ref=announcement.recording_ref,
+                call_ref=facts.call_ref,
+                received_at=received_at,
+                call_started_at=facts.started_at,
+                call_ended_at=facts.ended_at,
+                sealed_announcement=seal(key.key, context, encode_announcement(announcement, facts)),
+                key_version=key.version,
+                kind=announcement.kind,
+                voices=announcement.voices,
+                source_ref=announcement.source_ref,
+                source_policy=connection.source_policy,
+                grounds=() if decision.record else decision.grounds,
+            )
         )
-    )

@@ -4,22 +4,23 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from vault.domain import encryption_context as bound
-from vault.domain.admission import CallSpan, Decision, decide
+from vault.domain.admission import Decision
 from vault.domain.call import CallFacts
-from vault.domain.evidence import of_decision
+from vault.domain.evidence import at_sealing
 from vault.domain.recording import Lease, Recording, State
 from vault.domain.records import Details, encode_details
 from vault.errors import Unavailable, VaultError
 from vault.logs import Log
+from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.sealing.keys import KEY_BYTES, recording_key
 from vault.sealing.message import seal
 from vault.threads import Threads
+from vault.workflows.admission import KnownCall
 from vault.workflows.seal_stream import seal_stream
 from vault.workflows.seals import wrap_recording_key
 
@@ -43,15 +44,32 @@ class Attempt:
     ring: KeyRing
     objects: ObjectStore
     threads: Threads
+    clock: Clock
 
     async def __call__(
-        self, held: Lease, blocks: AsyncIterator[bytes], *, facts: CallFacts, decision: Decision
+        self,
+        held: Lease,
+        blocks: AsyncIterator[bytes],
+        *,
+        facts: CallFacts,
+        known: KnownCall,
+        decision: Decision,
     ) -> Recording:
-        """Return it stored. Raises TooLarge, Unavailable, LeaseLost, and what ``blocks`` raises."""
+        """Return it stored, bound to what was ``known`` of its call and decided; ``facts`` are its own.
+
+        Raises TooLarge, Unavailable, LeaseLost, and what ``blocks`` raises.
+        """
         recording = held.recording
         account_key = await self.ring.current(recording.account_id)
         key = recording_key(recording.id, secrets.token_bytes(KEY_BYTES))
-        evidence = of_decision(decision, recording.id)
+        evidence = at_sealing(
+            decision,
+            known.events,
+            known.facts,
+            account_id=recording.account_id,
+            recording_id=recording.id,
+            at=self.clock(),
+        )
         location = f"{objects_of(recording.account_id, recording.id)}{secrets.token_hex(8)}.audio"
         context = bound.of_recording(recording.account_id, recording.id, "audio", evidence.digest)
         sealed = await seal_stream(
@@ -84,33 +102,3 @@ async def discard(objects: ObjectStore, location: str) -> None:
         await objects.delete(location)
     except Unavailable:
         _LOG.warning("object.left_for_sweep")
-
-
-def admit_again(tx: Transaction, recording: Recording, *, duration: timedelta | None = None) -> Decision:
-    """Decide on a recording by the switch as this transaction sees it, and by all that was said of its call.
-
-    The caller holds the account's shared lock where the answer must hold to the end.
-    """
-    switch = tx.accounts.switch(recording.account_id)
-    history = tx.accounts.switch_history(recording.account_id)
-    return decide(
-        switch=switch,
-        history=history,
-        span=call_span(tx, recording, duration),
-        epoch_at_receipt=recording.epoch,
-    )
-
-
-def call_span(tx: Transaction, recording: Recording, duration: timedelta | None = None) -> CallSpan:
-    """Return when the call was, by its own facts and by what the recording's source said."""
-    started: datetime | None = recording.call_started_at
-    ended: datetime | None = recording.call_ended_at
-    for row in tx.call_facts.of_call(recording.account_id, recording.call_ref):
-        started = row.started_at or started
-        ended = row.ended_at or ended
-    return CallSpan(
-        started_at=started,
-        ended_at=ended,
-        received_at=recording.received_at,
-        duration=duration,
-    )

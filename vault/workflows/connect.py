@@ -34,6 +34,10 @@ class ConnectionWish:
     #: None means what the provider's adapter thinks best.
     delete_at_source: bool | None = None
     delete_refused: bool = False
+    #: Where the platform goes on with a call once the vault has answered at its start.
+    next_url: str | None = None
+    #: Pause a recording at the provider when its call may not be recorded.
+    pause_refused: bool = False
     #: Bring in what the provider recorded since then; None means from now on, or what was said before.
     collect_from: datetime | None = None
 
@@ -75,6 +79,8 @@ class SetConnection:
             else wish.delete_at_source,
             delete_refused=wish.delete_refused,
             collect_from=wish.collect_from or self.clock(),
+            next_url=wish.next_url,
+            pause_refused=wish.pause_refused,
         )
         event = AccessEvent(type="connection.changed", at=self.clock(), account_id=account_id, actor=actor)
 

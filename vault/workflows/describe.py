@@ -9,10 +9,9 @@ from functools import partial
 from typing import Any
 
 from vault.domain import encryption_context as bound
-from vault.domain.access_event import AccessEvent
-from vault.domain.admission import Reason
 from vault.domain.ids import new_id
 from vault.domain.media import Description
+from vault.domain.reason import Reason
 from vault.domain.recording import LEASE, MAX_ATTEMPTS, Lease, SealedObject, State, pause_before
 from vault.errors import DescriberCrashed, LeaseLost, NotFound, Tampered, Unavailable, Undecodable
 from vault.logs import Log
@@ -23,10 +22,12 @@ from vault.ports.objects import ObjectStore, ObjectWriter
 from vault.sealing.message import seal
 from vault.sealing.sealer import Sealer
 from vault.threads import Threads
-from vault.workflows.attempt import admit_again, discard
+from vault.workflows.admission import Admission, KnownCall
+from vault.workflows.attempt import discard
+from vault.workflows.gate import chain_gate, note, passage
 from vault.workflows.lease import under_lease
 from vault.workflows.sealed_audio import SealedAudio
-from vault.workflows.seals import OpenedRecording, join_facts, open_facts, open_recording, search_terms
+from vault.workflows.seals import OpenedRecording, open_recording
 from vault.workflows.verdict import fail, refuse
 
 _LOG = Log(__name__)
@@ -76,6 +77,7 @@ class Describe:
     objects: ObjectStore
     describer: Describer
     threads: Threads
+    admission: Admission
 
     async def __call__(self) -> bool:
         """Do one piece of work; False if there was none."""
@@ -122,11 +124,13 @@ class Describe:
         except BaseException:
             await asyncio.shield(rendition.abort())
             raise
-        admitted: bool | None = None
+        values, admitted = _values(opened, description, made), None
         while admitted is None:
             # What was said of the call in the meantime must make the recording findable too.
-            values, terms, said = await self._values(opened, description, made)
-            gate = partial(_gate, held=held, values=values, terms=terms, said=said)
+            known = await self.admission.know(
+                recording.account_id, recording.call_ref, opened.details().facts
+            )
+            gate = partial(self._gate, held=held, opened=opened, known=known, values=values)
             admitted = await self.database.write(gate)
         if not admitted:
             for sealed in filter(None, (recording.audio, made)):
@@ -158,33 +162,44 @@ class Describe:
             opened=opened, objects=self.objects, location=location, sealer=sealer, threads=self.threads
         )
 
-    async def _values(
-        self, opened: OpenedRecording, description: Description | None, made: SealedObject | None
-    ) -> tuple[dict[str, Any], list[bytes], int]:
-        """Return what the gate will set, how the recording is found, and from how many sayings that is."""
-        recording = opened.recording
-        account_id, call_ref = recording.account_id, recording.call_ref
-        rows, wrapped = await self.database.read(
-            lambda tx: (
-                tx.call_facts.of_call(account_id, call_ref),
-                tx.accounts.wrapped_index_key(account_id),
-            )
+    def _gate(
+        self,
+        tx: Transaction,
+        *,
+        held: Lease,
+        opened: OpenedRecording,
+        known: KnownCall,
+        values: dict[str, Any],
+    ) -> bool | None:
+        """Let the recording in, keep it apart, or refuse it; False where its objects are not wanted.
+
+        None when more was said of the call than is ``known``.
+        """
+        recording = held.recording
+        tx.lock_account(recording.account_id)
+        tx.lock_call(recording.account_id, recording.call_ref)
+        if not self.admission.unchanged(tx, recording.account_id, known):
+            return None
+        seconds = values.get("duration")
+        decision = self.admission.decide(
+            tx,
+            recording.account_id,
+            known,
+            received_at=recording.received_at,
+            epoch_at_receipt=recording.epoch,
+            duration=None if seconds is None else timedelta(seconds=seconds),
+            described=True,
         )
-        facts = join_facts(call_ref, [opened.details().facts, *await open_facts(self.ring, rows)])
-        terms = await search_terms(self.ring, account_id, wrapped, facts)
-        values: dict[str, Any] = {"rendition": made, "sealed_announcement": None, "attempts": 0}
-        if description is not None:
-            context = bound.of_recording(account_id, recording.id, "waveform", opened.keys.evidence)
-            values |= {
-                "sealed_waveform": seal(opened.key, context, b"".join(description.peaks)),
-                "container": description.container,
-                "codec": description.codec,
-                "channels": description.channels,
-                "sample_rate": description.sample_rate,
-                "duration": description.duration,
-                "damaged": description.damaged,
-            }
-        return values, terms, len(rows)
+        if not decision.record:
+            refuse(tx, held, decision)
+            return False
+        leads = passage(tx, decision, recording)
+        tx.queue.move(held, leads.to, **values, **leads.values)
+        tx.recordings.index(recording.account_id, recording.id, known.terms)
+        head = chain_gate(tx, opened, known, decision, tx.now())
+        code = decision.grounds[0].code if decision.verdict == "quarantine" else None
+        note(tx, recording, leads.to, actor="worker", result=code, evidence=head)
+        return True
 
     @staticmethod
     def _fetch_again(tx: Transaction, held: Lease) -> None:
@@ -199,32 +214,21 @@ class Describe:
         tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now() + pause, reasons=(reason,))
 
 
-def _gate(
-    tx: Transaction, *, held: Lease, values: dict[str, Any], terms: list[bytes], said: int
-) -> bool | None:
-    """Let the recording in, or refuse it: nothing that was committed before this lock can be missed.
-
-    None when more was said of the call than the ``said`` pieces that ``terms`` come from.
-    """
-    recording = held.recording
-    tx.lock_account(recording.account_id)
-    length = values.get("duration")
-    decision = admit_again(tx, recording, duration=None if length is None else timedelta(seconds=length))
-    if not decision.record:
-        refuse(tx, held, decision)
-        return False
-    if len(tx.call_facts.of_call(recording.account_id, recording.call_ref)) != said:
-        return None
-    now = tx.now()
-    tx.queue.move(held, State.AVAILABLE, **values, reasons=(), available_at=now, manifest_due=True)
-    tx.recordings.index(recording.account_id, recording.id, terms)
-    tx.events.append(
-        AccessEvent(
-            type="recording.available",
-            at=now,
-            account_id=recording.account_id,
-            actor="worker",
-            recording_id=recording.id,
-        )
-    )
-    return True
+def _values(
+    opened: OpenedRecording, description: Description | None, made: SealedObject | None
+) -> dict[str, Any]:
+    """Return what was learned of the audio, as the gate will set it."""
+    recording = opened.recording
+    values: dict[str, Any] = {"rendition": made, "sealed_announcement": None, "attempts": 0}
+    if description is None:
+        return values
+    context = bound.of_recording(recording.account_id, recording.id, "waveform", opened.keys.evidence)
+    return values | {
+        "sealed_waveform": seal(opened.key, context, b"".join(description.peaks)),
+        "container": description.container,
+        "codec": description.codec,
+        "channels": description.channels,
+        "sample_rate": description.sample_rate,
+        "duration": description.duration,
+        "damaged": description.damaged,
+    }

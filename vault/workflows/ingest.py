@@ -6,9 +6,10 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from vault.domain import encryption_context as bound
-from vault.domain.admission import Decision, Reason
+from vault.domain.admission import Decision
 from vault.domain.call import Announcement, CallFacts
 from vault.domain.provider_access import Access, MediaRequest
+from vault.domain.reason import Reason
 from vault.domain.recording import LEASE, MAX_ATTEMPTS, Lease, State, pause_before
 from vault.domain.records import decode_announcement
 from vault.errors import FetchFailed, LeaseLost, TooLarge, Unavailable, VaultError
@@ -18,7 +19,8 @@ from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.sealing.message import open_message
-from vault.workflows.attempt import Attempt, admit_again
+from vault.workflows.admission import Admission, KnownCall
+from vault.workflows.attempt import Attempt
 from vault.workflows.lease import under_lease
 from vault.workflows.opened_connections import OpenedConnection, OpenedConnections
 from vault.workflows.verdict import fail, refuse
@@ -40,6 +42,7 @@ class Ingest:
     fetcher: Fetcher
     providers: Mapping[str, Provider]
     connections: OpenedConnections
+    admission: Admission
     attempt: Attempt
     rest: RestClient
     clock: Clock
@@ -80,32 +83,45 @@ class Ingest:
         if recording.attempts > MAX_ATTEMPTS:
             # Each attempt ended without a word, perhaps with its process.
             raise FetchFailed("Too many attempts were begun and never ended.", final=True)
-        decision = await self.database.read(lambda tx: admit_again(tx, recording))
-        if not decision.record:
-            await self.database.write(lambda tx: refuse(tx, held, decision))
-            return
         sealed = await self.database.read(lambda tx: tx.recordings.announcement(recording.id))
         if sealed is None or recording.connection_id is None:
             raise FetchFailed("The announcement is gone.", final=True)
         key = await self.ring.version(recording.account_id, sealed[1])
         context = bound.of_announcement(recording.account_id, recording.id)
         announcement, facts = decode_announcement(open_message(key.key, sealed[0], context=context))
+        known = await self.admission.know(recording.account_id, recording.call_ref, facts)
+        decision = await self.database.read(lambda tx: self._admit(tx, held, known))
+        if not decision.record:
+            await self.database.write(lambda tx: refuse(tx, held, decision))
+            return
         opened = await self.connections.get(recording.connection_id)
         provider, access = self.providers[opened.connection.provider], opened.access(self.clock())
         if announcement.url is None:
             announcement = await self._find(held, opened, announcement, access)
         try:
-            await self._fetch(held, provider.media_request(announcement, access), facts, decision)
+            await self._fetch(held, provider.media_request(announcement, access), facts, known, decision)
         except FetchFailed as error:
             # The URL may have expired on its way through the queue: the provider knows a fresh one.
             if error.final or provider.find_request(announcement, access) is None:
                 raise
             announcement = await self._find(held, opened, announcement, access)
-            await self._fetch(held, provider.media_request(announcement, access), facts, decision)
+            await self._fetch(held, provider.media_request(announcement, access), facts, known, decision)
 
-    async def _fetch(self, held: Lease, request: MediaRequest, facts: CallFacts, decision: Decision) -> None:
+    def _admit(self, tx: Transaction, held: Lease, known: KnownCall) -> Decision:
+        recording = held.recording
+        return self.admission.decide(
+            tx,
+            recording.account_id,
+            known,
+            received_at=recording.received_at,
+            epoch_at_receipt=recording.epoch,
+        )
+
+    async def _fetch(
+        self, held: Lease, request: MediaRequest, facts: CallFacts, known: KnownCall, decision: Decision
+    ) -> None:
         async with self.fetcher.fetch(request) as fetched, aclosing(fetched.blocks()) as blocks:  # type: ignore[type-var]
-            await self.attempt(held, blocks, facts=facts, decision=decision)
+            await self.attempt(held, blocks, facts=facts, known=known, decision=decision)
 
     async def _find(
         self, held: Lease, opened: OpenedConnection, announcement: Announcement, access: Access

@@ -1,20 +1,78 @@
-"""What is said of a call after its recording came in must still make the recording findable."""
+"""Keeping what is said of a call: also after its recording came in, when it must still be found and proved by it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
-from vault.domain.recording import State
-from vault.ports.database import Transaction
+from vault.domain import encryption_context as bound
+from vault.domain.call import CallFacts
+from vault.domain.ids import new_id
+from vault.domain.records import encode_facts, facts_json
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
 from vault.ports.stores import CallFactRow
+from vault.sealing.message import seal
+from vault.workflows.admission import Admission
+from vault.workflows.evidence_chain import EvidenceChain, append, settled
+from vault.workflows.seals import OpenedRecording, search_terms
 
 
-def add_facts(tx: Transaction, row: CallFactRow, terms: Sequence[bytes]) -> bool:
-    """Keep what was said, and index the call's available recordings by it; False if it was said before.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepFacts:
+    """Shared by the verbs that hear of calls: one row for each thing that was said.
 
-    A recording that is still on its way is indexed at the gate, which sees this row.
+    A recording that is still on its way is indexed at the gate, which sees the row. One that is
+    through is indexed here, and its evidence grows by what was said.
     """
+
+    database: Database
+    ring: KeyRing
+    admission: Admission
+    chain: EvidenceChain
+    clock: Clock
+
+    async def __call__(self, account_id: str, facts: CallFacts, *, delivery: str | None) -> bool:
+        """Keep what was said; False if that ``delivery`` said it before. None means that it is not repeated."""
+        fact_id, key = new_id("fact"), await self.ring.current(account_id)
+        row = CallFactRow(
+            id=fact_id,
+            account_id=account_id,
+            call_ref=facts.call_ref,
+            delivery=delivery or fact_id,
+            at=self.clock(),
+            started_at=facts.started_at,
+            ended_at=facts.ended_at,
+            sealed_facts=seal(key.key, bound.of_call_fact(account_id, fact_id), encode_facts(facts)),
+            key_version=key.version,
+        )
+        terms = search_terms(await self.admission.index_key(account_id), facts)
+        opened: Mapping[str, OpenedRecording] = {}
+        while True:
+            add = partial(_add, row=row, facts=facts, terms=terms, opened=opened)
+            new = await self.database.write(add)
+            if new is not None:
+                return new
+            opened = await self.chain.of_call(account_id, facts.call_ref)
+
+
+def _add(
+    tx: Transaction,
+    *,
+    row: CallFactRow,
+    facts: CallFacts,
+    terms: Sequence[bytes],
+    opened: Mapping[str, OpenedRecording],
+) -> bool | None:
+    """Add the row and what follows from it; None where a recording that it concerns is not opened."""
+    tx.lock_account(row.account_id)
+    tx.lock_call(row.account_id, row.call_ref)
+    through = settled(tx, row.account_id, row.call_ref, opened)
+    if through is None:
+        return None
     if not tx.call_facts.add(row):
         return False
-    for recording in tx.recordings.of_call(row.account_id, row.call_ref):
-        if recording.state is State.AVAILABLE:
-            tx.recordings.index(row.account_id, recording.id, terms)
+    for recording in through:
+        append(tx, opened[recording.id], "facts", {"call": facts_json(facts)}, at=row.at)
+        tx.recordings.index(row.account_id, recording.id, terms)
     return True

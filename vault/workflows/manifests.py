@@ -30,14 +30,19 @@ class WriteManifests:
         return bool(due)
 
     async def _write(self, recording: Recording) -> None:
-        keys = await self.database.read(lambda tx: tx.recordings.keys(recording.id))
+        keys, chain = await self.database.read(
+            lambda tx: (tx.recordings.keys(recording.id), tx.evidence.of_recording(recording.id))
+        )
         location = location_of(recording.account_id, recording.id)
         if keys is not None:
-            await self.objects.put(location, encode_manifest(recording, keys))
+            entries = [(row.digest, row.sealed_entry) for row in chain]
+            await self.objects.put(location, encode_manifest(recording, keys, entries))
 
         def done(tx: Transaction) -> bool:
             now = tx.recordings.get(recording.account_id, recording.id)
-            tx.queue.manifest_written(recording.id)
+            if len(tx.evidence.of_recording(recording.id)) == len(chain):
+                # What came to the evidence in the meantime must be written, too.
+                tx.queue.manifest_written(recording.id)
             return now is not None and now.state is State.AVAILABLE
 
         if not await self.database.write(done):

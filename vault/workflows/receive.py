@@ -4,23 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from vault.domain import encryption_context as bound
 from vault.domain.account import Connection
 from vault.domain.call import Announcement, CallFacts, Heard
 from vault.domain.delivery import Delivery
-from vault.domain.ids import new_id
 from vault.domain.recording import State
-from vault.domain.records import encode_facts
-from vault.errors import NotAuthentic, NotFound
-from vault.ports.database import Database
-from vault.ports.keys import KeyRing
-from vault.ports.stores import CallFactRow
+from vault.ports.clock import Clock
+from vault.ports.consent_stores import Pause
+from vault.ports.database import Database, Transaction
 from vault.ports.telephony import Provider
-from vault.sealing.message import seal
-from vault.workflows.announcing import announce
-from vault.workflows.late_facts import add_facts
+from vault.workflows.admission import Admission
+from vault.workflows.announcing import Announce
+from vault.workflows.late_facts import KeepFacts
 from vault.workflows.opened_connections import OpenedConnections
-from vault.workflows.seals import search_terms
+from vault.workflows.proving import prove
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,62 +37,52 @@ class Receive:
     """
 
     database: Database
-    ring: KeyRing
+    clock: Clock
     providers: Mapping[str, Provider]
     connections: OpenedConnections
+    admission: Admission
+    announce: Announce
+    keep_facts: KeepFacts
 
     async def __call__(self, provider_name: str, connection_id: str, delivery: Delivery) -> Receipt:
         """Return what became of it. Raises NotAuthentic, Invalid, Unavailable."""
-        provider = self.providers.get(provider_name)
-        if provider is None:
-            raise NotFound("There is no such provider.")
-        try:
-            opened = await self.connections.get(connection_id)
-        except NotFound:
-            opened = None
-        if opened is None or opened.connection.provider != provider_name:
-            # An unknown connection takes the same path, and as long as a wrong signature.
-            provider.authenticate(delivery, [])
-            raise NotAuthentic("The signature is not valid.")
-        provider.authenticate(delivery, opened.credentials)
+        provider, opened = await prove(
+            self.providers, self.connections, provider_name, connection_id, delivery
+        )
         heard = provider.understand(delivery)
         if heard is None:
             return Receipt(status="ignored")
         if heard.announcement is not None:
             return await self._announce(opened.connection, heard.facts, heard.announcement, delivery)
-        return await self._note(opened.connection, heard, delivery)
+        return await self._note(opened.connection, heard)
 
     async def _announce(
         self, connection: Connection, facts: CallFacts, announcement: Announcement, delivery: Delivery
     ) -> Receipt:
-        announced = await announce(
-            self.database,
-            self.ring,
-            connection,
-            facts=facts,
-            announcement=announcement,
-            received_at=delivery.received_at,
+        announced = await self.announce(
+            connection, facts=facts, announcement=announcement, received_at=delivery.received_at
         )
         if announced.state is State.REFUSED:
             return Receipt(status="refused", recording_id=announced.recording_id)
         status: Literal["accepted", "duplicate"] = "accepted" if announced.created else "duplicate"
         return Receipt(status=status, recording_id=announced.recording_id)
 
-    async def _note(self, connection: Connection, heard: Heard, delivery: Delivery) -> Receipt:
-        facts, account_id = heard.facts, connection.account_id
-        fact_id, key = new_id("fact"), await self.ring.current(account_id)
-        row = CallFactRow(
-            id=fact_id,
-            account_id=account_id,
-            call_ref=facts.call_ref,
-            delivery=f"{connection.id}/{heard.delivery_id or fact_id}",
-            at=delivery.received_at,
-            started_at=facts.started_at,
-            ended_at=facts.ended_at,
-            sealed_facts=seal(key.key, bound.of_call_fact(account_id, fact_id), encode_facts(facts)),
-            key_version=key.version,
-        )
-        wrapped = await self.database.read(lambda tx: tx.accounts.wrapped_index_key(account_id))
-        terms = await search_terms(self.ring, account_id, wrapped, facts)
-        new = await self.database.write(lambda tx: add_facts(tx, row, terms))
+    async def _note(self, connection: Connection, heard: Heard) -> Receipt:
+        named = heard.delivery_id
+        delivery = None if named is None else f"{connection.id}/{named}"
+        new = await self.keep_facts(connection.account_id, heard.facts, delivery=delivery)
+        if new and connection.pause_refused and heard.facts.ended_at is None:
+            await self._pause(connection, heard.facts)
         return Receipt(status="noted" if new else "duplicate")
+
+    async def _pause(self, connection: Connection, facts: CallFacts) -> None:
+        """Have the provider pause the recording of a call that may not be recorded."""
+        account_id, call_ref = connection.account_id, facts.call_ref
+        known = await self.admission.know(account_id, call_ref)
+        pause = Pause(account_id=account_id, connection_id=connection.id, call_ref=call_ref, attempts=0)
+
+        def want(tx: Transaction) -> None:
+            if not self.admission.decide(tx, account_id, known, received_at=self.clock()).record:
+                tx.pauses.want(pause)
+
+        await self.database.write(want)

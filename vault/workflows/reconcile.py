@@ -12,9 +12,8 @@ from vault.errors import FetchFailed
 from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.database import Database
-from vault.ports.keys import KeyRing
 from vault.ports.telephony import Provider, RestClient
-from vault.workflows.announcing import announce
+from vault.workflows.announcing import Announce
 from vault.workflows.opened_connections import OpenedConnections
 
 _LOG = Log(__name__)
@@ -36,10 +35,10 @@ class Reconcile:
     """
 
     database: Database
-    ring: KeyRing
     rest: RestClient
     providers: Mapping[str, Provider]
     connections: OpenedConnections
+    announce: Announce
     clock: Clock
     #: Recordings found that nobody had announced, by provider, since this process began: for metrics.
     missed: Counter[str] = field(default_factory=Counter)
@@ -86,13 +85,8 @@ class Reconcile:
         if ended is not None and not connection.collect_from <= ended <= now - PATIENCE:
             # A list by days reaches further back than it was asked to.
             return 0
-        announced = await announce(
-            self.database,
-            self.ring,
-            connection,
-            facts=listed.facts,
-            announcement=listed.announcement,
-            received_at=now,
+        announced = await self.announce(
+            connection, facts=listed.facts, announcement=listed.announcement, received_at=now
         )
         if not announced.created:
             return 0

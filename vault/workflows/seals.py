@@ -78,11 +78,8 @@ def join_facts(call_ref: str, pieces: Sequence[CallFacts]) -> CallFacts:
     return fold([CallFacts(call_ref=call_ref), *pieces])
 
 
-async def search_terms(
-    ring: KeyRing, account_id: str, wrapped_index_key: bytes, facts: CallFacts
-) -> list[bytes]:
+def search_terms(index_key: bytes, facts: CallFacts) -> list[bytes]:
     """Return the blind-index terms under which a call is found: its numbers and its agent."""
-    index_key = await open_index_key(ring, account_id, wrapped_index_key)
     said = {"number": {facts.caller, facts.callee}, "agent": {facts.agent}}
     return [
         search_term(index_key, kind, value)

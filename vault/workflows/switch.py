@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from vault.domain.access_event import AccessEvent
 from vault.domain.account import Switch, SwitchChange
-from vault.domain.admission import Reason
+from vault.domain.reason import Reason
 from vault.ports.database import Database, Transaction
 
 _REFUSED = Reason(

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 
 from vault.domain.access_event import AccessEvent
 from vault.domain.admission import Decision
@@ -16,7 +17,8 @@ from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.stores import NewRecording
-from vault.workflows.attempt import Attempt, admit_again
+from vault.workflows.admission import Admission, KnownCall
+from vault.workflows.attempt import Attempt
 from vault.workflows.lease import under_lease
 from vault.workflows.seal_stream import gather
 from vault.workflows.seals import open_recording
@@ -37,6 +39,7 @@ class Upload:
     database: Database
     ring: KeyRing
     clock: Clock
+    admission: Admission
     attempt: Attempt
 
     async def __call__(
@@ -59,16 +62,21 @@ class Upload:
             sealed_announcement=None,
             key_version=await self._key_version(account_id),
         )
-        known, held, decision = await self.database.write(lambda tx: _claim(tx, new))
+        claimed = None
+        while claimed is None:
+            call = await self.admission.know(account_id, call_ref)
+            claim = partial(self._claim, new=new, call=call)
+            claimed = await self.database.write(claim)
+        known, held, decision = claimed
         if not decision.record or known.state is State.REFUSED:
-            reasons = known.reasons or decision.reasons
+            reasons = known.reasons or decision.grounds
             raise Refused(reasons[0].text, reasons=[reason.code for reason in reasons])
         if known.state in _KEPT:
             return await self._compare(known, blocks, actor), False
         if held is None:
             raise Busy("This recording is being sent by another request.", retry_after=_RETRY_AFTER)
         try:
-            stored = await under_lease(self.database, held, self._seal(held, blocks, decision))
+            stored = await under_lease(self.database, held, self._seal(held, blocks, call, decision))
         except LeaseLost as error:
             raise Refused(
                 "The recording was refused while it was being sent.", reasons=("switched_off_since_receipt",)
@@ -81,9 +89,11 @@ class Upload:
     async def _key_version(self, account_id: str) -> int:
         return (await self.ring.current(account_id)).version
 
-    async def _seal(self, held: Lease, blocks: AsyncIterator[bytes], decision: Decision) -> Recording:
+    async def _seal(
+        self, held: Lease, blocks: AsyncIterator[bytes], call: KnownCall, decision: Decision
+    ) -> Recording:
         facts = CallFacts(call_ref=held.recording.call_ref)
-        return await self.attempt(held, blocks, facts=facts, decision=decision)
+        return await self.attempt(held, blocks, facts=facts, known=call, decision=decision)
 
     async def _give_back(self, held: Lease) -> None:
         try:
@@ -114,10 +124,30 @@ class Upload:
             "A recording of this name with other bytes is stored already.", reasons=("other_bytes",)
         )
 
+    def _claim(
+        self, tx: Transaction, *, new: NewRecording, call: KnownCall
+    ) -> tuple[Recording, Lease | None, Decision] | None:
+        """Find or insert the row, and take it for this client where it may be taken.
 
-def _claim(tx: Transaction, new: NewRecording) -> tuple[Recording, Lease | None, Decision]:
-    """Find or insert the row, and take it for this client where it may be taken."""
-    tx.lock_account(new.account_id)
+        None where more was said of the call than is known.
+        """
+        tx.lock_account(new.account_id)
+        if not self.admission.unchanged(tx, new.account_id, call):
+            return None
+        known = _row(tx, new)
+        decision = self.admission.decide(
+            tx, new.account_id, call, received_at=known.received_at, epoch_at_receipt=known.epoch
+        )
+        if known.state in _KEPT or known.state is State.REFUSED:
+            return known, None, decision
+        held = tx.queue.claim_upload(known.id, lease=LEASE)
+        if held is not None and not decision.record:
+            return tx.queue.move(held, State.REFUSED, reasons=decision.grounds), None, decision
+        return known, held, decision
+
+
+def _row(tx: Transaction, new: NewRecording) -> Recording:
+    """Return the row of this name, inserted where there was none. Raises RecordingErased, Refused."""
     known = tx.recordings.by_ref(new.account_id, None, new.recording_ref)
     if known is None:
         switch = tx.accounts.switch(new.account_id)
@@ -129,10 +159,4 @@ def _claim(tx: Transaction, new: NewRecording) -> tuple[Recording, Lease | None,
         raise RecordingErased("The recording was erased.")
     if known.state is State.FAILED:
         raise Refused("This recording failed for good.", reasons=[reason.code for reason in known.reasons])
-    decision = admit_again(tx, known)
-    if known.state in _KEPT or known.state is State.REFUSED:
-        return known, None, decision
-    held = tx.queue.claim_upload(known.id, lease=LEASE)
-    if held is not None and not decision.record:
-        return tx.queue.move(held, State.REFUSED, reasons=decision.reasons), None, decision
-    return known, held, decision
+    return known

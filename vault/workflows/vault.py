@@ -9,17 +9,28 @@ from vault.workflows.answer_once import AnswerOnce
 from vault.workflows.api_keys import Authenticate, IssueKey, ListKeys, RevokeKey
 from vault.workflows.browse import Browse
 from vault.workflows.connect import SetConnection
+from vault.workflows.consent import Consent
 from vault.workflows.delete_source import DeleteAtSource
 from vault.workflows.describe import Describe
 from vault.workflows.erase import Erase, RemoveErased
+from vault.workflows.evidence import ReadEvidence
 from vault.workflows.hear import ReadWaveform
 from vault.workflows.ingest import Ingest
 from vault.workflows.manifests import WriteManifests
+from vault.workflows.notices import DraftNotice, ListNotices, PublishNotice, ReadNotice, RetireNotice
+from vault.workflows.objections import EndObjection, EnterObjection, ListObjections
+from vault.workflows.pause import PauseRecordings
 from vault.workflows.play import FindSession, LookAtLink, OpenLink, PlayMedia
+from vault.workflows.policy import ReadPolicy, SetPolicy
+from vault.workflows.prompts import ReadPrompt, SetPrompt
 from vault.workflows.prove import ExportKey, ListEvents
+from vault.workflows.quarantine import ExpireQuarantine, RefuseQuarantined, Release
 from vault.workflows.receive import Receive
 from vault.workflows.reconcile import Reconcile
+from vault.workflows.restrict import Restrict
+from vault.workflows.rules import ShowRules
 from vault.workflows.share import CreateLink, ListLinks, RevokeLink
+from vault.workflows.steer import Steer
 from vault.workflows.stream import FindSound, Stream
 from vault.workflows.sweep import Sweep
 from vault.workflows.switch import ReadSwitch, SetSwitch
@@ -36,21 +47,42 @@ class Vault:
     set_connection: SetConnection
     set_switch: SetSwitch
     read_switch: ReadSwitch
+    show_rules: ShowRules
+    # What parties are told of a recording is drafted, given a voice, and published.
+    draft_notice: DraftNotice
+    set_prompt: SetPrompt
+    publish_notice: PublishNotice
+    retire_notice: RetireNotice
+    list_notices: ListNotices
+    read_notice: ReadNotice
+    read_prompt: ReadPrompt
     # Somebody with a key acts for it.
     authenticate: Authenticate
     issue_key: IssueKey
     list_keys: ListKeys
     revoke_key: RevokeKey
     answer_once: AnswerOnce
+    # What its parties are told and answer, and what the account makes of it.
+    set_policy: SetPolicy
+    read_policy: ReadPolicy
+    enter_objection: EnterObjection
+    end_objection: EndObjection
+    list_objections: ListObjections
+    steer: Steer
+    consent: Consent
     # A call is announced, comes in, and is let through the gate.
     admit: Admit
     receive: Receive
+    pause_recordings: PauseRecordings
     upload: Upload
     ingest: Ingest
     describe: Describe
     write_manifests: WriteManifests
     delete_at_source: DeleteAtSource
     reconcile: Reconcile
+    release: Release
+    refuse_quarantined: RefuseQuarantined
+    expire_quarantine: ExpireQuarantine
     # It is found, shared and heard.
     browse: Browse
     create_link: CreateLink
@@ -63,7 +95,9 @@ class Vault:
     find_sound: FindSound
     stream: Stream
     read_waveform: ReadWaveform
-    # Who heard it can be proved.
+    restrict: Restrict
+    # Who heard it, and on what ground it was recorded, can be proved.
+    read_evidence: ReadEvidence
     list_events: ListEvents
     export_key: ExportKey
     # And it leaves.

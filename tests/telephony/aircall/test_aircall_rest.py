@@ -227,10 +227,31 @@ def test_a_list_longer_than_a_webhook_may_be_is_read() -> None:
     assert len(PROVIDER.listed(reply(answer)).items) == 50
 
 
+def test_a_pause_asks_for_the_calls_recording() -> None:
+    """Basic authentication, and the media type that Aircall wants of every POST, although there is no body."""
+    request = PROVIDER.pause_request("812345678", ACCESS)
+    assert request is not None
+    assert (request.method, request.body) == ("POST", b"")
+    assert request.url == "https://api.aircall.io/v1/calls/812345678/pause_recording"
+    assert request.headers["Authorization"] == BASIC
+    assert request.headers["Content-Type"] == "application/json"
+    assert request.hosts == ("api.aircall.io",)
+    elsewhere = PROVIDER.pause_request("812345678", ELSEWHERE)
+    assert elsewhere is not None
+    assert elsewhere.url == "http://127.0.0.1:9999/aircall/v1/calls/812345678/pause_recording"
+
+
+@pytest.mark.parametrize("call_ref", ["", "0", "-1", "812345678/recording", "CA1", "1" * 21, "1\n", "\u0661"])
+def test_what_is_no_call_of_aircalls_is_not_paused(call_ref: str) -> None:
+    """The name becomes part of a path, so it must be a number."""
+    assert PROVIDER.pause_request(call_ref, ACCESS) is None
+
+
 def test_the_setup_is_plain_and_honest() -> None:
     """It names the URL, the events that announce, and what deletion takes with it."""
     setup = json.loads(json.dumps(PROVIDER.setup("https://vault.example/webhooks/aircall/c")))
     assert setup["url"] == "https://vault.example/webhooks/aircall/c"
     assert {"call.ended", "call.comm_assets_generated", "call.voicemail_left"} <= set(setup["events"])
     assert "transcriptions" in setup["delete_at_source"]
+    assert "pause_refused" in setup["recording"]
     assert setup["retries"]

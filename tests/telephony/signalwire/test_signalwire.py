@@ -43,7 +43,10 @@ DESCRIBED = {
     "start_time": "2023-11-09T17:04:50Z",
     "uri": f"{PATH}.json",
 }
+ASKED = CallFacts(call_ref=CALL, direction="inbound", caller="+12025550100", callee="+12025550199")
 EVENTS = [
+    ("voice_url", ASKED, None),
+    ("gather_action", ASKED, None),
     ("recording_completed", CallFacts(call_ref=CALL), READY),
     ("recording_absent", CallFacts(call_ref=CALL), None),
     ("recording_in_progress", CallFacts(call_ref=CALL), None),

@@ -42,6 +42,7 @@ VOICEMAIL = replace(READY, kind="voicemail", voices=("caller",))
         ("recording_absent", CallFacts(call_ref=CALL), None),
         ("recording_failed", CallFacts(call_ref=CALL), None),
         ("voice_url", CallFacts(call_ref=CALL, direction="inbound", **PARTIES), None),
+        ("gather_action", CallFacts(call_ref=CALL, direction="inbound", **PARTIES), None),
         (
             "call_ringing",
             CallFacts(call_ref=CALL, direction="inbound", started_at=at("18:15:30"), **PARTIES),

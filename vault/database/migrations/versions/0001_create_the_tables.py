@@ -11,7 +11,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-
     op.create_table('access_events',
     sa.Column('position', sa.Integer().with_variant(sa.BigInteger(), 'postgresql'), nullable=False),
     sa.Column('id', sa.String(), nullable=False),
@@ -78,12 +77,40 @@ def upgrade() -> None:
     sa.Column('delete_at_source', sa.Boolean(), nullable=False),
     sa.Column('delete_refused', sa.Boolean(), nullable=False),
     sa.Column('collect_from', sa.BigInteger(), nullable=False),
+    sa.Column('next_url', sa.String(), nullable=True),
+    sa.Column('pause_refused', sa.Boolean(), nullable=False),
     sa.Column('reconciled_until', sa.BigInteger(), nullable=False),
     sa.Column('reconcile_not_before', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_connections')),
     sa.UniqueConstraint('account_id', 'name', name=op.f('uq_connections_account_id_name'))
     )
     op.create_index(op.f('ix_connections_reconcile_not_before'), 'connections', ['reconcile_not_before'], unique=False)
+    op.create_table('consent_events',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('call_ref', sa.String(), nullable=False),
+    sa.Column('heard_at', sa.BigInteger(), nullable=False),
+    sa.Column('sealed_event', sa.LargeBinary(), nullable=False),
+    sa.Column('key_version', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_consent_events'))
+    )
+    op.create_index('ix_consent_events_call', 'consent_events', ['account_id', 'call_ref'], unique=False)
+    op.create_table('consent_policies',
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('version', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('policy', sa.JSON(), nullable=False),
+    sa.Column('changed_at', sa.BigInteger(), nullable=False),
+    sa.Column('changed_by', sa.String(), nullable=False),
+    sa.PrimaryKeyConstraint('account_id', 'version', name=op.f('pk_consent_policies'))
+    )
+    op.create_table('evidence_entries',
+    sa.Column('recording_id', sa.String(), nullable=False),
+    sa.Column('position', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('digest', sa.String(), nullable=False),
+    sa.Column('sealed_entry', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('recording_id', 'position', name=op.f('pk_evidence_entries'))
+    )
     op.create_table('kept_answers',
     sa.Column('key_id', sa.String(), nullable=False),
     sa.Column('idempotency_key', sa.LargeBinary(), nullable=False),
@@ -111,6 +138,57 @@ def upgrade() -> None:
     sa.UniqueConstraint('token_hash', name=op.f('uq_links_token_hash'))
     )
     op.create_index(op.f('ix_links_recording_id'), 'links', ['recording_id'], unique=False)
+    op.create_table('notices',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('language', sa.String(), nullable=False),
+    sa.Column('audience', sa.String(), nullable=False),
+    sa.Column('mode', sa.String(), nullable=False),
+    sa.Column('places', sa.JSON(), nullable=False),
+    sa.Column('controller', sa.String(), nullable=False),
+    sa.Column('purposes', sa.String(), nullable=False),
+    sa.Column('refusal', sa.String(), nullable=False),
+    sa.Column('full_notice', sa.String(), nullable=False),
+    sa.Column('retention', sa.String(), nullable=False),
+    sa.Column('text', sa.String(), nullable=False),
+    sa.Column('text_sha256', sa.String(), nullable=False),
+    sa.Column('audio_sha256', sa.String(), nullable=True),
+    sa.Column('audio_seconds', sa.Float(), nullable=True),
+    sa.Column('sealed_audio', sa.LargeBinary(), nullable=True),
+    sa.Column('key_version', sa.Integer(), nullable=True),
+    sa.Column('status', sa.String(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=True),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('created_by', sa.String(), nullable=False),
+    sa.Column('published_at', sa.BigInteger(), nullable=True),
+    sa.Column('retired_at', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_notices')),
+    sa.UniqueConstraint('account_id', 'language', 'audience', 'mode', 'version', name=op.f('uq_notices_account_id_language_audience_mode_version'))
+    )
+    op.create_index('ix_notices_page', 'notices', ['account_id', 'created_at', 'id'], unique=False)
+    op.create_table('objections',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('term', sa.LargeBinary(), nullable=False),
+    sa.Column('sealed_number', sa.LargeBinary(), nullable=False),
+    sa.Column('key_version', sa.Integer(), nullable=False),
+    sa.Column('since', sa.BigInteger(), nullable=False),
+    sa.Column('until', sa.BigInteger(), nullable=True),
+    sa.Column('reason', sa.String(), nullable=True),
+    sa.Column('by', sa.String(), nullable=False),
+    sa.Column('ended_by', sa.String(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_objections'))
+    )
+    op.create_index('ix_objections_term', 'objections', ['account_id', 'term'], unique=False)
+    op.create_table('pauses',
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('call_ref', sa.String(), nullable=False),
+    sa.Column('connection_id', sa.String(), nullable=False),
+    sa.Column('not_before', sa.BigInteger(), nullable=False),
+    sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('account_id', 'call_ref', name=op.f('pk_pauses'))
+    )
+    op.create_index(op.f('ix_pauses_not_before'), 'pauses', ['not_before'], unique=False)
     op.create_table('recording_terms',
     sa.Column('account_id', sa.String(), nullable=False),
     sa.Column('term', sa.LargeBinary(), nullable=False),
@@ -161,6 +239,7 @@ def upgrade() -> None:
     sa.Column('duration', sa.Float(), nullable=True),
     sa.Column('damaged', sa.Boolean(), nullable=False),
     sa.Column('restricted', sa.Boolean(), nullable=False),
+    sa.Column('quarantined_until', sa.BigInteger(), nullable=True),
     sa.Column('manifest_due', sa.Boolean(), nullable=False),
     sa.Column('available_at', sa.BigInteger(), nullable=True),
     sa.Column('erased_at', sa.BigInteger(), nullable=True),
@@ -202,9 +281,7 @@ def upgrade() -> None:
     )
 
 
-
 def downgrade() -> None:
-
     op.drop_table('vault_metadata')
     op.drop_index(op.f('ix_switch_changes_account_id'), table_name='switch_changes')
     op.drop_table('switch_changes')
@@ -217,9 +294,19 @@ def downgrade() -> None:
     op.drop_table('recordings')
     op.drop_index('ix_recording_terms_recording', table_name='recording_terms')
     op.drop_table('recording_terms')
+    op.drop_index(op.f('ix_pauses_not_before'), table_name='pauses')
+    op.drop_table('pauses')
+    op.drop_index('ix_objections_term', table_name='objections')
+    op.drop_table('objections')
+    op.drop_index('ix_notices_page', table_name='notices')
+    op.drop_table('notices')
     op.drop_index(op.f('ix_links_recording_id'), table_name='links')
     op.drop_table('links')
     op.drop_table('kept_answers')
+    op.drop_table('evidence_entries')
+    op.drop_table('consent_policies')
+    op.drop_index('ix_consent_events_call', table_name='consent_events')
+    op.drop_table('consent_events')
     op.drop_index(op.f('ix_connections_reconcile_not_before'), table_name='connections')
     op.drop_table('connections')
     op.drop_index('ix_call_facts_call', table_name='call_facts')
@@ -229,4 +316,3 @@ def downgrade() -> None:
     op.drop_table('account_keys')
     op.drop_index('ix_access_events_recording', table_name='access_events')
     op.drop_table('access_events')
-

@@ -1,0 +1,14 @@
+"""The rule book as it is packaged."""
+
+from pathlib import Path
+
+import vault
+from vault.domain.rule_data import parse
+from vault.domain.rules import RuleBook
+
+FOLDER = Path(vault.__file__).parent / "domain" / "rule_book"
+
+
+def packaged() -> RuleBook:
+    """Read every file of the folder."""
+    return parse([file.read_text("utf-8") for file in sorted(FOLDER.glob("*.toml"))])

@@ -1,0 +1,33 @@
+"""Language tags as BCP 47 writes them, in one spelling, so that they can be compared."""
+
+import re
+
+from vault.errors import Invalid
+
+#: A language of two or three letters and its subtags (RFC 5646, section 2.1), without the rare forms.
+_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_LONGEST = 35
+#: A region has two letters, a script has four (RFC 5646, section 2.1.1).
+_REGION, _SCRIPT = 2, 4
+
+
+def language_tag(written: str) -> str:
+    """Return a tag in the spelling that RFC 5646 recommends: ``fr-CA``, ``zh-Hant-TW``.
+
+    Raises Invalid, naming the field ``language``, for what is no tag.
+    """
+    if len(written) > _LONGEST or not _TAG.fullmatch(written):
+        raise Invalid("A language is a tag such as en, fr-CA or zh-Hant-TW.", field="language")
+    first, *rest = written.lower().split("-")
+    return "-".join([first, *(_spelled(subtag) for subtag in rest)])
+
+
+def base_language(tag: str) -> str:
+    """Return the language without its region and script: ``fr`` for ``fr-CA``."""
+    return tag.partition("-")[0].lower()
+
+
+def _spelled(subtag: str) -> str:
+    if subtag.isalpha() and len(subtag) == _REGION:
+        return subtag.upper()
+    return subtag.title() if subtag.isalpha() and len(subtag) == _SCRIPT else subtag

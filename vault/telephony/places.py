@@ -1,0 +1,80 @@
+"""Where a telephone number is likely to be: the region of its prefix, and in the United States the state.
+
+A hint and no more, because mobile, ported and internet numbers travel. What the prefix does not tell
+is None, which the rule book treats strictly; a guess would be milder than not knowing.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+import phonenumbers
+from phonenumbers import PhoneNumber, PhoneNumberType, ValidationResult
+
+from vault.errors import Invalid
+from vault.telephony.numbers import normalize
+
+_AREA_CODES = Path(__file__).with_name("area_codes.toml")
+_E164 = re.compile(r"\+[1-9][0-9]{1,14}")
+#: Country code 1 and the area code, which no digit 0 or 1 begins (ATIS-0300055, section 14).
+_NORTH_AMERICAN = re.compile(r"\+1([2-9][0-9]{2})")
+_REGION = re.compile(r"[A-Z]{2}")
+#: Toll-free, personal and premium numbers of country code 1 are of no place: the whole plan shares them.
+_GEOGRAPHIC = frozenset(
+    {PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
+)
+
+
+@cache
+def area_codes() -> Mapping[str, str]:
+    """Return the place of every geographic area code of the United States: ``206`` is ``US-WA``."""
+    states = tomllib.loads(_AREA_CODES.read_text("utf-8"))["states"]
+    return MappingProxyType({str(code): f"US-{state}" for state, codes in states.items() for code in codes})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberPlans:
+    """Numbers by libphonenumber's plans of all countries, and the area codes beside this file."""
+
+    area_codes: Mapping[str, str] = field(default_factory=area_codes)
+
+    def e164(self, written: str) -> str:
+        """Return ``+`` and digits. Raises Invalid for what is no number, or has no possible length."""
+        text = normalize(written)
+        if _parsed(text) is None:
+            # The number itself is not repeated: it would reach a log.
+            raise Invalid("A number is written with its country, such as +12025550100.", field="number")
+        return text
+
+    def place(self, number: str | None) -> str | None:
+        """Return ``FR``, ``US-WA``; ``US`` for an area code without a state; None where nothing tells."""
+        text = normalize(number or "")
+        parsed = _parsed(text)
+        if parsed is None:
+            return None
+        american = _NORTH_AMERICAN.match(text)
+        if american is not None and american[1] in self.area_codes:
+            return self.area_codes[american[1]]
+        region = phonenumbers.region_code_for_number(parsed)
+        # 001 is the region of numbers that belong to no country, such as those of satellites.
+        if region is None or not _REGION.fullmatch(region):
+            return None
+        if region == "US" and phonenumbers.number_type(parsed) not in _GEOGRAPHIC:
+            return None
+        return region
+
+
+def _parsed(text: str) -> PhoneNumber | None:
+    """Return what E.164 text says, or None where it is none or its length is impossible."""
+    if not _E164.fullmatch(text):
+        return None
+    try:
+        parsed = phonenumbers.parse(text, None)
+    except phonenumbers.NumberParseException:
+        return None
+    possible = phonenumbers.is_possible_number_with_reason(parsed) == ValidationResult.IS_POSSIBLE
+    return parsed if possible else None

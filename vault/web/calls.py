@@ -1,0 +1,49 @@
+"""Calls: asked about at their start, and what their parties were told and answered."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+
+from vault.domain.call import CallFacts
+from vault.web.answering import answer_once
+from vault.web.authority import Access, TheVault, access
+from vault.web.shapes import Ref
+from vault.web.shapes_calls import CallIn, CallOut, ConsentIn, ConsentOut, DecisionOut
+
+router = APIRouter(prefix="/v1/accounts/{account}/calls", tags=["calls"])
+Ingesting = Annotated[Access, Depends(access("ingest"))]
+
+
+@router.put("/{call_ref}")
+async def put_call(
+    request: Request, vault: TheVault, allowed: Ingesting, call_ref: Annotated[Ref, Path()], body: CallIn
+) -> CallOut:
+    """Tell of a call, best at its start; the answer says whether and how to record it, and why."""
+    same = (
+        "direction",
+        "caller",
+        "callee",
+        "started_at",
+        "ended_at",
+        "agent",
+        "caller_place",
+        "callee_place",
+    )
+    facts = CallFacts(
+        call_ref=call_ref, language=body.language, **{name: getattr(body, name) for name in same}
+    )
+    answer = await vault.admit(allowed.account.id, facts)
+    return CallOut.of(answer, request.app.state.hosting.public_url)
+
+
+@router.post("/{call_ref}/consent", status_code=201, response_model=ConsentOut)
+async def post_consent(
+    request: Request, vault: TheVault, allowed: Ingesting, call_ref: Annotated[Ref, Path()], body: ConsentIn
+) -> Response:
+    """Tell what a party of a call was told, or answered. Events are kept in order; the strictest counts."""
+
+    async def produce() -> ConsentOut:
+        event, decision = await vault.consent(allowed.account.id, call_ref, body.wish(), actor=allowed.actor)
+        return ConsentOut(id=event.id, heard_at=event.heard_at, decision=DecisionOut.of(decision))
+
+    return await answer_once(request, allowed.caller, produce)

@@ -1,0 +1,131 @@
+"""The JSON of consent policies and objections."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from vault.domain import consent as nouns
+from vault.domain.rules import Consent, RuleOverride
+from vault.web.shapes import Body, MomentOut, Text
+from vault.workflows.objections import Objected
+
+
+class KeysOut(Body):
+    """Which key says what."""
+
+    accept: str = "1"
+    decline: str = "9"
+    #: Declines, and puts the number on the list of objections.
+    object: str | None = None
+
+
+class OverrideIn(Body):
+    """An account's own word on a place. What is left out stays as the rule book has it."""
+
+    #: A place of the rule book, or ``*`` for places that nobody knows.
+    place: Annotated[str, Field(max_length=8)]
+    consent: Consent | None = None
+    notice_in_recording: bool | None = None
+    capture_before_consent: bool | None = None
+    tone_accepted: bool | None = None
+    refusal_route: bool | None = None
+    reason: Text
+
+
+class OverrideOut(OverrideIn):
+    """An override, with who said so and when."""
+
+    author: str
+    at: MomentOut
+
+
+class PolicyIn(Body):
+    """What an account decides about consent."""
+
+    missing_evidence: nouns.MissingEvidence = "quarantine"
+    reason: Text | None = None
+    withdrawal: nouns.Withdrawal = "restrict"
+    mode: nouns.Mode = "none"
+    #: Where the account's own side is, if neither the platform nor a number tells.
+    home_place: Annotated[str, Field(max_length=8)] | None = None
+    quarantine_days: Annotated[int, Field(ge=1, le=365)] = 30
+    keys: KeysOut = KeysOut()
+    overrides: Annotated[list[OverrideIn], Field(max_length=400, default_factory=list)]
+
+    def policy(self, *, author: str, at: datetime) -> nouns.ConsentPolicy:
+        """Return it in the words of the vault; the author of an override that stays is the one before."""
+        same = ("missing_evidence", "reason", "withdrawal", "mode", "home_place", "quarantine_days")
+        return nouns.ConsentPolicy(
+            **{name: getattr(self, name) for name in same},
+            keys=nouns.Keys(**self.keys.model_dump()),
+            overrides=tuple(RuleOverride(**one.model_dump(), author=author, at=at) for one in self.overrides),
+        )
+
+
+class PolicyOut(BaseModel):
+    """A consent policy as it stands, or stood."""
+
+    version: int
+    missing_evidence: nouns.MissingEvidence
+    reason: str | None
+    withdrawal: nouns.Withdrawal
+    mode: nouns.Mode
+    home_place: str | None
+    quarantine_days: int
+    keys: KeysOut
+    overrides: list[OverrideOut]
+    changed_at: MomentOut | None = None
+    changed_by: str | None = None
+
+    @classmethod
+    def of(cls, policy: nouns.ConsentPolicy) -> "PolicyOut":
+        """Show a policy."""
+        same = set(cls.model_fields) - {"keys", "overrides"}
+        keys = {name: getattr(policy.keys, name) for name in KeysOut.model_fields}
+        return cls(
+            **{name: getattr(policy, name) for name in same},
+            keys=KeysOut(**keys),
+            overrides=[
+                OverrideOut(**{name: getattr(one, name) for name in OverrideOut.model_fields})
+                for one in policy.overrides
+            ],
+        )
+
+
+class PoliciesOut(BaseModel):
+    """Every version that was set, oldest first."""
+
+    items: list[PolicyOut]
+    next_cursor: str | None = None
+
+
+class ObjectionIn(Body):
+    """Why a number is not recorded."""
+
+    reason: Text | None = None
+
+
+class ObjectionOut(BaseModel):
+    """A number that must not be recorded."""
+
+    id: str
+    number: str
+    since: MomentOut
+    until: MomentOut | None = None
+    reason: str | None = None
+    by: str
+    ended_by: str | None = None
+
+    @classmethod
+    def of(cls, one: Objected) -> "ObjectionOut":
+        """Show an objection."""
+        same = ("since", "until", "reason", "by", "ended_by")
+        return cls(id=one.id, number=one.number, **{name: getattr(one.objection, name) for name in same})
+
+
+class ObjectionsOut(BaseModel):
+    """Objections."""
+
+    items: list[ObjectionOut]
+    next_cursor: str | None = None

@@ -1,0 +1,180 @@
+"""Putting a case together: what is known of a call, and what the account has decided, for the one decision.
+
+What was said of a call is sealed, and opening it needs keys that may have to be fetched. So it is read
+and opened before the transaction that decides, and that transaction first makes sure that nothing was
+said since: a caller who finds that there was begins again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from vault.domain import encryption_context as bound
+from vault.domain.admission import Case, Decision, Place, decide
+from vault.domain.call import CallFacts
+from vault.domain.call_span import CallSpan
+from vault.domain.consent import ConsentEvent, ConsentPolicy, Party
+from vault.domain.consent_records import decode_event
+from vault.domain.rules import Demand, Rule, RuleBook, strictest
+from vault.errors import Invalid
+from vault.ports.consent_stores import ConsentRow
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
+from vault.ports.numbers import Numbers
+from vault.ports.stores import CallFactRow
+from vault.sealing.message import open_message
+from vault.workflows.seals import join_facts, open_facts, open_index_key, search_term
+
+_MOST_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownCall:
+    """What was said of a call, opened, and from how many rows."""
+
+    facts: CallFacts
+    #: In the order in which the vault heard of them.
+    events: tuple[ConsentEvent, ...]
+    #: The keyed hashes of its numbers: for objections, and to find its recordings.
+    numbers: tuple[bytes, ...]
+    #: The keyed hash of its agent, where there is one.
+    agent: tuple[bytes, ...]
+    facts_rows: int
+    consent_rows: int
+
+    @property
+    def terms(self) -> list[bytes]:
+        """Return everything by which the call's recordings are found."""
+        return [*self.numbers, *self.agent]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """Shared by every verb that admits: call start, announcement, upload, ingest, gate, release."""
+
+    database: Database
+    ring: KeyRing
+    rule_book: RuleBook
+    numbers: Numbers
+    #: Wrapped index keys, which never change.
+    _index_keys: dict[str, bytes] = field(default_factory=dict)
+
+    async def know(self, account_id: str, call_ref: str, *own: CallFacts) -> KnownCall:
+        """Read and open what was said of a call, after what its own recording says. Raises Unavailable."""
+
+        def read(tx: Transaction) -> tuple[Sequence[CallFactRow], Sequence[ConsentRow]]:
+            return tx.call_facts.of_call(account_id, call_ref), tx.consents.of_call(account_id, call_ref)
+
+        facts_rows, consent_rows = await self.database.read(read)
+        facts = join_facts(call_ref, [*own, *await open_facts(self.ring, facts_rows)])
+        index_key = await self.index_key(account_id)
+        written = {number for one in (facts.caller, facts.callee) if one for number in (one, self._e164(one))}
+        return KnownCall(
+            facts=facts,
+            events=tuple([await self._event(row) for row in consent_rows]),
+            numbers=tuple(search_term(index_key, "number", number) for number in sorted(written)),
+            agent=(search_term(index_key, "agent", facts.agent),) if facts.agent is not None else (),
+            facts_rows=len(facts_rows),
+            consent_rows=len(consent_rows),
+        )
+
+    async def index_key(self, account_id: str) -> bytes:
+        """Return the key under which an account's numbers are hashed. Raises NotFound."""
+        wrapped = self._index_keys.get(account_id)
+        if wrapped is None:
+            wrapped = await self.database.read(lambda tx: tx.accounts.wrapped_index_key(account_id))
+            if len(self._index_keys) >= _MOST_REMEMBERED:
+                self._index_keys.clear()
+            self._index_keys[account_id] = wrapped
+        return await open_index_key(self.ring, account_id, wrapped)
+
+    def unchanged(self, tx: Transaction, account_id: str, known: KnownCall) -> bool:
+        """Say whether nothing was said of the call since it was read."""
+        call_ref = known.facts.call_ref
+        return (
+            len(tx.call_facts.of_call(account_id, call_ref)) == known.facts_rows
+            and len(tx.consents.of_call(account_id, call_ref)) == known.consent_rows
+        )
+
+    def decide(
+        self,
+        tx: Transaction,
+        account_id: str,
+        known: KnownCall,
+        *,
+        received_at: datetime,
+        epoch_at_receipt: int | None = None,
+        duration: timedelta | None = None,
+        described: bool = False,
+        released: bool = False,
+    ) -> Decision:
+        """Decide by what this transaction sees; the caller holds the account's lock where that must last."""
+        policy, facts = tx.policies.current(account_id), known.facts
+        places = self._places(facts, policy)
+        return decide(
+            Case(
+                switch=tx.accounts.switch(account_id),
+                history=tx.accounts.switch_history(account_id),
+                span=CallSpan(
+                    started_at=facts.started_at,
+                    ended_at=facts.ended_at,
+                    received_at=received_at,
+                    duration=duration,
+                    described=described,
+                ),
+                epoch_at_receipt=epoch_at_receipt,
+                places=places,
+                demand=self._demand(places, policy),
+                policy=policy,
+                outside=outside_parties(facts),
+                events=known.events,
+                objections=tuple(row.objection for row in tx.objections.of_terms(account_id, known.numbers)),
+                released=released,
+                rule_book=self.rule_book.version,
+            )
+        )
+
+    def _places(self, facts: CallFacts, policy: ConsentPolicy) -> tuple[Place, ...]:
+        outside = outside_parties(facts)
+
+        def place(party: Party, said: str | None, number: str | None) -> Place:
+            if said is not None:
+                return Place(party=party, place=said, known_by="said")
+            if (hint := self.numbers.place(number)) is not None:
+                return Place(party=party, place=hint, known_by="prefix")
+            if party not in outside and policy.home_place is not None:
+                return Place(party=party, place=policy.home_place, known_by="account")
+            return Place(party=party, place=None, known_by="nothing")
+
+        return (
+            place("caller", facts.caller_place, facts.caller),
+            place("callee", facts.callee_place, facts.callee),
+        )
+
+    def _demand(self, places: Sequence[Place], policy: ConsentPolicy) -> Demand:
+        overrides = {one.place: one for one in policy.overrides}
+
+        def rule(place: str | None) -> Rule:
+            shipped = self.rule_book.of(place)
+            own = overrides.get(place or "*") or overrides.get(shipped.place)
+            return shipped if own is None else own.apply(shipped)
+
+        return strictest([rule(place) for place in dict.fromkeys(one.place for one in places)])
+
+    def _e164(self, written: str) -> str:
+        try:
+            return self.numbers.e164(written)
+        except Invalid:
+            return written
+
+    async def _event(self, row: ConsentRow) -> ConsentEvent:
+        key = await self.ring.version(row.account_id, row.key_version)
+        context = bound.of_consent_event(row.account_id, row.id)
+        return decode_event(open_message(key.key, row.sealed_event, context=context))
+
+
+def outside_parties(facts: CallFacts) -> frozenset[Party]:
+    """Return the parties outside the account; both where nobody said who called whom."""
+    if facts.direction is None:
+        return frozenset({"caller", "callee"})
+    return frozenset({"caller" if facts.direction == "inbound" else "callee"})

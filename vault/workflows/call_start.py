@@ -1,0 +1,76 @@
+"""Call start: what is known of a call is kept, and the one decision says whether and how to record it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vault.domain.admission import Decision
+from vault.domain.call import CallFacts
+from vault.domain.consent import Mode, Party
+from vault.domain.ids import ID_BYTES
+from vault.domain.notice import Notice, choose
+from vault.domain.records import encode_facts
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.workflows.admission import Admission, outside_parties
+from vault.workflows.late_facts import KeepFacts
+from vault.workflows.seals import search_term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAnswer:
+    """What the vault answers at call start."""
+
+    #: The call's id, the same for every request about it.
+    call_id: str
+    decision: Decision
+    #: What is known of the call by now.
+    facts: CallFacts
+    #: Which notices to play to whom.
+    notices: tuple[tuple[Party, Notice], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStart:
+    """Shared by the verbs that answer at call start."""
+
+    database: Database
+    admission: Admission
+    keep_facts: KeepFacts
+    clock: Clock
+
+    async def __call__(self, account_id: str, facts: CallFacts) -> CallAnswer:
+        """Keep the facts and answer. The same request again adds nothing. Raises Unavailable."""
+        index_key = await self.admission.index_key(account_id)
+        # A plain hash of facts would let anyone with the row test guesses of phone numbers.
+        same = search_term(index_key, "call", encode_facts(facts).decode())
+        await self.keep_facts(account_id, facts, delivery=f"call/{same.hex()}")
+        known = await self.admission.know(account_id, facts.call_ref)
+
+        def read(tx: Transaction) -> tuple[Decision, Sequence[Notice], str]:
+            decision = self.admission.decide(tx, account_id, known, received_at=self.clock())
+            account = tx.accounts.find(account_id)
+            return (
+                decision,
+                tx.notices.of_account(account_id, "published"),
+                "en" if account is None else account.locale,
+            )
+
+        decision, published, locale = await self.database.read(read)
+        # A call has no row of its own: its id is a keyed hash of the name that the platform gave it.
+        call_id = f"call_{search_term(index_key, 'call id', facts.call_ref)[:ID_BYTES].hex()}"
+        languages = [tag for tag in (known.facts.language, locale) if tag is not None]
+        notices = _notices(decision, known.facts, published, languages)
+        return CallAnswer(call_id=call_id, decision=decision, facts=known.facts, notices=notices)
+
+
+def _notices(
+    decision: Decision, facts: CallFacts, published: Sequence[Notice], languages: Sequence[str]
+) -> tuple[tuple[Party, Notice], ...]:
+    """Return which of the published notices is played to whom; none where nothing is recorded."""
+    if not decision.record:
+        return ()
+    wanted: list[tuple[Party, Mode]] = [(party, decision.mode) for party in sorted(outside_parties(facts))]
+    if decision.agent_notice:
+        wanted.append(("agent", "announce"))
+    chosen = [(party, choose(published, party, mode, languages)) for party, mode in wanted]
+    return tuple((party, notice) for party, notice in chosen if notice is not None)

@@ -1,0 +1,37 @@
+"""Notices as the verbs about them take them from their rows, and the access events of their changes."""
+
+from datetime import datetime
+
+from vault.domain.access_event import AccessEvent, EventType
+from vault.domain.notice import Notice
+from vault.errors import NotFound, Refused
+from vault.ports.database import Transaction
+
+
+def one_of(tx: Transaction, account_id: str, notice_id: str) -> Notice:
+    """Return a notice of this account. Raises NotFound."""
+    notice = tx.notices.get(account_id, notice_id)
+    if notice is None:
+        raise NotFound("There is no such notice.")
+    return notice
+
+
+def draft_of(tx: Transaction, account_id: str, notice_id: str) -> Notice:
+    """Return a draft of this account. Raises NotFound, and Refused for what was published."""
+    notice = one_of(tx, account_id, notice_id)
+    if notice.status != "draft":
+        message = f"Version {notice.version} was published, so it never changes: draft another notice."
+        raise Refused(message, reasons=(notice.status,))
+    return notice
+
+
+def held_draft(tx: Transaction, account_id: str, notice_id: str) -> Notice:
+    """Return a draft that nobody else changes before this transaction ends. Raises NotFound, Refused."""
+    tx.lock_account(account_id, exclusive=True)
+    return draft_of(tx, account_id, notice_id)
+
+
+def record(tx: Transaction, kind: EventType, notice: Notice, *, at: datetime, actor: str) -> None:
+    """Write the access event about a notice."""
+    account_id = notice.account_id
+    tx.events.append(AccessEvent(type=kind, at=at, account_id=account_id, actor=actor, result=notice.id))

@@ -1,0 +1,84 @@
+"""Putting a number on the list of those that must not be recorded: over REST, or by a key in a call."""
+
+import json
+from dataclasses import dataclass, replace
+
+from vault.domain import encryption_context as bound
+from vault.domain.access_event import AccessEvent
+from vault.domain.consent import Objection
+from vault.domain.ids import new_id
+from vault.ports.clock import Clock
+from vault.ports.consent_stores import ObjectionRow
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
+from vault.ports.numbers import Numbers
+from vault.sealing.message import open_message, seal
+from vault.workflows.admission import Admission
+from vault.workflows.seals import search_term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectionList:
+    """Shared by the verbs that know of objections.
+
+    The list changes under the account's exclusive lock, like the switch: a gate has either committed
+    before, or it sees the objection. Numbers are kept sealed and found by keyed hashes.
+    """
+
+    database: Database
+    ring: KeyRing
+    admission: Admission
+    numbers: Numbers
+    clock: Clock
+
+    async def enter(
+        self, account_id: str, written: str, *, reason: str | None, actor: str
+    ) -> tuple[ObjectionRow, bool]:
+        """Return the objection and whether it is new: one that stands stays. Raises Invalid for no number.
+
+        Once this returns, no recording of the number becomes available.
+        """
+        number, term = await self.term(account_id, written)
+        objection_id, key = new_id("obj"), await self.ring.current(account_id)
+        context = bound.of_objection(account_id, objection_id)
+        row = ObjectionRow(
+            id=objection_id,
+            account_id=account_id,
+            term=term,
+            sealed_number=seal(key.key, context, json.dumps({"v": 1, "number": number}).encode()),
+            key_version=key.version,
+            objection=Objection(since=self.clock(), until=None, reason=reason, by=actor),
+        )
+
+        def enter(tx: Transaction) -> ObjectionRow:
+            tx.lock_account(account_id, exclusive=True)
+            known = standing(tx, account_id, term)
+            if known is not None:
+                return known
+            entered = replace(row, objection=replace(row.objection, since=tx.now()))
+            tx.objections.add(entered)
+            tx.events.append(
+                AccessEvent(type="objection.entered", at=tx.now(), account_id=account_id, actor=actor)
+            )
+            return entered
+
+        kept = await self.database.write(enter, urgent=True)
+        return kept, kept.id == objection_id
+
+    async def term(self, account_id: str, written: str) -> tuple[str, bytes]:
+        """Return a number in E.164, and the keyed hash under which it is found. Raises Invalid."""
+        number = self.numbers.e164(written)
+        return number, search_term(await self.admission.index_key(account_id), "number", number)
+
+    async def number_of(self, row: ObjectionRow) -> str:
+        """Open the number of an objection. Raises Tampered."""
+        key = await self.ring.version(row.account_id, row.key_version)
+        context = bound.of_objection(row.account_id, row.id)
+        number: str = json.loads(open_message(key.key, row.sealed_number, context=context))["number"]
+        return number
+
+
+def standing(tx: Transaction, account_id: str, term: bytes) -> ObjectionRow | None:
+    """Return the objection of a number that stands now."""
+    rows = tx.objections.of_terms(account_id, [term])
+    return next((row for row in rows if row.objection.until is None), None)

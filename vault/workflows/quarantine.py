@@ -1,0 +1,124 @@
+"""Quarantine: sealed, unplayable, and waiting for an admin who lets a recording out or refuses it."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from vault.domain.access_event import AccessEvent
+from vault.domain.admission import Decision
+from vault.domain.reason import Reason
+from vault.domain.recording import Recording, RecordingKeys, State
+from vault.errors import NotFound, Refused
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
+from vault.workflows.admission import Admission, KnownCall
+from vault.workflows.evidence_chain import append
+from vault.workflows.regate import regate
+from vault.workflows.seals import OpenedRecording, open_recording
+
+_EXPIRED = Reason(
+    code="quarantine_expired",
+    text="Nobody let it out of quarantine in time, and its evidence did not come.",
+    source="consent-policy",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Let a recording out, on an admin's word: through the same gate, and on record with the reason."""
+
+    database: Database
+    ring: KeyRing
+    admission: Admission
+    clock: Clock
+
+    async def __call__(self, account_id: str, recording_id: str, *, reason: str, actor: str) -> Decision:
+        """Return the decision, which refuses the recording where anything else than evidence is against it.
+
+        Raises NotFound, Refused where it is not in quarantine.
+        """
+        while True:
+            opened = await quarantined(self.database, self.ring, account_id, recording_id)
+            recording = opened.recording
+            known = await self.admission.know(account_id, recording.call_ref, opened.details().facts)
+            release = partial(self._release, opened=opened, known=known, reason=reason, actor=actor)
+            decision = await self.database.write(release)
+            if decision is not None:
+                return decision
+
+    def _release(
+        self, tx: Transaction, *, opened: OpenedRecording, known: KnownCall, reason: str, actor: str
+    ) -> Decision | None:
+        recording = opened.recording
+        tx.lock_account(recording.account_id)
+        tx.lock_call(recording.account_id, recording.call_ref)
+        now = tx.recordings.get(recording.account_id, recording.id)
+        if now != recording or not self.admission.unchanged(tx, recording.account_id, known):
+            return None
+        append(tx, opened, "release", {"by": actor, "reason": reason}, at=self.clock())
+        return regate(tx, self.admission, opened, known, actor=actor, released=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefuseQuarantined:
+    """Refuse a recording in quarantine for good: its keys are gone when this returns."""
+
+    database: Database
+    ring: KeyRing
+    clock: Clock
+
+    async def __call__(self, account_id: str, recording_id: str, *, reason: str, actor: str) -> None:
+        """Raise NotFound, or Refused where it is not in quarantine."""
+        opened = await quarantined(self.database, self.ring, account_id, recording_id)
+
+        def refuse(tx: Transaction) -> None:
+            tx.lock_account(account_id)
+            tx.lock_call(account_id, opened.recording.call_ref)
+            ground = Reason(code="refused_by_admin", text=f"An admin refused it: {reason}")
+            tx.queue.settle(opened.recording, State.REFUSED, reasons=(ground,))
+            tx.events.append(_refused(opened.recording, ground, tx, actor))
+
+        await self.database.write(refuse)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpireQuarantine:
+    """Refuse what nobody let out in time."""
+
+    database: Database
+
+    async def __call__(self) -> None:
+        """Refuse what is due."""
+
+        def expire(tx: Transaction) -> None:
+            for recording in tx.queue.refuse_expired(_EXPIRED):
+                tx.events.append(_refused(recording, _EXPIRED, tx, "worker"))
+
+        await self.database.write(expire)
+
+
+async def quarantined(
+    database: Database, ring: KeyRing, account_id: str, recording_id: str
+) -> OpenedRecording:
+    """Return a recording in quarantine with its key in hand. Raises NotFound, Refused."""
+
+    def read(tx: Transaction) -> tuple[Recording | None, RecordingKeys | None]:
+        return tx.recordings.get(account_id, recording_id), tx.recordings.keys(recording_id)
+
+    recording, keys = await database.read(read)
+    if recording is None:
+        raise NotFound("There is no such recording.")
+    if recording.state is not State.QUARANTINED or keys is None:
+        raise Refused("The recording is not in quarantine.", reasons=("not_quarantined",))
+    return await open_recording(ring, recording, keys)
+
+
+def _refused(recording: Recording, reason: Reason, tx: Transaction, actor: str) -> AccessEvent:
+    return AccessEvent(
+        type="recording.refused",
+        at=tx.now(),
+        account_id=recording.account_id,
+        actor=actor,
+        recording_id=recording.id,
+        result=reason.code,
+    )

@@ -1,0 +1,31 @@
+"""Showing the rule book: what is shipped on recording by place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vault.domain.rule_data import read_place
+from vault.domain.rules import Rule, RuleBook
+from vault.errors import Invalid, NotFound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowRules:
+    """Show the rules as they are shipped, without any account's overrides."""
+
+    rule_book: RuleBook
+
+    @property
+    def version(self) -> str:
+        """Return the version of the rule book."""
+        return self.rule_book.version
+
+    async def __call__(self, place: str) -> Rule:
+        """Return the rule of a place; the strict one where nobody knows it. Raises NotFound for no place."""
+        try:
+            return self.rule_book.of(read_place(place))
+        except Invalid as error:
+            raise NotFound(str(error)) from error
+
+    async def all(self) -> Sequence[Rule]:
+        """Return every rule in the order of places, the one of unknown places first."""
+        return (self.rule_book.unknown, *self.rule_book.rules.values())
