@@ -64,7 +64,7 @@ class PlatformSender(Sender):
     def _event(self, number: int, url: str) -> Webhook:  # noqa: ARG002 - the URL is not signed
         mark, now = self._mark, datetime.now(UTC)
         data = {
-            "call_ref": f"call-{mark}-{number}", "direction": "inbound", "from": "+14155550187",
+            "call_ref": f"call-{mark}-{number}", "direction": "inbound", "from": f"+1415{number % 10_000_000:07}",
             "to": "+14155550123", "agent": "Robin", "started_at": (now - timedelta(minutes=3)).isoformat(),
             "ended_at": now.isoformat(), "recording_ref": f"rec-{mark}-{number}",
             "recording_url": f"{self._media}/recordings/{mark}/{number}.wav?signature={self._token}",

@@ -54,15 +54,16 @@ async def webhook(settings: Settings, vault: Vault, config: Mapping[str, Any]) -
     url = await connect(vault, config["provider"], config["credentials"])
     database: Any = vault.database
     alone = variants.OneCommitEach(database)
-    not_committed = variants.NotCommitted(database)
+
+    def announcing_to(behind: variants.Behind) -> FastAPI:
+        announce = replace(vault.receive.announce, database=behind)
+        return _app(settings, replace(vault, receive=replace(vault.receive, announce=announce)))
+
     apps = {
         "committed": _app(settings, vault),
-        "not committed": _app(
-            settings, replace(vault, receive=replace(vault.receive, database=not_committed))
-        ),
-        "one commit each": _app(settings, replace(vault, receive=replace(vault.receive, database=alone))),
+        "not committed": announcing_to(variants.NotCommitted(database)),
+        "one commit each": announcing_to(alone),
     }
-
     try:
         yield Scene(apps=apps, facts={"url": url}, tell=lambda _: _rows(vault))
     finally:

@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from vault.database.grouped_rows import announce_group, announce_one
+from vault.database.jobs import Job
 from vault.database.postgresql import PostgresqlDatabase
 from vault.database.sqlite import SqliteDatabase, _engine
-from vault.database.writer import Writer, _Job
+from vault.database.writer import Writer
 from vault.domain.recording import Recording, State
 from vault.errors import NotFound, VaultError
 from vault.ports.database import Announced, Database, Grant, Transaction
@@ -78,7 +79,7 @@ class NotLogged(NotGranted):
 class _OneByOne(Writer):
     """The vault's writer, but with one write in each transaction."""
 
-    def _next_group(self) -> list[_Job]:
+    def _next_group(self) -> list[Job]:
         with self._wake:
             while not (self._waiting or self._urgent or self._closing):
                 self._wake.wait()

@@ -5,9 +5,7 @@ import ctypes
 import json
 import os
 import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import typer
 import uvicorn
@@ -19,10 +17,11 @@ from vault.demo import run_demo
 from vault.domain.account import SCOPES
 from vault.domain.explain_rule import explain
 from vault.domain.rule_data import UNKNOWN, read_place
-from vault.errors import StartRefused, Unavailable, VaultError
+from vault.errors import StartRefused, VaultError
+from vault.log_commands import log, verify
+from vault.operating import operate
 from vault.settings import Settings, read_settings
-from vault.simulator.simulate import LISTEN, run_simulations
-from vault.web.control import ask, perform
+from vault.simulator.command import simulate
 from vault.worker.loop import work
 
 app = typer.Typer(
@@ -33,8 +32,10 @@ app = typer.Typer(
 )
 keys = typer.Typer(help="Make API keys.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+app.add_typer(log, name="log")
 rules = typer.Typer(help="Look at the rules of recording by place.", no_args_is_help=True)
 app.add_typer(rules, name="rules")
+app.command()(simulate)
 
 # glibc's names for two parameters of mallopt.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -104,7 +105,7 @@ def create_key(
     """Make an API key and print it, alone, on standard output. Sets up an empty data directory."""
     settings = _settings()
     arguments = {"name": name, "scopes": [scope.strip() for scope in scopes.split(",")], "account": account}
-    typer.echo(_do(settings, "keys.create", arguments))
+    typer.echo(operate(settings, "keys.create", arguments))
 
 
 @rules.command("show")
@@ -134,13 +135,16 @@ def show_rules(
 @app.command("export-key")
 def export_key(recording: Annotated[str, typer.Argument(help="The recording's id: rec_...")]) -> None:
     """Print as JSON what the official AWS Encryption SDK needs to open one recording. It is on record."""
-    typer.echo(json.dumps(_do(_settings(), "export-key", {"recording": recording}), indent=2))
+    typer.echo(json.dumps(operate(_settings(), "export-key", {"recording": recording}), indent=2))
+
+
+app.command("verify-log")(verify)
 
 
 @app.command()
 def sweep() -> None:
     """Remove what crashed attempts left behind more than a day ago. The worker does it every hour."""
-    typer.echo(f"{_do(_settings(), 'sweep', {})} removed.")
+    typer.echo(f"{operate(_settings(), 'sweep', {})} removed.")
 
 
 @app.command()
@@ -152,62 +156,6 @@ def demo(
     """Push a bundled call through the whole vault, print a link to hear it, and keep serving."""
     _keep_large_blocks()
     run_demo(port=port, once=once)
-
-
-@app.command()
-def simulate(
-    provider: Annotated[str, typer.Argument(help="aircall, twilio, vonage, telnyx, plivo or signalwire.")],
-    *,
-    vault: Annotated[str, typer.Option(help="Where the vault runs.")],
-    key: Annotated[str, typer.Option(help="An API key for everything: `callvault keys create`.")],
-    account: Annotated[str, typer.Option(help="Opened if it is not there.")] = "demo",
-    direction: Annotated[
-        Literal["inbound", "outbound", "both"], typer.Option(help="Who called whom.")
-    ] = "inbound",
-    audio: Annotated[Path | None, typer.Option(help="Another recording than the bundled one.")] = None,
-    listen: Annotated[
-        str,
-        typer.Option(help="Where the simulated provider listens; the vault needs it as VAULT_MEDIA_ALLOW."),
-    ] = LISTEN,
-    expired: Annotated[
-        bool, typer.Option("--expired", help="The announced URL is dead: the vault must ask for another.")
-    ] = False,
-    switched_off: Annotated[
-        bool, typer.Option("--switched-off", help="Recording is off: nothing may be kept. Then on again.")
-    ] = False,
-    missed: Annotated[
-        bool, typer.Option("--missed", help="The recording's webhook never comes: the vault must find it.")
-    ] = False,
-) -> None:
-    """Play a provider against a running vault: webhooks, REST interface and media, then check the result.
-
-    The vault must run with VAULT_MEDIA_ALLOW=127.0.0.1:8090 (what --listen says), for it fetches from
-    private addresses only if they are named. Exits with 0 only if everything holds.
-    """
-    ways = {"expired": expired, "switched_off": switched_off, "missed": missed}
-    passed = asyncio.run(
-        run_simulations(
-            provider, vault, key, account=account, direction=direction, listen=listen, audio=audio, **ways
-        )
-    )
-    sys.exit(0 if passed else 1)
-
-
-def _do(settings: Settings, command: str, arguments: Mapping[str, Any]) -> Any:
-    """Ask the server that holds the database; where none runs, do it here."""
-
-    async def run() -> Any:
-        if settings.sqlite_path is not None:
-            try:
-                return await ask(settings.control_socket, command, arguments)
-            except Unavailable:
-                pass
-        else:
-            await asyncio.to_thread(wiring.migrate, settings)
-        async with wiring.assemble(settings) as vault:
-            return await perform(vault, command, arguments)
-
-    return asyncio.run(run())
 
 
 def _settings() -> Settings:

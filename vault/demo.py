@@ -148,14 +148,9 @@ class _Walk:
         (notice,) = decision["notices"]
         _say("notice", f'"{notice["text"]}"')
         # The platform plays it, and tells that it did.
-        told = {
-            "party": "caller",
-            "event": "announced",
-            "method": "announcement",
-            "at": _moment(started),
-            "notice": notice["id"],
-        }
-        await self._rest("POST", f"/v1/accounts/demo/calls/{call_ref}/consent", told)
+        told = {"party": "caller", "event": "announced", "method": "announcement", "notice": notice["id"]}
+        path = f"/v1/accounts/demo/calls/{call_ref}/consent"
+        await self._rest("POST", path, told | {"at": _moment(started)})
         events: list[tuple[str, dict[str, Any]]] = [
             ("call.started", {}),
             ("call.ended", {"ended_at": _moment(now)}),

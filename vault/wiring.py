@@ -45,7 +45,7 @@ from vault.workflows.late_facts import KeepFacts
 from vault.workflows.objection_list import ObjectionList
 from vault.workflows.opened_connections import OpenedConnections
 from vault.workflows.play import OpenLink
-from vault.workflows.start import ProveRootKey, is_new
+from vault.workflows.start import OpenLogKey, ProveRootKey, is_new
 from vault.workflows.telling import Tell
 from vault.workflows.vault import Vault
 
@@ -124,6 +124,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Vault]:
         root_key = open_root_key(settings.root_key_url, key_threads, create=await is_new(database))
         vault_id = await ProveRootKey(database=database, root_key=root_key)()
         await claim(objects, vault_id)
+        log_key = OpenLogKey(database=database, root_key=root_key, public_url=settings.public_url)
         ring = AccountKeyRing(root_key, WrappedKeyRows(database))
         describer = await stack.enter_async_context(SubprocessDescriber(size=_DESCRIBERS))
         http = GuardedHttp(allow=settings.media_allow)
@@ -136,6 +137,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Vault]:
             prompt_maker=SubprocessPromptMaker(prompt_threads),
             fetcher=MediaFetcher(http),
             rest=ProviderRest(http),
+            signer=await log_key(vault_id),
             threads=sealing_threads,
         )
         # What lives as long as the process need not be looked at by every collection.

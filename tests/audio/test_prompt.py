@@ -41,7 +41,9 @@ def maker(threads):
 def tone(seconds, *, hertz=440, loudness=4000.0, rate=8000):
     """Return a WAV file with a tone, whose root mean square is ``loudness`` by the square root of two."""
     time = np.arange(round(seconds * rate)) / rate
-    return corpus.wav(np.rint(loudness * np.sin(2 * np.pi * hertz * time)).astype(np.int16)[:, None], rate=rate)
+    return corpus.wav(
+        np.rint(loudness * np.sin(2 * np.pi * hertz * time)).astype(np.int16)[:, None], rate=rate
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in GOOD if name != "gsm"])
@@ -219,7 +221,15 @@ async def test_an_upload_that_is_empty_or_too_large_is_refused(maker):
 
 #: What no child may say, whatever its job is, and what it may not say when speech is wanted.
 OUT_OF_PLACE = [
-    *("garbage", "other-version", "huge-length", "parents-kind", "second-ready", "read-outside", "read-short"),
+    *(
+        "garbage",
+        "other-version",
+        "huge-length",
+        "parents-kind",
+        "second-ready",
+        "read-outside",
+        "read-short",
+    ),
     *("reason-of-its-own", "reason-not-ascii", "not-json", "rendition-twice", "speech-with-words"),
     *("speech-odd", "speech-empty", "endless-speech", "reads-forever", "half-frame", "hang", "exit"),
 ]
@@ -231,8 +241,10 @@ async def test_a_child_that_goes_bad_ends(threads, mode):
     command = (sys.executable, "-P", "-s", "-B", str(HOSTILE), mode)
     maker = SubprocessPromptMaker(threads, limits=IMPATIENT, command=command)
     before = set(psutil.Process().children())
-    with pytest.raises(DescriberCrashed):
+    with pytest.raises(DescriberCrashed) as caught:
         await maker.make(tone(1.0), PLAIN)
+    # What is out of place is refused when it comes, and not when patience is at its end.
+    assert ("too long" in str(caught.value)) is (mode in {"hang", "half-frame"})
     assert set(psutil.Process().children()) == before
 
 

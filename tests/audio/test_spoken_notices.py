@@ -62,4 +62,6 @@ async def test_a_default_notice_can_be_heard(maker, kind):
 async def test_a_stream_of_speech_is_taken_as_it_comes(maker):
     """What espeak-ng writes into a pipe claims 2 GiB of samples, which is not held against it."""
     prompt = await maker.make(streamed("This call is recorded."), PromptWish())
-    assert prompt.seconds == pytest.approx(0.4 + len(decode(spoken("This call is recorded."))) / 22050, abs=0.01)
+    assert prompt.seconds == pytest.approx(
+        0.4 + len(decode(spoken("This call is recorded."))) / 22050, abs=0.01
+    )

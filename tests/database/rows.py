@@ -10,10 +10,11 @@ from sqlalchemy import select, update
 from vault.database.schema import recordings
 from vault.domain.access_event import AccessEvent
 from vault.domain.account import Account
-from vault.domain.reason import Reason
 from vault.domain.ids import new_id
 from vault.domain.link import Link, Session
+from vault.domain.reason import Reason
 from vault.domain.recording import LEASE, Lease, Recording, SealedObject, State
+from vault.ports.access_log import LoggedEvent
 from vault.ports.database import Database
 from vault.ports.stores import NewRecording
 
@@ -125,6 +126,17 @@ def event(recording_id: str | None = None, account_id: str = "acct_a", **changed
         "recording_id": recording_id, "first": 0, "end": 65536, "sealed_detail": b"who",
     }  # fmt: skip
     return AccessEvent(**{**values, **changed})
+
+
+async def logged(
+    database: Database, account_id: str = "acct_a", *, recording_id: str | None = None
+) -> Sequence[LoggedEvent]:
+    """Return an account's events by their places in the tree, once the sequencer has moved what waits."""
+    while await database.write(lambda tx: tx.tree.sequence(limit=1000)):
+        pass
+    return await database.read(
+        lambda tx: tx.events.page(account_id, recording_id=recording_id, start=0, limit=100_000)
+    )
 
 
 def link(recording_id: str, **changed: Any) -> Link:

@@ -15,7 +15,11 @@ from vault.wiring import notice_texts
 TEXTS = notice_texts()
 EVERY = list(product(sorted(TEXTS.languages), AUDIENCES, NOTICE_MODES))
 #: How each language says that a call is recorded, and how it would say that it may be.
-RECORDED = {"en": r"\bis recorded by\b", "fr": r"\best enregistré par\b", "de": r"\bwird\b.*\baufgezeichnet\b"}
+RECORDED = {
+    "en": r"\bis recorded by\b",
+    "fr": r"\best enregistré par\b",
+    "de": r"\bwird\b.*\baufgezeichnet\b",
+}
 PERHAPS = re.compile(
     r"\b(may|might|could|can|peut|peuvent|pourra|pourrait|kann|können|könnte|gegebenenfalls)\b", re.IGNORECASE
 )

@@ -26,7 +26,9 @@ def test_a_tag_is_spelled_as_the_rfc_recommends(written, tag, base):
     assert base_language(written) == base
 
 
-@pytest.mark.parametrize("written", ["", "e", "english", "en_GB", "en-", "-en", "en-G", "é-FR", "en\n", "a" * 36])
+@pytest.mark.parametrize(
+    "written", ["", "e", "english", "en_GB", "en-", "-en", "en-G", "é-FR", "en\n", "a" * 36]
+)
 def test_what_is_no_tag_is_refused(written):
     """The field is named."""
     with pytest.raises(Invalid) as caught:

@@ -21,7 +21,17 @@ def test_ulaw_is_that_of_g711():
 @pytest.mark.parametrize(
     ("sample", "code"),
     # ITU-T G.711, table 2a: the ends of the scale, zero from both sides, and the ends of a segment.
-    [(32767, 0x80), (-32768, 0x00), (0, 0xFF), (-1, 0x7E), (-4, 0x7E), (124, 0xEF), (-124, 0x6F), (31611, 0x81), (31612, 0x80)],
+    [
+        (32767, 0x80),
+        (-32768, 0x00),
+        (0, 0xFF),
+        (-1, 0x7E),
+        (-4, 0x7E),
+        (124, 0xEF),
+        (-124, 0x6F),
+        (31611, 0x81),
+        (31612, 0x80),
+    ],
 )
 def test_some_codes_by_hand(sample, code):
     """The sign is the highest bit, and every bit is inverted."""

@@ -1,13 +1,17 @@
 """Two servers for each test process: one that trusts no proxy, and one that trusts loopback as its proxy."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Page
 
+from tests.journeys.chromium import chromium_page
 from tests.journeys.tenant import Tenant
 from tests.servers.media_thread import MediaThread, media_thread
 from tests.servers.vault_process import VaultProcess, vault_process
+from tests.web.conftest import House, open_house
 
 
 @pytest.fixture(scope="session")
@@ -39,10 +43,30 @@ def tenant(admin: httpx.Client) -> Tenant:
 
 
 @pytest.fixture
+def careful(admin: httpx.Client) -> Tenant:
+    """An account with the policy that every account begins with: what lacks its evidence waits."""
+    return Tenant.open(admin, policy={})
+
+
+@pytest.fixture
 def browser(server: VaultProcess) -> Iterator[httpx.Client]:
     """Somebody without a key, who keeps cookies."""
     with httpx.Client(base_url=server.url, timeout=30) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A vault in this process, whose rows a test can change behind its back."""
+    with open_house(tmp_path_factory.mktemp("h")) as house:
+        yield house
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Page]:
+    """A page of Debian's chromium, with a profile of its own."""
+    with chromium_page(tmp_path / "profile") as page:
+        yield page
 
 
 @pytest.fixture(scope="session")

@@ -1,54 +1,17 @@
 """A person with a browser: opens the link, presses Listen, and hears the call."""
 
-import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from tests.journeys.chromium import complaints, until
 from tests.journeys.tenant import Tenant, tone
-from tests.servers.required import require
 
 pytestmark = [pytest.mark.browser]
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required",
-)  # fmt: skip
-WATCH = """
-window.violations = [];
-document.addEventListener('securitypolicyviolation', e => window.violations.push(e.violatedDirective));
-"""
-
-
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
-    """A page of Debian's chromium, with a profile of its own."""
-    require("chromium", install="apt-get install chromium")
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            tmp_path, executable_path="/usr/bin/chromium", headless=True, args=list(FLAGS)
-        )
-        context.add_init_script(WATCH)
-        yield context.pages[0]
-        context.close()
-
-
-def until(page: Page, expression: str, *, seconds: float = 15) -> Any:
-    """Poll an expression: waiting inside the page would itself break the strict policy."""
-    deadline = time.monotonic() + seconds
-    while not (value := page.evaluate(expression)):
-        assert time.monotonic() < deadline, f"Never true: {expression}"
-        time.sleep(0.05)
-    return value
 
 
 def test_a_listener_presses_the_button_and_hears_the_call(page: Page, tenant: Tenant):
     """The inert page, one press, the player: time advances, a seek reaches the end, nothing is blocked."""
-    errors: list[str] = []
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
+    errors = complaints(page)
     recording = tenant.uploaded(tone(8.0))
     page.goto(tenant.link(recording, sessions=1)["url"])
     assert "logged" in page.inner_text("main")

@@ -67,7 +67,9 @@ async def test_audio_belongs_to_a_draft_and_its_text(database: Database):
     placed = replace(audible, places=("BE",))
     assert await database.write(lambda tx: tx.notices.replace_draft(placed))
     assert await database.read(lambda tx: tx.notices.prompt("ntc_1")) == PROMPT
-    other = replace(placed, text="Other", text_sha256=text_digest("Other"), audio_sha256=None, audio_seconds=None)
+    other = replace(
+        placed, text="Other", text_sha256=text_digest("Other"), audio_sha256=None, audio_seconds=None
+    )
     assert await database.write(lambda tx: tx.notices.replace_draft(other))
     assert await database.read(lambda tx: tx.notices.by_id("ntc_1")) == other
     assert await database.read(lambda tx: tx.notices.prompt("ntc_1")) is None

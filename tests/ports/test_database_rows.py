@@ -13,6 +13,7 @@ from tests.database.rows import (
     counts,
     event,
     link,
+    logged,
     open_account,
     session,
     set_columns,
@@ -88,13 +89,14 @@ async def test_event_pages_have_no_gap_and_no_repeat(database: Database):
     events.append(event(None, type="switch.changed", first=None, end=None, sealed_detail=None, result="off"))
     for one in events:
         await database.write(lambda tx, one=one: tx.events.append(one))
+    await logged(database)
     for recording_id in (None, "rec_0"):
-        found, after = [], 0
+        found, start = [], 0
         while page := await database.read(
-            lambda tx, r=recording_id, a=after: tx.events.page("acct_a", recording_id=r, after=a, limit=3)
+            lambda tx, r=recording_id, s=start: tx.events.page("acct_a", recording_id=r, start=s, limit=3)
         ):
-            found += [one for _, one in page]
-            after = page[-1][0]
+            found += [one.event for one in page]
+            start = page[-1].index + 1
         mine = [one for one in events if one.account_id == "acct_a"]
         assert found == [one for one in mine if recording_id in {None, one.recording_id}]
         assert [one.body for one in found][:1] == [events[0].body]

@@ -31,7 +31,9 @@ async def test_speech_lies_between_silence(maker):
 @pytest.mark.parametrize("beep", ["start", "end"])
 async def test_a_beep_comes_before_or_after(maker, beep):
     """With a gap of a fifth of a second between it and the speech."""
-    prompt = await maker.make(SPEECH, PromptWish(beep=beep, beep_seconds=0.5, lead_seconds=0, trail_seconds=0))
+    prompt = await maker.make(
+        SPEECH, PromptWish(beep=beep, beep_seconds=0.5, lead_seconds=0, trail_seconds=0)
+    )
     samples = np.frombuffer(prompt.pcm, "<i2")
     gap = 4000 if beep == "start" else 8000
     assert prompt.seconds == 1.7
@@ -42,7 +44,9 @@ async def test_a_beep_comes_before_or_after(maker, beep):
 
 async def test_a_beep_alone_is_made_of_nothing(maker):
     """Its level is the wanted one."""
-    prompt = await maker.make(b"", PromptWish(tone_only=True, beep="start", beep_seconds=0.25, level_dbfs=-25))
+    prompt = await maker.make(
+        b"", PromptWish(tone_only=True, beep="start", beep_seconds=0.25, level_dbfs=-25)
+    )
     assert prompt.seconds == pytest.approx(0.65)
     assert prompt.level_dbfs == pytest.approx(-25, abs=0.3)
 

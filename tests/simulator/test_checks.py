@@ -1,16 +1,23 @@
 """The simulation's own checks: each of them fails when what it checks is wrong."""
 
+import io
+import wave
+from datetime import timedelta
+
 import pytest
 
-from tests.simulator.scene import AUDIO, a_call, simulated
+from tests.simulator.scene import AUDIO, NOW, a_call, simulated
 from vault.simulator.checks import (
     check_audio,
     check_facts,
     check_nothing_kept,
+    check_prompt,
     check_renewal,
+    check_unheard,
     refused_by_settings,
 )
 from vault.simulator.server import Exchange, ProviderServer
+from vault.simulator.sound import chime
 from vault.simulator.vault_client import Answered
 
 CALL = a_call(simulated("aircall"))
@@ -48,6 +55,63 @@ def test_each_wrong_fact_is_named(name: str, value: str | None) -> None:
 def test_an_agent_that_nobody_told_is_not_asked_for() -> None:
     """Whatever the vault shows then."""
     assert list(check_facts(CALL, TOLD | {"agent": None}, starts=[CALL.started_at], agent=None)) == []
+
+
+def test_a_direction_that_nobody_told_is_not_asked_for() -> None:
+    """And it is, where it was told."""
+    told = TOLD | {"direction": None}
+    for directed, failures in ((False, 0), (True, 1)):
+        found = check_facts(CALL, told, starts=[CALL.started_at], agent="Robin", directed=directed)
+        assert len(list(found)) == failures
+
+
+@pytest.mark.parametrize(("seconds", "failures"), [(-11, 1), (-9, 0), (9, 0), (11, 1)])
+def test_a_call_may_begin_when_its_document_was_asked_for(seconds: int, failures: int) -> None:
+    """Within ten seconds, because asking takes a moment; without such a moment nothing but the true start is right."""
+    asked_at = NOW + timedelta(hours=1)
+    told = TOLD | {"started_at": (asked_at + timedelta(seconds=seconds)).isoformat()}
+    found = check_facts(CALL, told, starts=[CALL.started_at], agent="Robin", asked_at=asked_at)
+    assert len(list(found)) == failures
+    assert len(list(check_facts(CALL, told, starts=[CALL.started_at], agent="Robin"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "deleted", "failures"),
+    [(404, False, 0), (409, False, 0), (200, False, 1), (500, False, 1), (404, True, 1)],
+)
+def test_nobody_hears_what_is_in_quarantine(status: int, deleted: bool, failures: int) -> None:
+    """A refusal is right, anything else is named; and the provider's copy must be there still."""
+    assert len(list(check_unheard(Answered(status, b""), deleted))) == failures
+
+
+def wav(*, rate: int = 8000, channels: int = 1, frames: int = 80) -> bytes:
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(bytes(2 * channels * frames))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "failures"),
+    [
+        (200, wav(), 0),
+        (200, chime(), 0),
+        (404, wav(), 1),
+        (200, b"", 1),
+        (200, b"ID3 no WAV", 1),
+        (200, wav()[:20], 1),
+        (200, wav(rate=44100), 1),
+        (200, wav(channels=2), 1),
+        (200, wav(frames=0), 1),
+    ],
+    ids=["right", "chime", "not-there", "empty", "mp3", "cut", "hi-fi", "stereo", "no-frames"],
+)
+def test_a_prompt_is_a_wav_file_of_telephony(status: int, body: bytes, failures: int) -> None:
+    """8 kHz and one channel, with something in it."""
+    assert len(list(check_prompt(Answered(status, body)))) == failures
 
 
 def test_audio_is_compared_byte_by_byte() -> None:

@@ -8,7 +8,8 @@ import pytest
 from vault.errors import Invalid, Unavailable
 from vault.simulator.exchange import Asked, Reply
 from vault.simulator.server import Exchange, provider_server
-from vault.simulator.simulate import simulate
+from vault.simulator.simulate import run_simulations, simulate
+from vault.simulator.simulation import Way
 
 
 async def test_a_request_arrives_whole_and_is_on_record() -> None:
@@ -80,8 +81,10 @@ async def test_a_port_that_is_taken_is_said() -> None:
     ("provider", "ways", "field"),
     [
         ("nobody", {}, "provider"),
-        ("vonage", {"missed": True}, "missed"),
-        ("twilio", {"missed": True, "expired": True}, "missed"),
+        ("vonage", {"way": "missed"}, "missed"),
+        ("aircall", {"way": "steered"}, "steered"),
+        ("twilio", {"press": "9"}, "press"),
+        ("twilio", {"way": "silent", "press": "9"}, "press"),
         ("twilio", {"listen": "8090"}, "listen"),
     ],
 )
@@ -92,3 +95,21 @@ async def test_what_cannot_be_simulated_is_said_before_anything_is_asked(
     with pytest.raises(Invalid) as error:
         await simulate(provider, "http://127.0.0.1:9", "key", **ways)
     assert error.value.field == field
+
+
+async def test_at_most_one_way_is_chosen() -> None:
+    """The error names every option there is."""
+    ways: dict[Way, bool] = {"expired": False, "missed": True, "switched_off": True}
+    with pytest.raises(Invalid, match="--expired, --missed, --switched-off") as error:
+        await run_simulations(
+            "twilio",
+            "http://127.0.0.1:9",
+            "key",
+            account="a",
+            direction="inbound",
+            listen="127.0.0.1:0",
+            audio=None,
+            ways=ways,
+            press=None,
+        )
+    assert error.value.field == "switched_off"

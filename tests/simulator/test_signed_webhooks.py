@@ -14,8 +14,9 @@ import vonage_jwt
 from signalwire.core.security.webhook_validator import validate_request
 from twilio.request_validator import RequestValidator
 
-from tests.simulator.scene import HOOK, every_event, simulated
+from tests.simulator.scene import BASE, HOOK, a_call, every_event, simulated
 from vault.simulator.exchange import Webhook
+from vault.simulator.providers import STEERED
 
 
 def form(webhook: Webhook) -> dict[str, str]:
@@ -25,23 +26,23 @@ def form(webhook: Webhook) -> dict[str, str]:
     }
 
 
-def twilio(webhook: Webhook, credentials: dict[str, str]) -> bool:
+def twilio(webhook: Webhook, credentials: dict[str, str], url: str = HOOK) -> bool:
     validator = RequestValidator(credentials["auth_token"])
-    return validator.validate(HOOK, form(webhook), webhook.headers["X-Twilio-Signature"])
+    return validator.validate(url, form(webhook), webhook.headers["X-Twilio-Signature"])
 
 
-def signalwire(webhook: Webhook, credentials: dict[str, str]) -> bool:
+def signalwire(webhook: Webhook, credentials: dict[str, str], url: str = HOOK) -> bool:
     signature = webhook.headers["X-SignalWire-Signature"]
-    return validate_request(credentials["signing_key"], signature, HOOK, form(webhook))
+    return validate_request(credentials["signing_key"], signature, url, form(webhook))
 
 
-def plivo_v3(webhook: Webhook, credentials: dict[str, str]) -> bool:
+def plivo_v3(webhook: Webhook, credentials: dict[str, str], url: str = HOOK) -> bool:
     nonce, token = webhook.headers["X-Plivo-Signature-V3-Nonce"], credentials["auth_token"]
     signature = webhook.headers["X-Plivo-Signature-V3"]
-    return plivo.utils.validate_v3_signature("POST", HOOK, nonce, token, signature, form(webhook))
+    return plivo.utils.validate_v3_signature("POST", url, nonce, token, signature, form(webhook))
 
 
-def vonage(webhook: Webhook, credentials: dict[str, str]) -> bool:
+def vonage(webhook: Webhook, credentials: dict[str, str], url: str = HOOK) -> bool:
     token, secret = webhook.headers["Authorization"].removeprefix("Bearer "), credentials["signature_secret"]
     claims = jwt.decode(token, secret, algorithms=["HS256"])
     # The SDK proves the token alone; the body is proved by the hash in it.
@@ -49,7 +50,7 @@ def vonage(webhook: Webhook, credentials: dict[str, str]) -> bool:
     return vonage_jwt.verify_signature(token, secret) and whole and claims["iss"] == "Vonage"
 
 
-def telnyx(webhook: Webhook, credentials: dict[str, str]) -> bool:
+def telnyx(webhook: Webhook, credentials: dict[str, str], url: str = HOOK) -> bool:
     key = nacl.signing.VerifyKey(base64.b64decode(credentials["public_key"]))
     signed = webhook.headers["telnyx-timestamp"].encode() + b"|" + webhook.body
     try:
@@ -59,7 +60,7 @@ def telnyx(webhook: Webhook, credentials: dict[str, str]) -> bool:
     return True
 
 
-def aircall(webhook: Webhook, credentials: dict[str, str]) -> bool:
+def aircall(webhook: Webhook, credentials: dict[str, str], url: str = HOOK) -> bool:
     return json.loads(webhook.body)["token"] == credentials["token"]
 
 
@@ -84,6 +85,27 @@ def test_the_vendor_accepts_what_is_simulated(name: str, direction: str) -> None
     for event in events:
         assert PEERS[name](event, credentials), event.event
         assert not PEERS[name](provider.forged(event), credentials), event.event
+
+
+@pytest.mark.parametrize("direction", ["inbound", "outbound"])
+@pytest.mark.parametrize("url", [f"{HOOK}/call", f"{HOOK}/heard?running=1", f"{HOOK}/key?b=2&a=1"])
+@pytest.mark.parametrize("name", STEERED)
+def test_the_vendor_accepts_a_request_for_a_document(name: str, url: str, direction: str) -> None:
+    """At the start, with a key, and where a document led; a query in the URL is signed as the vendor signs it."""
+    provider = STEERED[name](BASE)
+    credentials, call = dict(provider.credentials), a_call(provider, direction)
+    for asking, key in (("start", None), ("key", "9"), ("key", None), ("next", None)):
+        request = provider.asks(call, url, asking, key=key, payload={"next": "ncco"})
+        assert PEERS[name](request, credentials, url), asking
+        assert not PEERS[name](provider.forged(request), credentials, url), asking
+
+
+@pytest.mark.parametrize("name", sorted(set(STEERED) - {"vonage", "telnyx"}))
+def test_where_a_document_is_asked_for_is_signed(name: str) -> None:
+    """A request for one step is none for another."""
+    provider = STEERED[name](BASE)
+    request = provider.asks(a_call(provider), f"{HOOK}/call", "start")
+    assert not PEERS[name](request, dict(provider.credentials), f"{HOOK}/heard")
 
 
 @pytest.mark.parametrize("name", PEERS)

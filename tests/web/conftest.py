@@ -94,10 +94,9 @@ def running(app: FastAPI, port: int) -> Iterator[asyncio.AbstractEventLoop]:
         thread.join(30)
 
 
-@pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """The app while it runs."""
-    folder: Path = tmp_path_factory.mktemp("w")
+@contextmanager
+def open_house(folder: Path) -> Iterator[House]:
+    """Run the app to the end of the block."""
     (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}"
     settings = {"VAULT_DATA_DIR": str(folder / "data"), "VAULT_WORKERS": "2", "VAULT_PUBLIC_URL": url}
@@ -109,6 +108,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         )
         house.key = token.text
         house.admin = house.client({"Authorization": f"Bearer {token.text}"})
+        yield house
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The app while it runs."""
+    with open_house(tmp_path_factory.mktemp("w")) as house:
         yield house
 
 

@@ -9,6 +9,7 @@ from tests.web.conftest import AUDIO, House
 
 CALL = {"direction": "inbound", "from": "+1", "to": "+2", "started_at": "2026-01-01T00:00:00Z"}
 CONNECTION = {"provider": "platform", "credentials": {"secret": "whsec_" + "A" * 43 + "="}}
+CONSENT = {"party": "caller", "event": "announced", "method": "announcement", "at": "2026-01-01T00:00:00Z"}
 NOTICE = {"language": "en", "audience": "caller", "mode": "announce"}
 #: Every door of an account: the scope it asks for and a body that it takes.
 DOORS: dict[tuple[str, str], tuple[str, object]] = {
@@ -19,6 +20,19 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("GET", "/recording-switch/history"): ("recordings:read", None),
     ("PUT", "/connections/{name}"): ("settings:write", CONNECTION),
     ("PUT", "/calls/{call_ref}"): ("ingest", CALL),
+    ("POST", "/calls/{call_ref}/consent"): ("ingest", CONSENT),
+    ("GET", "/consent-policy"): ("recordings:read", None),
+    ("PUT", "/consent-policy"): ("settings:write", {}),
+    ("GET", "/consent-policy/history"): ("recordings:read", None),
+    ("GET", "/objections"): ("privacy:write", None),
+    ("GET", "/objections/{number}"): ("privacy:write", None),
+    ("PUT", "/objections/{number}"): ("privacy:write", {}),
+    ("DELETE", "/objections/{number}"): ("privacy:write", None),
+    ("GET", "/recordings/{recording}/evidence"): ("audit:read", None),
+    ("POST", "/recordings/{recording}/release"): ("privacy:write", {"reason": "r"}),
+    ("POST", "/recordings/{recording}/refusal"): ("privacy:write", {"reason": "r"}),
+    ("PUT", "/recordings/{recording}/restriction"): ("privacy:write", {}),
+    ("DELETE", "/recordings/{recording}/restriction"): ("privacy:write", None),
     ("PUT", "/calls/{call_ref}/recordings/{recording_ref}"): ("ingest", None),
     ("GET", "/recordings"): ("recordings:read", None),
     ("GET", "/recordings/{recording}"): ("recordings:read", None),
@@ -29,6 +43,8 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("GET", "/recordings/{recording}/links"): ("recordings:read", None),
     ("DELETE", "/recordings/{recording}/links/{link}"): ("links:write", None),
     ("GET", "/access-events"): ("audit:read", None),
+    ("GET", "/access-events/{index}/proof"): ("audit:read", None),
+    ("GET", "/access-log/export"): ("audit:read", None),
     ("GET", "/notices"): ("recordings:read", None),
     ("POST", "/notices"): ("settings:write", NOTICE),
     ("GET", "/notices/{notice}"): ("recordings:read", None),
@@ -44,6 +60,8 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
 OTHERS = {
     ("POST", "/webhooks/{provider}/{connection}"),
     ("GET", "/webhooks/{provider}/{connection}"),
+    ("POST", "/webhooks/{provider}/{connection}/{stage}"),
+    ("GET", "/webhooks/{provider}/{connection}/{stage}"),
     ("DELETE", "/v1/keys/{key}"),
     ("GET", "/v1/rules/{place}"),
     ("GET", "/notices/{notice}/prompt.wav"),
@@ -58,6 +76,7 @@ OTHERS = {
     ("GET", "/static/{name}"),
 }
 PREFIX = "/v1/accounts/{account}"
+NAMES = {"name": "main", "call_ref": "c", "recording_ref": "r", "index": "0", "number": "+14155550187"}
 NOBODY = {"recording": "rec_" + "0" * 32, "link": "link_" + "0" * 32, "notice": "ntc_" + "0" * 32}
 
 
@@ -89,7 +108,7 @@ def test_every_door_is_in_the_matrix(house: House):
 def send(client: httpx.Client, account: str, door: tuple[str, str], **names: str) -> httpx.Response:
     """Knock at a door."""
     method, path = door
-    filled = path.format(**({"name": "main", "call_ref": "c", "recording_ref": "r"} | NOBODY | names))
+    filled = path.format(**(NAMES | NOBODY | names))
     body = DOORS[door][1]
     more = {"json": body} if body is not None else {"content": AUDIO} if method == "PUT" else {}
     return client.request(method, f"/v1/accounts/{account}{filled}", **more)

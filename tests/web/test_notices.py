@@ -70,8 +70,12 @@ def test_a_notice_goes_from_draft_to_published(house: House, tenant: Tenant):
 def test_a_text_that_is_left_out_is_the_default_one(tenant: Tenant):
     """In the language, for the audience and the mode, with what was said filled in."""
     said = {name: value for name, value in NOTICE.items() if name not in ("text", "refusal")}
-    answer = tenant.http.post(tenant.url("/notices"), json=said | {"language": "fr-CA", "mode": "opt_out_key"})
-    assert answer.json()["text"].startswith("Cet appel est enregistré par Acme Limited pour la finalité suivante")
+    answer = tenant.http.post(
+        tenant.url("/notices"), json=said | {"language": "fr-CA", "mode": "opt_out_key"}
+    )
+    assert answer.json()["text"].startswith(
+        "Cet appel est enregistré par Acme Limited pour la finalité suivante"
+    )
     assert answer.json()["refusal"] == "appuyez maintenant sur 9"
     answer = tenant.http.post(tenant.url("/notices"), json=said | {"language": "nl"})
     assert (answer.status_code, answer.json()["field"]) == (422, "text")

@@ -23,6 +23,7 @@ from tests.fakes.rest import FakeRest
 from tests.fakes.root_key import FakeRootKey
 from tests.journeys.tenant import moment, tone
 from vault import wiring
+from vault.database.postgresql import PostgresqlDatabase
 from vault.database.schema import recordings
 from vault.database.sqlite import SqliteDatabase
 from vault.database.wrapped_keys import WrappedKeyRows
@@ -35,7 +36,9 @@ from vault.settings import read_settings
 from vault.telephony.platform import Platform
 from vault.telephony.signatures import sign
 from vault.threads import Threads
+from vault.tlog.note import Signer
 from vault.workflows.connect import ConnectionWish
+from vault.workflows.list_events import EventFilter
 from vault.workflows.receive import Receipt
 from vault.workflows.vault import Vault
 
@@ -44,6 +47,7 @@ URL = "https://media.example/call.wav"
 #: Where consent is not the subject of a test.
 WITHOUT_EVIDENCE = ConsentPolicy(missing_evidence="accept", reason="consent is not the subject of this test")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+SIGNER = Signer(name="vault.example/access-log", secret=bytes(range(32)))
 
 
 @dataclass
@@ -51,7 +55,7 @@ class House:
     """The verbs, and what is around them."""
 
     vault: Vault
-    database: SqliteDatabase
+    database: SqliteDatabase | PostgresqlDatabase
     objects: FakeObjects
     fetcher: FakeFetcher
     rest: FakeRest
@@ -128,8 +132,9 @@ class House:
 
     async def events(self, recording_id: str | None = None) -> list[str]:
         """Return the kinds of the account's events."""
-        rows = await self.vault.list_events(self.account.id, recording_id=recording_id, after=0, limit=1000)
-        return [event.type for _, event, _ in rows]
+        wanted = EventFilter(recording_id=recording_id)
+        page = await self.vault.list_events(self.account.id, wanted, start=0, limit=1000)
+        return [logged.event.type for logged, _ in page.items]
 
     async def sweep(self) -> int:
         """Sweep as if the grace period were over."""
@@ -154,9 +159,12 @@ async def blocks_of(body: bytes, size: int = 1000) -> AsyncIterator[bytes]:
 
 
 @asynccontextmanager
-async def new_house(folder: Path, threads: Threads) -> AsyncIterator[House]:
+async def new_house(
+    folder: Path, threads: Threads, database: SqliteDatabase | PostgresqlDatabase | None = None
+) -> AsyncIterator[House]:
     """Open a vault in ``folder`` with one account that is connected; close its database at the end."""
-    database, objects, root_key = SqliteDatabase(folder / "vault.db"), FakeObjects(), FakeRootKey()
+    database, objects = database or SqliteDatabase(folder / "vault.db"), FakeObjects()
+    root_key = FakeRootKey()
     fetcher, describer, rest = FakeFetcher(), FakeDescriber(), FakeRest()
     parts: dict[str, Any] = {
         "database": database,
@@ -168,6 +176,7 @@ async def new_house(folder: Path, threads: Threads) -> AsyncIterator[House]:
         "prompt_maker": FakePromptMaker(),
         "threads": threads,
         "ring": AccountKeyRing(root_key, WrappedKeyRows(database)),
+        "signer": SIGNER,
         "settings": read_settings({"VAULT_DATA_DIR": str(folder)}),
     }
     try:

@@ -14,6 +14,7 @@ from vault.database.schema_notices import notices
 from vault.domain.consent import Keys
 from vault.domain.prompt import PromptWish
 from vault.errors import Invalid, NotFound, Refused, Tampered, Undecodable
+from vault.workflows.list_events import EventFilter
 
 ME = {"actor": "key_test"}
 SPEECH = tone(1.0)
@@ -27,9 +28,9 @@ async def drafted(house: House, **said):
 
 async def logged(house: House, since: int = 0):
     """Return kind and subject of every event about notices."""
-    rows = await house.vault.list_events(house.account.id, recording_id=None, after=0, limit=1000)
-    said = [(event.type, event.result) for _, event, _ in rows if event.type.startswith("notice.")]
-    return said[since:]
+    page = await house.vault.list_events(house.account.id, EventFilter(), start=0, limit=1000)
+    events = [logged.event for logged, _ in page.items]
+    return [(event.type, event.result) for event in events if event.type.startswith("notice.")][since:]
 
 
 async def test_a_draft_has_the_default_text_where_it_has_none(house: House):
@@ -37,7 +38,11 @@ async def test_a_draft_has_the_default_text_where_it_has_none(house: House):
     current = await house.database.read(lambda tx: tx.policies.current(house.account.id))
     keys = Keys(accept="5", decline="8")
     policy = replace(
-        current, version=current.version + 1, keys=keys, changed_at=house.account.opened_at, changed_by="key_1"
+        current,
+        version=current.version + 1,
+        keys=keys,
+        changed_at=house.account.opened_at,
+        changed_by="key_1",
     )
     await house.database.write(lambda tx: tx.policies.add(house.account.id, policy))
     asked = wish(language="DE-at", mode="opt_in_key", refusal="", places=("uk", "us-wa", "GB"))
@@ -189,10 +194,16 @@ async def test_audio_lies_sealed_in_its_row(house: House):
         sealed = await house.database.read(lambda tx, i=made.id: tx.notices.prompt(i))
         assert tone(1.0, hertz=hertz)[1000:1100] not in sealed.message
         rows.append((made.id, sealed))
-    (first, old), (_, foreign) = rows
+    (first, old), (second, foreign) = rows
     await house.vault.set_prompt(id_, first, tone(2.0), PromptWish(), **ME)
-    for message in (foreign.message, old.message, old.message[:-1]):
-        query = update(notices).where(notices.c.id == first).values(sealed_audio=message)
+    digest = (await house.vault.read_notice(id_, second)).audio_sha256
+    for message, more in (
+        (foreign.message, {}),
+        (old.message, {}),
+        (old.message[:-1], {}),
+        (foreign.message, {"audio_sha256": digest}),
+    ):
+        query = update(notices).where(notices.c.id == first).values(sealed_audio=message, **more)
         await house.database.write(lambda tx, q=query: tx.connection.execute(q) and None)
         with pytest.raises(Tampered):
             await house.vault.read_prompt.of_account(id_, first, "pcm")

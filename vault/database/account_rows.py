@@ -4,12 +4,28 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import case, func, insert, or_, select, update
+from sqlalchemy import bindparam, case, func, insert, or_, select, update
 
+from vault.database.compiled import CompiledSelect
 from vault.database.dialect import insert_new
 from vault.database.schema import account_keys, accounts, switch_changes
 from vault.domain.account import Account, Switch, SwitchChange
 from vault.errors import NotFound, Refused
+
+# Nearly every request asks these.
+_FIND = CompiledSelect(
+    select(*(accounts.c[name] for name in Account.__slots__))
+    .where(or_(accounts.c.ref == bindparam("named"), accounts.c.id == bindparam("named")))
+    .order_by(case((accounts.c.id == bindparam("named"), 0), else_=1))
+)
+_SWITCH = CompiledSelect(
+    select(*(accounts.c[name] for name in Switch.__slots__)).where(accounts.c.id == bindparam("id"))
+)
+_SWITCH_HISTORY = CompiledSelect(
+    select(*(switch_changes.c[name] for name in SwitchChange.__slots__))
+    .where(switch_changes.c.account_id == bindparam("account_id"))
+    .order_by(switch_changes.c.id)
+)
 
 
 class AccountRows:
@@ -21,12 +37,8 @@ class AccountRows:
 
     def find(self, ref_or_id: str) -> Account | None:
         """Return the account by its name in URLs or by its id; an id beats a name that copies it."""
-        wanted = or_(accounts.c.ref == ref_or_id, accounts.c.id == ref_or_id)
-        query = select(accounts).where(wanted).order_by(case((accounts.c.id == ref_or_id, 0), else_=1))
-        row = self._db.execute(query).first()
-        if row is None:
-            return None
-        return Account(id=row.id, ref=row.ref, name=row.name, locale=row.locale, opened_at=row.opened_at)
+        row = _FIND.first(self._db, named=ref_or_id)
+        return None if row is None else Account(**row)
 
     def insert(self, account: Account, *, wrapped_key: bytes, wrapped_index_key: bytes) -> None:
         """Open an account with version 1 of its key and the switch on, at epoch 0."""
@@ -50,13 +62,10 @@ class AccountRows:
 
     def switch(self, account_id: str) -> Switch:
         """Return the switch as it stands. Raises NotFound."""
-        columns = (accounts.c.enabled, accounts.c.epoch, accounts.c.changed_at, accounts.c.changed_by)
-        row = self._db.execute(select(*columns).where(accounts.c.id == account_id)).first()
+        row = _SWITCH.first(self._db, id=account_id)
         if row is None:
             raise NotFound("There is no such account.")
-        return Switch(
-            enabled=row.enabled, epoch=row.epoch, changed_at=row.changed_at, changed_by=row.changed_by
-        )
+        return Switch(**row)
 
     def set_switch(
         self, account_id: str, *, enabled: bool, at: datetime, by: str, reason: str | None
@@ -77,15 +86,7 @@ class AccountRows:
 
     def switch_history(self, account_id: str) -> Sequence[SwitchChange]:
         """Return every change, oldest first."""
-        query = (
-            select(switch_changes)
-            .where(switch_changes.c.account_id == account_id)
-            .order_by(switch_changes.c.id)
-        )
-        return [
-            SwitchChange(enabled=row.enabled, epoch=row.epoch, at=row.at, by=row.by, reason=row.reason)
-            for row in self._db.execute(query)
-        ]
+        return [SwitchChange(**row) for row in _SWITCH_HISTORY.rows(self._db, account_id=account_id)]
 
     def current_key_version(self, account_id: str) -> int:
         """Return the highest version. Raises NotFound."""

@@ -3,11 +3,19 @@
 from collections.abc import Sequence
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
+from vault.database.compiled import CompiledSelect
 from vault.database.dialect import insert_new
 from vault.database.schema import call_facts
 from vault.ports.stores import CallFactRow
+
+# Every call that starts and every recording that comes in asks this.
+_OF_CALL = CompiledSelect(
+    select(call_facts)
+    .where(call_facts.c.account_id == bindparam("account_id"), call_facts.c.call_ref == bindparam("call_ref"))
+    .order_by(call_facts.c.at, call_facts.c.id)
+)
 
 
 class CallRows:
@@ -24,9 +32,8 @@ class CallRows:
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[CallFactRow]:
         """Return the rows of a call, oldest first."""
-        wanted = (call_facts.c.account_id == account_id) & (call_facts.c.call_ref == call_ref)
-        rows = self._db.execute(select(call_facts).where(wanted).order_by(call_facts.c.at, call_facts.c.id))
-        return [CallFactRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+        rows = _OF_CALL.rows(self._db, account_id=account_id, call_ref=call_ref)
+        return [CallFactRow(**row) for row in rows]
 
     def forget_call(self, account_id: str, call_ref: str) -> None:
         """Delete the rows of a call."""

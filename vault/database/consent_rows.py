@@ -1,12 +1,14 @@
 """Consent events, objections, policies and chains of evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
+from vault.database.compiled import CompiledSelect
 from vault.database.dialect import database_now, insert_new, is_postgresql
 from vault.database.schema_consent import (
     consent_events,
@@ -19,6 +21,22 @@ from vault.domain.consent import ConsentPolicy, Objection
 from vault.domain.policy_json import decode_policy, encode_policy
 from vault.errors import Busy
 from vault.ports.consent_stores import ConsentRow, EvidenceRow, ObjectionRow, Pause
+
+# Every call that starts and every recording that comes in asks these.
+_EVENTS_OF_CALL = CompiledSelect(
+    select(consent_events)
+    .where(
+        consent_events.c.account_id == bindparam("account_id"),
+        consent_events.c.call_ref == bindparam("call_ref"),
+    )
+    .order_by(consent_events.c.heard_at, consent_events.c.id)
+)
+_NEWEST_POLICY = CompiledSelect(
+    select(consent_policies)
+    .where(consent_policies.c.account_id == bindparam("account_id"))
+    .order_by(consent_policies.c.version.desc())
+    .limit(1)
+)
 
 
 class ConsentRows:
@@ -34,10 +52,8 @@ class ConsentRows:
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[ConsentRow]:
         """Return the events of a call, in the order in which the vault heard of them."""
-        c = consent_events.c
-        query = select(consent_events).where(c.account_id == account_id, c.call_ref == call_ref)
-        rows = self._db.execute(query.order_by(c.heard_at, c.id))
-        return [ConsentRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+        rows = _EVENTS_OF_CALL.rows(self._db, account_id=account_id, call_ref=call_ref)
+        return [ConsentRow(**row) for row in rows]
 
     def forget_call(self, account_id: str, call_ref: str) -> None:
         """Delete the events of a call."""
@@ -54,9 +70,11 @@ class ObjectionRows:
 
     def of_terms(self, account_id: str, terms: Sequence[bytes]) -> Sequence[ObjectionRow]:
         """Return the objections of these numbers, oldest first, those that ended too."""
-        o = objections.c
-        query = select(objections).where(o.account_id == account_id, o.term.in_(terms))
-        return [_objection(row) for row in self._db.execute(query.order_by(o.since, o.id))] if terms else []
+        if not terms:
+            return []
+        named = {f"term_{place}": term for place, term in enumerate(terms)}
+        rows = _objections_of(len(terms)).rows(self._db, account_id=account_id, **named)
+        return [_objection(row) for row in rows]
 
     def add(self, row: ObjectionRow) -> None:
         """Add an objection."""
@@ -73,7 +91,8 @@ class ObjectionRows:
         """Return the objections that stand, by id, those after ``after``."""
         o = objections.c
         query = select(objections).where(o.account_id == account_id, o.until.is_(None), o.id > (after or ""))
-        return [_objection(row) for row in self._db.execute(query.order_by(o.id).limit(limit))]
+        rows = self._db.execute(query.order_by(o.id).limit(limit))
+        return [_objection(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
 
 
 class PauseRows:
@@ -117,16 +136,14 @@ class PolicyRows:
 
     def current(self, account_id: str) -> ConsentPolicy:
         """Return the newest version; the defaults, as version 0, where none was ever set."""
-        p = consent_policies.c
-        query = select(consent_policies).where(p.account_id == account_id)
-        row = self._db.execute(query.order_by(p.version.desc()).limit(1)).first()
+        row = _NEWEST_POLICY.first(self._db, account_id=account_id)
         return ConsentPolicy() if row is None else _policy(row)
 
     def history(self, account_id: str) -> Sequence[ConsentPolicy]:
         """Return every version that was set, oldest first."""
         p = consent_policies.c
         query = select(consent_policies).where(p.account_id == account_id).order_by(p.version)
-        return [_policy(row) for row in self._db.execute(query)]
+        return [_policy(row._mapping) for row in self._db.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
 
     def add(self, account_id: str, policy: ConsentPolicy) -> None:
         """Add the next version. Raises Busy if another request added it first."""
@@ -161,12 +178,22 @@ class EvidenceRows:
             raise Busy("Another request added to this recording's evidence.", retry_after=1)
 
 
-def _objection(row: Row[Any]) -> ObjectionRow:
-    columns = row._mapping  # noqa: SLF001 - SQLAlchemy's public name
+@cache
+def _objections_of(count: int) -> CompiledSelect:
+    """Return the query for so many numbers; a call has at most four, in its two spellings of two numbers."""
+    o = objections.c
+    terms = [bindparam(f"term_{place}", type_=o.term.type) for place in range(count)]
+    query = select(objections).where(o.account_id == bindparam("account_id"), o.term.in_(terms))
+    return CompiledSelect(query.order_by(o.since, o.id))
+
+
+def _objection(columns: Mapping[Any, Any]) -> ObjectionRow:
     noun = Objection(**{name: columns[name] for name in Objection.__slots__})
     same = {name: columns[name] for name in ObjectionRow.__slots__ if name != "objection"}
     return ObjectionRow(**same, objection=noun)
 
 
-def _policy(row: Row[Any]) -> ConsentPolicy:
-    return decode_policy(row.policy, version=row.version, at=row.changed_at, by=row.changed_by)
+def _policy(columns: Mapping[Any, Any]) -> ConsentPolicy:
+    return decode_policy(
+        columns["policy"], version=columns["version"], at=columns["changed_at"], by=columns["changed_by"]
+    )

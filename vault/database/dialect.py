@@ -2,10 +2,12 @@
 
 import hashlib
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, literal, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.schema import Table
 
 from vault.database.schema import moment
@@ -18,7 +20,7 @@ def is_postgresql(connection: Connection) -> bool:
 
 def insert_for(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """Return an INSERT that knows ON CONFLICT."""
-    return postgresql.insert(table) if is_postgresql(connection) else sqlite.insert(table)
+    return _insert(table, on_postgresql=is_postgresql(connection))
 
 
 def insert_new(connection: Connection, table: Table, *rows: dict[str, Any]) -> int:
@@ -26,8 +28,18 @@ def insert_new(connection: Connection, table: Table, *rows: dict[str, Any]) -> i
 
     They are counted by RETURNING, because a driver's own count is not to be had for every INSERT.
     """
-    insert = insert_for(connection, table).values(list(rows)).on_conflict_do_nothing()
-    return len(connection.execute(insert.returning(literal(1))).all())
+    insert = _insert_new(table, on_postgresql=is_postgresql(connection))
+    return len(connection.execute(insert, list(rows)).all())
+
+
+def _insert(table: Table, *, on_postgresql: bool) -> postgresql.Insert | sqlite.Insert:
+    return postgresql.insert(table) if on_postgresql else sqlite.insert(table)
+
+
+@cache
+def _insert_new(table: Table, *, on_postgresql: bool) -> ReturningInsert[tuple[int]]:
+    """Return the statement, which takes longer to build than to run."""
+    return _insert(table, on_postgresql=on_postgresql).on_conflict_do_nothing().returning(literal(1))
 
 
 def database_now(connection: Connection) -> datetime:
@@ -65,4 +77,10 @@ def lock_key(account_id: str) -> int:
 def _lock_key(name: str) -> int:
     """Return 64 bits of a hash. A collision only adds waiting."""
     digest = hashlib.sha256(f"callvault/{name}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def log_lock_key() -> int:
+    """Return the advisory lock of whoever moves the access log's tree on."""
+    digest = hashlib.sha256(b"callvault/log-lock").digest()
     return int.from_bytes(digest[:8], "big", signed=True)

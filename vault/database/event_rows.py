@@ -1,16 +1,25 @@
-"""The outbox of access events."""
+"""Access events: written to the outbox, and read by their places in the tree."""
 
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import insert, select
+from sqlalchemy import Row, func, insert, select
 
+from vault.database.dialect import is_postgresql
 from vault.database.schema import access_events
+from vault.database.schema_log import event_outbox
 from vault.domain.access_event import AccessEvent
+from vault.ports.access_log import LoggedEvent
+from vault.tlog.hashing import leaf_hash
 
-_APPEND = insert(access_events)
+_APPEND = insert(event_outbox)
+# SQLite has one writer, so commit order is known while it writes: an event gets its place at once, and
+# one that is rolled back leaves no gap. The writer grows the tree over them at the end of its group.
+_NEXT = select(func.coalesce(func.max(access_events.c.tree_index) + 1, 0)).scalar_subquery()
+_APPEND_IN_PLACE = insert(access_events).values(tree_index=_NEXT)
 
 
 class EventRows:
@@ -22,22 +31,29 @@ class EventRows:
 
     def append(self, event: AccessEvent) -> None:
         """Add an event; it stands or falls with this transaction."""
-        self._db.execute(_APPEND, event_values(event))
+        if is_postgresql(self._db):
+            self._db.execute(_APPEND, event_values(event))
+        else:
+            self._db.execute(_APPEND_IN_PLACE, hashed_values(event))
 
     def page(
-        self, account_id: str, *, recording_id: str | None, after: int, limit: int
-    ) -> Sequence[tuple[int, AccessEvent]]:
-        """Return events with their positions, oldest first, those after ``after``."""
-        query = select(access_events).where(
-            access_events.c.account_id == account_id, access_events.c.position > after
-        )
+        self, account_id: str, *, recording_id: str | None, start: int, limit: int
+    ) -> Sequence[LoggedEvent]:
+        """Return events that are in the tree, in its order, from the index ``start`` on."""
+        events = access_events.c
+        query = select(access_events).where(events.account_id == account_id, events.tree_index >= start)
         if recording_id is not None:
-            query = query.where(access_events.c.recording_id == recording_id)
-        rows = self._db.execute(query.order_by(access_events.c.position).limit(limit))
-        return [(row.position, _event(row.body, row.sealed_detail)) for row in rows]
+            query = query.where(events.recording_id == recording_id)
+        return [_logged(row) for row in self._db.execute(query.order_by(events.tree_index).limit(limit))]
+
+    def at(self, account_id: str, index: int) -> LoggedEvent | None:
+        """Return an account's event by its index."""
+        wanted = (access_events.c.tree_index == index) & (access_events.c.account_id == account_id)
+        row = self._db.execute(select(access_events).where(wanted)).first()
+        return None if row is None else _logged(row)
 
 
-def event_values(event: AccessEvent) -> dict[str, object]:
+def event_values(event: AccessEvent) -> dict[str, Any]:
     """Return an event as its row."""
     return {
         "id": event.id,
@@ -46,6 +62,17 @@ def event_values(event: AccessEvent) -> dict[str, object]:
         "body": event.body,
         "sealed_detail": event.sealed_detail,
     }
+
+
+def hashed_values(event: AccessEvent) -> dict[str, Any]:
+    """Return an event as its row, with the hash that SQLite's writer builds the tree of."""
+    values = event_values(event)
+    values["leaf_hash"] = leaf_hash(values["body"])
+    return values
+
+
+def _logged(row: Row[Any]) -> LoggedEvent:
+    return LoggedEvent(index=row.tree_index, event=_event(row.body, row.sealed_detail), leaf=row.body)
 
 
 def _event(body: bytes, sealed_detail: bytes | None) -> AccessEvent:
@@ -62,5 +89,6 @@ def _event(body: bytes, sealed_detail: bytes | None) -> AccessEvent:
         first=said.get("first"),
         end=said.get("end"),
         result=said.get("result"),
+        evidence=said.get("evidence"),
         sealed_detail=sealed_detail,
     )

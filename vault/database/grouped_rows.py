@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from vault.database.dialect import lock_key
-from vault.database.event_rows import event_values
+from vault.database.event_rows import event_values, hashed_values
 from vault.database.recording_rows import new_row
 from vault.database.schema import micros, recordings
 from vault.domain.reason import Reason
@@ -43,8 +43,9 @@ _GOOD = """
         WHERE s.id = {session} AND s.recording_id = r.id AND s.ends_at > {now} AND l.revoked_at IS NULL))
 """
 _GRANT = (
-    "INSERT INTO access_events (id, account_id, recording_id, body, sealed_detail) "
-    "SELECT :id, :account_id, :recording_id, :body, :sealed_detail"
+    "INSERT INTO access_events (id, account_id, recording_id, body, sealed_detail, leaf_hash, tree_index) "  # noqa: S608 - our own column names
+    "SELECT :id, :account_id, :recording_id, :body, :sealed_detail, :leaf_hash, "
+    "(SELECT coalesce(max(tree_index) + 1, 0) FROM access_events)"
     + _GOOD.format(recording=":recording_id", account=":account_id", session=":session_id", now=":now")
 )
 
@@ -70,7 +71,7 @@ def announce_one(connection: Connection, new: NewRecording) -> Announced:
 
 def grant_one(connection: Connection, grant: Grant) -> bool:
     """Write one grant's event on SQLite, if session, link and recording are still good."""
-    values = event_values(grant.event) | {"session_id": grant.session_id, "now": micros(grant.event.at)}
+    values = hashed_values(grant.event) | {"session_id": grant.session_id, "now": micros(grant.event.at)}
     return bool(_cursor(connection).execute(_GRANT, values).rowcount)
 
 
@@ -179,7 +180,7 @@ _INSERT_GROUP = (
     "ON CONFLICT DO NOTHING RETURNING id, state"
 )
 _GRANT_GROUP = (
-    "INSERT INTO access_events (id, account_id, recording_id, body, sealed_detail) "
+    "INSERT INTO event_outbox (id, account_id, recording_id, body, sealed_detail) "
     "SELECT g.id, g.account_id, g.recording_id, g.body, g.sealed_detail "
     "FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::bytea[], %s::text[], %s::bigint[]) "
     "AS g(id, account_id, recording_id, body, sealed_detail, session_id, now) JOIN recordings r ON true"

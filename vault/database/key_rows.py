@@ -1,17 +1,21 @@
 """API keys, and the answers kept for repeated requests."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
+from vault.database.compiled import CompiledSelect
 from vault.database.dialect import insert_new
 from vault.database.schema import api_keys, kept_answers
 from vault.domain.account import ApiKey
 from vault.errors import Busy
 from vault.ports.stores import KeptAnswer
+
+# Every request with a key asks this.
+_FIND = CompiledSelect(select(api_keys).where(api_keys.c.id == bindparam("id")))
 
 
 class KeyRows:
@@ -32,15 +36,15 @@ class KeyRows:
 
     def find(self, key_id: str) -> tuple[ApiKey, bytes] | None:
         """Return a key, revoked ones too, and the hash of its secret."""
-        row = self._db.execute(select(api_keys).where(api_keys.c.id == key_id)).first()
-        return None if row is None else (_api_key(row), row.secret_hash)
+        row = _FIND.first(self._db, id=key_id)
+        return None if row is None else (_api_key(row), row["secret_hash"])
 
     def page(self, account_id: str | None) -> Sequence[ApiKey]:
         """Return the keys of an account, or all of them, oldest first."""
         query = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id)
         if account_id is not None:
             query = query.where(api_keys.c.account_id == account_id)
-        return [_api_key(row) for row in self._db.execute(query)]
+        return [_api_key(row._mapping) for row in self._db.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
 
     def revoke(self, key_id: str, at: datetime) -> None:
         """Make the key worthless from the next request on; the first moment stays."""
@@ -65,12 +69,6 @@ class KeyRows:
             raise Busy("The same request is being answered right now.", retry_after=1)
 
 
-def _api_key(row: Row[Any]) -> ApiKey:
-    return ApiKey(
-        id=row.id,
-        name=row.name,
-        account_id=row.account_id,
-        scopes=frozenset(row.scopes),
-        created_at=row.created_at,
-        revoked_at=row.revoked_at,
-    )
+def _api_key(columns: Mapping[Any, Any]) -> ApiKey:
+    values = {name: columns[name] for name in ApiKey.__slots__}
+    return ApiKey(**values | {"scopes": frozenset(columns["scopes"])})

@@ -1,18 +1,25 @@
 """Notices: drafts that change, and versions that never do again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, select, update
 from sqlalchemy import Connection as DbConnection
 
+from vault.database.compiled import CompiledSelect
 from vault.database.schema_notices import notices
 from vault.domain.notice import Notice, NoticeStatus
 from vault.ports.notices import SealedPrompt
 
 #: Everything but the audio, which few ask for.
 _NOUN = [notices.c[name] for name in Notice.__slots__]
+# Every call that starts asks this.
+_OF_STATUS = CompiledSelect(
+    select(*_NOUN)
+    .where(notices.c.account_id == bindparam("account_id"), notices.c.status == bindparam("status"))
+    .order_by(notices.c.created_at.desc(), notices.c.id)
+)
 
 
 class NoticeRows:
@@ -36,10 +43,11 @@ class NoticeRows:
 
     def of_account(self, account_id: str, status: NoticeStatus | None = None) -> Sequence[Notice]:
         """Return an account's notices, newest first, all or those of one status."""
-        query = select(*_NOUN).where(notices.c.account_id == account_id)
         if status is not None:
-            query = query.where(notices.c.status == status)
-        rows = self._db.execute(query.order_by(notices.c.created_at.desc(), notices.c.id))
+            found = _OF_STATUS.rows(self._db, account_id=account_id, status=status)
+            return [_noun(row) for row in found]
+        every = select(*_NOUN).where(notices.c.account_id == account_id)
+        rows = self._db.execute(every.order_by(notices.c.created_at.desc(), notices.c.id))
         return [_notice(row) for row in rows]
 
     def replace_draft(self, notice: Notice) -> bool:
@@ -125,5 +133,8 @@ def _values(notice: Notice) -> dict[str, Any]:
 
 
 def _notice(row: Row[Any]) -> Notice:
-    values = {name: getattr(row, name) for name in Notice.__slots__}
-    return Notice(**values | {"places": tuple(row.places)})
+    return _noun(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def _noun(columns: Mapping[Any, Any]) -> Notice:
+    return Notice(**{**columns, "places": tuple(columns["places"])})

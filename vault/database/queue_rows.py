@@ -147,19 +147,16 @@ class QueueRows:
         in_flight = and_(recordings.c.account_id == account_id, recordings.c.state.in_(IN_FLIGHT))
         if call_ref is not None:
             in_flight = and_(in_flight, recordings.c.call_ref == call_ref)
-        return [recording.id for recording in self._refuse(in_flight, reason)]
-
-    def refuse_expired(self, reason: Reason) -> Sequence[Recording]:
-        """Refuse what has been in quarantine for as long as its account allows; return the rows."""
-        r = recordings.c
-        expired = and_(r.state == str(State.QUARANTINED), r.quarantined_until <= database_now(self._db))
-        return self._refuse(expired, reason)
-
-    def _refuse(self, wanted: ColumnElement[bool], reason: Reason) -> list[Recording]:
-        changed = update(recordings).where(wanted).values(_refused(reason)).returning(*RECORDING_COLUMNS)
-        refused = [recording_of(row) for row in self._db.execute(changed)]
-        self._forget_evidence([recording.id for recording in refused])
+        changed = update(recordings).where(in_flight).values(_refused(reason)).returning(recordings.c.id)
+        refused = list(self._db.execute(changed).scalars())
+        self._forget_evidence(refused)
         return refused
+
+    def quarantines_over(self) -> Sequence[Recording]:
+        """Return what has been in quarantine for as long as its account allows."""
+        r = recordings.c
+        over = and_(r.state == str(State.QUARANTINED), r.quarantined_until <= database_now(self._db))
+        return [recording_of(row) for row in self._db.execute(select(*RECORDING_COLUMNS).where(over))]
 
     def _forget_evidence(self, recording_ids: Sequence[str]) -> None:
         """Delete what the recording key sealed beside the audio: it opens nothing any more."""

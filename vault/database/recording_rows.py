@@ -18,7 +18,8 @@ _BLOBS = {"sealed_announcement", "sealed_details", "sealed_waveform", "wrapped_k
 #: What a Recording is made of: everything but blobs that only few ask for.
 RECORDING_COLUMNS = [column for column in recordings.c if column.name not in _BLOBS]
 _UPLOAD = ""
-# Every range that is heard asks these, and building them anew would take longer than running them.
+# Every range that is heard and every call that starts asks these, and building them anew would take longer
+# than running them.
 _GET = select(*RECORDING_COLUMNS).where(
     recordings.c.id == bindparam("id"), recordings.c.account_id == bindparam("account_id")
 )
@@ -26,6 +27,11 @@ _KEYS = select(
     recordings.c.key_version, recordings.c.wrapped_key, recordings.c.evidence,
     recordings.c.sealed_details, recordings.c.sealed_waveform,
 ).where(recordings.c.id == bindparam("id"))  # fmt: skip
+_OF_CALL = (
+    select(*RECORDING_COLUMNS)
+    .where(recordings.c.account_id == bindparam("account_id"), recordings.c.call_ref == bindparam("call_ref"))
+    .order_by(recordings.c.received_at, recordings.c.id)
+)
 
 
 class RecordingRows:
@@ -108,10 +114,7 @@ class RecordingRows:
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[Recording]:
         """Return the recordings of a call, oldest first."""
-        wanted = (recordings.c.account_id == account_id) & (recordings.c.call_ref == call_ref)
-        rows = self._db.execute(
-            select(*RECORDING_COLUMNS).where(wanted).order_by(recordings.c.received_at, recordings.c.id)
-        )
+        rows = self._db.execute(_OF_CALL, {"account_id": account_id, "call_ref": call_ref})
         return [recording_of(row) for row in rows]
 
     def restrict(self, recording_id: str, *, restricted: bool) -> None:

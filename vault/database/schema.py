@@ -257,13 +257,18 @@ sessions = Table(
 access_events = Table(
     "access_events",
     metadata,
-    Column("position", Integer().with_variant(BigInteger, "postgresql"), primary_key=True),
-    Column("id", String, nullable=False, unique=True),
+    # Its place in the log's tree. On SQLite this is the row's own number.
+    Column(
+        "tree_index", Integer().with_variant(BigInteger, "postgresql"), primary_key=True, autoincrement=False
+    ),
+    Column("id", String, nullable=False),
     Column("account_id", String),
     Column("recording_id", String),
     Column("body", LargeBinary, nullable=False),
+    Column("leaf_hash", LargeBinary, nullable=False),
     Column("sealed_detail", LargeBinary),
-    Index("ix_access_events_recording", "account_id", "recording_id", "position"),
+    Index("ix_access_events_account", "account_id", "tree_index"),
+    Index("ix_access_events_recording", "recording_id", "tree_index"),
 )
 
 api_keys = Table(

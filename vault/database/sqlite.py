@@ -16,12 +16,13 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from vault.database.group_sequencer import GroupSequencer
 from vault.database.grouped_rows import announce_one, grant_one
 from vault.database.migrate import migrate_sqlite
+from vault.database.readers import Readers
 from vault.database.sqlite_log import LogCopier
-from vault.database.transaction import SqlTransaction
 from vault.database.writer import Writer
-from vault.errors import StartRefused, Unavailable
+from vault.errors import StartRefused
 from vault.logs import Log
 from vault.ports.database import Announced, Grant, Transaction
 from vault.ports.stores import NewRecording
@@ -56,7 +57,10 @@ class SqliteDatabase:
             migrate_sqlite(path)
             self._engine = _engine(path)
             self._reading = _engine(path, read_only=True)
+            reading = [self._reading.connect() for _ in range(_READERS)]
             self._writer_connection = self._engine.connect()
+            driver: sqlite3.Connection = self._writer_connection.connection.driver_connection  # type: ignore[assignment]
+            sequencer = GroupSequencer(driver)
         except (DBAPIError, sqlite3.Error, OSError) as error:
             os.close(self._lock)
             raise StartRefused(
@@ -66,12 +70,14 @@ class SqliteDatabase:
         except BaseException:
             os.close(self._lock)
             raise
-        driver: sqlite3.Connection = self._writer_connection.connection.driver_connection  # type: ignore[assignment]
         self._log_copier = LogCopier(path, limit=log_limit)
         self._writer = Writer(
-            self._writer_connection, between_groups=lambda: self._log_copier.keep_short(driver)
+            self._writer_connection,
+            between_groups=lambda: self._log_copier.keep_short(driver),
+            sequencer=sequencer,
         )
-        self._threads = Threads("sqlite-reader", _READERS)
+        self._readers = Readers(reading)
+        self._threads = Threads("sqlite-scrub", 1)
 
     async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
         """Run ``function`` in the writer thread; its result comes after the commit."""
@@ -80,9 +86,8 @@ class SqliteDatabase:
 
     async def read(self, function: Callable[[Transaction], T]) -> T:
         """Run ``function`` on a snapshot, beside the writer."""
-        if self._closed:
-            raise Unavailable("The service is stopping.")
-        return await self._threads.run(self._read, function)
+        result: T = await self._readers.read(function)
+        return result
 
     async def announce(self, new: NewRecording) -> Announced:
         """Insert the recording as received or refused, in the writer's next group."""
@@ -117,23 +122,12 @@ class SqliteDatabase:
         self._closed = True
         self._writer.close()
         self._log_copier.close()
+        self._readers.close()
         self._threads.close()
         self._reading.dispose()
         self._writer_connection.close()
         self._engine.dispose()
         os.close(self._lock)
-
-    def _read(self, function: Callable[[Transaction], T]) -> T:
-        try:
-            with self._reading.connect() as connection:
-                connection.exec_driver_sql("BEGIN")
-                try:
-                    return function(SqlTransaction(connection))
-                finally:
-                    connection.exec_driver_sql("ROLLBACK")
-        except DBAPIError as error:
-            _LOG.error("database.read_failed", error=type(error.orig).__name__)
-            raise Unavailable("The database could not be read.") from error
 
 
 def _lock(path: Path) -> int:

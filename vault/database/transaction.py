@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from vault.database.account_rows import AccountRows
 from vault.database.call_rows import CallRows
+from vault.database.checkpoint_rows import CheckpointRows
 from vault.database.connection_rows import ConnectionRows
 from vault.database.consent_rows import ConsentRows, EvidenceRows, ObjectionRows, PauseRows, PolicyRows
 from vault.database.dialect import database_now, lock_account, lock_call
@@ -17,6 +18,7 @@ from vault.database.notice_rows import NoticeRows
 from vault.database.queue_rows import QueueRows
 from vault.database.recording_rows import RecordingRows
 from vault.database.source_rows import SourceRows
+from vault.database.tree_rows import TreeRows
 
 
 class SqlTransaction:
@@ -39,6 +41,8 @@ class SqlTransaction:
         self.sources = SourceRows(connection)
         self.links = LinkRows(connection)
         self.events = EventRows(connection)
+        self.tree = TreeRows(connection)
+        self.checkpoints = CheckpointRows(connection)
         self.api_keys = KeyRows(connection)
         self.metadata = MetadataRows(connection)
 

@@ -4,22 +4,22 @@ Everything queued while the last commit ran goes into the next transaction, each
 own savepoint; nobody waits for a timer. An error of one function undoes that function alone. An
 error of the database itself (a full disk, a failed COMMIT) undoes the whole group, and every caller
 of the group hears Unavailable: nobody is told that something is durable which is not. The thread
-outlives every error, so writes work again as soon as the database does. A crash in the middle
+outlives every error, so writes work again as soon as the database does. The last thing in each
+transaction is the access log's tree, which grows over the events of the group. A crash in the middle
 leaves the last commit.
 """
 
-import asyncio
-import contextlib
 import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from vault.database.group_sequencer import GroupSequencer
+from vault.database.jobs import Job, deliver
 from vault.database.transaction import SqlTransaction
 from vault.errors import Unavailable
 from vault.logs import Log
@@ -40,23 +40,6 @@ _FAILURES = frozenset(
 _PRIMARY_CODE = 0xFF
 
 
-@dataclass(slots=True, eq=False)
-class _Job:
-    function: Callable[[SqlTransaction], Any]
-    loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Any]
-    result: Any = None
-    error: BaseException | None = None
-
-    def deliver(self) -> None:
-        if self.future.done():
-            return  # The caller is gone; the effect stands.
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.result)
-
-
 class _GroupLost(Exception):
     """The transaction is gone, so nothing of the group stands."""
 
@@ -64,17 +47,25 @@ class _GroupLost(Exception):
 class Writer:
     """Runs functions one after the other on its own connection, in groups."""
 
-    def __init__(self, connection: Connection, *, between_groups: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        between_groups: Callable[[], None],
+        sequencer: GroupSequencer | None = None,
+    ) -> None:
         """Take over a connection in autocommit mode: BEGIN and COMMIT are said here.
 
         ``between_groups`` runs in the thread after each group was answered; it must not raise.
+        ``sequencer`` works on the same connection; without one, no function may append events.
         """
         self._connection = connection
         self._driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
         self._cursor = self._driver.cursor()
         self._between_groups = between_groups
-        self._waiting: deque[_Job] = deque()
-        self._urgent: deque[_Job] = deque()
+        self._sequencer = sequencer
+        self._waiting: deque[Job] = deque()
+        self._urgent: deque[Job] = deque()
         self._wake = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
@@ -85,8 +76,7 @@ class Writer:
 
         Raises what the function raised, or Unavailable.
         """
-        loop = asyncio.get_running_loop()
-        job = _Job(function, loop, loop.create_future())
+        job = Job.of(function)
         with self._wake:
             if self._closing:
                 raise Unavailable("The service is stopping.")
@@ -111,10 +101,10 @@ class Writer:
                 self._commit(group)
             except BaseException as error:  # noqa: BLE001 - a dead writer would leave every later caller waiting
                 self._roll_back(group, error)
-            _deliver(group)
+            deliver(group)
             self._between_groups()
 
-    def _next_group(self) -> list[_Job]:
+    def _next_group(self) -> list[Job]:
         with self._wake:
             while not (self._waiting or self._urgent or self._closing):
                 self._wake.wait()
@@ -124,15 +114,13 @@ class Writer:
                 group.append(self._waiting.popleft())
             return group
 
-    def _commit(self, group: list[_Job]) -> None:
+    def _commit(self, group: list[Job]) -> None:
         self._cursor.execute("BEGIN IMMEDIATE")
         transaction = SqlTransaction(self._connection)
         for job in group:
             self._cursor.execute("SAVEPOINT job")
             try:
-                job.result = job.function(transaction)
-            except StopIteration as error:
-                job.error = _not_stop_iteration(error)
+                job.run(transaction)
             except BaseException as error:  # It belongs to the caller, whatever it is.
                 if is_failure(error):
                     raise _GroupLost from error
@@ -142,9 +130,14 @@ class Writer:
             if job.error is not None:
                 self._cursor.execute("ROLLBACK TO job")
             self._cursor.execute("RELEASE job")
+        if self._sequencer is None:
+            self._cursor.execute("COMMIT")
+            return
+        self._sequencer.sequence()
         self._cursor.execute("COMMIT")
+        self._sequencer.committed()
 
-    def _roll_back(self, group: list[_Job], error: BaseException) -> None:
+    def _roll_back(self, group: list[Job], error: BaseException) -> None:
         cause = error.__cause__ or error
         cause = getattr(cause, "orig", None) or cause
         _LOG.error("database.group_lost", error=type(cause).__name__, count=len(group))
@@ -153,6 +146,8 @@ class Writer:
                 self._cursor.execute("ROLLBACK")
             except sqlite3.Error:
                 _LOG.error("database.rollback_failed")
+        if self._sequencer is not None:
+            self._sequencer.rolled_back()
         for job in group:
             job.error = Unavailable("The database could not write; nothing was changed.")
 
@@ -162,26 +157,3 @@ def is_failure(error: BaseException) -> bool:
     cause = error.orig if isinstance(error, DBAPIError) else error
     code: int | None = getattr(cause, "sqlite_errorcode", None)
     return code is not None and code & _PRIMARY_CODE in _FAILURES
-
-
-def _not_stop_iteration(error: StopIteration) -> RuntimeError:
-    """Return what a future can carry: it refuses StopIteration, and its caller would wait for ever."""
-    replacement = RuntimeError("The function raised StopIteration.")
-    replacement.__cause__ = error
-    return replacement
-
-
-def _deliver(group: list[_Job]) -> None:
-    """Hand out the results with one wake-up for each loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
-    for job in group:
-        by_loop.setdefault(job.loop, []).append(job)
-    for loop, jobs in by_loop.items():
-        # A loop that was closed meanwhile has no callers left; their effects stand.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_deliver_all, jobs)
-
-
-def _deliver_all(jobs: list[_Job]) -> None:
-    for job in jobs:
-        job.deliver()

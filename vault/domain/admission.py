@@ -99,6 +99,9 @@ def decide(case: Case) -> Decision:
     against = [*_switch(case), *_objections(case), *_answers(case)]
     lacking = missing(need, case.events, case.outside, case.span) if case.recorded else []
     remarks = [*_places(case), *need.reasons]
+    if case.switch.enabled:
+        on = Reason(code="switch_on", text="Recording is switched on.", source="recording-switch")
+        remarks.insert(0, on)
     verdict: Verdict = "allow"
     if against:
         verdict = "refuse"

@@ -10,6 +10,8 @@ Direction = Literal["inbound", "outbound"]
 Kind = Literal["call", "voicemail"]
 #: Who is heard on a channel. ``all`` is a mix, ``unknown`` where the platform does not say.
 Voice = Literal["caller", "callee", "all", "unknown"]
+#: Who that is for the account: its own agent or the customer, where the direction of the call tells.
+Role = Literal["agent", "customer", "caller", "callee", "all", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,13 @@ def fold(pieces: Iterable[CallFacts]) -> CallFacts:
     if joined is None:
         raise ValueError("There is nothing to join.")
     return joined
+
+
+def role_of(voice: Voice, direction: Direction | None) -> Role:
+    """Say who a voice is for the account: customers call it, or are called by it."""
+    if direction is None or voice in {"all", "unknown"}:
+        return voice
+    return "customer" if (voice == "caller") == (direction == "inbound") else "agent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,11 @@ from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Literal
 
+from vault.domain.recording import Recording, State
+
 Kind = Literal["player", "media"]
+#: How a session stands: it plays, or why it plays no more.
+Standing = Literal["open", "ended", "erased", "restricted", "revoked"]
 
 SHORTEST_LIFE = timedelta(seconds=1)
 LONGEST_LIFE = timedelta(hours=24)
@@ -59,6 +63,18 @@ class Session:
 def session_length(duration: float | None) -> timedelta:
     """Return how long a session lasts: twice the recording, at least five minutes."""
     return max(SHORTEST_SESSION, timedelta(seconds=2 * (duration or 0)))
+
+
+def standing(session: Session, link: Link, recording: Recording, *, now: datetime) -> Standing:
+    """Say how a session stands. A session whose time is over learns nothing of what came after."""
+    if session.ends_at <= now:
+        return "ended"
+    if recording.state is not State.AVAILABLE:
+        # The only arrow that leaves this state is erasure.
+        return "erased"
+    if recording.restricted:
+        return "restricted"
+    return "open" if link.revoked_at is None else "revoked"
 
 
 def may_open(networks: Sequence[str], address: str | None) -> bool:

@@ -28,6 +28,8 @@ CONTENT_TYPES = {
     "flac": "audio/flac",
     "mov": "audio/mp4",
 }
+#: How the address of such a file ends: Safari also looks at that.
+EXTENSIONS = {"wav": "wav", "mp3": "mp3", "ogg": "ogg", "matroska": "webm", "flac": "flac", "mov": "m4a"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from vault.domain.access_event import AccessEvent
 from vault.domain.recording import State
+from vault.ports.access_log import Checkpoints, Tree
 from vault.ports.consent_stores import ConsentPolicies, Consents, EvidenceChains, Objections, Pauses
 from vault.ports.notices import Notices
 from vault.ports.stores import (
@@ -83,6 +84,14 @@ class Transaction(Protocol):
     @property
     def events(self) -> Events:
         """Return the outbox of access events."""
+
+    @property
+    def tree(self) -> Tree:
+        """Return the tree that the events stand in."""
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """Return the signed checkpoints of the tree."""
 
     @property
     def api_keys(self) -> ApiKeys:

@@ -11,6 +11,7 @@ from vault.domain.call import Kind, Voice
 from vault.domain.link import Link, Session
 from vault.domain.reason import Reason
 from vault.domain.recording import Recording, RecordingKeys, State
+from vault.ports.access_log import LoggedEvent
 
 
 class Accounts(Protocol):
@@ -205,15 +206,18 @@ class Links(Protocol):
 
 
 class Events(Protocol):
-    """The outbox of access events."""
+    """Access events: appended to the outbox, and read once they are in the tree."""
 
     def append(self, event: AccessEvent) -> None:
         """Add an event; it stands or falls with this transaction."""
 
     def page(
-        self, account_id: str, *, recording_id: str | None, after: int, limit: int
-    ) -> Sequence[tuple[int, AccessEvent]]:
-        """Return events with their positions, oldest first, those after ``after``."""
+        self, account_id: str, *, recording_id: str | None, start: int, limit: int
+    ) -> Sequence[LoggedEvent]:
+        """Return events that are in the tree, in its order, from the index ``start`` on."""
+
+    def at(self, account_id: str, index: int) -> LoggedEvent | None:
+        """Return an account's event by its index."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,8 +51,8 @@ class Queue(Protocol):
     ) -> Sequence[str]:
         """Refuse every row in flight, or those of one call, and drop their keys; return the ids."""
 
-    def refuse_expired(self, reason: Reason) -> Sequence[Recording]:
-        """Refuse what has been in quarantine for as long as its account allows; return the rows."""
+    def quarantines_over(self) -> Sequence[Recording]:
+        """Return what has been in quarantine for as long as its account allows."""
 
     def manifests_due(self, limit: int) -> Sequence[Recording]:
         """Return available recordings whose manifest was not written yet."""

@@ -1,20 +1,38 @@
 """What must hold when a simulation is over: each check returns a sentence for what does not."""
 
 import hashlib
+import io
+import wave
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from vault.simulator.call import SimulatedCall
 from vault.simulator.server import ProviderServer
 from vault.simulator.vault_client import Answered
 
+#: How long asking for a document takes at most.
+_ASKING = timedelta(seconds=10)
+#: The sample rate of telephony.
+_TELEPHONE = 8000
+
 
 def check_facts(
-    call: SimulatedCall, told: Mapping[str, Any], *, starts: Sequence[datetime], agent: str | None
+    call: SimulatedCall,
+    told: Mapping[str, Any],
+    *,
+    starts: Sequence[datetime],
+    agent: str | None,
+    directed: bool = True,
+    asked_at: datetime | None = None,
 ) -> Iterator[str]:
-    """Compare what the vault shows of the call with what was simulated; an agent nobody told is not asked for."""
-    expected = {"direction": call.direction, "from": call.caller, "to": call.callee}
+    """Compare what the vault shows of the call with what was simulated; what nobody told is not asked for.
+
+    ``asked_at``: when a document was asked for, which is the beginning as far as the vault can know.
+    """
+    expected = {"from": call.caller, "to": call.callee}
+    if directed:
+        expected["direction"] = call.direction
     if agent is not None:
         expected["agent"] = agent
     for name, value in expected.items():
@@ -22,7 +40,9 @@ def check_facts(
             yield f"The call's {name} is {told.get(name)!r} and should be {value!r}."
     for name, moments in (("started_at", starts), ("ended_at", (call.ended_at,))):
         written = told.get(name)
-        if written is None or datetime.fromisoformat(str(written)) not in moments:
+        said = None if written is None else datetime.fromisoformat(str(written))
+        at_asking = name == "started_at" and _close(said, asked_at)
+        if said not in moments and not at_asking:
             yield f"The call's {name} is {written!r} and should be {moments[0].isoformat()!r}."
 
 
@@ -38,9 +58,32 @@ def check_audio(audio: bytes, answered: Answered) -> Iterator[str]:
 def check_nothing_kept(fetched: int, answered: Answered) -> Iterator[str]:
     """Ask that a refused recording was neither fetched nor stored."""
     if fetched:
-        yield "The vault fetched the audio although recording was switched off."
+        yield "The vault fetched the audio of a recording that it refused."
     if answered.status != 404:  # noqa: PLR2004 - the status itself
         yield f"The audio of a refused recording was answered {answered.status} and should be 404."
+
+
+def check_unheard(answered: Answered, deleted: bool) -> Iterator[str]:  # noqa: FBT001 - it is what the book says
+    """Ask that a recording in quarantine is kept from everybody, and that it is not the only copy yet."""
+    if answered.status // 100 != 4:  # noqa: PLR2004 - the class of errors of whoever asks
+        yield f"The audio of a recording in quarantine was answered {answered.status} and should be refused."
+    if deleted:
+        yield "The provider's copy was deleted while the recording was in quarantine."
+
+
+def check_prompt(answered: Answered) -> Iterator[str]:
+    """Ask that a platform can play the audio of a notice: a WAV file of 8 kHz and one channel."""
+    if answered.status != 200:  # noqa: PLR2004 - the status itself
+        yield f"The audio of the notice was answered {answered.detail}"
+        return
+    try:
+        with wave.open(io.BytesIO(answered.body)) as file:
+            rate, channels, frames = file.getframerate(), file.getnchannels(), file.getnframes()
+    except (wave.Error, EOFError):
+        yield "The audio of the notice is no WAV file."
+        return
+    if (rate, channels) != (_TELEPHONE, 1) or not frames:
+        yield f"The audio of the notice has {rate} Hz, {channels} channels and {frames} frames."
 
 
 def check_renewal(server: ProviderServer, *, renews: bool) -> Iterator[str]:
@@ -61,6 +104,10 @@ def refused_by_settings(server: ProviderServer, recording: Mapping[str, Any]) ->
             f"VAULT_MEDIA_ALLOW={server.authority} and run this again."
         )
     return None
+
+
+def _close(said: datetime | None, asked_at: datetime | None) -> bool:
+    return said is not None and asked_at is not None and abs(said - asked_at) < _ASKING
 
 
 def _renewal(server: ProviderServer, refused: int) -> bool:

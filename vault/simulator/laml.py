@@ -3,7 +3,7 @@
 Forms whose signature covers the public URL and the sorted parameters, and a REST interface below
 ``/Accounts/{account}``. Recordings do not expire; a 404 shortly after the callback is possible, and that
 is what a dead URL is here. Sources: twilio.com/docs (recording status callbacks, voice request
-parameters, the Recordings resource) and SignalWire's compatibility API.
+parameters, <Gather>, <Redirect>, the Recordings resource) and SignalWire's compatibility API.
 """
 
 import base64
@@ -14,20 +14,33 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any, ClassVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 from vault.simulator.call import Copy, SimulatedCall
 from vault.simulator.exchange import Asked, Reply, Webhook, json_reply
-from vault.simulator.provider import FORM, SimulatedProvider, form_body, hand_out, same
+from vault.simulator.instructions import Instruction
+from vault.simulator.provider import FORM, form_body, hand_out, same
+from vault.simulator.steered_provider import Asking, SteeredProvider
+from vault.simulator.twiml import Dialect
 
 _TYPES = {"wav": "audio/x-wav", "mp3": "audio/mpeg"}
+_REQUEST = "voice request"
+_EVENTS: Mapping[Asking, str] = {"start": _REQUEST, "key": "gather", "next": "redirect"}
 
 
-class Laml(SimulatedProvider):
+class Laml(SteeredProvider):
     """A provider of this dialect."""
 
     #: What stands before ``/Accounts``.
     prefix: ClassVar[str]
+    #: What it reads in documents.
+    dialect: ClassVar[Dialect]
+
+    def __init__(self, base: str) -> None:
+        """Take the URL of its own root."""
+        super().__init__(base)
+        #: Calls that are going on, and where recordings are told of that the REST interface began.
+        self._going_on: dict[str, str | None] = {}
 
     @property
     @abstractmethod
@@ -70,6 +83,40 @@ class Laml(SimulatedProvider):
         }
         return self.signed("recording completed", url, fields)
 
+    def asks(
+        self,
+        call: SimulatedCall,
+        url: str,
+        asking: Asking,
+        *,
+        key: str | None = None,
+        payload: object = None,  # noqa: ARG002 - a <Redirect> gives nothing along
+    ) -> Webhook:
+        """Return the form of the voice URL, of a ``<Gather>`` with its key, or of a ``<Redirect>``."""
+        ringing = asking == "start" and call.direction == "inbound"
+        fields = {**self._leg(call), "CallStatus": "ringing" if ringing else "in-progress"}
+        if key is not None:
+            fields |= {"Digits": key, "FinishedOnKey": ""}
+        return self.signed(_EVENTS[asking], url, fields)
+
+    def read(self, document: bytes, call: SimulatedCall) -> Sequence[Instruction]:  # noqa: ARG002 - it is the same for every call
+        """Return what the document says, in this platform's dialect. Raises Invalid."""
+        return self.dialect.read(document)
+
+    def around(self, call: SimulatedCall, url: str) -> tuple[Sequence[Webhook], Sequence[Webhook]]:
+        """Return the status callbacks: a call that came in has none before its document."""
+        events = [event for event in self.call_events(call, url) if event.event != _REQUEST]
+        first = 0 if call.direction == "inbound" else len(events) - 1
+        return events[:first], events[first:]
+
+    def begins(self, call: SimulatedCall) -> None:
+        """Let the call go on, so that it can be recorded over the REST interface."""
+        self._going_on[call.ref] = None
+
+    def begun(self, call: SimulatedCall) -> str | None:
+        """Return the RecordingStatusCallback that the REST interface was given for this call."""
+        return self._going_on.get(call.ref)
+
     def answer(self, asked: Asked) -> Reply:
         """Answer REST and media by Basic: 401 for wrong credentials, 404 for another account's."""
         if not same(asked.basic, self.account, self.password):
@@ -77,19 +124,37 @@ class Laml(SimulatedProvider):
         home = f"{self.prefix}/Accounts/{self.account}"
         if asked.method == "GET" and asked.path == f"{home}/Recordings.json":
             return self._list(asked)
+        begin = re.fullmatch(re.escape(home) + r"/Calls/([0-9A-Za-z-]+)/Recordings\.json", asked.path)
+        if asked.method == "POST" and begin:
+            return self._begin(asked, begin[1])
         match = re.fullmatch(
             re.escape(home) + r"/Recordings/([0-9A-Za-z-]+)(?:\.(json|wav|mp3))?", asked.path
         )
         copy = self.find(match[1]) if match else None
         if match is None or copy is None:
-            return _error(404, 20404, "The requested resource was not found")
+            return _missing()
         if asked.method == "DELETE":
             copy.deleted = True
             return Reply(status=204)
-        if match[2] in _TYPES:
-            missing = _error(404, 20404, "The requested resource was not found")
-            return hand_out(copy, _TYPES[match[2]]) or missing
+        return self._shown(copy, match[2])
+
+    def _shown(self, copy: Copy, extension: str | None) -> Reply:
+        """Return the audio, or without an extension of audio the description."""
+        if extension in _TYPES:
+            return hand_out(copy, _TYPES[extension]) or _missing()
         return json_reply(200, self._recording(copy))
+
+    def _begin(self, asked: Asked, call_ref: str) -> Reply:
+        """Record a call that is going on, as the form says."""
+        form = parse_qs(asked.body.decode("ascii", "replace"))
+        told_at = form.get("RecordingStatusCallback", [""])[0]
+        if call_ref not in self._going_on:
+            return _missing()
+        if not told_at or form.get("RecordingChannels") != ["dual"]:
+            return _error(400, 21220, "The simulated platform wants two channels, and to know whom to tell")
+        self._going_on[call_ref] = told_at
+        begun = {"account_sid": self.account, "call_sid": call_ref, "channels": 2, "status": "in-progress"}
+        return json_reply(201, begun)
 
     def _inbound(self, call: SimulatedCall) -> list[tuple[str, dict[str, str]]]:
         """Return what is told of a call that the platform answers and connects to an agent's client."""
@@ -101,7 +166,7 @@ class Laml(SimulatedProvider):
             "Called": f"client:{self.agent('inbound')}",
         }
         return [
-            ("voice request", {"CallStatus": "ringing"}),
+            (_REQUEST, {"CallStatus": "ringing"}),
             ("leg initiated", child | _progress("initiated", call.started_at, 0)),
             ("leg in-progress", child | _progress("in-progress", call.answered_at, 1)),
             (
@@ -205,6 +270,10 @@ def _progress(status: str, at: datetime, number: int) -> dict[str, str]:
         "CallbackSource": "call-progress-events",
         "SequenceNumber": str(number),
     }
+
+
+def _missing() -> Reply:
+    return _error(404, 20404, "The requested resource was not found")
 
 
 def _error(status: int, code: int, message: str) -> Reply:

@@ -1,7 +1,7 @@
 """Plivo, simulated: forms under the V3 signature, recordings behind Basic where the account wants it.
 
 Numbers have no plus. URLs do not expire; a dead one is a 404, once. Sources: plivo.com/docs, voice XML
-request and validation, Record, the Recordings API; the vendor's SDK.
+request and validation, GetInput, Record, Redirect, the Recordings API; the vendor's SDK.
 """
 
 import base64
@@ -12,14 +12,24 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from vault.simulator.call import Copy, SimulatedCall
 from vault.simulator.exchange import Asked, Reply, Webhook, json_reply
-from vault.simulator.provider import FORM, SimulatedProvider, form_body, hand_out, same
+from vault.simulator.instructions import Instruction
+from vault.simulator.plivo_xml import read_plivo
+from vault.simulator.provider import FORM, form_body, hand_out, same
+from vault.simulator.steered_provider import Asking, SteeredProvider
+
+_REQUEST = "answer"
+_EVENTS: Mapping[Asking, tuple[str, str]] = {
+    "start": (_REQUEST, "StartApp"),
+    "key": ("input", "GetInput"),
+    "next": ("redirect", "Redirect"),
+}
 
 
-class Plivo(SimulatedProvider):
+class Plivo(SteeredProvider):
     """The provider ``plivo``."""
 
     name: ClassVar[str] = "plivo"
@@ -46,10 +56,6 @@ class Plivo(SimulatedProvider):
 
     def call_events(self, call: SimulatedCall, url: str) -> Sequence[Webhook]:
         """Return the requests of the answer URL and of the hangup URL."""
-        begun = {"Event": "StartApp", "CallStatus": "ringing", "StartTime": _stamp(call.started_at)}
-        if call.direction == "outbound":
-            # The answer URL of a call that was made is asked when it is answered.
-            begun |= {"CallStatus": "in-progress", "AnswerTime": _stamp(call.answered_at)}
         over = {
             "Event": "Hangup",
             "CallStatus": "completed",
@@ -61,8 +67,34 @@ class Plivo(SimulatedProvider):
             "AnswerTime": _stamp(call.answered_at),
             "EndTime": _stamp(call.ended_at),
         }
-        leg = _leg(call)
-        return [self._signed("answer", url, leg | begun), self._signed("hangup", url, leg | over)]
+        return [self.asks(call, url, "start"), self._signed("hangup", url, _leg(call) | over)]
+
+    def asks(
+        self,
+        call: SimulatedCall,
+        url: str,
+        asking: Asking,
+        *,
+        key: str | None = None,
+        payload: object = None,  # noqa: ARG002 - a <Redirect> gives nothing along
+    ) -> Webhook:
+        """Return the form of the answer URL, of a ``<GetInput>`` with its key, or of a ``<Redirect>``."""
+        event, named = _EVENTS[asking]
+        said = {"Event": named, "CallStatus": "ringing", "StartTime": _stamp(call.started_at)}
+        if asking != "start" or call.direction == "outbound":
+            # The answer URL of a call that was made is asked when it is answered.
+            said |= {"CallStatus": "in-progress", "AnswerTime": _stamp(call.answered_at)}
+        if key is not None:
+            said |= {"InputType": "dtmf", "Digits": key, "Speech": "", "SpeechConfidenceScore": ""}
+        return self._signed(event, url, _leg(call) | said)
+
+    def read(self, document: bytes, call: SimulatedCall) -> Sequence[Instruction]:
+        """Return what the XML says. Raises Invalid."""
+        return read_plivo(document, seconds=call.talk_seconds)
+
+    def around(self, call: SimulatedCall, url: str) -> tuple[Sequence[Webhook], Sequence[Webhook]]:
+        """Return nothing, and the hangup."""
+        return (), [event for event in self.call_events(call, url) if event.event != _REQUEST]
 
     def recording_event(self, copy: Copy, url: str) -> Webhook:
         """Return the callback of ``<Record>``."""
@@ -151,8 +183,15 @@ class Plivo(SimulatedProvider):
 
 
 def v3_signature(token: str, url: str, fields: Mapping[str, str], nonce: str) -> str:
-    """Return base64 of HMAC-SHA256 over a POST: the URL without query, a question mark, the sorted form, the nonce."""
-    base = f"{url}?" + "".join(name + fields[name] for name in sorted(fields))
+    """Return base64 of HMAC-SHA256 over a POST: the URL, its sorted query, the sorted form, the nonce.
+
+    A question mark stands behind the URL without a query too, and a dot only behind a query.
+    """
+    path, _, _ = url.partition("?")
+    query = "&".join(sorted(f"{name}={value}" for name, value in parse_qsl(urlsplit(url).query)))
+    base = (
+        f"{path}?{query}" + ("." if query else "") + "".join(name + fields[name] for name in sorted(fields))
+    )
     return base64.b64encode(hmac.new(token.encode(), f"{base}.{nonce}".encode(), "sha256").digest()).decode()
 
 

@@ -26,8 +26,8 @@ class SimulatedProvider(ABC):
     name: ClassVar[str]
     #: Whether it has a list of recordings, so that a missed one can be found.
     lists: ClassVar[bool] = True
-    #: Whether its copy is known to be deletable.
-    deletes: ClassVar[bool] = True
+    #: Whether it says who called whom.
+    directed: ClassVar[bool] = True
     #: Whether its media URLs expire, and the REST interface gives fresh ones.
     renews: ClassVar[bool] = False
     #: How many recordings are on a page of its list, at most.

@@ -13,6 +13,7 @@ from vault.domain.call import Direction
 from vault.simulator.call import SimulatedCall
 from vault.simulator.exchange import Webhook
 from vault.simulator.laml import Laml, form_signature, form_webhook
+from vault.simulator.twiml import SIGNALWIRE, Dialect
 
 
 class SignalWire(Laml):
@@ -20,6 +21,7 @@ class SignalWire(Laml):
 
     name: ClassVar[str] = "signalwire"
     prefix: ClassVar[str] = "/api/laml/2010-04-01"
+    dialect: ClassVar[Dialect] = SIGNALWIRE
 
     def __init__(self, base: str) -> None:
         """Make up a project, its signing key and its API token."""

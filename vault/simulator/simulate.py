@@ -1,6 +1,7 @@
 """The command ``callvault simulate`` and what tests call: one provider's call, played and judged."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -8,9 +9,10 @@ from typing import Literal
 from vault.domain.call import Direction
 from vault.errors import Invalid
 from vault.simulator.provider import SimulatedProvider
-from vault.simulator.providers import SIMULATED
+from vault.simulator.providers import SIMULATED, STEERED
+from vault.simulator.scene import Say, Scene
 from vault.simulator.server import provider_server
-from vault.simulator.simulation import Say, Simulation
+from vault.simulator.simulation import Simulation, Way
 from vault.simulator.vault_client import VaultClient
 
 SAMPLE = Path(__file__).parents[1] / "audio" / "sample" / "call.wav"
@@ -41,27 +43,27 @@ async def simulate(
     *,
     account: str = "demo",
     direction: Direction = "inbound",
-    expired: bool = False,
-    switched_off: bool = False,
-    missed: bool = False,
+    way: Way = "usual",
+    press: str | None = None,
     listen: str = LISTEN,
     audio: bytes | None = None,
     say: Say = lambda _what, _value: None,
 ) -> Outcome:
     """Simulate one call and return what became of it.
 
-    ``expired``: the announced URL is dead; ``switched_off``: recording is off, then on again; ``missed``:
-    the recording's webhook never comes. At most one of them. ``audio``: instead of the bundled sample.
-    Raises Invalid, Unavailable (the port is taken, too), and VaultError for
-    what the vault does not let itself be set to.
+    ``way``: ``expired``, the announced URL is dead; ``switched_off``, recording is off, then on again; ``missed``,
+    the recording's webhook never comes; ``silent``, nobody is told, and an admin lets the recording out of
+    quarantine; ``steered``, the vault's documents lead the call, and ``press`` is the key that its party presses.
+    ``audio``: instead of the bundled sample. Raises Invalid, Unavailable (the port is taken, too), and
+    VaultError for what the vault does not let itself be set to.
     """
-    kind, (host, port) = _kind(provider, missed=missed), _address(listen)
-    if sum((expired, switched_off, missed)) > 1:
-        raise Invalid("Choose one of expired, switched-off and missed.", field="missed")
+    kind, (host, port) = _kind(provider, way), _address(listen)
+    if press is not None and way != "steered":
+        raise Invalid("A key is pressed in a steered call: --press goes with --steered.", field="press")
     async with provider_server(host, port) as server:
         simulated = kind(server.base)
         server.answer = simulated.answer
-        run = Simulation(
+        scene = Scene(
             provider=simulated,
             server=server,
             vault=VaultClient(vault_url.rstrip("/"), key, account),
@@ -69,8 +71,8 @@ async def simulate(
             audio=SAMPLE.read_bytes() if audio is None else audio,
             say=say,
         )
-        recording_id = await run.play(expired=expired, switched_off=switched_off, missed=missed)
-    failures = tuple(run.failures)
+        recording_id = await Simulation(scene).play(way, press=press)
+    failures = tuple(scene.failures)
     for failure in failures:
         say("does not hold", failure)
     return Outcome(provider=provider, direction=direction, recording_id=recording_id, failures=failures)
@@ -85,12 +87,17 @@ async def run_simulations(
     direction: Literal["inbound", "outbound", "both"],
     listen: str,
     audio: Path | None,
-    **ways: bool,
+    ways: Mapping[Way, bool],
+    press: str | None,
 ) -> bool:
     """Simulate in one direction or in both, print each step, and say whether everything holds.
 
-    ``ways`` are those of ``simulate``. Raises as it does, and Invalid for a file that cannot be read.
+    ``ways`` are those of ``simulate``; at most one of them is chosen. Raises as it does, and Invalid for a file
+    that cannot be read.
     """
+    chosen = [way for way, wanted in ways.items() if wanted]
+    if len(chosen) > 1:
+        raise Invalid(f"Choose one of {', '.join(_option(way) for way in ways)}.", field=chosen[1])
     try:
         sound = None if audio is None else await asyncio.to_thread(audio.read_bytes)
     except OSError as error:
@@ -105,23 +112,32 @@ async def run_simulations(
             account=account,
             direction=each,
             listen=listen,
+            way=chosen[0] if chosen else "usual",
+            press=press,
             audio=sound,
             say=_print,
-            **ways,
         )
         _print("result", "everything holds" if outcome.ok else f"{len(outcome.failures)} things do not hold")
         passed = passed and outcome.ok
     return passed
 
 
-def _kind(provider: str, *, missed: bool) -> type[SimulatedProvider]:
-    """Return what simulates the provider. Raises Invalid, also where a missed recording cannot be found."""
+def _kind(provider: str, way: Way) -> type[SimulatedProvider]:
+    """Return what simulates the provider. Raises Invalid, also where it cannot go that way."""
     kind = SIMULATED.get(provider)
     if kind is None:
         raise Invalid(f"Providers are: {', '.join(SIMULATED)}.", field="provider")
-    if missed and not kind.lists:
+    if way == "missed" and not kind.lists:
         raise Invalid(f"{provider} has no list of recordings: what it misses stays missed.", field="missed")
-    return kind
+    if way != "steered":
+        return kind
+    if provider not in STEERED:
+        raise Invalid(f"{provider} asks for no documents; these do: {', '.join(STEERED)}.", field="steered")
+    return STEERED[provider]
+
+
+def _option(way: Way) -> str:
+    return f"--{way.replace('_', '-')}"
 
 
 def _address(listen: str) -> tuple[str, int]:

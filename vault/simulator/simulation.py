@@ -5,243 +5,188 @@ simulated provider's own books. A simulation that is interrupted leaves an accou
 which the next one takes over.
 """
 
-import asyncio
 import secrets
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Literal
 
-from vault.domain.call import Direction
-from vault.errors import VaultError
-from vault.simulator.call import LENGTH, Copy, call_that_ended
-from vault.simulator.checks import (
-    check_audio,
-    check_facts,
-    check_nothing_kept,
-    check_renewal,
-    refused_by_settings,
-)
-from vault.simulator.exchange import Webhook
-from vault.simulator.provider import SimulatedProvider
-from vault.simulator.server import ProviderServer
-from vault.simulator.vault_client import Answered, VaultClient
+from vault.simulator.admin import Admin
+from vault.simulator.call import Copy, SimulatedCall, call_that_ended
+from vault.simulator.checks import check_nothing_kept, check_renewal, check_unheard
+from vault.simulator.scene import Scene
+from vault.simulator.sender import Sender
+from vault.simulator.steered_call import NEXT, SteeredCall
+from vault.simulator.steered_provider import SteeredProvider
+from vault.simulator.watch import Watch
 
-#: Seconds to wait for a recording, and for the deletion of the provider's copy.
-_PATIENCE = 60.0
 #: How long a missed call is over: the vault leaves what is younger than five minutes to its webhook.
 _MISSED = timedelta(minutes=10)
-Say = Callable[[str, str], None]
+#: What is simulated: a call as it should be, or what goes wrong, or who decides about it.
+Way = Literal["usual", "expired", "switched_off", "missed", "silent", "steered"]
 
 
-@dataclass(slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False)
 class Simulation:
     """One call on its way."""
 
-    provider: SimulatedProvider
-    server: ProviderServer
-    vault: VaultClient
-    direction: Direction
-    audio: bytes
-    say: Say
-    failures: list[str] = field(default_factory=list)
+    scene: Scene
 
-    async def play(self, *, expired: bool, switched_off: bool, missed: bool) -> str | None:
-        """Prepare the account, play, and return the recording's id."""
-        self.say("provider", f"{self.provider.name} at {self.server.base}, {self.direction} call")
-        await self.vault.must("PUT", said={})
-        if switched_off:
-            return await self._switched_off()
-        await self._until_no_call_was_off(missed=missed)
-        if missed:
-            return await self._missed()
-        copy = self._record(datetime.now(UTC), expired=expired)
-        recording_id = await self._tell(copy, await self._connect(), "accepted")
-        if recording_id is None or not await self._until_available(recording_id):
+    async def play(self, way: Way, *, press: str | None = None) -> str | None:
+        """Prepare the account, play, and return the recording's id; ``press`` is a key, in a steered call."""
+        scene = self.scene
+        scene.say("provider", f"{scene.provider.name} at {scene.server.base}, {scene.direction} call")
+        await scene.vault.must("PUT", said={})
+        match way:
+            case "switched_off":
+                return await self._switched_off()
+            case "missed":
+                return await self._missed()
+        await self._admin.until_no_call_was_off()
+        match way:
+            case "silent":
+                return await self._silent()
+            case "steered":
+                return await self._steered(press)
+        return await self._told(expired=way == "expired")
+
+    @property
+    def _admin(self) -> Admin:
+        return Admin(self.scene)
+
+    @property
+    def _sender(self) -> Sender:
+        return Sender(self.scene)
+
+    @property
+    def _watch(self) -> Watch:
+        return Watch(self.scene)
+
+    async def _told(self, *, expired: bool) -> str | None:
+        """Let everything go as it should, but for a URL that may be dead."""
+        copy = self._recorded(expired=expired)
+        recording_id = await self._call(copy, "accepted")
+        if recording_id is None or not await self._watch.until(recording_id, "available"):
             return recording_id
-        await self._check(recording_id, copy)
+        await self._watch.check(recording_id, copy)
         if expired:
-            self.failures += check_renewal(self.server, renews=self.provider.renews)
+            self.scene.failures += check_renewal(self.scene.server, renews=self.scene.provider.renews)
         return recording_id
 
     async def _missed(self) -> str | None:
         """Let the recording be there before the connection is: its list is compared at once."""
-        copy = self._record(datetime.now(UTC) - _MISSED)
+        await self._admin.until_no_call_was_off(earlier=_MISSED)
+        copy = self._recorded(earlier=_MISSED)
+        await self._sender.tell_announcement(copy.call)
         # What was recorded before the connection is only brought in where the admin says so.
         since = (copy.call.started_at - timedelta(minutes=1)).isoformat()
-        webhook_url = await self._connect(f"-{secrets.token_hex(4)}", collect_from=since)
-        await self._deliver(self.provider.call_events(copy.call, webhook_url), webhook_url)
-        self.say("recording event", "is never sent: the vault must find the recording in the provider's list")
-        recording_id = await self._until_found(copy)
-        if recording_id is not None and await self._until_available(recording_id):
-            await self._check(recording_id, copy)
+        connection = await self._admin.connect(f"-{secrets.token_hex(4)}", collect_from=since)
+        webhook_url = str(connection["webhook_url"])
+        await self._sender.deliver(self.scene.provider.call_events(copy.call, webhook_url), webhook_url)
+        self.scene.say(
+            "recording event", "is never sent: the vault must find the recording in the provider's list"
+        )
+        recording_id = await self._watch.until_found(copy)
+        if recording_id is not None and await self._watch.until(recording_id, "available"):
+            await self._watch.check(recording_id, copy)
         return recording_id
 
     async def _switched_off(self) -> str | None:
-        await self._switch(enabled=False)
+        await self._admin.switch(enabled=False)
         try:
-            copy = self._record(datetime.now(UTC))
-            recording_id = await self._tell(copy, await self._connect(), "refused")
-            if recording_id is None:
-                return None
-            recording = await self.vault.must("GET", f"/recordings/{recording_id}")
-            self.say("recording", f"{recording['state']}: {recording['reasons'][0]['text']}")
-            if recording["state"] != "refused":
-                self.failures.append(f"The recording is {recording['state']} and should be refused.")
-            await self._check_deleted(copy)
-            answered = await self.vault.rest("GET", f"/recordings/{recording_id}/audio")
-            self.failures += check_nothing_kept(copy.fetched, answered)
-            return recording_id
+            copy = self._recorded()
+            recording_id = await self._call(copy, "refused")
+            return (
+                None if recording_id is None else await self._nothing_kept(recording_id, copy, "switch_off")
+            )
         finally:
-            await self._switch(enabled=True)
+            await self._admin.switch(enabled=True)
 
-    def _record(self, ended: datetime, *, expired: bool = False) -> Copy:
-        call = call_that_ended(ended, ref=self.provider.new_call_ref(), direction=self.direction)
-        return self.provider.keep(call, self.audio, expired=expired)
+    async def _silent(self) -> str | None:
+        """Tell nobody: the recording is kept from everybody until an admin lets it out."""
+        await self._admin.must_quarantine()
+        self.scene.say("announcement", "none: nobody was told of the recording")
+        copy = self._recorded()
+        recording_id = await self._call(copy, "accepted", told=False)
+        if recording_id is None or not await self._watch.until(recording_id, "quarantined"):
+            return recording_id
+        answered = await self.scene.vault.rest("GET", f"/recordings/{recording_id}/audio")
+        self.scene.say("audio", f"asked for, and refused: {answered.detail}")
+        self.scene.failures += check_unheard(answered, copy.deleted)
+        await self._admin.release(recording_id)
+        if await self._watch.until(recording_id, "available"):
+            await self._watch.check(recording_id, copy)
+        return recording_id
 
-    async def _switch(self, *, enabled: bool) -> None:
-        said = {"enabled": enabled, "reason": "simulation"}
-        switch = await self.vault.must("PUT", "/recording-switch", said)
-        self.say("switch", f"{'on' if switch['enabled'] else 'off'}, epoch {switch['epoch']}")
+    async def _steered(self, press: str | None) -> str | None:
+        """Let the vault's documents say what the parties hear, and whether they are recorded."""
+        if press is None:
+            return await self._by_documents(None, declines=False)
+        declines = await self._admin.declines(press)
+        async with self._admin.asking_for_a_key():
+            return await self._by_documents(press, declines=declines)
 
-    async def _until_no_call_was_off(self, *, missed: bool) -> None:
-        """Wait until the simulated call lies behind the last moment in which recording was off."""
-        switch = await self.vault.must("GET", "/recording-switch")
-        if not switch["enabled"]:
-            raise VaultError(
-                f"Recording is switched off for account {self.vault.account}. Switch it on, or use --switched-off."
+    async def _by_documents(self, press: str | None, *, declines: bool) -> str | None:
+        scene, provider = self.scene, self.scene.provider
+        if not isinstance(provider, SteeredProvider):
+            raise TypeError("This provider asks for no documents.")
+        await self._admin.publish_notice("announce" if press is None else "opt_out_key")
+        connection = await self._admin.connect(next_url=NEXT)
+        webhook_url = str(connection["webhook_url"])
+        call = self._over()
+        steered = SteeredCall(scene=scene, provider=provider, call=call, press=press)
+        before, after = provider.around(call, webhook_url)
+        await self._sender.deliver(before, webhook_url)
+        asked_at = datetime.now(UTC)
+        await steered.go(str(connection["setup"]["call_start"]["url"]))
+        await self._sender.deliver(after, webhook_url)
+        if declines:
+            return await self._declined(call, steered, webhook_url)
+        if steered.status_url is None:
+            scene.failures.append("Nothing said that the call should be recorded, and it should be.")
+            return None
+        copy = scene.record(call)
+        recording_id = await self._sender.announce(copy, steered.status_url.partition("#")[0], "accepted")
+        if recording_id is not None and await self._watch.until(recording_id, "available"):
+            await self._watch.check(recording_id, copy, asked_at=asked_at)
+        return recording_id
+
+    async def _declined(self, call: SimulatedCall, steered: SteeredCall, webhook_url: str) -> str | None:
+        """Ask that nothing was recorded, and that what somebody recorded all the same is refused."""
+        if steered.status_url is not None:
+            self.scene.failures.append("A document recorded a party who had declined.")
+        self.scene.say("recording", "made all the same, by somebody who does not ask the vault")
+        copy = self.scene.record(call)
+        recording_id = await self._sender.announce(copy, webhook_url, "refused")
+        return None if recording_id is None else await self._nothing_kept(recording_id, copy, "declined")
+
+    async def _nothing_kept(self, recording_id: str, copy: Copy, because: str) -> str:
+        """Ask that a recording was refused for one reason, and is nowhere any more."""
+        recording = await self.scene.vault.must("GET", f"/recordings/{recording_id}")
+        reasons = recording["reasons"]
+        self.scene.say("recording", f"{recording['state']}: {reasons[0]['text'] if reasons else 'no reason'}")
+        if recording["state"] != "refused" or because not in {reason["code"] for reason in reasons}:
+            self.scene.failures.append(
+                f"The recording is {recording['state']} and should be refused, because of {because}."
             )
-        changes = (await self.vault.must("GET", "/recording-switch/history"))["items"]
-        if all(change["enabled"] for change in changes):
-            return
-        began = datetime.now(UTC) - LENGTH - (_MISSED if missed else timedelta(0))
-        # The call's times are whole seconds, so it may begin up to one second earlier.
-        pause = (datetime.fromisoformat(switch["changed_at"]) - began).total_seconds() + 1
-        if pause > 0 and missed:
-            raise VaultError(
-                f"Recording was off when the missed call was on, or after it. Try again in {int(pause)} seconds, "
-                "or with another --account."
-            )
-        if pause > 0:
-            self.say(
-                "waiting", f"{pause:.0f} s: recording was just off, and the call must not reach into that"
-            )
-            await asyncio.sleep(pause)
+            return recording_id
+        await self._watch.check_deleted(copy)
+        answered = await self.scene.vault.rest("GET", f"/recordings/{recording_id}/audio")
+        self.scene.failures += check_nothing_kept(copy.fetched, answered)
+        return recording_id
 
-    async def _connect(self, suffix: str = "", **more: object) -> str:
-        """Set the connection and return its webhook URL."""
-        said: dict[str, object] = {
-            "provider": self.provider.name,
-            "credentials": self.provider.credentials,
-            "api_base": self.server.base,
-            "delete_refused": True,
-            **more,
-        }
-        if self.provider.deletes:
-            said["delete_at_source"] = True
-        path = f"/connections/simulated-{self.provider.name}{suffix}"
-        webhook_url = str((await self.vault.must("PUT", path, said))["webhook_url"])
-        self.say("webhook", webhook_url)
-        return webhook_url
+    async def _call(self, copy: Copy, expected: str, *, told: bool = True) -> str | None:
+        """Send every event of a call, the recording's twice, and return the recording's id."""
+        webhook_url = str((await self._admin.connect())["webhook_url"])
+        events = self.scene.provider.call_events(copy.call, webhook_url)
+        await self._sender.forge(events[0], webhook_url)
+        await self._sender.deliver(events, webhook_url)
+        if told:
+            await self._sender.tell_announcement(copy.call)
+        return await self._sender.announce(copy, webhook_url, expected)
 
-    async def _tell(self, copy: Copy, webhook_url: str, expected: str) -> str | None:
-        """Send every event of the call, the last one twice, and return the recording's id."""
-        events = self.provider.call_events(copy.call, webhook_url)
-        await self._forge(events[0], webhook_url)
-        await self._deliver(events, webhook_url)
-        ready = self.provider.recording_event(copy, webhook_url)
-        # Providers repeat deliveries, so the vault must know one that it had.
-        first, second = await self._deliver([ready, ready], webhook_url)
-        if first.get("status") != expected:
-            self.failures.append(f"{ready.event} was {first.get('status')} and should be {expected}.")
-        if first.get("recording") != second.get("recording"):
-            self.failures.append(f"{ready.event}, sent twice, became two recordings.")
-        recording_id = first.get("recording")
-        return None if recording_id is None else str(recording_id)
+    def _recorded(self, *, earlier: timedelta = timedelta(0), expired: bool = False) -> Copy:
+        return self.scene.record(self._over(earlier), expired=expired)
 
-    async def _deliver(self, events: Sequence[Webhook], webhook_url: str) -> list[Mapping[str, Any]]:
-        answers: list[Mapping[str, Any]] = []
-        for event in events:
-            begun = time.perf_counter()
-            answered = await self.vault.deliver(webhook_url, event)
-            took = (time.perf_counter() - begun) * 1000
-            self.say("signed webhook", f"{event.event}: {_word(answered)} in {took:.1f} ms")
-            if answered.status // 100 != 2:  # noqa: PLR2004 - the class of success
-                self.failures.append(f"{event.event} was answered {answered.detail}")
-            answers.append(answered.said)
-        return answers
-
-    async def _forge(self, event: Webhook, webhook_url: str) -> None:
-        answered = await self.vault.deliver(webhook_url, self.provider.forged(event))
-        self.say("forged webhook", f"{event.event}: {answered.status}")
-        if answered.status != 401:  # noqa: PLR2004 - the status itself
-            self.failures.append(f"A forged {event.event} was answered {answered.status} and should be 401.")
-
-    async def _until_found(self, copy: Copy) -> str | None:
-        deadline = time.monotonic() + _PATIENCE
-        while time.monotonic() < deadline:
-            page = await self.vault.must("GET", f"/recordings?call={copy.call.ref}")
-            if page["items"]:
-                self.say("found", f"{copy.call.ref} in the provider's list")
-                return str(page["items"][0]["id"])
-            await asyncio.sleep(0.1)
-        why = (
-            "The vault asked for the list, and did not take the recording in."
-            if self.server.exchanges
-            else f"Nobody asked for the list. Does the vault run with VAULT_MEDIA_ALLOW={self.server.authority}, "
-            "and a worker?"
-        )
-        self.failures.append(f"The missed recording was not found in {_PATIENCE:.0f} s. {why}")
-        return None
-
-    async def _until_available(self, recording_id: str) -> bool:
-        begun = time.monotonic()
-        while True:
-            recording = await self.vault.must("GET", f"/recordings/{recording_id}")
-            state = recording["state"]
-            if state == "available":
-                self.say("sealed", f"{recording['bytes']} bytes in {time.monotonic() - begun:.2f} s")
-                return True
-            forbidden = refused_by_settings(self.server, recording)
-            if (
-                forbidden is not None
-                or state in {"failed", "refused"}
-                or time.monotonic() - begun > _PATIENCE
-            ):
-                reasons = "; ".join(reason["text"] for reason in recording["reasons"])
-                self.failures.append(
-                    forbidden or f"The recording is {state} and should be available. {reasons}".strip()
-                )
-                return False
-            await asyncio.sleep(0.05)
-
-    async def _check(self, recording_id: str, copy: Copy) -> None:
-        """Compare audio and facts, and wait for the deletion of the provider's copy."""
-        answered = await self.vault.rest("GET", f"/recordings/{recording_id}/audio")
-        self.failures += check_audio(copy.audio, answered)
-        recording = await self.vault.must("GET", f"/recordings/{recording_id}")
-        self.failures += check_facts(
-            copy.call,
-            recording["call"],
-            starts=self.provider.starts(copy.call),
-            agent=self.provider.agent(self.direction),
-        )
-        self.say("checked", f"{len(answered.body)} bytes of audio, and what is known of the call")
-        await self._check_deleted(copy)
-
-    async def _check_deleted(self, copy: Copy) -> None:
-        if not self.provider.deletes:
-            self.say("provider's copy", "is not known to be deletable at this provider")
-            return
-        deadline = time.monotonic() + _PATIENCE
-        while not copy.deleted:
-            if time.monotonic() > deadline:
-                self.failures.append(f"The provider's copy was not deleted in {_PATIENCE:.0f} s.")
-                return
-            await asyncio.sleep(0.05)
-        self.say("provider's copy", "deleted")
-
-
-def _word(answered: Answered) -> str:
-    return f"{answered.status} {answered.said.get('status', '')}".strip()
+    def _over(self, earlier: timedelta = timedelta(0)) -> SimulatedCall:
+        ref = self.scene.provider.new_call_ref()
+        return call_that_ended(datetime.now(UTC) - earlier, ref=ref, direction=self.scene.direction)

@@ -20,6 +20,7 @@ from vault.simulator.presigned import PresignedMedia
 from vault.simulator.provider import SimulatedProvider, json_body
 
 _ONE = re.compile(r"/v2/recordings/([0-9a-f-]{36})")
+CONNECTION = "1494404757140276705"
 _MEDIA = re.compile(r"/telephony-recorder-prod/([0-9a-f-]{36})\.(?:wav|mp3)")
 
 
@@ -54,7 +55,7 @@ class Telnyx(SimulatedProvider):
         """Return initiated, answered and hangup: when it happened is said once for all, by occurred_at."""
         inbound = call.direction == "inbound"
         start = {"start_time": _micro(call.started_at)}
-        leg = _leg(call) | {"from": call.caller, "to": call.callee}
+        leg = self._leg(call) | {"from": call.caller, "to": call.callee}
         return [
             self._event(
                 "call.initiated",
@@ -89,13 +90,13 @@ class Telnyx(SimulatedProvider):
     def recording_event(self, copy: Copy, url: str) -> Webhook:
         """Return ``call.recording.saved`` with its short-lived URLs."""
         call = copy.call
-        payload = _leg(call) | {
+        payload = self._leg(call) | {
             "recording_id": copy.ref,
             "channels": "dual",
             "format": "wav",
             "recording_started_at": _micro(call.answered_at),
             "recording_ended_at": _micro(call.ended_at),
-            "recording_urls": {"wav": self._url(copy, expired=copy.expired)},
+            "recording_urls": {"wav": self.media_url(copy, expired=copy.expired)},
             "public_recording_urls": {},
         }
         return self._event("call.recording.saved", call.ended_at + timedelta(seconds=1), payload, url)
@@ -125,7 +126,7 @@ class Telnyx(SimulatedProvider):
         every = [copy for copy in self.present() if since is None or _micro(copy.call.ended_at) >= since]
         for name in ("call_leg_id", "call_session_id"):
             if wanted := asked.parameter(f"filter[{name}]"):
-                every = [copy for copy in every if _leg(copy.call)[name] == wanted]
+                every = [copy for copy in every if self._leg(copy.call)[name] == wanted]
         meta = {
             "page_number": number,
             "page_size": size,
@@ -137,7 +138,7 @@ class Telnyx(SimulatedProvider):
 
     def _recording(self, copy: Copy) -> dict[str, Any]:
         call = copy.call
-        leg = _leg(call)
+        leg = self._leg(call)
         return {
             "record_type": "recording",
             "id": copy.ref,
@@ -152,14 +153,11 @@ class Telnyx(SimulatedProvider):
             "recording_started_at": _micro(call.answered_at),
             "recording_ended_at": _micro(call.ended_at),
             "duration_millis": call.talk_seconds * 1000,
-            "download_urls": {"wav": self._url(copy)},
+            "download_urls": {"wav": self.media_url(copy)},
             "initiated_by": "StartCallRecordingAPI",
             "source": "call",
             "status": "completed",
         }
-
-    def _url(self, copy: Copy, *, expired: bool = False) -> str:
-        return self._media.url(f"/telephony-recorder-prod/{copy.ref}.wav", expired=expired)
 
     def _event(self, kind: str, at: datetime, payload: Mapping[str, Any], url: str) -> Webhook:
         data = {
@@ -170,24 +168,35 @@ class Telnyx(SimulatedProvider):
             "payload": payload,
         }
         body = json_body({"data": data, "meta": {"attempt": 1, "delivered_to": url}})
+        return self.signed(kind, body, "application/json")
+
+    def signed(self, event: str, body: bytes, content_type: str) -> Webhook:
+        """Return a body under the signature over the moment and itself."""
         stamp = str(int(datetime.now(UTC).timestamp()))
         signature = self._key.sign(stamp.encode() + b"|" + body)
         headers = {
-            "Content-Type": "application/json",
+            "Content-Type": content_type,
             "telnyx-signature-ed25519": base64.b64encode(signature).decode(),
             "telnyx-timestamp": stamp,
         }
-        return Webhook(event=kind, headers=headers, body=body)
+        return Webhook(event=event, headers=headers, body=body)
 
+    def leg_ref(self, call: SimulatedCall) -> str:
+        """Return the id of the leg, by which Call Control and the list of recordings call it."""
+        return call.ref
 
-def _leg(call: SimulatedCall) -> dict[str, Any]:
-    return {
-        "call_control_id": f"v3:{call.related('control').hex}",
-        "call_leg_id": call.ref,
-        "call_session_id": str(call.related("session")),
-        "connection_id": "1494404757140276705",
-        "client_state": None,
-    }
+    def media_url(self, copy: Copy, *, expired: bool = False) -> str:
+        """Return the URL of the audio, which lives for ten minutes."""
+        return self._media.url(f"/telephony-recorder-prod/{copy.ref}.wav", expired=expired)
+
+    def _leg(self, call: SimulatedCall) -> dict[str, Any]:
+        return {
+            "call_control_id": f"v3:{call.related('control').hex}",
+            "call_leg_id": self.leg_ref(call),
+            "call_session_id": str(call.related("session")),
+            "connection_id": CONNECTION,
+            "client_state": None,
+        }
 
 
 def _micro(at: datetime) -> str:

@@ -11,6 +11,7 @@ from vault.domain.call import Direction
 from vault.simulator.call import SimulatedCall
 from vault.simulator.exchange import Webhook
 from vault.simulator.laml import Laml, form_signature, form_webhook
+from vault.simulator.twiml import TWILIO, Dialect
 
 
 class Twilio(Laml):
@@ -18,6 +19,7 @@ class Twilio(Laml):
 
     name: ClassVar[str] = "twilio"
     prefix: ClassVar[str] = "/2010-04-01"
+    dialect: ClassVar[Dialect] = TWILIO
 
     def __init__(self, base: str) -> None:
         """Make up an account and its auth token, which signs webhooks and opens the REST interface."""

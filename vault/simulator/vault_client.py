@@ -21,6 +21,7 @@ class Answered:
 
     status: int
     body: bytes
+    media_type: str = ""
 
     @property
     def said(self) -> dict[str, Any]:
@@ -48,33 +49,47 @@ class VaultClient:
     async def rest(self, method: str, path: str = "", said: object = None) -> Answered:
         """Ask below the account. Raises Unavailable if nobody answers."""
         body = None if said is None else json.dumps(said).encode()
-        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
-        return await self._send(method, f"{self.base}/v1/accounts/{self.account}{path}", body, headers)
+        return await self._rest(method, path, body, "application/json")
 
     async def must(self, method: str, path: str = "", said: object = None) -> dict[str, Any]:
         """Ask, and return the JSON of a success. Raises VaultError with what the vault said instead."""
-        answered = await self.rest(method, path, said)
+        return self._success(method, path, await self.rest(method, path, said))
+
+    async def upload(self, path: str, body: bytes, media_type: str) -> dict[str, Any]:
+        """Put bytes as they are, and return the JSON of a success. Raises VaultError as ``must`` does."""
+        return self._success("PUT", path, await self._rest("PUT", path, body, media_type))
+
+    async def deliver(self, webhook_url: str, webhook: Webhook) -> Answered:
+        """Send a webhook to where the vault listens, whatever its public host is called."""
+        return await asyncio.to_thread(_send, "POST", self._here(webhook_url), webhook.body, webhook.headers)
+
+    async def fetch(self, url: str) -> Answered:
+        """Get what the vault shows to anybody, without a key."""
+        return await asyncio.to_thread(_send, "GET", self._here(url), None, {})
+
+    async def _rest(self, method: str, path: str, body: bytes | None, media_type: str) -> Answered:
+        url = f"{self.base}/v1/accounts/{self.account}{path}"
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": media_type}
+        return await asyncio.to_thread(_send, method, url, body, headers)
+
+    def _success(self, method: str, path: str, answered: Answered) -> dict[str, Any]:
         if answered.status // 100 != 2:  # noqa: PLR2004 - the class of success
             where = f"{method} /v1/accounts/{self.account}{path.partition('?')[0]}"
             raise VaultError(f"{where} was answered {answered.detail}")
         return answered.said
 
-    async def deliver(self, webhook_url: str, webhook: Webhook) -> Answered:
-        """Send a webhook to where the vault listens, whatever its public host is called."""
-        url = self.base + urlsplit(webhook_url).path
-        return await self._send("POST", url, webhook.body, webhook.headers)
-
-    async def _send(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answered:
-        return await asyncio.to_thread(_send, method, url, body, headers)
+    def _here(self, url: str) -> str:
+        parts = urlsplit(url)
+        return self.base + parts.path + (f"?{parts.query}" if parts.query else "")
 
 
 def _send(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answered:
     request = urllib.request.Request(url, data=body, headers=dict(headers), method=method)  # noqa: S310 - the caller's vault
     try:
         with urllib.request.urlopen(request, timeout=_SECONDS) as response:  # noqa: S310 - the caller's vault
-            return Answered(response.status, response.read())
+            return Answered(response.status, response.read(), response.headers.get_content_type())
     except urllib.error.HTTPError as error:
         with error:
-            return Answered(error.code, error.read())
+            return Answered(error.code, error.read(), error.headers.get_content_type())
     except (OSError, ValueError) as error:
         raise Unavailable("The vault does not answer. Is it running where --vault says?") from error

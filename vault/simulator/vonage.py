@@ -2,7 +2,7 @@
 
 There is no list of recordings, and whether voice recordings can be deleted is not documented: they expire
 after 30 days. The simulated one deletes when it is asked. URLs do not expire; a dead one is a 404, once.
-Sources: developer.vonage.com, voice webhook reference, signed webhooks, recording guide, Media API.
+Sources: developer.vonage.com, voice webhook reference, signed webhooks, NCCO reference, recording guide, Media API.
 """
 
 import hashlib
@@ -19,18 +19,21 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from vault.errors import NotAuthentic
 from vault.simulator.call import Copy, SimulatedCall
 from vault.simulator.exchange import Asked, Reply, Webhook, json_reply
+from vault.simulator.instructions import Instruction
 from vault.simulator.jwt import check_rs256, sign_hs256
-from vault.simulator.provider import SimulatedProvider, hand_out, json_body
+from vault.simulator.ncco import read_ncco
+from vault.simulator.provider import hand_out, json_body
+from vault.simulator.steered_provider import Asking, SteeredProvider
 
 _FILE = re.compile(r"/(?:v1/files|v3/media)/([0-9a-f-]{36})")
+_REQUEST = "answer request"
 
 
-class Vonage(SimulatedProvider):
+class Vonage(SteeredProvider):
     """The provider ``vonage``."""
 
     name: ClassVar[str] = "vonage"
     lists: ClassVar[bool] = False
-    deletes: ClassVar[bool] = False
 
     def __init__(self, base: str) -> None:
         """Make up an account's signature secret, and an application with its key pair."""
@@ -56,7 +59,7 @@ class Vonage(SimulatedProvider):
         """Return the recording_uuid, which is not the id of the file."""
         return str(call.related("recording"))
 
-    def call_events(self, call: SimulatedCall, url: str) -> Sequence[Webhook]:  # noqa: ARG002 - the URL is not signed
+    def call_events(self, call: SimulatedCall, url: str) -> Sequence[Webhook]:
         """Return the request of the answer URL, by POST, and the events of the leg."""
         over = {
             "start_time": _moment(call.answered_at),
@@ -73,10 +76,46 @@ class Vonage(SimulatedProvider):
             ("answered", _event(call, "answered", call.answered_at) | answered),
             ("completed", _event(call, "completed", call.ended_at) | over),
         ]
-        if call.direction == "inbound":
-            asked = _leg(call) | {"region_url": self.base, "custom_data": {}}
-            events.insert(0, ("answer request", asked))
-        return [self._signed(event, said) for event, said in events]
+        signed = [self._signed(event, said) for event, said in events]
+        return [self.asks(call, url, "start"), *signed] if call.direction == "inbound" else signed
+
+    def asks(
+        self,
+        call: SimulatedCall,
+        url: str,  # noqa: ARG002 - the URL is not signed
+        asking: Asking,
+        *,
+        key: str | None = None,
+        payload: object = None,
+    ) -> Webhook:
+        """Return the request of the answer URL, the report of an ``input``, or that of a ``notify``.
+
+        The last names no party, and none of them says who called whom.
+        """
+        if asking == "start":
+            return self._signed(_REQUEST, _leg(call) | {"region_url": self.base, "custom_data": {}})
+        now = {"timestamp": _moment(datetime.now(UTC))}
+        if asking == "key":
+            said = {
+                "speech": {"error": "Speech was not enabled"},
+                "dtmf": {"digits": key or "", "timed_out": key is None},
+            }
+            return self._signed("input", said | _leg(call) | now)
+        return self._signed("notify", {"payload": payload, "conversation_uuid": call.ref} | now)
+
+    def read(self, document: bytes, call: SimulatedCall) -> Sequence[Instruction]:  # noqa: ARG002 - it is the same for every call
+        """Return what the NCCO says. Raises Invalid."""
+        return read_ncco(document)
+
+    def around(self, call: SimulatedCall, url: str) -> tuple[Sequence[Webhook], Sequence[Webhook]]:
+        """Return the events of the leg: a call that was made asks for its NCCO once it is answered.
+
+        Of one that came in, Vonage promises no order, so here the request comes before any event could
+        tell that it came in.
+        """
+        events = [event for event in self.call_events(call, url) if event.event != _REQUEST]
+        first = 0 if call.direction == "inbound" else 3
+        return events[:first], events[first:]
 
     def recording_event(self, copy: Copy, url: str) -> Webhook:  # noqa: ARG002 - the URL is not signed
         """Return the record event: neither a leg nor parties."""

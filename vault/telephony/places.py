@@ -8,12 +8,12 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
 import phonenumbers
-from phonenumbers import PhoneNumber, PhoneNumberType, ValidationResult
+from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
 from vault.errors import Invalid
 from vault.telephony.numbers import normalize
@@ -44,16 +44,15 @@ class NumberPlans:
 
     def e164(self, written: str) -> str:
         """Return ``+`` and digits. Raises Invalid for what is no number, or has no possible length."""
-        text = normalize(written)
-        if _parsed(text) is None:
+        text, parsed = _read(written)
+        if parsed is None:
             # The number itself is not repeated: it would reach a log.
             raise Invalid("A number is written with its country, such as +12025550100.", field="number")
         return text
 
     def place(self, number: str | None) -> str | None:
         """Return ``FR``, ``US-WA``; ``US`` for an area code without a state; None where nothing tells."""
-        text = normalize(number or "")
-        parsed = _parsed(text)
+        text, parsed = _read(number or "")
         if parsed is None:
             return None
         american = _NORTH_AMERICAN.match(text)
@@ -66,6 +65,20 @@ class NumberPlans:
         if region == "US" and phonenumbers.number_type(parsed) not in _GEOGRAPHIC:
             return None
         return region
+
+
+@lru_cache(maxsize=16)
+def _read(written: str) -> tuple[str, PhoneNumber | None]:
+    """Return a number in E.164, and parsed; what is none as it was written, and None.
+
+    Parsing takes longer than all else that a decision asks, so what is E.164 already, as adapters give it,
+    is parsed once; and a number that is read and placed within a moment is still known.
+    """
+    parsed = _parsed(written)
+    if parsed is not None and phonenumbers.format_number(parsed, PhoneNumberFormat.E164) == written:
+        return written, parsed
+    text = normalize(written)
+    return text, _parsed(text)
 
 
 def _parsed(text: str) -> PhoneNumber | None:

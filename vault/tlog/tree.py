@@ -48,23 +48,28 @@ class Frontier:
 
         The first node is the leaf itself; another follows for each 1 at the end of the old size.
         """
-        if len(leaf) != HASH_BYTES:
-            raise ValueError(f"A leaf hash has {HASH_BYTES} bytes.")
-        peaks, level = list(self.peaks), 0
-        completed = [Node(level=0, index=self.size, hash=leaf)]
-        while self.size >> level & 1:
-            leaf = node_hash(peaks.pop(), leaf)
-            level += 1
-            completed.append(Node(level=level, index=self.size >> level, hash=leaf))
-        return Frontier(size=self.size + 1, peaks=(*peaks, leaf)), tuple(completed)
+        return self.extend((leaf,))
 
-    def extend(self, leaves: Iterable[bytes]) -> tuple["Frontier", tuple[Node, ...]]:
-        """Append several leaf hashes, in their order; return all nodes that became complete."""
-        frontier, completed = self, list[Node]()
+    def extend(self, leaves: Iterable[bytes], *, every: int = 1) -> tuple["Frontier", tuple[Node, ...]]:
+        """Append several leaf hashes, in their order; return the nodes that became complete.
+
+        With ``every`` only those whose level is a multiple of it, for a store that keeps no others.
+        """
+        peaks, size, completed = list(self.peaks), self.size, list[Node]()
         for leaf in leaves:
-            frontier, nodes = frontier.append(leaf)
-            completed += nodes
-        return frontier, tuple(completed)
+            if len(leaf) != HASH_BYTES:
+                raise ValueError(f"A leaf hash has {HASH_BYTES} bytes.")
+            reached, level = leaf, 0
+            while True:
+                if level % every == 0:
+                    completed.append(Node(level=level, index=size >> level, hash=reached))
+                if not size >> level & 1:
+                    break
+                reached = node_hash(peaks.pop(), reached)
+                level += 1
+            peaks.append(reached)
+            size += 1
+        return Frontier(size=size, peaks=tuple(peaks)), tuple(completed)
 
     def root(self) -> bytes:
         """Return the root of the tree, MTH(D[size]) of RFC 6962, section 2.1."""

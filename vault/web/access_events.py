@@ -1,30 +1,59 @@
-"""The access log of an account: who heard what, and what else was done."""
+"""The access log: who heard what and what else was done, with proofs and exports for whoever trusts nobody."""
 
-import base64
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi.responses import StreamingResponse
 
 from vault.web.authority import Access, TheVault, access
-from vault.web.shapes_recordings import EventOut, EventsOut
+from vault.web.shapes_log import EventOut, EventsOut, EventsQuery
+from vault.workflows.list_events import EventFilter
 
-router = APIRouter(prefix="/v1/accounts/{account}", tags=["access log"])
+router = APIRouter(tags=["access log"])
 Auditing = Annotated[Access, Depends(access("audit:read"))]
+_ACCOUNT = "/v1/accounts/{account}"
+_LARGEST = 2**62
+_TEXT = "text/plain; charset=utf-8"
 
 
-@router.get("/access-events")
+@router.get(f"{_ACCOUNT}/access-events")
 async def list_access_events(
-    vault: TheVault,
-    allowed: Auditing,
-    recording: Annotated[str | None, Query(max_length=64)] = None,
-    cursor: Annotated[int, Query(ge=0, le=2**62)] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    vault: TheVault, allowed: Auditing, asked: Annotated[EventsQuery, Query()]
 ) -> EventsOut:
-    """List access events, oldest first."""
-    rows = await vault.list_events(allowed.account.id, recording_id=recording, after=cursor, limit=limit)
-    items = [
-        EventOut.of(index, event, dict(detail), base64.b64encode(event.body).decode())
-        for index, event, detail in rows
-    ]
-    following = str(rows[-1][0]) if len(rows) == limit else None
-    return EventsOut(items=items, next_cursor=following)
+    """List access events in the order of the log. The cursor is the index with which the page begins."""
+    wanted = EventFilter(
+        recording_id=asked.recording, listener=asked.listener, since=asked.since, until=asked.until
+    )
+    page = await vault.list_events(allowed.account.id, wanted, start=asked.cursor, limit=asked.limit)
+    following = None if page.next_start is None else str(page.next_start)
+    return EventsOut(items=[EventOut.of(*item) for item in page.items], next_cursor=following)
+
+
+@router.get(f"{_ACCOUNT}/access-events/{{index}}/proof", response_class=Response)
+async def get_access_event_proof(
+    vault: TheVault, allowed: Auditing, index: Annotated[int, Path(ge=0, le=_LARGEST)]
+) -> Response:
+    """Return a tlog-proof: that the event's leaf stands in the log, under a signed checkpoint."""
+    proof = await vault.prove_event(allowed.account.id, index)
+    headers = {"Content-Disposition": f'attachment; filename="access-event-{index}.tlog-proof"'}
+    return Response(proof, media_type=_TEXT, headers=headers)
+
+
+@router.get(f"{_ACCOUNT}/access-log/export", response_class=Response)
+async def export_access_log(vault: TheVault, allowed: Auditing) -> Response:
+    """Return the log for `callvault verify-log`: the account's own leaves in full, all others as hashes."""
+    parts = await vault.export_log(allowed.account.id)
+    headers = {"Content-Disposition": 'attachment; filename="access-log.callvault-log"'}
+    return StreamingResponse(parts, media_type=_TEXT, headers=headers)
+
+
+@router.get("/v1/access-log/checkpoint", response_class=Response)
+async def get_checkpoint(vault: TheVault) -> Response:
+    """Return the log's last checkpoint, signed. Anyone may keep it, and should."""
+    return Response(await vault.read_checkpoint(), media_type=_TEXT)
+
+
+@router.get("/v1/access-log/key", response_class=Response)
+async def get_log_key(vault: TheVault) -> Response:
+    """Return the verifier key of the log."""
+    return Response(vault.read_checkpoint.verifier_key() + "\n", media_type=_TEXT)

@@ -18,7 +18,9 @@ from vault.web import (
     playback,
     problems,
     recordings,
+    rendering,
     rules,
+    sessions,
     webhooks,
 )
 from vault.web.guard import Guard
@@ -47,7 +49,7 @@ def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> F
     problems.install(app)
     for door in (webhooks, accounts, calls, recordings, consent, notices, rules, links):
         app.include_router(door.router)
-    for door in (access_events, keys, playback, health):
+    for door in (access_events, keys, playback, sessions, rendering, health):
         app.include_router(door.router)
     app.add_middleware(Guard, secure=hosting.secure)
     return app

@@ -18,6 +18,8 @@ from vault.workflows.vault import Vault
 
 _LOG = Log(__name__)
 _LONGEST = 64 * 1024
+#: Bytes of the longest answer: a part of the access log.
+_LONGEST_ANSWER = 64 * 1024 * 1024
 OPERATOR = "operator"
 
 
@@ -65,7 +67,7 @@ async def _serve(vault: Vault, reader: asyncio.StreamReader, writer: asyncio.Str
 async def ask(path: Path, command: str, arguments: Mapping[str, Any]) -> Any:
     """Ask a running server. Raises Unavailable if there is none, Invalid for an error that it answers."""
     try:
-        reader, writer = await asyncio.open_unix_connection(path, limit=_LONGEST)
+        reader, writer = await asyncio.open_unix_connection(path, limit=_LONGEST_ANSWER)
     except OSError as error:
         raise Unavailable("No server is running here.") from error
     writer.write(json.dumps({"command": command, "arguments": dict(arguments)}).encode() + b"\n")
@@ -82,6 +84,8 @@ async def ask(path: Path, command: str, arguments: Mapping[str, Any]) -> Any:
 
 async def perform(vault: Vault, command: str, arguments: Mapping[str, Any]) -> Any:
     """Do what an operator asked, in this process. Raises whatever the verb raises."""
+    if command == "hello":
+        return None
     if command == "keys.create":
         account = arguments["account"]
         account_id = (await vault.find_account(account)).id if account else None
@@ -93,4 +97,9 @@ async def perform(vault: Vault, command: str, arguments: Mapping[str, Any]) -> A
         return await vault.export_key(arguments["recording"], actor=OPERATOR)
     if command == "sweep":
         return await vault.sweep()
+    if command == "log.head":
+        size, head = await vault.export_log.head()
+        return {"size": size, "text": head.decode()}
+    if command == "log.entries":
+        return (await vault.export_log.entries(None, arguments["start"], arguments["end"])).decode()
     raise NotFound(f"There is no command {command!r}.")

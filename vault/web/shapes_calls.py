@@ -56,7 +56,8 @@ class PlaceOut(BaseModel):
     """Where a party is taken to be, and how that is known."""
 
     party: Party
-    place: str | None
+    #: Absent where nobody knows.
+    place: str | None = None
     known_by: Literal["said", "prefix", "account", "nothing"]
 
 

@@ -1,11 +1,11 @@
-"""The JSON of recordings, links and access events."""
+"""The JSON of recordings and links."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.link import Link
+from vault.domain.link import Link, Session, Standing
 from vault.domain.recording import State
 from vault.web.shapes import Body, MomentIn, MomentOut, Text
 from vault.web.shapes_calls import ReasonOut
@@ -134,6 +134,41 @@ class WaveformOut(BaseModel):
     channels: list[list[int]]
 
 
+#: What a listener is told when a session plays no more: a heading and a sentence.
+_ENDINGS: dict[Standing, tuple[str, str]] = {
+    "ended": (
+        "This session has ended",
+        "Open the link that you were sent once more, or ask the person who sent it for a new one.",
+    ),
+    "revoked": (
+        "This link was withdrawn",
+        "The recording can no longer be heard with it. If you still need it, ask the person who sent the link.",
+    ),
+    "restricted": (
+        "This recording is restricted",
+        "Nobody can hear it for now. Ask the person who sent the link what to do.",
+    ),
+    "erased": ("This recording was erased", "It is gone for good, and a new link cannot bring it back."),
+}
+
+
+class SessionOut(BaseModel):
+    """How a session stands, for the one who holds its cookie."""
+
+    state: Standing
+    #: Heading and sentence for a person; empty while it is open.
+    title: str
+    text: str
+    seconds_left: int
+
+    @classmethod
+    def of(cls, session: Session, standing: Standing, *, now: datetime) -> "SessionOut":
+        """Show a session."""
+        title, text = _ENDINGS.get(standing, ("", ""))
+        left = max(0, int((session.ends_at - now).total_seconds())) if standing == "open" else 0
+        return cls(state=standing, title=title, text=text, seconds_left=left)
+
+
 class LinkIn(Body):
     """A link that shall be made."""
 
@@ -181,45 +216,6 @@ class LinksOut(BaseModel):
     """A recording's links, newest first."""
 
     items: list[LinkOut]
-    next_cursor: str | None = None
-
-
-class EventOut(BaseModel):
-    """An access event."""
-
-    index: int
-    type: str
-    at: MomentOut
-    actor: str
-    recording: str | None = None
-    link: str | None = None
-    session: str | None = None
-    first: int | None = None
-    end: int | None = None
-    result: str | None = None
-    detail: dict[str, str] = {}
-    #: The exact bytes that stand in the log, in base64.
-    leaf: str
-
-    @classmethod
-    def of(cls, index: int, event: AccessEvent, detail: dict[str, str], leaf: str) -> "EventOut":
-        """Show an event."""
-        same = ("type", "at", "actor", "first", "end", "result")
-        return cls(
-            **{name: getattr(event, name) for name in same},
-            index=index,
-            recording=event.recording_id,
-            link=event.link_id,
-            session=event.session_id,
-            detail=detail,
-            leaf=leaf,
-        )
-
-
-class EventsOut(BaseModel):
-    """Access events, oldest first."""
-
-    items: list[EventOut]
     next_cursor: str | None = None
 
 

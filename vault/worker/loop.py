@@ -16,6 +16,8 @@ _TROUBLE = 2.0
 _DESCRIBERS = 2
 #: Seconds between two sweeps.
 SWEEP_PAUSE = 3600.0
+#: Seconds between two looks whether the log has grown.
+_LOG_PAUSE = 1.0
 #: Seconds between two looks for quarantines that have run out.
 _EXPIRY_PAUSE = 60.0
 
@@ -27,6 +29,7 @@ async def work(vault: Vault, *, workers: int) -> None:
     steps: list[Step] = [vault.ingest] * workers + [vault.describe] * _DESCRIBERS
     steps += [vault.write_manifests, vault.remove_erased]
     steps += [vault.delete_at_source, vault.reconcile, vault.pause_recordings]
+    steps += [vault.sequence_events, _paced(vault.sign_checkpoint), _paced(vault.publish_log)]
     tasks = [asyncio.create_task(_repeat(step)) for step in steps]
     tasks.append(asyncio.create_task(_repeat(lambda: _sweep(vault))))
     tasks.append(asyncio.create_task(_repeat(lambda: _expire(vault))))
@@ -65,6 +68,17 @@ async def _expire(vault: Vault) -> bool:
     await vault.expire_quarantine()
     await asyncio.sleep(_EXPIRY_PAUSE)
     return True
+
+
+def _paced(step: Step) -> Step:
+    """Return a step that waits for its next turn by itself."""
+
+    async def paced() -> bool:
+        done = await step()
+        await asyncio.sleep(_LOG_PAUSE)
+        return done
+
+    return paced
 
 
 async def _sweep(vault: Vault) -> bool:

@@ -5,7 +5,7 @@ and opened before the transaction that decides, and that transaction first makes
 said since: a caller who finds that there was begins again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -39,6 +39,8 @@ class KnownCall:
     numbers: tuple[bytes, ...]
     #: The keyed hash of its agent, where there is one.
     agent: tuple[bytes, ...]
+    #: Where the prefix of a party's number hints that it is, if nobody said it.
+    hints: Mapping[Party, str | None]
     facts_rows: int
     consent_rows: int
 
@@ -74,6 +76,11 @@ class Admission:
             events=tuple([await self._event(row) for row in consent_rows]),
             numbers=tuple(search_term(index_key, "number", number) for number in sorted(written)),
             agent=(search_term(index_key, "agent", facts.agent),) if facts.agent is not None else (),
+            # Reading a number takes longer than all the queries of a decision, so it is not done under a lock.
+            hints={
+                "caller": None if facts.caller_place is not None else self.numbers.place(facts.caller),
+                "callee": None if facts.callee_place is not None else self.numbers.place(facts.callee),
+            },
             facts_rows=len(facts_rows),
             consent_rows=len(consent_rows),
         )
@@ -109,12 +116,14 @@ class Admission:
         released: bool = False,
     ) -> Decision:
         """Decide by what this transaction sees; the caller holds the account's lock where that must last."""
-        policy, facts = tx.policies.current(account_id), known.facts
-        places = self._places(facts, policy)
+        switch, policy = tx.accounts.switch(account_id), tx.policies.current(account_id)
+        facts, places = known.facts, _places(known, policy)
+        # Off makes the epoch grow, so before that there is no moment off to look for.
+        looked_up = switch.epoch > 0 and epoch_at_receipt is not None
         return decide(
             Case(
-                switch=tx.accounts.switch(account_id),
-                history=tx.accounts.switch_history(account_id),
+                switch=switch,
+                history=tx.accounts.switch_history(account_id) if looked_up else (),
                 span=CallSpan(
                     started_at=facts.started_at,
                     ended_at=facts.ended_at,
@@ -132,23 +141,6 @@ class Admission:
                 released=released,
                 rule_book=self.rule_book.version,
             )
-        )
-
-    def _places(self, facts: CallFacts, policy: ConsentPolicy) -> tuple[Place, ...]:
-        outside = outside_parties(facts)
-
-        def place(party: Party, said: str | None, number: str | None) -> Place:
-            if said is not None:
-                return Place(party=party, place=said, known_by="said")
-            if (hint := self.numbers.place(number)) is not None:
-                return Place(party=party, place=hint, known_by="prefix")
-            if party not in outside and policy.home_place is not None:
-                return Place(party=party, place=policy.home_place, known_by="account")
-            return Place(party=party, place=None, known_by="nothing")
-
-        return (
-            place("caller", facts.caller_place, facts.caller),
-            place("callee", facts.callee_place, facts.callee),
         )
 
     def _demand(self, places: Sequence[Place], policy: ConsentPolicy) -> Demand:
@@ -171,6 +163,21 @@ class Admission:
         key = await self.ring.version(row.account_id, row.key_version)
         context = bound.of_consent_event(row.account_id, row.id)
         return decode_event(open_message(key.key, row.sealed_event, context=context))
+
+
+def _places(known: KnownCall, policy: ConsentPolicy) -> tuple[Place, ...]:
+    facts, outside = known.facts, outside_parties(known.facts)
+
+    def place(party: Party, said: str | None) -> Place:
+        if said is not None:
+            return Place(party=party, place=said, known_by="said")
+        if (hint := known.hints[party]) is not None:
+            return Place(party=party, place=hint, known_by="prefix")
+        if party not in outside and policy.home_place is not None:
+            return Place(party=party, place=policy.home_place, known_by="account")
+        return Place(party=party, place=None, known_by="nothing")
+
+    return place("caller", facts.caller_place), place("callee", facts.callee_place)
 
 
 def outside_parties(facts: CallFacts) -> frozenset[Party]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from vault.domain import encryption_context as bound
 from vault.domain.admission import Decision
 from vault.domain.call import CallFacts
-from vault.domain.evidence import at_sealing
+from vault.domain.evidence import Evidence, at_sealing
 from vault.domain.recording import Lease, Recording, State
 from vault.domain.records import Details, encode_details
 from vault.errors import Unavailable, VaultError
@@ -62,14 +62,7 @@ class Attempt:
         recording = held.recording
         account_key = await self.ring.current(recording.account_id)
         key = recording_key(recording.id, secrets.token_bytes(KEY_BYTES))
-        evidence = at_sealing(
-            decision,
-            known.events,
-            known.facts,
-            account_id=recording.account_id,
-            recording_id=recording.id,
-            at=self.clock(),
-        )
+        evidence = self._evidence(recording, known, decision)
         location = f"{objects_of(recording.account_id, recording.id)}{secrets.token_hex(8)}.audio"
         context = bound.of_recording(recording.account_id, recording.id, "audio", evidence.digest)
         sealed = await seal_stream(
@@ -90,6 +83,16 @@ class Attempt:
             # The row belongs to another now, or was refused: this attempt's object is garbage.
             await asyncio.shield(discard(self.objects, location))
             raise
+
+    def _evidence(self, recording: Recording, known: KnownCall, decision: Decision) -> Evidence:
+        return at_sealing(
+            decision,
+            known.events,
+            known.facts,
+            account_id=recording.account_id,
+            recording_id=recording.id,
+            at=self.clock(),
+        )
 
     @staticmethod
     def _stored(tx: Transaction, held: Lease, values: dict[str, object]) -> Recording:

@@ -37,6 +37,10 @@ class Erase:
 
         def begin(tx: Transaction) -> Recording:
             tx.lock_account(account_id)
+            known = tx.recordings.get(account_id, recording_id)
+            if known is not None:
+                # Whoever adds to the evidence of its call has done so, or finds it gone.
+                tx.lock_call(account_id, known.call_ref)
             recording = tx.queue.begin_erasing(account_id, recording_id)
             tx.events.append(event)
             return recording

@@ -39,10 +39,12 @@ class WriteManifests:
             await self.objects.put(location, encode_manifest(recording, keys, entries))
 
         def done(tx: Transaction) -> bool:
+            # This holds the row: what comes to the evidence from here on sets the mark again.
+            tx.queue.manifest_written(recording.id)
+            if len(tx.evidence.of_recording(recording.id)) != len(chain):
+                # What came in the meantime must be written, too.
+                tx.queue.rewrite_manifest(recording.id)
             now = tx.recordings.get(recording.account_id, recording.id)
-            if len(tx.evidence.of_recording(recording.id)) == len(chain):
-                # What came to the evidence in the meantime must be written, too.
-                tx.queue.manifest_written(recording.id)
             return now is not None and now.state is State.AVAILABLE
 
         if not await self.database.write(done):

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from vault.domain.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
-from vault.domain.link import Link, Session, may_open, session_length
+from vault.domain.link import Link, Session, Standing, may_open, session_length, standing
 from vault.domain.recording import Recording, State
 from vault.errors import NotFound
 from vault.ports.clock import Clock
@@ -43,7 +43,7 @@ class LookAtLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenLink:
-    """Open a link: the event is durable before the session exists for anyone.
+    """Open a link: the event is in the log's tree before the session exists for anyone.
 
     The nonce makes a lost answer repeatable: the same one gives the same session, with a new secret.
     """
@@ -53,7 +53,10 @@ class OpenLink:
     clock: Clock
 
     async def __call__(self, token: str, *, nonce: str, address: str | None, agent: str) -> OpenedLink:
-        """Return the session. Raises NotFound, also when the link's sessions are used up; then on record."""
+        """Return the session. Raises NotFound, also when the link's sessions are used up; then on record.
+
+        Raises Unavailable when the event does not come into the tree in time; then there is no session.
+        """
         now, digest, secret = self.clock(), Token(token).digest, Token.new()
         link, recording = await self.database.read(lambda tx: _find(tx, digest))
         session = Session(
@@ -78,6 +81,7 @@ class OpenLink:
                 tx.events.append(denied)
             else:
                 tx.events.append(replace(event, session_id=opened.id))
+                tx.tree.settle()
             return opened
 
         opened = await self.database.write(open_it)
@@ -108,14 +112,23 @@ class FindSession:
 
     async def __call__(self, session_id: str, secret: str) -> tuple[Session, Recording]:
         """Return the session and its recording. Raises NotFound, the same for every reason."""
-        found, recording, link = await self.database.read(lambda tx: _session(tx, session_id))
-        expected = found[1] if found else Token("").digest
-        same = hmac.compare_digest(Token(secret).digest, expected)
-        if found is None or recording is None or link is None or not same:
-            raise NotFound("This session is not valid. Open the link again.")
-        if found[0].ends_at <= self.clock() or not _is_good(link, recording):
+        session, how, recording = await _proven(self.database, session_id, secret, self.clock())
+        if how != "open":
             raise NotFound("This session has ended. Open the link again.")
-        return found[0], recording
+        return session, recording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskSession:
+    """Say how a session stands, to the one who holds its cookie: nobody else is told why it ended."""
+
+    database: Database
+    clock: Clock
+
+    async def __call__(self, session_id: str, secret: str) -> tuple[Session, Standing]:
+        """Return the session and how it stands. Raises NotFound without the right secret."""
+        session, how, _ = await _proven(self.database, session_id, secret, self.clock())
+        return session, how
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +166,18 @@ def _find(tx: Transaction, digest: bytes) -> tuple[Link, Recording]:
     if link is None or recording is None or not _is_good(link, recording):
         raise NotFound(_NO_LINK)
     return link, recording
+
+
+async def _proven(
+    database: Database, session_id: str, secret: str, now: datetime
+) -> tuple[Session, Standing, Recording]:
+    """Return a session whose secret was shown, how it stands, and its recording. Raises NotFound."""
+    found, recording, link = await database.read(lambda tx: _session(tx, session_id))
+    expected = found[1] if found else Token("").digest
+    same = hmac.compare_digest(Token(secret).digest, expected)
+    if found is None or recording is None or link is None or not same:
+        raise NotFound("This session is not valid. Open the link again.")
+    return found[0], standing(found[0], link, recording, now=now), recording
 
 
 def _session(

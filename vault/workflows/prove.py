@@ -1,43 +1,65 @@
-"""For auditors: the access events of an account, and the key that opens one recording elsewhere."""
+"""For auditors: the log's checkpoints, proofs of single events, and the key that opens one recording elsewhere."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
-from vault.domain import encryption_context as bound
 from vault.domain.access_event import AccessEvent
 from vault.domain.recording import Recording, RecordingKeys
 from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
-from vault.sealing.message import open_message
-from vault.workflows.seals import open_recording, sealed_under
+from vault.tlog.note import Signer
+from vault.tlog.proof_file import ProofFile
+from vault.tlog.proofs import inclusion_proof
+from vault.workflows.checkpoints import checkpoint_covering
+from vault.workflows.seals import open_recording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListEvents:
-    """Read the access events, with their sealed details opened."""
+class ReadCheckpoint:
+    """Show the world how far the log has grown, and which key says so."""
 
     database: Database
-    ring: KeyRing
+    signer: Signer
+    clock: Clock
+    #: The worker signs every second. Beyond this age none seems to run, and the head is signed when asked for.
+    oldest: timedelta = timedelta(seconds=5)
 
-    async def __call__(
-        self, account_id: str, *, recording_id: str | None, after: int, limit: int
-    ) -> Sequence[tuple[int, AccessEvent, Mapping[str, str]]]:
-        """Return positions, events and details, oldest first, those after ``after``."""
-        rows = await self.database.read(
-            lambda tx: tx.events.page(account_id, recording_id=recording_id, after=after, limit=limit)
-        )
-        return [(position, event, await self._detail(account_id, event)) for position, event in rows]
+    async def __call__(self) -> bytes:
+        """Return the last checkpoint, as a signed note."""
+        leaves = await self.database.read(self._leaves)
+        checkpoint = await checkpoint_covering(self.database, self.signer, self.clock, leaves=leaves)
+        return checkpoint.note
 
-    async def _detail(self, account_id: str, event: AccessEvent) -> Mapping[str, str]:
-        if event.sealed_detail is None:
-            return {}
-        key = await self.ring.version(account_id, sealed_under(event.sealed_detail))
-        text = open_message(key.key, event.sealed_detail, context=bound.of_event_detail(account_id, event.id))
-        said: dict[str, str] = json.loads(text)
-        return {name: value for name, value in said.items() if name != "v"}
+    def verifier_key(self) -> str:
+        """Return the verifier key of the log, as people pass it on."""
+        return self.signer.verifier.write()
+
+    def _leaves(self, tx: Transaction) -> int:
+        """Return how many leaves the answer must cover: all of them if the last checkpoint is old."""
+        last = tx.checkpoints.last()
+        young = last is not None and last.at + self.oldest > self.clock()
+        return 0 if young else tx.tree.head().size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProveEvent:
+    """Prove that one event stands in the log, to whoever has its leaf and the log's verifier key."""
+
+    database: Database
+    signer: Signer
+    clock: Clock
+
+    async def __call__(self, account_id: str, index: int) -> bytes:
+        """Return a proof file. Raises NotFound for an index that the account has no event at."""
+        found = await self.database.read(lambda tx: tx.events.at(account_id, index))
+        if found is None:
+            raise NotFound("There is no such event.")
+        checkpoint = await checkpoint_covering(self.database, self.signer, self.clock, leaves=index + 1)
+        hashes = await self.database.read(lambda tx: inclusion_proof(tx.tree.node, index, checkpoint.size))
+        return ProofFile(index=index, hashes=hashes, checkpoint=checkpoint.note).write()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,14 +71,10 @@ class RefuseQuarantined:
         """Raise NotFound, or Refused where it is not in quarantine."""
         opened = await quarantined(self.database, self.ring, account_id, recording_id)
 
-        def refuse(tx: Transaction) -> None:
-            tx.lock_account(account_id)
-            tx.lock_call(account_id, opened.recording.call_ref)
-            ground = Reason(code="refused_by_admin", text=f"An admin refused it: {reason}")
-            tx.queue.settle(opened.recording, State.REFUSED, reasons=(ground,))
-            tx.events.append(_refused(opened.recording, ground, tx, actor))
-
-        await self.database.write(refuse)
+        ground = Reason(code="refused_by_admin", text=f"An admin refused it: {reason}")
+        refuse = partial(_refuse, recording=opened.recording, ground=ground, actor=actor)
+        if not await self.database.write(refuse):
+            raise _not_quarantined()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +84,10 @@ class ExpireQuarantine:
     database: Database
 
     async def __call__(self) -> None:
-        """Refuse what is due."""
-
-        def expire(tx: Transaction) -> None:
-            for recording in tx.queue.refuse_expired(_EXPIRED):
-                tx.events.append(_refused(recording, _EXPIRED, tx, "worker"))
-
-        await self.database.write(expire)
+        """Refuse what is due, each on its own: an account's lock is held for one recording at a time."""
+        for recording in await self.database.read(lambda tx: tx.queue.quarantines_over()):
+            expire = partial(_refuse, recording=recording, ground=_EXPIRED, actor="worker")
+            await self.database.write(expire)
 
 
 async def quarantined(
@@ -109,16 +102,30 @@ async def quarantined(
     if recording is None:
         raise NotFound("There is no such recording.")
     if recording.state is not State.QUARANTINED or keys is None:
-        raise Refused("The recording is not in quarantine.", reasons=("not_quarantined",))
+        raise _not_quarantined()
     return await open_recording(ring, recording, keys)
 
 
-def _refused(recording: Recording, reason: Reason, tx: Transaction, actor: str) -> AccessEvent:
-    return AccessEvent(
-        type="recording.refused",
-        at=tx.now(),
-        account_id=recording.account_id,
-        actor=actor,
-        recording_id=recording.id,
-        result=reason.code,
+def _not_quarantined() -> Refused:
+    return Refused("The recording is not in quarantine.", reasons=("not_quarantined",))
+
+
+def _refuse(tx: Transaction, *, recording: Recording, ground: Reason, actor: str) -> bool:
+    """Refuse a recording that was seen in quarantine, if it still is; the call's lock says so for good."""
+    tx.lock_account(recording.account_id)
+    tx.lock_call(recording.account_id, recording.call_ref)
+    now = tx.recordings.get(recording.account_id, recording.id)
+    if now is None or now.state is not State.QUARANTINED:
+        return False
+    tx.queue.settle(now, State.REFUSED, reasons=(ground,))
+    tx.events.append(
+        AccessEvent(
+            type="recording.refused",
+            at=tx.now(),
+            account_id=recording.account_id,
+            actor=actor,
+            recording_id=recording.id,
+            result=ground.code,
+        )
     )
+    return True

@@ -47,4 +47,5 @@ def regate(
 def _result(decision: Decision, *, released: bool) -> str | None:
     if decision.verdict == "refuse":
         return decision.grounds[0].code
-    return "released" if released else "evidence_complete"
+    # The last remark on what is let in says what let it in.
+    return "released" if released else decision.remarks[-1].code

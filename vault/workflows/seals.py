@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from vault.domain import encryption_context as bound
 from vault.domain.call import CallFacts, fold
+from vault.domain.link import Link
 from vault.domain.recording import Recording, RecordingKeys, SealedObject
 from vault.domain.records import Details, decode_details, decode_facts
 from vault.errors import Tampered
@@ -99,6 +100,13 @@ def search_term(index_key: bytes, kind: str, value: str) -> bytes:
     """Return the keyed hash under which a value is found; without the key no guess can be tested."""
     message = f"{kind}\0{value.casefold()}".encode("utf-8", "surrogatepass")
     return hmac.digest(index_key, message, hashlib.sha256)
+
+
+async def open_listener(ring: KeyRing, link: Link) -> str:
+    """Open the name of the person a link is meant for. Raises NotFound, Tampered, Unavailable."""
+    key = await ring.version(link.account_id, link.key_version)
+    context = bound.of_listener(link.account_id, link.id)
+    return open_message(key.key, link.sealed_listener, context=context).decode()
 
 
 async def seal_detail(ring: KeyRing, account_id: str, event_id: str, detail: Mapping[str, str]) -> bytes:

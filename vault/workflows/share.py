@@ -14,8 +14,8 @@ from vault.errors import Invalid, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
-from vault.sealing.message import open_message, seal
-from vault.workflows.seals import seal_detail
+from vault.sealing.message import seal
+from vault.workflows.seals import open_listener, seal_detail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ class ListLinks:
                 raise NotFound("There is no such recording.")
             return tx.links.of_recording(account_id, recording_id)
 
-        return [(link, await listener_of(self.ring, link)) for link in await self.database.read(find)]
+        return [(link, await open_listener(self.ring, link)) for link in await self.database.read(find)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,13 +142,6 @@ class RevokeLink:
             )
 
         await self.database.write(revoke)
-
-
-async def listener_of(ring: KeyRing, link: Link) -> str:
-    """Open the name of the person a link is meant for."""
-    key = await ring.version(link.account_id, link.key_version)
-    context = bound.of_listener(link.account_id, link.id)
-    return open_message(key.key, link.sealed_listener, context=context).decode()
 
 
 def _check(wish: LinkWish) -> None:

@@ -21,6 +21,7 @@ from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.database import Database
 from vault.ports.telephony import Provider, RestClient
+from vault.workflows.admission import outside_parties
 from vault.workflows.call_start import CallAnswer, CallStart
 from vault.workflows.objection_list import ObjectionList
 from vault.workflows.opened_connections import OpenedConnection, OpenedConnections
@@ -91,9 +92,11 @@ class Steer:
         self, stage: Stage, opened: OpenedConnection, step: CallStep, *, running: bool
     ) -> Script:
         connection, facts = opened.connection, step.facts
-        if stage == "call" and facts.started_at is None:
-            facts = replace(facts, started_at=self.clock())
         answer = await self.call_start(connection.account_id, facts)
+        if stage == "call" and answer.facts.started_at is None:
+            # A later beginning than one that is known would hide what the switch did before it.
+            begun = replace(facts, started_at=self.clock())
+            answer = await self.call_start(connection.account_id, begun)
         turn = _Turn(connection=connection, call_ref=facts.call_ref, answer=answer)
         to, prompt = self._addresses(connection), self._prompt(turn.notice)
         if stage == "call":
@@ -122,31 +125,33 @@ class Steer:
         return "declined"
 
     async def _tell(self, turn: "_Turn", said: Answer) -> None:
-        notice, party, now = turn.notice, turn.party, self.clock()
-        if notice is None or party is None:
+        notice, now = turn.notice, self.clock()
+        if notice is None:
             return
         told = said == "announced"
         length = None if notice.audio_seconds is None or not told else timedelta(seconds=notice.audio_seconds)
         method: Method = ("tone" if notice.mode == "tone" else "announcement") if told else "key"
-        event = ConsentEvent(
-            id=new_id("told"),
-            party=party,
-            answer=said,
-            method=method,
-            # It began when it had not yet ended.
-            at=now - (length or timedelta(0)),
-            heard_at=now,
-            notice=notice.as_evidence,
-            length=length,
-            told_by=turn.connection.id,
-        )
-        await self.tell(turn.connection.account_id, turn.call_ref, event)
+        for party in turn.parties:
+            event = ConsentEvent(
+                id=new_id("told"),
+                party=party,
+                answer=said,
+                method=method,
+                # It began when it had not yet ended.
+                at=now - (length or timedelta(0)),
+                heard_at=now,
+                notice=notice.as_evidence,
+                length=length,
+                told_by=turn.connection.id,
+            )
+            await self.tell(turn.connection.account_id, turn.call_ref, event)
 
     async def _object(self, turn: "_Turn") -> None:
-        """Put the party's number on the list, where it shows one."""
+        """Put the party's number on the list, where it shows one and it is known who that is."""
         facts, connection = turn.answer.facts, turn.connection
-        number = facts.caller if turn.party == "caller" else facts.callee
-        if number is None:
+        number = facts.caller if turn.parties == ("caller",) else facts.callee
+        if number is None or len(turn.parties) > 1:
+            # The other number is the account's own, and must not end up on the list.
             return
         try:
             await self.objection_list.enter(
@@ -181,11 +186,15 @@ class _Turn:
     answer: CallAnswer
 
     @property
-    def party(self) -> Party | None:
-        """Return who is on this line: the party outside the account."""
-        return next((party for party, _ in self.answer.notices if party != "agent"), None)
+    def parties(self) -> tuple[Party, ...]:
+        """Return who is on this line: the party outside the account.
+
+        Where nobody says who called whom (TeXML never does), it is the caller or the callee, so what was
+        heard and pressed is kept of both: whichever of them is outside the account, it was that one.
+        """
+        return tuple(sorted(outside_parties(self.answer.facts)))
 
     @property
     def notice(self) -> Notice | None:
-        """Return what that party hears."""
+        """Return what is heard on it."""
         return next((notice for party, notice in self.answer.notices if party != "agent"), None)

@@ -50,18 +50,7 @@ class Upload:
         Raises Refused (before a byte is read, where the switch is off), Busy, RecordingErased,
         TooLarge, Unavailable, and what ``blocks`` raises.
         """
-        new = NewRecording(
-            id=new_id("rec"),
-            account_id=account_id,
-            connection_id=None,
-            recording_ref=recording_ref,
-            call_ref=call_ref,
-            received_at=self.clock(),
-            call_started_at=None,
-            call_ended_at=None,
-            sealed_announcement=None,
-            key_version=await self._key_version(account_id),
-        )
+        new = await self._new(account_id, call_ref, recording_ref)
         claimed = None
         while claimed is None:
             call = await self.admission.know(account_id, call_ref)
@@ -86,8 +75,19 @@ class Upload:
             raise
         return stored, True
 
-    async def _key_version(self, account_id: str) -> int:
-        return (await self.ring.current(account_id)).version
+    async def _new(self, account_id: str, call_ref: str, recording_ref: str) -> NewRecording:
+        return NewRecording(
+            id=new_id("rec"),
+            account_id=account_id,
+            connection_id=None,
+            recording_ref=recording_ref,
+            call_ref=call_ref,
+            received_at=self.clock(),
+            call_started_at=None,
+            call_ended_at=None,
+            sealed_announcement=None,
+            key_version=(await self.ring.current(account_id)).version,
+        )
 
     async def _seal(
         self, held: Lease, blocks: AsyncIterator[bytes], call: KnownCall, decision: Decision

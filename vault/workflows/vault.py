@@ -14,22 +14,27 @@ from vault.workflows.delete_source import DeleteAtSource
 from vault.workflows.describe import Describe
 from vault.workflows.erase import Erase, RemoveErased
 from vault.workflows.evidence import ReadEvidence
+from vault.workflows.export_log import ExportLog
 from vault.workflows.hear import ReadWaveform
 from vault.workflows.ingest import Ingest
+from vault.workflows.list_events import ListEvents
 from vault.workflows.manifests import WriteManifests
 from vault.workflows.notices import DraftNotice, ListNotices, PublishNotice, ReadNotice, RetireNotice
 from vault.workflows.objections import EndObjection, EnterObjection, ListObjections
 from vault.workflows.pause import PauseRecordings
-from vault.workflows.play import FindSession, LookAtLink, OpenLink, PlayMedia
+from vault.workflows.play import AskSession, FindSession, LookAtLink, OpenLink, PlayMedia
 from vault.workflows.policy import ReadPolicy, SetPolicy
 from vault.workflows.prompts import ReadPrompt, SetPrompt
-from vault.workflows.prove import ExportKey, ListEvents
+from vault.workflows.prove import ExportKey, ProveEvent, ReadCheckpoint
+from vault.workflows.publish import PublishLog
 from vault.workflows.quarantine import ExpireQuarantine, RefuseQuarantined, Release
 from vault.workflows.receive import Receive
 from vault.workflows.reconcile import Reconcile
 from vault.workflows.restrict import Restrict
 from vault.workflows.rules import ShowRules
+from vault.workflows.sequence import SequenceEvents, SignCheckpoint
 from vault.workflows.share import CreateLink, ListLinks, RevokeLink
+from vault.workflows.show_call import ShowCall
 from vault.workflows.steer import Steer
 from vault.workflows.stream import FindSound, Stream
 from vault.workflows.sweep import Sweep
@@ -92,13 +97,21 @@ class Vault:
     open_link: OpenLink
     play_media: PlayMedia
     find_session: FindSession
+    ask_session: AskSession
+    show_call: ShowCall
     find_sound: FindSound
     stream: Stream
     read_waveform: ReadWaveform
     restrict: Restrict
     # Who heard it, and on what ground it was recorded, can be proved.
     read_evidence: ReadEvidence
+    sequence_events: SequenceEvents
+    sign_checkpoint: SignCheckpoint
+    publish_log: PublishLog
+    read_checkpoint: ReadCheckpoint
     list_events: ListEvents
+    prove_event: ProveEvent
+    export_log: ExportLog
     export_key: ExportKey
     # And it leaves.
     erase: Erase

@@ -1,0 +1,140 @@
+"""Gates that hear a no too late, each wrong in one way: what checks consent must find them out.
+
+Every one of them, and the right one beside them, rests for a moment between its decision and its change,
+and again before its commit: what a busy machine may put there.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, TypeVar
+
+from vault.ports.consent_stores import ObjectionRow
+from vault.ports.database import Database, Transaction
+from vault.workflows.vault import Vault
+
+T = TypeVar("T")
+#: Seconds between decision and change, and between change and commit.
+_REST = 0.05
+
+
+class RightGate:
+    """The gate's transaction as it is, on a machine that takes its time."""
+
+    def __init__(self, tx: Transaction, _known: Sequence[ObjectionRow]) -> None:
+        """Wrap a transaction; some gates use objections that were read before it began."""
+        self._tx = tx
+
+    @property
+    def queue(self) -> Any:
+        """Rest, and return the queue; the gate asks for it when it has decided."""
+        time.sleep(_REST)
+        return _SlowQueue(self._tx.queue)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tx, name)
+
+
+class WithoutAccountLock(RightGate):
+    """It leaves out the account's lock."""
+
+    def lock_account(self, _account_id: str, *, exclusive: bool = False) -> None:
+        """Take no lock."""
+
+
+class WithoutCallLock(RightGate):
+    """It leaves out the call's lock."""
+
+    def lock_call(self, _account_id: str, _call_ref: str) -> None:
+        """Take no lock."""
+
+
+class DecidingFirst(RightGate):
+    """It decides, and takes its locks then."""
+
+    def __init__(self, tx: Transaction, known: Sequence[ObjectionRow]) -> None:
+        """Wrap a transaction."""
+        super().__init__(tx, known)
+        self._locks: list[Callable[[], None]] = []
+
+    def lock_account(self, account_id: str, *, exclusive: bool = False) -> None:
+        """Take the lock later."""
+        self._locks.append(partial(self._tx.lock_account, account_id, exclusive=exclusive))
+
+    def lock_call(self, account_id: str, call_ref: str) -> None:
+        """Take the lock later."""
+        self._locks.append(partial(self._tx.lock_call, account_id, call_ref))
+
+    @property
+    def queue(self) -> Any:
+        """Rest, take the locks, and return the queue."""
+        time.sleep(_REST)
+        while self._locks:
+            self._locks.pop(0)()
+        return _SlowQueue(self._tx.queue)
+
+
+class BelievingTheList(RightGate):
+    """It believes what it read of the list of objections before its transaction began."""
+
+    def __init__(self, tx: Transaction, known: Sequence[ObjectionRow]) -> None:
+        """Wrap a transaction."""
+        super().__init__(tx, known)
+        self._known = known
+
+    @property
+    def objections(self) -> Any:
+        """Return this in the place of the list."""
+        return self
+
+    def of_terms(self, _account_id: str, terms: Sequence[bytes]) -> Sequence[ObjectionRow]:
+        """Return what was read before."""
+        return [row for row in self._known if row.term in terms]
+
+
+@dataclass
+class _SlowQueue:
+    """A queue after whose changes the commit is slow to come."""
+
+    queue: Any
+
+    def move(self, *arguments: Any, **values: Any) -> Any:
+        """Move, and rest."""
+        moved = self.queue.move(*arguments, **values)
+        time.sleep(_REST)
+        return moved
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.queue, name)
+
+
+@dataclass
+class _GatedDatabase:
+    """A database that lets the gate's transaction see what ``gate`` makes of it; all else is as it was."""
+
+    database: Database
+    account_ref: str
+    gate: type[RightGate]
+    passed: int = field(default=0)
+
+    async def write(self, function: Callable[[Any], T], *, urgent: bool = False) -> T:
+        """Write."""
+        if not (isinstance(function, partial) and function.func.__name__ == "_gate"):
+            return await self.database.write(function, urgent=urgent)
+        known = await self.database.read(self._list)
+        self.passed += 1
+        return await self.database.write(lambda tx: function(self.gate(tx, known)), urgent=urgent)
+
+    def _list(self, tx: Transaction) -> Sequence[ObjectionRow]:
+        account = tx.accounts.find(self.account_ref)
+        return [] if account is None else tx.objections.page(account.id, after=None, limit=10_000)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.database, name)
+
+
+def with_gate(vault: Vault, account_ref: str, gate: type[RightGate]) -> Vault:
+    """Return a vault with another gate."""
+    gated = _GatedDatabase(vault.database, account_ref, gate)
+    return replace(vault, describe=replace(vault.describe, database=gated))  # type: ignore[arg-type]

@@ -1,0 +1,63 @@
+"""Recordings that the REST interface begins, where a document cannot."""
+
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.simulator.scene import BASE, HOOK, a_call, basic
+from vault.simulator.exchange import Asked
+from vault.simulator.laml import Laml
+from vault.simulator.providers import STEERED
+
+FORM = {"RecordingChannels": "dual", "RecordingStatusCallback": HOOK}
+
+
+def asked(provider: Laml, call_ref: str, form: dict[str, str], *, password: str | None = None) -> Asked:
+    """Return the request that records a call."""
+    path = f"{provider.prefix}/Accounts/{provider.account}/Calls/{call_ref}/Recordings.json"
+    headers = basic(provider.account, password or provider.password)
+    return Asked(method="POST", path=path, headers=headers, body=urlencode(form).encode())
+
+
+@pytest.fixture(params=["twilio", "signalwire"])
+def provider(request: pytest.FixtureRequest) -> Laml:
+    """A provider of the dialect."""
+    made = STEERED[request.param](BASE)
+    assert isinstance(made, Laml)
+    return made
+
+
+def test_a_call_that_goes_on_is_recorded(provider: Laml) -> None:
+    """The callback of the form is where the recording is told of."""
+    call = a_call(provider)
+    provider.begins(call)
+    assert provider.begun(call) is None
+    assert provider.answer(asked(provider, call.ref, FORM)).status == 201
+    assert provider.begun(call) == HOOK
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        (FORM | {"RecordingChannels": "mono"}, 400),
+        ({"RecordingChannels": "dual"}, 400),
+        ({}, 400),
+    ],
+)
+def test_what_would_lose_a_party_or_tell_nobody_is_refused(
+    provider: Laml, form: dict[str, str], status: int
+) -> None:
+    """Nothing is recorded then."""
+    call = a_call(provider)
+    provider.begins(call)
+    assert provider.answer(asked(provider, call.ref, form)).status == status
+    assert provider.begun(call) is None
+
+
+def test_another_call_and_another_password_record_nothing(provider: Laml) -> None:
+    """404 and 401."""
+    call, other = a_call(provider), a_call(provider)
+    provider.begins(call)
+    assert provider.answer(asked(provider, other.ref, FORM)).status == 404
+    assert provider.answer(asked(provider, call.ref, FORM, password="wrong")).status == 401
+    assert (provider.begun(call), provider.begun(other)) == (None, None)

@@ -1,0 +1,55 @@
+"""Signed checkpoints, and how far the log was published."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import Row, select, update
+
+from vault.database.dialect import database_now, insert_new
+from vault.database.schema_log import checkpoints, publication
+from vault.errors import LeaseLost
+from vault.ports.access_log import KeptCheckpoint
+
+
+class CheckpointRows:
+    """The checkpoints of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def last(self) -> KeptCheckpoint | None:
+        """Return the largest checkpoint."""
+        row = self._db.execute(select(checkpoints).order_by(checkpoints.c.size.desc()).limit(1)).first()
+        return None if row is None else _kept(row)
+
+    def keep(self, checkpoint: KeptCheckpoint) -> KeptCheckpoint:
+        """Keep a checkpoint and return it; one of the same size that is there stays, and is returned."""
+        row = {"size": checkpoint.size, "note": checkpoint.note, "at": checkpoint.at}
+        if insert_new(self._db, checkpoints, row):
+            return checkpoint
+        there = self._db.execute(select(checkpoints).where(checkpoints.c.size == checkpoint.size)).one()
+        return _kept(there)
+
+    def claim_publication(self, *, lease: timedelta) -> int | None:
+        """Take the work of publishing for ``lease``; return how many leaves are published."""
+        now = database_now(self._db)
+        claim = update(publication).where(publication.c.not_before <= now).values(not_before=now + lease)
+        size: int | None = self._db.execute(claim.returning(publication.c.size)).scalar()
+        return size
+
+    def put_publication_off(self, *, until: datetime) -> None:
+        """Give the work back, to be claimed from then on, or hold on to it until then."""
+        self._db.execute(update(publication).values(not_before=until))
+
+    def published(self, *, before: int, size: int, at: datetime, next_at: datetime) -> None:
+        """Note that ``size`` leaves lie in the object store. Raises LeaseLost if it is no longer ``before``."""
+        mine = update(publication).where(publication.c.size == before)
+        if self._db.execute(mine.values(size=size, not_before=next_at)).rowcount != 1:
+            raise LeaseLost("Another node publishes the log now.")
+        self._db.execute(update(checkpoints).where(checkpoints.c.size == size).values(published_at=at))
+
+
+def _kept(row: Row[Any]) -> KeptCheckpoint:
+    return KeptCheckpoint(size=row.size, note=row.note, at=row.at)

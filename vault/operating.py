@@ -1,0 +1,45 @@
+"""Where an operator's commands are done: by the server that holds the database, or here where none runs."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from vault import wiring
+from vault.errors import Unavailable
+from vault.settings import Settings
+from vault.web.control import ask, perform
+
+#: Does a command with its arguments, and returns its result.
+Operator = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
+
+
+@asynccontextmanager
+async def operating(settings: Settings) -> AsyncIterator[Operator]:
+    """Offer an operator's commands: all of them to the same server, or all of them here.
+
+    Raises what assembling a vault raises.
+    """
+    if settings.sqlite_path is None:
+        await asyncio.to_thread(wiring.migrate, settings)
+    else:
+        try:
+            await ask(settings.control_socket, "hello", {})
+        except Unavailable:
+            pass
+        else:
+            yield partial(ask, settings.control_socket)
+            return
+    async with wiring.assemble(settings) as vault:
+        yield partial(perform, vault)
+
+
+def operate(settings: Settings, command: str, arguments: Mapping[str, Any]) -> Any:
+    """Do one command and return its result."""
+
+    async def run() -> Any:
+        async with operating(settings) as operator:
+            return await operator(command, arguments)
+
+    return asyncio.run(run())

@@ -1,0 +1,106 @@
+"""The access log as a tree of leaves: its head, its nodes, its signed checkpoints, and what of it was published.
+
+What is in the tree never changes again, so it may be read piece by piece in different transactions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from vault.domain.access_event import AccessEvent
+from vault.tlog.tree import Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedEvent:
+    """An access event with its place in the tree."""
+
+    index: int
+    event: AccessEvent
+    #: The exact bytes whose hash stands in the tree.
+    leaf: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaf:
+    """A leaf as it is exported."""
+
+    index: int
+    #: None for what belongs to no account.
+    account_id: str | None
+    leaf: bytes
+    #: Stored when the leaf came into the tree, and not made anew from its bytes.
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeHead:
+    """How far the tree has grown, as it was committed."""
+
+    size: int
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptCheckpoint:
+    """A checkpoint that was signed, as it is published."""
+
+    size: int
+    note: bytes
+    at: datetime
+
+
+class Tree(Protocol):
+    """The tree over the access events. It grows by the sequencer alone."""
+
+    def head(self) -> TreeHead:
+        """Return the head as of the last commit that moved it."""
+
+    def node(self, level: int, index: int) -> bytes:
+        """Return the hash of a complete node. Raises Tampered if it is not there."""
+
+    def hashes(self, level: int, start: int, end: int) -> Sequence[bytes]:
+        """Return the hashes [start, end) of a level that is stored: 0, 8, 16. As many as there are."""
+
+    def leaves(self, start: int, end: int) -> Sequence[Leaf]:
+        """Return the leaves [start, end), in their order. Raises Tampered if one is missing."""
+
+    def completed(self, start: int, end: int) -> Sequence[Node]:
+        """Return the stored nodes above level 0 that the leaves [start, end) completed, level by level."""
+
+    def waiting(self) -> int:
+        """Return how many events wait for the sequencer; on SQLite, which sequences with the commit, none."""
+
+    def sequence(self, *, limit: int) -> int:
+        """Move events that wait into the tree, at most ``limit``, and return how many were moved.
+
+        On PostgreSQL one transaction at a time may, and another gets 0 at once. Raises Unavailable
+        if the head was moved meanwhile, which only a node without the lock could see.
+        """
+
+    def settle(self) -> None:
+        """Bring the events of this very transaction into the tree with its commit.
+
+        On SQLite every commit does. On PostgreSQL the sequencer's lock is held to the end, so this
+        comes last. Raises Unavailable if the lock does not come in time, or too many others wait.
+        """
+
+
+class Checkpoints(Protocol):
+    """Signed checkpoints, and how far the log was published to the object store."""
+
+    def last(self) -> KeptCheckpoint | None:
+        """Return the largest checkpoint."""
+
+    def keep(self, checkpoint: KeptCheckpoint) -> KeptCheckpoint:
+        """Keep a checkpoint and return it; one of the same size that is there stays, and is returned."""
+
+    def claim_publication(self, *, lease: timedelta) -> int | None:
+        """Take the work of publishing for ``lease``; return how many leaves are published. None if it is taken."""
+
+    def put_publication_off(self, *, until: datetime) -> None:
+        """Give the work back, to be claimed from then on, or hold on to it until then."""
+
+    def published(self, *, before: int, size: int, at: datetime, next_at: datetime) -> None:
+        """Note that ``size`` leaves lie in the object store. Raises LeaseLost if it is no longer ``before``."""

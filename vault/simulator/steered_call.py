@@ -1,0 +1,119 @@
+"""A call that documents steer: asked for one after the other, read and followed as the platform does.
+
+The notices are fetched and looked at, at most one key is pressed, and a recording is made only where a document,
+or the REST interface, said so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vault.errors import Invalid
+from vault.simulator.call import SimulatedCall
+from vault.simulator.checks import check_prompt
+from vault.simulator.instructions import Begin, Follow, Instruction, Sound, Speak, Wait
+from vault.simulator.scene import Scene
+from vault.simulator.sender import Sender
+from vault.simulator.steered_provider import Asking, SteeredProvider
+
+#: Where the application of the simulated account goes on with the call; nobody asks there.
+NEXT = "https://application.example/next"
+#: More documents than this lead round in circles.
+_MOST_DOCUMENTS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Where the next document is asked for, and why."""
+
+    url: str
+    asking: Asking
+    key: str | None = None
+    payload: object = None
+
+
+@dataclass(slots=True, kw_only=True, repr=False)
+class SteeredCall:
+    """One call on its way through the documents."""
+
+    scene: Scene
+    provider: SteeredProvider
+    call: SimulatedCall
+    #: The key that is pressed in the middle of the notice; None for somebody who listens and stays on.
+    press: str | None = None
+    #: Where the recording is told of, once one was begun.
+    status_url: str | None = None
+    #: How many notices, or pieces of one, were heard.
+    heard: int = 0
+
+    async def go(self, start_url: str) -> None:
+        """Follow the documents until the call goes on at the account's own application."""
+        step: Step | None = Step(url=start_url, asking="start")
+        self.provider.begins(self.call)
+        for _ in range(_MOST_DOCUMENTS):
+            if step is None:
+                break
+            step = await self._step(step)
+        else:
+            self.scene.failures.append("The documents lead round in circles.")
+        if self.press is not None:
+            self.scene.failures.append(f"No document listened for a key, so {self.press} was never pressed.")
+        if not self.heard:
+            self.scene.failures.append("No document had a notice in it.")
+
+    async def _step(self, step: Step) -> Step | None:
+        """Ask for one document and follow it; return where it leads, None where the call leaves the vault."""
+        url = step.url.partition("#")[0]
+        request = self.provider.asks(self.call, url, step.asking, key=step.key, payload=step.payload)
+        if step.asking == "start":
+            await Sender(self.scene).forge(request, url)
+        answered = await self.scene.vault.deliver(url, request)
+        pressed = "" if step.key is None else f" with {step.key}"
+        self.scene.say("document", f"{request.event}{pressed}: {answered.status} {answered.media_type}")
+        if answered.status != 200:  # noqa: PLR2004 - the status itself
+            self.scene.failures.append(f"{request.event} was answered {answered.detail}")
+            return None
+        try:
+            instructions = self.provider.read(answered.body, self.call)
+        except Invalid as error:
+            self.scene.failures.append(f"{self.provider.name} could not follow the document. {error}")
+            return None
+        self._begin(self.provider.begun(self.call))
+        return await self._follow(instructions)
+
+    async def _follow(self, instructions: Sequence[Instruction]) -> Step | None:
+        for instruction in instructions:
+            match instruction:
+                case Speak() | Sound():
+                    await self._hear(instruction)
+                case Begin(status_url):
+                    self._begin(status_url)
+                case Wait(prompts, url, always):
+                    for prompt in prompts:
+                        await self._hear(prompt)
+                    key, self.press = self.press, None
+                    if key is not None or always:
+                        return Step(url=url, asking="key", key=key)
+                case Follow(url, payload):
+                    if url != NEXT:
+                        return Step(url=url, asking="next", payload=payload)
+                    self.scene.say("goes on", f"at the application of the account: {NEXT}")
+                    return None
+        self.scene.failures.append("A document ends without saying how the call goes on.")
+        return None
+
+    async def _hear(self, prompt: Speak | Sound) -> None:
+        self.heard += 1
+        if isinstance(prompt, Speak):
+            self.scene.say("notice", f'spoken: "{prompt.text}"')
+            return
+        answered = await self.scene.vault.fetch(prompt.url)
+        self.scene.say("notice", f"played: {len(answered.body)} bytes of {answered.media_type}")
+        self.scene.failures += check_prompt(answered)
+
+    def _begin(self, status_url: str | None) -> None:
+        if status_url is None or status_url == self.status_url:
+            return
+        if self.status_url is not None:
+            self.scene.failures.append("A second recording was begun.")
+        self.status_url = status_url
+        self.scene.say("recording", "begins")

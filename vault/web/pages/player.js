@@ -1,0 +1,234 @@
+// The player: it joins the audio element with its buttons, keys, waveform, channels and session.
+
+import { Channels } from "./channels.js";
+import { Session } from "./session.js";
+import { clock, languageName, localMoment, spoken } from "./times.js";
+import { Waveform } from "./waveform.js";
+
+const JUMP = 10, STEP = 5;
+// Pauses before the audio is asked for again by itself, in milliseconds; then the listener decides.
+const RETRIES = [1000, 3000, 9000];
+// How long the audio may be missing before the listener is told: browsers try for half a minute without a word.
+const PATIENCE = 4000;
+const OFFLINE = "The audio does not come. Check your connection; the player goes on by itself when it is back.";
+const DAMAGED = "This part of the recording cannot be played. Try again, or tell the person who sent the link.";
+
+const $ = (id) => document.getElementById(id);
+const page = $("player"), audio = $("audio"), trouble = $("trouble");
+const address = page.dataset.session;
+// Counted from decoded samples, so it is right also where a header lies.
+const known = Number(page.dataset.duration);
+
+const channels = new Channels(audio);
+const waveform = new Waveform($("seek"), known, seek);
+const session = new Session(address, Number(page.dataset.secondsLeft), {
+  idle: () => document.hidden && audio.paused,
+  shown: showLeft,
+  warned: say,
+  ended: close,
+});
+let failures = 0;
+let retrying = null;
+let waiting = null;
+// Where the audio goes on once it comes again, and whether it played; null while nothing is wrong.
+let broken = null;
+let frame = null;
+
+start();
+
+function start() {
+  $("controls").hidden = false;
+  $("started").textContent = localMoment($("started").dateTime);
+  for (const tag of document.querySelectorAll("[data-language]")) {
+    tag.textContent = `in ${languageName(tag.dataset.language)}`;
+  }
+  showDuration();
+  listenToAudio();
+  listenToListener();
+  if ("waveform" in page.dataset) drawPeaks();
+  // The element may have failed before this script came.
+  if (audio.error) failed();
+}
+
+function duration() {
+  return known || (Number.isFinite(audio.duration) ? audio.duration : 0);
+}
+
+function listenToAudio() {
+  audio.preservesPitch = true;
+  audio.addEventListener("loadedmetadata", () => { showDuration(); goOn(); });
+  for (const event of ["timeupdate", "seeked"]) audio.addEventListener(event, () => showPosition());
+  for (const event of ["play", "pause", "ended"]) audio.addEventListener(event, showPlaying);
+  for (const event of ["waiting", "seeking"]) audio.addEventListener(event, wait);
+  for (const event of ["playing", "canplay", "seeked", "emptied", "error"]) audio.addEventListener(event, come);
+  for (const event of ["canplay", "seeked"]) audio.addEventListener(event, () => { trouble.hidden = true; });
+  audio.addEventListener("error", failed);
+}
+
+function listenToListener() {
+  $("play").addEventListener("click", toggle);
+  $("back").addEventListener("click", () => jump(-JUMP));
+  $("on").addEventListener("click", () => jump(JUMP));
+  trouble.querySelector("button").addEventListener("click", () => { failures = 0; retry(); });
+  addEventListener("online", () => { if (!trouble.hidden) retry(); });
+  $("speed").addEventListener("change", () => { audio.playbackRate = Number($("speed").value); });
+  for (const choice of document.querySelectorAll("#channels input")) {
+    choice.addEventListener("change", () => hear(choice.value === "" ? null : Number(choice.value)));
+  }
+  document.addEventListener("keydown", pressed);
+}
+
+function toggle() {
+  if (!audio.paused) return audio.pause();
+  channels.resume();
+  // A refusal to play is followed by an error event, or the listener presses again.
+  return audio.play().catch(() => {});
+}
+
+function jump(seconds) {
+  seek(audio.currentTime + seconds);
+  // A slider that has the focus says it by itself.
+  if (document.activeElement !== waveform.slider) say(spoken(audio.currentTime));
+}
+
+function seek(seconds) {
+  audio.currentTime = Math.min(duration(), Math.max(0, seconds));
+  showPosition({ moving: false });
+}
+
+function hear(channel) {
+  channels.choose(channel);
+  waveform.mute(waveform.lanes.map((_, index) => channel !== null && index !== channel));
+}
+
+const KEYS = {
+  " ": toggle, k: toggle,
+  j: () => jump(-JUMP), l: () => jump(JUMP),
+  ArrowLeft: () => jump(-STEP), ArrowRight: () => jump(STEP),
+  Home: () => seek(0), End: () => seek(duration()),
+};
+// What a focused slider is expected to know besides.
+const SLIDER_KEYS = {
+  ArrowDown: () => jump(-STEP), ArrowUp: () => jump(STEP),
+  PageDown: () => jump(-duration() / 10), PageUp: () => jump(duration() / 10),
+};
+
+function pressed(event) {
+  if (session.closed || event.ctrlKey || event.metaKey || event.altKey) return;
+  const target = event.target;
+  // Choices and buttons keep the keys that they live by.
+  if (target.matches("input, select")) return;
+  if (event.key === " " && target.matches("button, a, summary")) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const act = KEYS[key] ?? (target.id === "seek" ? SLIDER_KEYS[key] : undefined);
+  if (!act) return;
+  event.preventDefault();
+  act();
+}
+
+function showPosition({ moving = !audio.paused } = {}) {
+  $("now").textContent = clock(audio.currentTime);
+  waveform.show(audio.currentTime, { moving });
+}
+
+function showDuration() {
+  $("total").textContent = clock(duration());
+  waveform.setDuration(duration());
+}
+
+function showPlaying() {
+  $("play").setAttribute("aria-label", audio.paused ? "Play" : "Pause");
+  $("play").classList.toggle("playing", !audio.paused);
+  if (!matchMedia("(prefers-reduced-motion: reduce)").matches) follow();
+}
+
+/** Moves the line with every frame; `timeupdate` comes four times a second only. */
+function follow() {
+  if (audio.paused || session.closed) return;
+  showPosition();
+  cancelAnimationFrame(frame);
+  frame = requestAnimationFrame(follow);
+}
+
+function showLeft(text, seconds) {
+  $("left").textContent = text;
+  page.classList.toggle("ending", seconds <= 60);
+}
+
+function say(text) {
+  $("said").textContent = text;
+}
+
+async function drawPeaks() {
+  try {
+    const answer = await fetch(`${address}/waveform`);
+    if (answer.ok) waveform.setPeaks((await answer.json()).channels);
+  } catch {
+    // Without a picture the recording can still be heard, and the line still be dragged.
+  }
+}
+
+function wait() {
+  come();
+  $("play").classList.add("waiting");
+  waiting = setTimeout(async () => {
+    if (!(await session.ask()) && !session.closed) showTrouble(OFFLINE);
+  }, PATIENCE);
+}
+
+function come() {
+  clearTimeout(waiting);
+  $("play").classList.remove("waiting");
+}
+
+/** Finds out why the audio stopped: the session, the network, or the audio itself. */
+async function failed() {
+  remember();
+  const damaged = audio.error?.code === MediaError.MEDIA_ERR_DECODE;
+  const reached = await session.ask();
+  if (session.closed) return;
+  const last = damaged || failures === RETRIES.length;
+  if (!last) retrying = setTimeout(retry, RETRIES[failures++]);
+  showTrouble(last && reached ? DAMAGED : OFFLINE);
+}
+
+function showTrouble(text) {
+  trouble.hidden = false;
+  trouble.querySelector("span").textContent = text;
+}
+
+/** Keeps where the listener was: loading again forgets it. */
+function remember() {
+  broken ??= { at: audio.currentTime, playing: !audio.paused };
+}
+
+function retry() {
+  clearTimeout(retrying);
+  remember();
+  audio.load();
+}
+
+/** Goes on where the audio stopped. */
+function goOn() {
+  failures = 0;
+  if (!broken) return;
+  const { at, playing } = broken;
+  broken = null;
+  audio.currentTime = at;
+  audio.playbackRate = Number($("speed").value);
+  if (playing) audio.play().catch(() => {});
+}
+
+/** Ends listening: what the browser already holds is let go too. */
+function close({ title, text }) {
+  audio.pause();
+  audio.removeAttribute("src");
+  audio.load();
+  $("controls").hidden = true;
+  const closed = $("closed");
+  closed.querySelector("h2").textContent = title;
+  closed.querySelector("p").textContent = text;
+  closed.hidden = false;
+  closed.querySelector("h2").focus();
+  page.classList.add("over");
+}

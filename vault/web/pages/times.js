@@ -1,0 +1,39 @@
+// Seconds as people read them, and as a screen reader says them.
+
+/** Writes seconds like 0:07, 12:34 or 1:02:03. */
+export function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds || 0));
+  const [hours, minutes, rest] = parts(whole);
+  const tail = String(rest).padStart(2, "0");
+  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;
+}
+
+/** Says seconds like "1 hour 2 minutes 3 seconds". */
+export function spoken(seconds) {
+  const [hours, minutes, rest] = parts(Math.max(0, Math.floor(seconds || 0)));
+  const said = [[hours, "hour"], [minutes, "minute"], [rest, "second"]]
+    .filter(([number, word]) => number || (word === "second" && !hours && !minutes))
+    .map(([number, word]) => `${number} ${word}${number === 1 ? "" : "s"}`);
+  return said.join(" ");
+}
+
+/** Shows a moment in the listener's own time zone and language. */
+export function localMoment(text) {
+  return new Intl.DateTimeFormat(undefined, {
+    weekday: "long", year: "numeric", month: "long", day: "numeric",
+    hour: "numeric", minute: "2-digit", timeZoneName: "short",
+  }).format(new Date(text));
+}
+
+/** Names a language in the page's language; a tag that the browser does not know stays as it is. */
+export function languageName(tag) {
+  try {
+    return new Intl.DisplayNames(["en"], { type: "language" }).of(tag);
+  } catch {
+    return tag;
+  }
+}
+
+function parts(whole) {
+  return [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+}

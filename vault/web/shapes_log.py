@@ -1,0 +1,68 @@
+"""The JSON of the access log."""
+
+import base64
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vault.ports.access_log import LoggedEvent
+from vault.web.shapes import Body, MomentIn, MomentOut
+
+
+class EventsQuery(Body):
+    """What a list of access events is narrowed to."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    recording: Annotated[str, Field(max_length=64)] | None = None
+    #: The name that a link was made for.
+    listener: Annotated[str, Field(max_length=200)] | None = None
+    since: Annotated[MomentIn | None, Field(alias="from")] = None
+    #: The first moment that is no longer meant.
+    until: Annotated[MomentIn | None, Field(alias="to")] = None
+    #: The index with which the page begins.
+    cursor: Annotated[int, Field(ge=0, le=2**62)] = 0
+    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+
+
+class EventOut(BaseModel):
+    """An access event."""
+
+    #: Its place in the log's tree.
+    index: int
+    type: str
+    at: MomentOut
+    actor: str
+    recording: str | None = None
+    link: str | None = None
+    session: str | None = None
+    first: int | None = None
+    end: int | None = None
+    result: str | None = None
+    #: The digest at the head of the recording's chain of evidence.
+    evidence: str | None = None
+    detail: dict[str, str] = {}
+    #: The exact bytes that stand in the log, in base64.
+    leaf: str
+
+    @classmethod
+    def of(cls, logged: LoggedEvent, detail: Mapping[str, str]) -> "EventOut":
+        """Show an event."""
+        event = logged.event
+        same = ("type", "at", "actor", "first", "end", "result", "evidence")
+        return cls(
+            **{name: getattr(event, name) for name in same},
+            index=logged.index,
+            recording=event.recording_id,
+            link=event.link_id,
+            session=event.session_id,
+            detail=dict(detail),
+            leaf=base64.b64encode(logged.leaf).decode(),
+        )
+
+
+class EventsOut(BaseModel):
+    """Access events, in the order of the log."""
+
+    items: list[EventOut]
+    next_cursor: str | None = None
