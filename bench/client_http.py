@@ -26,7 +26,7 @@ def upload(*, port: int, path: str, bearer: str, file: str) -> Mapping[str, Any]
         begun = time.perf_counter()
         connection.sendall(head.encode())
         connection.sendfile(body)
-        _answer(connection, b"201")
+        read_answer(connection, b"201")
         took = time.perf_counter() - begun
     return {"value": size / took / _MEGABYTE}
 
@@ -36,7 +36,7 @@ def play(*, port: int, path: str, cookie: str, size: int) -> Mapping[str, Any]:
     with socket.create_connection(("127.0.0.1", port)) as connection:
         begun = time.perf_counter()
         connection.sendall(_get(path, cookie))
-        length, first = _answer(connection, b"200")
+        length, first = read_answer(connection, b"200")
         took = time.perf_counter() - begun
     if length != size:
         raise RuntimeError(f"{path} gave {length} bytes instead of {size}.")
@@ -53,7 +53,7 @@ def seek(*, port: int, path: str, cookie: str, size: int, length: int, count: in
             request = _get(path, cookie, f"Range: bytes={start}-{start + length - 1}\r\n")
             begun = time.perf_counter()
             connection.sendall(request)
-            received, _ = _answer(connection, b"206")
+            received, _ = read_answer(connection, b"206")
             latencies.append((time.perf_counter() - begun) * 1000)
             if received != length:
                 raise RuntimeError(f"A range of {length} bytes came as {received}.")
@@ -64,7 +64,7 @@ def _get(path: str, cookie: str, more: str = "") -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: vault.example\r\nCookie: {cookie}\r\n{more}\r\n".encode()
 
 
-def _answer(connection: socket.socket, status: bytes) -> tuple[int, float]:
+def read_answer(connection: socket.socket, status: bytes) -> tuple[int, float]:
     """Read one answer; return the length of its body and the time of its first byte.
 
     Raises RuntimeError for another status, and when the connection ends early.

@@ -135,7 +135,7 @@ async def logged(
     while await database.write(lambda tx: tx.tree.sequence(limit=1000)):
         pass
     return await database.read(
-        lambda tx: tx.events.page(account_id, recording_id=recording_id, start=0, limit=100_000)
+        lambda tx: tx.events.page(account_id, recording_id=recording_id, start=0, limit=1_000_000)
     )
 
 

@@ -1,12 +1,14 @@
 """Who may open a link, how long a session lasts, and in which windows bytes are granted."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault.domain.link import FIRST_WINDOW, LARGEST_WINDOW, may_open, session_length, windows
+from vault.domain.link import FIRST_WINDOW, LARGEST_WINDOW, may_open, session_length, standing, windows
+from vault.domain.recording import State
 
 NETWORKS = [
     ((), None, True),
@@ -41,6 +43,37 @@ def test_only_the_links_networks_may_open(networks, address, allowed):
 def test_a_session_lasts_twice_the_recording(duration, seconds):
     """At least five minutes."""
     assert session_length(duration) == timedelta(seconds=seconds)
+
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+STANDINGS = [
+    ({}, "open"),
+    ({"revoked_at": NOW}, "revoked"),
+    ({"restricted": True}, "restricted"),
+    ({"state": State.ERASING}, "erased"),
+    ({"state": State.ERASED}, "erased"),
+    # What cannot be undone is said first.
+    ({"state": State.ERASED, "restricted": True, "revoked_at": NOW}, "erased"),
+    ({"restricted": True, "revoked_at": NOW}, "restricted"),
+    ({"ends_at": NOW + timedelta(microseconds=1)}, "open"),
+    # Whose time is over learns nothing of what came after.
+    ({"ends_at": NOW}, "ended"),
+    ({"ends_at": NOW, "state": State.ERASED}, "ended"),
+    ({"ends_at": NOW, "revoked_at": NOW}, "ended"),
+]
+
+
+@pytest.mark.parametrize(("changed", "expected"), STANDINGS)
+def test_a_session_stands_by_its_time_its_recording_and_its_link(changed, expected):
+    """One word, and the strongest reason."""
+    fine = {
+        "ends_at": NOW + timedelta(hours=1),
+        "state": State.AVAILABLE,
+        "restricted": False,
+        "revoked_at": None,
+    }
+    row = SimpleNamespace(**(fine | changed))
+    assert standing(row, row, row, now=NOW) == expected
 
 
 @given(st.integers(0, 2**33), st.integers(0, 2**28))

@@ -45,6 +45,10 @@ class FakeProvider(Platform):
             else RestRequest(method="DELETE", url=f"{API}/{source_ref}", headers={})
         )
 
+    def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:
+        """Pause the recording of a call."""
+        return RestRequest(method="POST", url=f"{API}/{call_ref}/pause", headers={})
+
     @property
     def delete_again_after(self) -> timedelta | None:
         """Return what the test chose."""

@@ -43,9 +43,11 @@ def fill_quarantine(client: Client, look: Look, url: str, calls: int) -> Sequenc
         assert client.announce(ref, url, **PARTIES).status == 202
     deadline = time.monotonic() + _PATIENCE * 2
     query = "SELECT id, call_ref, state FROM recordings WHERE call_ref LIKE 'kept-%'"
-    while {row["state"] for row in (rows := look(query))} != {"quarantined"}:
+    rows = look(query)
+    while any(row["state"] != "quarantined" for row in rows):
         assert time.monotonic() < deadline, Counter(row["state"] for row in rows)
         time.sleep(0.1)
+        rows = look(query)
     return [(row["id"], row["call_ref"]) for row in rows]
 
 
@@ -176,5 +178,5 @@ def _wait(look: Look, ref: str, states: set[str] | None = None) -> dict[str, Any
         (row,) = look(f"SELECT * FROM recordings WHERE call_ref = '{ref}'")  # noqa: S608 - our own name
         if states is None or row["state"] in states:
             return row
-        assert time.monotonic() < deadline, f"{ref} is still {row['state']}"
+        assert time.monotonic() < deadline, f"{ref} is still {row['state']}: {row['reasons']}"
         time.sleep(0.005)

@@ -156,7 +156,7 @@ RACES = [(against, gate) for against, gates in WRONG.items() for gate in gates]
 
 
 def race_in_process(
-    folder: Path, media: MediaThread, url: str, against: str, gate: type[RightGate], calls: int
+    folder: Path, media: MediaThread, url: str, *, against: str, gate: type[RightGate], calls: int
 ) -> list[str]:
     """Let calls come in through a gate, with a no for each, and return what broke the promise."""
     settings = {"VAULT_MEDIA_ALLOW": media.authority, "VAULT_DATABASE_URL": url}
@@ -184,7 +184,7 @@ def test_a_gate_that_hears_a_no_too_late_is_found_out(
     folder: Path, media: MediaThread, postgresql_url: str, against: str, gate: type[RightGate]
 ) -> None:
     """The same check finds what each of the wrong gates lets in."""
-    assert race_in_process(folder, media, postgresql_url, against, gate, 150)
+    assert race_in_process(folder, media, postgresql_url, against=against, gate=gate, calls=150)
 
 
 @pytest.mark.postgresql
@@ -194,4 +194,5 @@ def test_the_check_is_silent_about_the_right_gate(
 ) -> None:
     """In the very setting in which the wrong gates are found out, the right one is not."""
     calls = count(f"{against} against a slow gate", small=16, full=150)
-    assert race_in_process(folder, media, postgresql_url, against, RightGate, calls) == []
+    found = race_in_process(folder, media, postgresql_url, against=against, gate=RightGate, calls=calls)
+    assert found == []

@@ -33,6 +33,7 @@ class RightGate:
         return _SlowQueue(self._tx.queue)
 
     def __getattr__(self, name: str) -> Any:
+        """Return everything else as it is."""
         return getattr(self._tx, name)
 
 

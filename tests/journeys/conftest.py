@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.journeys.chromium import chromium_page
+from tests.journeys.player import CALL, CONVERSATION, Listener, mono, name_voices
 from tests.journeys.tenant import Tenant
 from tests.servers.media_thread import MediaThread, media_thread
 from tests.servers.vault_process import VaultProcess, vault_process
@@ -62,11 +63,38 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield house
 
 
+@pytest.fixture(scope="session")
+def caller(house: House) -> Tenant:
+    """The account of every call that is only listened to."""
+    return Tenant.open(house.admin)
+
+
+@pytest.fixture(scope="session")
+def alone(caller: Tenant) -> str:
+    """Thirty seconds of one channel."""
+    return caller.uploaded(mono(30), call="alone", ref="alone")
+
+
+@pytest.fixture(scope="session")
+def conversation(house: House, caller: Tenant) -> str:
+    """Thirty seconds of an incoming call on two channels, the customer's first."""
+    assert house.admin.put(caller.url("/calls/conversation"), json=CALL).status_code == 200
+    recording = caller.uploaded(CONVERSATION, call="conversation", ref="conversation")
+    name_voices(house, recording, "caller", "callee")
+    return recording
+
+
 @pytest.fixture
 def page(tmp_path: Path) -> Iterator[Page]:
     """A page of Debian's chromium, with a profile of its own."""
     with chromium_page(tmp_path / "profile") as page:
         yield page
+
+
+@pytest.fixture
+def listener(page: Page) -> Listener:
+    """Somebody with a browser."""
+    return Listener(page)
 
 
 @pytest.fixture(scope="session")

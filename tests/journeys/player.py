@@ -22,6 +22,15 @@ RATE = 8000
 #: Frequencies of a dual call: the first channel's and the second's.
 FIRST, SECOND = 500, 1200
 
+#: An incoming call; its numbers and its agent are nothing that a listener sees.
+CALL = {
+    "from": "+14155550177",
+    "to": "+14155550188",
+    "agent": "Agent Smith",
+    "direction": "inbound",
+    "started_at": "2026-07-01T09:30:00Z",
+}
+
 
 @cache
 def _period(hertz: int) -> bytes:

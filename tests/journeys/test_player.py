@@ -3,19 +3,16 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page
 
 from tests.faults.counts import count
 from tests.journeys.chromium import until
 from tests.journeys.player import (
-    CONVERSATION,
     FIRST,
     SECOND,
     Listener,
     dual,
     end_session,
     mono,
-    name_voices,
 )
 from tests.journeys.tenant import Tenant
 from tests.web.conftest import House
@@ -24,29 +21,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("player")]
 #: Clicks and drags hit whole pixels of a waveform that is some hundred wide.
 PIXELS = 1 / 300
 SILENCE = 0.005
-CALL = {"from": "+14155550177", "to": "+14155550188", "agent": "Agent Smith", "direction": "inbound"}
-
-
-@pytest.fixture(scope="session")
-def caller(house: House) -> Tenant:
-    """The account of every call that is only listened to."""
-    return Tenant.open(house.admin)
-
-
-@pytest.fixture(scope="session")
-def alone(caller: Tenant) -> str:
-    """Thirty seconds of one channel."""
-    return caller.uploaded(mono(30), call="alone", ref="alone")
-
-
-@pytest.fixture(scope="session")
-def conversation(house: House, caller: Tenant) -> str:
-    """Thirty seconds of an incoming call on two channels, the customer's first."""
-    said = CALL | {"started_at": "2026-07-01T09:30:00Z"}
-    assert house.admin.put(caller.url("/calls/conversation"), json=said).status_code == 200
-    recording = caller.uploaded(CONVERSATION, call="conversation", ref="conversation")
-    name_voices(house, recording, "caller", "callee")
-    return recording
 
 
 @pytest.fixture(scope="session")
@@ -55,12 +29,6 @@ def long(caller: Tenant) -> tuple[str, int, int]:
     minutes = count("minutes of a long call", small=20, full=120)
     audio = dual(*((FIRST + 200 * tenth, 0, 6 * minutes) for tenth in range(10)))
     return caller.uploaded(audio, call="long", ref="long"), 60 * minutes, len(audio)
-
-
-@pytest.fixture
-def listener(page: Page) -> Listener:
-    """Somebody with a browser."""
-    return Listener(page)
 
 
 def test_one_channel_is_played_and_sought(listener: Listener, caller: Tenant, alone: str):
@@ -185,6 +153,7 @@ def test_keys_do_what_the_help_line_says(listener: Listener, caller: Tenant, con
     listener.unharmed()
 
 
+@pytest.mark.faults
 def test_long_calls_are_sought_by_range(listener: Listener, caller: Tenant, long: tuple[str, int, int]):
     """At each point of a long call the sound is that of the point, and was asked for from there on."""
     recording, seconds, size = long

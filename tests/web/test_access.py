@@ -72,6 +72,9 @@ OTHERS = {
     ("GET", "/s/{session}"),
     ("GET", "/s/{session}/audio"),
     ("HEAD", "/s/{session}/audio"),
+    ("GET", "/s/{session}/audio.{extension}"),
+    ("HEAD", "/s/{session}/audio.{extension}"),
+    ("GET", "/s/{session}/state"),
     ("GET", "/s/{session}/waveform"),
     ("GET", "/static/{name}"),
 }

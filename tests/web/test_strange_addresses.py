@@ -51,6 +51,8 @@ PATHS = [
     "/p/{s}",
     "/s/{s}",
     "/s/{s}/audio",
+    "/s/{s}/audio.{s}",
+    "/s/{s}/state",
     "/static/{s}",
     "/webhooks/{s}/{s}",
     "/webhooks/platform/{s}",

@@ -23,13 +23,11 @@ from vault.database.readers import Readers
 from vault.database.sqlite_log import LogCopier
 from vault.database.writer import Writer
 from vault.errors import StartRefused
-from vault.logs import Log
 from vault.ports.database import Announced, Grant, Transaction
 from vault.ports.stores import NewRecording
 from vault.threads import Threads
 
 T = TypeVar("T")
-_LOG = Log(__name__)
 _READERS = 4
 #: Bytes of the write-ahead log at which it starts over.
 _LOG_LIMIT = 32 * 1024 * 1024

@@ -74,11 +74,12 @@ def _read(written: str) -> tuple[str, PhoneNumber | None]:
     Parsing takes longer than all else that a decision asks, so what is E.164 already, as adapters give it,
     is parsed once; and a number that is read and placed within a moment is still known.
     """
-    parsed = _parsed(written)
-    if parsed is not None and phonenumbers.format_number(parsed, PhoneNumberFormat.E164) == written:
-        return written, parsed
-    text = normalize(written)
-    return text, _parsed(text)
+    for text in (written, normalize(written)):
+        parsed = _parsed(text)
+        # What reads as another number has digits that no plan has.
+        if parsed is not None and phonenumbers.format_number(parsed, PhoneNumberFormat.E164) == text:
+            return text, parsed
+    return written, None
 
 
 def _parsed(text: str) -> PhoneNumber | None:

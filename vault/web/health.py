@@ -27,8 +27,10 @@ async def readyz(vault: TheVault) -> Response:
 
 @router.get("/metrics", response_class=Response)
 async def metrics(vault: TheVault) -> Response:
-    """Show what waits in each state of work, how long the oldest has, and what providers never announced."""
-    counts = await vault.database.read(lambda tx: tx.queue.counts())
+    """Show what waits in each state of work and how long, how the log grows, and what was never announced."""
+    counts, entries, waiting = await vault.database.read(
+        lambda tx: (tx.queue.counts(), tx.tree.head().size, tx.tree.waiting())
+    )
     lines = ["# TYPE callvault_queue_recordings gauge"]
     lines += [
         f'callvault_queue_recordings{{state="{state}"}} {count}' for state, (count, _) in counts.items()
@@ -37,6 +39,8 @@ async def metrics(vault: TheVault) -> Response:
     lines += [
         f'callvault_queue_oldest_seconds{{state="{state}"}} {age:.3f}' for state, (_, age) in counts.items()
     ]
+    lines += ["# TYPE callvault_access_log_entries counter", f"callvault_access_log_entries {entries}"]
+    lines += ["# TYPE callvault_access_log_waiting gauge", f"callvault_access_log_waiting {waiting}"]
     lines.append("# TYPE callvault_recordings_missed_total counter")
     missed = vault.reconcile.missed.items()
     lines += [f'callvault_recordings_missed_total{{provider="{name}"}} {count}' for name, count in missed]

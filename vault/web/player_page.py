@@ -26,6 +26,9 @@ _DIRECTIONS: dict[Direction | None, str] = {
     None: "Call recording",
 }
 _PARTIES: dict[Party, str] = {"caller": "the caller", "callee": "the called party", "agent": "the agent"}
+Tone = Literal[1, 2]
+_TONES: tuple[Tone, Tone] = (1, 2)
+_TONE_OF: dict[Role, Tone] = {"agent": 1, "customer": 2}
 _MINUTE, _HOUR = 60, 3600
 
 
@@ -35,7 +38,7 @@ class Channel:
 
     name: str
     #: Which of the two colours: an agent has the first in every recording, a customer the second.
-    tone: Literal[1, 2]
+    tone: Tone
 
 
 def player_page(session: Session, recording: Recording, call: ShownCall, *, now: datetime) -> Response:
@@ -55,17 +58,16 @@ def player_page(session: Session, recording: Recording, call: ShownCall, *, now:
 
 
 def channels_of(recording: Recording, direction: Direction | None) -> list[Channel]:
-    """Return the channels, each with a name of its own; one that nobody can name has its number."""
+    """Return the channels, each with a name and a colour of its own; where one cannot be named, all are numbered."""
     count = recording.channels or 1
     known = dict(enumerate(recording.voices))
     roles = [role_of(known.get(index, "unknown"), direction) for index in range(count)]
     names = [_ROLES.get(role, "") for role in roles]
     if count > 1 and ("" in names or len(set(names)) < count):
-        names = [f"Channel {number}" for number in range(1, count + 1)]
-    return [
-        Channel(name=name, tone=1 if role == "agent" or (index == 0 and role != "customer") else 2)
-        for index, (name, role) in enumerate(zip(names, roles, strict=True))
-    ]
+        return [Channel(name=f"Channel {tone}", tone=tone) for tone in _TONES]
+    # Where the direction is not known, neither are the agent and the customer.
+    tones = [_TONE_OF.get(role, _TONES[index]) for index, role in enumerate(roles)]
+    return [Channel(name=name, tone=tone) for name, tone in zip(names, tones, strict=True)]
 
 
 def length(seconds: float | None) -> str:

@@ -61,9 +61,11 @@ class Tell:
             key_version=key.version,
         )
         while True:
-            known = await self.admission.know(account_id, call_ref)
-            refuse_impossible(event, known)
             opened = await self.chain.of_call(account_id, call_ref)
+            # What a recording's announcement said of the call, its numbers above all, stands nowhere else.
+            own = [one.details().facts for one in opened.values()]
+            known = await self.admission.know(account_id, call_ref, *own)
+            refuse_impossible(event, known)
             tell = partial(self._tell, row=row, event=event, known=known, opened=opened)
             decision = await self.database.write(tell)
             if decision is not None:
