@@ -1,10 +1,11 @@
-"""The command: ``python -m bench [--quick] [webhook] [upload] [sealing] [seek] [playback]``."""
+"""The command: ``python -m bench [--quick] [webhook] [upload] [sealing] [seek] [playback] [call-start]``."""
 
 import argparse
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from bench.call_start import call_start
 from bench.listening import playback, seek
 from bench.machine import describe_machine
 from bench.sealing import sealing
@@ -18,6 +19,7 @@ _PARTS: Mapping[str, Callable[[Sizes, Path], None]] = {
     "sealing": sealing,
     "seek": seek,
     "playback": playback,
+    "call-start": call_start,
 }
 _HOW = """\
 how        Variants take turns in short rounds; a ratio is the median of the rounds' own ratios, with its

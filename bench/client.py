@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bench.client_calls import calls
 from bench.client_http import play, seek, upload
 from bench.client_webhooks import become, webhooks
 
@@ -14,6 +15,7 @@ _DEEDS: Mapping[str, Callable[..., Mapping[str, Any]]] = {
     "upload": upload,
     "seek": seek,
     "play": play,
+    "calls": calls,
 }
 
 

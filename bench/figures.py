@@ -72,6 +72,14 @@ def print_slowest(name: str, series: Sequence[Sample], key: str, aim: Aim) -> No
     print(f"  > {name}: {_short(max(times))} ms ({_range(times)})  {aim.verdict(max(times))}", flush=True)
 
 
+def print_time(name: str, time: float, series: Sequence[Sample], key: str, aim: Aim | None) -> None:
+    """Print a time over all rounds, its range over each of them, and the aim."""
+    said = f"  {aim.verdict(time)}" if aim else ""
+    print(
+        f"  > {name}: {_short(time)} ms ({_range([sample.more[key] for sample in series])}){said}", flush=True
+    )
+
+
 def print_title(title: str) -> None:
     """Begin a part."""
     print(f"\n{title}", flush=True)

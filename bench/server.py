@@ -20,6 +20,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import func, select
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -27,9 +28,19 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bench import variants
-from bench.stage import connect, ingest_key, open_session, put_recording, settings_of
+from bench.stage import (
+    ACCOUNT,
+    connect,
+    decide_on_consent,
+    ingest_key,
+    open_session,
+    put_recording,
+    settings_of,
+)
 from vault import logs
 from vault.__main__ import _keep_large_blocks
+from vault.database.schema import call_facts
+from vault.domain.call import CallFacts
 from vault.settings import Settings
 from vault.web.app import build
 from vault.web.hosting import Hosting
@@ -131,11 +142,31 @@ async def listen(settings: Settings, vault: Vault, config: Mapping[str, Any]) ->
     yield Scene(apps=apps, facts={"sessions": sessions})
 
 
+@asynccontextmanager
+async def calls(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> AsyncIterator[Scene]:
+    """Serve call start: decided, and with an answer that is always the same."""
+    bearer, notice = await ingest_key(vault), await decide_on_consent(vault, config["objections"])
+    account = await vault.find_account(ACCOUNT)
+    facts = CallFacts(call_ref="constant", direction="inbound", caller="+14155550187", callee="+14155550123")
+    at_once: Any = variants.AnswerAtOnce(answer=await vault.admit(account.id, facts))
+    apps = {
+        "decided": _app(settings, vault),
+        "constant answer": _app(settings, replace(vault, admit=at_once)),
+    }
+
+    async def kept(_question: Mapping[str, Any]) -> int:
+        # All but the one that gave the constant answer.
+        return await vault.database.read(_count_calls) - 1
+
+    yield Scene(apps=apps, facts={"bearer": bearer, "notice": notice}, tell=kept)
+
+
 _SCENES: Mapping[str, Callable[..., AbstractAsyncContextManager[Scene]]] = {
     "webhook": webhook,
     "queued": queued,
     "upload": upload,
     "listen": listen,
+    "calls": calls,
 }
 
 
@@ -143,6 +174,11 @@ async def _rows(vault: Vault) -> int:
     """Return how many recordings were announced and are not done with."""
     counts = await vault.database.read(lambda tx: tx.queue.counts())
     return sum(count for count, _ in counts.values())
+
+
+def _count_calls(tx: Any) -> int:
+    count: int = tx.connection.execute(select(func.count()).select_from(call_facts)).scalar_one()
+    return count
 
 
 def _app(settings: Settings, vault: Vault) -> FastAPI:

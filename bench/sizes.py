@@ -15,6 +15,9 @@ class Sizes:
     connections: int
     #: Deliveries that wait while acknowledgements are timed.
     queued: int
+    #: Numbers that must not be recorded, and seconds of one variant in one round of call starts.
+    objections: int
+    calling: float
     upload: int
     sealing: int
     #: The recordings between which seeks are compared, and how many seeks are one sample.
@@ -29,6 +32,8 @@ FULL = Sizes(
     seconds=1.5,
     connections=64,
     queued=500,
+    objections=1000,
+    calling=4.0,
     upload=512_000_000,
     sealing=64 * _MEBIBYTE,
     large=1_000_000_000,
@@ -41,6 +46,8 @@ QUICK = Sizes(
     seconds=0.2,
     connections=16,
     queued=500,
+    objections=50,
+    calling=0.25,
     upload=4_000_000,
     sealing=2 * _MEBIBYTE,
     large=4_000_000,

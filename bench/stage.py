@@ -3,10 +3,13 @@
 import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from vault.domain.consent import ConsentPolicy
+from vault.domain.notice import NoticeWish
 from vault.domain.recording import LEASE, Recording, State
+from vault.domain.rules import RuleOverride
 from vault.ports.database import Transaction
 from vault.settings import Settings, read_settings
 from vault.workflows.connect import ConnectionWish
@@ -16,6 +19,11 @@ from vault.workflows.vault import Vault
 ACCOUNT = "bench"
 _ACTOR = "bench"
 _BLOCK = 1024 * 1024
+_NOTICE = NoticeWish(
+    language="en", audience="caller", mode="opt_out_key", controller="Acme Limited",
+    purposes="to check the quality of our service", refusal="press 9 now",
+    full_notice="acme.example/privacy", retention="six months",
+)  # fmt: skip
 
 
 def settings_of(data_dir: str, database_url: str, media_allow: str = "") -> Settings:
@@ -80,6 +88,24 @@ async def ingest_key(vault: Vault) -> str:
     account, _ = await vault.open_account(ACCOUNT, name=None, locale=None, actor=_ACTOR)
     _, bearer = await vault.issue_key(name="bench", scopes=("ingest",), account_id=account.id, actor=_ACTOR)
     return bearer.text
+
+
+async def decide_on_consent(vault: Vault, objections: int) -> str:
+    """Give the account an override, a list of objections and a published notice; return the notice's id."""
+    account, _ = await vault.open_account(ACCOUNT, name=None, locale=None, actor=_ACTOR)
+    override = RuleOverride(
+        place="US-CA",
+        refusal_route=True,
+        reason="We let everyone refuse.",
+        author=_ACTOR,
+        at=datetime.now(UTC),
+    )
+    wanted = ConsentPolicy(overrides=(override,), home_place="US-CA")
+    await vault.set_policy(account.id, wanted, if_version=None, actor=_ACTOR)
+    for number in range(objections):
+        await vault.enter_objection(account.id, f"+1212555{number:04}", reason=None, actor=_ACTOR)
+    draft = await vault.draft_notice(account.id, _NOTICE, actor=_ACTOR)
+    return (await vault.publish_notice(account.id, draft.id, actor=_ACTOR)).id
 
 
 async def _noise(size: int, plain: Path | None) -> AsyncIterator[bytes]:

@@ -13,12 +13,14 @@ from vault.database.jobs import Job
 from vault.database.postgresql import PostgresqlDatabase
 from vault.database.sqlite import SqliteDatabase, _engine
 from vault.database.writer import Writer
+from vault.domain.call import CallFacts
 from vault.domain.recording import Recording, State
 from vault.errors import NotFound, VaultError
 from vault.ports.database import Announced, Database, Grant, Transaction
 from vault.ports.objects import ObjectStore, StoredObject
 from vault.ports.stores import NewRecording
 from vault.threads import Threads
+from vault.workflows.call_start import CallAnswer
 from vault.workflows.seal_stream import _pump, gather
 
 T = TypeVar("T")
@@ -117,6 +119,17 @@ class OneCommitEach(Behind):
         """End the writer."""
         if self.writer is not None:
             self.writer.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerAtOnce:
+    """Takes the place of the verb at call start."""
+
+    answer: CallAnswer
+
+    async def __call__(self, _account: str, _facts: CallFacts) -> CallAnswer:
+        """Return what was answered once."""
+        return self.answer
 
 
 class _NullWriter:

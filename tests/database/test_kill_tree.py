@@ -25,7 +25,7 @@ async def write(database):
         events = [event("rec_1") for _ in range(3)]
         await database.write(lambda tx: [tx.events.append(one) for one in events])
         # The print is the acknowledgement: it comes after the call has returned.
-        print("".join(one.id + "\\\\n" for one in events), end="", flush=True)
+        print("".join(one.id + "\\n" for one in events), end="", flush=True)
 
 async def main():
     database = SqliteDatabase(pathlib.Path(sys.argv[1]))

@@ -7,12 +7,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import pytest
 
 from tests.journeys.consent_events import begin, tell
 from tests.journeys.tenant import Tenant, moment, open_link, tone
 from tests.servers.media import raw
 from tests.servers.media_thread import MediaThread
-from tests.servers.vault_process import vault_process
+from tests.servers.vault_process import VaultProcess, vault_process
 from vault.simulator.call import CUSTOMER, LINE, SimulatedCall, call_that_ended
 from vault.simulator.exchange import Webhook
 from vault.simulator.instructions import Begin, Follow, Wait
@@ -55,28 +56,28 @@ def audio(tenant: Tenant, recording: str) -> int:
 
 
 class Steered:
-    """An account whose calls at Twilio are steered by the vault's documents."""
+    """An account whose calls are steered by the vault's documents: 9 declines, 7 objects for good."""
 
-    def __init__(self, tenant: Tenant, media: MediaThread) -> None:
+    def __init__(self, tenant: Tenant, media: MediaThread, name: str = "twilio") -> None:
         """Connect, ask for a key, and publish a notice."""
-        self.tenant, self.media = tenant, media
-        self.twilio: SteeredProvider = STEERED["twilio"](f"http://{media.authority}")
-        connection = {"provider": "twilio", "credentials": dict(self.twilio.credentials),
-                      "api_base": self.twilio.base, "next_url": NEXT}  # fmt: skip
-        self.hook = self._put("/connections/twilio", connection)["webhook_url"]
-        self._put("/consent-policy", {"mode": "opt_out_key"})
+        self.tenant = tenant
+        self.provider: SteeredProvider = STEERED[name](f"http://{media.authority}")
+        connection = {"provider": name, "credentials": dict(self.provider.credentials),
+                      "api_base": self.provider.base, "next_url": NEXT}  # fmt: skip
+        self.hook = self._put("/connections/steered", connection)["webhook_url"]
+        self._put("/consent-policy", {"mode": "opt_out_key", "keys": {"object": "7"}})
         draft = tenant.http.post(tenant.url("/notices"), json=NOTICE).json()
         assert tenant.http.post(tenant.url(f"/notices/{draft['id']}/publish")).status_code == 200
         self.call: SimulatedCall = call_that_ended(
-            datetime.now(UTC), ref=self.twilio.new_call_ref(), direction="inbound"
+            datetime.now(UTC), ref=self.provider.new_call_ref(), direction="inbound"
         )
 
     def document(self, door: str, asking: str, key: str | None = None) -> list[Any]:
-        """Ask for a document at a door, signed as Twilio signs, and read it as Twilio does."""
+        """Ask for a document at a door, signed and read as the provider does."""
         url = f"{self.hook}/{door}"
-        answer = self.send(self.twilio.asks(self.call, url, asking, key=key), url)
+        answer = self.send(self.provider.asks(self.call, url, asking, key=key), url)
         assert answer.status_code == 200, answer.text
-        return list(self.twilio.read(answer.content, self.call))
+        return list(self.provider.read(answer.content, self.call))
 
     def send(self, webhook: Webhook, url: str) -> httpx.Response:
         """Send a webhook without any key."""
@@ -88,7 +89,9 @@ class Steered:
         return dict(answer.json())
 
 
-def test_a_key_in_the_middle_of_a_call_refuses_its_recording(careful: Tenant, media: MediaThread):
+def test_a_key_in_the_middle_of_a_call_refuses_its_recording(
+    careful: Tenant, media: MediaThread, server: VaultProcess
+):
     """In Washington the recording already runs when the caller declines: it is refused, and nothing is fetched."""
     line = Steered(careful, media)
     facts = {"direction": "inbound", "from": CUSTOMER, "to": LINE, "from_place": "US-WA"}
@@ -99,10 +102,10 @@ def test_a_key_in_the_middle_of_a_call_refuses_its_recording(careful: Tenant, me
     assert isinstance(asks, Wait)
     assert (asks.url, goes_on) == (f"{line.hook}/key", Follow(f"{line.hook}/heard"))
     # Somebody else's no counts for nothing.
-    forged = line.twilio.forged(line.twilio.asks(line.call, asks.url, "key", key="9"))
+    forged = line.provider.forged(line.provider.asks(line.call, asks.url, "key", key="9"))
     assert line.send(forged, asks.url).status_code == 401
     assert line.document("key", "key", "9") == [Follow(NEXT)]
-    ready = line.twilio.recording_event(line.twilio.keep(line.call, AUDIO), line.hook)
+    ready = line.provider.recording_event(line.provider.keep(line.call, AUDIO), line.hook)
     path = urlsplit(parse_qs(ready.body.decode())["RecordingUrl"][0]).path + ".wav"
     media.serve(path, AUDIO)
     told = line.send(ready, line.hook)
@@ -111,6 +114,22 @@ def test_a_key_in_the_middle_of_a_call_refuses_its_recording(careful: Tenant, me
     assert (found["state"], found["reasons"][0]["code"]) == ("refused", "declined")
     assert (found["bytes"], audio(careful, found["id"])) == (None, 404)
     assert media.asked_for(path) == 0
+    assert not (server.data_dir / "objects" / "recordings" / careful.id).exists()
+
+
+@pytest.mark.parametrize(("name", "listed"), [("twilio", [CUSTOMER]), ("telnyx", [])])
+def test_a_key_that_objects_lists_the_number_of_whoever_pressed_it(
+    careful: Tenant, media: MediaThread, name: str, listed: list[str]
+):
+    """TeXML does not say who called whom: then it is a no, and nobody's number is listed, for one is the account's."""
+    line = Steered(careful, media, name)
+    line.document("call", "start")
+    assert line.document("key", "key", "7") == [Follow(NEXT)]
+    objections = careful.http.get(careful.url("/objections")).json()["items"]
+    assert [one["number"] for one in objections] == listed
+    hook = line.hook
+    ready = line.provider.recording_event(line.provider.keep(line.call, AUDIO), hook)
+    assert line.send(ready, hook).json()["status"] == "refused"
 
 
 def test_a_no_while_a_recording_is_fetched_refuses_it(careful: Tenant, media: MediaThread):

@@ -196,6 +196,7 @@ def test_a_player_says_why_it_ended(listener: Listener, house: House, words: str
     recording = tenant.uploaded(mono(30))
     link = listener.open(tenant, recording)
     listener.button("Play").click()
+    until(listener.page, "document.querySelector('audio').buffered.end(0) > 29.9")
     ENDINGS[words](house, tenant, listener, recording, link["id"])
     listener.page.get_by_role("heading", name=words).wait_for(timeout=15_000)
     alert = listener.page.get_by_role("alert")
@@ -205,6 +206,16 @@ def test_a_player_says_why_it_ended(listener: Listener, house: House, words: str
     assert listener.page.evaluate("document.querySelector('audio').getAttribute('src')") is None
     assert not listener.slider.is_visible()
     assert listener.page.evaluate("window.violations") == []
+
+
+def test_a_player_that_rests_is_told_too(listener: Listener, house: House):
+    """It asks by itself: without a request for audio nobody else would tell it."""
+    tenant = Tenant.open(house.admin)
+    recording = tenant.uploaded(mono(3))
+    listener.open(tenant, recording)
+    listener.page.wait_for_timeout(500)
+    house.admin.put(tenant.url(f"/recordings/{recording}/restriction"), json={})
+    listener.page.get_by_role("heading", name="This recording is restricted").wait_for()
 
 
 def test_the_countdown_runs_out(listener: Listener, house: House, caller: Tenant, alone: str):
@@ -219,11 +230,11 @@ def test_the_countdown_runs_out(listener: Listener, house: House, caller: Tenant
     assert not timer.is_visible()
 
 
-@pytest.mark.parametrize("way", ["offline", "unreachable"])
+@pytest.mark.parametrize("way", ["offline", "unreachable", "refused"])
 def test_a_lost_connection_is_said_and_overcome(
     listener: Listener, caller: Tenant, long: tuple[str, int, int], way: str
 ):
-    """The page says what to do, and goes on where it was: by itself with the network, or by the button."""
+    """The page says what to do, and goes on where it was: by itself, or by the button."""
     recording, seconds, _ = long
     listener.open(caller, recording)
     listener.button("Play").click()
@@ -231,13 +242,17 @@ def test_a_lost_connection_is_said_and_overcome(
     context = listener.page.context
     if way == "offline":
         context.set_offline(True)
-    else:
+    elif way == "unreachable":
         context.route("**/s/**", lambda route: route.abort("connectionfailed"))
+    else:
+        context.route("**/audio*", lambda route: route.fulfill(status=503))
     listener.seek(0.8)
     trouble = listener.page.get_by_role("status").filter(has_text="Check your connection")
     trouble.wait_for()
     if way == "offline":
         context.set_offline(False)
+    elif way == "refused":
+        context.unroute("**/audio*")
     else:
         context.unroute("**/s/**")
         listener.button("Try again").click()

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, insert, or_, select, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema import links, sessions
 from vault.domain.link import Link, Session
 from vault.errors import NotFound
+from vault.ports.stores import LinkFilter
 
 # Every range that is heard asks these, and building them anew would take longer than running them.
 _LINK = select(links).where(links.c.id == bindparam("id"), links.c.account_id == bindparam("account_id"))
@@ -49,6 +50,24 @@ class LinkRows:
         live = (links.c.id == link_id) & links.c.revoked_at.is_(None)
         self._db.execute(update(links).where(live).values(revoked_at=at))
 
+    def page(
+        self, account_id: str, wanted: LinkFilter, *, before: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Link]:
+        """Return an account's links, newest first, those that come before the cursor (created_at, id)."""
+        query = select(links).where(_wanted(account_id, wanted))
+        if before is not None:
+            at, link_id = before
+            earlier = (links.c.created_at == at) & (links.c.id < link_id)
+            query = query.where(or_(links.c.created_at < at, earlier))
+        rows = self._db.execute(query.order_by(links.c.created_at.desc(), links.c.id.desc()).limit(limit))
+        return [_link(row) for row in rows]
+
+    def revoke_all(self, account_id: str, wanted: LinkFilter, at: datetime) -> Sequence[Link]:
+        """Stop every link that is wanted and not stopped yet, and return them."""
+        live = _wanted(account_id, wanted) & links.c.revoked_at.is_(None)
+        revoked = update(links).where(live).values(revoked_at=at).returning(links)
+        return [_link(row) for row in self._db.execute(revoked)]
+
     def open_session(self, session: Session, *, secret_hash: bytes, nonce_hash: bytes) -> Session | None:
         """Add a session if the link has one left; the same nonce gives the session that it opened.
 
@@ -86,6 +105,17 @@ class LinkRows:
     def _one(self, wanted: ColumnElement[bool]) -> Link | None:
         row = self._db.execute(select(links).where(wanted)).first()
         return None if row is None else _link(row)
+
+
+def _wanted(account_id: str, wanted: LinkFilter) -> ColumnElement[bool]:
+    condition: ColumnElement[bool] = links.c.account_id == account_id
+    if wanted.recording_id is not None:
+        condition &= links.c.recording_id == wanted.recording_id
+    if wanted.listener is not None:
+        condition &= links.c.listener_term == wanted.listener
+    if wanted.open_at is not None:
+        condition &= links.c.revoked_at.is_(None) & (links.c.expires_at > wanted.open_at)
+    return condition
 
 
 def _link(row: Row[Any]) -> Link:

@@ -1,6 +1,6 @@
 """The threads that read from SQLite, in groups: what is queued shares one snapshot and one wake-up.
 
-A thread takes what is queued, up to a limit, and runs it in one transaction. The snapshot is taken after
+A thread takes its share of what is queued, up to a limit, and runs it in one transaction. The snapshot is taken after
 everything in the group was asked for, so each function sees whatever had been committed when it was asked.
 An error of one function is its own caller's; if it ended the transaction, the others get a new one.
 """
@@ -76,7 +76,9 @@ class Readers:
         with self._wake:
             while not (self._waiting or self._closing):
                 self._wake.wait()
-            return [self._waiting.popleft() for _ in range(min(len(self._waiting), LARGEST_GROUP))]
+            # No more than a fair share, so that a few reads are read beside each other.
+            share = -(-len(self._waiting) // len(self._threads))
+            return [self._waiting.popleft() for _ in range(min(share, LARGEST_GROUP))]
 
 
 def _read(group: Sequence[Job], connection: Connection, driver: sqlite3.Connection) -> None:

@@ -236,8 +236,10 @@ links = Table(
     Column("sessions", Integer, nullable=False),
     Column("networks", JSON, nullable=False),
     Column("revoked_at", Moment),
+    Column("listener_term", LargeBinary, nullable=False),
     Column("sealed_listener", LargeBinary, nullable=False),
     Column("key_version", Integer, nullable=False),
+    Index("ix_links_account", "account_id", "created_at", "id"),
 )
 
 sessions = Table(

@@ -7,11 +7,13 @@ names the digest of what came before it, so nothing can be left out, changed or 
 """
 
 import hashlib
+import hmac
 import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Literal
 
 from vault.domain.admission import Decision
@@ -85,6 +87,18 @@ def chained(
     return _written(
         {"kind": entry, "recording": recording_id, "before": before, "at": moment_json(at), **said}
     )
+
+
+def check_chain(digest: str, entries: Sequence[Evidence]) -> None:
+    """Raise Tampered unless the first entry has this digest, and each other one names the one before it.
+
+    What was cut off at the end leaves no gap here: the access log has the digest of every head.
+    """
+    if not hmac.compare_digest(digest, entries[0].digest):
+        raise Tampered("The evidence is not the one that the audio is bound to.")
+    for before, entry in pairwise(entries):
+        if not hmac.compare_digest(before.digest, entry.said.get("before", "")):
+            raise Tampered("An entry of the evidence does not follow on the one before it.")
 
 
 def decision_json(decision: Decision) -> dict[str, Any]:

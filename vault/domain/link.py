@@ -42,6 +42,8 @@ class Link:
     #: CIDR networks that may open it; empty means any.
     networks: tuple[str, ...]
     revoked_at: datetime | None
+    #: The keyed hash under which a listener's links are found.
+    listener_term: bytes
     #: Who is meant to listen, sealed under the account key: a person's name.
     sealed_listener: bytes
     key_version: int

@@ -173,6 +173,17 @@ class Recordings(Protocol):
         """Delete the blind-index terms of a recording."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkFilter:
+    """Which of an account's links are meant. None means any."""
+
+    recording_id: str | None = None
+    #: The keyed hash of the listener's name.
+    listener: bytes | None = None
+    #: Only those that can still be opened at this moment, and were not revoked.
+    open_at: datetime | None = None
+
+
 class Links(Protocol):
     """Links and sessions."""
 
@@ -188,8 +199,16 @@ class Links(Protocol):
     def of_recording(self, account_id: str, recording_id: str) -> Sequence[Link]:
         """Return a recording's links, newest first."""
 
+    def page(
+        self, account_id: str, wanted: LinkFilter, *, before: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Link]:
+        """Return an account's links, newest first, those that come before the cursor (created_at, id)."""
+
     def revoke(self, link_id: str, at: datetime) -> None:
         """Stop the link and its sessions."""
+
+    def revoke_all(self, account_id: str, wanted: LinkFilter, at: datetime) -> Sequence[Link]:
+        """Stop every link that is wanted and not stopped yet, and return them."""
 
     def open_session(self, session: Session, *, secret_hash: bytes, nonce_hash: bytes) -> Session | None:
         """Add a session if the link has one left, holding the link's row.

@@ -51,15 +51,10 @@ async def simulate(
 ) -> Outcome:
     """Simulate one call and return what became of it.
 
-    ``way``: ``expired``, the announced URL is dead; ``switched_off``, recording is off, then on again; ``missed``,
-    the recording's webhook never comes; ``silent``, nobody is told, and an admin lets the recording out of
-    quarantine; ``steered``, the vault's documents lead the call, and ``press`` is the key that its party presses.
-    ``audio``: instead of the bundled sample. Raises Invalid, Unavailable (the port is taken, too), and
-    VaultError for what the vault does not let itself be set to.
+    ``press``: the key that the party of a steered call presses. ``audio``: instead of the bundled sample. Raises
+    Invalid, Unavailable (the port is taken, too), and VaultError for what the vault does not let itself be set to.
     """
-    kind, (host, port) = _kind(provider, way), _address(listen)
-    if press is not None and way != "steered":
-        raise Invalid("A key is pressed in a steered call: --press goes with --steered.", field="press")
+    kind, (host, port) = _kind(provider, way, press), _address(listen)
     async with provider_server(host, port) as server:
         simulated = kind(server.base)
         server.answer = simulated.answer
@@ -95,9 +90,7 @@ async def run_simulations(
     ``ways`` are those of ``simulate``; at most one of them is chosen. Raises as it does, and Invalid for a file
     that cannot be read.
     """
-    chosen = [way for way, wanted in ways.items() if wanted]
-    if len(chosen) > 1:
-        raise Invalid(f"Choose one of {', '.join(_option(way) for way in ways)}.", field=chosen[1])
+    way = _chosen(ways)
     try:
         sound = None if audio is None else await asyncio.to_thread(audio.read_bytes)
     except OSError as error:
@@ -112,7 +105,7 @@ async def run_simulations(
             account=account,
             direction=each,
             listen=listen,
-            way=chosen[0] if chosen else "usual",
+            way=way,
             press=press,
             audio=sound,
             say=_print,
@@ -122,8 +115,10 @@ async def run_simulations(
     return passed
 
 
-def _kind(provider: str, way: Way) -> type[SimulatedProvider]:
+def _kind(provider: str, way: Way, press: str | None) -> type[SimulatedProvider]:
     """Return what simulates the provider. Raises Invalid, also where it cannot go that way."""
+    if press is not None and way != "steered":
+        raise Invalid("A key is pressed in a steered call: --press goes with --steered.", field="press")
     kind = SIMULATED.get(provider)
     if kind is None:
         raise Invalid(f"Providers are: {', '.join(SIMULATED)}.", field="provider")
@@ -136,8 +131,13 @@ def _kind(provider: str, way: Way) -> type[SimulatedProvider]:
     return STEERED[provider]
 
 
-def _option(way: Way) -> str:
-    return f"--{way.replace('_', '-')}"
+def _chosen(ways: Mapping[Way, bool]) -> Way:
+    """Return the one way that is wanted, or the usual one. Raises Invalid where there are several."""
+    wanted = [way for way, chosen in ways.items() if chosen]
+    if len(wanted) > 1:
+        options = ", ".join(f"--{way.replace('_', '-')}" for way in ways)
+        raise Invalid(f"Choose one of {options}.", field=wanted[1])
+    return wanted[0] if wanted else "usual"
 
 
 def _address(listen: str) -> tuple[str, int]:

@@ -21,7 +21,9 @@ from vault.simulator.watch import Watch
 
 #: How long a missed call is over: the vault leaves what is younger than five minutes to its webhook.
 _MISSED = timedelta(minutes=10)
-#: What is simulated: a call as it should be, or what goes wrong, or who decides about it.
+#: What is simulated. ``usual``: a call as it should be; ``expired``: the announced URL is dead; ``switched_off``:
+#: recording is off, then on again; ``missed``: the recording's webhook never comes; ``silent``: nobody is told, and
+#: an admin lets the recording out of quarantine; ``steered``: the vault's documents lead the call.
 Way = Literal["usual", "expired", "switched_off", "missed", "silent", "steered"]
 
 

@@ -1,24 +1,34 @@
-"""Playback links of a recording: made, listed, revoked."""
+"""Playback links: made, listed, revoked one by one or all at once."""
 
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from vault.domain.link import DEFAULT_LIFE, DEFAULT_SESSIONS
 from vault.errors import Invalid
 from vault.web.answering import answer_once
 from vault.web.authority import Access, TheVault, access
-from vault.web.shapes_recordings import LinkIn, LinkMadeOut, LinkOut, LinksOut
+from vault.web.cursor import read_cursor, write_cursor
+from vault.web.shapes_recordings import (
+    LinkIn,
+    LinkMadeOut,
+    LinkOut,
+    LinksOut,
+    LinksQuery,
+    RevocationIn,
+    RevocationOut,
+)
 from vault.workflows.share import LinkWish
 
-router = APIRouter(prefix="/v1/accounts/{account}/recordings/{recording}/links", tags=["links"])
+router = APIRouter(prefix="/v1/accounts/{account}", tags=["links"])
+_LINKS = "/recordings/{recording}/links"
 Reading = Annotated[Access, Depends(access("recordings:read"))]
 Sharing = Annotated[Access, Depends(access("links:write"))]
 RecordingId = Annotated[str, Path(max_length=64)]
 
 
-@router.post("", status_code=201, response_model=LinkMadeOut)
+@router.post(_LINKS, status_code=201, response_model=LinkMadeOut)
 async def post_link(
     request: Request, vault: TheVault, allowed: Sharing, recording: RecordingId, body: LinkIn
 ) -> Response:
@@ -41,16 +51,42 @@ async def post_link(
     return await answer_once(request, allowed.caller, produce)
 
 
-@router.get("")
+@router.get(_LINKS)
 async def list_links(vault: TheVault, allowed: Reading, recording: RecordingId) -> LinksOut:
     """List the recording's links, newest first."""
     found = await vault.list_links(allowed.account.id, recording)
     return LinksOut(items=[LinkOut.of(link, listener) for link, listener in found])
 
 
-@router.delete("/{link}", status_code=204)
+@router.delete(_LINKS + "/{link}", status_code=204)
 async def delete_link(
     vault: TheVault, allowed: Sharing, recording: RecordingId, link: Annotated[str, Path(max_length=64)]
 ) -> None:
     """Revoke a link. Sessions that it opened get at most one window more."""
     await vault.revoke_link(allowed.account.id, recording, link, actor=allowed.actor)
+
+
+@router.get("/links")
+async def list_account_links(
+    request: Request, vault: TheVault, allowed: Sharing, asked: Annotated[LinksQuery, Query()]
+) -> LinksOut:
+    """List the account's links, newest first: of one listener, or those that can still be opened."""
+    found = await vault.list_links.page(
+        allowed.account.id,
+        listener=asked.listener,
+        open_at=request.app.state.clock() if asked.open else None,
+        before=read_cursor(asked.cursor),
+        limit=asked.limit,
+    )
+    last = found[-1][0] if len(found) == asked.limit else None
+    following = None if last is None else write_cursor(last.created_at, last.id)
+    return LinksOut(items=[LinkOut.of(link, listener) for link, listener in found], next_cursor=following)
+
+
+@router.post("/links/revocation")
+async def post_revocation(vault: TheVault, allowed: Sharing, body: RevocationIn) -> RevocationOut:
+    """Revoke every link of a recording, of a listener or of the account. Sessions get at most one window more."""
+    revoked = await vault.revoke_links(
+        allowed.account.id, recording_id=body.recording, listener=body.listener, actor=allowed.actor
+    )
+    return RevocationOut(revoked=revoked)

@@ -1,21 +1,19 @@
 """Recordings: uploaded, listed, downloaded, restricted, erased."""
 
 import asyncio
-import base64
-import binascii
 import struct
 from contextlib import suppress
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from vault.domain.media import BUCKETS
-from vault.errors import Invalid, Refused, TooLarge
+from vault.errors import Refused, TooLarge
 from vault.ports.stores import RecordingFilter
 from vault.web.audio_response import answer
 from vault.web.authority import Access, TheVault, access
+from vault.web.cursor import read_cursor, write_cursor
 from vault.web.shapes import Ref
 from vault.web.shapes_calls import RestrictionIn
 from vault.web.shapes_recordings import (
@@ -98,11 +96,11 @@ async def list_recordings(
         wanted,
         number=asked.number,
         agent=asked.agent,
-        before=_read_cursor(asked.cursor),
+        before=read_cursor(asked.cursor),
         limit=asked.limit,
     )
     last = views[-1].recording if len(views) == asked.limit else None
-    following = None if last is None else _write_cursor(last.received_at, last.id)
+    following = None if last is None else write_cursor(last.received_at, last.id)
     return RecordingsOut(items=[RecordingOut.of(view) for view in views], next_cursor=following)
 
 
@@ -154,20 +152,3 @@ def waveform(peaks: tuple[bytes, ...]) -> WaveformOut:
     """Show peaks as numbers."""
     channels = [list(struct.unpack(f"{len(channel)}b", channel)) for channel in peaks]
     return WaveformOut(buckets=BUCKETS, channels=channels)
-
-
-def _write_cursor(at: datetime, recording_id: str) -> str:
-    return base64.urlsafe_b64encode(f"{at.isoformat()} {recording_id}".encode()).decode()
-
-
-def _read_cursor(cursor: str | None) -> tuple[datetime, str] | None:
-    if cursor is None:
-        return None
-    try:
-        at, recording_id = base64.urlsafe_b64decode(cursor.encode("ascii")).decode().split(" ")
-        moment = datetime.fromisoformat(at)
-    except (ValueError, binascii.Error) as error:
-        raise Invalid("This cursor is not one that a list gave out.", field="cursor") from error
-    if moment.tzinfo is None:
-        raise Invalid("This cursor is not one that a list gave out.", field="cursor")
-    return moment, recording_id

@@ -194,6 +194,7 @@ class LinkOut(BaseModel):
     """A link, without its URL."""
 
     id: str
+    recording: str
     kind: str
     listener: str
     created_by: str
@@ -208,12 +209,40 @@ class LinkOut(BaseModel):
         """Show a link."""
         same = ("id", "kind", "created_by", "created_at", "expires_at", "sessions", "revoked_at")
         return cls(
-            **{name: getattr(link, name) for name in same}, networks=list(link.networks), listener=listener
+            **{name: getattr(link, name) for name in same},
+            recording=link.recording_id,
+            networks=list(link.networks),
+            listener=listener,
         )
 
 
+class LinksQuery(Body):
+    """What a list of an account's links is narrowed to."""
+
+    #: Who is meant to listen, as it was said when the link was made.
+    listener: Text | None = None
+    #: Only those that can still be opened.
+    open: bool = False
+    cursor: Annotated[str, Field(max_length=200)] | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class RevocationIn(Body):
+    """Which links shall be revoked: of a recording, of a listener, or, where nothing is said, all of the account."""
+
+    recording: Annotated[str, Field(max_length=64)] | None = None
+    listener: Text | None = None
+
+
+class RevocationOut(BaseModel):
+    """What became of it."""
+
+    #: How many links were revoked by this; those that were before do not count.
+    revoked: int
+
+
 class LinksOut(BaseModel):
-    """A recording's links, newest first."""
+    """Links, newest first."""
 
     items: list[LinkOut]
     next_cursor: str | None = None

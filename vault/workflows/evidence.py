@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vault.domain.access_event import AccessEvent
-from vault.domain.evidence import Evidence
+from vault.domain.evidence import Evidence, check_chain
 from vault.domain.recording import Recording, RecordingKeys
 from vault.errors import NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
@@ -41,10 +41,10 @@ class ReadEvidence:
     clock: Clock
 
     async def __call__(self, account_id: str, recording_id: str, *, actor: str) -> EvidenceView:
-        """Return the evidence.
+        """Return the evidence, its chain checked.
 
-        Raises NotFound, RecordingErased, and Refused where there is none: before it was sealed, and after a
-        refusal.
+        Raises NotFound, RecordingErased, Tampered, and Refused where there is none: before it was sealed, and
+        after a refusal.
         """
 
         def read(tx: Transaction) -> _Row:
@@ -70,8 +70,7 @@ class ReadEvidence:
         if keys is None or keys.details is None:
             raise Refused(f"A recording that is {recording.state} has no evidence.", reasons=("no_evidence",))
         opened = await open_recording(self.ring, recording, keys)
-        return EvidenceView(
-            recording_id=recording_id,
-            sealed=Evidence(canonical=opened.details().evidence),
-            chain=tuple(open_entry(opened, row) for row in rows),
-        )
+        sealed = Evidence(canonical=opened.details().evidence)
+        chain = tuple(open_entry(opened, row) for row in rows)
+        check_chain(keys.evidence, (sealed, *chain))
+        return EvidenceView(recording_id=recording_id, sealed=sealed, chain=chain)

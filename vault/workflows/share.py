@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_network
 
 from vault.domain import encryption_context as bound
@@ -14,8 +14,10 @@ from vault.errors import Invalid, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
+from vault.ports.stores import LinkFilter
 from vault.sealing.message import seal
-from vault.workflows.seals import open_listener, seal_detail
+from vault.workflows.admission import Admission
+from vault.workflows.seals import open_listener, seal_detail, search_term
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class CreateLink:
 
     database: Database
     ring: KeyRing
+    admission: Admission
     clock: Clock
 
     async def __call__(
@@ -79,6 +82,7 @@ class CreateLink:
             sessions=wish.sessions,
             networks=tuple(wish.networks),
             revoked_at=None,
+            listener_term=search_term(await self.admission.index_key(account_id), "listener", wish.listener),
             sealed_listener=seal(key.key, bound.of_listener(account_id, link_id), wish.listener.encode()),
             key_version=key.version,
         )
@@ -100,6 +104,7 @@ class ListLinks:
 
     database: Database
     ring: KeyRing
+    admission: Admission
 
     async def __call__(self, account_id: str, recording_id: str) -> Sequence[tuple[Link, str]]:
         """Return links and listeners, newest first. Raises NotFound."""
@@ -110,6 +115,23 @@ class ListLinks:
             return tx.links.of_recording(account_id, recording_id)
 
         return [(link, await open_listener(self.ring, link)) for link in await self.database.read(find)]
+
+    async def page(
+        self,
+        account_id: str,
+        *,
+        listener: str | None,
+        open_at: datetime | None,
+        before: tuple[datetime, str] | None,
+        limit: int,
+    ) -> Sequence[tuple[Link, str]]:
+        """Return an account's links, newest first: those of one listener, those that can still be opened."""
+        term = await listener_term(self.admission, account_id, listener)
+        wanted = LinkFilter(listener=term, open_at=open_at)
+        found = await self.database.read(
+            lambda tx: tx.links.page(account_id, wanted, before=before, limit=limit)
+        )
+        return [(link, await open_listener(self.ring, link)) for link in found]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,18 +152,53 @@ class RevokeLink:
             if link.revoked_at is not None:
                 return
             tx.links.revoke(link_id, now)
-            tx.events.append(
-                AccessEvent(
-                    type="link.revoked",
-                    at=now,
-                    account_id=account_id,
-                    actor=actor,
-                    recording_id=recording_id,
-                    link_id=link_id,
-                )
-            )
+            tx.events.append(_revoked(link, now, actor))
 
         await self.database.write(revoke)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeLinks:
+    """Stop every link of a recording, of a listener, or of the account, each on record."""
+
+    database: Database
+    admission: Admission
+    clock: Clock
+
+    async def __call__(
+        self, account_id: str, *, recording_id: str | None, listener: str | None, actor: str
+    ) -> int:
+        """Return how many were stopped. Raises NotFound for a recording that is not there."""
+        term = await listener_term(self.admission, account_id, listener)
+        wanted, now = LinkFilter(recording_id=recording_id, listener=term), self.clock()
+
+        def revoke(tx: Transaction) -> int:
+            if recording_id is not None and tx.recordings.get(account_id, recording_id) is None:
+                raise NotFound("There is no such recording.")
+            stopped = tx.links.revoke_all(account_id, wanted, now)
+            for link in stopped:
+                tx.events.append(_revoked(link, now, actor))
+            return len(stopped)
+
+        return await self.database.write(revoke)
+
+
+async def listener_term(admission: Admission, account_id: str, listener: str | None) -> bytes | None:
+    """Return the keyed hash under which a listener's links are found."""
+    if listener is None:
+        return None
+    return search_term(await admission.index_key(account_id), "listener", listener)
+
+
+def _revoked(link: Link, at: datetime, actor: str) -> AccessEvent:
+    return AccessEvent(
+        type="link.revoked",
+        at=at,
+        account_id=link.account_id,
+        actor=actor,
+        recording_id=link.recording_id,
+        link_id=link.id,
+    )
 
 
 def _check(wish: LinkWish) -> None:

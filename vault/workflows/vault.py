@@ -33,7 +33,7 @@ from vault.workflows.reconcile import Reconcile
 from vault.workflows.restrict import Restrict
 from vault.workflows.rules import ShowRules
 from vault.workflows.sequence import SequenceEvents, SignCheckpoint
-from vault.workflows.share import CreateLink, ListLinks, RevokeLink
+from vault.workflows.share import CreateLink, ListLinks, RevokeLink, RevokeLinks
 from vault.workflows.show_call import ShowCall
 from vault.workflows.steer import Steer
 from vault.workflows.stream import FindSound, Stream
@@ -93,6 +93,7 @@ class Vault:
     create_link: CreateLink
     list_links: ListLinks
     revoke_link: RevokeLink
+    revoke_links: RevokeLinks
     look_at_link: LookAtLink
     open_link: OpenLink
     play_media: PlayMedia

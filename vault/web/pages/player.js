@@ -30,7 +30,9 @@ const session = new Session(address, Number(page.dataset.secondsLeft), {
 let failures = 0;
 let retrying = null;
 let waiting = null;
-// Where the audio goes on once it comes again, and whether it played; null while nothing is wrong.
+// Whether the listener wants to hear it: an element that fails is paused by the browser.
+let wanted = false;
+// Where the audio goes on once it comes again, in seconds; null while nothing is wrong.
 let broken = null;
 let frame = null;
 
@@ -58,6 +60,8 @@ function listenToAudio() {
   audio.preservesPitch = true;
   audio.addEventListener("loadedmetadata", () => { showDuration(); goOn(); });
   for (const event of ["timeupdate", "seeked"]) audio.addEventListener(event, () => showPosition());
+  audio.addEventListener("play", () => { wanted = true; });
+  audio.addEventListener("pause", () => { if (!audio.error) wanted = false; });
   for (const event of ["play", "pause", "ended"]) audio.addEventListener(event, showPlaying);
   for (const event of ["waiting", "seeking"]) audio.addEventListener(event, wait);
   for (const event of ["playing", "canplay", "seeked", "emptied", "error"]) audio.addEventListener(event, come);
@@ -92,7 +96,9 @@ function jump(seconds) {
 }
 
 function seek(seconds) {
-  audio.currentTime = Math.min(duration(), Math.max(0, seconds));
+  const there = Math.min(duration(), Math.max(0, seconds));
+  if (broken !== null) broken = there;
+  audio.currentTime = there;
   showPosition({ moving: false });
 }
 
@@ -199,7 +205,7 @@ function showTrouble(text) {
 
 /** Keeps where the listener was: loading again forgets it. */
 function remember() {
-  broken ??= { at: audio.currentTime, playing: !audio.paused };
+  broken ??= audio.currentTime;
 }
 
 function retry() {
@@ -211,12 +217,11 @@ function retry() {
 /** Goes on where the audio stopped. */
 function goOn() {
   failures = 0;
-  if (!broken) return;
-  const { at, playing } = broken;
+  if (broken === null) return;
+  audio.currentTime = broken;
   broken = null;
-  audio.currentTime = at;
   audio.playbackRate = Number($("speed").value);
-  if (playing) audio.play().catch(() => {});
+  if (wanted) audio.play().catch(() => {});
 }
 
 /** Ends listening: what the browser already holds is let go too. */

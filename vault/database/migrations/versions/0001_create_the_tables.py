@@ -132,11 +132,13 @@ def upgrade() -> None:
     sa.Column('sessions', sa.Integer(), nullable=False),
     sa.Column('networks', sa.JSON(), nullable=False),
     sa.Column('revoked_at', sa.BigInteger(), nullable=True),
+    sa.Column('listener_term', sa.LargeBinary(), nullable=False),
     sa.Column('sealed_listener', sa.LargeBinary(), nullable=False),
     sa.Column('key_version', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_links')),
     sa.UniqueConstraint('token_hash', name=op.f('uq_links_token_hash'))
     )
+    op.create_index('ix_links_account', 'links', ['account_id', 'created_at', 'id'], unique=False)
     op.create_index(op.f('ix_links_recording_id'), 'links', ['recording_id'], unique=False)
     op.create_table('notices',
     sa.Column('id', sa.String(), nullable=False),
@@ -301,6 +303,7 @@ def downgrade() -> None:
     op.drop_index('ix_notices_page', table_name='notices')
     op.drop_table('notices')
     op.drop_index(op.f('ix_links_recording_id'), table_name='links')
+    op.drop_index('ix_links_account', table_name='links')
     op.drop_table('links')
     op.drop_table('kept_answers')
     op.drop_table('evidence_entries')
