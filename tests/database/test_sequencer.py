@@ -8,13 +8,18 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from alembic import command
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 from tests.database.rows import event, logged, raising
 from tests.database.test_writer import busy
 from tests.tlog.reference import mth
 from vault.database.dialect import log_lock_key
+from vault.database.event_rows import event_values
+from vault.database.migrate import _config, migrate_postgresql
 from vault.database.postgresql import PostgresqlDatabase
+from vault.database.postgresql_url import engine_url
 from vault.database.sequencer import advance
 from vault.database.sqlite import SqliteDatabase
 from vault.errors import StartRefused, Unavailable
@@ -93,23 +98,40 @@ async def test_the_tree_goes_on_after_a_restart(tmp_path: Path):
         database.close()
 
 
-async def test_events_of_an_older_release_come_first(tmp_path: Path):
-    """What was durable before there was a tree is in it when the database has been opened."""
-    database = SqliteDatabase(tmp_path / "vault.db")
-    database.close()
-    older, newer = [event(f"rec_{n}") for n in range(3)], event("rec_new")
-    connection = sqlite3.connect(tmp_path / "vault.db")
-    for one in older:
-        values = (one.id, one.account_id, one.recording_id, one.body, one.sealed_detail)
-        connection.execute(
-            "INSERT INTO event_outbox (id, account_id, recording_id, body, sealed_detail) VALUES (?, ?, ?, ?, ?)",
-            values,
+def at_the_first_schema(url: str, older) -> None:
+    """Make a database as the first release left it, with its events."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        insert = text(
+            "INSERT INTO access_events (id, account_id, recording_id, body, sealed_detail) "
+            "VALUES (:id, :account_id, :recording_id, :body, :sealed_detail)"
         )
-    connection.commit()
-    connection.close()
+        for one in older:
+            connection.execute(insert, event_values(one))
+
+
+async def test_events_of_an_older_sqlite_come_first(tmp_path: Path):
+    """What was durable before there was a tree is in it when the database has been opened."""
+    older, newer = [event(f"rec_{n}") for n in range(3)], event("rec_new")
+    at_the_first_schema(f"sqlite:///{tmp_path}/vault.db", older)
     database = SqliteDatabase(tmp_path / "vault.db")
     assert [one.event for one in await logged(database)] == older
     await append(database, newer)
+    assert (await head_of(database)).root == mth([one.body for one in [*older, newer]])
+    database.close()
+
+
+async def test_events_of_an_older_postgresql_come_first(postgresql_url: str):
+    """There they wait for the sequencer, before all that come now."""
+    older, newer = [event(f"rec_{n}") for n in range(3)], event("rec_new")
+    at_the_first_schema(engine_url(postgresql_url), older)
+    migrate_postgresql(postgresql_url)
+    database = PostgresqlDatabase(postgresql_url)
+    await append(database, newer)
+    assert [one.event for one in await logged(database)] == [*older, newer]
     assert (await head_of(database)).root == mth([one.body for one in [*older, newer]])
     database.close()
 

@@ -67,7 +67,7 @@ def test_only_signalwire_begins_recordings_by_rest(provider: Provider) -> None:
     assert (begun is not None) == (provider.name == "signalwire")
 
 
-@pytest.mark.parametrize("provider", [*ASKING, *SILENT], ids=name_of)
+@pytest.mark.parametrize("provider", [*ASKING, Platform(), Aircall()], ids=name_of)
 def test_only_aircall_pauses_what_it_records_unasked(provider: Provider) -> None:
     """Elsewhere a document decides before anything is recorded."""
     paused = provider.pause_request("812345678", ACCESS)
