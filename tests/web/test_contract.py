@@ -9,7 +9,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
 from tests.journeys.tenant import Tenant
-from tests.web.conftest import House
+from tests.web.conftest import AUDIO, House
 
 EXAMPLES = 6
 #: Erased or revoked, the things that the other doors are tried on would be gone.
@@ -31,18 +31,17 @@ def doors(schema: dict[str, Any]) -> list[tuple[str, str]]:
 
 @pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_generated_requests_are_answered_as_described(
-    house: House, shared: tuple[Tenant, str], contract: Any
-):
+def test_generated_requests_are_answered_as_described(house: House, contract: Any):
     """For every door a few requests, valid and not: below 500, and success has the described shape."""
-    tenant, recording = shared
+    # By chance something switches it off, restricts or withdraws: nobody else may need this account.
+    tenant = Tenant.open(house.admin)
+    recording = tenant.uploaded(AUDIO)
     known = {"account": tenant.name, "recording": recording}
     every = [door for door in doors(contract.raw_schema) if door[0] not in SPARED]
     # What would be erased or revoked is named by chance alone.
     tried = sum(probed(house, contract[path][way], {} if way == "DELETE" else known) for path, way in every)
     print(f"{tried} generated requests")
     assert tried >= 3 * len(every)
-    assert tenant.get(recording)["state"] == "available"
 
 
 def probed(house: House, operation: Any, known: dict[str, str]) -> int:
