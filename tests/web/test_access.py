@@ -29,6 +29,7 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("PUT", "/objections/{number}"): ("privacy:write", {}),
     ("DELETE", "/objections/{number}"): ("privacy:write", None),
     ("GET", "/recordings/{recording}/evidence"): ("audit:read", None),
+    ("GET", "/recordings/{recording}/history"): ("audit:read", None),
     ("POST", "/recordings/{recording}/release"): ("privacy:write", {"reason": "r"}),
     ("POST", "/recordings/{recording}/refusal"): ("privacy:write", {"reason": "r"}),
     ("PUT", "/recordings/{recording}/restriction"): ("privacy:write", {}),

@@ -23,6 +23,11 @@ def headers_of(tenant: Tenant, body: bytes, **more: timedelta) -> dict[str, str]
     return sign(tenant.secret, delivery_id=secrets.token_hex(8), sent_at=sent_at, body=body)
 
 
+def other(character: str) -> str:
+    """Return another character of base64."""
+    return "B" if character == "A" else "A"
+
+
 MUTATIONS = {
     "no headers": lambda _: {},
     "no id": lambda h: {k: v for k, v in h.items() if k != "webhook-id"},
@@ -39,7 +44,9 @@ MUTATIONS = {
     "version 2": lambda h: h | {"webhook-signature": h["webhook-signature"].replace("v1,", "v2,")},
     "without version": lambda h: h | {"webhook-signature": h["webhook-signature"][3:]},
     "first half": lambda h: h | {"webhook-signature": h["webhook-signature"][:20]},
-    "one character": lambda h: h | {"webhook-signature": "v1," + "A" + h["webhook-signature"][4:]},
+    "one character": lambda h: (
+        h | {"webhook-signature": f"v1,{other(h['webhook-signature'][3])}{h['webhook-signature'][4:]}"}
+    ),
     "no base64": lambda h: h | {"webhook-signature": "v1,%%%%"},
     "not ascii": lambda h: h | {"webhook-signature": b"v1,\xe4\xff"},
     "id not ascii": lambda h: h | {"webhook-id": b"\xe4\xff"},

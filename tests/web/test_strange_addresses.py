@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.journeys.tenant import Tenant
 from tests.web.conftest import House
 from vault.errors import Invalid
-from vault.web.recordings import _read_cursor, _write_cursor
+from vault.web.cursor import read_cursor, write_cursor
 
 #: The app's own thread uses ``random`` while hypothesis draws, and hypothesis blames the strategy.
 BESIDE_THE_APP = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
@@ -152,11 +152,11 @@ def test_a_cursor_at_the_end_of_time_is_no_500(house: House, shared: tuple[Tenan
 def test_a_cursor_is_read_or_refused(text: str):
     """Whatever stands there: a moment and an id, or Invalid."""
     try:
-        moment, recording_id = _read_cursor(text)
+        moment, recording_id = read_cursor(text)
     except Invalid:
         return
     assert moment.tzinfo is not None
-    assert _read_cursor(_write_cursor(moment, recording_id)) == (moment, recording_id)
+    assert read_cursor(write_cursor(moment, recording_id)) == (moment, recording_id)
 
 
 RAW = [

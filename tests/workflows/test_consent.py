@@ -25,7 +25,7 @@ from tests.workflows.parties import (
 )
 from vault.domain.call import CallFacts
 from vault.domain.recording import State
-from vault.errors import NotFound
+from vault.errors import NotFound, Refused
 
 KEPT, IN, NO = State.QUARANTINED, State.AVAILABLE, State.REFUSED
 
@@ -123,6 +123,26 @@ async def test_a_no_refuses_what_is_on_its_way(house: House, step: str, answer):
     assert await results(house, recording_id, "recording.refused") == [answer]
     assert (await house.state(other), await house.state(third)) == (IN, State.RECEIVED)
     assert (await house.announce()).status == "refused"
+
+
+@pytest.mark.parametrize(
+    ("against", "code"), [("decline", "declined"), ("switch", "switched_off_since_receipt")]
+)
+async def test_an_upload_is_told_what_refused_it(house: House, against, code):
+    """Its last block comes after the no, or after the switch went off: what was sealed of it is gone."""
+
+    async def body():
+        yield AUDIO[:100]
+        if against == "decline":
+            await tell(house, "declined")
+        else:
+            await house.vault.set_switch(house.account.id, enabled=False, reason=None, **ME)
+        yield AUDIO[100:]
+
+    with pytest.raises(Refused) as caught:
+        await house.vault.upload(house.account.id, "call-1", "up", body(), **ME)
+    assert caught.value.reasons == (code,)
+    assert house.audio_objects() == []
 
 
 @pytest.mark.parametrize("answer", ["declined", "withdrawn"])

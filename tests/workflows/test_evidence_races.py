@@ -11,7 +11,17 @@ from typing import Any
 import pytest
 
 from tests.workflows.conftest import LONG_AGO, House, new_house
-from tests.workflows.parties import ME, Interrupted, kept_apart, kinds, let_in, set_policy, tell
+from tests.workflows.parties import (
+    CALLER,
+    ME,
+    Interrupted,
+    announced,
+    kept_apart,
+    kinds,
+    let_in,
+    set_policy,
+    tell,
+)
 from vault.database.postgresql import PostgresqlDatabase
 from vault.domain.call import CallFacts
 from vault.domain.manifest import location_of
@@ -53,15 +63,27 @@ class Halting(Interrupted):
         """Let nothing happen before it."""
 
 
+class HaltingAtTheGate(Halting):
+    """Halts before the commit of the gate, and of nothing else."""
+
+    async def write(self, function: Any, *, urgent: bool = False) -> Any:
+        """Write."""
+        if getattr(getattr(function, "func", None), "__name__", "") == "_gate":
+            return await super().write(function, urgent=urgent)
+        return await self.database.write(function, urgent=urgent)
+
+
 async def meet(halting: Halting, first: Any, second: Any) -> None:
-    """Run the first to its commit, then the second as far as it can, and let both end."""
+    """Run the first to its commit, and the second as far as it can, which is not to its end; let both end."""
     one = asyncio.ensure_future(first)
     assert await asyncio.to_thread(halting.halted.wait, 5)
     other = asyncio.ensure_future(second)
     await asyncio.sleep(_AS_FAR_AS_IT_CAN)
+    waits = not other.done()
     halting.go_on.set()
     await one
     await other
+    assert waits
 
 
 async def word(house: House, kind: str) -> None:
@@ -117,3 +139,33 @@ async def test_a_manifest_is_due_again_after_a_word_at_the_same_time(house: Hous
     place = location_of(house.account.id, recording_id)
     manifest = json.loads(bytes(house.objects.objects[place].body))
     assert len(manifest["evidence_chain"]) == len(await kinds(house, recording_id)) == 2
+
+
+@pytest.mark.parametrize("policy", ["restrict", "erase"])
+async def test_a_no_deals_with_what_the_gate_lets_in_at_the_same_time(house: House, policy: str):
+    """It waits for the gate, and sees the recording as the gate left it."""
+    await set_policy(house, withdrawal=policy)
+    await tell(house, "announced")
+    recording_id = await announced(house)
+    await house.vault.ingest()
+    halting = HaltingAtTheGate(house.database)
+    describe = replace(house.vault.describe, database=halting)
+    await meet(halting, describe(), tell(house, "declined"))
+    row = await house.row(recording_id)
+    expected = {"restrict": (State.AVAILABLE, True), "erase": (State.ERASING, False)}
+    assert (row.state, row.restricted) == expected[policy]
+
+
+async def test_an_objection_waits_for_the_gate(house: House):
+    """What was let in at the same time was let in before it, by the database's own clock."""
+    await tell(house, "announced")
+    recording_id = await announced(house)
+    await house.vault.ingest()
+    halting = HaltingAtTheGate(house.database)
+    describe = replace(house.vault.describe, database=halting)
+    enter = house.vault.enter_objection(house.account.id, CALLER, reason=None, **ME)
+    await meet(halting, describe(), enter)
+    row = await house.row(recording_id)
+    (objected,) = await house.vault.list_objections(house.account.id, after=None, limit=5)
+    assert row.state is State.AVAILABLE
+    assert row.available_at < objected.objection.since

@@ -1,12 +1,13 @@
 """Recordings as rows: inserted, found and listed. Moving them on is the queue's part."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, bindparam, delete, or_, select, update
 from sqlalchemy import Connection as DbConnection
 
+from vault.database.compiled import CompiledSelect
 from vault.database.dialect import insert_new
 from vault.database.schema import recording_terms, recordings
 from vault.domain.reason import Reason
@@ -18,16 +19,19 @@ _BLOBS = {"sealed_announcement", "sealed_details", "sealed_waveform", "wrapped_k
 #: What a Recording is made of: everything but blobs that only few ask for.
 RECORDING_COLUMNS = [column for column in recordings.c if column.name not in _BLOBS]
 _UPLOAD = ""
-# Every range that is heard and every call that starts asks these, and building them anew would take longer
-# than running them.
-_GET = select(*RECORDING_COLUMNS).where(
-    recordings.c.id == bindparam("id"), recordings.c.account_id == bindparam("account_id")
+# Every range that is heard and every call that starts asks these.
+_GET = CompiledSelect(
+    select(*RECORDING_COLUMNS).where(
+        recordings.c.id == bindparam("id"), recordings.c.account_id == bindparam("account_id")
+    )
 )
-_KEYS = select(
-    recordings.c.key_version, recordings.c.wrapped_key, recordings.c.evidence,
-    recordings.c.sealed_details, recordings.c.sealed_waveform,
-).where(recordings.c.id == bindparam("id"))  # fmt: skip
-_OF_CALL = (
+_KEYS = CompiledSelect(
+    select(
+        recordings.c.key_version, recordings.c.wrapped_key, recordings.c.evidence,
+        recordings.c.sealed_details, recordings.c.sealed_waveform,
+    ).where(recordings.c.id == bindparam("id"))
+)  # fmt: skip
+_OF_CALL = CompiledSelect(
     select(*RECORDING_COLUMNS)
     .where(recordings.c.account_id == bindparam("account_id"), recordings.c.call_ref == bindparam("call_ref"))
     .order_by(recordings.c.received_at, recordings.c.id)
@@ -51,8 +55,8 @@ class RecordingRows:
 
     def get(self, account_id: str, recording_id: str) -> Recording | None:
         """Return a recording of this account."""
-        row = self._db.execute(_GET, {"id": recording_id, "account_id": account_id}).first()
-        return None if row is None else recording_of(row)
+        row = _GET.first(self._db, id=recording_id, account_id=account_id)
+        return None if row is None else _recording(row)
 
     def by_id(self, recording_id: str) -> Recording | None:
         """Return a recording of any account, for operators."""
@@ -68,15 +72,15 @@ class RecordingRows:
 
     def keys(self, recording_id: str) -> RecordingKeys | None:
         """Return what opens the recording; None before it was sealed and after it was shredded."""
-        row = self._db.execute(_KEYS, {"id": recording_id}).first()
-        if row is None or row.wrapped_key is None:
+        row = _KEYS.first(self._db, id=recording_id)
+        if row is None or row["wrapped_key"] is None:
             return None
         return RecordingKeys(
-            key_version=row.key_version,
-            wrapped_key=row.wrapped_key,
-            evidence=row.evidence,
-            details=row.sealed_details,
-            waveform=row.sealed_waveform,
+            key_version=row["key_version"],
+            wrapped_key=row["wrapped_key"],
+            evidence=row["evidence"],
+            details=row["sealed_details"],
+            waveform=row["sealed_waveform"],
         )
 
     def announcement(self, recording_id: str) -> tuple[bytes, int] | None:
@@ -114,8 +118,8 @@ class RecordingRows:
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[Recording]:
         """Return the recordings of a call, oldest first."""
-        rows = self._db.execute(_OF_CALL, {"account_id": account_id, "call_ref": call_ref})
-        return [recording_of(row) for row in rows]
+        rows = _OF_CALL.rows(self._db, account_id=account_id, call_ref=call_ref)
+        return [_recording(row) for row in rows]
 
     def restrict(self, recording_id: str, *, restricted: bool) -> None:
         """Keep a recording from being heard, or let it be heard again."""
@@ -175,19 +179,22 @@ def reasons_json(reasons: Sequence[Reason]) -> list[dict[str, str | None]]:
 
 def recording_of(row: Row[Any]) -> Recording:
     """Return a row (of RECORDING_COLUMNS) as the noun."""
-    same = Recording.__slots__
-    columns = row._mapping  # noqa: SLF001 - SQLAlchemy's public name
-    values = {name: columns[name] for name in same if name in columns}
-    values["connection_id"] = row.connection_id or None
-    values["state"] = State(row.state)
-    values["voices"] = tuple(row.voices)
-    values["reasons"] = tuple(Reason(**reason) for reason in row.reasons)
-    values["audio"] = _sealed(row.audio_location, row.audio_header, row.audio_size)
-    values["rendition"] = _sealed(row.rendition_location, row.rendition_header, row.rendition_size)
+    return _recording(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def _recording(columns: Mapping[Any, Any]) -> Recording:
+    values = {name: columns[name] for name in Recording.__slots__ if name in columns}
+    values["connection_id"] = columns["connection_id"] or None
+    values["state"] = State(columns["state"])
+    values["voices"] = tuple(columns["voices"])
+    values["reasons"] = tuple(Reason(**reason) for reason in columns["reasons"])
+    values["audio"] = _sealed(columns, "audio")
+    values["rendition"] = _sealed(columns, "rendition")
     return Recording(**values)
 
 
-def _sealed(location: str | None, header: bytes | None, size: int | None) -> SealedObject | None:
+def _sealed(columns: Mapping[Any, Any], what: str) -> SealedObject | None:
+    location, header, size = (columns[f"{what}_{name}"] for name in ("location", "header", "size"))
     if location is None or header is None or size is None:
         return None
     return SealedObject(location=location, header=header, size=size)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from vault.web.authority import Access, TheVault, access
-from vault.web.shapes_log import EventOut, EventsOut, EventsQuery
+from vault.web.shapes_log import EventOut, EventsOut, EventsQuery, HistoryItemOut, HistoryOut
 from vault.workflows.list_events import EventFilter
 
 router = APIRouter(tags=["access log"])
@@ -27,6 +27,15 @@ async def list_access_events(
     page = await vault.list_events(allowed.account.id, wanted, start=asked.cursor, limit=asked.limit)
     following = None if page.next_start is None else str(page.next_start)
     return EventsOut(items=[EventOut.of(*item) for item in page.items], next_cursor=following)
+
+
+@router.get(f"{_ACCOUNT}/recordings/{{recording}}/history")
+async def get_recording_history(
+    vault: TheVault, allowed: Auditing, recording: Annotated[str, Path(max_length=64)]
+) -> HistoryOut:
+    """Tell the history of a recording in plain sentences, of an erased one too."""
+    items = await vault.read_history(allowed.account.id, recording)
+    return HistoryOut(recording=recording, items=[HistoryItemOut.of(item) for item in items])
 
 
 @router.get(f"{_ACCOUNT}/access-events/{{index}}/proof", response_class=Response)

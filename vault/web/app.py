@@ -23,6 +23,7 @@ from vault.web import (
     sessions,
     webhooks,
 )
+from vault.web.dead_links import DeadLinks, LinkLimit
 from vault.web.guard import Guard
 from vault.web.hosting import Hosting
 
@@ -51,5 +52,7 @@ def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> F
         app.include_router(door.router)
     for door in (access_events, keys, playback, sessions, rendering, health):
         app.include_router(door.router)
+    app.add_middleware(LinkLimit, table=DeadLinks(), clock=clock)
+    # Last, so that it is the outermost: its headers stand on the answers of the other, too.
     app.add_middleware(Guard, secure=hosting.secure)
     return app

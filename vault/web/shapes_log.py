@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vault.domain.history import HistoryItem
 from vault.ports.access_log import LoggedEvent
 from vault.web.shapes import Body, MomentIn, MomentOut
 
@@ -65,4 +66,34 @@ class EventsOut(BaseModel):
     """Access events, in the order of the log."""
 
     items: list[EventOut]
+    next_cursor: str | None = None
+
+
+class HistoryItemOut(BaseModel):
+    """One sentence of a recording's history."""
+
+    at: MomentOut
+    kind: str
+    text: str
+    #: The first event's place in the log's tree; none for what the recording's row alone tells.
+    index: int | None = None
+    #: Whole seconds of the sound, rounded outwards.
+    first_second: int | None = None
+    last_second: int | None = None
+    #: Who the link was made for.
+    listener: str | None = None
+    actor: str | None = None
+
+    @classmethod
+    def of(cls, item: HistoryItem) -> "HistoryItemOut":
+        """Show a sentence."""
+        return cls(**{name: getattr(item, name) for name in cls.model_fields})
+
+
+class HistoryOut(BaseModel):
+    """The history of a recording, oldest first."""
+
+    recording: str
+    items: list[HistoryItemOut]
+    #: The story comes whole.
     next_cursor: str | None = None

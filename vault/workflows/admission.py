@@ -61,14 +61,19 @@ class Admission:
     #: Wrapped index keys, which never change.
     _index_keys: dict[str, bytes] = field(default_factory=dict)
 
-    async def know(self, account_id: str, call_ref: str, *own: CallFacts) -> KnownCall:
-        """Read and open what was said of a call, after what its own recording says. Raises Unavailable."""
+    async def know(
+        self, account_id: str, call_ref: str, *own: CallFacts, kept: Mapping[str, CallFacts] | None = None
+    ) -> KnownCall:
+        """Read and open what was said of a call, after what its own recording says. Raises Unavailable.
+
+        ``kept`` are rows that the caller has just written, by id: they need not be opened.
+        """
 
         def read(tx: Transaction) -> tuple[Sequence[CallFactRow], Sequence[ConsentRow]]:
             return tx.call_facts.of_call(account_id, call_ref), tx.consents.of_call(account_id, call_ref)
 
         facts_rows, consent_rows = await self.database.read(read)
-        facts = join_facts(call_ref, [*own, *await open_facts(self.ring, facts_rows)])
+        facts = join_facts(call_ref, [*own, *await open_facts(self.ring, facts_rows, kept)])
         index_key = await self.index_key(account_id)
         written = {number for one in (facts.caller, facts.callee) if one for number in (one, self._e164(one))}
         return KnownCall(

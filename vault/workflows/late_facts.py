@@ -32,8 +32,11 @@ class KeepFacts:
     chain: EvidenceChain
     clock: Clock
 
-    async def __call__(self, account_id: str, facts: CallFacts, *, delivery: str | None) -> bool:
-        """Keep what was said; False if that ``delivery`` said it before. None means that it is not repeated."""
+    async def __call__(self, account_id: str, facts: CallFacts, *, delivery: str | None) -> str | None:
+        """Keep what was said, and return the id of its row; None if that ``delivery`` said it before.
+
+        A delivery without a name is not repeated.
+        """
         fact_id, key = new_id("fact"), await self.ring.current(account_id)
         row = CallFactRow(
             id=fact_id,
@@ -52,7 +55,7 @@ class KeepFacts:
             add = partial(_add, row=row, facts=facts, terms=terms, opened=opened)
             new = await self.database.write(add)
             if new is not None:
-                return new
+                return fact_id if new else None
             opened = await self.chain.of_call(account_id, facts.call_ref)
 
 

@@ -1,19 +1,16 @@
 """Reading the access events of an account, in the order of the tree, with their sealed details opened."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from vault.domain import encryption_context as bound
 from vault.domain.access_event import AccessEvent
 from vault.domain.link import Link
 from vault.errors import NotFound
 from vault.ports.access_log import LoggedEvent
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
-from vault.sealing.message import open_message
-from vault.workflows.seals import open_listener, sealed_under
+from vault.workflows.seals import open_detail, open_listener
 
 #: With a filter, events that are read at once, and how often at most for one page.
 _AT_ONCE = 500
@@ -107,16 +104,8 @@ class ListEvents:
             return None  # The account's key of that time was destroyed.
 
     async def _page(self, found: Sequence[LoggedEvent], next_start: int | None) -> EventPage:
-        items = [(one, await self._detail(one.event)) for one in found]
+        items = [(one, await open_detail(self.ring, one.event)) for one in found]
         return EventPage(items=items, next_start=next_start)
-
-    async def _detail(self, event: AccessEvent) -> Mapping[str, str]:
-        if event.sealed_detail is None or event.account_id is None:
-            return {}
-        key = await self.ring.version(event.account_id, sealed_under(event.sealed_detail))
-        context = bound.of_event_detail(event.account_id, event.id)
-        said: dict[str, str] = json.loads(open_message(key.key, event.sealed_detail, context=context))
-        return {name: value for name, value in said.items() if name != "v"}
 
 
 def _link(tx: Transaction, event: AccessEvent) -> Link | None:

@@ -71,9 +71,9 @@ class Receive:
         named = heard.delivery_id
         delivery = None if named is None else f"{connection.id}/{named}"
         new = await self.keep_facts(connection.account_id, heard.facts, delivery=delivery)
-        if new and connection.pause_refused and heard.facts.ended_at is None:
+        if new is not None and connection.pause_refused and heard.facts.ended_at is None:
             await self._pause(connection, heard.facts)
-        return Receipt(status="noted" if new else "duplicate")
+        return Receipt(status="duplicate" if new is None else "noted")
 
     async def _pause(self, connection: Connection, facts: CallFacts) -> None:
         """Have the provider pause the recording of a call that may not be recorded."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vault.domain import encryption_context as bound
+from vault.domain.access_event import AccessEvent
 from vault.domain.call import CallFacts, fold
 from vault.domain.link import Link
 from vault.domain.recording import Recording, RecordingKeys, SealedObject
@@ -64,10 +65,15 @@ def wrap_recording_key(account_key: AccountKey, account_id: str, key: NamedKey, 
     return wrap(account_key.key, key.secret, bound.of_recording_key(account_id, recording_id))
 
 
-async def open_facts(ring: KeyRing, rows: Sequence[CallFactRow]) -> list[CallFacts]:
-    """Open what was said of a call, in the order it was said."""
+async def open_facts(
+    ring: KeyRing, rows: Sequence[CallFactRow], known: Mapping[str, CallFacts] | None = None
+) -> list[CallFacts]:
+    """Open what was said of a call, in the order it was said; but for rows that are ``known``, by id."""
     opened = []
     for row in rows:
+        if known is not None and row.id in known:
+            opened.append(known[row.id])
+            continue
         key = await ring.version(row.account_id, row.key_version)
         context = bound.of_call_fact(row.account_id, row.id)
         opened.append(decode_facts(open_message(key.key, row.sealed_facts, context=context)))
@@ -114,6 +120,16 @@ async def seal_detail(ring: KeyRing, account_id: str, event_id: str, detail: Map
     account_key = await ring.current(account_id)
     text = json.dumps({"v": 1, **detail}, separators=(",", ":")).encode()
     return seal(account_key.key, bound.of_event_detail(account_id, event_id), text)
+
+
+async def open_detail(ring: KeyRing, event: AccessEvent) -> Mapping[str, str]:
+    """Open what an access event says of people. Raises NotFound for a destroyed key, Tampered, Unavailable."""
+    if event.sealed_detail is None or event.account_id is None:
+        return {}
+    key = await ring.version(event.account_id, sealed_under(event.sealed_detail))
+    context = bound.of_event_detail(event.account_id, event.id)
+    said: dict[str, str] = json.loads(open_message(key.key, event.sealed_detail, context=context))
+    return {name: value for name, value in said.items() if name != "v"}
 
 
 def sealed_under(message: bytes) -> int:

@@ -67,9 +67,7 @@ class Upload:
         try:
             stored = await under_lease(self.database, held, self._seal(held, blocks, call, decision))
         except LeaseLost as error:
-            raise Refused(
-                "The recording was refused while it was being sent.", reasons=("switched_off_since_receipt",)
-            ) from error
+            raise await self._refused_meanwhile(held) from error
         except BaseException:
             await asyncio.shield(self._give_back(held))
             raise
@@ -94,6 +92,14 @@ class Upload:
     ) -> Recording:
         facts = CallFacts(call_ref=held.recording.call_ref)
         return await self.attempt(held, blocks, facts=facts, known=call, decision=decision)
+
+    async def _refused_meanwhile(self, held: Lease) -> Refused:
+        """Return what refused a recording while it was being sent: the switch, or a party of its call."""
+        recording = held.recording
+        now = await self.database.read(lambda tx: tx.recordings.get(recording.account_id, recording.id))
+        reasons = now.reasons if now is not None and now.state is State.REFUSED else ()
+        text = "The recording was refused while it was being sent."
+        return Refused(text, reasons=[reason.code for reason in reasons])
 
     async def _give_back(self, held: Lease) -> None:
         try:

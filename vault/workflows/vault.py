@@ -16,6 +16,7 @@ from vault.workflows.erase import Erase, RemoveErased
 from vault.workflows.evidence import ReadEvidence
 from vault.workflows.export_log import ExportLog
 from vault.workflows.hear import ReadWaveform
+from vault.workflows.history import ReadHistory
 from vault.workflows.ingest import Ingest
 from vault.workflows.list_events import ListEvents
 from vault.workflows.manifests import WriteManifests
@@ -111,6 +112,7 @@ class Vault:
     publish_log: PublishLog
     read_checkpoint: ReadCheckpoint
     list_events: ListEvents
+    read_history: ReadHistory
     prove_event: ProveEvent
     export_log: ExportLog
     export_key: ExportKey

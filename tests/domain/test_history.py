@@ -1,0 +1,227 @@
+"""The history of a recording: events become sentences, and windows of bytes become seconds."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from vault.domain.access_event import AccessEvent
+from vault.domain.history import OpenedEvent, Origins, tell
+from vault.domain.listening import Timeline, header_bytes, listenings
+
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+#: Four hundred seconds of PCM16 at 8000 samples a second, behind 44 bytes.
+SECOND, HEADER = 16_000, 44
+WAV = Timeline(size=HEADER + 400 * SECOND, duration=400.0, header=HEADER)
+#: As much of a codec whose bit rate changes.
+MP3 = Timeline(size=1_000_000, duration=400.0, header=None)
+ORIGINS = Origins(
+    received_at=NOON, connection_id="conn_1", connection="main", sealed_at=None, played=WAV, original=WAV
+)
+
+
+def event(kind: Any, **said: Any) -> AccessEvent:
+    """Return an event of one recording."""
+    named = {"account_id": "acc_1", "actor": "worker", "recording_id": "rec_1", "at": NOON}
+    return AccessEvent(type=kind, **(named | said))
+
+
+def story(*events: AccessEvent | tuple[AccessEvent, dict[str, str]], **origins: Any) -> list[str]:
+    """Return the sentences for events with indexes from 10 on, without the first, of how it came."""
+    pairs = [one if isinstance(one, tuple) else (one, {}) for one in events]
+    opened = [OpenedEvent(index=10 + n, event=one, detail=said) for n, (one, said) in enumerate(pairs)]
+    return [item.text for item in tell(replace(ORIGINS, **origins), opened)][1:]
+
+
+def in_session(
+    kind: Any, first: int | None = None, end: int | None = None, session: str = "s"
+) -> AccessEvent:
+    """Return an event of a session of Robin's link."""
+    return event(kind, actor=session, link_id="link_1", session_id=session, first=first, end=end)
+
+
+MADE = (event("link.created", actor="key_1", link_id="link_1"), {"listener": "Robin"})
+OPENED = (in_session("playback.open"), {"address": "192.0.2.1", "user_agent": "b"})
+
+
+@pytest.mark.parametrize(
+    ("one", "text"),
+    [
+        (event("recording.available"), "Available"),
+        (event("recording.available", evidence="d1"), "Available: the evidence was complete"),
+        (event("recording.available", result="released"), "Available: an admin released it"),
+        (
+            event("recording.quarantined", result="not_told"),
+            "Quarantined: nobody told the caller of the recording",
+        ),
+        (event("recording.quarantined", result="not_known_here"), "Quarantined: not known here"),
+        (event("recording.refused", result="declined"), "Refused: declined"),
+        (event("recording.failed", result="fetch_failed"), "Failed: fetch failed"),
+        (event("recording.restricted"), "Restricted"),
+        (event("recording.restricted", result="withdrawn"), "Restricted: withdrawn"),
+        (event("recording.unrestricted"), "Restriction lifted"),
+        (event("recording.erasing"), "Erasing"),
+        (event("recording.erased"), "Erased"),
+        (event("source.deleted", result="deleted"), "The provider's copy was deleted"),
+        (event("source.deleted", result="gone"), "The provider's copy was deleted: it was gone"),
+        (event("waveform.read", actor="key_1"), "Waveform seen by key_1"),
+        (event("recording.paused"), "Recording paused"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_event_is_a_sentence(one: AccessEvent, text: str):
+    """With its reason where there is one: the recording's own words, ours, or the code's."""
+    reasons = {"not_told": "Nobody told the caller of the recording."}
+    assert story(one, reasons=reasons, let_in={"d1": "evidence_complete"}) == [text]
+
+
+def test_the_row_tells_how_it_came_and_was_sealed():
+    """An upload has no connection; the sealing stands before the first event that is later."""
+    late = event("recording.available", at=NOON + timedelta(seconds=9))
+    opened = [OpenedEvent(index=3, event=one, detail={}) for one in (event("recording.missed"), late)]
+    origins = replace(ORIGINS, sealed_at=NOON + timedelta(seconds=5))
+    found = tell(origins, opened)
+    assert [(item.text, item.index) for item in found] == [
+        ("Announced by connection main", None),
+        ("Found in the provider's own list, though no webhook had told of it", 3),
+        ("Sealed", None),
+        ("Available", 3),
+    ]
+    (uploaded,) = tell(replace(ORIGINS, connection_id=None, connection=None), [])
+    assert (uploaded.text, uploaded.kind, uploaded.actor) == ("Uploaded", "recording.received", None)
+
+
+def test_a_link_is_told_by_the_name_it_was_made_for():
+    """Also where an event names the session alone, and where its making comes later in the log."""
+    seen = replace(in_session("waveform.read"), link_id=None)
+    denied = event("playback.denied", link_id="link_1", actor="link_1", result="used_up")
+    found = story(
+        OPENED, seen, MADE, (denied, {"address": "192.0.2.7"}), event("link.revoked", link_id="link_1")
+    )
+    assert found == [
+        "Opened by Robin from 192.0.2.1",
+        "Waveform seen by Robin",
+        "Link made for Robin",
+        "Not opened for Robin from 192.0.2.7: used up",
+        "Link for Robin revoked",
+    ]
+    assert story((MADE[0], {}), in_session("playback.open")) == [
+        "Link made for somebody",
+        "Opened by somebody",
+    ]
+
+
+def at(second: float) -> int:
+    """Return the byte at which a second of the WAV begins."""
+    return HEADER + round(second * SECOND)
+
+
+def grant(first: float, end: float, session: str = "s") -> AccessEvent:
+    """Grant seconds."""
+    return in_session("playback.grant", at(first), at(end), session)
+
+
+def sent(seconds: float, session: str = "s") -> AccessEvent:
+    """End a request."""
+    return in_session("playback.end", end=round(seconds * SECOND), session=session)
+
+
+@pytest.mark.parametrize(
+    ("events", "texts"),
+    [
+        ([grant(192, 340)], ["from 03:12 to 05:40 by Robin (granted)"]),
+        ([grant(192, 340), sent(148)], ["from 03:12 to 05:40 by Robin (sent)"]),
+        ([grant(192, 200), grant(200, 340), sent(148)], ["from 03:12 to 05:40 by Robin (sent)"]),
+        (
+            [grant(192, 200), grant(200, 340), sent(18)],
+            ["from 03:12 to 05:40 by Robin (granted; sent from 03:12 to 03:30)"],
+        ),
+        ([grant(0, 10), sent(10), grant(10, 20), sent(10)], ["from 00:00 to 00:20 by Robin (sent)"]),
+        (
+            [grant(0, 10), sent(10), grant(10, 20)],
+            ["from 00:00 to 00:20 by Robin (granted; sent from 00:00 to 00:10)"],
+        ),
+        (
+            [grant(0, 10), sent(2), grant(5, 20), sent(3)],
+            ["from 00:00 to 00:20 by Robin (granted; sent from 00:00 to 00:02 and from 00:05 to 00:08)"],
+        ),
+        (
+            [grant(60, 70), sent(10), grant(10, 20), sent(10)],
+            ["from 01:00 to 01:10 by Robin (sent)", "from 00:10 to 00:20 by Robin (sent)"],
+        ),
+        # Two requests at once: each end is the one whose windows it fits.
+        (
+            [grant(0, 4), grant(100, 104), grant(104, 112), sent(4), sent(10)],
+            ["from 00:00 to 00:04 by Robin (sent)", "from 01:40 to 01:52 by Robin (granted; sent from 01:40 to 01:50)"],
+        ),
+        (
+            [grant(0, 10), grant(10, 20, "other")],
+            ["from 00:00 to 00:10 by Robin (granted)", "from 00:10 to 00:20 by Robin (granted)"],
+        ),
+        ([grant(0.5, 1.5)], ["from 00:00 to 00:02 by Robin (granted)"]),
+        ([sent(1)], []),
+    ],
+)  # fmt: skip
+def test_windows_become_seconds(events: list[AccessEvent], texts: list[str]):
+    """What touches in a session is one part; granted and sent are told apart."""
+    assert story(MADE, *events) == ["Link made for Robin", *(f"Heard {text}" for text in texts)]
+
+
+def test_hours_have_a_place_of_their_own():
+    """Beyond an hour the clock has three parts."""
+    long = Timeline(size=HEADER + 7300 * SECOND, duration=7300.0, header=HEADER)
+    assert story(grant(3599, 7265), played=long)[0] == "Heard from 59:59 to 2:01:05 by somebody (granted)"
+
+
+@pytest.mark.parametrize(
+    ("first", "end", "text"),
+    [
+        (0, MP3.size, "Heard from 00:00 to 06:40 by Robin (granted)"),
+        (0, 500_000, "Heard in part by Robin (granted)"),
+        (1, MP3.size, "Heard in part by Robin (granted)"),
+    ],
+)
+def test_a_changing_bit_rate_tells_the_ends_alone(first: int, end: int, text: str):
+    """A byte in the middle is at no second that could be named."""
+    one = in_session("playback.grant", first, end)
+    assert story(MADE, one, played=MP3)[1] == text
+    assert story(MADE, one, played=None)[1] == "Heard in part by Robin (granted)"
+    unknown = story(MADE, one, in_session("playback.end", end=1), played=MP3)[1]
+    assert unknown.endswith("(granted; sent in part)")
+
+
+def test_downloads_are_told_one_by_one():
+    """The windows of one are joined; the same bytes twice are two downloads, by the key that got them."""
+    windows = [(0, at(4)), (at(4), at(12)), (at(12), WAV.size), (0, at(4))]
+    events = [event("download.grant", actor="key_1", first=first, end=end) for first, end in windows]
+    assert story(*events) == [
+        "Downloaded from 00:00 to 06:40 by key_1 (granted)",
+        "Downloaded from 00:00 to 00:04 by key_1 (granted)",
+    ]
+
+
+def test_an_item_has_its_place_and_its_seconds():
+    """That of the first window, with who listened and who acted."""
+    events = [MADE, (grant(20, 30), {}), (grant(5, 20), {})]
+    opened = [OpenedEvent(index=10 + n, event=one, detail=said) for n, (one, said) in enumerate(events)]
+    item = tell(ORIGINS, opened)[-1]
+    assert (item.index, item.first_second, item.last_second) == (11, 5, 30)
+    assert (item.listener, item.actor, item.kind) == ("Robin", "s", "playback.grant")
+
+
+@pytest.mark.parametrize(
+    ("codec", "header"),
+    [("pcm_s16le", 44), ("pcm_u8", 16_044), ("pcm_mulaw", 16_044), ("pcm_s24le", None), ("mp3", None), (None, None)],
+)  # fmt: skip
+def test_what_is_no_sample_is_the_header(codec: str | None, header: int | None):
+    """More sound than there are bytes is no constant bit rate."""
+    figures = {"size": 44 + 32_000, "duration": 1.0, "sample_rate": 8000, "channels": 2}
+    assert header_bytes(codec=codec, **figures) == header
+    assert header_bytes(codec=codec, **(figures | {"channels": None})) is None
+
+
+def test_an_end_that_fits_no_request_says_nothing():
+    """More than was granted was never sent."""
+    (part,) = listenings([(1, grant(0, 1)), (2, sent(2))])
+    assert (part.sent, part.all_sent) == ((), False)

@@ -1,0 +1,146 @@
+"""Links that open nothing: an address that asks for too many waits, and no other address notices."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+
+import httpx
+import pytest
+
+from tests.journeys.tenant import Tenant, open_link
+from tests.web.conftest import AUDIO, House, open_house
+from vault.errors import TooMany
+from vault.web.dead_links import MINUTE, MOST, MOST_ADDRESSES, DeadLinks
+from vault.web.hosting import Hosting
+
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+
+
+def counted(table: DeadLinks, address: str, times: int, *, now: datetime = NOON) -> DeadLinks:
+    """Count dead links of an address, and return the table."""
+    for _ in range(times):
+        table.count(address, now)
+    return table
+
+
+def waits(table: DeadLinks, address: str, now: datetime = NOON) -> int:
+    """Return the seconds that an address has to wait; 0 if it need not."""
+    try:
+        table.check(address, now)
+    except TooMany as error:
+        return error.retry_after
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("times", "later", "seconds"),
+    [
+        (MOST - 1, 0.0, 0),
+        (MOST, 0.0, 60),
+        (MOST + 40, 0.0, 60),
+        (MOST, 0.5, 60),
+        (MOST, 30.0, 30),
+        (MOST, 59.999, 1),
+        (MOST, 60.0, 0),
+        # A clock that was set back keeps nobody waiting for longer.
+        (MOST, -3600.0, 0),
+    ],
+)
+def test_an_address_waits_until_its_minute_is_over(times: int, later: float, seconds: int):
+    """The sixtieth dead link is answered; what comes after it waits for what is left of the minute."""
+    table = counted(DeadLinks(), "192.0.2.1", times)
+    assert waits(table, "192.0.2.1", NOON + timedelta(seconds=later)) == seconds
+    assert waits(table, "192.0.2.2", NOON + timedelta(seconds=later)) == 0
+
+
+def test_a_minute_begins_anew():
+    """What was counted before it is forgotten."""
+    table = counted(DeadLinks(), "192.0.2.1", MOST)
+    counted(table, "192.0.2.1", MOST - 1, now=NOON + MINUTE)
+    assert waits(table, "192.0.2.1", NOON + MINUTE) == 0
+    counted(table, "192.0.2.1", 1, now=NOON + MINUTE * 1.5)
+    assert waits(table, "192.0.2.1", NOON + MINUTE * 1.5) == 30
+
+
+@pytest.mark.parametrize(
+    ("other", "seconds"),
+    [
+        ("2001:db8:0:1::2", 60),
+        ("2001:db8:0:1:ffff:ffff:ffff:ffff", 60),
+        ("2001:db8:0:2::1", 0),
+        ("2001:db8::1", 0),
+    ],
+)
+def test_ipv6_counts_by_its_network(other: str, seconds: int):
+    """The /64 is one client, and the next is another."""
+    assert waits(counted(DeadLinks(), "2001:db8:0:1::1", MOST), other) == seconds
+
+
+def test_a_zone_is_no_part_of_a_network():
+    """A link-local address with its zone counts like one without."""
+    assert waits(counted(DeadLinks(), "fe80::1%eth0", MOST), "fe80::2") == 60
+
+
+def test_the_oldest_is_forgotten_first():
+    """The table is bounded; an address whose minute began again is young."""
+    table = counted(DeadLinks(), "192.0.2.1", MOST)
+    counted(table, "192.0.2.2", MOST, now=NOON)
+    counted(table, "192.0.2.1", MOST, now=NOON + MINUTE)
+    for n in range(MOST_ADDRESSES - 1):
+        table.count(f"10.0.{n >> 8}.{n & 255}", NOON + MINUTE)
+    assert len(table) == MOST_ADDRESSES
+    assert waits(table, "192.0.2.2", NOON + timedelta(seconds=59)) == 0
+    assert waits(table, "192.0.2.1", NOON + MINUTE) == 60
+    table.count("10.1.0.0", NOON + MINUTE)
+    assert len(table) == MOST_ADDRESSES
+    assert waits(table, "192.0.2.1", NOON + MINUTE) == 0
+
+
+@pytest.fixture(scope="module")
+def behind_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The app behind a proxy on loopback, so that a client can have any address."""
+    with open_house(tmp_path_factory.mktemp("d")) as house:
+        trusted = (ip_network("127.0.0.0/8"),)
+        house.app.state.hosting = Hosting(public_url=house.url, trusted_proxies=trusted)
+        yield house
+
+
+def at(house: House, address: str) -> httpx.Client:
+    """Return a browser with an address of its own."""
+    return house.client({"X-Forwarded-For": address})
+
+
+def test_too_many_dead_links_are_429(behind_proxy: House):
+    """Of every kind, all with one answer, until the limit; then even a good link waits, and others' do not."""
+    tenant = Tenant.open(behind_proxy.admin)
+    recording = tenant.uploaded(AUDIO)
+    good, revoked = tenant.link(recording), tenant.link(recording)
+    tenant.http.delete(tenant.url(f"/recordings/{recording}/links/{revoked['id']}"))
+    elsewhere = tenant.link(recording, networks=["203.0.113.0/24"])
+    guesser, listener = at(behind_proxy, "192.0.2.1"), at(behind_proxy, "192.0.2.2")
+    dead = [revoked["url"], elsewhere["url"], f"/p/{'x' * 43}", "/p/x"]
+    asked = [
+        guesser.get(dead[n % 4]) if n % 2 else open_link(guesser, dead[n % 4], nonce="n") for n in range(MOST)
+    ]
+    assert {(answer.status_code, answer.content) for answer in asked} == {(404, asked[0].content)}
+    for answer in (guesser.get("/p/x"), guesser.get(good["url"]), open_link(guesser, good["url"], nonce="n")):
+        assert (answer.status_code, answer.headers["content-type"]) == (429, "text/html; charset=utf-8")
+        assert 1 <= int(answer.headers["retry-after"]) <= 60
+        assert answer.headers["x-robots-tag"] == "noindex"
+        assert answer.headers["content-security-policy"] == asked[0].headers["content-security-policy"]
+    assert guesser.get("/livez").status_code != 429
+    opened = open_link(listener, good["url"])
+    assert opened.status_code == 303
+    assert listener.get(f"{opened.headers['location']}/audio").content == AUDIO
+    assert listener.get(dead[0]).content == asked[0].content
+
+
+def test_good_links_and_other_doors_count_nothing(behind_proxy: House):
+    """Nobody waits for having opened what was there to be opened, or for a page that is not there."""
+    tenant = Tenant.open(behind_proxy.admin)
+    url = tenant.link(tenant.uploaded(AUDIO))["url"]
+    busy = at(behind_proxy, "192.0.2.3")
+    for _ in range(MOST + 1):
+        assert busy.get(url).status_code == 200
+        assert busy.get("/s/sess_nobody").status_code == 404
+    assert busy.get(url).status_code == 200
