@@ -6,9 +6,12 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.timeout(300)
 def test_what_is_collected_does_not_depend_on_when_or_on_chance() -> None:
     """Two collections, in different seconds and with different hash seeds, name the same tests."""
     begun = []

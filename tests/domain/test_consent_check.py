@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.domain.test_admission_table import T0, at, case_of
+from tests.domain.test_admission_table import at, case_of
 from vault.domain.admission import decide
 from vault.domain.call_span import CallSpan
 from vault.domain.consent import ConsentEvent, ConsentPolicy
@@ -209,4 +209,3 @@ def test_everybody_outside_must_know(words, lacks):
     """Each is asked about by name, in one order."""
     decision = decide(case_of("US-CA", "US-CA", words, "unknown direction"))
     assert [reason.text.split("the ")[1].split()[0] for reason in decision.grounds] == lacks
-    assert at(0) == T0
