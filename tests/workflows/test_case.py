@@ -111,9 +111,7 @@ async def test_who_is_outside_the_account_must_know(house: House, direction, par
 
 
 @pytest.mark.parametrize("side", ["from", "to"])
-@pytest.mark.parametrize(
-    "written", ["+14155550199", "+1 (415) 555-0199", "tel:+14155550199"]
-)
+@pytest.mark.parametrize("written", ["+14155550199", "+1 (415) 555-0199", "tel:+14155550199"])
 async def test_an_objection_counts_however_the_number_is_written(house: House, side: str, written: str):
     """On either side of the call: at its start, at the announcement, and at the gate."""
     enter = house.vault.enter_objection
