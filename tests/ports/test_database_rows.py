@@ -197,7 +197,7 @@ async def test_a_connection_keeps_its_id(database: Database):
         Connection(
             id=f"conn_{n}", account_id="acct_a", name="main", provider="platform",
             sealed_credentials=b"%d" % n, key_version=1, api_base=None, delete_at_source=False,
-            delete_refused=False, collect_from=NOW,
+            delete_refused=False, collect_from=NOW, next_url="https://flow.example/next", pause_refused=True,
         )
         for n in range(10)
     ]  # fmt: skip

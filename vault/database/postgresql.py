@@ -6,7 +6,6 @@ If the server goes away, callers hear Unavailable, and the pool connects anew on
 the answer to a COMMIT is lost, nobody knows whether it stands: callers repeat, and repeats are safe.
 """
 
-import random
 import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -17,6 +16,7 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from vault.chance import CHANCE
 from vault.database.grouped_rows import announce_group, grant_group
 from vault.database.postgresql_url import engine_url
 from vault.database.row_group import RowGroup
@@ -141,7 +141,7 @@ class PostgresqlDatabase:
                 if getattr(cause, "sqlstate", None) not in _AGAIN:
                     _LOG.error("database.failed", error=type(cause).__name__)
                     raise Unavailable("The database did not answer in time.") from error
-                time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads retries, hides nothing
+                time.sleep(CHANCE.uniform(0, 0.01 * 2**attempt))
         raise Unavailable("The database is too busy.", retry_after=1)
 
 

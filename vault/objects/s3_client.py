@@ -12,7 +12,6 @@ before it is offered, which opens every frame's tag.
 """
 
 import asyncio
-import random
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,6 +26,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from vault.chance import CHANCE
 from vault.errors import NotFound, Unavailable, VaultError
 from vault.threads import Threads
 
@@ -109,7 +109,7 @@ class S3Calls:
         for attempt in range(self.attempts):
             if attempt:
                 longest = min(_LONGEST_PAUSE, self.pause * 2 ** (attempt - 1))
-                await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - spreads load, keeps no secret
+                await asyncio.sleep(CHANCE.uniform(longest / 2, longest))
             try:
                 return await self.threads.run(function)
             except ClientError as error:

@@ -1,9 +1,9 @@
 """Time in: asks the verbs, again and again, whether there is work in the state that each looks after."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 
+from vault.chance import CHANCE
 from vault.errors import LeaseLost, Unavailable, VaultError
 from vault.logs import Log
 from vault.workflows.vault import Vault
@@ -47,7 +47,7 @@ async def _repeat(step: Step) -> None:
         pause = 0.0
         try:
             if not await step():
-                pause = _IDLE * (0.75 + random.random() / 2)  # noqa: S311 - it spreads looks, and hides nothing
+                pause = _IDLE * (0.75 + CHANCE.random() / 2)
         except LeaseLost:
             continue
         except Unavailable as error:

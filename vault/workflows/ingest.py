@@ -1,10 +1,10 @@
 """Ingest: claim an announced recording, admit it again, fetch it and seal it."""
 
-import random
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from vault.chance import CHANCE
 from vault.domain import encryption_context as bound
 from vault.domain.admission import Decision
 from vault.domain.call import Announcement, CallFacts
@@ -143,7 +143,7 @@ class Ingest:
         if final or attempt >= MAX_ATTEMPTS:
             await self.database.write(lambda tx: fail(tx, held, reason))
             return
-        pause = pause_before(attempt, random.random())  # noqa: S311 - it spreads retries, and hides nothing
+        pause = pause_before(attempt, CHANCE.random())
 
         def wait(tx: Transaction) -> None:
             tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now() + pause, reasons=(reason,))

@@ -1,0 +1,6 @@
+"""Chance that spreads retries and looks over time, and hides nothing."""
+
+import random
+
+#: A generator of its own: what is drawn here disturbs nobody who seeded the one that all of Python shares.
+CHANCE = random.Random()  # noqa: S311 - it keeps no secret
