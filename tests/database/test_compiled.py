@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import bindparam, select
 
 from tests.database.rows import NOW, open_account
-from vault.database.compiled import CompiledSelect
+from vault.database.compiled import CompiledInsert, CompiledSelect
 from vault.database.dialect import insert_new
 from vault.database.schema import accounts, api_keys, call_facts, switch_changes
 from vault.ports.database import Database
@@ -73,6 +73,19 @@ async def test_names_that_are_words_of_sql_are_read(database: Database):
         select(switch_changes.c.by).where(switch_changes.c.account_id == bindparam("by"))
     )
     assert await database.read(lambda tx: compiled.rows(tx.connection, by="acct_a")) == [{"by": "vault"}]
+
+
+async def test_a_row_is_inserted_once_and_read_back(database: Database):
+    """The second one of the same unique key changes nothing and says so."""
+    row = {
+        "id": "fact_1", "account_id": "acct_a", "call_ref": "call-1", "delivery": "1", "at": NOW,
+        "started_at": NOW - timedelta(microseconds=1), "ended_at": None, "sealed_facts": b"\x00", "key_version": 1,
+    }  # fmt: skip
+    add, find = CompiledInsert(call_facts), CompiledSelect(select(call_facts))
+    assert await database.write(lambda tx: add.add(tx.connection, row))
+    again = row | {"id": "fact_2", "sealed_facts": b"other"}
+    assert not await database.write(lambda tx: add.add(tx.connection, again))
+    assert await database.read(lambda tx: find.rows(tx.connection)) == [row]
 
 
 async def test_rows_that_are_there_are_not_counted(database: Database):

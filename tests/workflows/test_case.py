@@ -144,6 +144,20 @@ async def test_an_objection_is_of_one_account_and_one_number(house: House):
     assert (await house.vault.admit(mine.id, facts)).decision.grounds == ()
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["before the recording", "after it"])
+async def test_what_is_told_of_a_call_beats_what_its_recording_said(house: House, *, late: bool):
+    """The platform corrects the number of the caller: the number as it is corrected must not be recorded."""
+    await house.vault.enter_objection(house.account.id, "+14155550199", reason=None, **ME)
+    facts = CallFacts(call_ref="call-1", caller="+14155550199")
+    if not late:
+        await house.vault.admit(house.account.id, facts)
+    recording_id = await announced(house)
+    if late:
+        await house.vault.admit(house.account.id, facts)
+    assert await through_the_gate(house, recording_id) is State.REFUSED
+    assert (await grounds(house, recording_id))[0] == "objection"
+
+
 async def test_an_objection_that_ended_before_the_call_does_not_count(house: House):
     """The same number is recorded again, in calls that began after it was taken off the list."""
     await house.vault.enter_objection(house.account.id, CALLER, reason=None, **ME)
@@ -206,6 +220,17 @@ async def test_the_policy_decides_about_missing_evidence(house: House, policy: s
         await through_the_gate(house, recording_id)
     assert str(await house.state(recording_id)) == expected
     assert (house.objects.calls == []) is (policy == "refuse")
+
+
+async def test_where_a_notice_lies_is_asked_once_the_audio_is_known(house: House):
+    """An account that refuses what lacks evidence does not refuse what nobody has listened to yet."""
+    await set_policy(house, missing_evidence="refuse")
+    facts = CallFacts(call_ref="call-1", direction="inbound", caller_place="US-WA", callee_place="US-NY")
+    await house.vault.admit(house.account.id, facts)
+    ended = ago(30)
+    await tell(house, "announced", at=ended - timedelta(seconds=0.15), length=timedelta(seconds=0.1))
+    recording_id = await announced(house, ended_at=moment(ended))
+    assert await through_the_gate(house, recording_id) is State.AVAILABLE
 
 
 async def test_a_recording_is_found_by_all_that_was_said_of_its_call(house: House):

@@ -251,6 +251,32 @@ async def test_a_word_that_changes_nothing_does_not_stop_a_release(house: House,
     assert await kinds(house, recording_id) == ["gate", word, "release", "gate"]
 
 
+async def test_a_number_that_is_told_during_a_release_is_not_overlooked(house: House):
+    """The release has read the call when its caller becomes known: a number that must not be recorded."""
+    await set_policy(house)
+    await house.vault.enter_objection(house.account.id, "+14155550199", reason=None, **ME)
+    recording_id = await kept_apart(house)
+    facts = CallFacts(call_ref="call-1", caller="+14155550199")
+    database = Interrupted(house.database, lambda: house.vault.admit(house.account.id, facts))
+    verb = replace(house.vault.release, database=database)
+    decision = await verb(house.account.id, recording_id, reason="a reason", **ME)
+    assert (decision.verdict, decision.grounds[0].code) == ("refuse", "objection")
+    assert await house.state(recording_id) is State.REFUSED
+
+
+async def test_a_refusal_comes_too_late_for_what_was_released(house: House):
+    """The admin who refuses has read the recording when another one lets it out."""
+    await set_policy(house)
+    recording_id = await kept_apart(house)
+    database = Interrupted(house.database, lambda: release(house, recording_id))
+    verb = replace(house.vault.refuse_quarantined, database=database)
+    with pytest.raises(Refused) as caught:
+        await verb(house.account.id, recording_id, reason="nobody asked", **ME)
+    assert caught.value.reasons == ("not_quarantined",)
+    assert await house.state(recording_id) is State.AVAILABLE
+    assert await results(house, recording_id, "recording.refused") == []
+
+
 async def test_two_releases_at_once_are_one(house: House):
     """The other is told that nothing waits any more."""
     await set_policy(house)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, delete, select
 
-from vault.database.compiled import CompiledSelect
-from vault.database.dialect import insert_new
+from vault.database.compiled import CompiledInsert, CompiledSelect
 from vault.database.schema import call_facts
 from vault.ports.stores import CallFactRow
 
-# Every call that starts and every recording that comes in asks this.
+# Every call that starts adds a row, and asks for them, as every recording that comes in does.
+_ADD = CompiledInsert(call_facts)
 _OF_CALL = CompiledSelect(
     select(call_facts)
     .where(call_facts.c.account_id == bindparam("account_id"), call_facts.c.call_ref == bindparam("call_ref"))
@@ -27,8 +27,7 @@ class CallRows:
 
     def add(self, row: CallFactRow) -> bool:
         """Add a row; False if that delivery was there already."""
-        values = {name: getattr(row, name) for name in CallFactRow.__slots__}
-        return insert_new(self._db, call_facts, values) > 0
+        return _ADD.add(self._db, {name: getattr(row, name) for name in CallFactRow.__slots__})
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[CallFactRow]:
         """Return the rows of a call, oldest first."""

@@ -1,4 +1,4 @@
-"""SELECTs that were compiled at import, and go to the driver as text.
+"""Statements that were compiled at import, and go to the driver as text.
 
 SQLAlchemy takes several times longer to run a statement than SQLite needs for it, and in a busy server
 several times that again, because each step is one more chance to wait for the interpreter's lock. So what
@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, Connection, Dialect, Select, make_url
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import JSON, Boolean, Column, Connection, Dialect, Select, Table, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeEngine
 
 from vault.database.dialect import is_postgresql
-from vault.database.schema import Moment, moment
+from vault.database.schema import Moment, micros, moment
 
 _SQLITE = sqlite.dialect(paramstyle="named")
 _POSTGRESQL = make_url("postgresql+psycopg://").get_dialect()()
@@ -53,6 +53,26 @@ class CompiledSelect:
     def first(self, connection: Connection, **values: object) -> dict[str, Any] | None:
         """Return the first row, or None where there is none."""
         return next(iter(self.rows(connection, **values)), None)
+
+
+class CompiledInsert:
+    """Inserts one row of text, bytes, numbers and moments, unless its unique keys are there already."""
+
+    def __init__(self, table: Table) -> None:
+        """Compile it for both databases."""
+        self._moments = [column.name for column in table.columns if isinstance(column.type, Moment)]
+        self._sqlite = str(sqlite.insert(table).on_conflict_do_nothing().compile(dialect=_SQLITE))
+        insert = postgresql.insert(table).on_conflict_do_nothing()
+        self._postgresql = str(insert.compile(dialect=_POSTGRESQL))
+
+    def add(self, connection: Connection, row: Mapping[str, Any]) -> bool:
+        """Insert the row, which has a value for each column; False if it was there already."""
+        values = dict(row)
+        for name in self._moments:
+            values[name] = None if values[name] is None else micros(values[name])
+        cursor = connection.connection.cursor()
+        cursor.execute(self._postgresql if is_postgresql(connection) else self._sqlite, values)
+        return cursor.rowcount > 0
 
 
 def _form(

@@ -23,6 +23,7 @@ from vault.errors import Busy
 from vault.ports.consent_stores import ConsentRow, EvidenceRow, ObjectionRow, Pause
 
 # Every call that starts and every recording that comes in asks these.
+_ADD_EVENT = insert(consent_events)
 _EVENTS_OF_CALL = CompiledSelect(
     select(consent_events)
     .where(
@@ -48,7 +49,7 @@ class ConsentRows:
 
     def add(self, row: ConsentRow) -> None:
         """Add an event."""
-        self._db.execute(insert(consent_events).values({n: getattr(row, n) for n in ConsentRow.__slots__}))
+        self._db.execute(_ADD_EVENT, {name: getattr(row, name) for name in ConsentRow.__slots__})
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[ConsentRow]:
         """Return the events of a call, in the order in which the vault heard of them."""

@@ -29,6 +29,14 @@ _MOST_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What was said of a call, sealed, as one transaction sees it."""
+
+    facts: Sequence[CallFactRow]
+    consents: Sequence[ConsentRow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownCall:
     """What was said of a call, opened, and from how many rows."""
 
@@ -61,24 +69,29 @@ class Admission:
     #: Wrapped index keys, which never change.
     _index_keys: dict[str, bytes] = field(default_factory=dict)
 
-    async def know(
-        self, account_id: str, call_ref: str, *own: CallFacts, kept: Mapping[str, CallFacts] | None = None
+    async def know(self, account_id: str, call_ref: str, *own: CallFacts) -> KnownCall:
+        """Read and open what was said of a call, after what its own recording says. Raises Unavailable."""
+        said = await self.database.read(lambda tx: said_of(tx, account_id, call_ref))
+        return await self.open(account_id, call_ref, said, *own)
+
+    async def open(
+        self,
+        account_id: str,
+        call_ref: str,
+        said: Said,
+        *own: CallFacts,
+        fresh: Mapping[str, CallFacts] | None = None,
     ) -> KnownCall:
-        """Read and open what was said of a call, after what its own recording says. Raises Unavailable.
+        """Open what was said of a call, after what its own recording says. Raises Unavailable.
 
-        ``kept`` are rows that the caller has just written, by id: they need not be opened.
+        ``fresh`` are rows that the caller has just written, by id: they need not be opened.
         """
-
-        def read(tx: Transaction) -> tuple[Sequence[CallFactRow], Sequence[ConsentRow]]:
-            return tx.call_facts.of_call(account_id, call_ref), tx.consents.of_call(account_id, call_ref)
-
-        facts_rows, consent_rows = await self.database.read(read)
-        facts = join_facts(call_ref, [*own, *await open_facts(self.ring, facts_rows, kept)])
+        facts = join_facts(call_ref, [*own, *await open_facts(self.ring, said.facts, fresh)])
         index_key = await self.index_key(account_id)
         written = {number for one in (facts.caller, facts.callee) if one for number in (one, self._e164(one))}
         return KnownCall(
             facts=facts,
-            events=tuple([await self._event(row) for row in consent_rows]),
+            events=tuple([await self._event(row) for row in said.consents]),
             numbers=tuple(search_term(index_key, "number", number) for number in sorted(written)),
             agent=(search_term(index_key, "agent", facts.agent),) if facts.agent is not None else (),
             # Reading a number takes longer than all the queries of a decision, so it is not done under a lock.
@@ -86,8 +99,8 @@ class Admission:
                 "caller": None if facts.caller_place is not None else self.numbers.place(facts.caller),
                 "callee": None if facts.callee_place is not None else self.numbers.place(facts.callee),
             },
-            facts_rows=len(facts_rows),
-            consent_rows=len(consent_rows),
+            facts_rows=len(said.facts),
+            consent_rows=len(said.consents),
         )
 
     async def index_key(self, account_id: str) -> bytes:
@@ -102,11 +115,8 @@ class Admission:
 
     def unchanged(self, tx: Transaction, account_id: str, known: KnownCall) -> bool:
         """Say whether nothing was said of the call since it was read."""
-        call_ref = known.facts.call_ref
-        return (
-            len(tx.call_facts.of_call(account_id, call_ref)) == known.facts_rows
-            and len(tx.consents.of_call(account_id, call_ref)) == known.consent_rows
-        )
+        said = said_of(tx, account_id, known.facts.call_ref)
+        return len(said.facts) == known.facts_rows and len(said.consents) == known.consent_rows
 
     def decide(
         self,
@@ -168,6 +178,14 @@ class Admission:
         key = await self.ring.version(row.account_id, row.key_version)
         context = bound.of_consent_event(row.account_id, row.id)
         return decode_event(open_message(key.key, row.sealed_event, context=context))
+
+
+def said_of(tx: Transaction, account_id: str, call_ref: str) -> Said:
+    """Return what was said of a call so far."""
+    return Said(
+        facts=tx.call_facts.of_call(account_id, call_ref),
+        consents=tx.consents.of_call(account_id, call_ref),
+    )
 
 
 def _places(known: KnownCall, policy: ConsentPolicy) -> tuple[Place, ...]:

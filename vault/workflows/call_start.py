@@ -43,9 +43,9 @@ class CallStart:
         index_key = await self.admission.index_key(account_id)
         # A plain hash of facts would let anyone with the row test guesses of phone numbers.
         same = search_term(index_key, "call", encode_facts(facts).decode())
-        row_id = await self.keep_facts(account_id, facts, delivery=f"call/{same.hex()}")
-        kept = {} if row_id is None else {row_id: facts}
-        known = await self.admission.know(account_id, facts.call_ref, kept=kept)
+        kept = await self.keep_facts(account_id, facts, delivery=f"call/{same.hex()}")
+        own = {} if kept.row_id is None else {kept.row_id: facts}
+        known = await self.admission.open(account_id, facts.call_ref, kept.said, fresh=own)
 
         def read(tx: Transaction) -> tuple[Decision, Sequence[Notice], str]:
             decision = self.admission.decide(tx, account_id, known, received_at=self.clock())

@@ -13,9 +13,19 @@ from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.stores import CallFactRow
 from vault.sealing.message import seal
-from vault.workflows.admission import Admission
+from vault.workflows.admission import Admission, Said, said_of
 from vault.workflows.evidence_chain import EvidenceChain, append, settled
 from vault.workflows.seals import OpenedRecording, search_terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What became of something that was said of a call."""
+
+    #: The id of its row; None if the same delivery said it before.
+    row_id: str | None
+    #: All that has been said of the call, this row among it.
+    said: Said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +42,8 @@ class KeepFacts:
     chain: EvidenceChain
     clock: Clock
 
-    async def __call__(self, account_id: str, facts: CallFacts, *, delivery: str | None) -> str | None:
-        """Keep what was said, and return the id of its row; None if that ``delivery`` said it before.
-
-        A delivery without a name is not repeated.
-        """
+    async def __call__(self, account_id: str, facts: CallFacts, *, delivery: str | None) -> Kept:
+        """Keep what was said, once for each ``delivery``; one without a name is not repeated."""
         fact_id, key = new_id("fact"), await self.ring.current(account_id)
         row = CallFactRow(
             id=fact_id,
@@ -53,9 +60,9 @@ class KeepFacts:
         opened: Mapping[str, OpenedRecording] = {}
         while True:
             add = partial(_add, row=row, facts=facts, terms=terms, opened=opened)
-            new = await self.database.write(add)
-            if new is not None:
-                return fact_id if new else None
+            kept = await self.database.write(add)
+            if kept is not None:
+                return kept
             opened = await self.chain.of_call(account_id, facts.call_ref)
 
 
@@ -66,16 +73,15 @@ def _add(
     facts: CallFacts,
     terms: Sequence[bytes],
     opened: Mapping[str, OpenedRecording],
-) -> bool | None:
+) -> Kept | None:
     """Add the row and what follows from it; None where a recording that it concerns is not opened."""
     tx.lock_account(row.account_id)
     tx.lock_call(row.account_id, row.call_ref)
     through = settled(tx, row.account_id, row.call_ref, opened)
     if through is None:
         return None
-    if not tx.call_facts.add(row):
-        return False
-    for recording in through:
+    new = tx.call_facts.add(row)
+    for recording in through if new else ():
         append(tx, opened[recording.id], "facts", {"call": facts_json(facts)}, at=row.at)
         tx.recordings.index(row.account_id, recording.id, terms)
-    return True
+    return Kept(row_id=row.id if new else None, said=said_of(tx, row.account_id, row.call_ref))

@@ -14,7 +14,7 @@ from vault.ports.database import Database, Transaction
 from vault.ports.telephony import Provider
 from vault.workflows.admission import Admission
 from vault.workflows.announcing import Announce
-from vault.workflows.late_facts import KeepFacts
+from vault.workflows.late_facts import KeepFacts, Kept
 from vault.workflows.opened_connections import OpenedConnections
 from vault.workflows.proving import prove
 
@@ -70,15 +70,17 @@ class Receive:
     async def _note(self, connection: Connection, heard: Heard) -> Receipt:
         named = heard.delivery_id
         delivery = None if named is None else f"{connection.id}/{named}"
-        new = await self.keep_facts(connection.account_id, heard.facts, delivery=delivery)
-        if new is not None and connection.pause_refused and heard.facts.ended_at is None:
-            await self._pause(connection, heard.facts)
-        return Receipt(status="duplicate" if new is None else "noted")
+        kept = await self.keep_facts(connection.account_id, heard.facts, delivery=delivery)
+        if kept.row_id is None:
+            return Receipt(status="duplicate")
+        if connection.pause_refused and heard.facts.ended_at is None:
+            await self._pause(connection, heard.facts.call_ref, kept)
+        return Receipt(status="noted")
 
-    async def _pause(self, connection: Connection, facts: CallFacts) -> None:
+    async def _pause(self, connection: Connection, call_ref: str, kept: Kept) -> None:
         """Have the provider pause the recording of a call that may not be recorded."""
-        account_id, call_ref = connection.account_id, facts.call_ref
-        known = await self.admission.know(account_id, call_ref)
+        account_id = connection.account_id
+        known = await self.admission.open(account_id, call_ref, kept.said)
         pause = Pause(account_id=account_id, connection_id=connection.id, call_ref=call_ref, attempts=0)
 
         def want(tx: Transaction) -> None:
