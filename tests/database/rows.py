@@ -144,7 +144,7 @@ def link(recording_id: str, **changed: Any) -> Link:
     values: dict[str, Any] = {
         "id": new_id("link"), "account_id": "acct_a", "recording_id": recording_id, "kind": "player",
         "created_by": "key_1", "created_at": NOW, "expires_at": NOW + timedelta(minutes=15), "sessions": 1,
-        "networks": ("10.0.0.0/8",), "revoked_at": None, "listener_term": b"term",
+        "networks": ("10.0.0.0/8",), "download": False, "revoked_at": None, "listener_term": b"term",
         "sealed_listener": b"listener", "key_version": 1,
     }  # fmt: skip
     return Link(**{**values, **changed})

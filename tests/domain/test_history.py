@@ -201,6 +201,19 @@ def test_downloads_are_told_one_by_one():
     ]
 
 
+def test_a_download_by_a_link_is_told_apart_from_what_was_heard():
+    """By the listener's name, with what was sent of each: an end belongs to the kind of its grant."""
+    events = [
+        MADE, grant(0, 4),
+        in_session("download.grant", 0, at(4)), in_session("download.grant", at(4), WAV.size),
+        in_session("download.end", end=WAV.size), sent(2),
+    ]  # fmt: skip
+    assert story(*events)[1:] == [
+        "Heard from 00:00 to 00:04 by Robin (granted; sent from 00:00 to 00:02)",
+        "Downloaded from 00:00 to 06:40 by Robin (sent)",
+    ]
+
+
 def test_an_item_has_its_place_and_its_seconds():
     """That of the first window, with who listened and who acted."""
     events = [MADE, (grant(20, 30), {}), (grant(5, 20), {})]

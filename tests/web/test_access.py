@@ -77,6 +77,8 @@ OTHERS = {
     ("HEAD", "/s/{session}/audio"),
     ("GET", "/s/{session}/audio.{extension}"),
     ("HEAD", "/s/{session}/audio.{extension}"),
+    ("GET", "/s/{session}/download"),
+    ("HEAD", "/s/{session}/download"),
     ("GET", "/s/{session}/state"),
     ("GET", "/s/{session}/waveform"),
     ("GET", "/static/{name}"),

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.journeys.tenant import Tenant, open_link
-from tests.tlog.auditor import read_proof, root_by_proof
+from tests.tlog.auditor import read_checkpoint, read_proof, root_by_proof, roots_by_growth
 from tests.web.conftest import House
 from vault.tlog.checkpoint import open_checkpoint
 from vault.tlog.log_file import read_head, verify_log
@@ -46,6 +46,30 @@ def test_every_event_shows_its_index_and_leaf(house: House, shared: tuple[Tenant
         assert index == event["index"]
         assert root_by_proof(index, size, leaf, hashes) == root
         assert open_checkpoint(answer.content.partition(b"\n\n")[2], [known]).root == root
+
+
+def test_growth_is_proved_between_any_two_checkpoints(
+    stranger: httpx.Client, shared: tuple[Tenant, str], known: Verifier
+):
+    """Whoever kept an earlier checkpoint sees without a key that the later log begins with it."""
+    tenant, recording = shared
+    kept: dict[int, bytes] = {}
+    while len(kept) < 4:
+        note = stranger.get("/v1/access-log/checkpoint").content
+        kept[open_checkpoint(note, [known]).size] = note
+        tenant.link(recording)
+    sizes = sorted(kept)
+    for old, new in [(sizes[0], sizes[3]), (sizes[1], sizes[2]), (sizes[2], sizes[2])]:
+        answer = stranger.get("/v1/access-log/consistency", params={"from": old, "to": new})
+        assert (answer.status_code, answer.json()["from"], answer.json()["to"]) == (200, old, new)
+        hashes = [base64.b64decode(one) for one in answer.json()["hashes"]]
+        (_, old_root), (_, new_root) = read_checkpoint(kept[old]), read_checkpoint(kept[new])
+        assert roots_by_growth(old, new, old_root, hashes) == (old_root, new_root)
+    for wrong, field in (({"from": 3, "to": 2}, "from"), ({"from": 1, "to": 10**9}, "to")):
+        answer = stranger.get("/v1/access-log/consistency", params=wrong)
+        assert (answer.status_code, answer.json()["field"]) == (422, field)
+    for wrong in ({"from": "-1", "to": 2}, {"from": 1}, {"from": 1, "to": str(2**63)}):
+        assert stranger.get("/v1/access-log/consistency", params=wrong).status_code == 422
 
 
 def test_the_event_of_an_open_is_proven_at_once(house: House, shared: tuple[Tenant, str]):

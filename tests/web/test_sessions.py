@@ -59,6 +59,34 @@ def test_a_session_says_how_it_stands(house: House, tenant: Tenant):
     assert all(title and text for title, text in said.values())
 
 
+def test_a_file_is_offered_where_the_link_says_so(house: House, shared: tuple[Tenant, str]):
+    """The original, on record as a download; without the word, and after a revocation, there is none."""
+    tenant, recording = shared
+    browser, path, link = opened(house, tenant, recording, download=True, listener="Keeper")
+    assert f'href="{path}/download"' in browser.get(path).text
+    answer = browser.get(f"{path}/download")
+    assert (answer.status_code, answer.content) == (200, AUDIO)
+    assert answer.headers["content-disposition"] == f'attachment; filename="{recording}.wav"'
+    session = path.removeprefix("/s/")
+    said = [
+        (one["type"], one["first"], one["end"])
+        for one in tenant.events(recording)
+        if one.get("session") == session
+    ]
+    assert ("download.grant", 0, min(len(AUDIO), 65536)) in said
+    assert "playback.grant" not in {kind for kind, *_ in said}
+    house.admin.delete(tenant.url(f"/recordings/{recording}/links/{link}"))
+    assert browser.get(f"{path}/download").status_code == 404
+
+    browser, path, _ = opened(house, tenant, recording)
+    assert "download" not in browser.get(path).text.replace("nodownload", "")
+    assert browser.get(f"{path}/download").status_code == 404
+    assert browser.get(f"{path}/audio").status_code == 200
+    wish = {"listener": "CRM", "kind": "media", "download": True}
+    refused = house.admin.post(tenant.url(f"/recordings/{recording}/links"), json=wish)
+    assert (refused.status_code, refused.json()["field"]) == (422, "download")
+
+
 def test_only_the_holder_of_the_cookie_is_told(house: House, shared: tuple[Tenant, str]):
     """Without its secret a session stands no way at all, whether there is one or not."""
     browser, path, _ = opened(house, *shared)

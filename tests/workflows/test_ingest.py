@@ -31,7 +31,7 @@ async def test_an_announced_recording_becomes_available(house: House):
     assert not await house.vault.write_manifests()
     assert f"manifests/{house.account.id}/{row.id}.json" in house.objects.objects
     assert await house.heard(row.id) == AUDIO
-    assert await house.events(row.id) == ["recording.available", "download.grant"]
+    assert await house.events(row.id) == ["recording.available", "download.grant", "download.end"]
     assert [await step() for step in (house.vault.ingest, house.vault.describe)] == [False, False]
 
 

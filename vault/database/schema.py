@@ -235,6 +235,7 @@ links = Table(
     Column("expires_at", Moment, nullable=False),
     Column("sessions", Integer, nullable=False),
     Column("networks", JSON, nullable=False),
+    Column("download", Boolean, nullable=False),
     Column("revoked_at", Moment),
     Column("listener_term", LargeBinary, nullable=False),
     Column("sealed_listener", LargeBinary, nullable=False),

@@ -19,7 +19,7 @@ EventType = Literal[
     "recording.missed", "source.deleted", "source.delete_failed", "source.kept",
     "link.created", "link.revoked",
     "playback.open", "playback.grant", "playback.end", "playback.denied",
-    "download.grant", "waveform.read",
+    "download.grant", "download.end", "waveform.read",
     "key.created", "key.revoked", "key.exported",
     "account.opened", "account.changed", "connection.changed", "switch.changed",
     "policy.changed", "objection.entered", "objection.ended", "consent.told", "evidence.read", "recording.paused",

@@ -44,6 +44,8 @@ _WHY = {
     "again_later": "it will be deleted once more",
     "gone": "it was gone",
 }
+#: Windows that were granted, and what of them was sent.
+_PARTS = frozenset({"playback.grant", "playback.end", "download.grant", "download.end"})
 #: What goes without saying.
 _SILENT = frozenset({"deleted"})
 
@@ -139,7 +141,7 @@ def _received(origins: Origins) -> HistoryItem:
 def _told(one: OpenedEvent, origins: Origins, names: _Names) -> HistoryItem | None:
     event, listener = one.event, names.of(one.event)
     text = _of_link(one, listener or _NOBODY, origins)
-    if text is None and event.type in {"playback.grant", "playback.end", "download.grant"}:
+    if text is None and event.type in _PARTS:
         return None  # Windows are joined to parts.
     if text is None:
         text = _SENTENCES.get(event.type, event.type.replace(".", " ").replace("_", " ").capitalize())
@@ -182,7 +184,8 @@ def _listened(part: Listening, origins: Origins, names: _Names) -> HistoryItem:
     played = event.type == "playback.grant"
     timeline = origins.played if played else origins.original
     span = _seconds(timeline, (part.first, part.end))
-    verb, who = ("Heard", listener or _NOBODY) if played else ("Downloaded", event.actor)
+    verb = "Heard" if played else "Downloaded"
+    who = event.actor if event.session_id is None else listener or _NOBODY
     return HistoryItem(
         at=event.at,
         kind=event.type,

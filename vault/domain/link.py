@@ -41,6 +41,8 @@ class Link:
     sessions: int
     #: CIDR networks that may open it; empty means any.
     networks: tuple[str, ...]
+    #: Whether its sessions may also keep the original as a file.
+    download: bool
     revoked_at: datetime | None
     #: The keyed hash under which a listener's links are found.
     listener_term: bytes

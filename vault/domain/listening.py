@@ -1,14 +1,14 @@
 """Windows of bytes that were granted and sent, joined into what one listener or one download got.
 
-A grant is an upper bound of what left; ``playback.end`` says how many bytes of one request really did. It
-does not name its request, so it is taken for the one that it fits best: a request is granted at most one
-window ahead of what is sent.
+A grant is an upper bound of what left; ``playback.end``, or ``download.end``, says how many bytes of one
+request really did. It does not name its request, so it is taken for the one that it fits best: a request is
+granted at most one window ahead of what is sent.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from vault.domain.access_event import AccessEvent
+from vault.domain.access_event import AccessEvent, EventType
 
 Span = tuple[int, int]
 #: Bytes of one sample of one channel, by FFmpeg's names: what makes a byte of a file a moment of its sound.
@@ -16,6 +16,12 @@ _WIDTHS = {
     "pcm_u8": 1, "pcm_s8": 1, "pcm_mulaw": 1, "pcm_alaw": 1, "pcm_s16le": 2, "pcm_s16be": 2, "pcm_s24le": 3,
     "pcm_s24be": 3, "pcm_s32le": 4, "pcm_s32be": 4, "pcm_f32le": 4, "pcm_f32be": 4, "pcm_f64le": 8, "pcm_f64be": 8,
 }  # fmt: skip
+
+#: The event that says what was sent, and the one that granted it.
+_GRANT_OF: Mapping[EventType, EventType] = {
+    "playback.end": "playback.grant",
+    "download.end": "download.grant",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,15 +100,15 @@ def listenings(events: Iterable[tuple[int, AccessEvent]]) -> list[Listening]:
     requests: dict[str, list[_Request]] = {}
     for index, event in events:
         known = requests.setdefault(event.session_id or event.actor, [])
-        if event.type in {"playback.grant", "download.grant"}:
+        if event.type in _GRANT_OF.values():
             _granted(known, index, event)
-        elif event.type == "playback.end":
+        elif event.type in _GRANT_OF:
             _ended(known, event)
     found: list[Listening] = []
     for of_one in requests.values():
         parts = [request.listening() for request in of_one]
-        played = [part for part in parts if part.event.session_id is not None]
-        found += [*_joined(played), *(part for part in parts if part.event.session_id is None)]
+        played = [part for part in parts if part.event.type == "playback.grant"]
+        found += [*_joined(played), *(part for part in parts if part.event.type != "playback.grant")]
     return sorted(found, key=lambda part: part.index)
 
 
@@ -118,7 +124,9 @@ def _granted(requests: list[_Request], index: int, event: AccessEvent) -> None:
 
 def _ended(requests: list[_Request], event: AccessEvent) -> None:
     sent = event.end or 0
-    fitting = [one for one in requests if one.sent is None and sent <= one.end - one.first]
+    kind = _GRANT_OF[event.type]
+    open_ones = [one for one in requests if one.sent is None and one.event.type == kind]
+    fitting = [one for one in open_ones if sent <= one.end - one.first]
     if fitting:
         min(fitting, key=lambda one: one.end - one.first).sent = sent
 

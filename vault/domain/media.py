@@ -65,6 +65,12 @@ class Description:
         return abs(self.claimed_duration - self.duration) > allowed
 
 
+def extension(container: str | None) -> str:
+    """Return how the name of such a file ends, such as ``.wav``; empty where no container is known."""
+    ending = EXTENSIONS.get(container or "")
+    return "" if ending is None else f".{ending}"
+
+
 def plays_in_browsers(container: str, codec: str) -> bool:
     """Say whether Chromium and Firefox both play this codec from this container."""
     return codec in PLAYABLE.get(container, ())

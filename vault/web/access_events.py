@@ -6,7 +6,15 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from vault.web.authority import Access, TheVault, access
-from vault.web.shapes_log import EventOut, EventsOut, EventsQuery, HistoryItemOut, HistoryOut
+from vault.web.shapes_log import (
+    EventOut,
+    EventsOut,
+    EventsQuery,
+    GrowthOut,
+    GrowthQuery,
+    HistoryItemOut,
+    HistoryOut,
+)
 from vault.workflows.list_events import EventFilter
 
 router = APIRouter(tags=["access log"])
@@ -60,6 +68,13 @@ async def export_access_log(vault: TheVault, allowed: Auditing) -> Response:
 async def get_checkpoint(vault: TheVault) -> Response:
     """Return the log's last checkpoint, signed. Anyone may keep it, and should."""
     return Response(await vault.read_checkpoint(), media_type=_TEXT)
+
+
+@router.get("/v1/access-log/consistency")
+async def get_consistency(vault: TheVault, asked: Annotated[GrowthQuery, Query()]) -> GrowthOut:
+    """Return the proof that the log of one size is a beginning of the log of another, both signed."""
+    hashes = await vault.prove_growth(asked.old_size, asked.size)
+    return GrowthOut.of(asked, hashes)
 
 
 @router.get("/v1/access-log/key", response_class=Response)

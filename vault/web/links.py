@@ -35,6 +35,8 @@ async def post_link(
     """Make a link. Its URL is in this answer and nowhere else."""
     if body.kind == "media" and body.sessions is not None:
         raise Invalid("A media link has one session.", field="sessions")
+    if body.kind == "media" and body.download:
+        raise Invalid("A media link has no page that could offer a download.", field="download")
 
     async def produce() -> LinkMadeOut:
         wish = LinkWish(
@@ -43,6 +45,7 @@ async def post_link(
             life=timedelta(seconds=body.expires_in) if body.expires_in is not None else DEFAULT_LIFE,
             sessions=1 if body.kind == "media" else body.sessions or DEFAULT_SESSIONS,
             networks=body.networks,
+            download=body.download,
         )
         link, token = await vault.create_link(allowed.account.id, recording, wish, actor=allowed.actor)
         url = f"{request.app.state.hosting.public_url}/p/{token.text}"

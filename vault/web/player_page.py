@@ -9,7 +9,7 @@ from fastapi import Response
 from vault.domain.call import Direction, Role, role_of
 from vault.domain.consent import Party
 from vault.domain.link import Session
-from vault.domain.media import EXTENSIONS
+from vault.domain.media import extension
 from vault.domain.recording import Recording
 from vault.web.rendering import page
 from vault.workflows.show_call import ShownCall
@@ -49,7 +49,7 @@ def player_page(session: Session, recording: Recording, call: ShownCall, *, now:
         call=call,
         recording=recording,
         title="Voicemail" if recording.kind == "voicemail" else _DIRECTIONS[call.direction],
-        audio=f"/s/{session.id}/audio{_extension(recording)}",
+        audio=f"/s/{session.id}/audio{extension(_played(recording))}",
         channels=channels_of(recording, call.direction),
         parties=_PARTIES,
         length=length(recording.duration),
@@ -86,6 +86,5 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
-def _extension(recording: Recording) -> str:
-    container = "wav" if recording.rendition is not None else recording.container or ""
-    return f".{EXTENSIONS[container]}" if container in EXTENSIONS else ""
+def _played(recording: Recording) -> str | None:
+    return "wav" if recording.rendition is not None else recording.container

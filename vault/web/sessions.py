@@ -42,6 +42,15 @@ async def get_session_audio(request: Request, vault: TheVault, session: SessionI
     return await answer(request, await vault.find_sound.for_session(found, recording), vault.stream)
 
 
+@router.head("/download", include_in_schema=False)
+@router.get("/download", response_class=Response)
+async def get_session_download(request: Request, vault: TheVault, session: SessionId) -> Response:
+    """Serve the original as a file to an open session whose link allows it. It is on record as a download."""
+    found, recording = await _session(request, vault, session)
+    sound = await vault.find_sound.for_keeping(found, recording)
+    return await answer(request, sound, vault.stream, filename=sound.file_name)
+
+
 @router.get("/waveform")
 async def get_session_waveform(request: Request, vault: TheVault, session: SessionId) -> WaveformOut:
     """Show the peaks of each channel to an open session."""

@@ -1,7 +1,7 @@
 """The JSON of the access log."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -67,6 +67,32 @@ class EventsOut(BaseModel):
 
     items: list[EventOut]
     next_cursor: str | None = None
+
+
+class GrowthQuery(Body):
+    """Between which sizes of the log growth shall be proved."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    #: The size of the earlier checkpoint.
+    old_size: Annotated[int, Field(alias="from", ge=0, le=2**62)]
+    #: The size of the later one.
+    size: Annotated[int, Field(alias="to", ge=0, le=2**62)]
+
+
+class GrowthOut(BaseModel):
+    """A consistency proof of RFC 6962, section 2.1.2."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    old_size: Annotated[int, Field(alias="from")]
+    size: Annotated[int, Field(alias="to")]
+    #: SHA-256 hashes in base64, in the order of the RFC; none from nothing, and between equal sizes.
+    hashes: list[str]
+
+    @classmethod
+    def of(cls, asked: GrowthQuery, hashes: Sequence[bytes]) -> "GrowthOut":
+        """Show a proof."""
+        written = [base64.b64encode(one).decode() for one in hashes]
+        return cls(old_size=asked.old_size, size=asked.size, hashes=written)
 
 
 class HistoryItemOut(BaseModel):

@@ -180,6 +180,8 @@ class LinkIn(Body):
     networks: Annotated[
         list[Annotated[str, Field(max_length=64)]], Field(max_length=64, default_factory=list)
     ]
+    #: Whether the player offers the original as a file.
+    download: bool = False
 
 
 class LinkMadeOut(BaseModel):
@@ -202,12 +204,13 @@ class LinkOut(BaseModel):
     expires_at: MomentOut
     sessions: int
     networks: list[str]
+    download: bool
     revoked_at: MomentOut | None = None
 
     @classmethod
     def of(cls, link: Link, listener: str) -> "LinkOut":
         """Show a link."""
-        same = ("id", "kind", "created_by", "created_at", "expires_at", "sessions", "revoked_at")
+        same = ("id", "kind", "created_by", "created_at", "expires_at", "sessions", "download", "revoked_at")
         return cls(
             **{name: getattr(link, name) for name in same},
             recording=link.recording_id,

@@ -1,18 +1,18 @@
 """For auditors: the log's checkpoints, proofs of single events, and the key that opens one recording elsewhere."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from vault.domain.access_event import AccessEvent
 from vault.domain.recording import Recording, RecordingKeys
-from vault.errors import NotFound
+from vault.errors import Invalid, NotFound
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.tlog.note import Signer
 from vault.tlog.proof_file import ProofFile
-from vault.tlog.proofs import inclusion_proof
+from vault.tlog.proofs import consistency_proof, inclusion_proof
 from vault.workflows.checkpoints import checkpoint_covering
 from vault.workflows.seals import open_recording
 
@@ -60,6 +60,30 @@ class ProveEvent:
         checkpoint = await checkpoint_covering(self.database, self.signer, self.clock, leaves=index + 1)
         hashes = await self.database.read(lambda tx: inclusion_proof(tx.tree.node, index, checkpoint.size))
         return ProofFile(index=index, hashes=hashes, checkpoint=checkpoint.note).write()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProveGrowth:
+    """Prove that the log only grew: that an earlier tree is a beginning of the one that a checkpoint signs."""
+
+    database: Database
+
+    async def __call__(self, old_size: int, size: int) -> Sequence[bytes]:
+        """Return the hashes of PROOF(old_size, D[size]) of RFC 6962, section 2.1.2.
+
+        Raises Invalid where the earlier tree is the larger one, or ``size`` lies beyond the last checkpoint:
+        what nobody has signed can be proved to nobody.
+        """
+
+        def prove(tx: Transaction) -> Sequence[bytes]:
+            last = tx.checkpoints.last()
+            if size > (0 if last is None else last.size):
+                raise Invalid("No checkpoint covers a log of that size yet.", field="to")
+            return consistency_proof(tx.tree.node, old_size, size)
+
+        if old_size > size:
+            raise Invalid("A log never shrinks: `from` is the smaller size.", field="from")
+        return await self.database.read(prove)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

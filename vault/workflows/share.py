@@ -32,6 +32,8 @@ class LinkWish:
     sessions: int
     #: CIDR networks that may open it; empty means any.
     networks: Sequence[str] = ()
+    #: Whether the player offers the original as a file.
+    download: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,7 @@ class CreateLink:
             expires_at=now + wish.life,
             sessions=wish.sessions,
             networks=tuple(wish.networks),
+            download=wish.download,
             revoked_at=None,
             listener_term=search_term(await self.admission.index_key(account_id), "listener", wish.listener),
             sealed_listener=seal(key.key, bound.of_listener(account_id, link_id), wish.listener.encode()),

@@ -48,6 +48,8 @@ class ShownCall:
     started_at: datetime | None
     #: In the order in which the parties were told, each notice once for each party.
     notices: tuple[ToldNotice, ...]
+    #: Whether the link lets its listener keep the original as a file.
+    may_download: bool
     #: False where the describer crashed.
     has_waveform: bool
 
@@ -69,6 +71,7 @@ class ShowCall:
             direction=facts.direction,
             started_at=facts.started_at or recording.call_started_at,
             notices=await self._notices(opened, entries),
+            may_download=link.download,
             has_waveform=keys.waveform is not None,
         )
 

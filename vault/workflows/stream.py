@@ -2,18 +2,21 @@
 
 The first grant and the first read run together, and the answer's head waits for both: so a log that
 cannot be written is a 503 without a byte, and a tampered object a clean error. After that one
-window is granted ahead. What the log says is an upper bound of what was sent.
+window is granted ahead, and before its first byte leaves it is asked once more whether it may: a slow
+reader would otherwise get two windows after its session has ended. What the log says is an upper bound
+of what was sent.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from vault.domain.access_event import AccessEvent
+from vault.domain.access_event import AccessEvent, EventType
 from vault.domain.ids import new_id
 from vault.domain.link import FIRST_WINDOW, Session, windows
-from vault.domain.media import content_type, plays_in_browsers
+from vault.domain.media import content_type, extension, plays_in_browsers
 from vault.domain.recording import Recording, SealedObject, State
 from vault.errors import NotFound, Tampered, VaultError
 from vault.logs import Log
@@ -35,6 +38,8 @@ class Sound:
 
     source: SealedAudio
     content_type: str
+    #: What it is called where it is kept.
+    file_name: str
     size: int
     #: The object's own id: another attempt, another tag.
     etag: str
@@ -56,17 +61,14 @@ class FindSound:
 
     async def for_session(self, session: Session, recording: Recording) -> Sound:
         """Return what a session plays. Raises NotFound, Unavailable, Tampered."""
-        event = AccessEvent(
-            id="",
-            type="playback.grant",
-            at=self.clock(),
-            account_id=session.account_id,
-            actor=session.id,
-            recording_id=recording.id,
-            link_id=session.link_id,
-            session_id=session.id,
-        )
-        return await self._sound(recording, event, played=True)
+        return await self._sound(recording, self._by_session(session, "playback.grant"), played=True)
+
+    async def for_keeping(self, session: Session, recording: Recording) -> Sound:
+        """Return what a session keeps as a file, where its link lets it. Raises as ``for_session`` does."""
+        link = await self.database.read(lambda tx: tx.links.get(session.account_id, session.link_id))
+        if link is None or not link.download:
+            raise NotFound("This link is for listening; it offers no file.")
+        return await self._sound(recording, self._by_session(session, "download.grant"), played=False)
 
     async def for_download(self, account_id: str, recording_id: str, *, actor: str) -> Sound:
         """Return what an API key downloads. Raises NotFound, Unavailable, Tampered."""
@@ -83,19 +85,37 @@ class FindSound:
         )
         return await self._sound(recording, event, played=False)
 
+    def _by_session(self, session: Session, kind: EventType) -> AccessEvent:
+        return AccessEvent(
+            id="",
+            type=kind,
+            at=self.clock(),
+            account_id=session.account_id,
+            actor=session.id,
+            recording_id=session.recording_id,
+            link_id=session.link_id,
+            session_id=session.id,
+        )
+
     async def _sound(self, recording: Recording, event: AccessEvent, *, played: bool) -> Sound:
         keys = await self.database.read(lambda tx: tx.recordings.keys(recording.id))
         if keys is None or recording.audio is None:
             raise NotFound("There is no audio of this recording.")
-        opened = await open_recording(self.ring, recording, keys)
         if played and recording.rendition is not None:
             sealed, kind = recording.rendition, content_type("wav")
         else:
             sealed, kind = recording.audio, self._kind(recording)
-        opener = opened.opener(sealed, "rendition" if sealed is recording.rendition else "audio")
+        try:
+            opened = await open_recording(self.ring, recording, keys)
+            opener = opened.opener(sealed, "rendition" if sealed is recording.rendition else "audio")
+        except Tampered:
+            await _alarm(self.database, event, self.clock())
+            raise
         return Sound(
             source=SealedAudio(self.objects, opener, sealed),
             content_type=kind,
+            file_name=recording.id
+            + extension("wav" if sealed is recording.rendition else recording.container),
             size=sealed.size,
             etag=_etag(sealed),
             event=event,
@@ -130,18 +150,12 @@ class Stream:
             return _nothing()
         plan = windows(start, end)
         window = next(plan)
-        reading = asyncio.create_task(sound.source.read(start, min(window[1], start + FIRST_WINDOW)))
+        stop = min(window[1], start + FIRST_WINDOW)
         try:
-            await self._grant(sound, window)
-            first = await reading
+            first = await self._read_beside(self._grant(sound, window), sound, start, stop)
         except Tampered:
-            await self._alarm(sound)
+            await _alarm(self.database, sound.event, self.clock())
             raise
-        finally:
-            if not reading.done():
-                reading.cancel()
-            with suppress(BaseException):
-                await reading
         return self._blocks(sound, first, window, list(plan))
 
     async def _blocks(
@@ -162,7 +176,7 @@ class Stream:
                 await ahead
                 position, window = following[0], following
         except Tampered:
-            await self._alarm(sound)
+            await _alarm(self.database, sound.event, self.clock())
             raise
         finally:
             if ahead is not None and not ahead.done():
@@ -170,31 +184,69 @@ class Stream:
             await asyncio.shield(self._end(sound, sent))
 
     async def _window(self, sound: Sound, start: int, end: int) -> AsyncGenerator[bytes, None]:
-        while start < end:
-            stop = min(end, start + _LARGEST_BLOCK)
-            yield await sound.source.read(start, stop)
-            start = stop
+        """Yield the blocks of a granted window; the first of them only if it still may be heard."""
+        position = start
+        while position < end:
+            stop = min(end, position + _LARGEST_BLOCK)
+            if position == start:
+                yield await self._read_beside(self._check(sound), sound, position, stop)
+            else:
+                yield await self._read(sound, position, stop)
+            position = stop
+
+    async def _read_beside(
+        self, allowed: Coroutine[None, None, None], sound: Sound, start: int, end: int
+    ) -> bytes:
+        """Read while ``allowed`` finds out whether the bytes may leave. Raises what either raises."""
+        reading = asyncio.create_task(self._read(sound, start, end))
+        try:
+            await allowed
+            return await reading
+        finally:
+            if not reading.done():
+                reading.cancel()
+            with suppress(BaseException):
+                await reading
+
+    async def _read(self, sound: Sound, start: int, end: int) -> bytes:
+        try:
+            return await sound.source.read(start, end)
+        except NotFound:
+            # Erased at this moment, or taken away behind the vault's back.
+            await self._check(sound)
+            raise Tampered("An object of a recording that is available is gone.") from None
+
+    async def _check(self, sound: Sound) -> None:
+        """Raise NotFound unless session, link and recording are still good."""
+        event = replace(sound.event, at=self.clock())
+        if not await self.database.read(lambda tx: tx.links.still_good(event)):
+            raise _ended()
 
     async def _grant(self, sound: Sound, window: tuple[int, int]) -> None:
         event = replace(sound.event, id=new_id("evt"), at=self.clock(), first=window[0], end=window[1])
         if not await self.database.grant(Grant(event=event, session_id=event.session_id)):
-            raise NotFound("This session has ended. Open the link again.")
+            raise _ended()
 
     async def _end(self, sound: Sound, sent: int) -> None:
         """Say what was really sent; the grants are what counts where this cannot be written."""
-        if sound.event.session_id is None:
-            return
-        event = replace(sound.event, id=new_id("evt"), type="playback.end", at=self.clock(), end=sent)
+        ended: EventType = "download.end" if sound.event.type == "download.grant" else "playback.end"
+        event = replace(sound.event, id=new_id("evt"), type=ended, at=self.clock(), end=sent)
         try:
             await self.database.write(lambda tx: tx.events.append(event))
         except VaultError:
-            _LOG.warning("playback.end_not_written", recording_id=event.recording_id)
+            _LOG.warning("stream.end_not_written", recording_id=event.recording_id)
 
-    async def _alarm(self, sound: Sound) -> None:
-        _LOG.error("recording.tampered", recording_id=sound.event.recording_id)
-        event = replace(sound.event, id=new_id("evt"), type="recording.tampered", at=self.clock())
-        with suppress(VaultError):
-            await self.database.write(lambda tx: tx.events.append(event))
+
+async def _alarm(database: Database, event: AccessEvent, at: datetime) -> None:
+    """Put on record that what is stored is not what was sealed."""
+    _LOG.error("recording.tampered", recording_id=event.recording_id)
+    tampered = replace(event, id=new_id("evt"), type="recording.tampered", at=at)
+    with suppress(VaultError):
+        await database.write(lambda tx: tx.events.append(tampered))
+
+
+def _ended() -> NotFound:
+    return NotFound("This session has ended. Open the link again.")
 
 
 async def _nothing() -> AsyncIterator[bytes]:

@@ -26,7 +26,7 @@ from vault.workflows.pause import PauseRecordings
 from vault.workflows.play import AskSession, FindSession, LookAtLink, OpenLink, PlayMedia
 from vault.workflows.policy import ReadPolicy, SetPolicy
 from vault.workflows.prompts import ReadPrompt, SetPrompt
-from vault.workflows.prove import ExportKey, ProveEvent, ReadCheckpoint
+from vault.workflows.prove import ExportKey, ProveEvent, ProveGrowth, ReadCheckpoint
 from vault.workflows.publish import PublishLog
 from vault.workflows.quarantine import ExpireQuarantine, RefuseQuarantined, Release
 from vault.workflows.receive import Receive
@@ -114,6 +114,7 @@ class Vault:
     list_events: ListEvents
     read_history: ReadHistory
     prove_event: ProveEvent
+    prove_growth: ProveGrowth
     export_log: ExportLog
     export_key: ExportKey
     # And it leaves.

@@ -131,6 +131,7 @@ def upgrade() -> None:
     sa.Column('expires_at', sa.BigInteger(), nullable=False),
     sa.Column('sessions', sa.Integer(), nullable=False),
     sa.Column('networks', sa.JSON(), nullable=False),
+    sa.Column('download', sa.Boolean(), nullable=False),
     sa.Column('revoked_at', sa.BigInteger(), nullable=True),
     sa.Column('listener_term', sa.LargeBinary(), nullable=False),
     sa.Column('sealed_listener', sa.LargeBinary(), nullable=False),
