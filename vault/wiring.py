@@ -120,7 +120,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Vault]:
         sealing_threads, prompt_threads = Threads("sealing", _SEALERS), Threads("prompts", 1)
         for threads in (key_threads, object_threads, sealing_threads, prompt_threads):
             stack.callback(threads.close)
-        objects = open_store(settings.objects_url, object_threads)
+        objects = await open_store(settings.objects_url, object_threads)
         root_key = open_root_key(settings.root_key_url, key_threads, create=await is_new(database))
         vault_id = await ProveRootKey(database=database, root_key=root_key)()
         await claim(objects, vault_id)

@@ -32,6 +32,8 @@ class FakeObjects:
     objects: dict[str, Kept] = field(default_factory=dict)
     #: Unfinished uploads by number, with their key.
     uploads: dict[int, tuple[str, Kept]] = field(default_factory=dict)
+    #: Keys that were put as locked; nobody may delete these.
+    locked: set[str] = field(default_factory=set)
     #: Every call so far, by name: the length is the number that a sweep over all calls needs.
     calls: list[str] = field(default_factory=list)
     #: The store's own clock.
@@ -51,11 +53,12 @@ class FakeObjects:
         _answer(lost)
         return FakeWriter(self, number)
 
-    async def put(self, key: str, body: bytes, *, if_absent: bool = False) -> bool:
+    async def put(self, key: str, body: bytes, *, if_absent: bool = False, locked: bool = False) -> bool:
         """Write a small object whole."""
         check_key(key)
         lost = self._call("put")
         made = not (if_absent and key in self.objects)
+        self.locked |= {key} if locked and made else set()
         if made:
             self._show(key, bytearray(body))
         _answer(lost)
@@ -103,6 +106,7 @@ class FakeObjects:
     async def delete(self, key: str) -> None:
         """Remove an object."""
         check_key(key)
+        assert key not in self.locked, "What is locked cannot be deleted."
         lost = self._call("delete")
         self.objects.pop(key, None)
         _answer(lost)

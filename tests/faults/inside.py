@@ -40,7 +40,7 @@ async def inside(server: MortalVault) -> AsyncIterator[Inside]:
         root = open_root_key(server.environment["VAULT_ROOT_KEY_URL"], threads, create=False)
         yield Inside(
             database=database,
-            objects=open_store(url, threads),
+            objects=await open_store(url, threads),
             ring=AccountKeyRing(root, WrappedKeyRows(database)),
         )
     finally:

@@ -26,6 +26,8 @@ from vault.threads import Threads
             "s3://bucket/p?endpoint_url=http://127.0.0.1:9000&region=",
             S3Location(bucket="bucket", prefix="p/", endpoint_url="http://127.0.0.1:9000"),
         ),
+        ("s3://bucket?lock_days=3650", S3Location(bucket="bucket", prefix="", lock_days=3650)),
+        ("s3://bucket?lock_days=0", S3Location(bucket="bucket", prefix="")),
     ],
 )
 def test_a_url_names_a_store(url: str, location: DirectoryLocation | S3Location) -> None:
@@ -50,6 +52,11 @@ def test_a_url_names_a_store(url: str, location: DirectoryLocation | S3Location)
         "s3://bucket?endpoint_url=host:9000",
         "s3://bucket?endpoint_url=https://access:hunter2@host",
         "s3://bucket#hunter2",
+        "s3://bucket?lock_days=",
+        "s3://bucket?lock_days=-1",
+        "s3://bucket?lock_days=1e3",
+        "s3://bucket?lock_days=36526",
+        "s3://bucket?lock_days=" + "9" * 5000,
     ],
 )
 def test_a_wrong_url_refuses_the_start_without_being_repeated(url: str) -> None:
@@ -60,11 +67,11 @@ def test_a_wrong_url_refuses_the_start_without_being_repeated(url: str) -> None:
     assert "bucket" in str(refused.value) or "prefix" in str(refused.value)
 
 
-def test_a_store_is_opened(tmp_path: Path, aws_credentials: None) -> None:
+async def test_a_store_is_opened(tmp_path: Path, aws_credentials: None) -> None:
     """file:// opens a directory and s3:// a bucket on the endpoint that the URL names."""
     threads = Threads("test", 1)
-    assert isinstance(open_store(f"file://{tmp_path}/objects", threads), DirectoryStore)
-    store = open_store("s3://bucket/p?endpoint_url=http://127.0.0.1:9&region=eu-west-1", threads)
+    assert isinstance(await open_store(f"file://{tmp_path}/objects", threads), DirectoryStore)
+    store = await open_store("s3://bucket/p?endpoint_url=http://127.0.0.1:9&region=eu-west-1", threads)
     assert isinstance(store, S3Store)
     assert store.client.meta.endpoint_url == "http://127.0.0.1:9"
     assert (store.bucket, store.prefix, store.client.meta.region_name) == ("bucket", "p/", "eu-west-1")

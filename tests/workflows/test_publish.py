@@ -79,6 +79,10 @@ async def test_the_object_store_holds_the_whole_log(house: House):
         assert await publish(house)
         assert check_published(house) == await leaves_of(house)
     assert not await publish(house)
+    # What stays for good is locked, and nothing else: not what is overwritten, and no tile that still grows.
+    assert house.objects.locked == {
+        f"log/{key}" for key in published(house) if key != "checkpoint" and ".p/" not in key
+    }
     full = [key for key in published(house) if key.startswith("tile/entries/") and ".p/" not in key]
     assert full == ["tile/entries/000", "tile/entries/001", "tile/entries/002"]
     # Of a tile that is full, nothing narrower is left; the one that still grows keeps each of its widths.

@@ -67,8 +67,9 @@ class DirectoryStore:
             raise
         return writer
 
-    async def put(self, key: str, body: bytes, *, if_absent: bool = False) -> bool:
+    async def put(self, key: str, body: bytes, *, if_absent: bool = False, locked: bool = False) -> bool:
         """Write a small object whole, in one hop. With ``if_absent`` an existing one stays: False."""
+        del locked  # A file system has no such lock.
         check_key(key)
         return await self._run(self._put, key, body, self._publish if if_absent else self._replace)
 

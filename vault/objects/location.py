@@ -1,10 +1,11 @@
-"""Which object store a URL names: ``file:///path`` or ``s3://bucket/prefix?endpoint_url=&region=``.
+"""Which object store a URL names: ``file:///path`` or ``s3://bucket/prefix?endpoint_url=&region=&lock_days=``.
 
 Credentials are never part of the URL; boto3's usual chain finds them (environment, profile, role).
 Messages name the part that is wrong and never repeat the URL.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -18,6 +19,9 @@ from vault.threads import Threads
 
 #: Connections of one S3 client. More threads than that would wait for a connection instead of for a thread.
 CONNECTIONS = 32
+
+#: A hundred years: more is a slip of the hand that nobody could undo.
+LONGEST_LOCK = 36_525
 
 _EXAMPLE = "VAULT_OBJECTS_URL is file:///path or s3://bucket/prefix?endpoint_url=https://host&region=name."
 
@@ -38,6 +42,8 @@ class S3Location:
     prefix: str
     endpoint_url: str | None = None
     region: str | None = None
+    #: How long what is published of the access log cannot be deleted, in days; 0 for no lock.
+    lock_days: int = 0
 
 
 def parse_location(url: str) -> DirectoryLocation | S3Location:
@@ -54,13 +60,21 @@ def parse_location(url: str) -> DirectoryLocation | S3Location:
     raise StartRefused("The URL of the object store is of no known kind. " + _EXAMPLE)
 
 
-def open_store(url: str, threads: Threads) -> ObjectStore:
-    """Open the store that the URL names, working in ``threads``. Raises StartRefused."""
+async def open_store(url: str, threads: Threads) -> ObjectStore:
+    """Open the store that the URL names, working in ``threads``. Raises StartRefused, Unavailable."""
     location = parse_location(url)
     if isinstance(location, DirectoryLocation):
         return DirectoryStore(location.path, threads)
     client = connect(endpoint_url=location.endpoint_url, region=location.region, connections=CONNECTIONS)
-    return S3Store(client, location.bucket, location.prefix, threads)
+    lock = timedelta(days=location.lock_days) if location.lock_days else None
+    store = S3Store(client, location.bucket, location.prefix, threads, lock=lock)
+    if lock is not None and not await store.can_lock():
+        raise StartRefused(
+            "lock_days needs a bucket with S3 Object Lock, and this one has none. Make a bucket with it, or "
+            "leave lock_days out; then whoever may delete in the bucket may also delete what the access log "
+            "published there."
+        )
+    return store
 
 
 def _directory(parts: SplitResult) -> DirectoryLocation:
@@ -74,7 +88,7 @@ def _bucket(parts: SplitResult) -> S3Location:
     if not parts.netloc:
         raise StartRefused("The S3 URL names no bucket. " + _EXAMPLE)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if unknown := options.keys() - {"endpoint_url", "region"}:
+    if unknown := options.keys() - {"endpoint_url", "region", "lock_days"}:
         raise StartRefused(f"The S3 URL has unknown options: {', '.join(sorted(unknown))}. " + _EXAMPLE)
     endpoint_url = options.get("endpoint_url") or None
     if endpoint_url is not None:
@@ -93,4 +107,11 @@ def _bucket(parts: SplitResult) -> S3Location:
         prefix=prefix and prefix + "/",
         endpoint_url=endpoint_url,
         region=options.get("region") or None,
+        lock_days=_lock_days(options.get("lock_days", "0")),
     )
+
+
+def _lock_days(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text[:6]) > LONGEST_LOCK:
+        raise StartRefused(f"lock_days in the S3 URL is a number of days up to {LONGEST_LOCK}. " + _EXAMPLE)
+    return int(text)

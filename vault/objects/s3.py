@@ -5,10 +5,12 @@ bucket. In the Ceph gateway and in S3 alike, a listing shows an object as soon a
 """
 
 import asyncio
+import hashlib
 import secrets
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NoReturn
 
 from awscrt.checksums import crc64nvme
@@ -22,6 +24,7 @@ from vault.threads import Threads
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
 
 #: Bytes of one part: large enough to be quick, small enough to be held three times for each upload.
 PART_SIZE = 8 * 1024 * 1024
@@ -29,6 +32,7 @@ PART_SIZE = 8 * 1024 * 1024
 UPLOADING = 8
 
 _RANGE_NOT_SATISFIABLE = 416
+_NO_LOCK = frozenset({"ObjectLockConfigurationNotFoundError", "InvalidRequest", "NotImplemented"})
 # Each round removes up to a thousand versions and then looks again.
 _DELETE_ROUNDS = 100
 
@@ -47,20 +51,25 @@ class S3Store:
         uploading: int = UPLOADING,
         attempts: int = 4,
         pause: float = 0.1,
+        lock: timedelta | None = None,
     ) -> None:
-        """Share one client between all threads. ``attempts`` and ``pause`` are those of S3Calls."""
+        """Share one client between all threads. ``attempts`` and ``pause`` are those of S3Calls.
+
+        ``lock`` is how long what is put as locked cannot be deleted, by S3 Object Lock in compliance mode.
+        """
         self.calls = S3Calls(client, bucket, threads, attempts=attempts, pause=pause)
         self.client = client
         self.bucket = bucket
         self.prefix = prefix
         self.part_size = part_size
         self.slots = asyncio.Semaphore(uploading)
+        self.lock = lock
 
     async def create(self, key: str) -> S3Writer:
         """Begin an object of unknown length; nothing is sent yet."""
         return S3Writer(self.calls, self._full(key), part_size=self.part_size, slots=self.slots)
 
-    async def put(self, key: str, body: bytes, *, if_absent: bool = False) -> bool:
+    async def put(self, key: str, body: bytes, *, if_absent: bool = False, locked: bool = False) -> bool:
         """Write a small object whole. With ``if_absent`` an existing one stays and False is returned.
 
         The Ceph gateway (18.2) ignores the condition in a versioned bucket, so it is also asked for
@@ -69,23 +78,23 @@ class S3Store:
         if if_absent and await self._is_there(key):
             return False
         full, mark, crc = self._full(key), secrets.token_hex(16), encoded(crc64nvme(body))
+        asked: PutObjectRequestTypeDef = {
+            "Bucket": self.bucket,
+            "Key": full,
+            "Body": body,
+            "ChecksumCRC64NVME": crc,
+            "Metadata": {MARK: mark},
+        }
+        if if_absent:
+            asked["IfNoneMatch"] = "*"
+        if locked and self.lock is not None:
+            asked["ObjectLockMode"] = "COMPLIANCE"
+            asked["ObjectLockRetainUntilDate"] = datetime.now(UTC) + self.lock
+            # S3 asks for a checksum with a lock, and some servers know no other than this one.
+            asked["ContentMD5"] = b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
 
         def put() -> None:
-            answer = (
-                self.client.put_object(
-                    Bucket=self.bucket,
-                    Key=full,
-                    Body=body,
-                    ChecksumCRC64NVME=crc,
-                    Metadata={MARK: mark},
-                    IfNoneMatch="*",
-                )
-                if if_absent
-                else self.client.put_object(
-                    Bucket=self.bucket, Key=full, Body=body, ChecksumCRC64NVME=crc, Metadata={MARK: mark}
-                )
-            )
-            compare_checksum(answer, crc)
+            compare_checksum(self.client.put_object(**asked), crc)
 
         return await self.calls.make(put, full, size=len(body), mark=mark)
 
@@ -178,6 +187,18 @@ class S3Store:
             if not page.get("IsTruncated"):
                 return aborted
             key_marker, id_marker = page["NextKeyMarker"], page["NextUploadIdMarker"]
+
+    async def can_lock(self) -> bool:
+        """Say whether the bucket has S3 Object Lock."""
+        try:
+            answer = await self.calls.run(
+                lambda: self.client.get_object_lock_configuration(Bucket=self.bucket)
+            )
+        except S3Refusal as refusal:
+            if refusal.code in _NO_LOCK:
+                return False
+            raise refusal.translated() from refusal
+        return answer.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled"
 
     def close(self) -> None:
         """Close the client's connections. The threads belong to whoever made them."""

@@ -44,8 +44,12 @@ class ObjectStore(Protocol):
     async def create(self, key: str) -> ObjectWriter:
         """Begin an object of unknown length."""
 
-    async def put(self, key: str, body: bytes, *, if_absent: bool = False) -> bool:
-        """Write a small object whole. With ``if_absent`` an existing one stays and False is returned."""
+    async def put(self, key: str, body: bytes, *, if_absent: bool = False, locked: bool = False) -> bool:
+        """Write a small object whole. With ``if_absent`` an existing one stays and False is returned.
+
+        ``locked`` keeps this version from everyone's deletion for as long as the store was set up to; a
+        store without a lock writes it like any other.
+        """
 
     async def read(self, key: str, start: int, end: int) -> bytes:
         """Return exactly the bytes [start, end) of an object that has at least ``end`` bytes.

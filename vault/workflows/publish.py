@@ -2,7 +2,8 @@
 
 The files are those of c2sp.org/tlog-tiles below ``log/``: hashes, leaves, the last checkpoint; and each
 published checkpoint once more under its size, because the last one is overwritten. Every file but that
-one never changes, so a crash, or two nodes at once, leave nothing worse than a file too early.
+one never changes, so a crash, or two nodes at once, leave nothing worse than a file too early. What stays
+for good, full tiles and the checkpoints under their sizes, is locked where the store can.
 """
 
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ class PublishLog:
             await self._write(tile)
             if number % _SIGN_OF_LIFE == 0:
                 await self.database.write(lambda tx: _put_off(tx, _LEASE))
-        await self.objects.put(copy_of(last.size), last.note)
+        await self.objects.put(copy_of(last.size), last.note, locked=True)
         await self.objects.put(CHECKPOINT, last.note)
         await self.database.write(lambda tx: self._done(tx, before, last.size))
         return True
@@ -87,9 +88,10 @@ class PublishLog:
         end = tile.start + tile.width
         if not tile.level:
             leaves = await self.database.read(lambda tx: tx.tree.leaves(tile.start, end))
-            await self.objects.put(PREFIX + tile.bundle_path, write_bundle([one.leaf for one in leaves]))
+            body = write_bundle([one.leaf for one in leaves])
+            await self.objects.put(PREFIX + tile.bundle_path, body, locked=tile.full)
         hashes = await self.database.read(lambda tx: tx.tree.hashes(tile.level * HEIGHT, tile.start, end))
-        await self.objects.put(PREFIX + tile.path, b"".join(hashes))
+        await self.objects.put(PREFIX + tile.path, b"".join(hashes), locked=tile.full)
         if tile.full:
             await self._remove_partial(tile)
 
