@@ -192,12 +192,12 @@ async def test_a_long_backlog_is_published_under_its_lease(house: House):
     claimed: list[datetime] = []
     put = house.objects.put
 
-    async def watching(key: str, body: bytes, *, if_absent: bool = False) -> bool:
+    async def watching(key: str, body: bytes, *, if_absent: bool = False, locked: bool = False) -> bool:
         def read(tx):
             return tx.connection.exec_driver_sql("SELECT not_before FROM publication").scalar_one()
 
         claimed.append(datetime.fromtimestamp(await house.database.read(read) / 1e6, UTC))
-        return await put(key, body, if_absent=if_absent)
+        return await put(key, body, if_absent=if_absent, locked=locked)
 
     house.objects.put = watching
     assert await publish(house)
