@@ -151,10 +151,15 @@ class _Walk:
         told = {"party": "caller", "event": "announced", "method": "announcement", "notice": notice["id"]}
         path = f"/v1/accounts/demo/calls/{call_ref}/consent"
         await self._rest("POST", path, told | {"at": _moment(started)})
+        recorded = {
+            "recording_ref": f"{call_ref}-1",
+            "recording_url": media_url,
+            "voices": ["callee", "caller"],
+        }
         events: list[tuple[str, dict[str, Any]]] = [
             ("call.started", {}),
             ("call.ended", {"ended_at": _moment(now)}),
-            ("recording.completed", {"recording_ref": f"{call_ref}-1", "recording_url": media_url}),
+            ("recording.completed", recorded),
         ]
         answered: Mapping[str, Any] = {}
         for kind, more in events:

@@ -44,6 +44,18 @@ def test_a_chunked_upload_is_kept_whole(tenant: Tenant):
         assert tenant.http.get(tenant.url(f"/recordings/{recording}/audio")).content == body
 
 
+def test_an_upload_says_who_is_heard(tenant: Tenant):
+    """The voices come with the address, once for each channel, and what is no voice is named."""
+    url = tenant.url("/calls/call-1/recordings/voiced")
+    answer = tenant.http.put(url, params={"voices": ["callee", "caller"]}, content=AUDIO)
+    assert (answer.status_code, answer.json()["voices"]) == (201, ["callee", "caller"])
+    assert tenant.wait(answer.json()["id"])["voices"] == ["callee", "caller"]
+    for wrong in (["somebody"], ["all"] * 9):
+        refused = tenant.http.put(url, params={"voices": wrong}, content=AUDIO)
+        assert refused.status_code == 422
+        assert "voices" in refused.text
+
+
 class Raw:
     """An upload on a bare socket, which can stop anywhere."""
 

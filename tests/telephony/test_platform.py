@@ -68,6 +68,19 @@ def test_a_completed_recording_is_understood_whole() -> None:
     )
 
 
+def test_voices_are_named_by_channel() -> None:
+    """Where the platform says who is heard on which channel, it is kept in that order."""
+    heard = PROVIDER.understand(delivery(completed(voices=["callee", "caller"])))
+    assert heard is not None
+    assert heard.announcement is not None
+    assert heard.announcement.voices == ("callee", "caller")
+    for silent in ({"voices": []}, {}):
+        again = PROVIDER.understand(delivery(completed(**silent)))
+        assert again is not None
+        assert again.announcement is not None
+        assert again.announcement.voices == ()
+
+
 @pytest.mark.parametrize("kind", ["call.started", "call.ended"])
 def test_calls_announce_nothing_and_need_only_their_name(kind: str) -> None:
     """What an event does not say is None, and unknown fields are ignored."""
@@ -111,6 +124,10 @@ def test_another_event_concerns_nobody() -> None:
         ({"started_at": 1769851680}, "data.started_at"),
         ({"started_at": "2026-01-31T09:28:00"}, "data.started_at"),
         ({"ended_at": "0001-01-01T00:00:00Z"}, "data.ended_at"),
+        ({"voices": "caller"}, "data.voices"),
+        ({"voices": ["caller", "somebody"]}, "data.voices"),
+        ({"voices": [["caller"]]}, "data.voices"),
+        ({"voices": ["all"] * 9}, "data.voices"),
     ],
 )
 def test_what_cannot_be_meant_is_invalid_and_named(changes: dict[str, object], field: str) -> None:

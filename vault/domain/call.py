@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 Direction = Literal["inbound", "outbound"]
 #: A conversation, or a message left on a machine.
 Kind = Literal["call", "voicemail"]
 #: Who is heard on a channel. ``all`` is a mix, ``unknown`` where the platform does not say.
 Voice = Literal["caller", "callee", "all", "unknown"]
+VOICES: tuple[Voice, ...] = get_args(Voice)
+#: Channels of one recording whose voices can be named.
+MAX_VOICES = 8
 #: Who that is for the account: its own agent or the customer, where the direction of the call tells.
 Role = Literal["agent", "customer", "caller", "callee", "all", "unknown"]
 

@@ -1,7 +1,7 @@
 """The vault's own telephony platform: Standard Webhooks signatures and three events.
 
     {type: call.started | call.ended | recording.completed, timestamp,
-     data: {call_ref, direction, from, to, started_at, ended_at, agent, recording_ref, recording_url}}
+     data: {call_ref, direction, from, to, started_at, ended_at, agent, recording_ref, recording_url, voices}}
 
 Unknown fields are ignored and unknown events concern nobody, so that the platform may grow first.
 Names that the vault keys on (refs) are strict; what people wrote (numbers, agents) is cleaned and kept,
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from vault.domain.call import Announcement, CallFacts, Direction, Heard
+from vault.domain.call import MAX_VOICES, VOICES, Announcement, CallFacts, Direction, Heard, Voice
 from vault.domain.delivery import Delivery
 from vault.domain.provider_access import Access, ListedPage, MediaRequest, RestReply, RestRequest
 from vault.errors import FetchFailed, Invalid
@@ -154,6 +154,7 @@ class Platform:
                     "agent": "alice",
                     "recording_ref": "recording-1",
                     "recording_url": "https://media.example.com/recording-1.wav",
+                    "voices": ["callee", "caller"],
                 },
             },
         }
@@ -188,7 +189,19 @@ def _announcement(data: Mapping[str, object]) -> Announcement:
             "with a plain host and without a user.",
             field="data.recording_url",
         ) from None
-    return Announcement(recording_ref=recording_ref, url=url)
+    return Announcement(recording_ref=recording_ref, url=url, voices=_voices(data))
+
+
+def _voices(data: Mapping[str, object]) -> tuple[Voice, ...]:
+    """Return who is heard on each channel; nothing where the event does not say."""
+    value = data.get("voices")
+    if value is None:
+        return ()
+    if not isinstance(value, list) or len(value) > MAX_VOICES or not all(one in VOICES for one in value):
+        raise Invalid(
+            "data.voices names caller, callee, all or unknown for each channel.", field="data.voices"
+        )
+    return tuple(value)
 
 
 def _ref(data: Mapping[str, object], key: str) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
+from vault.domain.call import MAX_VOICES, Voice
 from vault.domain.media import BUCKETS
 from vault.errors import Refused, TooLarge
 from vault.ports.stores import RecordingFilter
@@ -46,16 +47,26 @@ async def put_recording(
     request: Request,
     vault: TheVault,
     allowed: Ingesting,
+    *,
     call_ref: Annotated[Ref, Path()],
     recording_ref: Annotated[Ref, Path()],
+    voices: Annotated[list[Voice], Query(max_length=MAX_VOICES, default_factory=list)],
 ) -> Response:
-    """Send a recording as the raw body. The same bytes again are 200; other bytes are 409."""
+    """Send a recording as the raw body. The same bytes again are 200; other bytes are 409.
+
+    `voices` says who is heard on each channel, once for each.
+    """
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > MAX_BYTES:
         raise TooLarge(f"A recording has at most {MAX_BYTES} bytes.")
     try:
         recording, new = await vault.upload(
-            allowed.account.id, call_ref, recording_ref, request.stream(), actor=allowed.actor
+            allowed.account.id,
+            call_ref,
+            recording_ref,
+            request.stream(),
+            voices=voices,
+            actor=allowed.actor,
         )
     except Refused:
         await _drain(request)

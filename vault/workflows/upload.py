@@ -3,13 +3,13 @@
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from vault.domain.access_event import AccessEvent
 from vault.domain.admission import Decision
-from vault.domain.call import CallFacts
+from vault.domain.call import CallFacts, Voice
 from vault.domain.ids import new_id
 from vault.domain.recording import LEASE, Lease, Recording, State
 from vault.errors import Busy, LeaseLost, NotFound, RecordingErased, Refused, VaultError
@@ -43,14 +43,21 @@ class Upload:
     attempt: Attempt
 
     async def __call__(
-        self, account_id: str, call_ref: str, recording_ref: str, blocks: AsyncIterator[bytes], *, actor: str
+        self,
+        account_id: str,
+        call_ref: str,
+        recording_ref: str,
+        blocks: AsyncIterator[bytes],
+        *,
+        voices: Sequence[Voice] = (),
+        actor: str,
     ) -> tuple[Recording, bool]:
         """Return the recording and whether it is new: the same bytes again are no error.
 
         Raises Refused (before a byte is read, where the switch is off), Busy, RecordingErased,
         TooLarge, Unavailable, and what ``blocks`` raises.
         """
-        new = await self._new(account_id, call_ref, recording_ref)
+        new = replace(await self._new(account_id, call_ref, recording_ref), voices=tuple(voices))
         claimed = None
         while claimed is None:
             call = await self.admission.know(account_id, call_ref)
