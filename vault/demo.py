@@ -151,18 +151,8 @@ class _Walk:
         told = {"party": "caller", "event": "announced", "method": "announcement", "notice": notice["id"]}
         path = f"/v1/accounts/demo/calls/{call_ref}/consent"
         await self._rest("POST", path, told | {"at": _moment(started)})
-        recorded = {
-            "recording_ref": f"{call_ref}-1",
-            "recording_url": media_url,
-            "voices": ["callee", "caller"],
-        }
-        events: list[tuple[str, dict[str, Any]]] = [
-            ("call.started", {}),
-            ("call.ended", {"ended_at": _moment(now)}),
-            ("recording.completed", recorded),
-        ]
         answered: Mapping[str, Any] = {}
-        for kind, more in events:
+        for kind, more in _events(call_ref, now, media_url):
             data = {"call_ref": call_ref, **facts, **more}
             body = json.dumps({"type": kind, "timestamp": _moment(now), "data": data}).encode()
             signed = sign(secret, delivery_id=secrets.token_hex(8), sent_at=datetime.now(UTC), body=body)
@@ -227,6 +217,20 @@ async def _media_server(audio: bytes) -> AsyncIterator[str]:
 
 def _say(what: str, value: str) -> None:
     print(f"{what:>16}  {value}" if what else f"\n{value}", flush=True)  # noqa: T201 - it speaks to people
+
+
+def _events(call_ref: str, ended: datetime, media_url: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return what the platform tells of a call, in its order: the kind of the event, and what is new in it."""
+    recorded = {
+        "recording_ref": f"{call_ref}-1",
+        "recording_url": media_url,
+        "voices": ["callee", "caller"],
+    }
+    return [
+        ("call.started", {}),
+        ("call.ended", {"ended_at": _moment(ended)}),
+        ("recording.completed", recorded),
+    ]
 
 
 def _moment(moment: datetime) -> str:

@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -158,38 +158,63 @@ async def blocks_of(body: bytes, size: int = 1000) -> AsyncIterator[bytes]:
         yield body[start : start + size]
 
 
+def _verbs(
+    folder: Path, threads: Threads, database: SqliteDatabase | PostgresqlDatabase, **around: Any
+) -> Vault:
+    """Put the verbs together over what is around them."""
+    settings = read_settings({"VAULT_DATA_DIR": str(folder)})
+    ring = AccountKeyRing(around["root_key"], WrappedKeyRows(database))
+    given = {name: part for name, part in around.items() if name != "root_key"}
+    return wiring._vault(
+        settings,
+        database=database,
+        ring=ring,
+        threads=threads,
+        providers={"platform": Platform(), "fake": FakeProvider(name="fake")},
+        prompt_maker=FakePromptMaker(),
+        signer=SIGNER,
+        **given,
+    )
+
+
 @asynccontextmanager
 async def new_house(
     folder: Path, threads: Threads, database: SqliteDatabase | PostgresqlDatabase | None = None
 ) -> AsyncIterator[House]:
     """Open a vault in ``folder`` with one account that is connected; close its database at the end."""
-    database, objects = database or SqliteDatabase(folder / "vault.db"), FakeObjects()
-    root_key = FakeRootKey()
-    fetcher, describer, rest = FakeFetcher(), FakeDescriber(), FakeRest()
-    parts: dict[str, Any] = {
-        "database": database,
-        "objects": objects,
-        "fetcher": fetcher,
-        "rest": rest,
-        "providers": {"platform": Platform(), "fake": FakeProvider(name="fake")},
-        "describer": describer,
-        "prompt_maker": FakePromptMaker(),
-        "threads": threads,
-        "ring": AccountKeyRing(root_key, WrappedKeyRows(database)),
-        "signer": SIGNER,
-        "settings": read_settings({"VAULT_DATA_DIR": str(folder)}),
+    database = database or SqliteDatabase(folder / "vault.db")
+    around = {
+        "objects": FakeObjects(),
+        "fetcher": FakeFetcher(),
+        "rest": FakeRest(),
+        "describer": FakeDescriber(),
+        "root_key": FakeRootKey(),
     }
     try:
-        vault = wiring._vault(**parts)
+        vault = _verbs(folder, threads, database, **around)
         account, _ = await vault.open_account("acme", name=None, locale=None, actor="key_test")
         await vault.set_policy(account.id, WITHOUT_EVIDENCE, if_version=None, actor="key_test")
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         wish = ConnectionWish(provider="platform", credentials={"secret": secret})
         connection, _, _ = await vault.set_connection(account.id, "main", wish, actor="key_test")
-        around = (fetcher, rest, describer, root_key)
-        yield House(vault, database, objects, *around, account, connection.id, secret)
+        yield House(
+            vault=vault,
+            database=database,
+            account=account,
+            connection_id=connection.id,
+            secret=secret,
+            **around,
+        )
     finally:
         database.close()
+
+
+def reopened(house: House, folder: Path, threads: Threads) -> House:
+    """Return the house after its process died: the same file and the same world around it, nothing else kept."""
+    house.database.close()
+    database = SqliteDatabase(folder / "vault.db")
+    around = {name: getattr(house, name) for name in ("objects", "fetcher", "rest", "describer", "root_key")}
+    return replace(house, database=database, vault=_verbs(folder, threads, database, **around))
 
 
 @pytest.fixture

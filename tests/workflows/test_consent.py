@@ -178,6 +178,10 @@ async def test_a_no_erases_what_is_there_where_the_policy_says_so(house: House, 
     assert house.objects.objects == {}
     # A second no finds nothing more to do, and is kept all the same.
     assert (await tell(house, answer)).verdict == "refuse"
+    # What the platform sends of the call later is kept out, too, though nothing else of the call is left.
+    late = await announced(house, "rec-2")
+    assert await house.state(late) is State.REFUSED
+    assert set(await grounds(house, late)) == {answer}
 
 
 async def test_one_answer_deals_with_every_recording_of_its_call(house: House):

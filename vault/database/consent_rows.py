@@ -56,11 +56,6 @@ class ConsentRows:
         rows = _EVENTS_OF_CALL.rows(self._db, account_id=account_id, call_ref=call_ref)
         return [ConsentRow(**row) for row in rows]
 
-    def forget_call(self, account_id: str, call_ref: str) -> None:
-        """Delete the events of a call."""
-        c = consent_events.c
-        self._db.execute(delete(consent_events).where(c.account_id == account_id, c.call_ref == call_ref))
-
 
 class ObjectionRows:
     """The objections of one transaction."""

@@ -22,16 +22,16 @@ class ConsentRow:
 
 
 class Consents(Protocol):
-    """What parties of calls were told and answered, as rows that are only added."""
+    """What parties of calls were told and answered, as rows that are only added.
+
+    They outlive an erased recording: a no must also keep out what the platform sends of the call later.
+    """
 
     def add(self, row: ConsentRow) -> None:
         """Add an event."""
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[ConsentRow]:
         """Return the events of a call, in the order in which the vault heard of them."""
-
-    def forget_call(self, account_id: str, call_ref: str) -> None:
-        """Delete the events of a call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

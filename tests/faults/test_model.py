@@ -1,0 +1,247 @@
+"""The vault against a small model of itself: any order of events, faults and crashes keeps every promise.
+
+Hypothesis draws announcements, uploads, steps of the worker, the switch, declines, erasures, failing calls of
+the object store, workers that die in the middle of a verb, and restarts of the whole process. After each of
+them every recording stands where the model allows; at the end, with the faults gone, exactly where it says.
+"""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from tests.faults.counts import count
+from tests.faults.model import BODIES, Known, Model, MortalHouse
+from tests.tlog.reference import mth
+from vault.domain.recording import IN_FLIGHT, State
+from vault.errors import RecordingErased, Refused, Unavailable
+
+CALLS = st.sampled_from(["call-1", "call-2"])
+REFS = st.sampled_from(["a", "b", "c"])
+AUDIO = st.sampled_from(BODIES)
+#: Which call of the object store from now on fails, and whether it had its effect; mostly none.
+FAULTS = st.none() | st.tuples(st.integers(1, 4), st.sampled_from(["before", "after"]))
+CHOICES = st.integers(0, 3)
+#: Turns after which something else happens in the middle of a verb.
+TICKS = st.integers(0, 12)
+#: The worker's verbs, and the states in which they find something to do.
+WORK = {
+    "ingest": {State.RECEIVED, State.TRANSFERRING, State.RETRY_WAIT},
+    "describe": {State.STORED},
+    "write_manifests": {State.AVAILABLE},
+    "remove_erased": {State.ERASING},
+}
+_ROUNDS = 12
+
+
+class Promises(RuleBasedStateMachine):
+    """What the vault promises, tried."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model, self.vault = Model(), MortalHouse()
+
+    @rule(ref=REFS, call=CALLS, body=AUDIO)
+    def announce(self, ref: str, call: str, body: bytes) -> None:
+        """A webhook comes, perhaps once more: one row, and refused for good where nothing may enter."""
+        known = self.model.known.get(ref)
+        if known is not None:
+            assert self.vault.announce(ref, known.call, known.body) == known.id
+            return
+        fate = self.model.fate(call)
+        self.model.known[ref] = Known(call, body, fate, id=self.vault.announce(ref, call, body))
+
+    @rule(ref=st.sampled_from(["up-1", "up-2"]), call=CALLS, body=AUDIO, fault=FAULTS)
+    def upload(self, ref: str, call: str, body: bytes, fault: tuple[int, str] | None) -> None:
+        """A client sends audio, perhaps again, perhaps other audio, perhaps while the store fails."""
+        known = self.model.known.get(ref)
+        call = call if known is None else known.call
+        fate = self.model.fate(call) if known is None else known.fate
+        before = None if known is None else self.vault.states(self.model)[ref]
+        self.vault.fail(fault)
+        try:
+            recording = self.vault.upload(ref, call, body)
+        except Refused:
+            kept = known is not None and known.whole
+            assert fate == "refused" or (kept and known.body != body)
+            return self._keep_upload(ref, call, body, fate, whole=False)
+        except RecordingErased:
+            assert fate == "erased"
+            return None
+        except Unavailable:
+            assert fault is not None
+            return self._keep_upload(ref, call, body, fate, whole=False)
+        assert fate == "alive"
+        if before in {State.STORED, State.AVAILABLE}:
+            assert known is not None
+            assert (known.body, known.id) == (body, recording)
+        return self._keep_upload(ref, call, body, fate, whole=True)
+
+    def _keep_upload(self, ref: str, call: str, body: bytes, fate: str, *, whole: bool) -> None:
+        known, row = self.model.known.get(ref), self.vault.id_of(ref)
+        if known is None and row is not None:
+            self.model.known[ref] = Known(call, body, fate, id=row, whole=whole)
+        elif known is not None and whole and not known.whole:
+            known.body, known.whole = body, True
+
+    def _useful(self, choice: int) -> str:
+        """Return a piece of work that there is something to do for, if there is one.
+
+        How far work came depends on time, so what is drawn must not depend on it: a number, and no name.
+        """
+        states = set(self.vault.states(self.model).values())
+        useful = [name for name in WORK if states & WORK[name]] or [*WORK]
+        return useful[choice % len(useful)]
+
+    @rule(choice=CHOICES, fault=FAULTS)
+    def work(self, choice: int, fault: tuple[int, str] | None) -> None:
+        """A worker does one piece of work, and the store may fail it."""
+        name = self._useful(choice)
+        self.vault.fail(fault)
+        self.vault.step(name)
+
+    @rule()
+    def all_goes_well(self) -> None:
+        """The worker does one piece of each work."""
+        self.vault.fail(None)
+        for name in WORK:
+            self.vault.step(name)
+
+    @rule(choice=CHOICES, ticks=TICKS)
+    def die(self, choice: int, ticks: int) -> None:
+        """A worker dies in the middle of its work, and its lease runs out."""
+        self.vault.fail(None)
+        self.vault.die(getattr(self.vault.house.vault, self._useful(choice)), ticks)
+        self.vault.hurry()
+
+    @rule(choice=CHOICES, ticks=TICKS)
+    def overtake(self, choice: int, ticks: int) -> None:
+        """A worker sleeps too long, another one takes its work, and then it goes on: it changes nothing."""
+        self.vault.fail(None)
+        verb = getattr(self.vault.house.vault, self._useful(choice))
+        self.vault.amid(verb, ticks, verb)
+
+    @rule(choice=CHOICES, ticks=TICKS)
+    def switch_off_amid_work(self, choice: int, ticks: int) -> None:
+        """What had not become available when off returned never does."""
+        self.vault.fail(None)
+        was_on, after = self.model.enabled, {}
+
+        async def off() -> None:
+            await self.vault.switch(enabled=False)
+            after.update({ref: await self.vault.house.state(one.id) for ref, one in self.model.known.items()})
+
+        self.vault.amid(getattr(self.vault.house.vault, self._useful(choice)), ticks, off)
+        if was_on:
+            self.model.refuse_in_flight(
+                after | {r: State.STORED for r, s in after.items() if s is State.REFUSED}
+            )
+        self.model.enabled = False
+
+    @rule(ref=REFS, choice=CHOICES, ticks=TICKS)
+    def erase_amid_work(self, ref: str, choice: int, ticks: int) -> None:
+        """A recording is erased while a worker has it in its hands."""
+        self.vault.fail(None)
+        if (known := self.model.known.get(ref)) is not None:
+            verb = getattr(self.vault.house.vault, self._useful(choice))
+            self.vault.amid(verb, ticks, lambda: self.vault.erase(known))
+            known.fate = "erased"
+
+    @rule()
+    def time_passes(self) -> None:
+        """Every lease runs out, and the time of every second attempt comes."""
+        self.vault.hurry()
+
+    @rule()
+    def restart(self) -> None:
+        """The process dies, and comes back to its file."""
+        self.vault.restart()
+
+    @rule(enabled=st.booleans())
+    def switch(self, *, enabled: bool) -> None:
+        """An admin sets the switch: off refuses all that is on its way."""
+        states = self.vault.states(self.model)
+        self.vault.do(self.vault.switch(enabled=enabled))
+        if self.model.enabled and not enabled:
+            self.model.refuse_in_flight(states)
+        self.model.enabled = enabled
+
+    @rule(call=CALLS)
+    def decline(self, call: str) -> None:
+        """A caller says no: nothing of the call enters, and nothing of it is heard any more."""
+        states = self.vault.states(self.model)
+        with suppress(Refused):
+            self.vault.decline(call)
+        self.model.refuse_in_flight(states, call)
+        self.model.declined.add(call)
+
+    @rule(ref=REFS)
+    def erase(self, ref: str) -> None:
+        """A recording is erased, in whatever state it is."""
+        known = self.model.known.get(ref)
+        if known is not None:
+            with suppress(RecordingErased):
+                self.vault.do(self.vault.erase(known))
+            known.fate = "erased"
+
+    @rule(ref=REFS)
+    def hear(self, ref: str) -> None:
+        """What is available is heard as it was announced; nothing else is."""
+        self.vault.fail(None)
+        if (known := self.model.known.get(ref)) is not None:
+            available = self.vault.states(self.model)[ref] is State.AVAILABLE
+            wanted = known.body if available and not known.restricted else None
+            assert self.vault.heard(known) == wanted
+
+    @rule()
+    def sweep(self) -> None:
+        """What crashes left behind is removed a day later, and nothing else."""
+        self.vault.fail(None)
+        self.vault.sweep()
+
+    @invariant()
+    def every_recording_stands_where_it_may(self) -> None:
+        """In one state, which is one of its fate; what was refused or erased opens nothing."""
+        for ref, state in self.vault.states(self.model).items():
+            known = self.model.known[ref]
+            gone = {"refused": {State.REFUSED}, "erased": {State.ERASING, State.ERASED}}
+            assert state in gone.get(known.fate, {*IN_FLIGHT, State.AVAILABLE}), (ref, known.fate, state)
+            if known.fate != "alive":
+                assert self.vault.keys_gone(known)
+
+    def teardown(self) -> None:
+        """The faults are over: all come where they belong, nothing else is left, and the log tells of it."""
+        try:
+            self._settle()
+        finally:
+            self.vault.close()
+
+    def _settle(self) -> None:
+        self.vault.fail(None)
+        for _ in range(_ROUNDS):
+            self.vault.hurry()
+            for name in WORK:
+                self.vault.step(name)
+        self.every_recording_stands_where_it_may()
+        states = self.vault.states(self.model)
+        for ref, known in self.model.known.items():
+            if known.fate == "alive" and known.whole:
+                assert states[ref] is State.AVAILABLE, (ref, states[ref])
+                assert self.vault.heard(known) == (None if known.restricted else known.body)
+        self.vault.sweep()
+        assert self.vault.kept_objects() == self.vault.named_objects(self.model)
+        leaves, root = self.vault.leaves()
+        assert mth(leaves) == root
+
+
+@pytest.mark.faults
+def test_the_vault_keeps_its_promises_in_any_order() -> None:
+    """Runs of forty steps each against the model."""
+    runs = count("runs of 40 steps against the model", small=15, full=300)
+    checks = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+    wanted = settings(
+        max_examples=runs, stateful_step_count=40, deadline=None, suppress_health_check=checks, database=None
+    )
+    run_state_machine_as_test(Promises, settings=wanted)
