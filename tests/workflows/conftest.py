@@ -164,7 +164,6 @@ def _verbs(
     """Put the verbs together over what is around them."""
     settings = read_settings({"VAULT_DATA_DIR": str(folder)})
     ring = AccountKeyRing(around["root_key"], WrappedKeyRows(database))
-    given = {name: part for name, part in around.items() if name != "root_key"}
     return wiring._vault(
         settings,
         database=database,
@@ -173,7 +172,7 @@ def _verbs(
         providers={"platform": Platform(), "fake": FakeProvider(name="fake")},
         prompt_maker=FakePromptMaker(),
         signer=SIGNER,
-        **given,
+        **around,
     )
 
 
