@@ -6,7 +6,26 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.faults.counts import TRIED
 from tests.servers.media_thread import MediaThread, media_thread
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was tried, how often, and whether it held."""
+    how = {"passed": "held", "failed": "BROKEN", "error": "BROKEN", "skipped": "not tried here"}
+    ended = {
+        report.nodeid: words
+        for outcome, words in how.items()
+        for report in terminalreporter.stats.get(outcome, [])
+        if isinstance(report, pytest.TestReport)
+    }
+    if not TRIED:
+        return
+    terminalreporter.section("faults: what was tried, how often, and what held")
+    for test, tried in TRIED.items():
+        for what, times in tried:
+            case = f"  [{test.partition('[')[2]}" if "[" in test else ""
+            terminalreporter.write_line(f"{what:<64} {times:>6}  {ended.get(test, 'ended early')}{case}")
 
 
 @pytest.fixture

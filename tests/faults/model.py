@@ -30,7 +30,8 @@ class Known:
     """One recording as the model knows it."""
 
     call: str
-    body: bytes
+    #: Which of BODIES.
+    body: int
     fate: Fate
     id: str
     restricted: bool = False
