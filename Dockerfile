@@ -19,6 +19,7 @@ ENV PATH=/opt/vault/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     VAULT_DATA_DIR=/var/lib/vault/data
 USER 10001
+# It belongs to user 10001 here, and what Docker or Fargate mounts at this path takes that over.
 VOLUME /var/lib/vault
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \

@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: help install run test faults bench lint format openapi lock clean
+.PHONY: help install infra-tools run test faults bench lint lint-infra format openapi lock clean
 
 help: ## Show what can be made.
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
 .venv/installed: requirements-test.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "callvault needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
@@ -16,6 +16,13 @@ help: ## Show what can be made.
 	touch $@
 
 install: .venv/installed ## Make .venv with the hashed locks, and the package in it.
+
+.venv-infra/installed: infra/requirements.lock
+	$(PYTHON) -m venv .venv-infra
+	.venv-infra/bin/pip install --quiet --disable-pip-version-check --require-hashes -r infra/requirements.lock
+	touch $@
+
+infra-tools: .venv-infra/installed ## Make .venv-infra with the tools that only lint-infra needs.
 
 run: install ## Push a bundled call through the whole vault, print a link to hear it, and keep serving.
 	$(BIN)/callvault demo
@@ -29,13 +36,19 @@ faults: install ## Run the fault suite with the full counts.
 bench: install ## Measure: ratios against baselines in one run, with the raw figures.
 	$(BIN)/python -m bench
 
-lint: install ## Check style, types, floors, the Dockerfile and the committed contract.
+lint: install ## Check style, types, floors, Dockerfiles, templates and the committed contract.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/hadolint Dockerfile
+	$(BIN)/hadolint Dockerfile infra/aws/Dockerfile
+	$(BIN)/cfn-lint infra/aws/*.yaml
 	$(BIN)/python openapi/generate.py --check
+
+lint-infra: infra-tools ## Check templates, Dockerfiles and the compose file for what is insecure, with tools of their own.
+	.venv-infra/bin/checkov --quiet --compact --skip-download --framework cloudformation -d infra/aws
+	.venv-infra/bin/checkov --quiet --compact --skip-download --framework dockerfile -f Dockerfile infra/aws/Dockerfile
+	.venv-infra/bin/compose-lint check --quiet --strict-config --fail-on low infra/compose.yaml
 
 format: install ## Format the code.
 	$(BIN)/ruff check --fix .
@@ -51,7 +64,9 @@ lock: ## Resolve the locks anew; look at the difference before you commit it.
 	  --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' --group test pyproject.toml -o requirements-test.lock
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' --group infra -o infra/requirements.lock
 	rm -rf .venv-lock
 
 clean: ## Remove what was made here, the demonstration's data too.
-	rm -rf .venv var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-infra var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

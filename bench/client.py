@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.client_calls import calls
-from bench.client_http import play, seek, upload
+from bench.client_http import first_byte, play, seek, upload
+from bench.client_listeners import listeners
+from bench.client_opens import opens
 from bench.client_webhooks import become, webhooks
 
 _DEEDS: Mapping[str, Callable[..., Mapping[str, Any]]] = {
@@ -15,7 +17,10 @@ _DEEDS: Mapping[str, Callable[..., Mapping[str, Any]]] = {
     "upload": upload,
     "seek": seek,
     "play": play,
+    "first byte": first_byte,
     "calls": calls,
+    "opens": opens,
+    "listeners": listeners,
 }
 
 

@@ -68,8 +68,14 @@ def print_ratio(series: Series, over: str, under: str, aim: Aim | None = None) -
 
 def print_slowest(name: str, series: Sequence[Sample], key: str, aim: Aim) -> None:
     """Print the worst round's time, its range over the rounds, and the aim: a deadline has no median."""
-    times = [sample.more[key] for sample in series]
-    print(f"  > {name}: {_short(max(times))} ms ({_range(times)})  {aim.verdict(max(times))}", flush=True)
+    print_worst(name, [sample.more[key] for sample in series], unit=" ms", aim=aim)
+
+
+def print_worst(name: str, values: Sequence[float], *, unit: str = "", aim: Aim | None = None) -> None:
+    """Print the worst round's figure, its range over the rounds, and the aim. Without one the largest is worst."""
+    worst = min(values) if aim and aim.at_least else max(values)
+    said = f"  {aim.verdict(worst)}" if aim else ""
+    print(f"  > {name}: {_short(worst)}{unit} ({_range(values)}){said}", flush=True)
 
 
 def print_time(name: str, time: float, series: Sequence[Sample], key: str, aim: Aim | None) -> None:
@@ -101,4 +107,6 @@ def _range(ratios: Sequence[float]) -> str:
 
 
 def _short(ratio: float) -> str:
+    if ratio >= 1000:  # noqa: PLR2004 - beyond this three digits would be written with an exponent
+        return f"{ratio:.0f}"
     return f"{ratio:.3g}" if ratio >= 10 else f"{ratio:.2f}"  # noqa: PLR2004 - two digits say enough

@@ -1,4 +1,4 @@
-"""Parts 4 and 5: seeking and playing, with every granted window durable in the access log first."""
+"""Parts 4, 5 and 10: seeking, playing, and the first byte, with every granted window durable in the log first."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +24,16 @@ _PLAY_WORDS = {
     "played without log": "the same route in the same process, with nothing of it logged",
     "FileResponse": "Starlette's FileResponse of the same bytes in clear, in the same process, unchecked",
     "nginx": "nginx, one worker, sendfile of the same bytes in clear",
+}
+
+_FIRST = "GET /s/{session}/audio of all of it, one connection, median time to the first byte; "
+_FIRST_WORDS = {
+    "session audio": _FIRST
+    + "as it is served: session checked, recording key unwrapped, the first window of "
+    "64 KiB granted durably while its frame is read and opened",
+    "without log": _FIRST + "the same route in the same process, with nothing of it logged",
+    "plain file": "Starlette's FileResponse of the same bytes in clear, in the same process, unchecked, read in the "
+    "same way",
 }
 
 
@@ -89,6 +99,33 @@ def playback(sizes: Sizes, folder: Path) -> None:
         print_ratio(series, "played", "nginx")
     else:
         print_skipped("played / nginx", "nginx is not installed")
+
+
+def first_byte(sizes: Sizes, folder: Path) -> None:
+    """Compare how soon the first byte of a recording comes with how soon that of a file does."""
+    print_title(
+        f"10. First byte of {sizes.small / 1e6:g} MB, the first window 64 KiB, {sizes.rounds} rounds of {sizes.begun}"
+    )
+    with _listening(folder / "first", {"all": sizes.small}) as (served, client):
+        heard, ports = served["sessions"]["all"], served["ports"]
+
+        def round_of(port: int, path: str) -> Callable[[], Sample]:
+            def measure() -> Sample:
+                asked = {"path": path, "cookie": heard["cookie"], "size": heard["size"]}
+                answer = client.ask(do="first byte", port=port, count=sizes.begun, **asked)
+                return Sample(value=answer["value"], more={"p99": answer["p99"]})
+
+            return measure
+
+        variants = {
+            "session audio": round_of(ports["logged"], heard["path"]),
+            "without log": round_of(ports["not logged"], heard["path"]),
+            "plain file": round_of(ports["file"], "/"),
+        }
+        series = take_turns(variants, rounds=sizes.rounds)
+    print_raw(series, "ms", _FIRST_WORDS)
+    print_ratio(series, "session audio", "plain file")
+    print_ratio(series, "session audio", "without log")
 
 
 @contextmanager

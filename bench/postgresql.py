@@ -2,6 +2,7 @@
 
 import importlib
 import subprocess
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +13,21 @@ from vault.database.migrate import migrate_postgresql
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """Start a server with the vault's schema, and yield its URL.
 
     The settings are PostgreSQL's own defaults: every commit waits for the disk. Raises ImportError
     where the wheel is not installed.
     """
+    # Paths of sockets are limited to 107 bytes, so this one is short.
+    with tempfile.TemporaryDirectory(prefix="pg") as short:
+        Path(short).chmod(0o755)
+        with _server(Path(short) / "p") as url:
+            yield url
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[str]:
     with warnings.catch_warnings():
         # Without XDG_RUNTIME_DIR, which containers lack, the wheel falls back to /tmp and says so.
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")

@@ -12,180 +12,29 @@ import gc
 import json
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
-from sqlalchemy import func, select
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bench import variants
-from bench.stage import (
-    ACCOUNT,
-    connect,
-    decide_on_consent,
-    ingest_key,
-    open_session,
-    put_recording,
-    settings_of,
-)
+from bench import scenes_listening, scenes_receiving
+from bench.scene import Scene
+from bench.stage import settings_of
 from vault import logs
 from vault.__main__ import _keep_large_blocks
-from vault.database.schema import call_facts
-from vault.domain.call import CallFacts
-from vault.settings import Settings
-from vault.web.app import build
-from vault.web.hosting import Hosting
-from vault.wiring import assemble, utc_now
-from vault.worker.loop import work
-from vault.workflows.vault import Vault
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """What a part serves: an app for each variant, and what the client must know."""
-
-    apps: Mapping[str, ASGIApp]
-    facts: Mapping[str, Any]
-    #: Answers the bench's later questions.
-    tell: Callable[[Mapping[str, Any]], Awaitable[Any]] = field(default=lambda _: asyncio.sleep(0))
-
-
-@asynccontextmanager
-async def webhook(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> AsyncIterator[Scene]:
-    """Serve the webhook's route: committed in groups, one by one, and not at all."""
-    url = await connect(vault, config["provider"], config["credentials"])
-    database: Any = vault.database
-    alone = variants.OneCommitEach(database)
-
-    def announcing_to(behind: variants.Behind) -> FastAPI:
-        announce = replace(vault.receive.announce, database=behind)
-        return _app(settings, replace(vault, receive=replace(vault.receive, announce=announce)))
-
-    apps = {
-        "committed": _app(settings, vault),
-        "not committed": announcing_to(variants.NotCommitted(database)),
-        "one commit each": announcing_to(alone),
-    }
-    try:
-        yield Scene(apps=apps, facts={"url": url}, tell=lambda _: _rows(vault))
-    finally:
-        alone.close()
-
-
-@asynccontextmanager
-async def queued(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> AsyncIterator[Scene]:
-    """Serve the webhook's route as it is; the worker begins in the same process when it is told to."""
-    url = await connect(vault, config["provider"], config["credentials"])
-    working: list[asyncio.Task[None]] = []
-
-    async def tell(question: Mapping[str, Any]) -> int:
-        if question.get("do") == "work":
-            working.append(asyncio.create_task(work(vault, workers=settings.workers)))
-            return settings.workers
-        return await _rows(vault)
-
-    try:
-        yield Scene(apps={"served": _app(settings, vault)}, facts={"url": url}, tell=tell)
-    finally:
-        for task in working:
-            task.cancel()
-        await asyncio.gather(*working, return_exceptions=True)
-
-
-@asynccontextmanager
-async def upload(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> AsyncIterator[Scene]:
-    """Serve the upload's route: sealed, hashed, discarded; and, to disk, sealed and plain."""
-    bearer = await ingest_key(vault)
-    known = await put_recording(vault, "known", config["known"])
-    attempt = vault.upload.attempt
-    to_nowhere = replace(vault.upload, attempt=replace(attempt, objects=variants.NullStore()))
-    verbs: dict[str, Any] = {
-        "sealed to nowhere": to_nowhere,
-        "discarded": variants.DiscardBody(recording=known),
-        "hashed": variants.HashBody(recording=known, threads=attempt.threads),
-        "sealed to disk": vault.upload,
-        "plain to disk": variants.KeepBody(recording=known, objects=attempt.objects),
-    }
-    apps = {name: _app(settings, replace(vault, upload=verb)) for name, verb in verbs.items()}
-    yield Scene(apps=apps, facts={"bearer": bearer})
-
-
-@asynccontextmanager
-async def listen(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> AsyncIterator[Scene]:
-    """Serve sessions on recordings of several sizes: logged, not logged, and a file of the same bytes."""
-    plain = Path(config["plain"])
-    sessions = {}
-    for name, size in config["sizes"].items():
-        recording = await put_recording(vault, name, size, plain if name == config["copied"] else None)
-        sessions[name] = asdict(await open_session(vault, recording))
-    not_granted: Any = replace(vault.stream, database=variants.NotGranted(vault.database))
-    not_logged: Any = replace(vault.stream, database=variants.NotLogged(vault.database))
-
-    async def file(_request: Request) -> Response:
-        return FileResponse(plain, media_type="audio/wav")
-
-    apps: dict[str, ASGIApp] = {
-        "logged": _app(settings, vault),
-        "not granted": _app(settings, replace(vault, stream=not_granted)),
-        "not logged": _app(settings, replace(vault, stream=not_logged)),
-        "file": Starlette(routes=[Route("/", file)]),
-    }
-    yield Scene(apps=apps, facts={"sessions": sessions})
-
-
-@asynccontextmanager
-async def calls(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> AsyncIterator[Scene]:
-    """Serve call start: decided, and with an answer that is always the same."""
-    bearer, notice = await ingest_key(vault), await decide_on_consent(vault, config["objections"])
-    account = await vault.find_account(ACCOUNT)
-    facts = CallFacts(call_ref="constant", direction="inbound", caller="+14155550187", callee="+14155550123")
-    at_once: Any = variants.AnswerAtOnce(answer=await vault.admit(account.id, facts))
-    apps = {
-        "decided": _app(settings, vault),
-        "constant answer": _app(settings, replace(vault, admit=at_once)),
-    }
-
-    async def kept(_question: Mapping[str, Any]) -> int:
-        # All but the one that gave the constant answer.
-        return await vault.database.read(_count_calls) - 1
-
-    yield Scene(apps=apps, facts={"bearer": bearer, "notice": notice}, tell=kept)
-
+from vault.wiring import assemble
 
 _SCENES: Mapping[str, Callable[..., AbstractAsyncContextManager[Scene]]] = {
-    "webhook": webhook,
-    "queued": queued,
-    "upload": upload,
-    "listen": listen,
-    "calls": calls,
+    "webhook": scenes_receiving.webhook,
+    "queued": scenes_receiving.queued,
+    "upload": scenes_receiving.upload,
+    "calls": scenes_receiving.calls,
+    "listen": scenes_listening.listen,
+    "opens": scenes_listening.opens,
+    "listeners": scenes_listening.listeners,
 }
-
-
-async def _rows(vault: Vault) -> int:
-    """Return how many recordings were announced and are not done with."""
-    counts = await vault.database.read(lambda tx: tx.queue.counts())
-    return sum(count for count, _ in counts.values())
-
-
-def _count_calls(tx: Any) -> int:
-    count: int = tx.connection.execute(select(func.count()).select_from(call_facts)).scalar_one()
-    return count
-
-
-def _app(settings: Settings, vault: Vault) -> FastAPI:
-    hosting = Hosting(public_url=settings.public_url, trusted_proxies=settings.trusted_proxies)
-    app = build(hosting, utc_now)
-    app.state.vault = vault
-    return app
 
 
 class _ByPort:

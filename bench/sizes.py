@@ -25,6 +25,19 @@ class Sizes:
     small: int
     seeks: int
     playback: int
+    #: Seconds of one variant in one round of opens.
+    opening: float
+    #: Leaves of the trees whose proofs are compared, and how many proofs are one sample.
+    trees: tuple[int, ...]
+    proofs: int
+    #: Events that come into the tree in one sample.
+    events: int
+    #: How often a recording is begun in one sample.
+    begun: int
+    #: Who listens at once, seconds from the first to the last who begins, and seconds after that.
+    listeners: int
+    arriving: float
+    listening: float
 
 
 FULL = Sizes(
@@ -40,18 +53,34 @@ FULL = Sizes(
     small=1_000_000,
     seeks=200,
     playback=100_000_000,
+    opening=0.7,
+    trees=(1_000, 100_000, 1_000_000),
+    proofs=300,
+    events=10_000,
+    begun=100,
+    listeners=200,
+    arriving=3.0,
+    listening=15.0,
 )
 QUICK = Sizes(
     rounds=2,
-    seconds=0.2,
+    seconds=0.1,
     connections=16,
     queued=500,
     objections=50,
-    calling=0.25,
+    calling=0.15,
     upload=4_000_000,
     sealing=2 * _MEBIBYTE,
     large=4_000_000,
     small=1_000_000,
     seeks=20,
     playback=4_000_000,
+    opening=0.1,
+    trees=(100, 1_000, 10_000),
+    proofs=20,
+    events=500,
+    begun=10,
+    listeners=20,
+    arriving=0.2,
+    listening=0.8,
 )

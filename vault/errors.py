@@ -17,6 +17,7 @@
     ├── FetchFailed         a provider's media did not arrive
     ├── LeaseLost           somebody else holds the row now
     ├── Unavailable         a part that is needed does not answer; nothing was changed
+    │   └── KeyRetired      it was sealed under a version of the account's key that is no longer current
     └── StartRefused        starting would endanger data; the operator must decide
 
 Verification raises one of these; it never returns False. ``web/problems.py`` holds the only table
@@ -127,6 +128,14 @@ class Unavailable(VaultError):
         """Keep the seconds after which trying again makes sense."""
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class KeyRetired(Unavailable):
+    """The account's key was rotated between sealing and writing. Sealed anew, it can be written at once."""
+
+    def __init__(self) -> None:
+        """Tell a caller to whom this comes out to try again."""
+        super().__init__("The account's key was rotated at this moment.", retry_after=1)
 
 
 class StartRefused(VaultError):

@@ -1,25 +1,32 @@
 """Where an operator's commands are done: by the server that holds the database, or here where none runs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from vault import wiring
+from vault.domain.restoring import Seen, unseen
 from vault.errors import Unavailable
 from vault.settings import Settings
 from vault.web.control import ask, perform
 
-#: Does a command with its arguments, and returns its result.
-Operator = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
+
+class Operator(Protocol):
+    """Does a command with its arguments, tells how far it is, and returns its result."""
+
+    def __call__(self, command: str, arguments: Mapping[str, Any], seen: Seen = unseen, /) -> Awaitable[Any]:
+        """Raise whatever the command raises."""
+
 
 
 @asynccontextmanager
-async def operating(settings: Settings) -> AsyncIterator[Operator]:
+async def operating(settings: Settings, *, restoring: bool = False) -> AsyncIterator[Operator]:
     """Offer an operator's commands: all of them to the same server, or all of them here.
 
-    Raises what assembling a vault raises.
+    With ``restoring`` a new database is made that of the vault in the object store. Raises what assembling a
+    vault raises.
     """
     if settings.sqlite_path is None:
         await asyncio.to_thread(wiring.migrate, settings)
@@ -31,7 +38,7 @@ async def operating(settings: Settings) -> AsyncIterator[Operator]:
         else:
             yield partial(ask, settings.control_socket)
             return
-    async with wiring.assemble(settings) as vault:
+    async with wiring.assemble(settings, restoring=restoring) as vault:
         yield partial(perform, vault)
 
 

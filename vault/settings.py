@@ -15,6 +15,8 @@ from vault.errors import StartRefused
 _KNOWN = {
     "VAULT_DATA_DIR", "VAULT_DATABASE_URL", "VAULT_OBJECTS_URL", "VAULT_ROOT_KEY_URL", "VAULT_PUBLIC_URL",
     "VAULT_TRUSTED_PROXIES", "VAULT_MEDIA_ALLOW", "VAULT_LOG_LEVEL", "VAULT_WORKERS",
+    "VAULT_DRAIN_SECONDS", "VAULT_STOP_SECONDS", "VAULT_TRACING_URL",
+    "VAULT_PREVIOUS_ROOT_KEY_URL",
 }  # fmt: skip
 DEFAULT_PUBLIC_URL = "http://127.0.0.1:8000"
 
@@ -29,8 +31,10 @@ class Settings:
     database_url: str
     #: ``file:///path`` or ``s3://bucket/prefix?endpoint_url=&region=``.
     objects_url: str
-    #: ``file:///path`` or ``aws-kms://key?endpoint_url=&region=``.
+    #: ``file:///path``, ``aws-kms://key?endpoint_url=&region=`` or ``openbao://host:port/mount/key?token_file=&ca=``.
     root_key_url: str
+    #: The root key that the vault is to leave; None unless it goes from one to another.
+    previous_root_key_url: str | None
     #: Where the world reaches the vault; links and webhook URLs begin with it.
     public_url: str
     #: Proxies whose X-Forwarded-For is believed.
@@ -40,6 +44,12 @@ class Settings:
     log_level: str
     #: How many recordings are ingested at once.
     workers: int
+    #: Seconds for which a server that was told to stop still takes requests, while /readyz says 503.
+    drain_seconds: int
+    #: Seconds that requests in flight have to end after that.
+    stop_seconds: int
+    #: Where spans are sent (OTLP over HTTP); None for nowhere.
+    tracing_url: str | None
 
     @property
     def sqlite_path(self) -> Path | None:
@@ -66,11 +76,15 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         database_url=_database_url(environment.get("VAULT_DATABASE_URL", "sqlite")),
         objects_url=environment.get("VAULT_OBJECTS_URL", f"file://{here}/objects"),
         root_key_url=environment.get("VAULT_ROOT_KEY_URL", f"file://{here}/root.key"),
+        previous_root_key_url=environment.get("VAULT_PREVIOUS_ROOT_KEY_URL") or None,
         public_url=_public_url(environment.get("VAULT_PUBLIC_URL", DEFAULT_PUBLIC_URL)),
         trusted_proxies=_networks(environment.get("VAULT_TRUSTED_PROXIES", "")),
         media_allow=_list(environment.get("VAULT_MEDIA_ALLOW", "")),
         log_level=_level(environment.get("VAULT_LOG_LEVEL", "INFO")),
         workers=_count(environment.get("VAULT_WORKERS", "4")),
+        drain_seconds=_seconds(environment, "VAULT_DRAIN_SECONDS", "0"),
+        stop_seconds=_seconds(environment, "VAULT_STOP_SECONDS", "10"),
+        tracing_url=_tracing_url(environment.get("VAULT_TRACING_URL")),
     )
 
 
@@ -108,6 +122,25 @@ def _count(value: str) -> int:
     if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 64:  # noqa: PLR2004 - said in the message
         raise StartRefused("VAULT_WORKERS is a number from 1 to 64.")
     return int(value)
+
+
+def _seconds(environment: Mapping[str, str], name: str, default: str) -> int:
+    value = environment.get(name, default)
+    if not value.isascii() or not value.isdigit() or int(value) > 300:  # noqa: PLR2004 - said in the message
+        raise StartRefused(f"A number of seconds from 0 to 300 is what {name} takes.")
+    return int(value)
+
+
+def _tracing_url(value: str | None) -> str | None:
+    if not value:
+        return None
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+        raise StartRefused(
+            "VAULT_TRACING_URL is an http or https URL without credentials, such as "
+            "http://127.0.0.1:4318/v1/traces."
+        )
+    return value
 
 
 def _list(value: str) -> tuple[str, ...]:

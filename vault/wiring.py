@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from vault import tracing
 from vault.audio.describer import SubprocessDescriber
 from vault.audio.prompt import SubprocessPromptMaker
 from vault.database.migrate import check_postgresql, migrate_postgresql
@@ -18,10 +19,13 @@ from vault.database.wrapped_keys import WrappedKeyRows
 from vault.domain.default_texts import NoticeTexts, parse_default_texts
 from vault.domain.rule_data import parse
 from vault.domain.rules import RuleBook
+from vault.keyservice.breaker import Breaker
 from vault.keyservice.key_ring import AccountKeyRing
 from vault.keyservice.location import open_root_key
+from vault.keyservice.two_root_keys import TwoRootKeys
 from vault.objects.location import open_store
-from vault.objects.owner import claim
+from vault.objects.owner import OWNER, claim, refuse_owned
+from vault.ports.database import Database
 from vault.ports.telephony import Provider
 from vault.settings import Settings
 from vault.telephony.aircall import Aircall
@@ -40,14 +44,17 @@ from vault.workflows.admission import Admission
 from vault.workflows.announcing import Announce
 from vault.workflows.attempt import Attempt
 from vault.workflows.call_start import CallStart
+from vault.workflows.carried_keys import CarriedKeys
 from vault.workflows.evidence_chain import EvidenceChain
 from vault.workflows.late_facts import KeepFacts
 from vault.workflows.objection_list import ObjectionList
 from vault.workflows.opened_connections import OpenedConnections
 from vault.workflows.play import OpenLink
-from vault.workflows.start import OpenLogKey, ProveRootKey, is_new
+from vault.workflows.published_log import PublishedLog
+from vault.workflows.start import OpenLogKey, ProveRootKey, is_new, may_make_root_key
 from vault.workflows.telling import Tell
 from vault.workflows.vault import Vault
+from vault.workflows.vault_object import compare_with_store, take_vault_over
 
 #: Every telephony platform that there is an adapter for.
 PROVIDERS: tuple[Provider, ...] = (
@@ -61,7 +68,9 @@ PROVIDERS: tuple[Provider, ...] = (
 )
 #: What verbs share, each made of the parts before it.
 _SHARED = {
+    "carried": CarriedKeys,
     "connections": OpenedConnections,
+    "published_log": PublishedLog,
     "admission": Admission,
     "chain": EvidenceChain,
     "keep_facts": KeepFacts,
@@ -108,12 +117,15 @@ def migrate(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def assemble(settings: Settings) -> AsyncIterator[Vault]:
+async def assemble(settings: Settings, *, restoring: bool = False) -> AsyncIterator[Vault]:
     """Put a vault together, check its root key and its prefix, and take it apart at the end.
 
-    Raises StartRefused before anything is sealed; Unavailable when a part does not answer.
+    With ``restoring`` a new database becomes that of the vault in the object store. Raises StartRefused
+    before anything is sealed; Unavailable when a part does not answer.
     """
     async with AsyncExitStack() as stack:
+        if settings.tracing_url is not None:
+            stack.callback(tracing.set_up(settings.tracing_url))
         database = _database(settings)
         stack.callback(database.close)
         key_threads, object_threads = Threads("keys", _KEY_THREADS), Threads("objects", _OBJECT_THREADS)
@@ -121,10 +133,16 @@ async def assemble(settings: Settings) -> AsyncIterator[Vault]:
         for threads in (key_threads, object_threads, sealing_threads, prompt_threads):
             stack.callback(threads.close)
         objects = await open_store(settings.objects_url, object_threads)
-        root_key = open_root_key(settings.root_key_url, key_threads, create=await is_new(database))
-        vault_id = await ProveRootKey(database=database, root_key=root_key)()
+        if await is_new(database):
+            # Before it has an id: a database with one could no longer become that of another vault.
+            await (take_vault_over(database, objects) if restoring else refuse_owned(objects))
+        current, previous = await _root_keys(settings, database, key_threads, stack)
+        vault_id = await ProveRootKey(database=database, root_key=current, previous=previous)()
+        root_key = current if previous is None else TwoRootKeys(current, previous)
         await claim(objects, vault_id)
         log_key = OpenLogKey(database=database, root_key=root_key, public_url=settings.public_url)
+        signer = await log_key(vault_id)
+        await compare_with_store(database, objects, signer)
         ring = AccountKeyRing(root_key, WrappedKeyRows(database))
         describer = await stack.enter_async_context(SubprocessDescriber(size=_DESCRIBERS))
         http = GuardedHttp(allow=settings.media_allow)
@@ -133,17 +151,34 @@ async def assemble(settings: Settings) -> AsyncIterator[Vault]:
             database=database,
             ring=ring,
             objects=objects,
+            root_key=root_key,
+            current_root_key=current,
+            previous_root_key=previous,
             describer=describer,
             prompt_maker=SubprocessPromptMaker(prompt_threads),
             fetcher=MediaFetcher(http),
             rest=ProviderRest(http),
-            signer=await log_key(vault_id),
+            signer=signer,
             threads=sealing_threads,
         )
         # What lives as long as the process need not be looked at by every collection.
         gc.collect()
         gc.freeze()
         yield vault
+
+
+async def _root_keys(
+    settings: Settings, database: Database, threads: Threads, stack: AsyncExitStack
+) -> tuple[Breaker, Breaker | None]:
+    """Open the root key, and the one that the vault is to leave where one is set. Raises StartRefused."""
+    previous: Breaker | None = None
+    if settings.previous_root_key_url is not None:
+        previous = open_root_key(settings.previous_root_key_url, threads)
+        stack.push_async_callback(previous.close)
+    may_make = await may_make_root_key(database, previous)
+    current = open_root_key(settings.root_key_url, threads, create=may_make)
+    stack.push_async_callback(current.close)
+    return current, previous
 
 
 def _database(settings: Settings) -> SqliteDatabase | PostgresqlDatabase:
@@ -162,6 +197,9 @@ def _vault(settings: Settings, **rooms: object) -> Vault:
         "rule_book": rule_book(),
         "notice_texts": notice_texts(),
         "numbers": NumberPlans(),
+        "owner_marker": OWNER,
+        "current_root_key": rooms.get("root_key"),
+        "previous_root_key": None,
         **rooms,
     }
     for name, shared in _SHARED.items():
@@ -174,4 +212,5 @@ def _vault(settings: Settings, **rooms: object) -> Vault:
 
 def _made(kind: Any, parts: Mapping[str, object]) -> Any:
     """Make a verb: a part for each of its fields, by name. A field without a part must have a default."""
+    kind = tracing.traced(kind)
     return kind(**{field.name: parts[field.name] for field in fields(kind) if field.name in parts})

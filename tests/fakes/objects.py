@@ -12,7 +12,7 @@ from typing import Literal
 
 from vault.errors import NotFound, Tampered, Unavailable
 from vault.objects.keys import SMALL, check_key, check_prefix
-from vault.ports.objects import StoredObject
+from vault.ports.objects import StoredObject, StoredVersion
 
 When = Literal["before", "after"]
 
@@ -102,6 +102,18 @@ class FakeObjects:
             kept = self.objects.get(key)
             if kept is not None and key.startswith(prefix):
                 yield StoredObject(key=key, size=len(kept.body), modified=kept.at)
+
+    async def delete_older(self, key: str) -> None:
+        """Forget older versions; the fake keeps none."""
+        check_key(key)
+        _answer(self._call("delete_older"))
+
+    async def versions(self, prefix: str) -> AsyncIterator[StoredVersion]:
+        """Yield objects, each as its one version."""
+        async for found in self.list(prefix):
+            yield StoredVersion(
+                key=found.key, size=found.size, modified=found.modified, latest=True, deleted=False
+            )
 
     async def delete(self, key: str) -> None:
         """Remove an object."""

@@ -14,8 +14,9 @@ class FakeRootKey:
 
     def __init__(self) -> None:
         self.wrapped: dict[bytes, tuple[bytes, dict[str, str]]] = {}
-        #: False: every call raises Unavailable.
+        #: False: every call raises Unavailable, for this reason.
         self.reachable = True
+        self.reason = "The key service does not answer."
         self.unwrapped = 0
 
     async def wrap(self, secret: bytes, context: Mapping[str, str]) -> bytes:
@@ -37,4 +38,4 @@ class FakeRootKey:
 
     def _reach(self) -> None:
         if not self.reachable:
-            raise Unavailable("The key service does not answer.")
+            raise Unavailable(self.reason)

@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.journeys.tenant import Tenant, moment, open_link, tone
+from tests.servers.clean_log import strangers
 from tests.servers.media import raw
 from tests.servers.media_thread import MediaThread
 from tests.servers.vault_process import vault_process
@@ -58,3 +60,26 @@ def test_the_log_names_nobody_and_opens_nothing(media: MediaThread, tmp_path: Pa
     assert b"ingest.put_off" in log
     assert all(len(word) > 6 for word in forbidden)
     assert [word for word in forbidden if word.encode() in log] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"event": "x", "reason": "cv_0123456789abcdef0123456789abcdef_%s"}' % (b"S" * 43),
+        b'{"event": "GET /p/%s/open"}' % (b"t" * 43),
+        b"whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        b"Authorization: Bearer abcdefgh",
+        b'{"reason": "+14155550142 is unknown"}',
+        b"https://bucket.example/key?X-Amz-Signature=00",
+        b"-----BEGIN PRIVATE KEY-----",
+    ],
+)
+def test_the_look_at_every_log_sees_what_opens_something(line: bytes):
+    """What each server of each test is looked at for would be found."""
+    assert strangers(b'{"event": "fine"}\n' + line + b"\n") != []
+
+
+def test_the_look_at_every_log_lets_pass_what_is_fine():
+    """Ids of the vault, times and offsets are none of it."""
+    line = b'{"at": "2026-01-02T03:04:05.678Z", "recording_id": "rec_0123456789abcdef0123456789abcdef", "x": "+00:00"}'
+    assert strangers(line) == []

@@ -7,7 +7,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from tests.servers.key_faults import hangs, key_proxy
 from vault.errors import Tampered, Unavailable, VaultError
+from vault.keyservice import aws_kms
 from vault.keyservice.aws_kms import AwsKmsKey, connect
 from vault.threads import Threads
 
@@ -54,7 +56,7 @@ async def ask(url: str) -> list[VaultError]:
         with pytest.raises(VaultError) as raised:
             await call
         errors.append(raised.value)
-    root.close()
+    await root.close()
     threads.close()
     return errors
 
@@ -97,3 +99,16 @@ async def test_a_kms_that_is_not_there_is_unavailable(aws_credentials: None) -> 
     for error in await ask("http://127.0.0.1:9"):
         assert isinstance(error, Unavailable)
         assert "127.0.0.1" not in str(error)
+
+
+async def test_a_kms_that_hangs_is_unavailable_in_time(
+    aws_credentials: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that is taken and never answered is asked once more, and then given up."""
+    monkeypatch.setattr(aws_kms, "TIMEOUT", 0.2)
+    with key_proxy("http://127.0.0.1:9") as proxy:
+        proxy.fault = hangs
+        for error in await ask(f"http://{proxy.host}"):
+            assert isinstance(error, Unavailable)
+            assert str(error) == "The key service does not answer."
+        assert len(proxy.bodies) == 4

@@ -9,8 +9,6 @@ import pytest
 
 from vault.errors import StartRefused
 from vault.keyservice import local_file
-from vault.keyservice.location import FileLocation, KmsLocation, open_root_key, parse_location
-from vault.threads import Threads
 
 CONTEXT = {"account_id": "acc_1", "purpose": "account-key"}
 
@@ -95,54 +93,3 @@ def test_a_file_that_holds_no_key_is_refused_without_being_quoted(tmp_path: Path
         local_file.load(path)
     assert "hunter2" not in str(refused.value)
     assert refused.value.__cause__ is None
-
-
-@pytest.mark.parametrize(
-    ("url", "location"),
-    [
-        ("file:///a/root.key", FileLocation(path=Path("/a/root.key"))),
-        ("aws-kms://alias/vault?region=eu-west-1", KmsLocation(key_id="alias/vault", region="eu-west-1")),
-        (
-            "aws-kms://arn:aws:kms:eu-west-1:111122223333:key/1234?endpoint_url=https://kms.internal:8443",
-            KmsLocation(
-                key_id="arn:aws:kms:eu-west-1:111122223333:key/1234",
-                endpoint_url="https://kms.internal:8443",
-            ),
-        ),
-    ],
-)
-def test_a_url_names_a_root_key(url: str, location: FileLocation | KmsLocation) -> None:
-    """A URL is taken apart into a file, or a KMS key with endpoint and region."""
-    assert parse_location(url) == location
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "root.key",
-        "file://root.key",
-        "file:///a?x=hunter2",
-        "aws-kms://",
-        "aws-kms://u:hunter2@key",
-        "aws-kms://key?token=hunter2",
-        "aws-kms://key?endpoint_url=hunter2",
-    ],
-)
-def test_a_wrong_url_refuses_the_start_without_being_repeated(url: str) -> None:
-    """What cannot be meant is refused, and nothing of its values is in the message."""
-    with pytest.raises(StartRefused) as refused:
-        parse_location(url)
-    assert "hunter2" not in str(refused.value)
-
-
-async def test_a_root_key_is_made_only_on_request(tmp_path: Path) -> None:
-    """open_root_key makes a missing file with create, loads an existing one, and refuses without."""
-    threads = Threads("test", 1)
-    url = f"file://{tmp_path}/root.key"
-    with pytest.raises(StartRefused):
-        open_root_key(url, threads)
-    wrapped = await open_root_key(url, threads, create=True).wrap(b"s", CONTEXT)
-    assert await open_root_key(url, threads, create=True).unwrap(wrapped, CONTEXT) == b"s"
-    assert await open_root_key(url, threads).unwrap(wrapped, CONTEXT) == b"s"
-    threads.close()

@@ -1,7 +1,7 @@
 """Every adapter of a port, and the fake, under one name: each test runs on all of them."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,9 @@ import pytest
 
 from tests.fakes.objects import FakeObjects
 from tests.fakes.root_key import FakeRootKey
-from vault.keyservice import aws_kms, local_file
+from vault.keyservice import aws_kms
+from vault.keyservice.breaker import Breaker
+from vault.keyservice.location import open_root_key
 from vault.objects import s3_client
 from vault.objects.directory import DirectoryStore
 from vault.objects.s3 import S3Store
@@ -89,26 +91,34 @@ MOTO_KEY_ID = 36
 class RootKeys:
     """One kind of root key under test."""
 
-    #: fake, local file or moto.
+    #: fake, local file, moto or openbao.
     name: str
     make: Callable[[], RootKey]
 
 
-@pytest.fixture(params=["fake", "local file", "moto"])
-def root_keys(request: pytest.FixtureRequest, tmp_path: Path, threads: Threads) -> Iterator[RootKeys]:
-    """Each kind of root key, with a function that makes a new one."""
-    closing = []
+@pytest.fixture(params=["fake", "local file", "moto", "openbao"])
+async def root_keys(
+    request: pytest.FixtureRequest, tmp_path: Path, threads: Threads
+) -> AsyncIterator[RootKeys]:
+    """Each kind of root key, with a function that makes a new one and opens it as the vault does."""
+    opened: list[Breaker] = []
+    services = {"moto": "moto_url", "openbao": "openbao"}
+    service = request.getfixturevalue(services[request.param]) if request.param in services else None
 
     def make() -> RootKey:
         if request.param == "fake":
             return FakeRootKey()
         if request.param == "local file":
-            return local_file.create(tmp_path / secrets.token_hex(8))
-        url = request.getfixturevalue("moto_url")
-        client = aws_kms.connect(endpoint_url=url, region=None, connections=8)
-        closing.append(client)
-        return aws_kms.AwsKmsKey(client, client.create_key()["KeyMetadata"]["KeyId"], threads)
+            url = f"file://{tmp_path / secrets.token_hex(8)}"
+        elif request.param == "moto":
+            client = aws_kms.connect(endpoint_url=service, region=None, connections=1)
+            url = f"aws-kms://{client.create_key()['KeyMetadata']['KeyId']}?endpoint_url={service}"
+            client.close()
+        else:
+            url = service.url_of(service.new_key())
+        opened.append(open_root_key(url, threads, create=True))
+        return opened[-1]
 
     yield RootKeys(request.param, make)
-    for client in closing:
-        client.close()
+    for key in opened:
+        await key.close()

@@ -270,7 +270,7 @@ async def test_moving_sets_nouns_and_manifests_come_due(database: Database):
         b"details",
     )
     assert await database.read(lambda tx: tx.queue.manifests_due(9)) == [recording]
-    await database.write(lambda tx: tx.queue.manifest_written(recording.id))
+    await database.write(lambda tx: tx.queue.manifest_written(recording.id, 1))
     assert await database.read(lambda tx: tx.queue.manifests_due(9)) == []
     held = await in_state(database, State.QUARANTINED, "ref-2")
     why = (Reason(code="no_evidence", text="None was given.", source="policy"),)

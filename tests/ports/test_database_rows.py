@@ -32,6 +32,7 @@ def opening(database: Database, one, nonce: bytes, secret: bytes = b"s"):
 
 async def test_a_link_of_one_session_opens_one(database: Database):
     """Two opens that race on a one-session link: exactly one succeeds, every time."""
+    await open_account(database)
     for number in range(counts(30, 200)):
         made = link("rec_1")
         await database.write(lambda tx, m=made, n=number: tx.links.insert(m, b"token %d" % n))
@@ -43,6 +44,7 @@ async def test_a_link_of_one_session_opens_one(database: Database):
 
 async def test_the_same_nonce_gives_the_same_session(database: Database):
     """An answer that was lost is repeated, with the new secret, and uses up no further session."""
+    await open_account(database)
     made = link("rec_1", sessions=2)
     await database.write(lambda tx: tx.links.insert(made, b"token"))
     first = session(made)
@@ -57,6 +59,7 @@ async def test_the_same_nonce_gives_the_same_session(database: Database):
 
 async def test_a_revoked_link_opens_nothing(database: Database):
     """Neither a new session nor a repeated one; the moment of revocation is the first one."""
+    await open_account(database)
     made = link("rec_1", sessions=5)
     await database.write(lambda tx: tx.links.insert(made, b"token"))
     await opening(database, session(made), b"1")
@@ -72,6 +75,7 @@ async def test_a_revoked_link_opens_nothing(database: Database):
 
 async def test_links_are_found_by_their_account_alone(database: Database):
     """A link is read back as it was, by token, id and recording, and not by another account."""
+    await open_account(database)
     old, new = link("rec_1"), link("rec_1", created_at=NOW + timedelta(seconds=1), networks=())
     await database.write(lambda tx: (tx.links.insert(old, b"old"), tx.links.insert(new, b"new")))
     assert await database.read(lambda tx: tx.links.by_token(b"old")) == old
@@ -193,6 +197,7 @@ async def test_api_keys_are_kept_and_revoked(database: Database):
 
 async def test_a_connection_keeps_its_id(database: Database):
     """Ten puts of one name at once leave one connection, whose id all of them heard."""
+    await open_account(database)
     made = [
         Connection(
             id=f"conn_{n}", account_id="acct_a", name="main", provider="platform",
@@ -207,12 +212,14 @@ async def test_a_connection_keeps_its_id(database: Database):
     assert kept in put
     assert kept == await database.read(lambda tx: tx.connections.find("acct_a", "main"))
     assert await database.read(lambda tx: tx.connections.find("acct_b", "main")) is None
+    await open_account(database, "acct_b")
     other = replace(made[0], id="conn_x", account_id="acct_b", api_base="https://x", delete_at_source=True)
     assert await database.write(lambda tx: tx.connections.put(other)) == other
 
 
 async def test_call_facts_of_one_delivery_are_added_once(database: Database):
     """A repeated delivery adds nothing; rows come oldest first and are forgotten as a whole."""
+    await open_account(database)
     fact = CallFactRow(
         id="fact_1", account_id="acct_a", call_ref="call-1", delivery="d1", at=NOW, started_at=NOW,
         ended_at=None, sealed_facts=b"facts", key_version=1,

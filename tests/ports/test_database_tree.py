@@ -216,3 +216,13 @@ async def test_a_checkpoint_of_one_size_is_kept_once(database: Database):
     ]
     assert kept == [first, first, smaller]
     assert await database.read(lambda tx: tx.checkpoints.last()) == first
+
+
+async def test_the_age_of_what_waits_is_told(database: Database):
+    """On PostgreSQL the oldest event in the outbox says since when; nothing waits on SQLite, or afterwards."""
+    await append(database, event("rec_1"), event("rec_2"))
+    since = await database.read(lambda tx: tx.tree.waiting_since())
+    waiting = await database.read(lambda tx: tx.tree.waiting())
+    assert since == (NOW if waiting else None)
+    await logged(database)
+    assert await database.read(lambda tx: tx.tree.waiting_since()) is None

@@ -219,6 +219,25 @@ async def test_deleting_leaves_no_version_and_no_marker(adapter: Adapter) -> Non
     assert "DeleteMarkers" not in after
 
 
+async def test_only_the_newest_version_is_left(adapter: Adapter) -> None:
+    """What was written over before is gone, delete markers too; the neighbour whose key begins so keeps its own."""
+    store = adapter.store
+    await store.delete_older("v1/never/was")
+    for body in (b"one", b"two"):
+        await store.put("v1/kept", body)
+        await store.put("v1/kept-not", body)
+    if isinstance(store, S3Store):
+        store.client.delete_object(Bucket=store.bucket, Key="vault/v1/kept")
+    await store.put("v1/kept", b"three")
+    await store.delete_older("v1/kept")
+    assert await store.get("v1/kept") == b"three"
+    assert await store.get("v1/kept-not") == b"two"
+    if isinstance(store, S3Store):
+        left = store.client.list_object_versions(Bucket=store.bucket)
+        others = ["kept-not"] * (2 if adapter.name.endswith("-versioned") else 1)
+        assert [entry["Key"].removeprefix("vault/v1/") for entry in left["Versions"]] == ["kept", *others]
+
+
 async def test_deleting_and_writing_neighbours_at_once(store: ObjectStore) -> None:
     """Objects that come and go in one folder at the same time do not take it from each other."""
 

@@ -1,4 +1,7 @@
-"""The root key's port, on the fake, a local file and moto's KMS."""
+"""The root key's port, on the fake, a local file, moto's KMS and OpenBao, each opened as the vault opens it."""
+
+import asyncio
+import base64
 
 import pytest
 
@@ -57,3 +60,29 @@ async def test_another_root_key_does_not_open(root_keys: RootKeys) -> None:
     # moto answers AccessDenied here, where KMS says IncorrectKey (tests/keyservice/test_aws_kms.py).
     with pytest.raises(Unavailable if root_keys.name == "moto" else Tampered):
         await root_keys.make().unwrap(wrapped, CONTEXT)
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        b"\x01" + bytes(range(60)),
+        b"vault:v1:" + base64.b64encode(bytes(60)),
+        b"\x01\x02\x02\x00x" + bytes(range(147)),
+    ],
+    ids=["a file's", "transit's", "KMS's"],
+)
+async def test_what_another_kind_of_key_wrapped_is_tampered(root_keys: RootKeys, foreign: bytes) -> None:
+    """Each kind tells what was wrapped elsewhere from an outage, so that a vault can move between kinds."""
+    # moto answers AccessDenied to some of them, where KMS says InvalidCiphertext.
+    with pytest.raises((Tampered, Unavailable) if root_keys.name == "moto" else Tampered):
+        await root_keys.make().unwrap(foreign, CONTEXT)
+
+
+async def test_keys_wrapped_at_once_do_not_mix(root_keys: RootKeys) -> None:
+    """Many at the same time each get their own secret back."""
+    root = root_keys.make()
+    contexts = [CONTEXT | {"account_id": f"acc_{n}"} for n in range(24)]
+    secrets = [bytes([n]) * 32 for n in range(24)]
+    wrapped = await asyncio.gather(*map(root.wrap, secrets, contexts))
+    assert len(set(wrapped)) == 24
+    assert await asyncio.gather(*map(root.unwrap, wrapped, contexts)) == secrets

@@ -65,6 +65,7 @@ keyring = /dev/null
 rgw_data = {folder}/rgw
 rgw_frontends = beast endpoint=127.0.0.1:{port}
 rgw_crypt_require_ssl = false
+rgw_trust_forwarded_https = true
 rgw_enable_gc_threads = false
 rgw_thread_pool_size = 32
 """
@@ -72,7 +73,10 @@ rgw_thread_pool_size = 32
 
 @contextmanager
 def ceph_gateway(folder: Path, access_key: str, secret_key: str) -> Iterator[str]:
-    """Run a gateway with one user and yield its URL. Takes about ten seconds."""
+    """Run a gateway with one user, who may make others, and yield its URL. Takes about ten seconds.
+
+    A request with ``X-Forwarded-Proto: https`` counts as one over TLS.
+    """
     gateway_port, mon_port, old_mon_port = free_ports(3)
     addresses = f"[v2:127.0.0.1:{mon_port},v1:127.0.0.1:{old_mon_port}]"
     fsid, osd_id = str(uuid.uuid4()), str(uuid.uuid4())
@@ -102,6 +106,7 @@ def ceph_gateway(folder: Path, access_key: str, secret_key: str) -> Iterator[str
                 "--display-name=vault",
                 f"--access-key={access_key}",
                 f"--secret-key={secret_key}",
+                "--caps=users=*;user-policy=*",
             )
             with process(["radosgw", *common, "-f", "-n", "client.rgw"], log, **os.environ) as gateway:
                 wait_until(lambda: answers(url), gateway, log, 60)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.servers import ceph as ceph_server
 from tests.servers.moto import moto_server
+from tests.servers.openbao import OpenBao, openbao_server
 from tests.servers.required import require
 
 ACCESS_KEY = "callvaulttest"
@@ -39,6 +40,13 @@ def moto_url(aws_credentials: None, tmp_path_factory: pytest.TempPathFactory) ->
     """The URL of moto's server, for S3 and KMS."""
     with moto_server(tmp_path_factory.mktemp("moto")) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def openbao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+    """An OpenBao server. A test that seals or stops it runs one of its own, or brings it back."""
+    with openbao_server(tmp_path_factory.mktemp("bao")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,9 +91,9 @@ def _name(url: str) -> str:
     return make_url(url).database or ""
 
 
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[PostgresqlServer]:
-    """A PostgreSQL server that lives as long as the session."""
+@contextmanager
+def postgresql_running() -> Iterator[PostgresqlServer]:
+    """Run a server with an empty cluster to the end of the block."""
     with warnings.catch_warnings():
         # Without XDG_RUNTIME_DIR, which containers lack, the wheel falls back to /tmp and says so.
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
@@ -107,6 +108,13 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
     finally:
         server.stop()
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgresqlServer]:
+    """A PostgreSQL server that lives as long as the session."""
+    with postgresql_running() as server:
+        yield server
 
 
 @pytest.fixture

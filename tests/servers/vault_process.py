@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.servers.clean_log import assert_clean
 from tests.servers.ports import free_ports
 from tests.servers.processes import process
 
@@ -66,27 +67,29 @@ class VaultProcess:
         assert made.returncode == 0, made.stderr
         return made.stdout.strip()
 
-    def start(self) -> "VaultProcess":
-        """Start the server and wait until it is ready."""
+    def start(self, *, door: str = "/readyz") -> "VaultProcess":
+        """Start the server and wait until it is ready, or until another door opens."""
         serve = [sys.executable, "-m", "vault", "serve", "--port", str(self.port)]
         self.running = self._stack.enter_context(process(serve, self.log, **self.environment))
         deadline = time.monotonic() + PATIENCE
-        while not self._ready():
+        while not self._ready(door):
             if self.running.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"The server did not come up:\n{self.log.read_text()[-2000:]}")
             time.sleep(0.05)
         return self
 
     def stop(self) -> int:
-        """Ask the server to end, and return its exit status."""
+        """Ask the server to end, look what it logged, and return its exit status."""
         assert self.running is not None
         running, self.running = self.running, None
         self._stack.close()
-        return running.wait(PATIENCE)
+        status = running.wait(PATIENCE)
+        assert_clean(self.log)
+        return status
 
-    def _ready(self) -> bool:
+    def _ready(self, door: str = "/readyz") -> bool:
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200
+            return httpx.get(f"{self.url}{door}", timeout=2).status_code == 200
         except httpx.TransportError:
             return False
 

@@ -95,11 +95,11 @@ def running(app: FastAPI, port: int) -> Iterator[asyncio.AbstractEventLoop]:
 
 
 @contextmanager
-def open_house(folder: Path) -> Iterator[House]:
-    """Run the app to the end of the block."""
+def open_house(folder: Path, **more: str) -> Iterator[House]:
+    """Run the app, with ``more`` settings, to the end of the block."""
     (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}"
-    settings = {"VAULT_DATA_DIR": str(folder / "data"), "VAULT_WORKERS": "2", "VAULT_PUBLIC_URL": url}
+    settings = {"VAULT_DATA_DIR": str(folder / "data"), "VAULT_WORKERS": "2", "VAULT_PUBLIC_URL": url} | more
     app = app_of(read_settings(settings), worker=True)
     with running(app, port) as loop, ExitStack() as stack:
         house = House(app, url, loop, stack)

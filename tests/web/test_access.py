@@ -48,6 +48,9 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("GET", "/access-events"): ("audit:read", None),
     ("GET", "/access-events/{index}/proof"): ("audit:read", None),
     ("GET", "/access-log/export"): ("audit:read", None),
+    ("POST", "/key-rotation"): ("keys:write", None),
+    ("GET", "/key-rotation"): ("keys:write", None),
+    ("GET", "/key-rotation/statements/{version}"): ("audit:read", None),
     ("GET", "/notices"): ("recordings:read", None),
     ("POST", "/notices"): ("settings:write", NOTICE),
     ("GET", "/notices/{notice}"): ("recordings:read", None),
@@ -84,7 +87,14 @@ OTHERS = {
     ("GET", "/static/{name}"),
 }
 PREFIX = "/v1/accounts/{account}"
-NAMES = {"name": "main", "call_ref": "c", "recording_ref": "r", "index": "0", "number": "+14155550187"}
+NAMES = {
+    "name": "main",
+    "call_ref": "c",
+    "recording_ref": "r",
+    "index": "0",
+    "version": "1",
+    "number": "+14155550187",
+}
 NOBODY = {"recording": "rec_" + "0" * 32, "link": "link_" + "0" * 32, "notice": "ntc_" + "0" * 32}
 
 

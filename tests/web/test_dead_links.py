@@ -1,17 +1,22 @@
 """Links that open nothing: an address that asks for too many waits, and no other address notices."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
+from types import SimpleNamespace
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from tests.journeys.tenant import Tenant, open_link
 from tests.web.conftest import AUDIO, House, open_house
+from vault.database.schema import links
 from vault.errors import TooMany
-from vault.web.dead_links import MINUTE, MOST, MOST_ADDRESSES, DeadLinks
+from vault.web.dead_links import MINUTE, MOST, MOST_ADDRESSES, DeadLinks, LinkLimit
 from vault.web.hosting import Hosting
+from vault.web.rendering import not_valid
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
@@ -133,6 +138,86 @@ def test_too_many_dead_links_are_429(behind_proxy: House):
     assert opened.status_code == 303
     assert listener.get(f"{opened.headers['location']}/audio").content == AUDIO
     assert listener.get(dead[0]).content == asked[0].content
+
+
+def expire(house: House, link: str) -> None:
+    """Let a link's time be over."""
+    over = update(links).where(links.c.id == link).values(expires_at=datetime(2020, 1, 1, tzinfo=UTC))
+    house.call(house.vault.database.write, lambda tx: tx.connection.execute(over) and None)
+
+
+@pytest.mark.parametrize("kind", ["player", "media"])
+def test_why_a_link_is_dead_shows_in_nothing(behind_proxy: House, kind: str):
+    """Unknown, forged, expired, revoked, foreign, used up, restricted, erased: one answer to each way of asking."""
+    tenant = Tenant.open(behind_proxy.admin)
+    recording, other, third = (tenant.uploaded(AUDIO, ref=ref) for ref in ("1", "2", "3"))
+    made = {
+        why: tenant.link(of, kind=kind, **wanted)
+        for why, of, wanted in [
+            ("forged", recording, {}),
+            ("expired", recording, {}),
+            ("revoked", recording, {}),
+            ("foreign", recording, {"networks": ["203.0.113.0/24"]}),
+            ("restricted", other, {}),
+            ("erased", third, {}),
+            ("used up", recording, {} if kind == "media" else {"sessions": 1}),
+        ]
+    }
+    paths = {why: link["url"].removeprefix(behind_proxy.url) for why, link in made.items()}
+    flipped = "B" if paths["forged"][-1] == "A" else "A"
+    paths |= {"unknown": f"/p/{'x' * 43}", "forged": paths["forged"][:-1] + flipped}
+    paths |= {"short": "/p/x", "strange": "/p/%F0%9F%94%91"}
+    expire(behind_proxy, made["expired"]["id"])
+    tenant.http.delete(tenant.url(f"/recordings/{recording}/links/{made['revoked']['id']}"))
+    tenant.http.put(tenant.url(f"/recordings/{other}/restriction"), json={})
+    tenant.http.delete(tenant.url(f"/recordings/{third}"))
+    somebody = at(behind_proxy, f"192.0.2.{50 if kind == 'player' else 51}")
+    assert open_link(somebody, paths["used up"], nonce="mine").status_code == 303
+    answers: dict[str, set] = {"GET": set(), "HEAD": set(), "POST": set()}
+    for why, path in paths.items():
+        asked = [open_link(somebody, path, nonce="n")]
+        # A link that is used up shows its page, and a media link plays on in its one session.
+        asked += [] if why == "used up" else [somebody.get(path), somebody.head(path)]
+        for answer in asked:
+            headers = sorted(item for item in answer.headers.multi_items() if item[0] != "date")
+            answers[answer.request.method].add((answer.status_code, answer.content, tuple(headers)))
+    assert [len(one) for one in answers.values()] == [1, 1, 1]
+    assert {status for one in answers.values() for status, *_ in one} == {404}
+    assert {body for method in ("GET", "POST") for _, body, _ in answers[method]} == {not_valid().body}
+
+
+@pytest.mark.parametrize("took", [0.0, 0.02])
+@pytest.mark.parametrize("client", [("192.0.2.1", 1), None])
+async def test_a_dead_link_is_answered_at_its_time(took: float, client: tuple[str, int] | None):
+    """However soon it was found out: not before that many seconds; what is no dead link is answered at once."""
+    loop, heads = asyncio.get_running_loop(), []
+
+    async def app(scope, receive, send):
+        await asyncio.sleep(took)
+        await send({"type": "http.response.start", "status": scope["status"], "headers": []})
+
+    async def send(message):
+        heads.append((message["status"], loop.time()))
+
+    limited = LinkLimit(app, table=DeadLinks(), clock=lambda: NOON)
+    state = SimpleNamespace(state=SimpleNamespace(hosting=Hosting(public_url="http://x")))
+    begun = loop.time()
+
+    async def ask(path: str, status: int) -> None:
+        scope = {
+            "type": "http",
+            "path": path,
+            "headers": [],
+            "client": client,
+            "app": state,
+            "status": status,
+        }
+        await limited(scope, None, send)
+
+    await asyncio.gather(ask("/p/x", 404), ask("/p/x/open", 404), ask("/p/x", 200), ask("/s/x", 404))
+    assert [status for status, _ in heads[:2]] == [200, 404]
+    assert [status for status, _ in heads[2:]] == [404, 404]
+    assert all(at - begun >= 0.04 for _, at in heads[2:])
 
 
 def test_good_links_and_other_doors_count_nothing(behind_proxy: House):

@@ -64,7 +64,36 @@ TABLE: list[tuple[str | None, tuple[int, int] | str | None]] = [
     ("bytes=0-1\n", REFUSED),
     ("bytes=" + ",".join(f"{n}-{n}" for n in range(10_000)), REFUSED),
     ("bytes=0-" + "9" * 5000, REFUSED),
+    # A header of 128 characters is the longest that is looked at: computing costs no more than its digits.
+    ("bytes=0-" + "9" * 120, (0, 10000)),
+    ("bytes=-" + "9" * 121, (0, 10000)),
+    ("bytes=" + "9" * 121 + "-", REFUSED),
+    ("bytes=0-" + "9" * 121, REFUSED),
+    ("bytes=0-1" + " " * 119, (0, 2)),
+    ("bytes=0-1" + " " * 120, REFUSED),
+    ("bytes=9223372036854775807-", REFUSED),
+    ("bytes=0-9223372036854775807", (0, 10000)),
+    ("bytes=-18446744073709551616", (0, 10000)),
+    ("bytes=18446744073709551616-1", REFUSED),
 ]
+#: ParseRangeTests of Go's net/http/range_test.go, in its order: header, size, and what we make of it. Where
+#: Go takes several ranges we take none, and a unit that nobody knows is no range at all.
+GO_TABLE: list[tuple[str, int, tuple[int, int] | str | None]] = [
+    ("", 0, None), ("", 1000, None), ("foo", 0, None),
+    ("bytes=", 0, REFUSED), ("bytes=7", 10, REFUSED), ("bytes= 7 ", 10, REFUSED), ("bytes=1-", 0, REFUSED),
+    ("bytes=5-4", 10, REFUSED), ("bytes=0-2,5-4", 10, REFUSED), ("bytes=2-5,4-3", 10, REFUSED),
+    ("bytes=--5,4--3", 10, REFUSED), ("bytes=A-", 10, REFUSED), ("bytes=A- ", 10, REFUSED),
+    ("bytes=A-Z", 10, REFUSED), ("bytes= -Z", 10, REFUSED), ("bytes=5-Z", 10, REFUSED),
+    ("bytes=Ran-dom, garbage", 10, REFUSED), ("bytes=0x01-0x02", 10, REFUSED),
+    ("bytes=         ", 10, REFUSED), ("bytes= , , ,   ", 10, REFUSED),
+    ("bytes=0-9", 10, (0, 10)), ("bytes=0-", 10, (0, 10)), ("bytes=5-", 10, (5, 10)),
+    ("bytes=0-20", 10, (0, 10)), ("bytes=15-,0-5", 10, REFUSED), ("bytes=1-2,5-", 10, REFUSED),
+    ("bytes=-2 , 7-", 11, REFUSED), ("bytes=0-0 ,2-2, 7-", 11, REFUSED), ("bytes=-5", 10, (5, 10)),
+    ("bytes=-15", 10, (0, 10)), ("bytes=0-499", 10000, (0, 500)), ("bytes=500-999", 10000, (500, 1000)),
+    ("bytes=-500", 10000, (9500, 10000)), ("bytes=9500-", 10000, (9500, 10000)),
+    ("bytes=0-0,-1", 10000, REFUSED), ("bytes=500-600,601-999", 10000, REFUSED),
+    ("bytes=500-700,601-999", 10000, REFUSED), ("bytes=   1 -2   ,  4- 5, 7 - 8 , ,,", 11, REFUSED),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("header", "expected"), TABLE, ids=range(len(TABLE)))
@@ -75,6 +104,16 @@ def test_a_range_means_what_the_rfc_says(header: str | None, expected: object):
             parse_range(header, SIZE)
     else:
         assert parse_range(header, SIZE) == expected
+
+
+@pytest.mark.parametrize(("header", "size", "expected"), GO_TABLE, ids=range(len(GO_TABLE)))
+def test_a_range_means_what_go_takes_it_for(header: str, size: int, expected: object):
+    """Where Go takes exactly one range it is the same; all else is NotSatisfiable, or no range."""
+    if expected == REFUSED:
+        with pytest.raises(NotSatisfiable):
+            parse_range(header, size)
+    else:
+        assert parse_range(header, size) == expected
 
 
 def test_of_nothing_there_is_no_range():

@@ -9,7 +9,7 @@ import pytest
 from tests.tlog.reference import mth
 from tests.workflows.conftest import SIGNER, House
 from tests.workflows.test_access_log import add, leaves_of
-from vault.errors import Tampered, Unavailable
+from vault.errors import LeaseLost, Tampered, Unavailable
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from vault.tlog.hashing import leaf_hash
 from vault.tlog.note import Signer
@@ -203,3 +203,26 @@ async def test_a_long_backlog_is_published_under_its_lease(house: House):
     assert await publish(house)
     assert len(set(claimed)) == 2
     assert len(check_published(house)) == len(await leaves_of(house))
+
+
+async def test_a_node_that_slept_does_not_set_the_checkpoint_back(house: House):
+    """Another node took over and published further: the first one finds out, and calls nobody a forger."""
+    await add(house, 3)
+    await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
+    original, further = house.objects.put, []
+
+    async def put(key: str, body: bytes, **how: bool) -> bool:
+        done = await original(key, body, **how)
+        if key.startswith("log/checkpoints/") and not further:
+            further.append(key)
+            free_the_lease(house)
+            await add(house, 5)
+            assert await publish(house)
+        return done
+
+    house.objects.put = put  # type: ignore[method-assign]
+    with pytest.raises(LeaseLost):
+        await publisher(house)()
+    house.objects.put = original  # type: ignore[method-assign]
+    assert check_published(house) == await leaves_of(house)
+    assert open_checkpoint(published(house)["checkpoint"], KNOWN).size == 8 + 2

@@ -6,11 +6,14 @@ from datetime import datetime
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, case, func, insert, or_, select, update
 
+from vault.database.account_object_rows import account_changed
 from vault.database.compiled import CompiledSelect
 from vault.database.dialect import insert_new
-from vault.database.schema import account_keys, accounts, switch_changes
+from vault.database.schema import accounts, switch_changes
+from vault.database.schema_keys import account_keys
 from vault.domain.account import Account, Switch, SwitchChange
 from vault.errors import NotFound, Refused
+from vault.ports.rotation import WrappedSecret
 
 # Nearly every request asks these.
 _FIND = CompiledSelect(
@@ -44,8 +47,9 @@ class AccountRows:
         """Open an account with version 1 of its key and the switch on, at epoch 0."""
         values = {
             "id": account.id, "ref": account.ref, "name": account.name, "locale": account.locale,
-            "opened_at": account.opened_at, "wrapped_index_key": wrapped_index_key, "enabled": True,
-            "epoch": 0, "changed_at": account.opened_at, "changed_by": "vault",
+            "opened_at": account.opened_at, "wrapped_index_key": wrapped_index_key, "index_key_version": 1,
+            "enabled": True, "epoch": 0, "changed_at": account.opened_at, "changed_by": "vault",
+            "revision": 1, "written_revision": 0,
         }  # fmt: skip
         if not insert_new(self._db, accounts, values):
             raise Refused("There is an account of this name already.", reasons=("name_taken",))
@@ -59,6 +63,7 @@ class AccountRows:
     def rename(self, account_id: str, *, name: str, locale: str) -> None:
         """Change what may be changed."""
         self._db.execute(update(accounts).where(accounts.c.id == account_id).values(name=name, locale=locale))
+        account_changed(self._db, account_id)
 
     def switch(self, account_id: str) -> Switch:
         """Return the switch as it stands. Raises NotFound."""
@@ -82,6 +87,7 @@ class AccountRows:
             .values(enabled=enabled, epoch=epoch, changed_at=at, changed_by=by)
         )
         self._note(account_id, after, reason)
+        account_changed(self._db, account_id)
         return after
 
     def switch_history(self, account_id: str) -> Sequence[SwitchChange]:
@@ -104,13 +110,13 @@ class AccountRows:
             raise NotFound("There is no such version of the account's key.")
         return wrapped
 
-    def wrapped_index_key(self, account_id: str) -> bytes:
-        """Return the wrapped index key. Raises NotFound."""
-        query = select(accounts.c.wrapped_index_key).where(accounts.c.id == account_id)
-        wrapped: bytes | None = self._db.execute(query).scalar()
-        if wrapped is None:
+    def wrapped_index_key(self, account_id: str) -> WrappedSecret:
+        """Return the index key, wrapped. Raises NotFound."""
+        query = select(accounts.c.wrapped_index_key, accounts.c.index_key_version)
+        row = self._db.execute(query.where(accounts.c.id == account_id)).first()
+        if row is None:
             raise NotFound("There is no such account.")
-        return wrapped
+        return WrappedSecret(wrapped=row.wrapped_index_key, key_version=row.index_key_version)
 
     def _note(self, account_id: str, switch: Switch, reason: str | None) -> None:
         self._db.execute(

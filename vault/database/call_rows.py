@@ -6,6 +6,7 @@ from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, delete, select
 
 from vault.database.compiled import CompiledInsert, CompiledSelect
+from vault.database.key_versions import refuse_retired
 from vault.database.schema import call_facts
 from vault.ports.stores import CallFactRow
 
@@ -26,7 +27,8 @@ class CallRows:
         self._db = connection
 
     def add(self, row: CallFactRow) -> bool:
-        """Add a row; False if that delivery was there already."""
+        """Add a row; False if that delivery was there already. Raises KeyRetired."""
+        refuse_retired(self._db, row.account_id, row.key_version)
         return _ADD.add(self._db, {name: getattr(row, name) for name in CallFactRow.__slots__})
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[CallFactRow]:

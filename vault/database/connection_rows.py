@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, select, update
 from sqlalchemy import Connection as DbConnection
 
+from vault.database.account_object_rows import account_changed
 from vault.database.dialect import database_now, insert_for, is_postgresql
+from vault.database.key_versions import refuse_retired
 from vault.database.schema import connections
 from vault.domain.account import Connection
 
@@ -20,7 +22,8 @@ class ConnectionRows:
         self._db = connection
 
     def put(self, connection: Connection) -> Connection:
-        """Insert, or replace by account and name; an existing one keeps its id."""
+        """Insert, or replace by account and name; an existing one keeps its id. Raises KeyRetired."""
+        refuse_retired(self._db, connection.account_id, connection.key_version)
         values = {name: getattr(connection, name) for name in Connection.__slots__}
         changed = {name: value for name, value in values.items() if name not in {"id", "account_id", "name"}}
         values |= {
@@ -33,6 +36,7 @@ class ConnectionRows:
             .on_conflict_do_update(index_elements=["account_id", "name"], set_=changed)
             .returning(connections.c.id)
         )
+        account_changed(self._db, connection.account_id)
         return replace(connection, id=self._db.execute(upsert).scalar_one())
 
     def find(self, account_id: str, name: str) -> Connection | None:

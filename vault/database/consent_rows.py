@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, delete, insert, select, update
 
+from vault.database.account_object_rows import account_changed
 from vault.database.compiled import CompiledSelect
 from vault.database.dialect import database_now, insert_new, is_postgresql
+from vault.database.key_versions import refuse_retired
 from vault.database.schema_consent import (
     consent_events,
     consent_policies,
@@ -48,7 +50,8 @@ class ConsentRows:
         self._db = connection
 
     def add(self, row: ConsentRow) -> None:
-        """Add an event."""
+        """Add an event. Raises KeyRetired."""
+        refuse_retired(self._db, row.account_id, row.key_version)
         self._db.execute(_ADD_EVENT, {name: getattr(row, name) for name in ConsentRow.__slots__})
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[ConsentRow]:
@@ -73,15 +76,18 @@ class ObjectionRows:
         return [_objection(row) for row in rows]
 
     def add(self, row: ObjectionRow) -> None:
-        """Add an objection."""
+        """Add an objection. Raises KeyRetired."""
+        refuse_retired(self._db, row.account_id, row.key_version)
         values = {name: getattr(row, name) for name in ObjectionRow.__slots__ if name != "objection"}
         values |= {name: getattr(row.objection, name) for name in Objection.__slots__}
         self._db.execute(insert(objections).values(values))
+        account_changed(self._db, row.account_id)
 
     def end(self, objection_id: str, *, at: datetime, by: str) -> None:
         """Note that an objection was taken back."""
-        wanted = objections.c.id == objection_id
-        self._db.execute(update(objections).where(wanted).values(until=at, ended_by=by))
+        ended = update(objections).where(objections.c.id == objection_id).values(until=at, ended_by=by)
+        for account_id in self._db.execute(ended.returning(objections.c.account_id)).scalars().all():
+            account_changed(self._db, account_id)
 
     def page(self, account_id: str, *, after: str | None, limit: int) -> Sequence[ObjectionRow]:
         """Return the objections that stand, by id, those after ``after``."""
@@ -152,6 +158,7 @@ class PolicyRows:
         }
         if not insert_new(self._db, consent_policies, values):
             raise Busy("Another request changed the policy at this moment.", retry_after=1)
+        account_changed(self._db, account_id)
 
 
 class EvidenceRows:

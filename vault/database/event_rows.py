@@ -3,15 +3,16 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Row, func, insert, select
 
+from vault import meters
 from vault.database.dialect import is_postgresql
 from vault.database.schema import access_events
 from vault.database.schema_log import event_outbox
-from vault.domain.access_event import AccessEvent
+from vault.domain.access_event import AccessEvent, EventType
 from vault.ports.access_log import LoggedEvent
 from vault.tlog.hashing import leaf_hash
 
@@ -20,6 +21,10 @@ _APPEND = insert(event_outbox)
 # one that is rolled back leaves no gap. The writer grows the tree over them at the end of its group.
 _NEXT = select(func.coalesce(func.max(access_events.c.tree_index) + 1, 0)).scalar_subquery()
 _APPEND_IN_PLACE = insert(access_events).values(tree_index=_NEXT)
+
+# Prometheus sees an increase only of what it has seen before, so each kind is there from the beginning.
+for _kind in get_args(EventType):
+    meters.EVENTS.labels(_kind)
 
 
 class EventRows:
@@ -35,6 +40,11 @@ class EventRows:
             self._db.execute(_APPEND, event_values(event))
         else:
             self._db.execute(_APPEND_IN_PLACE, hashed_values(event))
+        meters.EVENTS.labels(event.type).inc()
+        if event.type == "recording.refused":
+            meters.REFUSED.labels(event.result or "unknown").inc()
+        elif event.type == "recording.failed":
+            meters.FAILED.labels(event.result or "unknown").inc()
 
     def page(
         self, account_id: str, *, recording_id: str | None, start: int, limit: int

@@ -11,13 +11,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from vault.database.dialect import lock_key
+from vault.database.dialect import is_postgresql, lock_key
 from vault.database.event_rows import event_values, hashed_values
 from vault.database.recording_rows import new_row
 from vault.database.schema import micros, recordings
+from vault.domain.access_event import AccessEvent
 from vault.domain.reason import Reason
 from vault.domain.recording import State
-from vault.errors import NotFound, Refused, VaultError
+from vault.errors import KeyRetired, NotFound, Refused, VaultError
 from vault.ports.database import Announced, Grant
 from vault.ports.stores import NewRecording
 
@@ -31,6 +32,11 @@ _COLUMNS = tuple(
         state=State.RECEIVED, reasons=(), epoch=0,
     )
 )  # fmt: skip
+# With the switch comes the version of the account's key that seals now.
+_SWITCH = (
+    "SELECT id, enabled, epoch, (SELECT max(version) FROM account_keys k WHERE k.account_id = accounts.id) "
+    "FROM accounts WHERE "
+)
 _INSERT = (
     f"INSERT INTO recordings ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + name for name in _COLUMNS)})"  # noqa: S608 - our own column names
     " ON CONFLICT DO NOTHING"
@@ -48,15 +54,26 @@ _GRANT = (
     "(SELECT coalesce(max(tree_index) + 1, 0) FROM access_events)"
     + _GOOD.format(recording=":recording_id", account=":account_id", session=":session_id", now=":now")
 )
+_IS_GOOD = "SELECT 1" + _GOOD.format(
+    recording=":recording_id", account=":account_id", session=":session_id", now=":now"
+)
+_IS_GOOD_ON_POSTGRESQL = "SELECT 1" + _GOOD.format(
+    recording="%(recording_id)s::text",
+    account="%(account_id)s::text",
+    session="%(session_id)s::text",
+    now="%(now)s::bigint",
+)
 
 
 def announce_one(connection: Connection, new: NewRecording) -> Announced:
     """Insert one recording on SQLite, received or refused as the switch stands."""
     cursor = _cursor(connection)
-    switch = cursor.execute("SELECT enabled, epoch FROM accounts WHERE id = ?", (new.account_id,)).fetchone()
+    switch = cursor.execute(_SWITCH + "id = ?", (new.account_id,)).fetchone()
     if switch is None:
         raise NotFound("There is no such account.")
-    enabled, epoch = switch
+    _, enabled, epoch, newest = switch
+    if new.key_version != newest:
+        raise KeyRetired
     state = _state(new, enabled=enabled)
     if cursor.execute(_INSERT, _row(new, enabled=enabled, epoch=epoch)).rowcount:
         return Announced(recording_id=new.id, state=state, created=True)
@@ -75,22 +92,31 @@ def grant_one(connection: Connection, grant: Grant) -> bool:
     return bool(_cursor(connection).execute(_GRANT, values).rowcount)
 
 
+def still_good(connection: Connection, event: AccessEvent) -> bool:
+    """Say whether session, link and recording of a grant are good at the event's moment."""
+    names = ("recording_id", "account_id", "session_id")
+    values = {name: getattr(event, name) for name in names} | {"now": micros(event.at)}
+    query = _IS_GOOD_ON_POSTGRESQL if is_postgresql(connection) else _IS_GOOD
+    cursor = _cursor(connection)
+    cursor.execute(query, values)
+    return cursor.fetchone() is not None
+
+
 def announce_group(connection: Connection, group: Sequence[NewRecording]) -> list[Announced | VaultError]:
     """Insert a group on PostgreSQL: shared locks first, then one statement in the order of the unique key.
 
-    An announcement for an unknown account is answered with NotFound, and the others stand.
+    An announcement for an unknown account is answered with NotFound, one that was sealed under a version of
+    the account's key that has gone with KeyRetired, and the others stand.
     """
     cursor = _cursor(connection)
     keys = sorted({lock_key(new.account_id) for new in group})
     cursor.execute("SELECT pg_advisory_xact_lock_shared(k) FROM unnest(%s::bigint[]) AS k", (keys,))
-    cursor.execute(
-        "SELECT id, enabled, epoch FROM accounts WHERE id = ANY(%s)", ([new.account_id for new in group],)
-    )
-    switches = {account: (enabled, epoch) for account, enabled, epoch in cursor.fetchall()}
+    cursor.execute(_SWITCH + "id = ANY(%s)", ([new.account_id for new in group],))
+    switches = {account: switch for account, *switch in cursor.fetchall()}
     rows = []
     for new in sorted(group, key=_reference):
-        if new.account_id in switches:
-            enabled, epoch = switches[new.account_id]
+        enabled, epoch, newest = switches.get(new.account_id, (None, None, None))
+        if new.key_version == newest:
             rows.append(_row(new, enabled=enabled, epoch=epoch))
     columns = [[row[name] for row in rows] for name in _COLUMNS]
     cursor.execute(_INSERT_GROUP, columns)
@@ -100,6 +126,8 @@ def announce_group(connection: Connection, group: Sequence[NewRecording]) -> lis
     for new in group:
         if new.account_id not in switches:
             answers.append(NotFound("There is no such account."))
+        elif new.key_version != switches[new.account_id][2]:
+            answers.append(KeyRetired())
         elif (state := created.pop(new.id, None)) is not None:
             answers.append(Announced(recording_id=new.id, state=state, created=True))
         else:

@@ -4,17 +4,24 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy import Connection as DbConnection
 
+from vault.database.grouped_rows import still_good
+from vault.database.key_versions import refuse_retired
 from vault.database.schema import links, sessions
+from vault.database.schema_log import tree_head, unsettled_sessions
+from vault.domain.access_event import AccessEvent
 from vault.domain.link import Link, Session
 from vault.errors import NotFound
+from vault.ports.access_log import UnsettledSession
 from vault.ports.stores import LinkFilter
 
 # Every range that is heard asks these, and building them anew would take longer than running them.
 _LINK = select(links).where(links.c.id == bindparam("id"), links.c.account_id == bindparam("account_id"))
 _SESSION = select(sessions).where(sessions.c.id == bindparam("id"))
+# As of the last commit that moved it: what a session that is opened now does cannot stand before it.
+_LOG_SIZE = select(tree_head.c.size).scalar_subquery()
 
 
 class LinkRows:
@@ -25,7 +32,8 @@ class LinkRows:
         self._db = connection
 
     def insert(self, link: Link, token_hash: bytes) -> None:
-        """Add a link."""
+        """Add a link. Raises KeyRetired."""
+        refuse_retired(self._db, link.account_id, link.key_version)
         values = {name: getattr(link, name) for name in Link.__slots__}
         values |= {"networks": list(link.networks), "token_hash": token_hash}
         self._db.execute(insert(links).values(values))
@@ -90,6 +98,9 @@ class LinkRows:
         values = {name: getattr(session, name) for name in Session.__slots__}
         values |= {"secret_hash": secret_hash, "nonce_hash": nonce_hash}
         self._db.execute(insert(sessions).values(values))
+        names = ("account_id", "recording_id", "ends_at")
+        unsettled = {name: values[name] for name in names} | {"session_id": session.id, "log_size": _LOG_SIZE}
+        self._db.execute(insert(unsettled_sessions).values(unsettled))
         return session
 
     def session(self, session_id: str) -> tuple[Session, bytes] | None:
@@ -97,10 +108,28 @@ class LinkRows:
         row = self._db.execute(_SESSION, {"id": session_id}).first()
         return None if row is None else (_session(row), row.secret_hash)
 
+    def still_good(self, event: AccessEvent) -> bool:
+        """Say whether session, link and recording of a grant are good at the event's moment."""
+        return still_good(self._db, event)
+
     def session_of_link(self, link_id: str) -> Session | None:
         """Return the one session of a media link."""
         row = self._db.execute(select(sessions).where(sessions.c.link_id == link_id)).first()
         return None if row is None else _session(row)
+
+    def unsettled(self, before: datetime, *, limit: int) -> Sequence[UnsettledSession]:
+        """Return sessions that ended before a moment, and on which the last word was not said."""
+        names = UnsettledSession.__slots__
+        over = select(*(unsettled_sessions.c[name] for name in names)).where(
+            unsettled_sessions.c.ends_at < before
+        )
+        rows = self._db.execute(over.order_by(unsettled_sessions.c.ends_at).limit(limit))
+        return [UnsettledSession(**dict(zip(names, row, strict=True))) for row in rows]
+
+    def settle(self, session_id: str) -> bool:
+        """Note that it is said now; False if it was said before."""
+        mine = delete(unsettled_sessions).where(unsettled_sessions.c.session_id == session_id)
+        return self._db.execute(mine).rowcount == 1
 
     def _one(self, wanted: ColumnElement[bool]) -> Link | None:
         row = self._db.execute(select(links).where(wanted)).first()

@@ -1,9 +1,9 @@
 """Facts about this vault itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import select
+from sqlalchemy import delete, insert, select
 
 from vault.database.dialect import insert_new
 from vault.database.schema import vault_metadata
@@ -29,3 +29,11 @@ class MetadataRows:
         rows = [{"name": name, "value": value} for name, value in values.items()]
         if insert_new(self._db, vault_metadata, *rows) != len(rows):
             raise Refused("These facts about the vault were set before.", reasons=("already_set",))
+
+    def replace(self, values: Mapping[str, bytes], *, drop: Sequence[str] = ()) -> None:
+        """Set facts, whether they were set or not, and forget others."""
+        names = [*values, *drop]
+        self._db.execute(delete(vault_metadata).where(vault_metadata.c.name.in_(names)))
+        self._db.execute(
+            insert(vault_metadata), [{"name": name, "value": value} for name, value in values.items()]
+        )

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -52,7 +53,15 @@ def migrate_postgresql(url: str) -> None:
 def check_postgresql(url: str) -> None:
     """Raise StartRefused unless the schema is the one of this release; Unavailable if there is no answer."""
     with _postgresql(url) as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
+        _compare(MigrationContext.configure(connection).get_current_revision())
+
+
+def check_schema(connection: Connection) -> None:
+    """Raise StartRefused unless the schema, which is there, is the one of this release. Costs one small read."""
+    _compare(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
+
+
+def _compare(current: str | None) -> None:
     if current != _head():
         raise StartRefused(
             f"The database is at schema {current or 'none'}, and this release needs {_head()}: "
@@ -76,6 +85,7 @@ def _config() -> Config:
     return config
 
 
+@cache
 def _head() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 

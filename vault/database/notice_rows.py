@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, select, update
 from sqlalchemy import Connection as DbConnection
 
+from vault.database.account_object_rows import account_changed
 from vault.database.compiled import CompiledSelect
+from vault.database.key_versions import refuse_retired
 from vault.database.schema_notices import notices
 from vault.domain.notice import Notice, NoticeStatus
 from vault.ports.notices import SealedPrompt
@@ -32,6 +34,7 @@ class NoticeRows:
     def insert(self, notice: Notice) -> None:
         """Add a draft."""
         self._db.execute(insert(notices).values(_values(notice)))
+        account_changed(self._db, notice.account_id)
 
     def get(self, account_id: str, notice_id: str) -> Notice | None:
         """Return a notice of this account."""
@@ -58,7 +61,11 @@ class NoticeRows:
         return self._changed(notice.account_id, notice.id, values)
 
     def set_prompt(self, notice: Notice, prompt: SealedPrompt) -> bool:
-        """Give a draft its audio. False if there is no such draft, or if it says something else by now."""
+        """Give a draft its audio. False if there is no such draft, or if it says something else by now.
+
+        Raises KeyRetired.
+        """
+        refuse_retired(self._db, notice.account_id, prompt.key_version)
         said = notices.c.text_sha256 == notice.text_sha256
         values = {
             "audio_sha256": notice.audio_sha256,
@@ -79,6 +86,7 @@ class NoticeRows:
     def delete_draft(self, account_id: str, notice_id: str) -> bool:
         """Delete a draft. False if there is none."""
         gone = delete(notices).where(_draft(account_id, notice_id)).returning(notices.c.id)
+        account_changed(self._db, account_id)
         return self._db.execute(gone).first() is not None
 
     def publish(self, notice: Notice, at: datetime) -> tuple[Notice, Notice | None]:
@@ -93,6 +101,7 @@ class NoticeRows:
         values = {"status": "published", "version": newest + 1, "published_at": at}
         draft = update(notices).where(_draft(notice.account_id, notice.id)).values(values)
         row = self._db.execute(draft.returning(*_NOUN)).one()
+        account_changed(self._db, notice.account_id)
         return _notice(row), None if before is None else _notice(before)
 
     def retire(self, account_id: str, notice_id: str, at: datetime) -> bool:
@@ -100,6 +109,7 @@ class NoticeRows:
         live = (notices.c.account_id == account_id) & (notices.c.id == notice_id)
         live &= notices.c.status == "published"
         gone = update(notices).where(live).values(status="retired", retired_at=at)
+        account_changed(self._db, account_id)
         return self._db.execute(gone.returning(notices.c.id)).first() is not None
 
     def _one(self, wanted: ColumnElement[bool]) -> Notice | None:
@@ -111,6 +121,7 @@ class NoticeRows:
     ) -> bool:
         """Change a row if it is a draft: what was published stays as it is, whatever a verb believed."""
         change = update(notices).where(_draft(account_id, notice_id), *more).values(values)
+        account_changed(self._db, account_id)
         return self._db.execute(change.returning(notices.c.id)).first() is not None
 
 

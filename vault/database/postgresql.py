@@ -16,8 +16,10 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from vault import meters
 from vault.chance import CHANCE
 from vault.database.grouped_rows import announce_group, grant_group
+from vault.database.migrate import check_schema
 from vault.database.postgresql_url import engine_url
 from vault.database.row_group import RowGroup
 from vault.database.transaction import SqlTransaction
@@ -89,6 +91,10 @@ class PostgresqlDatabase:
         """Write the grant's event with whatever else is granted at this moment."""
         return await self._grants.add(grant)
 
+    async def check(self) -> None:
+        """Ask the server which schema it has."""
+        await self._call(check_schema, snapshot=True)
+
     async def scrub(self) -> bool:
         """Leave old row versions to the vacuum: nothing that a transaction does removes them sooner."""
         return True
@@ -101,9 +107,11 @@ class PostgresqlDatabase:
         self._engine.dispose()
 
     async def _announce_group(self, group: Sequence[NewRecording]) -> Sequence[Announced | VaultError]:
+        meters.GROUPS.labels("announce").observe(len(group))
         return await self._call(lambda connection: announce_group(connection, group))
 
     async def _grant_group(self, group: Sequence[Grant]) -> Sequence[bool]:
+        meters.GROUPS.labels("grant").observe(len(group))
         return await self._call(lambda connection: grant_group(connection, group))
 
     async def _call(

@@ -13,11 +13,13 @@ from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, or_, sele
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.dialect import database_now, is_postgresql
+from vault.database.key_versions import refuse_retired
 from vault.database.recording_rows import RECORDING_COLUMNS, reasons_json, recording_of
 from vault.database.schema import recordings
 from vault.database.schema_consent import evidence_entries
 from vault.domain.reason import Reason
 from vault.domain.recording import ARROWS, IN_FLIGHT, Lease, Recording, SealedObject, State
+from vault.domain.tombstone import FINAL
 from vault.errors import LeaseLost, NotFound, RecordingErased
 
 _TO_TRANSFER = (State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)
@@ -76,17 +78,22 @@ class QueueRows:
         """Move a held row along an arrow, set ``values``, and give the lease back.
 
         ``audio`` and ``rendition`` take a SealedObject, ``reasons`` a sequence of Reason.
-        Raises LeaseLost if state or token are no longer what they were.
+        Raises LeaseLost if state or token are no longer what they were, KeyRetired where it sets a key.
         """
         came_from = held.recording.state
         if to not in ARROWS[came_from]:
             raise ValueError(f"There is no arrow from {came_from} to {to}.")
+        if "key_version" in values:
+            refuse_retired(self._db, held.recording.account_id, values["key_version"])
         mine = and_(
             recordings.c.id == held.recording.id,
             recordings.c.state == str(came_from),
             recordings.c.lease_token == held.token,
         )
         changed = {**_FREE, "state": str(to), **_columns(values)}
+        if to in FINAL:
+            # Its tombstone is due.
+            changed["manifest_due"] = True
         if to in {State.REFUSED, State.FAILED}:
             changed |= SHREDDED
             self._forget_evidence([held.recording.id])
@@ -96,10 +103,13 @@ class QueueRows:
             raise LeaseLost("Another worker holds this recording now, or its state was changed.")
         return recording_of(row)
 
-    def put_back(self, held: Lease, *, not_before: datetime) -> None:
-        """Give a held row back in the state it is in. Raises LeaseLost."""
+    def put_back(self, held: Lease, *, not_before: datetime, counts: bool = True) -> None:
+        """Give a held row back in the state it is in; the attempt ``counts`` or not. Raises LeaseLost."""
         mine = (recordings.c.id == held.recording.id) & (recordings.c.lease_token == held.token)
-        done = self._db.execute(update(recordings).where(mine).values(**_FREE, not_before=not_before))
+        values = {**_FREE, "not_before": not_before}
+        if not counts:
+            values["attempts"] = held.recording.attempts - 1
+        done = self._db.execute(update(recordings).where(mine).values(values))
         if done.rowcount != 1:
             raise LeaseLost("Another worker holds this recording now.")
 
@@ -131,7 +141,7 @@ class QueueRows:
         seen = and_(recordings.c.id == recording.id, recordings.c.state == str(recording.state))
         changed = {**_FREE, "state": str(to), **_columns(values)}
         if to is State.REFUSED:
-            changed |= {**SHREDDED, "audio_location": None, "rendition_location": None}
+            changed |= {**SHREDDED, "audio_location": None, "rendition_location": None, "manifest_due": True}
             self._forget_evidence([recording.id])
         row = self._db.execute(
             update(recordings).where(seen).values(changed).returning(*RECORDING_COLUMNS)
@@ -169,9 +179,12 @@ class QueueRows:
         )
         return [recording_of(row) for row in self._db.execute(due.limit(limit))]
 
-    def manifest_written(self, recording_id: str) -> None:
-        """Note that the manifest is in the object store."""
-        self._db.execute(update(recordings).where(recordings.c.id == recording_id).values(manifest_due=False))
+    def manifest_written(self, recording_id: str, key_version: int | None) -> None:
+        """Note that the manifest is in the object store, with a key that this version wrapped."""
+        # Of a recording that has gone meanwhile, the mark says that its tombstone is due.
+        mine = (recordings.c.id == recording_id) & (recordings.c.state == str(State.AVAILABLE))
+        written = {"manifest_due": False, "manifest_key_version": key_version}
+        self._db.execute(update(recordings).where(mine).values(written))
 
     def rewrite_manifest(self, recording_id: str) -> None:
         """Note that what the manifest says has changed."""
@@ -246,7 +259,7 @@ def _refused(reason: Reason) -> dict[str, Any]:
     """Return what is set when a row is refused where it stands."""
     return {
         **SHREDDED, **_FREE, "state": str(State.REFUSED), "reasons": reasons_json([reason]),
-        "audio_location": None, "rendition_location": None,
+        "audio_location": None, "rendition_location": None, "manifest_due": True,
     }  # fmt: skip
 
 

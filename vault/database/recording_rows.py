@@ -12,6 +12,7 @@ from vault.database.dialect import insert_new
 from vault.database.schema import recording_terms, recordings
 from vault.domain.reason import Reason
 from vault.domain.recording import Recording, RecordingKeys, SealedObject, State
+from vault.domain.tombstone import FINAL
 from vault.errors import Busy
 from vault.ports.stores import NewRecording, RecordingFilter
 
@@ -168,7 +169,8 @@ def new_row(new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch
         "not_before": new.received_at,
         "damaged": False,
         "restricted": False,
-        "manifest_due": False,
+        # What is refused at once has a tombstone to be written.
+        "manifest_due": state in FINAL,
     }
 
 

@@ -78,10 +78,20 @@ accounts = Table(
     Column("locale", String, nullable=False),
     Column("opened_at", Moment, nullable=False),
     Column("wrapped_index_key", LargeBinary, nullable=False),
+    Column("index_key_version", Integer, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("changed_at", Moment, nullable=False),
     Column("changed_by", String, nullable=False),
+    # Counts changes of what stands in the account's object; it is due while the two differ.
+    Column("revision", BigInteger, nullable=False),
+    Column("written_revision", BigInteger, nullable=False),
+    Index(
+        "ix_accounts_object_due",
+        "id",
+        sqlite_where=text("revision <> written_revision"),
+        postgresql_where=text("revision <> written_revision"),
+    ),
 )
 
 switch_changes = Table(
@@ -94,14 +104,6 @@ switch_changes = Table(
     Column("at", Moment, nullable=False),
     Column("by", String, nullable=False),
     Column("reason", String),
-)
-
-account_keys = Table(
-    "account_keys",
-    metadata,
-    Column("account_id", String, primary_key=True),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("wrapped_key", LargeBinary, nullable=False),
 )
 
 connections = Table(
@@ -192,6 +194,7 @@ recordings = Table(
     Column("restricted", Boolean, nullable=False),
     Column("quarantined_until", Moment),
     Column("manifest_due", Boolean, nullable=False),
+    Column("manifest_key_version", Integer),
     Column("available_at", Moment),
     Column("erased_at", Moment),
     UniqueConstraint("account_id", "connection_id", "recording_ref"),

@@ -22,6 +22,18 @@ event_outbox = Table(
     Column("sealed_detail", LargeBinary),
 )
 
+# Sessions on which the log has not said its last word. It is due when nothing can come any more.
+unsettled_sessions = Table(
+    "unsettled_sessions",
+    metadata,
+    Column("session_id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("recording_id", String, nullable=False),
+    Column("ends_at", Moment, nullable=False, index=True),
+    # How many events the log had when the session was opened: its own come after them.
+    Column("log_size", BigInteger, nullable=False),
+)
+
 tree_nodes = Table(
     "tree_nodes",
     metadata,

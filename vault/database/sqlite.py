@@ -18,7 +18,7 @@ from sqlalchemy.pool import QueuePool
 
 from vault.database.group_sequencer import GroupSequencer
 from vault.database.grouped_rows import announce_one, grant_one
-from vault.database.migrate import migrate_sqlite
+from vault.database.migrate import check_schema, migrate_sqlite
 from vault.database.readers import Readers
 from vault.database.sqlite_log import LogCopier
 from vault.database.writer import Writer
@@ -98,6 +98,10 @@ class SqliteDatabase:
         """Write the grant's event if everything is still good, in the writer's next group."""
         result: bool = await self._writer.write(lambda tx: grant_one(tx.connection, grant), urgent=False)
         return result
+
+    async def check(self) -> None:
+        """Ask a reader which schema the file has."""
+        await self._readers.read(lambda tx: check_schema(tx.connection))
 
     async def scrub(self) -> bool:
         """Empty the write-ahead log into the database, whose freed places are overwritten with zeros."""

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from vault.database.account_object_rows import AccountObjectRows
 from vault.database.account_rows import AccountRows
 from vault.database.call_rows import CallRows
 from vault.database.checkpoint_rows import CheckpointRows
@@ -11,14 +12,19 @@ from vault.database.connection_rows import ConnectionRows
 from vault.database.consent_rows import ConsentRows, EvidenceRows, ObjectionRows, PauseRows, PolicyRows
 from vault.database.dialect import database_now, lock_account, lock_call
 from vault.database.event_rows import EventRows
+from vault.database.inventory_rows import InventoryRows
 from vault.database.key_rows import KeyRows
 from vault.database.link_rows import LinkRows
 from vault.database.metadata_rows import MetadataRows
 from vault.database.notice_rows import NoticeRows
 from vault.database.queue_rows import QueueRows
 from vault.database.recording_rows import RecordingRows
+from vault.database.restored_rows import RestoredRows
+from vault.database.rotation_rows import RotationRows
 from vault.database.source_rows import SourceRows
+from vault.database.tombstone_rows import TombstoneRows
 from vault.database.tree_rows import TreeRows
+from vault.database.turn_rows import TurnRows
 
 
 class SqlTransaction:
@@ -44,7 +50,13 @@ class SqlTransaction:
         self.tree = TreeRows(connection)
         self.checkpoints = CheckpointRows(connection)
         self.api_keys = KeyRows(connection)
+        self.rotations = RotationRows(connection)
         self.metadata = MetadataRows(connection)
+        self.account_objects = AccountObjectRows(connection)
+        self.tombstones = TombstoneRows(connection)
+        self.inventory = InventoryRows(connection)
+        self.restored = RestoredRows(connection)
+        self.turns = TurnRows(connection)
 
     def now(self) -> datetime:
         """Return the database's time."""

@@ -1,6 +1,8 @@
 """The tree over the access events, as its readers and its sequencer see it."""
 
+import json
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, func, select
@@ -30,6 +32,7 @@ _LEAF_HASHES = (
     .order_by(access_events.c.tree_index)
 )
 _WAITING = select(func.count()).select_from(event_outbox)
+_OLDEST = select(event_outbox.c.body).order_by(event_outbox.c.position).limit(1)
 
 
 class TreeRows:
@@ -82,6 +85,11 @@ class TreeRows:
     def waiting(self) -> int:
         """Return how many events wait for the sequencer; on SQLite, which sequences with the commit, none."""
         return self._db.execute(_WAITING).scalar_one() if is_postgresql(self._db) else 0
+
+    def waiting_since(self) -> datetime | None:
+        """Return when the event that waits longest was made; None if none waits."""
+        body = self._db.execute(_OLDEST).scalar() if is_postgresql(self._db) else None
+        return None if body is None else datetime.fromisoformat(json.loads(body)["at"])
 
     def sequence(self, *, limit: int) -> int:
         """Move events that wait into the tree, and return how many were moved."""

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from vault import meters
 from vault.database.group_sequencer import GroupSequencer
 from vault.database.jobs import Job, deliver
 from vault.database.transaction import SqlTransaction
@@ -99,6 +100,7 @@ class Writer:
         while group := self._next_group():
             try:
                 self._commit(group)
+                meters.GROUPS.labels("write").observe(len(group))
             except BaseException as error:  # noqa: BLE001 - a dead writer would leave every later caller waiting
                 self._roll_back(group, error)
             deliver(group)
@@ -124,7 +126,7 @@ class Writer:
             except BaseException as error:  # It belongs to the caller, whatever it is.
                 if is_failure(error):
                     raise _GroupLost from error
-                job.error = error
+                job.error = _refused_by_trigger(error) or error
             # Both fail if SQLite rolled the transaction back meanwhile, or the function ended it: then
             # the savepoint is gone, and with it the group.
             if job.error is not None:
@@ -154,6 +156,20 @@ class Writer:
 
 def is_failure(error: BaseException) -> bool:
     """Say whether the database itself failed: anything else is the function's own mistake."""
+    code = _code_of(error)
+    return code is not None and code & _PRIMARY_CODE in _FAILURES
+
+
+def _refused_by_trigger(error: BaseException) -> Unavailable | None:
+    """Return what the caller hears where a trigger raised, as an operator's guard on the log may do."""
+    if _code_of(error) != sqlite3.SQLITE_CONSTRAINT_TRIGGER:
+        return None
+    unavailable = Unavailable("The database does not take this now.")
+    unavailable.__cause__ = error
+    return unavailable
+
+
+def _code_of(error: BaseException) -> int | None:
     cause = error.orig if isinstance(error, DBAPIError) else error
     code: int | None = getattr(cause, "sqlite_errorcode", None)
-    return code is not None and code & _PRIMARY_CODE in _FAILURES
+    return code

@@ -20,8 +20,8 @@ EventType = Literal[
     "link.created", "link.revoked",
     "playback.open", "playback.grant", "playback.end", "playback.denied",
     "download.grant", "download.end", "waveform.read",
-    "key.created", "key.revoked", "key.exported",
-    "account.opened", "account.changed", "connection.changed", "switch.changed",
+    "key.created", "key.revoked", "key.exported", "key.rotated", "key.rewrapped", "key.destroyed",
+    "vault.restored", "account.opened", "account.changed", "connection.changed", "switch.changed",
     "policy.changed", "objection.entered", "objection.ended", "consent.told", "evidence.read", "recording.paused",
     "notice.drafted", "notice.changed", "notice.deleted", "notice.published", "notice.retired",
 ]  # fmt: skip

@@ -14,6 +14,16 @@ def of_recording(account_id: str, recording_id: str, purpose: Purpose, evidence:
     return {"account_id": account_id, "recording_id": recording_id, "purpose": purpose, "evidence": evidence}
 
 
+def of_account_key(account_id: str, version: int) -> Context:
+    """Bind a version of an account's key to its account and number."""
+    return {"account_id": account_id, "key_version": str(version), "purpose": "account-key"}
+
+
+def of_log_key(vault_id: str) -> Context:
+    """Bind the key that signs checkpoints to its vault."""
+    return {"vault_id": vault_id, "purpose": "log-key"}
+
+
 def of_recording_key(account_id: str, recording_id: str) -> Context:
     """Bind a wrapped recording key to its recording."""
     return {"account_id": account_id, "recording_id": recording_id, "purpose": "recording-key"}
@@ -22,6 +32,11 @@ def of_recording_key(account_id: str, recording_id: str) -> Context:
 def of_index_key(account_id: str) -> Context:
     """Bind a wrapped index key to its account."""
     return {"account_id": account_id, "purpose": "index-key"}
+
+
+def of_detail_key(account_id: str, number: int) -> Context:
+    """Bind a wrapped key of details to its account and number."""
+    return {"account_id": account_id, "number": str(number), "purpose": "detail-key"}
 
 
 def of_announcement(account_id: str, recording_id: str) -> Context:
@@ -47,6 +62,11 @@ def of_objection(account_id: str, objection_id: str) -> Context:
 def of_prompt(account_id: str, notice_id: str) -> Context:
     """Bind the audio of a notice to its row."""
     return {"account_id": account_id, "notice_id": notice_id, "purpose": "prompt"}
+
+
+def of_account_object(account_id: str, revision: int) -> Context:
+    """Bind an account's object to its account and the number of the change that it was written after."""
+    return {"account_id": account_id, "revision": str(revision), "purpose": "account-object"}
 
 
 def of_credentials(account_id: str, name: str) -> Context:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Prefix = Literal[
-    "acct", "conn", "rec", "link", "sess", "evt", "key", "fact", "vault", "lease", "att", "obj", "told", "ntc"
+    "acct", "conn", "rec", "link", "sess", "evt", "key", "fact", "vault", "lease", "att", "obj", "told", "ntc", "tomb"
 ]
 
 #: Bytes of randomness in an id: as many as in a UUID, all of them random.

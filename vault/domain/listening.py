@@ -7,6 +7,7 @@ granted at most one window ahead of what is sent.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from vault.domain.access_event import AccessEvent, EventType
 
@@ -22,6 +23,10 @@ _GRANT_OF: Mapping[EventType, EventType] = {
     "playback.end": "playback.grant",
     "download.end": "download.grant",
 }
+
+
+#: The result of an end that the vault writes for a request whose process died: at most this was sent.
+UPPER_BOUND = "upper_bound"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +107,7 @@ def listenings(events: Iterable[tuple[int, AccessEvent]]) -> list[Listening]:
         known = requests.setdefault(event.session_id or event.actor, [])
         if event.type in _GRANT_OF.values():
             _granted(known, index, event)
-        elif event.type in _GRANT_OF:
+        elif event.type in _GRANT_OF and event.result != UPPER_BOUND:
             _ended(known, event)
     found: list[Listening] = []
     for of_one in requests.values():
@@ -110,6 +115,35 @@ def listenings(events: Iterable[tuple[int, AccessEvent]]) -> list[Listening]:
         played = [part for part in parts if part.event.type == "playback.grant"]
         found += [*_joined(played), *(part for part in parts if part.event.type != "playback.grant")]
     return sorted(found, key=lambda part: part.index)
+
+
+def last_words(events: Iterable[AccessEvent], *, at: datetime) -> list[AccessEvent]:
+    """Return an end for each request of one session that has none: all it was granted, as an upper bound.
+
+    ``events`` are all those of the session, in the order of the log.
+    """
+    requests: list[_Request] = []
+    for event in events:
+        if event.type in _GRANT_OF.values():
+            _granted(requests, 0, event)
+        elif event.type in _GRANT_OF:
+            _ended(requests, event)
+    end_of = {grant: end for end, grant in _GRANT_OF.items()}
+    return [
+        AccessEvent(
+            type=end_of[one.event.type],
+            at=at,
+            account_id=one.event.account_id,
+            actor="worker",
+            recording_id=one.event.recording_id,
+            link_id=one.event.link_id,
+            session_id=one.event.session_id,
+            end=one.end - one.first,
+            result=UPPER_BOUND,
+        )
+        for one in requests
+        if one.sent is None
+    ]
 
 
 def _granted(requests: list[_Request], index: int, event: AccessEvent) -> None:

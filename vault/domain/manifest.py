@@ -2,18 +2,32 @@
 
 Version 1 is one JSON object. It holds the wrapped recording key, so a recording is shredded only
 when the row's key and every version of its manifest are gone. It lies where nothing is ever locked.
+Only what passed the gate has one: the key of everything else is in the database alone, so that the
+switch destroys it in the transaction in which it goes off.
 """
 
-import base64
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from vault.domain.recording import Recording, RecordingKeys, SealedObject
+from vault.domain.recording import Recording, RecordingKeys, State
+from vault.domain.recording_json import read_recording, recording_json
+from vault.domain.stored_json import read_object, write_object
+from vault.errors import Tampered
 
 
 def location_of(account_id: str, recording_id: str) -> str:
     """Return the manifest's key in the object store."""
     return f"manifests/{account_id}/{recording_id}.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a manifest says: a whole row."""
+
+    recording: Recording
+    keys: RecordingKeys
+    #: What came to the evidence after sealing: digests in hexadecimal, and the sealed entries.
+    chain: tuple[tuple[str, bytes], ...]
 
 
 def encode_manifest(
@@ -24,36 +38,33 @@ def encode_manifest(
     ``chain`` is what came to the evidence after sealing: digests in hexadecimal, and the sealed entries.
     """
     said = {
-        "v": 1,
-        "id": recording.id,
-        "account_id": recording.account_id,
-        "connection_id": recording.connection_id,
-        "recording_ref": recording.recording_ref,
-        "call_ref": recording.call_ref,
-        "received_at": recording.received_at.isoformat(),
-        "available_at": recording.available_at.isoformat() if recording.available_at else None,
-        "epoch": recording.epoch,
+        **recording_json(recording),
         "key_version": keys.key_version,
-        "wrapped_key": _base64(keys.wrapped_key),
+        "wrapped_key": keys.wrapped_key,
         "evidence": keys.evidence,
-        "evidence_chain": [{"digest": digest, "sealed": _base64(sealed)} for digest, sealed in chain],
-        "details": _base64(keys.details),
-        "waveform": _base64(keys.waveform),
-        "audio": _object(recording.audio),
-        "rendition": _object(recording.rendition),
-        "media": {
-            name: getattr(recording, name)
-            for name in ("container", "codec", "channels", "sample_rate", "duration", "damaged")
-        },
+        "evidence_chain": [{"digest": digest, "sealed": sealed} for digest, sealed in chain],
+        "details": keys.details,
+        "waveform": keys.waveform,
     }
-    return json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
+    return write_object(said)
 
 
-def _object(sealed: SealedObject | None) -> dict[str, object] | None:
-    if sealed is None:
-        return None
-    return {"location": sealed.location, "header": _base64(sealed.header), "size": sealed.size}
-
-
-def _base64(blob: bytes | None) -> str | None:
-    return None if blob is None else base64.b64encode(blob).decode()
+def decode_manifest(data: bytes) -> Manifest:
+    """Read a manifest back. Raises Tampered for anything that ``encode_manifest`` does not write."""
+    fields = read_object(data, "A manifest")
+    recording = read_recording(fields)
+    keys = RecordingKeys(
+        key_version=fields.integer("key_version", least=1),
+        wrapped_key=fields.blob("wrapped_key"),
+        evidence=fields.text("evidence"),
+        details=fields.maybe_blob("details"),
+        waveform=fields.maybe_blob("waveform"),
+    )
+    chain = []
+    for entry in fields.items("evidence_chain"):
+        chain.append((entry.text("digest"), entry.blob("sealed")))
+        entry.done()
+    fields.done()
+    if recording.state is not State.AVAILABLE or recording.audio is None:
+        raise Tampered("A manifest is not of an available recording.")
+    return Manifest(recording=recording, keys=keys, chain=tuple(chain))

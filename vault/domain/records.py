@@ -102,6 +102,11 @@ def facts_json(facts: CallFacts) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
 
 
+def read_facts(said: dict[str, Any]) -> CallFacts:
+    """Undo ``facts_json``."""
+    return _facts(said)
+
+
 def _facts(said: dict[str, Any]) -> CallFacts:
     values: dict[str, Any] = {name: said.get(name) for name in CallFacts.__slots__}
     for name in _MOMENTS:

@@ -15,7 +15,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
 
+from vault import tracing
 from vault.errors import Tampered, Unavailable, VaultError
+from vault.keyservice import words
 from vault.threads import Threads
 
 if TYPE_CHECKING:
@@ -29,13 +31,13 @@ TIMEOUT = 3
 #: Codes of KMS that say that these bytes were not wrapped by this key under this context.
 _NOT_OURS = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
 _WORDS = {
-    "AccessDeniedException": "The key service does not let the vault use its root key.",
-    "DisabledException": "The root key is disabled in the key service.",
-    "NotFoundException": "The key service does not know the root key.",
-    "KMSInvalidStateException": "The root key cannot be used: it is pending deletion, or not ready.",
-    "KeyUnavailableException": "The key service cannot reach the root key just now.",
-    "ThrottlingException": "The key service has too much to do.",
-    "LimitExceededException": "The key service has too much to do.",
+    "AccessDeniedException": words.NOT_ALLOWED,
+    "DisabledException": words.DISABLED,
+    "NotFoundException": words.NOT_KNOWN,
+    "KMSInvalidStateException": words.NOT_USABLE,
+    "KeyUnavailableException": words.OUT_OF_REACH,
+    "ThrottlingException": words.TOO_BUSY,
+    "LimitExceededException": words.TOO_BUSY,
 }
 
 
@@ -65,19 +67,20 @@ class AwsKmsKey:
         )
         return answer["Plaintext"]
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the client's connections. The threads belong to whoever made them."""
         self.client.close()
 
     async def _ask(self, function: Callable[[], T]) -> T:
         try:
-            return await self.threads.run(function)
+            with tracing.span("kms", vault__call=tracing.call_of(function)):
+                return await self.threads.run(function)
         except ClientError as error:
             raise _translated(str(error.response.get("Error", {}).get("Code", "unknown"))) from error
         except NoCredentialsError as error:
-            raise Unavailable("The vault has no credentials for the key service.") from error
+            raise Unavailable(words.NO_CREDENTIALS) from error
         except HTTPClientError as error:
-            raise Unavailable("The key service does not answer.") from error
+            raise Unavailable(words.NO_ANSWER) from error
         except BotoCoreError as error:
             raise Unavailable("The vault cannot ask the key service.") from error
 
@@ -96,5 +99,5 @@ def connect(*, endpoint_url: str | None, region: str | None, connections: int) -
 
 def _translated(code: str) -> VaultError:
     if code in _NOT_OURS:
-        return Tampered("A wrapped key does not open under the root key and its context.")
-    return Unavailable(_WORDS.get(code, f"The key service refuses what the vault asks of it ({code})."))
+        return Tampered(words.NOT_OURS)
+    return Unavailable(_WORDS.get(code) or words.refused(code))

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TypeVar
 
-from vault.errors import Tampered
+from vault import meters
+from vault.domain.encryption_context import of_account_key
+from vault.errors import NotFound, Tampered
 from vault.ports.keys import RootKey, WrappedKeys
 from vault.sealing.keys import KEY_BYTES, NamedKey, account_key
 
@@ -63,18 +65,26 @@ class AccountKeyRing:
         # Counts the calls of ``forget``: an answer that one of them overtook is not kept.
         self._forgotten = 0
 
-    async def create(self, account_id: str) -> tuple[UnwrappedAccountKey, bytes]:
-        """Make version 1 of a new account's key; return it, and wrapped. Raises Unavailable."""
+    async def create(self, account_id: str, *, version: int = 1) -> tuple[UnwrappedAccountKey, bytes]:
+        """Make a version of an account's key, the first unless told; return it, and wrapped.
+
+        Nothing knows of it yet. Raises Unavailable.
+        """
         secret = secrets.token_bytes(KEY_BYTES)
-        wrapped = await self.root.wrap(secret, wrapping_context(account_id, 1))
-        return UnwrappedAccountKey(version=1, key=account_key(account_id, 1, secret)), wrapped
+        wrapped = await self.root.wrap(secret, wrapping_context(account_id, version))
+        key = account_key(account_id, version, secret)
+        return UnwrappedAccountKey(version=version, key=key), wrapped
 
     async def current(self, account_id: str) -> UnwrappedAccountKey:
         """Return the key that seals what comes now. Raises NotFound, Tampered, Unavailable."""
         known = self._current.get(account_id)
         if known is not None and self.now() < known[1]:
             self._current.move_to_end(account_id)
-            return await self.version(account_id, known[0])
+            try:
+                return await self.version(account_id, known[0])
+            except NotFound:
+                # Another node rotated the key since, and the version that was current is destroyed.
+                self._current.pop(account_id, None)
         forgotten = self._forgotten
         version = await self.wrapped.current_version(account_id)
         if self._forgotten == forgotten:
@@ -87,7 +97,9 @@ class AccountKeyRing:
         known = self._keys.get(slot)
         if known is not None and self.now() < known[1]:
             self._keys.move_to_end(slot)
+            meters.KEY_RING.labels("hit").inc()
             return known[0]
+        meters.KEY_RING.labels("miss").inc()
         task = self._unwrapping.get(slot)
         if task is None:
             task = asyncio.create_task(self._unwrap(account_id, version))
@@ -95,6 +107,13 @@ class AccountKeyRing:
             self._unwrapping[slot] = task
         # Shielded, because others may wait for it when this caller is cancelled.
         return await asyncio.shield(task)
+
+    async def unwrap(self, account_id: str, version: int, wrapped: bytes) -> UnwrappedAccountKey:
+        """Unwrap a key that has no row, and keep nothing of it. Raises Tampered, Unavailable."""
+        secret = await self.root.unwrap(wrapped, wrapping_context(account_id, version))
+        if len(secret) != KEY_BYTES:
+            raise Tampered("An unwrapped account key has the wrong length.")
+        return UnwrappedAccountKey(version=version, key=account_key(account_id, version, secret))
 
     def forget(self, account_id: str) -> None:
         """Drop every version of an account's key; what is being unwrapped now will not be kept."""
@@ -109,10 +128,7 @@ class AccountKeyRing:
         slot = (account_id, version)
         try:
             wrapped = await self.wrapped.wrapped(account_id, version)
-            secret = await self.root.unwrap(wrapped, wrapping_context(account_id, version))
-            if len(secret) != KEY_BYTES:
-                raise Tampered("An unwrapped account key has the wrong length.")
-            key = UnwrappedAccountKey(version=version, key=account_key(account_id, version, secret))
+            key = await self.unwrap(account_id, version, wrapped)
             if self._unwrapping.get(slot) is asyncio.current_task():
                 self._keep(self._keys, slot, key)
             return key
@@ -132,7 +148,7 @@ class AccountKeyRing:
 
 def wrapping_context(account_id: str, version: int) -> dict[str, str]:
     """Return the context to which a wrapped account key is bound."""
-    return {"account_id": account_id, "key_version": str(version), "purpose": "account-key"}
+    return of_account_key(account_id, version)
 
 
 def _seen(task: "asyncio.Task[UnwrappedAccountKey]") -> None:

@@ -1,24 +1,45 @@
-"""Which root key a URL names: ``file:///path`` or ``aws-kms://<key>?endpoint_url=&region=``.
+"""Which root key a URL names.
 
-Credentials are never part of the URL. Messages name the part that is wrong and never repeat the URL.
+    file:///path
+    aws-kms://<key id, ARN or alias/name>?endpoint_url=&region=
+    openbao://host:port/mount/key?token_file=&ca=&namespace=&tls=off
+
+Credentials are never part of the URL: boto3 finds those of KMS in its usual chain; OpenBao's token is what
+``token_file`` holds, or else ``BAO_TOKEN``. Messages name the part that is wrong and never repeat the URL.
 """
 
+import os
+import re
+import ssl
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+import certifi
+import httpcore
 
 from vault.errors import StartRefused
-from vault.keyservice import aws_kms, local_file
-from vault.ports.keys import RootKey
+from vault.keyservice import aws_kms, local_file, openbao
+from vault.keyservice.breaker import Breaker
+from vault.keyservice.checked import CheckedRootKey
 from vault.threads import Threads
 
-#: Connections of one KMS client; misses of the key ring are rare.
+#: Connections to one key service; misses of the key ring are rare.
 CONNECTIONS = 8
+#: Seconds for which an idle connection is kept: less than the balancers on the way do.
+_IDLE = 30.0
+#: Where OpenBao listens unless it is told otherwise.
+OPENBAO_PORT = 8200
+#: OpenBao's own variable. HashiCorp's begins with VAULT_, where only the vault's settings may be.
+TOKEN_VARIABLE = "BAO_TOKEN"  # noqa: S105 - the name of a variable
 
 _EXAMPLE = (
-    "VAULT_ROOT_KEY_URL is file:///path or aws-kms://<key id, ARN or alias/name>"
-    "?endpoint_url=https://host&region=name."
+    "VAULT_ROOT_KEY_URL is file:///path, aws-kms://<key id, ARN or alias/name>"
+    "?endpoint_url=https://host&region=name or openbao://host:8200/transit/<key>?token_file=/path&ca=/path."
 )
+#: One segment of OpenBao's paths. Its own names may hold more, and nobody needs them.
+_SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +59,29 @@ class KmsLocation:
     region: str | None = None
 
 
-def parse_location(url: str) -> FileLocation | KmsLocation:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenBaoLocation:
+    """A key in a transit engine."""
+
+    host: str
+    port: int
+    #: The engine's path, such as ``transit``.
+    mount: str
+    #: The key's name in the engine.
+    key: str
+    #: A file with the token and nothing else; it may be replaced while the vault runs.
+    token_file: Path | None = None
+    #: PEM of the only authorities whose certificates are accepted; None means the system's and certifi's.
+    ca: Path | None = None
+    namespace: str | None = None
+    #: False: plain HTTP, to a proxy on this machine.
+    tls: bool = True
+
+
+Location = FileLocation | KmsLocation | OpenBaoLocation
+
+
+def parse_location(url: str) -> Location:
     """Take a URL apart. Raises StartRefused, naming what is wrong with it."""
     scheme, _, rest = url.partition("://")
     if scheme == "file":
@@ -48,24 +91,30 @@ def parse_location(url: str) -> FileLocation | KmsLocation:
         return FileLocation(path=path)
     if scheme == "aws-kms":
         return _kms(rest)
+    if scheme == "openbao":
+        return _openbao(url)
     raise StartRefused("The URL of the root key is of no known kind. " + _EXAMPLE)
 
 
-def open_root_key(url: str, threads: Threads, *, create: bool = False) -> RootKey:
-    """Open the root key that the URL names.
+def open_root_key(url: str, threads: Threads, *, create: bool = False) -> Breaker:
+    """Open the root key that the URL names, behind a circuit breaker; close it at the end.
 
     With ``create`` a missing file is made: only for a data directory in which nothing is sealed yet.
-    Raises StartRefused. Whether a KMS key answers is seen at its first use.
+    Raises StartRefused. Whether a key service answers is seen at its first use.
     """
     location = parse_location(url)
     if isinstance(location, FileLocation):
         if create and not location.path.exists():
-            return local_file.create(location.path)
-        return local_file.load(location.path)
+            return Breaker(local_file.create(location.path))
+        return Breaker(local_file.load(location.path))
+    if isinstance(location, OpenBaoLocation):
+        bao = _open_openbao(location, threads)
+        return Breaker(CheckedRootKey(bao), close=bao.close)
     client = aws_kms.connect(
         endpoint_url=location.endpoint_url, region=location.region, connections=CONNECTIONS
     )
-    return aws_kms.AwsKmsKey(client, location.key_id, threads)
+    kms = aws_kms.AwsKmsKey(client, location.key_id, threads)
+    return Breaker(CheckedRootKey(kms), close=kms.close)
 
 
 def _kms(rest: str) -> KmsLocation:
@@ -83,3 +132,93 @@ def _kms(rest: str) -> KmsLocation:
         if endpoint.scheme not in {"http", "https"} or not endpoint.hostname or "@" in endpoint.netloc:
             raise StartRefused("endpoint_url is an http or https URL without credentials. " + _EXAMPLE)
     return KmsLocation(key_id=key_id, endpoint_url=endpoint_url, region=options.get("region") or None)
+
+
+def _openbao(url: str) -> OpenBaoLocation:
+    host, port, parts = _address(url)
+    *mount, key = parts.path.removeprefix("/").split("/")
+    if not mount or not all(_SEGMENT.fullmatch(segment) for segment in (*mount, key)):
+        raise StartRefused("The OpenBao URL names no mount and key, such as /transit/callvault. " + _EXAMPLE)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if unknown := options.keys() - {"token_file", "ca", "namespace", "tls"}:
+        raise StartRefused(f"The OpenBao URL has unknown options: {', '.join(sorted(unknown))}. " + _EXAMPLE)
+    tls = options.get("tls", "on")
+    if tls not in {"on", "off"} or (tls == "off" and not _is_loopback(host)):
+        raise StartRefused("tls=off is for a proxy on this machine alone, at a loopback address. " + _EXAMPLE)
+    namespace = options.get("namespace") or None
+    if namespace is not None and not all(_SEGMENT.fullmatch(one) for one in namespace.strip("/").split("/")):
+        raise StartRefused("namespace is a path of OpenBao's, such as team/phones. " + _EXAMPLE)
+    return OpenBaoLocation(
+        host=host,
+        port=port,
+        mount="/".join(mount),
+        key=key,
+        token_file=_file(options, "token_file"),
+        ca=_file(options, "ca"),
+        namespace=namespace,
+        tls=tls == "on",
+    )
+
+
+def _address(url: str) -> tuple[str, int, SplitResult]:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or not host.isascii() or "@" in parts.netloc or "#" in url:
+        raise StartRefused("The OpenBao URL names no host, or more than host and port. " + _EXAMPLE)
+    return host, port or OPENBAO_PORT, parts
+
+
+def _file(options: dict[str, str], name: str) -> Path | None:
+    if not options.get(name):
+        return None
+    path = Path(options[name])
+    if not path.is_absolute():
+        raise StartRefused("token_file and ca are absolute paths. " + _EXAMPLE)
+    return path
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _open_openbao(location: OpenBaoLocation, threads: Threads) -> openbao.OpenBaoKey:
+    token_file, token = location.token_file, os.environ.get(TOKEN_VARIABLE)
+    if token_file is None and not token and location.tls:
+        raise StartRefused(
+            "The vault has no token for OpenBao. Name a file that holds one with token_file= in "
+            f"VAULT_ROOT_KEY_URL, or set {TOKEN_VARIABLE}."
+        )
+    pool = httpcore.AsyncConnectionPool(
+        ssl_context=_trust(location), max_connections=CONNECTIONS, keepalive_expiry=_IDLE
+    )
+    return openbao.OpenBaoKey(
+        pool,
+        httpcore.URL(
+            scheme="https" if location.tls else "http", host=location.host, port=location.port, target="/"
+        ),
+        mount=location.mount,
+        key=location.key,
+        namespace=location.namespace,
+        token=(lambda: token) if token_file is None else (lambda: openbao.token_in(token_file)),
+        threads=threads,
+    )
+
+
+def _trust(location: OpenBaoLocation) -> ssl.SSLContext:
+    """Return whom the vault believes to be OpenBao."""
+    if location.ca is None:
+        context = ssl.create_default_context()
+        context.load_verify_locations(certifi.where())
+        return context
+    try:
+        return ssl.create_default_context(cafile=location.ca)
+    except OSError as error:  # ssl's errors are among them.
+        raise StartRefused(
+            "The file of authorities that ca= names cannot be read as PEM; correct VAULT_ROOT_KEY_URL."
+        ) from error

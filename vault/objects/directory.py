@@ -24,7 +24,7 @@ from vault.objects.directory_writer import DirectoryWriter, private_file
 from vault.objects.disk_trouble import disk_trouble
 from vault.objects.folders import CLOSED_TO_OTHERS, Folders, fsync_folder
 from vault.objects.keys import SMALL, check_key, check_prefix
-from vault.ports.objects import StoredObject
+from vault.ports.objects import StoredObject, StoredVersion
 from vault.threads import Threads
 
 T = TypeVar("T")
@@ -96,6 +96,17 @@ class DirectoryStore:
         while batch := await self._run(_take, walk):
             for found in batch:
                 yield found
+
+    async def delete_older(self, key: str) -> None:
+        """Do nothing: a directory keeps one version of each object."""
+        check_key(key)
+
+    async def versions(self, prefix: str) -> AsyncIterator[StoredVersion]:
+        """Yield every object: a directory keeps one version of each."""
+        async for found in self.list(prefix):
+            yield StoredVersion(
+                key=found.key, size=found.size, modified=found.modified, latest=True, deleted=False
+            )
 
     async def delete(self, key: str) -> None:
         """Remove the object durably, and the folders that it leaves empty."""

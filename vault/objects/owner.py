@@ -35,11 +35,24 @@ async def claim(store: ObjectStore, vault_id: str) -> None:
     # Read also after a put that won: a store that ignores the condition would let two vaults win.
     owner = await _owner(store)
     if owner != vault_id:
-        raise StartRefused(
-            f"The object store belongs to another vault ({owner}), not to this one ({vault_id}). Point "
-            "VAULT_OBJECTS_URL at a prefix of its own, or use the database that belongs to it; "
-            "after the loss of that database, restore it from your backup first."
-        )
+        raise _foreign(owner, f"not to this one ({vault_id})")
+
+
+async def refuse_owned(store: ObjectStore) -> None:
+    """Raise StartRefused if any vault has its marker here: whoever asks has no vault yet."""
+    try:
+        await store.get(OWNER)
+    except NotFound:
+        return
+    raise _foreign(await _owner(store), "and the database is new")
+
+
+def _foreign(owner: str, other: str) -> StartRefused:
+    return StartRefused(
+        f"The object store belongs to another vault ({owner}), {other}. Point VAULT_OBJECTS_URL at a prefix of "
+        "its own, or use the database that belongs to it; if that database is lost, `callvault restore` makes "
+        "it anew."
+    )
 
 
 async def _owner(store: ObjectStore) -> str:

@@ -19,7 +19,7 @@ from vault.errors import NotFound, Tampered, Unavailable
 from vault.objects.keys import SMALL, check_key, check_prefix
 from vault.objects.s3_client import MARK, DamagedInTransit, S3Calls, S3Refusal, compare_checksum
 from vault.objects.s3_upload import S3Writer, abort_upload, encoded
-from vault.ports.objects import StoredObject
+from vault.ports.objects import StoredObject, StoredVersion
 from vault.threads import Threads
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ UPLOADING = 8
 
 _RANGE_NOT_SATISFIABLE = 416
 _NO_LOCK = frozenset({"ObjectLockConfigurationNotFoundError", "InvalidRequest", "NotImplemented"})
+# Seconds for which it is remembered that the bucket has versions, or none.
+_VERSIONS_REMEMBERED = 10.0
 # Each round removes up to a thousand versions and then looks again.
 _DELETE_ROUNDS = 100
 
@@ -63,6 +65,8 @@ class S3Store:
         self.prefix = prefix
         self.part_size = part_size
         self.slots = asyncio.Semaphore(uploading)
+        self._versioned = True
+        self._versions_asked: float | None = None
         self.lock = lock
 
     async def create(self, key: str) -> S3Writer:
@@ -160,6 +164,43 @@ class S3Store:
             if not page.get("IsTruncated"):
                 return
 
+    async def delete_older(self, key: str) -> None:
+        """Remove every version but the newest, whoever wrote it. Costs a listing where there are versions."""
+        full = self._full(key)
+        if not await self._keeps_versions():
+            return
+        for _ in range(_DELETE_ROUNDS):
+            older = await self._versions(full, older_only=True)
+            if not older:
+                return
+            for version in older:
+                await self._delete_version(full, version)
+        raise Unavailable("The object store keeps what it was told to delete.")
+
+    async def versions(self, prefix: str) -> AsyncIterator[StoredVersion]:
+        """Yield every version and delete marker below ``prefix``, a thousand for each call."""
+        check_prefix(prefix)
+        after: dict[str, str] = {}  # Amazon S3 refuses a marker that is empty.
+        while True:
+            page = await self.calls.ask(
+                lambda after=after: self.client.list_object_versions(  # type: ignore[misc]
+                    Bucket=self.bucket, Prefix=self.prefix + prefix, **after
+                )
+            )
+            found = [
+                *((one, one["Size"]) for one in page.get("Versions", [])),
+                *((one, None) for one in page.get("DeleteMarkers", [])),
+            ]
+            # Stable: of one key, versions keep their order, the newest first.
+            for one, size in sorted(found, key=lambda pair: pair[0]["Key"]):
+                yield StoredVersion(
+                    key=one["Key"].removeprefix(self.prefix), size=size or 0, modified=one["LastModified"],
+                    latest=one["IsLatest"], deleted=size is None,
+                )  # fmt: skip
+            if not page.get("IsTruncated"):
+                return
+            after = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
+
     async def delete(self, key: str) -> None:
         """Remove every version and delete marker of the key. Nothing there is no error."""
         full = self._full(key)
@@ -215,12 +256,25 @@ class S3Store:
             return False
         return True
 
-    async def _versions(self, full: str) -> tuple[str, ...]:
+    async def _keeps_versions(self) -> bool:
+        """Say whether the bucket has versions, or had them once. Who may not be told must look each time."""
+        now = asyncio.get_running_loop().time()
+        if self._versions_asked is None or now - self._versions_asked >= _VERSIONS_REMEMBERED:
+            try:
+                answer = await self.calls.run(lambda: self.client.get_bucket_versioning(Bucket=self.bucket))
+                self._versioned = "Status" in answer
+            except S3Refusal:
+                self._versioned = True
+            self._versions_asked = now
+        return self._versioned
+
+    async def _versions(self, full: str, *, older_only: bool = False) -> tuple[str, ...]:
         """Return version ids of exactly this key; "null" is the only one in a bucket without versions."""
         page = await self.calls.ask(lambda: self.client.list_object_versions(Bucket=self.bucket, Prefix=full))
         # The key itself comes before every longer key, so its versions stand on the first page.
         entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        return tuple(entry["VersionId"] for entry in entries if entry["Key"] == full)
+        mine = [entry for entry in entries if entry["Key"] == full]
+        return tuple(entry["VersionId"] for entry in mine if not (older_only and entry["IsLatest"]))
 
     async def _delete_version(self, full: str, version: str) -> None:
         try:

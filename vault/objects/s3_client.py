@@ -26,6 +26,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from vault import tracing
 from vault.chance import CHANCE
 from vault.errors import NotFound, Unavailable, VaultError
 from vault.threads import Threads
@@ -111,7 +112,8 @@ class S3Calls:
                 longest = min(_LONGEST_PAUSE, self.pause * 2 ** (attempt - 1))
                 await asyncio.sleep(CHANCE.uniform(longest / 2, longest))
             try:
-                return await self.threads.run(function)
+                with tracing.span("s3", vault__call=tracing.call_of(function)):
+                    return await self.threads.run(function)
             except ClientError as error:
                 if not _is_transient(error):
                     raise S3Refusal(error, uncertain=attempt > 0) from error

@@ -35,6 +35,17 @@ class Leaf:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnsettledSession:
+    """A session on which the log has not said its last word."""
+
+    session_id: str
+    account_id: str
+    recording_id: str
+    #: How many events the log had when it was opened: its own come after them.
+    log_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TreeHead:
     """How far the tree has grown, as it was committed."""
 
@@ -71,6 +82,9 @@ class Tree(Protocol):
 
     def waiting(self) -> int:
         """Return how many events wait for the sequencer; on SQLite, which sequences with the commit, none."""
+
+    def waiting_since(self) -> datetime | None:
+        """Return when the event that waits longest was made, by the clock of its node; None if none waits."""
 
     def sequence(self, *, limit: int) -> int:
         """Move events that wait into the tree, at most ``limit``, and return how many were moved.

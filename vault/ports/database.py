@@ -10,6 +10,8 @@ from vault.domain.recording import State
 from vault.ports.access_log import Checkpoints, Tree
 from vault.ports.consent_stores import ConsentPolicies, Consents, EvidenceChains, Objections, Pauses
 from vault.ports.notices import Notices
+from vault.ports.restoring import AccountObjects, Inventory, Restored, Tombstones
+from vault.ports.rotation import Rotations
 from vault.ports.stores import (
     Accounts,
     ApiKeys,
@@ -21,7 +23,7 @@ from vault.ports.stores import (
     NewRecording,
     Recordings,
 )
-from vault.ports.work import Queue, Sources
+from vault.ports.work import Queue, Sources, Turns
 
 T = TypeVar("T")
 
@@ -98,8 +100,32 @@ class Transaction(Protocol):
         """Return API keys and the answers kept for repeated requests."""
 
     @property
+    def rotations(self) -> Rotations:
+        """Return the versions of account keys, and what lies under them."""
+
+    @property
     def metadata(self) -> Metadata:
         """Return the facts about this vault itself."""
+
+    @property
+    def account_objects(self) -> AccountObjects:
+        """Return accounts as they are written to the object store."""
+
+    @property
+    def tombstones(self) -> Tombstones:
+        """Return refused, failed and erased recordings as they are written to the object store."""
+
+    @property
+    def inventory(self) -> Inventory:
+        """Return what there is, to be compared with the object store."""
+
+    @property
+    def restored(self) -> Restored:
+        """Return what makes a database whole from the object store."""
+
+    @property
+    def turns(self) -> Turns:
+        """Return the turns: what one of all nodes does at a time."""
 
     def now(self) -> datetime:
         """Return the database's time, on which leases and expiries stand."""
@@ -157,6 +183,9 @@ class Database(Protocol):
 
         Written in groups. True means that the event is durable.
         """
+
+    async def check(self) -> None:
+        """Ask for the schema. Raises StartRefused if it is not that of this release, Unavailable."""
 
     async def scrub(self) -> bool:
         """Leave nothing of what was deleted in the database's own files; False if that must wait.

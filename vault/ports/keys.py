@@ -10,7 +10,10 @@ class RootKey(Protocol):
     """The key at the top. It wraps account keys and the log key, and never leaves its service."""
 
     async def wrap(self, secret: bytes, context: Mapping[str, str]) -> bytes:
-        """Wrap ``secret`` (at most 64 bytes), bound to ``context``. Raises Unavailable."""
+        """Wrap ``secret`` (at most 64 bytes), bound to ``context``.
+
+        Raises Unavailable, and Tampered if what the service answers does not open again.
+        """
 
     async def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
         """Undo ``wrap`` under the same context.
@@ -33,14 +36,17 @@ class WrappedKeys(Protocol):
 class KeyRing(Protocol):
     """Account keys, unwrapped, for a short time and in a bounded number."""
 
-    async def create(self, account_id: str) -> tuple["AccountKey", bytes]:
-        """Make version 1 of a new account's key; return it, and wrapped for its row."""
+    async def create(self, account_id: str, *, version: int = 1) -> tuple["AccountKey", bytes]:
+        """Make a version of an account's key, the first unless told; return it, and wrapped for its row."""
 
     async def current(self, account_id: str) -> "AccountKey":
         """Return the key that seals what comes now."""
 
     async def version(self, account_id: str, version: int) -> "AccountKey":
         """Return one version of the key, to open what it sealed."""
+
+    async def unwrap(self, account_id: str, version: int, wrapped: bytes) -> "AccountKey":
+        """Unwrap a key that has no row yet. Raises Tampered, Unavailable."""
 
     def forget(self, account_id: str) -> None:
         """Drop every version of an account's key from memory."""

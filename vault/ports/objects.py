@@ -18,6 +18,21 @@ class StoredObject:
     modified: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredVersion:
+    """One version of an object, where the store keeps several; elsewhere the object itself."""
+
+    #: The key below the store's own prefix.
+    key: str
+    #: Bytes; 0 for a delete marker.
+    size: int
+    modified: datetime
+    #: Whether this is what a reader gets.
+    latest: bool
+    #: Whether it only says that the object was deleted, while older versions are still there.
+    deleted: bool
+
+
 class ObjectWriter(Protocol):
     """One object on its way in. Nothing is visible under its key before ``finish`` returned."""
 
@@ -65,6 +80,12 @@ class ObjectStore(Protocol):
 
     def list(self, prefix: str) -> AsyncIterator[StoredObject]:
         """Yield every object whose key begins with ``prefix``, in the order of keys."""
+
+    def versions(self, prefix: str) -> AsyncIterator[StoredVersion]:
+        """Yield every version and delete marker of what begins with ``prefix``, those of one key together."""
+
+    async def delete_older(self, key: str) -> None:
+        """Remove every version of the key but the newest, where the store keeps versions."""
 
     async def delete(self, key: str) -> None:
         """Remove every version and delete marker of the key. Nothing there is no error."""

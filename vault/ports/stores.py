@@ -11,7 +11,8 @@ from vault.domain.call import Kind, Voice
 from vault.domain.link import Link, Session
 from vault.domain.reason import Reason
 from vault.domain.recording import Recording, RecordingKeys, State
-from vault.ports.access_log import LoggedEvent
+from vault.ports.access_log import LoggedEvent, UnsettledSession
+from vault.ports.rotation import WrappedSecret
 
 
 class Accounts(Protocol):
@@ -43,8 +44,8 @@ class Accounts(Protocol):
     def wrapped_key(self, account_id: str, version: int) -> bytes:
         """Return a wrapped account key. Raises NotFound."""
 
-    def wrapped_index_key(self, account_id: str) -> bytes:
-        """Return the account's index key, wrapped by version 1 of its account key. Raises NotFound."""
+    def wrapped_index_key(self, account_id: str) -> WrappedSecret:
+        """Return the account's index key, wrapped by a version of its account key. Raises NotFound."""
 
 
 class Connections(Protocol):
@@ -220,8 +221,17 @@ class Links(Protocol):
     def session(self, session_id: str) -> tuple[Session, bytes] | None:
         """Return a session and the hash of its secret."""
 
+    def still_good(self, event: AccessEvent) -> bool:
+        """Say whether a grant's session, link and recording are good at the event's moment, as granting does."""
+
     def session_of_link(self, link_id: str) -> Session | None:
         """Return the one session of a media link."""
+
+    def unsettled(self, before: datetime, *, limit: int) -> Sequence[UnsettledSession]:
+        """Return sessions that ended before a moment, and on which the last word was not said."""
+
+    def settle(self, session_id: str) -> bool:
+        """Note that it is said now; False if it was said before."""
 
 
 class Events(Protocol):
@@ -278,3 +288,6 @@ class Metadata(Protocol):
 
     def put(self, values: Mapping[str, bytes]) -> None:
         """Set facts that were never set. Raises Refused where one was."""
+
+    def replace(self, values: Mapping[str, bytes], *, drop: Sequence[str] = ()) -> None:
+        """Set facts, whether they were set or not, and forget others."""

@@ -31,8 +31,11 @@ class Queue(Protocol):
         Raises LeaseLost if state or token are no longer what they were.
         """
 
-    def put_back(self, held: Lease, *, not_before: datetime) -> None:
-        """Give a held row back in its state, to be claimed after ``not_before``. Raises LeaseLost."""
+    def put_back(self, held: Lease, *, not_before: datetime, counts: bool = True) -> None:
+        """Give a held row back in its state, to be claimed after ``not_before``. Raises LeaseLost.
+
+        Unless it ``counts``, the attempt was none.
+        """
 
     def begin_erasing(self, account_id: str, recording_id: str) -> Recording:
         """Shred: drop the row's keys and sealed blobs and move it to erasing, from any state.
@@ -57,8 +60,8 @@ class Queue(Protocol):
     def manifests_due(self, limit: int) -> Sequence[Recording]:
         """Return available recordings whose manifest was not written yet."""
 
-    def manifest_written(self, recording_id: str) -> None:
-        """Note that the manifest is in the object store."""
+    def manifest_written(self, recording_id: str, key_version: int | None) -> None:
+        """Note that the manifest is in the object store, with a key that this version wrapped."""
 
     def rewrite_manifest(self, recording_id: str) -> None:
         """Note that what an available recording's manifest says has changed."""
@@ -87,3 +90,22 @@ class Sources(Protocol):
 
     def give_up(self, recording_id: str) -> None:
         """Leave the provider's copy alone: it cannot be deleted."""
+
+
+class Turns(Protocol):
+    """Turns: a name that one node at a time may hold, under a lease on the database's time."""
+
+    def is_free(self, name: str) -> bool:
+        """Say whether a claim would succeed now."""
+
+    def claim(self, name: str, *, lease: timedelta) -> str | None:
+        """Take the turn for ``lease`` and return its token; None while it is not free."""
+
+    def renew(self, name: str, token: str, *, lease: timedelta) -> None:
+        """Hold on to the turn. Raises LeaseLost."""
+
+    def pass_on(self, name: str, token: str, *, next_at: datetime) -> None:
+        """Give the turn back; nobody has it again before ``next_at``. Raises LeaseLost."""
+
+    def forget(self, name: str, token: str) -> None:
+        """Give the turn back and leave nothing of it; one that another has now stays."""

@@ -44,6 +44,11 @@ def account_key(account_id: str, version: int, secret: bytes) -> NamedKey:
     return NamedKey(name=f"account/{account_id}/v{version}", secret=secret)
 
 
+def detail_key(account_id: str, number: int, secret: bytes) -> NamedKey:
+    """Name a key of the details of an account's access events: ``details/<account id>/<number>``."""
+    return NamedKey(name=f"details/{account_id}/{number}", secret=secret)
+
+
 def recording_key(recording_id: str, secret: bytes) -> NamedKey:
     """Name a recording key: ``recording/<id>``."""
     return NamedKey(name=f"recording/{recording_id}", secret=secret)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from vault.ports.clock import Clock
 from vault.web import (
@@ -12,8 +13,10 @@ from vault.web import (
     calls,
     consent,
     health,
+    key_rotation,
     keys,
     links,
+    metrics,
     notices,
     playback,
     problems,
@@ -26,7 +29,16 @@ from vault.web import (
 from vault.web.dead_links import DeadLinks, LinkLimit
 from vault.web.guard import Guard
 from vault.web.hosting import Hosting
+from vault.web.recovery import RecoveryGate
+from vault.web.traced import Traced
 
+#: FastAPI's own would tell whole paths, which hold tokens; vault/tracing.py tells routes.
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -41,6 +53,7 @@ def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> F
         redoc_url=None,
         openapi_url=None,
         lifespan=lifespan,
+        telemetry=_NO_TELEMETRY,
         redirect_slashes=False,
         responses={"4XX": problems.DESCRIBED, "5XX": problems.DESCRIBED},
         generate_unique_id_function=lambda route: route.name,
@@ -50,9 +63,21 @@ def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> F
     problems.install(app)
     for door in (webhooks, accounts, calls, recordings, consent, notices, rules, links):
         app.include_router(door.router)
-    for door in (access_events, keys, playback, sessions, rendering, health):
+    for door in (access_events, key_rotation, keys, playback, sessions, rendering, health, metrics):
         app.include_router(door.router)
     app.add_middleware(LinkLimit, table=DeadLinks(), clock=clock)
-    # Last, so that it is the outermost: its headers stand on the answers of the other, too.
+    app.add_middleware(RecoveryGate)
+    # After it, so that it is further out: its headers stand on the answers of the other, too.
     app.add_middleware(Guard, secure=hosting.secure)
+    app.add_middleware(Traced)
+    return app
+
+
+def build_health() -> FastAPI:
+    """Return the app of a process that works and serves nobody: three doors for machines that look after it."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, telemetry=_NO_TELEMETRY)
+    problems.install(app)
+    app.include_router(health.router)
+    app.include_router(metrics.router)
+    app.add_middleware(Guard, secure=False)
     return app

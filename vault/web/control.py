@@ -9,11 +9,14 @@ import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from vault.domain.restoring import Seen, unseen
 from vault.errors import Invalid, NotFound, StartRefused, Unavailable, VaultError
 from vault.logs import Log
+from vault.web.rotating import perform_rotation
 from vault.workflows.vault import Vault
 
 _LOG = Log(__name__)
@@ -48,9 +51,17 @@ async def control_socket(vault: Vault, path: Path) -> AsyncIterator[None]:
 
 
 async def _serve(vault: Vault, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def tell(what: str, done: int, of: int) -> None:
+        writer.write(json.dumps({"seen": [what, done, of]}).encode() + b"\n")
+        await writer.drain()
+
     try:
         asked = json.loads(await reader.readline())
-        answer = {"result": await perform(vault, asked["command"], asked["arguments"])}
+        answer = {"result": await perform(vault, asked["command"], asked["arguments"], tell)}
+    except ConnectionError:
+        # Whoever asked has gone, and what tells of progress ends the command with it.
+        writer.close()
+        return
     except VaultError as error:
         answer = {"error": str(error)}
     except (ValueError, KeyError, TypeError):
@@ -64,7 +75,7 @@ async def _serve(vault: Vault, reader: asyncio.StreamReader, writer: asyncio.Str
     writer.close()
 
 
-async def ask(path: Path, command: str, arguments: Mapping[str, Any]) -> Any:
+async def ask(path: Path, command: str, arguments: Mapping[str, Any], seen: Seen = unseen, /) -> Any:
     """Ask a running server. Raises Unavailable if there is none, Invalid for an error that it answers."""
     try:
         reader, writer = await asyncio.open_unix_connection(path, limit=_LONGEST_ANSWER)
@@ -72,20 +83,34 @@ async def ask(path: Path, command: str, arguments: Mapping[str, Any]) -> Any:
         raise Unavailable("No server is running here.") from error
     writer.write(json.dumps({"command": command, "arguments": dict(arguments)}).encode() + b"\n")
     await writer.drain()
-    line = await reader.readline()
+    while (line := await reader.readline()) and "seen" in (answer := json.loads(line)):
+        await seen(*answer["seen"])
     writer.close()
     if not line:
         raise Unavailable("The server ended before it answered.")
-    answer = json.loads(line)
     if "error" in answer:
         raise Invalid(answer["error"])
     return answer["result"]
 
 
-async def perform(vault: Vault, command: str, arguments: Mapping[str, Any]) -> Any:
-    """Do what an operator asked, in this process. Raises whatever the verb raises."""
-    if command == "hello":
-        return None
+async def perform(vault: Vault, command: str, arguments: Mapping[str, Any], seen: Seen = unseen, /) -> Any:
+    """Do what an operator asked, in this process. Raises whatever the verb raises.
+
+    In recovery mode an old database is left as it is, but for restoring it: Unavailable.
+    """
+    if command == "restore":
+        return asdict(await vault.restore(actor=OPERATOR, seen=seen))
+    if command == "fsck":
+        return asdict(await vault.fsck(sample=arguments["sample"], rate=arguments["rate"], seen=seen))
+    return None if command == "hello" else await _perform(vault, command, arguments)
+
+
+async def _perform(vault: Vault, command: str, arguments: Mapping[str, Any]) -> Any:
+    """Do what writes to the log, or reads from it: only where the database is up to date."""
+    if await vault.check_recovery():
+        raise Unavailable(
+            "The vault is in recovery mode: its database is older than its object store. Run `callvault restore`."
+        )
     if command == "keys.create":
         account = arguments["account"]
         account_id = (await vault.find_account(account)).id if account else None
@@ -95,6 +120,8 @@ async def perform(vault: Vault, command: str, arguments: Mapping[str, Any]) -> A
         return text.text
     if command == "export-key":
         return await vault.export_key(arguments["recording"], actor=OPERATOR)
+    if command.startswith("rotate."):
+        return await perform_rotation(vault, command, arguments, actor=OPERATOR)
     if command == "sweep":
         return await vault.sweep()
     if command == "log.head":

@@ -2,8 +2,12 @@
 
 A token cannot be guessed, so this keeps nobody out; it keeps one address from taking the time of all others.
 The table is in memory: each process has its own, and a restart forgets it. Pure ASGI, as the guard is.
+
+Why a link opens nothing is told to nobody, and the time that the answer takes does not tell it either: one
+that was never made is found out by a look, one that has expired is put on record first.
 """
 
+import asyncio
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +29,8 @@ MOST_ADDRESSES = 10_000
 #: Whoever has one IPv6 address usually has the 2**64 beside it (RFC 6177, section 2).
 _IPV6_BITS = 64
 _LINKS = "/p/"
+#: Seconds from the request to the answer 404: longer than it takes to find out and to put it on record.
+_ANSWERED_AFTER = 0.04
 _NOT_FOUND = 404
 
 
@@ -86,23 +92,28 @@ class LinkLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
-        links = scope["type"] == "http" and scope["path"].startswith(_LINKS)
-        address = client_address(Request(scope)) if links else None
-        if address is None:
-            # Who has no address shares it with all others who have none: they are not counted together.
+        if scope["type"] != "http" or not scope["path"].startswith(_LINKS):
             await self._app(scope, receive, send)
             return
+        # Who has no address shares it with all others who have none: they are not counted together.
+        address = client_address(Request(scope))
         try:
-            self._table.check(address, self._clock())
+            if address is not None:
+                self._table.check(address, self._clock())
         except TooMany as error:
             await refusal(error)(scope, receive, send)
             return
         await self._app(scope, receive, self._counting(send, address))
 
-    def _counting(self, send: Send, address: str) -> Send:
+    def _counting(self, send: Send, address: str | None) -> Send:
+        time = asyncio.get_running_loop().time
+        answered_at = time() + _ANSWERED_AFTER
+
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == _NOT_FOUND:
-                self._table.count(address, self._clock())
+                if address is not None:
+                    self._table.count(address, self._clock())
+                await asyncio.sleep(answered_at - time())
             await send(message)
 
         return counting

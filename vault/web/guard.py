@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vault import meters
 from vault.domain.prompt import MAX_UPLOAD
 from vault.errors import VaultError
 from vault.logs import Log
@@ -38,6 +39,9 @@ _DEFAULTS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 
+# Prometheus sees an increase only of what it has seen before.
+meters.RESPONSES.labels("500")
+
 
 class Guard:
     """Wraps the app."""
@@ -61,6 +65,7 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                meters.RESPONSES.labels(str(message["status"])).inc()
                 headers = MutableHeaders(scope=message)
                 headers.update(self._headers)
                 for name, value in _DEFAULTS.items():
@@ -72,12 +77,14 @@ class Guard:
             return
         try:
             await self._app(scope, _Body(receive, _limit(scope), self._patience).receive, send_guarded)
-        except VaultError as error:
-            if not started:
+        except Exception as error:
+            # Starlette says with an error of its own that this one came too late to be answered.
+            broken_by = error if isinstance(error, VaultError) else error.__cause__
+            if not started or not isinstance(broken_by, VaultError):
                 raise
             # The head is gone and the body cannot be finished: the server closes the connection,
             # so that a cut answer never looks like a whole one.
-            _LOG.warning("web.stream_broken", error=type(error).__name__)
+            _LOG.warning("web.stream_broken", error=type(broken_by).__name__)
 
 
 class _Body:

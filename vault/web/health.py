@@ -1,10 +1,9 @@
-"""For machines that look after the service: is it alive, is it ready, how much waits."""
+"""For machines that look after the service: is it alive, and should it be sent requests."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
-from vault.errors import VaultError
-from vault.web.authority import TheVault
 from vault.web.problems import problem
+from vault.web.readiness import Readiness
 
 router = APIRouter(tags=["operation"])
 
@@ -16,32 +15,13 @@ async def healthz() -> Response:
 
 
 @router.get("/readyz", response_class=Response)
-async def readyz(vault: TheVault) -> Response:
-    """Say whether the database answers; a load balancer sends nothing here while it does not."""
-    try:
-        await vault.database.read(lambda tx: tx.now())
-    except VaultError:
-        return problem(503, "The database does not answer.", headers={"Retry-After": "5"})
+async def readyz(request: Request) -> Response:
+    """Say whether database, object store and root key do their work, and whether this node is to stop.
+
+    A load balancer sends nothing here while one does not; each reason is named.
+    """
+    readiness: Readiness = request.app.state.readiness
+    if troubles := await readiness.troubles():
+        detail, causes = " ".join(troubles.values()), list(troubles)
+        return problem(503, detail, headers={"Retry-After": "5"}, reasons=causes)
     return Response("ready\n", media_type="text/plain")
-
-
-@router.get("/metrics", response_class=Response)
-async def metrics(vault: TheVault) -> Response:
-    """Show what waits in each state of work and how long, how the log grows, and what was never announced."""
-    counts, entries, waiting = await vault.database.read(
-        lambda tx: (tx.queue.counts(), tx.tree.head().size, tx.tree.waiting())
-    )
-    lines = ["# TYPE callvault_queue_recordings gauge"]
-    lines += [
-        f'callvault_queue_recordings{{state="{state}"}} {count}' for state, (count, _) in counts.items()
-    ]
-    lines.append("# TYPE callvault_queue_oldest_seconds gauge")
-    lines += [
-        f'callvault_queue_oldest_seconds{{state="{state}"}} {age:.3f}' for state, (_, age) in counts.items()
-    ]
-    lines += ["# TYPE callvault_access_log_entries counter", f"callvault_access_log_entries {entries}"]
-    lines += ["# TYPE callvault_access_log_waiting gauge", f"callvault_access_log_waiting {waiting}"]
-    lines.append("# TYPE callvault_recordings_missed_total counter")
-    missed = vault.reconcile.missed.items()
-    lines += [f'callvault_recordings_missed_total{{provider="{name}"}} {count}' for name, count in missed]
-    return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")

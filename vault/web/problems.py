@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from vault import errors
+from vault import errors, meters
 from vault.logs import Log
 
 _LOG = Log(__name__)
@@ -33,6 +33,7 @@ STATUS: Mapping[type[errors.VaultError], int] = {
     errors.FetchFailed: 502,
     errors.LeaseLost: 409,
     errors.Unavailable: 503,
+    errors.KeyRetired: 503,
     errors.StartRefused: 500,
     errors.VaultError: 500,
 }
@@ -97,6 +98,8 @@ def problem(
 def of_error(error: errors.VaultError) -> Response:
     """Return the problem for one of the vault's own errors."""
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    if status == 503:  # noqa: PLR2004 - the status itself
+        meters.UNAVAILABLE.labels(meters.room_of(error.__traceback__)).inc()
     if status == 500:  # noqa: PLR2004 - the status itself
         _LOG.error("web.failed", error=type(error).__name__)
         return problem(status, _OUR_FAULT)

@@ -1,10 +1,12 @@
 """Webhooks of telephony platforms: raw bytes in, one durable row, then a 2xx."""
 
+import time
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse
 
+from vault import meters
 from vault.domain.delivery import Delivery
 from vault.web.authority import TheVault
 from vault.web.shapes_recordings import ReceiptOut
@@ -32,7 +34,11 @@ async def post_webhook(
 
     Some platforms can be told to deliver by GET; the signature is what makes that safe.
     """
-    receipt = await vault.receive(provider, connection, await _delivery(request))
+    delivery = await _delivery(request)
+    begun = time.perf_counter()
+    receipt = await vault.receive(provider, connection, delivery)
+    # The signature was right, so the provider is one that there is.
+    meters.ACKS.labels(provider).observe(time.perf_counter() - begun)
     body = {"status": receipt.status} | ({"recording": receipt.recording_id} if receipt.recording_id else {})
     return JSONResponse(body, status_code=_STATUS.get(receipt.status, 200))
 
@@ -50,13 +56,10 @@ async def post_call_step(
 
     ``call`` is its start, ``heard`` that the notice was played to its end, ``key`` that a key was pressed.
     """
-    document = await vault.steer(
-        stage,
-        provider,
-        connection,
-        await _delivery(request),
-        running=request.query_params.get("running") == "1",
-    )
+    delivery, running = await _delivery(request), request.query_params.get("running") == "1"
+    begun = time.perf_counter()
+    document = await vault.steer(stage, provider, connection, delivery, running=running)
+    meters.ACKS.labels(provider).observe(time.perf_counter() - begun)
     return Response(document.body, media_type=document.media_type)
 
 

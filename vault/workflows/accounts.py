@@ -12,10 +12,10 @@ from vault.errors import Invalid, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
+from vault.sealing.keys import KEY_BYTES
 from vault.sealing.wrapping import wrap
 
 _REF = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
-_INDEX_KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class OpenAccount:
         now = self.clock()
         account = Account(id=new_id("acct"), ref=ref, name=name, locale=locale, opened_at=now)
         first, wrapped = await self.ring.create(account.id)
-        index_key = wrap(first.key, secrets.token_bytes(_INDEX_KEY_BYTES), bound.of_index_key(account.id))
+        index_key = wrap(first.key, secrets.token_bytes(KEY_BYTES), bound.of_index_key(account.id))
         event = AccessEvent(type="account.opened", at=now, account_id=account.id, actor=actor)
 
         def insert(tx: Transaction) -> None:

@@ -6,7 +6,7 @@ said since: a caller who finds that there was begins again.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vault.domain import encryption_context as bound
@@ -23,9 +23,8 @@ from vault.ports.keys import KeyRing
 from vault.ports.numbers import Numbers
 from vault.ports.stores import CallFactRow
 from vault.sealing.message import open_message
-from vault.workflows.seals import join_facts, open_facts, open_index_key, search_term
-
-_MOST_REMEMBERED = 10_000
+from vault.workflows.carried_keys import CarriedKeys
+from vault.workflows.seals import join_facts, open_facts, search_term
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +65,7 @@ class Admission:
     ring: KeyRing
     rule_book: RuleBook
     numbers: Numbers
-    #: Wrapped index keys, which never change.
-    _index_keys: dict[str, bytes] = field(default_factory=dict)
+    carried: CarriedKeys
 
     async def know(self, account_id: str, call_ref: str, *own: CallFacts) -> KnownCall:
         """Read and open what was said of a call, after what its own recording says. Raises Unavailable."""
@@ -105,13 +103,7 @@ class Admission:
 
     async def index_key(self, account_id: str) -> bytes:
         """Return the key under which an account's numbers are hashed. Raises NotFound."""
-        wrapped = self._index_keys.get(account_id)
-        if wrapped is None:
-            wrapped = await self.database.read(lambda tx: tx.accounts.wrapped_index_key(account_id))
-            if len(self._index_keys) >= _MOST_REMEMBERED:
-                self._index_keys.clear()
-            self._index_keys[account_id] = wrapped
-        return await open_index_key(self.ring, account_id, wrapped)
+        return await self.carried.index_key(account_id)
 
     def unchanged(self, tx: Transaction, account_id: str, known: KnownCall) -> bool:
         """Say whether nothing was said of the call since it was read."""

@@ -1,19 +1,22 @@
 """Turning what a provider announced into a row: by webhook, or found in the provider's own list."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from vault import meters
 from vault.domain import encryption_context as bound
 from vault.domain.account import Connection
 from vault.domain.admission import Decision
 from vault.domain.call import Announcement, CallFacts
 from vault.domain.ids import new_id
+from vault.domain.recording import State
 from vault.domain.records import encode_announcement
 from vault.ports.database import Announced, Database, Transaction
-from vault.ports.keys import KeyRing
+from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.stores import NewRecording
 from vault.sealing.message import seal
 from vault.workflows.admission import Admission
+from vault.workflows.current_key import under_current_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,7 @@ class Announce:
         received_at: datetime,
     ) -> Announced:
         """Return the row that stands for the announcement now. Raises Unavailable."""
-        account_id, recording_id = connection.account_id, new_id("rec")
+        account_id = connection.account_id
         known = await self.admission.know(account_id, facts.call_ref, facts)
 
         def admit(tx: Transaction) -> Decision:
@@ -47,24 +50,48 @@ class Announce:
             )
 
         decision = await self.database.read(admit)
-        key = await self.ring.current(account_id)
-        context = bound.of_announcement(account_id, recording_id)
-        return await self.database.announce(
-            NewRecording(
-                id=recording_id,
-                account_id=account_id,
-                connection_id=connection.id,
-                recording_ref=announcement.recording_ref,
-                call_ref=facts.call_ref,
-                received_at=received_at,
-                call_started_at=facts.started_at,
-                call_ended_at=facts.ended_at,
-                sealed_announcement=seal(key.key, context, encode_announcement(announcement, facts)),
-                key_version=key.version,
-                kind=announcement.kind,
-                voices=announcement.voices,
-                source_ref=announcement.source_ref,
-                source_policy=connection.source_policy,
-                grounds=() if decision.record else decision.grounds,
+        new = _new(connection, facts, announcement, received_at, decision)
+
+        async def announce(key: AccountKey) -> Announced:
+            context = bound.of_announcement(account_id, new.id)
+            sealed = seal(key.key, context, encode_announcement(announcement, facts))
+            return await self.database.announce(
+                replace(new, sealed_announcement=sealed, key_version=key.version)
             )
-        )
+
+        return _counted(await under_current_key(self.ring, account_id, announce), decision)
+
+
+def _new(
+    connection: Connection,
+    facts: CallFacts,
+    announcement: Announcement,
+    received_at: datetime,
+    decision: Decision,
+) -> NewRecording:
+    """Return the row, without what is sealed."""
+    return NewRecording(
+        id=new_id("rec"),
+        account_id=connection.account_id,
+        connection_id=connection.id,
+        recording_ref=announcement.recording_ref,
+        call_ref=facts.call_ref,
+        received_at=received_at,
+        call_started_at=facts.started_at,
+        call_ended_at=facts.ended_at,
+        sealed_announcement=None,
+        key_version=0,
+        kind=announcement.kind,
+        voices=announcement.voices,
+        source_ref=announcement.source_ref,
+        source_policy=connection.source_policy,
+        grounds=() if decision.record else decision.grounds,
+    )
+
+
+def _counted(announced: Announced, decision: Decision) -> Announced:
+    """Count a row that begins as refused: it has no event of its own."""
+    if announced.created and announced.state is State.REFUSED:
+        reason = "switch_off" if decision.record else decision.grounds[0].code
+        meters.REFUSED.labels(reason).inc()
+    return announced

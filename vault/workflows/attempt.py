@@ -15,12 +15,13 @@ from vault.errors import Unavailable, VaultError
 from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
-from vault.ports.keys import KeyRing
+from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.objects import ObjectStore
 from vault.sealing.keys import KEY_BYTES, recording_key
 from vault.sealing.message import seal
 from vault.threads import Threads
 from vault.workflows.admission import KnownCall
+from vault.workflows.current_key import under_current_key
 from vault.workflows.seal_stream import seal_stream
 from vault.workflows.seals import wrap_recording_key
 
@@ -60,7 +61,8 @@ class Attempt:
         Raises TooLarge, Unavailable, LeaseLost, and what ``blocks`` raises.
         """
         recording = held.recording
-        account_key = await self.ring.current(recording.account_id)
+        # Nothing is sealed for which there is no account key in the end.
+        first = await self.ring.current(recording.account_id)
         key = recording_key(recording.id, secrets.token_bytes(KEY_BYTES))
         evidence = self._evidence(recording, known, decision)
         location = f"{objects_of(recording.account_id, recording.id)}{secrets.token_hex(8)}.audio"
@@ -69,16 +71,19 @@ class Attempt:
             blocks, key=key, context=context, objects=self.objects, location=location, threads=self.threads
         )
         details = Details(sha256=sealed.sha256, facts=facts, evidence=evidence.canonical)
-        details_context = bound.of_recording(recording.account_id, recording.id, "details", evidence.digest)
         values = {
             "audio": sealed.sealed,
-            "key_version": account_key.version,
-            "wrapped_key": wrap_recording_key(account_key, recording.account_id, key, recording.id),
             "evidence": evidence.digest,
-            "sealed_details": seal(key, details_context, encode_details(details)),
+            "sealed_details": seal(key, {**context, "purpose": "details"}, encode_details(details)),
         }
+
+        async def store(account_key: AccountKey) -> Recording:
+            wrapped = wrap_recording_key(account_key, recording.account_id, key, recording.id)
+            named = {**values, "wrapped_key": wrapped, "key_version": account_key.version}
+            return await self.database.write(lambda tx: _stored(tx, held, named))
+
         try:
-            return await self.database.write(lambda tx: self._stored(tx, held, values))
+            return await under_current_key(self.ring, recording.account_id, store, first=first)
         except VaultError:
             # The row belongs to another now, or was refused: this attempt's object is garbage.
             await asyncio.shield(discard(self.objects, location))
@@ -94,9 +99,10 @@ class Attempt:
             at=self.clock(),
         )
 
-    @staticmethod
-    def _stored(tx: Transaction, held: Lease, values: dict[str, object]) -> Recording:
-        return tx.queue.move(held, State.STORED, **values, not_before=tx.now())
+
+def _stored(tx: Transaction, held: Lease, values: dict[str, object]) -> Recording:
+    tx.lock_account(held.recording.account_id)
+    return tx.queue.move(held, State.STORED, **values, not_before=tx.now())
 
 
 async def discard(objects: ObjectStore, location: str) -> None:

@@ -10,7 +10,8 @@ from vault.errors import NotFound
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.stores import CallFactRow, RecordingFilter
-from vault.workflows.seals import join_facts, open_facts, open_index_key, open_recording, search_term
+from vault.workflows.carried_keys import CarriedKeys
+from vault.workflows.seals import join_facts, open_facts, open_recording, search_term
 
 _Row = tuple[Recording, RecordingKeys | None, Sequence[CallFactRow]]
 
@@ -29,6 +30,7 @@ class Browse:
 
     database: Database
     ring: KeyRing
+    carried: CarriedKeys
 
     async def one(self, account_id: str, recording_id: str) -> RecordingView:
         """Return one recording, in whatever state. Raises NotFound."""
@@ -55,8 +57,7 @@ class Browse:
         """Return a page, newest first. Numbers and agents are found by their keyed hashes alone."""
         searched = {"number": number, "agent": agent}
         if any(searched.values()):
-            wrapped = await self.database.read(lambda tx: tx.accounts.wrapped_index_key(account_id))
-            index_key = await open_index_key(self.ring, account_id, wrapped)
+            index_key = await self.carried.index_key(account_id)
             terms = tuple(search_term(index_key, kind, value) for kind, value in searched.items() if value)
             wanted = replace(wanted, terms=terms)
 

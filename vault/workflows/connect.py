@@ -13,9 +13,10 @@ from vault.domain.records import encode_credentials
 from vault.errors import Invalid
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
-from vault.ports.keys import KeyRing
+from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.telephony import Credentials, Provider
 from vault.sealing.message import seal
+from vault.workflows.current_key import under_current_key
 from vault.workflows.opened_connections import OpenedConnections
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
@@ -63,8 +64,18 @@ class SetConnection:
     ) -> tuple[Connection, str, Mapping[str, object]]:
         """Return the connection, its webhook URL and what to enter at the platform. Raises Invalid."""
         platform = self._check(name, wish)
+        connection = await under_current_key(
+            self.ring, account_id, lambda key: self._connect(key, account_id, name, wish, actor=actor)
+        )
+        self.connections.forget(connection.id)
+        webhook_url = f"{self.public_url}/webhooks/{wish.provider}/{connection.id}"
+        return connection, webhook_url, platform.setup(webhook_url)
+
+    async def _connect(
+        self, key: AccountKey, account_id: str, name: str, wish: ConnectionWish, *, actor: str
+    ) -> Connection:
+        platform = self.providers[wish.provider]
         every = [one for one in (wish.credentials, wish.previous_credentials) if one is not None]
-        key = await self.ring.current(account_id)
         sealed = seal(key.key, bound.of_credentials(account_id, name), encode_credentials(every))
         wanted = Connection(
             id=new_id("conn"),
@@ -83,11 +94,7 @@ class SetConnection:
             pause_refused=wish.pause_refused,
         )
         event = AccessEvent(type="connection.changed", at=self.clock(), account_id=account_id, actor=actor)
-
-        connection = await self.database.write(lambda tx: _put(tx, wanted, wish, event))
-        self.connections.forget(connection.id)
-        webhook_url = f"{self.public_url}/webhooks/{wish.provider}/{connection.id}"
-        return connection, webhook_url, platform.setup(webhook_url)
+        return await self.database.write(lambda tx: _put(tx, wanted, wish, event))
 
     def _check(self, name: str, wish: ConnectionWish) -> Provider:
         if not _NAME.fullmatch(name):
@@ -106,6 +113,7 @@ class SetConnection:
 
 def _put(tx: Transaction, wanted: Connection, wish: ConnectionWish, event: AccessEvent) -> Connection:
     """Write the connection; a change that says nothing of it keeps the moment from which it collects."""
+    tx.lock_account(wanted.account_id)
     before = tx.connections.find(wanted.account_id, wanted.name)
     if wish.collect_from is None and before is not None:
         connection = tx.connections.put(replace(wanted, collect_from=before.collect_from))

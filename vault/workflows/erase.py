@@ -95,7 +95,7 @@ class RemoveErased:
 
 def _tombstone(tx: Transaction, held: Lease) -> None:
     now = tx.now()
-    recording = tx.queue.move(held, State.ERASED, erased_at=now)
+    recording = tx.queue.move(held, State.ERASED, erased_at=now, manifest_key_version=None)
     tx.recordings.forget_terms(recording.id)
     others = tx.recordings.of_call(recording.account_id, recording.call_ref)
     if all(other.state is State.ERASED for other in others):

@@ -14,8 +14,9 @@ from vault.ports.access_log import LoggedEvent
 from vault.ports.consent_stores import EvidenceRow
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
+from vault.workflows.carried_keys import CarriedKeys
 from vault.workflows.evidence_chain import open_entry
-from vault.workflows.seals import open_detail, open_recording
+from vault.workflows.seals import open_recording
 
 #: Events that are read at once.
 _AT_ONCE = 1000
@@ -43,6 +44,7 @@ class ReadHistory:
 
     database: Database
     ring: KeyRing
+    carried: CarriedKeys
 
     async def __call__(self, account_id: str, recording_id: str) -> Sequence[HistoryItem]:
         """Return the whole story, oldest first. Raises NotFound, Tampered, Unavailable."""
@@ -69,7 +71,7 @@ class ReadHistory:
         detail: Mapping[str, str] = {}
         # Where the account's key of that time was destroyed, the story goes on without names.
         with suppress(NotFound):
-            detail = await open_detail(self.ring, logged.event)
+            detail = await self.carried.open_detail(logged.event)
         return OpenedEvent(index=logged.index, event=logged.event, detail=detail)
 
     async def _evidence(self, row: _Row) -> Mapping[str, Evidence]:

@@ -10,10 +10,11 @@ from vault.domain.ids import new_id
 from vault.domain.records import encode_facts, facts_json
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
-from vault.ports.keys import KeyRing
+from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.stores import CallFactRow
 from vault.sealing.message import seal
 from vault.workflows.admission import Admission, Said, said_of
+from vault.workflows.current_key import under_current_key
 from vault.workflows.evidence_chain import EvidenceChain, append, settled
 from vault.workflows.seals import OpenedRecording, search_terms
 
@@ -44,7 +45,12 @@ class KeepFacts:
 
     async def __call__(self, account_id: str, facts: CallFacts, *, delivery: str | None) -> Kept:
         """Keep what was said, once for each ``delivery``; one without a name is not repeated."""
-        fact_id, key = new_id("fact"), await self.ring.current(account_id)
+        return await under_current_key(
+            self.ring, account_id, lambda key: self._keep(key, account_id, facts, delivery)
+        )
+
+    async def _keep(self, key: AccountKey, account_id: str, facts: CallFacts, delivery: str | None) -> Kept:
+        fact_id = new_id("fact")
         row = CallFactRow(
             id=fact_id,
             account_id=account_id,

@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from vault.domain.recording import LEASE, RENEWAL, Lease
-from vault.errors import LeaseLost, Unavailable
+from vault.errors import LeaseLost, Unavailable, VaultError
 from vault.ports.database import Database, Transaction
 
 T = TypeVar("T")
@@ -16,7 +16,17 @@ async def under_lease(database: Database, held: Lease, work: Coroutine[Any, Any,
 
     Raises LeaseLost, after the work has ended, when the row was taken away: by a worker that
     thought this one dead, or by the switch. What the work itself raises comes out as it is.
+    A caller that is cancelled gives the row back once the work has ended, and the attempt does not count:
+    a node that stops is no reason to wait, and none to give a recording up.
     """
+    try:
+        return await _beside_renewals(database, held, work)
+    except asyncio.CancelledError:
+        await asyncio.shield(_give_back(database, held))
+        raise
+
+
+async def _beside_renewals(database: Database, held: Lease, work: Coroutine[Any, Any, T]) -> T:
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     good_until = loop.time() + LEASE.total_seconds()
@@ -42,3 +52,10 @@ async def under_lease(database: Database, held: Lease, work: Coroutine[Any, Any,
 
 def _renew(tx: Transaction, held: Lease) -> None:
     tx.queue.renew(held.recording.id, held.token, lease=LEASE)
+
+
+async def _give_back(database: Database, held: Lease) -> None:
+    try:
+        await database.write(lambda tx: tx.queue.put_back(held, not_before=tx.now(), counts=False))
+    except VaultError:
+        return  # It is in another state already, or the lease runs out by itself.

@@ -10,7 +10,8 @@ from vault.errors import NotFound
 from vault.ports.access_log import LoggedEvent
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
-from vault.workflows.seals import open_detail, open_listener
+from vault.workflows.carried_keys import CarriedKeys
+from vault.workflows.seals import open_listener
 
 #: With a filter, events that are read at once, and how often at most for one page.
 _AT_ONCE = 500
@@ -53,6 +54,7 @@ class ListEvents:
 
     database: Database
     ring: KeyRing
+    carried: CarriedKeys
 
     async def __call__(self, account_id: str, wanted: EventFilter, *, start: int, limit: int) -> EventPage:
         """Return events from the index ``start`` on, oldest first."""
@@ -104,7 +106,7 @@ class ListEvents:
             return None  # The account's key of that time was destroyed.
 
     async def _page(self, found: Sequence[LoggedEvent], next_start: int | None) -> EventPage:
-        items = [(one, await open_detail(self.ring, one.event)) for one in found]
+        items = [(one, await self.carried.open_detail(one.event)) for one in found]
         return EventPage(items=items, next_start=next_start)
 
 

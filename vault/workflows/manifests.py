@@ -6,8 +6,10 @@ from vault.domain.manifest import encode_manifest, location_of
 from vault.domain.recording import Recording, State
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
+from vault.workflows.gathered import gathered
 
-_AT_ONCE = 16
+#: Manifests on their way at once: enough to keep the threads of an object store busy.
+_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,17 +18,22 @@ class WriteManifests:
 
     A recording can be erased while its manifest is on the way, and the manifest holds its key. So
     the row is asked again after the write, and a manifest that came too late is deleted at once; a
-    crash in between leaves it to the sweep.
+    crash in between leaves it to the sweep. One node at a time writes, by turns; should one that lost its
+    turn write after its successor, it finds that the row's keys or evidence are others by now, and the mark
+    is set again.
     """
 
     database: Database
     objects: ObjectStore
 
+    async def any_due(self) -> bool:
+        """Say whether there is a manifest to write."""
+        return bool(await self.database.read(lambda tx: tx.queue.manifests_due(1)))
+
     async def __call__(self) -> bool:
         """Do a few; False if none was due."""
         due = await self.database.read(lambda tx: tx.queue.manifests_due(_AT_ONCE))
-        for recording in due:
-            await self._write(recording)
+        await gathered([self._write(one) for one in due])
         return bool(due)
 
     async def _write(self, recording: Recording) -> None:
@@ -37,11 +44,14 @@ class WriteManifests:
         if keys is not None:
             entries = [(row.digest, row.sealed_entry) for row in chain]
             await self.objects.put(location, encode_manifest(recording, keys, entries))
+            # An older version holds the key as it was wrapped before.
+            await self.objects.delete_older(location)
 
         def done(tx: Transaction) -> bool:
             # This holds the row: what comes to the evidence from here on sets the mark again.
-            tx.queue.manifest_written(recording.id)
-            if len(tx.evidence.of_recording(recording.id)) != len(chain):
+            tx.queue.manifest_written(recording.id, None if keys is None else keys.key_version)
+            other_keys = tx.recordings.keys(recording.id) != keys
+            if other_keys or len(tx.evidence.of_recording(recording.id)) != len(chain):
                 # What came in the meantime must be written, too.
                 tx.queue.rewrite_manifest(recording.id)
             now = tx.recordings.get(recording.account_id, recording.id)

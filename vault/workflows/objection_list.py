@@ -10,10 +10,11 @@ from vault.domain.ids import new_id
 from vault.ports.clock import Clock
 from vault.ports.consent_stores import ObjectionRow
 from vault.ports.database import Database, Transaction
-from vault.ports.keys import KeyRing
+from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.numbers import Numbers
 from vault.sealing.message import open_message, seal
 from vault.workflows.admission import Admission
+from vault.workflows.current_key import under_current_key
 from vault.workflows.seals import search_term
 
 
@@ -39,7 +40,15 @@ class ObjectionList:
         Once this returns, no recording of the number becomes available.
         """
         number, term = await self.term(account_id, written)
-        objection_id, key = new_id("obj"), await self.ring.current(account_id)
+        objection = Objection(since=self.clock(), until=None, reason=reason, by=actor)
+        return await under_current_key(
+            self.ring, account_id, lambda key: self._enter(key, account_id, number, term, objection)
+        )
+
+    async def _enter(
+        self, key: AccountKey, account_id: str, number: str, term: bytes, objection: Objection
+    ) -> tuple[ObjectionRow, bool]:
+        objection_id = new_id("obj")
         context = bound.of_objection(account_id, objection_id)
         row = ObjectionRow(
             id=objection_id,
@@ -47,7 +56,7 @@ class ObjectionList:
             term=term,
             sealed_number=seal(key.key, context, json.dumps({"v": 1, "number": number}).encode()),
             key_version=key.version,
-            objection=Objection(since=self.clock(), until=None, reason=reason, by=actor),
+            objection=objection,
         )
 
         def enter(tx: Transaction) -> ObjectionRow:
@@ -55,10 +64,10 @@ class ObjectionList:
             known = standing(tx, account_id, term)
             if known is not None:
                 return known
-            entered = replace(row, objection=replace(row.objection, since=tx.now()))
+            entered = replace(row, objection=replace(objection, since=tx.now()))
             tx.objections.add(entered)
             tx.events.append(
-                AccessEvent(type="objection.entered", at=tx.now(), account_id=account_id, actor=actor)
+                AccessEvent(type="objection.entered", at=tx.now(), account_id=account_id, actor=objection.by)
             )
             return entered
 

@@ -16,8 +16,10 @@ from vault.ports.keys import KeyRing
 from vault.ports.telephony import Credentials
 from vault.sealing.message import open_message
 
-#: Seconds after which another node's change of credentials takes effect here.
+#: Seconds for which credentials that another node has replaced are still taken here.
 REMEMBERED = 10.0
+#: Seconds for which even a wrong signature is no reason to read a connection anew.
+_FRESH = 1.0
 _MOST_REMEMBERED = 10_000
 
 
@@ -38,7 +40,8 @@ class OpenedConnections:
     """The connections that webhooks came in by lately, with their credentials.
 
     A webhook must not cost a read and a decryption each time. A change through this process is seen
-    at once, one through another node within REMEMBERED seconds.
+    at once. Of one through another node, new credentials are good at once, as ``doubt`` has them read, and
+    old ones for REMEMBERED seconds more.
     """
 
     database: Database
@@ -61,6 +64,18 @@ class OpenedConnections:
         while len(self._known) > _MOST_REMEMBERED:
             self._known.popitem(last=False)
         return opened
+
+    def doubt(self, connection_id: str) -> bool:
+        """Forget what is not of this very moment, and say whether anything was: it may have been changed.
+
+        A webhook whose signature is wrong may be one that another node has been told the new secret of. Who
+        sends wrong ones on purpose costs a read a second.
+        """
+        known = self._known.get(connection_id)
+        if known is None or asyncio.get_running_loop().time() - known[0] < _FRESH:
+            return False
+        self.forget(connection_id)
+        return True
 
     def forget(self, connection_id: str) -> None:
         """Read the connection anew next time."""

@@ -12,8 +12,7 @@ from vault.domain.recording import Recording, State
 from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
-from vault.ports.keys import KeyRing
-from vault.workflows.seals import seal_detail
+from vault.workflows.carried_keys import CarriedKeys
 
 _NO_LINK = "This link is not valid. Ask for a new one."
 
@@ -49,7 +48,7 @@ class OpenLink:
     """
 
     database: Database
-    ring: KeyRing
+    carried: CarriedKeys
     clock: Clock
 
     async def __call__(self, token: str, *, nonce: str, address: str | None, agent: str) -> OpenedLink:
@@ -99,7 +98,7 @@ class OpenLink:
             actor=link.id,
             recording_id=link.recording_id,
             link_id=link.id,
-            sealed_detail=await seal_detail(self.ring, link.account_id, event_id, detail),
+            sealed_detail=await self.carried.seal_detail(link.account_id, event_id, detail),
         )
 
 

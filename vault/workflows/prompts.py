@@ -11,9 +11,10 @@ from vault.domain.telephone_wav import telephone_wav
 from vault.errors import NotFound, Refused, Tampered
 from vault.ports.audio import PromptMaker
 from vault.ports.database import Database, Transaction
-from vault.ports.keys import KeyRing
+from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.notices import SealedPrompt
 from vault.sealing.message import open_message, seal
+from vault.workflows.current_key import under_current_key
 from vault.workflows.drafts import draft_of, held_draft, one_of, record
 
 
@@ -36,12 +37,16 @@ class SetPrompt:
         draft = await self.database.read(lambda tx: draft_of(tx, account_id, notice_id))
         wish = replace(wish, tone_only=draft.mode == "tone" and not upload)
         prompt = await self.prompt_maker.make(upload, wish)
-        key = await self.ring.current(account_id)
-        sealed = SealedPrompt(
-            message=seal(key.key, bound.of_prompt(account_id, notice_id), prompt.pcm),
-            key_version=key.version,
-        )
         audible = replace(draft, audio_sha256=_digest(prompt.pcm), audio_seconds=prompt.seconds)
+        return await under_current_key(
+            self.ring, account_id, lambda key: self._put(key, audible, prompt.pcm, actor)
+        )
+
+    async def _put(self, key: AccountKey, audible: Notice, pcm: bytes, actor: str) -> Notice:
+        account_id, notice_id = audible.account_id, audible.id
+        sealed = SealedPrompt(
+            message=seal(key.key, bound.of_prompt(account_id, notice_id), pcm), key_version=key.version
+        )
 
         def put(tx: Transaction) -> Notice:
             held_draft(tx, account_id, notice_id)

@@ -27,5 +27,11 @@ async def prove(
         # An unknown connection takes the same path, and as long as a wrong signature.
         provider.authenticate(delivery, [])
         raise NotAuthentic("The signature is not valid.")
-    provider.authenticate(delivery, opened.credentials)
+    try:
+        provider.authenticate(delivery, opened.credentials)
+    except NotAuthentic:
+        if not connections.doubt(connection_id):
+            raise
+        opened = await connections.get(connection_id)
+        provider.authenticate(delivery, opened.credentials)
     return provider, opened

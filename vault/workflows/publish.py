@@ -9,7 +9,7 @@ for good, full tiles and the checkpoints under their sizes, is locked where the 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from vault.errors import NotFound, Tampered
+from vault.errors import LeaseLost, NotFound, Tampered
 from vault.logs import Log
 from vault.ports.access_log import KeptCheckpoint
 from vault.ports.clock import Clock
@@ -19,10 +19,9 @@ from vault.tlog.checkpoint import open_checkpoint
 from vault.tlog.note import Signer
 from vault.tlog.tiles import HEIGHT, Tile, grown_tiles, write_bundle
 from vault.tlog.tree import read_frontier
+from vault.workflows.published_log import CHECKPOINT, PREFIX
 
 _LOG = Log(__name__)
-PREFIX = "log/"
-CHECKPOINT = PREFIX + "checkpoint"
 #: How long the work is held without a sign of life.
 _LEASE = timedelta(seconds=60)
 #: Tiles between two signs of life.
@@ -64,21 +63,29 @@ class PublishLog:
             if number % _SIGN_OF_LIFE == 0:
                 await self.database.write(lambda tx: _put_off(tx, _LEASE))
         await self.objects.put(copy_of(last.size), last.note, locked=True)
+        # The one file that is overwritten: a node that slept meanwhile must not set it back.
+        await self._compare_published(last)
         await self.objects.put(CHECKPOINT, last.note)
         await self.database.write(lambda tx: self._done(tx, before, last.size))
         return True
 
     async def _compare_published(self, last: KeptCheckpoint) -> None:
-        """Check that what lies there is a beginning of this log."""
+        """Check that what lies there is a beginning of what is to be published.
+
+        Raises Tampered if it is not even one of this log, LeaseLost if it goes further.
+        """
         try:
             note = await self.objects.get(CHECKPOINT)
         except NotFound:
             return
         published = open_checkpoint(note, [self.signer.verifier])
-        if published.size <= last.size:
+        newest = await self.database.read(lambda tx: tx.checkpoints.last())
+        if newest is not None and published.size <= newest.size:
             root = await self.database.read(lambda tx: read_frontier(tx.tree.node, published.size).root())
-            if root == published.root:
+            if root == published.root and published.size <= last.size:
                 return
+            if root == published.root:
+                raise LeaseLost("Another node has published the log further than this one knew it.")
         _LOG.error("log.forked", size=published.size)
         raise Tampered(
             "The object store holds another history of the access log than the database, or a later one."

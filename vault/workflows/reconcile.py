@@ -1,10 +1,10 @@
 """Asking again: the provider's own list, compared with what it announced."""
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from vault import meters
 from vault.domain.access_event import AccessEvent
 from vault.domain.account import Connection
 from vault.domain.provider_access import Listed, ListedPage
@@ -40,8 +40,6 @@ class Reconcile:
     connections: OpenedConnections
     announce: Announce
     clock: Clock
-    #: Recordings found that nobody had announced, by provider, since this process began: for metrics.
-    missed: Counter[str] = field(default_factory=Counter)
 
     async def __call__(self) -> bool:
         """Compare the list of one connection; False if none was due."""
@@ -99,5 +97,5 @@ class Reconcile:
             result=str(announced.state),
         )
         await self.database.write(lambda tx: tx.events.append(event))
-        self.missed[connection.provider] += 1
+        meters.MISSED.labels(connection.provider).inc()
         return 1

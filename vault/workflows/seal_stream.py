@@ -11,6 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
+from vault import meters
 from vault.domain.encryption_context import Context
 from vault.domain.recording import SealedObject
 from vault.errors import TooLarge
@@ -55,6 +56,7 @@ async def seal_stream(
     except BaseException:
         await asyncio.shield(writer.abort())
         raise
+    meters.SEALED.inc(sealer.plaintext_length)
     sealed = SealedObject(location=location, header=sealer.header, size=sealer.plaintext_length)
     return Sealed(sealed=sealed, sha256=digest)
 

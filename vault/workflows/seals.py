@@ -2,26 +2,20 @@
 
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vault.domain import encryption_context as bound
-from vault.domain.access_event import AccessEvent
 from vault.domain.call import CallFacts, fold
 from vault.domain.link import Link
 from vault.domain.recording import Recording, RecordingKeys, SealedObject
 from vault.domain.records import Details, decode_details, decode_facts
-from vault.errors import Tampered
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.stores import CallFactRow
-from vault.sealing.header import parse_header
 from vault.sealing.keys import NamedKey, recording_key
-from vault.sealing.message import open_message, seal
+from vault.sealing.message import open_message
 from vault.sealing.opener import Opener
 from vault.sealing.wrapping import unwrap, wrap
-
-_AFTER_NAME = 4 + 4 + 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +90,6 @@ def search_terms(index_key: bytes, facts: CallFacts) -> list[bytes]:
     ]
 
 
-async def open_index_key(ring: KeyRing, account_id: str, wrapped_index_key: bytes) -> bytes:
-    """Unwrap an account's index key, which version 1 of its account key wraps."""
-    first = await ring.version(account_id, 1)
-    return unwrap(first.key, wrapped_index_key, bound.of_index_key(account_id))
-
-
 def search_term(index_key: bytes, kind: str, value: str) -> bytes:
     """Return the keyed hash under which a value is found; without the key no guess can be tested."""
     message = f"{kind}\0{value.casefold()}".encode("utf-8", "surrogatepass")
@@ -113,30 +101,3 @@ async def open_listener(ring: KeyRing, link: Link) -> str:
     key = await ring.version(link.account_id, link.key_version)
     context = bound.of_listener(link.account_id, link.id)
     return open_message(key.key, link.sealed_listener, context=context).decode()
-
-
-async def seal_detail(ring: KeyRing, account_id: str, event_id: str, detail: Mapping[str, str]) -> bytes:
-    """Seal what an access event says of people."""
-    account_key = await ring.current(account_id)
-    text = json.dumps({"v": 1, **detail}, separators=(",", ":")).encode()
-    return seal(account_key.key, bound.of_event_detail(account_id, event_id), text)
-
-
-async def open_detail(ring: KeyRing, event: AccessEvent) -> Mapping[str, str]:
-    """Open what an access event says of people. Raises NotFound for a destroyed key, Tampered, Unavailable."""
-    if event.sealed_detail is None or event.account_id is None:
-        return {}
-    key = await ring.version(event.account_id, sealed_under(event.sealed_detail))
-    context = bound.of_event_detail(event.account_id, event.id)
-    said: dict[str, str] = json.loads(open_message(key.key, event.sealed_detail, context=context))
-    return {name: value for name, value in said.items() if name != "v"}
-
-
-def sealed_under(message: bytes) -> int:
-    """Return the version of the account key that a message names. Raises Tampered for another kind of key."""
-    # The provider information is the key's name, then two lengths and the IV (sealing/FORMAT.md).
-    name = parse_header(message).data_keys[0].info[:-_AFTER_NAME].decode("ascii", "replace")
-    _, _, version = name.rpartition("/v")
-    if not name.startswith("account/") or not version.isdigit():
-        raise Tampered("The message was not sealed under an account key.")
-    return int(version)

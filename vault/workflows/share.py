@@ -13,11 +13,13 @@ from vault.domain.recording import Recording, State
 from vault.errors import Invalid, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
-from vault.ports.keys import KeyRing
+from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.stores import LinkFilter
 from vault.sealing.message import seal
 from vault.workflows.admission import Admission
-from vault.workflows.seals import open_listener, seal_detail, search_term
+from vault.workflows.carried_keys import CarriedKeys
+from vault.workflows.current_key import under_current_key
+from vault.workflows.seals import open_listener, search_term
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,7 @@ class CreateLink:
     database: Database
     ring: KeyRing
     admission: Admission
+    carried: CarriedKeys
     clock: Clock
 
     async def __call__(
@@ -50,8 +53,15 @@ class CreateLink:
     ) -> tuple[Link, Token]:
         """Return the link and its token. Raises Invalid, NotFound, RecordingErased, Refused."""
         _check(wish)
+        return await under_current_key(
+            self.ring, account_id, lambda key: self._create(key, account_id, recording_id, wish, actor)
+        )
+
+    async def _create(
+        self, key: AccountKey, account_id: str, recording_id: str, wish: LinkWish, actor: str
+    ) -> tuple[Link, Token]:
         token, event_id = Token.new(), new_id("evt")
-        link = await self._link(account_id, recording_id, wish, actor)
+        link = await self._link(key, account_id, recording_id, wish, actor)
         event = AccessEvent(
             id=event_id,
             type="link.created",
@@ -60,10 +70,11 @@ class CreateLink:
             actor=actor,
             recording_id=recording_id,
             link_id=link.id,
-            sealed_detail=await seal_detail(self.ring, account_id, event_id, {"listener": wish.listener}),
+            sealed_detail=await self.carried.seal_detail(account_id, event_id, {"listener": wish.listener}),
         )
 
         def insert(tx: Transaction) -> None:
+            tx.lock_account(account_id)
             _check_playable(tx.recordings.get(account_id, recording_id))
             tx.links.insert(link, token.digest)
             tx.events.append(event)
@@ -71,8 +82,10 @@ class CreateLink:
         await self.database.write(insert)
         return link, token
 
-    async def _link(self, account_id: str, recording_id: str, wish: LinkWish, actor: str) -> Link:
-        key, link_id, now = await self.ring.current(account_id), new_id("link"), self.clock()
+    async def _link(
+        self, key: AccountKey, account_id: str, recording_id: str, wish: LinkWish, actor: str
+    ) -> Link:
+        link_id, now = new_id("link"), self.clock()
         return Link(
             id=link_id,
             account_id=account_id,

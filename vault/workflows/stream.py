@@ -2,17 +2,17 @@
 
 The first grant and the first read run together, and the answer's head waits for both: so a log that
 cannot be written is a 503 without a byte, and a tampered object a clean error. After that one
-window is granted ahead, and before its first byte leaves it is asked once more whether it may: a slow
-reader would otherwise get two windows after its session has ended. What the log says is an upper bound
-of what was sent.
+window is granted ahead, and before its first byte leaves it is asked once more whether it may: otherwise
+two windows would leave after a session's end. What the log says is an upper bound of what was sent.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from vault import meters
 from vault.domain.access_event import AccessEvent, EventType
 from vault.domain.ids import new_id
 from vault.domain.link import FIRST_WINDOW, Session, windows
@@ -30,6 +30,8 @@ from vault.workflows.seals import open_recording
 _LOG = Log(__name__)
 #: Bytes opened at once at most: larger blocks are no faster.
 _LARGEST_BLOCK = 1024 * 1024
+#: How long it is believed that a session, its link and its recording are still good.
+_BELIEVED = timedelta(milliseconds=250)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,11 +186,16 @@ class Stream:
             await asyncio.shield(self._end(sound, sent))
 
     async def _window(self, sound: Sound, start: int, end: int) -> AsyncGenerator[bytes, None]:
-        """Yield the blocks of a granted window; the first of them only if it still may be heard."""
+        """Yield the blocks of a granted window. Before the first it is asked whether it still may be heard.
+
+        Before later ones too, if the reader is slow: a minute may pass between two blocks.
+        """
         position = start
+        asked_at: datetime | None = None
         while position < end:
-            stop = min(end, position + _LARGEST_BLOCK)
-            if position == start:
+            stop, now = min(end, position + _LARGEST_BLOCK), self.clock()
+            if asked_at is None or now - asked_at >= _BELIEVED:
+                asked_at = now
                 yield await self._read_beside(self._check(sound), sound, position, stop)
             else:
                 yield await self._read(sound, position, stop)
@@ -226,9 +233,11 @@ class Stream:
         event = replace(sound.event, id=new_id("evt"), at=self.clock(), first=window[0], end=window[1])
         if not await self.database.grant(Grant(event=event, session_id=event.session_id)):
             raise _ended()
+        meters.GRANTS.labels(event.type.removesuffix(".grant")).inc()
 
     async def _end(self, sound: Sound, sent: int) -> None:
         """Say what was really sent; the grants are what counts where this cannot be written."""
+        meters.SERVED.labels(sound.event.type.removesuffix(".grant")).inc(sent)
         ended: EventType = "download.end" if sound.event.type == "download.grant" else "playback.end"
         event = replace(sound.event, id=new_id("evt"), type=ended, at=self.clock(), end=sent)
         try:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from vault import meters
 from vault.domain.manifest import location_of
 from vault.domain.recording import State
 from vault.logs import Log
@@ -46,6 +47,7 @@ class Sweep:
         removed += await self._manifests()
         # Keys of what was refused or failed are gone from their rows; here they leave the database's log.
         await self.database.scrub()
+        meters.SWEPT.inc(removed)
         if removed:
             _LOG.info("sweep.removed", count=removed)
         return removed

@@ -21,9 +21,10 @@ from vault.errors import Refused
 from vault.ports.clock import Clock
 from vault.ports.consent_stores import ConsentRow
 from vault.ports.database import Database, Transaction
-from vault.ports.keys import KeyRing
+from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import seal
 from vault.workflows.admission import Admission, KnownCall
+from vault.workflows.current_key import under_current_key
 from vault.workflows.evidence_chain import EvidenceChain, append, settled
 from vault.workflows.regate import regate
 from vault.workflows.seals import OpenedRecording
@@ -50,7 +51,11 @@ class Tell:
 
         Raises Refused for what cannot have happened: in the future, or outside the call that is known.
         """
-        key = await self.ring.current(account_id)
+        return await under_current_key(
+            self.ring, account_id, lambda key: self._keep(key, account_id, call_ref, event)
+        )
+
+    async def _keep(self, key: AccountKey, account_id: str, call_ref: str, event: ConsentEvent) -> Decision:
         context = bound.of_consent_event(account_id, event.id)
         row = ConsentRow(
             id=event.id,

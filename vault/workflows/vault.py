@@ -3,18 +3,22 @@
 from dataclasses import dataclass
 
 from vault.ports.database import Database
+from vault.workflows.account_objects import WriteAccountObjects, WriteTombstones
 from vault.workflows.accounts import FindAccount, OpenAccount
 from vault.workflows.admit import Admit
 from vault.workflows.answer_once import AnswerOnce
 from vault.workflows.api_keys import Authenticate, IssueKey, ListKeys, RevokeKey
 from vault.workflows.browse import Browse
+from vault.workflows.check_part import CheckPart
 from vault.workflows.connect import SetConnection
 from vault.workflows.consent import Consent
 from vault.workflows.delete_source import DeleteAtSource
 from vault.workflows.describe import Describe
+from vault.workflows.end_sessions import EndSessions
 from vault.workflows.erase import Erase, RemoveErased
 from vault.workflows.evidence import ReadEvidence
 from vault.workflows.export_log import ExportLog
+from vault.workflows.fsck import Fsck
 from vault.workflows.hear import ReadWaveform
 from vault.workflows.history import ReadHistory
 from vault.workflows.ingest import Ingest
@@ -31,7 +35,11 @@ from vault.workflows.publish import PublishLog
 from vault.workflows.quarantine import ExpireQuarantine, RefuseQuarantined, Release
 from vault.workflows.receive import Receive
 from vault.workflows.reconcile import Reconcile
+from vault.workflows.restore import CheckRecovery, Restore
 from vault.workflows.restrict import Restrict
+from vault.workflows.rewrap import Rewrap
+from vault.workflows.rewrap_root import RewrapRootKey
+from vault.workflows.rotate import ReadRotations, RotateAccountKey
 from vault.workflows.rules import ShowRules
 from vault.workflows.sequence import SequenceEvents, SignCheckpoint
 from vault.workflows.share import CreateLink, ListLinks, RevokeLink, RevokeLinks
@@ -40,6 +48,7 @@ from vault.workflows.steer import Steer
 from vault.workflows.stream import FindSound, Stream
 from vault.workflows.sweep import Sweep
 from vault.workflows.switch import ReadSwitch, SetSwitch
+from vault.workflows.turns import TakeTurn
 from vault.workflows.upload import Upload
 
 
@@ -103,6 +112,7 @@ class Vault:
     show_call: ShowCall
     find_sound: FindSound
     stream: Stream
+    end_sessions: EndSessions
     read_waveform: ReadWaveform
     restrict: Restrict
     # Who heard it, and on what ground it was recorded, can be proved.
@@ -117,9 +127,24 @@ class Vault:
     prove_growth: ProveGrowth
     export_log: ExportLog
     export_key: ExportKey
-    # And it leaves.
+    # A database can be made whole from the object store, and compared with it.
+    write_account_objects: WriteAccountObjects
+    write_tombstones: WriteTombstones
+    check_recovery: CheckRecovery
+    restore: Restore
+    fsck: Fsck
+    # And a recording leaves.
     erase: Erase
     remove_erased: RemoveErased
     sweep: Sweep
-    #: For readiness and metrics alone.
+    # Keys of accounts are rotated, and what lay under the ones before is wrapped anew.
+    rotate_account_key: RotateAccountKey
+    read_rotations: ReadRotations
+    rewrap: Rewrap
+    rewrap_root_key: RewrapRootKey
+    # What all nodes together do once.
+    take_turn: TakeTurn
+    # Whether it can do its work.
+    check_part: CheckPart
+    #: For metrics alone.
     database: Database

@@ -35,13 +35,17 @@ def upgrade() -> None:
     sa.Column('locale', sa.String(), nullable=False),
     sa.Column('opened_at', sa.BigInteger(), nullable=False),
     sa.Column('wrapped_index_key', sa.LargeBinary(), nullable=False),
+    sa.Column('index_key_version', sa.Integer(), nullable=False),
     sa.Column('enabled', sa.Boolean(), nullable=False),
     sa.Column('epoch', sa.Integer(), nullable=False),
     sa.Column('changed_at', sa.BigInteger(), nullable=False),
     sa.Column('changed_by', sa.String(), nullable=False),
+    sa.Column('revision', sa.BigInteger(), nullable=False),
+    sa.Column('written_revision', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_accounts')),
     sa.UniqueConstraint('ref', name=op.f('uq_accounts_ref'))
     )
+    op.create_index('ix_accounts_object_due', 'accounts', ['id'], unique=False, sqlite_where=sa.text('revision <> written_revision'), postgresql_where=sa.text('revision <> written_revision'))
     op.create_table('api_keys',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('name', sa.String(), nullable=False),
@@ -244,6 +248,7 @@ def upgrade() -> None:
     sa.Column('restricted', sa.Boolean(), nullable=False),
     sa.Column('quarantined_until', sa.BigInteger(), nullable=True),
     sa.Column('manifest_due', sa.Boolean(), nullable=False),
+    sa.Column('manifest_key_version', sa.Integer(), nullable=True),
     sa.Column('available_at', sa.BigInteger(), nullable=True),
     sa.Column('erased_at', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_recordings')),
@@ -282,9 +287,45 @@ def upgrade() -> None:
     sa.Column('value', sa.LargeBinary(), nullable=False),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_vault_metadata'))
     )
+    op.create_table('turns',
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('token', sa.String(), nullable=True),
+    sa.Column('until', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_turns'))
+    )
+
+    op.create_table('detail_keys',
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('number', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('wrapped_key', sa.LargeBinary(), nullable=False),
+    sa.Column('key_version', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('account_id', 'number', name=op.f('pk_detail_keys'))
+    )
+    op.create_table('key_rotations',
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('version', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('begun_at', sa.BigInteger(), nullable=False),
+    sa.Column('begun_by', sa.String(), nullable=False),
+    sa.Column('rewrapped', sa.Integer(), nullable=False),
+    sa.Column('settled_at', sa.BigInteger(), nullable=True),
+    sa.Column('destroyed_at', sa.BigInteger(), nullable=True),
+    sa.Column('statement', sa.LargeBinary(), nullable=True),
+    sa.PrimaryKeyConstraint('account_id', 'version', name=op.f('pk_key_rotations'))
+    )
+    op.create_index('ix_key_rotations_work', 'key_rotations', ['begun_at'], unique=False, sqlite_where=sa.text('destroyed_at IS NULL'), postgresql_where=sa.text('destroyed_at IS NULL'))
+    op.create_index('ix_recordings_key_version', 'recordings', ['account_id', 'key_version'], unique=False, sqlite_where=sa.text('key_version IS NOT NULL'), postgresql_where=sa.text('key_version IS NOT NULL'))
+    op.create_index('ix_recordings_announcement_key_version', 'recordings', ['account_id', 'announcement_key_version'], unique=False, sqlite_where=sa.text('sealed_announcement IS NOT NULL'), postgresql_where=sa.text('sealed_announcement IS NOT NULL'))
+    op.create_index('ix_recordings_manifest_key_version', 'recordings', ['account_id', 'manifest_key_version'], unique=False, sqlite_where=sa.text('manifest_key_version IS NOT NULL'), postgresql_where=sa.text('manifest_key_version IS NOT NULL'))
+    op.create_index('ix_call_facts_key_version', 'call_facts', ['account_id', 'key_version'], unique=False)
+    op.create_index('ix_consent_events_key_version', 'consent_events', ['account_id', 'key_version'], unique=False)
+    op.create_index('ix_objections_key_version', 'objections', ['account_id', 'key_version'], unique=False)
+    op.create_index('ix_links_key_version', 'links', ['account_id', 'key_version'], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_table('key_rotations')
+    op.drop_table('detail_keys')
+    op.drop_table('turns')
     op.drop_table('vault_metadata')
     op.drop_index(op.f('ix_switch_changes_account_id'), table_name='switch_changes')
     op.drop_table('switch_changes')
@@ -316,6 +357,7 @@ def downgrade() -> None:
     op.drop_index('ix_call_facts_call', table_name='call_facts')
     op.drop_table('call_facts')
     op.drop_table('api_keys')
+    op.drop_index('ix_accounts_object_due', table_name='accounts', sqlite_where=sa.text('revision <> written_revision'), postgresql_where=sa.text('revision <> written_revision'))
     op.drop_table('accounts')
     op.drop_table('account_keys')
     op.drop_index('ix_access_events_recording', table_name='access_events')

@@ -38,6 +38,15 @@ def upgrade() -> None:
     )
     op.create_index('ix_access_events_account', 'access_events', ['account_id', 'tree_index'], unique=False)
     op.create_index('ix_access_events_recording', 'access_events', ['recording_id', 'tree_index'], unique=False)
+    op.create_table('unsettled_sessions',
+    sa.Column('session_id', sa.String(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('recording_id', sa.String(), nullable=False),
+    sa.Column('ends_at', sa.BigInteger(), nullable=False),
+    sa.Column('log_size', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('session_id', name=op.f('pk_unsettled_sessions'))
+    )
+    op.create_index(op.f('ix_unsettled_sessions_ends_at'), 'unsettled_sessions', ['ends_at'], unique=False)
     op.create_table('tree_nodes',
     sa.Column('level', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('position', sa.BigInteger(), autoincrement=False, nullable=False),
@@ -75,6 +84,8 @@ def downgrade() -> None:
     op.drop_table('checkpoints')
     op.drop_table('tree_head')
     op.drop_table('tree_nodes')
+    op.drop_index(op.f('ix_unsettled_sessions_ends_at'), table_name='unsettled_sessions')
+    op.drop_table('unsettled_sessions')
     op.drop_index('ix_access_events_recording', table_name='access_events')
     op.drop_index('ix_access_events_account', table_name='access_events')
     op.rename_table('access_events', 'sequenced_events')

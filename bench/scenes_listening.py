@@ -1,0 +1,133 @@
+"""Scenes of what goes out: sessions that are heard, and links that are opened."""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from bench import variants
+from bench.scene import Scene, app_of
+from bench.stage import open_session, put_recording, share
+from bench.without_tree import OpenAtOnce, TreeLater
+from vault.ports.access_log import Leaf
+from vault.ports.database import Transaction
+from vault.settings import Settings
+from vault.workflows.vault import Vault
+
+#: Seconds between two looks at the memory of this process.
+_LOOK = 0.1
+#: Leaves that are read at once.
+_LEAVES = 10_000
+
+
+@asynccontextmanager
+async def listen(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> AsyncIterator[Scene]:
+    """Serve sessions on recordings of several sizes: logged, not logged, and a file of the same bytes."""
+    plain = Path(config["plain"])
+    sessions = {}
+    for name, size in config["sizes"].items():
+        recording = await put_recording(vault, name, size, plain if name == config["copied"] else None)
+        sessions[name] = asdict(await open_session(vault, recording))
+    not_granted: Any = replace(vault.stream, database=variants.NotGranted(vault.database))
+    not_logged: Any = replace(vault.stream, database=variants.NotLogged(vault.database))
+
+    async def file(_request: Request) -> Response:
+        return FileResponse(plain, media_type="audio/wav")
+
+    apps: dict[str, ASGIApp] = {
+        "logged": app_of(settings, vault),
+        "not granted": app_of(settings, replace(vault, stream=not_granted)),
+        "not logged": app_of(settings, replace(vault, stream=not_logged)),
+        "file": Starlette(routes=[Route("/", file)]),
+    }
+    yield Scene(apps=apps, facts={"sessions": sessions})
+
+
+@asynccontextmanager
+async def opens(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> AsyncIterator[Scene]:
+    """Serve the opening of links: in the tree, without the tree, and with one session for all."""
+    recording = await put_recording(vault, "opened", config["size"])
+    database: Any = vault.database
+    later = TreeLater(database)
+    without: Any = replace(vault.open_link, database=later)
+    (token,) = await share(vault, recording, 1)
+    opened = await vault.open_link(token, nonce="constant", address="127.0.0.1", agent="bench")
+    at_once: Any = OpenAtOnce(opened=opened)
+    apps = {
+        "in the tree": app_of(settings, vault),
+        "event alone": app_of(settings, replace(vault, open_link=without)),
+        "constant answer": app_of(settings, replace(vault, open_link=at_once)),
+    }
+
+    async def tell(question: Mapping[str, Any]) -> Any:
+        """Share as often as wanted, or let the tree catch up; or say how many leaves it has."""
+        if question["do"] == "share":
+            tokens = await share(vault, recording, question["count"])
+            await later.catch_up()
+            return tokens
+        if question["do"] == "catch up":
+            await later.catch_up()
+        return (await vault.database.read(lambda tx: tx.tree.head())).size
+
+    yield Scene(apps=apps, facts={}, tell=tell)
+
+
+@asynccontextmanager
+async def listeners(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> AsyncIterator[Scene]:
+    """Serve many sessions, spread over a few recordings, and look at the memory of the process meanwhile."""
+    recordings = [
+        await put_recording(vault, f"heard{n}", config["size"]) for n in range(config["recordings"])
+    ]
+    wanted = [recordings[n % len(recordings)] for n in range(config["listeners"])]
+    sessions = [asdict(await open_session(vault, recording)) for recording in wanted]
+    memory: list[tuple[float, int]] = []
+    looking = asyncio.create_task(_look(memory))
+
+    async def tell(question: Mapping[str, Any]) -> Any:
+        return await _granted(vault) if question["do"] == "granted" else memory
+
+    try:
+        yield Scene(apps={"served": app_of(settings, vault)}, facts={"sessions": sessions}, tell=tell)
+    finally:
+        looking.cancel()
+
+
+async def _look(memory: list[tuple[float, int]]) -> None:
+    """Note moments of the monotonic clock, and the resident bytes of this process at each."""
+    while True:
+        memory.append((time.monotonic(), _resident()))
+        await asyncio.sleep(_LOOK)
+
+
+def _resident() -> int:
+    pages = Path("/proc/self/statm").read_text("ascii").split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+async def _granted(vault: Vault) -> int:
+    """Return how many bytes the access log says were granted to listeners, once it stands still."""
+    granted, start, size = 0, 0, (await vault.database.read(lambda tx: tx.tree.head())).size
+    while start < size:
+        end = min(size, start + _LEAVES)
+        for leaf in await vault.database.read(partial(_read_leaves, start=start, end=end)):
+            said = json.loads(leaf.leaf)
+            if said["type"] == "playback.grant":
+                granted += said["end"] - said["first"]
+        start = end
+    return granted
+
+
+def _read_leaves(tx: Transaction, *, start: int, end: int) -> Sequence[Leaf]:
+    return tx.tree.leaves(start, end)

@@ -1,0 +1,143 @@
+"""The access log without its tree, so that the tree's own cost can be seen.
+
+Each of these is worth nothing outside of the benchmark: events are durable, but nothing proves them yet.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+from bench.variants import Behind
+from vault.database.group_sequencer import GroupSequencer
+from vault.database.postgresql import PostgresqlDatabase
+from vault.database.sequencer import _PLACE, _WAITING, AT_ONCE
+from vault.database.sqlite import SqliteDatabase
+from vault.domain.ids import Token
+from vault.ports.database import Database, Transaction
+from vault.tlog.hashing import EMPTY_ROOT, HASH_BYTES
+from vault.workflows.play import OpenedLink
+
+T = TypeVar("T")
+_NEXT = "SELECT coalesce(max(tree_index) + 1, 0) FROM access_events"
+_FILL = """
+INSERT INTO event_outbox (position, id, account_id, recording_id, body)
+SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::bytea[])
+"""
+
+
+class _LateTree:
+    """Stands before the sequencer of SQLite's writer; a group that says so commits without it."""
+
+    def __init__(self, sequencer: GroupSequencer) -> None:
+        self._sequencer = sequencer
+        self.left_out = False
+
+    def sequence(self) -> None:
+        if not self.left_out:
+            self._sequencer.sequence()
+
+    def committed(self) -> None:
+        if not self.left_out:
+            self._sequencer.committed()
+        self.left_out = False
+
+    def rolled_back(self) -> None:
+        self.left_out = False
+        self._sequencer.rolled_back()
+
+
+class _Unsettled:
+    """A transaction that does not wait for the tree."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self.tree = self
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tx, name)
+
+    def settle(self) -> None:
+        return
+
+
+class TreeLater(Behind):
+    """Commits what is written with its events, and leaves the tree as it is until it is told to catch up."""
+
+    def __init__(self, database: SqliteDatabase | PostgresqlDatabase, *, grows: bool = False) -> None:
+        """Stand before ``database``; what is written past this one brings in what waits, as always.
+
+        With ``grows`` the tree of SQLite grows as always too, and what remains is to stand before it.
+        """
+        super().__init__(database)
+        self._grows = grows
+        self._late: Any = None
+        if isinstance(database, SqliteDatabase):
+            writer = database._writer  # noqa: SLF001 - the benchmark puts something in between
+            self._late = writer._sequencer = _LateTree(writer._sequencer)  # type: ignore[assignment,arg-type]  # noqa: SLF001
+
+    async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
+        """Commit without the tree."""
+
+        def leave_out(tx: Any) -> T:
+            if self._late is not None:
+                self._late.left_out = not self._grows
+            unsettled: Any = _Unsettled(tx)
+            return function(unsettled)
+
+        return await self.database.write(leave_out, urgent=urgent)
+
+    async def catch_up(self) -> None:
+        """Bring in what waits."""
+        if self._late is not None:
+            await self.database.write(lambda _: None)
+            return
+        while await self.database.write(lambda tx: tx.tree.sequence(limit=AT_ONCE)):
+            pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceEvents:
+    """Moves events as PostgreSQL's sequencer does, without a lock, hashes, nodes and a head."""
+
+    database: Database
+
+    async def __call__(self) -> bool:
+        """Move a batch; False if none waited."""
+        if not await self.database.read(lambda tx: tx.tree.waiting()):
+            return False
+        return await self.database.write(_place) > 0
+
+
+def _place(tx: Any) -> int:
+    cursor: Any = tx.connection.connection.cursor()
+    rows = cursor.execute(_WAITING, (AT_ONCE,)).fetchall()
+    (first,) = cursor.execute(_NEXT).fetchone()
+    positions = [position for position, _ in rows]
+    places = list(range(first, first + len(rows)))
+    cursor.execute(_PLACE, (positions, positions, places, [bytes(HASH_BYTES)] * len(rows)))
+    return len(rows)
+
+
+def fill_outbox(connection: Connection, account_id: str, bodies: list[bytes]) -> None:
+    """Empty PostgreSQL's access log, and let these events wait for the sequencer."""
+    cursor: Any = connection.connection.cursor()
+    cursor.execute("TRUNCATE event_outbox, access_events, tree_nodes")
+    cursor.execute("UPDATE tree_head SET size = 0, root = %s, peaks = ''", (EMPTY_ROOT,))
+    count = len(bodies)
+    names = [f"evt_{number}" for number in range(count)]
+    columns = (list(range(count)), names, [account_id] * count, ["rec_bench"] * count, bodies)
+    cursor.execute(_FILL, columns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAtOnce:
+    """Takes the place of the verb that opens links."""
+
+    opened: OpenedLink
+
+    async def __call__(self, _token: str, *, nonce: str, address: str | None, agent: str) -> OpenedLink:
+        """Return the session that was opened once, with a new secret."""
+        del nonce, address, agent
+        return OpenedLink(session=self.opened.session, secret=Token.new())

@@ -1,0 +1,221 @@
+"""What lies in the object store is read strictly: what was written comes back, anything else is Tampered."""
+
+import base64
+import json
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from vault.domain.account import Account, Connection, Switch, SwitchChange
+from vault.domain.account_object import (
+    AccountObject,
+    Envelope,
+    KeptObjection,
+    decode_account,
+    decode_envelope,
+    encode_account,
+    encode_envelope,
+    location_of,
+    parse_location,
+)
+from vault.domain.consent import ConsentPolicy, Keys, Objection
+from vault.domain.manifest import Manifest, decode_manifest, encode_manifest
+from vault.domain.notice import Notice
+from vault.domain.reason import Reason
+from vault.domain.recording import Recording, RecordingKeys, SealedObject, State
+from vault.domain.rules import RuleOverride
+from vault.domain.tombstone import decode_tombstones, encode_tombstones
+from vault.domain.vault_object import VaultObject, decode_vault, encode_vault
+from vault.errors import Tampered
+
+AT = datetime(2026, 11, 2, 12, 0, 0, 123456, tzinfo=UTC)
+ACCOUNT = "acct_" + "a" * 32
+RECORDING = Recording(
+    id="rec_" + "1" * 32, account_id=ACCOUNT, connection_id="conn_1", recording_ref="r/é", call_ref="c",
+    state=State.AVAILABLE, reasons=(), epoch=3, received_at=AT, call_started_at=AT - timedelta(minutes=2),
+    call_ended_at=None, attempts=0, kind="voicemail", voices=("caller", "all"), source_ref="RE1",
+    source_policy="always", source_attempts=2, source_deleted_at=AT, damaged=True, restricted=True,
+    quarantined_until=None, container="wav", codec="pcm_mulaw", channels=2, sample_rate=8000, duration=34.25,
+    audio=SealedObject(location="recordings/a/r/x.audio", header=b"\x00head", size=2**40), rendition=None,
+    available_at=AT, erased_at=None,
+)  # fmt: skip
+KEYS = RecordingKeys(key_version=7, wrapped_key=b"\xff" * 48, evidence="ab" * 32, details=b"d", waveform=None)
+MANIFEST = encode_manifest(RECORDING, KEYS, [("cd" * 32, b"one"), ("ef" * 32, b"two")])
+GONE = replace(
+    RECORDING, state=State.REFUSED, audio=None, reasons=(Reason(code="off", text="It was off.", source="s"),)
+)
+TOMBSTONES = encode_tombstones(ACCOUNT, [GONE, replace(GONE, state=State.ERASED, erased_at=AT, reasons=())])
+ENVELOPE = Envelope(account_id=ACCOUNT, revision=12, keys={1: b"one", 20: b"two"}, sealed=b"sealed")
+KNOWN = AccountObject(
+    account=Account(id=ACCOUNT, ref="acme", name="Acme", locale="en", opened_at=AT),
+    revision=12,
+    as_of=AT,
+    keys=ENVELOPE.keys,
+    wrapped_index_key=b"index",
+    index_key_version=1,
+    detail_keys={1: (b"detail", 20)},
+    switch=Switch(enabled=False, epoch=1, changed_at=AT, changed_by="key_1"),
+    history=(
+        SwitchChange(enabled=True, epoch=0, at=AT - timedelta(days=1), by="vault", reason=None),
+        SwitchChange(enabled=False, epoch=1, at=AT, by="key_1", reason="why"),
+    ),
+    policies=(
+        ConsentPolicy(
+            version=1, mode="announce", home_place="FR", keys=Keys(accept="5"), changed_at=AT, changed_by="key_1",
+            overrides=(RuleOverride(place="DE", reason="r", author="key_1", at=AT),),
+        ),
+    ),
+    connections=(
+        Connection(
+            id="conn_1", account_id=ACCOUNT, name="main", provider="platform", sealed_credentials=b"c",
+            key_version=20, api_base=None, delete_at_source=True, delete_refused=False, collect_from=AT,
+            next_url="https://example.test/", pause_refused=False,
+        ),
+    ),
+    objections=(
+        KeptObjection(
+            id="obj_1", term=b"term", sealed_number=b"n", key_version=20,
+            objection=Objection(since=AT, until=None, reason=None, by="key_1"),
+        ),
+    ),
+    notices=(
+        Notice(
+            id="ntc_1", account_id=ACCOUNT, language="en", audience="caller", mode="announce", places=("FR",),
+            controller="Acme", purposes="p", refusal="r", full_notice="f", retention="", text="t",
+            text_sha256="00", audio_sha256="11", audio_seconds=1.5, status="published", version=1, created_at=AT,
+            created_by="key_1", published_at=AT, retired_at=None,
+        ),
+    ),
+    prompts={"ntc_1": ("22", 20)},
+)  # fmt: skip
+VAULT = VaultObject(vault_id="vault_1", root_key_proof=b"p", log_name="vault.example/log", log_key=b"k")
+
+READERS: dict[str, tuple[bytes, Callable[[bytes], Any]]] = {
+    "manifest": (MANIFEST, decode_manifest),
+    "tombstones": (TOMBSTONES, decode_tombstones),
+    "envelope": (encode_envelope(ENVELOPE), decode_envelope),
+    "account": (encode_account(KNOWN), lambda data: decode_account(data, ENVELOPE)),
+    "vault": (encode_vault(VAULT), decode_vault),
+}
+
+
+def test_what_was_written_comes_back():
+    """Every field, to the last bit; of a tombstone all but what pointed to the audio."""
+    chain = (("cd" * 32, b"one"), ("ef" * 32, b"two"))
+    assert decode_manifest(MANIFEST) == Manifest(recording=RECORDING, keys=KEYS, chain=chain)
+    erased = replace(GONE, state=State.ERASED, erased_at=AT, reasons=())
+    assert decode_tombstones(TOMBSTONES) == [GONE, erased]
+    assert decode_envelope(encode_envelope(ENVELOPE)) == ENVELOPE
+    assert decode_account(encode_account(KNOWN), ENVELOPE) == KNOWN
+    assert decode_vault(encode_vault(VAULT)) == VAULT
+
+
+def test_a_tombstone_points_to_no_audio():
+    """An erased row still names where its audio lay; its tombstone does not."""
+    [one] = decode_tombstones(encode_tombstones(ACCOUNT, [replace(RECORDING, state=State.ERASED)]))
+    assert (one.audio, one.rendition) == (None, None)
+
+
+def test_keys_of_an_account_are_those_that_were_sealed():
+    """Whoever adds or takes a version in clear changes nothing."""
+    forged = replace(ENVELOPE, keys={1: b"forged"})
+    assert decode_account(encode_account(KNOWN), forged).keys == KNOWN.keys
+
+
+@pytest.mark.parametrize("name", list(READERS))
+def test_each_field_is_needed_and_none_more(name: str):
+    """Without one of its fields, with one more, with a null, a list or a number in its place: Tampered."""
+    written, read = READERS[name]
+    said = json.loads(written)
+    optional = {"connection_id", "call_started_at", "call_ended_at", "available_at", "erased_at", "rendition",
+                "waveform", "details"}  # fmt: skip
+    for field in said:
+        for value in (None, [[]], 1.5, {"x": 1}, "\ud800", True, 2**70):
+            if value is None and field in optional:
+                continue
+            if value is True and field == "restricted":
+                continue
+            with pytest.raises(Tampered):
+                read(json.dumps(said | {field: value}).encode())
+        with pytest.raises(Tampered):
+            read(json.dumps({key: one for key, one in said.items() if key != field}).encode())
+        twice = json.dumps(said)[:-1] + f', "{field}": {json.dumps(said[field])}}}'
+        with pytest.raises(Tampered):
+            read(twice.encode())
+    with pytest.raises(Tampered):
+        read(json.dumps(said | {"more": 1}).encode())
+    with pytest.raises(Tampered):
+        read(json.dumps(said | {"v": 2}).encode())
+
+
+@pytest.mark.parametrize("name", list(READERS))
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"null", b"[]", b"{", b"\xff", b'{"v":NaN}', b'{"v":1e999}', b"[" * 100_000, b'"' + b"9" * 5000],
+)
+def test_what_is_no_object_is_tampered(name: str, text: bytes):
+    """Nothing but Tampered comes out, whatever the bytes are."""
+    with pytest.raises(Tampered):
+        READERS[name][1](text)
+
+
+@pytest.mark.parametrize("name", list(READERS))
+def test_changed_bytes_are_tampered_or_read_whole(name: str):
+    """Bits flipped, pieces cut and doubled: Tampered, or an object that can be written again; nothing else."""
+    written, read = READERS[name]
+    chance = random.Random(name)  # noqa: S311 - the same damage in every run
+    for _ in range(600):
+        data = bytearray(written)
+        for _ in range(chance.randint(1, 3)):
+            at = chance.randrange(len(data))
+            kind = chance.randrange(4)
+            if kind == 0:
+                data[at] ^= 1 << chance.randrange(8)
+            elif kind == 1:
+                del data[at : at + chance.randint(1, 30)]
+            elif kind == 2:
+                data[at:at] = data[at : at + chance.randint(1, 30)]
+            else:
+                data[at : at + 1] = chance.choice([b"null", b"-1", b'"', b"{}", b"[", b"9" * 30, b"\\u0000"])
+        try:
+            assert read(bytes(data)) is not None
+        except Tampered:
+            continue
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"id": "rec_../x"}, {"id": "rec_"}, {"id": "acct_1"}, {"account_id": "a/b"}, {"state": "erased"},
+        {"state": "unknown"}, {"audio": None}, {"voices": ["nobody"]}, {"received_at": "2026-11-02T12:00:00"},
+        {"received_at": "0001-01-01T00:00:00+14:00"}, {"key_version": 0}, {"epoch": -1}, {"epoch": True},
+        {"wrapped_key": "not base64"},
+    ],
+)  # fmt: skip
+def test_a_manifest_of_no_available_recording_is_tampered(changed: dict[str, Any]):
+    """Ids that would leave their folder, moments without an offset, numbers that no column has."""
+    with pytest.raises(Tampered):
+        decode_manifest(json.dumps(json.loads(MANIFEST) | changed).encode())
+
+
+@pytest.mark.parametrize(
+    "keys", [{"0": "AA=="}, {"01": "AA=="}, {"x": "AA=="}, {"9" * 12: "AA=="}, {"1": "?"}]
+)
+def test_versions_of_a_key_are_numbers(keys: dict[str, str]):
+    """From 1 on, written in one way."""
+    with pytest.raises(Tampered):
+        decode_envelope(json.dumps(json.loads(encode_envelope(ENVELOPE)) | {"keys": keys}).encode())
+
+
+def test_objects_of_accounts_are_named_by_account_and_revision():
+    """Keys come back as what they were made of, in the order of revisions; others are none."""
+    assert parse_location(location_of(ACCOUNT, 12)) == (ACCOUNT, 12)
+    assert parse_location(location_of(ACCOUNT, 10**15)) == (ACCOUNT, 10**15)
+    assert location_of(ACCOUNT, 9) < location_of(ACCOUNT, 10)
+    for key in ("accounts/acct_x/000000000001.json", "accounts/acct_a/1.json", "x" + location_of(ACCOUNT, 1)):
+        assert parse_location(key) is None
+    assert base64.b64encode(b"one").decode() in encode_envelope(ENVELOPE).decode()

@@ -1,0 +1,1 @@
+"""The templates, the image and the compose file."""

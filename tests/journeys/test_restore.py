@@ -1,0 +1,208 @@
+"""The database is lost, or an old copy of it is put back: a real server, its commands, and HTTP."""
+
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.faults.counts import count
+from tests.journeys.tenant import PATIENCE, Tenant, tone
+from tests.servers.vault_process import VaultProcess
+from vault.tlog.log_file import read_head, verify_log
+
+SOUNDS = {f"rec-{n}": tone(0.3, hertz=300 + 100 * n) for n in range(4)}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[VaultProcess]:
+    """A vault whose server runs when the test says so."""
+    (tmp_path / "v").mkdir()
+    made = VaultProcess(tmp_path / "v")
+    yield made
+    if made.running is not None:
+        made.stop()
+
+
+@contextmanager
+def client_of(server: VaultProcess, key: str) -> Iterator[httpx.Client]:
+    """Open a client with an admin's key."""
+    headers = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=server.url, headers=headers, timeout=30) as client:
+        yield client
+
+
+def rows(server: VaultProcess, query: str) -> list[tuple[object, ...]]:
+    """Ask the database behind the server's back, and change it."""
+    with closing(
+        sqlite3.connect(server.data_dir / "vault.db", isolation_level=None, timeout=10)
+    ) as connection:
+        return connection.execute(query).fetchall()
+
+
+def wait_until_written(server: VaultProcess) -> None:
+    """Stop the server once all that is due lies in the object store, the log up to its end too."""
+    due = (
+        "SELECT (SELECT count(*) FROM recordings WHERE manifest_due OR state = 'erasing'), "
+        "(SELECT count(*) FROM accounts WHERE revision <> written_revision), "
+        "(SELECT size FROM tree_head) - (SELECT size FROM publication)"
+    )
+    deadline = time.monotonic() + PATIENCE
+    while rows(server, due) != [(0, 0, 0)]:
+        assert time.monotonic() < deadline, rows(server, due)
+        # Between two publications are thirty seconds, which nobody waits for here.
+        rows(server, "UPDATE publication SET not_before = 0 WHERE size < (SELECT size FROM tree_head)")
+        time.sleep(0.2)
+    server.stop()
+
+
+def remove_database(server: VaultProcess) -> None:
+    """Lose it."""
+    for file in server.data_dir.glob("vault.db*"):
+        file.unlink()
+
+
+def plays(tenant: Tenant, recording: str) -> bytes:
+    """Return what is heard."""
+    answer = tenant.http.get(tenant.url(f"/recordings/{recording}/audio"))
+    assert answer.status_code == 200, answer.text
+    return answer.content
+
+
+def check_restored(
+    server: VaultProcess, tenant: Tenant, ids: dict[str, str], switch: dict[str, object], earlier: bytes
+) -> None:
+    """Every recording plays, byte for byte; what is erased or refused stays so; the switch is where it was."""
+    with client_of(server, server.create_key()) as client:
+        again = Tenant(client, tenant.name, tenant.webhook_url, tenant.secret, tenant.id)
+        for ref in ("rec-0", "rec-2", "rec-3"):
+            assert plays(again, ids[ref]) == SOUNDS[ref]
+        assert again.get(ids["rec-1"])["state"] == "erased"
+        gone = again.url(f"/recordings/{ids['rec-1']}")
+        assert client.get(f"{gone}/audio").status_code == 404
+        assert client.delete(gone).status_code == 410
+        assert again.get(ids["refused"])["state"] == "refused"
+        assert client.get(again.url("/recording-switch")).json() == switch
+        # It was refused for good, whoever sends it once more.
+        assert again.put(tone(0.3), ref="refused").status_code == 409
+        assert client.get(again.url("/recordings"), params={"state": "quarantined"}).json()["items"] == []
+        # The log goes on from where it was: a checkpoint from before the loss fits.
+        lines = iter(client.get(again.url("/access-log/export")).content.splitlines(keepends=True))
+        verifier, note = read_head(lines)
+        verify_log(lines, note, [verifier], earlier=[earlier])
+
+
+def filled(tenant: Tenant, careful: Tenant) -> dict[str, str]:
+    """Bring in recordings of every fate; return their ids by their names."""
+    ids = {ref: tenant.uploaded(sound, call=f"call-{ref}", ref=ref) for ref, sound in SOUNDS.items()}
+    waiting = careful.put(tone(0.3), call="call-q", ref="quarantined")
+    ids["quarantined"] = waiting.json()["id"]
+    careful.wait(ids["quarantined"], "quarantined")
+    tenant.switch(enabled=False)
+    assert tenant.put(tone(0.3), call="call-r", ref="refused").status_code == 409
+    [refused] = tenant.http.get(tenant.url("/recordings"), params={"state": "refused"}).json()["items"]
+    ids["refused"] = refused["id"]
+    tenant.switch(enabled=True)
+    return ids
+
+
+def check_recovery(server: VaultProcess, tenant: Tenant, recording: str) -> None:
+    """Nothing is served and nothing is taken in; each answer says so, and when to come again."""
+    with httpx.Client(base_url=server.url, timeout=10) as anyone:
+        asked = [
+            anyone.get("/readyz"),
+            anyone.get(f"/v1/accounts/{tenant.name}/recordings/{recording}/audio"),
+            anyone.get("/p/" + "x" * 43),
+            anyone.post(tenant.webhook_url, json={}),
+            anyone.put(f"/v1/accounts/{tenant.name}/calls/c", json={}),
+            anyone.put(f"/v1/accounts/{tenant.name}/calls/c/recordings/r", content=tone(0.1)),
+        ]
+        for answer in asked:
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+            assert "callvault restore" in answer.json()["detail"]
+        assert anyone.get("/healthz").status_code == 200
+    refused = server.command("keys", "create", "--name", "n", "--scopes", "*")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "recovery mode" in refused.stderr
+
+
+def wait_until_open(server: VaultProcess) -> None:
+    """Wait until the doors open."""
+    deadline = time.monotonic() + PATIENCE
+    while httpx.get(f"{server.url}/readyz").status_code != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_the_database_is_lost(server: VaultProcess):
+    """The bucket alone is enough: a server refuses to begin anew over it, and a restore makes it whole."""
+    server.start()
+    with client_of(server, server.create_key()) as client:
+        tenant, careful = Tenant.open(client), Tenant.open(client, policy={})
+        ids = filled(tenant, careful)
+        assert client.delete(tenant.url(f"/recordings/{ids['rec-1']}")).status_code == 202
+        switch = tenant.switch(enabled=False)
+        earlier = client.get("/v1/access-log/checkpoint").content
+        wait_until_written(server)
+    remove_database(server)
+    refused = server.command("keys", "create", "--name", "n", "--scopes", "*")
+    assert refused.returncode == 2
+    assert "callvault restore" in refused.stderr
+    restored = server.command("restore")
+    assert restored.returncode == 0, restored.stderr
+    assert "API keys and links are not restored" in restored.stdout
+    assert "\n!" not in restored.stdout
+    server.start()
+    check_restored(server, tenant, ids, switch, earlier)
+
+
+@pytest.mark.faults
+def test_an_old_copy_is_put_back(server: VaultProcess, tmp_path: Path):
+    """A backup from before an erasure and an off: recovery mode, a restore beside the server, and it opens."""
+    if not count("an old copy put back, with a server", small=0, full=1):
+        pytest.skip("Many processes: `make faults` has the time; its parts are tested without a server.")
+    server.start()
+    with client_of(server, server.create_key()) as client:
+        tenant, careful = Tenant.open(client), Tenant.open(client, policy={})
+        ids = filled(tenant, careful)
+        wait_until_written(server)
+        old = tmp_path / "old"
+        old.mkdir()
+        for file in server.data_dir.glob("vault.db*"):
+            shutil.copy(file, old)
+        server.start()
+        earlier = client.get("/v1/access-log/checkpoint").content
+        assert client.delete(tenant.url(f"/recordings/{ids['rec-1']}")).status_code == 202
+        switch = tenant.switch(enabled=False)
+        wait_until_written(server)
+    remove_database(server)
+    shutil.copytree(old, server.data_dir, dirs_exist_ok=True)
+    server.start(door="/healthz")
+    check_recovery(server, tenant, ids["rec-1"])
+    restored = server.command("restore")
+    assert restored.returncode == 0, restored.stderr
+    wait_until_open(server)
+    check_restored(server, tenant, ids, switch, earlier)
+    assert server.command("restore").returncode == 1
+
+
+def test_fsck_names_damage_beside_a_running_server(server: VaultProcess):
+    """Exit code 1 and one line for a truncated object, 0 and none before, while the server serves."""
+    server.start()
+    with client_of(server, server.create_key()) as client:
+        recording = Tenant.open(client).uploaded(tone(0.3))
+    sound = server.command("fsck")
+    assert (sound.returncode, sound.stderr) == (0, ""), sound.stdout
+    assert "1 recordings opened whole: 0 findings" in sound.stdout
+    [audio] = (server.data_dir / "objects" / "recordings").rglob("*.audio")
+    audio.write_bytes(audio.read_bytes()[:-1])
+    found = server.command("fsck", "--sample", "0", "--rate", "0")
+    assert found.returncode == 1
+    lines = found.stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [recording]
+    assert "bytes, and not" in lines[0]
+    assert "1 findings" in found.stderr

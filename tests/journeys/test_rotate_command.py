@@ -1,0 +1,111 @@
+"""Rotating an account's key beside a running server: by REST and by the command, with the statement at the end."""
+
+import base64
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.journeys.tenant import Tenant, tone
+from tests.servers.vault_process import VaultProcess
+from vault.domain.manifest import decode_manifest
+from vault.tlog.key_statement import open_statement
+from vault.tlog.note import parse_verifier
+
+
+def wrapped_keys(server: VaultProcess, account_id: str) -> dict[str, bytes]:
+    """Return the wrapped account keys and recording keys of an account, from its rows."""
+    with sqlite3.connect(f"file:{server.data_dir}/vault.db?mode=ro", uri=True) as database:
+        versions = database.execute(
+            "SELECT version, wrapped_key FROM account_keys WHERE account_id = ?", (account_id,)
+        )
+        found = {f"version {version}": wrapped for version, wrapped in versions.fetchall()}
+        keys = database.execute("SELECT id, wrapped_key FROM recordings WHERE account_id = ?", (account_id,))
+        found |= dict(keys.fetchall())
+    database.close()
+    return found
+
+
+def places(folder: Path, needle: bytes) -> list[str]:
+    """Return the files that hold these bytes, as they are or in base64."""
+    spelled = (needle, base64.b64encode(needle))
+    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return [path.name for path, body in files.items() if any(one in body for one in spelled)]
+
+
+def test_a_rotation_from_its_begin_to_the_statement(server: VaultProcess, tenant: Tenant):
+    """Everything plays on, the statement verifies with the log's public key, and the old keys are in no file."""
+    recordings = [tenant.uploaded(tone(0.3), ref=f"rec-{n}") for n in range(3)]
+    account_id = tenant.http.get(tenant.url()).json()["id"]
+    old = wrapped_keys(server, account_id)
+    assert places(server.data_dir, old["version 1"])
+
+    url = tenant.url("/key-rotation")
+    begun = tenant.http.post(url)
+    assert (begun.status_code, begun.json()["version"]) == (202, 2)
+    assert tenant.http.post(url).json()["reasons"] == ["rotation_under_way"]
+    assert tenant.http.get(url + "/statements/1").status_code == 404
+    done = server.command("rotate", tenant.name)
+    assert done.returncode == 0, done.stderr
+    assert "Version 1 is destroyed." in done.stderr
+
+    key = parse_verifier(tenant.http.get("/v1/access-log/key").text.strip())
+    statement = open_statement(done.stdout.encode(), [key])
+    assert (statement.owner, statement.version, statement.recordings) == (account_id, 1, 0)
+    assert tenant.http.get(url + "/statements/1").text == done.stdout
+    (gone,) = tenant.http.get(url).json()["before"]
+    assert (gone["version"], gone["rewrapped"], "remaining" in gone) == (1, 3, False)
+    for recording in recordings:
+        assert tenant.http.get(tenant.url(f"/recordings/{recording}/audio")).content == tone(0.3)
+        manifest = server.data_dir / "objects" / "manifests" / account_id / f"{recording}.json"
+        assert decode_manifest(manifest.read_bytes()).keys.key_version == 2
+    assert set(wrapped_keys(server, account_id)) == {"version 2", *recordings}
+    for name, wrapped in old.items():
+        assert places(server.data_dir, wrapped) == [], name
+    assert {"key.rotated", "key.rewrapped", "key.destroyed"} <= set(tenant.types())
+
+
+@contextmanager
+def closing_server(server: VaultProcess) -> Iterator[None]:
+    """Stop the server at the end of the block, if it runs."""
+    try:
+        yield
+    finally:
+        if server.running is not None:
+            server.stop()
+
+
+@pytest.mark.faults
+def test_the_root_key_is_left_for_another(tmp_path: Path):
+    """On both keys, then `callvault rotate --root`, then on the new one alone; the old file is needed no more."""
+    server = VaultProcess(tmp_path)
+    with closing_server(server.start()):
+        headers = {"Authorization": f"Bearer {server.create_key()}"}
+        with httpx.Client(base_url=server.url, headers=headers, timeout=30) as client:
+            tenant = Tenant.open(client)
+            recording = tenant.uploaded(tone(0.3))
+            server.stop()
+            old, new = server.data_dir / "root.key", tmp_path / "new.key"
+            server.settings = {
+                "VAULT_ROOT_KEY_URL": f"file://{new}",
+                "VAULT_PREVIOUS_ROOT_KEY_URL": f"file://{old}",
+            }
+            server.start()
+            heard = client.get(tenant.url(f"/recordings/{recording}/audio")).content
+            left = server.command("rotate", "--root")
+            assert (left.returncode, heard) == (0, tone(0.3)), left.stderr
+            key = parse_verifier(client.get("/v1/access-log/key").text.strip())
+            statement = open_statement(left.stdout.encode(), [key])
+            assert (statement.version, statement.recordings) == (1, 0)
+            server.stop()
+            old.unlink()
+            server.settings = {"VAULT_ROOT_KEY_URL": f"file://{new}"}
+            server.start()
+            assert client.get(tenant.url(f"/recordings/{recording}/audio")).content == tone(0.3)
+            again = server.command("rotate", "--root")
+            assert (again.returncode, again.stdout) == (1, "")
+            assert "VAULT_PREVIOUS_ROOT_KEY_URL" in again.stderr
+            assert server.command("rotate").returncode == 1

@@ -1,0 +1,65 @@
+"""Versions of objects, on every store; and what comparing says of a key that has more than one."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from tests.ports.conftest import Adapter
+from tests.workflows.conftest import House
+from tests.workflows.conftest import house as house  # noqa: PLC0414 - a fixture
+from tests.workflows.restoring import write_all
+from tests.workflows.test_restore import available
+from vault.domain.manifest import location_of
+from vault.objects.s3 import S3Store
+
+
+async def versions(adapter: Adapter, prefix: str) -> list[tuple[str, int, bool, bool]]:
+    """Return key, size, and whether it is the latest, and a delete marker, in the order of the listing."""
+    return [(one.key, one.size, one.latest, one.deleted) async for one in adapter.store.versions(prefix)]
+
+
+async def test_every_version_is_listed_key_by_key(adapter: Adapter):
+    """The newest first where the store keeps several; a delete marker is one; other prefixes are not seen."""
+    keeps = adapter.name.endswith("versioned")
+    for key, body in (("a/1", b"one"), ("a/2", b"two"), ("a/1", b"three"), ("b/1", b"other"), ("a/1x", b"")):
+        await adapter.store.put(key, body)
+    if isinstance(adapter.store, S3Store):
+        adapter.store.client.delete_object(Bucket=adapter.store.bucket, Key=adapter.store.prefix + "a/2")
+    found = await versions(adapter, "a/")
+    older = [("a/1", 3, False, False)] if keeps else []
+    expected = [("a/1", 5, True, False), *older, ("a/1x", 0, True, False)]
+    if keeps:
+        expected += [("a/2", 0, True, True), ("a/2", 3, False, False)]
+    elif not isinstance(adapter.store, S3Store):
+        expected.append(("a/2", 3, True, False))
+    assert sorted(found) == sorted(expected)
+    assert [key for key, *_ in found] == sorted(key for key, *_ in found)
+    assert [key for key, *_ in await versions(adapter, "")] == [*[key for key, *_ in found], "b/1"]
+    assert await versions(adapter, "c/") == []
+
+
+async def test_a_version_too_many_is_a_finding(adapter: Adapter, house: House):
+    """An older manifest that stayed, and audio that was deleted by its marker alone; elsewhere nothing."""
+    recording_id = await available(house, "rec-1")
+    await write_all(house)
+    for key, kept in sorted(house.objects.objects.items()):
+        await adapter.store.put(key, bytes(kept.body))
+    verb = replace(house.vault.fsck, objects=adapter.store, grace=-timedelta(days=1))
+    assert (await verb(sample=1, rate=0)).findings == []
+    manifest = location_of(house.account.id, recording_id)
+    await adapter.store.put(manifest, bytes(house.objects.objects[manifest].body))
+    row = await house.row(recording_id)
+    assert row.audio is not None
+    findings = (await verb(sample=1, rate=0)).findings
+    if not adapter.name.endswith("versioned"):
+        assert findings == []
+        return
+    assert findings == [f"{manifest}: it has 2 versions, and not one."]
+    store = adapter.store
+    assert isinstance(store, S3Store)
+    store.client.delete_object(Bucket=store.bucket, Key=store.prefix + row.audio.location)
+    assert (await verb(sample=0, rate=0)).findings == [
+        f"{recording_id}: its audio {row.audio.location} is missing.",
+        f"{manifest}: it has 2 versions, and not one.",
+        f"{row.audio.location}: it was deleted, and 1 older versions of it are still there.",
+    ]
+    assert datetime.now(UTC) > row.received_at

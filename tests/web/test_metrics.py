@@ -1,0 +1,189 @@
+"""The page of metrics, its catalogue, the alerts upon it and their runbook: each says what the others do."""
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.journeys.tenant import Tenant, open_link
+from tests.web.conftest import AUDIO, House
+from vault.errors import Unavailable
+from vault.meters import room_of
+
+ROOT = Path(__file__).parents[2]
+ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| (process|database) \|([^|]*)\|", re.MULTILINE)
+FUNCTIONS = {
+    "absent", "histogram_quantile", "increase", "max", "min", "min_over_time", "rate", "sum",
+}  # fmt: skip
+TOKEN = re.compile(
+    r"\s*(?:(?P<name>[a-zA-Z_:]\w*)|(?P<number>\d+(?:\.\d+)?)|(?P<text>\"[^\"]*\")|(?P<range>\[\d+[smhd]\])"
+    r"|(?P<sign>==|!=|=~|>=|<=|[-+*/(){},=<>]))"
+)
+
+
+def shown(house: House) -> dict[str, tuple[str, set[str]]]:
+    """Return the families of the page: name as in the text, type and labels."""
+    found = {}
+    for family in text_string_to_metric_families(house.admin.get("/metrics").text):
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        found[name] = (family.type, labels)
+    return found
+
+
+def catalogue() -> dict[str, tuple[str, set[str]]]:
+    """Return what the page of the catalogue says."""
+    text = (ROOT / "docs" / "metrics.md").read_text()
+    return {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, _, labels in ROW.findall(text)}
+
+
+def test_the_catalogue_is_the_page(house: House, shared: tuple[Tenant, str]):
+    """Every metric is in the catalogue with its type and labels, and the catalogue has no other one."""
+    tenant, recording = shared
+    tenant.http.get(tenant.url(f"/recordings/{recording}/audio"))
+    there, told = shown(house), catalogue()
+    assert set(there) == set(told)
+    for name, (kind, labels) in there.items():
+        assert told[name][0] == kind, name
+        # A metric that has counted nothing yet shows no label.
+        assert labels <= told[name][1], name
+
+
+def test_no_label_is_what_a_caller_chose(house: House, stranger: httpx.Client):
+    """Whatever is sent, labels take words of the vault alone."""
+    tenant = Tenant.open(house.admin)
+    recording = tenant.uploaded(AUDIO)
+    link = tenant.link(recording, listener="Wolframia")
+    opened = open_link(stranger, link["url"])
+    stranger.get(f"{opened.headers['location']}/audio")
+    stranger.post("/webhooks/distinctive/distinctive", content=b"{}")
+    stranger.get("/distinctive", headers={"Authorization": "Bearer distinctive"})
+    text = house.admin.get("/metrics").text
+    labels = set(re.findall(r'="([^"]*)"', text))
+    assert all(re.fullmatch(r"[a-z_.]+|[1-5]\d\d|\+Inf|\d+\.\d+", value) for value in labels), labels
+    assert [word for word in ("distinctive", tenant.name, tenant.id, recording) if word in text] == []
+
+
+def test_what_happens_is_counted(house: House):
+    """An upload that is heard through a link moves the counters by what was sealed, granted and served."""
+    before = sample(house)
+    tenant = Tenant.open(house.admin)
+    recording = tenant.uploaded(AUDIO)
+    assert tenant.http.get(tenant.url(f"/recordings/{recording}/audio")).content == AUDIO
+    assert tenant.hook("call.started", call_ref="c", direction="inbound").status_code == 200
+    assert tenant.http.post(tenant.webhook_url, content=b"{}").status_code == 401
+    after = sample(house)
+    moved = {key: after[key] - before.get(key, 0.0) for key in after if after[key] != before.get(key, 0.0)}
+    assert moved["callvault_sealed_bytes_total"] == len(AUDIO)
+    assert moved['callvault_webhook_ack_seconds_count{provider="platform"}'] == 1
+    assert moved['callvault_commit_group_rows_count{kind="write"}'] > 1
+    assert moved['callvault_key_ring_total{found="hit"}'] > 1
+    assert moved['callvault_served_bytes_total{way="download"}'] == len(AUDIO)
+    assert moved['callvault_grants_total{way="download"}'] == 1
+    assert moved['callvault_access_events_total{type="recording.available"}'] == 1
+    assert moved['callvault_http_responses_total{status="201"}'] >= 1
+
+
+def sample(house: House) -> dict[str, float]:
+    """Return every sample by name and labels."""
+    lines = house.admin.get("/metrics").text.splitlines()
+    pairs = [line.rsplit(" ", 1) for line in lines if not line.startswith("#")]
+    return {name: float(value) for name, value in pairs}
+
+
+def test_a_503_is_counted_by_the_room_that_had_no_answer():
+    """The room is where the error was raised, however many others it came through."""
+
+    def raised_by(module: str) -> Unavailable:
+        code = "from vault.errors import Unavailable\ndef fail(): raise Unavailable('no')"
+        space: dict[str, object] = {"__name__": module}
+        exec(code, space)  # noqa: S102 - a function that says it is of another module
+        try:
+            space["fail"]()  # type: ignore[operator]
+        except Unavailable as error:
+            return error
+        raise AssertionError
+
+    assert room_of(raised_by("vault.database.writer").__traceback__) == "database"
+    assert room_of(raised_by("vault.asgi").__traceback__) == "other"
+    assert room_of(None) == "other"
+
+
+def rules() -> list[dict[str, object]]:
+    """Return the alert rules."""
+    (group,) = yaml.safe_load((ROOT / "infra" / "alerts.yml").read_text())["groups"]
+    return list(group["rules"])
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_an_alert_stands_on_the_catalogue_and_in_the_runbook(rule):
+    """Its expression can be read, its metrics and labels are in the catalogue, and its heading in the runbook."""
+    assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
+    assert rule["labels"]["severity"] in {"warning", "critical"}
+    assert re.fullmatch(r"\d+[smh]", rule.get("for", "0s"))
+    assert rule["annotations"]["runbook"] == f"docs/runbook.md#{rule['alert'].lower()}"
+    assert rule["alert"] in headings()
+    told, names = catalogue(), metrics_of(rule["expr"])
+    assert names
+    for name, labels in names.items():
+        base = re.sub(r"_bucket$", "", name)
+        assert base == "up" or base in told, name
+        assert labels <= ({"job"} if base == "up" else told[base][1] | {"job", "instance"}), name
+
+
+def test_the_runbook_has_no_entry_without_an_alert():
+    """Each heading is an alert."""
+    assert sorted(headings()) == sorted(str(rule["alert"]) for rule in rules())
+
+
+def headings() -> list[str]:
+    """Return the second headings of the runbook."""
+    return re.findall(r"^## (\w+)$", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE)
+
+
+def metrics_of(expression: str) -> dict[str, set[str]]:
+    """Read an expression and return its metrics, each with the labels it selects by. Raises AssertionError."""
+    tokens, place = [], 0
+    while place < len(expression.rstrip()):
+        found = TOKEN.match(expression, place)
+        assert found, f"not understood: {expression[place:]}"
+        tokens.append((found.lastgroup, found[0].strip()))
+        place = found.end()
+    text = [token for _, token in tokens]
+    for opening, closing in ("()", "{}"):
+        depths = [text[: n + 1].count(opening) - text[: n + 1].count(closing) for n in range(len(text))]
+        assert min(depths) >= 0, expression
+        assert depths[-1] == 0, expression
+    metrics: dict[str, set[str]] = {}
+    last, inside, by = "", False, False
+    for n, (kind, token) in enumerate(tokens):
+        follows = text[n + 1] if n + 1 < len(text) else ""
+        if token in "{}":
+            inside = token == "{"
+        elif by:
+            by = token != ")"
+        elif kind != "name":
+            assert kind != "range" or text[n - 1] == "}" or tokens[n - 1][0] == "name", expression
+        elif inside:
+            assert follows in {"=", "!=", "=~"}, expression
+            metrics[last].add(token)
+        elif token == "by":
+            by = True
+        elif follows in {"(", "by"}:
+            assert token in FUNCTIONS, token
+        elif token not in {"or", "and"}:
+            last = token
+            metrics.setdefault(token, set())
+    return metrics
+
+
+@pytest.mark.parametrize(
+    "wrong", ["sum(up", "sum(up))", "up{job=", "nothing(up)", 'up{job "x"}', "rate(5[5m])", "up ?"]
+)
+def test_an_expression_that_cannot_be_read_is_seen(wrong: str):
+    """The check of expressions finds what is wrong with these."""
+    with pytest.raises(AssertionError):
+        metrics_of(wrong)

@@ -1,0 +1,138 @@
+"""Spans: what they say of requests, verbs and calls, and that they say nothing of anybody."""
+
+import asyncio
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.journeys.tenant import Tenant, open_link
+from tests.servers.vault_process import vault_process
+from tests.web.conftest import AUDIO
+from vault import tracing
+from vault.errors import StartRefused, Tampered
+from vault.objects.s3_client import S3Calls
+from vault.threads import Threads
+
+NUMBER, AGENT = "+14155550177", "Ottokar Loggins"
+
+
+@dataclass
+class Collector:
+    """A collector of OTLP over HTTP that keeps what it is sent."""
+
+    url: str
+    bodies: list[bytes] = field(default_factory=list)
+
+    def spans(self) -> list[tuple[str, dict[str, object], str]]:
+        """Return name, attributes and status message of each span."""
+        found = []
+        for body in self.bodies:
+            for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+                for span in (span for scope in resource.scope_spans for span in scope.spans):
+                    said = {one.key: one.value.string_value or one.value.int_value for one in span.attributes}
+                    found.append((span.name, said, span.status.message))
+        return found
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """A collector on loopback."""
+    bodies: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            assert self.headers.get("Content-Encoding") is None
+            bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Stay silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield Collector(f"http://127.0.0.1:{server.server_port}/v1/traces", bodies)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_spans_name_routes_and_verbs_and_nobody(collector: Collector, tmp_path: Path):
+    """A call comes in and is heard; its trace has templates, classes and statuses, and not one word of it."""
+    with vault_process(tmp_path, VAULT_TRACING_URL=collector.url) as server:
+        headers = {"Authorization": f"Bearer {server.create_key()}"}
+        with (
+            httpx.Client(base_url=server.url, headers=headers, timeout=30) as admin,
+            httpx.Client(base_url=server.url, timeout=30) as browser,
+        ):
+            tenant = Tenant.open(admin)
+            recording = tenant.uploaded(AUDIO)
+            link = tenant.link(recording, listener=AGENT)
+            opened = open_link(browser, link["url"])
+            assert browser.get(f"{opened.headers['location']}/audio").content == AUDIO
+            admin.get(tenant.url("/recordings"), params={"number": NUMBER, "agent": AGENT})
+            browser.get("/p/distinctive-token")
+            browser.get("/distinctive-path")
+        assert server.stop() == 0
+    spans = collector.spans()
+    names = {name for name, _, _ in spans}
+    assert {
+        "GET /s/{session}/audio", "POST /p/{token}/open", "PUT /v1/accounts/{account}", "GET no route",
+        "Upload", "Attempt", "Describe", "OpenLink", "Stream",
+    } <= names  # fmt: skip
+    assert ("GET /p/{token}", {"http.request.method": "GET", "http.response.status_code": 404}, "") in spans
+    assert {key for _, said, _ in spans for key in said} <= tracing.ATTRIBUTES - {"vault.idle"}
+    sent = b"".join(collector.bodies)
+    words = [
+        NUMBER[1:], AGENT, "distinctive", tenant.name, tenant.id, recording, link["url"].rpartition("/")[2],
+        opened.headers["location"].rpartition("/")[2], tenant.secret, headers["Authorization"][7:],
+    ]  # fmt: skip
+    assert [word for word in words if word.encode() in sent] == []
+
+
+async def test_a_call_of_a_part_is_a_span_without_the_words_of_its_error(collector: Collector):
+    """The span has the method in which the call was written, and of an error the class alone."""
+    stop = tracing.set_up(collector.url)
+    threads = Threads("test", 1)
+    calls = S3Calls(client=None, bucket="b", threads=threads)  # type: ignore[arg-type]
+
+    def fails() -> None:
+        raise Tampered("distinctive words")
+
+    try:
+        assert await calls.run(lambda: 7) == 7
+        with pytest.raises(Tampered):
+            await calls.run(fails)
+    finally:
+        await asyncio.to_thread(stop)
+        threads.close()
+    call = "test_a_call_of_a_part_is_a_span_without_the_words_of_its_error"
+    assert collector.spans() == [("s3", {"vault.call": call}, ""), ("s3", {"vault.call": call}, "Tampered")]
+    assert b"distinctive" not in b"".join(collector.bodies)
+    assert not tracing.is_on()
+
+
+def test_a_span_says_nothing_that_is_not_foreseen(collector: Collector):
+    """An attribute outside the closed set is a mistake that does not pass."""
+    stop = tracing.set_up(collector.url)
+    try:
+        with pytest.raises(ValueError, match="may not say"):
+            tracing.span("x", account="acme")
+    finally:
+        stop()
+
+
+def test_without_the_packages_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    """Nothing is silently left out."""
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    with pytest.raises(StartRefused, match=r"pip install 'callvault\[otel\]'"):
+        tracing.set_up("http://127.0.0.1:4318/v1/traces")
+    assert not tracing.is_on()

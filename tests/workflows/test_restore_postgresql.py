@@ -1,0 +1,78 @@
+"""Restoring on PostgreSQL, where events wait in an outbox before they come into the tree."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.postgresql import PostgresqlServer, _name
+from tests.workflows.conftest import AUDIO, House, new_house
+from tests.workflows.restoring import house_over, write_all
+from tests.workflows.test_access_log import leaves_of
+from tests.workflows.test_restore import available, erased, off, switch_of
+from vault.database.postgresql import PostgresqlDatabase
+from vault.domain.recording import State
+from vault.threads import Threads
+
+
+@pytest.fixture
+async def house(tmp_path: Path, threads: Threads, postgresql: PostgresqlDatabase) -> AsyncIterator[House]:
+    """A vault on PostgreSQL with one account that is connected."""
+    async with new_house(tmp_path, threads, postgresql) as made:
+        yield made
+
+
+@pytest.fixture
+def empty(postgresql_server: PostgresqlServer, migrated: str) -> Iterator[PostgresqlDatabase]:
+    """Another database, with the schema and no row."""
+    url = postgresql_server.new_database(template=migrated)
+    yield PostgresqlDatabase(url)
+    postgresql_server.drop(url)
+
+
+async def test_an_empty_database_becomes_the_vaults(
+    house: House, threads: Threads, empty: PostgresqlDatabase
+):
+    """What passed the gate plays, what was erased stays so, the log is the same and goes on."""
+    heard, gone = await available(house, "rec-1"), await erased(house, "rec-2")
+    await off(house)
+    await write_all(house)
+    async with house_over(house, empty, threads) as new:
+        assert await new.vault.check_recovery()
+        report = await new.vault.restore(actor="operator")
+        assert report.findings == []
+        while await new.vault.sequence_events():
+            pass
+        assert not await new.vault.check_recovery()
+        assert (await leaves_of(new))[:-1] == await leaves_of(house)
+        assert await new.heard(heard) == AUDIO
+        assert await new.state(gone) is State.ERASED
+        assert await switch_of(new) == await switch_of(house)
+        await write_all(new)
+        assert not await new.vault.check_recovery()
+
+
+async def test_events_that_waited_in_an_old_copy_come_in_once(
+    house: House, threads: Threads, migrated_url: str, postgresql_server: PostgresqlServer
+):
+    """They are in the published log by now: they keep their sealed detail, and stand where they stand there."""
+    recording_id = await available(house, "rec-1")
+    await write_all(house)
+    await house.heard(recording_id)
+    house.database.close()
+    old = PostgresqlDatabase(postgresql_server.new_database(template=_name(migrated_url)))
+    async with house_over(house, PostgresqlDatabase(migrated_url), threads) as later:
+        assert await old.read(lambda tx: tx.tree.waiting()) > 0
+        await later.vault.erase(house.account.id, recording_id, actor="key_test")
+        assert await later.settle(recording_id) is State.ERASED
+        await write_all(later)
+        leaves = await leaves_of(later)
+    async with house_over(house, old, threads) as new:
+        assert await new.vault.check_recovery()
+        assert (await new.vault.restore(actor="operator")).findings == []
+        assert await old.read(lambda tx: tx.tree.waiting()) == 1
+        while await new.vault.sequence_events():
+            pass
+        assert (await leaves_of(new))[: len(leaves)] == leaves
+        await new.settle(recording_id)
+        assert await new.state(recording_id) is State.ERASED

@@ -1,0 +1,149 @@
+"""What all nodes together do once: turns, answers to repeated requests, and work that a stopping node gives back."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from vault.database.postgresql import PostgresqlDatabase
+from vault.database.sqlite import SqliteDatabase
+from vault.errors import Busy, FetchFailed, Invalid, LeaseLost
+from vault.workflows import turns
+from vault.workflows.answer_once import AnswerOnce
+from vault.workflows.turns import TakeTurn
+
+Database = SqliteDatabase | PostgresqlDatabase
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def other(database: Database, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """Another node's way to the same database; on SQLite there is none but the first one's."""
+    if isinstance(database, SqliteDatabase):
+        yield database
+        return
+    opened = PostgresqlDatabase(request.getfixturevalue("migrated_url"))
+    yield opened
+    opened.close()
+
+
+async def test_ten_nodes_sweep_once(database: Database, other: Database):
+    """Of nodes that ask at the same time one does the work, and nobody does it again before its time."""
+    done: list[int] = []
+
+    async def work() -> None:
+        done.append(1)
+        await asyncio.sleep(0.05)
+
+    nodes = [TakeTurn(database=one) for one in (database, other) * 5]
+    first = await asyncio.gather(*(node("sweep", work, every=HOUR) for node in nodes))
+    again = await asyncio.gather(*(node("sweep", work, every=HOUR) for node in nodes))
+    assert (sorted(first), again, done) == ([False] * 9 + [True], [False] * 10, [1])
+
+
+async def test_turns_of_other_names_are_free(database: Database):
+    """A turn keeps nobody from another one."""
+    take = TakeTurn(database=database)
+
+    async def inner() -> None:
+        assert await take("expire", nothing, every=HOUR)
+
+    assert await take("sweep", inner, every=HOUR)
+
+
+async def test_work_that_fails_is_tried_again_soon(database: Database, monkeypatch: pytest.MonkeyPatch):
+    """The error comes out, and the next turn is not an hour away."""
+    monkeypatch.setattr(turns, "_AFTER_FAILURE", timedelta())
+    take = TakeTurn(database=database)
+
+    async def fails() -> None:
+        raise FetchFailed("no")
+
+    with pytest.raises(FetchFailed):
+        await take("sweep", fails, every=HOUR)
+    assert await take("sweep", nothing, every=HOUR)
+
+
+async def test_a_stopping_node_gives_its_turn_to_the_next(database: Database, other: Database):
+    """Cancelled in the middle, it leaves the turn free at once."""
+    begun = asyncio.Event()
+
+    async def endless() -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(TakeTurn(database=database)("sweep", endless, every=HOUR))
+    await begun.wait()
+    assert not await TakeTurn(database=other)("sweep", nothing, every=HOUR)
+    task.cancel()
+    await asyncio.wait({task})
+    assert await TakeTurn(database=other)("sweep", nothing, every=HOUR)
+
+
+async def test_a_node_that_slept_hears_that_it_lost_its_turn(
+    database: Database, other: Database, monkeypatch: pytest.MonkeyPatch
+):
+    """A turn without a sign of life goes to another node, and the first one's work is stopped."""
+    monkeypatch.setattr(turns, "LEASE", timedelta(milliseconds=50))
+    monkeypatch.setattr(turns, "RENEWAL", timedelta(milliseconds=200))
+    stopped: list[str] = []
+
+    async def sleeps() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            stopped.append("first")
+
+    first = asyncio.create_task(TakeTurn(database=database)("sweep", sleeps, every=HOUR))
+    await asyncio.sleep(0.1)
+    monkeypatch.setattr(turns, "LEASE", timedelta(seconds=60))
+    assert await TakeTurn(database=other)("sweep", nothing, every=HOUR)
+    with pytest.raises(LeaseLost):
+        await first
+    assert stopped == ["first"]
+    assert not await TakeTurn(database=database)("sweep", nothing, every=HOUR)
+
+
+async def test_two_nodes_answer_a_repeated_request_once(database: Database, other: Database):
+    """The second node hears Busy while the first one answers, and then gives the first one's answer."""
+    made: list[int] = []
+
+    async def answer() -> tuple[int, bytes]:
+        made.append(1)
+        await asyncio.sleep(0.1)
+        return 201, b"link %d" % len(made)
+
+    first = asyncio.create_task(ask(database, answer))
+    await asyncio.sleep(0.05)
+    with pytest.raises(Busy):
+        await ask(other, answer)
+    assert await first == (201, b"link 1")
+    assert await ask(other, answer) == (201, b"link 1")
+    assert made == [1]
+    with pytest.raises(Invalid):
+        await ask(other, answer, request=b"another")
+
+
+async def test_a_request_that_failed_can_be_repeated_on_another_node(database: Database, other: Database):
+    """An error is not kept, and leaves no turn behind."""
+
+    async def fails() -> tuple[int, bytes]:
+        raise FetchFailed("no")
+
+    async def works() -> tuple[int, bytes]:
+        return 201, b"made"
+
+    with pytest.raises(FetchFailed):
+        await ask(database, fails)
+    assert await ask(other, works) == (201, b"made")
+
+
+async def ask(database: Database, answer, request: bytes = b"same") -> tuple[int, bytes]:
+    """Send one request with its Idempotency-Key to a node of its own."""
+    once = AnswerOnce(database=database, clock=lambda: datetime.now(UTC))
+    return await once(key_id="key_1", bearer="cv_1_x", idempotency_key="k", request=request, answer=answer)
+
+
+async def nothing() -> None:
+    """Do no work."""

@@ -1,0 +1,133 @@
+"""Recordings as the object store has them: available ones with their keys, and tombstones without."""
+
+from typing import Any
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import delete, insert, select, update
+
+from vault.database.dialect import database_now, insert_new
+from vault.database.queue_rows import SHREDDED
+from vault.database.recording_rows import reasons_json
+from vault.database.schema import recordings
+from vault.database.schema_consent import evidence_entries
+from vault.domain.manifest import Manifest
+from vault.domain.reason import Reason
+from vault.domain.recording import IN_FLIGHT, Recording, SealedObject, State
+from vault.domain.tombstone import FINAL
+
+_SAME = (
+    "id", "account_id", "recording_ref", "call_ref", "epoch", "received_at", "call_started_at", "call_ended_at",
+    "kind", "source_ref", "source_policy", "source_attempts", "source_deleted_at", "damaged", "restricted",
+    "container", "codec", "channels", "sample_rate", "duration", "available_at", "erased_at",
+)  # fmt: skip
+_FREE: dict[str, Any] = {"lease_until": None, "lease_token": None}
+
+
+def put_recording(db: DbConnection, manifest: Manifest) -> bool:
+    """Insert an available recording, or bring its row to what its manifest says.
+
+    False for a row that is refused, failed or erased, or whose name in its source another one has.
+    """
+    recording, keys = manifest.recording, manifest.keys
+    state = _state(db, recording.id)
+    if state is not None and state not in {State.AVAILABLE, *IN_FLIGHT}:
+        return False
+    row = {
+        **_row(db, recording), "key_version": keys.key_version, "wrapped_key": keys.wrapped_key,
+        "evidence": keys.evidence, "sealed_details": keys.details, "sealed_waveform": keys.waveform,
+        "sealed_announcement": None, "manifest_due": False, "manifest_key_version": keys.key_version,
+    }  # fmt: skip
+    if state is not None:
+        db.execute(update(recordings).where(recordings.c.id == recording.id).values(row))
+    elif not insert_new(db, recordings, row):
+        return False
+    db.execute(delete(evidence_entries).where(evidence_entries.c.recording_id == recording.id))
+    chain = [
+        {
+            "recording_id": recording.id, "position": position, "account_id": recording.account_id,
+            "digest": digest, "sealed_entry": sealed,
+        }
+        for position, (digest, sealed) in enumerate(manifest.chain, 1)
+    ]  # fmt: skip
+    if chain:
+        db.execute(insert(evidence_entries), chain)
+    return True
+
+
+def put_tombstone(db: DbConnection, recording: Recording) -> bool:
+    """Insert a recording that is refused, failed or erased, or shred the row that it finds.
+
+    What was erased stays to be removed once more, if the row had keys. False if another recording has its
+    name in its source.
+    """
+    state = _state(db, recording.id)
+    if state is None:
+        row = {**_row(db, recording), "manifest_due": False, "manifest_key_version": None}
+        return bool(insert_new(db, recordings, row))
+    if state in {State.ERASING, State.ERASED} or (state in FINAL and recording.state is not State.ERASED):
+        return True
+    if state is State.AVAILABLE and recording.state is not State.ERASED:
+        # A recording that passed the gate was not refused before: this is no word on it.
+        return True
+    to = State.ERASING if recording.state is State.ERASED else recording.state
+    values = {
+        **SHREDDED,
+        **_FREE,
+        "state": str(to),
+        "reasons": reasons_json(recording.reasons),
+        "attempts": 0,
+    }
+    if to is not State.ERASING:
+        values |= {"audio_location": None, "rendition_location": None}
+    _shred(db, recording.id, values)
+    return True
+
+
+def refuse_row(db: DbConnection, recording_id: str, code: str) -> None:
+    """Refuse a row that has not passed the gate, and shred it."""
+    if _state(db, recording_id) not in IN_FLIGHT:
+        return
+    reason = Reason(code=code, text="It was refused before the database was lost.", source="access-log")
+    values = {
+        **SHREDDED, **_FREE, "state": str(State.REFUSED), "reasons": reasons_json([reason]),
+        "audio_location": None, "rendition_location": None,
+    }  # fmt: skip
+    _shred(db, recording_id, values)
+
+
+def _shred(db: DbConnection, recording_id: str, values: dict[str, Any]) -> None:
+    # Its tombstone is due, in whichever state it comes to.
+    due = {"manifest_due": values["state"] != str(State.ERASING)}
+    db.execute(update(recordings).where(recordings.c.id == recording_id).values(values | due))
+    db.execute(delete(evidence_entries).where(evidence_entries.c.recording_id == recording_id))
+
+
+def _state(db: DbConnection, recording_id: str) -> State | None:
+    state = db.execute(select(recordings.c.state).where(recordings.c.id == recording_id)).scalar()
+    return None if state is None else State(state)
+
+
+def _row(db: DbConnection, recording: Recording) -> dict[str, Any]:
+    now = database_now(db)
+    return {
+        **{name: getattr(recording, name) for name in _SAME},
+        "connection_id": recording.connection_id or "",
+        "state": str(recording.state),
+        "reasons": reasons_json(recording.reasons),
+        "voices": list(recording.voices),
+        **_sealed("audio", recording.audio),
+        **_sealed("rendition", recording.rendition),
+        "source_not_before": now,
+        "attempts": 0,
+        "not_before": now,
+        "quarantined_until": None,
+        **_FREE,
+    }
+
+
+def _sealed(purpose: str, sealed: SealedObject | None) -> dict[str, Any]:
+    return {
+        f"{purpose}_location": sealed.location if sealed else None,
+        f"{purpose}_header": sealed.header if sealed else None,
+        f"{purpose}_size": sealed.size if sealed else None,
+    }

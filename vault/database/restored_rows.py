@@ -1,0 +1,148 @@
+"""Rows as the object store has them: accounts and recordings of a vault whose database is lost or old.
+
+Everything may be written again and changes nothing then, so a restore that was cut short begins anew.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import Table, delete, insert, select, update
+
+from vault.database.dialect import database_now, insert_for
+from vault.database.restored_leaves import append_leaves
+from vault.database.restored_recordings import put_recording, put_tombstone, refuse_row
+from vault.database.schema import accounts, connections, switch_changes
+from vault.database.schema_consent import consent_policies, objections
+from vault.database.schema_keys import account_keys, detail_keys
+from vault.database.schema_log import checkpoints, publication
+from vault.database.schema_notices import notices
+from vault.domain.account import Connection, SwitchChange
+from vault.domain.account_object import AccountObject, KeptPrompt
+from vault.domain.consent import Objection
+from vault.domain.manifest import Manifest
+from vault.domain.notice import Notice
+from vault.domain.policy_json import encode_policy
+from vault.domain.recording import Recording
+from vault.errors import Refused
+from vault.ports.access_log import KeptCheckpoint
+
+
+class RestoredRows:
+    """What is restored in one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def account(self, known: AccountObject, prompts: dict[str, KeptPrompt]) -> None:
+        """Insert an account or bring it to this state, its keys too, all but its switch."""
+        account = known.account
+        other = select(accounts.c.id).where(accounts.c.ref == account.ref, accounts.c.id != account.id)
+        if self._db.execute(other).first() is not None:
+            raise Refused("Another account has this name.", reasons=("name_taken",))
+        there = select(accounts.c.revision).where(accounts.c.id == account.id)
+        revision = self._db.execute(there).scalar()
+        row = {
+            "ref": account.ref, "name": account.name, "locale": account.locale, "opened_at": account.opened_at,
+            "wrapped_index_key": known.wrapped_index_key, "index_key_version": known.index_key_version,
+            "revision": max(revision or 0, known.revision) + 1, "written_revision": known.revision,
+        }  # fmt: skip
+        if revision is None:
+            switch = {
+                name: getattr(known.switch, name) for name in ("enabled", "epoch", "changed_at", "changed_by")
+            }
+            self._db.execute(insert(accounts).values(id=account.id, **row, **switch))
+        else:
+            self._db.execute(update(accounts).where(accounts.c.id == account.id).values(row))
+        self._keys(known)
+        self._settings(known)
+        self._notices(known, prompts)
+
+    def switch(self, account_id: str, history: Sequence[SwitchChange]) -> bool:
+        """Set the history of the switch, and the switch to its end; say whether it went off meanwhile."""
+        before = self._db.execute(select(accounts.c.epoch).where(accounts.c.id == account_id)).scalar()
+        self._db.execute(delete(switch_changes).where(switch_changes.c.account_id == account_id))
+        for one in history:
+            row = {name: getattr(one, name) for name in SwitchChange.__slots__}
+            self._db.execute(insert(switch_changes).values(account_id=account_id, **row))
+        last = history[-1]
+        self._db.execute(
+            update(accounts)
+            .where(accounts.c.id == account_id)
+            .values(enabled=last.enabled, epoch=last.epoch, changed_at=last.at, changed_by=last.by)
+        )
+        return before is not None and last.epoch > before
+
+    def recording(self, manifest: Manifest) -> bool:
+        """Insert an available recording, or bring its row to what its manifest says."""
+        return put_recording(self._db, manifest)
+
+    def tombstone(self, recording: Recording) -> bool:
+        """Insert a recording that is refused, failed or erased, or shred the row that it finds."""
+        return put_tombstone(self._db, recording)
+
+    def refuse(self, recording_id: str, code: str) -> None:
+        """Refuse a row that has not passed the gate, and shred it."""
+        refuse_row(self._db, recording_id, code)
+
+    def leaves(self, leaves: Sequence[bytes]) -> None:
+        """Append leaves of the published log to the tree as they are, without what was sealed beside them."""
+        append_leaves(self._db, leaves)
+
+    def published(self, checkpoint: KeptCheckpoint, *, at: datetime) -> None:
+        """Keep a checkpoint that lies in the object store, and go on publishing from there."""
+        row = {"size": checkpoint.size, "note": checkpoint.note, "at": checkpoint.at, "published_at": at}
+        self._put(checkpoints, ["size"], row)
+        self._db.execute(update(publication).values(size=checkpoint.size))
+
+    def _keys(self, known: AccountObject) -> None:
+        account_id, k = known.account.id, account_keys.c
+        gone = delete(account_keys).where(k.account_id == account_id, k.version.not_in(list(known.keys)))
+        self._db.execute(gone)
+        for version, key in known.keys.items():
+            row = {"account_id": account_id, "version": version, "wrapped_key": key}
+            self._put(account_keys, ["account_id", "version"], row)
+        for number, (wrapped, version) in known.detail_keys.items():
+            row = {"account_id": account_id, "number": number, "wrapped_key": wrapped, "key_version": version}
+            self._put(detail_keys, ["account_id", "number"], row)
+
+    def _settings(self, known: AccountObject) -> None:
+        account_id = known.account.id
+        for policy in known.policies:
+            row = {
+                "account_id": account_id, "version": policy.version, "policy": encode_policy(policy),
+                "changed_at": policy.changed_at, "changed_by": policy.changed_by,
+            }  # fmt: skip
+            self._put(consent_policies, ["account_id", "version"], row)
+        for connection in known.connections:
+            row = {name: getattr(connection, name) for name in Connection.__slots__}
+            # What the provider recorded meanwhile is looked for from the beginning: it is known, or comes in.
+            again = {
+                "reconciled_until": connection.collect_from,
+                "reconcile_not_before": database_now(self._db),
+            }
+            self._put(connections, ["id"], row | again)
+        for kept in known.objections:
+            same = {"id": kept.id, "term": kept.term, "sealed_number": kept.sealed_number}
+            noun = {name: getattr(kept.objection, name) for name in Objection.__slots__}
+            row = {"account_id": account_id, "key_version": kept.key_version, **same, **noun}
+            self._put(objections, ["id"], row)
+
+    def _notices(self, known: AccountObject, prompts: dict[str, KeptPrompt]) -> None:
+        account_id, there = known.account.id, [one.id for one in known.notices]
+        n = notices.c
+        self._db.execute(delete(notices).where(n.account_id == account_id, n.id.not_in(there)))
+        # A version that is published now must not meet one that was, under the same number.
+        for notice in sorted(known.notices, key=lambda one: one.version or 0):
+            prompt = prompts.get(notice.id)
+            row = {name: getattr(notice, name) for name in Notice.__slots__}
+            row |= {"places": list(notice.places), "sealed_audio": None, "key_version": None}
+            if prompt is not None:
+                row |= {"sealed_audio": prompt.message, "key_version": prompt.key_version}
+            self._put(notices, ["id"], row)
+
+    def _put(self, table: Table, key: list[str], row: dict[str, Any]) -> None:
+        put = insert_for(self._db, table).values(row)
+        self._db.execute(put.on_conflict_do_update(index_elements=key, set_=row))

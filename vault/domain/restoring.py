@@ -1,0 +1,24 @@
+"""What a restore found and did, for whoever asked for it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+#: Told how far one is: of what, how many are done, and of how many; 0 where nobody knows.
+Seen = Callable[[str, int, int], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Report:
+    """Counts, and a sentence for everything that is not as it was."""
+
+    #: What was counted, by name: accounts, available, tombstones, erased, refused, leaves.
+    counts: dict[str, int] = field(default_factory=dict)
+    findings: list[str] = field(default_factory=list)
+
+    def add(self, what: str, count: int = 1) -> None:
+        """Count."""
+        self.counts[what] = self.counts.get(what, 0) + count
+
+
+async def unseen(_what: str, _done: int, _all: int) -> None:
+    """Show nothing."""

@@ -1,0 +1,216 @@
+"""The root key in OpenBao's transit engine, or in HashiCorp Vault's: it wraps there and never comes here.
+
+Transit encrypts with a versioned AES-256-GCM key and writes ``vault:v<version>:<base64>``. Rotating the key there
+is enough for new wrappings; older versions go on opening until ``min_decryption_version`` leaves them behind.
+The context is the associated data: JSON with sorted keys and no spaces, in ASCII (OpenBao API, /secret/transit).
+
+Transit tells one refusal from another only by its words. Those that are about the bytes are Tampered;
+whatever is not known here is Unavailable, which promises nothing. Two spellings that transit takes for the same
+are refused before it is asked: version 0, which it reads as 1, and base64 that is not canonical.
+
+The token is read anew for every request where it lies in a file, because an agent replaces it. Redirections
+are not followed: they would carry the token elsewhere.
+"""
+
+import asyncio
+import base64
+import binascii
+import json
+import re
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, cast
+
+import httpcore
+
+from vault.errors import Tampered, Unavailable, VaultError
+from vault.keyservice import words
+from vault.threads import Threads
+
+#: Seconds for one try, from connecting to the last byte of the answer.
+TIMEOUT = 3
+TRIES = 2
+#: An answer has a few hundred bytes.
+LARGEST_ANSWER = 64 * 1024
+
+_CIPHERTEXT = re.compile(rb"vault:v[1-9][0-9]{0,8}:([A-Za-z0-9+/]+={0,2})")
+_TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
+_OK, _BAD_REQUEST, _SERVER_FAULT = 200, 400, 500
+_NETWORK_ERRORS = (
+    httpcore.NetworkError,
+    httpcore.TimeoutException,
+    httpcore.ProtocolError,
+    OSError,  # ssl's errors are among them, and TimeoutError.
+)
+#: What transit says in a 400 about the bytes or their context, whatever the key's type.
+_NOT_OURS = ("message authentication failed", "invalid ciphertext")
+#: What it says in a 400 about the key.
+_ABOUT_THE_KEY = {
+    "encryption key not found": words.NOT_KNOWN,
+    "soft-deleted": words.NOT_USABLE,
+    "disallowed by policy": "The root key's version that wrapped this is disabled in the key service.",
+    "missing 'context'": "The root key is a derived one in the key service, which the vault cannot use.",
+    "non-AEAD": "The root key cannot bind what it wraps to a context: it has the wrong type in the key service.",
+}
+_BY_STATUS = {
+    403: words.NOT_ALLOWED,
+    404: words.NOT_KNOWN,
+    429: words.TOO_BUSY,
+    503: "The key service is sealed, or not ready.",
+}
+
+
+class OpenBaoKey:
+    """RootKey in a transit engine. ``mount`` is the engine's path, ``key`` the key's name in it."""
+
+    def __init__(
+        self,
+        pool: httpcore.AsyncConnectionPool,
+        address: httpcore.URL,
+        *,
+        mount: str,
+        key: str,
+        namespace: str | None,
+        token: Callable[[], str | None],
+        threads: Threads,
+    ) -> None:
+        """Ask the server at ``address``; ``token`` is called in a thread before each request."""
+        self.pool = pool
+        self.address = address
+        host = address.host.decode()
+        self.authority = f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
+        self.mount = mount
+        self.key = key
+        self.namespace = namespace
+        self.token = token
+        self.threads = threads
+
+    async def wrap(self, secret: bytes, context: Mapping[str, str]) -> bytes:
+        """Encrypt ``secret`` under the newest version of the key, bound to ``context``. Raises Unavailable."""
+        said = {"plaintext": _encoded(secret), "associated_data": _encoded(associated_data(context))}
+        wrapped = (await self._ask("encrypt", said)).get("ciphertext")
+        if not isinstance(wrapped, str) or not _is_ciphertext(wrapped.encode()):
+            raise Unavailable(words.NOT_UNDERSTOOD)
+        return wrapped.encode()
+
+    async def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
+        """Decrypt what ``wrap`` made.
+
+        Raises Tampered for another key, other bytes or another context, and Unavailable.
+        """
+        if not _is_ciphertext(wrapped):
+            raise Tampered(words.NOT_OURS)
+        said = {"ciphertext": wrapped.decode(), "associated_data": _encoded(associated_data(context))}
+        plaintext = (await self._ask("decrypt", said)).get("plaintext")
+        try:
+            return base64.b64decode(str(plaintext), validate=True)
+        except ValueError:
+            # Not chained: the error could quote a secret.
+            raise Unavailable(words.NOT_UNDERSTOOD) from None
+
+    async def close(self) -> None:
+        """Close the connections. The threads belong to whoever made them."""
+        await self.pool.aclose()
+
+    async def _ask(self, action: str, said: Mapping[str, str]) -> Mapping[str, Any]:
+        """Return the data of the answer; ask once more if there was none, or the server's fault."""
+        request = await self._request(action, json.dumps(said).encode())
+        status, body = 0, b""
+        for _ in range(TRIES):
+            try:
+                async with asyncio.timeout(TIMEOUT):
+                    status, body = await self._exchange(request)
+            except _NETWORK_ERRORS:
+                status = 0
+            if 0 < status < _SERVER_FAULT:
+                break
+        if status == _OK:
+            return _data(body)
+        raise _translated(status, body)
+
+    async def _request(self, action: str, body: bytes) -> httpcore.Request:
+        headers = {
+            "host": self.authority,
+            "content-type": "application/json",
+            "content-length": str(len(body)),
+            # A proxy that adds the token may ask for this, so that nobody fooled into a request gets one.
+            "x-vault-request": "true",
+            "user-agent": "callvault",
+        }
+        if self.namespace is not None:
+            headers["x-vault-namespace"] = self.namespace
+        token = await self.threads.run(self.token)
+        if token is not None:
+            headers["x-vault-token"] = token
+        at = self.address
+        target = f"/v1/{self.mount}/{action}/{self.key}"
+        url = httpcore.URL(scheme=at.scheme, host=at.host, port=at.port, target=target)
+        lines = [(name.encode(), value.encode()) for name, value in headers.items()]
+        return httpcore.Request("POST", url, headers=lines, content=body)
+
+    async def _exchange(self, request: httpcore.Request) -> tuple[int, bytes]:
+        response = await self.pool.handle_async_request(request)
+        try:
+            body = b""
+            async with aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_stream())) as blocks:
+                async for block in blocks:
+                    body += block
+                    if len(body) > LARGEST_ANSWER:
+                        raise Unavailable(words.NOT_UNDERSTOOD)
+            return response.status, body
+        finally:
+            await response.aclose()
+
+
+def associated_data(context: Mapping[str, str]) -> bytes:
+    """Return a context in its one spelling, so that it can be given to transit by hand too."""
+    return json.dumps(dict(context), sort_keys=True, separators=(",", ":")).encode()
+
+
+def token_in(path: Path) -> str:
+    """Return the token in a file. Raises Unavailable: an agent may be about to write it."""
+    try:
+        token = path.read_text("ascii").strip()
+    except (OSError, ValueError):
+        token = ""
+    if _TOKEN.fullmatch(token) is None:
+        raise Unavailable(words.NO_CREDENTIALS)
+    return token
+
+
+def _encoded(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _is_ciphertext(wrapped: bytes) -> bool:
+    found = _CIPHERTEXT.fullmatch(wrapped)
+    if found is None:
+        return False
+    try:
+        return base64.b64encode(base64.b64decode(found[1], validate=True)) == found[1]
+    except binascii.Error:
+        return False
+
+
+def _data(body: bytes) -> Mapping[str, Any]:
+    try:
+        data = json.loads(body)["data"]
+    except (ValueError, TypeError, KeyError):
+        data = None
+    if not isinstance(data, dict):
+        raise Unavailable(words.NOT_UNDERSTOOD) from None
+    return data
+
+
+def _translated(status: int, body: bytes) -> VaultError:
+    if status == 0:
+        return Unavailable(words.NO_ANSWER)
+    if status == _BAD_REQUEST:
+        said = body.decode("utf-8", "replace")
+        if any(text in said for text in _NOT_OURS):
+            return Tampered(words.NOT_OURS)
+        for text, sentence in _ABOUT_THE_KEY.items():
+            if text in said:
+                return Unavailable(sentence)
+    return Unavailable(_BY_STATUS.get(status, words.refused(str(status))))

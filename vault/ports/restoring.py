@@ -1,0 +1,97 @@
+"""What a transaction offers to write accounts to the object store, and to make a database whole from there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from vault.domain.account import SwitchChange
+from vault.domain.account_object import AccountObject, KeptPrompt
+from vault.domain.manifest import Manifest
+from vault.domain.recording import Recording
+from vault.ports.access_log import KeptCheckpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revisions:
+    """How far an account has changed, and how far that was written."""
+
+    now: int
+    written: int
+
+
+class Tombstones(Protocol):
+    """Recordings that are refused, failed or erased, as they are written to the object store."""
+
+    def due(self, limit: int) -> Sequence[Recording]:
+        """Return recordings of one account whose tombstone was not written in the state that they are in."""
+
+    def written(self, tombstones: Sequence[Recording]) -> None:
+        """Note that they are in the object store; one that moved on meanwhile stays due."""
+
+
+class AccountObjects(Protocol):
+    """Accounts as they are written to the object store."""
+
+    def due(self, limit: int) -> Sequence[str]:
+        """Return ids of accounts that changed since their object was written."""
+
+    def read(self, account_id: str) -> AccountObject:
+        """Return everything that is written of an account. Raises NotFound."""
+
+    def prompt(self, notice_id: str) -> KeptPrompt | None:
+        """Return the sealed audio of a notice."""
+
+    def written(self, account_id: str, revision: int) -> None:
+        """Note that this revision is in the object store."""
+
+    def revisions(self, account_id: str) -> Revisions | None:
+        """Return the revisions of an account; None if there is no such account."""
+
+
+class Inventory(Protocol):
+    """What there is, for whoever compares it with the object store."""
+
+    def count_available(self) -> int:
+        """Return how many recordings are available."""
+
+    def available(self, *, after: str, limit: int) -> Sequence[Recording]:
+        """Return available recordings of every account by id, those after ``after``."""
+
+    def manifest_due(self, recording_id: str) -> bool:
+        """Say whether a recording's manifest, or its tombstone, is still to be written."""
+
+
+class Restored(Protocol):
+    """Rows as the object store has them. Everything may be written again and changes nothing then."""
+
+    def account(self, known: AccountObject, prompts: dict[str, KeptPrompt]) -> None:
+        """Insert an account or bring it to this state, its keys too, all but its switch.
+
+        Versions of its key that the object does not have go. Its object comes due, under a revision above
+        both. Raises Refused where another account has its name.
+        """
+
+    def switch(self, account_id: str, history: Sequence[SwitchChange]) -> bool:
+        """Set the history of the switch, and the switch to its end; say whether it went off meanwhile."""
+
+    def recording(self, manifest: Manifest) -> bool:
+        """Insert an available recording, or bring its row to what its manifest says.
+
+        False for a row that is refused, failed or erased, or whose name in its source another one has.
+        """
+
+    def tombstone(self, recording: Recording) -> bool:
+        """Insert a recording that is refused, failed or erased, or shred the row that it finds.
+
+        False if another recording has its name in its source.
+        """
+
+    def refuse(self, recording_id: str, code: str) -> None:
+        """Refuse a row that has not passed the gate, and shred it."""
+
+    def leaves(self, leaves: Sequence[bytes]) -> None:
+        """Append leaves of the published log to the tree as they are, without what was sealed beside them."""
+
+    def published(self, checkpoint: KeptCheckpoint, *, at: datetime) -> None:
+        """Keep a checkpoint that lies in the object store, and go on publishing from there."""

@@ -1,0 +1,98 @@
+"""The commands that look at the whole object store: restore the database from it, and compare the two."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from vault import logs
+from vault.domain.restoring import Seen, unseen
+from vault.operating import operating
+from vault.settings import Settings, read_settings
+
+_COUNTS = {
+    "accounts": "accounts brought in",
+    "available": "recordings with a manifest",
+    "tombstones": "tombstones of refused, failed and erased recordings",
+    "erased": "recordings erased once more",
+    "refused": "recordings refused once more",
+    "leaves": "entries of the access log taken over",
+}
+
+
+def restore() -> None:
+    """Bring an old or empty database up to date from the object store alone. Stop nothing: nothing is served.
+
+    API keys and playback links are not in the object store. Those of an old database stay, but for what was
+    revoked since; an empty one has none: make new ones with `callvault keys create`.
+    """
+    report = _run("restore", {}, restoring=True)
+    for name, words in _COUNTS.items():
+        if name in report["counts"]:
+            typer.echo(f"{report['counts'][name]:>10}  {words}")
+    for finding in report["findings"]:
+        typer.echo(f"!  {finding}")
+    typer.echo(
+        "API keys and links are not restored from the object store: `callvault keys create` makes keys."
+    )
+    typer.echo("The database is as the object store and the access log in it say.")
+
+
+def fsck(
+    *,
+    sample: Annotated[
+        int, typer.Option(help="Open so many recordings from the first to the last frame, evenly spread.")
+    ] = 100,
+    rate: Annotated[
+        float, typer.Option(help="Recordings or objects looked at in a second, at most; 0 for no limit.")
+    ] = 100.0,
+) -> None:
+    """Compare rows with objects, manifests, versions and lengths, and open a sample. Changes nothing.
+
+    Prints one line for each finding, and exits with 1 if there is any.
+    """
+    checked = _run("fsck", {"sample": sample, "rate": rate})
+    for finding in checked["findings"]:
+        typer.echo(finding)
+    typer.echo(
+        f"{checked['recordings']} recordings and {checked['objects']} objects compared, {checked['opened']} "
+        f"recordings opened whole: {len(checked['findings'])} findings.",
+        err=bool(checked["findings"]),
+    )
+    if checked["findings"]:
+        raise typer.Exit(1)
+
+
+def _run(command: str, arguments: Mapping[str, Any], *, restoring: bool = False) -> dict[str, Any]:
+    settings = read_settings(os.environ)
+    logs.set_up(settings.log_level)
+    with _bar() as seen:
+        result: dict[str, Any] = asyncio.run(_ask(settings, command, arguments, seen, restoring=restoring))
+    return result
+
+
+async def _ask(
+    settings: Settings, command: str, arguments: Mapping[str, Any], seen: Seen, *, restoring: bool
+) -> Any:
+    async with operating(settings, restoring=restoring) as operator:
+        return await operator(command, arguments, seen)
+
+
+@contextmanager
+def _bar() -> Iterator[Seen]:
+    """Offer what shows how far one is, as a bar on a terminal; elsewhere nothing is shown."""
+    if not sys.stderr.isatty():
+        yield unseen
+        return
+    with typer.progressbar(length=1, file=sys.stderr, show_eta=True) as bar:
+
+        async def show(what: str, done: int, of: int) -> None:
+            bar.label, bar.length = what, of or done + 1
+            bar.pos = done
+            bar.update(0)
+
+        yield show

@@ -1,0 +1,104 @@
+"""Statements about a key that was emptied: the signed word of a log that nothing lies under it any more.
+
+A statement is a signed note (c2sp.org/signed-note) by the key of the log. Its text is seven lines:
+
+    <origin of the log>
+    key-statement/v1
+    <whose key it was: an account's id, or the vault's for its root key>
+    version <number>
+    recordings 0
+    <moment, RFC 3339 in UTC with microseconds>
+    size <leaves that the log had by then>
+
+The second line is no number, so that no statement can pass for a checkpoint of the same key. The log holds
+the same word as a leaf, ``key.rewrapped``, at an index that is not below the size.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from vault.errors import Tampered
+from vault.tlog.hashing import MAX_SIZE
+from vault.tlog.note import Signer, Verifier, open_note, sign_note
+from vault.tlog.spelling import is_name, read_decimal
+
+FORMAT: Final = "key-statement/v1"
+_MOMENT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyStatement:
+    """That so many recordings lay under a version of a key when it was destroyed: none."""
+
+    #: The log whose key signs it.
+    origin: str
+    #: An account's id, or the vault's.
+    owner: str
+    version: int
+    #: Counted in the transaction that destroyed the version.
+    recordings: int
+    at: datetime
+    #: Leaves of the log, as of its last commit before.
+    size: int
+
+    def __post_init__(self) -> None:
+        """Refuse what no line could carry."""
+        named = is_name(self.origin) and is_name(self.owner) and self.at.tzinfo is not None
+        if not named or self.version < 1 or self.recordings < 0 or not 0 <= self.size <= MAX_SIZE:
+            raise ValueError("A statement names a log, an owner, a version, a count, a moment and a size.")
+
+    def text(self) -> str:
+        """Return the text that is signed."""
+        lines = (
+            self.origin,
+            FORMAT,
+            self.owner,
+            f"version {self.version}",
+            f"recordings {self.recordings}",
+            self.at.astimezone(UTC).strftime(_MOMENT),
+            f"size {self.size}",
+        )
+        return "".join(f"{line}\n" for line in lines)
+
+
+def sign_statement(statement: KeyStatement, signer: Signer) -> bytes:
+    """Return the signed note. The signer has the name of the statement's origin."""
+    if signer.name != statement.origin:
+        raise ValueError("A log signs statements of its own origin.")
+    return sign_note(statement.text(), [signer])
+
+
+def open_statement(data: bytes, verifiers: Sequence[Verifier]) -> KeyStatement:
+    """Return the statement that a known key of its own log signed; raise Tampered otherwise."""
+    note = open_note(data, verifiers)
+    statement = _parse(note.text)
+    if statement.origin not in {verifier.name for verifier in note.signed_by}:
+        raise Tampered("The statement is signed by the key of another log.")
+    return statement
+
+
+def _parse(text: str) -> KeyStatement:
+    try:
+        origin, form, owner, version, recordings, at, size, end = text.split("\n")
+        statement = KeyStatement(
+            origin=origin,
+            owner=owner,
+            version=_number(version, "version"),
+            recordings=_number(recordings, "recordings"),
+            at=datetime.strptime(at, _MOMENT).replace(tzinfo=UTC),
+            size=_number(size, "size"),
+        )
+    except ValueError:
+        raise Tampered("The note is no statement about a key.") from None
+    if form != FORMAT or end or statement.text() != text:
+        raise Tampered("The note is no statement about a key.")
+    return statement
+
+
+def _number(line: str, label: str) -> int:
+    word, _, number = line.partition(" ")
+    if word != label:
+        raise Tampered("The note is no statement about a key.")
+    return read_decimal(number, f"{label} of the statement")

@@ -1,0 +1,46 @@
+"""An operator's commands that rotate keys: begun, and then done step by step, by the server's worker or without one."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from vault.errors import NotFound
+from vault.workflows.rotate import RotationProgress
+from vault.workflows.vault import Vault
+
+
+async def perform_rotation(vault: Vault, command: str, arguments: Mapping[str, Any], *, actor: str) -> Any:
+    """Begin a rotation, or do one step of it; return how it stands. Raises whatever the verbs raise."""
+    if command == "rotate.root":
+        return (await vault.rewrap_root_key(actor=actor)).decode()
+    account_id = (await vault.find_account(arguments["account"])).id
+    if command == "rotate.begin":
+        under_way = await vault.read_rotations(account_id)
+        if all(one.destroyed_at for one in under_way.rotations):
+            return _progress(await vault.rotate_account_key(account_id, actor=actor))
+        return _progress(under_way)
+    if command == "rotate.step":
+        await _step(vault, account_id)
+        return _progress(await vault.read_rotations(account_id))
+    raise NotFound(f"There is no command {command!r}.")
+
+
+async def _step(vault: Vault, account_id: str) -> None:
+    """Do what the worker does about a rotation, once; where a worker has the turn, nothing."""
+    now = timedelta()
+    await vault.take_turn("rewrap", lambda: vault.rewrap(account_id), every=now)
+    if await vault.write_manifests.any_due():
+        await vault.take_turn("manifests", vault.write_manifests, every=now)
+    if await vault.write_account_objects.any_due():
+        await vault.take_turn("account_objects", vault.write_account_objects, every=now)
+
+
+def _progress(progress: RotationProgress) -> dict[str, Any]:
+    last = progress.rotations[-1]
+    return {
+        "version": progress.current,
+        "leaving": last.version,
+        "rewrapped": last.rewrapped,
+        "remaining": sum(progress.remaining.values()),
+        "statement": None if last.statement is None else last.statement.decode(),
+    }

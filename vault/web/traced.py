@@ -1,0 +1,33 @@
+"""A span for each request, named after its route's template, where tracing is on."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vault import tracing
+
+
+class Traced:
+    """Wraps the app, as the outermost layer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap ``app``."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http" or not tracing.is_on():
+            await self._app(scope, receive, send)
+            return
+        with tracing.span("request", http__request__method=scope["method"]) as made:
+
+            async def send_seen(message: Message) -> None:
+                if made is not None and message["type"] == "http.response.start":
+                    made.set_attribute("http.response.status_code", message["status"])
+                await send(message)
+
+            try:
+                await self._app(scope, receive, send_seen)
+            finally:
+                # The router leaves the route here; what matches none has no name of its own.
+                route = getattr(scope.get("route"), "path", "no route")
+                if made is not None:
+                    made.update_name(f"{scope['method']} {route}")

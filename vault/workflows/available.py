@@ -1,0 +1,19 @@
+"""Every available recording of the vault, in turn: a kernel that the verbs share."""
+
+from collections.abc import AsyncIterator
+
+from vault.domain.recording import Recording
+from vault.ports.database import Database
+
+_AT_ONCE = 500
+
+
+async def available_recordings(database: Database) -> AsyncIterator[Recording]:
+    """Yield available recordings by id, each as it stood when it was read."""
+    after = ""
+    while page := await database.read(
+        lambda tx, after=after: tx.inventory.available(after=after, limit=_AT_ONCE)  # type: ignore[misc]
+    ):
+        after = page[-1].id
+        for recording in page:
+            yield recording

@@ -1,0 +1,100 @@
+"""Comparing rows and objects: what one of them has and the other has not, or has otherwise.
+
+It reads and changes nothing. The vault may work meanwhile: whatever looks wrong is looked at once more
+with the row as it is then, so a recording that was erased or written anew in between is no finding.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from vault.domain.recording import Recording, State
+from vault.domain.restoring import Seen, unseen
+from vault.errors import Invalid
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
+from vault.ports.objects import ObjectStore
+from vault.workflows.available import available_recordings
+from vault.workflows.fsck_objects import CompareObjects
+from vault.workflows.fsck_recording import CompareRecording
+from vault.workflows.pacer import Pacer
+
+#: Sentences that one answer has room for.
+MOST_FINDINGS: Final = 10_000
+#: Objects and unfinished work younger than this may not have their row yet.
+GRACE: Final = timedelta(hours=24)
+
+
+@dataclass(slots=True)
+class Checked:
+    """What was compared."""
+
+    recordings: int = 0
+    #: Of these, opened from the first frame to the last.
+    opened: int = 0
+    objects: int = 0
+    #: One sentence each, beginning with the recording or the key.
+    findings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fsck:
+    """Compare every available row with its objects and manifest, and every object with its row."""
+
+    database: Database
+    objects: ObjectStore
+    ring: KeyRing
+    clock: Clock
+    grace: timedelta = GRACE
+
+    async def __call__(self, *, sample: int, rate: float, seen: Seen = unseen) -> Checked:
+        """Return what was found; ``rate`` is in recordings or objects a second, 0 for no limit.
+
+        ``sample`` recordings are opened whole, evenly spread. Raises Invalid, Unavailable.
+        """
+        if sample < 0 or rate < 0:
+            raise Invalid("A sample and a rate are numbers from zero up.")
+        pacer, checked = Pacer(rate=rate), Checked()
+        await self._recordings(checked, sample, pacer, seen)
+        await self._objects(checked, pacer, seen)
+        left_out = len(checked.findings) - MOST_FINDINGS
+        if left_out > 0:
+            checked.findings[MOST_FINDINGS:] = [f"{left_out} more findings are left out."]
+        return checked
+
+    async def _recordings(self, checked: Checked, sample: int, pacer: Pacer, seen: Seen) -> None:
+        compare = CompareRecording(database=self.database, objects=self.objects, ring=self.ring)
+        total = await self.database.read(lambda tx: tx.inventory.count_available())
+        of = max(total, sample, 1)
+        async for recording in available_recordings(self.database):
+            await pacer.pause()
+            number = checked.recordings
+            checked.recordings += 1
+            # True for ``sample`` of all numbers, as evenly as can be.
+            whole = number * sample // of != (number + 1) * sample // of
+            findings = await compare.findings(recording, whole=whole)
+            if findings and (now := await self._again(recording)) is not None:
+                findings = await compare.findings(now, whole=whole)
+                checked.findings += findings if await self._again(now) is not None else []
+            checked.opened += whole
+            await seen("recordings", checked.recordings, total)
+
+    async def _again(self, recording: Recording) -> Recording | None:
+        """Return the row as it is now; None if it left, or its manifest is about to be written."""
+
+        def look(tx: Transaction) -> Recording | None:
+            now = tx.recordings.by_id(recording.id)
+            due = tx.inventory.manifest_due(recording.id)
+            return now if now is not None and now.state is State.AVAILABLE and not due else None
+
+        return await self.database.read(look)
+
+    async def _objects(self, checked: Checked, pacer: Pacer, seen: Seen) -> None:
+        before: datetime = self.clock() - self.grace
+        compare = CompareObjects(database=self.database, objects=self.objects, before=before)
+        async for versions in compare.keys():
+            await pacer.pause()
+            checked.objects += 1
+            checked.findings += await compare.findings(versions)
+            await seen("objects", checked.objects, 0)

@@ -1,0 +1,51 @@
+"""Taking what lies under one version of an account's key, and sealing it anew under another.
+
+Keys are unwrapped and wrapped, messages opened and sealed; the encryption contexts stay what they were, so
+nothing can be put in another's place on the way. What does not open stays as it is.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from vault.domain import encryption_context as bound
+from vault.domain.encryption_context import Context
+from vault.errors import Tampered
+from vault.ports.rotation import SealedKind, SealedRow
+from vault.sealing.keys import NamedKey
+from vault.sealing.message import open_message, seal
+from vault.sealing.wrapping import unwrap, wrap
+
+#: What each kind is bound to, by account and name.
+_BOUND: Final[Mapping[SealedKind, Callable[[str, str], Context]]] = {
+    "recording_key": bound.of_recording_key,
+    "index_key": lambda account_id, _: bound.of_index_key(account_id),
+    "detail_key": lambda account_id, name: bound.of_detail_key(account_id, int(name)),
+    "credentials": bound.of_credentials,
+    "announcement": bound.of_announcement,
+    "call_fact": bound.of_call_fact,
+    "consent_event": bound.of_consent_event,
+    "objection": bound.of_objection,
+    "listener": bound.of_listener,
+    "prompt": bound.of_prompt,
+}
+#: Kinds that are keys, and so wrapped and not sealed as messages.
+_KEYS: Final[frozenset[SealedKind]] = frozenset({"recording_key", "index_key", "detail_key"})
+
+
+def reseal(
+    kind: SealedKind, account_id: str, rows: Sequence[SealedRow], *, old: NamedKey, new: NamedKey
+) -> tuple[list[tuple[SealedRow, bytes]], list[str]]:
+    """Return each row with its secret or text under the new key, and the names of those that do not open."""
+    sealed, damaged = [], []
+    for row in rows:
+        try:
+            sealed.append((row, _resealed(kind, row, _BOUND[kind](account_id, row.name), old, new)))
+        except Tampered:
+            damaged.append(row.name)
+    return sealed, damaged
+
+
+def _resealed(kind: SealedKind, row: SealedRow, context: Context, old: NamedKey, new: NamedKey) -> bytes:
+    if kind in _KEYS:
+        return wrap(new, unwrap(old, row.sealed, context), context)
+    return seal(new, context, open_message(old, row.sealed, context=context))

@@ -1,0 +1,65 @@
+"""The process of ``callvault worker``: the loop alone, and a small port that tells how it fares."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+
+import uvicorn
+
+from vault.settings import Settings
+from vault.web.app import build_health
+from vault.web.readiness import Readiness
+from vault.wiring import assemble
+from vault.worker.loop import work
+from vault.workflows.vault import Vault
+
+
+async def work_until_stopped(settings: Settings, *, host: str, port: int | None) -> None:
+    """Work until SIGTERM or SIGINT, and give back what is in hand then. Raises what assembling raises.
+
+    With a ``port`` it answers /healthz, /readyz and /metrics: the counters of sealing are this process's own.
+    """
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(one, stopping.set)
+    async with assemble(settings) as vault:
+        readiness = Readiness(vault.check_part, stopping)
+        health: AbstractAsyncContextManager[None] = nullcontext()
+        if port is not None:
+            health = _health(vault, readiness, host, port)
+        async with health:
+            await work(vault, workers=settings.workers, stopping=stopping)
+
+
+class _Quiet(uvicorn.Server):
+    """A server that leaves the signals to the process."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+@asynccontextmanager
+async def _health(vault: Vault, readiness: Readiness, host: str, port: int) -> AsyncIterator[None]:
+    app = build_health()
+    app.state.vault, app.state.readiness = vault, readiness
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        host=host,
+        port=port,
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = _Quiet(config)
+    serving = asyncio.create_task(server.serve())
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
