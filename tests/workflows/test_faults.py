@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflows.conftest import AUDIO, House, blocks_of, new_house
-from vault.domain.recording import State
+from vault.domain.recording import MAX_ATTEMPTS, State
 from vault.errors import Unavailable
 from vault.threads import Threads
 
@@ -93,11 +93,11 @@ async def test_the_store_fails_once_during_an_upload(tmp_path: Path, threads: Th
 
 
 async def test_a_store_that_is_gone_for_long_loses_nothing(house: House):
-    """Every call fails for twenty rounds: the recordings wait, stored or to be fetched, and come in at last."""
+    """Every call fails for more rounds than there are attempts: the recordings wait, and come in at last."""
     first = (await house.announce("rec-1")).recording_id
     await house.vault.ingest()
     second = (await house.announce("rec-2")).recording_id
-    for _ in range(20):
+    for _ in range(MAX_ATTEMPTS + 6):
         for call in range(1, 30):
             house.objects.fail(at=call, when="before")
         await house.vault.ingest()
@@ -117,7 +117,7 @@ async def test_a_key_service_that_is_gone_loses_nothing(house: House):
     ring = house.vault.ingest.ring
     ring.forget(house.account.id)
     house.root_key.reachable = False
-    for _ in range(3):
+    for _ in range(MAX_ATTEMPTS + 6):
         await house.vault.ingest()
         await house.hurry(recording_id)
     assert await house.state(recording_id) is State.RETRY_WAIT

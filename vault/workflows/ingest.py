@@ -70,7 +70,7 @@ class Ingest:
         except TooLarge as error:
             await self._put_off(held, Reason(code="too_large", text=str(error)), final=True)
         except Unavailable as error:
-            await self._put_off(held, Reason(code="unavailable", text=str(error)), final=False)
+            await self._wait_for_parts(held, Reason(code="unavailable", text=str(error)))
         except (VaultError, OSError, ValueError, KeyError) as error:
             _LOG.error(
                 "ingest.failed", trace=True, recording_id=held.recording.id, attempt=held.recording.attempts
@@ -143,16 +143,27 @@ class Ingest:
         if final or attempt >= MAX_ATTEMPTS:
             await self.database.write(lambda tx: fail(tx, held, reason))
             return
-        pause = pause_before(attempt, CHANCE.random())
+        await self._wait(held, reason, attempts=attempt)
+
+    async def _wait_for_parts(self, held: Lease, reason: Reason) -> None:
+        """Wait for a part of the vault itself: however long that is out of reach, no recording fails for it.
+
+        The counter stops halfway, so that its provider still has its attempts afterwards.
+        """
+        await self._wait(held, reason, attempts=min(held.recording.attempts, MAX_ATTEMPTS // 2))
+
+    async def _wait(self, held: Lease, reason: Reason, *, attempts: int) -> None:
+        pause = pause_before(attempts, CHANCE.random())
 
         def wait(tx: Transaction) -> None:
-            tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now() + pause, reasons=(reason,))
+            until = tx.now() + pause
+            tx.queue.move(held, State.RETRY_WAIT, not_before=until, reasons=(reason,), attempts=attempts)
 
         await self.database.write(wait)
         _LOG.info(
             "ingest.put_off",
             recording_id=held.recording.id,
-            attempt=attempt,
+            attempt=attempts,
             reason=reason.code,
             seconds=round(pause.total_seconds(), 1),
         )
