@@ -216,6 +216,12 @@ def reopened(house: House, folder: Path, threads: Threads) -> House:
     return replace(house, database=database, vault=_verbs(folder, threads, database, **around))
 
 
+def another_node(house: House, folder: Path, threads: Threads, **parts: Any) -> House:
+    """Return another node of the same vault: the same database and world, with some parts of its own."""
+    around = {name: getattr(house, name) for name in ("objects", "fetcher", "rest", "describer", "root_key")}
+    return replace(house, vault=_verbs(folder, threads, house.database, **(around | parts)))
+
+
 @pytest.fixture
 def threads() -> Iterator[Threads]:
     """Threads that seal."""
