@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: help install infra-tools run test faults bench lint lint-infra format openapi lock clean
+.PHONY: help install infra-tools run test faults soak bench lint lint-infra format openapi lock clean
 
 help: ## Show what can be made.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 .venv/installed: requirements-test.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "callvault needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
@@ -32,6 +32,9 @@ test: install ## Run the whole suite with small counts; in parallel, under ten m
 
 faults: install ## Run the fault suite with the full counts.
 	CALLVAULT_FAULTS=1 $(BIN)/pytest -s -m faults --timeout 3600
+
+soak: install ## Load a fleet for half an hour while its processes are killed, and check every promise.
+	$(BIN)/python -m tests.soak $(SOAK)
 
 bench: install ## Measure: ratios against baselines in one run, with the raw figures.
 	$(BIN)/python -m bench
@@ -63,7 +66,7 @@ lock: ## Resolve the locks anew; look at the difference before you commit it.
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --custom-compile-command 'make lock' --group test pyproject.toml -o requirements-test.lock
+	  --custom-compile-command 'make lock' --group test --extra otel pyproject.toml -o requirements-test.lock
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' --group infra -o infra/requirements.lock
 	rm -rf .venv-lock
