@@ -48,7 +48,7 @@ ABSOLUTE = re.compile(r"(?<![\w.$}~/:-])/(?!v1/|webhooks/|p/|s/)[a-z]+/[\w./-]+"
 ALLOWED_PATHS = ("/var/lib/vault", "/dev/null")
 PROVIDER = re.compile(r'"provider": "(?!platform)\w+"')
 ALLOWED_HOSTS = re.compile(
-    r"api\.aircall\.io|127\.0\.0\.1|([\w-]+\.)*example(\.com)?|(www\.)?(github\.com|rfc-editor\.org|standardwebhooks\.com)"
+    r"api\.aircall\.io|truststore\.pki\.rds\.amazonaws\.com|127\.0\.0\.1|([\w-]+\.)*example(\.com)?|(www\.)?(github\.com|rfc-editor\.org|standardwebhooks\.com)"
 )
 
 

@@ -29,6 +29,9 @@ from vault.worker.loop import work
 
 #: Seconds in which answers that were cut put on record how far they came.
 _LAST_WORDS = 5.0
+#: Bytes of an answer that may wait unsent in the kernel, where they cannot be called back when a session ends.
+#: Without a limit they are several mebibytes.
+_UNSENT = 1024 * 1024
 
 
 def create() -> FastAPI:
@@ -77,6 +80,15 @@ class Server(uvicorn.Server):
         """Listen until stopped."""
         self._loop = asyncio.get_running_loop()
         await super().serve(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen. Connections inherit how much of an answer may wait in the kernel."""
+        await super().startup(sockets)
+        for listening in (one for server in self.servers for one in server.sockets):
+            if listening.family in {socket.AF_INET, socket.AF_INET6} and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+                # The loop's own sockets set no options; a second descriptor of the same socket does.
+                with socket.socket(fileno=os.dup(listening.fileno())) as same:
+                    same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop; a second signal stops to listen at once."""

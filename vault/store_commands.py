@@ -88,11 +88,13 @@ def _bar() -> Iterator[Seen]:
     if not sys.stderr.isatty():
         yield unseen
         return
-    with typer.progressbar(length=1, file=sys.stderr, show_eta=True) as bar:
+    with typer.progressbar(length=1, file=sys.stderr, label="starting", show_eta=False) as bar:
 
         async def show(what: str, done: int, of: int) -> None:
-            bar.label, bar.length = what, of or done + 1
-            bar.pos = done
-            bar.update(0)
+            if bar.label != what:
+                bar.label, bar.pos, bar.finished = what, 0, False
+            # How many there are in all is not always known: then the bar is never full.
+            bar.length = of or done + 1
+            bar.update(done - bar.pos)
 
         yield show

@@ -1,4 +1,4 @@
-"""Spans of OpenTelemetry: how long a request, a verb, and a call of S3 or KMS took. Off unless a URL is set.
+"""Spans of OpenTelemetry: how long a request, a verb, and a call of S3, KMS or OpenBao took. Off unless a URL is set.
 
 A span names a route's template, a verb's class or a call's method, and carries the attributes below, which
 hold no path, query, header, id, number or message; of an error it has the name of its class. Nothing of the

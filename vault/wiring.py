@@ -19,6 +19,7 @@ from vault.database.wrapped_keys import WrappedKeyRows
 from vault.domain.default_texts import NoticeTexts, parse_default_texts
 from vault.domain.rule_data import parse
 from vault.domain.rules import RuleBook
+from vault.errors import StartRefused
 from vault.keyservice.breaker import Breaker
 from vault.keyservice.key_ring import AccountKeyRing
 from vault.keyservice.location import open_root_key
@@ -26,6 +27,8 @@ from vault.keyservice.two_root_keys import TwoRootKeys
 from vault.objects.location import open_store
 from vault.objects.owner import OWNER, claim, refuse_owned
 from vault.ports.database import Database
+from vault.ports.keys import RootKey
+from vault.ports.objects import ObjectStore
 from vault.ports.telephony import Provider
 from vault.settings import Settings
 from vault.telephony.aircall import Aircall
@@ -40,6 +43,7 @@ from vault.telephony.telnyx import Telnyx
 from vault.telephony.twilio import Twilio
 from vault.telephony.vonage import Vonage
 from vault.threads import Threads
+from vault.tlog.note import Signer
 from vault.workflows.admission import Admission
 from vault.workflows.announcing import Announce
 from vault.workflows.attempt import Attempt
@@ -84,8 +88,7 @@ _SHARED = {
 _DESCRIBERS = 2
 #: Threads that seal: the cipher is fast enough for one core to outrun every disk.
 _SEALERS = 4
-_OBJECT_THREADS = 32
-_KEY_THREADS = 4
+_THREADS = {"keys": 4, "objects": 32, "sealing": _SEALERS, "prompts": 1}
 
 
 def utc_now() -> datetime:
@@ -128,43 +131,64 @@ async def assemble(settings: Settings, *, restoring: bool = False) -> AsyncItera
             stack.callback(tracing.set_up(settings.tracing_url))
         database = _database(settings)
         stack.callback(database.close)
-        key_threads, object_threads = Threads("keys", _KEY_THREADS), Threads("objects", _OBJECT_THREADS)
-        sealing_threads, prompt_threads = Threads("sealing", _SEALERS), Threads("prompts", 1)
-        for threads in (key_threads, object_threads, sealing_threads, prompt_threads):
-            stack.callback(threads.close)
-        objects = await open_store(settings.objects_url, object_threads)
-        if await is_new(database):
-            # Before it has an id: a database with one could no longer become that of another vault.
-            await (take_vault_over(database, objects) if restoring else refuse_owned(objects))
-        current, previous = await _root_keys(settings, database, key_threads, stack)
+        threads = {name: Threads(name, size) for name, size in _THREADS.items()}
+        for pool in threads.values():
+            stack.callback(pool.close)
+        objects = await open_store(settings.objects_url, threads["objects"])
+        await _begin(database, objects, restoring=restoring)
+        current, previous = await _root_keys(settings, database, threads["keys"], stack)
         vault_id = await ProveRootKey(database=database, root_key=current, previous=previous)()
         root_key = current if previous is None else TwoRootKeys(current, previous)
-        await claim(objects, vault_id)
-        log_key = OpenLogKey(database=database, root_key=root_key, public_url=settings.public_url)
-        signer = await log_key(vault_id)
-        await compare_with_store(database, objects, signer)
-        ring = AccountKeyRing(root_key, WrappedKeyRows(database))
         describer = await stack.enter_async_context(SubprocessDescriber(size=_DESCRIBERS))
         http = GuardedHttp(allow=settings.media_allow)
         vault = _vault(
             settings,
             database=database,
-            ring=ring,
+            ring=AccountKeyRing(root_key, WrappedKeyRows(database)),
             objects=objects,
             root_key=root_key,
             current_root_key=current,
             previous_root_key=previous,
             describer=describer,
-            prompt_maker=SubprocessPromptMaker(prompt_threads),
+            prompt_maker=SubprocessPromptMaker(threads["prompts"]),
             fetcher=MediaFetcher(http),
             rest=ProviderRest(http),
-            signer=signer,
-            threads=sealing_threads,
+            signer=await _signer(settings, database, objects, root_key, vault_id),
+            threads=threads["sealing"],
         )
         # What lives as long as the process need not be looked at by every collection.
         gc.collect()
         gc.freeze()
         yield vault
+
+
+async def _begin(database: Database, objects: ObjectStore, *, restoring: bool) -> None:
+    """Look whose objects these are before a new database has an id: with one it can become no other vault's.
+
+    Raises StartRefused.
+    """
+    if not await is_new(database):
+        return
+    if restoring:
+        await take_vault_over(database, objects)
+        return
+    try:
+        await refuse_owned(objects)
+    except StartRefused:
+        # Unless another node has just begun this vault on the same database.
+        if await is_new(database):
+            raise
+
+
+async def _signer(
+    settings: Settings, database: Database, objects: ObjectStore, root_key: RootKey, vault_id: str
+) -> Signer:
+    """Claim the prefix, open the key of the log, and see that it is the log that lies there. Raises StartRefused."""
+    await claim(objects, vault_id)
+    opened = OpenLogKey(database=database, root_key=root_key, public_url=settings.public_url)
+    signer = await opened(vault_id)
+    await compare_with_store(database, objects, signer)
+    return signer
 
 
 async def _root_keys(

@@ -30,6 +30,8 @@ class FakeObjects:
     """ObjectStore in memory. ``objects`` and ``uploads`` are for tests to look into and to damage."""
 
     objects: dict[str, Kept] = field(default_factory=dict)
+    #: Bodies that were written over, as a bucket with versions keeps them.
+    older: dict[str, list[bytes]] = field(default_factory=dict)
     #: Unfinished uploads by number, with their key.
     uploads: dict[int, tuple[str, Kept]] = field(default_factory=dict)
     #: Keys that were put as locked; nobody may delete these.
@@ -104,9 +106,11 @@ class FakeObjects:
                 yield StoredObject(key=key, size=len(kept.body), modified=kept.at)
 
     async def delete_older(self, key: str) -> None:
-        """Forget older versions; the fake keeps none."""
+        """Forget what was written over."""
         check_key(key)
-        _answer(self._call("delete_older"))
+        lost = self._call("delete_older")
+        self.older.pop(key, None)
+        _answer(lost)
 
     async def versions(self, prefix: str) -> AsyncIterator[StoredVersion]:
         """Yield objects, each as its one version."""
@@ -121,6 +125,7 @@ class FakeObjects:
         assert key not in self.locked, "What is locked cannot be deleted."
         lost = self._call("delete")
         self.objects.pop(key, None)
+        self.older.pop(key, None)
         _answer(lost)
 
     async def abort_uploads(self, prefix: str, *, before: datetime) -> int:
@@ -150,6 +155,8 @@ class FakeObjects:
         for other in self.objects:
             clash = other.startswith(key + "/") or key.startswith(other + "/")
             assert not clash, f"{key} and {other}: a key is never the folder of another."
+        if key in self.objects:
+            self.older.setdefault(key, []).append(bytes(self.objects[key].body))
         self.objects[key] = Kept(body, self._time())
 
     def _time(self) -> datetime:

@@ -1,9 +1,10 @@
 """The service, which dies between a grant and its bytes: at the one whose number a file beside its data names.
 
 It kills itself, because nobody outside can hit that moment: the grant is durable, and no byte of its window
-has left.
+has left. And grants take their time here, so that bytes which did not wait for theirs are out long before.
 """
 
+import asyncio
 import itertools
 import os
 import signal
@@ -14,6 +15,8 @@ from vault.workflows.stream import Sound, Stream
 
 #: The file, in the data directory.
 FILE = "die-at-grant"
+#: Seconds until a grant is written.
+_SLOWLY = 0.05
 
 
 def prepare() -> None:
@@ -21,6 +24,7 @@ def prepare() -> None:
     file, numbers, grant = Path(os.environ["VAULT_DATA_DIR"]) / FILE, itertools.count(1), Stream._grant
 
     async def grant_and_die(self: Stream, sound: Sound, window: tuple[int, int]) -> None:
+        await asyncio.sleep(_SLOWLY)
         await grant(self, sound, window)
         if file.exists() and next(numbers) == int(file.read_text()):
             file.unlink()

@@ -132,7 +132,11 @@ def _all_there(client: Client, ingests: list[_Ingest]) -> None:
 
 def _until_manifests_are_written(server: MortalVault) -> None:
     deadline = time.monotonic() + 30
-    while rows(server, "SELECT id FROM recordings WHERE manifest_due"):
+    due = (
+        "SELECT id FROM recordings WHERE manifest_due "
+        "UNION SELECT id FROM accounts WHERE revision <> written_revision"
+    )
+    while rows(server, due):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -149,12 +153,14 @@ def _leave_objects_without_rows(server: MortalVault) -> None:
 
 def _nothing_left_over(server: MortalVault) -> None:
     """Compare the files below the object store with what the rows name."""
-    named = {"owner.json"}
+    named = {"owner.json", "vault.json"}
+    for account in rows(server, "SELECT * FROM accounts"):
+        named.add(f"accounts/{account['id']}/{account['written_revision']:012}.json")
     for row in rows(server, "SELECT * FROM recordings"):
         assert row["state"] == "available"
         named.add(row["audio_location"])
         named.add(f"manifests/{row['account_id']}/{row['id']}.json")
         if row["rendition_location"]:
             named.add(row["rendition_location"])
-    found = files_below(server.data_dir / "objects")
-    assert found.keys() == named
+    found = {key for key in files_below(server.data_dir / "objects") if not key.startswith("log/")}
+    assert found == named

@@ -1,9 +1,10 @@
 """A log that cannot be written, in each of its places: 503 and not a byte of audio, and it goes on by itself."""
 
+import http.client
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,8 +145,11 @@ def _sqlite_is_full(place: _Place) -> Iterator[None]:
     """Let the file have no page more than it has now, and fill what is free in them."""
     pages = place.as_writer("PRAGMA page_count")
     place.as_writer(f"PRAGMA max_page_count={pages}")
-    while place.audio().status == 200:
-        pass
+    status = 200
+    while status != 503:
+        # A stream that fills the last page is cut.
+        with suppress(http.client.IncompleteRead):
+            status = place.audio().status
     yield
     place.as_writer("PRAGMA max_page_count=1073741823")
 

@@ -81,14 +81,15 @@ def _stopped(  # noqa: PLR0917 - what is heard, where, and how it ends
 ) -> None:
     seat = take_seat(client, recording_id)
     hearing = hear(client, seat)
-    hearing.read(place)
+    at_stop = hearing.read(place)
     granted = _until_stalled(client, recording_id, seat)
     stop(server, client, recording_id, seat)
     assert hearing.broken_off
     hearing.close()
     heard = bytes(hearing.body)
     assert heard == body[: len(heard)]
-    print(f"{stop.__name__[1:]} after {place} bytes: ", end="")
+    print(f"{stop.__name__[1:]} after {at_stop} bytes, and {len(heard) - at_stop} more: ", end="")
+    assert len(heard) - at_stop <= _WINDOW
     _within_the_window(granted, len(heard))
     _nothing_but_its_end(_until_stalled(client, recording_id, seat), granted, len(heard))
     again = hear(client, seat)
@@ -98,10 +99,7 @@ def _stopped(  # noqa: PLR0917 - what is heard, where, and how it ends
 
 
 def _within_the_window(granted: list[dict], heard: int) -> None:
-    """The reader stood in the last window but one, because the last was granted ahead; nothing of that one left.
-
-    The kernel holds what was sent before, up to some mebibytes, so nobody can count from where the reader was.
-    """
+    """The stream stood in the last window but one, because the last was granted ahead; nothing of that one left."""
     *_, current, ahead = [event for event in granted if event["type"] == "playback.grant"]
     print(f"{heard} bytes heard; the stream stood within {current['first']} to {current['end']}")
     assert current["end"] - current["first"] <= _WINDOW

@@ -71,6 +71,8 @@ def _deploy(deployed: Deployed, stack: str) -> None:
             made = deployed.client("secretsmanager").create_secret(Name=f"{stack}-{name}")
             body = _with_name(body, name, made["ARN"])
     for resource in body["Resources"].values():
+        if resource.get("DependsOn") in out:
+            del resource["DependsOn"]
         if resource["Type"] == "AWS::RDS::DBInstance":
             # moto hands the group itself on instead of its name, and stumbles over it.
             resource["Properties"].pop("DBParameterGroupName")

@@ -218,3 +218,13 @@ def test_a_policy_names_its_actions(stack: str) -> None:
             assert "*" not in json.dumps(statement["Action"]), name
             everywhere = statement["Resource"] == "*"
             assert not everywhere or statement["Action"] == "ecr:GetAuthorizationToken", name
+
+
+@pytest.mark.parametrize("name", ["server", "worker"])
+def test_a_task_is_asked_where_it_answers_and_given_time_to_end(stacks: Deployed, name: str) -> None:
+    """The health check asks a port that the command opens, and the end comes after the vault's own patience."""
+    one = container(stacks, f"callvault-{name}")
+    port = one["command"][one["command"].index("--health-port") + 1] if name == "worker" else "8000"
+    assert f"http://127.0.0.1:{port}/healthz" in one["healthCheck"]["command"][-1]
+    settings = read_settings(environment(stacks, f"callvault-{name}"))
+    assert one["stopTimeout"] > settings.drain_seconds + settings.stop_seconds

@@ -125,9 +125,10 @@ async def test_a_replaced_key_makes_the_manifest_due(database: Database):
         == []
     )
     pairs = [(row, b"new"), (SealedRow(name="rec_x", sealed=b"key"), b"x")]
-    for changed in (1, 0):
+    stale = [(SealedRow(name=recording.id, sealed=b"stale"), b"y")]
+    for rows, changed in ((stale, 0), (pairs, 1), (pairs, 0)):
         assert changed == await database.write(
-            lambda tx: tx.rotations.replace("recording_key", ROTATION, pairs, version=2)
+            lambda tx, r=rows: tx.rotations.replace("recording_key", ROTATION, r, version=2)
         )
     kept = await columns(database, recording.id)
     assert (kept["wrapped_key"], kept["key_version"], kept["manifest_due"]) == (b"new", 2, True)

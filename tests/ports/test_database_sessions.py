@@ -17,7 +17,7 @@ async def playing(database: Database):
     """A recording that a session listens to, at the moment NOW."""
     await open_account(database)
     recording = await available(database)
-    made = link(recording.id)
+    made = link(recording.id, sessions=2)
     opened = session(made)
     await database.write(lambda tx: tx.links.insert(made, b"token"))
     await database.write(lambda tx: tx.links.open_session(opened, secret_hash=b"s", nonce_hash=b"n"))

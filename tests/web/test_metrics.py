@@ -78,6 +78,8 @@ def test_what_happens_is_counted(house: House):
     after = sample(house)
     moved = {key: after[key] - before.get(key, 0.0) for key in after if after[key] != before.get(key, 0.0)}
     assert moved["callvault_sealed_bytes_total"] == len(AUDIO)
+    states = {key for key in after if key.startswith("callvault_queue_recordings")}
+    assert len(states) == 5, "each state of work, with none in it too"
     assert moved['callvault_webhook_ack_seconds_count{provider="platform"}'] == 1
     assert moved['callvault_commit_group_rows_count{kind="write"}'] > 1
     assert moved['callvault_key_ring_total{found="hit"}'] > 1

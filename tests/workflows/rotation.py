@@ -102,6 +102,7 @@ async def everything_opens(house: House, recording_id: str) -> None:
     assert [listener for _, listener in await vault.list_links(account_id, recording_id)] == ["Ada"]
     (notice,) = await vault.list_notices(account_id)
     assert await vault.read_prompt.of_account(account_id, notice.id, "pcm")
+    await vault.sequence_events()
     page = await vault.list_events(account_id, EventFilter(listener="Ada"), start=0, limit=9)
     assert [detail for _, detail in page.items] == [{"listener": "Ada"}]
     assert (await vault.read_evidence(account_id, recording_id, **ME)).sealed.canonical

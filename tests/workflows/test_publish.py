@@ -225,4 +225,3 @@ async def test_a_node_that_slept_does_not_set_the_checkpoint_back(house: House):
         await publisher(house)()
     house.objects.put = original  # type: ignore[method-assign]
     assert check_published(house) == await leaves_of(house)
-    assert open_checkpoint(published(house)["checkpoint"], KNOWN).size == 8 + 2

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflows.conftest import AUDIO, LONG_AGO, SIGNER, WITHOUT_EVIDENCE, House
+from tests.workflows.conftest import AUDIO, LONG_AGO, House
 from tests.workflows.restoring import copied, empty_house, house_over, write_all
 from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_notices import BEEP, ME, SPEECH, drafted
@@ -17,13 +17,11 @@ from vault.domain.account_object import PREFIX, AccountObject
 from vault.domain.consent import ConsentPolicy
 from vault.domain.manifest import location_of as manifest_of
 from vault.domain.recording import State
-from vault.errors import NotAuthentic, NotFound, Refused, StartRefused, Tampered, Unavailable
+from vault.errors import NotAuthentic, NotFound
 from vault.ports.stores import RecordingFilter
 from vault.threads import Threads
 from vault.tlog.log_file import read_head, verify_log
-from vault.workflows.published_log import CHECKPOINT
 from vault.workflows.share import LinkWish
-from vault.workflows.vault_object import compare_with_store
 
 
 async def available(house: House, ref: str, **data: object) -> str:
@@ -120,7 +118,7 @@ async def test_an_old_copy_takes_back_what_happened_since(house: House, tmp_path
     erased_later = await available(house, "rec-1")
     held_later = await available(house, "rec-2", call_ref="call-2")
     wish = LinkWish(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
-    link, token = await house.vault.create_link(house.account.id, held_later, wish, actor="key_test")
+    link, _ = await house.vault.create_link(house.account.id, held_later, wish, actor="key_test")
     key, text = await house.vault.issue_key(name="k", scopes=["*"], account_id=None, actor="operator")
     waiting = (await house.announce("rec-3", call_ref="call-3")).recording_id
     await house.set(waiting, not_before=datetime(2100, 1, 1, tzinfo=UTC))
@@ -150,8 +148,9 @@ async def test_an_old_copy_takes_back_what_happened_since(house: House, tmp_path
         assert await new.keys_gone(waiting)
         assert (await new.row(held_later)).restricted
         assert await switch_of(new) == (switch, history)
-        with pytest.raises(NotFound):
-            await new.vault.look_at_link(token.text, address=None)
+        stopped = await new.database.read(lambda tx: tx.links.get(house.account.id, link.id))
+        assert stopped is not None
+        assert stopped.revoked_at is not None
         with pytest.raises(NotAuthentic):
             await new.vault.authenticate(text.text)
         for one in (transferred, new_one):
@@ -238,145 +237,49 @@ async def test_settings_come_back(house: House, tmp_path: Path, threads: Threads
         assert await new.settle((await new.announce("rec-1")).recording_id) is State.AVAILABLE
 
 
-@pytest.mark.parametrize("victim", ["checkpoint", "leaf", "hash", "missing"])
-async def test_a_log_that_is_not_what_was_signed_restores_nothing(
-    house: House, tmp_path: Path, threads: Threads, victim: str
+@pytest.mark.parametrize("manifest", ["deleted", "put back"])
+async def test_the_log_alone_keeps_what_was_erased(
+    house: House, tmp_path: Path, threads: Threads, manifest: str
 ):
-    """A changed leaf, a missing file, a forged checkpoint: Tampered, and recovery mode stays."""
-    await available(house, "rec-1")
-    await write_all(house)
-    bundle = next(key for key in house.objects.objects if key.startswith("log/tile/entries/"))
-    async with empty_house(house, tmp_path / "new", threads) as new:
-        if victim == "missing":
-            del house.objects.objects[bundle]
-        elif victim == "hash":
-            house.objects.objects[CHECKPOINT].body[-10] ^= 1
-        else:
-            place = CHECKPOINT if victim == "checkpoint" else bundle
-            house.objects.objects[place].body[45] ^= 1
-        with pytest.raises(Tampered):
-            await new.vault.restore(actor="operator")
-        assert await new.database.read(lambda tx: tx.tree.head().size) == 0
-        assert await new.database.read(lambda tx: tx.accounts.find(house.account.id)) is None
-
-
-async def test_damaged_objects_are_named_and_the_rest_is_restored(
-    house: House, tmp_path: Path, threads: Threads
-):
-    """A manifest, a tombstone and an account's object that were changed: a finding each, nothing worse."""
-    good = await available(house, "rec-1")
-    bad = await available(house, "rec-2", call_ref="call-2")
-    await erased(house, "rec-3")
-    await write_all(house)
-    objects = house.objects.objects
-    place = manifest_of(house.account.id, bad)
-    objects[place].body[objects[place].body.index(b'"wrapped_key":"') + 20] ^= 1
-    tombstones = next(key for key in objects if key.startswith("tombstones/"))
-    objects[tombstones].body[:1] = b"["
-    async with empty_house(house, tmp_path / "new", threads) as new:
-        report = await new.vault.restore(actor="operator")
-        assert [finding.partition(":")[0] for finding in report.findings] == [tombstones, place]
-        assert await new.heard(good) == AUDIO
-        with pytest.raises(NotFound):
-            await new.vault.browse.one(new.account.id, bad)
-
-
-async def test_an_account_whose_object_was_changed_is_named(house: House, tmp_path: Path, threads: Threads):
-    """Its recordings cannot be opened, so they are named too; nothing is guessed."""
-    await available(house, "rec-1")
-    await write_all(house)
-    place = next(key for key in house.objects.objects if key.startswith(PREFIX))
-    house.objects.objects[place].body[-20] ^= 1
-    async with empty_house(house, tmp_path / "new", threads) as new:
-        report = await new.vault.restore(actor="operator")
-        assert report.findings[0].startswith(place)
-        assert f"{house.account.id}: its object is missing, so the account is lost." in report.findings
-        assert await new.database.read(lambda tx: tx.recordings.by_id("rec-1")) is None
-
-
-async def test_an_object_older_than_the_log_is_named(house: House, tmp_path: Path, threads: Threads):
-    """The policy changed after the account's object was written: whoever restores is told to look."""
-    await write_all(house)
-    place = next(key for key in house.objects.objects if key.startswith(PREFIX))
-    stale = house.objects.objects[place]
-    policy = replace(WITHOUT_EVIDENCE, quarantine_days=5)
-    await house.vault.set_policy(house.account.id, policy, if_version=None, actor="key_test")
-    await write_all(house)
-    assert place not in house.objects.objects
-    for key in [key for key in house.objects.objects if key.startswith(PREFIX)]:
-        del house.objects.objects[key]
-    house.objects.objects[place] = stale
-    async with empty_house(house, tmp_path / "new", threads) as new:
-        report = await new.vault.restore(actor="operator")
-        assert [
-            finding.startswith(f"{house.account.id}: its object is older") for finding in report.findings
-        ] == [True]
-
-
-async def test_what_lost_its_manifest_is_kept_from_ears(house: House, tmp_path: Path, threads: Threads):
-    """The erasure was not published any more, but its manifest is gone: restricted, named and on record."""
+    """Its tombstone is lost, and somebody may have put its manifest and its audio back: it opens nothing."""
     recording_id = await available(house, "rec-1")
     await write_all(house)
     old = copied(house, tmp_path / "old")
-    await off(house)
+    kept = dict(house.objects.objects)
+    await house.vault.erase(house.account.id, recording_id, actor="key_test")
+    assert await house.settle(recording_id) is State.ERASED
     await write_all(house)
-    del house.objects.objects[manifest_of(house.account.id, recording_id)]
+    for key in [key for key in house.objects.objects if key.startswith("tombstones/")]:
+        del house.objects.objects[key]
+    if manifest == "put back":
+        house.objects.objects |= {
+            key: one for key, one in kept.items() if key.startswith(("manifests/", "recordings/"))
+        }
+        async with empty_house(house, tmp_path / "new", threads) as new:
+            assert (await new.vault.restore(actor="operator")).counts["available"] == 0
+            assert await new.keys_gone(recording_id)
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        report = await new.vault.restore(actor="operator")
-        assert [finding.partition(":")[0] for finding in report.findings] == [recording_id]
-        assert (await new.row(recording_id)).restricted
-        assert "recording.restricted" in await new.events(recording_id)
+        await new.vault.restore(actor="operator")
+        assert await new.keys_gone(recording_id)
+        assert await new.settle(recording_id) is State.ERASED
+        assert new.audio_objects() == []
+        assert not [key for key in new.objects.objects if key.startswith("manifests/")]
 
 
-async def test_a_database_that_went_on_from_an_old_copy_does_not_start(
+async def test_off_counts_though_the_log_was_not_published_any_more(
     house: House, tmp_path: Path, threads: Threads
 ):
-    """Two histories: neither the start nor a restore makes one of them, and the words say what to do."""
-    await write_all(house)
+    """The account's object alone says off: what was on its way in the old copy is refused, its key gone."""
+    waiting = (await house.announce("rec-1")).recording_id
+    await house.set(waiting, not_before=datetime(2100, 1, 1, tzinfo=UTC))
     old = copied(house, tmp_path / "old")
+    await available(house, "rec-2", call_ref="call-2")
+    await write_all(house)
     await off(house)
-    await write_all(house)
-    async with house_over(house, SqliteDatabase(old), threads) as new:
-        await new.vault.open_account("other", name=None, locale=None, actor="key_test")
-        await new.vault.open_account("another", name=None, locale=None, actor="key_test")
-        with pytest.raises(Tampered):
-            await new.vault.restore(actor="operator")
-        with pytest.raises(StartRefused, match="callvault restore"):
-            await compare_with_store(new.database, new.objects, SIGNER)
-
-
-async def test_a_healthy_database_has_nothing_to_restore(house: House):
-    """Neither a new one nor one that is ahead of what is published."""
-    assert not await house.vault.check_recovery()
-    with pytest.raises(Refused):
-        await house.vault.restore(actor="operator")
-    await write_all(house)
-    await available(house, "rec-1")
-    assert not await house.vault.check_recovery()
-    with pytest.raises(Refused):
-        await house.vault.restore(actor="operator")
-
-
-async def test_a_restore_that_was_cut_short_begins_anew(house: House, tmp_path: Path, threads: Threads):
-    """The object store fails at its n-th call: recovery mode stays, and the next restore does it all."""
-    heard, gone = await available(house, "rec-1"), await erased(house, "rec-2")
-    await off(house)
-    await write_all(house)
+    assert await house.vault.write_account_objects()
     switch = await switch_of(house)
-    async with empty_house(house, tmp_path / "new", threads) as new:
-        at = 0
-        while True:
-            at += 1
-            new.objects.fail(at=at, when="before")
-            try:
-                await new.vault.restore(actor="operator")
-                break
-            except Unavailable:
-                new.objects._failing.clear()
-                assert await new.vault.check_recovery()
-        new.objects._failing.clear()
-        assert at > 10
-        assert (await leaves_of(new))[:-1] == await leaves_of(house)
-        assert await new.heard(heard) == AUDIO
-        assert await new.state(gone) is State.ERASED
+    async with house_over(house, SqliteDatabase(old), threads) as new:
+        assert (await new.vault.restore(actor="operator")).findings == []
         assert await switch_of(new) == switch
+        assert await new.state(waiting) is State.REFUSED
+        assert await new.keys_gone(waiting)

@@ -1,6 +1,7 @@
 """Restoring on PostgreSQL, where events wait in an outbox before they come into the tree."""
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from tests.workflows.test_restore import available, erased, off, switch_of
 from vault.database.postgresql import PostgresqlDatabase
 from vault.domain.recording import State
 from vault.threads import Threads
+from vault.workflows.list_events import EventFilter
+from vault.workflows.share import LinkWish
 
 
 @pytest.fixture
@@ -58,7 +61,8 @@ async def test_events_that_waited_in_an_old_copy_come_in_once(
     """They are in the published log by now: they keep their sealed detail, and stand where they stand there."""
     recording_id = await available(house, "rec-1")
     await write_all(house)
-    await house.heard(recording_id)
+    wish = LinkWish(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
+    await house.vault.create_link(house.account.id, recording_id, wish, actor="key_test")
     house.database.close()
     old = PostgresqlDatabase(postgresql_server.new_database(template=_name(migrated_url)))
     async with house_over(house, PostgresqlDatabase(migrated_url), threads) as later:
@@ -74,5 +78,7 @@ async def test_events_that_waited_in_an_old_copy_come_in_once(
         while await new.vault.sequence_events():
             pass
         assert (await leaves_of(new))[: len(leaves)] == leaves
+        page = await new.vault.list_events(new.account.id, EventFilter(), start=0, limit=100)
+        assert [detail for _, detail in page.items if detail] == [{"listener": "Ada"}]
         await new.settle(recording_id)
         assert await new.state(recording_id) is State.ERASED

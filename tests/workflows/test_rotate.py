@@ -1,13 +1,15 @@
 """Rotation of an account's key: the new version seals, what there is follows, and the old one goes."""
 
 import base64
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from tests.workflows.conftest import SIGNER, House
+from tests.workflows.conftest import SIGNER, House, new_house
 from tests.workflows.rotation import (
     LINK,
     ME,
@@ -20,13 +22,26 @@ from tests.workflows.rotation import (
     step,
     versions,
 )
+from vault.database.postgresql import PostgresqlDatabase
+from vault.database.sqlite import SqliteDatabase
 from vault.errors import NotFound, Refused, Tampered
+from vault.threads import Threads
 from vault.tlog.key_statement import open_statement
 from vault.workflows.list_events import EventFilter
 
 
-async def test_nothing_is_left_under_the_old_version(house: House):
-    """Rows of every kind and the manifest follow; all of it opens before, between and after."""
+@pytest.fixture
+async def either(
+    tmp_path: Path, threads: Threads, database: SqliteDatabase | PostgresqlDatabase
+) -> AsyncIterator[House]:
+    """A vault with one account, on either database."""
+    async with new_house(tmp_path, threads, database) as made:
+        yield made
+
+
+async def test_nothing_is_left_under_the_old_version(either: House):
+    """Rows of every kind and the manifest follow; all of it opens before, between and after, on either database."""
+    house = either
     recording_id = await fill(house)
     assert await versions(house) == all_under(1)
     assert (await rotate(house)).current == 2
@@ -36,6 +51,7 @@ async def test_nothing_is_left_under_the_old_version(house: House):
     await finish(house)
     assert await versions(house) == all_under(2)
     assert manifest_version(house, recording_id) == 2
+    assert house.objects.older == {}
     with pytest.raises(NotFound):
         await house.vault.rewrap.ring.version(house.account.id, 1)
     await everything_opens(house, recording_id)

@@ -160,3 +160,25 @@ async def test_what_changes_meanwhile_wins(house: House):
     assert await house.keys_gone(recording_id)
     opened = await vault.receive.connections.get(house.connection_id)
     assert opened.credentials[0] == CONNECTION.credentials
+
+
+async def test_an_upload_outlives_the_key_service(house: House):
+    """Its key was there when it began: a key service that goes down meanwhile does not lose what was sent."""
+    go_on = asyncio.Event()
+
+    async def slow() -> Any:
+        yield AUDIO[:1000]
+        await go_on.wait()
+        yield AUDIO[1000:]
+
+    upload = asyncio.create_task(house.vault.upload(house.account.id, "call-1", "up", slow(), **ME))
+    async with asyncio.timeout(10):
+        while not house.objects.uploads:
+            await asyncio.sleep(0.01)
+    house.root_key.reachable = False
+    house.vault.rewrap.ring.forget(house.account.id)
+    go_on.set()
+    recording, _ = await upload
+    assert recording.state is State.STORED
+    house.root_key.reachable = True
+    assert await house.settle(recording.id) is State.AVAILABLE

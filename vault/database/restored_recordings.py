@@ -10,6 +10,7 @@ from vault.database.queue_rows import SHREDDED
 from vault.database.recording_rows import reasons_json
 from vault.database.schema import recordings
 from vault.database.schema_consent import evidence_entries
+from vault.database.schema_keys import account_keys
 from vault.domain.manifest import Manifest
 from vault.domain.reason import Reason
 from vault.domain.recording import IN_FLIGHT, Recording, SealedObject, State
@@ -87,12 +88,28 @@ def refuse_row(db: DbConnection, recording_id: str, code: str) -> None:
     """Refuse a row that has not passed the gate, and shred it."""
     if _state(db, recording_id) not in IN_FLIGHT:
         return
-    reason = Reason(code=code, text="It was refused before the database was lost.", source="access-log")
+    reason = Reason(code=code, text="It was refused, as the access log says.", source="access-log")
     values = {
         **SHREDDED, **_FREE, "state": str(State.REFUSED), "reasons": reasons_json([reason]),
         "audio_location": None, "rendition_location": None,
     }  # fmt: skip
     _shred(db, recording_id, values)
+
+
+def fail_rows(db: DbConnection, account_id: str) -> int:
+    """Fail rows in flight that nothing opens any more, and shred them; return how many there were."""
+    versions = select(account_keys.c.version).where(account_keys.c.account_id == account_id)
+    r = recordings.c
+    sealed = (r.sealed_announcement.is_not(None) & r.announcement_key_version.not_in(versions)) | (
+        r.wrapped_key.is_not(None) & r.key_version.not_in(versions)
+    )
+    mine = (r.account_id == account_id) & r.state.in_([str(state) for state in IN_FLIGHT]) & sealed
+    reason = Reason(code="key_destroyed", text="The key that it was sealed under was destroyed meanwhile.")
+    closed = db.execute(select(r.id).where(mine)).scalars().all()
+    for recording_id in closed:
+        values = {**SHREDDED, **_FREE, "state": str(State.FAILED), "reasons": reasons_json([reason])}
+        _shred(db, recording_id, values)
+    return len(closed)
 
 
 def _shred(db: DbConnection, recording_id: str, values: dict[str, Any]) -> None:

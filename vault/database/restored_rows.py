@@ -12,9 +12,9 @@ from sqlalchemy import Table, delete, insert, select, update
 
 from vault.database.dialect import database_now, insert_for
 from vault.database.restored_leaves import append_leaves
-from vault.database.restored_recordings import put_recording, put_tombstone, refuse_row
-from vault.database.schema import accounts, connections, switch_changes
-from vault.database.schema_consent import consent_policies, objections
+from vault.database.restored_recordings import fail_rows, put_recording, put_tombstone, refuse_row
+from vault.database.schema import accounts, call_facts, connections, links, switch_changes
+from vault.database.schema_consent import consent_events, consent_policies, objections
 from vault.database.schema_keys import account_keys, detail_keys
 from vault.database.schema_log import checkpoints, publication
 from vault.database.schema_notices import notices
@@ -83,6 +83,10 @@ class RestoredRows:
         """Insert a recording that is refused, failed or erased, or shred the row that it finds."""
         return put_tombstone(self._db, recording)
 
+    def fail_closed(self, account_id: str) -> int:
+        """Fail rows on their way that a version of the account's key sealed which is gone; return how many."""
+        return fail_rows(self._db, account_id)
+
     def refuse(self, recording_id: str, code: str) -> None:
         """Refuse a row that has not passed the gate, and shred it."""
         refuse_row(self._db, recording_id, code)
@@ -104,6 +108,10 @@ class RestoredRows:
         for version, key in known.keys.items():
             row = {"account_id": account_id, "version": version, "wrapped_key": key}
             self._put(account_keys, ["account_id", "version"], row)
+        # What lies under a version that was destroyed since opens nothing; facts come back with manifests.
+        for table in (call_facts, consent_events, links):
+            mine = (table.c.account_id == account_id) & table.c.key_version.not_in(list(known.keys))
+            self._db.execute(delete(table).where(mine))
         for number, (wrapped, version) in known.detail_keys.items():
             row = {"account_id": account_id, "number": number, "wrapped_key": wrapped, "key_version": version}
             self._put(detail_keys, ["account_id", "number"], row)

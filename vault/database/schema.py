@@ -69,6 +69,7 @@ vault_metadata = Table(
     Column("value", LargeBinary, nullable=False),
 )
 
+_OBJECT_DUE = text("revision <> written_revision")
 accounts = Table(
     "accounts",
     metadata,
@@ -86,12 +87,7 @@ accounts = Table(
     # Counts changes of what stands in the account's object; it is due while the two differ.
     Column("revision", BigInteger, nullable=False),
     Column("written_revision", BigInteger, nullable=False),
-    Index(
-        "ix_accounts_object_due",
-        "id",
-        sqlite_where=text("revision <> written_revision"),
-        postgresql_where=text("revision <> written_revision"),
-    ),
+    Index("ix_accounts_object_due", "id", sqlite_where=_OBJECT_DUE, postgresql_where=_OBJECT_DUE),
 )
 
 switch_changes = Table(

@@ -10,7 +10,7 @@ then. So none is ever overwritten, and none is missing at any moment.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -137,54 +137,42 @@ def decode_envelope(data: bytes) -> Envelope:
 def encode_account(known: AccountObject) -> bytes:
     """Write what is sealed."""
     account, switch = known.account, known.switch
-    return write_object(
-        {
-            "id": account.id,
-            "ref": account.ref,
-            "name": account.name,
-            "locale": account.locale,
-            "opened_at": account.opened_at,
-            "as_of": known.as_of,
-            "keys": _keys_json(known.keys),
-            "index_key": known.wrapped_index_key,
-            "index_key_version": known.index_key_version,
-            "detail_keys": [
-                {"number": number, "wrapped": wrapped, "key_version": version}
-                for number, (wrapped, version) in known.detail_keys.items()
-            ],
-            "switch": {
-                name: getattr(switch, name) for name in ("enabled", "epoch", "changed_at", "changed_by")
-            },
-            "history": [
-                {name: getattr(one, name) for name in ("enabled", "epoch", "at", "by", "reason")}
-                for one in known.history
-            ],
-            "policies": [
-                {
-                    "version": one.version,
-                    "at": one.changed_at,
-                    "by": one.changed_by,
-                    "policy": encode_policy(one),
-                }
-                for one in known.policies
-            ],
-            "connections": [{name: getattr(one, name) for name in CONNECTION} for one in known.connections],
-            "objections": [
-                {
-                    **{name: getattr(one, name) for name in ("id", "term", "sealed_number", "key_version")},
-                    **{name: getattr(one.objection, name) for name in OBJECTION},
-                }
-                for one in known.objections
-            ],
-            "notices": [
-                {
-                    **{name: getattr(one, name) for name in NOTICE},
-                    "prompt": _prompt(known.prompts.get(one.id)),
-                }
-                for one in known.notices
-            ],
-        }
-    )
+    said = {
+        **{name: getattr(account, name) for name in Account.__slots__},
+        "as_of": known.as_of,
+        "keys": _keys_json(known.keys),
+        "index_key": known.wrapped_index_key,
+        "index_key_version": known.index_key_version,
+        "detail_keys": [
+            {"number": number, "wrapped": wrapped, "key_version": version}
+            for number, (wrapped, version) in known.detail_keys.items()
+        ],
+        "switch": {name: getattr(switch, name) for name in Switch.__slots__},
+        "history": [{name: getattr(one, name) for name in SwitchChange.__slots__} for one in known.history],
+    }
+    return write_object(said | _settings_json(known))
+
+
+def _settings_json(known: AccountObject) -> dict[str, Any]:
+    """Return what an admin has set, but for the switch."""
+    return {
+        "policies": [
+            {"version": one.version, "at": one.changed_at, "by": one.changed_by, "policy": encode_policy(one)}
+            for one in known.policies
+        ],
+        "connections": [{name: getattr(one, name) for name in CONNECTION} for one in known.connections],
+        "objections": [
+            {
+                **{name: getattr(one, name) for name in ("id", "term", "sealed_number", "key_version")},
+                **{name: getattr(one.objection, name) for name in OBJECTION},
+            }
+            for one in known.objections
+        ],
+        "notices": [
+            {**{name: getattr(one, name) for name in NOTICE}, "prompt": _prompt(known.prompts.get(one.id))}
+            for one in known.notices
+        ],
+    }
 
 
 def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
@@ -199,15 +187,7 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
     )
     if account.id != envelope.account_id:
         raise Tampered("An account's object is that of another account.")
-    history = tuple(read_change(one) for one in fields.items("history"))
-    notices, prompts = [], {}
-    for one in fields.items("notices"):
-        prompt = one.maybe_inner("prompt")
-        notice = read_notice(one, account.id)
-        notices.append(notice)
-        if prompt is not None:
-            prompts[notice.id] = (prompt.text("sha256"), prompt.integer("key_version", least=1))
-            prompt.done()
+    notices, prompts = _notices(fields.items("notices"), account.id)
     known = AccountObject(
         account=account,
         revision=envelope.revision,
@@ -218,15 +198,29 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
         index_key_version=fields.integer("index_key_version", least=1),
         detail_keys=dict(_detail_key(one) for one in fields.items("detail_keys")),
         switch=read_switch(fields.inner("switch")),
-        history=history,
+        history=tuple(read_change(one) for one in fields.items("history")),
         policies=tuple(_policy(one) for one in fields.items("policies")),
         connections=tuple(read_connection(one, account.id) for one in fields.items("connections")),
         objections=tuple(_objection(one) for one in fields.items("objections")),
-        notices=tuple(notices),
+        notices=notices,
         prompts=prompts,
     )
     fields.done()
     return known
+
+
+def _notices(
+    items: Sequence[Fields], account_id: str
+) -> tuple[tuple[Notice, ...], dict[str, tuple[str, int]]]:
+    notices, prompts = [], {}
+    for one in items:
+        prompt = one.maybe_inner("prompt")
+        notice = read_notice(one, account_id)
+        notices.append(notice)
+        if prompt is not None:
+            prompts[notice.id] = (prompt.text("sha256"), prompt.integer("key_version", least=1))
+            prompt.done()
+    return tuple(notices), prompts
 
 
 def _prompt(prompt: tuple[str, int] | None) -> dict[str, Any] | None:

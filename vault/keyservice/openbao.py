@@ -24,6 +24,7 @@ from typing import Any, cast
 
 import httpcore
 
+from vault import tracing
 from vault.errors import Tampered, Unavailable, VaultError
 from vault.keyservice import words
 from vault.threads import Threads
@@ -120,7 +121,8 @@ class OpenBaoKey:
         for _ in range(TRIES):
             try:
                 async with asyncio.timeout(TIMEOUT):
-                    status, body = await self._exchange(request)
+                    with tracing.span("openbao", vault__call=action):
+                        status, body = await self._exchange(request)
             except _NETWORK_ERRORS:
                 status = 0
             if 0 < status < _SERVER_FAULT:

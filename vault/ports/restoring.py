@@ -87,6 +87,9 @@ class Restored(Protocol):
         False if another recording has its name in its source.
         """
 
+    def fail_closed(self, account_id: str) -> int:
+        """Fail rows on their way that a version of the account's key sealed which is gone; return how many."""
+
     def refuse(self, recording_id: str, code: str) -> None:
         """Refuse a row that has not passed the gate, and shred it."""
 

@@ -81,11 +81,13 @@ async def ask(path: Path, command: str, arguments: Mapping[str, Any], seen: Seen
         reader, writer = await asyncio.open_unix_connection(path, limit=_LONGEST_ANSWER)
     except OSError as error:
         raise Unavailable("No server is running here.") from error
-    writer.write(json.dumps({"command": command, "arguments": dict(arguments)}).encode() + b"\n")
-    await writer.drain()
-    while (line := await reader.readline()) and "seen" in (answer := json.loads(line)):
-        await seen(*answer["seen"])
-    writer.close()
+    try:
+        writer.write(json.dumps({"command": command, "arguments": dict(arguments)}).encode() + b"\n")
+        await writer.drain()
+        while (line := await reader.readline()) and "seen" in (answer := json.loads(line)):
+            await seen(*answer["seen"])
+    finally:
+        writer.close()
     if not line:
         raise Unavailable("The server ended before it answered.")
     if "error" in answer:

@@ -2,8 +2,9 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from vault.domain import encryption_context as bound
 from vault.domain.admission import Decision
@@ -17,7 +18,7 @@ from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.objects import ObjectStore
-from vault.sealing.keys import KEY_BYTES, recording_key
+from vault.sealing.keys import KEY_BYTES, NamedKey, recording_key
 from vault.sealing.message import seal
 from vault.threads import Threads
 from vault.workflows.admission import KnownCall
@@ -77,17 +78,24 @@ class Attempt:
             "sealed_details": seal(key, {**context, "purpose": "details"}, encode_details(details)),
         }
 
+        try:
+            return await self._store(held, key, values, first)
+        except VaultError:
+            # The row belongs to another now, or was refused: this attempt's object is garbage.
+            await asyncio.shield(discard(self.objects, location))
+            raise
+
+    async def _store(
+        self, held: Lease, key: NamedKey, values: Mapping[str, Any], first: AccountKey
+    ) -> Recording:
+        recording = held.recording
+
         async def store(account_key: AccountKey) -> Recording:
             wrapped = wrap_recording_key(account_key, recording.account_id, key, recording.id)
             named = {**values, "wrapped_key": wrapped, "key_version": account_key.version}
             return await self.database.write(lambda tx: _stored(tx, held, named))
 
-        try:
-            return await under_current_key(self.ring, recording.account_id, store, first=first)
-        except VaultError:
-            # The row belongs to another now, or was refused: this attempt's object is garbage.
-            await asyncio.shield(discard(self.objects, location))
-            raise
+        return await under_current_key(self.ring, recording.account_id, store, first=first)
 
     def _evidence(self, recording: Recording, known: KnownCall, decision: Decision) -> Evidence:
         return at_sealing(
@@ -100,7 +108,7 @@ class Attempt:
         )
 
 
-def _stored(tx: Transaction, held: Lease, values: dict[str, object]) -> Recording:
+def _stored(tx: Transaction, held: Lease, values: Mapping[str, Any]) -> Recording:
     tx.lock_account(held.recording.account_id)
     return tx.queue.move(held, State.STORED, **values, not_before=tx.now())
 

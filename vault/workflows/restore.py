@@ -7,6 +7,7 @@ second time.
 """
 
 import hashlib
+import hmac
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
@@ -72,6 +73,7 @@ class Restore:
         await recordings.tombstones(report, seen)
         ids = await recordings.manifests(replay, report, seen)
         await accounts.refuse_in_flight(went_off, report)
+        await accounts.fail_closed(replay, report)
         await recordings.replay(replay, report, seen)
         restricted = await recordings.without_manifest(ids, report)
         if found is not None:
@@ -106,7 +108,7 @@ class Restore:
         """Append the leaves that the database lacks, if they are still those that were verified."""
         number = end = 0
         async for leaves in self._bundles(checkpoint.size):
-            if _digest(leaves) != digests[number]:
+            if not hmac.compare_digest(_digest(leaves), digests[number]):
                 raise Tampered("The published log was changed while it was read.")
             number, start, end = number + 1, end, end + len(leaves)
             new = leaves[max(0, head.size - start) :]

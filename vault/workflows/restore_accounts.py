@@ -1,6 +1,7 @@
 """The accounts of a restore: from their objects, and from what the log says of their switches."""
 
 import hashlib
+import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -57,6 +58,18 @@ class RestoreAccounts:
                 lambda tx, one=account_id: tx.queue.refuse_in_flight(one, _REFUSED)  # type: ignore[misc]
             )
             report.add("refused", len(refused))
+
+    async def fail_closed(self, replay: Replay, report: Report) -> None:
+        """Give up what was on its way under a version of its account's key that was destroyed since."""
+        for account_id in {*replay.switch, *replay.changed, *await self._revisions()}:
+            failed = await self.database.write(
+                lambda tx, one=account_id: tx.restored.fail_closed(one)  # type: ignore[misc]
+            )
+            if failed:
+                report.findings.append(
+                    f"{account_id}: {failed} recordings on their way in were sealed under a key that was "
+                    "destroyed since. Whoever has them sends them again under another name."
+                )
 
     async def _revisions(self) -> Mapping[str, Sequence[int]]:
         """Return which revisions of each account's object lie in the store, newest first."""
@@ -121,7 +134,7 @@ class RestoreAccounts:
                 message = await self.objects.read(location, 0, await self.objects.size(location))
             except (NotFound, Tampered):
                 message = b""
-            if hashlib.sha256(message).hexdigest() != digest:
+            if not hmac.compare_digest(hashlib.sha256(message).hexdigest(), digest):
                 report.findings.append(f"{location}: the audio of notice {notice_id} is missing or changed.")
                 continue
             prompts[notice_id] = KeptPrompt(message=message, key_version=version)

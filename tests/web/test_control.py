@@ -1,0 +1,81 @@
+"""The control socket: how far a long command is comes line by line, and an old database is left as it is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vault.domain.restoring import Seen
+from vault.errors import Invalid, Unavailable
+from vault.web.control import ask, control_socket, perform
+from vault.workflows.fsck import Checked
+
+
+@dataclass
+class Stub:
+    """The few verbs that an operator's command reaches here."""
+
+    old: bool = False
+    shown: int = 3
+
+    async def check_recovery(self) -> bool:
+        """Say what it was told to say."""
+        return self.old
+
+    async def fsck(self, *, sample: int, rate: float, seen: Seen) -> Checked:
+        """Show how far it is, and find something."""
+        if rate < 0:
+            raise Invalid("A rate is no less than zero.")
+        for number in range(self.shown):
+            await seen("recordings", number + 1, self.shown)
+        return Checked(recordings=self.shown, opened=sample, findings=["rec_1: odd."])
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Where the socket is: its path must be short."""
+    return tmp_path / "s"
+
+
+async def test_progress_comes_before_the_result(place: Path):
+    """Each step once, in order; who does not ask for steps gets the result all the same."""
+    shown: list[tuple[str, int, int]] = []
+
+    async def seen(what: str, done: int, of: int) -> None:
+        shown.append((what, done, of))
+
+    vault: Any = Stub()
+    async with control_socket(vault, place):
+        wanted = {"recordings": 3, "opened": 7, "objects": 0, "findings": ["rec_1: odd."]}
+        assert await ask(place, "fsck", {"sample": 7, "rate": 0}, seen) == wanted
+        assert shown == [("recordings", 1, 3), ("recordings", 2, 3), ("recordings", 3, 3)]
+        assert await ask(place, "fsck", {"sample": 7, "rate": 0}) == wanted
+        with pytest.raises(Invalid, match="no less than zero"):
+            await ask(place, "fsck", {"sample": 7, "rate": -1}, seen)
+
+
+async def test_one_who_leaves_ends_its_command_alone(place: Path):
+    """The asker stops to listen in the middle: the next one is served."""
+
+    async def leave(_what: str, _done: int, _of: int) -> None:
+        raise InterruptedError
+
+    vault: Any = Stub(shown=20_000)
+    async with control_socket(vault, place):
+        with pytest.raises(InterruptedError):
+            await ask(place, "fsck", {"sample": 0, "rate": 0}, leave)
+        vault.shown = 1
+        assert (await ask(place, "fsck", {"sample": 0, "rate": 0}))["recordings"] == 1
+
+
+@pytest.mark.parametrize(
+    "command", ["keys.create", "export-key", "sweep", "log.head", "log.entries", "rotate"]
+)
+async def test_an_old_database_is_left_as_it_is(command: str):
+    """Whatever would write to it, or show it as if it were up to date, says how to bring it there."""
+    vault: Any = Stub(old=True)
+    with pytest.raises(Unavailable, match="callvault restore"):
+        await perform(vault, command, {})
+    assert await perform(vault, "hello", {}) is None
+    assert (await perform(vault, "fsck", {"sample": 0, "rate": 0}))["recordings"] == 3
