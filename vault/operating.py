@@ -20,7 +20,6 @@ class Operator(Protocol):
         """Raise whatever the command raises."""
 
 
-
 @asynccontextmanager
 async def operating(settings: Settings, *, restoring: bool = False) -> AsyncIterator[Operator]:
     """Offer an operator's commands: all of them to the same server, or all of them here.

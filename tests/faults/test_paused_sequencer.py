@@ -111,8 +111,12 @@ async def test_a_paused_sequencer_forks_nothing(folder: Path, postgresql_url: st
                 look.execute("SELECT pg_terminate_backend(%s)", (backend,))
             await _until(lambda: not waiting())
             os.kill(running[user].pid, signal.SIGCONT)
+            # Now it is alone, so that what it still believes shows in what it does.
+            other = next(one for one in _USERS if one != user)
+            os.kill(running[other].pid, signal.SIGSTOP)
             await append(20)
             await _until(lambda: not waiting())
+            os.kill(running[other].pid, signal.SIGCONT)
         rows = look.execute(
             "SELECT tree_index, id, leaf_hash FROM access_events ORDER BY tree_index"
         ).fetchall()

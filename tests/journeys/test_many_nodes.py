@@ -121,14 +121,14 @@ def test_a_stopped_worker_gives_its_recording_to_another(nodes: Nodes, host: Med
 
 def test_a_stopping_server_says_so_and_finishes_what_it_has(nodes: Nodes):
     """For the drain it answers, while /readyz says 503; then a stream that was begun comes to its end."""
-    (node,) = nodes.fleet.start("serve --no-worker", VAULT_DRAIN_SECONDS="1")
+    (node,) = nodes.fleet.start("serve --no-worker", VAULT_DRAIN_SECONDS="2")
     tenant, audio = nodes.tenant(node), long_recording()
     recording = tenant.uploaded(audio)
     with tenant.http.stream("GET", tenant.url(f"/recordings/{recording}/audio")) as stream:
         blocks = stream.iter_bytes(1024 * 1024)
         received = next(blocks)
         node.terminate()
-        until(lambda: node.ready().status_code == 503, 0.9)
+        until(lambda: node.ready().status_code == 503, 1.5)
         told = node.ready().json()
         assert (told["reasons"], told["detail"]) == (["stopping"], "This node is about to stop.")
         assert tenant.http.get(tenant.url("/recordings")).status_code == 200, "it still answers"

@@ -13,6 +13,7 @@ from vault.database.sqlite import SqliteDatabase
 from vault.domain.account_object import PREFIX
 from vault.domain.manifest import location_of as manifest_of
 from vault.domain.recording import State
+from vault.domain.vault_object import LOCATION as VAULT
 from vault.errors import NotFound, Refused, StartRefused, Tampered, Unavailable
 from vault.threads import Threads
 from vault.workflows.published_log import CHECKPOINT
@@ -164,3 +165,18 @@ async def test_a_restore_that_was_cut_short_begins_anew(house: House, tmp_path: 
         assert await new.heard(heard) == AUDIO
         assert await new.state(gone) is State.ERASED
         assert await switch_of(new) == switch
+
+
+async def test_a_store_without_room_does_not_keep_the_vault_from_starting(house: House):
+    """What is there can be heard and erased; the vault's object is written at the next start."""
+    put = house.objects.put
+
+    async def full(_key: str, _body: bytes, **_how: bool) -> bool:
+        raise Unavailable("There is no room.")
+
+    house.objects.put = full
+    await compare_with_store(house.database, house.objects, SIGNER)
+    assert VAULT not in house.objects.objects
+    house.objects.put = put
+    await compare_with_store(house.database, house.objects, SIGNER)
+    assert VAULT in house.objects.objects

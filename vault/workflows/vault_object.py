@@ -1,19 +1,21 @@
 """The vault's own object in the object store: written at start, and read where the database is new."""
 
 from vault.domain.vault_object import LOCATION, VaultObject, decode_vault, encode_vault
-from vault.errors import NotFound, StartRefused, Tampered
+from vault.errors import NotFound, StartRefused, Tampered, Unavailable
+from vault.logs import Log
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.tlog.note import Signer
 from vault.workflows.published_log import PublishedLog
 
+_LOG = Log(__name__)
 _NAMES = ("vault_id", "root_key_proof", "log_name", "log_key")
 
 
 async def compare_with_store(database: Database, objects: ObjectStore, signer: Signer) -> None:
     """Write the vault's object as it should be, unless the database is older than the object store.
 
-    Raises StartRefused if the two have different histories, Unavailable.
+    Raises StartRefused if the two have different histories, Unavailable if that cannot be seen.
     """
     try:
         if await PublishedLog(database=database, objects=objects, signer=signer).is_newer():
@@ -24,7 +26,11 @@ async def compare_with_store(database: Database, objects: ObjectStore, signer: S
             "back and went on from there, or log/checkpoint was changed. Move the database away and run "
             "`callvault restore`, which makes a new one from the object store."
         ) from error
-    await write_vault_object(database, objects)
+    try:
+        await write_vault_object(database, objects)
+    except Unavailable as error:
+        # A store without room still holds recordings to be heard and erased; the next start writes it.
+        _LOG.warning("start.vault_object_put_off", reason=str(error))
 
 
 async def write_vault_object(database: Database, objects: ObjectStore) -> None:

@@ -1,0 +1,82 @@
+"""A process that is killed while keys are wrapped anew: the next one goes on, and nothing stays behind."""
+
+import asyncio
+import os
+import random
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from bench.rotation import seed
+from tests.faults.audio import wav
+from tests.faults.counts import count
+from tests.faults.inside import inside, rows
+from tests.faults.server import MortalVault
+from vault.domain.manifest import decode_manifest
+from vault.tlog.key_statement import open_statement
+from vault.tlog.note import parse_verifier
+
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.timeout(900),
+    # A crash at each write is tried always, without processes: tests/workflows/test_rotation_races.py.
+    pytest.mark.skipif(os.environ.get("CALLVAULT_FAULTS") != "1", reason="kills of processes: make faults"),
+]
+
+_BODY = wav(8044, 1)
+_REAL = 3
+
+
+def let_turns_run_out(server: MortalVault) -> None:
+    """Set every turn back, as if its minute had passed."""
+    connection = sqlite3.connect(server.database, timeout=10, isolation_level=None)
+    connection.execute("UPDATE turns SET until = 1 WHERE until > 1")
+    connection.close()
+
+
+async def seeded(server: MortalVault, like: str, account_id: str, total: int) -> None:
+    """Add rows like a real recording's to the database of a stopped server."""
+    async with inside(server) as opened:
+        key = await opened.ring.current(account_id)
+    await asyncio.to_thread(seed, server.database, like, key, account_id, total)
+
+
+async def test_a_kill_while_keys_are_wrapped_anew_costs_nothing(folder: Path) -> None:
+    """After kills at random moments every row and manifest lies under the new version, and the audio opens."""
+    total = count("recordings whose keys are wrapped anew under kills", small=400, full=5000)
+    kills = count("kills while keys are wrapped anew", small=2, full=40)
+    chance = random.Random(20261124)  # noqa: S311 - the same again
+    server = MortalVault(folder)
+    client = server.new_client()
+    server.start()
+    try:
+        client.open_account()
+        real = [client.put(f"real-{n}", _BODY, len(_BODY)).json["id"] for n in range(_REAL)]
+        for one in real:
+            client.wait_for(one)
+        account_id = client.rest("GET", client.home).json["id"]
+        server.stop()
+        await seeded(server, real[0], account_id, total)
+        server.start()
+        assert client.rest("POST", f"{client.home}/key-rotation").status == 202
+        for _ in range(kills):
+            await asyncio.sleep(chance.uniform(0, 0.5))
+            server.kill()
+            let_turns_run_out(server)
+            server.start()
+            assert client.audio(real[0]).body == _BODY
+        done = server.command("rotate", client.account)
+        assert done.returncode == 0, done.stderr
+        key = parse_verifier(client.rest("GET", "/v1/access-log/key").body.decode().strip())
+        assert open_statement(done.stdout.encode(), [key]).recordings == 0
+        (rotation,) = client.rest("GET", f"{client.home}/key-rotation").json["before"]
+        assert rotation["rewrapped"] == total + _REAL
+        assert [client.audio(one).body for one in real] == [_BODY] * _REAL
+    finally:
+        server.stop()
+    found = {tuple(row) for row in rows(server, "SELECT key_version, manifest_key_version FROM recordings")}
+    assert found == {(2, 2)}
+    manifests = [path.read_bytes() for path in (server.data_dir / "objects" / "manifests").rglob("*.json")]
+    assert len(manifests) == total + _REAL
+    assert {decode_manifest(one).keys.key_version for one in manifests} == {2}
