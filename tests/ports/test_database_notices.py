@@ -13,7 +13,7 @@ from vault.domain.notice import text_digest
 from vault.ports.database import Database
 from vault.ports.notices import SealedPrompt
 
-PROMPT = SealedPrompt(message=bytes(range(256)) * 1875, key_version=3)
+PROMPT = SealedPrompt(message=bytes(range(256)) * 1875, key_version=1)
 LATER = NOW + timedelta(hours=1)
 
 
@@ -59,6 +59,8 @@ async def test_notices_come_newest_first(database: Database):
 
 async def test_audio_belongs_to_a_draft_and_its_text(database: Database):
     """It is kept whole, stays when other fields change, and is not set for a text that is gone."""
+    for account in ("acct_a", "acct_b"):
+        await open_account(database, account)
     made = await draft(database, "ntc_1")
     audible = replace(made, audio_sha256="ab" * 32, audio_seconds=1.5)
     assert await database.write(lambda tx: tx.notices.set_prompt(audible, PROMPT))
@@ -81,6 +83,7 @@ async def test_audio_belongs_to_a_draft_and_its_text(database: Database):
 
 async def test_what_was_published_never_changes(database: Database):
     """Neither words nor audio, and it cannot be deleted; retired it is the same but for its status."""
+    await open_account(database)
     made = replace(await draft(database, "ntc_1"), audio_sha256="ab" * 32, audio_seconds=1.5)
     await database.write(lambda tx: tx.notices.set_prompt(made, PROMPT))
     published, before = await publish(database, made)

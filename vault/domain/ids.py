@@ -7,7 +7,7 @@ from typing import Literal
 
 Prefix = Literal[
     "acct", "conn", "rec", "link", "sess", "evt", "key", "fact", "vault", "lease", "att", "obj", "told", "ntc", "tomb"
-]
+]  # fmt: skip
 
 #: Bytes of randomness in an id: as many as in a UUID, all of them random.
 ID_BYTES = 16
