@@ -1,16 +1,20 @@
-"""How fast an account's key is rotated: ``python -m bench.rotation [--recordings N]``.
+"""How fast an account's key is rotated: ``python -m bench.rotation [--recordings N] [--audible N]``.
 
-One recording comes in through the vault; the others are rows like it with keys of their own, and manifests. While
-the old version is emptied by the vault's own steps, a listener downloads the real recording without pause, and
-another one uploads. Says how many recordings a second were wrapped anew, and how many downloads failed: none may.
+Some recordings come in through the vault; the others are rows like them with keys of their own, and manifests.
+While the old version is emptied by the vault's own steps, a listener downloads one after another without pause,
+and another client uploads. Says how many recordings a second were wrapped anew, and how many downloads failed:
+none may. Afterwards every recording with audio is heard once more, and every manifest is looked at.
 """
 
 import argparse
 import asyncio
+import itertools
+import json
 import secrets
 import sqlite3
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -26,6 +30,8 @@ from vault.worker.loop import work
 from vault.workflows.vault import Vault
 
 _ACTOR = "key_bench"
+#: Uploads under way at once while recordings are brought in.
+_AT_ONCE = 4
 _POLICY = ConsentPolicy(missing_evidence="accept", reason="a benchmark")
 
 
@@ -76,16 +82,40 @@ async def _bring_in(vault: Vault, account_id: str, name: str) -> str:
         await asyncio.sleep(0.05)
 
 
-async def _listen(vault: Vault, account_id: str, recording_id: str, counts: dict[str, int]) -> None:
-    """Download without pause, and count."""
-    while True:
-        try:
-            sound = await vault.find_sound.for_download(account_id, recording_id, actor=_ACTOR)
-            heard = b"".join([part async for part in await vault.stream(sound, 0, sound.size)])
-            counts["played" if heard == _tone() else "failed"] += 1
-        except VaultError:
-            counts["failed"] += 1
+async def _bring_in_many(vault: Vault, account_id: str, count: int) -> list[str]:
+    """Upload so many, some at once; return their ids."""
+    names, found = iter([f"real-{number}" for number in range(count)]), []
+
+    async def bring_in() -> None:
+        found.extend([await _bring_in(vault, account_id, name) for name in names])
+
+    await asyncio.gather(*[bring_in() for _ in range(_AT_ONCE)])
+    return found
+
+
+async def _heard(vault: Vault, account_id: str, recording_id: str) -> bool:
+    """Download a recording, and say whether it is what was sent in."""
+    try:
+        sound = await vault.find_sound.for_download(account_id, recording_id, actor=_ACTOR)
+        blocks = [part async for part in await vault.stream(sound, 0, sound.size)]
+    except VaultError:
+        return False
+    return b"".join(blocks) == _tone()
+
+
+async def _listen(vault: Vault, account_id: str, audible: list[str], counts: dict[str, int]) -> None:
+    """Download one after another without pause, and count."""
+    for recording_id in itertools.cycle(audible):
+        counts["played" if await _heard(vault, account_id, recording_id) else "failed"] += 1
         await asyncio.sleep(0.02)
+
+
+async def _versions_in_store(vault: Vault, account_id: str) -> Counter[int]:
+    """Return how many manifests name each version of the account's key."""
+    objects, found = vault.sweep.objects, Counter[int]()
+    async for stored in objects.list(f"manifests/{account_id}/"):
+        found[json.loads(await objects.get(stored.key))["key_version"]] += 1
+    return found
 
 
 async def _upload(vault: Vault, account_id: str, counts: dict[str, int]) -> None:
@@ -106,19 +136,26 @@ async def _until(vault: Vault, *, idle: bool) -> None:
         await asyncio.sleep(0.1)
 
 
-async def measure(folder: Path, count: int) -> None:
+async def measure(folder: Path, count: int, audible: int) -> None:
     """Seed, rotate under load, and print."""
     settings = read_settings({"VAULT_DATA_DIR": str(folder)})
     async with wiring.assemble(settings) as vault:
         tasks = [asyncio.create_task(work(vault, workers=2))]
         account, _ = await vault.open_account("bench", name=None, locale=None, actor=_ACTOR)
         await vault.set_policy(account.id, _POLICY, if_version=None, actor=_ACTOR)
-        real = await _bring_in(vault, account.id, "real")
+        begun = time.monotonic()
+        real = await _bring_in_many(vault, account.id, audible)
+        print(
+            f"brought in   {len(real)} recordings with audio in {time.monotonic() - begun:.0f} s", flush=True
+        )
         begun = time.monotonic()
         key = await vault.rewrap.ring.current(account.id)
-        await asyncio.to_thread(seed, folder / "vault.db", real, key, account.id, count)
+        await asyncio.to_thread(seed, folder / "vault.db", real[0], key, account.id, count - audible)
         await _until(vault, idle=True)
-        print(f"seeded       {count} recordings and manifests in {time.monotonic() - begun:.0f} s")
+        print(
+            f"seeded       {count - audible} rows with manifests in {time.monotonic() - begun:.0f} s",
+            flush=True,
+        )
         counts = dict.fromkeys(("played", "failed", "uploaded", "not uploaded"), 0)
         tasks += [
             asyncio.create_task(_listen(vault, account.id, real, counts)),
@@ -135,15 +172,22 @@ async def measure(folder: Path, count: int) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        again = [await _heard(vault, account.id, one) for one in real]
+        print(f"heard again  {sum(again)} of {len(again)}")
+        versions = sorted((await _versions_in_store(vault, account.id)).items())
+        print(
+            "manifests    " + ", ".join(f"{number} under version {version}" for version, number in versions)
+        )
 
 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--recordings", type=int, default=2000)
+    parser.add_argument("--recordings", type=int, default=2000, help="how many in all (2000)")
+    parser.add_argument("--audible", type=int, default=20, help="how many of them with audio (20)")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(measure(Path(folder), asked.recordings))
+        asyncio.run(measure(Path(folder), asked.recordings, asked.audible))
 
 
 if __name__ == "__main__":
