@@ -136,6 +136,30 @@ async def _until(vault: Vault, *, idle: bool) -> None:
         await asyncio.sleep(0.1)
 
 
+async def _fill(vault: Vault, folder: Path, account_id: str, count: int, audible: int) -> list[str]:
+    """Bring in recordings with audio, add rows like them, and return the ids of the former."""
+    begun = time.monotonic()
+    real = await _bring_in_many(vault, account_id, audible)
+    _say("brought in", f"{len(real)} recordings with audio in {time.monotonic() - begun:.0f} s")
+    begun = time.monotonic()
+    key = await vault.rewrap.ring.current(account_id)
+    await asyncio.to_thread(seed, folder / "vault.db", real[0], key, account_id, count - audible)
+    await _until(vault, idle=True)
+    _say("seeded", f"{count - audible} rows with manifests in {time.monotonic() - begun:.0f} s")
+    return real
+
+
+async def _rotate(vault: Vault, account_id: str) -> None:
+    """Rotate, wait until the old version is destroyed, and print the statement."""
+    begun = time.monotonic()
+    await vault.rotate_account_key(account_id, actor=_ACTOR)
+    await _until(vault, idle=False)
+    seconds = time.monotonic() - begun - vault.rewrap.grace.total_seconds()
+    (done,) = (await vault.read_rotations(account_id)).rotations
+    _say("rewrapped", f"{done.rewrapped} with their manifests, {done.rewrapped / seconds:.0f} a second")
+    _say("statement", (done.statement or b"").decode())
+
+
 async def measure(folder: Path, count: int, audible: int) -> None:
     """Seed, rotate under load, and print."""
     settings = read_settings({"VAULT_DATA_DIR": str(folder)})
@@ -143,41 +167,25 @@ async def measure(folder: Path, count: int, audible: int) -> None:
         tasks = [asyncio.create_task(work(vault, workers=2))]
         account, _ = await vault.open_account("bench", name=None, locale=None, actor=_ACTOR)
         await vault.set_policy(account.id, _POLICY, if_version=None, actor=_ACTOR)
-        begun = time.monotonic()
-        real = await _bring_in_many(vault, account.id, audible)
-        print(
-            f"brought in   {len(real)} recordings with audio in {time.monotonic() - begun:.0f} s", flush=True
-        )
-        begun = time.monotonic()
-        key = await vault.rewrap.ring.current(account.id)
-        await asyncio.to_thread(seed, folder / "vault.db", real[0], key, account.id, count - audible)
-        await _until(vault, idle=True)
-        print(
-            f"seeded       {count - audible} rows with manifests in {time.monotonic() - begun:.0f} s",
-            flush=True,
-        )
+        real = await _fill(vault, folder, account.id, count, audible)
         counts = dict.fromkeys(("played", "failed", "uploaded", "not uploaded"), 0)
         tasks += [
             asyncio.create_task(_listen(vault, account.id, real, counts)),
             asyncio.create_task(_upload(vault, account.id, counts)),
         ]
-        begun = time.monotonic()
-        await vault.rotate_account_key(account.id, actor=_ACTOR)
-        await _until(vault, idle=False)
-        seconds = time.monotonic() - begun - vault.rewrap.grace.total_seconds()
-        (done,) = (await vault.read_rotations(account.id)).rotations
-        print(f"rewrapped    {done.rewrapped} with their manifests, {done.rewrapped / seconds:.0f} a second")
-        print("meanwhile    " + ", ".join(f"{number} {what}" for what, number in counts.items()))
-        print((done.statement or b"").decode())
+        await _rotate(vault, account.id)
+        _say("meanwhile", ", ".join(f"{number} {what}" for what, number in counts.items()))
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         again = [await _heard(vault, account.id, one) for one in real]
-        print(f"heard again  {sum(again)} of {len(again)}")
+        _say("heard again", f"{sum(again)} of {len(again)}")
         versions = sorted((await _versions_in_store(vault, account.id)).items())
-        print(
-            "manifests    " + ", ".join(f"{number} under version {version}" for version, number in versions)
-        )
+        _say("manifests", ", ".join(f"{number} under version {version}" for version, number in versions))
+
+
+def _say(what: str, words: str) -> None:
+    print(f"{what:<12} {words}", flush=True)
 
 
 def main() -> None:
