@@ -68,9 +68,10 @@ def test_the_only_leaf_has_a_file_without_hashes():
 def test_the_example_of_the_format_page_verifies():
     """Key, leaf and file stand on the page as they would be sent."""
     page = resources.files("vault.tlog").joinpath("FORMAT.md").read_text("utf-8")
-    key, _, data = page.partition("## 9.")[2].partition("The proof file of")
+    example = page.partition("## 9.")[2].partition("\n## ")[0]
+    key, _, data = example.partition("The proof file of")
     known = [parse_verifier(next(line for line in key.splitlines() if line.startswith("    ")).strip())]
-    data = dedent(data.partition("\n\n")[2]).encode()
+    data = dedent(data.partition("\n\n")[2]).rstrip("\n").encode() + b"\n"
     index, checkpoint = verify_proof_file(data, bytes.fromhex("40414243"), known)
     assert (index, checkpoint.size) == (5, 7)
 
