@@ -80,6 +80,16 @@ def end_session(house: House, address: str, *, seconds: float = 0) -> None:
     house.call(house.vault.database.write, lambda tx: tx.connection.execute(said) and None)
 
 
+#: After a click the sound is there with the last of these events that follows it.
+TIME_SOUNDS = """() => {
+  window.sounds = {};
+  let click = 0, since = 0;
+  const heard = () => { window.sounds[click] = performance.now() - since; };
+  document.addEventListener("click", () => { click += 1; since = performance.now(); }, true);
+  for (const event of ["playing", "seeked"]) document.querySelector("audio").addEventListener(event, heard);
+}"""
+
+
 @dataclass
 class Listener:
     """Somebody with a browser. ``errors`` is what the console complained of."""
@@ -131,6 +141,14 @@ class Listener:
         box = self.slider.bounding_box()
         assert box is not None
         self.slider.click(position={"x": box["width"] * share, "y": box["height"] / 2})
+
+    def time_sounds(self) -> None:
+        """From now on, note how long it takes from each click until the sound is there."""
+        self.page.evaluate(TIME_SOUNDS)
+
+    def waited(self) -> list[float]:
+        """Return the milliseconds from each click to its sound."""
+        return [float(one) for one in self.page.evaluate("Object.values(window.sounds)")]
 
     def settle(self) -> None:
         """Wait until the element is where it was told to be."""

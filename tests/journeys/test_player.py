@@ -159,7 +159,9 @@ def test_long_calls_are_sought_by_range(listener: Listener, caller: Tenant, long
     recording, seconds, size = long
     listener.open(caller, recording)
     listener.page.get_by_role("radio", name="Channel 1").check()
+    listener.time_sounds()
     listener.button("Play").click()
+    listener.hears()
     for share in (0.95, 0.05, 0.55, 0.75, 0.15):
         listener.seek(share)
         listener.settle()
@@ -172,6 +174,13 @@ def test_long_calls_are_sought_by_range(listener: Listener, caller: Tenant, long
         assert any(abs(first / size - share) < 2 * PIXELS for first in begun), share
     sent = sum(event["end"] for event in events if event["type"] == "playback.end")
     print(f"{sent} of {size} bytes were sent")
+    click, *seeks = [round(one) for one in listener.waited()]
+    print(f"milliseconds from click to sound: {click}; from seek to sound: {', '.join(map(str, seeks))}")
+    assert len(seeks) == 5
+    listener.page.get_by_role("combobox", name="Speed").select_option("1.5")
+    listener.page.get_by_role("radio", name="Both").check()
+    _, hertz = listener.hears()[0]
+    assert hertz == pytest.approx(FIRST + 200 * 1, rel=0.03)
     listener.unharmed()
 
 
