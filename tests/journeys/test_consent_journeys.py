@@ -212,6 +212,8 @@ def age(data_dir: Path, recording: str) -> None:
             "UPDATE recordings SET quarantined_until = ? WHERE id = ?", (past, recording)
         )
         assert changed.rowcount == 1
+        # Nor has the turn to be waited for, which the server took a moment ago.
+        database.execute("DELETE FROM turns")
     database.close()
 
 
