@@ -27,7 +27,7 @@ infra-tools: .venv-infra/installed ## Make .venv-infra with the tools that only 
 run: install ## Push a bundled call through the whole vault, print a link to hear it, and keep serving.
 	$(BIN)/callvault demo
 
-test: install ## Run the whole suite with small counts; in parallel, under ten minutes.
+test: install ## Run the suite in parallel; CI also kills servers, with small counts.
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 faults: install ## Run the fault suite with the full counts.
