@@ -1,6 +1,7 @@
 """A log that cannot be written, in each of its places: 503 and not a byte of audio, and it goes on by itself."""
 
 import http.client
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -266,6 +267,10 @@ def test_without_the_log_nothing_is_heard_on_sqlite(folder: Path) -> None:
 
 
 @pytest.mark.postgresql
+@pytest.mark.skipif(
+    os.environ.get("CALLVAULT_FAULTS") != "1",
+    reason="a whole answer is asked for after an outage, for which a busy machine is too slow: make faults",
+)
 def test_without_the_log_nothing_is_heard_on_postgresql(folder: Path, postgresql_url: str) -> None:
     """Every place where it can fail between the outbox and the tree."""
     with _serving(folder, postgresql_url) as place:
