@@ -1,3 +1,17 @@
-"""Fixtures that every test may use."""
+"""Fixtures that every test may use, and which tests are left to CI."""
+
+import os
+
+import pytest
 
 pytest_plugins = ["tests.servers.fixtures", "tests.servers.postgresql"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave what starts and kills servers for minutes to CI and to ``make faults``."""
+    if os.environ.keys() & {"CALLVAULT_FAULTS", "CALLVAULT_REQUIRE_ALL"}:
+        return
+    later = pytest.mark.skip(reason="takes minutes: `make faults`, or CALLVAULT_REQUIRE_ALL=1")
+    for item in items:
+        if item.get_closest_marker("long") is not None:
+            item.add_marker(later)

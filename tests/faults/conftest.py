@@ -1,6 +1,5 @@
 """Fixtures of the proofs."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,16 +10,12 @@ from tests.faults.counts import TRIED
 from tests.servers.media_thread import MediaThread, media_thread
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave these proofs to CI and to ``make faults``: they start and kill servers for minutes."""
-    if os.environ.keys() & {"CALLVAULT_FAULTS", "CALLVAULT_REQUIRE_ALL"}:
-        return
-    later = pytest.mark.skip(
-        reason="servers are killed for minutes: `make faults`, or CALLVAULT_REQUIRE_ALL=1"
-    )
+    """Mark every proof of this folder as a long one."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(later)
+            item.add_marker(pytest.mark.long)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

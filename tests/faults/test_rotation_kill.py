@@ -1,7 +1,6 @@
 """A process that is killed while keys are wrapped anew: the next one goes on, and nothing stays behind."""
 
 import asyncio
-import os
 import random
 import sqlite3
 from pathlib import Path
@@ -17,11 +16,10 @@ from vault.domain.manifest import decode_manifest
 from vault.tlog.key_statement import open_statement
 from vault.tlog.note import parse_verifier
 
+# A crash at each write is tried without processes too: tests/workflows/test_rotation_races.py.
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.timeout(900),
-    # A crash at each write is tried always, without processes: tests/workflows/test_rotation_races.py.
-    pytest.mark.skipif(os.environ.get("CALLVAULT_FAULTS") != "1", reason="kills of processes: make faults"),
 ]
 
 _BODY = wav(8044, 1)

@@ -13,7 +13,6 @@ import httpx
 import psycopg
 import pytest
 
-from tests.faults.counts import count
 from tests.journeys.tenant import PATIENCE, Tenant, tone
 from tests.servers.postgresql import PostgresqlServer
 from tests.servers.vault_process import VaultProcess
@@ -174,13 +173,12 @@ def test_the_database_is_lost(server: VaultProcess):
     lose_and_restore(server, lambda: remove_database(server))
 
 
+@pytest.mark.long
 @pytest.mark.faults
 def test_the_database_is_lost_on_postgresql_and_s3(
     server: VaultProcess, moto_url: str, postgresql_server: PostgresqlServer, migrated: str
 ):
     """The same there, in a bucket with versions; and nothing that was written anew has left one behind."""
-    if not count("a database lost, with a server on PostgreSQL and S3", small=0, full=1):
-        pytest.skip("Many processes: `make faults` has the time; its parts are tested without a server.")
     bucket = f"test-{secrets.token_hex(8)}"
     with closing(connect(endpoint_url=moto_url, region=None, connections=2)) as client:
         client.create_bucket(Bucket=bucket)
@@ -203,11 +201,10 @@ def test_the_database_is_lost_on_postgresql_and_s3(
     assert len(kept) == len(set(kept)) > 9
 
 
+@pytest.mark.long
 @pytest.mark.faults
 def test_an_old_copy_is_put_back(server: VaultProcess, tmp_path: Path):
     """A backup from before an erasure and an off: recovery mode, a restore beside the server, and it opens."""
-    if not count("an old copy put back, with a server", small=0, full=1):
-        pytest.skip("Many processes: `make faults` has the time; its parts are tested without a server.")
     server.start()
     with client_of(server, server.create_key()) as client:
         tenant, careful = Tenant.open(client), Tenant.open(client, policy={})

@@ -1,7 +1,6 @@
 """Rotating an account's key beside a running server: by REST and by the command, with the statement at the end."""
 
 import base64
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,7 +79,7 @@ def closing_server(server: VaultProcess) -> Iterator[None]:
 
 
 @pytest.mark.faults
-@pytest.mark.skipif(os.environ.get("CALLVAULT_FAULTS") != "1", reason="many starts of a server: make faults")
+@pytest.mark.long
 def test_the_root_key_is_left_for_another(tmp_path: Path):
     """On both keys, then `callvault rotate --root`, then on the new one alone; the old file is needed no more."""
     server = VaultProcess(tmp_path)
