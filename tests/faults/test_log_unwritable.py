@@ -166,21 +166,22 @@ def _sqlite_is_locked(place: _Place) -> Iterator[None]:
 
 @contextmanager
 def _postgresql_is_read_only(place: _Place) -> Iterator[None]:
-    """Let every new transaction be one that cannot write, and end the connections from before."""
-    # The time is how long to wait for the end: until then a connection still writes.
-    ended = (
-        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'callvault'"
+    """Refuse every write with the error of a standby.
+
+    A default of the database would not do: a connection that has once read a snapshot asks for READ WRITE.
+    """
+    refuse = (
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "RAISE read_only_sql_transaction; END $$"
     )
-    change = (
-        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = {}', "
-        "current_database()); END $$"
+    each = (
+        "DO $$ DECLARE t text; BEGIN FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' "
+        "LOOP EXECUTE format('{}', t); END LOOP; END $$"
     )
-    place.run(change.format("on"), ended)
+    add = "CREATE TRIGGER refused BEFORE INSERT OR UPDATE OR DELETE ON %I EXECUTE FUNCTION refuse()"
+    place.run(refuse, each.format(add))
     yield
-    with place.connect() as connection:
-        connection.execute("SET default_transaction_read_only = off")
-        connection.execute(change.format("off"))
-        connection.execute(ended)
+    place.run(each.format("DROP TRIGGER refused ON %I"), "DROP FUNCTION refuse")
 
 
 @contextmanager
