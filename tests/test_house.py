@@ -108,12 +108,18 @@ def test_the_docstring_draws_the_whole_tree_of_errors() -> None:
     assert missing == []
 
 
+def is_protocol(kind: type) -> bool:
+    return getattr(kind, "_is_protocol", False)
+
+
 def verbs() -> Iterator[type]:
-    """Yield the verbs: the frozen dataclasses in workflows that can be called."""
+    """Yield the verbs: what is defined in workflows and can be called, but for what verbs agree on."""
     package = importlib.import_module("vault.workflows")
     for module in pkgutil.iter_modules(package.__path__, "vault.workflows."):
         for kind in vars(importlib.import_module(module.name)).values():
-            if inspect.isclass(kind) and kind.__module__ == module.name and "__call__" in vars(kind):
+            if not inspect.isclass(kind) or kind.__module__ != module.name or is_protocol(kind):
+                continue
+            if "__call__" in vars(kind):
                 yield kind
 
 

@@ -1,15 +1,13 @@
 """checkov, which lives in an environment of its own: clean, but for the exceptions that are listed here."""
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.infra.templates import INFRA, ROOT
+from tests.servers.required import go_without
 
 CHECKOV = ROOT / ".venv-infra" / "bin" / "checkov"
 #: Each with its reason in the template.
@@ -24,10 +22,7 @@ EXCEPTIONS = {
 def checked(folder: Path) -> dict[str, Any]:
     """Return checkov's report on the templates of a folder."""
     if not CHECKOV.exists():
-        reason = "needs checkov: make infra-tools"
-        if os.environ.get("CALLVAULT_REQUIRE_ALL") == "1":
-            pytest.fail(f"CALLVAULT_REQUIRE_ALL=1, but this test {reason}", pytrace=False)
-        pytest.skip(reason)
+        go_without("needs checkov: make infra-tools")
     asked = [
         "--skip-download",
         "--framework",

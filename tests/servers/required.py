@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
@@ -11,7 +12,11 @@ def require(*programs: str, install: str) -> None:
     missing = [program for program in programs if shutil.which(program) is None]
     if not missing:
         return
-    reason = f"needs {', '.join(missing)}: {install}"
+    go_without(f"needs {', '.join(missing)}: {install}")
+
+
+def go_without(reason: str) -> NoReturn:
+    """Skip for a reason that says what would help; fail if CALLVAULT_REQUIRE_ALL=1."""
     if os.environ.get("CALLVAULT_REQUIRE_ALL") == "1":
         pytest.fail(f"CALLVAULT_REQUIRE_ALL=1, but this test {reason}", pytrace=False)
     pytest.skip(reason)

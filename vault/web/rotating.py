@@ -27,12 +27,9 @@ async def perform_rotation(vault: Vault, command: str, arguments: Mapping[str, A
 
 async def _step(vault: Vault, account_id: str) -> None:
     """Do what the worker does about a rotation, once; where a worker has the turn, nothing."""
-    now = timedelta()
-    await vault.take_turn("rewrap", lambda: vault.rewrap(account_id), every=now)
-    if await vault.write_manifests.any_due():
-        await vault.take_turn("manifests", vault.write_manifests, every=now)
-    if await vault.write_account_objects.any_due():
-        await vault.take_turn("account_objects", vault.write_account_objects, every=now)
+    await vault.take_turn("rewrap", lambda: vault.rewrap(account_id), every=timedelta())
+    await vault.take_turn.if_due("manifests", vault.write_manifests)
+    await vault.take_turn.if_due("account_objects", vault.write_account_objects)
 
 
 def _progress(progress: RotationProgress) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from vault.worker.crew import Crew
 from vault.worker.recovery import wait_for_restore
+from vault.workflows.turns import Due
 from vault.workflows.vault import Vault
 
 _DESCRIBERS = 2
@@ -57,10 +58,10 @@ def crews(vault: Vault, workers: int) -> list[Crew]:
     return [
         Crew(work="ingest", step=vault.ingest, hands=workers),
         Crew(work="describe", step=vault.describe, hands=_DESCRIBERS),
-        Crew(work="manifests", step=lambda: _manifests(vault)),
-        Crew(work="account_objects", step=lambda: _account_objects(vault)),
-        Crew(work="tombstones", step=lambda: _tombstones(vault), pace=_TOMBSTONE_PAUSE),
-        Crew(work="rewrap", step=lambda: _rewrap(vault)),
+        _when_due(vault, "manifests", vault.write_manifests),
+        _when_due(vault, "account_objects", vault.write_account_objects),
+        _when_due(vault, "tombstones", vault.write_tombstones, pace=_TOMBSTONE_PAUSE),
+        _when_due(vault, "rewrap", vault.rewrap),
         Crew(work="remove_erased", step=vault.remove_erased),
         Crew(work="delete_at_source", step=vault.delete_at_source, idle=1.0),
         Crew(work="reconcile", step=vault.reconcile, idle=1.0),
@@ -74,39 +75,13 @@ def crews(vault: Vault, workers: int) -> list[Crew]:
     ]
 
 
-async def _manifests(vault: Vault) -> bool:
-    """Write manifests if any are due and it is this node's turn, which is offered again at once."""
-    due = await vault.write_manifests.any_due()
-    return due and await vault.take_turn("manifests", vault.write_manifests, every=timedelta())
-
-
-async def _account_objects(vault: Vault) -> bool:
-    """Write objects of accounts that changed, one node at a time."""
-    due = await vault.write_account_objects.any_due()
-    return due and await vault.take_turn("account_objects", vault.write_account_objects, every=timedelta())
-
-
-async def _tombstones(vault: Vault) -> bool:
-    """Write tombstones, one node at a time, and many of them at once."""
-    due = await vault.write_tombstones.any_due()
-    return due and await vault.take_turn("tombstones", vault.write_tombstones, every=timedelta())
-
-
-async def _rewrap(vault: Vault) -> bool:
-    """Empty versions of account keys that are on their way out, if there are any, one node at a time."""
-    if not await vault.rewrap.any_due():
-        return False
-    worked = False
-
-    async def turn() -> None:
-        nonlocal worked
-        worked = await vault.rewrap()
-
-    return await vault.take_turn("rewrap", turn, every=timedelta()) and worked
+def _when_due(vault: Vault, name: str, verb: Due, *, pace: float = 0.0) -> Crew:
+    """Return who does what one node at a time does, as soon as it is due."""
+    return Crew(work=name, step=lambda: vault.take_turn.if_due(name, verb), pace=pace)
 
 
 def _by_turns(vault: Vault, name: str, verb: Callable[[], Awaitable[object]], *, every: timedelta) -> Crew:
-    """Return who does what one node at a time does."""
+    """Return who does what one node at a time does, every so often."""
 
     async def turn() -> bool:
         return await vault.take_turn(name, verb, every=every)

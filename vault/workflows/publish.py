@@ -9,17 +9,14 @@ for good, full tiles and the checkpoints under their sizes, is locked where the 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from vault.errors import LeaseLost, NotFound, Tampered
+from vault.errors import LeaseLost, Tampered
 from vault.logs import Log
 from vault.ports.access_log import KeptCheckpoint
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
-from vault.tlog.checkpoint import open_checkpoint
-from vault.tlog.note import Signer
 from vault.tlog.tiles import HEIGHT, Tile, grown_tiles, write_bundle
-from vault.tlog.tree import read_frontier
-from vault.workflows.published_log import CHECKPOINT, PREFIX
+from vault.workflows.published_log import CHECKPOINT, PREFIX, PublishedLog, root_of
 
 _LOG = Log(__name__)
 #: How long the work is held without a sign of life.
@@ -39,7 +36,7 @@ class PublishLog:
 
     database: Database
     objects: ObjectStore
-    signer: Signer
+    published_log: PublishedLog
     clock: Clock
     #: Between two publications, so that a busy log is not a flood of small objects.
     pause: timedelta = timedelta(seconds=30)
@@ -74,14 +71,13 @@ class PublishLog:
 
         Raises Tampered if it is not even one of this log, LeaseLost if it goes further.
         """
-        try:
-            note = await self.objects.get(CHECKPOINT)
-        except NotFound:
+        found = await self.published_log.checkpoint()
+        if found is None:
             return
-        published = open_checkpoint(note, [self.signer.verifier])
+        published = found[0]
         newest = await self.database.read(lambda tx: tx.checkpoints.last())
         if newest is not None and published.size <= newest.size:
-            root = await self.database.read(lambda tx: read_frontier(tx.tree.node, published.size).root())
+            root = await self.database.read(lambda tx: root_of(tx, published.size))
             if root == published.root and published.size <= last.size:
                 return
             if root == published.root:

@@ -45,7 +45,7 @@ class PublishedLog:
             return not head.size and not waiting and await self._any_account()
         published = found[0]
         if published.size <= head.size:
-            same = await self.database.read(lambda tx: _root(tx, published.size)) == published.root
+            same = await self.database.read(lambda tx: root_of(tx, published.size)) == published.root
         else:
             same = not head.size or await self._root(head.size, published.size) == head.root
         if not same:
@@ -115,5 +115,6 @@ class PublishedLog:
         return False
 
 
-def _root(tx: Transaction, size: int) -> bytes:
+def root_of(tx: Transaction, size: int) -> bytes:
+    """Return the root that the database's log had when it had ``size`` leaves."""
     return read_frontier(tx.tree.node, size).root()

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 from vault.errors import LeaseLost, Unavailable, VaultError
 from vault.ports.database import Database
@@ -19,6 +20,16 @@ LEASE = timedelta(seconds=60)
 RENEWAL = timedelta(seconds=20)
 #: After work that failed, until another node may try.
 _AFTER_FAILURE = timedelta(seconds=30)
+
+
+class Due(Protocol):
+    """A verb that knows whether there is anything for it to do."""
+
+    async def any_due(self) -> bool:
+        """Say whether there is. Much cheaper than the work."""
+
+    async def __call__(self) -> bool:
+        """Do some of it; False if there was nothing that could be done now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +59,21 @@ class TakeTurn:
         finally:
             await asyncio.shield(self._pass_on(name, token, min(pause, every)))
         return True
+
+    async def if_due(self, name: str, verb: Due) -> bool:
+        """Do what is due, one node at a time, its turn offered again at once; return whether any was done here.
+
+        Raises as the call does.
+        """
+        if not await verb.any_due():
+            return False
+        worked = False
+
+        async def work() -> None:
+            nonlocal worked
+            worked = await verb()
+
+        return await self(name, work, every=timedelta()) and worked
 
     async def _beside_renewals(self, name: str, token: str, task: "asyncio.Future[object]") -> None:
         loop = asyncio.get_running_loop()
