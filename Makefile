@@ -31,7 +31,7 @@ test: install ## Run the suite in parallel; CI also kills servers, with small co
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 faults: install ## Run the fault suite with the full counts.
-	CALLVAULT_FAULTS=1 $(BIN)/pytest -s -m faults --timeout 3600
+	CALLVAULT_FAULTS=1 $(BIN)/pytest -m faults --timeout 3600 -n $(WORKERS) --dist loadgroup
 
 soak: install ## Load a fleet for half an hour while its processes are killed, and check every promise.
 	$(BIN)/python -m tests.soak $(SOAK)

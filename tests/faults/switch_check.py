@@ -30,6 +30,8 @@ _AUDIO = wav(844, 1)
 _UPLOADERS = _DELIVERERS = 3
 #: Seconds between two of one writer's requests: a backlog would leave nothing at the gate but the oldest.
 _BREATH = 0.12
+#: Seconds after which a cycle goes on although nothing got in.
+_PATIENCE = 20.0
 
 Rows = list[dict[str, Any]]
 #: Answers a query with its rows.
@@ -57,7 +59,7 @@ def looking_at(database: Path | str) -> Look:
 class Findings:
     """What a run found."""
 
-    cycles: int
+    cycles: int = 0
     #: What broke the promise; empty where it was kept.
     violations: list[str] = field(default_factory=list)
     states: Counter[str] = field(default_factory=Counter)
@@ -103,12 +105,18 @@ class _Writers:
         return f"webhook {self.client.announce(ref, self.url).status}"
 
 
-def check_switch(client: Client, look: Look, url: str, cycles: int) -> Findings:
-    """Run so many off-and-on cycles under six writers; ``url`` serves ``audio()`` to the vault."""
-    found, chance = Findings(cycles=cycles), random.Random(cycles)  # noqa: S311 - the same again
+def check_switch(
+    client: Client, look: Look, url: str, cycles: int, *, enough: Callable[[Findings], bool] = lambda _: True
+) -> Findings:
+    """Run so many off-and-on cycles under six writers; ``url`` serves ``audio()`` to the vault.
+
+    Runs more of them, ten times as many at most, until what was found is ``enough``.
+    """
+    found, chance = Findings(), random.Random(cycles)  # noqa: S311 - the same again
     with _Writers(client, url, found.answers):
-        for _ in range(cycles):
-            time.sleep(chance.uniform(0.3, 0.9))
+        while found.cycles < cycles or not (enough(found) or found.cycles == 10 * cycles):
+            _wait_for_an_entry(look)
+            time.sleep(chance.uniform(0.0, 0.6))
             _cycle(client, look, found, dwell=chance.choice((0.0, 0.0, 0.05, 0.3)))
         client.switch(enabled=False)
     time.sleep(0.5)
@@ -120,6 +128,13 @@ def check_switch(client: Client, look: Look, url: str, cycles: int) -> Findings:
 def audio() -> bytes:
     """Return what the announced URL has to serve."""
     return _AUDIO
+
+
+def _wait_for_an_entry(look: Look) -> None:
+    """Wait until a recording gets in, so that each cycle is a race however slow the machine is."""
+    before, until = len(_available(look)), time.monotonic() + _PATIENCE
+    while len(_available(look)) == before and time.monotonic() < until:
+        time.sleep(0.02)
 
 
 def _cycle(client: Client, look: Look, found: Findings, *, dwell: float) -> None:
@@ -136,6 +151,7 @@ def _cycle(client: Client, look: Look, found: Findings, *, dwell: float) -> None
         if time.monotonic() >= until:
             break
     found.available = len(before)
+    found.cycles += 1
     client.switch(enabled=True)
 
 

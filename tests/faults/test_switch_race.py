@@ -24,6 +24,10 @@ def _say(found: Findings) -> None:
     )
 
 
+def _saw_one_come(found: Findings) -> bool:
+    return any("became available while" in one for one in found.violations)
+
+
 @KINDS
 def test_nothing_becomes_available_once_off_has_returned(
     folder: Path, media: MediaThread, kind: str, request: pytest.FixtureRequest
@@ -39,7 +43,7 @@ def test_nothing_becomes_available_once_off_has_returned(
     _say(found)
     assert not found.violations
     # It was a race: much went in, much was refused, and nothing else went wrong.
-    assert found.states["available"] > cycles
+    assert found.states["available"] >= cycles
     assert found.states["refused"] > cycles
     assert set(found.states) <= {"available", "refused"}
     assert set(found.answers) <= {"upload 201", "upload 409", "webhook 202", "webhook 200"}
@@ -55,7 +59,7 @@ def test_a_gate_that_trusts_an_old_switch_is_found_out(
         settings["VAULT_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
     with altered_vault(folder, lambda vault: with_hasty_gate(vault, ACCOUNT), **settings) as client:
         look = looking_at(settings.get("VAULT_DATABASE_URL", folder / "data" / "vault.db"))
-        found = check_switch(client, look, url, 10)
+        found = check_switch(client, look, url, 10, enough=_saw_one_come)
     _say(found)
-    assert [one for one in found.violations if "became available while" in one]
+    assert _saw_one_come(found)
     assert [one for one in found.violations if "entered" in one]
