@@ -17,6 +17,7 @@
     ├── FetchFailed         a provider's media did not arrive
     ├── LeaseLost           somebody else holds the row now
     ├── Unavailable         a part that is needed does not answer; nothing was changed
+    │   ├── OwnKeyUnusable  an account's own key cannot be used; the vault itself is well
     │   └── KeyRetired      it was sealed under a version of the account's key that is no longer current
     └── StartRefused        starting would endanger data; the operator must decide
 
@@ -128,6 +129,10 @@ class Unavailable(VaultError):
         """Keep the seconds after which trying again makes sense."""
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class OwnKeyUnusable(Unavailable):
+    """An account's own key cannot be used: its owner took it away, or its service does not answer."""
 
 
 class KeyRetired(Unavailable):

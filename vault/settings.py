@@ -16,7 +16,7 @@ _KNOWN = {
     "VAULT_DATA_DIR", "VAULT_DATABASE_URL", "VAULT_OBJECTS_URL", "VAULT_ROOT_KEY_URL", "VAULT_PUBLIC_URL",
     "VAULT_TRUSTED_PROXIES", "VAULT_MEDIA_ALLOW", "VAULT_LOG_LEVEL", "VAULT_WORKERS",
     "VAULT_DRAIN_SECONDS", "VAULT_STOP_SECONDS", "VAULT_TRACING_URL",
-    "VAULT_PREVIOUS_ROOT_KEY_URL",
+    "VAULT_PREVIOUS_ROOT_KEY_URL", "VAULT_OWN_KEYS_URL",
 }  # fmt: skip
 DEFAULT_PUBLIC_URL = "http://127.0.0.1:8000"
 
@@ -35,6 +35,8 @@ class Settings:
     root_key_url: str
     #: The root key that the vault is to leave; None unless it goes from one to another.
     previous_root_key_url: str | None
+    #: ``aws-kms://?endpoint_url=`` where accounts may bring keys of their own; None where they may not.
+    own_keys_url: str | None
     #: Where the world reaches the vault; links and webhook URLs begin with it.
     public_url: str
     #: Proxies whose X-Forwarded-For is believed.
@@ -77,6 +79,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         objects_url=environment.get("VAULT_OBJECTS_URL", f"file://{here}/objects"),
         root_key_url=environment.get("VAULT_ROOT_KEY_URL", f"file://{here}/root.key"),
         previous_root_key_url=environment.get("VAULT_PREVIOUS_ROOT_KEY_URL") or None,
+        own_keys_url=environment.get("VAULT_OWN_KEYS_URL") or None,
         public_url=_public_url(environment.get("VAULT_PUBLIC_URL", DEFAULT_PUBLIC_URL)),
         trusted_proxies=_networks(environment.get("VAULT_TRUSTED_PROXIES", "")),
         media_allow=_list(environment.get("VAULT_MEDIA_ALLOW", "")),

@@ -22,7 +22,7 @@ from vault.domain.rules import RuleBook
 from vault.errors import StartRefused
 from vault.keyservice.breaker import Breaker
 from vault.keyservice.key_ring import AccountKeyRing
-from vault.keyservice.location import open_root_key
+from vault.keyservice.location import open_own_keys, open_root_key
 from vault.keyservice.two_root_keys import TwoRootKeys
 from vault.objects.location import open_store
 from vault.objects.owner import OWNER, claim, refuse_owned
@@ -88,7 +88,7 @@ _SHARED = {
 _DESCRIBERS = 2
 #: Threads that seal: the cipher is fast enough for one core to outrun every disk.
 _SEALERS = 4
-_THREADS = {"keys": 4, "objects": 32, "sealing": _SEALERS, "prompts": 1}
+_THREADS = {"keys": 4, "own_keys": 16, "objects": 32, "sealing": _SEALERS, "prompts": 1}
 
 
 def utc_now() -> datetime:
@@ -144,7 +144,7 @@ async def assemble(settings: Settings, *, restoring: bool = False) -> AsyncItera
         vault = _vault(
             settings,
             database=database,
-            ring=AccountKeyRing(root_key, WrappedKeyRows(database)),
+            ring=_ring(settings, database, root_key, threads["own_keys"], stack),
             objects=objects,
             root_key=root_key,
             current_root_key=current,
@@ -203,6 +203,14 @@ async def _root_keys(
     current = open_root_key(settings.root_key_url, threads, create=may_make)
     stack.push_async_callback(current.close)
     return current, previous
+
+
+def _ring(
+    settings: Settings, database: Database, root_key: RootKey, threads: Threads, stack: AsyncExitStack
+) -> AccountKeyRing:
+    own_keys = open_own_keys(settings.own_keys_url, threads)
+    stack.push_async_callback(own_keys.close)
+    return AccountKeyRing(root_key, WrappedKeyRows(database), own_keys=own_keys)
 
 
 def _database(settings: Settings) -> SqliteDatabase | PostgresqlDatabase:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from vault.errors import Tampered, Unavailable
 
 #: The port wraps keys, not data.
-LARGEST_SECRET = 64
+LARGEST_SECRET = 1024
 
 
 class FakeRootKey:
@@ -21,7 +21,9 @@ class FakeRootKey:
 
     async def wrap(self, secret: bytes, context: Mapping[str, str]) -> bytes:
         """Hand out a ticket for the secret."""
-        assert len(secret) <= LARGEST_SECRET, "A root key wraps keys of at most 64 bytes."
+        assert len(secret) <= LARGEST_SECRET, (
+            "A root key wraps keys, which may be wrapped already, of at most 1 KiB."
+        )
         self._reach()
         ticket = secrets.token_bytes(48)
         self.wrapped[ticket] = (secret, dict(context))

@@ -115,7 +115,7 @@ async def test_a_key_that_is_not_there_is_not_made(openbao: OpenBao) -> None:
 @pytest.mark.parametrize(
     ("harm", "words"),
     [
-        (lambda bao, key: bao.delete(key), "does not know the root key"),
+        (lambda bao, key: bao.delete(key), "does not know the key"),
         (lambda bao, key: bao.delete(key, softly=True), "pending deletion"),
     ],
 )

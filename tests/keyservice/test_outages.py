@@ -38,7 +38,7 @@ KMS: dict[str, tuple[Fault, str]] = {
 OPENBAO: dict[str, tuple[Fault, str]] = {
     "sealed": (bao_says(503, "Vault is sealed"), "is sealed"),
     "denied": (bao_says(403, "permission denied"), "does not let the vault use"),
-    "deleted": (bao_says(400, "encryption key not found"), "does not know the root key"),
+    "deleted": (bao_says(400, "encryption key not found"), "does not know the key"),
     "throttled": (bao_says(429, "request path: rate limit quota exceeded"), "too much to do"),
     "down": (drops, "does not answer"),
 }
@@ -272,7 +272,7 @@ def test_every_context_is_one_that_the_page_lets_through(kept: Kept) -> None:
 
 def page_conditions() -> Mapping[str, Any]:
     """Return the conditions of the KMS policy that the page shows."""
-    (policy,) = re.findall(r"^```json\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    policy, _ = re.findall(r"^```json\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     (statement,) = json.loads(policy)["Statement"]
     assert statement["Action"] == ["kms:Encrypt", "kms:Decrypt"]
     return dict(statement["Condition"])

@@ -25,7 +25,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     ("fault", "words"),
     [
         (drops, "The key service does not answer."),
-        (bao_says(400, "encryption key not found"), "The key service does not know the root key."),
+        (bao_says(400, "encryption key not found"), "The key service does not know the key."),
     ],
     ids=["down", "deleted"],
 )

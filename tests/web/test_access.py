@@ -50,6 +50,8 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("GET", "/access-log/export"): ("audit:read", None),
     ("POST", "/key-rotation"): ("keys:write", None),
     ("GET", "/key-rotation"): ("keys:write", None),
+    ("GET", "/own-key"): ("keys:write", None),
+    ("PUT", "/own-key"): ("keys:write", {"key": None}),
     ("GET", "/key-rotation/statements/{version}"): ("audit:read", None),
     ("GET", "/notices"): ("recordings:read", None),
     ("POST", "/notices"): ("settings:write", NOTICE),

@@ -17,6 +17,7 @@ from sqlalchemy import update
 from tests.fakes.describer import FakeDescriber
 from tests.fakes.fetcher import FakeFetcher, Media
 from tests.fakes.objects import FakeObjects
+from tests.fakes.own_keys import FakeOwnKeys
 from tests.fakes.prompt_maker import FakePromptMaker
 from tests.fakes.provider import FakeProvider
 from tests.fakes.rest import FakeRest
@@ -163,7 +164,7 @@ def _verbs(
 ) -> Vault:
     """Put the verbs together over what is around them."""
     settings = read_settings({"VAULT_DATA_DIR": str(folder)})
-    ring = AccountKeyRing(around["root_key"], WrappedKeyRows(database))
+    ring = AccountKeyRing(around["root_key"], WrappedKeyRows(database), own_keys=FakeOwnKeys())
     return wiring._vault(
         settings,
         database=database,

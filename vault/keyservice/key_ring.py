@@ -18,14 +18,17 @@ from typing import TypeVar
 
 from vault import meters
 from vault.domain.encryption_context import of_account_key
-from vault.errors import NotFound, Tampered
-from vault.ports.keys import RootKey, WrappedKeys
+from vault.errors import NotFound, OwnKeyUnusable, Refused, Tampered, Unavailable
+from vault.keyservice.own_keys import NONE_TAKEN, Wrapping, read_wrapping, write_wrapping
+from vault.ports.keys import OwnKeys, RootKey, WrappedKeys
 from vault.sealing.keys import KEY_BYTES, NamedKey, account_key
 
 #: Seconds for which an unwrapped key is kept.
 TTL = 300.0
 #: Unwrapped keys kept at once.
 MAXIMUM = 1000
+
+_OWN = "The account's own key cannot be used."
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -38,16 +41,21 @@ class UnwrappedAccountKey:
 
     version: int
     key: NamedKey
+    own_key: str | None = None
 
 
 class AccountKeyRing:
-    """KeyRing below one root key. ``now`` is a clock that never goes back, in seconds."""
+    """KeyRing below one root key, and below the accounts' own keys where they have one.
+
+    ``now`` is a clock that never goes back, in seconds.
+    """
 
     def __init__(
         self,
         root: RootKey,
         wrapped: WrappedKeys,
         *,
+        own_keys: OwnKeys | None = None,
         ttl: float = TTL,
         maximum: int = MAXIMUM,
         now: Callable[[], float] = monotonic,
@@ -55,6 +63,7 @@ class AccountKeyRing:
         """Begin with an empty ring."""
         self.root = root
         self.wrapped = wrapped
+        self.own_keys = own_keys
         self.ttl = ttl
         self.maximum = maximum
         self.now = now
@@ -65,15 +74,24 @@ class AccountKeyRing:
         # Counts the calls of ``forget``: an answer that one of them overtook is not kept.
         self._forgotten = 0
 
-    async def create(self, account_id: str, *, version: int = 1) -> tuple[UnwrappedAccountKey, bytes]:
+    async def create(
+        self, account_id: str, *, version: int = 1, own_key: str | None = None
+    ) -> tuple[UnwrappedAccountKey, bytes]:
         """Make a version of an account's key, the first unless told; return it, and wrapped.
 
-        Nothing knows of it yet. Raises Unavailable.
+        Nothing knows of it yet. Raises Invalid, Refused, Unavailable.
         """
-        secret = secrets.token_bytes(KEY_BYTES)
-        wrapped = await self.root.wrap(secret, wrapping_context(account_id, version))
+        secret, context = secrets.token_bytes(KEY_BYTES), wrapping_context(account_id, version)
+        inner = secret
+        if own_key is not None:
+            try:
+                root = await self._own(own_key)
+                inner = await root.wrap(secret, context)
+            except Unavailable as error:
+                raise Refused(f"{_OWN} {error}", reasons=("own_key_unusable",)) from error
+        wrapped = await self.root.wrap(write_wrapping(Wrapping(secret=inner, own_key=own_key)), context)
         key = account_key(account_id, version, secret)
-        return UnwrappedAccountKey(version=version, key=key), wrapped
+        return UnwrappedAccountKey(version=version, key=key, own_key=own_key), wrapped
 
     async def current(self, account_id: str) -> UnwrappedAccountKey:
         """Return the key that seals what comes now. Raises NotFound, Tampered, Unavailable."""
@@ -110,10 +128,19 @@ class AccountKeyRing:
 
     async def unwrap(self, account_id: str, version: int, wrapped: bytes) -> UnwrappedAccountKey:
         """Unwrap a key that has no row, and keep nothing of it. Raises Tampered, Unavailable."""
-        secret = await self.root.unwrap(wrapped, wrapping_context(account_id, version))
+        context = wrapping_context(account_id, version)
+        inner = read_wrapping(await self.root.unwrap(wrapped, context))
+        secret = inner.secret
+        if inner.own_key is not None:
+            try:
+                root = await self._own(inner.own_key)
+                secret = await root.unwrap(inner.secret, context)
+            except Unavailable as error:
+                raise OwnKeyUnusable(f"{_OWN} {error}", retry_after=error.retry_after) from error
         if len(secret) != KEY_BYTES:
             raise Tampered("An unwrapped account key has the wrong length.")
-        return UnwrappedAccountKey(version=version, key=account_key(account_id, version, secret))
+        key = account_key(account_id, version, secret)
+        return UnwrappedAccountKey(version=version, key=key, own_key=inner.own_key)
 
     def forget(self, account_id: str) -> None:
         """Drop every version of an account's key; what is being unwrapped now will not be kept."""
@@ -123,6 +150,11 @@ class AccountKeyRing:
             del self._keys[slot]
         for slot in [slot for slot in self._unwrapping if slot[0] == account_id]:
             del self._unwrapping[slot]
+
+    async def _own(self, own_key: str) -> RootKey:
+        if self.own_keys is None:
+            raise Unavailable(NONE_TAKEN)
+        return await self.own_keys.named(own_key)
 
     async def _unwrap(self, account_id: str, version: int) -> UnwrappedAccountKey:
         slot = (account_id, version)

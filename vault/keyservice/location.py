@@ -23,6 +23,7 @@ from vault.errors import StartRefused
 from vault.keyservice import aws_kms, local_file, openbao
 from vault.keyservice.breaker import Breaker
 from vault.keyservice.checked import CheckedRootKey
+from vault.keyservice.own_keys import OwnKmsKeys
 from vault.threads import Threads
 
 #: Connections to one key service; misses of the key ring are rare.
@@ -38,6 +39,7 @@ _EXAMPLE = (
     "VAULT_ROOT_KEY_URL is file:///path, aws-kms://<key id, ARN or alias/name>"
     "?endpoint_url=https://host&region=name or openbao://host:8200/transit/<key>?token_file=/path&ca=/path."
 )
+_OWN_EXAMPLE = "VAULT_OWN_KEYS_URL is aws-kms:// or aws-kms://?endpoint_url=https://host, and names no key."
 #: One segment of OpenBao's paths. Its own names may hold more, and nobody needs them.
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -117,6 +119,24 @@ def open_root_key(url: str, threads: Threads, *, create: bool = False) -> Breake
     return Breaker(CheckedRootKey(kms), close=kms.close)
 
 
+def open_own_keys(url: str | None, threads: Threads) -> OwnKmsKeys:
+    """Return where keys of the accounts' own are found; without a URL, nowhere. Close it at the end.
+
+    Raises StartRefused.
+    """
+    if url is None:
+        return OwnKmsKeys(None, threads)
+    place, _, query = url.partition("?")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    if place != "aws-kms://" or options.keys() - {"endpoint_url"}:
+        raise StartRefused("The URL of the accounts' own keys is of no known kind. " + _OWN_EXAMPLE)
+    endpoint_url = _endpoint(options, _OWN_EXAMPLE)
+    return OwnKmsKeys(
+        lambda region: aws_kms.connect(endpoint_url=endpoint_url, region=region, connections=CONNECTIONS),
+        threads,
+    )
+
+
 def _kms(rest: str) -> KmsLocation:
     # Not urlsplit: an ARN has colons where a URL has its port.
     key_id, _, query = rest.partition("?")
@@ -126,12 +146,18 @@ def _kms(rest: str) -> KmsLocation:
     options = dict(parse_qsl(query, keep_blank_values=True))
     if unknown := options.keys() - {"endpoint_url", "region"}:
         raise StartRefused(f"The KMS URL has unknown options: {', '.join(sorted(unknown))}. " + _EXAMPLE)
-    endpoint_url = options.get("endpoint_url") or None
-    if endpoint_url is not None:
-        endpoint = urlsplit(endpoint_url)
-        if endpoint.scheme not in {"http", "https"} or not endpoint.hostname or "@" in endpoint.netloc:
-            raise StartRefused("endpoint_url is an http or https URL without credentials. " + _EXAMPLE)
-    return KmsLocation(key_id=key_id, endpoint_url=endpoint_url, region=options.get("region") or None)
+    return KmsLocation(
+        key_id=key_id, endpoint_url=_endpoint(options, _EXAMPLE), region=options.get("region") or None
+    )
+
+
+def _endpoint(options: dict[str, str], example: str) -> str | None:
+    if not (endpoint_url := options.get("endpoint_url")):
+        return None
+    endpoint = urlsplit(endpoint_url)
+    if endpoint.scheme not in {"http", "https"} or not endpoint.hostname or "@" in endpoint.netloc:
+        raise StartRefused("endpoint_url is an http or https URL without credentials. " + example)
+    return endpoint_url
 
 
 def _openbao(url: str) -> OpenBaoLocation:

@@ -10,7 +10,7 @@ class RootKey(Protocol):
     """The key at the top. It wraps account keys and the log key, and never leaves its service."""
 
     async def wrap(self, secret: bytes, context: Mapping[str, str]) -> bytes:
-        """Wrap ``secret`` (at most 64 bytes), bound to ``context``.
+        """Wrap ``secret`` (at most 1 KiB), bound to ``context``.
 
         Raises Unavailable, and Tampered if what the service answers does not open again.
         """
@@ -21,6 +21,13 @@ class RootKey(Protocol):
         Raises Tampered for another key, other bytes or another context; Unavailable if the
         service does not answer.
         """
+
+
+class OwnKeys(Protocol):
+    """Keys of the accounts' own, outside of the vault, each by its name."""
+
+    async def named(self, own_key: str) -> RootKey:
+        """Return the key of this name. Raises Invalid for what is no name, Unavailable where none are taken."""
 
 
 class WrappedKeys(Protocol):
@@ -36,8 +43,14 @@ class WrappedKeys(Protocol):
 class KeyRing(Protocol):
     """Account keys, unwrapped, for a short time and in a bounded number."""
 
-    async def create(self, account_id: str, *, version: int = 1) -> tuple["AccountKey", bytes]:
-        """Make a version of an account's key, the first unless told; return it, and wrapped for its row."""
+    async def create(
+        self, account_id: str, *, version: int = 1, own_key: str | None = None
+    ) -> tuple["AccountKey", bytes]:
+        """Make a version of an account's key, the first unless told; return it, and wrapped for its row.
+
+        With ``own_key``, that key of the account's own wraps it, below the root key. Raises Unavailable, and
+        Refused where it is the own key that cannot be used.
+        """
 
     async def current(self, account_id: str) -> "AccountKey":
         """Return the key that seals what comes now."""
@@ -62,3 +75,7 @@ class AccountKey(Protocol):
     @property
     def key(self) -> NamedKey:
         """Return the key: namespace ``callvault``, name ``account/<id>/v<version>``."""
+
+    @property
+    def own_key(self) -> str | None:
+        """Return the name of the account's own key that wraps it; None where the root key alone does."""

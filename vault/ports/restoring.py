@@ -33,8 +33,8 @@ class Tombstones(Protocol):
 class AccountObjects(Protocol):
     """Accounts as they are written to the object store."""
 
-    def due(self, limit: int) -> Sequence[str]:
-        """Return ids of accounts that changed since their object was written."""
+    def due(self, limit: int, *, but: Sequence[str] = ()) -> Sequence[str]:
+        """Return ids of accounts that changed since their object was written, but for those named."""
 
     def read(self, account_id: str) -> AccountObject:
         """Return everything that is written of an account. Raises NotFound."""

@@ -18,6 +18,7 @@ from vault.web import (
     links,
     metrics,
     notices,
+    own_key,
     playback,
     problems,
     recordings,
@@ -63,7 +64,7 @@ def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> F
     problems.install(app)
     for door in (webhooks, accounts, calls, recordings, consent, notices, rules, links):
         app.include_router(door.router)
-    for door in (access_events, key_rotation, keys, playback, sessions, rendering, health, metrics):
+    for door in (access_events, key_rotation, own_key, keys, playback, sessions, rendering, health, metrics):
         app.include_router(door.router)
     app.add_middleware(LinkLimit, table=DeadLinks(), clock=clock)
     app.add_middleware(RecoveryGate)

@@ -33,6 +33,7 @@ STATUS: Mapping[type[errors.VaultError], int] = {
     errors.FetchFailed: 502,
     errors.LeaseLost: 409,
     errors.Unavailable: 503,
+    errors.OwnKeyUnusable: 503,
     errors.KeyRetired: 503,
     errors.StartRefused: 500,
     errors.VaultError: 500,

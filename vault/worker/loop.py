@@ -24,6 +24,8 @@ _EXPIRY_PAUSE = timedelta(seconds=60)
 _TURN_PAUSE = 15.0
 #: Seconds between two looks for tombstones: while the switch is off there may be one for every call.
 _TOMBSTONE_PAUSE = 1.0
+#: Seconds between two looks for work that may be due and not be possible.
+_STUCK_PAUSE = 1.0
 #: Seconds between two looks for sessions that are over.
 _SESSIONS_PAUSE = 60.0
 #: Seconds between two looks whether the log has grown.
@@ -59,9 +61,10 @@ def crews(vault: Vault, workers: int) -> list[Crew]:
         Crew(work="ingest", step=vault.ingest, hands=workers),
         Crew(work="describe", step=vault.describe, hands=_DESCRIBERS),
         _when_due(vault, "manifests", vault.write_manifests),
-        _when_due(vault, "account_objects", vault.write_account_objects),
+        # What lies under a key that its account has taken away stays due for as long.
+        _when_due(vault, "account_objects", vault.write_account_objects, idle=_STUCK_PAUSE),
         _when_due(vault, "tombstones", vault.write_tombstones, pace=_TOMBSTONE_PAUSE),
-        _when_due(vault, "rewrap", vault.rewrap),
+        _when_due(vault, "rewrap", vault.rewrap, idle=_STUCK_PAUSE),
         Crew(work="remove_erased", step=vault.remove_erased),
         Crew(work="delete_at_source", step=vault.delete_at_source, idle=1.0),
         Crew(work="reconcile", step=vault.reconcile, idle=1.0),
@@ -75,9 +78,9 @@ def crews(vault: Vault, workers: int) -> list[Crew]:
     ]
 
 
-def _when_due(vault: Vault, name: str, verb: Due, *, pace: float = 0.0) -> Crew:
+def _when_due(vault: Vault, name: str, verb: Due, *, pace: float = 0.0, idle: float = 0.2) -> Crew:
     """Return who does what one node at a time does, as soon as it is due."""
-    return Crew(work=name, step=lambda: vault.take_turn.if_due(name, verb), pace=pace)
+    return Crew(work=name, step=lambda: vault.take_turn.if_due(name, verb), pace=pace, idle=idle)
 
 
 def _by_turns(vault: Vault, name: str, verb: Callable[[], Awaitable[object]], *, every: timedelta) -> Crew:

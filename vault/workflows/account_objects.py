@@ -21,6 +21,7 @@ from vault.domain.account_object import (
 from vault.domain.ids import new_id
 from vault.domain.tombstone import MOST, encode_tombstones
 from vault.domain.tombstone import location_of as location_of_tombstones
+from vault.errors import OwnKeyUnusable
 from vault.ports.database import Database
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
@@ -42,11 +43,21 @@ class WriteAccountObjects:
         return bool(await self.database.read(lambda tx: tx.account_objects.due(1)))
 
     async def __call__(self) -> bool:
-        """Do a few; False if none was due. Raises NotFound if an account's key is gone, Unavailable."""
-        due = await self.database.read(lambda tx: tx.account_objects.due(_AT_ONCE))
-        for account_id in due:
-            await self._write(account_id)
-        return bool(due)
+        """Do a few; False if none could be written. Raises NotFound if an account's key is gone, Unavailable."""
+        put_off: list[str] = []
+        written = 0
+        while not written:
+            due = await self.database.read(lambda tx: tx.account_objects.due(_AT_ONCE, but=put_off))
+            if not due:
+                break
+            for account_id in due:
+                try:
+                    await self._write(account_id)
+                    written += 1
+                except OwnKeyUnusable:
+                    # Its owner took the key away; the other accounts do not wait for that.
+                    put_off.append(account_id)
+        return bool(written)
 
     async def _write(self, account_id: str) -> None:
         known = await self.database.read(lambda tx: tx.account_objects.read(account_id))

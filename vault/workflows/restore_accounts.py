@@ -19,7 +19,7 @@ from vault.domain.account_object import (
 from vault.domain.reason import Reason
 from vault.domain.replay import Replay, merge_history
 from vault.domain.restoring import Report, Seen
-from vault.errors import NotFound, Refused, Tampered
+from vault.errors import NotFound, OwnKeyUnusable, Refused, Tampered
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
@@ -114,6 +114,12 @@ class RestoreAccounts:
                 return await self._open(account_id, revision)
             except (Tampered, NotFound) as error:
                 report.findings.append(f"{location_of(account_id, revision)}: {error}")
+            except OwnKeyUnusable as error:
+                # An older one is no substitute: it may open, and what changed since would be lost unsaid.
+                report.findings.append(
+                    f"{account_id}: {error} Restore again into an empty database when it can be used."
+                )
+                break
         return None
 
     async def _open(self, account_id: str, revision: int) -> AccountObject:

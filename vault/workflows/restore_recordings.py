@@ -17,7 +17,7 @@ from vault.domain.replay import Replay
 from vault.domain.restoring import Report, Seen
 from vault.domain.tombstone import PREFIX as TOMBSTONES
 from vault.domain.tombstone import decode_tombstones
-from vault.errors import NotFound, Tampered
+from vault.errors import NotFound, OwnKeyUnusable, Tampered
 from vault.ports.consent_stores import EvidenceRow
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
@@ -131,7 +131,7 @@ class RestoreRecordings:
             restricted = replay.restricted.get(recording.id, recording.restricted)
             known = replace(manifest, recording=replace(recording, restricted=restricted))
             return await self._said(known)
-        except (Tampered, NotFound) as error:
+        except (Tampered, NotFound, OwnKeyUnusable) as error:
             report.findings.append(f"{key}: {error}")
             return None
 

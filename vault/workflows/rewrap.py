@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Final
 
 from vault.domain.access_event import AccessEvent, EventType
-from vault.errors import Tampered
+from vault.errors import OwnKeyUnusable, Tampered
 from vault.logs import Log
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
@@ -66,8 +66,15 @@ class Rewrap:
         found = await self.database.read(
             lambda tx: tx.rotations.unfinished(_ROTATIONS, account_id=account_id)
         )
-        done = [await self._work_on(rotation) for rotation in found]
+        done = [await self._try(rotation) for rotation in found]
         return any(done)
+
+    async def _try(self, rotation: KeyRotation) -> bool:
+        """Work on one, and pass it over where its account's own key cannot be used: the others go on."""
+        try:
+            return await self._work_on(rotation)
+        except OwnKeyUnusable:
+            return False
 
     async def _work_on(self, rotation: KeyRotation) -> bool:
         worked, damaged, batches = False, 0, 0

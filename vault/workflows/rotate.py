@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from vault.domain.access_event import AccessEvent
 from vault.errors import NotFound, Refused
 from vault.ports.database import Database, Transaction
-from vault.ports.keys import KeyRing
+from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.rotation import KeyRotation
 
 
@@ -37,7 +37,29 @@ class RotateAccountKey:
     async def __call__(self, account_id: str, *, actor: str) -> RotationProgress:
         """Return how the account's rotations stand. Raises Refused while one is under way, Unavailable."""
         before = await self.database.read(lambda tx: _idle(tx, account_id))
-        _, wrapped = await self.ring.create(account_id, version=before + 1)
+        now = await self.ring.version(account_id, before)
+        return await self._begin(account_id, before, now.own_key, actor)
+
+    async def under(
+        self, account_id: str, own_key: str | None, *, actor: str
+    ) -> tuple[RotationProgress, bool]:
+        """Let the next version lie under a key of the account's own, or under the root key alone again.
+
+        Returns how the account's rotations stand, and whether one was begun: none is where that is so already.
+        Raises Invalid for what names no key; Refused where the vault cannot use it, or while a rotation is
+        under way; Unavailable.
+        """
+        if await self._lies_under(account_id) == own_key:
+            return await self.database.read(lambda tx: progress_of(tx, account_id)), False
+        before = await self.database.read(lambda tx: _idle(tx, account_id))
+        return await self._begin(account_id, before, own_key, actor), True
+
+    async def _lies_under(self, account_id: str) -> str | None:
+        return (await self.ring.current(account_id)).own_key
+
+    async def _begin(self, account_id: str, before: int, own_key: str | None, actor: str) -> RotationProgress:
+        _, wrapped = await self.ring.create(account_id, version=before + 1, own_key=own_key)
+        result = f"v{before + 1}" if own_key is None else f"v{before + 1}_own_key"
 
         def begin(tx: Transaction) -> RotationProgress:
             tx.lock_account(account_id, exclusive=True)
@@ -56,9 +78,7 @@ class RotateAccountKey:
             # Refused as retired if another request added this version since it was asked for.
             tx.rotations.begin(rotation, wrapped_key=wrapped)
             tx.events.append(
-                AccessEvent(
-                    type="key.rotated", at=now, account_id=account_id, actor=actor, result=f"v{before + 1}"
-                )
+                AccessEvent(type="key.rotated", at=now, account_id=account_id, actor=actor, result=result)
             )
             return progress_of(tx, account_id)
 
@@ -73,10 +93,15 @@ class ReadRotations:
     """Say how far the rotations of an account's key have come, and give out the statements."""
 
     database: Database
+    ring: KeyRing
 
     async def __call__(self, account_id: str) -> RotationProgress:
         """Return every rotation there was."""
         return await self.database.read(lambda tx: progress_of(tx, account_id))
+
+    async def current(self, account_id: str) -> AccountKey:
+        """Return the version that seals what comes. Raises Tampered, Unavailable."""
+        return await self.ring.current(account_id)
 
     async def statement(self, account_id: str, version: int) -> bytes:
         """Return the signed statement about a version that was destroyed. Raises NotFound."""
