@@ -8,12 +8,8 @@ import sys
 from typing import Annotated
 
 import typer
-import uvicorn
 
-from vault import logs, wiring
-from vault.asgi import Server, app_of
-from vault.asgi import serve as serve_app
-from vault.demo import run_demo
+from vault import logs
 from vault.domain.account import SCOPES
 from vault.domain.explain_rule import explain
 from vault.domain.rule_data import UNKNOWN, read_place
@@ -24,7 +20,6 @@ from vault.rotate_commands import rotate
 from vault.settings import Settings, read_settings
 from vault.simulator.command import simulate
 from vault.store_commands import fsck, restore
-from vault.working import work_until_stopped
 
 app = typer.Typer(
     help="A self-hosted vault for call recordings: sealed per account, switchable, every access on record.",
@@ -60,6 +55,11 @@ def serve(
 
 
 def _serve(settings: Settings, host: str, port: int, *, worker: bool) -> None:
+    import uvicorn
+
+    from vault.asgi import Server, app_of
+    from vault.asgi import serve as serve_app
+
     app = app_of(settings, worker=worker)
     config = uvicorn.Config(
         app,
@@ -87,6 +87,8 @@ def run_worker(
     ] = None,
 ) -> None:
     """Fetch, seal and describe recordings, without taking requests. For more nodes on PostgreSQL."""
+    from vault.working import work_until_stopped
+
     settings = _settings()
     _keep_large_blocks()
     asyncio.run(work_until_stopped(settings, host=health_host, port=health_port))
@@ -95,6 +97,8 @@ def run_worker(
 @app.command()
 def migrate() -> None:
     """Bring the database to the schema of this release."""
+    from vault import wiring
+
     wiring.migrate(_settings())
     typer.echo("The database is at the schema of this release.")
 
@@ -118,6 +122,8 @@ def show_rules(
     ] = None,
 ) -> None:
     """Say what is asked of whoever records a call at a place; without one, list every place."""
+    from vault import wiring
+
     book = wiring.rule_book()
     if place is None:
         for rule in (book.unknown, *book.rules.values()):
@@ -160,6 +166,8 @@ def demo(
     once: Annotated[bool, typer.Option(help="End when the link was printed, instead of serving on.")] = False,
 ) -> None:
     """Push a bundled call through the whole vault, print a link to hear it, and keep serving."""
+    from vault.demo import run_demo
+
     _keep_large_blocks()
     run_demo(port=port, once=once)
 

@@ -47,7 +47,7 @@ def app_of(settings: Settings, *, worker: bool) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            vault = await stack.enter_async_context(assemble(settings))
+            vault = await stack.enter_async_context(assemble(settings, describing=worker))
             app.state.vault = vault
             app.state.readiness = readiness = Readiness(vault.check_part)
             app.state.recovery = recovery = Recovery(vault.check_recovery)

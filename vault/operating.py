@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Protocol
 
-from vault import wiring
 from vault.domain.restoring import Seen, unseen
 from vault.errors import Unavailable
 from vault.settings import Settings
@@ -28,6 +27,8 @@ async def operating(settings: Settings, *, restoring: bool = False) -> AsyncIter
     vault raises.
     """
     if settings.sqlite_path is None:
+        from vault import wiring
+
         await asyncio.to_thread(wiring.migrate, settings)
     else:
         try:
@@ -37,7 +38,9 @@ async def operating(settings: Settings, *, restoring: bool = False) -> AsyncIter
         else:
             yield partial(ask, settings.control_socket)
             return
-    async with wiring.assemble(settings, restoring=restoring) as vault:
+    from vault import wiring
+
+    async with wiring.assemble(settings, restoring=restoring, describing=False) as vault:
         yield partial(perform, vault)
 
 

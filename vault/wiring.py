@@ -1,4 +1,7 @@
-"""The only file that names concrete classes: it puts the rooms together into one Vault."""
+"""The only file that names concrete classes: it puts the rooms together into one Vault.
+
+What a laptop has no use for is imported where a setting asks for it: boto3 and psycopg are half of a start.
+"""
 
 import gc
 from collections.abc import AsyncIterator, Mapping
@@ -7,13 +10,11 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vault import tracing
 from vault.audio.describer import SubprocessDescriber
 from vault.audio.prompt import SubprocessPromptMaker
-from vault.database.migrate import check_postgresql, migrate_postgresql
-from vault.database.postgresql import PostgresqlDatabase
 from vault.database.sqlite import SqliteDatabase
 from vault.database.wrapped_keys import WrappedKeyRows
 from vault.domain.default_texts import NoticeTexts, parse_default_texts
@@ -59,6 +60,9 @@ from vault.workflows.start import OpenLogKey, ProveRootKey, is_new, may_make_roo
 from vault.workflows.telling import Tell
 from vault.workflows.vault import Vault
 from vault.workflows.vault_object import compare_with_store, take_vault_over
+
+if TYPE_CHECKING:
+    from vault.database.postgresql import PostgresqlDatabase
 
 #: Every telephony platform that there is an adapter for.
 PROVIDERS: tuple[Provider, ...] = (
@@ -114,32 +118,34 @@ def notice_texts() -> NoticeTexts:
 def migrate(settings: Settings) -> None:
     """Bring the database to this release's schema."""
     if settings.sqlite_path is None:
+        from vault.database.migrate import migrate_postgresql
+
         migrate_postgresql(settings.database_url)
     else:
         SqliteDatabase(settings.sqlite_path).close()
 
 
 @asynccontextmanager
-async def assemble(settings: Settings, *, restoring: bool = False) -> AsyncIterator[Vault]:
+async def assemble(
+    settings: Settings, *, restoring: bool = False, describing: bool = True
+) -> AsyncIterator[Vault]:
     """Put a vault together, check its root key and its prefix, and take it apart at the end.
 
-    With ``restoring`` a new database becomes that of the vault in the object store. Raises StartRefused
-    before anything is sealed; Unavailable when a part does not answer.
+    With ``restoring`` a new database becomes that of the vault in the object store. Unless it is ``describing``
+    it starts no describers before they are asked. Raises StartRefused before anything is sealed; Unavailable
+    when a part does not answer.
     """
     async with AsyncExitStack() as stack:
         if settings.tracing_url is not None:
             stack.callback(tracing.set_up(settings.tracing_url))
         database = _database(settings)
         stack.callback(database.close)
-        threads = {name: Threads(name, size) for name, size in _THREADS.items()}
-        for pool in threads.values():
-            stack.callback(pool.close)
+        threads = _threads(stack)
         objects = await open_store(settings.objects_url, threads["objects"])
         await _begin(database, objects, restoring=restoring)
         current, previous = await _root_keys(settings, database, threads["keys"], stack)
         vault_id = await ProveRootKey(database=database, root_key=current, previous=previous)()
         root_key = current if previous is None else TwoRootKeys(current, previous)
-        describer = await stack.enter_async_context(SubprocessDescriber(size=_DESCRIBERS))
         http = GuardedHttp(allow=settings.media_allow)
         vault = _vault(
             settings,
@@ -149,7 +155,7 @@ async def assemble(settings: Settings, *, restoring: bool = False) -> AsyncItera
             root_key=root_key,
             current_root_key=current,
             previous_root_key=previous,
-            describer=describer,
+            describer=await _describer(stack, started=describing),
             prompt_maker=SubprocessPromptMaker(threads["prompts"]),
             fetcher=MediaFetcher(http),
             rest=ProviderRest(http),
@@ -205,6 +211,21 @@ async def _root_keys(
     return current, previous
 
 
+def _threads(stack: AsyncExitStack) -> dict[str, Threads]:
+    made = {name: Threads(name, size) for name, size in _THREADS.items()}
+    for pool in made.values():
+        stack.callback(pool.close)
+    return made
+
+
+async def _describer(stack: AsyncExitStack, *, started: bool) -> SubprocessDescriber:
+    describer = SubprocessDescriber(size=_DESCRIBERS)
+    stack.push_async_callback(describer.close)
+    if started:
+        await describer.start()
+    return describer
+
+
 def _ring(
     settings: Settings, database: Database, root_key: RootKey, threads: Threads, stack: AsyncExitStack
 ) -> AccountKeyRing:
@@ -213,9 +234,12 @@ def _ring(
     return AccountKeyRing(root_key, WrappedKeyRows(database), own_keys=own_keys)
 
 
-def _database(settings: Settings) -> SqliteDatabase | PostgresqlDatabase:
+def _database(settings: Settings) -> "SqliteDatabase | PostgresqlDatabase":
     if settings.sqlite_path is not None:
         return SqliteDatabase(settings.sqlite_path)
+    from vault.database.migrate import check_postgresql
+    from vault.database.postgresql import PostgresqlDatabase
+
     check_postgresql(settings.database_url)
     return PostgresqlDatabase(settings.database_url)
 

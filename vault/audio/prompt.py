@@ -8,7 +8,6 @@ what has read hostile bytes does no other job. The samples that come back are pu
 import asyncio
 from collections.abc import Sequence
 
-from vault.audio.assembling import TOO_LONG, assemble
 from vault.audio.children import COMMAND, Child
 from vault.audio.jobs import SpeechJob
 from vault.audio.limits import Limits
@@ -42,6 +41,8 @@ class SubprocessPromptMaker:
             raise Undecodable(f"What a prompt is made of has at most {MAX_UPLOAD >> 20} MiB.")
         if upload and wish.tone_only:
             raise Undecodable("A beep alone is made of no audio, and some was sent.")
+        from vault.audio.assembling import assemble
+
         speech = b"" if wish.tone_only else await self._decoded(upload)
         return await self._threads.run(assemble, speech, wish)
 
@@ -57,6 +58,8 @@ class SubprocessPromptMaker:
                 child.kill()
                 await child.gone()
         if isinstance(outcome, Reason):
+            from vault.audio.assembling import TOO_LONG
+
             raise Undecodable(TOO_LONG if outcome is Reason.TOO_LONG else outcome.value)
         return outcome
 

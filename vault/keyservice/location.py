@@ -20,7 +20,7 @@ import certifi
 import httpcore
 
 from vault.errors import StartRefused
-from vault.keyservice import aws_kms, local_file, openbao
+from vault.keyservice import local_file, openbao
 from vault.keyservice.breaker import Breaker
 from vault.keyservice.checked import CheckedRootKey
 from vault.keyservice.own_keys import OwnKmsKeys
@@ -112,6 +112,8 @@ def open_root_key(url: str, threads: Threads, *, create: bool = False) -> Breake
     if isinstance(location, OpenBaoLocation):
         bao = _open_openbao(location, threads)
         return Breaker(CheckedRootKey(bao), close=bao.close)
+    from vault.keyservice import aws_kms
+
     client = aws_kms.connect(
         endpoint_url=location.endpoint_url, region=location.region, connections=CONNECTIONS
     )
@@ -131,6 +133,8 @@ def open_own_keys(url: str | None, threads: Threads) -> OwnKmsKeys:
     if place != "aws-kms://" or options.keys() - {"endpoint_url"}:
         raise StartRefused("The URL of the accounts' own keys is of no known kind. " + _OWN_EXAMPLE)
     endpoint_url = _endpoint(options, _OWN_EXAMPLE)
+    from vault.keyservice import aws_kms
+
     return OwnKmsKeys(
         lambda region: aws_kms.connect(endpoint_url=endpoint_url, region=region, connections=CONNECTIONS),
         threads,

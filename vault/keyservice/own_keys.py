@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vault.errors import Invalid, Tampered, Unavailable
-from vault.keyservice.aws_kms import AwsKmsKey
 from vault.keyservice.breaker import Breaker
 from vault.keyservice.checked import CheckedRootKey
 from vault.sealing.keys import KEY_BYTES
@@ -86,6 +85,8 @@ class OwnKmsKeys:
         if (found := _ARN.fullmatch(own_key)) is None:
             raise Invalid(_EXAMPLE, field="key")
         if own_key not in self._keys:
+            from vault.keyservice.aws_kms import AwsKmsKey
+
             client = await self._client(found[1])
             root = CheckedRootKey(AwsKmsKey(client, own_key, self.threads))
             self._keys.setdefault(own_key, Breaker(root, at_once=1))

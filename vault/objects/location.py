@@ -12,8 +12,6 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from vault.errors import StartRefused
 from vault.objects.directory import DirectoryStore
 from vault.objects.keys import check_prefix
-from vault.objects.s3 import S3Store
-from vault.objects.s3_client import connect
 from vault.ports.objects import ObjectStore
 from vault.threads import Threads
 
@@ -65,6 +63,9 @@ async def open_store(url: str, threads: Threads) -> ObjectStore:
     location = parse_location(url)
     if isinstance(location, DirectoryLocation):
         return DirectoryStore(location.path, threads)
+    from vault.objects.s3 import S3Store
+    from vault.objects.s3_client import connect
+
     client = connect(endpoint_url=location.endpoint_url, region=location.region, connections=CONNECTIONS)
     lock = timedelta(days=location.lock_days) if location.lock_days else None
     store = S3Store(client, location.bucket, location.prefix, threads, lock=lock)

@@ -11,13 +11,15 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vault.domain.restoring import Seen, unseen
 from vault.errors import Invalid, NotFound, StartRefused, Unavailable, VaultError
 from vault.logs import Log
 from vault.web.rotating import perform_rotation
-from vault.workflows.vault import Vault
+
+if TYPE_CHECKING:
+    from vault.workflows.vault import Vault
 
 _LOG = Log(__name__)
 _LONGEST = 64 * 1024
@@ -27,7 +29,7 @@ OPERATOR = "operator"
 
 
 @asynccontextmanager
-async def control_socket(vault: Vault, path: Path) -> AsyncIterator[None]:
+async def control_socket(vault: "Vault", path: Path) -> AsyncIterator[None]:
     """Serve commands while the block runs."""
     await asyncio.to_thread(path.unlink, missing_ok=True)
     old = os.umask(0o177)
@@ -50,7 +52,7 @@ async def control_socket(vault: Vault, path: Path) -> AsyncIterator[None]:
         await asyncio.to_thread(path.unlink, missing_ok=True)
 
 
-async def _serve(vault: Vault, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _serve(vault: "Vault", reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     async def tell(what: str, done: int, of: int) -> None:
         writer.write(json.dumps({"seen": [what, done, of]}).encode() + b"\n")
         await writer.drain()
@@ -95,7 +97,7 @@ async def ask(path: Path, command: str, arguments: Mapping[str, Any], seen: Seen
     return answer["result"]
 
 
-async def perform(vault: Vault, command: str, arguments: Mapping[str, Any], seen: Seen = unseen, /) -> Any:
+async def perform(vault: "Vault", command: str, arguments: Mapping[str, Any], seen: Seen = unseen, /) -> Any:
     """Do what an operator asked, in this process. Raises whatever the verb raises.
 
     In recovery mode an old database is left as it is, but for restoring it: Unavailable.
@@ -107,7 +109,7 @@ async def perform(vault: Vault, command: str, arguments: Mapping[str, Any], seen
     return None if command == "hello" else await _perform(vault, command, arguments)
 
 
-async def _perform(vault: Vault, command: str, arguments: Mapping[str, Any]) -> Any:
+async def _perform(vault: "Vault", command: str, arguments: Mapping[str, Any]) -> Any:
     """Do what writes to the log, or reads from it: only where the database is up to date."""
     if await vault.check_recovery():
         raise Unavailable(

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vault.errors import NotFound
-from vault.workflows.rotate import RotationProgress
-from vault.workflows.vault import Vault
+
+if TYPE_CHECKING:
+    from vault.workflows.rotate import RotationProgress
+    from vault.workflows.vault import Vault
 
 
-async def perform_rotation(vault: Vault, command: str, arguments: Mapping[str, Any], *, actor: str) -> Any:
+async def perform_rotation(vault: "Vault", command: str, arguments: Mapping[str, Any], *, actor: str) -> Any:
     """Begin a rotation, or do one step of it; return how it stands. Raises whatever the verbs raise."""
     if command == "rotate.root":
         return (await vault.rewrap_root_key(actor=actor)).decode()
@@ -25,14 +27,14 @@ async def perform_rotation(vault: Vault, command: str, arguments: Mapping[str, A
     raise NotFound(f"There is no command {command!r}.")
 
 
-async def _step(vault: Vault, account_id: str) -> None:
+async def _step(vault: "Vault", account_id: str) -> None:
     """Do what the worker does about a rotation, once; where a worker has the turn, nothing."""
     await vault.take_turn("rewrap", lambda: vault.rewrap(account_id), every=timedelta())
     await vault.take_turn.if_due("manifests", vault.write_manifests)
     await vault.take_turn.if_due("account_objects", vault.write_account_objects)
 
 
-def _progress(progress: RotationProgress) -> dict[str, Any]:
+def _progress(progress: "RotationProgress") -> dict[str, Any]:
     last = progress.rotations[-1]
     return {
         "version": progress.current,
