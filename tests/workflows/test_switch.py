@@ -140,3 +140,18 @@ async def test_setting_what_is_set_changes_nothing(house: House):
     assert await house.vault.read_switch(house.account.id) == off
     assert off.epoch == first.epoch + 1
     assert (await house.events()).count("switch.changed") == 1
+
+
+async def test_what_is_kept_may_be_sent_again_after_off_and_on(house: House):
+    """A client that repeats its upload is told so: the switch refused what was on its way, and this had arrived."""
+    vault, account_id = house.vault, house.account.id
+    row, _ = await vault.upload(account_id, "call-1", "up-1", blocks_of(AUDIO), actor="key_test")
+    assert await house.settle(row.id) is State.AVAILABLE
+    await switch(house, enabled=False)
+    with pytest.raises(Refused) as error:
+        await vault.upload(account_id, "call-1", "up-1", blocks_of(AUDIO), actor="key_test")
+    assert error.value.reasons[0] == "switch_off"
+    await switch(house, enabled=True)
+    again, new = await vault.upload(account_id, "call-1", "up-1", blocks_of(AUDIO), actor="key_test")
+    assert (again.id, new) == (row.id, False)
+    assert await house.heard(row.id) == AUDIO

@@ -148,8 +148,10 @@ class Upload:
         if not self.admission.unchanged(tx, new.account_id, call):
             return None
         known = _row(tx, new)
+        # What has arrived was let in, or waits for the gate: off since then says nothing of sending it once more.
+        epoch = tx.accounts.switch(new.account_id).epoch if known.state in _KEPT else known.epoch
         decision = self.admission.decide(
-            tx, new.account_id, call, received_at=known.received_at, epoch_at_receipt=known.epoch
+            tx, new.account_id, call, received_at=known.received_at, epoch_at_receipt=epoch
         )
         if known.state in _KEPT or known.state is State.REFUSED:
             return known, None, decision
