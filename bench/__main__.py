@@ -7,11 +7,13 @@ from pathlib import Path
 
 from bench.call_start import call_start
 from bench.children import import_once
+from bench.instead import instead
 from bench.listeners import listeners
 from bench.listening import first_byte, playback, seek
 from bench.machine import describe_machine
 from bench.opens import opens
 from bench.proofs import proofs
+from bench.scale import scale
 from bench.sealing import sealing
 from bench.sequencing import sequencer
 from bench.sizes import FULL, QUICK, Sizes
@@ -30,13 +32,15 @@ _PARTS: Mapping[str, Callable[[Sizes, Path], None]] = {
     "sequencer": sequencer,
     "first-byte": first_byte,
     "listeners": listeners,
+    "scale": scale,
+    "instead": instead,
 }
 _HOW = """\
 how        Variants take turns in short rounds; a ratio is the median of the rounds' own ratios, with its
            range. Raw figures are medians, for orientation alone. Client and server are processes of their
            own on loopback. Servers run as `callvault serve --no-worker` does: uvicorn with httptools and uvloop, one
-           process, gc.freeze, and mallopt (mmap 32 MiB, trim 64 MiB), which part 3 sets in its process too. Parts 3, 8
-           and 9 have no server. Objects are read from the page cache, and a virtual disk may take an fsync for
+           process, gc.freeze, and mallopt (mmap 32 MiB, trim 64 MiB), which part 3 sets in its process too. Parts 3, 8,
+           9 and 12 have no server. Objects are read from the page cache, and a virtual disk may take an fsync for
            less than it is."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.client_calls import calls
-from bench.client_http import first_byte, play, seek, upload
+from bench.client_http import first_byte, piece, play, seek, upload
 from bench.client_listeners import listeners
 from bench.client_opens import opens
 from bench.client_webhooks import become, webhooks
@@ -17,6 +17,7 @@ _DEEDS: Mapping[str, Callable[..., Mapping[str, Any]]] = {
     "upload": upload,
     "seek": seek,
     "play": play,
+    "piece": piece,
     "first byte": first_byte,
     "calls": calls,
     "opens": opens,

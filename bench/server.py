@@ -19,7 +19,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bench import scenes_listening, scenes_receiving
+from bench import scenes_instead, scenes_listening, scenes_receiving
 from bench.scene import Scene
 from bench.stage import settings_of
 from vault import logs
@@ -34,6 +34,7 @@ _SCENES: Mapping[str, Callable[..., AbstractAsyncContextManager[Scene]]] = {
     "listen": scenes_listening.listen,
     "opens": scenes_listening.opens,
     "listeners": scenes_listening.listeners,
+    "instead": scenes_instead.instead,
 }
 
 
@@ -48,7 +49,12 @@ class _ByPort:
 
 
 async def _serve(config: Mapping[str, Any]) -> None:
-    settings = settings_of(config["data_dir"], config["database_url"], config.get("media_allow", ""))
+    settings = settings_of(
+        config["data_dir"],
+        config["database_url"],
+        config.get("media_allow", ""),
+        config.get("objects_url", ""),
+    )
     scene_of = _SCENES[config["scene"]]
     async with assemble(settings) as vault, scene_of(settings, vault, config) as scene:
         sockets = [_listen() for _ in scene.apps]

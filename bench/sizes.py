@@ -38,6 +38,11 @@ class Sizes:
     listeners: int
     arriving: float
     listening: float
+    #: Recordings of the archives that are compared, and how often each thing is done in one sample.
+    archives: tuple[int, ...]
+    looks: int
+    #: Bytes of the recording that the vault and what would stand in its place take in, and of which a piece is heard.
+    instead: int
 
 
 FULL = Sizes(
@@ -61,6 +66,9 @@ FULL = Sizes(
     listeners=200,
     arriving=3.0,
     listening=15.0,
+    archives=(1_000, 100_000, 1_000_000),
+    looks=50,
+    instead=1_000_000_000,
 )
 QUICK = Sizes(
     rounds=2,
@@ -83,4 +91,7 @@ QUICK = Sizes(
     listeners=20,
     arriving=0.2,
     listening=0.8,
+    archives=(100, 1_000),
+    looks=5,
+    instead=16_000_000,
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -45,11 +46,18 @@ class Model:
 
     enabled: bool = True
     declined: set[str] = field(default_factory=set)
+    #: Whether it was on at the moment of each call, of which something was said at that moment first.
+    on_at: dict[str, bool] = field(default_factory=dict)
     known: dict[str, Known] = field(default_factory=dict)
 
     def fate(self, call: str) -> Fate:
         """Return what becomes of something that comes now."""
-        return "alive" if self.enabled and call not in self.declined else "refused"
+        on = self.enabled and self.on_at.get(call, True)
+        return "alive" if on and call not in self.declined else "refused"
+
+    def tell(self, call: str) -> None:
+        """Something is said of a call: the first time, of a call of this moment."""
+        self.on_at.setdefault(call, self.enabled)
 
     def refuse_in_flight(self, states: dict[str, State], call: str | None = None) -> None:
         """Refuse for good what had not become available; a decline also stops what had."""
@@ -71,6 +79,7 @@ class MortalHouse:
         self.folder = tempfile.TemporaryDirectory(prefix="model")
         self.threads = Threads("model", 2)
         self.stack = AsyncExitStack()
+        self._moments: dict[str, datetime] = {}
         opening = new_house(Path(self.folder.name), self.threads)
         self.house: House = self.do(self.stack.enter_async_context(opening))
 
@@ -136,8 +145,8 @@ class MortalHouse:
             self.do(getattr(self.house.vault, name)())
 
     def announce(self, ref: str, call: str, body: bytes) -> str:
-        """Announce a recording of a call of this moment; return its id."""
-        now = moment(datetime.now(UTC))
+        """Announce a recording of a call; return its id."""
+        now = moment(self._moment_of(call))
         url = f"https://media.example/{ref}.wav"
         receipt = self.do(
             self.house.announce(ref, body=body, url=url, call_ref=call, started_at=now, ended_at=now)
@@ -146,12 +155,20 @@ class MortalHouse:
         return receipt.recording_id
 
     def upload(self, ref: str, call: str, body: bytes) -> str:
-        """Send a recording of a call of this moment; return its id. Raises what the verb raises."""
-        now = datetime.now(UTC)
+        """Send a recording of a call; return its id. Raises what the verb raises."""
+        now = self._moment_of(call)
         account = self.house.account.id
         self.do(self.house.vault.admit(account, CallFacts(call_ref=call, started_at=now, ended_at=now)))
         row, _ = self.do(self.house.vault.upload(account, call, ref, blocks_of(body), actor="key_test"))
         return row.id
+
+    def _moment_of(self, call: str) -> datetime:
+        """Return when a call was, which is when anything was said of it first, and never another moment."""
+        if call not in self._moments:
+            # What is told in milliseconds must not lie before the last change of the switch.
+            time.sleep(0.002)
+            self._moments[call] = datetime.now(UTC)
+        return self._moments[call]
 
     def decline(self, call: str) -> None:
         """Let the caller say no."""

@@ -51,6 +51,7 @@ class Promises(RuleBasedStateMachine):
         if known is not None:
             assert self.vault.announce(ref, known.call, BODIES[known.body]) == known.id
             return
+        self.model.tell(call)
         fate = self.model.fate(call)
         self.model.known[ref] = Known(call, body, fate, id=self.vault.announce(ref, call, BODIES[body]))
 
@@ -59,6 +60,7 @@ class Promises(RuleBasedStateMachine):
         """A client sends audio, perhaps again, perhaps other audio, perhaps while the store fails."""
         known = self.model.known.get(ref)
         call = call if known is None else known.call
+        self.model.tell(call)
         fate = self.model.fate(call) if known is None else known.fate
         before = None if known is None else self.vault.states(self.model)[ref]
         self.vault.fail(fault)

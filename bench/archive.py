@@ -1,0 +1,120 @@
+"""An archive of many recordings: rows like those of recordings that came in long ago, and a few that came just now.
+
+The old ones have everything but their sealed details, which only a page that shows them would open; the pages that
+are measured show the new ones, which came in as any recording does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, insert, text, update
+
+from bench.stage import ACCOUNT, put_recording
+from vault.database.schema import recording_terms, recordings
+from vault.domain.call import CallFacts
+from vault.domain.recording import LEASE, Recording, State
+from vault.ports.stores import NewRecording
+from vault.workflows.seals import search_term
+from vault.workflows.vault import Vault
+
+#: Who calls in every new recording.
+NUMBER = "+14155550123"
+#: The call of every new recording.
+_CALL = "bench"
+_ACTOR = "bench"
+_AT_ONCE = 20_000
+#: What is different in each old row, in both dialects.
+_OWN = {
+    "id": {"sqlite": "printf('rec_%032x', n)", "postgresql": "'rec_' || lpad(to_hex(n), 32, '0')"},
+    "recording_ref": {"sqlite": "'old-' || n", "postgresql": "'old-' || n"},
+    "call_ref": {"sqlite": "'old-' || n", "postgresql": "'old-' || n"},
+    "received_at": {"sqlite": "received_at - 1000 * n", "postgresql": "received_at - 1000 * n"},
+    "sealed_details": {"sqlite": "NULL", "postgresql": "NULL"},
+}
+_SERIES = {
+    "sqlite": "(WITH RECURSIVE s(n) AS (SELECT :first UNION ALL SELECT n + 1 FROM s WHERE n < :last) SELECT n FROM s)",
+    "postgresql": "generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS s(n)",
+}
+#: A keyed hash of 32 bytes: of a number that no other recording has.
+_TERM = {
+    "sqlite": "randomblob(32)",
+    "postgresql": "decode(md5(n::text) || md5(random()::text), 'hex')",
+}
+
+
+async def fill(vault: Vault, old: int, new: int) -> None:
+    """Bring in ``new`` recordings of one caller, and add ``old`` rows from before."""
+    account, _ = await vault.open_account(ACCOUNT, name=None, locale=None, actor=_ACTOR)
+    now = datetime.now(UTC)
+    facts = CallFacts(
+        call_ref=_CALL, direction="inbound", caller=NUMBER, callee="+12065550100", started_at=now
+    )
+    await vault.admit(account.id, replace(facts, agent="Robin"))
+    brought = [await put_recording(vault, f"new-{number}", 8000) for number in range(new)]
+    term = search_term(await vault.browse.carried.index_key(account.id), "number", NUMBER)
+    await vault.database.write(lambda tx: _name(tx, brought, term))
+    for first in range(1, old + 1, _AT_ONCE):
+        last = min(old, first + _AT_ONCE - 1)
+        await vault.database.write(lambda tx, some=(first, last): _add(tx, brought[0], *some))  # type: ignore[misc]
+    await vault.database.write(_settle)
+
+
+def _name(tx: Any, brought: Sequence[Recording], term: bytes) -> None:
+    """Let them be found by who called, as the gate does."""
+    rows = [{"account_id": one.account_id, "term": term, "recording_id": one.id} for one in brought]
+    tx.connection.execute(insert(recording_terms), rows)
+
+
+def _add(tx: Any, like: Recording, first: int, last: int) -> None:
+    connection: Connection = tx.connection
+    dialect = connection.dialect.name
+    names: Sequence[str] = connection.execute(text("SELECT * FROM recordings LIMIT 0")).keys()  # type: ignore[assignment]
+    own = [_OWN[name][dialect] if name in _OWN else name for name in names]
+    span = {"like": like.id, "first": first, "last": last}
+    rows = (
+        f"INSERT INTO recordings ({', '.join(names)}) SELECT {', '.join(own)} "  # noqa: S608 - names of our own table
+        f"FROM recordings, {_SERIES[dialect]} WHERE id = :like"
+    )
+    connection.execute(text(rows), span)
+    terms = (
+        "INSERT INTO recording_terms (account_id, term, recording_id) "  # noqa: S608 - the same
+        f"SELECT '{like.account_id}', {_TERM[dialect]}, {_OWN['id'][dialect]} FROM {_SERIES[dialect]}"
+    )
+    connection.execute(text(terms), {"first": first, "last": last})
+
+
+def _settle(tx: Any) -> None:
+    """Let the planner look at what is there now, as an hour of real growth would."""
+    tx.connection.execute(text("ANALYZE"))
+
+
+async def wait_in_line(vault: Vault) -> None:
+    """Announce one recording that waits to be fetched."""
+    account, _ = await vault.open_account(ACCOUNT, name=None, locale=None, actor=_ACTOR)
+    now = datetime.now(UTC)
+
+    def insert(tx: Any) -> None:
+        new = NewRecording(
+            id="rec_waiting", account_id=account.id, connection_id=None, recording_ref="waiting", call_ref=_CALL,
+            received_at=now, call_started_at=None, call_ended_at=None, sealed_announcement=None, key_version=1,
+        )  # fmt: skip
+        tx.recordings.insert_upload(new, state=State.RECEIVED, reasons=(), epoch=0)
+        # A worker fetches what was announced, and nothing else.
+        announced = update(recordings).where(recordings.c.id == new.id)
+        tx.connection.execute(announced.values(sealed_announcement=b"sealed", announcement_key_version=1))
+
+    await vault.database.write(insert)
+
+
+async def claim(vault: Vault) -> None:
+    """Claim what waits, as a worker does, and give it back."""
+
+    def take(tx: Any) -> None:
+        held = tx.queue.claim((State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING), lease=LEASE)
+        if held is None:
+            raise RuntimeError("Nothing waits.")
+        tx.queue.put_back(held, not_before=tx.now() - timedelta(seconds=1), counts=False)
+
+    await vault.database.write(take)
