@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: help install infra-tools run test faults soak bench lint lint-infra format openapi lock clean
+.PHONY: help install infra-tools run test faults soak fuzz bench lint lint-infra format openapi lock clean
 
 help: ## Show what can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -35,6 +35,14 @@ faults: install ## Run the fault suite with the full counts.
 
 soak: install ## Load a fleet for half an hour while its processes are killed, and check every promise.
 	$(BIN)/python -m tests.soak $(SOAK)
+
+.venv-fuzz/installed: tests/fuzz/requirements.lock
+	$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/fuzz/requirements.lock
+	touch $@
+
+fuzz: .venv-fuzz/installed ## Fuzz every parser by what it covers, five minutes each: FUZZ="range --seconds 60" for less.
+	.venv-fuzz/bin/python -m tests.fuzz $(FUZZ)
 
 bench: install ## Measure: ratios against baselines in one run, with the raw figures.
 	$(BIN)/python -m bench
@@ -69,7 +77,9 @@ lock: ## Resolve the locks anew; look at the difference before you commit it.
 	  --custom-compile-command 'make lock' --group test --extra otel pyproject.toml -o requirements-test.lock
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' --group infra -o infra/requirements.lock
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' --group fuzz -c requirements.lock pyproject.toml -o tests/fuzz/requirements.lock
 	rm -rf .venv-lock
 
 clean: ## Remove what was made here, the demonstration's data too.
-	rm -rf .venv .venv-infra var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-infra .venv-fuzz fuzz-findings var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

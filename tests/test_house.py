@@ -194,7 +194,15 @@ def test_no_committed_file_names_a_registry_host() -> None:
     assert guilty == []
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-test.lock", "infra/requirements.lock"])
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "requirements.lock",
+        "requirements-test.lock",
+        "infra/requirements.lock",
+        "tests/fuzz/requirements.lock",
+    ],
+)
 def test_a_lock_pins_everything_with_hashes(lock: str) -> None:
     """Every package of a lock has one exact version and at least one hash."""
     entries = re.split(r"\n(?=[a-z0-9])", (ROOT / lock).read_text().split("\n", 2)[2])

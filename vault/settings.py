@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from vault.domain.urls import split_url
 from vault.errors import StartRefused
 
 _KNOWN = {
@@ -98,7 +99,7 @@ def _database_url(value: str) -> str:
 
 
 def _public_url(value: str) -> str:
-    parts = urlsplit(value)
+    parts = split_url(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise StartRefused(
             "VAULT_PUBLIC_URL is an http or https URL without query, such as https://vault.example."
@@ -137,7 +138,7 @@ def _seconds(environment: Mapping[str, str], name: str, default: str) -> int:
 def _tracing_url(value: str | None) -> str | None:
     if not value:
         return None
-    parts = urlsplit(value)
+    parts = split_url(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
         raise StartRefused(
             "VAULT_TRACING_URL is an http or https URL without credentials, such as "

@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 import certifi
 import httpcore
 
+from vault.domain.urls import split_url
 from vault.errors import StartRefused
 from vault.keyservice import local_file, openbao
 from vault.keyservice.breaker import Breaker
@@ -158,7 +159,7 @@ def _kms(rest: str) -> KmsLocation:
 def _endpoint(options: dict[str, str], example: str) -> str | None:
     if not (endpoint_url := options.get("endpoint_url")):
         return None
-    endpoint = urlsplit(endpoint_url)
+    endpoint = split_url(endpoint_url)
     if endpoint.scheme not in {"http", "https"} or not endpoint.hostname or "@" in endpoint.netloc:
         raise StartRefused("endpoint_url is an http or https URL without credentials. " + example)
     return endpoint_url

@@ -7,8 +7,9 @@ Messages name the part that is wrong and never repeat the URL.
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote
 
+from vault.domain.urls import split_url
 from vault.errors import StartRefused
 from vault.objects.directory import DirectoryStore
 from vault.objects.keys import check_prefix
@@ -46,7 +47,7 @@ class S3Location:
 
 def parse_location(url: str) -> DirectoryLocation | S3Location:
     """Take a URL apart. Raises StartRefused, naming what is wrong with it."""
-    parts = urlsplit(url)
+    parts = split_url(url)
     if "@" in parts.netloc:
         raise StartRefused("The URL of the object store must not hold credentials. " + _EXAMPLE)
     if parts.fragment:
@@ -93,7 +94,7 @@ def _bucket(parts: SplitResult) -> S3Location:
         raise StartRefused(f"The S3 URL has unknown options: {', '.join(sorted(unknown))}. " + _EXAMPLE)
     endpoint_url = options.get("endpoint_url") or None
     if endpoint_url is not None:
-        endpoint = urlsplit(endpoint_url)
+        endpoint = split_url(endpoint_url)
         if endpoint.scheme not in {"http", "https"} or not endpoint.hostname or "@" in endpoint.netloc:
             raise StartRefused("endpoint_url is an http or https URL without credentials. " + _EXAMPLE)
     prefix = unquote(parts.path).strip("/")
