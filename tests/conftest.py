@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-pytest_plugins = ["tests.servers.fixtures", "tests.servers.postgresql"]
+pytest_plugins = ["tests.servers.fixtures", "tests.servers.postgresql", "tests.faults.table"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
