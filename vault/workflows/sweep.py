@@ -33,9 +33,8 @@ class Sweep:
         """Return how many objects and uploads were removed."""
         # The earlier of two clocks: a node in another year must not take the uploads of others for old.
         before = min(self.clock(), await self.database.read(lambda tx: tx.now())) - self.grace
-        removed = await self.objects.abort_uploads("recordings/", before=before)
-        # A manifest that was never finished holds a wrapped key all the same.
-        removed += await self.objects.abort_uploads("manifests/", before=before)
+        # Of every kind: a manifest that was never finished holds a wrapped key, and a tile of the log is in the way.
+        removed = await self.objects.abort_uploads("", before=before)
         async for stored in self.objects.list("recordings/"):
             parts = stored.key.split("/")
             if stored.modified >= before or len(parts) != len(
