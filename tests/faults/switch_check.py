@@ -118,6 +118,7 @@ def check_switch(
             _wait_for_an_entry(look)
             time.sleep(chance.uniform(0.0, 0.6))
             _cycle(client, look, found, dwell=chance.choice((0.0, 0.0, 0.05, 0.3)))
+        _wait_for_an_entry(look)
         client.switch(enabled=False)
     time.sleep(0.5)
     _check_history(look, found)

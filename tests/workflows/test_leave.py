@@ -196,3 +196,13 @@ async def test_what_is_said_while_the_gate_is_near_is_found(house: House):
         house.account.id, RecordingFilter(), number="+14155550123", agent=None, before=None, limit=5
     )
     assert [view.recording.id for view in found] == [recording_id]
+
+
+@pytest.mark.parametrize("prefix", ["recordings", "manifests", "log/tile", "accounts", "tombstones"])
+async def test_an_unfinished_object_of_any_kind_is_swept(house: House, prefix: str):
+    """A crash in the middle of writing leaves it, whatever it was to become."""
+    writer = await house.objects.create(f"{prefix}/unfinished")
+    await writer.write(b"half")
+    assert house.objects.uploads
+    assert await house.sweep() == 1
+    assert not house.objects.uploads

@@ -87,6 +87,8 @@ async def test_other_accounts_do_not_wait_for_a_key_that_was_taken_away(house: H
     await rotate(house)
     for _ in range(10):
         await step(house)
+    with pytest.raises(OwnKeyUnusable):
+        await vault.rewrap(stuck[0])
     left = {one.account_id for one in await house.database.read(lambda tx: tx.rotations.unfinished(100))}
     assert left == set(stuck)
     written = {place[0] for key in house.objects.objects if (place := parse_location(key))}

@@ -66,7 +66,9 @@ class Rewrap:
         found = await self.database.read(
             lambda tx: tx.rotations.unfinished(_ROTATIONS, account_id=account_id)
         )
-        done = [await self._try(rotation) for rotation in found]
+        # Who asks for one account hears why nothing happens; the others of a whole round do not wait for it.
+        work = self._try if account_id is None else self._work_on
+        done = [await work(rotation) for rotation in found]
         return any(done)
 
     async def _try(self, rotation: KeyRotation) -> bool:
