@@ -109,4 +109,6 @@ def _range(ratios: Sequence[float]) -> str:
 def _short(ratio: float) -> str:
     if ratio >= 1000:  # noqa: PLR2004 - beyond this three digits would be written with an exponent
         return f"{ratio:.0f}"
+    if ratio < 0.1:  # noqa: PLR2004 - below this two decimals say nothing
+        return f"{ratio:.2g}"
     return f"{ratio:.3g}" if ratio >= 10 else f"{ratio:.2f}"  # noqa: PLR2004 - two digits say enough

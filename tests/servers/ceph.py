@@ -56,7 +56,7 @@ mon_cluster_log_file = {folder}/log/cluster.log
 [osd]
 osd_data = {folder}/osd
 osd_objectstore = memstore
-memstore_device_bytes = 4294967296
+memstore_device_bytes = 8589934592
 osd_op_queue = wpq
 osd_class_dir = {classes}
 osd_numa_auto_affinity = false
