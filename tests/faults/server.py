@@ -11,11 +11,12 @@ import time
 import urllib.parse
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.faults.promises import check_promises
 from tests.journeys.tenant import WITHOUT_EVIDENCE
 from tests.servers.processes import process, wait_until
 from tests.servers.vault_process import VaultProcess
@@ -200,7 +201,10 @@ class MortalVault(VaultProcess):
 def vault_process(
     folder: Path, *, program: Sequence[str] = ("-m", "vault"), **settings: str
 ) -> Iterator[tuple[MortalVault, Client]]:
-    """Serve in a new folder, with an account open and connected, until the end of the block."""
+    """Serve in a new folder, with an account open and connected, until the end of the block.
+
+    Whatever was done to it, all promises hold then.
+    """
     server = MortalVault(folder, program=program, **settings)
     client = server.new_client()
     server.start()
@@ -210,3 +214,17 @@ def vault_process(
     finally:
         if server.running is not None:
             server.stop()
+    check_promises(server)
+
+
+@contextmanager
+def second_node(folder: Path, first: MortalVault, client: Client) -> Iterator[Client]:
+    """Serve beside a node on PostgreSQL, with the same data, until the end of the block."""
+    shared = {
+        k: v for k, v in first.environment.items() if k.startswith("VAULT_") and k != "VAULT_PUBLIC_URL"
+    }
+    node = MortalVault(folder, **shared).start()
+    try:
+        yield replace(client, base=node.url)
+    finally:
+        node.stop()

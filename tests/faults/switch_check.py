@@ -23,6 +23,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from tests.faults.audio import wav
+from tests.faults.promises import wrong_entry
 from tests.faults.server import Client
 
 #: 25 ms: the shorter a call, the sooner after ``on`` one can be let in again.
@@ -72,8 +73,8 @@ class Findings:
 class _Writers:
     """Upload and deliver without pause, until the end of the block."""
 
-    def __init__(self, client: Client, url: str, answers: Counter[str]) -> None:
-        self.client, self.url, self.answers = client, url, answers
+    def __init__(self, nodes: Sequence[Client], url: str, answers: Counter[str]) -> None:
+        self.nodes, self.url, self.answers = nodes, url, answers
         self._numbers, self._stop, self._lock = numbers(), threading.Event(), threading.Lock()
         work = [self._upload] * _UPLOADERS + [self._deliver] * _DELIVERERS
         self._threads = [threading.Thread(target=self._repeat, args=(one,)) for one in work]
@@ -88,32 +89,40 @@ class _Writers:
         for thread in self._threads:
             thread.join(60)
 
-    def _repeat(self, once: Callable[[str], str]) -> None:
+    def _repeat(self, once: Callable[[Client, str], str]) -> None:
         while not self._stop.is_set():
+            number = next(self._numbers)
             try:
-                said = once(f"call-{next(self._numbers)}")
+                said = once(self.nodes[number % len(self.nodes)], f"call-{number}")
             except (OSError, http.client.HTTPException) as error:
                 said = type(error).__name__
             with self._lock:
                 self.answers[said] += 1
             self._stop.wait(_BREATH)
 
-    def _upload(self, ref: str) -> str:
-        return f"upload {self.client.put(ref, _AUDIO, len(_AUDIO)).status}"
+    @staticmethod
+    def _upload(node: Client, ref: str) -> str:
+        return f"upload {node.put(ref, _AUDIO, len(_AUDIO)).status}"
 
-    def _deliver(self, ref: str) -> str:
-        return f"webhook {self.client.announce(ref, self.url).status}"
+    def _deliver(self, node: Client, ref: str) -> str:
+        return f"webhook {node.announce(ref, self.url).status}"
 
 
 def check_switch(
-    client: Client, look: Look, url: str, cycles: int, *, enough: Callable[[Findings], bool] = lambda _: True
+    nodes: Sequence[Client],
+    look: Look,
+    url: str,
+    cycles: int,
+    *,
+    enough: Callable[[Findings], bool] = lambda _: True,
 ) -> Findings:
     """Run so many off-and-on cycles under six writers; ``url`` serves ``audio()`` to the vault.
 
-    Runs more of them, ten times as many at most, until what was found is ``enough``.
+    It is switched on the first node, and written to each. Runs more cycles, ten times as many at most,
+    until what was found is ``enough``.
     """
-    found, chance = Findings(), random.Random(cycles)  # noqa: S311 - the same again
-    with _Writers(client, url, found.answers):
+    client, found, chance = nodes[0], Findings(), random.Random(cycles)  # noqa: S311 - the same again
+    with _Writers(nodes, url, found.answers):
         while found.cycles < cycles or not (enough(found) or found.cycles == 10 * cycles):
             _wait_for_an_entry(look)
             time.sleep(chance.uniform(0.0, 0.6))
@@ -162,19 +171,8 @@ def _available(look: Look) -> set[str]:
 
 def _check_history(look: Look, found: Findings) -> None:
     """Compare every recording with the switch's history, by the database's clock."""
-    history = look("SELECT enabled, epoch, at FROM switch_changes ORDER BY id")
+    history = look("SELECT account_id, enabled, epoch, at FROM switch_changes ORDER BY id")
     for row in look("SELECT * FROM recordings"):
-        if row["state"] == "available":
-            found.violations += _wrong_entry(row, history)
-        elif row["state"] == "refused" and row["wrapped_key"] is not None:
+        found.violations += wrong_entry(row, history)
+        if row["state"] == "refused" and row["wrapped_key"] is not None:
             found.violations.append(f"{row['id']} was refused and kept its key")
-
-
-def _wrong_entry(row: dict[str, Any], history: Sequence[dict[str, Any]]) -> list[str]:
-    last = [change for change in history if change["at"] <= row["available_at"]][-1]
-    wrong = []
-    if not last["enabled"]:
-        wrong.append(f"{row['id']} entered while the switch was off")
-    if last["epoch"] != row["epoch"]:
-        wrong.append(f"{row['id']} entered in epoch {last['epoch']}, and was received in {row['epoch']}")
-    return wrong

@@ -14,6 +14,7 @@ import pytest
 from tests.faults.audio import wav
 from tests.faults.counts import count
 from tests.faults.inside import let_leases_run_out
+from tests.faults.promises import check_promises
 from tests.faults.server import Client, MortalVault
 from tests.servers.media import answer
 from tests.servers.media_thread import MediaThread
@@ -115,6 +116,8 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(folder: Path, media: Me
             _check(server, client, platform.answers)
         finally:
             server.stop()
+        let_leases_run_out(server)
+        check_promises(server, told=[recording_id for _, recording_id in platform.answers])
 
 
 def _check(server: MortalVault, client: Client, answers: list[tuple[int, str | None]]) -> None:

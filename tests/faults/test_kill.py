@@ -17,7 +17,8 @@ from tests.faults.audio import wav
 from tests.faults.counts import count
 from tests.faults.flow import flow, slices
 from tests.faults.inside import files_below, let_leases_run_out, rows, sweep
-from tests.faults.server import Client, MortalVault
+from tests.faults.promises import check_promises
+from tests.faults.server import Client, MortalVault, ask
 from tests.servers.media_thread import MediaThread
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
@@ -74,6 +75,7 @@ async def test_a_kill_at_any_moment_loses_nothing_acknowledged(folder: Path, med
     client = server.new_client()
     server.start()
     everything: list[_Ingest] = []
+    notes: list[bytes] = []
     kills = interrupted = 0
     try:
         client.open_account()
@@ -90,6 +92,7 @@ async def test_a_kill_at_any_moment_loses_nothing_acknowledged(folder: Path, med
                 interrupted += let_leases_run_out(server)
                 server.start()
                 if kills % _KILLS_IN_A_ROW == 0:
+                    notes.append(ask(client.base, "GET", "/v1/access-log/checkpoint").body)
                     _all_there(client, [ingest for ingest in everything if ingest.recording_id])
         acknowledged = [ingest for ingest in everything if ingest.recording_id]
         _all_there(client, acknowledged)
@@ -111,6 +114,8 @@ async def test_a_kill_at_any_moment_loses_nothing_acknowledged(folder: Path, med
     print(f"the sweep removed {removed} leftovers")
     assert removed >= 2
     _nothing_left_over(server)
+    told, sounds = [one.recording_id for one in everything], [one.body[-48:] for one in everything]
+    check_promises(server, told=told, sounds=sounds, checkpoints=notes)
 
 
 def _batch(chance: random.Random, number: int, size: int) -> list[_Ingest]:

@@ -11,6 +11,7 @@ from tests.faults.counts import count
 from tests.faults.dying import FILE
 from tests.faults.inside import inside
 from tests.faults.listener import Hearing, Seat, covered, hear, take_seat
+from tests.faults.promises import check_promises
 from tests.faults.server import Client, MortalVault, ask
 from tests.tlog.whole_log import WholeLog, read_export
 from vault.wiring import utc_now
@@ -77,6 +78,7 @@ async def test_what_was_heard_is_within_what_a_killed_server_had_granted(folder:
     last = read_export(server.command("log", "export").stdout.encode(), key)
     last.continues(notes[-1], key)
     _all_have_ends(last, heard)
+    check_promises(server, told=[recording_id], sounds=[body[-48:]], checkpoints=notes)
 
 
 def _heard_within_grants(log: WholeLog, heard: list[tuple[Seat, Hearing]], body: bytes) -> None:

@@ -11,6 +11,7 @@ from bench.rotation import seed
 from tests.faults.audio import wav
 from tests.faults.counts import count
 from tests.faults.inside import inside, rows
+from tests.faults.promises import check_promises
 from tests.faults.server import MortalVault
 from vault.domain.manifest import decode_manifest
 from vault.tlog.key_statement import open_statement
@@ -78,3 +79,5 @@ async def test_a_kill_while_keys_are_wrapped_anew_costs_nothing(folder: Path) ->
     manifests = [path.read_bytes() for path in (server.data_dir / "objects" / "manifests").rglob("*.json")]
     assert len(manifests) == total + _REAL
     assert {decode_manifest(one).keys.key_version for one in manifests} == {2}
+    # The rows that were only seeded have no audio to open.
+    check_promises(server, told=real, sounds=[_BODY[-48:]], audible=False)

@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 from tests.faults.audio import wav
 from tests.faults.counts import count
 from tests.faults.flow import flow, slices
+from tests.faults.promises import check_promises
 from tests.faults.server import Client, MortalVault
 from tests.servers.media import Exchange
 from tests.servers.media_thread import MediaThread
@@ -52,6 +53,7 @@ def test_a_paused_worker_changes_nothing_when_it_goes_on(
         os.kill(first.pid, signal.SIGCONT)
         first.stop()
         second.stop()
+    check_promises(first)
     lost = len(first.events("ingest.lease_lost"))
     print(f"{lost} of {rounds} zombies learned that they had lost their lease")
     assert lost == rounds
