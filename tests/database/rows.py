@@ -1,6 +1,5 @@
 """Rows that tests begin with, and the few verbs they share."""
 
-import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,13 +20,6 @@ from vault.ports.stores import NewRecording
 NOW = datetime(2026, 11, 2, 12, 0, 0, 123456, tzinfo=UTC)
 OFF = Reason(code="switch_off", text="Recording is switched off.")
 TO_TRANSFER = (State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)
-
-
-def counts(small: int, full: int) -> int:
-    """Return how often to repeat: the full count under CALLVAULT_FAULTS=1, and say which."""
-    chosen = full if os.environ.get("CALLVAULT_FAULTS") == "1" else small
-    print(f"repeats {chosen} times (full: {full})")
-    return chosen
 
 
 def account(account_id: str = "acct_a", ref: str | None = None) -> Account:

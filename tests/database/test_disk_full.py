@@ -13,6 +13,8 @@ import vault
 from vault.database.sqlite import SqliteDatabase
 from vault.errors import Unavailable
 
+pytestmark = pytest.mark.faults
+
 ROOT = Path(vault.__file__).parents[1]
 
 

@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import vault
-from tests.database.rows import counts
+from tests.faults.counts import count
 from vault.database.sqlite import SqliteDatabase
 from vault.ports.stores import RecordingFilter
 
@@ -53,13 +55,14 @@ def integrity(tx) -> str:
     return tx.connection.exec_driver_sql("PRAGMA integrity_check").scalar_one()
 
 
+@pytest.mark.faults
 async def test_what_was_acknowledged_survives_kill(tmp_path: Path):
     """However often and whenever it is killed; rows that nobody was told of may be there too."""
     path = tmp_path / "data" / "vault.db"
     seed = secrets.randbelow(2**32)
     chance = random.Random(seed)  # noqa: S311 - a failure must be repeatable
     acknowledged: set[str] = set()
-    for run in range(counts(5, 40)):
+    for run in range(count("kills of a process that announces", small=5, full=40)):
         acknowledged |= await asyncio.to_thread(acknowledged_until_killed, path, run, chance)
         database = SqliteDatabase(path)
         rows = await database.read(

@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import vault
-from tests.database.rows import counts, logged
+from tests.database.rows import logged
+from tests.faults.counts import count
 from vault.database.sqlite import SqliteDatabase
 from vault.ports.access_log import TreeHead
 from vault.tlog.hashing import leaf_hash
@@ -45,13 +48,14 @@ def acknowledged_until_killed(path: Path, chance: random.Random) -> list[str]:
     return [line.strip() for line in lines if line.endswith("\n")]
 
 
+@pytest.mark.faults
 async def test_the_tree_survives_kill(tmp_path: Path):
     """Acknowledged events are leaves, each once; the tree is that of its leaves, and goes on from there."""
     seed = secrets.randbelow(2**32)
     chance = random.Random(seed)  # noqa: S311 - a failure must be repeatable
     acknowledged: list[str] = []
     before: list[bytes] = []
-    for _ in range(counts(4, 40)):
+    for _ in range(count("kills of a process that writes the log", small=4, full=40)):
         acknowledged += await asyncio.to_thread(acknowledged_until_killed, tmp_path / "vault.db", chance)
         database = SqliteDatabase(tmp_path / "vault.db")
         found = await logged(database)

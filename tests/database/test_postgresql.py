@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from tests.database.rows import LEASE, OFF, TO_TRANSFER, announcement, counts, event, open_account
+from tests.database.rows import LEASE, OFF, TO_TRANSFER, announcement, event, open_account
+from tests.faults.counts import count
 from vault.database.dialect import lock_key
 from vault.database.postgresql import PostgresqlDatabase
 from vault.domain.recording import State
@@ -131,11 +132,12 @@ async def test_a_swallowed_error_is_not_taken_for_success(postgresql: Postgresql
     assert await postgresql.read(lambda tx: tx.metadata.get("fact")) is None
 
 
+@pytest.mark.faults
 async def test_a_server_that_returns_is_used_again(postgresql: PostgresqlDatabase, postgresql_server):
     """While it is gone every call says Unavailable; once it is back the same pool works; nothing is lost."""
     await open_account(postgresql)
     acknowledged: list[str] = []
-    for round_ in range(counts(2, 20)):
+    for round_ in range(count("restarts of PostgreSQL under calls", small=2, full=20)):
         calls = [postgresql.announce(announcement(f"{round_}-{n}")) for n in range(200)]
         calls += [postgresql.write(lambda tx: tx.now()) for _ in range(20)]
         under_way = asyncio.gather(*calls, return_exceptions=True)
@@ -179,12 +181,13 @@ async def test_the_switch_does_not_queue_behind_a_flood(postgresql: PostgresqlDa
     await asyncio.gather(*waiting)
 
 
+@pytest.mark.faults
 async def test_two_nodes_announce_the_same_once(
     postgresql: PostgresqlDatabase, other_node: PostgresqlDatabase
 ):
     """Concurrent groups of two nodes with the same references, in opposite orders, make one row each."""
     await open_account(postgresql)
-    for round_ in range(counts(5, 50)):
+    for round_ in range(count("groups that two nodes announce at once", small=5, full=50)):
         refs = [f"{round_}-{n}" for n in range(60)]
         ours = [postgresql.announce(announcement(ref)) for ref in refs]
         theirs = [other_node.announce(announcement(ref)) for ref in reversed(refs)]

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import vault
-from tests.database.rows import available, counts, open_account, set_columns
+from tests.database.rows import available, open_account, set_columns
+from tests.faults.counts import count
 from vault.database.sqlite import SqliteDatabase
 from vault.errors import StartRefused
 
@@ -88,6 +89,7 @@ def test_what_is_no_database_is_refused(tmp_path: Path):
     assert (tmp_path / "vault.db").read_bytes().startswith(b"not a database")
 
 
+@pytest.mark.faults
 async def test_the_log_stays_short_under_constant_readers(tmp_path: Path):
     """Many times the limit is written while overlapping readers never stop; the log stays near its limit."""
     limit = 1024 * 1024
@@ -100,7 +102,7 @@ async def test_the_log_stays_short_under_constant_readers(tmp_path: Path):
             await database.read(lambda tx: [tx.metadata.get(f"fact {n}") for n in range(20)])
 
     readers = [asyncio.ensure_future(read()) for _ in range(4)]
-    writes = counts(300, 3000)
+    writes = count("writes beside readers that never stop", small=300, full=3000)
     for number in range(writes):
         await database.write(lambda tx, n=number: tx.metadata.put({f"fact {n}": b"x" * 65536}))
         longest = max(longest, log.stat().st_size)

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from tests.database.rows import LEASE, NOW, OFF, TO_TRANSFER, announcement, counts, open_account
+from tests.database.rows import LEASE, NOW, OFF, TO_TRANSFER, announcement, open_account
+from tests.faults.counts import count
 from vault.database.schema import recordings
 from vault.domain.recording import State
 from vault.errors import LeaseLost, Unavailable
@@ -163,11 +164,12 @@ def _available(tx: Any) -> set[str]:
     return set(tx.connection.execute(query).scalars())
 
 
+@pytest.mark.faults
 async def test_nothing_becomes_available_after_off(database: Database):
     """The right gate lets nothing through, in either way of admitting, and is not starved."""
     await open_account(database)
     race = Race(database, lock_then_read)
-    cycles = counts(15, 150)
+    cycles = count("off and on cycles against the right gate", small=15, full=150)
     await race.run(cycles, step_by_step=True)
     rows = len(await database.read(_available))
     print(
@@ -188,9 +190,11 @@ async def test_the_checker_finds_wrong_gates_out(postgresql: Database, gate: Gat
     assert race.violations > 0
 
 
+@pytest.mark.faults
 async def test_the_checker_is_silent_about_the_right_gate_alone(postgresql: Database):
     """In the very setting in which the wrong gates are caught, the right one is not."""
     await open_account(postgresql)
     race = Race(postgresql, lock_then_read)
-    await race.run(counts(15, 150), step_by_step=False)
+    cycles = count("off and on cycles where wrong gates are caught", small=15, full=150)
+    await race.run(cycles, step_by_step=False)
     assert race.violations == 0

@@ -7,6 +7,8 @@ import pytest
 from tests.fuzz.targets import TARGETS, _quiet
 from vault.errors import Invalid
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_target_holds_for_its_seeds_and_their_neighbours(name: str) -> None:

@@ -11,6 +11,8 @@ import pytest
 from tests.journeys.tenant import Tenant, tone
 from tests.servers.vault_process import VaultProcess, vault_process
 
+pytestmark = pytest.mark.faults
+
 SMALL, LARGE = tone(0.5), tone(90.0, rate=16000)
 
 

@@ -9,6 +9,8 @@ from tests.journeys.consent_events import begin, tell
 from tests.journeys.tenant import Tenant, moment
 from vault.simulator.call import CUSTOMER, LINE
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.mark.parametrize(
     ("said", "seconds", "status", "why"),

@@ -19,6 +19,8 @@ from tests.servers.vault_process import VaultProcess
 from vault.simulator.exchange import Webhook
 from vault.wiring import PROVIDERS
 
+pytestmark = pytest.mark.faults
+
 NAMES = [provider.name for provider in PROVIDERS]
 TIMED = [name for name in NAMES if sender(name).timed]
 #: Nothing of what they send is signed: who knows the token may say anything.

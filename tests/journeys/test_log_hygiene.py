@@ -12,6 +12,8 @@ from tests.servers.media import raw
 from tests.servers.media_thread import MediaThread
 from tests.servers.vault_process import vault_process
 
+pytestmark = pytest.mark.faults
+
 NUMBER, OTHER, AGENT, LISTENER = "+14155550142", "+14155550143", "Hildegunde Loggins", "Wolframia Loggins"
 
 

@@ -19,6 +19,8 @@ from tests.servers.vault_process import VaultProcess
 from vault.objects.s3_client import connect
 from vault.tlog.log_file import read_head, verify_log
 
+pytestmark = pytest.mark.faults
+
 SOUNDS = {f"rec-{n}": tone(0.3, hertz=300 + 100 * n) for n in range(4)}
 
 
@@ -174,7 +176,6 @@ def test_the_database_is_lost(server: VaultProcess):
 
 
 @pytest.mark.long
-@pytest.mark.faults
 def test_the_database_is_lost_on_postgresql_and_s3(
     server: VaultProcess, moto_url: str, postgresql_server: PostgresqlServer, migrated: str
 ):
@@ -202,7 +203,6 @@ def test_the_database_is_lost_on_postgresql_and_s3(
 
 
 @pytest.mark.long
-@pytest.mark.faults
 def test_an_old_copy_is_put_back(server: VaultProcess, tmp_path: Path):
     """A backup from before an erasure and an off: recovery mode, a restore beside the server, and it opens."""
     server.start()

@@ -9,6 +9,8 @@ from tests.fakes.root_key import FakeRootKey
 from vault.errors import Tampered, Unavailable
 from vault.keyservice.breaker import Breaker, State
 
+pytestmark = pytest.mark.faults
+
 CONTEXT = {"purpose": "test"}
 REASON = "The root key is disabled in the key service."
 

@@ -25,6 +25,8 @@ from vault.keyservice import aws_kms
 from vault.keyservice.breaker import Breaker
 from vault.keyservice.key_ring import AccountKeyRing
 
+pytestmark = pytest.mark.faults
+
 AUDIO = tone(0.5)
 #: For each way in which a service fails: what it says, and what a caller of the vault hears of it.
 KMS: dict[str, tuple[Fault, str]] = {
@@ -233,7 +235,6 @@ def test_another_keys_bytes_are_never_an_accounts_key(kept: Kept) -> None:
 
 
 @pytest.mark.parametrize("kept", ["openbao"], indirect=True)
-@pytest.mark.faults
 def test_work_waits_while_the_key_service_is_down(kept: Kept) -> None:
     """A recording that was announced before an outage waits, is not failed by it, and comes in afterwards."""
     url = kept.media.on(f"/{kept.tenant.name}/waits.wav", answer(b"", status=404))

@@ -10,6 +10,8 @@ from vault.errors import StartRefused, Unavailable
 from vault.settings import Settings, read_settings
 from vault.wiring import assemble
 
+pytestmark = pytest.mark.faults
+
 
 def settings(folder: Path, url: str) -> Settings:
     """Return the settings of a vault in a folder, with a root key."""

@@ -13,6 +13,8 @@ from vault.objects.location import open_store
 from vault.objects.s3 import S3Store
 from vault.threads import Threads
 
+pytestmark = pytest.mark.faults
+
 DAYS = timedelta(days=3)
 SERVERS = ["moto_url", pytest.param("ceph", marks=[pytest.mark.ceph, pytest.mark.xdist_group("ceph")])]
 

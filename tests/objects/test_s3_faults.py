@@ -13,6 +13,8 @@ from vault.objects import s3_client
 from vault.objects.s3 import S3Store
 from vault.threads import Threads
 
+pytestmark = pytest.mark.faults
+
 PART = 5 * 1024 * 1024
 LARGE = secrets.token_bytes(PART + 11)
 LATER = datetime.now(UTC) + timedelta(days=1)

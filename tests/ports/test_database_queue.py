@@ -16,12 +16,12 @@ from tests.database.rows import (
     available,
     claim,
     columns,
-    counts,
     open_account,
     set_columns,
     store,
     upload,
 )
+from tests.faults.counts import count
 from vault.domain.reason import Reason
 from vault.domain.recording import ARROWS, IN_FLIGHT, LEASE, Lease, SealedObject, State
 from vault.errors import Busy, LeaseLost, NotFound, RecordingErased
@@ -278,10 +278,11 @@ async def test_moving_sets_nouns_and_manifests_come_due(database: Database):
     assert refused.reasons == why
 
 
+@pytest.mark.faults
 async def test_an_erasure_wins_over_a_gate(database: Database):
     """An erasure and a gate that race end in erasing, and the gate either came first or lost its lease."""
     await open_account(database)
-    for number in range(counts(20, 200)):
+    for number in range(count("gates that race an erasure", small=20, full=200)):
         held = await in_state(database, State.STORED, f"ref-{number}")
         gate, erased = await asyncio.gather(
             database.write(lambda tx, h=held: tx.queue.move(h, State.AVAILABLE)),

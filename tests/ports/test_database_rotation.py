@@ -12,10 +12,10 @@ from tests.database.rows import (
     available,
     claim,
     columns,
-    counts,
     link,
     open_account,
 )
+from tests.faults.counts import count
 from vault.domain.account import Connection
 from vault.domain.consent import Objection
 from vault.domain.recording import State
@@ -161,9 +161,10 @@ async def test_a_destroyed_version_is_gone(database: Database):
     assert await database.read(lambda tx: tx.rotations.unfinished(9)) == []
 
 
+@pytest.mark.faults
 async def test_no_writer_slips_under_a_rotation(database: Database):
     """Writers race a rotation: what was written under the old version was there when it committed."""
-    for number in range(counts(10, 100)):
+    for number in range(count("writers that race a rotation", small=10, full=100)):
         account_id = f"acct_{number:04}"
         opened = account(account_id)
         await database.write(

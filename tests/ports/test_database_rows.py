@@ -10,7 +10,6 @@ from tests.database.rows import (
     NOW,
     announcement,
     available,
-    counts,
     event,
     link,
     logged,
@@ -18,6 +17,7 @@ from tests.database.rows import (
     session,
     set_columns,
 )
+from tests.faults.counts import count
 from vault.domain.account import ApiKey, Connection
 from vault.domain.recording import State
 from vault.errors import Busy, NotFound
@@ -30,10 +30,11 @@ def opening(database: Database, one, nonce: bytes, secret: bytes = b"s"):
     return database.write(lambda tx: tx.links.open_session(one, secret_hash=secret, nonce_hash=nonce))
 
 
+@pytest.mark.faults
 async def test_a_link_of_one_session_opens_one(database: Database):
     """Two opens that race on a one-session link: exactly one succeeds, every time."""
     await open_account(database)
-    for number in range(counts(30, 200)):
+    for number in range(count("opens that race for one session", small=30, full=200)):
         made = link("rec_1")
         await database.write(lambda tx, m=made, n=number: tx.links.insert(m, b"token %d" % n))
         opened = await asyncio.gather(*(opening(database, session(made), nonce) for nonce in (b"1", b"2")))

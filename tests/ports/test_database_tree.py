@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.database.rows import NOW, counts, event, logged, open_account
+from tests.database.rows import NOW, event, logged, open_account
+from tests.faults.counts import count
 from tests.tlog.reference import mth
 from vault.errors import Tampered
 from vault.ports.access_log import KeptCheckpoint, TreeHead
@@ -140,9 +141,10 @@ async def test_what_is_rolled_back_leaves_no_gap(database: Database):
     assert head.root == mth([one.body for one in kept])
 
 
+@pytest.mark.faults
 async def test_nothing_is_lost_or_doubled_under_load(database: Database):
     """Eight writers that sleep and roll back beside a sequencer: the tree holds what was committed, once."""
-    rounds, committed = counts(25, 250), []
+    rounds, committed = count("rounds of eight writers beside a sequencer", small=25, full=250), []
 
     class Undone(Exception):
         """The writer changed its mind."""

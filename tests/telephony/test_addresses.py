@@ -13,6 +13,8 @@ from vault.telephony.guarded_http import GuardedHttp
 from vault.telephony.network import CheckedNetwork, resolve
 from vault.telephony.pace import Limits
 
+pytestmark = pytest.mark.faults
+
 #: One address of every block that is not the public internet.
 HOSTILE_ADDRESSES = """
 0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.100.100.200 100.127.255.255 127.0.0.1 127.255.255.254

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from vault.errors import Invalid, NotAuthentic
 from vault.telephony.signatures import secret_bytes, sign, verify
 
+pytestmark = pytest.mark.faults
+
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OTHER = "whsec_" + base64.b64encode(bytes(range(1, 33))).decode()
 BODY = b'{"type":"call.started"}'

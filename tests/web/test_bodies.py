@@ -11,6 +11,8 @@ from tests.journeys.tenant import Tenant
 from tests.web.conftest import House
 from vault.web.guard import MAX_BODY
 
+pytestmark = pytest.mark.faults
+
 CALL = {"direction": "inbound", "from": "+1", "to": "+2", "started_at": "2026-01-01T00:00:00Z"}
 
 

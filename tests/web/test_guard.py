@@ -10,6 +10,8 @@ from starlette.responses import Response
 from vault.domain.prompt import MAX_UPLOAD
 from vault.web.guard import MAX_BODY, Guard
 
+pytestmark = pytest.mark.faults
+
 
 async def reading(scope, receive, send):
     """Read the whole body and answer with its length, as the app's own handlers would."""

@@ -11,6 +11,8 @@ from tests.web.conftest import AUDIO, House
 from vault.errors import NotSatisfiable
 from vault.web.byte_range import parse_range
 
+pytestmark = pytest.mark.faults
+
 #: The app's own thread uses ``random`` while hypothesis draws, and hypothesis blames the strategy.
 BESIDE_THE_APP = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
 SIZE = 10_000

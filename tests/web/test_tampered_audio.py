@@ -13,6 +13,8 @@ from tests.journeys.tenant import Tenant, open_link
 from tests.web.conftest import House
 from vault.database.schema import recordings
 
+pytestmark = pytest.mark.faults
+
 #: Frames of the object, each with 32 bytes beside its plaintext.
 FRAME, OVERHEAD = 64 * 1024, 32
 #: Thirty frames and a bit, in windows that begin at these bytes.

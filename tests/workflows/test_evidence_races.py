@@ -27,7 +27,7 @@ from vault.domain.call import CallFacts
 from vault.domain.manifest import location_of
 from vault.domain.recording import State
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.faults, pytest.mark.postgresql]
 #: Seconds in which the second of two gets as far as it can.
 _AS_FAR_AS_IT_CAN = 0.3
 

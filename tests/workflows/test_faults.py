@@ -9,6 +9,8 @@ from vault.domain.recording import MAX_ATTEMPTS, State
 from vault.errors import Unavailable
 from vault.threads import Threads
 
+pytestmark = pytest.mark.faults
+
 
 async def whole_life(house: House) -> str:
     """Announce, ingest, describe, write the manifest; the worker's loop goes on after an Unavailable."""

@@ -18,6 +18,8 @@ from vault.log_commands import verify
 from vault.tlog.note import Signer
 from vault.workflows.export_log import ExportLog
 
+pytestmark = pytest.mark.faults
+
 Lines = list[bytes]
 KEY = SIGNER.verifier.write()
 #: An export's lines before its first entry: version, key, checkpoint.

@@ -28,6 +28,8 @@ from vault.domain.recording import State
 from vault.ports.rotation import SEALED_KINDS
 from vault.workflows.list_events import EventFilter
 
+pytestmark = pytest.mark.faults
+
 
 def believe(house: House, version: int) -> None:
     """Let the key ring believe what another node believes that has not heard of the rotation."""
