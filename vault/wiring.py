@@ -4,6 +4,7 @@ What a laptop has no use for is imported where a setting asks for it: boto3 and 
 """
 
 import gc
+import resource
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import fields
@@ -135,6 +136,7 @@ async def assemble(
     it starts no describers before they are asked. Raises StartRefused before anything is sealed; Unavailable
     when a part does not answer.
     """
+    _dump_no_core()
     async with AsyncExitStack() as stack:
         if settings.tracing_url is not None:
             stack.callback(tracing.set_up(settings.tracing_url))
@@ -162,10 +164,20 @@ async def assemble(
             signer=await _signer(settings, database, objects, root_key, vault_id),
             threads=threads["sealing"],
         )
-        # What lives as long as the process need not be looked at by every collection.
-        gc.collect()
-        gc.freeze()
+        _freeze()
         yield vault
+
+
+def _dump_no_core() -> None:
+    """Keep keys and audio off the disk when this process crashes."""
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
+
+
+def _freeze() -> None:
+    """Tell the collector that what lives by now lives as long as the process, and need not be looked at again."""
+    gc.collect()
+    gc.freeze()
 
 
 async def _begin(database: Database, objects: ObjectStore, *, restoring: bool) -> None:

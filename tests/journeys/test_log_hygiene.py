@@ -1,5 +1,8 @@
 """What the server writes to its log holds nothing of people, and nothing that opens anything."""
 
+import re
+import resource
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -85,3 +88,18 @@ def test_the_look_at_every_log_lets_pass_what_is_fine():
     """Ids of the vault, times and offsets are none of it."""
     line = b'{"at": "2026-01-02T03:04:05.678Z", "recording_id": "rec_0123456789abcdef0123456789abcdef", "x": "+00:00"}'
     assert strangers(line) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the limits of a process")
+def test_a_crash_writes_no_memory_to_disk(tmp_path: Path):
+    """A server that holds keys, begun by somebody who wants core files, still writes none."""
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    try:
+        with vault_process(tmp_path) as server:
+            assert server.running is not None
+            limits = Path(f"/proc/{server.running.pid}/limits").read_text()
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)
+    (soft,) = re.findall(r"^Max core file size +(\S+)", limits, re.MULTILINE)
+    assert soft == "0"
