@@ -1,6 +1,9 @@
 """URLs in settings, taken apart."""
 
+from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
+
+from vault.errors import StartRefused
 
 
 def split_url(url: str) -> SplitResult:
@@ -9,3 +12,13 @@ def split_url(url: str) -> SplitResult:
         return urlsplit(url)
     except ValueError:
         return SplitResult("", "", "", "", "")
+
+
+def endpoint_of(options: Mapping[str, str], example: str) -> str | None:
+    """Return the option ``endpoint_url``; None where it is left out. Raises StartRefused, with the example."""
+    if not (endpoint_url := options.get("endpoint_url")):
+        return None
+    endpoint = split_url(endpoint_url)
+    if endpoint.scheme not in {"http", "https"} or not endpoint.hostname or "@" in endpoint.netloc:
+        raise StartRefused("endpoint_url is an http or https URL without credentials. " + example)
+    return endpoint_url

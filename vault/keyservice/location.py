@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 import certifi
 import httpcore
 
-from vault.domain.urls import split_url
+from vault.domain.urls import endpoint_of
 from vault.errors import StartRefused
 from vault.keyservice import local_file, openbao
 from vault.keyservice.breaker import Breaker
@@ -133,7 +133,7 @@ def open_own_keys(url: str | None, threads: Threads) -> OwnKmsKeys:
     options = dict(parse_qsl(query, keep_blank_values=True))
     if place != "aws-kms://" or options.keys() - {"endpoint_url"}:
         raise StartRefused("The URL of the accounts' own keys is of no known kind. " + _OWN_EXAMPLE)
-    endpoint_url = _endpoint(options, _OWN_EXAMPLE)
+    endpoint_url = endpoint_of(options, _OWN_EXAMPLE)
     from vault.keyservice import aws_kms
 
     return OwnKmsKeys(
@@ -152,17 +152,8 @@ def _kms(rest: str) -> KmsLocation:
     if unknown := options.keys() - {"endpoint_url", "region"}:
         raise StartRefused(f"The KMS URL has unknown options: {', '.join(sorted(unknown))}. " + _EXAMPLE)
     return KmsLocation(
-        key_id=key_id, endpoint_url=_endpoint(options, _EXAMPLE), region=options.get("region") or None
+        key_id=key_id, endpoint_url=endpoint_of(options, _EXAMPLE), region=options.get("region") or None
     )
-
-
-def _endpoint(options: dict[str, str], example: str) -> str | None:
-    if not (endpoint_url := options.get("endpoint_url")):
-        return None
-    endpoint = split_url(endpoint_url)
-    if endpoint.scheme not in {"http", "https"} or not endpoint.hostname or "@" in endpoint.netloc:
-        raise StartRefused("endpoint_url is an http or https URL without credentials. " + example)
-    return endpoint_url
 
 
 def _openbao(url: str) -> OpenBaoLocation:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote
 
-from vault.domain.urls import split_url
+from vault.domain.urls import endpoint_of, split_url
 from vault.errors import StartRefused
 from vault.objects.directory import DirectoryStore
 from vault.objects.keys import check_prefix
@@ -92,11 +92,7 @@ def _bucket(parts: SplitResult) -> S3Location:
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     if unknown := options.keys() - {"endpoint_url", "region", "lock_days"}:
         raise StartRefused(f"The S3 URL has unknown options: {', '.join(sorted(unknown))}. " + _EXAMPLE)
-    endpoint_url = options.get("endpoint_url") or None
-    if endpoint_url is not None:
-        endpoint = split_url(endpoint_url)
-        if endpoint.scheme not in {"http", "https"} or not endpoint.hostname or "@" in endpoint.netloc:
-            raise StartRefused("endpoint_url is an http or https URL without credentials. " + _EXAMPLE)
+    endpoint_url = endpoint_of(options, _EXAMPLE)
     prefix = unquote(parts.path).strip("/")
     try:
         check_prefix(prefix)
