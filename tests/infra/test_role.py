@@ -63,8 +63,12 @@ def allowed(stack: str, name: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("room", "stack", "policy"),
-    [("objects", "storage", "VaultStorage"), ("keyservice", "keys", "RootKeyPolicy")],
-    ids=["objects", "keyservice"],
+    [
+        ("objects", "storage", "VaultStorage"),
+        ("keyservice", "keys", "RootKeyPolicy"),
+        ("keyservice", "keys", "OwnKeysPolicy"),
+    ],
+    ids=["objects", "root key", "own keys"],
 )
 def test_the_role_allows_exactly_what_the_code_asks(room: str, stack: str, policy: str) -> None:
     """Every call of boto3 in a room has its action in the policy, and no action is there without a call."""

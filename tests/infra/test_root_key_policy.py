@@ -6,6 +6,7 @@ from typing import Any
 from tests.fakes.root_key import FakeRootKey
 from tests.infra.templates import template
 from vault.database.sqlite import SqliteDatabase
+from vault.domain.encryption_context import of_account_key
 from vault.keyservice.key_ring import AccountKeyRing
 from vault.workflows.start import OpenLogKey, ProveRootKey
 
@@ -57,6 +58,16 @@ async def test_the_root_key_answers_to_the_contexts_that_the_vault_uses(sqlite: 
     for condition in conditions():
         assert [lets_through(condition, context) for context in key.contexts] == [True] * len(key.contexts)
         assert [lets_through(condition, context) for context in strange] == [False] * len(strange)
+
+
+def test_keys_of_accounts_answer_to_the_keys_of_accounts_alone() -> None:
+    """The role's policy lets an account's key be wrapped under a key that the account brought, and nothing else."""
+    policy = template("keys")["Resources"]["OwnKeysPolicy"]["Properties"]["PolicyDocument"]
+    (condition,) = (one["Condition"] for one in policy["Statement"])
+    context = of_account_key("acct_1", 1)
+    assert lets_through(condition, context)
+    for strange in ({}, {"purpose": "log-key", "vault_id": "v"}, {**context, "more": "x"}):
+        assert not lets_through(condition, strange)
 
 
 def test_the_account_administers_the_root_key_and_cannot_use_it() -> None:

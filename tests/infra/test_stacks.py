@@ -16,7 +16,7 @@ pytestmark = pytest.mark.xdist_group("stacks")
 
 #: What must come up, by stack. The rest of a template is made through the API: see tests/infra/taken_out.py.
 MUST_COME_UP = {
-    "keys": "FirstKeyRole OperationsKey RootKey RootKeyAlias RootKeyPolicy VaultRole",
+    "keys": "FirstKeyRole OperationsKey OwnKeysPolicy RootKey RootKeyAlias RootKeyPolicy VaultRole",
     "storage": "BucketLogs Image Recordings VaultStorage",
     "network": (
         "DatabaseGroup FlowRecords FlowRecordsRole Internet InternetAttachment LoadBalancerGroup LoadBalancerToVault "
