@@ -58,15 +58,22 @@ def lock_account(connection: Connection, account_id: str, *, exclusive: bool) ->
     """
     if not is_postgresql(connection):
         return
-    function = "pg_advisory_xact_lock" if exclusive else "pg_advisory_xact_lock_shared"
-    connection.execute(text(f"SELECT {function}(:key)"), {"key": lock_key(account_id)})
+    _lock(
+        connection,
+        "pg_advisory_xact_lock" if exclusive else "pg_advisory_xact_lock_shared",
+        lock_key(account_id),
+    )
 
 
 def lock_call(connection: Connection, account_id: str, call_ref: str) -> None:
     """Hold the advisory lock of one call to the end of the transaction; SQLite needs none."""
     if is_postgresql(connection):
-        key = _lock_key(f"call-lock/{account_id}/{call_ref}")
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+        _lock(connection, "pg_advisory_xact_lock", _lock_key(f"call-lock/{account_id}/{call_ref}"))
+
+
+def _lock(connection: Connection, function: str, key: int) -> None:
+    """Ask the driver itself: nearly every request does, and SQLAlchemy takes longer to ask than the server to lock."""
+    connection.connection.cursor().execute(f"SELECT {function}(%s)", (key,))
 
 
 def lock_key(account_id: str) -> int:
