@@ -16,7 +16,7 @@
     ├── DescriberCrashed    the describer died or ran out of its limits
     ├── FetchFailed         a provider's media did not arrive
     ├── LeaseLost           somebody else holds the row now
-    ├── Unavailable         a part that is needed does not answer; nothing was changed
+    ├── Unavailable         a part that is needed does not answer; what to do is to try again
     │   ├── OwnKeyUnusable  an account's own key cannot be used; the vault itself is well
     │   └── KeyRetired      it was sealed under a version of the account's key that is no longer current
     └── StartRefused        starting would endanger data; the operator must decide
@@ -123,7 +123,7 @@ class LeaseLost(VaultError):
 
 
 class Unavailable(VaultError):
-    """A part that is needed does not answer. Nothing was changed; ``retry_after`` is in seconds."""
+    """A part that is needed does not answer; trying again is safe. ``retry_after`` is in seconds."""
 
     def __init__(self, message: str, *, retry_after: int = 5) -> None:
         """Keep the seconds after which trying again makes sense."""

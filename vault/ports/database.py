@@ -160,7 +160,11 @@ class Grant:
 
 
 class Database(Protocol):
-    """Where rows live. Every method raises Unavailable if nothing was or could be written."""
+    """Where rows live. Every method raises Unavailable where it does not know that it was written.
+
+    Nearly always nothing was. But the answer to a commit can be lost, and then what was written stands:
+    callers repeat, which is safe, and delete nothing that a row could name by then.
+    """
 
     async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
         """Run ``function`` in a transaction and return its result once it is durable.

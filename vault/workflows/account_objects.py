@@ -72,13 +72,14 @@ class WriteAccountObjects:
         )
         unknown = await self._write_prompts(known)
         await self.objects.put(location_of(account_id, known.revision), encode_envelope(envelope))
-        await self.database.write(lambda tx: tx.account_objects.written(account_id, known.revision))
         async for stored in self.objects.list(f"{PREFIX}{account_id}/"):
             found = parse_location(stored.key)
             if found is not None and found[1] < known.revision:
                 unknown.append(stored.key)
         for location in unknown:
             await self.objects.delete(location)
+        # Last: what lay there from before holds keys, and must not outlive a failure on the way.
+        await self.database.write(lambda tx: tx.account_objects.written(account_id, known.revision))
 
     async def _write_prompts(self, known: AccountObject) -> list[str]:
         """Write the audio of notices that is not there yet; return what no notice has any more."""

@@ -12,7 +12,7 @@ from vault.domain.call import CallFacts
 from vault.domain.evidence import Evidence, at_sealing
 from vault.domain.recording import Lease, Recording, State
 from vault.domain.records import Details, encode_details
-from vault.errors import Unavailable, VaultError
+from vault.errors import KeyRetired, Unavailable, VaultError
 from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
@@ -80,9 +80,11 @@ class Attempt:
 
         try:
             return await self._store(held, key, values, first)
-        except VaultError:
-            # The row belongs to another now, or was refused: this attempt's object is garbage.
-            await asyncio.shield(discard(self.objects, location))
+        except VaultError as error:
+            # The row belongs to another now, or was refused: this attempt's object is garbage. Where the
+            # answer to the commit was lost the row may name it; the sweep, which asks the row, can tell.
+            if isinstance(error, KeyRetired) or not isinstance(error, Unavailable):
+                await asyncio.shield(discard(self.objects, location))
             raise
 
     async def _store(
