@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from vault.domain.access_event import AccessEvent
-from vault.domain.recording import Recording
+from vault.domain.recording import Recording, State
 from vault.errors import NotFound, RecordingErased
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
@@ -47,8 +47,9 @@ class Restrict:
         actor: str,
     ) -> bool:
         tx.lock_account(account_id)
+        tx.lock_call(account_id, _existing(tx, account_id, recording_id).call_ref)
+        # What is read after the lock is what no erasure can undo.
         recording = _existing(tx, account_id, recording_id)
-        tx.lock_call(account_id, recording.call_ref)
         if settled(tx, account_id, recording.call_ref, opened) is None:
             return False
         if recording.restricted == restricted:
@@ -72,6 +73,6 @@ def _existing(tx: Transaction, account_id: str, recording_id: str) -> Recording:
     recording = tx.recordings.get(account_id, recording_id)
     if recording is None:
         raise NotFound("There is no such recording.")
-    if recording.erased_at is not None:
+    if recording.state in {State.ERASING, State.ERASED}:
         raise RecordingErased("The recording was erased.")
     return recording
