@@ -1,18 +1,34 @@
-"""Clocks that go wrong: one node is minutes ahead, behind, or in another year. Leases and time limits hold."""
+"""Clocks that go wrong: one node is minutes ahead, behind, or in another year. Leases and time limits hold.
+
+Where the two clocks disagree, what is limited in time ends by the one that ends it sooner.
+"""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from tests.faults.counts import count
 from tests.workflows.conftest import AUDIO, House, another_node, new_house
+from vault.database.schema import links, sessions
+from vault.domain.link import session_length
 from vault.domain.recording import State
+from vault.errors import NotAuthentic, NotFound
 from vault.threads import Threads
 from vault.tlog.checkpoint import open_checkpoint
+from vault.workflows.play import OpenedLink
+from vault.workflows.share import LinkWish
+
+pytestmark = [pytest.mark.faults]
 
 WRONG = [timedelta(minutes=10), timedelta(minutes=-10), timedelta(days=400), timedelta(hours=-1)]
+_LIFE = timedelta(minutes=15)
+_WISH = LinkWish(listener="Kim", kind="player", life=_LIFE, sessions=1000)
+_ME = {"actor": "key_test"}
 IDS = ["ten minutes ahead", "ten minutes behind", "400 days ahead", "an hour behind"]
 
 
@@ -73,3 +89,92 @@ async def test_the_log_goes_on_after_a_checkpoint_of_another_year(house: House, 
     assert await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
     note = await replace(house.vault.read_checkpoint, oldest=timedelta(0))()
     assert open_checkpoint(note, [house.vault.read_checkpoint.signer.verifier]).size == size
+
+
+async def _available(house: House) -> str:
+    recording_id = (await house.announce()).recording_id
+    assert recording_id is not None
+    await house.settle(recording_id)
+    return recording_id
+
+
+async def _open(house: House, token: str, nonce: str = "n") -> OpenedLink:
+    return await house.vault.open_link(token, nonce=nonce, address=None, agent="a browser")
+
+
+async def _age(house: House, table: Any, column: str, row_id: str, by: timedelta) -> None:
+    """Let an end lie so long ago by the right clock."""
+    over = update(table).where(table.c.id == row_id).values({column: datetime.now(UTC) - by})
+    await house.database.write(lambda tx: tx.connection.execute(over) and None)
+
+
+async def test_a_link_that_is_over_opens_on_no_node(house: House, wrong: House) -> None:
+    """However far a node is behind, it opens no link whose time is over by the database's clock."""
+    ages = count("ages of a link that is over", small=3, full=60)
+    recording_id = await _available(house)
+    for number in range(ages):
+        link, token = await house.vault.create_link(house.account.id, recording_id, _WISH, **_ME)
+        await _age(house, links, "expires_at", link.id, timedelta(seconds=1 + number * 5))
+        for node in (house, wrong):
+            with pytest.raises(NotFound):
+                await node.vault.look_at_link(token.text, address=None)
+            with pytest.raises(NotFound):
+                await _open(node, token.text, f"{number}")
+
+
+async def test_a_link_lives_no_longer_than_it_was_made_for(house: House, wrong: House) -> None:
+    """However far the node that makes it is ahead, it ends its life after its making by the database's clock."""
+    made = count("links that a wrong clock made", small=3, full=60)
+    recording_id = await _available(house)
+    for _ in range(made):
+        link, _ = await wrong.vault.create_link(house.account.id, recording_id, _WISH, **_ME)
+        assert link.expires_at <= datetime.now(UTC) + _LIFE
+
+
+async def test_a_session_that_is_over_plays_on_no_node(house: House, wrong: House) -> None:
+    """A session whose end has passed is not found, and what plays in it gets no window more."""
+    ages = count("ages of a session that is over", small=3, full=60)
+    recording_id = await _available(house)
+    _, token = await house.vault.create_link(house.account.id, recording_id, _WISH, **_ME)
+    for number in range(ages):
+        opened = await _open(house, token.text, f"{number}")
+        found, row = await house.vault.find_session(opened.session.id, opened.secret.text)
+        sounds = [(one, await one.vault.find_sound.for_session(found, row)) for one in (house, wrong)]
+        await _age(house, sessions, "ends_at", found.id, timedelta(seconds=1 + number * 5))
+        for node, sound in sounds:
+            with pytest.raises(NotFound):
+                await node.vault.find_session(opened.session.id, opened.secret.text)
+            with pytest.raises(NotFound):
+                await node.vault.stream(sound, 0, sound.size)
+
+
+async def test_a_session_lasts_no_longer_than_it_may(house: House, wrong: House) -> None:
+    """A wrong clock opens none that ends later than a right one would let it."""
+    opens = count("sessions that a wrong clock opened", small=3, full=60)
+    recording_id = await _available(house)
+    _, token = await house.vault.create_link(house.account.id, recording_id, _WISH, **_ME)
+    for number in range(opens):
+        try:
+            opened = await _open(wrong, token.text, f"{number}")
+        except NotFound:
+            # By its own clock the link is over already: that is the safe side.
+            continue
+        assert opened.session.ends_at <= datetime.now(UTC) + session_length(None)
+
+
+async def test_what_is_revoked_is_revoked_on_every_node(house: House, wrong: House) -> None:
+    """A link or a key that either node revoked opens nothing on the other, whatever their clocks say."""
+    pairs = count("links and keys that the other node revoked", small=3, full=60)
+    recording_id = await _available(house)
+    for number in range(pairs):
+        here, there = (house, wrong) if number % 2 else (wrong, house)
+        link, token = await here.vault.create_link(house.account.id, recording_id, _WISH, **_ME)
+        key, text = await here.vault.issue_key(name="k", scopes=["*"], account_id=None, **_ME)
+        assert (await there.vault.authenticate(text.text)).id == key.id
+        await there.vault.revoke_link(house.account.id, recording_id, link.id, **_ME)
+        await there.vault.revoke_key(key.id, account_id=None, **_ME)
+        for node in (here, there):
+            with pytest.raises(NotFound):
+                await _open(node, token.text)
+            with pytest.raises(NotAuthentic):
+                await node.vault.authenticate(text.text)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from vault.database.dialect import is_postgresql, lock_key
+from vault.database.dialect import database_now, is_postgresql, lock_key
 from vault.database.event_rows import event_values, hashed_values
 from vault.database.recording_rows import new_row
 from vault.database.schema import micros, recordings
@@ -48,6 +48,8 @@ _GOOD = """
        SELECT 1 FROM sessions s JOIN links l ON l.id = s.link_id
         WHERE s.id = {session} AND s.recording_id = r.id AND s.ends_at > {now} AND l.revoked_at IS NULL))
 """
+# Where the node's clock and PostgreSQL's disagree, a session ends by the sooner.
+_LATER = "greatest({now}, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
 _GRANT = (
     "INSERT INTO access_events (id, account_id, recording_id, body, sealed_detail, leaf_hash, tree_index) "  # noqa: S608 - our own column names
     "SELECT :id, :account_id, :recording_id, :body, :sealed_detail, :leaf_hash, "
@@ -61,7 +63,7 @@ _IS_GOOD_ON_POSTGRESQL = "SELECT 1" + _GOOD.format(
     recording="%(recording_id)s::text",
     account="%(account_id)s::text",
     session="%(session_id)s::text",
-    now="%(now)s::bigint",
+    now=_LATER.format(now="%(now)s::bigint"),
 )
 
 
@@ -88,15 +90,18 @@ def announce_one(connection: Connection, new: NewRecording) -> Announced:
 
 def grant_one(connection: Connection, grant: Grant) -> bool:
     """Write one grant's event on SQLite, if session, link and recording are still good."""
-    values = hashed_values(grant.event) | {"session_id": grant.session_id, "now": micros(grant.event.at)}
+    now = max(grant.event.at, database_now(connection))
+    values = hashed_values(grant.event) | {"session_id": grant.session_id, "now": micros(now)}
     return bool(_cursor(connection).execute(_GRANT, values).rowcount)
 
 
 def still_good(connection: Connection, event: AccessEvent) -> bool:
     """Say whether session, link and recording of a grant are good at the event's moment."""
     names = ("recording_id", "account_id", "session_id")
-    values = {name: getattr(event, name) for name in names} | {"now": micros(event.at)}
-    query = _IS_GOOD_ON_POSTGRESQL if is_postgresql(connection) else _IS_GOOD
+    on_postgresql = is_postgresql(connection)
+    now = event.at if on_postgresql else max(event.at, database_now(connection))
+    values = {name: getattr(event, name) for name in names} | {"now": micros(now)}
+    query = _IS_GOOD_ON_POSTGRESQL if on_postgresql else _IS_GOOD
     cursor = _cursor(connection)
     cursor.execute(query, values)
     return cursor.fetchone() is not None
@@ -213,7 +218,10 @@ _GRANT_GROUP = (
     "FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::bytea[], %s::text[], %s::bigint[]) "
     "AS g(id, account_id, recording_id, body, sealed_detail, session_id, now) JOIN recordings r ON true"
     + _GOOD.replace("FROM recordings r", "").format(
-        recording="g.recording_id", account="g.account_id", session="g.session_id", now="g.now"
+        recording="g.recording_id",
+        account="g.account_id",
+        session="g.session_id",
+        now=_LATER.format(now="g.now"),
     )
     + " RETURNING id"
 )

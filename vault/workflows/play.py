@@ -13,6 +13,7 @@ from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.workflows.carried_keys import CarriedKeys
+from vault.workflows.two_clocks import earlier, later
 
 _NO_LINK = "This link is not valid. Ask for a new one."
 
@@ -35,8 +36,8 @@ class LookAtLink:
     async def __call__(self, token: str, *, address: str | None) -> Link:
         """Return the link. Raises NotFound, the same for every reason."""
         digest = Token(token).digest
-        link, _ = await self.database.read(lambda tx: _find(tx, digest))
-        _check(link, self.clock(), address)
+        link, _, now = await self.database.read(lambda tx: (*_find(tx, digest), later(tx, self.clock())))
+        _check(link, now, address)
         return link
 
 
@@ -56,24 +57,17 @@ class OpenLink:
 
         Raises Unavailable when the event does not come into the tree in time; then there is no session.
         """
-        now, digest, secret = self.clock(), Token(token).digest, Token.new()
-        link, recording = await self.database.read(lambda tx: _find(tx, digest))
-        session = Session(
-            id=new_id("sess"),
-            account_id=link.account_id,
-            recording_id=link.recording_id,
-            link_id=link.id,
-            opened_at=now,
-            ends_at=now + session_length(recording.duration),
-        )
+        now, digest, secret, session_id = self.clock(), Token(token).digest, Token.new(), new_id("sess")
+        link, _ = await self.database.read(lambda tx: _find(tx, digest))
         event = await self._event(link, now, {"address": address or "", "user_agent": agent[:200]})
 
         def open_it(tx: Transaction) -> Session | None:
             link, recording = _find(tx, digest)
             opened: Session | None = None
-            good = _in_time(link, now) and may_open(link.networks, address)
+            good = _in_time(link, later(tx, now)) and may_open(link.networks, address)
             if good and _is_good(link, recording):
                 hashes = {"secret_hash": secret.digest, "nonce_hash": Token(nonce).digest}
+                session = _session_of(link, recording, session_id, earlier(tx, now))
                 opened = tx.links.open_session(session, **hashes)
             if opened is None:
                 denied = replace(event, type="playback.denied", result="used_up" if good else "not_valid")
@@ -145,16 +139,14 @@ class PlayMedia:
         if link.kind != "media":
             # A player link's session is for the one who holds its cookie.
             raise NotFound(_NO_LINK)
-        session = await self.database.read(lambda tx: tx.links.session_of_link(link.id))
+        session, now = await self.database.read(
+            lambda tx: (tx.links.session_of_link(link.id), later(tx, self.clock()))
+        )
         if session is None:
-            _check(link, self.clock(), address)
+            _check(link, now, address)
             opened = await self.open_link(token, nonce=link.id, address=address, agent=agent)
             return opened.session, recording
-        if (
-            session.ends_at <= self.clock()
-            or not _is_good(link, recording)
-            or not may_open(link.networks, address)
-        ):
+        if session.ends_at <= now or not _is_good(link, recording) or not may_open(link.networks, address):
             raise NotFound(_NO_LINK)
         return session, recording
 
@@ -171,12 +163,12 @@ async def _proven(
     database: Database, session_id: str, secret: str, now: datetime
 ) -> tuple[Session, Standing, Recording]:
     """Return a session whose secret was shown, how it stands, and its recording. Raises NotFound."""
-    found, recording, link = await database.read(lambda tx: _session(tx, session_id))
+    found, recording, link, at = await database.read(lambda tx: (*_session(tx, session_id), later(tx, now)))
     expected = found[1] if found else Token("").digest
     same = hmac.compare_digest(Token(secret).digest, expected)
     if found is None or recording is None or link is None or not same:
         raise NotFound("This session is not valid. Open the link again.")
-    return found[0], standing(found[0], link, recording, now=now), recording
+    return found[0], standing(found[0], link, recording, now=at), recording
 
 
 def _session(
@@ -188,6 +180,17 @@ def _session(
     session = found[0]
     recording = tx.recordings.get(session.account_id, session.recording_id)
     return found, recording, tx.links.get(session.account_id, session.link_id)
+
+
+def _session_of(link: Link, recording: Recording, session_id: str, begun: datetime) -> Session:
+    return Session(
+        id=session_id,
+        account_id=link.account_id,
+        recording_id=link.recording_id,
+        link_id=link.id,
+        opened_at=begun,
+        ends_at=begun + session_length(recording.duration),
+    )
 
 
 def _is_good(link: Link, recording: Recording) -> bool:

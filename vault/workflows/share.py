@@ -1,7 +1,7 @@
 """Sharing a recording: time-limited links, made and revoked one by one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_network
 
@@ -20,6 +20,7 @@ from vault.workflows.admission import Admission
 from vault.workflows.carried_keys import CarriedKeys
 from vault.workflows.current_key import under_current_key
 from vault.workflows.seals import open_listener, search_term
+from vault.workflows.two_clocks import earlier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +74,15 @@ class CreateLink:
             sealed_detail=await self.carried.seal_detail(account_id, event_id, {"listener": wish.listener}),
         )
 
-        def insert(tx: Transaction) -> None:
+        def insert(tx: Transaction) -> Link:
             tx.lock_account(account_id)
             _check_playable(tx.recordings.get(account_id, recording_id))
-            tx.links.insert(link, token.digest)
+            made = replace(link, expires_at=earlier(tx, link.created_at) + wish.life)
+            tx.links.insert(made, token.digest)
             tx.events.append(event)
+            return made
 
-        await self.database.write(insert)
-        return link, token
+        return await self.database.write(insert), token
 
     async def _link(
         self, key: AccountKey, account_id: str, recording_id: str, wish: LinkWish, actor: str

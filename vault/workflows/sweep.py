@@ -10,6 +10,7 @@ from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
+from vault.workflows.two_clocks import earlier
 
 _LOG = Log(__name__)
 #: An object or upload that nothing names is left alone for so long.
@@ -32,7 +33,7 @@ class Sweep:
     async def __call__(self) -> int:
         """Return how many objects and uploads were removed."""
         # The earlier of two clocks: a node in another year must not take the uploads of others for old.
-        before = min(self.clock(), await self.database.read(lambda tx: tx.now())) - self.grace
+        before = await self.database.read(lambda tx: earlier(tx, self.clock())) - self.grace
         # Of every kind: a manifest that was never finished holds a wrapped key, and a tile of the log is in the way.
         removed = await self.objects.abort_uploads("", before=before)
         async for stored in self.objects.list("recordings/"):
