@@ -59,6 +59,7 @@ def _serve(settings: Settings, host: str, port: int, *, worker: bool) -> None:
 
     from vault.asgi import Server, app_of
     from vault.asgi import serve as serve_app
+    from vault.heads import BoundedHeads
 
     app = app_of(settings, worker=worker)
     config = uvicorn.Config(
@@ -66,7 +67,7 @@ def _serve(settings: Settings, host: str, port: int, *, worker: bool) -> None:
         lifespan="off",
         host=host,
         port=port,
-        http="httptools",
+        http=BoundedHeads,
         access_log=False,  # It would print tokens in paths.
         log_config=None,
         proxy_headers=False,

@@ -26,6 +26,7 @@ import uvicorn
 from vault import logs
 from vault.asgi import app_of, serve
 from vault.errors import StartRefused
+from vault.heads import BoundedHeads
 from vault.settings import Settings, read_settings
 from vault.telephony.signatures import sign
 from vault.web.control import ask
@@ -62,6 +63,7 @@ async def _run(port: int, *, once: bool) -> None:
             lifespan="off",
             host="127.0.0.1",
             port=port,
+            http=BoundedHeads,
             access_log=False,
             proxy_headers=False,
             log_config=None,

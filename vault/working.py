@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 
 import uvicorn
 
+from vault.heads import BoundedHeads
 from vault.settings import Settings
 from vault.web.app import build_health
 from vault.web.readiness import Readiness
@@ -50,6 +51,7 @@ async def _health(vault: Vault, readiness: Readiness, host: str, port: int) -> A
         lifespan="off",
         host=host,
         port=port,
+        http=BoundedHeads,
         access_log=False,
         log_config=None,
         proxy_headers=False,

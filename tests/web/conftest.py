@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from tests.journeys.tenant import Tenant, tone
 from tests.servers.ports import free_ports
 from vault.asgi import app_of
+from vault.heads import BoundedHeads
 from vault.settings import read_settings
 from vault.workflows.vault import Vault
 
@@ -65,7 +66,7 @@ def running(app: FastAPI, port: int) -> Iterator[asyncio.AbstractEventLoop]:
     config = uvicorn.Config(
         app,
         port=port,
-        http="httptools",
+        http=BoundedHeads,
         access_log=False,
         log_config=None,
         server_header=False,
