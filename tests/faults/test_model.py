@@ -1,8 +1,9 @@
 """The vault against a small model of itself: any order of events, faults and crashes keeps every promise.
 
-Hypothesis draws announcements, uploads, steps of the worker, the switch, declines, erasures, failing calls of
-the object store, workers that die in the middle of a verb, and restarts of the whole process. After each of
-them every recording stands where the model allows; at the end, with the faults gone, exactly where it says.
+Hypothesis draws announcements, uploads, steps of the worker, the switch, declines, restrictions, erasures,
+rotations of the account's key, failing calls of the object store, failing hosts of media, workers that die in
+the middle of a verb, and restarts of the whole process. After each of them every recording stands where the
+model allows; at the end, with the faults gone, exactly where it says.
 """
 
 from contextlib import suppress
@@ -10,31 +11,35 @@ from contextlib import suppress
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.faults.counts import count
-from tests.faults.model import BODIES, Known, Model, MortalHouse
+from tests.faults.model import BODIES, Known, Model
+from tests.faults.mortal_house import HOSTS_FAIL, WORK, MortalHouse
 from tests.tlog.reference import mth
 from vault.domain.recording import IN_FLIGHT, State
 from vault.errors import RecordingErased, Refused, Unavailable
 
-CALLS = st.sampled_from(["call-1", "call-2"])
-REFS = st.sampled_from(["a", "b", "c"])
+CALLS = st.sampled_from(["call-1", "call-2", "call-3", "call-4"])
+REFS = st.sampled_from(["a", "b", "c", "d"])
 #: Which of the bodies it is: a number is shorter to read than a sound.
 AUDIO = st.sampled_from(range(len(BODIES)))
 #: Which call of the object store from now on fails, and whether it had its effect; mostly none.
 FAULTS = st.none() | st.tuples(st.integers(1, 4), st.sampled_from(["before", "after"]))
-CHOICES = st.integers(0, 3)
+CHOICES = st.integers(0, 4)
 #: Turns after which something else happens in the middle of a verb.
 TICKS = st.integers(0, 12)
-#: The worker's verbs, and the states in which they find something to do.
-WORK = {
-    "ingest": {State.RECEIVED, State.TRANSFERRING, State.RETRY_WAIT},
-    "describe": {State.STORED},
-    "write_manifests": {State.AVAILABLE},
-    "remove_erased": {State.ERASING},
-}
 _ROUNDS = 12
+#: What is done to a recording waits for the first one.
+of_one = precondition(lambda machine: machine.model.known)
+#: What ends all that can be done to one waits for some more.
+of_some = precondition(lambda machine: len(machine.model.known) > 2)
 
 
 class Promises(RuleBasedStateMachine):
@@ -90,19 +95,15 @@ class Promises(RuleBasedStateMachine):
         elif known is not None and whole and not known.whole:
             known.body, known.whole = body, True
 
-    def _useful(self, choice: int) -> str:
-        """Return a piece of work that there is something to do for, if there is one.
-
-        How far work came depends on time, so what is drawn must not depend on it: a number, and no name.
-        """
-        states = set(self.vault.states(self.model).values())
-        useful = [name for name in WORK if states & WORK[name]] or [*WORK]
-        return useful[choice % len(useful)]
+    def _one(self, which: int) -> Known:
+        """Return one of the recordings, the newest first: it is the one that is still on its way."""
+        known = [*self.model.known.values()]
+        return known[-1 - which % len(known)]
 
     @rule(choice=CHOICES, fault=FAULTS)
     def work(self, choice: int, fault: tuple[int, str] | None) -> None:
         """A worker does one piece of work, and the store may fail it."""
-        name = self._useful(choice)
+        name = self.vault.useful(self.model, choice)
         self.vault.fail(fault)
         self.vault.step(name)
 
@@ -117,14 +118,14 @@ class Promises(RuleBasedStateMachine):
     def die(self, choice: int, ticks: int) -> None:
         """A worker dies in the middle of its work, and its lease runs out."""
         self.vault.fail(None)
-        self.vault.die(getattr(self.vault.house.vault, self._useful(choice)), ticks)
+        self.vault.die(self.vault.verb(self.vault.useful(self.model, choice)), ticks)
         self.vault.hurry()
 
     @rule(choice=CHOICES, ticks=TICKS)
     def overtake(self, choice: int, ticks: int) -> None:
         """A worker sleeps too long, another one takes its work, and then it goes on: it changes nothing."""
         self.vault.fail(None)
-        verb = getattr(self.vault.house.vault, self._useful(choice))
+        verb = self.vault.verb(self.vault.useful(self.model, choice))
         self.vault.amid(verb, ticks, verb)
 
     @rule(choice=CHOICES, ticks=TICKS)
@@ -137,21 +138,58 @@ class Promises(RuleBasedStateMachine):
             await self.vault.switch(enabled=False)
             after.update({ref: await self.vault.house.state(one.id) for ref, one in self.model.known.items()})
 
-        self.vault.amid(getattr(self.vault.house.vault, self._useful(choice)), ticks, off)
+        self.vault.amid(self.vault.verb(self.vault.useful(self.model, choice)), ticks, off)
         if was_on:
             self.model.refuse_in_flight(
                 after | {r: State.STORED for r, s in after.items() if s is State.REFUSED}
             )
         self.model.enabled = False
 
-    @rule(ref=REFS, choice=CHOICES, ticks=TICKS)
-    def erase_amid_work(self, ref: str, choice: int, ticks: int) -> None:
+    @of_some
+    @rule(which=CHOICES, choice=CHOICES, ticks=TICKS)
+    def erase_amid_work(self, which: int, choice: int, ticks: int) -> None:
         """A recording is erased while a worker has it in its hands."""
         self.vault.fail(None)
-        if (known := self.model.known.get(ref)) is not None:
-            verb = getattr(self.vault.house.vault, self._useful(choice))
-            self.vault.amid(verb, ticks, lambda: self.vault.erase(known))
-            known.fate = "erased"
+        known, verb = self._one(which), self.vault.verb(self.vault.useful(self.model, choice))
+        self.vault.amid(verb, ticks, lambda: self.vault.erase(known))
+        known.fate = "erased"
+
+    @of_one
+    @rule(which=CHOICES, restricted=st.booleans(), choice=CHOICES, ticks=TICKS)
+    def restrict(self, which: int, *, restricted: bool, choice: int, ticks: int) -> None:
+        """An admin restricts a recording, or lifts that, while a worker is at work."""
+        self.vault.fail(None)
+        known, verb = self._one(which), self.vault.verb(self.vault.useful(self.model, choice))
+        self.vault.amid(verb, ticks, lambda: self.vault.restrict(known, restricted=restricted))
+        known.restricted = restricted
+
+    @rule(how=st.sampled_from([*HOSTS_FAIL]))
+    def fetch_fails(self, how: str) -> None:
+        """A host of media fails: what passes is tried again, and what is gone there fails for good."""
+        self.vault.fail(None)
+        self.vault.hurry()
+        before = self.vault.states(self.model)
+        self.vault.fetch_failing(how)
+        after = self.vault.states(self.model)
+        waited = any(state in WORK["ingest"] for ref, state in before.items() if not ref.startswith("up"))
+        failed = self.model.fail(before, after)
+        assert len(failed) == (how == "has lost it" and waited)
+        assert waited <= (bool(failed) or State.RETRY_WAIT in after.values())
+
+    @rule(choice=CHOICES, ticks=TICKS)
+    def rotate(self, choice: int, ticks: int) -> None:
+        """An admin rotates the account's key while a worker is at work; one rotation at a time."""
+        self.vault.fail(None)
+        due = self.vault.rotating()
+
+        async def rotate() -> None:
+            version = await self.vault.rotate()
+            assert version == self.model.key_version + 1
+            self.model.key_version = version
+
+        was = self.model.key_version
+        self.vault.amid(self.vault.verb(self.vault.useful(self.model, choice)), ticks, rotate)
+        assert due or self.model.key_version == was + 1
 
     @rule()
     def time_passes(self) -> None:
@@ -163,7 +201,7 @@ class Promises(RuleBasedStateMachine):
         """The process dies, and comes back to its file."""
         self.vault.restart()
 
-    @rule(enabled=st.booleans())
+    @rule(enabled=st.sampled_from([True, True, False]))
     def switch(self, *, enabled: bool) -> None:
         """An admin sets the switch: off refuses all that is on its way."""
         states = self.vault.states(self.model)
@@ -181,23 +219,24 @@ class Promises(RuleBasedStateMachine):
         self.model.refuse_in_flight(states, call)
         self.model.declined.add(call)
 
-    @rule(ref=REFS)
-    def erase(self, ref: str) -> None:
+    @of_some
+    @rule(which=CHOICES)
+    def erase(self, which: int) -> None:
         """A recording is erased, in whatever state it is."""
-        known = self.model.known.get(ref)
-        if known is not None:
-            with suppress(RecordingErased):
-                self.vault.do(self.vault.erase(known))
-            known.fate = "erased"
+        known = self._one(which)
+        with suppress(RecordingErased):
+            self.vault.do(self.vault.erase(known))
+        known.fate = "erased"
 
-    @rule(ref=REFS)
-    def hear(self, ref: str) -> None:
+    @of_one
+    @rule(which=CHOICES)
+    def hear(self, which: int) -> None:
         """What is available is heard as it was announced; nothing else is."""
         self.vault.fail(None)
-        if (known := self.model.known.get(ref)) is not None:
-            available = self.vault.states(self.model)[ref] is State.AVAILABLE
-            wanted = BODIES[known.body] if available and not known.restricted else None
-            assert self.vault.heard(known) == wanted
+        known = self._one(which)
+        available = self.vault.do(self.vault.house.state(known.id)) is State.AVAILABLE
+        wanted = BODIES[known.body] if available and not known.restricted else None
+        assert self.vault.heard(known) == wanted
 
     @rule()
     def sweep(self) -> None:
@@ -210,7 +249,11 @@ class Promises(RuleBasedStateMachine):
         """In one state, which is one of its fate; what was refused or erased opens nothing."""
         for ref, state in self.vault.states(self.model).items():
             known = self.model.known[ref]
-            gone = {"refused": {State.REFUSED}, "erased": {State.ERASING, State.ERASED}}
+            gone = {
+                "refused": {State.REFUSED},
+                "failed": {State.FAILED},
+                "erased": {State.ERASING, State.ERASED},
+            }
             assert state in gone.get(known.fate, {*IN_FLIGHT, State.AVAILABLE}), (ref, known.fate, state)
             if known.fate != "alive":
                 assert self.vault.keys_gone(known)
@@ -226,8 +269,10 @@ class Promises(RuleBasedStateMachine):
         self.vault.fail(None)
         for _ in range(_ROUNDS):
             self.vault.hurry()
-            for name in WORK:
+            for name in [*WORK, "rewrap"]:
                 self.vault.step(name)
+        assert not self.vault.rotating()
+        assert self.vault.versions() <= {self.model.key_version}
         self.every_recording_stands_where_it_may()
         states = self.vault.states(self.model)
         for ref, known in self.model.known.items():
