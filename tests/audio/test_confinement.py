@@ -13,6 +13,8 @@ from vault.audio.describer import SubprocessDescriber
 from vault.audio.limits import Limits
 from vault.errors import DescriberCrashed
 
+pytestmark = pytest.mark.faults
+
 MIB = 1 << 20
 #: Tries one thing under the limits and prints the error that stopped it.
 SCRIPT = """

@@ -16,6 +16,8 @@ from vault.sealing.message import open_message, seal
 from vault.sealing.opener import Opener
 from vault.sealing.sealer import Sealer
 
+pytestmark = pytest.mark.faults
+
 EXAMPLES = 20_000 if os.environ.get("CALLVAULT_FAULTS") == "1" else 300
 KEY = recording_key("rec_7", bytes(range(32)))
 CONTEXT = {"account_id": "acc_1", "purpose": "audio"}

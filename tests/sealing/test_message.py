@@ -9,6 +9,8 @@ from vault.sealing.message import open_message, seal
 from vault.sealing.opener import Opener
 from vault.sealing.sealer import Sealer
 
+pytestmark = pytest.mark.faults
+
 FRAME = 64
 KEY = recording_key("rec_7", bytes(range(32)))
 CONTEXT = {"account_id": "acc_1", "recording_id": "rec_7", "purpose": "details", "evidence": "ab"}

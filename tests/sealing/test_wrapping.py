@@ -11,6 +11,8 @@ from vault.errors import Tampered
 from vault.sealing.keys import NamedKey, account_key
 from vault.sealing.wrapping import OVERHEAD, unwrap, wrap
 
+pytestmark = pytest.mark.faults
+
 EXAMPLES = 20_000 if os.environ.get("CALLVAULT_FAULTS") == "1" else 300
 KEY = account_key("acc_1", 1, bytes(range(32)))
 CONTEXT = {"account_id": "acc_1", "recording_id": "rec_7"}

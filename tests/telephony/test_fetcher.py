@@ -15,6 +15,8 @@ from vault.telephony.fetcher import MediaFetcher
 from vault.telephony.guarded_http import GuardedHttp
 from vault.telephony.pace import Limits
 
+pytestmark = pytest.mark.faults
+
 BODY = bytes(range(256)) * 4096
 CHUNKED = head(200, {"Transfer-Encoding": "chunked"})
 #: Trusting authorities takes a tenth of a second, which plain http need not pay in every test.

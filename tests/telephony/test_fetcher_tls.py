@@ -18,6 +18,8 @@ from vault.errors import FetchFailed
 from vault.telephony.fetcher import MediaFetcher
 from vault.telephony.guarded_http import GuardedHttp, trust
 
+pytestmark = pytest.mark.faults
+
 BODY = bytes(range(256)) * 4096
 
 

@@ -12,6 +12,8 @@ from vault.tlog.hashing import EMPTY_ROOT, leaf_hash
 from vault.tlog.log_file import read_head, verify_log, write_hash, write_head, write_leaf, write_node
 from vault.tlog.note import Signer
 
+pytestmark = pytest.mark.faults
+
 SIGNER = Signer(name="vault.example/access-log", secret=bytes(range(32)))
 OTHER = Signer(name="vault.example/access-log", secret=bytes(32))
 SIZE = 600

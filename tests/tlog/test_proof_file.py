@@ -22,6 +22,8 @@ from vault.tlog.proof_file import (
 )
 from vault.tlog.proofs import inclusion_proof
 
+pytestmark = pytest.mark.faults
+
 EXAMPLES = 20_000 if os.environ.get("CALLVAULT_FAULTS") == "1" else 300
 SIGNER = Signer(name="vault.example/access-log", secret=bytes(range(32)))
 KNOWN = [SIGNER.verifier]

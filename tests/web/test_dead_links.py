@@ -18,6 +18,8 @@ from vault.web.dead_links import MINUTE, MOST, MOST_ADDRESSES, DeadLinks, LinkLi
 from vault.web.hosting import Hosting
 from vault.web.rendering import not_valid
 
+pytestmark = pytest.mark.faults
+
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
 

@@ -13,6 +13,8 @@ from tests.servers.ports import free_ports
 from tests.web.conftest import running
 from vault import heads
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:

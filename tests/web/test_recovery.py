@@ -15,6 +15,8 @@ from vault.web.hosting import Hosting
 from vault.web.recovery import Recovery
 from vault.wiring import utc_now
 
+pytestmark = pytest.mark.faults
+
 
 @dataclass
 class Answers:

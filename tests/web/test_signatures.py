@@ -11,6 +11,8 @@ from tests.journeys.tenant import Tenant, moment
 from tests.web.conftest import House
 from vault.telephony.signatures import sign
 
+pytestmark = pytest.mark.faults
+
 
 def event(**data: object) -> bytes:
     """Return the body of a call event."""

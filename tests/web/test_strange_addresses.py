@@ -14,6 +14,8 @@ from tests.web.conftest import House
 from vault.errors import Invalid
 from vault.web.cursor import read_cursor, write_cursor
 
+pytestmark = pytest.mark.faults
+
 #: The app's own thread uses ``random`` while hypothesis draws, and hypothesis blames the strategy.
 BESIDE_THE_APP = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
 SEGMENTS = [

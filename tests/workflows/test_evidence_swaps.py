@@ -19,6 +19,8 @@ from vault.database.schema_consent import evidence_entries
 from vault.domain.recording import State
 from vault.errors import NotFound, RecordingErased, Refused, Tampered
 
+pytestmark = pytest.mark.faults
+
 AUDIO_COLUMNS = ("audio_location", "audio_header", "audio_size")
 
 

@@ -13,6 +13,8 @@ from vault.domain.prompt import PromptWish
 from vault.domain.recording import State
 from vault.errors import Invalid, Refused
 
+pytestmark = pytest.mark.faults
+
 #: The call began half an hour before it is told of, and lasted ten minutes: seconds from its start.
 END, NOW = 600, 1800
 FUTURE, AFTER, BEFORE = ("in_the_future",), ("after_the_call",), ("before_the_call",)

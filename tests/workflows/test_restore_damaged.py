@@ -19,6 +19,8 @@ from vault.threads import Threads
 from vault.workflows.published_log import CHECKPOINT
 from vault.workflows.vault_object import compare_with_store
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.mark.parametrize("victim", ["checkpoint", "leaf", "hash", "missing"])
 async def test_a_log_that_is_not_what_was_signed_restores_nothing(
