@@ -1,0 +1,1 @@
+"""What an earlier release wrote, and every later one must still read."""
