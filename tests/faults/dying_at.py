@@ -1,0 +1,192 @@
+"""The service, which dies at the point of its work that a file beside its data names.
+
+It kills itself, because nobody outside can hit these moments. Every point is the edge of a call: in front of it,
+or behind it. Where the call is a part of a transaction, what lies behind it is not committed yet.
+"""
+
+import asyncio
+import functools
+import inspect
+import itertools
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from fastapi import FastAPI
+
+from vault.__main__ import main
+from vault.database import postgresql, sqlite, tree_rows
+from vault.database.group_sequencer import GroupSequencer
+from vault.database.queue_rows import QueueRows
+from vault.database.tombstone_rows import TombstoneRows
+from vault.domain.recording import State
+from vault.objects.directory import DirectoryStore
+from vault.objects.directory_writer import DirectoryWriter
+from vault.sealing.sealer import Sealer
+from vault.workflows import attempt, erase
+from vault.workflows.account_objects import WriteTombstones
+from vault.workflows.announcing import Announce
+from vault.workflows.attempt import Attempt
+from vault.workflows.describe import Describe
+from vault.workflows.erase import Erase, RemoveErased
+from vault.workflows.ingest import Ingest
+from vault.workflows.manifests import WriteManifests
+
+#: In the data directory: the point that is asked for, and the one at which the process died.
+WANTED, REACHED = "die-at", "died-at"
+#: The one point that is no edge of a call: the answer has left, and the row waits for a worker.
+ANSWERED = "the announcement is answered"
+#: Seconds in which the kernel takes an answer.
+_SENT = 0.05
+
+Chosen = Callable[[tuple[Any, ...], Any], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """An edge of a call at which the process may die; which calls count is for ``chosen`` to say."""
+
+    name: str
+    owner: Any
+    call: str
+    edge: Literal["before", "behind"]
+    chosen: Chosen = lambda _arguments, _result: True
+
+
+def _below(argument: int, begin: str, end: str = "") -> Chosen:
+    return lambda given, _: given[argument].startswith(begin) and given[argument].endswith(end)
+
+
+def _second() -> Chosen:
+    numbers = itertools.count(1)
+    return lambda _arguments, _result: next(numbers) == 2
+
+
+def _claimed(given: tuple[Any, ...], result: Any) -> bool:
+    return result is not None and State.RECEIVED in given[1]
+
+
+def _grown(given: tuple[Any, ...], _: Any) -> bool:
+    return given[0]._head is not None and given[0]._next is not given[0]._head
+
+
+def _point(
+    name: str, edge: Literal["before", "behind"], owner: Any, call: str, chosen: Chosen | None = None
+) -> Point:
+    more: dict[str, Any] = {} if chosen is None else {"chosen": chosen}
+    return Point(name=name, owner=owner, call=call, edge=edge, **more)
+
+
+_AUDIO = _below(2, "recordings/", ".audio")
+POINTS: Final = (
+    _point("the announcement is written", "behind", sqlite, "announce_one"),
+    _point("the announcement is written", "behind", postgresql, "announce_group"),
+    _point("the announcement is committed", "behind", Announce, "__call__"),
+    _point("the claim is written", "behind", QueueRows, "claim", _claimed),
+    _point("the claim is committed", "before", Ingest, "_bring_in"),
+    _point("half of it is fetched", "before", Sealer, "update", _second()),
+    _point("all of it is sent to the store", "before", DirectoryWriter, "finish"),
+    _point("the object is durable", "before", DirectoryStore, "_publish", _AUDIO),
+    _point("the object is visible", "behind", DirectoryStore, "_publish", _AUDIO),
+    _point("the object is finished", "before", Attempt, "_store"),
+    _point("stored is written", "behind", attempt, "_stored"),
+    _point("stored is committed", "behind", Attempt, "_store"),
+    _point("the claim to describe is committed", "before", Describe, "_describe"),
+    _point("it is described", "behind", Describe, "_ask"),
+    _point("the gate is written", "behind", Describe, "_gate"),
+    _point("the gate is committed", "behind", Describe, "_describe"),
+    _point("the log is grown", "behind", GroupSequencer, "sequence", _grown),
+    _point("the log is grown", "behind", tree_rows, "sequence_waiting", lambda _, moved: moved > 0),
+    _point("the manifest is due", "before", WriteManifests, "_write"),
+    _point("the manifest is there", "before", QueueRows, "manifest_written"),
+    _point("the manifest is noted", "behind", WriteManifests, "_write"),
+    _point("the erasure is written", "behind", QueueRows, "begin_erasing"),
+    _point("the keys are shredded", "behind", Erase, "__call__"),
+    _point("the objects are to be deleted", "before", RemoveErased, "_remove"),
+    _point("the manifest is deleted", "behind", DirectoryStore, "delete", _below(1, "manifests/")),
+    _point("the audio is deleted", "behind", DirectoryStore, "delete", _below(1, "recordings/")),
+    _point("erased is written", "behind", erase, "_tombstone"),
+    _point("erased is committed", "behind", RemoveErased, "_remove"),
+    _point("the tombstone is due", "before", WriteTombstones, "__call__"),
+    _point("the tombstone is there", "before", TombstoneRows, "written"),
+)
+
+
+def _is_wanted(name: str) -> bool:
+    try:
+        return (_folder() / WANTED).read_text() == name
+    except FileNotFoundError:
+        return False
+
+
+def _folder() -> Path:
+    return Path(os.environ["VAULT_DATA_DIR"])
+
+
+def _die() -> None:
+    (_folder() / WANTED).rename(_folder() / REACHED)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _put_death_at(point: Point) -> None:
+    inner = getattr(point.owner, point.call)
+    before, behind = point.edge == "before", point.edge == "behind"
+
+    def look(given: tuple[Any, ...], result: Any, *, here: bool) -> None:
+        if here and _is_wanted(point.name) and point.chosen(given, result):
+            _die()
+
+    @functools.wraps(inner)
+    def plain(*given: Any, **named: Any) -> Any:
+        look(given, None, here=before)
+        result = inner(*given, **named)
+        look(given, result, here=behind)
+        return result
+
+    @functools.wraps(inner)
+    async def waiting(*given: Any, **named: Any) -> Any:
+        look(given, None, here=before)
+        result = await inner(*given, **named)
+        look(given, result, here=behind)
+        return result
+
+    setattr(point.owner, point.call, waiting if inspect.iscoroutinefunction(inner) else plain)
+
+
+def _put_death_behind_the_answer() -> None:
+    """Die when an answer of 202 has left, and keep the worker from what it announced."""
+    answer, ingest = FastAPI.__call__, Ingest.__call__
+
+    async def answer_and_die(self: FastAPI, scope: Any, receive: Any, send: Any) -> None:
+        status = 0
+
+        async def sent(message: Any) -> None:
+            nonlocal status
+            await send(message)
+            status = message.get("status", status)
+            last = message["type"] == "http.response.body" and not message.get("more_body")
+            if last and status == 202 and _is_wanted(ANSWERED):
+                asyncio.get_running_loop().call_later(_SENT, _die)
+
+        await answer(self, scope, receive, sent)
+
+    async def wait(self: Ingest) -> bool:
+        return False if _is_wanted(ANSWERED) else await ingest(self)
+
+    FastAPI.__call__ = answer_and_die  # type: ignore[method-assign]
+    Ingest.__call__ = wait  # type: ignore[method-assign]
+
+
+def prepare() -> None:
+    """Put a death at every point."""
+    for point in POINTS:
+        _put_death_at(point)
+    _put_death_behind_the_answer()
+
+
+if __name__ == "__main__":
+    prepare()
+    main()
