@@ -1,0 +1,97 @@
+"""A stream that runs when something changes: switching off leaves it alone, and an erasure breaks it off."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.audio import wav
+from tests.faults.counts import count
+from tests.faults.listener import Hearing, Seat, covered, hear, open_link, take_seat
+from tests.faults.server import Client, vault_process
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+
+_SIZE = 16_000_044
+_WINDOW = 4 * 1024 * 1024
+#: Bytes after which the reader pauses: in the first windows, at their seams, and where they are largest.
+_PLACES = (1_000_000, 100, 70_000, 65_536, 4_000_000, 7_000_000, 200_000, 500_000, 2_000_000, 3_000_000)
+
+
+def test_a_stream_goes_on_when_the_switch_goes_off(folder: Path) -> None:
+    """Off is about what enters: what runs is heard to its end, and what is here can still be opened."""
+    places = _PLACES[: count("streams that run while the switch goes off", small=2, full=len(_PLACES))]
+    body = wav(_SIZE, 13)
+    with vault_process(folder) as (_, client):
+        recording_id = client.put("call-1", body, len(body)).json["id"]
+        client.wait_for(recording_id)
+        for place in places:
+            seat = take_seat(client, recording_id)
+            hearing = hear(client, seat)
+            at_off = hearing.read(place)
+            _until_stalled(client, recording_id, seat)
+            assert client.switch(enabled=False)["enabled"] is False
+            assert client.put(f"off-{place}", body[:844], 844).status == 409
+            _heard_to_its_end(hearing, body)
+            _heard_to_its_end(hear(client, take_seat(client, recording_id)), body)
+            events = _until_stalled(client, recording_id, seat)
+            assert covered(events)(0, len(body))
+            assert events[-1]["end"] == len(body)
+            print(f"off after {at_off} bytes, and {len(body) - at_off} more came")
+            client.switch(enabled=True)
+
+
+def test_an_erasure_breaks_a_stream_off_within_a_window(folder: Path) -> None:
+    """Wherever it stood: what comes is a beginning of the recording, nothing more is granted or opened."""
+    places = _PLACES[: count("streams whose recording is erased", small=2, full=len(_PLACES))]
+    body = wav(_SIZE, 14)
+    with vault_process(folder) as (_, client):
+        for place in places:
+            recording_id = client.put(f"call-{place}", body, len(body)).json["id"]
+            client.wait_for(recording_id)
+            _erased_midway(client, recording_id, body, place)
+
+
+def _erased_midway(client: Client, recording_id: str, body: bytes, place: int) -> None:
+    links = f"{client.home}/recordings/{recording_id}/links"
+    unopened = client.rest("POST", links, {"listener": "Kim"}).json["url"]
+    seat = take_seat(client, recording_id)
+    hearing = hear(client, seat)
+    at_erasure = hearing.read(place)
+    granted = _until_stalled(client, recording_id, seat)
+    assert client.rest("DELETE", f"{client.home}/recordings/{recording_id}").status == 202
+    assert hearing.broken_off
+    hearing.close()
+    heard = bytes(hearing.body)
+    print(f"erased after {at_erasure} bytes, and {len(heard) - at_erasure} more came")
+    assert heard == body[: len(heard)]
+    assert len(heard) - at_erasure <= _WINDOW
+    assert covered(granted)(0, len(heard))
+    later = _until_stalled(client, recording_id, seat)[len(granted) :]
+    assert [one["type"] for one in later] == ["playback.end"]
+    again = hear(client, seat, part="bytes=0-0")
+    again.read_on()
+    again.close()
+    assert again.status == 404
+    assert open_link(client.base, unopened).status == 404
+
+
+def _heard_to_its_end(hearing: Hearing, body: bytes) -> None:
+    hearing.read_on()
+    hearing.close()
+    assert hearing.status == 200
+    assert bytes(hearing.body) == body
+
+
+def _until_stalled(client: Client, recording_id: str, seat: Seat) -> list[dict]:
+    """Return the events of a session once there come no more."""
+    before, now = [], _events(client, recording_id, seat)
+    while now != before:
+        time.sleep(0.4)
+        before, now = now, _events(client, recording_id, seat)
+    return now
+
+
+def _events(client: Client, recording_id: str, seat: Seat) -> list[dict]:
+    answer = client.rest("GET", f"{client.home}/access-events?limit=1000&recording={recording_id}")
+    return [one for one in answer.json["items"] if one.get("session") == seat.session_id]
