@@ -7,6 +7,8 @@ from fastapi.routing import APIRoute
 from tests.journeys.tenant import Tenant, open_link
 from tests.web.conftest import AUDIO, House
 
+pytestmark = pytest.mark.faults
+
 CALL = {"direction": "inbound", "from": "+1", "to": "+2", "started_at": "2026-01-01T00:00:00Z"}
 CONNECTION = {"provider": "platform", "credentials": {"secret": "whsec_" + "A" * 43 + "="}}
 CONSENT = {"party": "caller", "event": "announced", "method": "announcement", "at": "2026-01-01T00:00:00Z"}
@@ -134,11 +136,17 @@ def send(client: httpx.Client, account: str, door: tuple[str, str], **names: str
     return client.request(method, f"/v1/accounts/{account}{filled}", **more)
 
 
+def seen(answer: httpx.Response) -> tuple[int, bytes, tuple[tuple[str, str], ...]]:
+    """Return all that a client sees of an answer, but when it came: no tag and no count may tell what is there."""
+    headers = sorted(header for header in answer.headers.multi_items() if header[0] != "date")
+    return answer.status_code, answer.content, tuple(headers)
+
+
 @pytest.mark.parametrize("door", DOORS, ids=" ".join)
 def test_another_accounts_door_looks_like_no_door(
     house: House, shared: tuple[Tenant, str], door: tuple[str, str]
 ):
-    """With a key for one account, another's name and nobody's name give the same 404, byte for byte."""
+    """With a key for one account, another's name and nobody's name give the same 404, to the last header."""
     theirs, recording = shared
     mine = Tenant.open(house.admin)
     client = house.client(house.key_for(mine.name, "*"))
@@ -149,11 +157,12 @@ def test_another_accounts_door_looks_like_no_door(
         send(client, theirs.id, door, **names),
         send(client, "nobody", door, **names),
     ]
-    assert {(answer.status_code, answer.content) for answer in answers} == {(404, answers[-1].content)}
+    assert {seen(answer) for answer in answers} == {seen(answers[-1])}
+    assert answers[-1].status_code == 404
     if "{recording}" in door[1]:
         # The right account, but another's ids: as unknown as those that nobody has.
         foreign, unknown = send(client, mine.name, door, **names), send(client, mine.name, door)
-        assert (foreign.status_code, foreign.content) == (404, unknown.content)
+        assert (foreign.status_code, seen(foreign)) == (404, seen(unknown))
     assert theirs.get(recording)["state"] == "available"
 
 
