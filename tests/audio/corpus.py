@@ -84,6 +84,9 @@ def decode(data):
     return np.concatenate([frame.to_ndarray().reshape(-1, frame.layout.nb_channels) for frame in frames])
 
 
+#: A page that would run a script.
+_PAGE = b"<!DOCTYPE html><html><body><script>alert(document.domain)</script></body></html>"
+
 #: One GSM 06.10 frame is 33 bytes with the magic 0xD in its first nibble; this one is silence.
 GSM_SILENCE = bytes.fromhex(
     "d820a2e15a500049249249249250004924924924925000492492492492500049249249249249"[:66]
@@ -153,6 +156,21 @@ def unsized():
     }
 
 
+def polyglots():
+    """Return name -> bytes that are whole audio, and a page for whoever looks for one in them."""
+    data = tones()
+    sound = fmt(1, 2, RATE, 16), chunk(b"data", data.tobytes())
+    size = 1 + len(_PAGE)
+    frame = b"COMM" + struct.pack(">IH", size, 0) + b"\0" + _PAGE
+    tag = b"ID3\x04\0\0" + bytes([0, 0, len(frame) >> 7, len(frame) & 127]) + frame
+    return {
+        "wav": riff_file(chunk(b"note", _PAGE), *sound),
+        "wav-behind": wav(data) + _PAGE,
+        "mp3": tag + encode("mp3", "libmp3lame", data),
+        "ogg-behind": encode("ogg", "libopus", data, encoder_rate=48000) + _PAGE,
+    }
+
+
 def undecodable():
     """Return name -> bytes that are no recording at all."""
     data = chunk(b"data", tones().tobytes())
@@ -176,6 +194,9 @@ def undecodable():
         "id3-claims-256-mb": b"ID3\x04\x00\x00\x7f\x7f\x7f\x7f" + bytes(1000),
         "amr-magic": b"#!AMR\n",
         "ogg-magic": b"OggS",
+        # A header of 64 bits for x86-64, as at the beginning of every program of Linux.
+        "elf": b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HHI", 2, 62, 1) + noise[:5000],
+        "html-before-audio": _PAGE + encode("mp3", "libmp3lame", tones()),
         "html": b"<!DOCTYPE html><html><body>403 Forbidden</body></html>",
         "s3-error": b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>',
         "text": b"This recording is not available any more.\n" * 20,

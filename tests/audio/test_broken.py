@@ -10,10 +10,15 @@ from vault.audio import decoding, riff
 from vault.audio.reasons import Reason
 from vault.errors import Undecodable
 
+pytestmark = pytest.mark.faults
+
 UNDECODABLE, DAMAGED, UNSIZED = corpus.undecodable(), corpus.damaged(), corpus.unsized()
+POLYGLOTS = corpus.polyglots()
 REASONS = {
     "empty": Reason.EMPTY,
+    "elf": Reason.UNKNOWN_FORMAT,
     "html": Reason.TEXT,
+    "html-before-audio": Reason.TEXT,
     "s3-error": Reason.TEXT,
     "text": Reason.TEXT,
     "json": Reason.TEXT,
@@ -36,6 +41,14 @@ def test_what_is_no_recording_is_undecodable(name):
     with pytest.raises(Undecodable) as caught:
         decoding.describe(io.BytesIO(UNDECODABLE[name]))
     assert Reason(str(caught.value)) is REASONS.get(name, Reason(str(caught.value)))
+
+
+@pytest.mark.parametrize("name", POLYGLOTS)
+def test_audio_that_is_also_a_page_is_described_as_audio(name):
+    """Nothing of the page is taken for sound, and the whole second is there."""
+    found = decoding.describe(io.BytesIO(POLYGLOTS[name]))
+    assert found.container == name.partition("-")[0]
+    assert found.duration == pytest.approx(1.0, abs=0.06)
 
 
 @pytest.mark.parametrize("name", DAMAGED)
