@@ -1,11 +1,13 @@
 """What was erased cannot be had back from anything that is left."""
 
+import json
 import random
 import secrets
 import shutil
 import time
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -16,8 +18,11 @@ import pytest
 from tests.faults.audio import wav
 from tests.faults.counts import count
 from tests.faults.inside import Inside, files_below, inside, rows
+from tests.faults.listener import hear, take_seat
 from tests.faults.remains import opens, unwrapped_anywhere, where
-from tests.faults.server import Client, MortalVault
+from tests.faults.server import Client, MortalVault, vault_process
+from tests.servers.media_thread import MediaThread
+from tests.tlog.whole_log import read_export
 from vault.domain import encryption_context as bound
 from vault.sealing.keys import NamedKey
 from vault.sealing.wrapping import unwrap
@@ -120,6 +125,90 @@ async def test_nothing_that_is_left_opens_an_erased_recording(place: tuple[Morta
     others = [one for one in kept if one not in erased]
     async with inside(server) as opened:
         await _stays_shut(server, opened, erased, others, before, after)
+
+
+def test_the_log_of_erasures_tells_of_nobody(folder: Path, media: MediaThread) -> None:
+    """It verifies as before and says what was erased; no leaf says who spoke or listened, or where it lay."""
+    total = count("recordings of people whose erasure stands in the log", small=8, full=80)
+    with vault_process(folder, VAULT_MEDIA_ALLOW=media.authority) as (server, client):
+        words = _Words()
+        sent = [_announce_people(client, media, words, number) for number in range(total)]
+        for recording_id in sent:
+            client.wait_for(recording_id)
+            _listen_as(client, words, recording_id)
+        earlier = read_export(_export(server))
+        for recording_id in sent:
+            assert client.rest("DELETE", f"{client.home}/recordings/{recording_id}").status == 202
+        for recording_id in sent:
+            client.wait_for(recording_id, "erased")
+        after = _export(server)
+    log = read_export(after)
+    assert log.hashes[: earlier.size] == earlier.hashes
+    erased = [event["recording"] for event in log.events.values() if event["type"] == "recording.erased"]
+    assert sorted(erased) == sorted(sent)
+    leaves = [b64decode(line.split(b" ")[3]) for line in after.splitlines() if line.startswith(b"leaf ")]
+    assert len(leaves) == log.size
+    assert not [leaf for leaf in leaves if words.found(leaf)]
+    # The search does find: what is looked for, in a leaf as it would be if it were there.
+    assert all(words.found(json.dumps({"detail": word}).encode()) for word in words.said)
+    print(f"{len(leaves)} leaves, {len(words.said)} words that none may hold")
+
+
+class _Words:
+    """What was said of people and places in a run."""
+
+    def __init__(self) -> None:
+        self.said: set[str] = set()
+
+    def new(self, text: str) -> str:
+        """Remember a word, and return it."""
+        self.said.add(text)
+        return text
+
+    def found(self, leaf: bytes) -> bool:
+        """Say whether a leaf holds one of them: as it is, or in base64 among its values."""
+        texts = [leaf]
+        for value in json.loads(leaf).values():
+            with suppress(ValueError):
+                texts.append(b64decode(str(value) + "=" * (-len(str(value)) % 4)))
+        return any(word.encode() in text for word in self.said for text in texts)
+
+
+def _announce_people(client: Client, media: MediaThread, words: _Words, number: int) -> str:
+    """Announce a recording with all that may be said of its call; return its id."""
+    path = words.new(f"/of-ada-{secrets.token_hex(6)}.wav")
+    people = {
+        "from": words.new(f"+1202555{number:04}"),
+        "to": words.new(f"+4420794{number:05}"),
+        "agent": words.new(f"Marigold Quintessa {number}"),
+        "direction": "inbound",
+    }
+    words.new(people["from"][1:])
+    words.new(people["to"][1:])
+    ref = words.new(f"reference-{secrets.token_hex(6)}")
+    said = client.announce(ref, media.serve(path, wav(844, number)), **people)
+    assert said.status == 202, said.body
+    recording_id: str = said.json["recording"]
+    return recording_id
+
+
+def _listen_as(client: Client, words: _Words, recording_id: str) -> None:
+    """Let somebody listen, and restrict it for a reason in words."""
+    seat = take_seat(client, recording_id, listener=words.new(f"Perpetua {recording_id[-6:]}"))
+    with closing(hear(client, seat)) as hearing:
+        assert hearing.read_on() == 844
+    words.new(seat.cookie.partition("=")[2])
+    reason = words.new(f"Ada asked {recording_id[-6:]}")
+    said = client.rest("PUT", f"{client.home}/recordings/{recording_id}/restriction", {"reason": reason})
+    assert said.status == 200, said.body
+
+
+def _export(server: MortalVault) -> bytes:
+    """Return the whole log, with every leaf in full."""
+    file = server.folder / "log-export"
+    made = server.command("log", "export", "--output", str(file))
+    assert made.returncode == 0, made.stderr
+    return file.read_bytes()
 
 
 def _fill(server: MortalVault, client: Client, objects: Objects, total: int) -> list[_Kept]:
