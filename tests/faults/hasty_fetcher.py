@@ -1,0 +1,15 @@
+"""The service with lower limits for one fetch, so that a test need not wait for those that hold in earnest."""
+
+from functools import partial
+
+from vault import wiring
+from vault.__main__ import main
+from vault.telephony.guarded_http import GuardedHttp
+from vault.telephony.pace import Limits
+
+MAX_BYTES = 96 * 1024 * 1024
+_LIMITS = Limits(head=2, idle=2, window=2, window_bytes=4096, max_bytes=MAX_BYTES)
+
+if __name__ == "__main__":
+    wiring.GuardedHttp = partial(GuardedHttp, limits=_LIMITS)  # type: ignore[misc]
+    main()
