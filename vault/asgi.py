@@ -1,5 +1,7 @@
 """The ASGI app that a server imports (``uvicorn --factory vault.asgi:create``), and how a process is served.
 
+uvicorn's own command takes ``--http vault.heads:BoundedHeads`` besides, unless the proxy bounds heads.
+
 A node that is told to stop (SIGTERM) says so first: /readyz turns to 503 and its worker takes nothing new.
 After ``drain_seconds``, in which a balancer has noticed and requests are still answered, it stops to listen.
 What is in flight then has ``stop_seconds`` to end; a longer answer is cut where it stands, never to look like
