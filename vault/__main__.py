@@ -68,6 +68,7 @@ def _serve(settings: Settings, host: str, port: int, *, worker: bool) -> None:
         host=host,
         port=port,
         http=BoundedHeads,
+        ws="none",
         access_log=False,  # It would print tokens in paths.
         log_config=None,
         proxy_headers=False,

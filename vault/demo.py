@@ -64,6 +64,7 @@ async def _run(port: int, *, once: bool) -> None:
             host="127.0.0.1",
             port=port,
             http=BoundedHeads,
+            ws="none",
             access_log=False,
             proxy_headers=False,
             log_config=None,

@@ -1,7 +1,7 @@
-"""Heads of requests that never end: what is not yet a request of anybody has a limit in bytes and in time.
+"""Requests that never begin or never end: what a stranger's connection may take has a limit in bytes and in time.
 
-uvicorn's protocol has neither. Without them one connection of a stranger fills the memory, or keeps the
-process from all others while it reads, and a thousand that say nothing use up what the process may open.
+uvicorn's protocol has none. Without them one connection fills the memory, or keeps the process from all
+others while it reads, and a thousand that say nothing use up what the process may open.
 """
 
 import asyncio
@@ -10,11 +10,16 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-#: Bytes of a head, or of what else is no body: sizes and extensions of a chunk, and trailers.
+#: Bytes of a head, its trailers among it; and of what else is no body: sizes and extensions of a chunk.
 _LONGEST = 64 * 1024
-#: Seconds in which a connection brings a whole head.
+#: Fields of a head: each of the shortest takes twenty times its bytes.
+_FIELDS = 200
+#: Requests that wait for the answers of those before them.
+_QUEUE = 8
+#: Seconds in which a connection brings a whole head, or the rest of a body whose answer it has already.
 _PATIENCE = 30.0
 _TITLES = {400: "The request cannot be read", 408: "Too slow", 431: "Too large"}
+_NO_UPGRADE = "No request with a body can ask for another protocol. Send it without Upgrade, as HTTP/1.1."
 
 
 class BoundedHeads(HttpToolsProtocol):
@@ -23,8 +28,10 @@ class BoundedHeads(HttpToolsProtocol):
     def __init__(self, *args: Any, **more: Any) -> None:
         """Take what uvicorn gives."""
         super().__init__(*args, **more)
+        self._head = 0
         self._no_body = 0
         self._in_request = False
+        self._why: tuple[int, str] | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -33,27 +40,42 @@ class BoundedHeads(HttpToolsProtocol):
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
+        """Wait no more, and answer nothing more."""
         self._wait_no_more()
+        self.pipeline.clear()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Read on, and count what was read since there last was a body."""
-        if not self._in_request:
-            self._wait()
         self._no_body += len(data)
         super().data_received(data)
         if self._no_body > _LONGEST:
-            self._refuse(431, f"The head of a request has up to {_LONGEST} bytes.")
+            self._refuse(*_too_long())
+        elif not self._answering():
+            self._wait()
 
     def on_message_begin(self) -> None:
         """Count anew for each request of a connection."""
         super().on_message_begin()
-        self._no_body = 0
-        self._wait()
+        self._head = self._no_body = 0
+
+    def on_url(self, url: bytes) -> None:
+        """Count the path."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a field, of the head or of its trailers."""
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Wait no more: from here on the app has its own limits."""
+        if len(self.pipeline) >= _QUEUE:
+            self._stop(400, f"Up to {_QUEUE} requests wait for the answers of those before them.")
+        if self.parser.should_upgrade() and self._has_body():
+            # The parser would take the body for the next request.
+            self._stop(400, _NO_UPGRADE)
         self._in_request = True
         self._wait_no_more()
         super().on_headers_complete()
@@ -68,9 +90,32 @@ class BoundedHeads(HttpToolsProtocol):
         self._in_request, self._no_body = False, 0
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """Read on once nothing waits for its answer any more."""
+        super().on_response_complete()
+        if self.pipeline:
+            self.flow.pause_reading()
+
     def send_400_response(self, msg: str) -> None:
-        """Say that it is no HTTP, as a problem like any other."""
-        self._refuse(400, msg)
+        """Say what is wrong, as a problem like any other."""
+        self._refuse(*(self._why or (400, msg)))
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: whoever may write the head would write into the log, and is answered as if not asked."""
+
+    def _count(self, length: int) -> None:
+        self._head += length
+        if self._head > _LONGEST or len(self.headers) >= _FIELDS:
+            self._stop(*_too_long())
+
+    def _stop(self, status: int, detail: str) -> None:
+        """End the parsing at once: the parser passes an error on as one of its own."""
+        self._why = status, detail
+        raise ValueError(detail)
+
+    def _has_body(self) -> bool:
+        fields = dict(self.headers)
+        return b"transfer-encoding" in fields or fields.get(b"content-length", b"0") != b"0"
 
     def _wait(self) -> None:
         if self._deadline is None:
@@ -86,8 +131,8 @@ class BoundedHeads(HttpToolsProtocol):
         if self._answering():
             # It may bring its next request while this one is still answered.
             self._wait()
-        elif not self._no_body:
-            # Browsers connect in advance, and have asked for nothing.
+        elif self._in_request or not self._no_body:
+            # It has its answer, or has asked for nothing: browsers connect in advance.
             self.transport.close()
         else:
             self._refuse(408, f"The head of a request comes within {_PATIENCE:.0f} seconds.")
@@ -99,9 +144,19 @@ class BoundedHeads(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if not self._answering():
-            # In the middle of another answer nothing can be said.
             self.transport.write(_problem(status, detail))
+        else:
+            if not self.cycle.response_started and not self.pipeline:
+                self.transport.write(_problem(status, detail))
+            # The app's own answer comes too late, and its body has no end.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.pipeline.clear()
         self.transport.close()
+
+
+def _too_long() -> tuple[int, str]:
+    return 431, f"The head of a request has up to {_LONGEST} bytes and {_FIELDS} fields."
 
 
 def _problem(status: int, detail: str) -> bytes:

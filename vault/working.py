@@ -52,6 +52,7 @@ async def _health(vault: Vault, readiness: Readiness, host: str, port: int) -> A
         host=host,
         port=port,
         http=BoundedHeads,
+        ws="none",
         access_log=False,
         log_config=None,
         proxy_headers=False,

@@ -67,6 +67,7 @@ def running(app: FastAPI, port: int) -> Iterator[asyncio.AbstractEventLoop]:
         app,
         port=port,
         http=BoundedHeads,
+        ws="none",
         access_log=False,
         log_config=None,
         server_header=False,

@@ -1,13 +1,15 @@
 """Heads that are too long or too slow end their own connection, with a problem that says why."""
 
+import asyncio
 import json
+import logging
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from tests.servers.ports import free_ports
 from tests.web.conftest import running
@@ -18,9 +20,20 @@ pytestmark = pytest.mark.faults
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    """A server of an app that has one page."""
+    """A server of an app that has one page, a slow one, one that reads no body, and one that does."""
     app, (number,) = FastAPI(), free_ports(1)
+
+    @app.get("/slow")
+    async def slow() -> str:
+        await asyncio.sleep(0.2)
+        return "at last"
+
+    @app.post("/read")
+    async def read(request: Request) -> int:
+        return len(await request.body())
+
     app.get("/")(lambda: "here")
+    app.post("/")(lambda: "here")
     with running(app, number):
         yield number
 
@@ -107,3 +120,94 @@ def test_who_says_nothing_is_told_nothing(port: int, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(heads, "_PATIENCE", 0.3)
     with connected(port) as raw:
         assert until_closed(raw) == b""
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [b"X: " + b"y" * 66_000 + b"\r\n", b"a:\r\n" * 201],
+    ids=["long", "many"],
+)
+def test_a_head_that_comes_at_once_has_the_same_limit(port: int, fields: bytes) -> None:
+    """A block that holds it whole is parsed at once, and is refused as well; so are many short fields."""
+    with connected(port) as raw:
+        raw.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n" + fields + b"\r\n")
+        assert status_of(until_closed(raw)) == 431
+
+
+def test_a_chunk_that_says_too_much_of_itself_is_refused(port: int) -> None:
+    """Whoever waits for the body hears of nothing, and the client gets the refusal."""
+    with connected(port) as raw:
+        raw.sendall(b"POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;")
+        for _ in range(8):
+            raw.sendall(b"y" * 10_000)
+            time.sleep(0.01)
+        assert status_of(until_closed(raw)) == 431
+
+
+def test_requests_behind_each_other_are_answered_in_order(port: int) -> None:
+    """As many as wait in the queue, one in front of them, and then the next ones."""
+    with connected(port) as raw:
+        for _ in range(2):
+            raw.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 8)
+            got = b""
+            while got.count(b"here") < 8:
+                got += raw.recv(4096)
+            assert got.index(b"at last") < got.index(b"here")
+
+
+def test_requests_without_end_behind_each_other_are_cut(port: int) -> None:
+    """Nobody fills the memory with questions: more than a few that wait end their connection."""
+    many = b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" * 1_000_000
+    with connected(port) as raw, pytest.raises(ConnectionError):
+        raw.sendall(many)
+
+
+@pytest.mark.parametrize("rest", [b"y", b"y" * 10], ids=["a part of it", "all of it"])
+def test_a_body_that_comes_after_its_answer_holds_no_connection(
+    port: int, rest: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answered early, it has its time for the rest; then it is closed, and nothing more is said."""
+    monkeypatch.setattr(heads, "_PATIENCE", 0.5)
+    with connected(port) as raw:
+        raw.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+        answer = b""
+        while b"here" not in answer:
+            answer += raw.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        raw.sendall(rest)
+        began = time.monotonic()
+        assert until_closed(raw) == b""
+        # It is not uvicorn's own end for connections that nothing is sent on.
+        assert time.monotonic() - began < 4
+
+
+def test_a_slow_answer_is_not_cut(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is that of heads, not of answers: not even where the next head begins in the meantime."""
+    monkeypatch.setattr(heads, "_PATIENCE", 0.1)
+    with connected(port) as raw:
+        raw.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET ")
+        answer = b""
+        while b"at last" not in answer:
+            answer += raw.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+def test_who_asks_for_another_protocol_gets_this_one(port: int, caplog: pytest.LogCaptureFixture) -> None:
+    """A websocket's handshake is a plain GET here, and its path, which may hold a token, is in no log."""
+    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: a2V5\r\n"
+    with connected(port) as raw, caplog.at_level(logging.DEBUG):
+        raw.sendall(b"GET /?token HTTP/1.1\r\nHost: x\r\n" + upgrade + b"Sec-WebSocket-Version: 13\r\n\r\n")
+        assert raw.recv(4096).startswith(b"HTTP/1.1 200 ")
+    # The access log is off wherever the vault runs.
+    assert not [one for one in caplog.records if one.name.startswith("uvicorn") and "access" not in one.name]
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 36", b"Transfer-Encoding: chunked"])
+def test_no_body_behind_another_protocol_is_a_request(port: int, length: bytes) -> None:
+    """The parser would take it for one: with Upgrade and a body there is one answer, a refusal."""
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n" + length + b"\r\n\r\n"
+    with connected(port) as raw:
+        raw.sendall(head)
+        time.sleep(0.05)
+        raw.sendall(b"GET /slow HTTP/1.1\r\nHost: smuggled\r\n\r\n")
+        assert status_of(until_closed(raw)) == 400
