@@ -9,6 +9,8 @@ from vault.errors import LeaseLost, Unavailable, VaultError
 from vault.ports.database import Database, Transaction
 
 T = TypeVar("T")
+#: Seconds from the commit of a write to the moment in which whoever waited for it goes on.
+_LAST_WRITE = 2.0
 
 
 async def under_lease(database: Database, held: Lease, work: Coroutine[Any, Any, T]) -> T:
@@ -37,6 +39,12 @@ async def _beside_renewals(database: Database, held: Lease, work: Coroutine[Any,
                 return task.result()
             try:
                 await database.write(lambda tx: _renew(tx, held))
+            except LeaseLost:
+                # The work's own last write may be what gave the lease up; then its result is on its way.
+                done, _ = await asyncio.wait({task}, timeout=_LAST_WRITE)
+                if not done:
+                    raise
+                return task.result()
             except Unavailable:
                 if loop.time() + RENEWAL.total_seconds() >= good_until:
                     raise LeaseLost("The lease could not be renewed in time.") from None

@@ -74,7 +74,7 @@ class Upload:
         try:
             stored = await under_lease(self.database, held, self._seal(held, blocks, call, decision))
         except LeaseLost as error:
-            raise await self._refused_meanwhile(held) from error
+            raise await self._taken_away(held) from error
         except BaseException:
             await asyncio.shield(self._give_back(held))
             raise
@@ -100,13 +100,17 @@ class Upload:
         facts = CallFacts(call_ref=held.recording.call_ref)
         return await self.attempt(held, blocks, facts=facts, known=call, decision=decision)
 
-    async def _refused_meanwhile(self, held: Lease) -> Refused:
-        """Return what refused a recording while it was being sent: the switch, or a party of its call."""
+    async def _taken_away(self, held: Lease) -> VaultError:
+        """Say what became of a recording while it was being sent, in the words of the state that it is in."""
         recording = held.recording
         now = await self.database.read(lambda tx: tx.recordings.get(recording.account_id, recording.id))
-        reasons = now.reasons if now is not None and now.state is State.REFUSED else ()
-        text = "The recording was refused while it was being sent."
-        return Refused(text, reasons=[reason.code for reason in reasons])
+        if now is None or now.state in {State.ERASING, State.ERASED}:
+            return RecordingErased("The recording was erased while it was being sent.")
+        if now.state is State.REFUSED:
+            # By the switch, or by a party of its call.
+            text = "The recording was refused while it was being sent."
+            return Refused(text, reasons=[reason.code for reason in now.reasons])
+        return Busy("Another request sends this recording, or has sent it.", retry_after=_RETRY_AFTER)
 
     async def _give_back(self, held: Lease) -> None:
         try:
