@@ -1,5 +1,7 @@
 """Objects of accounts and tombstones: written when they are due, never one too few, and none that is stale."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from tests.workflows.conftest import House
@@ -10,6 +12,7 @@ from vault.domain.account_object import PREFIX, decode_envelope, parse_location
 from vault.domain.recording import State
 from vault.domain.tombstone import decode_tombstones
 from vault.errors import Unavailable
+from vault.ports.objects import StoredObject
 
 
 def account_objects(house: House) -> list[int]:
@@ -54,9 +57,32 @@ async def test_a_change_while_it_is_written_is_written_too(house: House):
 
     house.objects.put = racing
     assert await house.vault.write_account_objects()
-    before = account_objects(house)
+    before = max(account_objects(house))
     assert await house.vault.write_account_objects()
-    assert account_objects(house) == [before[0] + 1]
+    assert account_objects(house) == [before + 1]
+
+
+async def test_who_lost_the_turn_deletes_nothing_that_came_after(house: House):
+    """A node that read before another one wrote takes what that one wrote for nobody's, and must leave it."""
+    notice = (await drafted(house)).id
+    await write_all(house)
+    await off(house)
+    listing = house.objects.list
+
+    def late(prefix: str) -> AsyncIterator[StoredObject]:
+        async def listed() -> AsyncIterator[StoredObject]:
+            if prefix.startswith("prompts/"):
+                house.objects.list = listing
+                await house.vault.set_prompt(house.account.id, notice, SPEECH, BEEP, **ME)
+                await write_all(house)
+            async for one in listing(prefix):
+                yield one
+
+        return listed()
+
+    house.objects.list = late
+    await house.vault.write_account_objects()
+    assert [key for key in house.objects.objects if key.startswith("prompts/")]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -76,6 +76,10 @@ class WriteAccountObjects:
             found = parse_location(stored.key)
             if found is not None and found[1] < known.revision:
                 unknown.append(stored.key)
+        revisions = await self.database.read(lambda tx: tx.account_objects.revisions(account_id))
+        if revisions is None or revisions.now != known.revision:
+            # It is due again, and whoever wrote that already has prompts of which this knew nothing.
+            return
         for location in unknown:
             await self.objects.delete(location)
         # Last: what lay there from before holds keys, and must not outlive a failure on the way.
