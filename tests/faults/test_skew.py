@@ -162,6 +162,29 @@ async def test_a_session_lasts_no_longer_than_it_may(house: House, wrong: House)
         assert opened.session.ends_at <= datetime.now(UTC) + session_length(None)
 
 
+async def test_what_a_node_behind_makes_is_not_over_already(house: House, wrong: House) -> None:
+    """A link that any node makes opens on a right one, and a session that any node opens plays on a right one."""
+    recording_id = await _available(house)
+    link, token = await wrong.vault.create_link(house.account.id, recording_id, _WISH, **_ME)
+    assert link.expires_at > datetime.now(UTC) + _LIFE - timedelta(minutes=1)
+    await house.vault.look_at_link(token.text, address=None)
+    try:
+        opened = await _open(wrong, token.text)
+    except NotFound:
+        # By the clock of a node that is far ahead the link is over, and none of its sessions is used up.
+        opened = await _open(house, token.text)
+    session, row = await house.vault.find_session(opened.session.id, opened.secret.text)
+    sound = await house.vault.find_sound.for_session(session, row)
+    assert b"".join([block async for block in await house.vault.stream(sound, 0, sound.size)]) == AUDIO
+
+
+async def test_a_session_that_plays_has_no_last_word(house: House, wrong: House) -> None:
+    """A node that is ahead does not take a session for over that others still play."""
+    _, token = await house.vault.create_link(house.account.id, await _available(house), _WISH, **_ME)
+    await _open(house, token.text)
+    assert not await wrong.vault.end_sessions()
+
+
 async def test_what_is_revoked_is_revoked_on_every_node(house: House, wrong: House) -> None:
     """A link or a key that either node revoked opens nothing on the other, whatever their clocks say."""
     pairs = count("links and keys that the other node revoked", small=3, full=60)

@@ -5,6 +5,7 @@ a crash has none; what it was granted is an upper bound. A crash in the middle o
 that it finds again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -14,6 +15,7 @@ from vault.domain.listening import last_words
 from vault.ports.access_log import UnsettledSession
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
+from vault.workflows.two_clocks import earlier
 
 #: Sessions, and events, that are read at once.
 _SESSIONS_AT_ONCE, _EVENTS_AT_ONCE = 100, 1000
@@ -30,8 +32,7 @@ class EndSessions:
 
     async def __call__(self) -> bool:
         """End the sessions that are due; False if none was."""
-        before = self.clock() - self.grace
-        due = await self.database.read(lambda tx: tx.links.unsettled(before, limit=_SESSIONS_AT_ONCE))
+        due = await self.database.read(self._due)
         if not due:
             return False
         # What still waits for the sequencer must be seen too.
@@ -40,6 +41,10 @@ class EndSessions:
             missing = last_words(await self._events(session), at=self.clock())
             await self.database.write(partial(_settle, session=session, missing=missing))
         return True
+
+    def _due(self, tx: Transaction) -> Sequence[UnsettledSession]:
+        # The earlier of two clocks: by one that is ahead, sessions would be over that still play.
+        return tx.links.unsettled(earlier(tx, self.clock()) - self.grace, limit=_SESSIONS_AT_ONCE)
 
     async def _events(self, session: UnsettledSession) -> list[AccessEvent]:
         found: list[AccessEvent] = []

@@ -5,7 +5,7 @@ with the row as it is then, so a recording that was erased or written anew in be
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from vault.domain.recording import Recording, State
@@ -19,6 +19,7 @@ from vault.workflows.available import available_recordings
 from vault.workflows.fsck_objects import CompareObjects
 from vault.workflows.fsck_recording import CompareRecording
 from vault.workflows.pacer import Pacer
+from vault.workflows.two_clocks import earlier
 
 #: Sentences that one answer has room for.
 MOST_FINDINGS: Final = 10_000
@@ -91,7 +92,7 @@ class Fsck:
         return await self.database.read(look)
 
     async def _objects(self, checked: Checked, pacer: Pacer, seen: Seen) -> None:
-        before: datetime = self.clock() - self.grace
+        before = await self.database.read(lambda tx: earlier(tx, self.clock())) - self.grace
         compare = CompareObjects(database=self.database, objects=self.objects, before=before)
         async for versions in compare.keys():
             await pacer.pause()

@@ -13,7 +13,7 @@ from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.workflows.carried_keys import CarriedKeys
-from vault.workflows.two_clocks import earlier, later
+from vault.workflows.two_clocks import later
 
 _NO_LINK = "This link is not valid. Ask for a new one."
 
@@ -67,7 +67,7 @@ class OpenLink:
             good = _in_time(link, later(tx, now)) and may_open(link.networks, address)
             if good and _is_good(link, recording):
                 hashes = {"secret_hash": secret.digest, "nonce_hash": Token(nonce).digest}
-                session = _session_of(link, recording, session_id, earlier(tx, now))
+                session = _session_of(link, recording, session_id, tx.now())
                 opened = tx.links.open_session(session, **hashes)
             if opened is None:
                 denied = replace(event, type="playback.denied", result="used_up" if good else "not_valid")

@@ -20,7 +20,6 @@ from vault.workflows.admission import Admission
 from vault.workflows.carried_keys import CarriedKeys
 from vault.workflows.current_key import under_current_key
 from vault.workflows.seals import open_listener, search_term
-from vault.workflows.two_clocks import earlier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +76,8 @@ class CreateLink:
         def insert(tx: Transaction) -> Link:
             tx.lock_account(account_id)
             _check_playable(tx.recordings.get(account_id, recording_id))
-            made = replace(link, expires_at=earlier(tx, link.created_at) + wish.life)
+            # By the clock that all nodes share.
+            made = replace(link, expires_at=tx.now() + wish.life)
             tx.links.insert(made, token.digest)
             tx.events.append(event)
             return made
