@@ -169,9 +169,13 @@ async def assemble(
 
 
 def _dump_no_core() -> None:
-    """Keep keys and audio off the disk when this process crashes."""
+    """Keep keys and audio off the disk when this process crashes.
+
+    One byte is too little for a file, and is how Linux knows not to ask a program that collects cores either,
+    which it asks where the limit is none (core(5)).
+    """
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (1 if most else 0, most))
 
 
 def _freeze() -> None:
