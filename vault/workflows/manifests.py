@@ -1,9 +1,12 @@
 """Manifests: written after the gate, so that the bucket alone can tell what lies in it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from vault.domain.manifest import encode_manifest, location_of
-from vault.domain.recording import Recording, State
+from vault.domain.recording import Recording, RecordingKeys, State
+from vault.ports.consent_stores import EvidenceRow
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.workflows.gathered import gathered
@@ -37,25 +40,39 @@ class WriteManifests:
         return bool(due)
 
     async def _write(self, recording: Recording) -> None:
-        keys, chain = await self.database.read(
-            lambda tx: (tx.recordings.keys(recording.id), tx.evidence.of_recording(recording.id))
-        )
+        known = await self.database.read(lambda tx: _said(tx, recording))
+        row, keys, chain = known
         location = location_of(recording.account_id, recording.id)
-        if keys is not None:
-            entries = [(row.digest, row.sealed_entry) for row in chain]
-            await self.objects.put(location, encode_manifest(recording, keys, entries))
+        if row is not None and keys is not None:
+            entries = [(one.digest, one.sealed_entry) for one in chain]
+            await self.objects.put(location, encode_manifest(row, keys, entries))
             # An older version holds the key as it was wrapped before.
             await self.objects.delete_older(location)
 
         def done(tx: Transaction) -> bool:
             # This holds the row: what comes to the evidence from here on sets the mark again.
             tx.queue.manifest_written(recording.id, None if keys is None else keys.key_version)
-            other_keys = tx.recordings.keys(recording.id) != keys
-            if other_keys or len(tx.evidence.of_recording(recording.id)) != len(chain):
+            now = _said(tx, recording)
+            if now != known:
                 # What came in the meantime must be written, too.
                 tx.queue.rewrite_manifest(recording.id)
-            now = tx.recordings.get(recording.account_id, recording.id)
-            return now is not None and now.state is State.AVAILABLE
+            return now.row is not None and now.row.state is State.AVAILABLE
 
         if not await self.database.write(done):
             await self.objects.delete(location)
+
+
+class _Said(NamedTuple):
+    """What a manifest is made of, as one snapshot has it."""
+
+    row: Recording | None
+    keys: RecordingKeys | None
+    chain: Sequence[EvidenceRow]
+
+
+def _said(tx: Transaction, recording: Recording) -> _Said:
+    return _Said(
+        row=tx.recordings.get(recording.account_id, recording.id),
+        keys=tx.recordings.keys(recording.id),
+        chain=tx.evidence.of_recording(recording.id),
+    )
