@@ -116,9 +116,14 @@ async def test_a_manifest_makes_its_row_and_never_undoes_an_end(database: Databa
     assert await database.write(lambda tx: tx.restored.recording(fresh))
     assert await copy_of(database, "rec_f") == fresh
     assert not (await columns(database, "rec_f"))["manifest_due"]
-    other_key = replace(fresh, keys=replace(fresh.keys, key_version=2, wrapped_key=b"anew"), chain=())
+    other_key = replace(fresh, keys=replace(fresh.keys, key_version=2, wrapped_key=b"anew"))
     assert await database.write(lambda tx: tx.restored.recording(other_key))
     assert await copy_of(database, "rec_f") == other_key
+    # With less of the evidence than the row it is the older of the two, and is written anew.
+    older = replace(other_key, recording=replace(fresh.recording, restricted=True), chain=())
+    assert await database.write(lambda tx: tx.restored.recording(older))
+    assert await copy_of(database, "rec_f") == other_key
+    assert (await columns(database, "rec_f"))["manifest_due"]
     taken = replace(known, recording=replace(known.recording, id="rec_t"))
     assert not await database.write(lambda tx: tx.restored.recording(taken))
     await database.write(lambda tx: tx.queue.begin_erasing("acct_a", "rec_f") and None)

@@ -1,6 +1,7 @@
 """Restoring from a bucket that is damaged, stale or silent: named, never guessed, and begun anew."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_restore import available, erased, off, switch_of
 from vault.database.sqlite import SqliteDatabase
 from vault.domain.account_object import PREFIX
+from vault.domain.manifest import decode_manifest
 from vault.domain.manifest import location_of as manifest_of
 from vault.domain.recording import State
 from vault.domain.vault_object import LOCATION as VAULT
@@ -182,3 +184,26 @@ async def test_a_store_without_room_does_not_keep_the_vault_from_starting(house:
     house.objects.put = put
     await compare_with_store(house.database, house.objects, SIGNER)
     assert VAULT in house.objects.objects
+
+
+async def test_an_old_manifest_lifts_no_restriction_of_the_copy(
+    house: House, tmp_path: Path, threads: Threads
+):
+    """The copy has a restriction that the manifest in the bucket never got: the row is the newer one."""
+    held = await available(house, "rec-1")
+    await write_all(house)
+    await house.vault.restrict(house.account.id, held, restricted=True, reason="asked", actor="key_test")
+    while await house.vault.sequence_events():
+        pass
+    old = copied(house, tmp_path / "old")
+    await available(house, "rec-2", call_ref="call-2")
+    while await house.vault.sequence_events():
+        pass
+    await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
+    await replace(house.vault.publish_log, pause=timedelta(0))()
+    async with house_over(house, SqliteDatabase(old), threads) as new:
+        await new.vault.restore(actor="operator")
+        assert (await new.row(held)).restricted
+        await write_all(new)
+        kept = new.objects.objects[manifest_of(house.account.id, held)]
+        assert decode_manifest(bytes(kept.body)).recording.restricted

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from vault.database.dialect import database_now, insert_new
 from vault.database.queue_rows import SHREDDED
@@ -33,6 +33,10 @@ def put_recording(db: DbConnection, manifest: Manifest) -> bool:
     state = _state(db, recording.id)
     if state is not None and state not in {State.AVAILABLE, *IN_FLIGHT}:
         return False
+    if state is State.AVAILABLE and _chain_length(db, recording.id) > len(manifest.chain):
+        # What came to the evidence since, a restriction above all, is in the row: the manifest is the older one.
+        db.execute(update(recordings).where(recordings.c.id == recording.id).values(manifest_due=True))
+        return True
     row = {
         **_row(db, recording), "key_version": keys.key_version, "wrapped_key": keys.wrapped_key,
         "evidence": keys.evidence, "sealed_details": keys.details, "sealed_waveform": keys.waveform,
@@ -117,6 +121,11 @@ def _shred(db: DbConnection, recording_id: str, values: dict[str, Any]) -> None:
     due = {"manifest_due": values["state"] != str(State.ERASING)}
     db.execute(update(recordings).where(recordings.c.id == recording_id).values(values | due))
     db.execute(delete(evidence_entries).where(evidence_entries.c.recording_id == recording_id))
+
+
+def _chain_length(db: DbConnection, recording_id: str) -> int:
+    mine = evidence_entries.c.recording_id == recording_id
+    return db.execute(select(func.count()).select_from(evidence_entries).where(mine)).scalar_one()
 
 
 def _state(db: DbConnection, recording_id: str) -> State | None:

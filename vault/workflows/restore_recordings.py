@@ -206,6 +206,8 @@ def _refuse(recording_id: str, code: str, tx: Transaction) -> None:
 
 def _restrict(recording_id: str, restricted: bool, tx: Transaction) -> None:  # noqa: FBT001 - bound by place
     tx.recordings.restrict(recording_id, restricted=restricted)
+    # The manifest that was read may say otherwise.
+    tx.queue.rewrite_manifest(recording_id)
 
 
 def _revoke_link(link_id: str, at: datetime, tx: Transaction) -> None:
