@@ -3,16 +3,19 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from tests.fakes.objects import Kept
 from tests.workflows.conftest import AUDIO, House, blocks_of
+from tests.workflows.restoring import empty_house, write_all
 from vault.domain.call import CallFacts
 from vault.domain.manifest import location_of
 from vault.domain.recording import State
 from vault.errors import Busy, NotFound, RecordingErased
 from vault.ports.stores import RecordingFilter
+from vault.threads import Threads
 
 
 async def erase(house: House, recording_id: str) -> None:
@@ -206,3 +209,20 @@ async def test_an_unfinished_object_of_any_kind_is_swept(house: House, prefix: s
     assert house.objects.uploads
     assert await house.sweep() == 1
     assert not house.objects.uploads
+
+
+async def test_what_a_restore_could_not_bring_in_is_left_for_the_next(
+    house: House, tmp_path: Path, threads: Threads
+):
+    """A recording without a row is not one that was erased: its manifest and its audio outlive every sweep."""
+    recording_id = (await house.announce()).recording_id
+    assert recording_id is not None
+    await house.settle(recording_id)
+    await write_all(house)
+    there = {key for key in house.objects.objects if recording_id in key}
+    assert len(there) == 2
+    async with empty_house(house, tmp_path / "new", threads) as new:
+        await new.sweep()
+        assert {key for key in new.objects.objects if recording_id in key} == there
+        await new.vault.restore(actor="operator")
+        assert await new.heard(recording_id) == AUDIO

@@ -6,6 +6,7 @@ from datetime import timedelta
 from vault import meters
 from vault.domain.manifest import location_of
 from vault.domain.recording import State
+from vault.errors import NotFound
 from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
@@ -23,6 +24,8 @@ class Sweep:
 
     Only what lies under the vault's own prefix is looked at. The row is asked immediately before
     each deletion, and an object's key is unique to its attempt, so nothing living can be hit.
+    Rows are never deleted: a manifest without one is what a restore could not bring in, and stays with its
+    audio for the next.
     """
 
     database: Database
@@ -42,7 +45,7 @@ class Sweep:
                 ("recordings", "account", "recording", "object")
             ):
                 continue
-            if not await self._wanted(parts[2], stored.key):
+            if not await self._wanted(parts[1], parts[2], stored.key):
                 await self.objects.delete(stored.key)
                 removed += 1
         removed += await self._manifests()
@@ -53,8 +56,18 @@ class Sweep:
             _LOG.info("sweep.removed", count=removed)
         return removed
 
-    async def _wanted(self, recording_id: str, location: str) -> bool:
-        return await self.database.read(lambda tx: tx.queue.wants_object(recording_id, location))
+    async def _wanted(self, account_id: str, recording_id: str, location: str) -> bool:
+        known, wanted = await self.database.read(
+            lambda tx: (tx.recordings.by_id(recording_id), tx.queue.wants_object(recording_id, location))
+        )
+        return wanted or (known is None and await self._is_there(location_of(account_id, recording_id)))
+
+    async def _is_there(self, key: str) -> bool:
+        try:
+            await self.objects.size(key)
+        except NotFound:
+            return False
+        return True
 
     async def _manifests(self) -> int:
         """Remove manifests of recordings that are shredded: each holds a wrapped key, so at once."""
@@ -64,12 +77,12 @@ class Sweep:
             recording_id = name.removesuffix(".json")
             if stored.key != location_of(account_id, recording_id):
                 continue
-            if not await self.database.read(lambda tx, a=account_id, r=recording_id: _has_manifest(tx, a, r)):  # type: ignore[misc]
+            if await self.database.read(lambda tx, a=account_id, r=recording_id: _has_left(tx, a, r)):  # type: ignore[misc]
                 await self.objects.delete(stored.key)
                 removed += 1
         return removed
 
 
-def _has_manifest(tx: Transaction, account_id: str, recording_id: str) -> bool:
+def _has_left(tx: Transaction, account_id: str, recording_id: str) -> bool:
     recording = tx.recordings.get(account_id, recording_id)
-    return recording is not None and recording.state is State.AVAILABLE
+    return recording is not None and recording.state is not State.AVAILABLE
