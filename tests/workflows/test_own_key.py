@@ -1,13 +1,16 @@
 """A key of the account's own: put above everything, taken away by its owner, and left again."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.fakes.own_keys import ARN, FakeOwnKeys
-from tests.workflows.conftest import House
+from tests.workflows.conftest import House, another_node
 from tests.workflows.rotation import ME, all_under, everything_opens, fill, finish, rotate, step, versions
 from vault.domain.account_object import parse_location
 from vault.errors import OwnKeyUnusable, Refused
 from vault.keyservice.key_ring import AccountKeyRing
+from vault.threads import Threads
 from vault.workflows.list_events import EventFilter
 
 MINE = f"{ARN}mine"
@@ -110,3 +113,18 @@ async def test_a_key_that_cannot_be_used_is_not_taken(house: House) -> None:
     with pytest.raises(Refused) as error:
         await house.vault.rotate_account_key.under(house.account.id, None, **ME)
     assert error.value.reasons == ("rotation_under_way",)
+
+
+async def test_another_node_knows_what_the_key_lies_under(
+    house: House, tmp_path: Path, threads: Threads
+) -> None:
+    """Though it remembers the version before: nobody is told that the own key can go while all lies under it."""
+    account_id = house.account.id
+    other = another_node(house, tmp_path, threads)
+    ring(other).own_keys = own(house)
+    assert await lies_under(other) is None
+    await house.vault.rotate_account_key.under(account_id, MINE, **ME)
+    await finish(house)
+    assert await lies_under(other) == MINE
+    progress, begun = await other.vault.rotate_account_key.under(account_id, None, **ME)
+    assert (progress.current, begun) == (3, True)

@@ -55,7 +55,7 @@ class RotateAccountKey:
         return await self._begin(account_id, before, own_key, actor), True
 
     async def _lies_under(self, account_id: str) -> str | None:
-        return (await self.ring.current(account_id)).own_key
+        return (await _current(self.database, self.ring, account_id)).own_key
 
     async def _begin(self, account_id: str, before: int, own_key: str | None, actor: str) -> RotationProgress:
         _, wrapped = await self.ring.create(account_id, version=before + 1, own_key=own_key)
@@ -101,7 +101,7 @@ class ReadRotations:
 
     async def current(self, account_id: str) -> AccountKey:
         """Return the version that seals what comes. Raises Tampered, Unavailable."""
-        return await self.ring.current(account_id)
+        return await _current(self.database, self.ring, account_id)
 
     async def statement(self, account_id: str, version: int) -> bytes:
         """Return the signed statement about a version that was destroyed. Raises NotFound."""
@@ -109,6 +109,12 @@ class ReadRotations:
             if rotation.version == version and rotation.statement is not None:
                 return rotation.statement
         raise NotFound("This version of the account's key was not destroyed.")
+
+
+async def _current(database: Database, ring: KeyRing, account_id: str) -> AccountKey:
+    # Another node may have begun a rotation: which version is current is the database's to say, not the ring's.
+    version = await database.read(lambda tx: tx.accounts.current_key_version(account_id))
+    return await ring.version(account_id, version)
 
 
 def progress_of(tx: Transaction, account_id: str) -> RotationProgress:
