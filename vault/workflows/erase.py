@@ -94,6 +94,9 @@ class RemoveErased:
 
 
 def _tombstone(tx: Transaction, held: Lease) -> None:
+    # Two recordings of a call that end at the same moment each see the other: the later one forgets the call.
+    tx.lock_account(held.recording.account_id)
+    tx.lock_call(held.recording.account_id, held.recording.call_ref)
     now = tx.now()
     recording = tx.queue.move(held, State.ERASED, erased_at=now, manifest_key_version=None)
     tx.recordings.forget_terms(recording.id)

@@ -1,0 +1,55 @@
+"""The recordings of a call that are erased by two nodes at the same moment: what was said of the call goes, too."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from tests.workflows.conftest import House, another_node, new_house
+from vault.database.postgresql import PostgresqlDatabase
+from vault.database.recording_rows import RecordingRows
+from vault.database.schema import call_facts
+from vault.database.sqlite import SqliteDatabase
+from vault.domain.call import CallFacts
+from vault.domain.recording import State
+from vault.threads import Threads
+
+
+@pytest.fixture
+async def either(
+    tmp_path: Path, threads: Threads, database: SqliteDatabase | PostgresqlDatabase
+) -> AsyncIterator[House]:
+    """A vault with one account, on either database."""
+    async with new_house(tmp_path, threads, database) as made:
+        yield made
+
+
+async def test_the_facts_of_a_call_go_with_the_last_of_its_recordings(
+    either: House, tmp_path: Path, threads: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of two transactions is in the middle while the other one is: neither may leave it to the other."""
+    await either.vault.admit(either.account.id, CallFacts(call_ref="call-1", caller="+14155550142"))
+    recordings = [(await either.announce(f"rec-{number}")).recording_id for number in range(2)]
+    left = select(func.count()).select_from(call_facts)
+    assert await either.database.read(lambda tx: tx.connection.execute(left).scalar()) > 0
+    assert [await either.settle(one) for one in recordings] == [State.AVAILABLE] * 2
+    for one in recordings:
+        await either.vault.erase(either.account.id, one, actor="key_test")
+    forget, together = RecordingRows.forget_terms, threading.Barrier(2)
+
+    def slow(self: Any, recording_id: str) -> None:
+        forget(self, recording_id)
+        # Where one waits for the other's lock, nobody comes.
+        with suppress(threading.BrokenBarrierError):
+            together.wait(0.5)
+
+    monkeypatch.setattr(RecordingRows, "forget_terms", slow)
+    other = another_node(either, tmp_path, threads)
+    await asyncio.gather(either.vault.remove_erased(), other.vault.remove_erased())
+    assert [await either.state(one) for one in recordings] == [State.ERASED] * 2
+    assert await either.database.read(lambda tx: tx.connection.execute(left).scalar()) == 0
