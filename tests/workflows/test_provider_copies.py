@@ -212,6 +212,37 @@ async def test_what_was_never_announced_is_found_in_the_list(house: House):
         assert await house.settle(recording) is State.AVAILABLE
 
 
+async def test_a_wish_for_more_of_the_past_outlives_a_comparison(house: House):
+    """It came while a list was read that began later: the next comparison begins where it says."""
+    connection = await connect(house)
+    house.rest.answer("GET", f"{API}/list", RestReply(status=200, body=b'{"url": "", "refs": []}'))
+    long_ago, send = datetime.now(UTC) - timedelta(days=90), house.rest.send
+
+    async def sent(request: Any) -> RestReply:
+        house.rest.send = send
+        await connect(house, collect_from=long_ago)
+        return await send(request)
+
+    house.rest.send = sent
+    while await house.vault.reconcile():
+        pass
+    query = select(connections.c.reconciled_until).where(connections.c.id == connection)
+    until = await house.database.read(lambda tx: tx.connection.execute(query).scalar())
+    assert until <= long_ago
+
+
+async def test_a_list_without_end_is_not_taken_for_compared(house: House):
+    """What lies behind the last page that is read may have been missed: nothing says that it was compared."""
+    connection = await connect(house)
+    endless = {"url": URL, "refs": [], "next": f"{API}/list"}
+    house.rest.answer("GET", f"{API}/list", RestReply(status=200, body=json.dumps(endless).encode()))
+    query = select(connections.c.reconciled_until).where(connections.c.id == connection)
+    before = await house.database.read(lambda tx: tx.connection.execute(query).scalar())
+    while await house.vault.reconcile():
+        pass
+    assert await house.database.read(lambda tx: tx.connection.execute(query).scalar()) == before
+
+
 @pytest.mark.parametrize("asked_for", [False, True])
 async def test_what_was_recorded_before_the_connection_is_not_collected(house: House, asked_for: bool):
     """A list by days reaches back behind the connection: only where the admin asked for it does that come in."""

@@ -61,9 +61,11 @@ class ConnectionRows:
         row = self._db.execute(taken.returning(connections)).one()
         return _connection(row), row.reconciled_until
 
-    def reconciled(self, connection_id: str, until: datetime) -> None:
-        """Note up to when the provider's list was compared."""
+    def reconciled(self, connection_id: str, until: datetime, *, was: datetime | None = None) -> None:
+        """Note up to when the provider's list was compared; with ``was``, only if that is noted now."""
         done = update(connections).where(connections.c.id == connection_id).values(reconciled_until=until)
+        if was is not None:
+            done = done.where(connections.c.reconciled_until == was)
         self._db.execute(done)
 
     def _one(self, wanted: ColumnElement[bool]) -> Connection | None:

@@ -63,8 +63,8 @@ class Connections(Protocol):
     def claim_reconciliation(self, *, pause: timedelta) -> tuple[Connection, datetime] | None:
         """Take a connection whose list is due, and up to when it was compared; nobody else has it for ``pause``."""
 
-    def reconciled(self, connection_id: str, until: datetime) -> None:
-        """Note up to when the provider's list was compared."""
+    def reconciled(self, connection_id: str, until: datetime, *, was: datetime | None = None) -> None:
+        """Note up to when the provider's list was compared; with ``was``, only if that is noted now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

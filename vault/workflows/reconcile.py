@@ -23,7 +23,7 @@ PAUSE = timedelta(minutes=15)
 OVERLAP = timedelta(hours=24)
 #: A webhook may still be on its way; what is younger than this is left to it.
 PATIENCE = timedelta(minutes=5)
-_MOST_PAGES = 200
+_MOST_PAGES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,8 @@ class Reconcile:
         except FetchFailed as error:
             _LOG.warning("reconcile.failed", connection_id=connection.id, reason=str(error))
             return True
-        await self.database.write(lambda tx: tx.connections.reconciled(connection.id, now))
+        # Whoever asked meanwhile for more of the past is not overruled.
+        await self.database.write(lambda tx: tx.connections.reconciled(connection.id, now, was=until))
         if missed:
             _LOG.warning("reconcile.missed", connection_id=connection.id, count=missed)
         return True
@@ -66,9 +67,10 @@ class Reconcile:
             for listed in page.items:
                 missed += await self._miss(connection, listed, now)
             if page.cursor is None:
-                break
+                return missed
             cursor = page.cursor
-        return missed
+        # What lies behind is not compared, so nothing may say that it was.
+        raise FetchFailed("The provider's list has more pages than are read at once.")
 
     async def _page(
         self, provider: Provider, connection: Connection, since: datetime, cursor: str | None
