@@ -83,6 +83,10 @@ async def test_who_lost_the_turn_deletes_nothing_that_came_after(house: House):
     house.objects.list = late
     await house.vault.write_account_objects()
     assert [key for key in house.objects.objects if key.startswith("prompts/")]
+    # What it wrote late is an old one, and does not stay beside the newest.
+    await write_all(house)
+    revisions = await house.database.read(lambda tx: tx.account_objects.revisions(house.account.id))
+    assert account_objects(house) == [revisions.now]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

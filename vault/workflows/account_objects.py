@@ -78,7 +78,9 @@ class WriteAccountObjects:
                 unknown.append(stored.key)
         revisions = await self.database.read(lambda tx: tx.account_objects.revisions(account_id))
         if revisions is None or revisions.now != known.revision:
-            # It is due again, and whoever wrote that already has prompts of which this knew nothing.
+            # Whoever wrote the newer one may have prompts of which this knew nothing. It is due again: what
+            # was written here may have come after that.
+            await self.database.write(lambda tx: tx.account_objects.written(account_id, known.revision))
             return
         for location in unknown:
             await self.objects.delete(location)

@@ -1,11 +1,14 @@
 """Manifests: written after the gate, so that the bucket alone can tell what lies in it."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from vault.domain.manifest import encode_manifest, location_of
 from vault.domain.recording import Recording, RecordingKeys, State
+from vault.errors import Unavailable
 from vault.ports.consent_stores import EvidenceRow
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
@@ -45,9 +48,14 @@ class WriteManifests:
         location = location_of(recording.account_id, recording.id)
         if row is not None and keys is not None:
             entries = [(one.digest, one.sealed_entry) for one in chain]
-            await self.objects.put(location, encode_manifest(row, keys, entries))
-            # An older version holds the key as it was wrapped before.
-            await self.objects.delete_older(location)
+            try:
+                await self.objects.put(location, encode_manifest(row, keys, entries))
+                # An older version holds the key as it was wrapped before.
+                await self.objects.delete_older(location)
+            except asyncio.CancelledError:
+                # The turn was lost, and this may have come after what its successor wrote.
+                await asyncio.shield(self._due_again(recording.id))
+                raise
 
         def done(tx: Transaction) -> bool:
             # This holds the row: what comes to the evidence from here on sets the mark again.
@@ -60,6 +68,10 @@ class WriteManifests:
 
         if not await self.database.write(done):
             await self.objects.delete(location)
+
+    async def _due_again(self, recording_id: str) -> None:
+        with suppress(Unavailable):
+            await self.database.write(lambda tx: tx.queue.rewrite_manifest(recording_id))
 
 
 class _Said(NamedTuple):
