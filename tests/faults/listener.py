@@ -2,6 +2,7 @@
 
 import re
 import socket
+import time
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -125,3 +126,18 @@ def covered(events: list[dict[str, Any]]) -> Callable[[int, int], bool]:
         return first >= end
 
     return within
+
+
+def events_of(client: Client, recording_id: str, seat: Seat) -> list[dict]:
+    """Return what the log tells of a session."""
+    answer = client.rest("GET", f"{client.home}/access-events?limit=1000&recording={recording_id}")
+    return [one for one in answer.json["items"] if one.get("session") == seat.session_id]
+
+
+def until_stalled(client: Client, recording_id: str, seat: Seat) -> list[dict]:
+    """Return the events of a session once there come no more: nobody reads, or all was sent."""
+    before, now = [], events_of(client, recording_id, seat)
+    while now != before:
+        time.sleep(0.4)
+        before, now = now, events_of(client, recording_id, seat)
+    return now

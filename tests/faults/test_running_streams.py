@@ -1,13 +1,12 @@
 """A stream that runs when something changes: switching off leaves it alone, and an erasure breaks it off."""
 
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.faults.audio import wav
 from tests.faults.counts import count
-from tests.faults.listener import Hearing, Seat, covered, hear, open_link, take_seat
+from tests.faults.listener import Hearing, covered, hear, open_link, take_seat, until_stalled
 from tests.faults.server import Client, vault_process
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
@@ -29,12 +28,12 @@ def test_a_stream_goes_on_when_the_switch_goes_off(folder: Path) -> None:
             seat = take_seat(client, recording_id)
             hearing = hear(client, seat)
             at_off = hearing.read(place)
-            _until_stalled(client, recording_id, seat)
+            until_stalled(client, recording_id, seat)
             assert client.switch(enabled=False)["enabled"] is False
             assert client.put(f"off-{place}", body[:844], 844).status == 409
             _heard_to_its_end(hearing, body)
             _heard_to_its_end(hear(client, take_seat(client, recording_id)), body)
-            events = _until_stalled(client, recording_id, seat)
+            events = until_stalled(client, recording_id, seat)
             assert covered(events)(0, len(body))
             assert events[-1]["end"] == len(body)
             print(f"off after {at_off} bytes, and {len(body) - at_off} more came")
@@ -58,7 +57,7 @@ def _erased_midway(client: Client, recording_id: str, body: bytes, place: int) -
     seat = take_seat(client, recording_id)
     hearing = hear(client, seat)
     at_erasure = hearing.read(place)
-    granted = _until_stalled(client, recording_id, seat)
+    granted = until_stalled(client, recording_id, seat)
     assert client.rest("DELETE", f"{client.home}/recordings/{recording_id}").status == 202
     assert hearing.broken_off
     hearing.close()
@@ -67,7 +66,7 @@ def _erased_midway(client: Client, recording_id: str, body: bytes, place: int) -
     assert heard == body[: len(heard)]
     assert len(heard) - at_erasure <= _WINDOW
     assert covered(granted)(0, len(heard))
-    later = _until_stalled(client, recording_id, seat)[len(granted) :]
+    later = until_stalled(client, recording_id, seat)[len(granted) :]
     assert [one["type"] for one in later] == ["playback.end"]
     again = hear(client, seat, part="bytes=0-0")
     again.read_on()
@@ -81,17 +80,3 @@ def _heard_to_its_end(hearing: Hearing, body: bytes) -> None:
     hearing.close()
     assert hearing.status == 200
     assert bytes(hearing.body) == body
-
-
-def _until_stalled(client: Client, recording_id: str, seat: Seat) -> list[dict]:
-    """Return the events of a session once there come no more."""
-    before, now = [], _events(client, recording_id, seat)
-    while now != before:
-        time.sleep(0.4)
-        before, now = now, _events(client, recording_id, seat)
-    return now
-
-
-def _events(client: Client, recording_id: str, seat: Seat) -> list[dict]:
-    answer = client.rest("GET", f"{client.home}/access-events?limit=1000&recording={recording_id}")
-    return [one for one in answer.json["items"] if one.get("session") == seat.session_id]

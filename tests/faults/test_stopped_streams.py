@@ -1,7 +1,6 @@
 """A stream that loses its ground in the middle: it breaks off within a window, and nothing more is granted."""
 
 import sqlite3
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 
 from tests.faults.audio import wav
 from tests.faults.counts import count
-from tests.faults.listener import Seat, covered, hear, take_seat
+from tests.faults.listener import Seat, covered, hear, take_seat, until_stalled
 from tests.faults.server import Client, MortalVault, vault_process
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
@@ -47,20 +46,6 @@ def _erase(_server: MortalVault, client: Client, recording_id: str, _seat: Seat)
     assert client.rest("DELETE", f"{client.home}/recordings/{recording_id}").status in {200, 202, 204}
 
 
-def _events(client: Client, recording_id: str, seat: Seat) -> list[dict]:
-    answer = client.rest("GET", f"{client.home}/access-events?limit=1000&recording={recording_id}")
-    return [event for event in answer.json["items"] if event.get("session") == seat.session_id]
-
-
-def _until_stalled(client: Client, recording_id: str, seat: Seat) -> list[dict]:
-    """Wait until the server sends no more, because nobody reads; return what the session was granted."""
-    before, now = [], _events(client, recording_id, seat)
-    while now != before:
-        time.sleep(0.4)
-        before, now = now, _events(client, recording_id, seat)
-    return now
-
-
 def test_a_stopped_stream_breaks_off_within_a_window(folder: Path) -> None:
     """However it is stopped, the window on its way is the last: the answer is not whole, and no grant follows."""
     rounds = count("streams stopped in each way but erasure", small=1, full=len(_PLACES))
@@ -82,7 +67,7 @@ def _stopped(  # noqa: PLR0917 - what is heard, where, and how it ends
     seat = take_seat(client, recording_id)
     hearing = hear(client, seat)
     at_stop = hearing.read(place)
-    granted = _until_stalled(client, recording_id, seat)
+    granted = until_stalled(client, recording_id, seat)
     stop(server, client, recording_id, seat)
     assert hearing.broken_off
     hearing.close()
@@ -91,7 +76,7 @@ def _stopped(  # noqa: PLR0917 - what is heard, where, and how it ends
     print(f"{stop.__name__[1:]} after {at_stop} bytes, and {len(heard) - at_stop} more: ", end="")
     assert len(heard) - at_stop <= _WINDOW
     _within_the_window(granted, len(heard))
-    _nothing_but_its_end(_until_stalled(client, recording_id, seat), granted, len(heard))
+    _nothing_but_its_end(until_stalled(client, recording_id, seat), granted, len(heard))
     again = hear(client, seat)
     again.read_on()
     assert (again.status, b"Open the link again" in again.body) == (404, True)

@@ -236,3 +236,12 @@ async def house(tmp_path: Path, threads: Threads) -> AsyncIterator[House]:
     """A vault with one account that is connected."""
     async with new_house(tmp_path, threads) as made:
         yield made
+
+
+@pytest.fixture
+async def either(
+    tmp_path: Path, threads: Threads, database: SqliteDatabase | PostgresqlDatabase
+) -> AsyncIterator[House]:
+    """A vault with one account, on either database, and no worker."""
+    async with new_house(tmp_path, threads, database) as made:
+        yield made

@@ -1,30 +1,17 @@
 """The last word on sessions: what a crash left open is closed by an upper bound, once, on both databases."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from tests.workflows.conftest import AUDIO, House, new_house
-from vault.database.postgresql import PostgresqlDatabase
-from vault.database.sqlite import SqliteDatabase
+from tests.workflows.conftest import AUDIO, House
 from vault.domain.access_event import AccessEvent
 from vault.domain.link import Session
 from vault.workflows.list_events import EventFilter
 from vault.workflows.share import LinkWish
 from vault.workflows.stream import Sound
-
-
-@pytest.fixture
-async def either(
-    tmp_path: Path, threads, database: SqliteDatabase | PostgresqlDatabase
-) -> AsyncIterator[House]:
-    """A vault with one account, on either database, and no worker."""
-    async with new_house(tmp_path, threads, database) as made:
-        yield made
 
 
 async def opened(house: House, recording: str) -> tuple[Session, Sound, Sound]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,23 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from tests.workflows.conftest import House, another_node, new_house
-from vault.database.postgresql import PostgresqlDatabase
+from tests.workflows.conftest import House, another_node
 from vault.database.recording_rows import RecordingRows
 from vault.database.schema import call_facts
-from vault.database.sqlite import SqliteDatabase
 from vault.domain.call import CallFacts
 from vault.domain.recording import State
 from vault.threads import Threads
-
-
-@pytest.fixture
-async def either(
-    tmp_path: Path, threads: Threads, database: SqliteDatabase | PostgresqlDatabase
-) -> AsyncIterator[House]:
-    """A vault with one account, on either database."""
-    async with new_house(tmp_path, threads, database) as made:
-        yield made
 
 
 async def test_the_facts_of_a_call_go_with_the_last_of_its_recordings(

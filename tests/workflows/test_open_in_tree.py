@@ -1,6 +1,5 @@
 """An opened link: its event stands in the tree before the session exists for anyone, on both databases."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,21 +11,11 @@ from sqlalchemy import text
 from tests.workflows.conftest import House, new_house
 from vault.database.dialect import log_lock_key
 from vault.database.postgresql import PostgresqlDatabase
-from vault.database.sqlite import SqliteDatabase
 from vault.domain.ids import Token
 from vault.errors import Unavailable
 from vault.tlog.proof_file import verify_proof_file
 from vault.workflows.list_events import EventFilter
 from vault.workflows.share import LinkWish
-
-
-@pytest.fixture
-async def either(
-    tmp_path: Path, threads, database: SqliteDatabase | PostgresqlDatabase
-) -> AsyncIterator[House]:
-    """A vault with one account, on either database, and no worker."""
-    async with new_house(tmp_path, threads, database) as made:
-        yield made
 
 
 async def link_of(house: House, kind: str) -> Token:

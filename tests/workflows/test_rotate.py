@@ -1,15 +1,13 @@
 """Rotation of an account's key: the new version seals, what there is follows, and the old one goes."""
 
 import base64
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from tests.workflows.conftest import SIGNER, House, new_house
+from tests.workflows.conftest import SIGNER, House
 from tests.workflows.rotation import (
     LINK,
     ME,
@@ -22,21 +20,9 @@ from tests.workflows.rotation import (
     step,
     versions,
 )
-from vault.database.postgresql import PostgresqlDatabase
-from vault.database.sqlite import SqliteDatabase
 from vault.errors import NotFound, Refused, Tampered
-from vault.threads import Threads
 from vault.tlog.key_statement import open_statement
 from vault.workflows.list_events import EventFilter
-
-
-@pytest.fixture
-async def either(
-    tmp_path: Path, threads: Threads, database: SqliteDatabase | PostgresqlDatabase
-) -> AsyncIterator[House]:
-    """A vault with one account, on either database."""
-    async with new_house(tmp_path, threads, database) as made:
-        yield made
 
 
 async def test_nothing_is_left_under_the_old_version(either: House):

@@ -49,13 +49,10 @@ class RotateAccountKey:
         Raises Invalid for what names no key; Refused where the vault cannot use it, or while a rotation is
         under way; Unavailable.
         """
-        if await self._lies_under(account_id) == own_key:
+        if (await _current(self.database, self.ring, account_id)).own_key == own_key:
             return await self.database.read(lambda tx: progress_of(tx, account_id)), False
         before = await self.database.read(lambda tx: _idle(tx, account_id))
         return await self._begin(account_id, before, own_key, actor), True
-
-    async def _lies_under(self, account_id: str) -> str | None:
-        return (await _current(self.database, self.ring, account_id)).own_key
 
     async def _begin(self, account_id: str, before: int, own_key: str | None, actor: str) -> RotationProgress:
         _, wrapped = await self.ring.create(account_id, version=before + 1, own_key=own_key)

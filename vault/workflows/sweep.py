@@ -57,10 +57,10 @@ class Sweep:
         return removed
 
     async def _wanted(self, account_id: str, recording_id: str, location: str) -> bool:
-        known, wanted = await self.database.read(
-            lambda tx: (tx.recordings.by_id(recording_id), tx.queue.wants_object(recording_id, location))
-        )
-        return wanted or (known is None and await self._is_there(location_of(account_id, recording_id)))
+        if await self.database.read(lambda tx: tx.queue.wants_object(recording_id, location)):
+            return True
+        known = await self.database.read(lambda tx: tx.recordings.by_id(recording_id))
+        return known is None and await self._is_there(location_of(account_id, recording_id))
 
     async def _is_there(self, key: str) -> bool:
         try:
