@@ -1,6 +1,5 @@
 """PostgreSQL is restarted as in a crash, again and again, under a vault that goes on serving."""
 
-import random
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -8,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
-import psycopg
 import pytest
 
 from tests.faults.audio import wav
 from tests.faults.counts import count
 from tests.faults.promises import check_promises
+from tests.faults.running_out import let_everything_run_out
 from tests.journeys.tenant import Tenant
 from tests.servers.fleet import Fleet, fleet_of
 from tests.servers.media_thread import MediaThread
@@ -31,39 +30,15 @@ _EVERY = 2.0
 _PATIENCE = 90.0
 _SECOND = 32_000
 _TROUBLE = re.compile(r" (5\d\d)$")
-#: Time passes for what was left in the middle: nobody waits for a lease of ninety seconds.
-_RUN_OUT = (
-    "UPDATE recordings SET lease_until = 1 WHERE lease_until > 1",
-    "UPDATE turns SET until = 1 WHERE until > 1",
-)
 
 
 @dataclass(kw_only=True)
 class _Busy(Load):
     """The load, with a switch that goes off and on every other second."""
 
-    def switch(self, chance: random.Random) -> None:
-        """Switch one account off for a moment, and on again."""
-        path = self.switched.url("/recording-switch")
-
-        def turn(*, enabled: bool) -> None:
-            self.until_answered("switch", chance, lambda http: http.put(path, json={"enabled": enabled}))
-
-        turn(enabled=False)
-        returned = time.time()
-        time.sleep(chance.uniform(0.2, 1.5))
-        asked = time.time()
-        turn(enabled=True)
-        with self.ledger.lock:
-            self.ledger.off.append((returned, asked))
-
-    def watch(self, chance: random.Random) -> None:
-        """Keep a checkpoint every other second."""
-        time.sleep(2)
-        answer = self.until_answered("checkpoint", chance, lambda http: http.get("/v1/access-log/checkpoint"))
-        if answer.status_code == 200:
-            with self.ledger.lock:
-                self.ledger.checkpoints.append(answer.content)
+    before_off = (0.0, 0.0)
+    off_for = (0.2, 1.5)
+    between_looks = 2.0
 
 
 @pytest.fixture
@@ -90,11 +65,11 @@ def test_a_database_that_restarts_every_other_second_costs_no_promise(
             restarts = _restart(server, seconds)
             _heals(load)
         finally:
-            _let_everything_run_out(url)
+            let_everything_run_out(url)
             load.stop()
         assert node.running is not None
         assert node.running.poll() is None
-        _let_everything_run_out(url)
+        let_everything_run_out(url)
         found = verdict.settle(tenants)
         verdict.check_recordings(load.ledger, found, load.switched.name)
         heard = verdict.check_audio(load.ledger, tenants, found, load.bodies)
@@ -160,12 +135,6 @@ def _heals(load: _Busy) -> None:
             assert answer.status_code == 503, f"{what}: {answer.status_code}"
             assert time.monotonic() < deadline, f"{what} is not answered"
             time.sleep(0.2)
-
-
-def _let_everything_run_out(url: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        for query in _RUN_OUT:
-            connection.execute(query)
 
 
 def _say(load: _Busy, restarts: int, heard: int) -> None:

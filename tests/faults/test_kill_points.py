@@ -3,13 +3,11 @@
 import contextlib
 import http.client
 import signal
-import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from tests.faults.audio import wav
@@ -17,6 +15,7 @@ from tests.faults.counts import count
 from tests.faults.dying_at import ANSWERED, POINTS, REACHED, WANTED
 from tests.faults.inside import files_below
 from tests.faults.promises import check_promises
+from tests.faults.running_out import let_everything_run_out
 from tests.faults.server import Answer, Client, MortalVault, ask
 from tests.faults.switch_check import Look, looking_at
 from tests.servers.media_thread import MediaThread
@@ -111,7 +110,7 @@ class _House:
         assert reached.read_text() == point
         reached.unlink()
         self.server.stop()
-        _let_everything_run_out(self.server)
+        let_everything_run_out(self.server.environment.get("VAULT_DATABASE_URL", self.server.database))
         self.server.start()
 
     def until_none(self, query: str) -> None:
@@ -120,22 +119,6 @@ class _House:
         while found := self.look(query):
             assert time.monotonic() < deadline, found
             time.sleep(0.03)
-
-
-def _let_everything_run_out(server: MortalVault) -> None:
-    """Set leases and turns back, as if ninety seconds had passed."""
-    queries = (
-        "UPDATE recordings SET lease_until = 1 WHERE lease_until > 1",
-        "UPDATE turns SET until = 1 WHERE until > 1",
-    )
-    if url := server.environment.get("VAULT_DATABASE_URL"):
-        with psycopg.connect(url, autocommit=True) as connection:
-            for query in queries:
-                connection.execute(query)
-        return
-    with contextlib.closing(sqlite3.connect(server.database, timeout=10, isolation_level=None)) as database:
-        for query in queries:
-            database.execute(query)
 
 
 @pytest.fixture

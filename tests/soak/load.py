@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import ClassVar
 
 import httpx
 
@@ -31,6 +32,11 @@ _ERROR = 500
 class Load:
     """All that goes on at once, until ``stop``."""
 
+    #: Seconds, from and to: before the switch goes off, and until it is on again.
+    before_off: ClassVar[tuple[float, float]] = (3, 10)
+    off_for: ClassVar[tuple[float, float]] = (1, 5)
+    #: Seconds between two looks at the checkpoint.
+    between_looks: ClassVar[float] = 20
     #: Base URLs of the nodes that serve.
     nodes: list[str]
     key: str
@@ -197,10 +203,10 @@ class Load:
         def turn(*, enabled: bool) -> None:
             self.until_answered("switch", chance, lambda http: http.put(path, json={"enabled": enabled}))
 
-        time.sleep(chance.uniform(3, 10))
+        time.sleep(chance.uniform(*self.before_off))
         turn(enabled=False)
         returned = time.time()
-        time.sleep(chance.uniform(1, 5))
+        time.sleep(chance.uniform(*self.off_for))
         asked = time.time()
         turn(enabled=True)
         with self.ledger.lock:
@@ -208,7 +214,7 @@ class Load:
 
     def watch(self, chance: random.Random) -> None:
         """Keep a checkpoint now and then, as an auditor does."""
-        time.sleep(20)
+        time.sleep(self.between_looks)
         answer = self.until_answered("checkpoint", chance, lambda http: http.get("/v1/access-log/checkpoint"))
         if answer.status_code == _OK:
             with self.ledger.lock:

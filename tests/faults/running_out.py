@@ -1,0 +1,24 @@
+"""Leases and turns that run out at once, as if ninety seconds had passed since their process died."""
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+import psycopg
+
+_QUERIES = (
+    "UPDATE recordings SET lease_until = 1 WHERE lease_until > 1",
+    "UPDATE turns SET until = 1 WHERE until > 1",
+)
+
+
+def let_everything_run_out(database: str | Path) -> None:
+    """Set them back, by the URL of a PostgreSQL or in a file of SQLite."""
+    if isinstance(database, str):
+        with psycopg.connect(database, autocommit=True) as connection:
+            for query in _QUERIES:
+                connection.execute(query)
+        return
+    with contextlib.closing(sqlite3.connect(database, timeout=10, isolation_level=None)) as file:
+        for query in _QUERIES:
+            file.execute(query)
