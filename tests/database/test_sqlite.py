@@ -12,6 +12,7 @@ import pytest
 import vault
 from tests.database.rows import available, open_account, set_columns
 from tests.faults.counts import count
+from vault.database import sqlite_log
 from vault.database.sqlite import SqliteDatabase
 from vault.errors import StartRefused
 
@@ -112,6 +113,17 @@ async def test_the_log_stays_short_under_constant_readers(tmp_path: Path):
     print(f"wrote {writes * 65536 / limit:.0f} limits, the log was at most {longest / limit:.2f} limits")
     assert longest < 4 * limit
     assert not log.exists()
+
+
+async def test_the_log_is_emptied_beside_the_copier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A scrub while another copy of the log is under way waits for it; nothing is left in the log."""
+    monkeypatch.setattr(sqlite_log, "_PAUSE", 0)
+    database = SqliteDatabase(tmp_path / "vault.db")
+    for number in range(50):
+        await database.write(lambda tx, n=number: tx.metadata.put({f"fact {n}": b"x" * 1_000_000}))
+        assert await database.scrub()
+        assert (tmp_path / "vault.db-wal").stat().st_size == 0
+    database.close()
 
 
 async def test_a_shredded_key_is_not_left_in_the_file(sqlite: SqliteDatabase):

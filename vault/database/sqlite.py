@@ -105,17 +105,7 @@ class SqliteDatabase:
 
     async def scrub(self) -> bool:
         """Empty the write-ahead log into the database, whose freed places are overwritten with zeros."""
-        return await self._threads.run(self._empty_log)
-
-    def _empty_log(self) -> bool:
-        connection = sqlite3.connect(self.path, isolation_level=None)
-        try:
-            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        except sqlite3.Error:
-            return False
-        finally:
-            connection.close()
-        return not busy
+        return await self._threads.run(self._log_copier.empty)
 
     def close(self) -> None:
         """Finish what is queued, and give the file back."""

@@ -4,10 +4,13 @@ A thread with a connection of its own copies what is there every second, so that
 it. Under steady load that alone never catches up: the log starts over only at a moment when all of
 it was copied and no reader needs its old part. So when the log is longer than its limit, the writer
 makes that moment itself, between two groups. A crash leaves a log that SQLite reads again.
+
+One copies at a time: SQLite answers whoever comes second "busy" at once, with no patience.
 """
 
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 from vault.logs import Log
@@ -29,12 +32,15 @@ class LogCopier:
         self._log = path.with_name(path.name + "-wal")
         self._limit = limit
         self._start_over_at = limit
+        self._copying = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._copy, name="sqlite-log-copier", daemon=True)
         self._thread.start()
 
     def keep_short(self, connection: sqlite3.Connection) -> None:
         """Start the log over if it is too long. Called by the writer, outside a transaction."""
+        if not self._copying.acquire(blocking=False):
+            return
         try:
             size = self._log.stat().st_size
             if size < self._start_over_at:
@@ -48,6 +54,17 @@ class LogCopier:
             connection.execute(f"PRAGMA busy_timeout={_USUAL_PATIENCE}").fetchone()
         except (OSError, sqlite3.Error) as error:
             _LOG.warning("database.log_not_shortened", error=type(error).__name__)
+        finally:
+            self._copying.release()
+
+    def empty(self) -> bool:
+        """Copy all of the log and cut it to nothing; say whether that could be done."""
+        with self._copying, closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
+            try:
+                busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.Error:
+                return False
+            return not busy
 
     def close(self) -> None:
         """End the thread."""
@@ -59,7 +76,8 @@ class LogCopier:
         try:
             while not self._stop.wait(_PAUSE):
                 try:
-                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                    with self._copying:
+                        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 except sqlite3.Error as error:
                     _LOG.warning("database.checkpoint_failed", error=type(error).__name__)
         finally:

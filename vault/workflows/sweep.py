@@ -50,7 +50,8 @@ class Sweep:
                 removed += 1
         removed += await self._manifests()
         # Keys of what was refused or failed are gone from their rows; here they leave the database's log.
-        await self.database.scrub()
+        if not await self.database.scrub():
+            _LOG.warning("sweep.database_log_not_emptied")
         meters.SWEPT.inc(removed)
         if removed:
             _LOG.info("sweep.removed", count=removed)
