@@ -55,27 +55,12 @@ def serve(
 
 
 def _serve(settings: Settings, host: str, port: int, *, worker: bool) -> None:
-    import uvicorn
-
     from vault.asgi import Server, app_of
     from vault.asgi import serve as serve_app
-    from vault.heads import BoundedHeads
+    from vault.heads import server_config
 
     app = app_of(settings, worker=worker)
-    config = uvicorn.Config(
-        app,
-        lifespan="off",
-        host=host,
-        port=port,
-        http=BoundedHeads,
-        ws="none",
-        access_log=False,  # It would print tokens in paths.
-        log_config=None,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=5,
-        timeout_graceful_shutdown=settings.stop_seconds,
-    )
+    config = server_config(app, host=host, port=port, stop_seconds=settings.stop_seconds)
     server = Server(config, app, drain_seconds=settings.drain_seconds)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(serve_app(app, server))

@@ -26,7 +26,7 @@ import uvicorn
 from vault import logs
 from vault.asgi import app_of, serve
 from vault.errors import StartRefused
-from vault.heads import BoundedHeads
+from vault.heads import server_config
 from vault.settings import Settings, read_settings
 from vault.telephony.signatures import sign
 from vault.web.control import ask
@@ -58,19 +58,7 @@ async def _run(port: int, *, once: bool) -> None:
     async with _media_server(SAMPLE.read_bytes()) as media_url:
         settings = replace(settings, media_allow=(*settings.media_allow, media_url.split("/")[2]))
         app = app_of(settings, worker=True)
-        config = uvicorn.Config(
-            app,
-            lifespan="off",
-            host="127.0.0.1",
-            port=port,
-            http=BoundedHeads,
-            ws="none",
-            access_log=False,
-            proxy_headers=False,
-            log_config=None,
-            timeout_graceful_shutdown=2,
-        )
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(server_config(app, host="127.0.0.1", port=port, stop_seconds=2))
         serving = asyncio.create_task(serve(app, server))
         try:
             await _until_started(server, serving, port)

@@ -8,6 +8,7 @@ import asyncio
 import json
 from typing import Any
 
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 #: Bytes of a head, its trailers among it; and of what else is no body: sizes and extensions of a chunk.
@@ -18,8 +19,29 @@ _FIELDS = 200
 _QUEUE = 8
 #: Seconds in which a connection brings a whole head, or the rest of a body whose answer it has already.
 _PATIENCE = 30.0
+#: Seconds that a connection may rest between two requests. Longer than a balancer's own limit, of 60 seconds
+#: mostly: else it sends the next request into a connection that is being closed, and answers 502.
+_REST = 75
 _TITLES = {400: "The request cannot be read", 408: "Too slow", 431: "Too large"}
 _NO_UPGRADE = "No request with a body can ask for another protocol. Send it without Upgrade, as HTTP/1.1."
+
+
+def server_config(app: Any, *, host: str, port: int, stop_seconds: int) -> uvicorn.Config:
+    """Return how every process of the vault listens; requests have ``stop_seconds`` to end when it stops."""
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        host=host,
+        port=port,
+        http=BoundedHeads,
+        ws="none",
+        access_log=False,  # It would print tokens in paths.
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=_REST,
+        timeout_graceful_shutdown=stop_seconds,
+    )
 
 
 class BoundedHeads(HttpToolsProtocol):

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 
 import uvicorn
 
-from vault.heads import BoundedHeads
+from vault.heads import server_config
 from vault.settings import Settings
 from vault.web.app import build_health
 from vault.web.readiness import Readiness
@@ -46,20 +46,7 @@ class _Quiet(uvicorn.Server):
 async def _health(vault: Vault, readiness: Readiness, host: str, port: int) -> AsyncIterator[None]:
     app = build_health()
     app.state.vault, app.state.readiness = vault, readiness
-    config = uvicorn.Config(
-        app,
-        lifespan="off",
-        host=host,
-        port=port,
-        http=BoundedHeads,
-        ws="none",
-        access_log=False,
-        log_config=None,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = _Quiet(config)
+    server = _Quiet(server_config(app, host=host, port=port, stop_seconds=1))
     serving = asyncio.create_task(server.serve())
     try:
         yield

@@ -58,7 +58,7 @@ async def test_notices_come_newest_first(database: Database):
 
 
 async def test_audio_belongs_to_a_draft_and_its_text(database: Database):
-    """It is kept whole, stays when other fields change, and is not set for a text that is gone."""
+    """It is kept whole, stays when other fields change, and is not set for what is said otherwise by now."""
     for account in ("acct_a", "acct_b"):
         await open_account(database, account)
     made = await draft(database, "ntc_1")
@@ -76,6 +76,9 @@ async def test_audio_belongs_to_a_draft_and_its_text(database: Database):
     assert await database.read(lambda tx: tx.notices.by_id("ntc_1")) == other
     assert await database.read(lambda tx: tx.notices.prompt("ntc_1")) is None
     assert not await database.write(lambda tx: tx.notices.set_prompt(audible, PROMPT))
+    for otherwise in ({"mode": "tone"}, {"language": "fr"}):
+        recorded = replace(other, audio_sha256="ab" * 32, audio_seconds=1.5, **otherwise)
+        assert not await database.write(lambda tx, it=recorded: tx.notices.set_prompt(it, PROMPT))
     foreign = replace(other, account_id="acct_b", audio_sha256="ab" * 32)
     assert not await database.write(lambda tx: tx.notices.set_prompt(foreign, PROMPT))
     assert await database.read(lambda tx: tx.notices.prompt("ntc_1")) is None

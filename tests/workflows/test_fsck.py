@@ -165,6 +165,33 @@ async def test_what_left_meanwhile_is_no_finding(house: House):
     assert (await checked(house)).findings == []
 
 
+async def test_what_left_since_it_was_listed_is_no_finding(house: House):
+    """The listing is older than the erasure of what it names: each name is looked at again, and is gone."""
+    recording_id = await available(house, "rec-1")
+    await write_all(house)
+    versions = house.objects.versions
+    listed = [one async for one in versions("")]
+    await house.vault.erase(house.account.id, recording_id, actor="key_test")
+    assert await house.settle(recording_id) is State.ERASED
+
+    async def stale(prefix: str):
+        for one in [one async for one in versions(prefix)] if prefix else listed:
+            yield one
+
+    house.objects.versions = stale
+    done = await checked(house)
+    assert (done.objects, done.findings) == (3, [])
+
+
+async def test_a_manifest_whose_erasure_was_put_off_is_no_finding(house: House):
+    """While the store refuses to delete, the recording is being erased and still has its manifest."""
+    recording_id = await available(house, "rec-1")
+    await write_all(house)
+    await house.vault.erase(house.account.id, recording_id, actor="key_test")
+    assert await house.state(recording_id) is State.ERASING
+    assert not [one for one in (await checked(house)).findings if one.startswith("manifests/")]
+
+
 async def test_young_objects_may_wait_for_their_row(house: House):
     """What is younger than the grace period is looked over."""
     recording_id = await available(house, "rec-1")

@@ -112,7 +112,7 @@ async def test_a_length_known_only_at_the_gate_counts(house: House):
 
 
 async def test_off_refuses_an_upload_before_its_first_block(house: House):
-    """Nothing of the body is read, no object is begun."""
+    """Nothing of the body is read, no object is begun; it is on record once, however often it is sent."""
     await switch(house, enabled=False)
     read = []
 
@@ -127,6 +127,7 @@ async def test_off_refuses_an_upload_before_its_first_block(house: House):
     await switch(house, enabled=True)
     with pytest.raises(Refused):
         await house.vault.upload(house.account.id, "c", "r", blocks_of(AUDIO), actor="key_test")
+    assert (await house.events()).count("recording.refused") == 1
 
 
 async def test_setting_what_is_set_changes_nothing(house: House):

@@ -66,7 +66,11 @@ class NoticeRows:
         Raises KeyRetired.
         """
         refuse_retired(self._db, notice.account_id, prompt.key_version)
-        said = notices.c.text_sha256 == notice.text_sha256
+        said = (
+            (notices.c.text_sha256 == notice.text_sha256)
+            & (notices.c.language == notice.language)
+            & (notices.c.mode == notice.mode)
+        )
         values = {
             "audio_sha256": notice.audio_sha256,
             "audio_seconds": notice.audio_seconds,

@@ -5,7 +5,11 @@ it. Under steady load that alone never catches up: the log starts over only at a
 it was copied and no reader needs its old part. So when the log is longer than its limit, the writer
 makes that moment itself, between two groups. A crash leaves a log that SQLite reads again.
 
-One copies at a time: SQLite answers whoever comes second "busy" at once, with no patience.
+One copies at a time: SQLite answers whoever comes second "busy" at once, with no patience. And nothing is
+copied beside the writer unless it wrote since the last copy. Where all of the log is copied, the writer's
+next commit starts it over, and in SQLite before 3.51.3 (3.50.7, 3.44.6) a copy that begins at that very
+moment takes the new log's beginning for copied: readers see old rows, and commits can be lost
+(https://sqlite.org/wal.html#walresetbug). A log with something left to copy is never started over.
 """
 
 import sqlite3
@@ -33,6 +37,7 @@ class LogCopier:
         self._limit = limit
         self._start_over_at = limit
         self._copying = threading.Lock()
+        self._seen = self._written_at()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._copy, name="sqlite-log-copier", daemon=True)
         self._thread.start()
@@ -49,6 +54,7 @@ class LogCopier:
             self._start_over_at = size + self._limit // 4
             connection.execute(f"PRAGMA busy_timeout={_PATIENCE}").fetchone()
             busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._seen = self._written_at()
             if not busy:
                 self._start_over_at = self._limit
             connection.execute(f"PRAGMA busy_timeout={_USUAL_PATIENCE}").fetchone()
@@ -64,6 +70,8 @@ class LogCopier:
                 busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             except sqlite3.Error:
                 return False
+            finally:
+                self._seen = self._written_at()
             return not busy
 
     def close(self) -> None:
@@ -75,10 +83,24 @@ class LogCopier:
         connection = sqlite3.connect(self._path, isolation_level=None)
         try:
             while not self._stop.wait(_PAUSE):
-                try:
-                    with self._copying:
-                        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                except sqlite3.Error as error:
-                    _LOG.warning("database.checkpoint_failed", error=type(error).__name__)
+                with self._copying:
+                    self._copy_what_is_new(connection)
         finally:
             connection.close()
+
+    def _copy_what_is_new(self, connection: sqlite3.Connection) -> None:
+        if self._written_at() == self._seen:
+            return
+        try:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error as error:
+            _LOG.warning("database.checkpoint_failed", error=type(error).__name__)
+        # Taken after the copy: what came while it ran may wait for the next write.
+        self._seen = self._written_at()
+
+    def _written_at(self) -> int | None:
+        """Return when the log was last written to. The writer writes once it has started the log over."""
+        try:
+            return self._log.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None

@@ -35,7 +35,7 @@ class Notices(Protocol):
         """Write a draft anew; without ``audio_sha256`` its audio goes. False if there is no such draft."""
 
     def set_prompt(self, notice: Notice, prompt: SealedPrompt) -> bool:
-        """Give a draft its audio, digest and length. False if there is no such draft with this text."""
+        """Give a draft its audio, digest and length. False if none has its text, language and mode."""
 
     def prompt(self, notice_id: str) -> SealedPrompt | None:
         """Return the audio of a notice; None where there is none."""

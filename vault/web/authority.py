@@ -5,10 +5,17 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from vault.domain.account import Account, ApiKey, Scope
 from vault.errors import Forbidden, NotAuthentic, NotFound
 from vault.workflows.vault import Vault
+
+_BEARER = HTTPBearer(
+    scheme_name="ApiKey",
+    description="An API key of the vault: `Authorization: Bearer cv_...`.",
+    auto_error=False,  # What is said then is the vault's own.
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -25,12 +32,14 @@ def vault_of(request: Request) -> Vault:
     return vault
 
 
-async def caller_of(request: Request) -> Caller:
+async def caller_of(
+    request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
+) -> Caller:
     """Return who holds the key of this request. Raises NotAuthentic."""
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not bearer:
+    if given is None:
         raise NotAuthentic("Send an API key: `Authorization: Bearer cv_...`.")
-    return Caller(await vault_of(request).authenticate(bearer.strip()), bearer.strip())
+    bearer = given.credentials.strip()
+    return Caller(await vault_of(request).authenticate(bearer), bearer)
 
 
 async def _the_vault(request: Request) -> Vault:

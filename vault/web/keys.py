@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1/keys", tags=["keys"])
 async def post_key(request: Request, vault: TheVault, caller: TheCaller, body: KeyIn) -> Response:
     """Make a key. It can do no more than the key that makes it."""
     demand(caller, "keys:write")
-    beyond = sorted(scope for scope in body.scopes if not caller.key.allows(scope))  # type: ignore[arg-type]
+    beyond = sorted(scope for scope in body.scopes if not caller.key.allows(scope))
     if beyond:
         raise Forbidden(f"This key cannot give what it does not have: {', '.join(beyond)[:200]}.")
     account_id = caller.key.account_id

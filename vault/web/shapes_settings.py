@@ -117,7 +117,7 @@ class KeyIn(Body):
     """An API key that shall be made."""
 
     name: Text
-    scopes: Annotated[list[str], Field(min_length=1, max_length=16)]
+    scopes: Annotated[list[nouns.Scope], Field(min_length=1, max_length=16)]
     account: Text | None = None
 
 

@@ -53,10 +53,8 @@ class OpenAccount:
                 found = await self.database.read(lambda tx: tx.accounts.find(ref))
                 if found is None:
                     raise
-        changed = replace(found, name=name or found.name, locale=locale or found.locale)
-        if changed != found:
-            await self.database.write(lambda tx: self._rename(tx, changed, actor))
-        return changed, False
+        known = found.id
+        return await self.database.write(lambda tx: self._rename(tx, known, name, locale, actor)), False
 
     async def _open(self, ref: str, name: str, locale: str, actor: str) -> Account:
         if not _REF.fullmatch(ref) or ref.startswith("acct_"):
@@ -77,8 +75,18 @@ class OpenAccount:
         await self.database.write(insert)
         return account
 
-    def _rename(self, tx: Transaction, account: Account, actor: str) -> None:
-        tx.accounts.rename(account.id, name=account.name, locale=account.locale)
-        tx.events.append(
-            AccessEvent(type="account.changed", at=self.clock(), account_id=account.id, actor=actor)
-        )
+    def _rename(
+        self, tx: Transaction, account_id: str, name: str | None, locale: str | None, actor: str
+    ) -> Account:
+        # Read under the lock: who changes the name beside one who changes the locale takes neither back.
+        tx.lock_account(account_id, exclusive=True)
+        before = tx.accounts.find(account_id)
+        if before is None:
+            raise NotFound("There is no such account.")
+        after = replace(before, name=name or before.name, locale=locale or before.locale)
+        if after != before:
+            tx.accounts.rename(after.id, name=after.name, locale=after.locale)
+            tx.events.append(
+                AccessEvent(type="account.changed", at=self.clock(), account_id=after.id, actor=actor)
+            )
+        return after

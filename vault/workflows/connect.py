@@ -113,7 +113,7 @@ class SetConnection:
 
 def _put(tx: Transaction, wanted: Connection, wish: ConnectionWish, event: AccessEvent) -> Connection:
     """Write the connection; a change that says nothing of it keeps the moment from which it collects."""
-    tx.lock_account(wanted.account_id)
+    tx.lock_account(wanted.account_id, exclusive=True)
     before = tx.connections.find(wanted.account_id, wanted.name)
     if wish.collect_from is None and before is not None:
         connection = tx.connections.put(replace(wanted, collect_from=before.collect_from))

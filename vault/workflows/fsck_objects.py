@@ -16,6 +16,8 @@ from vault.ports.objects import ObjectStore, StoredVersion
 #: Where the log lies. Files of it are written twice by two nodes at once, and its checkpoint for ever anew.
 _LOG = "log/"
 _OWNER = "owner.json"
+#: An erasure that was put off has not come to its manifest yet.
+_WITH_MANIFEST = {State.AVAILABLE, State.ERASING}
 #: Segments of keys: recordings/account/recording/object, manifests/account/recording.json.
 _OBJECT_SEGMENTS = 4
 
@@ -54,6 +56,11 @@ class CompareObjects:
             return [f"{key}: it has {len(versions)} versions, and not one."]
         return await self._named(key)
 
+    async def findings_now(self, key: str) -> list[str]:
+        """Return findings about one object as the store has it now; none if it is gone."""
+        versions = [one async for one in self.objects.versions(key) if one.key == key]
+        return await self.findings(versions) if versions else []
+
     async def _named(self, key: str) -> list[str]:
         parts = key.split("/")
         if key in {VAULT, _OWNER}:
@@ -77,7 +84,7 @@ class CompareObjects:
     async def _manifest(self, key: str) -> list[str]:
         recording_id = key.rsplit("/", maxsplit=1)[-1].removesuffix(".json")
         row = await self.database.read(lambda tx: tx.recordings.by_id(recording_id))
-        if row is None or row.state is not State.AVAILABLE or location_of(row.account_id, row.id) != key:
+        if row is None or row.state not in _WITH_MANIFEST or location_of(row.account_id, row.id) != key:
             return [f"{key}: no available recording has this manifest."]
         return []
 

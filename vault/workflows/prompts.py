@@ -51,7 +51,7 @@ class SetPrompt:
         def put(tx: Transaction) -> Notice:
             held_draft(tx, account_id, notice_id)
             if not tx.notices.set_prompt(audible, sealed):
-                raise Refused("The draft was given another text meanwhile.", reasons=("changed",))
+                raise Refused("The draft was changed meanwhile.", reasons=("changed",))
             record(tx, "notice.changed", audible, at=tx.now(), actor=actor)
             return one_of(tx, account_id, notice_id)
 

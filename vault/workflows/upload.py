@@ -22,6 +22,7 @@ from vault.workflows.attempt import Attempt
 from vault.workflows.lease import under_lease
 from vault.workflows.seal_stream import gather
 from vault.workflows.seals import open_recording
+from vault.workflows.verdict import refuse
 
 #: Seconds after which a client may try again while another one sends the same recording.
 _RETRY_AFTER = 5
@@ -61,7 +62,7 @@ class Upload:
         claimed = None
         while claimed is None:
             call = await self.admission.know(account_id, call_ref)
-            claim = partial(self._claim, new=new, call=call)
+            claim = partial(self._claim, new=new, call=call, actor=actor)
             claimed = await self.database.write(claim)
         known, held, decision = claimed
         if not decision.record or known.state is State.REFUSED:
@@ -142,7 +143,7 @@ class Upload:
         )
 
     def _claim(
-        self, tx: Transaction, *, new: NewRecording, call: KnownCall
+        self, tx: Transaction, *, new: NewRecording, call: KnownCall, actor: str
     ) -> tuple[Recording, Lease | None, Decision] | None:
         """Find or insert the row, and take it for this client where it may be taken.
 
@@ -161,7 +162,7 @@ class Upload:
             return known, None, decision
         held = tx.queue.claim_upload(known.id, lease=LEASE)
         if held is not None and not decision.record:
-            return tx.queue.move(held, State.REFUSED, reasons=decision.grounds), None, decision
+            return refuse(tx, held, decision, actor=actor), None, decision
         return known, held, decision
 
 

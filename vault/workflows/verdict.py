@@ -3,30 +3,33 @@
 from vault.domain.access_event import AccessEvent, EventType
 from vault.domain.admission import Decision
 from vault.domain.reason import Reason
-from vault.domain.recording import Lease, State
+from vault.domain.recording import Lease, Recording, State
 from vault.ports.database import Transaction
 
+_WORKER = "worker"
 
-def refuse(tx: Transaction, held: Lease, decision: Decision) -> None:
-    """Refuse a held recording for good, with an event."""
+
+def refuse(tx: Transaction, held: Lease, decision: Decision, *, actor: str = _WORKER) -> Recording:
+    """Refuse a held recording for good, with an event. Returns it as it is then."""
     recording = tx.queue.move(held, State.REFUSED, reasons=decision.grounds)
-    _event(tx, "recording.refused", recording.account_id, recording.id, decision.grounds[0].code)
+    _event(tx, "recording.refused", recording, actor, decision.grounds[0].code)
+    return recording
 
 
 def fail(tx: Transaction, held: Lease, reason: Reason) -> None:
     """Give a held recording up, with an event."""
     recording = tx.queue.move(held, State.FAILED, reasons=(reason,))
-    _event(tx, "recording.failed", recording.account_id, recording.id, reason.code)
+    _event(tx, "recording.failed", recording, _WORKER, reason.code)
 
 
-def _event(tx: Transaction, kind: EventType, account_id: str, recording_id: str, result: str) -> None:
+def _event(tx: Transaction, kind: EventType, recording: Recording, actor: str, result: str) -> None:
     tx.events.append(
         AccessEvent(
             type=kind,
             at=tx.now(),
-            account_id=account_id,
-            actor="worker",
-            recording_id=recording_id,
+            account_id=recording.account_id,
+            actor=actor,
+            recording_id=recording.id,
             result=result,
         )
     )
