@@ -1,4 +1,4 @@
-"""Tests have the same names every time: processes that share the work must agree on what there is."""
+"""Processes that share the work agree on what there is, and leave what belongs together to one of them."""
 
 import os
 import subprocess
@@ -25,6 +25,20 @@ def test_what_is_collected_does_not_depend_on_when_or_on_chance() -> None:
     assert [pair for pair in zip(first[:-1], second[:-1], strict=True) if pair[0] != pair[1]][:5] == []
 
 
+def test_one_process_runs_a_group(tmp_path: Path) -> None:
+    """What only one of them should start, a gateway or a benchmark, is started once; the marks are honoured."""
+    (tmp_path / "test_group.py").write_text(
+        'import os, pytest\n@pytest.mark.xdist_group("one")\n@pytest.mark.parametrize("n", range(8))\n'
+        'def test_it(n): open("who", "a").write(os.environ["PYTEST_XDIST_WORKER"] + " ")\n'
+    )
+    command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", ".", "-p", "no:cacheprovider"]
+    command += ["-n", "2", "--dist", "loadgroup", "test_group.py"]
+    subprocess.run(command, cwd=tmp_path, env=_without_pytest(), check=True, capture_output=True)
+    workers = (tmp_path / "who").read_text().split()
+    assert len(workers) == 8
+    assert len(set(workers)) == 1
+
+
 def _collect(seed: str) -> "subprocess.Popen[str]":
     command = [
         sys.executable,
@@ -36,8 +50,15 @@ def _collect(seed: str) -> "subprocess.Popen[str]":
         "-p",
         "no:cacheprovider",
     ]
-    # A worker of pytest-xdist must not be taken for the collector.
-    settings = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return subprocess.Popen(
-        command, cwd=ROOT, env={**settings, "PYTHONHASHSEED": seed}, text=True, stdout=subprocess.PIPE
+        command,
+        cwd=ROOT,
+        env={**_without_pytest(), "PYTHONHASHSEED": seed},
+        text=True,
+        stdout=subprocess.PIPE,
     )
+
+
+def _without_pytest() -> dict[str, str]:
+    # A worker of pytest-xdist must not be taken for the collector.
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
