@@ -23,9 +23,9 @@ class _Service:
     def __init__(self, settings: Settings, port: int, alter: Callable[[Vault], Vault]) -> None:
         self.settings, self.port, self.alter = settings, port, alter
         self.ready = threading.Event()
+        self.stopping = threading.Event()
         self.key = ""
         self.error: BaseException | None = None
-        self.server: uvicorn.Server | None = None
         self.thread = threading.Thread(target=self._run)
         self.thread.start()
 
@@ -46,10 +46,10 @@ class _Service:
             log_config=None,
             timeout_graceful_shutdown=2,
         )
-        self.server = uvicorn.Server(config)
-        self.server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        serving = asyncio.create_task(self.server.serve())
-        while not self.server.started:
+        server = uvicorn.Server(config)
+        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
             if serving.done():
                 raise RuntimeError("The app did not start.")
             await asyncio.sleep(0.02)
@@ -60,11 +60,12 @@ class _Service:
         self.key = text.text
         working = asyncio.create_task(work(app.state.vault, workers=self.settings.workers))
         self.ready.set()
-        try:
-            await serving
-        finally:
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+        await asyncio.to_thread(self.stopping.wait)
+        # The worker first: when the app stops it closes the database.
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        server.should_exit = True
+        await serving
 
 
 @contextmanager
@@ -84,6 +85,5 @@ def altered_vault(folder: Path, alter: Callable[[Vault], Vault], **settings: str
         client.open_account()
         yield client
     finally:
-        if service.server is not None:
-            service.server.should_exit = True
+        service.stopping.set()
         service.thread.join(60)

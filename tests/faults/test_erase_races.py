@@ -137,7 +137,7 @@ def test_an_erasure_and_a_restriction_at_once_erase(
 ) -> None:
     """What comes first stands in the log before the erasure and changes nothing of it; what comes later is told 410."""
     what = "a restriction" if restricted else "a release"
-    rounds = count(f"races of an erasure with {what} on {kind}", small=10, full=200)
+    rounds = count(f"races of an erasure with {what} on {kind}", small=4, full=200)
     mine = "recording.restricted" if restricted else "recording.unrestricted"
     chance, answers = random.Random(rounds), dict[str, int]()  # noqa: S311 - the same again
     with arena(folder, kind, request) as ring:
@@ -162,7 +162,7 @@ def test_an_erasure_and_a_restriction_at_once_erase(
 @KINDS
 def test_of_two_erasures_at_once_one_erases(folder: Path, kind: str, request: pytest.FixtureRequest) -> None:
     """One is answered 202 and the other 410, and the log tells of one erasure."""
-    rounds = count(f"races of two erasures on {kind}", small=10, full=200)
+    rounds = count(f"races of two erasures on {kind}", small=4, full=200)
     chance = random.Random(rounds)  # noqa: S311 - the same again
     with arena(folder, kind, request) as ring:
         sent = ring.fill(rounds, _SHORT)
@@ -178,7 +178,7 @@ def test_a_restricted_recording_is_never_heard_while_it_is_erased(
     folder: Path, kind: str, request: pytest.FixtureRequest
 ) -> None:
     """A restriction is no hold: it does not keep from erasing, and no moment of that lets anybody hear."""
-    rounds = count(f"erasures of restricted recordings under listeners on {kind}", small=10, full=200)
+    rounds = count(f"erasures of restricted recordings under listeners on {kind}", small=4, full=200)
     chance = random.Random(rounds)  # noqa: S311 - the same again
     with arena(folder, kind, request) as ring:
         sent = ring.fill(rounds, _SHORT)
@@ -202,7 +202,7 @@ def test_a_session_that_plays_gets_nothing_more_once_it_is_erased(
     folder: Path, kind: str, request: pytest.FixtureRequest
 ) -> None:
     """The stream ends within what had been granted before, or whole; afterwards the session is over."""
-    rounds = count(f"races of an erasure with a playing session on {kind}", small=10, full=200)
+    rounds = count(f"races of an erasure with a playing session on {kind}", small=4, full=200)
     ends = dict[str, int]()
     chance, became = random.Random(rounds), Counter[str]()  # noqa: S311 - the same again
     with arena(folder, kind, request) as ring:

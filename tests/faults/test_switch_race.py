@@ -34,7 +34,7 @@ def test_nothing_becomes_available_once_off_has_returned(
     folder: Path, media: MediaThread, kind: str, request: pytest.FixtureRequest
 ) -> None:
     """Under six writers nothing enters that must not, on two nodes where the database takes them."""
-    cycles = count("off and on cycles", small=10, full=150)
+    cycles = count("off and on cycles", small=6, full=150)
     url, settings = media.on("/a.wav", answer(audio())), {"VAULT_MEDIA_ALLOW": media.authority}
     if kind == "postgresql":
         settings["VAULT_DATABASE_URL"] = request.getfixturevalue("postgresql_url")

@@ -11,7 +11,7 @@ from vault.workflows.vault import Vault
 
 T = TypeVar("T")
 #: Seconds for which a gate believes what it last read of the switch.
-_BELIEVED = 0.3
+_BELIEVED = 2.5
 
 
 class _Remembering:

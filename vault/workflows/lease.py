@@ -54,8 +54,8 @@ async def _beside_renewals(database: Database, held: Lease, work: Coroutine[Any,
         if not task.done():
             task.cancel()
             await asyncio.wait({task})
-            if not task.cancelled():
-                task.exception()  # Mark it as seen: the caller hears of the lease, not of this.
+        if not task.cancelled():
+            task.exception()  # Mark it as seen: who was cancelled, or lost the lease, hears of that and not of this.
 
 
 def _renew(tx: Transaction, held: Lease) -> None:
