@@ -8,10 +8,10 @@ pytest_plugins = ["tests.servers.fixtures", "tests.servers.postgresql", "tests.f
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave what starts and kills servers for minutes to CI and to ``make faults``."""
+    """Leave what starts and kills servers for minutes to CI and to ``make faults``; so too the benchmark."""
     if os.environ.keys() & {"CALLVAULT_FAULTS", "CALLVAULT_REQUIRE_ALL"}:
         return
-    later = pytest.mark.skip(reason="takes minutes: `make faults`, or CALLVAULT_REQUIRE_ALL=1")
+    later = pytest.mark.skip(reason="takes minutes: CI runs it, and CALLVAULT_REQUIRE_ALL=1")
     for item in items:
         if item.get_closest_marker("long") is not None:
             item.add_marker(later)
