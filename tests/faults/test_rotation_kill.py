@@ -65,7 +65,7 @@ async def test_a_kill_while_keys_are_wrapped_anew_costs_nothing(folder: Path) ->
             let_turns_run_out(server)
             server.start()
             assert client.audio(real[0]).body == _BODY
-        done = server.command("rotate", client.account)
+        done = server.command("rotate", client.account, patience=600)
         assert done.returncode == 0, done.stderr
         key = parse_verifier(client.rest("GET", "/v1/access-log/key").body.decode().strip())
         assert open_statement(done.stdout.encode(), [key]).recordings == 0

@@ -50,14 +50,16 @@ class VaultProcess:
             **self.settings,
         }
 
-    def command(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    def command(
+        self, *arguments: str, patience: float = PATIENCE, **settings: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run ``callvault`` with these arguments to its end; raises TimeoutExpired if it has none."""
         return subprocess.run(
             [sys.executable, "-m", "vault", *arguments],
             env=self.environment | settings,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=patience,
             check=False,
         )
 
