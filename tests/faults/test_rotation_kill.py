@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from tests.faults.audio import wav
 from tests.faults.counts import count
 from tests.faults.inside import inside, rows
 from tests.faults.promises import check_promises
+from tests.faults.running_out import let_everything_run_out
 from tests.faults.server import MortalVault
 from vault.domain.manifest import decode_manifest
 from vault.tlog.key_statement import open_statement
@@ -25,13 +25,6 @@ pytestmark = [
 
 _BODY = wav(8044, 1)
 _REAL = 3
-
-
-def let_turns_run_out(server: MortalVault) -> None:
-    """Set every turn back, as if its minute had passed."""
-    connection = sqlite3.connect(server.database, timeout=10, isolation_level=None)
-    connection.execute("UPDATE turns SET until = 1 WHERE until > 1")
-    connection.close()
 
 
 async def seeded(server: MortalVault, like: str, account_id: str, total: int) -> None:
@@ -62,7 +55,7 @@ async def test_a_kill_while_keys_are_wrapped_anew_costs_nothing(folder: Path) ->
         for _ in range(kills):
             await asyncio.sleep(chance.uniform(0, 0.5))
             server.kill()
-            let_turns_run_out(server)
+            let_everything_run_out(server.database)
             server.start()
             assert client.audio(real[0]).body == _BODY
         done = server.command("rotate", client.account, patience=600)

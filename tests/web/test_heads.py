@@ -6,7 +6,7 @@ import logging
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import pytest
 from fastapi import FastAPI, Request
@@ -48,9 +48,12 @@ def connected(port: int) -> Iterator[socket.socket]:
 def until_closed(raw: socket.socket) -> bytes:
     """Return all that comes before the server closes; where it has not read everything, that is a reset."""
     got = b""
-    with suppress(ConnectionResetError):
+    try:
         while block := raw.recv(4096):
             got += block
+    except ConnectionResetError:
+        if not got:
+            raise
     return got
 
 

@@ -53,9 +53,7 @@ class LogCopier:
             # Another try makes sense only after a while: each costs the writer its patience.
             self._start_over_at = size + self._limit // 4
             connection.execute(f"PRAGMA busy_timeout={_PATIENCE}").fetchone()
-            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            self._seen = self._written_at()
-            if not busy:
+            if self._checkpoint(connection, "TRUNCATE"):
                 self._start_over_at = self._limit
             connection.execute(f"PRAGMA busy_timeout={_USUAL_PATIENCE}").fetchone()
         except (OSError, sqlite3.Error) as error:
@@ -67,12 +65,9 @@ class LogCopier:
         """Copy all of the log and cut it to nothing; say whether that could be done."""
         with self._copying, closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
             try:
-                busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                return self._checkpoint(connection, "TRUNCATE")
             except sqlite3.Error:
                 return False
-            finally:
-                self._seen = self._written_at()
-            return not busy
 
     def close(self) -> None:
         """End the thread."""
@@ -80,23 +75,27 @@ class LogCopier:
         self._thread.join()
 
     def _copy(self) -> None:
-        connection = sqlite3.connect(self._path, isolation_level=None)
-        try:
+        with closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
             while not self._stop.wait(_PAUSE):
                 with self._copying:
                     self._copy_what_is_new(connection)
-        finally:
-            connection.close()
 
     def _copy_what_is_new(self, connection: sqlite3.Connection) -> None:
         if self._written_at() == self._seen:
             return
         try:
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self._checkpoint(connection, "PASSIVE")
         except sqlite3.Error as error:
             _LOG.warning("database.checkpoint_failed", error=type(error).__name__)
-        # Taken after the copy: what came while it ran may wait for the next write.
-        self._seen = self._written_at()
+
+    def _checkpoint(self, connection: sqlite3.Connection, mode: str) -> bool:
+        """Copy, and say whether nothing was in the way. Called with the lock held; raises sqlite3.Error."""
+        try:
+            busy, _, _ = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+        finally:
+            # Looked at after the copy: what came while it ran may wait for the next write.
+            self._seen = self._written_at()
+        return not busy
 
     def _written_at(self) -> int | None:
         """Return when the log was last written to. The writer writes once it has started the log over."""
