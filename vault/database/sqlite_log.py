@@ -22,7 +22,8 @@ from vault.logs import Log
 _LOG = Log(__name__)
 #: Seconds between two copies beside the writer.
 _PAUSE = 1.0
-#: Milliseconds that the writer waits for readers of the old part before it goes on without.
+#: Milliseconds that the writer waits for readers of the old part before it goes on without, for a log at its
+#: limit: twice as long for one that is twice as long, so that slow readers cannot let it grow for ever.
 _PATIENCE = 50
 _USUAL_PATIENCE = 5000
 
@@ -52,7 +53,8 @@ class LogCopier:
                 return
             # Another try makes sense only after a while: each costs the writer its patience.
             self._start_over_at = size + self._limit // 4
-            connection.execute(f"PRAGMA busy_timeout={_PATIENCE}").fetchone()
+            patience = _PATIENCE * size // self._limit
+            connection.execute(f"PRAGMA busy_timeout={patience}").fetchone()
             if self._checkpoint(connection, "TRUNCATE"):
                 self._start_over_at = self._limit
             connection.execute(f"PRAGMA busy_timeout={_USUAL_PATIENCE}").fetchone()
