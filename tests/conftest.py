@@ -4,7 +4,10 @@ import os
 
 import pytest
 
+from tests.servers.made_once import make_once
+
 pytest_plugins = ["tests.servers.fixtures", "tests.servers.postgresql", "tests.faults.table"]
+make_once()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

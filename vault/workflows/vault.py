@@ -52,7 +52,7 @@ from vault.workflows.turns import TakeTurn
 from vault.workflows.upload import Upload
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Vault:
     """Every verb, ready to be called. The front doors know this and nothing behind it."""
 
