@@ -58,15 +58,6 @@ def rows(server: MortalVault, query: str) -> list[sqlite3.Row]:
         connection.close()
 
 
-def let_leases_run_out(server: MortalVault) -> int:
-    """Set every lease back, as if its ninety seconds had passed; return how many there were."""
-    connection = sqlite3.connect(server.database, timeout=10, isolation_level=None)
-    try:
-        return connection.execute("UPDATE recordings SET lease_until = 1 WHERE lease_until > 1").rowcount
-    finally:
-        connection.close()
-
-
 async def sweep(server: MortalVault) -> int:
     """Sweep the data of a stopped server as if the grace period had passed."""
     async with inside(server) as opened:

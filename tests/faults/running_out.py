@@ -12,13 +12,10 @@ _QUERIES = (
 )
 
 
-def let_everything_run_out(database: str | Path) -> None:
-    """Set them back, by the URL of a PostgreSQL or in a file of SQLite."""
+def let_everything_run_out(database: str | Path) -> int:
+    """Set them back, by the URL of a PostgreSQL or in a file of SQLite; return how many there were."""
     if isinstance(database, str):
         with psycopg.connect(database, autocommit=True) as connection:
-            for query in _QUERIES:
-                connection.execute(query)
-        return
+            return sum(connection.execute(query).rowcount for query in _QUERIES)
     with contextlib.closing(sqlite3.connect(database, timeout=10, isolation_level=None)) as file:
-        for query in _QUERIES:
-            file.execute(query)
+        return sum(file.execute(query).rowcount for query in _QUERIES)

@@ -13,8 +13,8 @@ import pytest
 
 from tests.faults.audio import wav
 from tests.faults.counts import count
-from tests.faults.inside import let_leases_run_out
 from tests.faults.promises import check_promises
+from tests.faults.running_out import let_everything_run_out
 from tests.faults.server import Client, MortalVault
 from tests.servers.media import answer
 from tests.servers.media_thread import MediaThread
@@ -111,12 +111,12 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(folder: Path, media: Me
                     filler.unlink()
                     platform.wait_for(202, 32)
             server.kill()
-            let_leases_run_out(server)
+            let_everything_run_out(server.database)
             server.start()
             _check(server, client, platform.answers)
         finally:
             server.stop()
-        let_leases_run_out(server)
+        let_everything_run_out(server.database)
         check_promises(server, told=[recording_id for _, recording_id in platform.answers])
 
 

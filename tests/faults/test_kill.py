@@ -16,8 +16,9 @@ import pytest
 from tests.faults.audio import wav
 from tests.faults.counts import count
 from tests.faults.flow import flow, slices
-from tests.faults.inside import files_below, let_leases_run_out, rows, sweep
+from tests.faults.inside import files_below, rows, sweep
 from tests.faults.promises import check_promises
+from tests.faults.running_out import let_everything_run_out
 from tests.faults.server import Client, MortalVault, ask
 from tests.servers.media_thread import MediaThread
 
@@ -89,7 +90,7 @@ async def test_a_kill_at_any_moment_loses_nothing_acknowledged(folder: Path, med
                 kills += 1
                 for one in sending:
                     one.result(60)
-                interrupted += let_leases_run_out(server)
+                interrupted += let_everything_run_out(server.database)
                 server.start()
                 if kills % _KILLS_IN_A_ROW == 0:
                     notes.append(ask(client.base, "GET", "/v1/access-log/checkpoint").body)
@@ -107,8 +108,10 @@ async def test_a_kill_at_any_moment_loses_nothing_acknowledged(folder: Path, med
         _until_manifests_are_written(server)
     finally:
         server.stop()
-    print(f"{kills} kills, {interrupted} leases cut short, {len(acknowledged)} of {total} acknowledged")
-    let_leases_run_out(server)
+    print(
+        f"{kills} kills, {interrupted} leases and turns cut short, {len(acknowledged)} of {total} acknowledged"
+    )
+    let_everything_run_out(server.database)
     _leave_objects_without_rows(server)
     removed = await sweep(server)
     print(f"the sweep removed {removed} leftovers")
@@ -136,7 +139,7 @@ def _all_there(client: Client, ingests: list[_Ingest]) -> None:
 
 
 def _until_manifests_are_written(server: MortalVault) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     due = (
         "SELECT id FROM recordings WHERE manifest_due "
         "UNION SELECT id FROM accounts WHERE revision <> written_revision"

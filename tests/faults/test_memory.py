@@ -14,6 +14,7 @@ from tests.faults.counts import count
 from tests.faults.flow import flow
 from tests.faults.inside import files_below, inside, rows
 from tests.faults.server import Client, MortalVault, ask, vault_process
+from tests.servers.forked import cold
 from tests.servers.media_thread import MediaThread
 from vault.domain import encryption_context as bound
 from vault.sealing.wrapping import unwrap
@@ -110,7 +111,7 @@ def test_memory_stays_flat_and_nothing_readable_is_left(folder: Path, media: Med
     large = count("megabytes of the large recordings", small=64, full=1000)
     small = count("megabytes of the small recordings", small=16, full=100)
     settings = {"VAULT_MEDIA_ALLOW": media.authority, "VAULT_LOG_LEVEL": "DEBUG"}
-    with vault_process(folder, **settings) as (server, client):
+    with cold(), vault_process(folder, **settings) as (server, client):
         scan = _Scan(server)
         _ingest(server, client, media, "warm", 8, scan)
         growth = {}

@@ -49,7 +49,7 @@ def _other_user(url: str) -> Iterator[str]:
 
 async def _until(ready: Callable[[], object]) -> object:
     """Poll until something is there, and return it."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not (found := ready()):
         assert time.monotonic() < deadline
         await asyncio.sleep(0.005)

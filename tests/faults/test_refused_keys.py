@@ -41,7 +41,7 @@ def test_keys_of_refused_recordings_leave_the_log_with_the_sweep(folder: Path) -
 def _keys_of_stored(server: MortalVault, wanted: int) -> dict[str, bytes]:
     """Look at the rows until some wait for their gate with a key; return those keys."""
     found: dict[str, bytes] = {}
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while len(found) < wanted:
         assert time.monotonic() < deadline
         stored = rows(server, "SELECT id, wrapped_key FROM recordings WHERE state = 'stored'")

@@ -123,7 +123,7 @@ def _row(database: str, recording_id: str) -> dict[str, object]:
 
 
 def _until(ready: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not ready():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -15,6 +15,7 @@ from typing import Any
 from tests.infra.conftest import role_credentials
 from tests.infra.moto_stacks import Deployed
 from tests.infra.templates import ROOT
+from tests.servers.forked import Running
 from tests.servers.processes import process
 
 #: What the image runs when a task names no entry point: see the Dockerfile.
@@ -49,7 +50,7 @@ class Task:
             self.command, env=self.environment, capture_output=True, text=True, timeout=30, check=False
         )
 
-    def start(self, log: Path, *more: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    def start(self, log: Path, *more: str) -> AbstractContextManager[Running]:
         """Run it to the end of the block."""
         return process([*self.command, *more], log, **self.environment)
 

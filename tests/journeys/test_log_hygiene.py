@@ -11,6 +11,7 @@ import pytest
 
 from tests.journeys.tenant import Tenant, moment, open_link, tone
 from tests.servers.clean_log import strangers
+from tests.servers.forked import cold
 from tests.servers.media import raw
 from tests.servers.media_thread import MediaThread
 from tests.servers.vault_process import vault_process
@@ -104,7 +105,7 @@ def test_a_crash_writes_no_memory_to_disk(tmp_path: Path):
     before = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
     try:
-        with vault_process(tmp_path) as server:
+        with cold(), vault_process(tmp_path) as server:
             assert server.running is not None
             limits = Path(f"/proc/{server.running.pid}/limits").read_text()
     finally:

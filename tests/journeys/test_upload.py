@@ -93,7 +93,7 @@ class Raw:
 
 def transferring(tenant: Tenant) -> str:
     """Wait until the upload has its row, and return its id."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not (items := tenant.http.get(tenant.url("/recordings?state=transferring")).json()["items"]):
         assert time.monotonic() < deadline
         time.sleep(0.02)

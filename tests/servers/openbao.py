@@ -7,7 +7,6 @@ import itertools
 import re
 import signal
 import ssl
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.servers.forked import Running
 from tests.servers.ports import free_ports
 from tests.servers.processes import process, wait_until
 
@@ -36,7 +36,7 @@ class OpenBao:
     #: The server's certificate, which is its own authority.
     ca: Path
     folder: Path
-    running: subprocess.Popen[bytes]
+    running: Running
     http: httpx.Client
     unseal_key: str = ""
 

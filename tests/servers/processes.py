@@ -8,17 +8,16 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
+
+from tests.servers.forked import Running, is_forked, start_forked
 
 
 @contextlib.contextmanager
-def process(command: list[str], log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+def process(command: list[str], log: Path, **environment: str) -> Iterator[Running]:
     """Run a server until the end of the block. It also dies if this process is killed."""
-    if shutil.which("setpriv"):
-        command = ["setpriv", "--pdeathsig", "KILL", *command]
     with log.open("ab") as output:
-        running = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment or None
-        )
+        running = _start(command, environment, output)
     try:
         yield running
     finally:
@@ -31,9 +30,17 @@ def process(command: list[str], log: Path, **environment: str) -> Iterator[subpr
             running.wait()
 
 
-def wait_until(
-    ready: Callable[[], bool], running: subprocess.Popen[bytes], log: Path, seconds: float
-) -> None:
+def _start(command: list[str], environment: dict[str, str], output: IO[bytes]) -> Running:
+    if environment and is_forked(command):
+        return start_forked(command, environment, output, output)
+    if shutil.which("setpriv"):
+        command = ["setpriv", "--pdeathsig", "KILL", *command]
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment or None
+    )
+
+
+def wait_until(ready: Callable[[], bool], running: Running, log: Path, seconds: float) -> None:
     """Poll until the server is ready; raises RuntimeError with the end of its log if it never is."""
     deadline = time.monotonic() + seconds
     while not ready():

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from tests.servers.clean_log import assert_clean
+from tests.servers.forked import Running, is_forked, run_forked
 from tests.servers.ports import free_ports
 from tests.servers.processes import process
 
@@ -31,7 +32,7 @@ class VaultProcess:
         """Nothing runs yet."""
         self.data_dir = self.folder / "data"
         self.log = self.folder / "server.log"
-        self.running: subprocess.Popen[bytes] | None = None
+        self.running: Running | None = None
         self._stack = ExitStack()
 
     @property
@@ -54,9 +55,12 @@ class VaultProcess:
         self, *arguments: str, patience: float = PATIENCE, **settings: str
     ) -> subprocess.CompletedProcess[str]:
         """Run ``callvault`` with these arguments to its end; raises TimeoutExpired if it has none."""
+        command, environment = [sys.executable, "-m", "vault", *arguments], self.environment | settings
+        if is_forked(command):
+            return run_forked(command, environment, seconds=patience)
         return subprocess.run(
-            [sys.executable, "-m", "vault", *arguments],
-            env=self.environment | settings,
+            command,
+            env=environment,
             capture_output=True,
             text=True,
             timeout=patience,
