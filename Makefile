@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
+# pytest keeps the modules that it rewrote, and each process reads them.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help install infra-tools run test faults soak fuzz bench lint lint-infra format openapi lock clean
 
 help: ## Show what can be made.

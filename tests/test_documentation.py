@@ -263,12 +263,9 @@ def same_path(known: str, path: str) -> bool:
 def refusals() -> Iterator[str]:
     """Yield the beginning of every sentence with which starting is refused."""
     for path in sorted((ROOT / "vault").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if (
-                isinstance(node, ast.Call)
-                and ast.unparse(node.func) == "StartRefused"
-                and path.stem != "demo"
-            ):
+        text = path.read_text()
+        for node in ast.walk(ast.parse(text)) if "StartRefused(" in text and path.stem != "demo" else ():
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "StartRefused":
                 texts = [
                     n.value.strip()
                     for n in ast.walk(node.args[0])

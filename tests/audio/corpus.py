@@ -3,6 +3,7 @@
 import io
 import struct
 import wave
+from functools import cache
 
 import av
 import numpy as np
@@ -93,6 +94,7 @@ GSM_SILENCE = bytes.fromhex(
 )
 
 
+@cache
 def good():
     """Return name -> (bytes, container, codec, channels, rate, whether browsers need a rendition)."""
     dual, mono, wide = tones(), tones(channels=1), tones(rate=16000, channels=1)

@@ -3,10 +3,8 @@
 import base64
 import io
 import json
-import math
 import re
 import secrets
-import struct
 import time
 import wave
 from collections.abc import Mapping
@@ -15,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import numpy as np
 
 from vault.telephony.signatures import sign
 
@@ -35,10 +34,8 @@ def tone(seconds: float = 1.0, *, rate: int = 8000, hertz: float = 440.0) -> byt
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(rate)
-        samples = (
-            round(12000 * math.sin(2 * math.pi * hertz * n / rate)) for n in range(round(seconds * rate))
-        )
-        file.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
+        angles = 2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate
+        file.writeframes(np.rint(12000 * np.sin(angles)).astype("<i2").tobytes())
     return out.getvalue()
 
 
