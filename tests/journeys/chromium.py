@@ -1,12 +1,11 @@
-"""Debian's chromium, with a profile of its own, and what a test hears of it."""
+"""Debian's chromium, and what a test hears of it."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.servers.required import require
 
@@ -44,25 +43,31 @@ HEAR = """window.ears.map(ear => {
 
 
 @contextmanager
-def chromium_page(folder: Path, *, width: int = 1100, height: int = 900) -> Iterator[Page]:
-    """Open a browser with one empty page; ``folder`` keeps its profile. Times are shown as in Paris."""
+def chromium() -> Iterator[Browser]:
+    """Start the browser."""
     require("chromium", install="apt-get install chromium")
     with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            folder,
-            executable_path="/usr/bin/chromium",
-            headless=True,
-            args=list(FLAGS),
-            viewport={"width": width, "height": height},
-            timezone_id="Europe/Paris",
-            locale="en-GB",
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", headless=True, args=list(FLAGS)
         )
-        context.add_init_script(WATCH)
-        context.set_default_timeout(15_000)
         try:
-            yield context.pages[0]
+            yield browser
         finally:
-            context.close()
+            browser.close()
+
+
+@contextmanager
+def new_page(browser: Browser, *, width: int = 1100, height: int = 900) -> Iterator[Page]:
+    """Open an empty page that shares nothing with others. Times are shown as in Paris."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, timezone_id="Europe/Paris", locale="en-GB"
+    )
+    context.add_init_script(WATCH)
+    context.set_default_timeout(15_000)
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
 
 
 def complaints(page: Page) -> list[str]:

@@ -1,13 +1,12 @@
 """Two servers for each test process: one that trusts no proxy, and one that trusts loopback as its proxy."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
-from tests.journeys.chromium import chromium_page
+from tests.journeys.chromium import chromium, new_page
 from tests.journeys.player import CALL, CONVERSATION, Listener, mono, name_voices
 from tests.journeys.tenant import Tenant
 from tests.servers.media_thread import MediaThread, media_thread
@@ -84,10 +83,17 @@ def conversation(house: House, caller: Tenant) -> str:
     return recording
 
 
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Browser]:
+    """Debian's chromium. Its driver runs a loop, so no test of such a module can have one of its own."""
+    with chromium() as browser:
+        yield browser
+
+
 @pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
-    """A page of Debian's chromium, with a profile of its own."""
-    with chromium_page(tmp_path / "profile") as page:
+def page(chrome: Browser) -> Iterator[Page]:
+    """A page that shares nothing with those of other tests."""
+    with new_page(chrome) as page:
         yield page
 
 
