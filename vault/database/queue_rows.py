@@ -55,6 +55,11 @@ class QueueRows:
         row = self._first(and_(ready, recordings.c.account_id == account_id)) or self._first(ready)
         return None if row is None else self._take(row.id, State(row.state), lease)
 
+    def is_waiting(self, states: Sequence[State]) -> bool:
+        """Say whether a claim would find a row now."""
+        query = select(recordings.c.id).where(self._ready(states)).limit(1)
+        return self._db.execute(query).first() is not None
+
     def claim_upload(self, recording_id: str, *, lease: timedelta) -> Lease | None:
         """Take an upload's row for the client that sends it now; None while another client does."""
         r, now = recordings.c, database_now(self._db)

@@ -19,6 +19,9 @@ class Queue(Protocol):
         become transferring, and the attempt counter moves before the work does.
         """
 
+    def is_waiting(self, states: Sequence[State]) -> bool:
+        """Say whether a claim would find a row now."""
+
     def claim_upload(self, recording_id: str, *, lease: timedelta) -> Lease | None:
         """Take an upload's row for the client that sends it now; None while another client does."""
 

@@ -12,7 +12,7 @@ from vault.domain import encryption_context as bound
 from vault.domain.ids import new_id
 from vault.domain.media import Description
 from vault.domain.reason import Reason
-from vault.domain.recording import LEASE, MAX_ATTEMPTS, Lease, SealedObject, State, pause_before
+from vault.domain.recording import MAX_ATTEMPTS, Lease, SealedObject, State, pause_before
 from vault.errors import DescriberCrashed, LeaseLost, NotFound, Tampered, Unavailable, Undecodable
 from vault.logs import Log
 from vault.ports.audio import Describer
@@ -25,7 +25,7 @@ from vault.threads import Threads
 from vault.workflows.admission import Admission, KnownCall
 from vault.workflows.attempt import discard
 from vault.workflows.gate import chain_gate, note, passage
-from vault.workflows.lease import under_lease
+from vault.workflows.lease import claim, under_lease
 from vault.workflows.sealed_audio import SealedAudio
 from vault.workflows.seals import OpenedRecording, open_recording
 from vault.workflows.verdict import fail, refuse
@@ -81,7 +81,7 @@ class Describe:
 
     async def __call__(self) -> bool:
         """Do one piece of work; False if there was none."""
-        held = await self.database.write(lambda tx: tx.queue.claim((State.STORED,), lease=LEASE))
+        held = await claim(self.database, State.STORED)
         if held is None:
             return False
         try:

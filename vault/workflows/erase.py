@@ -5,14 +5,14 @@ from datetime import timedelta
 
 from vault.domain.access_event import AccessEvent
 from vault.domain.manifest import location_of
-from vault.domain.recording import LEASE, Lease, Recording, State, pause_before
+from vault.domain.recording import Lease, Recording, State, pause_before
 from vault.errors import LeaseLost, Unavailable
 from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.workflows.attempt import objects_of
-from vault.workflows.lease import under_lease
+from vault.workflows.lease import claim, under_lease
 
 _LOG = Log(__name__)
 _SCRUB_AGAIN = timedelta(seconds=1)
@@ -60,7 +60,7 @@ class RemoveErased:
 
     async def __call__(self) -> bool:
         """Do one piece of work; False if there was none."""
-        held = await self.database.write(lambda tx: tx.queue.claim((State.ERASING,), lease=LEASE))
+        held = await claim(self.database, State.ERASING)
         if held is None:
             return False
         try:

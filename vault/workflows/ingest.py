@@ -10,7 +10,7 @@ from vault.domain.admission import Decision
 from vault.domain.call import Announcement, CallFacts
 from vault.domain.provider_access import Access, MediaRequest
 from vault.domain.reason import Reason
-from vault.domain.recording import LEASE, MAX_ATTEMPTS, Lease, State, pause_before
+from vault.domain.recording import MAX_ATTEMPTS, Lease, State, pause_before
 from vault.domain.records import decode_announcement
 from vault.errors import FetchFailed, LeaseLost, TooLarge, Unavailable, VaultError
 from vault.logs import Log
@@ -21,7 +21,7 @@ from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.sealing.message import open_message
 from vault.workflows.admission import Admission, KnownCall
 from vault.workflows.attempt import Attempt
-from vault.workflows.lease import under_lease
+from vault.workflows.lease import claim, under_lease
 from vault.workflows.opened_connections import OpenedConnection, OpenedConnections
 from vault.workflows.verdict import fail, refuse
 
@@ -49,8 +49,7 @@ class Ingest:
 
     async def __call__(self) -> bool:
         """Do one piece of work; False if there was none."""
-        waiting = (State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)
-        held = await self.database.write(lambda tx: tx.queue.claim(waiting, lease=LEASE))
+        held = await claim(self.database, State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)
         if held is None:
             return False
         recording_id = held.recording.id
