@@ -1,6 +1,5 @@
 """What every test would make anew and is the same each time, made once for each test process."""
 
-import sqlite3
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -40,6 +39,5 @@ def _migrated(path: Path) -> None:
 def _schema() -> bytes:
     with tempfile.TemporaryDirectory(prefix="schema") as folder:
         path = Path(folder) / "vault.db"
-        sqlite3.connect(path).close()
         migrate_sqlite(path)
         return path.read_bytes()
