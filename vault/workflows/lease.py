@@ -16,7 +16,7 @@ _LAST_WRITE = 2.0
 async def claim(database: Database, *states: State) -> Lease | None:
     """Take the row that waited longest in one of the states. Raises Unavailable.
 
-    Most looks are in vain, so a snapshot is looked at first: that costs little more than half of a transaction that writes.
+    Most looks are in vain, so a snapshot is looked at first, for little more than half the cost of a write.
     """
     if not await database.read(lambda tx: tx.queue.is_waiting(states)):
         return None
