@@ -64,7 +64,11 @@ def app_of(settings: Settings, *, worker: bool) -> FastAPI:
                 stack.push_async_callback(_end, asyncio.create_task(working), readiness.stopping)
             yield
 
-    hosting = Hosting(public_url=settings.public_url, trusted_proxies=settings.trusted_proxies)
+    hosting = Hosting(
+        public_url=settings.public_url,
+        trusted_proxies=settings.trusted_proxies,
+        reference=settings.reference,
+    )
     return build(hosting, utc_now, lifespan)
 
 

@@ -17,7 +17,7 @@ _KNOWN = {
     "VAULT_DATA_DIR", "VAULT_DATABASE_URL", "VAULT_OBJECTS_URL", "VAULT_ROOT_KEY_URL", "VAULT_PUBLIC_URL",
     "VAULT_TRUSTED_PROXIES", "VAULT_MEDIA_ALLOW", "VAULT_LOG_LEVEL", "VAULT_WORKERS",
     "VAULT_DRAIN_SECONDS", "VAULT_STOP_SECONDS", "VAULT_TRACING_URL",
-    "VAULT_PREVIOUS_ROOT_KEY_URL", "VAULT_OWN_KEYS_URL",
+    "VAULT_PREVIOUS_ROOT_KEY_URL", "VAULT_OWN_KEYS_URL", "VAULT_REFERENCE",
 }  # fmt: skip
 DEFAULT_PUBLIC_URL = "http://127.0.0.1:8000"
 
@@ -53,6 +53,8 @@ class Settings:
     stop_seconds: int
     #: Where spans are sent (OTLP over HTTP); None for nowhere.
     tracing_url: str | None
+    #: Whether the contract is served, at /openapi.json and /reference.
+    reference: bool
 
     @property
     def sqlite_path(self) -> Path | None:
@@ -89,6 +91,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         drain_seconds=_seconds(environment, "VAULT_DRAIN_SECONDS", "0"),
         stop_seconds=_seconds(environment, "VAULT_STOP_SECONDS", "10"),
         tracing_url=_tracing_url(environment.get("VAULT_TRACING_URL")),
+        reference=_reference(environment.get("VAULT_REFERENCE", "on")),
     )
 
 
@@ -133,6 +136,12 @@ def _seconds(environment: Mapping[str, str], name: str, default: str) -> int:
     if not value.isascii() or not value.isdigit() or int(value) > 300:  # noqa: PLR2004 - said in the message
         raise StartRefused(f"A number of seconds from 0 to 300 is what {name} takes.")
     return int(value)
+
+
+def _reference(value: str) -> bool:
+    if value not in {"on", "off"}:
+        raise StartRefused("VAULT_REFERENCE must be `on` or `off`.")
+    return value == "on"
 
 
 def _tracing_url(value: str | None) -> str | None:

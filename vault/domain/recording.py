@@ -10,7 +10,7 @@ from vault.domain.reason import Reason
 
 
 class State(StrEnum):
-    """Where a recording stands. DESIGN calls for one row in one state, always."""
+    """Where a recording is on its way. A recording is always in exactly one state."""
 
     RECEIVED = "received"
     TRANSFERRING = "transferring"

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from vault.web.authority import Access, TheVault, access
+from vault.web.described import text
 from vault.web.shapes_log import (
     EventOut,
     EventsOut,
@@ -46,7 +47,11 @@ async def get_recording_history(
     return HistoryOut(recording=recording, items=[HistoryItemOut.of(item) for item in items])
 
 
-@router.get(f"{_ACCOUNT}/access-events/{{index}}/proof", response_class=Response)
+@router.get(
+    f"{_ACCOUNT}/access-events/{{index}}/proof",
+    response_class=Response,
+    responses={200: text("A tlog-proof")},
+)
 async def get_access_event_proof(
     vault: TheVault, allowed: Auditing, index: Annotated[int, Path(ge=0, le=_LARGEST)]
 ) -> Response:
@@ -56,7 +61,7 @@ async def get_access_event_proof(
     return Response(proof, media_type=_TEXT, headers=headers)
 
 
-@router.get(f"{_ACCOUNT}/access-log/export", response_class=Response)
+@router.get(f"{_ACCOUNT}/access-log/export", response_class=Response, responses={200: text("The export")})
 async def export_access_log(vault: TheVault, allowed: Auditing) -> Response:
     """Return the log for `callvault verify-log`: the account's own leaves in full, all others as hashes."""
     parts = await vault.export_log(allowed.account.id)
@@ -64,7 +69,7 @@ async def export_access_log(vault: TheVault, allowed: Auditing) -> Response:
     return StreamingResponse(parts, media_type=_TEXT, headers=headers)
 
 
-@router.get("/v1/access-log/checkpoint", response_class=Response)
+@router.get("/v1/access-log/checkpoint", response_class=Response, responses={200: text("The checkpoint")})
 async def get_checkpoint(vault: TheVault) -> Response:
     """Return the log's last checkpoint, signed. Anyone may keep it, and should."""
     return Response(await vault.read_checkpoint(), media_type=_TEXT)
@@ -77,7 +82,7 @@ async def get_consistency(vault: TheVault, asked: Annotated[GrowthQuery, Query()
     return GrowthOut.of(asked, hashes)
 
 
-@router.get("/v1/access-log/key", response_class=Response)
+@router.get("/v1/access-log/key", response_class=Response, responses={200: text("The verifier key")})
 async def get_log_key(vault: TheVault) -> Response:
     """Return the verifier key of the log."""
     return Response(vault.read_checkpoint.verifier_key() + "\n", media_type=_TEXT)

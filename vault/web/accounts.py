@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Path, Response
 
 from vault.errors import Forbidden, NotFound
 from vault.web.authority import Access, TheCaller, TheVault, access, demand
+from vault.web.described import scope
 from vault.web.shapes_settings import (
     AccountIn,
     AccountOut,
@@ -23,7 +24,12 @@ Reading = Annotated[Access, Depends(access("recordings:read"))]
 Setting = Annotated[Access, Depends(access("settings:write"))]
 
 
-@router.put("", response_model=AccountOut, responses={201: {"model": AccountOut}})
+@router.put(
+    "",
+    response_model=AccountOut,
+    responses={201: {"model": AccountOut}},
+    openapi_extra=scope("settings:write"),
+)
 async def put_account(
     vault: TheVault, caller: TheCaller, account: Annotated[str, Path(max_length=128)], body: AccountIn
 ) -> Response:

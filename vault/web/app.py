@@ -12,6 +12,7 @@ from vault.web import (
     accounts,
     calls,
     consent,
+    contract,
     health,
     key_rotation,
     keys,
@@ -22,12 +23,14 @@ from vault.web import (
     playback,
     problems,
     recordings,
+    reference,
     rendering,
     rules,
     sessions,
     webhooks,
 )
 from vault.web.dead_links import DeadLinks, LinkLimit
+from vault.web.described import PROBLEM
 from vault.web.guard import Guard
 from vault.web.hosting import Hosting
 from vault.web.recovery import RecoveryGate
@@ -40,6 +43,11 @@ _NO_TELEMETRY: TelemetryConfig = {
     "logs": False,
     "auto_configure": False,
 }
+#: In the order in which the contract lists them.
+_DOORS = (
+    webhooks, accounts, calls, recordings, consent, notices, rules, links,
+    access_events, key_rotation, own_key, keys, playback, sessions, rendering, health, metrics,
+)  # fmt: skip
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -49,23 +57,26 @@ def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> F
         title="callvault",
         version="1",
         description="A self-hosted vault for call recordings. Errors are RFC 9457 problems.",
-        # The contract is in the repository; a running service does not describe itself to strangers.
+        # vault/web/reference.py serves the contract, where the operator wants that.
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
         lifespan=lifespan,
         telemetry=_NO_TELEMETRY,
         redirect_slashes=False,
-        responses={"4XX": problems.DESCRIBED, "5XX": problems.DESCRIBED},
+        responses={"4XX": PROBLEM, "5XX": PROBLEM},
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.hosting = hosting
     app.state.clock = clock
     problems.install(app)
-    for door in (webhooks, accounts, calls, recordings, consent, notices, rules, links):
+    for door in _DOORS:
         app.include_router(door.router)
-    for door in (access_events, key_rotation, own_key, keys, playback, sessions, rendering, health, metrics):
-        app.include_router(door.router)
+    app.openapi = lambda: contract.describe(  # type: ignore[method-assign]
+        app, (door.router for door in _DOORS), public_url=hosting.public_url
+    )
+    if hosting.reference:
+        app.include_router(reference.router)
     app.add_middleware(LinkLimit, table=DeadLinks(), clock=clock)
     app.add_middleware(RecoveryGate)
     # After it, so that it is further out: its headers stand on the answers of the other, too.

@@ -1,6 +1,5 @@
 """Who calls, and for which account: bearer keys, their scopes, and no word about other accounts."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -64,23 +63,26 @@ class Access:
         return self.caller.key.id
 
 
-def access(scope: Scope) -> Callable[..., Awaitable[Access]]:
-    """Return a dependency that demands a scope, for the account in the path.
+class access:  # noqa: N801 - used like a function
+    """A dependency that demands a scope, for the account in the path.
 
     Another account's name is 404, as is one that nobody has: a key for one account learns nothing
     about others. Then 403 for a key without the scope.
     """
 
-    async def dependency(
-        vault: TheVault, caller: TheCaller, account: Annotated[str, Path(max_length=128)]
+    def __init__(self, scope: Scope) -> None:
+        """Demand ``scope``, which the contract names, too."""
+        self.scope = scope
+
+    async def __call__(
+        self, vault: TheVault, caller: TheCaller, account: Annotated[str, Path(max_length=128)]
     ) -> Access:
+        """Return who calls, for which account."""
         found = await vault.find_account(account)
         if caller.key.account_id not in {None, found.id}:
             raise NotFound("There is no such account.")
-        demand(caller, scope)
+        demand(caller, self.scope)
         return Access(found, caller)
-
-    return dependency
 
 
 def demand(caller: Caller, scope: Scope) -> None:

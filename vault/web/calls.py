@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from vault.domain.call import CallFacts
 from vault.web.answering import answer_once
 from vault.web.authority import Access, TheVault, access
+from vault.web.described import IDEMPOTENT
 from vault.web.shapes import Ref
 from vault.web.shapes_calls import CallIn, CallOut, ConsentIn, ConsentOut, DecisionOut
 
@@ -36,7 +37,7 @@ async def put_call(
     return CallOut.of(answer, request.app.state.hosting.public_url)
 
 
-@router.post("/{call_ref}/consent", status_code=201, response_model=ConsentOut)
+@router.post("/{call_ref}/consent", status_code=201, response_model=ConsentOut, openapi_extra=IDEMPOTENT)
 async def post_consent(
     request: Request, vault: TheVault, allowed: Ingesting, call_ref: Annotated[Ref, Path()], body: ConsentIn
 ) -> Response:

@@ -2,19 +2,20 @@
 
 from fastapi import APIRouter, Request, Response
 
+from vault.web.described import text
 from vault.web.problems import problem
 from vault.web.readiness import Readiness
 
 router = APIRouter(tags=["operation"])
 
 
-@router.get("/healthz", response_class=Response)
+@router.get("/healthz", response_class=Response, responses={200: text("`alive`")})
 async def healthz() -> Response:
     """Say that the process answers."""
     return Response("alive\n", media_type="text/plain")
 
 
-@router.get("/readyz", response_class=Response)
+@router.get("/readyz", response_class=Response, responses={200: text("`ready`")})
 async def readyz(request: Request) -> Response:
     """Say whether database, object store and root key do their work, and whether this node is to stop.
 

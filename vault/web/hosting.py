@@ -12,6 +12,8 @@ class Hosting:
     public_url: str
     #: Proxies whose X-Forwarded-For is believed.
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    #: Serve the contract at /openapi.json, and as a page at /reference.
+    reference: bool = True
 
     @property
     def secure(self) -> bool:

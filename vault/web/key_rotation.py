@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from vault.ports.rotation import KeyRotation
 from vault.web.answering import answer_once
 from vault.web.authority import Access, TheVault, access
+from vault.web.described import IDEMPOTENT, text
 from vault.web.shapes import MomentOut
 from vault.workflows.rotate import RotationProgress
 
@@ -53,7 +54,7 @@ class KeyRotationOut(BaseModel):
         return cls(version=progress.current, before=before)
 
 
-@router.post("", status_code=202, response_model=KeyRotationOut)
+@router.post("", status_code=202, response_model=KeyRotationOut, openapi_extra=IDEMPOTENT)
 async def post_key_rotation(request: Request, vault: TheVault, allowed: Rotating) -> Response:
     """Rotate the account's key: what comes is sealed under the next version at once, and the rest follows.
 
@@ -72,7 +73,7 @@ async def get_key_rotation(vault: TheVault, allowed: Rotating) -> KeyRotationOut
     return KeyRotationOut.of(await vault.read_rotations(allowed.account.id))
 
 
-@router.get("/statements/{version}", response_class=Response)
+@router.get("/statements/{version}", response_class=Response, responses={200: text("The signed statement")})
 async def get_key_statement(
     vault: TheVault, allowed: Auditing, version: Annotated[int, Path(ge=1, le=_LARGEST)]
 ) -> Response:

@@ -7,12 +7,14 @@ from fastapi import APIRouter, Path, Request, Response
 from vault.errors import Forbidden, NotFound
 from vault.web.answering import answer_once
 from vault.web.authority import TheCaller, TheVault, demand
+from vault.web.described import IDEMPOTENT, scope
 from vault.web.shapes_settings import KeyIn, KeyMadeOut, KeyOut, KeysOut
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
+_SCOPE = scope("keys:write")
 
 
-@router.post("", status_code=201, response_model=KeyMadeOut)
+@router.post("", status_code=201, response_model=KeyMadeOut, openapi_extra=IDEMPOTENT | _SCOPE)
 async def post_key(request: Request, vault: TheVault, caller: TheCaller, body: KeyIn) -> Response:
     """Make a key. It can do no more than the key that makes it."""
     demand(caller, "keys:write")
@@ -35,14 +37,14 @@ async def post_key(request: Request, vault: TheVault, caller: TheCaller, body: K
     return await answer_once(request, caller, produce)
 
 
-@router.get("")
+@router.get("", openapi_extra=_SCOPE)
 async def list_keys(vault: TheVault, caller: TheCaller) -> KeysOut:
     """List keys, revoked ones too, oldest first."""
     demand(caller, "keys:write")
     return KeysOut(items=[KeyOut.of(key) for key in await vault.list_keys(caller.key.account_id)])
 
 
-@router.delete("/{key}", status_code=204)
+@router.delete("/{key}", status_code=204, openapi_extra=_SCOPE)
 async def delete_key(vault: TheVault, caller: TheCaller, key: Annotated[str, Path(max_length=64)]) -> None:
     """Revoke a key: it is worthless from the next request on."""
     demand(caller, "keys:write")

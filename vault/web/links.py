@@ -10,6 +10,7 @@ from vault.errors import Invalid
 from vault.web.answering import answer_once
 from vault.web.authority import Access, TheVault, access
 from vault.web.cursor import read_cursor, write_cursor
+from vault.web.described import IDEMPOTENT
 from vault.web.shapes_recordings import (
     LinkIn,
     LinkMadeOut,
@@ -28,7 +29,7 @@ Sharing = Annotated[Access, Depends(access("links:write"))]
 RecordingId = Annotated[str, Path(max_length=64)]
 
 
-@router.post(_LINKS, status_code=201, response_model=LinkMadeOut)
+@router.post(_LINKS, status_code=201, response_model=LinkMadeOut, openapi_extra=IDEMPOTENT)
 async def post_link(
     request: Request, vault: TheVault, allowed: Sharing, recording: RecordingId, body: LinkIn
 ) -> Response:

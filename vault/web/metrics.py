@@ -12,6 +12,7 @@ from vault.domain.recording import State
 from vault.errors import VaultError
 from vault.ports.database import Transaction
 from vault.web.authority import TheVault
+from vault.web.described import text
 from vault.web.readiness import Readiness
 
 router = APIRouter(tags=["operation"])
@@ -29,7 +30,7 @@ class _Snapshot:
         yield from self._families
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", response_class=Response, responses={200: text("Prometheus' text format")})
 async def metrics(request: Request, vault: TheVault) -> Response:
     """Show the metrics of docs/metrics.md. While the database is silent, those that it tells are left out."""
     readiness: Readiness = request.app.state.readiness

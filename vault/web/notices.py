@@ -1,7 +1,7 @@
 """Notices of an account, and their audio, which telephony platforms fetch without a key."""
 
 import hashlib
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
@@ -9,6 +9,7 @@ from vault.domain.prompt import MAX_UPLOAD, Encoding
 from vault.errors import TooLarge
 from vault.web.answering import answer_once
 from vault.web.authority import Access, TheVault, access
+from vault.web.described import AUDIO_BODY, IDEMPOTENT, WAV
 from vault.web.shapes_notices import NoticeIn, NoticeOut, NoticesOut, NoticesQuery, PromptQuery
 
 router = APIRouter(tags=["notices"])
@@ -19,10 +20,9 @@ Setting = Annotated[Access, Depends(access("settings:write"))]
 NoticeId = Annotated[str, Path(max_length=64)]
 #: What was published never changes, so whoever has it need not ask again.
 _FOR_EVER = "public, max-age=31536000, immutable"
-_WAV: dict[str, Any] = {"content": {"audio/wav": {}}}
 
 
-@router.post(_NOTICES, status_code=201, response_model=NoticeOut)
+@router.post(_NOTICES, status_code=201, response_model=NoticeOut, openapi_extra=IDEMPOTENT)
 async def post_notice(request: Request, vault: TheVault, allowed: Setting, body: NoticeIn) -> Response:
     """Draft a notice. Left out, its text is the default one of its language, audience and mode."""
 
@@ -65,7 +65,7 @@ async def delete_notice(vault: TheVault, allowed: Setting, notice: NoticeId) -> 
 
 @router.put(
     _NOTICE + "/audio",
-    openapi_extra={"requestBody": {"content": {"audio/*": {}, "application/octet-stream": {}}}},
+    openapi_extra={"requestBody": {"content": AUDIO_BODY}},
 )
 async def put_prompt(
     request: Request,
@@ -82,7 +82,7 @@ async def put_prompt(
     return NoticeOut.of(audible, _public_url(request))
 
 
-@router.get(_NOTICE + "/audio", response_class=Response, responses={200: _WAV})
+@router.get(_NOTICE + "/audio", response_class=Response, responses={200: WAV})
 async def get_prompt(
     vault: TheVault, allowed: Reading, notice: NoticeId, encoding: Encoding = "pcm"
 ) -> Response:
@@ -97,7 +97,7 @@ async def delete_prompt(vault: TheVault, allowed: Setting, notice: NoticeId) -> 
     await vault.set_prompt.remove(allowed.account.id, notice, actor=allowed.actor)
 
 
-@router.post(_NOTICE + "/publish", response_model=NoticeOut)
+@router.post(_NOTICE + "/publish", response_model=NoticeOut, openapi_extra=IDEMPOTENT)
 async def publish_notice(request: Request, vault: TheVault, allowed: Setting, notice: NoticeId) -> Response:
     """Publish a draft under the next version; the version before it is retired.
 
@@ -111,7 +111,7 @@ async def publish_notice(request: Request, vault: TheVault, allowed: Setting, no
     return await answer_once(request, allowed.caller, produce, status=200)
 
 
-@router.post(_NOTICE + "/retire", response_model=NoticeOut)
+@router.post(_NOTICE + "/retire", response_model=NoticeOut, openapi_extra=IDEMPOTENT)
 async def retire_notice(request: Request, vault: TheVault, allowed: Setting, notice: NoticeId) -> Response:
     """Take a published version out of use. It stays readable."""
 
@@ -126,7 +126,7 @@ async def retire_notice(request: Request, vault: TheVault, allowed: Setting, not
 @router.get(
     "/notices/{notice}/prompt.wav",
     response_class=Response,
-    responses={200: _WAV, 304: {"description": "The audio that the caller has"}},
+    responses={200: WAV, 304: {"description": "The audio that the caller has"}},
 )
 async def get_public_prompt(
     request: Request, vault: TheVault, notice: NoticeId, encoding: Encoding = "pcm"

@@ -10,6 +10,7 @@ from vault.errors import Invalid, NotFound, VaultError
 from vault.web.audio_response import answer
 from vault.web.authority import TheVault
 from vault.web.client_address import client_address
+from vault.web.described import AUDIO_REQUEST, LINK, OPEN_FORM, OPENED
 from vault.web.rendering import not_valid, page, refusal
 from vault.web.sessions import cookie_of
 
@@ -20,7 +21,7 @@ TokenInPath = Annotated[str, Path(max_length=128)]
 
 
 @router.head("/p/{token}", include_in_schema=False)
-@router.get("/p/{token}", response_class=Response)
+@router.get("/p/{token}", response_class=Response, responses=LINK, openapi_extra=AUDIO_REQUEST)
 async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Response:
     """Show a page that opens nothing: mail scanners and previews come here and burn nothing.
 
@@ -47,7 +48,9 @@ async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Res
     return await answer(request, sound, vault.stream)
 
 
-@router.post("/p/{token}/open", status_code=303, response_class=Response)
+@router.post(
+    "/p/{token}/open", status_code=303, response_class=Response, responses=OPENED, openapi_extra=OPEN_FORM
+)
 async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Response:
     """Open a session. The access is on record before its cookie exists."""
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":

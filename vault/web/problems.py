@@ -57,27 +57,6 @@ _TITLES = {
     502: "The provider failed",
     503: "Unavailable",
 }
-#: How the contract describes every error.
-DESCRIBED: dict[str, Any] = {
-    "description": "A problem document (RFC 9457)",
-    "content": {
-        "application/problem+json": {
-            "schema": {
-                "type": "object",
-                "required": ["type", "title", "status", "detail"],
-                "properties": {
-                    "type": {"type": "string"},
-                    "title": {"type": "string"},
-                    "status": {"type": "integer"},
-                    "detail": {"type": "string"},
-                    "field": {"type": "string"},
-                    "reasons": {"type": "array", "items": {"type": "string"}},
-                    "errors": {"type": "array", "items": {"type": "object"}},
-                },
-            }
-        }
-    },
-}
 #: What a caller hears of an error that is our own fault: nothing that could help an attacker.
 _OUR_FAULT = "Something went wrong here. It is in the log, and nothing was changed."
 

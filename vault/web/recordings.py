@@ -15,6 +15,7 @@ from vault.ports.stores import RecordingFilter
 from vault.web.audio_response import answer
 from vault.web.authority import Access, TheVault, access
 from vault.web.cursor import read_cursor, write_cursor
+from vault.web.described import AUDIO, AUDIO_BODY, AUDIO_REQUEST
 from vault.web.shapes import Ref
 from vault.web.shapes_calls import RestrictionIn
 from vault.web.shapes_recordings import (
@@ -39,9 +40,7 @@ _DRAIN_SECONDS = 2.0
     "/calls/{call_ref}/recordings/{recording_ref}",
     response_model=RecordingOut,
     responses={201: {"model": RecordingOut}},
-    openapi_extra={
-        "requestBody": {"required": True, "content": {"audio/*": {}, "application/octet-stream": {}}}
-    },
+    openapi_extra={"requestBody": {"required": True, "content": AUDIO_BODY}},
 )
 async def put_recording(
     request: Request,
@@ -146,7 +145,9 @@ async def delete_restriction(vault: TheVault, allowed: Erasing, recording: Recor
     return RecordingOut.of(await vault.browse.one(allowed.account.id, recording))
 
 
-@router.get("/recordings/{recording}/audio", response_class=Response)
+@router.get(
+    "/recordings/{recording}/audio", response_class=Response, responses=AUDIO, openapi_extra=AUDIO_REQUEST
+)
 async def get_audio(request: Request, vault: TheVault, allowed: Reading, recording: RecordingId) -> Response:
     """Download the original, or a range of it. Every window is on record before its bytes leave."""
     sound = await vault.find_sound.for_download(allowed.account.id, recording, actor=allowed.actor)

@@ -9,6 +9,7 @@ from vault.domain.recording import Recording
 from vault.errors import VaultError
 from vault.web.audio_response import answer
 from vault.web.authority import TheVault
+from vault.web.described import AUDIO, AUDIO_REQUEST, SESSION, pages
 from vault.web.player_page import player_page
 from vault.web.recordings import waveform
 from vault.web.rendering import refusal
@@ -18,7 +19,7 @@ router = APIRouter(prefix="/s/{session}", tags=["playback"])
 SessionId = Annotated[str, Path(max_length=64)]
 
 
-@router.get("", response_class=Response)
+@router.get("", response_class=Response, responses=pages("The player"), openapi_extra=SESSION)
 async def get_player(request: Request, vault: TheVault, session: SessionId) -> Response:
     """Show the player."""
     try:
@@ -32,7 +33,7 @@ async def get_player(request: Request, vault: TheVault, session: SessionId) -> R
 @router.head("/audio", include_in_schema=False)
 @router.head("/audio.{extension}", include_in_schema=False)
 @router.get("/audio.{extension}", include_in_schema=False, response_class=Response)
-@router.get("/audio", response_class=Response)
+@router.get("/audio", response_class=Response, responses=AUDIO, openapi_extra=SESSION | AUDIO_REQUEST)
 async def get_session_audio(request: Request, vault: TheVault, session: SessionId) -> Response:
     """Serve the audio, or a range of it, to an open session. Every window is on record first.
 
@@ -43,7 +44,7 @@ async def get_session_audio(request: Request, vault: TheVault, session: SessionI
 
 
 @router.head("/download", include_in_schema=False)
-@router.get("/download", response_class=Response)
+@router.get("/download", response_class=Response, responses=AUDIO, openapi_extra=SESSION | AUDIO_REQUEST)
 async def get_session_download(request: Request, vault: TheVault, session: SessionId) -> Response:
     """Serve the original as a file to an open session whose link allows it. It is on record as a download."""
     found, recording = await _session(request, vault, session)
@@ -51,7 +52,7 @@ async def get_session_download(request: Request, vault: TheVault, session: Sessi
     return await answer(request, sound, vault.stream, filename=sound.file_name)
 
 
-@router.get("/waveform")
+@router.get("/waveform", openapi_extra=SESSION)
 async def get_session_waveform(request: Request, vault: TheVault, session: SessionId) -> WaveformOut:
     """Show the peaks of each channel to an open session."""
     found, recording = await _session(request, vault, session)
@@ -59,7 +60,7 @@ async def get_session_waveform(request: Request, vault: TheVault, session: Sessi
     return waveform(peaks)
 
 
-@router.get("/state")
+@router.get("/state", openapi_extra=SESSION)
 async def get_session_state(request: Request, vault: TheVault, session: SessionId) -> SessionOut:
     """Say whether the session still plays, and why not. A player asks while it is open."""
     found, standing = await vault.ask_session(session, _secret(request, session))

@@ -11,13 +11,17 @@ from vault.web.shapes import Body, MomentOut, Text
 from vault.workflows.objections import Objected
 
 
-class KeysOut(Body):
-    """Which key says what."""
+class AnswerKeysIn(Body):
+    """Which key of a telephone gives which answer."""
 
     accept: str = "1"
     decline: str = "9"
     #: Declines, and puts the number on the list of objections.
     object: str | None = None
+
+
+class AnswerKeysOut(AnswerKeysIn):
+    """Which key of a telephone gives which answer, as it was set."""
 
 
 class OverrideIn(Body):
@@ -50,7 +54,7 @@ class PolicyIn(Body):
     #: Where the account's own side is, if neither the platform nor a number tells.
     home_place: Annotated[str, Field(max_length=8)] | None = None
     quarantine_days: Annotated[int, Field(ge=1, le=365)] = 30
-    keys: KeysOut = KeysOut()
+    keys: AnswerKeysIn = AnswerKeysIn()
     overrides: Annotated[list[OverrideIn], Field(max_length=400, default_factory=list)]
 
     def policy(self, *, author: str, at: datetime) -> nouns.ConsentPolicy:
@@ -73,7 +77,7 @@ class PolicyOut(BaseModel):
     mode: nouns.Mode
     home_place: str | None
     quarantine_days: int
-    keys: KeysOut
+    keys: AnswerKeysOut
     overrides: list[OverrideOut]
     changed_at: MomentOut | None = None
     changed_by: str | None = None
@@ -82,10 +86,10 @@ class PolicyOut(BaseModel):
     def of(cls, policy: nouns.ConsentPolicy) -> "PolicyOut":
         """Show a policy."""
         same = set(cls.model_fields) - {"keys", "overrides"}
-        keys = {name: getattr(policy.keys, name) for name in KeysOut.model_fields}
+        keys = {name: getattr(policy.keys, name) for name in AnswerKeysOut.model_fields}
         return cls(
             **{name: getattr(policy, name) for name in same},
-            keys=KeysOut(**keys),
+            keys=AnswerKeysOut(**keys),
             overrides=[
                 OverrideOut(**{name: getattr(one, name) for name in OverrideOut.model_fields})
                 for one in policy.overrides

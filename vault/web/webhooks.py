@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from vault import meters
 from vault.domain.delivery import Delivery
 from vault.web.authority import TheVault
+from vault.web.described import CALL_DOCUMENT, WEBHOOK
 from vault.web.shapes_recordings import ReceiptOut
 from vault.workflows.steer import Stage
 
@@ -23,6 +24,7 @@ _STATUS = {"accepted": 202}
     status_code=202,
     response_model=ReceiptOut,
     responses={200: {"model": ReceiptOut}},
+    openapi_extra=WEBHOOK,
 )
 async def post_webhook(
     request: Request,
@@ -44,7 +46,12 @@ async def post_webhook(
 
 
 @router.get("/{provider}/{connection}/{stage}", response_class=Response, include_in_schema=False)
-@router.post("/{provider}/{connection}/{stage}", response_class=Response)
+@router.post(
+    "/{provider}/{connection}/{stage}",
+    response_class=Response,
+    responses={200: CALL_DOCUMENT},
+    openapi_extra=WEBHOOK,
+)
 async def post_call_step(
     request: Request,
     vault: TheVault,

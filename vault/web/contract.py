@@ -1,0 +1,133 @@
+"""The OpenAPI document: what FastAPI derives from the routes, completed for people and for generators of clients.
+
+``openapi/openapi.yaml`` is this document, written down; a running service serves it at ``/openapi.json``.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from vault.web.described import SESSION_COOKIE, WEBHOOK_SIGNATURE
+from vault.web.examples import EXAMPLES
+
+_METHODS = ("get", "put", "post", "patch", "delete")
+_TAGS = {
+    "webhooks": "What a telephony platform sends, and what it asks at the start of a call.",
+    "accounts": "Accounts, their recording switch and their connections.",
+    "calls": "Facts of calls, and what parties were told or answered.",
+    "recordings": "Upload, find, download, restrict and erase recordings.",
+    "consent": "Policy, objections, quarantine and evidence.",
+    "notices": "What parties are told of a recording: texts, audio, versions.",
+    "rules": "The consent rules of places, with their sources. Not legal advice.",
+    "links": "Links that let a person or a program hear one recording for a limited time.",
+    "access log": "Who heard what and what else was done, with proofs.",
+    "key rotation": "The versions of an account's key, and customer-managed keys.",
+    "keys": "API keys and their scopes.",
+    "playback": "What a link opens: a page, a session, and its audio.",
+    "operation": "For load balancers and monitoring.",
+}
+_SECURITY = {
+    SESSION_COOKIE: {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "__Host-{session}",
+        "description": "The cookie that `POST /p/{token}/open` sets; it has the name of the session. Without "
+        "https it has no `__Host-` before it.",
+    },
+    WEBHOOK_SIGNATURE: {
+        "type": "apiKey",
+        "in": "header",
+        "name": "webhook-signature",
+        "description": "The signature of the Standard Webhooks specification. Each other provider signs in its own "
+        "way: Aircall's token is in the body; Twilio and SignalWire, Plivo, Telnyx and Vonage have headers of "
+        "their own.",
+    },
+}
+_PROBLEM = {
+    "title": "Problem",
+    "description": "What is wrong, and what to do about it (RFC 9457).",
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "A sentence for a person."},
+        "field": {"type": "string", "description": "The field that is not valid."},
+        "reasons": {"type": "array", "items": {"type": "string"}, "description": "Codes of reasons."},
+        "errors": {
+            "type": "array",
+            "description": "Every field that is not valid.",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+    "examples": [
+        {
+            "type": "about:blank",
+            "title": "Not valid",
+            "status": 422,
+            "detail": "A media link has one session.",
+            "field": "sessions",
+        }
+    ],
+}
+
+
+def describe(app: FastAPI, routers: Iterable[APIRouter], *, public_url: str) -> dict[str, Any]:
+    """Return the OpenAPI document of an app that has these routers, for a vault at ``public_url``."""
+    document = deepcopy(FastAPI.openapi(app))
+    document["servers"] = [{"url": public_url}]
+    document["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]
+    components = document["components"]
+    components["securitySchemes"] |= _SECURITY
+    components["schemas"]["Problem"] = _PROBLEM
+    for model, example in EXAMPLES.items():
+        components["schemas"][model.__name__]["examples"] = [example]
+    scopes = _scopes(routers)
+    for operation in _operations(document):
+        _complete(operation, scopes.get(operation["operationId"]))
+    return document
+
+
+def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for methods in document["paths"].values():
+        yield from (operation for method, operation in methods.items() if method in _METHODS)
+
+
+def _complete(operation: dict[str, Any], scope: str | None) -> None:
+    """Give an operation a summary in words, its scope, and who may call it."""
+    first, *more = re.split(r"(?<=[.:;]) |\n\n", operation["description"], maxsplit=1)
+    operation["summary"] = first.rstrip(".:;")
+    if scope := operation.pop("x-scope", scope):
+        operation["description"] += f"\n\nNeeds the scope `{scope}`."
+    elif not more:
+        del operation["description"]
+    # Nobody is asked who calls: say so, since a generator would else take it for forgotten.
+    operation.setdefault("security", [])
+
+
+def _scopes(routers: Iterable[APIRouter]) -> dict[str, str]:
+    """Return the scope that each route asks for by its dependencies, by the route's name."""
+    found = {}
+    for router in routers:
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                for scope in _asked(route.dependant):
+                    found[route.name] = scope
+    return found
+
+
+def _asked(dependant: Dependant) -> Iterator[str]:
+    if (scope := getattr(dependant.call, "scope", None)) is not None:
+        yield scope
+    for inner in dependant.dependencies:
+        yield from _asked(inner)
