@@ -6,7 +6,7 @@ WORKERS ?= 2
 # pytest keeps the modules that it rewrote, and each process reads them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install infra-tools run test faults soak fuzz bench lint lint-infra format openapi lock clean
+.PHONY: help install infra-tools client-tools run test faults soak fuzz bench lint lint-infra format openapi lock clean
 
 help: ## Show what can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -26,6 +26,16 @@ install: .venv/installed ## Make .venv with the hashed locks, and the package in
 	touch $@
 
 infra-tools: .venv-infra/installed ## Make .venv-infra with the tools that only lint-infra needs.
+
+.venv-clients/installed: tests/web/clients/requirements.lock
+	$(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/web/clients/requirements.lock
+	touch $@
+
+tests/web/clients/typescript/node_modules/.package-lock.json: tests/web/clients/typescript/package-lock.json
+	npm ci --prefix tests/web/clients/typescript --ignore-scripts --no-audit --no-fund --silent
+
+client-tools: .venv-clients/installed tests/web/clients/typescript/node_modules/.package-lock.json ## Install the generators of clients that the tests use; needs Node.js 20 and npm.
 
 run: install ## Push a bundled call through the whole vault, print a link to hear it, and keep serving.
 	$(BIN)/callvault demo
@@ -82,7 +92,9 @@ lock: ## Resolve the locks anew; look at the difference before you commit it.
 	  --custom-compile-command 'make lock' --group infra -o infra/requirements.lock
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' --group fuzz -c requirements.lock pyproject.toml -o tests/fuzz/requirements.lock
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' --group clients -o tests/web/clients/requirements.lock
 	rm -rf .venv-lock
 
 clean: ## Remove what was made here, the demonstration's data too.
-	rm -rf .venv .venv-infra .venv-fuzz fuzz-findings var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-infra .venv-fuzz .venv-clients tests/web/clients/typescript/node_modules fuzz-findings var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

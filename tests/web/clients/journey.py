@@ -1,0 +1,102 @@
+"""A generated Python client at work: an account, the switch off and on, an upload, a link, and what it plays.
+
+Usage: journey.py URL API_KEY ACCOUNT AUDIO_FILE. Prints what the link played, as SHA-256.
+"""
+
+import hashlib
+import sys
+import time
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from callvault_client import AuthenticatedClient, Client
+from callvault_client.api.accounts import put_account, put_switch
+from callvault_client.api.calls import put_call
+from callvault_client.api.consent import put_policy
+from callvault_client.api.links import post_link
+from callvault_client.api.playback import get_session_audio, open_link
+from callvault_client.api.recordings import get_recording, put_recording
+from callvault_client.models import (
+    AccountIn,
+    CallIn,
+    CallInDirection,
+    LinkIn,
+    PolicyIn,
+    PolicyInMissingEvidence,
+    RecordingOut,
+    SwitchIn,
+)
+from callvault_client.models.account_out import AccountOut
+from callvault_client.models.call_out import CallOut
+from callvault_client.models.link_made_out import LinkMadeOut
+from callvault_client.models.policy_out import PolicyOut
+from callvault_client.models.problem import Problem
+from callvault_client.models.switch_out import SwitchOut
+from callvault_client.types import File
+
+
+def main(url: str, key: str, account: str, audio: Path) -> None:
+    """Do what a platform and a listener do."""
+    admin = AuthenticatedClient(base_url=url, token=key)
+    assert isinstance(put_account.sync(account, client=admin, body=AccountIn(name="Acme")), AccountOut)
+    for enabled in (False, True):
+        switch = put_switch.sync(account, client=admin, body=SwitchIn(enabled=enabled))
+        assert isinstance(switch, SwitchOut)
+        assert switch.enabled is enabled
+    accept = PolicyIn(missing_evidence=PolicyInMissingEvidence.ACCEPT, reason="An example without a call")
+    assert isinstance(put_policy.sync(account, client=admin, body=accept), PolicyOut)
+    # The call begins after the switch was on again: one that overlaps with off is refused.
+    call = CallIn(
+        direction=CallInDirection.INBOUND,
+        from_="+12025550123",
+        to="+12025550187",
+        started_at=datetime.now(UTC),
+    )
+    answer = put_call.sync(account, "call-1", client=admin, body=call)
+    assert isinstance(answer, CallOut)
+    assert answer.decision.record
+    recording = uploaded(admin, account, audio)
+    link = post_link.sync(account, recording, client=admin, body=LinkIn(listener="robin"))
+    assert isinstance(link, LinkMadeOut)
+    played = heard(url, urlsplit(link.url).path.rpartition("/")[2])
+    assert played == audio.read_bytes()
+    print(hashlib.sha256(played).hexdigest())
+
+
+def uploaded(admin: AuthenticatedClient, account: str, audio: Path) -> str:
+    """Upload, and wait until the recording can be played; a bad upload is a problem that names why."""
+    body = File(payload=BytesIO(audio.read_bytes()))
+    sent = put_recording.sync(account, "call-1", "recording-1", client=admin, body=body)
+    assert isinstance(sent, RecordingOut)
+    other = put_recording.sync(
+        account, "call-1", "recording-1", client=admin, body=File(payload=BytesIO(b"RIFF"))
+    )
+    assert isinstance(other, Problem)
+    assert other.status == 409
+    state = str(sent.state)
+    while state not in {"available", "quarantined", "refused", "failed"}:
+        time.sleep(0.2)
+        now = get_recording.sync(account, sent.id, client=admin)
+        assert isinstance(now, RecordingOut)
+        state = str(now.state)
+    assert state == "available"
+    return sent.id
+
+
+def heard(url: str, token: str) -> bytes:
+    """Open a link as a browser does, and return the audio of its session."""
+    opened = open_link.sync_detailed(token, client=Client(base_url=url))
+    session = opened.headers["location"].rpartition("/")[2]
+    cookie = opened.headers["set-cookie"].split(";")[0].split("=", 1)
+    listener = Client(base_url=url, cookies={cookie[0]: cookie[1]})
+    part = get_session_audio.sync_detailed(session, client=listener, range_="bytes=0-99")
+    assert (part.status_code, len(part.content)) == (206, 100)
+    whole = get_session_audio.sync(session, client=listener)
+    assert isinstance(whole, File)
+    return whole.payload.read()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3], Path(sys.argv[4]))
