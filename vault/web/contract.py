@@ -31,6 +31,36 @@ _TAGS = {
     "playback": "What a link opens: a page, a session, and its audio.",
     "operation": "For load balancers and monitoring.",
 }
+#: What the names in paths and queries mean, wherever they stand.
+_PARAMETERS = {
+    "account": "The name under which the account was opened.",
+    "agent": "The agent's name or id, exactly as the platform gave it.",
+    "call": "The platform's name of a call.",
+    "call_ref": "The platform's name of the call.",
+    "connection": "The id of the connection, from its `webhook_url`.",
+    "cursor": "`next_cursor` of the page before.",
+    "encoding": "How the samples are written.",
+    "index": "The event's place in the log's tree.",
+    "key": "The id of an API key.",
+    "limit": "How many items a page has at most.",
+    "link": "The id of the link.",
+    "listener": "The name for which links were made.",
+    "name": "The connection's name within the account.",
+    "notice": "The id of the notice.",
+    "number": "A telephone number; write `+` as `%2B`.",
+    "place": "ISO 3166-1 (`FR`) or ISO 3166-2 (`US-WA`).",
+    "provider": "Which provider sends.",
+    "recording": "The id of the recording.",
+    "recording_ref": "The platform's name of the recording.",
+    "session": "The id of the session.",
+    "stage": "Where the call stands.",
+    "state": "Only recordings in this state.",
+    "status": "Only notices with this status.",
+    "token": "The secret part of a link.",
+    "version": "The version of the account's key.",
+    "voices": "Who is heard on each channel, once for each, in the order of channels.",
+    "If-Match": "The ETag of the version that this change replaces.",
+}
 _SECURITY = {
     SESSION_COOKIE: {
         "type": "apiKey",
@@ -48,6 +78,8 @@ _SECURITY = {
         "their own.",
     },
 }
+#: FastAPI's own words for what went well.
+_ANSWERED = {"Successful Response": "Done", "OK": "Done", "Created": "Made", "Accepted": "Accepted"}
 _PROBLEM = {
     "title": "Problem",
     "description": "What is wrong, and what to do about it (RFC 9457).",
@@ -105,8 +137,17 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _complete(operation: dict[str, Any], scope: str | None) -> None:
     """Give an operation a summary in words, its scope, and who may call it."""
+    operation["description"] = operation["description"].replace("``", "`")
     first, *more = re.split(r"(?<=[.:;]) |\n\n", operation["description"], maxsplit=1)
     operation["summary"] = first.rstrip(".:;")
+    for parameter in operation.get("parameters", []):
+        name = {"if-match": "If-Match"}.get(parameter["name"], parameter["name"])
+        if name in _PARAMETERS:
+            parameter.setdefault("description", _PARAMETERS[name])
+    answers = operation["responses"]
+    for answer in answers.values():
+        answer["description"] = _ANSWERED.get(answer["description"], answer["description"])
+    operation["responses"] = {status: answers[status] for status in sorted(answers)}
     if scope := operation.pop("x-scope", scope):
         operation["description"] += f"\n\nNeeds the scope `{scope}`."
     elif not more:

@@ -30,6 +30,12 @@ class Operation:
         """Return the name of its place on the page."""
         return str(self.described["operationId"])
 
+    @property
+    def more(self) -> list[str]:
+        """Return the paragraphs of the description, without the sentence that is the summary."""
+        whole = self.described.get("description", "").removeprefix(self.described["summary"])
+        return [paragraph for paragraph in whole.lstrip(".:; ").split("\n\n") if paragraph]
+
 
 @router.get("/openapi.json", response_class=Response)
 async def get_contract(request: Request) -> Response:
