@@ -51,6 +51,7 @@ class BoundedHeads(HttpToolsProtocol):
         """Take what uvicorn gives."""
         super().__init__(*args, **more)
         self._head = 0
+        self._fields = 0
         self._no_body = 0
         self._in_request = False
         self._why: tuple[int, str] | None = None
@@ -79,7 +80,7 @@ class BoundedHeads(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Count anew for each request of a connection."""
         super().on_message_begin()
-        self._head = self._no_body = 0
+        self._head = self._fields = self._no_body = 0
 
     def on_url(self, url: bytes) -> None:
         """Count the path."""
@@ -87,9 +88,15 @@ class BoundedHeads(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a field, of the head or of its trailers."""
+        """Count a field of the head or a trailer, and drop a trailer.
+
+        A proxy checks and replaces the fields of the head alone. Merged into them, a trailer would pass for
+        what the proxy said, such as X-Forwarded-For (RFC 9110, section 6.5.1).
+        """
+        self._fields += 1
         self._count(len(name) + len(value))
-        super().on_header(name, value)
+        if not self._in_request:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Wait no more: from here on the app has its own limits."""
@@ -127,7 +134,7 @@ class BoundedHeads(HttpToolsProtocol):
 
     def _count(self, length: int) -> None:
         self._head += length
-        if self._head > _LONGEST or len(self.headers) >= _FIELDS:
+        if self._head > _LONGEST or self._fields > _FIELDS:
             self._stop(*_too_long())
 
     def _stop(self, status: int, detail: str) -> None:

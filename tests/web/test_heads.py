@@ -1,18 +1,22 @@
 """Heads that are too long or too slow end their own connection, with a problem that says why."""
 
 import asyncio
+import dataclasses
 import json
 import logging
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_network
+from urllib.parse import urlsplit
 
 import pytest
 from fastapi import FastAPI, Request
 
+from tests.journeys.tenant import Tenant
 from tests.servers.ports import free_ports
-from tests.web.conftest import running
+from tests.web.conftest import House, running
 from vault import heads
 
 pytestmark = pytest.mark.faults
@@ -215,3 +219,52 @@ def test_no_body_behind_another_protocol_is_a_request(port: int, length: bytes) 
         time.sleep(0.05)
         raw.sendall(b"GET /slow HTTP/1.1\r\nHost: smuggled\r\n\r\n")
         assert status_of(until_closed(raw)) == 400
+
+
+def with_trailer(start: bytes, trailer: bytes, *fields: bytes) -> bytes:
+    """Return a request with a chunked body and a field behind it, as one block."""
+    head = b"\r\n".join([start, b"Host: x", b"Transfer-Encoding: chunked", *fields])
+    return head + b"\r\n\r\n1\r\ny\r\n0\r\n" + trailer + b"\r\n\r\n"
+
+
+def status_line(port: int, request: bytes) -> bytes:
+    """Send a request and return the beginning of its answer."""
+    with connected(port) as raw:
+        raw.sendall(request)
+        return raw.recv(4096)[:12]
+
+
+def test_a_trailer_is_no_address_of_the_client(
+    house: House, shared: tuple[Tenant, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link's networks are passed by the header that a trusted proxy sets, and not by a trailer that it ignores."""
+    proxied = dataclasses.replace(house.app.state.hosting, trusted_proxies=(ip_network("127.0.0.0/8"),))
+    monkeypatch.setattr(house.app.state, "hosting", proxied)
+    tenant, recording = shared
+    path = urlsplit(tenant.link(recording, networks=["192.0.2.0/24"])["url"]).path.encode()
+    start, forged = b"POST " + path + b"/open HTTP/1.1", b"X-Forwarded-For: 192.0.2.7"
+    port = urlsplit(house.url).port or 0
+    for announced in ((), (b"Trailer: X-Forwarded-For",)):
+        assert status_line(port, with_trailer(start, forged, *announced)) == b"HTTP/1.1 404"
+    assert status_line(port, with_trailer(start, b"X: y", forged)) == b"HTTP/1.1 303"
+
+
+def test_a_trailer_is_no_api_key(house: House) -> None:
+    """A key counts in the head alone, where a proxy can see it."""
+    key, port = b"Authorization: Bearer " + house.key.encode(), urlsplit(house.url).port or 0
+    start = b"GET /v1/keys HTTP/1.1"
+    assert status_line(port, with_trailer(start, key)) == b"HTTP/1.1 401"
+    assert status_line(port, with_trailer(start, b"X: y", key)) == b"HTTP/1.1 200"
+
+
+def test_trailers_count_as_the_head_does(port: int) -> None:
+    """They are dropped, and so many short ones that they would take long are refused all the same."""
+    many = b"\r\n".join([b"a: b"] * 201)
+    with connected(port) as raw:
+        raw.sendall(with_trailer(b"POST /read HTTP/1.1", many))
+        assert status_of(until_closed(raw)) == 431
+    with connected(port) as raw:
+        raw.sendall(with_trailer(b"POST /read HTTP/1.1", b"a: b") * 2)
+        got = b""
+        while got.count(b"HTTP/1.1 200 ") < 2:
+            got += raw.recv(4096)
