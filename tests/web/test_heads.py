@@ -268,3 +268,12 @@ def test_trailers_count_as_the_head_does(port: int) -> None:
         got = b""
         while got.count(b"HTTP/1.1 200 ") < 2:
             got += raw.recv(4096)
+
+
+@pytest.mark.parametrize("second", [b"Bearer x", b"Basic x", b""])
+def test_two_api_keys_are_none(house: House, second: bytes) -> None:
+    """Which of two Authorization fields a proxy has checked is not known here, so neither counts."""
+    start, good = b"GET /v1/keys HTTP/1.1\r\nHost: x", b"Authorization: Bearer " + house.key.encode()
+    for fields in ((good, b"Authorization: " + second), (b"Authorization: " + second, good)):
+        request = b"\r\n".join([start, *fields]) + b"\r\n\r\n"
+        assert status_line(urlsplit(house.url).port or 0, request) == b"HTTP/1.1 401"

@@ -37,6 +37,9 @@ async def caller_of(
     """Return who holds the key of this request. Raises NotAuthentic."""
     if given is None:
         raise NotAuthentic("Send an API key: `Authorization: Bearer cv_...`.")
+    if len(request.headers.getlist("authorization")) > 1:
+        # A proxy may have checked one and the vault would read the other.
+        raise NotAuthentic("Send one Authorization header: this request has several.")
     bearer = given.credentials.strip()
     return Caller(await vault_of(request).authenticate(bearer), bearer)
 
