@@ -1,5 +1,7 @@
 """The outermost layer: headers on every answer, a limit on every body, and a quiet end for broken streams.
 
+Cookies go aside here too, before a library parses them.
+
 Pure ASGI: Starlette's BaseHTTPMiddleware costs most of a small request's time.
 """
 
@@ -15,6 +17,7 @@ from vault import meters
 from vault.domain.prompt import MAX_UPLOAD
 from vault.errors import VaultError
 from vault.logs import Log
+from vault.web.cookies import set_aside
 from vault.web.problems import problem
 
 _LOG = Log(__name__)
@@ -59,6 +62,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        set_aside(scope)
         started = False
 
         async def send_guarded(message: Message) -> None:

@@ -9,6 +9,7 @@ from vault.domain.recording import Recording
 from vault.errors import VaultError
 from vault.web.audio_response import answer
 from vault.web.authority import TheVault
+from vault.web.cookies import read_cookie
 from vault.web.described import AUDIO, AUDIO_REQUEST, SESSION, pages
 from vault.web.player_page import player_page
 from vault.web.recordings import waveform
@@ -74,7 +75,7 @@ def cookie_of(session_id: str, *, secure: bool) -> str:
 
 def _secret(request: Request, session_id: str) -> str:
     name = cookie_of(session_id, secure=request.app.state.hosting.secure)
-    return request.cookies.get(name, "")
+    return read_cookie(request, name) or ""
 
 
 async def _session(request: Request, vault: TheVault, session_id: str) -> tuple[Session, Recording]:
