@@ -18,19 +18,17 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 
 from vault.domain.delivery import Delivery
 from vault.errors import Invalid, NotAuthentic
+from vault.telephony.rsa_keys import load_rsa_key
 from vault.telephony.signatures import DUMMY_KEY, TOLERANCE
 from vault.telephony.strict_json import parse_object
 
 #: How long a token for the REST interface is good; the vendor's SDK uses the same.
 LIFE = timedelta(minutes=15)
-#: Bits of an RSA key below which nothing is signed (RFC 7518, section 3.3).
-MIN_KEY_BITS = 2048
 
 #: An HMAC-SHA256 has 43 characters of base64url. The scheme's name is in any case (RFC 9110, section 11.1).
 BEARER = re.compile(
@@ -82,11 +80,6 @@ def callback_id(delivery: Delivery) -> str | None:
     return jti if isinstance(jti, str) and _is_jti(jti) else None
 
 
-def check_private_key(pem: str) -> None:
-    """Raise Invalid, field ``private_key``, unless this is an RSA key that can sign. Takes 0.1 s."""
-    _load(pem, checked=False)
-
-
 def application_token(application_id: str, private_key: str, *, now: datetime) -> str:
     """Return the token that an application shows to the REST interface, good for 15 minutes.
 
@@ -100,7 +93,7 @@ def application_token(application_id: str, private_key: str, *, now: datetime) -
         "jti": secrets.token_hex(16),
     }
     signed = _base64url(b'{"alg":"RS256","typ":"JWT"}') + b"." + _base64url(json.dumps(claims).encode())
-    key = _load(private_key, checked=True)
+    key = load_rsa_key(private_key)
     signature = key.sign(signed, padding.PKCS1v15(), hashes.SHA256())
     return (signed + b"." + _base64url(signature)).decode("ascii")
 
@@ -148,20 +141,6 @@ def _object(part: str) -> Claims:
 
 def _is_jti(value: object) -> bool:
     return isinstance(value, str) and JTI.fullmatch(value) is not None
-
-
-def _load(pem: str, *, checked: bool) -> rsa.RSAPrivateKey:
-    """Load a key. The check that takes long is made once, when the admin enters the key."""
-    try:
-        key = serialization.load_pem_private_key(_utf8(pem), None, unsafe_skip_rsa_key_validation=checked)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < MIN_KEY_BITS:
-        raise Invalid(
-            f"The private key is PEM, without a password, of RSA with at least {MIN_KEY_BITS} bits.",
-            field="private_key",
-        )
-    return key
 
 
 def _base64url(raw: bytes) -> bytes:

@@ -19,12 +19,8 @@ from vault.ports.telephony import CallFlow, Credentials
 from vault.telephony.ncco import NccoFlow
 from vault.telephony.own_hosts import own_hosts, takes_credentials
 from vault.telephony.replies import rest_base, rest_hosts
-from vault.telephony.signatures_jwt import (
-    application_token,
-    callback_id,
-    check_private_key,
-    verify_callback,
-)
+from vault.telephony.rsa_keys import check_rsa_key
+from vault.telephony.signatures_jwt import application_token, callback_id, verify_callback
 from vault.telephony.vonage_callbacks import FILE, heard
 
 REST = "https://api.nexmo.com"
@@ -50,7 +46,7 @@ class Vonage:
         for field, pattern in (("signature_secret", SECRET), ("application_id", APPLICATION)):
             if pattern.fullmatch(credentials.get(field, "")) is None:
                 raise Invalid(f"Vonage's credentials need a {field} as the dashboard shows it.", field=field)
-        check_private_key(credentials.get("private_key", ""))
+        check_rsa_key(credentials.get("private_key", ""))
 
     def authenticate(self, delivery: Delivery, credentials: Sequence[Credentials]) -> None:
         """Raise NotAuthentic unless a token made with one of the secrets is of this delivery."""
