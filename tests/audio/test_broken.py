@@ -108,3 +108,11 @@ def test_rf64_claims_its_long_size():
     claims = riff.read_claims(io.BytesIO(b"RF64" + b"\xff" * 4 + body))
     assert claims is not None
     assert (claims.duration, claims.repairable) == (0.5, True)
+
+
+@pytest.mark.parametrize("lengths", [(1.0, 0.5), (0.5, 1.0)])
+def test_chained_ogg_is_not_damaged(lengths):
+    """Each stream of the chain counts from zero, so the end of the last one says nothing of the whole."""
+    links = [corpus.encode("ogg", "libopus", corpus.tones(length), encoder_rate=48000) for length in lengths]
+    found = decoding.describe(io.BytesIO(b"".join(links)))
+    assert (found.duration, found.damaged) == (1.5, False)

@@ -122,7 +122,17 @@ class Pass:
             return None
         if self.container == "mp3" and not containers.has_xing(self.file):
             return None
-        return self.estimated_duration()
+        estimated = self.estimated_duration()
+        if self.container == "ogg" and estimated is not None:
+            # Each stream of a chained Ogg file counts from zero (RFC 3533, section 4); FFmpeg reads the last.
+            chained = self.samples / self.sample_rate - estimated > self.padding
+            return None if chained else estimated
+        return estimated
+
+    @property
+    def padding(self) -> float:
+        """Return the seconds that a codec may add to fill up its frames."""
+        return 2 * self.frame_samples / self.sample_rate
 
     def estimated_duration(self) -> float | None:
         """Return the seconds that a player expects before it has played everything."""
@@ -206,9 +216,8 @@ def _interleaved(frame: AudioFrame) -> Samples:
 def _without_padding(decoding: Pass, claimed: float | None) -> float:
     """Return the decoded seconds, without what a codec only added to fill up its frames."""
     decoded = decoding.samples / decoding.sample_rate
-    padding = 2 * decoding.frame_samples / decoding.sample_rate
     padded = not decoding.codec.startswith("pcm_") and claimed is not None
-    if claimed and padded and 0 < decoded - claimed <= padding:
+    if claimed and padded and 0 < decoded - claimed <= decoding.padding:
         return claimed
     return decoded
 
