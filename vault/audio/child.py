@@ -5,8 +5,10 @@ Started as ``python -m vault.audio.child FD MEMORY`` by ``children.py``, with a 
 file, and may die at any moment: its parent kills it after the first thing that is out of order.
 """
 
+import importlib
 import io
 import os
+import pkgutil
 import socket
 import sys
 from typing import BinaryIO, cast
@@ -18,6 +20,8 @@ from vault.errors import Undecodable
 
 #: The exit status that says: not enough memory.
 OUT_OF_MEMORY = 3
+#: PyAV's command line and its downloader of samples: no decoder imports them.
+_NO_DECODERS = {"av.__main__", "av.datasets"}
 
 
 def main() -> None:
@@ -34,8 +38,14 @@ def main() -> None:
 
 def _warm_up() -> None:
     """Import the decoders and run through them once: nothing can be imported with the doors closed."""
+    import av  # noqa: PLC0415 - limits come first
+
     from vault.audio import decoding, speech  # noqa: PLC0415 - limits come first
 
+    # PyAV imports some modules on demand, such as those of subtitles for the first file that has any.
+    for module in pkgutil.walk_packages(av.__path__, "av."):
+        if module.name not in _NO_DECODERS:
+            importlib.import_module(module.name)
     silence = io.BytesIO(riff.header(sample_rate=8000, channels=1, samples=800) + bytes(1600))
     description = decoding.describe(silence)
     for _block in decoding.render(silence, decoding.plan_rendition(description)):
