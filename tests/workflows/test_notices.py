@@ -244,6 +244,15 @@ async def test_a_tone_is_made_of_nothing(house: House):
         await house.vault.set_prompt(id_, spoken.id, b"", BEEP, **ME)
 
 
+async def test_audio_that_kills_the_decoder_is_undecodable(house: House):
+    """The sentence says what to do, and the draft has no audio."""
+    id_, made = house.account.id, await drafted(house)
+    house.vault.set_prompt.prompt_maker.crashes = 1
+    with pytest.raises(Undecodable, match="WAV"):
+        await house.vault.set_prompt(id_, made.id, SPEECH, BEEP, **ME)
+    assert (await house.vault.read_notice(id_, made.id)).audio_sha256 is None
+
+
 async def test_audio_for_a_text_that_changed_meanwhile_is_refused(house: House):
     """What was spoken is not what stands there now."""
     id_, made = house.account.id, await drafted(house)

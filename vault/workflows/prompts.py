@@ -8,7 +8,8 @@ from vault.domain import encryption_context as bound
 from vault.domain.notice import Notice
 from vault.domain.prompt import Encoding, PromptWish
 from vault.domain.telephone_wav import telephone_wav
-from vault.errors import NotFound, Refused, Tampered
+from vault.errors import DescriberCrashed, NotFound, Refused, Tampered, Undecodable
+from vault.logs import Log
 from vault.ports.audio import PromptMaker
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
@@ -16,6 +17,9 @@ from vault.ports.notices import SealedPrompt
 from vault.sealing.message import open_message, seal
 from vault.workflows.current_key import under_current_key
 from vault.workflows.drafts import draft_of, held_draft, one_of, record
+
+_LOG = Log(__name__)
+_CRASHED = "The decoder crashed on this file. Convert it, for example to WAV, and send it again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +40,11 @@ class SetPrompt:
         """
         draft = await self.database.read(lambda tx: draft_of(tx, account_id, notice_id))
         wish = replace(wish, tone_only=draft.mode == "tone" and not upload)
-        prompt = await self.prompt_maker.make(upload, wish)
+        try:
+            prompt = await self.prompt_maker.make(upload, wish)
+        except DescriberCrashed as error:
+            _LOG.warning("prompt.crashed", account_id=account_id, reason=str(error))
+            raise Undecodable(_CRASHED) from error
         audible = replace(draft, audio_sha256=_digest(prompt.pcm), audio_seconds=prompt.seconds)
         return await under_current_key(
             self.ring, account_id, lambda key: self._put(key, audible, prompt.pcm, actor)
