@@ -106,7 +106,15 @@ class Undecodable(VaultError):
 
 
 class DescriberCrashed(VaultError):
-    """The describer died, or ran into its limit of time, memory or output."""
+    """The describer died, or ran into its limit of time, memory or output.
+
+    ``decoded`` is true where samples were decoded before it died: the file holds audio.
+    """
+
+    def __init__(self, message: str, *, decoded: bool = False) -> None:
+        """Keep whether samples were decoded beside the sentence."""
+        super().__init__(message)
+        self.decoded = decoded
 
 
 class FetchFailed(VaultError):

@@ -90,6 +90,8 @@ FRAMES = {
     "samples-too-many": started(samples=10) + frame(Kind.SAMPLES, bytes(21)),
     "samples-crumbs": started() + frame(Kind.SAMPLES, bytes(2)) * 1000,
     "speech-too-early": frame(Kind.SPEECH, b""),
+    "decoded-twice": frame(Kind.DECODED, b"") * 2,
+    "decoded-with-words": HEAD.pack(1, Kind.DECODED, 4) + b"text",
     "speech-with-words": HEAD.pack(1, Kind.SPEECH, 4) + b"text",
     "speech-odd": frame(Kind.SAMPLES, bytes(3)),
     "speech-empty": frame(Kind.SAMPLES, b""),
@@ -100,6 +102,18 @@ def forever(connection, data):
     """Send the same bytes until the parent hangs up."""
     while True:
         connection.sendall(data)
+
+
+def remember(connection):
+    """Put into each rendition what was read in the jobs before it, as a child with a global could."""
+    kept = b""
+    while True:
+        connection.sendall(started())
+        connection.sendall(frame(Kind.SAMPLES, kept[:16000].ljust(16000, b"\0")))
+        send(connection, Kind.READ, READ.pack(0))
+        kept += receive(connection, Kind.DATA)
+        connection.sendall(description(rendition=True))
+        receive(connection, Kind.JOB)
 
 
 def behave(mode, connection):
@@ -128,6 +142,11 @@ def behave(mode, connection):
         case "endless-samples":
             connection.sendall(started())
             forever(connection, frame(Kind.SAMPLES, bytes(BLOCK)))
+        case "remembers":
+            remember(connection)
+        case "dies-of-audio":
+            send(connection, Kind.DECODED, b"")
+            sys.exit(1)
         case "endless-speech":
             forever(connection, frame(Kind.SAMPLES, bytes(BLOCK)))
         case _:

@@ -96,6 +96,6 @@ async def test_the_limit_of_processor_time_bites():
     long = b"".join([hour] * 60)
     async with SubprocessDescriber(limits=Limits(cpu_base=1, cpu_per_mib=0)) as describer:
         with pytest.raises(DescriberCrashed, match="processor"):
-            await describer.describe(Source(long), Sink())
-        found = await describer.describe(Source(corpus.wav(corpus.tones())), Sink())
+            await describer.describe(Source(long), Sink(), account_id="acc_1")
+        found = await describer.describe(Source(corpus.wav(corpus.tones())), Sink(), account_id="acc_1")
         assert found.duration == 1.0

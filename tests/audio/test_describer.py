@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 import tempfile
 from pathlib import Path
 
@@ -13,20 +12,11 @@ import pytest
 
 from tests.audio import corpus, hostile_child
 from tests.audio.plaintext import Sink, Source
+from tests.audio.pool import IMPATIENT, PCM, hostile, pids
 from vault.audio.children import COMMAND
 from vault.audio.describer import SubprocessDescriber
 from vault.audio.limits import Limits
 from vault.errors import DescriberCrashed, Tampered, Undecodable
-
-PCM = corpus.wav(corpus.tones())
-HOSTILE = Path(__file__).with_name("hostile_child.py")
-#: A child that keeps its parent waiting is given up after 2 * 0 + 0.5 seconds.
-IMPATIENT = Limits(cpu_base=0, cpu_per_mib=0, patience=0.5, start=30.0)
-
-
-def hostile(mode):
-    """Return the command of a child that goes bad."""
-    return (sys.executable, "-P", "-s", "-B", str(HOSTILE), mode)
 
 
 def temporary_files():
@@ -42,13 +32,6 @@ def holds(path, data):
         return False
 
 
-async def pids(describer):
-    """Return the process ids of the idle children, once replacements have come up."""
-    while describer._tasks:
-        await asyncio.wait(describer._tasks)
-    return [child.process.pid for child in describer._idle]
-
-
 @pytest.mark.parametrize("mode", [*hostile_child.FRAMES, "exit", "reads-forever", "endless-samples"])
 async def test_a_child_that_says_what_cannot_be_is_killed(mode):
     """The job ends in DescriberCrashed, the child is gone, and the next job has a sound one."""
@@ -57,10 +40,10 @@ async def test_a_child_that_says_what_cannot_be_is_killed(mode):
         # Only what is ready now may be hostile: the replacement is a real child.
         describer.command = COMMAND
         with pytest.raises(DescriberCrashed):
-            await describer.describe(Source(PCM), Sink())
+            await describer.describe(Source(PCM), Sink(), account_id="acc_1")
         assert await pids(describer) != before
         assert not psutil.pid_exists(before[0])
-        found = await describer.describe(Source(PCM), Sink())
+        found = await describer.describe(Source(PCM), Sink(), account_id="acc_1")
         assert found.duration == 1.0
 
 
@@ -69,7 +52,7 @@ async def test_a_scripted_child_that_says_nothing_wrong_is_believed():
     sink = Sink()
     async with SubprocessDescriber(command=hostile("sound")) as describer:
         before = await pids(describer)
-        found = await describer.describe(Source(PCM), sink)
+        found = await describer.describe(Source(PCM), sink, account_id="acc_1")
         assert await pids(describer) == before
     assert (found.codec, found.duration, found.rendition) == ("pcm_s16le", 1.0, True)
     assert len(sink.data) == 44 + 16000
@@ -81,7 +64,7 @@ async def test_a_child_that_keeps_the_parent_waiting_is_killed(mode):
     async with SubprocessDescriber(command=hostile(mode), limits=IMPATIENT) as describer:
         before = await pids(describer)
         with pytest.raises(DescriberCrashed, match="too long"):
-            await describer.describe(Source(PCM * 8), Sink())
+            await describer.describe(Source(PCM * 8), Sink(), account_id="acc_1")
         await pids(describer)
         assert not psutil.pid_exists(before[0])
 
@@ -102,7 +85,7 @@ async def test_a_sound_child_is_reused_and_retired():
         seen = []
         for _ in range(6):
             seen += await pids(describer)
-            await describer.describe(Source(PCM), Sink())
+            await describer.describe(Source(PCM), Sink(), account_id="acc_1")
         assert seen[0] == seen[1] == seen[2] != seen[3]
         assert seen[3] == seen[4] == seen[5]
 
@@ -113,7 +96,7 @@ async def test_an_undecodable_file_does_not_cost_the_child():
         before = await pids(describer)
         for data in corpus.undecodable().values():
             with pytest.raises(Undecodable):
-                await describer.describe(Source(data), Sink())
+                await describer.describe(Source(data), Sink(), account_id="acc_1")
         assert await pids(describer) == before
 
 
@@ -122,7 +105,7 @@ async def test_a_damaged_file_does_not_cost_the_child(name):
     """Damage is described in the child just as it is in this process."""
     async with SubprocessDescriber() as describer:
         before = await pids(describer)
-        found = await describer.describe(Source(corpus.damaged()[name]), Sink())
+        found = await describer.describe(Source(corpus.damaged()[name]), Sink(), account_id="acc_1")
         assert found.damaged
         assert await pids(describer) == before
 
@@ -132,7 +115,7 @@ async def test_a_rendition_is_a_wav_file_of_the_same_length(name):
     """The sink gets a header and exactly the samples that it names."""
     sink = Sink()
     async with SubprocessDescriber() as describer:
-        found = await describer.describe(Source(corpus.good()[name][0]), sink)
+        found = await describer.describe(Source(corpus.good()[name][0]), sink, account_id="acc_1")
     samples = corpus.decode(bytes(sink.data))
     assert found.rendition
     assert samples.shape == (round(found.duration * found.sample_rate), found.channels)
@@ -146,7 +129,9 @@ async def test_what_the_sink_raises_passes_through():
     async with SubprocessDescriber() as describer:
         before = await pids(describer)
         with pytest.raises(OSError, match="full"):
-            await describer.describe(Source(corpus.good()["ima"][0]), Sink(failure=OSError("full")))
+            await describer.describe(
+                Source(corpus.good()["ima"][0]), Sink(failure=OSError("full")), account_id="acc_1"
+            )
         assert await pids(describer) != before
 
 
@@ -155,10 +140,10 @@ async def test_a_source_that_fails_in_the_second_pass_passes_through():
     data = corpus.encode("wav", "adpcm_ima_wav", corpus.tones(600.0, channels=1))
     async with SubprocessDescriber() as describer:
         source = Source(data)
-        await describer.describe(source, Sink())
+        await describer.describe(source, Sink(), account_id="acc_1")
         late = Source(data, failure=Tampered("late"), fail_at=len(source.ranges) - 1)
         with pytest.raises(Tampered, match="late"):
-            await describer.describe(late, Sink())
+            await describer.describe(late, Sink(), account_id="acc_1")
 
 
 async def test_cancelling_kills_the_child():
@@ -166,7 +151,7 @@ async def test_cancelling_kills_the_child():
     async with SubprocessDescriber() as describer:
         before = await pids(describer)
         stuck = Source(PCM, gate=asyncio.Event())
-        job = asyncio.create_task(describer.describe(stuck, Sink()))
+        job = asyncio.create_task(describer.describe(stuck, Sink(), account_id="acc_1"))
         await stuck.reading.wait()
         job.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -180,7 +165,7 @@ async def test_a_slow_source_does_not_use_up_the_clock():
     limits = Limits(cpu_base=1, cpu_per_mib=0, patience=0.0)
     gate = asyncio.Event()
     async with SubprocessDescriber(limits=limits) as describer:
-        job = asyncio.create_task(describer.describe(Source(PCM, gate=gate), Sink()))
+        job = asyncio.create_task(describer.describe(Source(PCM, gate=gate), Sink(), account_id="acc_1"))
         await asyncio.sleep(2.5)
         gate.set()
         assert (await job).duration == 1.0
@@ -191,7 +176,7 @@ async def test_jobs_wait_in_the_order_they_came():
     order = []
 
     async def job(number):
-        await describer.describe(Source(PCM), Sink())
+        await describer.describe(Source(PCM), Sink(), account_id="acc_1")
         order.append(number)
 
     async with SubprocessDescriber() as describer:
@@ -204,7 +189,9 @@ async def test_as_many_jobs_run_at_once_as_there_are_children():
     gate = asyncio.Event()
     sources = [Source(PCM, gate=gate) for _ in range(3)]
     async with SubprocessDescriber(size=2) as describer:
-        jobs = [asyncio.create_task(describer.describe(source, Sink())) for source in sources]
+        jobs = [
+            asyncio.create_task(describer.describe(source, Sink(), account_id="acc_1")) for source in sources
+        ]
         await asyncio.gather(*(source.reading.wait() for source in sources[:2]))
         assert not sources[2].reading.is_set()
         gate.set()
@@ -217,7 +204,7 @@ async def test_an_idle_child_that_died_is_replaced_before_the_job():
         child = describer._idle[0]
         os.kill(child.process.pid, signal.SIGKILL)
         await child.process.wait()
-        found = await describer.describe(Source(PCM), Sink())
+        found = await describer.describe(Source(PCM), Sink(), account_id="acc_1")
         assert found.duration == 1.0
 
 
@@ -226,7 +213,7 @@ async def test_closing_ends_every_child():
     before = set(psutil.Process().children())
     descriptors = psutil.Process().num_fds()
     async with SubprocessDescriber(size=2) as describer:
-        await describer.describe(Source(PCM), Sink())
+        await describer.describe(Source(PCM), Sink(), account_id="acc_1")
     assert set(psutil.Process().children()) == before
     assert psutil.Process().num_fds() <= descriptors
 
@@ -236,6 +223,8 @@ async def test_no_plaintext_touches_the_disk():
     secret = np.random.default_rng().integers(-9000, 9000, (200_000, 1)).astype(np.int16)
     before = temporary_files()
     async with SubprocessDescriber() as describer:
-        await describer.describe(Source(corpus.resized(corpus.wav(secret), riff_size=0, data_size=0)), Sink())
+        await describer.describe(
+            Source(corpus.resized(corpus.wav(secret), riff_size=0, data_size=0)), Sink(), account_id="acc_1"
+        )
     new = temporary_files() - before
     assert not [path for path in new if holds(path, secret[1000:1100].tobytes())]

@@ -54,7 +54,7 @@ def everything():
 async def outcome(describer, data):
     """Return what a child says of a file, in a line."""
     try:
-        found = await describer.describe(Source(data), Sink())
+        found = await describer.describe(Source(data), Sink(), account_id="acc_1")
     except Undecodable as error:
         return str(error)
     return f"{found.container} {found.codec} {found.duration:.2f}" + " damaged" * found.damaged

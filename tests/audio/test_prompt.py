@@ -7,7 +7,7 @@ import numpy as np
 import psutil
 import pytest
 
-from tests.audio import corpus
+from tests.audio import corpus, odd_corpus
 from tests.audio.sounding import level, part, peak, pitch, samples_of
 from vault.audio.assembling import SILENT, TOO_LONG
 from vault.audio.limits import Limits
@@ -259,3 +259,14 @@ async def test_no_child_is_left_after_a_prompt(maker):
     assert set(psutil.Process().children()) == before
     assert psutil.Process().num_fds() <= descriptors + 1
     assert (LIMITS.max_duration, LIMITS.processor(MAX_UPLOAD)) == (30, 40)
+
+
+async def test_a_notice_is_made_of_odd_files_too(maker):
+    """What holds audio becomes a prompt, and what holds none is refused by its reason."""
+    for name in ("mp4-subtitles", "mkv-ass"):
+        assert (await maker.make(odd_corpus.audible()[name][0], PromptWish())).seconds == pytest.approx(
+            1.4, abs=0.05
+        )
+    data, reason = odd_corpus.inaudible()["mp4-only-subtitles"]
+    with pytest.raises(Undecodable, match=str(reason)):
+        await maker.make(data, PromptWish())

@@ -16,7 +16,7 @@ async def test_the_sample_is_a_whole_dual_channel_call():
     """It plays in browsers as it is, lasts half a minute, and is small."""
     data = (SAMPLE / "call.wav").read_bytes()
     async with SubprocessDescriber() as describer:
-        found = await describer.describe(Source(data), Sink())
+        found = await describer.describe(Source(data), Sink(), account_id="acc_1")
     assert (found.container, found.codec, found.channels, found.sample_rate) == ("wav", "pcm_mulaw", 2, 8000)
     assert 25 <= found.duration <= 40
     assert not found.damaged

@@ -18,22 +18,30 @@ BLOCK = 256 << 10
 
 @dataclass
 class FakeDescriber:
-    """The Describer port. ``crashes`` is how many of the next jobs end in DescriberCrashed."""
+    """The Describer port. ``crashes`` is how many of the next jobs end in DescriberCrashed.
+
+    The first of them crash after samples were decoded, as many as ``decoded_crashes`` says.
+    """
 
     crashes: int = 0
+    decoded_crashes: int = 0
     #: Crash after the source was read, and not before.
     crash_late: bool = False
     max_duration: float = MAX_DURATION
     #: What was found, job by job.
     described: list[Description] = field(default_factory=list)
 
-    async def describe(self, source: AudioSource, rendition: RenditionSink) -> Description:
+    async def describe(
+        self, source: AudioSource, rendition: RenditionSink, *, account_id: str
+    ) -> Description:
         """Read the whole source and return what it is."""
-        del rendition  # Browsers play all that this describer knows.
+        del rendition, account_id  # Browsers play all that this describer knows.
         crash = self.crashes > 0
         self.crashes -= crash
+        crashed = DescriberCrashed("The describer ended with status -9.", decoded=self.decoded_crashes > 0)
+        self.decoded_crashes -= crash and crashed.decoded
         if crash and not self.crash_late:
-            raise DescriberCrashed("The describer ended with status -9.")
+            raise crashed
         data = bytearray()
         for start in range(0, source.size, BLOCK):
             end = min(start + BLOCK, source.size)
@@ -41,7 +49,7 @@ class FakeDescriber:
             assert len(block) == end - start, "A source gives exactly the range it was asked for."
             data += block
         if crash:
-            raise DescriberCrashed("The describer ended with status -9.")
+            raise crashed
         description = describe_wave(bytes(data), max_duration=self.max_duration)
         self.described.append(description)
         return description

@@ -26,7 +26,9 @@ async def describer(request):
 async def test_a_wav_file_is_described(describer, channels):
     """Every field is what the file was made of."""
     sink = Sink()
-    found = await describer.describe(Source(corpus.wav(corpus.tones(channels=channels))), sink)
+    found = await describer.describe(
+        Source(corpus.wav(corpus.tones(channels=channels))), sink, account_id="acc_1"
+    )
     assert (found.container, found.codec, found.channels) == ("wav", "pcm_s16le", channels)
     assert (found.sample_rate, found.duration, found.claimed_duration) == (8000, 1.0, 1.0)
     assert (found.errors, found.damaged, found.rendition) == (0, False, False)
@@ -38,7 +40,7 @@ async def test_peaks_are_pairs_of_lowest_and_highest(describer):
     samples = corpus.tones() * 0
     samples[4000:, 0] = 32767
     samples[4000::2, 0] = -32768
-    found = await describer.describe(Source(corpus.wav(samples)), Sink())
+    found = await describer.describe(Source(corpus.wav(samples)), Sink(), account_id="acc_1")
     half = BUCKETS // 2
     assert found.peaks == (bytes(2 * half) + b"\x80\x7f" * half, bytes(2 * BUCKETS))
 
@@ -47,14 +49,14 @@ async def test_the_whole_source_is_read(describer):
     """A description means that every byte was read, also those that no decoder needs."""
     tail = corpus.chunk(b"LIST", bytes(3 << 20))
     source = Source(corpus.wav(corpus.tones()) + tail)
-    await describer.describe(source, Sink())
+    await describer.describe(source, Sink(), account_id="acc_1")
     assert source.whole
 
 
 async def test_a_cut_file_is_damaged(describer):
     """Claimed and decoded durations are both told."""
     data = corpus.wav(corpus.tones(2.0))
-    found = await describer.describe(Source(data[: 44 + 32000]), Sink())
+    found = await describer.describe(Source(data[: 44 + 32000]), Sink(), account_id="acc_1")
     assert (found.claimed_duration, found.damaged) == (2.0, True)
     assert found.duration == pytest.approx(1.0)
 
@@ -63,34 +65,39 @@ async def test_a_cut_file_is_damaged(describer):
 async def test_what_is_no_audio_is_undecodable_and_the_next_is_described(describer, name):
     """The reason holds nothing of the file, and the describer goes on."""
     with pytest.raises(Undecodable) as caught:
-        await describer.describe(Source(corpus.undecodable()[name]), Sink())
+        await describer.describe(Source(corpus.undecodable()[name]), Sink(), account_id="acc_1")
     assert "403" not in str(caught.value)
-    found = await describer.describe(Source(corpus.wav(corpus.tones())), Sink())
+    found = await describer.describe(Source(corpus.wav(corpus.tones())), Sink(), account_id="acc_1")
     assert found.duration == 1.0
 
 
 async def test_what_the_source_raises_passes_through(describer):
     """Tampered bytes are no fault of the audio, and the next recording is described."""
     with pytest.raises(Tampered, match="frame 3"):
-        await describer.describe(Source(corpus.wav(corpus.tones()), failure=Tampered("frame 3")), Sink())
-    found = await describer.describe(Source(corpus.wav(corpus.tones())), Sink())
+        await describer.describe(
+            Source(corpus.wav(corpus.tones()), failure=Tampered("frame 3")), Sink(), account_id="acc_1"
+        )
+    found = await describer.describe(Source(corpus.wav(corpus.tones())), Sink(), account_id="acc_1")
     assert found.duration == 1.0
 
 
 async def test_a_cancelled_job_leaves_the_describer_sound(describer):
     """After a job was cancelled midway, the next one is described."""
     stuck = Source(corpus.wav(corpus.tones()), gate=asyncio.Event())
-    job = asyncio.create_task(describer.describe(stuck, Sink()))
+    job = asyncio.create_task(describer.describe(stuck, Sink(), account_id="acc_1"))
     await stuck.reading.wait()
     job.cancel()
     with pytest.raises(asyncio.CancelledError):
         await job
-    found = await describer.describe(Source(corpus.wav(corpus.tones())), Sink())
+    found = await describer.describe(Source(corpus.wav(corpus.tones())), Sink(), account_id="acc_1")
     assert found.duration == 1.0
 
 
 async def test_several_jobs_at_once_do_not_mix(describer):
     """Each caller gets its own recording's description."""
     lengths = [0.5, 1.0, 1.5, 2.0, 0.25]
-    jobs = [describer.describe(Source(corpus.wav(corpus.tones(length))), Sink()) for length in lengths]
+    jobs = [
+        describer.describe(Source(corpus.wav(corpus.tones(length))), Sink(), account_id="acc_1")
+        for length in lengths
+    ]
     assert [found.duration for found in await asyncio.gather(*jobs)] == lengths

@@ -1,5 +1,7 @@
 """What every PromptMaker does, asked of the fake and of the real one."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from tests.audio import corpus
 from tests.fakes.prompt_maker import FakePromptMaker
 from vault.audio.prompt import SubprocessPromptMaker
 from vault.domain.prompt import MAX_UPLOAD, PromptWish
-from vault.errors import Invalid, Undecodable
+from vault.errors import Invalid, Unavailable, Undecodable
 
 SPEECH = corpus.wav(corpus.tones(1.0, channels=1))
 
@@ -70,6 +72,13 @@ async def test_what_no_prompt_can_be_made_of_is_undecodable(maker, upload, wish)
     with pytest.raises(Undecodable):
         await maker.make(upload, PromptWish(**wish))
     assert (await maker.make(SPEECH, PromptWish())).seconds == pytest.approx(1.4)
+
+
+async def test_a_decoder_that_does_not_start_is_unavailable(threads):
+    """It is no fault of the upload, so the caller is told to try again."""
+    maker = SubprocessPromptMaker(threads, command=(sys.executable, "-c", "pass"))
+    with pytest.raises(Unavailable):
+        await maker.make(SPEECH, PromptWish())
 
 
 async def test_a_wish_that_cannot_be_names_its_field(maker):

@@ -34,9 +34,9 @@ from vault.sealing.header import parse_header
 class Rendering(FakeDescriber):
     """A describer that makes a rendition, too."""
 
-    async def describe(self, source, rendition):
+    async def describe(self, source, rendition, *, account_id):
         """Describe, and write what browsers play."""
-        described = await super().describe(source, rendition)
+        described = await super().describe(source, rendition, account_id=account_id)
         await rendition.write(b"what browsers play")
         return replace(described, rendition=True)
 

@@ -124,10 +124,32 @@ async def test_a_lost_lease_moves_no_row(house: House):
     assert await house.state(recording_id) is State.TRANSFERRING
 
 
-async def test_a_describer_that_dies_loses_no_recording(house: House):
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_describer_that_dies_once_is_asked_again(house: House, late: bool):
+    """Everything is known of the recording then."""
+    house.describer.crashes, house.describer.crash_late = 1, late
+    recording_id = (await house.announce()).recording_id
+    assert await house.settle(recording_id) is State.AVAILABLE
+    row = await house.row(recording_id)
+    assert (row.codec, row.attempts) == ("pcm_s16le", 0)
+    assert len(house.describer.described) == 1
+
+
+async def test_what_the_describer_dies_of_is_failed(house: House):
+    """Twice, and nothing was ever decoded of it: nobody is given a link to what may be no audio at all."""
+    house.describer.crashes = 2
+    recording_id = (await house.announce()).recording_id
+    assert await house.settle(recording_id) is State.FAILED
+    assert (await house.row(recording_id)).reasons[0].code == "describer_crashed"
+    assert await house.keys_gone(recording_id)
+    assert house.audio_objects() == []
+
+
+async def test_a_describer_that_dies_of_audio_loses_no_recording(house: House):
     """It is kept and heard; only the waveform and what was to be learned are missing."""
     for late in (False, True):
-        house.describer.crashes, house.describer.crash_late = 1, late
+        house.describer.crashes, house.describer.crash_late = 2, late
+        house.describer.decoded_crashes = 1
         recording_id = (await house.announce(f"rec-{late}")).recording_id
         assert await house.settle(recording_id) is State.AVAILABLE
         row = await house.row(recording_id)

@@ -67,8 +67,8 @@ async def test_off_between_describing_and_the_gate(house: House):
     await house.vault.ingest()
     describe = house.describer.describe
 
-    async def slowly(source, rendition):
-        described = await describe(source, rendition)
+    async def slowly(source, rendition, *, account_id):
+        described = await describe(source, rendition, account_id=account_id)
         await switch(house, enabled=False)
         await switch(house, enabled=True)
         return described

@@ -11,6 +11,7 @@ import os
 import pkgutil
 import socket
 import sys
+from functools import partial
 from typing import BinaryIO, cast
 
 from vault.audio import confinement, riff
@@ -74,7 +75,9 @@ def _describe(connection: socket.socket, file: BinaryIO, max_duration: float) ->
     """Send what the file is, after its rendition where one is needed. Raises Undecodable."""
     from vault.audio import decoding  # noqa: PLC0415 - limits come first
 
-    description = decoding.describe(file, max_duration=max_duration)
+    description = decoding.describe(
+        file, max_duration=max_duration, on_first_samples=partial(send, connection, Kind.DECODED, b"")
+    )
     if description.rendition:
         plan = decoding.plan_rendition(description)
         head = RENDITION.pack(plan.sample_rate, plan.channels, plan.samples)

@@ -16,7 +16,7 @@ from typing import Self, TypeVar
 from vault.audio.child import OUT_OF_MEMORY
 from vault.audio.limits import Limits
 from vault.audio.protocol import BLOCK, HEAD, Kind, child_head, frame
-from vault.errors import DescriberCrashed
+from vault.errors import DescriberCrashed, Unavailable
 
 T = TypeVar("T")
 
@@ -59,8 +59,9 @@ class Child:
         self.process = process
         self.reader = reader
         self.writer = writer
-        #: Jobs that it has begun.
+        #: Jobs that it has begun, all of them for this account.
         self.jobs = 0
+        self.account_id: str | None = None
 
     @classmethod
     async def spawn(cls, command: Sequence[str], limits: Limits) -> Self:
@@ -141,6 +142,14 @@ class Child:
     async def gone(self) -> None:
         """Wait until a killed child is reaped."""
         await self.process.wait()
+
+
+async def spawn_or_unavailable(command: Sequence[str], limits: Limits) -> Child:
+    """Start a child for a job. Raises Unavailable: that it does not start is no fault of the file."""
+    try:
+        return await Child.spawn(command, limits)
+    except (DescriberCrashed, OSError) as error:
+        raise Unavailable("No process could be started to decode the audio.") from error
 
 
 def _environment() -> dict[str, str]:

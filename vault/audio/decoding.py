@@ -5,7 +5,7 @@ the process they run in (``child.py``). Whatever the bytes are, the outcome is a
 Undecodable: FFmpeg's own errors become one or are counted as damage, and a MemoryError alone gets through.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -33,10 +33,17 @@ av.logging.set_level(None)
 class Pass:
     """One decoding of the whole file from its beginning."""
 
-    def __init__(self, file: BinaryIO, *, max_duration: float = MAX_DURATION) -> None:
+    def __init__(
+        self,
+        file: BinaryIO,
+        *,
+        max_duration: float = MAX_DURATION,
+        on_first_samples: Callable[[], None] = lambda: None,
+    ) -> None:
         """Open the file. Raises Undecodable where it is not audio within the vault's limits."""
         self.file = file
         self.max_duration = max_duration
+        self.on_first_samples = on_first_samples
         #: What a WAV header says; None for other files.
         self.claims = riff.read_claims(file)
         containers.refuse_non_audio(file)
@@ -109,6 +116,7 @@ class Pass:
         if not self.samples:
             self.channels, self.sample_rate = frame.layout.nb_channels, frame.sample_rate
             opening.check_shape(self.channels, self.sample_rate)
+            self.on_first_samples()
         self.samples += frame.samples
         self.frame_samples = max(self.frame_samples, frame.samples)
         if self.samples > self.max_duration * self.sample_rate:
@@ -150,12 +158,17 @@ class Rendition:
     samples: int
 
 
-def describe(file: BinaryIO, *, max_duration: float = MAX_DURATION) -> Description:
-    """Decode the whole file once and return what it is.
+def describe(
+    file: BinaryIO,
+    *,
+    max_duration: float = MAX_DURATION,
+    on_first_samples: Callable[[], None] = lambda: None,
+) -> Description:
+    """Decode the whole file once and return what it is; call ``on_first_samples`` when there are some.
 
     ``Description.rendition`` says that one is needed. Raises Undecodable.
     """
-    decoding = Pass(file, max_duration=max_duration)
+    decoding = Pass(file, max_duration=max_duration, on_first_samples=on_first_samples)
     with decoding.input:
         peaks: Peaks | None = None
         for block in decoding.blocks():

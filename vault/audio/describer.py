@@ -1,8 +1,9 @@
 """The describer: a pool of warm, limited children that decode what nobody vouches for.
 
-A child costs 0.2 s to start, so it is kept for the next job. It is replaced after a number of jobs, and at
-once when anything is out of order: an error of its own, a job that was cancelled, or a source or sink that
-failed midway. So a child that a recording has taken over lives no longer than the jobs it is good for.
+A child costs 0.2 s of processor time to start, so it is kept for the next job of the same account. No child
+works for two accounts: one that a recording has taken over could keep what it reads and put it into another's
+rendition. A child is also replaced after a number of jobs, and immediately when anything is out of order: an
+error of its own, a job that was cancelled, or a source or sink that failed midway.
 Jobs wait for a child in the order they came. A crash of the parent ends the children with it.
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Coroutine, Sequence
 from types import TracebackType
 from typing import Self
 
-from vault.audio.children import COMMAND, Child
+from vault.audio.children import COMMAND, Child, spawn_or_unavailable
 from vault.audio.jobs import Job
 from vault.audio.limits import Limits
 from vault.audio.reasons import Reason
@@ -74,16 +75,23 @@ class SubprocessDescriber:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def describe(self, source: AudioSource, rendition: RenditionSink) -> Description:
+    async def describe(
+        self, source: AudioSource, rendition: RenditionSink, *, account_id: str
+    ) -> Description:
         """Decode the whole source and return what it is; see the port for the errors.
 
         Every byte of the source has been read when a description is returned.
         """
         async with self._slots:
-            child = await self._take()
+            child = await self._take(account_id)
             child.jobs += 1
             try:
                 outcome = await Job(child, source, rendition, self.limits).run()
+            except DescriberCrashed:
+                # The same file is tried again: by a process that has read nothing before.
+                self._end_idle_of(account_id)
+                self._replace(child)
+                raise
             except BaseException:
                 self._replace(child)
                 raise
@@ -95,14 +103,29 @@ class SubprocessDescriber:
             raise Undecodable(outcome.value)
         return outcome
 
-    async def _take(self) -> Child:
-        """Return a child that is ready; a new one where none is kept. Raises DescriberCrashed."""
-        while self._idle:
-            child = self._idle.popleft()
-            if child.usable:
-                return child
+    async def _take(self, account_id: str) -> Child:
+        """Return a child of the account, or else one that has done no job. Raises Unavailable."""
+        for child in [child for child in self._idle if not child.usable]:
+            self._idle.remove(child)
             self._end(child)
-        return await Child.spawn(self.command, self.limits)
+        for owner in (account_id, None):
+            for child in self._idle:
+                if child.account_id == owner:
+                    self._idle.remove(child)
+                    child.account_id = account_id
+                    return child
+        if self._idle:
+            # Another account's, and the one that has waited longest: it makes room.
+            self._end(self._idle.popleft())
+        child = await spawn_or_unavailable(self.command, self.limits)
+        child.account_id = account_id
+        return child
+
+    def _end_idle_of(self, account_id: str) -> None:
+        """End the idle children that have worked for the account."""
+        for child in [child for child in self._idle if child.account_id == account_id]:
+            self._idle.remove(child)
+            self._end(child)
 
     def _replace(self, child: Child) -> None:
         """End the child and warm up another while nobody waits for it."""

@@ -89,15 +89,27 @@ class Job(_Dialogue):
         #: Bytes and frames of samples that may still come.
         self.missing = 0
         self.frames = 0
+        #: Whether the child has said that the file holds audio.
+        self.decoded = False
 
     async def run(self) -> Description | Reason:
         """Return what the child found. Raises DescriberCrashed, and what source and sink raise."""
+        try:
+            return await self._converse()
+        except DescriberCrashed as error:
+            error.decoded = self.decoded
+            raise
+
+    async def _converse(self) -> Description | Reason:
+        """Take the child's frames one by one until it ends the job."""
         await self.begin()
         while True:
             kind, payload = await self.child.receive(self.clock)
             match kind:
                 case Kind.READ:
                     await self.answer(payload)
+                case Kind.DECODED if not self.decoded:
+                    self.decoded = True
                 case Kind.RENDITION:
                     await self._begin_rendition(payload)
                 case Kind.SAMPLES:

@@ -8,7 +8,7 @@ what has read hostile bytes does no other job. The samples that come back are pu
 import asyncio
 from collections.abc import Sequence
 
-from vault.audio.children import COMMAND, Child
+from vault.audio.children import COMMAND, spawn_or_unavailable
 from vault.audio.jobs import SpeechJob
 from vault.audio.limits import Limits
 from vault.audio.reasons import Reason
@@ -47,11 +47,11 @@ class SubprocessPromptMaker:
         return await self._threads.run(assemble, speech, wish)
 
     async def _decoded(self, upload: bytes) -> bytes:
-        """Return the upload as samples. Raises Undecodable, DescriberCrashed."""
+        """Return the upload as samples. Raises Undecodable, DescriberCrashed, Unavailable."""
         if not upload:
             raise Undecodable(Reason.EMPTY.value)
         async with self._slots:
-            child = await Child.spawn(self._command, self._limits)
+            child = await spawn_or_unavailable(self._command, self._limits)
             try:
                 outcome = await SpeechJob(child, _Upload(upload), self._limits).run()
             finally:

@@ -8,6 +8,7 @@ Every frame is ``version (1 byte) | kind (1 byte) | length (4 bytes) | payload``
     child   READ         block number (4); the parent answers with DATA before anything else
     parent  DATA         that block: BLOCK bytes, fewer only at the end of the source
     child   RENDITION    sample rate (4), channels (1), samples per channel (8); at most once a job
+    child   DECODED      nothing; at most once a job, with the first decoded samples: the file holds audio
     child   SAMPLES      at most BLOCK bytes of PCM16 little-endian, interleaved; the WAV header is the
                          parent's own work, so a rendition is a sound WAV file whatever the child sends
     child   DESCRIPTION  JSON, see ``description_payload``; ends the job
@@ -60,6 +61,7 @@ class Kind(IntEnum):
     DESCRIPTION = 7
     UNDECODABLE = 8
     SPEECH = 9
+    DECODED = 10
 
 
 #: Most payload bytes of what a child may send.
@@ -71,6 +73,7 @@ LONGEST = {
     Kind.DESCRIPTION: 16 << 10,
     Kind.UNDECODABLE: 200,
     Kind.SPEECH: 0,
+    Kind.DECODED: 0,
 }
 
 

@@ -27,12 +27,16 @@ class RenditionSink(Protocol):
 class Describer(Protocol):
     """Reads audio in a subprocess with limits on time, memory and output."""
 
-    async def describe(self, source: AudioSource, rendition: RenditionSink) -> Description:
+    async def describe(
+        self, source: AudioSource, rendition: RenditionSink, *, account_id: str
+    ) -> Description:
         """Decode the whole source once and return what it is.
 
+        No subprocess works for two accounts. After a crash the account's next job gets a new one.
+
         Raises Undecodable if it is not audio within the vault's limits, with the reason;
-        DescriberCrashed if the subprocess died or ran out of its limits; and whatever
-        ``source.read`` and ``rendition.write`` raised.
+        DescriberCrashed if the subprocess died or ran out of its limits; Unavailable if none could
+        be started; and whatever ``source.read`` and ``rendition.write`` raised.
         """
 
 
@@ -44,5 +48,5 @@ class PromptMaker(Protocol):
 
         Raises Invalid, naming the field, for a wish that cannot be; Undecodable, with the reason, for an
         upload that is empty, too large, no audio, damaged, silent or too long; DescriberCrashed if the
-        subprocess died or ran out of its limits.
+        subprocess died or ran out of its limits; Unavailable if none could be started.
         """

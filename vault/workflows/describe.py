@@ -31,6 +31,12 @@ from vault.workflows.seals import OpenedRecording, open_recording
 from vault.workflows.verdict import fail, refuse
 
 _LOG = Log(__name__)
+#: How often a file is given to the describer: the second time to a process that has read nothing else.
+_ATTEMPTS = 2
+_CRASHED = Reason(
+    code="describer_crashed",
+    text="The decoder crashed twice before it found any audio. Convert the file, for example to WAV.",
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,10 +101,9 @@ class Describe:
         try:
             await under_lease(self.database, held, self._describe(held))
         except Undecodable as error:
-            reason = Reason(code="undecodable", text=str(error))
-            await self.database.write(lambda tx: fail(tx, held, reason))
-            if recording.audio is not None:
-                await discard(self.objects, recording.audio.location)
+            await self._give_up(held, Reason(code="undecodable", text=str(error)))
+        except DescriberCrashed:
+            await self._give_up(held, _CRASHED)
         except (Tampered, NotFound):
             _LOG.error("describe.read_back_failed", recording_id=recording.id)
             await self.database.write(lambda tx: self._fetch_again(tx, held))
@@ -109,6 +114,11 @@ class Describe:
             await self.database.write(lambda tx: tx.queue.put_back(held, not_before=tx.now() + pause))
             _LOG.warning("describe.put_off", recording_id=recording.id, reason=str(error))
 
+    async def _give_up(self, held: Lease, reason: Reason) -> None:
+        await self.database.write(lambda tx: fail(tx, held, reason))
+        if held.recording.audio is not None:
+            await discard(self.objects, held.recording.audio.location)
+
     async def _describe(self, held: Lease) -> None:
         recording = held.recording
         keys = await self.database.read(lambda tx: tx.recordings.keys(recording.id))
@@ -117,13 +127,7 @@ class Describe:
         opened = await open_recording(self.ring, recording, keys)
         source = SealedAudio(self.objects, opened.opener(recording.audio, "audio"), recording.audio)
         await self._read_back(source, opened)
-        rendition = self._rendition(opened)
-        try:
-            description = await self._ask(source, rendition)
-            made = await rendition.finish() if description is not None and description.rendition else None
-        except BaseException:
-            await asyncio.shield(rendition.abort())
-            raise
+        description, made = await self._ask(source, opened)
         values, admitted = _values(opened, description, made), None
         while admitted is None:
             # What was said of the call in the meantime must make the recording findable too.
@@ -143,14 +147,38 @@ class Describe:
         if not hmac.compare_digest(digest.digest(), opened.details().sha256):
             raise Tampered("What was read back is not what was received.")
 
-    async def _ask(self, source: SealedAudio, rendition: _Rendition) -> Description | None:
+    async def _ask(
+        self, source: SealedAudio, opened: OpenedRecording
+    ) -> tuple[Description | None, SealedObject | None]:
+        """Return the description and the rendition, if one is needed; neither for audio that crashes decoders.
+
+        Raises DescriberCrashed if the second attempt crashed too and neither decoded a sample.
+        """
+        decoded = False
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return await self._describe_once(source, self._rendition(opened))
+            except DescriberCrashed as error:
+                decoded = decoded or error.decoded
+                recording_id = opened.recording.id
+                _LOG.warning(
+                    "describe.crashed", recording_id=recording_id, reason=str(error), attempt=attempt
+                )
+                if attempt == _ATTEMPTS and not decoded:
+                    raise
+        # It is audio, and not lost because a decoder died of it; it has no waveform.
+        return None, None
+
+    async def _describe_once(
+        self, source: SealedAudio, rendition: _Rendition
+    ) -> tuple[Description, SealedObject | None]:
+        account_id = rendition.opened.recording.account_id
         try:
-            return await self.describer.describe(source, rendition)
-        except DescriberCrashed as error:
-            # Nobody's recording is lost because a decoder died of it; it has no waveform.
-            _LOG.warning("describe.crashed", recording_id=rendition.opened.recording.id, reason=str(error))
-            await rendition.abort()
-            return None
+            description = await self.describer.describe(source, rendition, account_id=account_id)
+            return description, await rendition.finish() if description.rendition else None
+        except BaseException:
+            await asyncio.shield(rendition.abort())
+            raise
 
     def _rendition(self, opened: OpenedRecording) -> _Rendition:
         recording, evidence = opened.recording, opened.keys.evidence

@@ -1,0 +1,108 @@
+"""Who a child works for, and what a crash of it means for the file."""
+
+import asyncio
+import os
+import signal
+
+import psutil
+import pytest
+
+from tests.audio import corpus
+from tests.audio.plaintext import Sink, Source
+from tests.audio.pool import IMPATIENT, PCM, hostile, pids
+from vault.audio.describer import SubprocessDescriber
+from vault.errors import DescriberCrashed, Unavailable
+
+
+async def jobs_of(describer, *accounts):
+    """Run a job per account, one after the other; return the renditions and the pids of the idle children."""
+    renditions, seen = [], []
+    for account in accounts:
+        sink = Sink()
+        await describer.describe(Source(account.encode() * 8), sink, account_id=account)
+        renditions.append(bytes(sink.data))
+        seen.append(await pids(describer))
+    return renditions, seen
+
+
+@pytest.mark.parametrize("size", [1, 2])
+async def test_no_child_works_for_two_accounts(size):
+    """A child that keeps what it read puts it into renditions of the same account, and of no other."""
+    accounts = ["acc_a", "acc_a", "acc_b", "acc_c", "acc_a", "acc_b"]
+    async with SubprocessDescriber(size=size, command=hostile("remembers")) as describer:
+        renditions, seen = await jobs_of(describer, *accounts)
+    assert b"acc_a" in renditions[1]
+    for account, rendition in zip(accounts, renditions, strict=True):
+        assert not [other for other in set(accounts) - {account} if other.encode() in rendition]
+    assert seen[0] == seen[1]
+    assert all(len(idle) == size for idle in seen)
+
+
+async def test_two_accounts_have_different_processes():
+    """The process of the first account is gone where there is room for one alone."""
+    async with SubprocessDescriber() as describer:
+        (first,) = await pids(describer)
+        await describer.describe(Source(PCM), Sink(), account_id="acc_a")
+        assert await pids(describer) == [first]
+        await describer.describe(Source(PCM), Sink(), account_id="acc_b")
+        assert await pids(describer) != [first]
+        assert not psutil.pid_exists(first)
+
+
+async def test_after_a_crash_the_account_gets_a_process_that_has_read_nothing():
+    """Also where another child of the account is idle: what it read before may be what it dies of next."""
+    gate = asyncio.Event()
+    async with SubprocessDescriber(size=2) as describer:
+        sources = [Source(PCM, gate=gate) for _ in range(2)]
+        jobs = [describer.describe(source, Sink(), account_id="acc_1") for source in sources]
+        both = asyncio.gather(*jobs)
+        await asyncio.gather(*(source.reading.wait() for source in sources))
+        gate.set()
+        await both
+        before = await pids(describer)
+        stuck = Source(PCM, gate=asyncio.Event())
+        job = asyncio.create_task(describer.describe(stuck, Sink(), account_id="acc_1"))
+        await stuck.reading.wait()
+        (working,) = set(before) - {child.process.pid for child in describer._idle}
+        os.kill(working, signal.SIGKILL)
+        stuck.gate.set()
+        with pytest.raises(DescriberCrashed):
+            await job
+        assert not set(before) & set(await pids(describer))
+
+
+@pytest.mark.parametrize(("mode", "decoded"), [("dies-of-audio", True), ("exit", False), ("hang", False)])
+async def test_a_crash_says_whether_samples_were_decoded(mode, decoded):
+    """That tells a file with audio in it from one that never was any."""
+    async with SubprocessDescriber(command=hostile(mode), limits=IMPATIENT) as describer:
+        with pytest.raises(DescriberCrashed) as caught:
+            await describer.describe(Source(PCM), Sink(), account_id="acc_1")
+    assert caught.value.decoded is decoded
+
+
+async def test_a_real_child_says_that_samples_were_decoded():
+    """It is killed in the second pass over the file, when it has sent the beginning of the rendition."""
+    data = corpus.good()["ima"][0]
+
+    class Killing(Sink):
+        """Kills the child at the first write."""
+
+        async def write(self, block):
+            """Kill, and take the block."""
+            os.kill(child, signal.SIGKILL)
+            await super().write(block)
+
+    async with SubprocessDescriber() as describer:
+        (child,) = await pids(describer)
+        with pytest.raises(DescriberCrashed) as caught:
+            await describer.describe(Source(data * 100), Killing(), account_id="acc_1")
+    assert caught.value.decoded
+
+
+async def test_a_child_that_does_not_start_is_no_fault_of_the_file():
+    """It can be tried again later: a crash would give the recording up."""
+    async with SubprocessDescriber() as describer:
+        describer.command = hostile("exit-before-ready")
+        await describer.describe(Source(PCM), Sink(), account_id="acc_a")
+        with pytest.raises(Unavailable):
+            await describer.describe(Source(PCM), Sink(), account_id="acc_b")
