@@ -3,10 +3,12 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from tests.workflows.conftest import AUDIO, House
+from vault.database.event_rows import EventRows
 from vault.domain.access_event import AccessEvent
 from vault.domain.link import Session
 from vault.workflows.list_events import EventFilter
@@ -112,6 +114,49 @@ async def test_other_sessions_of_the_recording_keep_their_own(either: House, mon
         for one in (first, second)
     }
     assert ends == {first.id: ["upper_bound"], second.id: [None, None]}
+
+
+async def test_what_was_read_before_a_crash_is_not_read_again(either: House, monkeypatch: pytest.MonkeyPatch):
+    """Reading goes on at the first request that was left open; what is written then is the same."""
+    monkeypatch.setattr("vault.workflows.end_sessions._EVENTS_AT_ONCE", 1)
+    session, played, _ = await opened(either, await recording_of(either))
+    for _ in range(3):
+        await hear(either, played, 0, 10)
+    await events(either, session)
+    page = await either.vault.list_events(either.account.id, EventFilter(), start=0, limit=1000)
+    left_open = page.items[-1][0].index + 1
+    await die(either, played, 20, 30)
+    await hear(either, played, 40, 45)
+    await events(either, session)
+    later = session.ends_at + timedelta(hours=1)
+    with monkeypatch.context() as context:
+        context.setattr("vault.workflows.end_sessions._settle", None)
+        with pytest.raises(TypeError):
+            await end(either, later)
+    (one,) = await either.database.read(lambda tx: tx.links.unsettled(later, limit=1))
+    assert one.log_size == left_open
+    assert await end(either, later)
+    last = (await events(either, session))[-1]
+    assert (last.type, last.end, last.result) == ("playback.end", 10, "upper_bound")
+
+
+async def test_sessions_of_one_recording_are_read_once(either: House, monkeypatch: pytest.MonkeyPatch):
+    """Its events are read once for all of its sessions, and not once for each."""
+    recording = await recording_of(either)
+    for _ in range(4):
+        session, played, _ = await opened(either, recording)
+        await hear(either, played, 0, 10)
+    await events(either, session)
+    pages = []
+    page = EventRows.page
+
+    def counted(self: EventRows, *arguments: Any, **named: Any) -> Any:
+        pages.append(named["start"])
+        return page(self, *arguments, **named)
+
+    monkeypatch.setattr(EventRows, "page", counted)
+    assert await end(either, session.ends_at + timedelta(hours=1))
+    assert len(pages) == 1
 
 
 async def test_the_story_says_granted_where_nobody_knows_what_was_sent(either: House):

@@ -126,6 +126,11 @@ class LinkRows:
         rows = self._db.execute(over.order_by(unsettled_sessions.c.ends_at).limit(limit))
         return [UnsettledSession(**dict(zip(names, row, strict=True))) for row in rows]
 
+    def read_until(self, session_ids: Sequence[str], log_size: int) -> None:
+        """Note that nothing before this place of the log matters to the last word on these sessions."""
+        behind = unsettled_sessions.c.session_id.in_(session_ids) & (unsettled_sessions.c.log_size < log_size)
+        self._db.execute(update(unsettled_sessions).where(behind).values(log_size=log_size))
+
     def settle(self, session_id: str) -> bool:
         """Note that it is said now; False if it was said before."""
         mine = delete(unsettled_sessions).where(unsettled_sessions.c.session_id == session_id)

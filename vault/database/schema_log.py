@@ -30,7 +30,7 @@ unsettled_sessions = Table(
     Column("account_id", String, nullable=False),
     Column("recording_id", String, nullable=False),
     Column("ends_at", Moment, nullable=False, index=True),
-    # How many events the log had when the session was opened: its own come after them.
+    # Where in the log to read on: how many events it had at the opening, or what was read since.
     Column("log_size", BigInteger, nullable=False),
 )
 

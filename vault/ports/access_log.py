@@ -41,7 +41,7 @@ class UnsettledSession:
     session_id: str
     account_id: str
     recording_id: str
-    #: How many events the log had when it was opened: its own come after them.
+    #: Where in the log to read on: how many events it had at the opening, or what was read since.
     log_size: int
 
 

@@ -230,6 +230,9 @@ class Links(Protocol):
     def unsettled(self, before: datetime, *, limit: int) -> Sequence[UnsettledSession]:
         """Return sessions that ended before a moment, and on which the last word was not said."""
 
+    def read_until(self, session_ids: Sequence[str], log_size: int) -> None:
+        """Note that nothing before this place of the log matters to the last word on these sessions."""
+
     def settle(self, session_id: str) -> bool:
         """Note that it is said now; False if it was said before."""
 
