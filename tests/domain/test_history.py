@@ -130,78 +130,92 @@ def sent(seconds: float, session: str = "s") -> AccessEvent:
 @pytest.mark.parametrize(
     ("events", "texts"),
     [
-        ([grant(192, 340)], ["from 03:12 to 05:40 by Robin (granted)"]),
-        ([grant(192, 340), sent(148)], ["from 03:12 to 05:40 by Robin (sent)"]),
-        ([grant(192, 200), grant(200, 340), sent(148)], ["from 03:12 to 05:40 by Robin (sent)"]),
+        ([grant(192, 340)], ["Granted 03:12-05:40 to Robin; how much of it was sent is not known"]),
+        ([grant(192, 340), sent(148)], ["Sent 03:12-05:40 to Robin"]),
+        ([grant(192, 340), sent(0)], ["Granted 03:12-05:40 to Robin; nothing of it was sent"]),
+        ([grant(192, 200), grant(200, 340), sent(148)], ["Sent 03:12-05:40 to Robin"]),
         (
             [grant(192, 200), grant(200, 340), sent(18)],
-            ["from 03:12 to 05:40 by Robin (granted; sent from 03:12 to 03:30)"],
+            ["Sent 03:12-03:30 to Robin, of 03:12-05:40 that was granted"],
         ),
-        ([grant(0, 10), sent(10), grant(10, 20), sent(10)], ["from 00:00 to 00:20 by Robin (sent)"]),
+        ([grant(0, 10), sent(10), grant(10, 20), sent(10)], ["Sent 00:00-00:20 to Robin"]),
         (
             [grant(0, 10), sent(10), grant(10, 20)],
-            ["from 00:00 to 00:20 by Robin (granted; sent from 00:00 to 00:10)"],
+            ["Sent 00:00-00:10 to Robin, of 00:00-00:20 that was granted"],
         ),
         (
-            [grant(0, 10), sent(2), grant(5, 20), sent(3)],
-            ["from 00:00 to 00:20 by Robin (granted; sent from 00:00 to 00:02 and from 00:05 to 00:08)"],
+            [grant(0, 10), sent(2), grant(5, 20), sent(3), grant(8, 20), sent(0)],
+            ["Sent 00:00-00:02 and 00:05-00:08 to Robin, of 00:00-00:20 that was granted"],
+        ),
+        (
+            [one for n in range(9) for one in (grant(2 * n, 2 * n + 2), sent(1))],
+            ["Sent 9 parts to Robin, of 00:00-00:18 that was granted"],
         ),
         (
             [grant(60, 70), sent(10), grant(10, 20), sent(10)],
-            ["from 01:00 to 01:10 by Robin (sent)", "from 00:10 to 00:20 by Robin (sent)"],
+            ["Sent 01:00-01:10 to Robin", "Sent 00:10-00:20 to Robin"],
         ),
         # Two requests at once: each end is the one whose windows it fits.
         (
             [grant(0, 4), grant(100, 104), grant(104, 112), sent(4), sent(10)],
-            ["from 00:00 to 00:04 by Robin (sent)", "from 01:40 to 01:52 by Robin (granted; sent from 01:40 to 01:50)"],
+            ["Sent 00:00-00:04 to Robin", "Sent 01:40-01:50 to Robin, of 01:40-01:52 that was granted"],
         ),
         (
-            [grant(0, 10), grant(10, 20, "other")],
-            ["from 00:00 to 00:10 by Robin (granted)", "from 00:10 to 00:20 by Robin (granted)"],
+            [grant(0, 10), sent(10), grant(10, 20, "other"), sent(10, "other")],
+            ["Sent 00:00-00:10 to Robin", "Sent 00:10-00:20 to Robin"],
         ),
-        ([grant(0.5, 1.5)], ["from 00:00 to 00:02 by Robin (granted)"]),
+        ([grant(0.5, 1.5), sent(1)], ["Sent 00:00-00:02 to Robin"]),
         ([sent(1)], []),
     ],
 )  # fmt: skip
 def test_windows_become_seconds(events: list[AccessEvent], texts: list[str]):
-    """What touches in a session is one part; granted and sent are told apart."""
-    assert story(MADE, *events) == ["Link made for Robin", *(f"Heard {text}" for text in texts)]
+    """What touches in a session is one part; granted and sent are told apart, and neither is called heard."""
+    assert story(MADE, *events) == ["Link made for Robin", *texts]
+
+
+@pytest.mark.parametrize(
+    ("duration", "last"), [(34.04, "00:34"), (34.999, "00:34"), (0.5, "00:00"), (35.0, "00:35")]
+)
+def test_no_second_is_beyond_the_duration(duration: float, last: str):
+    """Rounding outwards ends where the sound does."""
+    size = HEADER + round(duration * SECOND)
+    short = Timeline(size=size, duration=duration, header=HEADER)
+    whole = in_session("playback.grant", 0, size), in_session("playback.end", end=size)
+    assert story(MADE, *whole, played=short)[1:] == [f"Sent 00:00-{last} to Robin"]
 
 
 def test_hours_have_a_place_of_their_own():
     """Beyond an hour the clock has three parts."""
     long = Timeline(size=HEADER + 7300 * SECOND, duration=7300.0, header=HEADER)
-    assert story(grant(3599, 7265), played=long)[0] == "Heard from 59:59 to 2:01:05 by somebody (granted)"
+    assert story(grant(3599, 7265), sent(3666), played=long)[0] == "Sent 59:59-2:01:05 to somebody"
 
 
 @pytest.mark.parametrize(
-    ("first", "end", "text"),
-    [
-        (0, MP3.size, "Heard from 00:00 to 06:40 by Robin (granted)"),
-        (0, 500_000, "Heard in part by Robin (granted)"),
-        (1, MP3.size, "Heard in part by Robin (granted)"),
-    ],
+    ("first", "end", "what"),
+    [(0, MP3.size, "00:00-06:40"), (0, 500_000, "a part"), (1, MP3.size, "a part")],
 )
-def test_a_changing_bit_rate_tells_the_ends_alone(first: int, end: int, text: str):
+def test_a_changing_bit_rate_tells_the_ends_alone(first: int, end: int, what: str):
     """A byte in the middle is at no second that could be named."""
     one = in_session("playback.grant", first, end)
-    assert story(MADE, one, played=MP3)[1] == text
-    assert story(MADE, one, played=None)[1] == "Heard in part by Robin (granted)"
+    whole = in_session("playback.end", end=end - first)
+    assert story(MADE, one, whole, played=MP3)[1] == f"Sent {what} to Robin"
+    assert story(MADE, one, whole, played=None)[1] == "Sent a part to Robin"
     unknown = story(MADE, one, in_session("playback.end", end=1), played=MP3)[1]
-    assert unknown.endswith("(granted; sent in part)")
+    assert unknown == f"Sent a part to Robin, of {what} that was granted"
 
 
 def test_downloads_are_told_one_by_one():
     """The windows of one are joined; the same bytes twice are two downloads, by the key that got them."""
     windows = [(0, at(4)), (at(4), at(12)), (at(12), WAV.size), (0, at(4))]
     events = [event("download.grant", actor="key_1", first=first, end=end) for first, end in windows]
-    assert story(*events) == [
-        "Downloaded from 00:00 to 06:40 by key_1 (granted)",
-        "Downloaded from 00:00 to 00:04 by key_1 (granted)",
+    ends = [event("download.end", actor="key_1", end=end) for end in (at(4), WAV.size)]
+    assert story(*events, *ends) == [
+        "Sent 00:00-06:40 to key_1 as a file",
+        "Sent 00:00-00:04 to key_1 as a file",
     ]
 
 
-def test_a_download_by_a_link_is_told_apart_from_what_was_heard():
+def test_a_download_by_a_link_is_told_apart_from_what_was_played():
     """By the listener's name, with what was sent of each: an end belongs to the kind of its grant."""
     events = [
         MADE, grant(0, 4),
@@ -209,8 +223,8 @@ def test_a_download_by_a_link_is_told_apart_from_what_was_heard():
         in_session("download.end", end=WAV.size), sent(2),
     ]  # fmt: skip
     assert story(*events)[1:] == [
-        "Heard from 00:00 to 00:04 by Robin (granted; sent from 00:00 to 00:02)",
-        "Downloaded from 00:00 to 06:40 by Robin (sent)",
+        "Sent 00:00-00:02 to Robin, of 00:00-00:04 that was granted",
+        "Sent 00:00-06:40 to Robin as a file",
     ]
 
 

@@ -66,8 +66,8 @@ def test_the_story_names_exactly_the_seconds_that_were_granted(
     wait_for_ends(tenant, recording, 3)
     items = story(tenant, recording)
     assert heard(items) == [
-        ("Heard from 00:08 to 00:11 by Robin (sent)", 8, 11, "Robin"),
-        ("Heard from 00:01 to 00:05 by Robin (sent)", 1, 5, "Robin"),
+        ("Sent 00:08-00:11 to Robin", 8, 11, "Robin"),
+        ("Sent 00:01-00:05 to Robin", 1, 5, "Robin"),
     ]
     assert [item["text"] for item in items[:5]] == [
         "Announced by connection main",
@@ -93,11 +93,11 @@ def test_the_story_goes_on_after_the_end(tenant: Tenant, browser: httpx.Client, 
     assert tenant.http.delete(here).status_code in (200, 202)
     tenant.wait(recording, "erased")
     items = story(tenant, recording)
-    assert heard(items) == before == [("Heard from 00:02 to 00:04 by Robin (sent)", 2, 4, "Robin")]
+    assert heard(items) == before == [("Sent 00:02-00:04 to Robin", 2, 4, "Robin")]
     texts = [item["text"] for item in items]
     assert texts[:2] == ["Announced by connection main", "Available"]
-    assert [text.partition(" by ")[0] for text in texts[-4:]] == [
-        f"Downloaded from 00:00 to 00:{SECONDS}",
+    assert [text.partition(" to ")[0] for text in texts[-4:]] == [
+        f"Sent 00:00-00:{SECONDS}",
         "Restricted",
         "Erasing",
         "Erased",

@@ -166,12 +166,12 @@ async def test_the_story_says_granted_where_nobody_knows_what_was_sent(either: H
     await die(either, played, 0, len(AUDIO))
     assert await end(either, session.ends_at + timedelta(hours=1))
 
-    async def heard() -> list[str]:
+    async def told() -> list[str]:
         story = await either.vault.read_history(either.account.id, recording)
         return [item.text for item in story if item.kind == "playback.grant"]
 
-    assert [text.rpartition(" (")[2] for text in await heard()] == ["granted)"]
+    assert await told() == ["Granted 00:00-00:00 to Robin; how much of it was sent is not known"]
     late = replace((await events(either, session))[-1], id="evt_late", end=len(AUDIO), result=None)
     await either.database.write(lambda tx: tx.events.append(late))
     assert await events(either, session)
-    assert [text.rpartition(" (")[2] for text in await heard()] == ["sent)"]
+    assert await told() == ["Sent 00:00-00:00 to Robin"]

@@ -16,6 +16,10 @@ _MINUTE, _HOUR = 60, 3600
 #: Far less than a sample: what a float may be off.
 _ROUNDING = 1e-6
 _NOBODY = "somebody"
+#: What is said where the seconds of a part cannot be told.
+_PART = "a part"
+#: Spans that one sentence names; of more it says how many.
+_MOST_SPANS = 8
 #: What happened, where one name says it all; a result is added to some.
 _SENTENCES: Mapping[EventType, str] = {
     "recording.available": "Available",
@@ -70,7 +74,7 @@ class Origins:
     connection: str | None
     #: None where it was never sealed, or its evidence can no longer be opened.
     sealed_at: datetime | None = None
-    #: What listeners hear: the rendition where there is one.
+    #: What listeners get: the rendition where there is one.
     played: Timeline | None = None
     #: What a download gives.
     original: Timeline | None = None
@@ -90,7 +94,7 @@ class HistoryItem:
     text: str
     #: The first event's place in the tree; None for what is told by the row.
     index: int | None = None
-    #: Whole seconds of the sound, rounded outwards, so that they never say less than was granted.
+    #: Whole seconds of the sound that were granted, rounded outwards within its duration.
     first_second: int | None = None
     last_second: int | None = None
     listener: str | None = None
@@ -184,12 +188,11 @@ def _listened(part: Listening, origins: Origins, names: _Names) -> HistoryItem:
     played = event.type == "playback.grant"
     timeline = origins.played if played else origins.original
     span = _seconds(timeline, (part.first, part.end))
-    verb = "Heard" if played else "Downloaded"
     who = event.actor if event.session_id is None else listener or _NOBODY
     return HistoryItem(
         at=event.at,
         kind=event.type,
-        text=f"{verb}{_from_to(span)} by {who} ({_sent(part, timeline)})",
+        text=_sent(part, timeline, who if played else f"{who} as a file"),
         index=part.index,
         first_second=None if span is None else span[0],
         last_second=None if span is None else span[1],
@@ -198,30 +201,38 @@ def _listened(part: Listening, origins: Origins, names: _Names) -> HistoryItem:
     )
 
 
-def _sent(part: Listening, timeline: Timeline | None) -> str:
-    """Say how much of a part the log knows to be sent."""
+def _sent(part: Listening, timeline: Timeline | None, who: str) -> str:
+    """Say what was sent, as far as the log knows. What was played of it, the log cannot know."""
+    granted = _clocks(_seconds(timeline, (part.first, part.end)))
     if part.all_sent:
-        return "sent"
-    spans = [_seconds(timeline, span) for span in part.sent]
+        return f"Sent {granted} to {who}"
+    if not part.sent:
+        return f"Granted {granted} to {who}; how much of it was sent is not known"
+    spans = [_clocks(_seconds(timeline, span)) for span in part.sent if span[0] < span[1]]
     if not spans:
-        return "granted"
-    if None in spans:
-        return "granted; sent in part"
-    return "granted; sent" + " and".join(_from_to(span) for span in spans)
+        return f"Granted {granted} to {who}; nothing of it was sent"
+    return f"Sent {_parts(spans)} to {who}, of {granted} that was granted"
+
+
+def _parts(spans: Sequence[str]) -> str:
+    if len(spans) > _MOST_SPANS:
+        return f"{len(spans)} parts"
+    return _PART if _PART in spans else " and ".join(spans)
 
 
 def _seconds(timeline: Timeline | None, span: Span) -> Span | None:
-    """Return bytes as whole seconds, rounded outwards; None where they cannot be told."""
+    """Return bytes as whole seconds, rounded outwards within the duration; None where they cannot be told."""
     if timeline is None:
         return None
     first, last = timeline.second(span[0]), timeline.second(span[1])
     if first is None or last is None:
         return None
-    return math.floor(first + _ROUNDING), math.ceil(last - _ROUNDING)
+    whole = math.floor(timeline.duration + _ROUNDING)
+    return math.floor(first + _ROUNDING), min(math.ceil(last - _ROUNDING), whole)
 
 
-def _from_to(span: Span | None) -> str:
-    return " in part" if span is None else f" from {_clock(span[0])} to {_clock(span[1])}"
+def _clocks(span: Span | None) -> str:
+    return _PART if span is None else f"{_clock(span[0])}-{_clock(span[1])}"
 
 
 def _clock(seconds: int) -> str:

@@ -1,4 +1,4 @@
-"""The access log: who heard what and what else was done, with proofs and exports for whoever trusts nobody."""
+"""The access log: what was sent to whom and what else was done, with proofs and exports for whoever trusts nobody."""
 
 from typing import Annotated
 

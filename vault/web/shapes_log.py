@@ -103,7 +103,7 @@ class HistoryItemOut(BaseModel):
     text: str
     #: The first event's place in the log's tree; none for what the recording's row alone tells.
     index: int | None = None
-    #: Whole seconds of the sound, rounded outwards.
+    #: Whole seconds of the sound that were granted, rounded outwards within its duration.
     first_second: int | None = None
     last_second: int | None = None
     #: Who the link was made for.

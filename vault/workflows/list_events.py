@@ -23,7 +23,7 @@ class EventFilter:
     """What a list of events is narrowed to. None means any."""
 
     recording_id: str | None = None
-    #: Who a link was made for: its making, its sessions, and what they heard.
+    #: Who a link was made for: its making, its sessions, and what they were sent.
     listener: str | None = None
     since: datetime | None = None
     #: The first moment that is no longer meant.
