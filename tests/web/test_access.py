@@ -45,7 +45,7 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("POST", "/recordings/{recording}/links"): ("links:write", {"listener": "k"}),
     ("GET", "/recordings/{recording}/links"): ("recordings:read", None),
     ("DELETE", "/recordings/{recording}/links/{link}"): ("links:write", None),
-    ("GET", "/links"): ("links:write", None),
+    ("GET", "/links"): ("recordings:read", None),
     ("POST", "/links/revocation"): ("links:write", {}),
     ("GET", "/access-events"): ("audit:read", None),
     ("GET", "/access-events/{index}/proof"): ("audit:read", None),

@@ -65,6 +65,10 @@ class Access:
         """Return how the access log names the caller."""
         return self.caller.key.id
 
+    def allows(self, scope: Scope) -> bool:
+        """Say whether the caller's key carries this scope too."""
+        return self.caller.key.allows(scope)
+
 
 class access:  # noqa: N801 - used like a function
     """A dependency that demands a scope, for the account in the path.

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from vault.errors import Invalid
 from vault.web.authority import Access, TheVault, access
+from vault.web.recordings import show
 from vault.web.shapes import Body
 from vault.web.shapes_calls import DecisionOut, EvidenceOut, VerdictIn
 from vault.web.shapes_consent import (
@@ -121,7 +122,7 @@ async def post_refusal(
 ) -> RecordingOut:
     """Refuse a recording in quarantine for good; its keys are gone when this answers."""
     await vault.refuse_quarantined(allowed.account.id, recording, reason=body.reason, actor=allowed.actor)
-    return RecordingOut.of(await vault.browse.one(allowed.account.id, recording))
+    return await show(vault, allowed, recording)
 
 
 def _version(if_match: str | None) -> int | None:

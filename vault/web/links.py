@@ -72,7 +72,7 @@ async def delete_link(
 
 @router.get("/links")
 async def list_account_links(
-    request: Request, vault: TheVault, allowed: Sharing, asked: Annotated[LinksQuery, Query()]
+    request: Request, vault: TheVault, allowed: Reading, asked: Annotated[LinksQuery, Query()]
 ) -> LinksOut:
     """List the account's links, newest first: of one listener, or those that can still be opened."""
     found = await vault.list_links.page(

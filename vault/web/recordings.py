@@ -25,6 +25,7 @@ from vault.web.shapes_recordings import (
     WaveformOut,
 )
 from vault.workflows.seal_stream import MAX_BYTES
+from vault.workflows.vault import Vault
 
 router = APIRouter(prefix="/v1/accounts/{account}", tags=["recordings"])
 Ingesting = Annotated[Access, Depends(access("ingest"))]
@@ -70,9 +71,14 @@ async def put_recording(
     except Refused:
         await _drain(request)
         raise
-    view = await vault.browse.one(allowed.account.id, recording.id)
-    body = RecordingOut.of(view).model_dump_json(by_alias=True)
+    body = (await show(vault, allowed, recording.id)).model_dump_json(by_alias=True)
     return Response(body, status_code=201 if new else 200, media_type="application/json")
+
+
+async def show(vault: Vault, allowed: Access, recording_id: str) -> RecordingOut:
+    """Return a recording as this caller may see it: facts of the call are for readers alone."""
+    view = await vault.browse.one(allowed.account.id, recording_id)
+    return RecordingOut.of(view, with_call=allowed.allows("recordings:read"))
 
 
 async def _drain(request: Request) -> None:
@@ -111,20 +117,22 @@ async def list_recordings(
     )
     last = views[-1].recording if len(views) == asked.limit else None
     following = None if last is None else write_cursor(last.received_at, last.id)
-    return RecordingsOut(items=[RecordingOut.of(view) for view in views], next_cursor=following)
+    return RecordingsOut(
+        items=[RecordingOut.of(view, with_call=True) for view in views], next_cursor=following
+    )
 
 
 @router.get("/recordings/{recording}")
 async def get_recording(vault: TheVault, allowed: Reading, recording: RecordingId) -> RecordingOut:
     """Show a recording."""
-    return RecordingOut.of(await vault.browse.one(allowed.account.id, recording))
+    return await show(vault, allowed, recording)
 
 
 @router.delete("/recordings/{recording}", status_code=202)
 async def delete_recording(vault: TheVault, allowed: Erasing, recording: RecordingId) -> RecordingOut:
     """Erase a recording. Its keys are gone when this answers; its objects follow within seconds."""
     await vault.erase(allowed.account.id, recording, actor=allowed.actor)
-    return RecordingOut.of(await vault.browse.one(allowed.account.id, recording))
+    return await show(vault, allowed, recording)
 
 
 @router.put("/recordings/{recording}/restriction")
@@ -135,14 +143,14 @@ async def put_restriction(
     await vault.restrict(
         allowed.account.id, recording, restricted=True, reason=body.reason, actor=allowed.actor
     )
-    return RecordingOut.of(await vault.browse.one(allowed.account.id, recording))
+    return await show(vault, allowed, recording)
 
 
 @router.delete("/recordings/{recording}/restriction")
 async def delete_restriction(vault: TheVault, allowed: Erasing, recording: RecordingId) -> RecordingOut:
     """Let a restricted recording be heard again."""
     await vault.restrict(allowed.account.id, recording, restricted=False, reason=None, actor=allowed.actor)
-    return RecordingOut.of(await vault.browse.one(allowed.account.id, recording))
+    return await show(vault, allowed, recording)
 
 
 @router.get(

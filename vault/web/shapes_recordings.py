@@ -54,7 +54,8 @@ class RecordingOut(BaseModel):
     state: str
     reasons: list[ReasonOut]
     flags: FlagsOut
-    call: CallFactsOut
+    #: Null for a key without `recordings:read`.
+    call: CallFactsOut | None = None
     kind: Literal["call", "voicemail"]
     #: Who is heard on each channel; empty where the platform did not say.
     voices: list[Literal["caller", "callee", "all", "unknown"]]
@@ -75,8 +76,8 @@ class RecordingOut(BaseModel):
     rendition: bool = False
 
     @classmethod
-    def of(cls, view: RecordingView) -> "RecordingOut":
-        """Show a recording."""
+    def of(cls, view: RecordingView, *, with_call: bool) -> "RecordingOut":
+        """Show a recording, and the facts of its call to a key that reads recordings."""
         recording, facts = view.recording, view.facts
         same = (
             "id",
@@ -99,7 +100,9 @@ class RecordingOut(BaseModel):
             voices=list(recording.voices),
             source=SourceOut(policy=recording.source_policy, deleted_at=recording.source_deleted_at),
             flags=FlagsOut(damaged=recording.damaged, restricted=recording.restricted),
-            call=CallFactsOut(**{name: getattr(facts, name) for name in type(facts).__slots__}),
+            call=CallFactsOut(**{name: getattr(facts, name) for name in type(facts).__slots__})
+            if with_call
+            else None,
             bytes=recording.audio.size if recording.audio else None,
             rendition=recording.rendition is not None,
         )
