@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StrictBool
 
 
 def _utc(value: datetime) -> datetime:
@@ -26,6 +26,8 @@ def _printable(value: str) -> str:
 MomentIn = Annotated[AwareDatetime, AfterValidator(_utc)]
 MomentOut = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
 Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+#: True or false as JSON writes them: a "no" that was taken as false would be as good a guess as true.
+Flag = StrictBool
 #: A name that the platform gave: of a call, or of a recording.
 Ref = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 

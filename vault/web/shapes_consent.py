@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from vault.domain import consent as nouns
 from vault.domain.rules import Consent, RuleOverride
-from vault.web.shapes import Body, MomentOut, Text
+from vault.web.shapes import Body, Flag, MomentOut, Text
 from vault.workflows.objections import Objected
 
 
@@ -30,10 +30,10 @@ class OverrideIn(Body):
     #: A place of the rule book, or ``*`` for places that nobody knows.
     place: Annotated[str, Field(max_length=8)]
     consent: Consent | None = None
-    notice_in_recording: bool | None = None
-    capture_before_consent: bool | None = None
-    tone_accepted: bool | None = None
-    refusal_route: bool | None = None
+    notice_in_recording: Flag | None = None
+    capture_before_consent: Flag | None = None
+    tone_accepted: Flag | None = None
+    refusal_route: Flag | None = None
     reason: Text
 
 

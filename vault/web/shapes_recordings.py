@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vault.domain.link import Link, Session, Standing
 from vault.domain.recording import State
-from vault.web.shapes import Body, MomentIn, MomentOut, Text
+from vault.web.shapes import Body, Flag, MomentIn, MomentOut, Text
 from vault.web.shapes_calls import ReasonOut
 from vault.workflows.browse import RecordingView
 
@@ -184,7 +184,7 @@ class LinkIn(Body):
         list[Annotated[str, Field(max_length=64)]], Field(max_length=64, default_factory=list)
     ]
     #: Whether the player offers the original as a file.
-    download: bool = False
+    download: Flag = False
 
 
 class LinkMadeOut(BaseModel):

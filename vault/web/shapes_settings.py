@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from vault.domain import account as nouns
-from vault.web.shapes import Body, MomentIn, MomentOut, Text
+from vault.web.shapes import Body, Flag, MomentIn, MomentOut, Text
 
 
 class AccountIn(Body):
@@ -39,7 +39,7 @@ class AccountOut(BaseModel):
 class SwitchIn(Body):
     """How the recording switch shall stand."""
 
-    enabled: bool
+    enabled: Flag
     reason: Text | None = None
 
 
@@ -87,13 +87,13 @@ class ConnectionIn(Body):
     previous_credentials: dict[str, str] | None = None
     api_base: Annotated[str, Field(pattern=r"^https?://", max_length=500)] | None = None
     #: Left out: what the provider's adapter thinks best.
-    delete_at_source: bool | None = None
+    delete_at_source: Flag | None = None
     #: Delete the provider's copy of refused recordings, too.
-    delete_refused: bool = False
+    delete_refused: Flag = False
     #: Where a call goes on once the vault has answered the platform at its start.
     next_url: Annotated[str, Field(pattern=r"^https?://", max_length=500)] | None = None
     #: Ask the provider to pause a recording whose call may not be recorded, where it has a call for that.
-    pause_refused: bool = False
+    pause_refused: Flag = False
     #: Bring in, by comparing the provider's list, what was recorded since then. Left out: from now on.
     collect_from: MomentIn | None = None
 
