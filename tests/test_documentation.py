@@ -40,7 +40,7 @@ PAIR = re.compile(r'"([\w-]+)":\s*("(?:[^"\\]|\\.)*"|-?[\d.…]+|true|false|null
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"")
 URL = re.compile(r"(?:https?|postgresql|file)://[^\s\"'`)>\]]+")
 REST = re.compile(
-    r"(?:\b(GET|PUT|POST|DELETE|HEAD) )?"
+    r"(?:\b(GET|PUT|PATCH|POST|DELETE|HEAD) )?"
     r"(?:(?<=\$VAULT)|(?<![\w.-]))(/(?:v1|webhooks|p|s)/[^\s\"'`)>?|,]+|/(?:health|ready)z|/metrics)"
 )
 #: A path from the root of a file system, in code; what the image and a usual server have is allowed.

@@ -88,7 +88,7 @@ class Client:
     def open_account(self) -> None:
         """Open the account and connect the platform."""
         assert self.rest("PUT", self.home, {}).status in {200, 201}
-        assert self.rest("PUT", f"{self.home}/consent-policy", WITHOUT_EVIDENCE).status == 200
+        assert self.rest("PATCH", f"{self.home}/consent-policy", WITHOUT_EVIDENCE).status == 200
         said = {"provider": "platform", "credentials": {"secret": self.secret}}
         connected = self.rest("PUT", f"{self.home}/connections/main", said)
         assert connected.status == 200, connected.body

@@ -94,7 +94,7 @@ def test_nothing_of_a_call_is_heard_once_its_party_declined(
     calls = count(f"declines, with {policy}, on {kind}", small=6, full=150)
     with serving(folder, media, kind, request) as (client, look):
         said = {**WITHOUT_EVIDENCE, "withdrawal": policy}
-        assert client.rest("PUT", f"{client.home}/consent-policy", said).status == 200
+        assert client.rest("PATCH", f"{client.home}/consent-policy", said).status == 200
         judge = judge_decline(policy)
         race = Race(client=client, look=look, urls=urls(media), say=say_declined, judge=judge)
         found = race.run(calls)
@@ -111,7 +111,7 @@ def test_a_decline_and_a_release_at_once_leave_nothing_to_hear(
     """Whichever is first: the recording is refused, or it is restricted and its chain of evidence tells why."""
     calls = count(f"declines against releases on {kind}", small=6, full=150)
     with serving(folder, media, kind, request) as (client, look):
-        assert client.rest("PUT", f"{client.home}/consent-policy", QUARANTINE).status == 200
+        assert client.rest("PATCH", f"{client.home}/consent-policy", QUARANTINE).status == 200
         kept = fill_quarantine(client, look, urls(media)[0], calls)
         outcome = race_release_and_decline(client, look, kept)
     outcome.say("release and decline")
@@ -126,7 +126,7 @@ def test_two_releases_at_once_are_one(
     """One of them lets the recording out, and stands in the evidence once; the other is told so."""
     calls = count(f"pairs of releases on {kind}", small=6, full=150)
     with serving(folder, media, kind, request) as (client, look):
-        assert client.rest("PUT", f"{client.home}/consent-policy", QUARANTINE).status == 200
+        assert client.rest("PATCH", f"{client.home}/consent-policy", QUARANTINE).status == 200
         kept = fill_quarantine(client, look, urls(media)[0], calls)
         outcome = race_two_releases(client, kept)
     outcome.say("two releases")
@@ -141,7 +141,7 @@ def test_what_is_told_around_the_gate_is_in_the_evidence_once(
     """Told before sealing or after, before the gate or in quarantine: it counts, and the chain holds."""
     calls = count(f"calls that are told of around the gate on {kind}", small=6, full=150)
     with serving(folder, media, kind, request) as (client, look):
-        assert client.rest("PUT", f"{client.home}/consent-policy", QUARANTINE).status == 200
+        assert client.rest("PATCH", f"{client.home}/consent-policy", QUARANTINE).status == 200
         outcome = race_telling_and_gate(client, look, urls(media)[1], calls)
     outcome.say("told around the gate")
     assert outcome.wrong == []

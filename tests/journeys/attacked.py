@@ -34,7 +34,7 @@ class Attacked:
         """Open a new account and connect it."""
         account, who = f"h{secrets.token_hex(6)}", sender(provider)
         assert admin.put(f"/v1/accounts/{account}", json={}).status_code == 201
-        assert admin.put(f"/v1/accounts/{account}/consent-policy", json=WITHOUT_EVIDENCE).status_code == 200
+        assert admin.patch(f"/v1/accounts/{account}/consent-policy", json=WITHOUT_EVIDENCE).status_code == 200
         said = {
             "provider": provider,
             "credentials": who.credentials,

@@ -186,7 +186,7 @@ class Played:
         assert self.recording["state"] == "quarantined"
         if "missing" in words(more):
             policy = {"missing_evidence": words(more)["missing"]}
-            assert self.tenant.http.put(self.tenant.url("/consent-policy"), json=policy).status_code == 200
+            assert self.tenant.http.patch(self.tenant.url("/consent-policy"), json=policy).status_code == 200
         if "objection" in more:
             self.object()
         recording = self.tenant.url(f"/recordings/{self.recording['id']}")

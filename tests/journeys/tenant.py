@@ -55,7 +55,7 @@ class Tenant:
         name = f"t{secrets.token_hex(6)}"
         account = http.put(f"/v1/accounts/{name}", json={"name": name})
         assert account.status_code == 201, account.text
-        set_to = http.put(f"/v1/accounts/{name}/consent-policy", json=dict(policy))
+        set_to = http.patch(f"/v1/accounts/{name}/consent-policy", json=dict(policy))
         assert set_to.status_code == 200, set_to.text
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         said = {"provider": "platform", "credentials": {"secret": secret}}

@@ -65,7 +65,8 @@ class Steered:
         connection = {"provider": name, "credentials": dict(self.provider.credentials),
                       "api_base": self.provider.base, "next_url": NEXT}  # fmt: skip
         self.hook = self._put("/connections/steered", connection)["webhook_url"]
-        self._put("/consent-policy", {"mode": "opt_out_key", "keys": {"object": "7"}})
+        policy = {"mode": "opt_out_key", "keys": {"object": "7"}}
+        assert tenant.http.patch(tenant.url("/consent-policy"), json=policy).status_code == 200
         draft = tenant.http.post(tenant.url("/notices"), json=NOTICE).json()
         assert tenant.http.post(tenant.url(f"/notices/{draft['id']}/publish")).status_code == 200
         self.call: SimulatedCall = call_that_ended(
@@ -238,7 +239,7 @@ def test_a_withdrawal_silences_what_is_being_heard(
 
 def test_a_withdrawal_erases_where_the_policy_says_so(careful: Tenant, media: MediaThread):
     """The recording is gone for good, and its tombstone says when."""
-    policy = careful.http.put(careful.url("/consent-policy"), json={"withdrawal": "erase"})
+    policy = careful.http.patch(careful.url("/consent-policy"), json={"withdrawal": "erase"})
     assert policy.status_code == 200
     recording = available(careful, media)
     assert tell(careful, "withdrawn", datetime.now(UTC)).status_code == 201

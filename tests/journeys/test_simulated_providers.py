@@ -156,7 +156,7 @@ async def test_silence_is_not_simulated_where_no_evidence_is_wanted(
     account = f"sim-{secrets.token_hex(4)}"
     admin = VaultClient(connected.url, key, account)
     await admin.must("PUT", said={})
-    await admin.must("PUT", "/consent-policy", WITHOUT_EVIDENCE)
+    await admin.must("PATCH", "/consent-policy", WITHOUT_EVIDENCE)
     with pytest.raises(VaultError, match="--silent needs quarantine"):
         await simulate("twilio", connected.url, key, account=account, listen=simulator, way="silent")
 

@@ -13,6 +13,16 @@ CALL = {"direction": "inbound", "from": "+1", "to": "+2", "started_at": "2026-01
 CONNECTION = {"provider": "platform", "credentials": {"secret": "whsec_" + "A" * 43 + "="}}
 CONSENT = {"party": "caller", "event": "announced", "method": "announcement", "at": "2026-01-01T00:00:00Z"}
 NOTICE = {"language": "en", "audience": "caller", "mode": "announce"}
+POLICY = {
+    "missing_evidence": "quarantine",
+    "reason": None,
+    "withdrawal": "restrict",
+    "mode": "none",
+    "home_place": None,
+    "quarantine_days": 30,
+    "keys": {"accept": "1", "decline": "9", "object": None},
+    "overrides": [],
+}
 #: Every door of an account: the scope it asks for and a body that it takes.
 DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("PUT", ""): ("settings:write", {}),
@@ -24,7 +34,8 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("PUT", "/calls/{call_ref}"): ("ingest", CALL),
     ("POST", "/calls/{call_ref}/consent"): ("ingest", CONSENT),
     ("GET", "/consent-policy"): ("recordings:read", None),
-    ("PUT", "/consent-policy"): ("settings:write", {}),
+    ("PUT", "/consent-policy"): ("settings:write", POLICY),
+    ("PATCH", "/consent-policy"): ("settings:write", {}),
     ("GET", "/consent-policy/history"): ("recordings:read", None),
     ("GET", "/objections"): ("privacy:write", None),
     ("GET", "/objections/{number}"): ("privacy:write", None),

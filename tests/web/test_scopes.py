@@ -59,7 +59,7 @@ def test_an_answer_shows_calls_and_listeners_to_their_readers_alone(house: House
     waiting = dict(zip(sorted(WAITING), (quarantined(tenant, "q1"), quarantined(tenant, "q2")), strict=True))
     heard = quarantined(tenant, "r")
     said = {"missing_evidence": "accept", "reason": "not the subject"}
-    assert house.admin.put(tenant.url("/consent-policy"), json=said).status_code == 200
+    assert house.admin.patch(tenant.url("/consent-policy"), json=said).status_code == 200
     told = {"reason": "not the subject"}
     assert house.admin.post(tenant.url(f"/recordings/{heard}/release"), json=told).status_code == 200
     tenant.wait(heard)

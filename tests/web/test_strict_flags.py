@@ -35,7 +35,7 @@ def flags() -> dict[str, FieldInfo]:
     return found
 
 
-def test_no_word_and_no_number_is_a_flag(house: House):  # noqa: ARG001 - all models are loaded with the app
+def test_no_word_and_no_number_is_a_flag(house: House):
     """Each is refused by each field of each body."""
     found = flags()
     assert {"SwitchIn.enabled", "ConnectionIn.delete_refused", "LinkIn.download"} <= found.keys()

@@ -1,5 +1,6 @@
 """What an account decides about consent, whom it must not record, and what waits in quarantine."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
@@ -16,8 +17,10 @@ from vault.web.shapes_consent import (
     PoliciesOut,
     PolicyIn,
     PolicyOut,
+    PolicyPatchIn,
 )
 from vault.web.shapes_recordings import RecordingOut
+from vault.workflows.vault import Vault
 
 router = APIRouter(prefix="/v1/accounts/{account}", tags=["consent"])
 Reading = Annotated[Access, Depends(access("recordings:read"))]
@@ -49,12 +52,20 @@ async def put_policy(
     body: PolicyIn,
     if_match: Annotated[str | None, Header(max_length=64)] = None,
 ) -> Response:
-    """Decide about consent. Every version is kept, with its author; ``If-Match`` guards against another's change."""
-    wanted = body.policy(author=allowed.actor, at=request.app.state.clock())
-    policy = await vault.set_policy(
-        allowed.account.id, wanted, if_version=_version(if_match), actor=allowed.actor
-    )
-    return _policy(PolicyOut.of(policy))
+    """Decide about consent: the whole policy, every field. ``If-Match`` guards against another's change."""
+    return await _merge(request, vault, allowed, body, if_match)
+
+
+@router.patch("/consent-policy", response_model=PolicyOut)
+async def patch_policy(
+    request: Request,
+    vault: TheVault,
+    allowed: Setting,
+    body: PolicyPatchIn,
+    if_match: Annotated[str | None, Header(max_length=64)] = None,
+) -> Response:
+    """Change the fields that are sent, and leave the others as they are. Every version is kept, with its author."""
+    return await _merge(request, vault, allowed, body, if_match)
 
 
 @router.get("/consent-policy/history")
@@ -123,6 +134,16 @@ async def post_refusal(
     """Refuse a recording in quarantine for good; its keys are gone when this answers."""
     await vault.refuse_quarantined(allowed.account.id, recording, reason=body.reason, actor=allowed.actor)
     return await show(vault, allowed, recording)
+
+
+async def _merge(
+    request: Request, vault: Vault, allowed: Access, body: PolicyIn | PolicyPatchIn, if_match: str | None
+) -> Response:
+    change = partial(body.merged, author=allowed.actor, at=request.app.state.clock())
+    policy = await vault.set_policy.merge(
+        allowed.account.id, change, if_version=_version(if_match), actor=allowed.actor
+    )
+    return _policy(PolicyOut.of(policy))
 
 
 def _version(if_match: str | None) -> int | None:

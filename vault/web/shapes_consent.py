@@ -1,5 +1,6 @@
 """The JSON of consent policies and objections."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -11,17 +12,31 @@ from vault.web.shapes import Body, Flag, MomentOut, Text
 from vault.workflows.objections import Objected
 
 
-class AnswerKeysIn(Body):
+class AnswerKeysOut(BaseModel):
     """Which key of a telephone gives which answer."""
+
+    accept: str
+    decline: str
+    #: Declines, and puts the number on the list of objections.
+    object: str | None
+
+
+class AnswerKeysIn(Body):
+    """Which key of a telephone gives which answer, all of them."""
+
+    accept: str
+    decline: str
+    #: Declines, and puts the number on the list of objections.
+    object: str | None
+
+
+class AnswerKeysPatchIn(Body):
+    """Keys of a telephone to change. What is left out stays as it is."""
 
     accept: str = "1"
     decline: str = "9"
     #: Declines, and puts the number on the list of objections.
     object: str | None = None
-
-
-class AnswerKeysOut(AnswerKeysIn):
-    """Which key of a telephone gives which answer, as it was set."""
 
 
 class OverrideIn(Body):
@@ -44,8 +59,37 @@ class OverrideOut(OverrideIn):
     at: MomentOut
 
 
-class PolicyIn(Body):
-    """What an account decides about consent."""
+class _PolicyFields(Body):
+    """A policy, or a part of one, in the vault's own words."""
+
+    def merged(self, before: nouns.ConsentPolicy, *, author: str, at: datetime) -> nouns.ConsentPolicy:
+        """Return the policy with the fields that were sent; the others stay as they were before."""
+        sent = {name: getattr(self, name) for name in self.model_fields_set}
+        if "keys" in sent:
+            sent["keys"] = replace(before.keys, **sent["keys"].model_dump(exclude_unset=True))
+        if "overrides" in sent:
+            sent["overrides"] = tuple(
+                RuleOverride(**one.model_dump(), author=author, at=at) for one in sent["overrides"]
+            )
+        return replace(before, **sent)
+
+
+class PolicyIn(_PolicyFields):
+    """What an account decides about consent, whole: a field that is missing is an error, and no default."""
+
+    missing_evidence: nouns.MissingEvidence
+    reason: Text | None
+    withdrawal: nouns.Withdrawal
+    mode: nouns.Mode
+    #: Where the account's own side is, if neither the platform nor a number tells.
+    home_place: Annotated[str, Field(max_length=8)] | None
+    quarantine_days: Annotated[int, Field(ge=1, le=365)]
+    keys: AnswerKeysIn
+    overrides: Annotated[list[OverrideIn], Field(max_length=400)]
+
+
+class PolicyPatchIn(_PolicyFields):
+    """What shall change. What is left out stays as it is; a list of overrides replaces the one before."""
 
     missing_evidence: nouns.MissingEvidence = "quarantine"
     reason: Text | None = None
@@ -54,17 +98,8 @@ class PolicyIn(Body):
     #: Where the account's own side is, if neither the platform nor a number tells.
     home_place: Annotated[str, Field(max_length=8)] | None = None
     quarantine_days: Annotated[int, Field(ge=1, le=365)] = 30
-    keys: AnswerKeysIn = AnswerKeysIn()
+    keys: AnswerKeysPatchIn = AnswerKeysPatchIn()
     overrides: Annotated[list[OverrideIn], Field(max_length=400, default_factory=list)]
-
-    def policy(self, *, author: str, at: datetime) -> nouns.ConsentPolicy:
-        """Return it in the words of the vault; the author of an override that stays is the one before."""
-        same = ("missing_evidence", "reason", "withdrawal", "mode", "home_place", "quarantine_days")
-        return nouns.ConsentPolicy(
-            **{name: getattr(self, name) for name in same},
-            keys=nouns.Keys(**self.keys.model_dump()),
-            overrides=tuple(RuleOverride(**one.model_dump(), author=author, at=at) for one in self.overrides),
-        )
 
 
 class PolicyOut(BaseModel):

@@ -1,6 +1,6 @@
 """An account's consent policy: what it asks for on top of the law, and what becomes of missing evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -30,13 +30,28 @@ class SetPolicy:
 
         Raises Invalid, and Refused where it is no longer at ``if_version``.
         """
-        check(wanted, self.rule_book)
+        return await self.merge(account_id, lambda _: wanted, if_version=if_version, actor=actor)
 
-        def change(tx: Transaction) -> ConsentPolicy:
+    async def merge(
+        self,
+        account_id: str,
+        change: Callable[[ConsentPolicy], ConsentPolicy],
+        *,
+        if_version: int | None,
+        actor: str,
+    ) -> ConsentPolicy:
+        """Return the policy after ``change``, which sees it under the lock: two changes at once both count.
+
+        Raises Invalid, and Refused where it is no longer at ``if_version``.
+        """
+
+        def write(tx: Transaction) -> ConsentPolicy:
             tx.lock_account(account_id, exclusive=True)
             before, now = tx.policies.current(account_id), tx.now()
             if if_version is not None and before.version != if_version:
                 raise Refused("The policy was changed in the meantime.", reasons=("changed",))
+            wanted = change(before)
+            check(wanted, self.rule_book)
             signed = replace(
                 wanted,
                 version=before.version + 1,
@@ -50,7 +65,7 @@ class SetPolicy:
             tx.events.append(AccessEvent(type="policy.changed", at=now, account_id=account_id, actor=actor))
             return signed
 
-        return await self.database.write(change, urgent=True)
+        return await self.database.write(write, urgent=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
