@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,39 @@ def test_what_is_no_database_is_refused(tmp_path: Path):
 
 
 @pytest.mark.faults
+@pytest.mark.parametrize(
+    "change",
+    [
+        None,
+        "UPDATE alembic_version SET version_num = '9999'",
+        "UPDATE tree_head SET size = 7",
+        "DROP TABLE access_events",
+    ],
+)
+def test_a_refused_file_is_not_left_open(tmp_path: Path, change: str | None):
+    """Opening that fails closes every connection itself, whatever refused it: the collector gets none."""
+    path = tmp_path / "vault.db"
+    if change is None:
+        path.write_bytes(b"no database at all" * 1000)
+    else:
+        SqliteDatabase(path).close()
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(change)
+    # The refusal is held while we look: its traceback keeps alive what was left open.
+    with pytest.raises(StartRefused) as refused:
+        SqliteDatabase(path)
+    assert open_below(tmp_path) == [], refused.value
+
+
+def open_below(folder: Path) -> list[str]:
+    """Return the files below a folder that this process has open."""
+    targets = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            targets.append(str(descriptor.readlink()))
+    return [target for target in targets if target.startswith(f"{folder}/")]
+
+
 async def test_the_log_stays_short_under_constant_readers(tmp_path: Path):
     """Many times the limit is written while overlapping readers never stop; the log stays near its limit."""
     limit = 1024 * 1024

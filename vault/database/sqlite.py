@@ -9,6 +9,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
@@ -49,25 +50,25 @@ class SqliteDatabase:
         """
         self.path = path
         self._closed = False
-        self._lock = _lock(path)
-        try:
-            _open_for_owner_alone(path)
-            migrate_sqlite(path)
-            self._engine = _engine(path)
-            self._reading = _engine(path, read_only=True)
-            reading = [self._reading.connect() for _ in range(_READERS)]
-            self._writer_connection = self._engine.connect()
-            driver: sqlite3.Connection = self._writer_connection.connection.driver_connection  # type: ignore[assignment]
-            sequencer = GroupSequencer(driver)
-        except (DBAPIError, sqlite3.Error, OSError) as error:
-            os.close(self._lock)
-            raise StartRefused(
-                f"{path} could not be opened as a database. Check that it is one, that the disk has room, "
-                "and that this user may write to it."
-            ) from error
-        except BaseException:
-            os.close(self._lock)
-            raise
+        with ExitStack() as opened:
+            opened.callback(os.close, _lock(path))
+            try:
+                _open_for_owner_alone(path)
+                migrate_sqlite(path)
+                self._engine = _engine(path)
+                opened.callback(self._engine.dispose)
+                self._reading = _engine(path, read_only=True)
+                opened.callback(self._reading.dispose)
+                reading = [opened.enter_context(self._reading.connect()) for _ in range(_READERS)]
+                self._writer_connection = opened.enter_context(self._engine.connect())
+                driver: sqlite3.Connection = self._writer_connection.connection.driver_connection  # type: ignore[assignment]
+                sequencer = GroupSequencer(driver)
+            except (DBAPIError, sqlite3.Error, OSError) as error:
+                raise StartRefused(
+                    f"{path} could not be opened as a database. Check that it is one, that the disk has room, "
+                    "and that this user may write to it."
+                ) from error
+            self._opened = opened.pop_all()
         self._log_copier = LogCopier(path, limit=log_limit)
         self._writer = Writer(
             self._writer_connection,
@@ -116,10 +117,7 @@ class SqliteDatabase:
         self._log_copier.close()
         self._readers.close()
         self._threads.close()
-        self._reading.dispose()
-        self._writer_connection.close()
-        self._engine.dispose()
-        os.close(self._lock)
+        self._opened.close()
 
 
 def _lock(path: Path) -> int:
@@ -155,17 +153,24 @@ def _open_for_owner_alone(path: Path) -> None:
 def _engine(path: Path, *, read_only: bool = False) -> Engine:
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-        # WAL once, before anything else: two connections that set it at once lock each other out.
-        (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
-        if mode != "wal":
+        try:
+            _prepare(connection, path, read_only=read_only)
+        except BaseException:
             connection.close()
-            raise StartRefused(f"The file system of {path} has no shared memory. Use a local disk.")
-        for pragma in _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}").fetchone()
-        if read_only:
-            connection.execute("PRAGMA query_only=1")
+            raise
         return connection
 
     return create_engine(
         "sqlite://", creator=connect, poolclass=QueuePool, pool_size=_READERS, isolation_level="AUTOCOMMIT"
     )
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+    # WAL once, before anything else: two connections that set it at once lock each other out.
+    (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    if mode != "wal":
+        raise StartRefused(f"The file system of {path} has no shared memory. Use a local disk.")
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}").fetchone()
+    if read_only:
+        connection.execute("PRAGMA query_only=1")
