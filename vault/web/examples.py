@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from vault.web.shapes_calls import CallIn, ConsentIn, RestrictionIn, VerdictIn
-from vault.web.shapes_consent import ObjectionIn, PolicyIn
+from vault.web.shapes_consent import ObjectionIn, PolicyIn, PolicyPatchIn
 from vault.web.shapes_notices import NoticeIn
 from vault.web.shapes_recordings import LinkIn, LinkMadeOut, ReceiptOut, RevocationIn
 from vault.web.shapes_settings import (
@@ -76,6 +76,16 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "controller": "Acme Incorporated",
         "purposes": "to train our staff",
     },
-    PolicyIn: {"missing_evidence": "quarantine", "withdrawal": "restrict", "mode": "none"},
+    PolicyIn: {
+        "missing_evidence": "quarantine",
+        "reason": None,
+        "withdrawal": "restrict",
+        "mode": "announce",
+        "home_place": "FR",
+        "quarantine_days": 30,
+        "keys": {"accept": "1", "decline": "9", "object": None},
+        "overrides": [],
+    },
+    PolicyPatchIn: {"mode": "announce", "home_place": "FR"},
     ReceiptOut: {"status": "accepted", "recording": _RECORDING},
 }

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from callvault_client import AuthenticatedClient, Client
 from callvault_client.api.accounts import put_account, put_switch
 from callvault_client.api.calls import put_call
-from callvault_client.api.consent import put_policy
+from callvault_client.api.consent import patch_policy
 from callvault_client.api.links import post_link
 from callvault_client.api.playback import get_session_audio, open_link
 from callvault_client.api.recordings import get_recording, put_recording
@@ -23,8 +23,8 @@ from callvault_client.models import (
     CallIn,
     CallInDirection,
     LinkIn,
-    PolicyIn,
-    PolicyInMissingEvidence,
+    PolicyPatchIn,
+    PolicyPatchInMissingEvidence,
     RecordingOut,
     SwitchIn,
 )
@@ -45,8 +45,10 @@ def main(url: str, key: str, account: str, audio: Path) -> None:
         switch = put_switch.sync(account, client=admin, body=SwitchIn(enabled=enabled))
         assert isinstance(switch, SwitchOut)
         assert switch.enabled is enabled
-    accept = PolicyIn(missing_evidence=PolicyInMissingEvidence.ACCEPT, reason="An example without a call")
-    assert isinstance(put_policy.sync(account, client=admin, body=accept), PolicyOut)
+    accept = PolicyPatchIn(
+        missing_evidence=PolicyPatchInMissingEvidence.ACCEPT, reason="An example without a call"
+    )
+    assert isinstance(patch_policy.sync(account, client=admin, body=accept), PolicyOut)
     # The call begins after the switch was on again: one that overlaps with off is refused.
     call = CallIn(
         direction=CallInDirection.INBOUND,

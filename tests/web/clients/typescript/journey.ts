@@ -67,7 +67,7 @@ for (const enabled of [false, true]) {
   });
   assert.equal(data?.enabled, enabled);
 }
-const policy = await admin.PUT("/v1/accounts/{account}/consent-policy", {
+const policy = await admin.PATCH("/v1/accounts/{account}/consent-policy", {
   params: { path: { account } },
   body: { missing_evidence: "accept", reason: "An example without a call" },
 });
