@@ -6,15 +6,8 @@ ellipsis stands for anything.
 """
 
 import ast
-import os
 import re
-import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,11 +16,8 @@ import pytest
 import typer
 import yaml
 
-from tests.servers.ports import free_ports
-from tests.servers.vault_process import vault_process
 from vault.__main__ import app
 from vault.settings import _KNOWN, DEFAULT_PUBLIC_URL
-from vault.simulator.providers import SIMULATED
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -55,122 +45,6 @@ ALLOWED_HOSTS = re.compile(
 def name_of(page: Path) -> str:
     """Return a page as a test id."""
     return page.stem
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
-    """A server for the pages, in a folder that looks like a clone."""
-
-    folder: Path
-    url: str
-    media: str
-
-
-@pytest.fixture(scope="session")
-def running() -> Iterator[Running]:
-    """Run `callvault serve` as the pages say: in the folder of the clone, with everything at its default."""
-    # Not pytest's own folder: the path of a control socket has at most about 100 characters.
-    with tempfile.TemporaryDirectory() as made:
-        folder, media = Path(made), f"127.0.0.1:{free_ports(1)[0]}"
-        (folder / "vault").symlink_to(ROOT / "vault")
-        (folder / "bin").mkdir()
-        command = folder / "bin" / "callvault"
-        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m vault "$@"\n')
-        command.chmod(0o755)
-        with vault_process(folder, VAULT_DATA_DIR=str(folder / "var"), VAULT_MEDIA_ALLOW=media) as server:
-            yield Running(folder=folder, url=server.url, media=media)
-
-
-def environment(folder: Path) -> dict[str, str]:
-    """Return an environment without settings, in which `callvault` and `python3` are those under test."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("VAULT")}
-    path = f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return kept | {"PATH": path, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
-
-
-def shell(script: str, running: Running) -> str:
-    """Run a script like a pasting reader, but stop at the first error; returns what it printed."""
-    with subprocess.Popen(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=running.folder,
-        env=environment(running.folder),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as reader:
-        try:
-            printed, complained = reader.communicate(timeout=60)
-        finally:
-            # What the page started in the background ends with it, also when the page failed.
-            with suppress(ProcessLookupError):
-                os.killpg(reader.pid, signal.SIGKILL)
-    assert reader.returncode == 0, f"{printed}\n{complained}"
-    return printed
-
-
-@pytest.mark.xdist_group("documentation")
-@pytest.mark.parametrize("page", RUNNABLE, ids=name_of)
-def test_what_can_be_pasted_works(page: Path, running: Running) -> None:
-    """Every command of a page runs, in its order, and prints what the page shows."""
-    text = page.read_text().replace(SERVER, running.url).replace(MEDIA, running.media)
-    text = re.sub(rf"\b{ACCOUNT}\b", f"{ACCOUNT}-{page.stem.lower()}", text)
-    text = text.replace(f"http.server {MEDIA.split(':')[1]}", f"http.server {running.media.split(':')[1]}")
-    script, shown = [], {}
-    for language, word, body in BLOCK.findall(text):
-        if word == "run":
-            script.append(f"printf '\\x1e'\n{at_home(body, running)}")
-        elif word.startswith("file="):
-            (running.folder / word.removeprefix("file=")).write_text(at_home(body, running))
-        elif word == "shown":
-            shown[len(script) - 1] = (language, body)
-    printed = shell("\n".join(script), running).split("\x1e")[1:]
-    for index, (language, body) in shown.items():
-        missing = (
-            missing_pairs(body, printed[index]) if language == "json" else missing_lines(body, printed[index])
-        )
-        assert missing == [], f"not in the answer to\n{script[index]}\nwhich was\n{printed[index]}"
-
-
-def at_home(body: str, running: Running) -> str:
-    """Keep the connections of a page from asking the providers themselves: their interface is where nobody is."""
-    written = re.findall(rf"provider\W{{1,8}}(?:{'|'.join(SIMULATED)})\b", body)
-    assert len(written) == len(PROVIDER.findall(body)), "a connection is written down in another way"
-    return PROVIDER.sub(lambda said: f'{said[0]}, "api_base": "http://{running.media}"', body)
-
-
-def missing_pairs(shown: str, printed: str) -> list[str]:
-    """Return the names and values of shown JSON that the answer does not have."""
-    there = [f"{name}: {value}" for name, value in PAIR.findall(printed)]
-    return [
-        wanted
-        for name, value in PAIR.findall(shown)
-        if not any(fits(wanted := f"{name}: {value}", one) for one in there)
-    ]
-
-
-def missing_lines(shown: str, printed: str) -> list[str]:
-    """Return the shown lines that were not printed."""
-    there = [line.strip() for line in printed.splitlines()]
-    return [line for line in shown.splitlines() if not any(fits(line.strip(), one) for one in there)]
-
-
-def fits(wanted: str, actual: str) -> bool:
-    """Say whether a text is the wanted one, in which an ellipsis stands for anything."""
-    return re.fullmatch(".*".join(map(re.escape, wanted.split("…"))), actual) is not None
-
-
-def test_a_wrong_answer_would_be_seen() -> None:
-    """The two comparisons find what differs: in a value, in a name, in a line."""
-    printed = '{"state":"available","id":"rec_1"}'
-    assert missing_pairs('{"state": "available", "id": "rec_…"}', printed) == []
-    assert missing_pairs('{"state": "refused", "is": "rec_…"}', printed) == [
-        'state: "refused"',
-        'is: "rec_…"',
-    ]
-    assert missing_lines("HTTP/1.1 206 …\n", "HTTP/1.1 206 Partial Content\r\n") == []
-    assert missing_lines("HTTP/1.1 206 …\n", "HTTP/1.1 200 OK\r\n") == ["HTTP/1.1 206 …"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
