@@ -3,6 +3,8 @@
 import resource
 from pathlib import Path
 
+from vault.audio.confinement import PR_SET_DUMPABLE, prctl
+
 _KIB = 1024
 
 
@@ -16,5 +18,8 @@ def usage() -> dict[str, float]:
 
 def forget_peak() -> dict[str, float]:
     """Let the highest memory be that of this moment, and return the usage."""
+    # A process that holds keys may not even do this itself, unless it is root or says that others may look.
+    prctl(PR_SET_DUMPABLE, 1)
     Path("/proc/self/clear_refs").write_text("5", "ascii")
+    prctl(PR_SET_DUMPABLE, 0)
     return usage()

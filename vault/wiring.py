@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vault import tracing
+from vault.audio.confinement import forbid_attaching
 from vault.audio.describer import SubprocessDescriber
 from vault.audio.prompt import SubprocessPromptMaker
 from vault.database.sqlite import SqliteDatabase
@@ -137,6 +138,7 @@ async def assemble(
     when a part does not answer.
     """
     _dump_no_core()
+    forbid_attaching()
     async with AsyncExitStack() as stack:
         if settings.tracing_url is not None:
             stack.callback(tracing.set_up(settings.tracing_url))

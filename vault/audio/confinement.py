@@ -39,12 +39,22 @@ def confine(memory: int) -> None:
             (PR_SET_DUMPABLE, 0),
             (PR_SET_NO_NEW_PRIVS, 1),
         ):
-            _prctl(option, value)
+            prctl(option, value)
 
 
 def close_doors() -> None:
     """Let no new file descriptor come into being; those that are open keep working."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+
+
+def forbid_attaching() -> None:
+    """Let nobody but root read this process's memory and environment, by ptrace(2) or /proc.
+
+    For the process that starts the children: otherwise one of them that a recording has taken over reads the
+    keys, for it has the same user id. Raises OSError where Linux refuses; other systems have no such call.
+    """
+    if sys.platform == "linux":
+        prctl(PR_SET_DUMPABLE, 0)
 
 
 def allow_processor(seconds: int) -> None:
@@ -54,8 +64,8 @@ def allow_processor(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, resource.RLIM_INFINITY))
 
 
-def _prctl(option: int, value: int) -> None:
-    """Call prctl(2) and raise OSError where it fails."""
+def prctl(option: int, value: int) -> None:
+    """Set an option of this process (prctl(2)). Raises OSError where it fails."""
     library = ctypes.CDLL(None, use_errno=True)
     if library.prctl(option, ctypes.c_ulong(value), 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl failed")
