@@ -4,6 +4,9 @@ FROM python:3.13-slim-trixie AS libraries
 COPY requirements.lock /
 RUN python -m venv /opt/vault \
  && /opt/vault/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /requirements.lock
+# The command by the name that the documentation gives it.
+RUN printf '#!/bin/sh\nexec python -m vault "$@"\n' > /opt/vault/bin/callvault \
+ && chmod 755 /opt/vault/bin/callvault
 
 FROM python:3.13-slim-trixie
 LABEL org.opencontainers.image.title="callvault" \

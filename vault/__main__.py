@@ -9,22 +9,22 @@ from typing import Annotated
 
 import typer
 
-from vault import logs
+from vault import __version__, logs
 from vault.domain.account import SCOPES
 from vault.domain.explain_rule import explain
 from vault.domain.rule_data import UNKNOWN, read_place
+from vault.domain.urls import is_loopback, split_url
 from vault.errors import StartRefused, VaultError
 from vault.log_commands import log, verify
 from vault.operating import operate
 from vault.rotate_commands import rotate
-from vault.settings import Settings, read_settings
+from vault.settings import DEFAULT_PORT, Settings, read_settings
 from vault.simulator.command import simulate
 from vault.store_commands import fsck, restore
 
+_ABOUT = "A self-hosted vault for call recordings: sealed per account, switchable, every access on record."
 app = typer.Typer(
-    help="A self-hosted vault for call recordings: sealed per account, switchable, every access on record.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 keys = typer.Typer(help="Make API keys.", no_args_is_help=True)
@@ -34,6 +34,9 @@ rules = typer.Typer(help="Look at the rules of recording by place.", no_args_is_
 app.add_typer(rules, name="rules")
 app.command()(simulate)
 
+#: From 0, which lets the system choose, to the highest there is.
+Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
+
 # glibc's names for two parameters of mallopt.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _MEBIBYTE = 1024 * 1024
@@ -42,14 +45,14 @@ _MEBIBYTE = 1024 * 1024
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    port: Port = DEFAULT_PORT,
     *,
     worker: Annotated[
         bool, typer.Option(help="Fetch, seal and describe recordings in this process too.")
     ] = True,
 ) -> None:
     """Serve webhooks, REST and playback links; the worker runs beside it unless --no-worker."""
-    settings = _settings()
+    settings = _settings(port)
     _keep_large_blocks()
     _serve(settings, host, port, worker=worker)
 
@@ -57,8 +60,10 @@ def serve(
 def _serve(settings: Settings, host: str, port: int, *, worker: bool) -> None:
     from vault.asgi import Server, app_of
     from vault.asgi import serve as serve_app
-    from vault.heads import server_config
+    from vault.heads import check_address, server_config
 
+    check_address(host, port, options="--port or --host")
+    _warn_of_other_port(settings.public_url, port)
     app = app_of(settings, worker=worker)
     config = server_config(app, host=host, port=port, stop_seconds=settings.stop_seconds)
     server = Server(config, app, drain_seconds=settings.drain_seconds)
@@ -66,17 +71,32 @@ def _serve(settings: Settings, host: str, port: int, *, worker: bool) -> None:
         runner.run(serve_app(app, server))
 
 
+def _warn_of_other_port(public_url: str, port: int) -> None:
+    """Say that links lead elsewhere, where no proxy is meant to be: at a loopback address with another port."""
+    parts = split_url(public_url)
+    if port and is_loopback(parts.hostname) and (parts.port or {"https": 443}.get(parts.scheme, 80)) != port:
+        logs.Log(__name__).warning(
+            "serve.other_port",
+            port=port,
+            reason=f"VAULT_PUBLIC_URL is {public_url}, so links and webhook URLs do not lead to --port {port}.",
+        )
+
+
 @app.command("worker")
 def run_worker(
     health_host: Annotated[str, typer.Option(help="Address of the health port.")] = "127.0.0.1",
     health_port: Annotated[
-        int | None, typer.Option(help="Answer /healthz, /readyz and /metrics on this port.")
+        int | None,
+        typer.Option(help="Answer /healthz, /readyz and /metrics on this port.", min=0, max=65535),
     ] = None,
 ) -> None:
     """Fetch, seal and describe recordings, without taking requests. For more nodes on PostgreSQL."""
+    from vault.heads import check_address
     from vault.working import work_until_stopped
 
     settings = _settings()
+    if health_port is not None:
+        check_address(health_host, health_port, options="--health-port or --health-host")
     _keep_large_blocks()
     asyncio.run(work_until_stopped(settings, host=health_host, port=health_port))
 
@@ -148,7 +168,8 @@ def sweep() -> None:
 
 @app.command()
 def demo(
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on; in a container, 0.0.0.0.")] = "127.0.0.1",
+    port: Port = DEFAULT_PORT,
     *,
     once: Annotated[bool, typer.Option(help="End when the link was printed, instead of serving on.")] = False,
 ) -> None:
@@ -156,11 +177,28 @@ def demo(
     from vault.demo import run_demo
 
     _keep_large_blocks()
-    run_demo(port=port, once=once)
+    run_demo(host=host, port=port, once=once)
 
 
-def _settings() -> Settings:
-    settings = read_settings(os.environ)
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with the value alone
+    if wanted:
+        typer.echo(f"callvault {__version__}")
+        raise typer.Exit
+
+
+@app.callback(help=_ABOUT)
+def options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+def _settings(port: int = DEFAULT_PORT) -> Settings:
+    settings = read_settings(os.environ, port=port)
     logs.set_up(settings.log_level)
     return settings
 
@@ -177,6 +215,9 @@ def _keep_large_blocks() -> None:
 
 def main() -> None:
     """Run the command; errors that were foreseen are one sentence, and say what to do next."""
+    # The entry point of the image is this command already, and people write its name after the image's.
+    if sys.argv[1:2] == ["callvault"]:
+        del sys.argv[1]
     try:
         app(prog_name="callvault")
     except StartRefused as error:

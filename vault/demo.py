@@ -26,7 +26,7 @@ import uvicorn
 from vault import logs
 from vault.asgi import app_of, serve
 from vault.errors import StartRefused
-from vault.heads import server_config
+from vault.heads import check_address, server_config
 from vault.settings import Settings, read_settings
 from vault.telephony.signatures import sign
 from vault.web.control import ask
@@ -46,19 +46,23 @@ _NOTICE = {
 _AGENT, _CUSTOMER = "+14155550123", "+14155550187"
 
 
-def run_demo(*, port: int, once: bool) -> None:
-    """Start a server on loopback, push the call through it, print the link, and serve until interrupted."""
+def run_demo(*, host: str, port: int, once: bool) -> None:
+    """Start a server, push the call through it, print the link, and serve until interrupted."""
+    check_address(host, port, options="--port, such as `callvault demo --port 8001`, or --host")
     with suppress(KeyboardInterrupt):
-        asyncio.run(_run(port, once=once))
+        asyncio.run(_run(host, port, once=once))
 
 
-async def _run(port: int, *, once: bool) -> None:
-    settings = replace(read_settings(os.environ), public_url=f"http://127.0.0.1:{port}")
+async def _run(host: str, port: int, *, once: bool) -> None:
+    # What listens on every address is reached by this one.
+    reached = "127.0.0.1" if host in {"0.0.0.0", "::"} else host
+    authority = f"[{reached}]:{port}" if ":" in reached else f"{reached}:{port}"
+    settings = replace(read_settings(os.environ), public_url=f"http://{authority}")
     logs.set_up("WARNING")
     async with _media_server(SAMPLE.read_bytes()) as media_url:
         settings = replace(settings, media_allow=(*settings.media_allow, media_url.split("/")[2]))
         app = app_of(settings, worker=True)
-        server = uvicorn.Server(server_config(app, host="127.0.0.1", port=port, stop_seconds=2))
+        server = uvicorn.Server(server_config(app, host=host, port=port, stop_seconds=2))
         serving = asyncio.create_task(serve(app, server))
         try:
             await _until_started(server, serving, port)

@@ -5,11 +5,15 @@ others while it reads, and a thousand that say nothing use up what the process m
 """
 
 import asyncio
+import errno
 import json
+import socket
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from vault.errors import StartRefused
 
 #: Bytes of a head, its trailers among it; and of what else is no body: sizes and extensions of a chunk.
 _LONGEST = 64 * 1024
@@ -42,6 +46,26 @@ def server_config(app: Any, *, host: str, port: int, stop_seconds: int) -> uvico
         timeout_keep_alive=_REST,
         timeout_graceful_shutdown=stop_seconds,
     )
+
+
+def check_address(host: str, port: int, *, options: str) -> None:
+    """Raise StartRefused, naming the ``options`` to change, where nobody can listen on that port."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, address in found:
+            with socket.socket(family, kind, protocol) as tried:
+                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    tried.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                tried.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise StartRefused(
+                f"Port {port} of {host} is in use by another process. Choose another one with {options}."
+            ) from error
+        raise StartRefused(
+            f"Port {port} of {host} cannot be listened on ({error.strerror}). Choose others with {options}."
+        ) from error
 
 
 class BoundedHeads(HttpToolsProtocol):

@@ -84,3 +84,5 @@ def set_up(level: str = "INFO") -> None:
     # These log URLs and headers, which carry tokens and signatures.
     for chatty in ("botocore", "boto3", "urllib3", "httpcore", "uvicorn.access", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
+    # It tells of every step of a migration.
+    logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -19,7 +19,8 @@ _KNOWN = {
     "VAULT_DRAIN_SECONDS", "VAULT_STOP_SECONDS", "VAULT_TRACING_URL",
     "VAULT_PREVIOUS_ROOT_KEY_URL", "VAULT_OWN_KEYS_URL", "VAULT_REFERENCE",
 }  # fmt: skip
-DEFAULT_PUBLIC_URL = "http://127.0.0.1:8000"
+DEFAULT_PORT = 8000
+DEFAULT_PUBLIC_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +68,17 @@ class Settings:
         return self.data_dir / "control.sock"
 
 
-def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Read the environment. Raises StartRefused, naming the variable that is wrong."""
+def read_settings(environment: Mapping[str, str], *, port: int = DEFAULT_PORT) -> Settings:
+    """Read the environment; the default public URL names the ``port`` that is listened on.
+
+    An empty variable is as good as none: Compose sets such. Raises StartRefused, naming the variable that is wrong.
+    """
     unknown = sorted(name for name in environment if name.startswith("VAULT_") and name not in _KNOWN)
     if unknown:
         raise StartRefused(
             f"These settings are not known: {', '.join(unknown)}. Known: {', '.join(sorted(_KNOWN))}."
         )
+    environment = {name: value for name, value in environment.items() if value}
     data_dir = Path(environment.get("VAULT_DATA_DIR", "./var")).absolute()
     here = quote(str(data_dir))
     return Settings(
@@ -81,9 +86,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         database_url=_database_url(environment.get("VAULT_DATABASE_URL", "sqlite")),
         objects_url=environment.get("VAULT_OBJECTS_URL", f"file://{here}/objects"),
         root_key_url=environment.get("VAULT_ROOT_KEY_URL", f"file://{here}/root.key"),
-        previous_root_key_url=environment.get("VAULT_PREVIOUS_ROOT_KEY_URL") or None,
-        own_keys_url=environment.get("VAULT_OWN_KEYS_URL") or None,
-        public_url=_public_url(environment.get("VAULT_PUBLIC_URL", DEFAULT_PUBLIC_URL)),
+        previous_root_key_url=environment.get("VAULT_PREVIOUS_ROOT_KEY_URL"),
+        own_keys_url=environment.get("VAULT_OWN_KEYS_URL"),
+        public_url=_public_url(environment.get("VAULT_PUBLIC_URL", f"http://127.0.0.1:{port}")),
         trusted_proxies=_networks(environment.get("VAULT_TRUSTED_PROXIES", "")),
         media_allow=_list(environment.get("VAULT_MEDIA_ALLOW", "")),
         log_level=_level(environment.get("VAULT_LOG_LEVEL", "INFO")),
@@ -103,9 +108,19 @@ def _database_url(value: str) -> str:
 
 def _public_url(value: str) -> str:
     parts = split_url(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    try:
+        port_is_sound = parts.port != 0
+    except ValueError:
+        port_is_sound = False
+    named = parts.scheme in {"http", "https"} and parts.hostname and port_is_sound
+    if not named or parts.query or parts.fragment:
         raise StartRefused(
             "VAULT_PUBLIC_URL is an http or https URL without query, such as https://vault.example."
+        )
+    if parts.path.strip("/"):
+        raise StartRefused(
+            "VAULT_PUBLIC_URL has a path, and the vault answers only at the root of a host. Give it a host name of "
+            "its own, such as https://vault.example."
         )
     return value.rstrip("/")
 
@@ -145,7 +160,7 @@ def _reference(value: str) -> bool:
 
 
 def _tracing_url(value: str | None) -> str | None:
-    if not value:
+    if value is None:
         return None
     parts = split_url(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vault import tracing
-from vault.audio.confinement import forbid_attaching
+from vault.audio.confinement import check_open_files, forbid_attaching
 from vault.audio.describer import SubprocessDescriber
 from vault.audio.prompt import SubprocessPromptMaker
 from vault.database.sqlite import SqliteDatabase
@@ -137,6 +137,7 @@ async def assemble(
     it starts no describers before they are asked. Raises StartRefused before anything is sealed; Unavailable
     when a part does not answer.
     """
+    check_open_files()
     _dump_no_core()
     forbid_attaching()
     async with AsyncExitStack() as stack:

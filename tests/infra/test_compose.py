@@ -135,6 +135,20 @@ def test_the_image_is_what_tasks_and_compose_take_it_for() -> None:
     assert yaml.safe_load(instruction("ENTRYPOINT")[0]) == ENTRY_POINT
 
 
+def test_the_image_has_the_command_by_its_name(tmp_path: Path) -> None:
+    """What the Dockerfile writes runs the entry point with the arguments as they are, in its own place."""
+    (script,) = re.findall(r"^RUN (printf '.*') > /opt/vault/bin/callvault", DOCKERFILE, re.MULTILINE)
+    command, python = tmp_path / "callvault", tmp_path / "python"
+    command.write_bytes(subprocess.run(["sh", "-c", script], capture_output=True, check=True).stdout)
+    python.write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    for program in (command, python):
+        program.chmod(0o755)
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    arguments = ["keys", "create", "--name", "two words"]
+    ran = subprocess.run(["callvault", *arguments], env=path, capture_output=True, text=True, check=True)
+    assert ran.stdout.split("|")[:-1] == [*ENTRY_POINT[1:], *arguments]
+
+
 def test_the_image_holds_the_vault_and_nothing_of_the_clone_beside() -> None:
     """One folder is copied; the settings in the image are known ones."""
     assert [line.split()[-2] for line in instruction("COPY") if "--from" not in line] == [

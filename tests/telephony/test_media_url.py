@@ -2,7 +2,7 @@
 
 import pytest
 
-from vault.errors import Invalid
+from vault.errors import StartRefused
 from vault.telephony.fetcher import MediaFetcher
 from vault.telephony.guarded_http import GuardedHttp
 from vault.telephony.media_url import host_matches, parse_media_url
@@ -13,9 +13,9 @@ from vault.telephony.media_url import host_matches, parse_media_url
 )
 def test_an_entry_that_is_no_host_and_port_is_invalid(entry: str) -> None:
     """The operator's list has exact entries and nothing else."""
-    with pytest.raises(Invalid) as error:
+    with pytest.raises(StartRefused) as error:
         MediaFetcher(GuardedHttp(allow=[entry]))
-    assert error.value.field == "VAULT_MEDIA_ALLOW"
+    assert "VAULT_MEDIA_ALLOW" in str(error.value)
 
 
 @pytest.mark.parametrize(

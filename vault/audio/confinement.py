@@ -12,6 +12,8 @@ import resource
 import signal
 import sys
 
+from vault.errors import StartRefused
+
 #: Open files while importing; the imports hold a handful at once.
 OPEN_FILES = 64
 # From <linux/prctl.h>.
@@ -45,6 +47,16 @@ def confine(memory: int) -> None:
 def close_doors() -> None:
     """Let no new file descriptor come into being; those that are open keep working."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+
+
+def check_open_files() -> None:
+    """Raise StartRefused where this process may not even give a child the files that it imports."""
+    may_open, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if may_open < OPEN_FILES:
+        raise StartRefused(
+            f"This process may open only {may_open} files at a time. Allow 1024 or more, with `ulimit -n 1024`, "
+            "LimitNOFILE= of systemd or --ulimit nofile= of Docker."
+        )
 
 
 def forbid_attaching() -> None:

@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
@@ -76,7 +76,19 @@ def _postgresql(url: str) -> Iterator[Connection]:
         with engine.connect() as connection:
             yield connection
     except OperationalError as error:
-        raise Unavailable("The database does not answer.") from error
+        raise Unavailable(f"The database at {_host(url)} does not answer: {_reason(error)}") from error
+
+
+def _host(url: str) -> str:
+    """Return where PostgreSQL was looked for, without user and password."""
+    parsed = make_url(url)
+    host = parsed.host or parsed.query.get("host") or "its local socket"
+    return f"{host} port {parsed.port or 5432}"
+
+
+def _reason(error: OperationalError) -> str:
+    """Return the last line of what the driver says, which is why; the lines before say where."""
+    return str(error.orig).strip().splitlines()[0].rpartition("failed: ")[2]
 
 
 def _config() -> Config:

@@ -125,8 +125,15 @@ def _lock(path: Path) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise StartRefused(
+            f"{path.parent} should be a directory, and there is a file in its place. Set VAULT_DATA_DIR to "
+            "another path."
+        ) from error
     except OSError as error:
-        raise StartRefused(f"This user cannot write to {path.parent}.") from error
+        raise StartRefused(
+            f"This user cannot write to {path.parent}. Make it this user's, or set VAULT_DATA_DIR to another path."
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

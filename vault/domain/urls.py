@@ -1,6 +1,7 @@
 """URLs in settings, taken apart."""
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from vault.errors import StartRefused
@@ -12,6 +13,14 @@ def split_url(url: str) -> SplitResult:
         return urlsplit(url)
     except ValueError:
         return SplitResult("", "", "", "", "")
+
+
+def is_loopback(host: str | None) -> bool:
+    """Say whether a URL's host is this machine itself."""
+    try:
+        return ip_address(host or "").is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def endpoint_of(options: Mapping[str, str], example: str) -> str | None:

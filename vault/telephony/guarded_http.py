@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 import certifi
 import httpcore
 
-from vault.errors import FetchFailed, Invalid
+from vault.errors import FetchFailed, StartRefused
 from vault.telephony.media_url import MediaUrl, host_matches, parse_authority, parse_media_url
 from vault.telephony.network import CheckedNetwork, Resolver, resolve
 from vault.telephony.pace import Limits
@@ -49,7 +49,7 @@ class GuardedHttp:
     ) -> None:
         """Take the operator's list of ``host:port`` that may be private, foreign and plain http.
 
-        Credentials of a request go there too: the operator vouches for those hosts. Raises Invalid
+        Credentials of a request go there too: the operator vouches for those hosts. Raises StartRefused
         for an entry that is not exactly a host and a port.
         """
         self.trusted = frozenset(_trusted(entry) for entry in allow)
@@ -160,5 +160,8 @@ def _trusted(entry: str) -> tuple[str, int]:
     except ValueError:
         host, port = "", None
     if port is None:
-        raise Invalid("An entry of the media list is host:port.", field="VAULT_MEDIA_ALLOW")
+        raise StartRefused(
+            "VAULT_MEDIA_ALLOW is a list of host:port entries with commas, such as 127.0.0.1:8090. "
+            f"The entry {entry!r} is none."
+        )
     return host, port
