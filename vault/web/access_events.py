@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from vault.web.authority import Access, TheVault, access
@@ -61,11 +61,17 @@ async def get_access_event_proof(
     return Response(proof, media_type=_TEXT, headers=headers)
 
 
+@router.head(f"{_ACCOUNT}/access-log/export", include_in_schema=False)
 @router.get(f"{_ACCOUNT}/access-log/export", response_class=Response, responses={200: text("The export")})
-async def export_access_log(vault: TheVault, allowed: Auditing) -> Response:
+async def export_access_log(request: Request, vault: TheVault, allowed: Auditing) -> Response:
     """Return the log for `callvault verify-log`: the account's own leaves in full, all others as hashes."""
-    parts = await vault.export_log(allowed.account.id)
     headers = {"Content-Disposition": 'attachment; filename="access-log.callvault-log"'}
+    if request.method == "HEAD":
+        # Its length is known only once it is made.
+        head = Response(media_type=_TEXT, headers=headers)
+        del head.headers["Content-Length"]
+        return head
+    parts = await vault.export_log(allowed.account.id)
     return StreamingResponse(parts, media_type=_TEXT, headers=headers)
 
 

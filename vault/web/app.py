@@ -33,6 +33,7 @@ from vault.web.dead_links import DeadLinks, LinkLimit
 from vault.web.described import PROBLEM
 from vault.web.guard import Guard
 from vault.web.hosting import Hosting
+from vault.web.methods import HeadAsGet, Methods
 from vault.web.recovery import RecoveryGate
 from vault.web.traced import Traced
 
@@ -69,14 +70,14 @@ def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> F
     )
     app.state.hosting = hosting
     app.state.clock = clock
-    problems.install(app)
-    for door in _DOORS:
-        app.include_router(door.router)
-    app.openapi = lambda: contract.describe(  # type: ignore[method-assign]
-        app, (door.router for door in _DOORS), public_url=hosting.public_url
-    )
-    if hosting.reference:
-        app.include_router(reference.router)
+    doors = [door.router for door in _DOORS] + ([reference.router] if hosting.reference else [])
+    methods = Methods(doors)
+    problems.install(app, methods)
+    for router in doors:
+        app.include_router(router)
+    app.openapi = lambda: contract.describe(app, doors, public_url=hosting.public_url)  # type: ignore[method-assign]
+    # The innermost, so that all others see the method that was sent.
+    app.add_middleware(HeadAsGet, methods=methods)
     app.add_middleware(LinkLimit, table=DeadLinks(), clock=clock)
     app.add_middleware(RecoveryGate)
     # After it, so that it is further out: its headers stand on the answers of the other, too.
@@ -88,8 +89,10 @@ def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> F
 def build_health() -> FastAPI:
     """Return the app of a process that works and serves nobody: three doors for machines that look after it."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, telemetry=_NO_TELEMETRY)
-    problems.install(app)
+    methods = Methods([health.router, metrics.router])
+    problems.install(app, methods)
     app.include_router(health.router)
     app.include_router(metrics.router)
+    app.add_middleware(HeadAsGet, methods=methods)
     app.add_middleware(Guard, secure=False)
     return app

@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problems: the only table from the vault's errors to HTTP status codes."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from vault import errors, meters
 from vault.logs import Log
+from vault.web.methods import Methods
 
 _LOG = Log(__name__)
 
@@ -98,11 +99,16 @@ def of_error(error: errors.VaultError) -> Response:
     return problem(status, str(error), headers=headers, **more)
 
 
-def install(app: FastAPI) -> None:
-    """Make every error of the app a problem document."""
+def install(app: FastAPI, methods: Methods) -> None:
+    """Make every error of the app a problem document. ``methods`` are those of all its routes."""
+
+    async def of_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for this alone
+        return _of_http(error, methods.allowed(request.scope))
+
     app.add_exception_handler(errors.VaultError, _handler(of_error))
     app.add_exception_handler(RequestValidationError, _handler(_not_valid))
-    app.add_exception_handler(HTTPException, _handler(_of_http))
+    app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(ClientDisconnect, _handler(_gone))
     app.add_exception_handler(Exception, _handler(_unexpected))
 
@@ -124,14 +130,13 @@ def _not_valid(error: RequestValidationError) -> Response:
     return problem(422, f"These are not as they should be: {named}.", errors=wrong)
 
 
-def _of_http(error: HTTPException) -> Response:
-    return problem(error.status_code, _sentence(error), headers=error.headers)
-
-
-def _sentence(error: HTTPException) -> str:
-    return {404: "There is nothing here.", 405: "This is not how it is used."}.get(
-        error.status_code, str(error.detail)
-    )
+def _of_http(error: HTTPException, allowed: Sequence[str]) -> Response:
+    if error.status_code == 405:  # noqa: PLR2004 - the status itself
+        # The framework names the methods of the first route that fits, and an address may have several.
+        named = ", ".join(allowed)
+        return problem(405, f"This address takes {named}.", headers={"Allow": named})
+    detail = "There is nothing here." if error.status_code == 404 else str(error.detail)  # noqa: PLR2004 - see above
+    return problem(error.status_code, detail, headers=error.headers)
 
 
 def _gone(_error: ClientDisconnect) -> Response:

@@ -153,6 +153,7 @@ async def delete_restriction(vault: TheVault, allowed: Erasing, recording: Recor
     return await show(vault, allowed, recording)
 
 
+@router.head("/recordings/{recording}/audio", include_in_schema=False)
 @router.get(
     "/recordings/{recording}/audio", response_class=Response, responses=AUDIO, openapi_extra=AUDIO_REQUEST
 )
