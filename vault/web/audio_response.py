@@ -9,6 +9,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
 from vault.web.byte_range import parse_range
+from vault.web.conditions import unmet
 from vault.workflows.stream import Sound, Stream
 
 #: Seconds that a reader may take no byte before the stream is given up.
@@ -37,7 +38,7 @@ class _Blocks(StreamingResponse):
 async def answer(request: Request, sound: Sound, stream: Stream, *, filename: str | None = None) -> Response:
     """Answer a GET or HEAD for audio. Raises NotSatisfiable, and what ``stream`` raises before the head.
 
-    Nothing is granted for HEAD, for 304 and for 416: no byte leaves.
+    Nothing is granted for HEAD, 304, 412 and 416: no byte leaves. Of HEAD a Range is ignored (RFC 9110, 14.2).
     """
     etag = f'"{sound.etag}"'
     headers = {
@@ -46,9 +47,9 @@ async def answer(request: Request, sound: Sound, stream: Stream, *, filename: st
         "Content-Type": sound.content_type,
         "Content-Disposition": f'attachment; filename="{filename}"' if filename else "inline",
     }
-    if etag in _tags(request.headers.get("if-none-match")):
-        return Response(status_code=304, headers=headers)
-    wanted = request.headers.get("range")
+    if (answered := unmet(request.headers, etag, headers)) is not None:
+        return answered
+    wanted = request.headers.get("range") if request.method == "GET" else None
     if (condition := request.headers.get("if-range")) is not None and condition.strip() != etag:
         wanted = None
     part = parse_range(wanted, sound.size)
@@ -61,7 +62,3 @@ async def answer(request: Request, sound: Sound, stream: Stream, *, filename: st
         return Response(status_code=status, headers=headers)
     blocks: AsyncIterator[bytes] = await stream(sound, start, end)
     return _Blocks(blocks, status_code=status, headers=headers)
-
-
-def _tags(header: str | None) -> set[str]:
-    return {tag.strip().removeprefix("W/") for tag in (header or "").split(",")}

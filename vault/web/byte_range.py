@@ -1,10 +1,10 @@
-"""One strict parser for the Range header (RFC 9110, section 14): one range of bytes, or none."""
+"""One strict parser for the Range header (RFC 9110, section 14): one range of bytes, or all of them."""
 
 import re
 
 from vault.errors import NotSatisfiable
 
-_RANGE = re.compile(r"bytes=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.ASCII)
+_RANGE = re.compile(r"[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.ASCII)
 #: Characters of a header that is looked at: a position has no upper limit, and a number of so many digits
 #: is computed at once.
 _LONGEST = 128
@@ -13,22 +13,28 @@ _LONGEST = 128
 def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
     """Return the range [start, end) of a representation of ``size`` bytes; None for all of it.
 
-    Another unit than bytes is ignored, as the RFC asks. Raises NotSatisfiable for a range that is
-    malformed or lies outside, and for several: a player asks for one, and several are an attack.
+    Another unit than bytes is ignored, and so is a list of several ranges of which one could be had: the
+    RFC allows that (14.2), every client takes a 200, and each window of it is granted as it is sent. Raises
+    NotSatisfiable for what is malformed, longer than any player's, or lies outside.
     """
     if header is None or not header.lower().startswith("bytes="):
         return None
-    match = _RANGE.fullmatch("bytes=" + header[6:]) if len(header) <= _LONGEST else None
-    if match is None or match.groups() == ("", ""):
+    if len(header) > _LONGEST:
         raise NotSatisfiable(size)
-    first, last = match.groups()
+    # Empty elements of a list do not count (RFC 9110, 5.6.1.2).
+    matches = [_RANGE.fullmatch(one) for one in header[6:].split(",") if one.strip(" \t")]
+    asked = [match.groups() for match in matches if match is not None and match.groups() != ("", "")]
+    backwards = any(first and last and int(last) < int(first) for first, last in asked)
+    found = [part for first, last in asked if (part := _part(first, last, size)) is not None]
+    if len(asked) < len(matches) or backwards or not found:
+        raise NotSatisfiable(size)
+    return found[0] if len(matches) == 1 else None
+
+
+def _part(first: str, last: str, size: int) -> tuple[int, int] | None:
+    """Return what there is of one well-formed range; None if it lies outside."""
     if not first:
         length = min(int(last), size)
-        if length == 0:
-            raise NotSatisfiable(size)
-        return size - length, size
+        return (size - length, size) if length else None
     start = int(first)
-    end = min(int(last) + 1, size) if last else size
-    if start >= size or (last and int(last) < start):
-        raise NotSatisfiable(size)
-    return start, end
+    return (start, min(int(last) + 1, size) if last else size) if start < size else None

@@ -9,6 +9,7 @@ from vault.domain.prompt import MAX_UPLOAD, Encoding
 from vault.errors import TooLarge
 from vault.web.answering import answer_once
 from vault.web.authority import Access, TheVault, access
+from vault.web.conditions import unmet
 from vault.web.described import AUDIO_BODY, IDEMPOTENT, WAV
 from vault.web.shapes_notices import NoticeIn, NoticeOut, NoticesOut, NoticesQuery, PromptQuery
 
@@ -135,15 +136,9 @@ async def get_public_prompt(
     audio = await vault.read_prompt(notice, encoding)
     tag = f'"{hashlib.sha256(audio).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": _FOR_EVER}
-    if _has(request.headers.get("if-none-match", ""), tag):
-        return Response(status_code=304, headers=headers)
+    if (answered := unmet(request.headers, tag, headers)) is not None:
+        return answered
     return Response(audio, media_type="audio/wav", headers=headers)
-
-
-def _has(said: str, tag: str) -> bool:
-    """Say whether If-None-Match names the tag; weak ones count (RFC 9110, section 13.1.2)."""
-    known = {one.strip().removeprefix("W/") for one in said.split(",")}
-    return "*" in known or tag in known
 
 
 def _public_url(request: Request) -> str:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from vault.errors import NotFound, VaultError
+from vault.web.conditions import unmet
 from vault.web.problems import of_error
 
 router = APIRouter(tags=["playback"])
@@ -50,8 +51,8 @@ async def get_static(request: Request, name: str) -> Response:
         raise NotFound("There is nothing here.")
     content, tag = files[name]
     headers = {"ETag": tag, "Cache-Control": "public, no-cache"}
-    if request.headers.get("if-none-match", "").removeprefix("W/") == tag:
-        return Response(status_code=304, headers=headers)
+    if (answered := unmet(request.headers, tag, headers)) is not None:
+        return answered
     return Response(content, media_type=_TYPES[FilePath(name).suffix], headers=headers)
 
 
