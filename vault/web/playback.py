@@ -33,18 +33,19 @@ async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Res
         if link.kind == "player":
             return page("link.html", token=token, nonce=secrets.token_urlsafe(16))
     except NotFound:
-        # A media link's session may outlive the link itself.
-        if request.method == "HEAD":
-            return not_valid()
+        pass  # A media link's session may outlive the link itself.
     except VaultError as error:
         return refusal(error)
-    if request.method == "HEAD":
-        return Response(headers={"Accept-Ranges": "bytes"})
     try:
-        session, recording = await vault.play_media(token, address=address, agent=_agent(request))
+        if request.method == "HEAD":
+            # Its headers are those of the GET; it opens nothing and uses nothing up.
+            link, recording = await vault.play_media.look(token, address=address)
+            sound = await vault.find_sound.for_look(link, recording)
+        else:
+            session, recording = await vault.play_media(token, address=address, agent=_agent(request))
+            sound = await vault.find_sound.for_session(session, recording)
     except NotFound:
         return not_valid()
-    sound = await vault.find_sound.for_session(session, recording)
     return await answer(request, sound, vault.stream)
 
 

@@ -72,7 +72,8 @@ class OpenLink:
             if opened is None:
                 denied = replace(event, type="playback.denied", result="used_up" if good else "not_valid")
                 tx.events.append(denied)
-            else:
+            elif opened.id == session_id:
+                # A session that was there already has its event.
                 tx.events.append(replace(event, session_id=opened.id))
                 tx.tree.settle()
             return opened
@@ -134,6 +135,18 @@ class PlayMedia:
 
     async def __call__(self, token: str, *, address: str | None, agent: str) -> tuple[Session, Recording]:
         """Return the session and its recording. Raises NotFound, the same for every reason."""
+        link, recording, session = await self._good(token, address)
+        if session is None:
+            session = (await self.open_link(token, nonce=link.id, address=address, agent=agent)).session
+        return session, recording
+
+    async def look(self, token: str, *, address: str | None) -> tuple[Link, Recording]:
+        """Return what a GET would play, and open nothing. Raises NotFound, the same for every reason."""
+        link, recording, _ = await self._good(token, address)
+        return link, recording
+
+    async def _good(self, token: str, address: str | None) -> tuple[Link, Recording, Session | None]:
+        """Return a link that plays now, with its session if it was opened. Raises NotFound."""
         digest = Token(token).digest
         link, recording = await self.database.read(lambda tx: _find(tx, digest))
         if link.kind != "media":
@@ -144,11 +157,9 @@ class PlayMedia:
         )
         if session is None:
             _check(link, now, address)
-            opened = await self.open_link(token, nonce=link.id, address=address, agent=agent)
-            return opened.session, recording
-        if session.ends_at <= now or not _is_good(link, recording) or not may_open(link.networks, address):
+        elif session.ends_at <= now or not may_open(link.networks, address):
             raise NotFound(_NO_LINK)
-        return session, recording
+        return link, recording, session
 
 
 def _find(tx: Transaction, digest: bytes) -> tuple[Link, Recording]:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from vault import meters
 from vault.domain.access_event import AccessEvent, EventType
 from vault.domain.ids import new_id
-from vault.domain.link import FIRST_WINDOW, Session, windows
+from vault.domain.link import FIRST_WINDOW, Link, Session, windows
 from vault.domain.media import content_type, extension, plays_in_browsers
 from vault.domain.recording import Recording, SealedObject, State
 from vault.errors import NotFound, Tampered, VaultError
@@ -64,6 +64,19 @@ class FindSound:
     async def for_session(self, session: Session, recording: Recording) -> Sound:
         """Return what a session plays. Raises NotFound, Unavailable, Tampered."""
         return await self._sound(recording, self._by_session(session, "playback.grant"), played=True)
+
+    async def for_look(self, link: Link, recording: Recording) -> Sound:
+        """Return what a media link plays, for its headers alone. Raises as ``for_session`` does."""
+        event = AccessEvent(
+            id="",
+            type="playback.grant",
+            at=self.clock(),
+            account_id=link.account_id,
+            actor=link.id,
+            recording_id=recording.id,
+            link_id=link.id,
+        )
+        return await self._sound(recording, event, played=True)
 
     async def for_keeping(self, session: Session, recording: Recording) -> Sound:
         """Return what a session keeps as a file, where its link lets it. Raises as ``for_session`` does."""
