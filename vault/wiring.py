@@ -48,6 +48,7 @@ from vault.telephony.vonage import Vonage
 from vault.threads import Threads
 from vault.tlog.note import Signer
 from vault.workflows.admission import Admission
+from vault.workflows.allowance import Allowance
 from vault.workflows.announcing import Announce
 from vault.workflows.attempt import Attempt
 from vault.workflows.call_start import CallStart
@@ -90,6 +91,7 @@ _SHARED = {
     "announce": Announce,
     "attempt": Attempt,
     "open_link": OpenLink,
+    "allowance": Allowance,
 }
 _DESCRIBERS = 2
 #: Threads that seal: the cipher is fast enough for one core to outrun every disk.

@@ -104,6 +104,23 @@ def test_a_cookie_outlives_its_session(house: House, shared: tuple[Tenant, str])
     assert "Max-Age=3900;" in answer.headers["set-cookie"]
 
 
+def test_a_session_that_asks_for_too_much_waits(
+    house: House, shared: tuple[Tenant, str], monkeypatch: pytest.MonkeyPatch
+):
+    """A range and the waveform are 429 with a delay; how it stands, HEAD, and other sessions go on."""
+    monkeypatch.setattr("vault.domain.link.LOG_ENTRIES_AT_ONCE", 2)
+    monkeypatch.setattr("vault.domain.link.LOG_ENTRIES_PER_SECOND", 0)
+    browser, path, _ = opened(house, *shared)
+    media = shared[0].link(shared[1], kind="media")["url"]
+    for url in (f"{path}/audio", media):
+        answers = [browser.get(url, headers={"Range": "bytes=0-0"}) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [206, 206, 429]
+        assert (answers[2].headers["retry-after"], answers[2].json()["status"]) == ("10", 429)
+    assert browser.get(f"{path}/waveform").status_code == 429
+    assert browser.get(f"{path}/state").json()["state"] == "open"
+    assert browser.head(f"{path}/audio").status_code == 200
+
+
 @pytest.mark.parametrize("extension", ["wav", "mp3", "x"])
 def test_the_address_may_have_an_extension(house: House, shared: tuple[Tenant, str], extension: str):
     """It is the same audio under it, whole and by ranges, and of the same type."""

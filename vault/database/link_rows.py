@@ -7,12 +7,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy import Connection as DbConnection
 
+from vault.database.dialect import database_now
 from vault.database.grouped_rows import still_good
 from vault.database.key_versions import refuse_retired
 from vault.database.schema import links, sessions
 from vault.database.schema_log import tree_head, unsettled_sessions
 from vault.domain.access_event import AccessEvent
-from vault.domain.link import Link, Session
+from vault.domain.link import Link, Session, log_entries_allowed
 from vault.errors import NotFound
 from vault.ports.access_log import UnsettledSession
 from vault.ports.stores import LinkFilter
@@ -111,6 +112,18 @@ class LinkRows:
     def still_good(self, event: AccessEvent) -> bool:
         """Say whether session, link and recording of a grant are good at the event's moment."""
         return still_good(self._db, event)
+
+    def take_log_entries(self, session_id: str, wanted: int) -> int:
+        """Take some of the entries that the session may add to the log by now; return how many."""
+        query = select(sessions.c.opened_at, sessions.c.log_entries).where(sessions.c.id == session_id)
+        row = self._db.execute(query.with_for_update()).first()
+        if row is None:
+            raise NotFound("There is no such session.")
+        allowed = log_entries_allowed(database_now(self._db) - row.opened_at)
+        taken: int = max(0, min(wanted, allowed - row.log_entries))
+        mine = update(sessions).where(sessions.c.id == session_id)
+        self._db.execute(mine.values(log_entries=row.log_entries + taken))
+        return taken
 
     def session_of_link(self, link_id: str) -> Session | None:
         """Return the one session of a media link."""

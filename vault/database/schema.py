@@ -253,6 +253,8 @@ sessions = Table(
     Column("nonce_hash", LargeBinary, nullable=False),
     Column("opened_at", Moment, nullable=False),
     Column("ends_at", Moment, nullable=False),
+    # Entries of the log that nodes took for it so far, used or not.
+    Column("log_entries", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("link_id", "nonce_hash"),
 )
 

@@ -18,6 +18,10 @@ DEFAULT_LIFE = timedelta(minutes=15)
 DEFAULT_SESSIONS = 5
 MAX_SESSIONS = 1000
 SHORTEST_SESSION = timedelta(minutes=5)
+#: Entries of the log that a session may cause in a moment, and for each second since it was opened. A listener
+#: who seeks every two seconds for hours stays below it, whatever the browser makes of a seek.
+LOG_ENTRIES_AT_ONCE = 1000
+LOG_ENTRIES_PER_SECOND = 2
 
 #: The first grant is small, so that the first byte comes soon; the windows double up to the largest.
 FIRST_WINDOW = 64 * 1024
@@ -67,6 +71,11 @@ class Session:
 def session_length(duration: float | None) -> timedelta:
     """Return how long a session lasts: twice the recording, at least five minutes."""
     return max(SHORTEST_SESSION, timedelta(seconds=2 * (duration or 0)))
+
+
+def log_entries_allowed(age: timedelta) -> int:
+    """Return how many grants of audio, and looks at the waveform, a session of this age may have had."""
+    return LOG_ENTRIES_AT_ONCE + int(LOG_ENTRIES_PER_SECOND * max(0.0, age.total_seconds()))
 
 
 def standing(session: Session, link: Link, recording: Recording, *, now: datetime) -> Standing:

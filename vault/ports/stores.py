@@ -224,6 +224,9 @@ class Links(Protocol):
     def still_good(self, event: AccessEvent) -> bool:
         """Say whether a grant's session, link and recording are good at the event's moment, as granting does."""
 
+    def take_log_entries(self, session_id: str, wanted: int) -> int:
+        """Take some of the entries that the session may add to the log by now; return how many. Raises NotFound."""
+
     def session_of_link(self, link_id: str) -> Session | None:
         """Return the one session of a media link."""
 

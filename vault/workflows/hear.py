@@ -9,6 +9,7 @@ from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
+from vault.workflows.allowance import Allowance
 from vault.workflows.seals import open_recording
 
 
@@ -19,11 +20,14 @@ class ReadWaveform:
     database: Database
     ring: KeyRing
     clock: Clock
+    allowance: Allowance
 
     async def __call__(
         self, account_id: str, recording_id: str, *, actor: str, session_id: str | None = None
     ) -> tuple[bytes, ...]:
-        """Return for each channel BUCKETS pairs (lowest, highest) of signed bytes. Raises NotFound."""
+        """Return for each channel BUCKETS pairs (lowest, highest) of signed bytes. Raises NotFound, TooMany."""
+        if session_id is not None:
+            await self.allowance.use(session_id)
         event = AccessEvent(
             type="waveform.read",
             at=self.clock(),

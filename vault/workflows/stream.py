@@ -24,6 +24,7 @@ from vault.ports.clock import Clock
 from vault.ports.database import Database, Grant
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
+from vault.workflows.allowance import Allowance
 from vault.workflows.sealed_audio import SealedAudio
 from vault.workflows.seals import open_recording
 
@@ -153,16 +154,20 @@ class Stream:
     """Serve a range of a sound."""
 
     database: Database
+    allowance: Allowance
     clock: Clock
 
     async def __call__(self, sound: Sound, start: int, end: int) -> AsyncIterator[bytes]:
         """Grant the first window, open its first block, and return the blocks of [start, end).
 
-        Raises NotFound when session, link or recording are no longer good, Unavailable when the log
-        cannot be written, Tampered for a first frame that was changed. Later the iterator raises.
+        Raises NotFound when session, link or recording are no longer good, TooMany when the session had too
+        many grants, Unavailable when the log cannot be written, Tampered for a first frame that was changed.
+        Later the iterator raises.
         """
         if start == end:
             return _nothing()
+        if sound.event.session_id is not None:
+            await self.allowance.use(sound.event.session_id)
         plan = windows(start, end)
         window = next(plan)
         stop = min(window[1], start + FIRST_WINDOW)
@@ -189,6 +194,8 @@ class Stream:
                 if following is None or ahead is None:
                     break
                 await ahead
+                if sound.event.session_id is not None:
+                    self.allowance.owe(sound.event.session_id)
                 position, window = following[0], following
         except Tampered:
             await _alarm(self.database, sound.event, self.clock())
