@@ -9,12 +9,19 @@ from vault.domain.account import SwitchChange
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSpan:
-    """When the call was, as far as anyone said."""
+    """When the call was, as far as anyone said: from the earliest start to the latest end ever said."""
 
+    #: The earliest start.
     started_at: datetime | None
+    #: The latest end.
     ended_at: datetime | None
     #: When the vault first heard of the recording; of a call that is only beginning, the present.
     received_at: datetime
+    #: Where more than one start or end was said: the latest start, the earliest end, and both answers.
+    latest_start: datetime | None = None
+    earliest_end: datetime | None = None
+    answered_at: datetime | None = None
+    latest_answer: datetime | None = None
     #: Length of the decoded audio, once it was decoded.
     duration: timedelta | None = None
     #: The audio was looked at: a duration that is still unknown will never be known.
@@ -22,27 +29,34 @@ class CallSpan:
 
     @property
     def start(self) -> datetime:
-        """Return the start; unknown means receipt minus the decoded duration."""
-        if self.started_at is not None:
-            return self.started_at
-        return self.end - (self.duration or timedelta(0))
+        """Return the earliest moment of the call; an unknown start means the end minus the decoded duration."""
+        return min(self._moments)
 
     @property
     def end(self) -> datetime:
-        """Return the end; unknown means receipt."""
-        return self.ended_at if self.ended_at is not None else self.received_at
+        """Return the latest moment of the call; an unknown end means receipt."""
+        return max(self._moments)
 
     @property
-    def recorded_from(self) -> datetime | None:
-        """Return when the recording began, which goes on to the end of its call; None before it was decoded.
+    def _moments(self) -> list[datetime]:
+        ends = [one for one in (self.earliest_end, self.ended_at) if one is not None] or [self.received_at]
+        starts = [one for one in (self.started_at, self.latest_start) if one is not None]
+        answers = [one for one in (self.answered_at, self.latest_answer) if one is not None]
+        return [*(starts or [min(ends) - (self.duration or timedelta(0))]), *answers, *ends]
 
-        Where nobody told the end, the start of the call stands in for it.
+    @property
+    def recording_starts(self) -> tuple[datetime, ...]:
+        """Return the earliest and the latest moment at which the recording can have begun; empty if unknown.
+
+        It goes on to the end of its call. Where nobody told the end, the start of the call stands in for it.
         """
         if self.duration is None:
-            return None
-        if self.ended_at is not None:
-            return self.ended_at - self.duration
-        return self.started_at
+            return ()
+        ends = [one for one in (self.earliest_end, self.ended_at) if one is not None]
+        if ends:
+            return min(ends) - self.duration, max(ends) - self.duration
+        starts = [one for one in (self.started_at, self.latest_start) if one is not None]
+        return (min(starts), max(starts)) if starts else ()
 
 
 def first_moment_off(history: Sequence[SwitchChange], span: CallSpan) -> datetime | None:
@@ -50,7 +64,7 @@ def first_moment_off(history: Sequence[SwitchChange], span: CallSpan) -> datetim
 
     Before the first entry of the history the switch counts as on: the account was not open yet.
     """
-    start, end = min(span.start, span.end), max(span.start, span.end)
+    start, end = span.start, span.end
     off_since: datetime | None = None
     for change in history:
         if not change.enabled:

@@ -122,18 +122,20 @@ def _before(event: ConsentEvent, span: CallSpan) -> bool:
     ends = event.length or timedelta(0)
     if event.offset is not None:
         return event.offset + ends <= timedelta(0)
-    begins = span.recorded_from
-    return begins is not None and event.at + ends <= begins + TOLERANCE
+    begins = span.recording_starts
+    # Where several ends of the call were said, it must be true of each of them.
+    return bool(begins) and event.at + ends <= min(begins) + TOLERANCE
 
 
 def _inside(event: ConsentEvent, span: CallSpan) -> bool:
     """Say whether nearly all of the prompt lies in the recording; one of unknown length cannot be shown to."""
-    begins = span.recorded_from
-    if not event.length or span.duration is None or begins is None:
+    begins = span.recording_starts
+    if not event.length or span.duration is None or not begins:
         return False
-    offset = event.at - begins if event.offset is None else event.offset
-    heard = min(offset + event.length, span.duration) - max(offset, timedelta(0))
-    return heard >= _HEARD * event.length
+    offsets = [event.at - one for one in begins] if event.offset is None else [event.offset]
+    # The earliest and the latest beginning are enough: between the two no less of the prompt is heard.
+    heard = [min(offset + event.length, span.duration) - max(offset, timedelta(0)) for offset in offsets]
+    return min(heard) >= _HEARD * event.length
 
 
 def _lacks(code: str, text: str) -> Reason:

@@ -20,7 +20,7 @@ from vault.domain.admission import Decision
 from vault.domain.call import CallFacts
 from vault.domain.consent import ConsentEvent
 from vault.domain.consent_records import event_json, moment_json
-from vault.domain.records import facts_json
+from vault.domain.records import facts_json, read_facts
 from vault.errors import Tampered
 
 SALT_BYTES = 32
@@ -62,22 +62,39 @@ def at_sealing(
     events: Sequence[ConsentEvent],
     facts: CallFacts,
     *,
+    statements: Sequence[CallFacts] = (),
     account_id: str,
     recording_id: str,
     at: datetime,
 ) -> Evidence:
-    """Put on record what was known and decided when the audio of one recording was sealed."""
+    """Put on record what was known and decided when the audio of one recording was sealed.
+
+    ``facts`` is the last word on each field; decisions stand on all ``statements``.
+    """
     return _written(
         {
             "kind": "sealing",
             "account": account_id,
             "recording": recording_id,
             "at": moment_json(at),
-            "call": facts_json(facts),
+            **call_json(facts, statements),
             "decision": decision_json(decision),
             "consent": [event_json(event) for event in events],
         }
     )
+
+
+def call_json(facts: CallFacts, statements: Sequence[CallFacts]) -> dict[str, Any]:
+    """Return what is known of a call, and every statement where there is more than one."""
+    several = {"statements": [facts_json(one) for one in statements]} if len(statements) > 1 else {}
+    return {"call": facts_json(facts), **several}
+
+
+def calls_in(said: Mapping[str, Any]) -> list[CallFacts]:
+    """Return every statement about the call in evidence of its sealing or in a later entry about facts."""
+    if "call" not in said:
+        return []
+    return [read_facts(one) for one in said.get("statements", [said["call"]])]
 
 
 def chained(

@@ -6,7 +6,7 @@ is None, which the rule book treats strictly; a guess would be milder than not k
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
@@ -16,6 +16,7 @@ import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
 from vault.errors import Invalid
+from vault.telephony.number_readings import best_reading, readings
 from vault.telephony.numbers import normalize
 
 _AREA_CODES = Path(__file__).with_name("area_codes.toml")
@@ -42,13 +43,28 @@ class NumberPlans:
 
     area_codes: Mapping[str, str] = field(default_factory=area_codes)
 
-    def e164(self, written: str) -> str:
+    def e164(self, written: str, regions: Sequence[str] = ()) -> str:
         """Return ``+`` and digits. Raises Invalid for what is no number, or has no possible length."""
-        text, parsed = _read(written)
-        if parsed is None:
-            # The number itself is not repeated: it would reach a log.
-            raise Invalid("A number is written with its country, such as +12025550100.", field="number")
-        return text
+        # The number itself is not repeated in an error: it would reach a log.
+        if written[:1].isspace() and written.strip()[:1].isdigit():
+            text = "number begins with a blank where a + may have been: in a URL, encode + as %2B."
+            raise Invalid(text, field="number")
+        found = best_reading(written, regions)
+        if found is None:
+            text = "number cannot be read as a telephone number: write it with its country, such as +12025550100."
+            raise Invalid(text, field="number")
+        return found
+
+    def readings(self, written: str, regions: Sequence[str] = ()) -> frozenset[str]:
+        """Return every E.164 number that a spelling can mean; national spellings are read in each region."""
+        return _readings(written, tuple(regions))
+
+    def spellings(self, number: str) -> tuple[str, ...]:
+        """Return how an E.164 number may be written without a plus: bare, with 00, and in its own country."""
+        national = phonenumbers.format_number(phonenumbers.parse(number, None), PhoneNumberFormat.NATIONAL)
+        digits = "".join(character for character in national if character.isdigit())
+        significant = phonenumbers.national_significant_number(phonenumbers.parse(number, None))
+        return tuple(dict.fromkeys((number[1:], f"00{number[1:]}", national, digits, significant)))
 
     def place(self, number: str | None) -> str | None:
         """Return ``FR``, ``US-WA``; ``US`` for an area code without a state; None where nothing tells."""
@@ -65,6 +81,9 @@ class NumberPlans:
         if region == "US" and phonenumbers.number_type(parsed) not in _GEOGRAPHIC:
             return None
         return region
+
+
+_readings = lru_cache(maxsize=1024)(readings)
 
 
 @lru_cache(maxsize=16)

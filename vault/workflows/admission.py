@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from vault.domain import encryption_context as bound
 from vault.domain.admission import Case, Decision, Place, decide
 from vault.domain.call import CallFacts
+from vault.domain.call_claims import SIDES, CallClaims, distinct, outside_parties
 from vault.domain.call_span import CallSpan
 from vault.domain.consent import ConsentEvent, ConsentPolicy, Party
 from vault.domain.consent_records import decode_event
+from vault.domain.regions import regions_of
 from vault.domain.rules import Demand, Rule, RuleBook, strictest
-from vault.errors import Invalid
 from vault.ports.consent_stores import ConsentRow
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
@@ -33,28 +34,35 @@ class Said:
 
     facts: Sequence[CallFactRow]
     consents: Sequence[ConsentRow]
+    #: The countries in whose plans the account writes national numbers.
+    regions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownCall:
-    """What was said of a call, opened, and from how many rows."""
+    """What was said of a call, opened, and from which rows."""
 
+    #: Joined for showing: the last word on each field.
     facts: CallFacts
+    #: What decisions stand on: all that was ever said.
+    claims: CallClaims
+    #: Each different statement, oldest first.
+    statements: tuple[CallFacts, ...]
     #: In the order in which the vault heard of them.
     events: tuple[ConsentEvent, ...]
-    #: The keyed hashes of its numbers: for objections, and to find its recordings.
+    #: The keyed hashes of its numbers in every reading: for objections, and to find its recordings.
     numbers: tuple[bytes, ...]
-    #: The keyed hash of its agent, where there is one.
-    agent: tuple[bytes, ...]
-    #: Where the prefix of a party's number hints that it is, if nobody said it.
-    hints: Mapping[Party, str | None]
-    facts_rows: int
+    #: The keyed hashes of its agents.
+    agents: tuple[bytes, ...]
+    #: Where the prefixes of a party's numbers hint that it is; None for a number that does not tell.
+    hints: Mapping[Party, frozenset[str | None]]
+    fact_ids: tuple[str, ...]
     consent_rows: int
 
     @property
     def terms(self) -> list[bytes]:
         """Return everything by which the call's recordings are found."""
-        return [*self.numbers, *self.agent]
+        return [*self.numbers, *self.agents]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,22 +92,43 @@ class Admission:
 
         ``fresh`` are rows that the caller has just written, by id: they need not be opened.
         """
-        facts = join_facts(call_ref, [*own, *await open_facts(self.ring, said.facts, fresh)])
+        statements = [*own, *await open_facts(self.ring, said.facts, fresh)]
+        claims = CallClaims.of(statements)
         index_key = await self.index_key(account_id)
-        written = {number for one in (facts.caller, facts.callee) if one for number in (one, self._e164(one))}
         return KnownCall(
-            facts=facts,
+            facts=join_facts(call_ref, statements),
+            claims=claims,
+            statements=distinct(statements),
             events=tuple([await self._event(row) for row in said.consents]),
-            numbers=tuple(search_term(index_key, "number", number) for number in sorted(written)),
-            agent=(search_term(index_key, "agent", facts.agent),) if facts.agent is not None else (),
             # Reading a number takes longer than all the queries of a decision, so it is not done under a lock.
-            hints={
-                "caller": None if facts.caller_place is not None else self.numbers.place(facts.caller),
-                "callee": None if facts.callee_place is not None else self.numbers.place(facts.callee),
-            },
-            facts_rows=len(said.facts),
+            numbers=tuple(self._number_terms(index_key, claims, said.regions)),
+            agents=tuple(search_term(index_key, "agent", agent) for agent in sorted(claims.agents)),
+            hints={party: self._hints(claims, party) for party in SIDES},
+            fact_ids=tuple(row.id for row in said.facts),
             consent_rows=len(said.consents),
         )
+
+    async def terms_of(self, account_id: str, facts: CallFacts) -> list[bytes]:
+        """Return every keyed hash under which a call is found by what one statement says of it."""
+        index_key = await self.index_key(account_id)
+        regions = await self.database.read(lambda tx: home_regions(tx, account_id))
+        claims = CallClaims.of([facts])
+        agents = [search_term(index_key, "agent", agent) for agent in claims.agents]
+        return [*self._number_terms(index_key, claims, regions), *agents]
+
+    def _number_terms(self, index_key: bytes, claims: CallClaims, regions: Sequence[str]) -> list[bytes]:
+        # Whoever names a party's place also says in which plan its number is written.
+        said = regions_of("", sorted(claims.caller_places | claims.callee_places))
+        where = tuple(dict.fromkeys([*regions, *said]))
+        found = set(claims.numbers)
+        for number in claims.numbers:
+            found |= self.numbers.readings(number, where)
+        return [search_term(index_key, "number", number) for number in sorted(found)]
+
+    def _hints(self, claims: CallClaims, party: Party) -> frozenset[str | None]:
+        if claims.places_of(party):
+            return frozenset()
+        return frozenset(self.numbers.place(number) for number in claims.numbers_of(party))
 
     async def index_key(self, account_id: str) -> bytes:
         """Return the key under which an account's numbers are hashed. Raises NotFound."""
@@ -107,8 +136,12 @@ class Admission:
 
     def unchanged(self, tx: Transaction, account_id: str, known: KnownCall) -> bool:
         """Say whether nothing was said of the call since it was read."""
-        said = said_of(tx, account_id, known.facts.call_ref)
-        return len(said.facts) == known.facts_rows and len(said.consents) == known.consent_rows
+        call_ref = known.facts.call_ref
+        fact_ids = tuple(row.id for row in tx.call_facts.of_call(account_id, call_ref))
+        return (
+            fact_ids == known.fact_ids
+            and len(tx.consents.of_call(account_id, call_ref)) == known.consent_rows
+        )
 
     def decide(
         self,
@@ -124,25 +157,19 @@ class Admission:
     ) -> Decision:
         """Decide by what this transaction sees; the caller holds the account's lock where that must last."""
         switch, policy = tx.accounts.switch(account_id), tx.policies.current(account_id)
-        facts, places = known.facts, _places(known, policy)
+        places = _places(known, policy)
         # Off makes the epoch grow, so before that there is no moment off to look for.
         looked_up = switch.epoch > 0 and epoch_at_receipt is not None
         return decide(
             Case(
                 switch=switch,
                 history=tx.accounts.switch_history(account_id) if looked_up else (),
-                span=CallSpan(
-                    started_at=facts.started_at,
-                    ended_at=facts.ended_at,
-                    received_at=received_at,
-                    duration=duration,
-                    described=described,
-                ),
+                span=_span(known.claims, received_at=received_at, duration=duration, described=described),
                 epoch_at_receipt=epoch_at_receipt,
                 places=places,
                 demand=self._demand(places, policy),
                 policy=policy,
-                outside=outside_parties(facts),
+                outside=known.claims.outside,
                 events=known.events,
                 objections=tuple(row.objection for row in tx.objections.of_terms(account_id, known.numbers)),
                 released=released,
@@ -160,12 +187,6 @@ class Admission:
 
         return strictest([rule(place) for place in dict.fromkeys(one.place for one in places)])
 
-    def _e164(self, written: str) -> str:
-        try:
-            return self.numbers.e164(written)
-        except Invalid:
-            return written
-
     async def _event(self, row: ConsentRow) -> ConsentEvent:
         key = await self.ring.version(row.account_id, row.key_version)
         context = bound.of_consent_event(row.account_id, row.id)
@@ -177,26 +198,49 @@ def said_of(tx: Transaction, account_id: str, call_ref: str) -> Said:
     return Said(
         facts=tx.call_facts.of_call(account_id, call_ref),
         consents=tx.consents.of_call(account_id, call_ref),
+        regions=home_regions(tx, account_id),
+    )
+
+
+def home_regions(tx: Transaction, account_id: str) -> tuple[str, ...]:
+    """Return the countries in whose plans an account writes national numbers: its home place, its locale."""
+    account = tx.accounts.find(account_id)
+    home = tx.policies.current(account_id).home_place
+    return regions_of("" if account is None else account.locale, [home])
+
+
+def _span(
+    claims: CallClaims, *, received_at: datetime, duration: timedelta | None, described: bool
+) -> CallSpan:
+    return CallSpan(
+        started_at=min(claims.starts, default=None),
+        latest_start=max(claims.starts, default=None),
+        answered_at=min(claims.answers, default=None),
+        latest_answer=max(claims.answers, default=None),
+        earliest_end=min(claims.ends, default=None),
+        ended_at=max(claims.ends, default=None),
+        received_at=received_at,
+        duration=duration,
+        described=described,
     )
 
 
 def _places(known: KnownCall, policy: ConsentPolicy) -> tuple[Place, ...]:
-    facts, outside = known.facts, outside_parties(known.facts)
-
-    def place(party: Party, said: str | None) -> Place:
-        if said is not None:
-            return Place(party=party, place=said, known_by="said")
-        if (hint := known.hints[party]) is not None:
-            return Place(party=party, place=hint, known_by="prefix")
-        if party not in outside and policy.home_place is not None:
-            return Place(party=party, place=policy.home_place, known_by="account")
-        return Place(party=party, place=None, known_by="nothing")
-
-    return place("caller", facts.caller_place), place("callee", facts.callee_place)
+    """Return every place that a party can be in, by any direction that was said: the strictest rule holds."""
+    found: dict[Place, None] = {}
+    for party in SIDES:
+        for direction in known.claims.readings:
+            home = None if party in outside_parties(direction) else policy.home_place
+            found |= dict.fromkeys(_places_of(known, party, home))
+    return tuple(found)
 
 
-def outside_parties(facts: CallFacts) -> frozenset[Party]:
-    """Return the parties outside the account; both where nobody said who called whom."""
-    if facts.direction is None:
-        return frozenset({"caller", "callee"})
-    return frozenset({"caller" if facts.direction == "inbound" else "callee"})
+def _places_of(known: KnownCall, party: Party, home: str | None) -> list[Place]:
+    said = known.claims.places_of(party)
+    if said:
+        return [Place(party=party, place=place, known_by="said") for place in sorted(said)]
+    hints = known.hints[party]
+    places = [Place(party=party, place=hint, known_by="prefix") for hint in sorted(filter(None, hints))]
+    if not hints or None in hints:
+        places.append(Place(party=party, place=home, known_by="nothing" if home is None else "account"))
+    return places

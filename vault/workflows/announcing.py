@@ -8,15 +8,18 @@ from vault.domain import encryption_context as bound
 from vault.domain.account import Connection
 from vault.domain.admission import Decision
 from vault.domain.call import Announcement, CallFacts
+from vault.domain.call_claims import distinct
 from vault.domain.ids import new_id
-from vault.domain.recording import State
+from vault.domain.recording import Recording, State
 from vault.domain.records import encode_announcement
 from vault.ports.database import Announced, Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.stores import NewRecording
 from vault.sealing.message import seal
-from vault.workflows.admission import Admission
+from vault.workflows.admission import Admission, Said, said_of
 from vault.workflows.current_key import under_current_key
+from vault.workflows.late_facts import KeepFacts
+from vault.workflows.seals import statement_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +27,14 @@ class Announce:
     """Shared by the verbs that hear of recordings: insert the row, its URL and its call facts sealed.
 
     What is known already decides whether it is refused at once; the gate decides again. A repeated
-    announcement changes nothing.
+    announcement changes nothing, unless it says something new of the call. What it says of the call is also
+    kept as a fact of the call: it must count for the call's other recordings, and after this one was refused.
     """
 
     database: Database
     ring: KeyRing
     admission: Admission
+    keep_facts: KeepFacts
 
     async def __call__(
         self,
@@ -41,7 +46,8 @@ class Announce:
     ) -> Announced:
         """Return the row that stands for the announcement now. Raises Unavailable."""
         account_id = connection.account_id
-        known = await self.admission.know(account_id, facts.call_ref, facts)
+        said = await self._keep(connection, facts, announcement.recording_ref)
+        known = await self.admission.open(account_id, facts.call_ref, said, facts)
 
         def admit(tx: Transaction) -> Decision:
             epoch = tx.accounts.switch(account_id).epoch
@@ -60,6 +66,24 @@ class Announce:
             )
 
         return _counted(await under_current_key(self.ring, account_id, announce), decision)
+
+    async def _keep(self, connection: Connection, facts: CallFacts, recording_ref: str) -> Said:
+        """Keep what it says of the call, if no other delivery said the same; return all that was said.
+
+        A recording that was erased brings nothing back when it is announced once more.
+        """
+        account_id = connection.account_id
+        delivery = statement_id(await self.admission.index_key(account_id), facts)
+
+        def read(tx: Transaction) -> tuple[Said, Recording | None]:
+            known = tx.recordings.by_ref(account_id, connection.id, recording_ref)
+            return said_of(tx, account_id, facts.call_ref), known
+
+        said, known = await self.database.read(read)
+        kept = not distinct([facts]) or any(row.delivery == delivery for row in said.facts)
+        if kept or (known is not None and known.state in {State.ERASING, State.ERASED}):
+            return said
+        return (await self.keep_facts(account_id, facts, delivery=delivery)).said
 
 
 def _new(

@@ -104,6 +104,7 @@ class Attempt:
             decision,
             known.events,
             known.facts,
+            statements=known.statements,
             account_id=recording.account_id,
             recording_id=recording.id,
             at=self.clock(),

@@ -8,12 +8,11 @@ from vault.domain.call import CallFacts
 from vault.domain.consent import Mode, Party
 from vault.domain.ids import ID_BYTES
 from vault.domain.notice import Notice, choose
-from vault.domain.records import encode_facts
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
-from vault.workflows.admission import Admission, outside_parties
+from vault.workflows.admission import Admission
 from vault.workflows.late_facts import KeepFacts
-from vault.workflows.seals import search_term
+from vault.workflows.seals import search_term, statement_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +24,8 @@ class CallAnswer:
     decision: Decision
     #: What is known of the call by now.
     facts: CallFacts
+    #: The parties outside the account.
+    outside: frozenset[Party]
     #: Which notices to play to whom.
     notices: tuple[tuple[Party, Notice], ...]
 
@@ -41,9 +42,7 @@ class CallStart:
     async def __call__(self, account_id: str, facts: CallFacts) -> CallAnswer:
         """Keep the facts and answer. The same request again adds nothing. Raises Unavailable."""
         index_key = await self.admission.index_key(account_id)
-        # A plain hash of facts would let anyone with the row test guesses of phone numbers.
-        same = search_term(index_key, "call", encode_facts(facts).decode())
-        kept = await self.keep_facts(account_id, facts, delivery=f"call/{same.hex()}")
+        kept = await self.keep_facts(account_id, facts, delivery=statement_id(index_key, facts))
         own = {} if kept.row_id is None else {kept.row_id: facts}
         known = await self.admission.open(account_id, facts.call_ref, kept.said, fresh=own)
 
@@ -60,17 +59,20 @@ class CallStart:
         # A call has no row of its own: its id is a keyed hash of the name that the platform gave it.
         call_id = f"call_{search_term(index_key, 'call id', facts.call_ref)[:ID_BYTES].hex()}"
         languages = [tag for tag in (known.facts.language, locale) if tag is not None]
-        notices = _notices(decision, known.facts, published, languages)
-        return CallAnswer(call_id=call_id, decision=decision, facts=known.facts, notices=notices)
+        outside = known.claims.outside
+        notices = _notices(decision, outside, published, languages)
+        return CallAnswer(
+            call_id=call_id, decision=decision, facts=known.facts, outside=outside, notices=notices
+        )
 
 
 def _notices(
-    decision: Decision, facts: CallFacts, published: Sequence[Notice], languages: Sequence[str]
+    decision: Decision, outside: frozenset[Party], published: Sequence[Notice], languages: Sequence[str]
 ) -> tuple[tuple[Party, Notice], ...]:
     """Return which of the published notices is played to whom; none where nothing is recorded."""
     if not decision.record:
         return ()
-    wanted: list[tuple[Party, Mode]] = [(party, decision.mode) for party in sorted(outside_parties(facts))]
+    wanted: list[tuple[Party, Mode]] = [(party, decision.mode) for party in sorted(outside)]
     if decision.agent_notice:
         wanted.append(("agent", "announce"))
     chosen = [(party, choose(published, party, mode, languages)) for party, mode in wanted]

@@ -12,9 +12,8 @@ from typing import Any
 from vault.domain.access_event import AccessEvent, EventType
 from vault.domain.admission import Decision
 from vault.domain.consent_records import event_json
-from vault.domain.evidence import Evidence, decision_json
+from vault.domain.evidence import Evidence, call_json, decision_json
 from vault.domain.recording import Recording, State
-from vault.domain.records import facts_json
 from vault.ports.database import Transaction
 from vault.workflows.admission import KnownCall
 from vault.workflows.evidence_chain import append
@@ -59,8 +58,9 @@ def chain_gate(
         for event in known.events:
             if event.id not in there:
                 append(tx, opened, "consent", {"event": event_json(event)}, at=at)
-        if facts_json(known.facts) != sealed["call"]:
-            append(tx, opened, "facts", {"call": facts_json(known.facts)}, at=at)
+        call = call_json(known.facts, known.statements)
+        if any(call.get(name) != sealed.get(name) for name in ("call", "statements")):
+            append(tx, opened, "facts", call, at=at)
     return append(tx, opened, "gate", {"decision": decision_json(decision)}, at=at)
 
 

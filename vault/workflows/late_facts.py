@@ -16,7 +16,7 @@ from vault.sealing.message import seal
 from vault.workflows.admission import Admission, Said, said_of
 from vault.workflows.current_key import under_current_key
 from vault.workflows.evidence_chain import EvidenceChain, append, settled
-from vault.workflows.seals import OpenedRecording, search_terms
+from vault.workflows.seals import OpenedRecording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class KeepFacts:
             sealed_facts=seal(key.key, bound.of_call_fact(account_id, fact_id), encode_facts(facts)),
             key_version=key.version,
         )
-        terms = search_terms(await self.admission.index_key(account_id), facts)
+        terms = await self.admission.terms_of(account_id, facts)
         opened: Mapping[str, OpenedRecording] = {}
         while True:
             add = partial(_add, row=row, facts=facts, terms=terms, opened=opened)

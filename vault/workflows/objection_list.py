@@ -13,7 +13,7 @@ from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.numbers import Numbers
 from vault.sealing.message import open_message, seal
-from vault.workflows.admission import Admission
+from vault.workflows.admission import Admission, home_regions
 from vault.workflows.current_key import under_current_key
 from vault.workflows.seals import search_term
 
@@ -76,7 +76,8 @@ class ObjectionList:
 
     async def term(self, account_id: str, written: str) -> tuple[str, bytes]:
         """Return a number in E.164, and the keyed hash under which it is found. Raises Invalid."""
-        number = self.numbers.e164(written)
+        regions = await self.database.read(lambda tx: home_regions(tx, account_id))
+        number = self.numbers.e164(written, regions)
         return number, search_term(await self.admission.index_key(account_id), "number", number)
 
     async def number_of(self, row: ObjectionRow) -> str:

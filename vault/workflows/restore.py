@@ -24,7 +24,7 @@ from vault.ports.objects import ObjectStore
 from vault.tlog.checkpoint import Checkpoint
 from vault.tlog.hashing import leaf_hash
 from vault.tlog.tree import Frontier
-from vault.workflows.carried_keys import CarriedKeys
+from vault.workflows.admission import Admission
 from vault.workflows.published_log import PublishedLog
 from vault.workflows.restore_accounts import RestoreAccounts
 from vault.workflows.restore_recordings import RestoreRecordings
@@ -48,7 +48,7 @@ class Restore:
     database: Database
     objects: ObjectStore
     ring: KeyRing
-    carried: CarriedKeys
+    admission: Admission
     published_log: PublishedLog
     clock: Clock
 
@@ -67,7 +67,7 @@ class Restore:
             replay, digests = await self._verified(found[0], head, seen)
         accounts = RestoreAccounts(database=self.database, objects=self.objects, ring=self.ring)
         recordings = RestoreRecordings(
-            database=self.database, objects=self.objects, ring=self.ring, carried=self.carried
+            database=self.database, objects=self.objects, ring=self.ring, admission=self.admission
         )
         went_off = await accounts.bring_in(replay, report, seen)
         await recordings.tombstones(report, seen)

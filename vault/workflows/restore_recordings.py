@@ -3,16 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from vault.domain import encryption_context as bound
 from vault.domain.call import CallFacts
-from vault.domain.evidence import Evidence
+from vault.domain.evidence import Evidence, calls_in
 from vault.domain.ids import new_id
 from vault.domain.manifest import Manifest, decode_manifest, location_of
 from vault.domain.recording import Recording, State
-from vault.domain.records import encode_facts, read_facts
+from vault.domain.records import encode_facts
 from vault.domain.replay import Replay
 from vault.domain.restoring import Report, Seen
 from vault.domain.tombstone import PREFIX as TOMBSTONES
@@ -24,10 +24,10 @@ from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.objects import ObjectStore
 from vault.ports.stores import CallFactRow
 from vault.sealing.message import seal
+from vault.workflows.admission import Admission
 from vault.workflows.available import available_recordings
-from vault.workflows.carried_keys import CarriedKeys
 from vault.workflows.evidence_chain import open_entry
-from vault.workflows.seals import open_recording, search_terms
+from vault.workflows.seals import open_recording, statement_id
 
 _MANIFESTS = "manifests/"
 #: Recordings that are opened at once and written in one transaction.
@@ -51,7 +51,7 @@ class RestoreRecordings:
     database: Database
     objects: ObjectStore
     ring: KeyRing
-    carried: CarriedKeys
+    admission: Admission
 
     async def tombstones(self, report: Report, seen: Seen) -> None:
         """Bring in what was refused, failed or erased."""
@@ -139,19 +139,21 @@ class RestoreRecordings:
         """Return the manifest with what its evidence says of the call. Raises Tampered, NotFound."""
         recording = manifest.recording
         opened = await open_recording(self.ring, recording, manifest.keys)
-        calls = [read_facts(Evidence(canonical=opened.details().evidence).said["call"])]
+        calls = calls_in(Evidence(canonical=opened.details().evidence).said)
         for position, (digest, sealed) in enumerate(manifest.chain, 1):
             row = EvidenceRow(
                 account_id=recording.account_id, recording_id=recording.id, position=position, digest=digest,
                 sealed_entry=sealed,
             )  # fmt: skip
-            said = open_entry(opened, row).said
-            if said["kind"] == "facts":
-                calls.append(read_facts(said["call"]))
-        index_key = await self.carried.index_key(recording.account_id)
-        terms = [term for call in calls for term in search_terms(index_key, call)]
+            calls += calls_in(open_entry(opened, row).said)
+        index_key = await self.admission.index_key(recording.account_id)
+        terms = [term for call in calls for term in await self.admission.terms_of(recording.account_id, call)]
         key = await self.ring.current(recording.account_id)
-        return Opened(manifest=manifest, terms=terms, facts=[_row(recording, key, call) for call in calls])
+        facts = [
+            _row(recording, key, call, position=position, delivery=statement_id(index_key, call))
+            for position, call in enumerate(dict.fromkeys(calls))
+        ]
+        return Opened(manifest=manifest, terms=terms, facts=facts)
 
 
 def _named(key: str, manifest: Manifest) -> Manifest:
@@ -169,22 +171,25 @@ def _put(tx: Transaction, opened: Sequence[Opened]) -> tuple[list[str], list[str
         if tx.restored.recording(one.manifest):
             placed.append(recording.id)
             tx.recordings.index(recording.account_id, recording.id, one.terms)
-            if not tx.call_facts.of_call(recording.account_id, recording.call_ref):
-                for row in one.facts:
-                    tx.call_facts.add(row)
+            # Recordings of one call know different parts of what was said of it; what is there is not added.
+            for row in one.facts:
+                tx.call_facts.add(row)
         elif tx.recordings.by_id(recording.id) is None:
             refused.append(location_of(recording.account_id, recording.id))
     return placed, refused
 
 
-def _row(recording: Recording, key: AccountKey, facts: CallFacts) -> CallFactRow:
+def _row(
+    recording: Recording, key: AccountKey, facts: CallFacts, *, position: int, delivery: str
+) -> CallFactRow:
     account_id, fact_id = recording.account_id, new_id("fact")
     return CallFactRow(
         id=fact_id,
         account_id=account_id,
         call_ref=recording.call_ref,
-        delivery=fact_id,
-        at=recording.received_at,
+        delivery=delivery,
+        # Statements are read back in the order of this moment.
+        at=recording.received_at + timedelta(microseconds=position),
         started_at=facts.started_at,
         ended_at=facts.ended_at,
         sealed_facts=seal(key.key, bound.of_call_fact(account_id, fact_id), encode_facts(facts)),

@@ -21,7 +21,6 @@ from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.database import Database
 from vault.ports.telephony import Provider, RestClient
-from vault.workflows.admission import outside_parties
 from vault.workflows.call_start import CallAnswer, CallStart
 from vault.workflows.objection_list import ObjectionList
 from vault.workflows.opened_connections import OpenedConnection, OpenedConnections
@@ -192,7 +191,7 @@ class _Turn:
         Where nobody says who called whom (TeXML never does), it is the caller or the callee, so what was
         heard and pressed is kept of both: whichever of them is outside the account, it was that one.
         """
-        return tuple(sorted(outside_parties(self.answer.facts)))
+        return tuple(sorted(self.answer.outside))
 
     @property
     def notice(self) -> Notice | None:

@@ -109,14 +109,14 @@ class Tell:
 
 def refuse_impossible(event: ConsentEvent, known: KnownCall) -> None:
     """Raise Refused for an event that cannot have happened as it is told."""
-    facts = known.facts
+    claims = known.claims
     if event.at > event.heard_at + TOLERANCE:
         raise Refused("This lies in the future.", reasons=("in_the_future",))
     if event.method not in _DURING or event.answer == "withdrawn":
         return
-    if facts.ended_at is not None and event.at > facts.ended_at + TOLERANCE:
+    if claims.ends and event.at > max(claims.ends) + TOLERANCE:
         raise Refused("The call was over by then.", reasons=("after_the_call",))
-    if facts.started_at is not None and event.at < facts.started_at - TOLERANCE:
+    if claims.starts and event.at < min(claims.starts) - TOLERANCE:
         raise Refused("The call had not begun by then.", reasons=("before_the_call",))
 
 
