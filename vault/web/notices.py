@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from vault.domain.prompt import MAX_UPLOAD, Encoding
 from vault.errors import TooLarge
 from vault.web.answering import answer_once
+from vault.web.audio_body import check_media_type
 from vault.web.authority import Access, TheVault, access
 from vault.web.conditions import unmet
 from vault.web.described import AUDIO_BODY, IDEMPOTENT, WAV
@@ -76,6 +77,7 @@ async def put_prompt(
     asked: Annotated[PromptQuery, Query()],
 ) -> NoticeOut:
     """Give a draft its audio: the raw body in any codec, or, for the mode ``tone``, nothing but a beep."""
+    check_media_type(request)
     upload = await request.body()
     if len(upload) > MAX_UPLOAD:
         raise TooLarge(f"The audio of a notice is made of at most {MAX_UPLOAD} bytes.")

@@ -12,6 +12,7 @@ from vault.domain.call import MAX_VOICES, Voice
 from vault.domain.media import BUCKETS
 from vault.errors import Refused, TooLarge
 from vault.ports.stores import RecordingFilter
+from vault.web.audio_body import WrongMediaType, audio_of, check_media_type
 from vault.web.audio_response import answer
 from vault.web.authority import Access, TheVault, access
 from vault.web.cursor import read_cursor, write_cursor
@@ -54,21 +55,23 @@ async def put_recording(
 ) -> Response:
     """Send a recording as the raw body. The same bytes again are 200; other bytes are 409.
 
+    A recording that failed may be sent again, with any bytes. A form or an empty body is 415 or 422.
     `voices` says who is heard on each channel, once for each.
     """
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > MAX_BYTES:
         raise TooLarge(f"A recording has at most {MAX_BYTES} bytes.")
     try:
+        check_media_type(request)
         recording, new = await vault.upload(
             allowed.account.id,
             call_ref,
             recording_ref,
-            request.stream(),
+            await audio_of(request),
             voices=voices,
             actor=allowed.actor,
         )
-    except Refused:
+    except (Refused, WrongMediaType):
         await _drain(request)
         raise
     body = (await show(vault, allowed, recording.id)).model_dump_json(by_alias=True)
