@@ -25,12 +25,17 @@ def test_every_state_has_its_arrows_and_is_reachable():
 
 
 def test_final_states_only_lead_to_erasing():
-    """What is available, refused or failed stays so until it is erased, and erased is the end."""
-    for state in (State.AVAILABLE, State.REFUSED, State.FAILED):
+    """What is available or refused stays so until it is erased, and erased is the end."""
+    for state in (State.AVAILABLE, State.REFUSED):
         assert ARROWS[state] == {State.ERASING}
         assert reachable(state) == {state, State.ERASING, State.ERASED}
     assert ARROWS[State.ERASING] == {State.ERASED}
     assert ARROWS[State.ERASED] == frozenset()
+
+
+def test_what_failed_is_sent_again_or_erased():
+    """An upload that failed begins anew; nothing leads from there to available but the whole way."""
+    assert ARROWS[State.FAILED] == {State.RECEIVED, State.ERASING}
 
 
 def test_the_switch_can_refuse_exactly_what_is_in_flight():

@@ -20,6 +20,8 @@ _BLOBS = {"sealed_announcement", "sealed_details", "sealed_waveform", "wrapped_k
 #: What a Recording is made of: everything but blobs that only few ask for.
 RECORDING_COLUMNS = [column for column in recordings.c if column.name not in _BLOBS]
 _UPLOAD = ""
+#: What stays of an upload that is sent again after it failed.
+_LASTING = {"id", "account_id", "connection_id", "recording_ref", "call_ref", "restricted"}
 # Every range that is heard and every call that starts asks these.
 _GET = CompiledSelect(
     select(*RECORDING_COLUMNS).where(
@@ -53,6 +55,19 @@ class RecordingRows:
         row = new_row(new, state=state, reasons=reasons, epoch=epoch)
         if not insert_new(self._db, recordings, row):
             raise Busy("Another upload of this recording is under way.", retry_after=1)
+
+    def restart_upload(self, recording_id: str, new: NewRecording, *, epoch: int) -> Recording:
+        """Make a failed upload as if it had come now, under its id. Raises Busy if another client did so first."""
+        fresh = new_row(new, state=State.RECEIVED, reasons=(), epoch=epoch)
+        # Whatever the attempt that failed had learned is gone. Who restricted the recording meant its next audio, too.
+        empty = {column.name: None for column in recordings.c if column.nullable}
+        changed = {name: value for name, value in (empty | fresh).items() if name not in _LASTING}
+        failed = (recordings.c.id == recording_id) & (recordings.c.state == str(State.FAILED))
+        query = update(recordings).where(failed).values(changed).returning(*RECORDING_COLUMNS)
+        row = self._db.execute(query).first()
+        if row is None:
+            raise Busy("Another upload of this recording is under way.", retry_after=1)
+        return recording_of(row)
 
     def get(self, account_id: str, recording_id: str) -> Recording | None:
         """Return a recording of this account."""

@@ -14,7 +14,6 @@ from vault.database.schema_keys import account_keys
 from vault.domain.manifest import Manifest
 from vault.domain.reason import Reason
 from vault.domain.recording import IN_FLIGHT, Recording, SealedObject, State
-from vault.domain.tombstone import FINAL
 
 _SAME = (
     "id", "account_id", "recording_ref", "call_ref", "epoch", "received_at", "call_started_at", "call_ended_at",
@@ -27,11 +26,12 @@ _FREE: dict[str, Any] = {"lease_until": None, "lease_token": None}
 def put_recording(db: DbConnection, manifest: Manifest) -> bool:
     """Insert an available recording, or bring its row to what its manifest says.
 
-    False for a row that is refused, failed or erased, or whose name in its source another one has.
+    False for a row that is refused or erased, or whose name in its source another one has. One that failed was
+    sent again since: what failed and nothing more never had a manifest.
     """
     recording, keys = manifest.recording, manifest.keys
     state = _state(db, recording.id)
-    if state is not None and state not in {State.AVAILABLE, *IN_FLIGHT}:
+    if state is not None and state not in {State.AVAILABLE, State.FAILED, *IN_FLIGHT}:
         return False
     if state is State.AVAILABLE and _chain_length(db, recording.id) > len(manifest.chain):
         # What came to the evidence since, a restriction above all, is in the row: the manifest is the older one.
@@ -69,10 +69,7 @@ def put_tombstone(db: DbConnection, recording: Recording) -> bool:
     if state is None:
         row = {**_row(db, recording), "manifest_due": False, "manifest_key_version": None}
         return bool(insert_new(db, recordings, row))
-    if state in {State.ERASING, State.ERASED} or (state in FINAL and recording.state is not State.ERASED):
-        return True
-    if state is State.AVAILABLE and recording.state is not State.ERASED:
-        # A recording that passed the gate was not refused before: this is no word on it.
+    if not _ends(db, recording, state):
         return True
     to = State.ERASING if recording.state is State.ERASED else recording.state
     values = {
@@ -88,9 +85,27 @@ def put_tombstone(db: DbConnection, recording: Recording) -> bool:
     return True
 
 
+def _ends(db: DbConnection, recording: Recording, state: State) -> bool:
+    """Say whether a tombstone tells of a later end than the row that it finds in this state."""
+    if state in {State.ERASING, State.ERASED}:
+        return False
+    if recording.state is State.ERASED:
+        return True
+    if state in {State.REFUSED, State.AVAILABLE}:
+        # A recording that passed the gate was not refused before: this is no word on it.
+        return False
+    if recording.state is State.REFUSED:
+        return True
+    # It failed, and may have been sent again since; each sending has its own moment of receipt.
+    received_at = db.execute(
+        select(recordings.c.received_at).where(recordings.c.id == recording.id)
+    ).scalar_one()
+    return state is not State.FAILED and recording.received_at >= received_at
+
+
 def refuse_row(db: DbConnection, recording_id: str, code: str) -> None:
-    """Refuse a row that has not passed the gate, and shred it."""
-    if _state(db, recording_id) not in IN_FLIGHT:
+    """Refuse a row that has not passed the gate, and shred it; one that failed was sent again and refused then."""
+    if _state(db, recording_id) not in {State.FAILED, *IN_FLIGHT}:
         return
     reason = Reason(code=code, text="It was refused, as the access log says.", source="access-log")
     values = {

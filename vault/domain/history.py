@@ -27,6 +27,7 @@ _SENTENCES: Mapping[EventType, str] = {
     "recording.refused": "Refused",
     "recording.failed": "Failed",
     "recording.conflict": "Sent again with other audio, which was not taken",
+    "recording.sent_again": "Sent again after it had failed",
     "recording.restricted": "Restricted",
     "recording.unrestricted": "Restriction lifted",
     "recording.erasing": "Erasing",

@@ -36,7 +36,8 @@ ARROWS: dict[State, frozenset[State]] = {
     ),
     State.QUARANTINED: frozenset({State.AVAILABLE, State.REFUSED, State.ERASING}),
     State.AVAILABLE: frozenset({State.ERASING}),
-    State.FAILED: frozenset({State.ERASING}),
+    # A client may send an upload that failed once more.
+    State.FAILED: frozenset({State.RECEIVED, State.ERASING}),
     State.REFUSED: frozenset({State.ERASING}),
     State.ERASING: frozenset({State.ERASED}),
     State.ERASED: frozenset(),

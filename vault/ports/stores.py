@@ -141,6 +141,9 @@ class Recordings(Protocol):
     ) -> None:
         """Insert an upload's row. Raises Busy if another client inserted one of this reference first."""
 
+    def restart_upload(self, recording_id: str, new: NewRecording, *, epoch: int) -> Recording:
+        """Make a failed upload as if it had come now, under its id. Raises Busy if another client did so first."""
+
     def get(self, account_id: str, recording_id: str) -> Recording | None:
         """Return a recording of this account."""
 

@@ -68,7 +68,7 @@ class RestoreAccounts:
             if failed:
                 report.findings.append(
                     f"{account_id}: {failed} recordings on their way in were sealed under a key that was "
-                    "destroyed since. Whoever has them sends them again under another name."
+                    "destroyed since. Uploads can be sent again; announced recordings need another name."
                 )
 
     async def _revisions(self) -> Mapping[str, Sequence[int]]:

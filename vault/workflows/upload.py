@@ -26,6 +26,10 @@ from vault.workflows.verdict import refuse
 
 #: Seconds after which a client may try again while another one sends the same recording.
 _RETRY_AFTER = 5
+_OTHER_CALL = (
+    "A recording of this name belongs to another call. Names of recordings are unique in the account: "
+    "put the name of the call before it, such as call-7-1."
+)
 _KEPT = frozenset({State.STORED, State.QUARANTINED, State.AVAILABLE})
 
 
@@ -152,7 +156,7 @@ class Upload:
         tx.lock_account(new.account_id)
         if not self.admission.unchanged(tx, new.account_id, call):
             return None
-        known = _row(tx, new)
+        known = _row(tx, new, actor)
         # What has arrived was let in, or waits for the gate: off since then says nothing of sending it once more.
         epoch = tx.accounts.switch(new.account_id).epoch if known.state in _KEPT else known.epoch
         decision = self.admission.decide(
@@ -166,8 +170,11 @@ class Upload:
         return known, held, decision
 
 
-def _row(tx: Transaction, new: NewRecording) -> Recording:
-    """Return the row of this name, inserted where there was none. Raises RecordingErased, Refused."""
+def _row(tx: Transaction, new: NewRecording, actor: str) -> Recording:
+    """Return the row of this name: inserted where there was none, as good as new where it failed.
+
+    Raises RecordingErased, Refused, Busy.
+    """
     known = tx.recordings.by_ref(new.account_id, None, new.recording_ref)
     if known is None:
         switch = tx.accounts.switch(new.account_id)
@@ -175,8 +182,26 @@ def _row(tx: Transaction, new: NewRecording) -> Recording:
         known = tx.recordings.get(new.account_id, new.id)
         if known is None:
             raise NotFound("There is no such recording.")
+    if known.call_ref != new.call_ref:
+        # Whatever became of it: a name that is closed must not open again by way of another call.
+        raise Refused(_OTHER_CALL, reasons=("other_call",))
     if known.state in {State.ERASING, State.ERASED}:
         raise RecordingErased("The recording was erased.")
     if known.state is State.FAILED:
-        raise Refused("This recording failed for good.", reasons=[reason.code for reason in known.reasons])
+        return _restarted(tx, known, new, actor)
     return known
+
+
+def _restarted(tx: Transaction, known: Recording, new: NewRecording, actor: str) -> Recording:
+    """Begin again with a recording that failed: received now, by the switch as it stands now."""
+    epoch = tx.accounts.switch(new.account_id).epoch
+    event = AccessEvent(
+        type="recording.sent_again",
+        at=tx.now(),
+        account_id=new.account_id,
+        actor=actor,
+        recording_id=known.id,
+        result=known.reasons[0].code if known.reasons else None,
+    )
+    tx.events.append(event)
+    return tx.recordings.restart_upload(known.id, new, epoch=epoch)
