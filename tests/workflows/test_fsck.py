@@ -221,3 +221,17 @@ async def test_numbers_below_zero_are_refused(house: House, sample: int, rate: f
     """Invalid, before anything is read."""
     with pytest.raises(Invalid):
         await house.vault.fsck(sample=sample, rate=rate)
+
+
+@pytest.mark.parametrize("what", ["missing audio", "truncated audio", "flipped bit", "details of the row"])
+async def test_damage_is_named_while_the_manifest_is_due(house: House, what: str):
+    """As right after a restore: the difference of the manifest is no finding, but everything else is."""
+    await available(house, "rec-1")
+    recording_id = await available(house, "rec-2", call_ref="call-2")
+    await write_all(house)
+    await house.set(recording_id, restricted=True, manifest_due=True)
+    assert (await checked(house)).findings == []
+    begins = await damage(house, what, recording_id)
+    (found,) = (await checked(house)).findings
+    assert found.startswith(begins)
+    assert "manifest" not in found

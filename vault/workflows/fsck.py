@@ -4,6 +4,7 @@ It reads and changes nothing. The vault may work meanwhile: whatever looks wrong
 with the row as it is then, so a recording that was erased or written anew in between is no finding.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -25,6 +26,8 @@ from vault.workflows.two_clocks import earlier
 MOST_FINDINGS: Final = 10_000
 #: Objects and unfinished work younger than this may not have their row yet.
 GRACE: Final = timedelta(hours=24)
+#: How often a recording is compared again while its row keeps changing.
+_TRIES: Final = 3
 
 
 @dataclass(slots=True)
@@ -75,19 +78,37 @@ class Fsck:
             # True for ``sample`` of all numbers, as evenly as can be.
             whole = number * sample // of != (number + 1) * sample // of
             findings = await compare.findings(recording, whole=whole)
-            if findings and (now := await self._again(recording)) is not None:
-                findings = await compare.findings(now, whole=whole)
-                checked.findings += findings if await self._again(now) == now else []
+            if findings:
+                checked.findings += await self._confirmed(compare, recording, whole=whole)
             checked.opened += whole
             await seen("recordings", checked.recordings, total)
 
-    async def _again(self, recording: Recording) -> Recording | None:
-        """Return the row as it is now; None if it left, or its manifest is about to be written."""
+    async def _confirmed(
+        self, compare: CompareRecording, recording: Recording, *, whole: bool
+    ) -> Sequence[str]:
+        """Compare again with the current row; nothing once it is no longer available, or keeps changing.
 
-        def look(tx: Transaction) -> Recording | None:
+        A manifest that is still to be written differs from its row for good reason. Only the manifest is
+        left out then: the audio is compared and opened all the same.
+        """
+        seen = await self._current(recording)
+        for _ in range(_TRIES):
+            now, manifest_due = seen
+            if now is None:
+                break
+            findings = await compare.findings(now, whole=whole, manifest=not manifest_due)
+            before, seen = seen, await self._current(recording)
+            if seen == before:
+                return findings
+        return ()
+
+    async def _current(self, recording: Recording) -> tuple[Recording | None, bool]:
+        """Return the current row, None if it is no longer available, and whether its manifest is due."""
+
+        def look(tx: Transaction) -> tuple[Recording | None, bool]:
             now = tx.recordings.by_id(recording.id)
-            due = tx.inventory.manifest_due(recording.id)
-            return now if now is not None and now.state is State.AVAILABLE and not due else None
+            available = now is not None and now.state is State.AVAILABLE
+            return now if available else None, tx.inventory.manifest_due(recording.id)
 
         return await self.database.read(look)
 
