@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -108,6 +109,50 @@ async def test_a_link_is_not_followed(tmp_path: Path, threads: Threads) -> None:
         await store.get("key")
     with pytest.raises(NotFound):
         await store.size("key")
+
+
+@pytest.mark.parametrize("what", ["fifo", "socket", "folder", "device"])
+async def test_what_is_no_file_is_no_object(tmp_path: Path, threads: Threads, what: str) -> None:
+    """A FIFO, socket, folder or device in the place of an object holds no reader: it is missing, and not listed."""
+    store = DirectoryStore(tmp_path / "store", threads)
+    await store.put("a/key", b"x")
+    place = tmp_path / "store" / "a" / "key"
+    place.unlink()
+    _put_in_place(place, what)
+    for read in (lambda: store.get("a/key"), lambda: store.read("a/key", 0, 1), lambda: store.size("a/key")):
+        task = asyncio.ensure_future(read())
+        await asyncio.wait({task}, timeout=5)
+        waits = not task.done()
+        if waits:
+            # Let the thread go, or it would hold the whole run.
+            os.close(os.open(place, os.O_WRONLY | os.O_NONBLOCK))
+            await asyncio.wait({task})
+        assert not waits
+        with pytest.raises(NotFound):
+            task.result()
+    assert [found.key async for found in store.list("")] == []
+
+
+def _put_in_place(place: Path, what: str) -> None:
+    match what:
+        case "fifo":
+            os.mkfifo(place)
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as bound:
+                # Its path would be too long from the root.
+                before = Path.cwd()
+                os.chdir(place.parent)
+                try:
+                    bound.bind(place.name)
+                finally:
+                    os.chdir(before)
+        case "folder":
+            place.mkdir()
+        case "device":
+            try:
+                os.mknod(place, stat.S_IFCHR | 0o600, os.makedev(1, 5))
+            except PermissionError:
+                pytest.skip("making a device takes root")
 
 
 async def test_a_place_that_cannot_be_made_refuses_the_start(tmp_path: Path, threads: Threads) -> None:

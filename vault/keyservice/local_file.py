@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from vault.errors import StartRefused
+from vault.keyservice.plain_file import NotPlain, open_plain
 from vault.sealing.keys import KEY_BYTES, NamedKey
 from vault.sealing.wrapping import unwrap, wrap
 
@@ -70,7 +71,9 @@ def create(path: Path) -> LocalRootKey:
 def load(path: Path) -> LocalRootKey:
     """Read the root key. Raises StartRefused, saying what is wrong and what to do."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = open_plain(path)
+    except NotPlain:
+        raise StartRefused("What should be the root key file is no plain file.") from None
     except FileNotFoundError:
         raise StartRefused(
             "The root key file is missing. Restore it from your backup. It is not made anew, because "
@@ -80,8 +83,6 @@ def load(path: Path) -> LocalRootKey:
         raise StartRefused("The root key file cannot be read; make it belong to the vault's user.") from error
     try:
         mode = os.fstat(fd).st_mode
-        if not stat.S_ISREG(mode):
-            raise StartRefused("What should be the root key file is no plain file.")
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise StartRefused(
                 "Other users of this machine can get at the root key file. Run `chmod 600` on it, and "

@@ -25,12 +25,15 @@ from vault.keyservice import local_file, openbao
 from vault.keyservice.breaker import Breaker
 from vault.keyservice.checked import CheckedRootKey
 from vault.keyservice.own_keys import OwnKmsKeys
+from vault.keyservice.plain_file import read_plain
 from vault.threads import Threads
 
 #: Connections to one key service; misses of the key ring are rare.
 CONNECTIONS = 8
 #: Seconds for which an idle connection is kept: less than the balancers on the way do.
 _IDLE = 30.0
+#: More than a system's whole bundle of authorities has.
+_CA_FILE_BYTES = 4 * 1024 * 1024
 #: Where OpenBao listens unless it is told otherwise.
 OPENBAO_PORT = 8200
 #: OpenBao's own variable. HashiCorp's begins with VAULT_, where only the vault's settings may be.
@@ -239,8 +242,9 @@ def _trust(location: OpenBaoLocation) -> ssl.SSLContext:
         context.load_verify_locations(certifi.where())
         return context
     try:
-        return ssl.create_default_context(cafile=location.ca)
-    except OSError as error:  # ssl's errors are among them.
+        # Not cafile=: whatever lies there must not make the start wait.
+        return ssl.create_default_context(cadata=read_plain(location.ca, _CA_FILE_BYTES).decode("ascii"))
+    except (OSError, ValueError) as error:  # ssl's errors are OSErrors.
         raise StartRefused(
             "The file of authorities that ca= names cannot be read as PEM; correct VAULT_ROOT_KEY_URL."
         ) from error

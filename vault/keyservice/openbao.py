@@ -27,6 +27,7 @@ import httpcore
 from vault import tracing
 from vault.errors import Tampered, Unavailable, VaultError
 from vault.keyservice import words
+from vault.keyservice.plain_file import read_plain
 from vault.threads import Threads
 
 #: Seconds for one try, from connecting to the last byte of the answer.
@@ -36,6 +37,7 @@ TRIES = 2
 LARGEST_ANSWER = 64 * 1024
 
 _CIPHERTEXT = re.compile(rb"vault:v[1-9][0-9]{0,8}:([A-Za-z0-9+/]+={0,2})")
+_TOKEN_FILE_BYTES = 16 * 1024
 _TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
 _OK, _BAD_REQUEST, _SERVER_FAULT = 200, 400, 500
 _NETWORK_ERRORS = (
@@ -173,7 +175,7 @@ def associated_data(context: Mapping[str, str]) -> bytes:
 def token_in(path: Path) -> str:
     """Return the token in a file. Raises Unavailable: an agent may be about to write it."""
     try:
-        token = path.read_text("ascii").strip()
+        token = read_plain(path, _TOKEN_FILE_BYTES).decode("ascii").strip()
     except (OSError, ValueError):
         token = ""
     if _TOKEN.fullmatch(token) is None:

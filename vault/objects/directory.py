@@ -9,6 +9,7 @@ A missing ``.incoming`` means that the directory itself is not there (a disk tha
 that is Unavailable: no object may be called missing because of it.
 """
 
+import errno
 import os
 import secrets
 import stat
@@ -33,6 +34,10 @@ Args = TypeVarTuple("Args")
 # How often a publication begins again because another process removed a folder under it.
 _FOLDER_TRIES = 100
 _LISTED_AT_ONCE = 500
+# Without O_NONBLOCK a FIFO in the place of an object would hold its reader, and a thread, for ever.
+_READING = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+# What opening a socket, or a device that nobody serves, fails with.
+_NOT_REGULAR = frozenset({errno.ENXIO, errno.ENODEV})
 
 
 class DirectoryStore:
@@ -180,17 +185,22 @@ class DirectoryStore:
 
     def _read(self, key: str, start: int, end: int | None) -> bytes:
         try:
-            fd = os.open(f"{self._root}/{key}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            fd = os.open(f"{self._root}/{key}", _READING)
         except (FileNotFoundError, NotADirectoryError):
             raise self._missing() from None
+        except OSError as error:
+            if error.errno in _NOT_REGULAR:
+                raise self._missing() from None
+            raise
         try:
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode):
+                raise self._missing()
             if end is None:
-                end = os.fstat(fd).st_size
+                end = found.st_size
                 if end > SMALL:
                     raise Tampered("A small object is larger than 1 MiB.")
             return _pread(fd, start, end)
-        except IsADirectoryError:
-            raise self._missing() from None
         finally:
             os.close(fd)
 
@@ -232,6 +242,8 @@ class DirectoryStore:
                 now = found[name].stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue  # Deleted since the folder was read.
+            if not stat.S_ISREG(now.st_mode):
+                continue  # No object: reading it would not find one either.
             yield StoredObject(
                 key=folder + name, size=now.st_size, modified=datetime.fromtimestamp(now.st_mtime, UTC)
             )
