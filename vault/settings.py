@@ -4,6 +4,7 @@ Every variable begins with ``VAULT_``; one that is not known is refused, so that
 not silently without effect.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -17,8 +18,9 @@ _KNOWN = {
     "VAULT_DATA_DIR", "VAULT_DATABASE_URL", "VAULT_OBJECTS_URL", "VAULT_ROOT_KEY_URL", "VAULT_PUBLIC_URL",
     "VAULT_TRUSTED_PROXIES", "VAULT_MEDIA_ALLOW", "VAULT_LOG_LEVEL", "VAULT_WORKERS",
     "VAULT_DRAIN_SECONDS", "VAULT_STOP_SECONDS", "VAULT_TRACING_URL",
-    "VAULT_PREVIOUS_ROOT_KEY_URL", "VAULT_OWN_KEYS_URL", "VAULT_REFERENCE",
+    "VAULT_PREVIOUS_ROOT_KEY_URL", "VAULT_OWN_KEYS_URL", "VAULT_REFERENCE", "VAULT_PLAIN_HTTP_ALLOW",
 }  # fmt: skip
+_HOST_AND_PORT = re.compile(r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):[1-9][0-9]{0,4}")
 DEFAULT_PORT = 8000
 DEFAULT_PUBLIC_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 
@@ -45,6 +47,8 @@ class Settings:
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     #: ``host:port`` entries that the fetcher may reach although private, and over http.
     media_allow: tuple[str, ...]
+    #: ``host:port`` entries of key services and object stores that may be reached over plain http.
+    plain_http_allow: tuple[str, ...]
     log_level: str
     #: How many recordings are ingested at once.
     workers: int
@@ -91,6 +95,7 @@ def read_settings(environment: Mapping[str, str], *, port: int = DEFAULT_PORT) -
         public_url=_public_url(environment.get("VAULT_PUBLIC_URL", f"http://127.0.0.1:{port}")),
         trusted_proxies=_networks(environment.get("VAULT_TRUSTED_PROXIES", "")),
         media_allow=_list(environment.get("VAULT_MEDIA_ALLOW", "")),
+        plain_http_allow=_hosts(environment.get("VAULT_PLAIN_HTTP_ALLOW", "")),
         log_level=_level(environment.get("VAULT_LOG_LEVEL", "INFO")),
         workers=_count(environment.get("VAULT_WORKERS", "4")),
         drain_seconds=_seconds(environment, "VAULT_DRAIN_SECONDS", "0"),
@@ -132,6 +137,13 @@ def _networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
         raise StartRefused(
             "VAULT_TRUSTED_PROXIES is a list of networks such as 10.0.0.0/8, with commas."
         ) from error
+
+
+def _hosts(value: str) -> tuple[str, ...]:
+    hosts = _list(value)
+    if not all(_HOST_AND_PORT.fullmatch(one) for one in hosts):
+        raise StartRefused("VAULT_PLAIN_HTTP_ALLOW is a list of host:port such as minio:9000, with commas.")
+    return hosts
 
 
 def _level(value: str) -> str:

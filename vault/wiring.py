@@ -148,7 +148,9 @@ async def assemble(
         database = _database(settings)
         stack.callback(database.close)
         threads = _threads(stack)
-        objects = await open_store(settings.objects_url, threads["objects"])
+        objects = await open_store(
+            settings.objects_url, threads["objects"], plain_http=settings.plain_http_allow
+        )
         await _begin(database, objects, restoring=restoring)
         current, previous = await _root_keys(settings, database, threads["keys"], stack)
         vault_id = await ProveRootKey(database=database, root_key=current, previous=previous)()
@@ -222,12 +224,12 @@ async def _root_keys(
     settings: Settings, database: Database, threads: Threads, stack: AsyncExitStack
 ) -> tuple[Breaker, Breaker | None]:
     """Open the root key, and the one that the vault is to leave where one is set. Raises StartRefused."""
-    previous: Breaker | None = None
+    previous, plain_http = None, settings.plain_http_allow
     if settings.previous_root_key_url is not None:
-        previous = open_root_key(settings.previous_root_key_url, threads)
+        previous = open_root_key(settings.previous_root_key_url, threads, plain_http=plain_http)
         stack.push_async_callback(previous.close)
     may_make = await may_make_root_key(database, previous)
-    current = open_root_key(settings.root_key_url, threads, create=may_make)
+    current = open_root_key(settings.root_key_url, threads, create=may_make, plain_http=plain_http)
     stack.push_async_callback(current.close)
     return current, previous
 
@@ -250,7 +252,7 @@ async def _describer(stack: AsyncExitStack, *, started: bool) -> SubprocessDescr
 def _ring(
     settings: Settings, database: Database, root_key: RootKey, threads: Threads, stack: AsyncExitStack
 ) -> AccountKeyRing:
-    own_keys = open_own_keys(settings.own_keys_url, threads)
+    own_keys = open_own_keys(settings.own_keys_url, threads, plain_http=settings.plain_http_allow)
     stack.push_async_callback(own_keys.close)
     return AccountKeyRing(root_key, WrappedKeyRows(database), own_keys=own_keys)
 

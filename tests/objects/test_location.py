@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from vault.errors import StartRefused
+from vault.errors import StartRefused, Unavailable
+from vault.keyservice.location import open_own_keys, open_root_key
 from vault.objects.directory import DirectoryStore
 from vault.objects.location import DirectoryLocation, S3Location, open_store, parse_location
 from vault.objects.s3 import S3Store
@@ -75,5 +76,25 @@ async def test_a_store_is_opened(tmp_path: Path, aws_credentials: None) -> None:
     assert isinstance(store, S3Store)
     assert store.client.meta.endpoint_url == "http://127.0.0.1:9"
     assert (store.bucket, store.prefix, store.client.meta.region_name) == ("bucket", "p/", "eu-west-1")
+    store.close()
+    threads.close()
+
+
+async def test_an_endpoint_of_the_environment_is_checked_too(
+    monkeypatch: pytest.MonkeyPatch, aws_credentials: None
+) -> None:
+    """boto3 finds endpoints by itself; plain http to another host is refused there as in the URL."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://minio:9000")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    threads = Threads("test", 1)
+    with pytest.raises(StartRefused, match="VAULT_PLAIN_HTTP_ALLOW"):
+        await open_store("s3://bucket/p", threads)
+    with pytest.raises(StartRefused, match="VAULT_PLAIN_HTTP_ALLOW"):
+        open_root_key("aws-kms://key", threads)
+    own = open_own_keys("aws-kms://", threads)
+    with pytest.raises(Unavailable, match="VAULT_PLAIN_HTTP_ALLOW"):
+        await own.named("arn:aws:kms:eu-west-1:111122223333:key/1234")
+    store = await open_store("s3://bucket/p", threads, plain_http=("minio:9000",))
+    assert isinstance(store, S3Store)
     store.close()
     threads.close()

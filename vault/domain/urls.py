@@ -1,10 +1,13 @@
 """URLs in settings, taken apart."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
+from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from vault.errors import StartRefused
+
+_HTTP_PORT: Final = 80
 
 
 def split_url(url: str) -> SplitResult:
@@ -23,11 +26,29 @@ def is_loopback(host: str | None) -> bool:
         return host == "localhost"
 
 
-def endpoint_of(options: Mapping[str, str], example: str) -> str | None:
+def endpoint_of(options: Mapping[str, str], example: str, plain_http: Sequence[str]) -> str | None:
     """Return the option ``endpoint_url``; None where it is left out. Raises StartRefused, with the example."""
     if not (endpoint_url := options.get("endpoint_url")):
         return None
     endpoint = split_url(endpoint_url)
     if endpoint.scheme not in {"http", "https"} or not endpoint.hostname or "@" in endpoint.netloc:
         raise StartRefused("endpoint_url is an http or https URL without credentials. " + example)
+    refuse_plain_http(endpoint_url, plain_http)
     return endpoint_url
+
+
+def refuse_plain_http(url: str, allowed: Sequence[str]) -> None:
+    """Raise StartRefused for an http URL, unless its host is this one or its ``host:port`` is ``allowed``."""
+    parts = split_url(url)
+    host = parts.hostname or ""
+    if parts.scheme == "https" or is_loopback(host):
+        return
+    authority = (
+        f"[{host}]:{parts.port or _HTTP_PORT}" if ":" in host else f"{host}:{parts.port or _HTTP_PORT}"
+    )
+    if authority not in {one.lower() for one in allowed}:
+        raise StartRefused(
+            "A key service or object store would be reached over plain http, where keys, tokens and what is "
+            "stored can be read and changed on the way. Use https, or add its host:port to "
+            "VAULT_PLAIN_HTTP_ALLOW."
+        )

@@ -11,22 +11,26 @@ Credentials are never part of the URL: boto3 finds those of KMS in its usual cha
 import os
 import re
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import certifi
 import httpcore
 
-from vault.domain.urls import endpoint_of
-from vault.errors import StartRefused
+from vault.domain.urls import endpoint_of, refuse_plain_http
+from vault.errors import StartRefused, Unavailable
 from vault.keyservice import local_file, openbao
 from vault.keyservice.breaker import Breaker
 from vault.keyservice.checked import CheckedRootKey
 from vault.keyservice.own_keys import OwnKmsKeys
 from vault.keyservice.plain_file import read_plain
 from vault.threads import Threads
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
 
 #: Connections to one key service; misses of the key ring are rare.
 CONNECTIONS = 8
@@ -80,15 +84,15 @@ class OpenBaoLocation:
     #: PEM of the only authorities whose certificates are accepted; None means the system's and certifi's.
     ca: Path | None = None
     namespace: str | None = None
-    #: False: plain HTTP, to a proxy on this machine.
+    #: False: plain HTTP, to a proxy on this machine or a host that the operator allowed.
     tls: bool = True
 
 
 Location = FileLocation | KmsLocation | OpenBaoLocation
 
 
-def parse_location(url: str) -> Location:
-    """Take a URL apart. Raises StartRefused, naming what is wrong with it."""
+def parse_location(url: str, *, plain_http: Sequence[str] = ()) -> Location:
+    """Take a URL apart; ``plain_http`` may be reached without TLS. Raises StartRefused, naming what is wrong."""
     scheme, _, rest = url.partition("://")
     if scheme == "file":
         path = Path(unquote(rest))
@@ -96,19 +100,21 @@ def parse_location(url: str) -> Location:
             raise StartRefused("A file URL holds an absolute path and nothing else. " + _EXAMPLE)
         return FileLocation(path=path)
     if scheme == "aws-kms":
-        return _kms(rest)
+        return _kms(rest, plain_http)
     if scheme == "openbao":
-        return _openbao(url)
+        return _openbao(url, plain_http)
     raise StartRefused("The URL of the root key is of no known kind. " + _EXAMPLE)
 
 
-def open_root_key(url: str, threads: Threads, *, create: bool = False) -> Breaker:
+def open_root_key(
+    url: str, threads: Threads, *, create: bool = False, plain_http: Sequence[str] = ()
+) -> Breaker:
     """Open the root key that the URL names, behind a circuit breaker; close it at the end.
 
     With ``create`` a missing file is made: only for a data directory in which nothing is sealed yet.
     Raises StartRefused. Whether a key service answers is seen at its first use.
     """
-    location = parse_location(url)
+    location = parse_location(url, plain_http=plain_http)
     if isinstance(location, FileLocation):
         if create and not location.path.exists():
             return Breaker(local_file.create(location.path))
@@ -121,11 +127,13 @@ def open_root_key(url: str, threads: Threads, *, create: bool = False) -> Breake
     client = aws_kms.connect(
         endpoint_url=location.endpoint_url, region=location.region, connections=CONNECTIONS
     )
+    # boto3 also takes an endpoint from its own environment and profiles.
+    refuse_plain_http(client.meta.endpoint_url, plain_http)
     kms = aws_kms.AwsKmsKey(client, location.key_id, threads)
     return Breaker(CheckedRootKey(kms), close=kms.close)
 
 
-def open_own_keys(url: str | None, threads: Threads) -> OwnKmsKeys:
+def open_own_keys(url: str | None, threads: Threads, *, plain_http: Sequence[str] = ()) -> OwnKmsKeys:
     """Return where keys of the accounts' own are found; without a URL, nowhere. Close it at the end.
 
     Raises StartRefused.
@@ -136,16 +144,23 @@ def open_own_keys(url: str | None, threads: Threads) -> OwnKmsKeys:
     options = dict(parse_qsl(query, keep_blank_values=True))
     if place != "aws-kms://" or options.keys() - {"endpoint_url"}:
         raise StartRefused("The URL of the accounts' own keys is of no known kind. " + _OWN_EXAMPLE)
-    endpoint_url = endpoint_of(options, _OWN_EXAMPLE)
+    endpoint_url = endpoint_of(options, _OWN_EXAMPLE, plain_http)
     from vault.keyservice import aws_kms
 
-    return OwnKmsKeys(
-        lambda region: aws_kms.connect(endpoint_url=endpoint_url, region=region, connections=CONNECTIONS),
-        threads,
-    )
+    def connect(region: str) -> "KMSClient":
+        client = aws_kms.connect(endpoint_url=endpoint_url, region=region, connections=CONNECTIONS)
+        try:
+            refuse_plain_http(client.meta.endpoint_url, plain_http)
+        except StartRefused as error:
+            # The server runs by now: boto3's own settings are read with an account's first key of a region.
+            client.close()
+            raise Unavailable(str(error), retry_after=60) from error
+        return client
+
+    return OwnKmsKeys(connect, threads)
 
 
-def _kms(rest: str) -> KmsLocation:
+def _kms(rest: str, plain_http: Sequence[str]) -> KmsLocation:
     # Not urlsplit: an ARN has colons where a URL has its port.
     key_id, _, query = rest.partition("?")
     key_id = unquote(key_id)
@@ -155,11 +170,13 @@ def _kms(rest: str) -> KmsLocation:
     if unknown := options.keys() - {"endpoint_url", "region"}:
         raise StartRefused(f"The KMS URL has unknown options: {', '.join(sorted(unknown))}. " + _EXAMPLE)
     return KmsLocation(
-        key_id=key_id, endpoint_url=endpoint_of(options, _EXAMPLE), region=options.get("region") or None
+        key_id=key_id,
+        endpoint_url=endpoint_of(options, _EXAMPLE, plain_http),
+        region=options.get("region") or None,
     )
 
 
-def _openbao(url: str) -> OpenBaoLocation:
+def _openbao(url: str, plain_http: Sequence[str]) -> OpenBaoLocation:
     host, port, parts = _address(url)
     *mount, key = parts.path.removeprefix("/").split("/")
     if not mount or not all(_SEGMENT.fullmatch(segment) for segment in (*mount, key)):
@@ -168,8 +185,10 @@ def _openbao(url: str) -> OpenBaoLocation:
     if unknown := options.keys() - {"token_file", "ca", "namespace", "tls"}:
         raise StartRefused(f"The OpenBao URL has unknown options: {', '.join(sorted(unknown))}. " + _EXAMPLE)
     tls = options.get("tls", "on")
-    if tls not in {"on", "off"} or (tls == "off" and not _is_loopback(host)):
-        raise StartRefused("tls=off is for a proxy on this machine alone, at a loopback address. " + _EXAMPLE)
+    if tls not in {"on", "off"}:
+        raise StartRefused("tls is on or off. " + _EXAMPLE)
+    if tls == "off":
+        refuse_plain_http(f"http://{_authority(host, port)}", plain_http)
     namespace = options.get("namespace") or None
     if namespace is not None and not all(_SEGMENT.fullmatch(one) for one in namespace.strip("/").split("/")):
         raise StartRefused("namespace is a path of OpenBao's, such as team/phones. " + _EXAMPLE)
@@ -205,11 +224,8 @@ def _file(options: dict[str, str], name: str) -> Path | None:
     return path
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _authority(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _open_openbao(location: OpenBaoLocation, threads: Threads) -> openbao.OpenBaoKey:

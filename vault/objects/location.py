@@ -4,12 +4,13 @@ Credentials are never part of the URL; boto3's usual chain finds them (environme
 Messages name the part that is wrong and never repeat the URL.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote
 
-from vault.domain.urls import endpoint_of, split_url
+from vault.domain.urls import endpoint_of, refuse_plain_http, split_url
 from vault.errors import StartRefused
 from vault.objects.directory import DirectoryStore
 from vault.objects.keys import check_prefix
@@ -45,8 +46,8 @@ class S3Location:
     lock_days: int = 0
 
 
-def parse_location(url: str) -> DirectoryLocation | S3Location:
-    """Take a URL apart. Raises StartRefused, naming what is wrong with it."""
+def parse_location(url: str, *, plain_http: Sequence[str] = ()) -> DirectoryLocation | S3Location:
+    """Take a URL apart; ``plain_http`` may be reached without TLS. Raises StartRefused, naming what is wrong."""
     parts = split_url(url)
     if "@" in parts.netloc:
         raise StartRefused("The URL of the object store must not hold credentials. " + _EXAMPLE)
@@ -55,19 +56,21 @@ def parse_location(url: str) -> DirectoryLocation | S3Location:
     if parts.scheme == "file":
         return _directory(parts)
     if parts.scheme == "s3":
-        return _bucket(parts)
+        return _bucket(parts, plain_http)
     raise StartRefused("The URL of the object store is of no known kind. " + _EXAMPLE)
 
 
-async def open_store(url: str, threads: Threads) -> ObjectStore:
+async def open_store(url: str, threads: Threads, *, plain_http: Sequence[str] = ()) -> ObjectStore:
     """Open the store that the URL names, working in ``threads``. Raises StartRefused, Unavailable."""
-    location = parse_location(url)
+    location = parse_location(url, plain_http=plain_http)
     if isinstance(location, DirectoryLocation):
         return DirectoryStore(location.path, threads)
     from vault.objects.s3 import S3Store
     from vault.objects.s3_client import connect
 
     client = connect(endpoint_url=location.endpoint_url, region=location.region, connections=CONNECTIONS)
+    # boto3 also takes an endpoint from its own environment and profiles.
+    refuse_plain_http(client.meta.endpoint_url, plain_http)
     lock = timedelta(days=location.lock_days) if location.lock_days else None
     store = S3Store(client, location.bucket, location.prefix, threads, lock=lock)
     if lock is not None and not await store.can_lock():
@@ -86,13 +89,13 @@ def _directory(parts: SplitResult) -> DirectoryLocation:
     return DirectoryLocation(path=path)
 
 
-def _bucket(parts: SplitResult) -> S3Location:
+def _bucket(parts: SplitResult, plain_http: Sequence[str]) -> S3Location:
     if not parts.netloc:
         raise StartRefused("The S3 URL names no bucket. " + _EXAMPLE)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     if unknown := options.keys() - {"endpoint_url", "region", "lock_days"}:
         raise StartRefused(f"The S3 URL has unknown options: {', '.join(sorted(unknown))}. " + _EXAMPLE)
-    endpoint_url = endpoint_of(options, _EXAMPLE)
+    endpoint_url = endpoint_of(options, _EXAMPLE, plain_http)
     prefix = unquote(parts.path).strip("/")
     try:
         check_prefix(prefix)
