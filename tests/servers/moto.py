@@ -9,6 +9,8 @@ from pathlib import Path
 from tests.servers.ports import free_ports
 from tests.servers.processes import answers, process, wait_until
 
+_ROOT = Path(__file__).parents[2]
+
 
 @contextmanager
 def moto_server(folder: Path) -> Iterator[str]:
@@ -16,7 +18,7 @@ def moto_server(folder: Path) -> Iterator[str]:
     (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}"
     log = folder / "moto.log"
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with process(command, log, **os.environ) as running:
+    command = [sys.executable, "-m", "tests.servers.moto_app", str(port)]
+    with process(command, log, **os.environ | {"PYTHONPATH": str(_ROOT)}) as running:
         wait_until(lambda: answers(f"{url}/moto-api/"), running, log, 60)
         yield url
