@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
+from tests.workflows.conftest import LONG_AGO
 from vault.database.postgresql import PostgresqlDatabase
+from vault.database.schema_turns import turns as turn_rows
 from vault.database.sqlite import SqliteDatabase
 from vault.errors import Busy, FetchFailed, Invalid, LeaseLost
 from vault.workflows import turns
@@ -81,24 +84,42 @@ async def test_a_stopping_node_gives_its_turn_to_the_next(database: Database, ot
     assert await TakeTurn(database=other)("sweep", nothing, every=HOUR)
 
 
+class Sleeping:
+    """A node's database: while ``asleep`` is held, none of its writes is under way."""
+
+    def __init__(self, database: Database) -> None:
+        self.read = database.read
+        self._write = database.write
+        self.asleep = asyncio.Lock()
+
+    async def write(self, function):
+        """Write, but not in its sleep."""
+        async with self.asleep:
+            return await self._write(function)
+
+
 async def test_a_node_that_slept_hears_that_it_lost_its_turn(
     database: Database, other: Database, monkeypatch: pytest.MonkeyPatch
 ):
     """A turn without a sign of life goes to another node, and the first one's work is stopped."""
-    monkeypatch.setattr(turns, "LEASE", timedelta(milliseconds=50))
-    monkeypatch.setattr(turns, "RENEWAL", timedelta(milliseconds=200))
+    monkeypatch.setattr(turns, "RENEWAL", timedelta(milliseconds=10))
+    node = Sleeping(database)
+    begun = asyncio.Event()
     stopped: list[str] = []
 
     async def sleeps() -> None:
+        begun.set()
         try:
             await asyncio.sleep(60)
         finally:
             stopped.append("first")
 
-    first = asyncio.create_task(TakeTurn(database=database)("sweep", sleeps, every=HOUR))
-    await asyncio.sleep(0.1)
-    monkeypatch.setattr(turns, "LEASE", timedelta(seconds=60))
-    assert await TakeTurn(database=other)("sweep", nothing, every=HOUR)
+    first = asyncio.create_task(TakeTurn(database=node)("sweep", sleeps, every=HOUR))
+    await begun.wait()
+    async with node.asleep:
+        # Its lease ends, as it does after a minute on the database's clock.
+        await other.write(lambda tx: tx.connection.execute(update(turn_rows).values(until=LONG_AGO)))
+        assert await TakeTurn(database=other)("sweep", nothing, every=HOUR)
     with pytest.raises(LeaseLost):
         await first
     assert stopped == ["first"]
@@ -108,16 +129,19 @@ async def test_a_node_that_slept_hears_that_it_lost_its_turn(
 async def test_two_nodes_answer_a_repeated_request_once(database: Database, other: Database):
     """The second node hears Busy while the first one answers, and then gives the first one's answer."""
     made: list[int] = []
+    begun, may_end = asyncio.Event(), asyncio.Event()
 
     async def answer() -> tuple[int, bytes]:
         made.append(1)
-        await asyncio.sleep(0.1)
+        begun.set()
+        await may_end.wait()
         return 201, b"link %d" % len(made)
 
     first = asyncio.create_task(ask(database, answer))
-    await asyncio.sleep(0.05)
+    await begun.wait()
     with pytest.raises(Busy):
         await ask(other, answer)
+    may_end.set()
     assert await first == (201, b"link 1")
     assert await ask(other, answer) == (201, b"link 1")
     assert made == [1]
