@@ -3,11 +3,15 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.made_once import make_once
 
 pytest_plugins = ["tests.servers.fixtures", "tests.servers.postgresql", "tests.faults.table"]
 make_once()
+# An example that is slow on a loaded machine is no failure: a test that bounds time counts or compares.
+settings.register_profile("callvault", deadline=None)
+settings.load_profile("callvault")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
