@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from threading import Barrier
 
@@ -54,5 +55,6 @@ def test_one_webhook_many_times_at_once_is_one_recording(
         assert len(list(server.data_dir.glob("objects/recordings/*/*/*"))) == 1
         assert media.asked_for("/one.wav") == 1
         if kind == "sqlite":
-            rows = sqlite3.connect(server.database).execute("SELECT id, state FROM recordings").fetchall()
+            with closing(sqlite3.connect(server.database)) as connection:
+                rows = connection.execute("SELECT id, state FROM recordings").fetchall()
             assert rows == [(recording_id, "available")], json.dumps(rows)
