@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -20,11 +20,17 @@ async def readers(sqlite: SqliteDatabase) -> AsyncIterator[Readers]:
     await asyncio.to_thread(made.close)
 
 
-@contextlib.contextmanager
-def busy(readers: Readers) -> Iterator[None]:
+@contextlib.asynccontextmanager
+async def busy(readers: Readers) -> AsyncIterator[None]:
     """Keep the thread inside one function, so that what comes meanwhile is queued."""
-    release = threading.Event()
-    holding = asyncio.ensure_future(readers.read(lambda _tx: release.wait()))
+    inside, release = threading.Event(), threading.Event()
+
+    def hold(_tx) -> None:
+        inside.set()
+        release.wait()
+
+    holding = asyncio.ensure_future(readers.read(hold))
+    await asyncio.to_thread(inside.wait)
     try:
         yield
     finally:
@@ -49,12 +55,13 @@ async def test_a_read_sees_what_was_committed_before_it_was_asked_for(
 
     def look_and_wait(tx):
         before = tx.metadata.get("fact")
+        looked.set()
         release.wait()
         return before
 
-    release = threading.Event()
+    looked, release = threading.Event(), threading.Event()
     older = asyncio.ensure_future(readers.read(look_and_wait))
-    await asyncio.sleep(0.05)  # The thread has its snapshot by now.
+    await asyncio.to_thread(looked.wait)
     await put(sqlite, "fact")
     asked = [fact(readers, "fact") for _ in range(3)]
     await asyncio.sleep(0)
@@ -72,8 +79,7 @@ async def test_a_group_shares_one_snapshot(sqlite: SqliteDatabase, readers: Read
         asyncio.run_coroutine_threadsafe(put(sqlite, "fact"), loop).result()
         return before
 
-    with busy(readers):
-        await asyncio.sleep(0.05)
+    async with busy(readers):
         group = [asyncio.ensure_future(readers.read(look_then_write)), fact(readers, "fact")]
         await asyncio.sleep(0)
     assert await asyncio.gather(*group) == [None, None]
@@ -97,8 +103,7 @@ async def test_what_a_function_raises_is_its_callers(
             return type(raised)
         return None
 
-    with busy(readers):
-        await asyncio.sleep(0.05)
+    async with busy(readers):
         failing, neighbour = asyncio.ensure_future(caught()), fact(readers, "fact")
         await asyncio.sleep(0)
     assert await failing is type(error)
@@ -118,8 +123,7 @@ async def test_a_function_that_ends_the_transaction_leaves_its_neighbour_a_snaps
         asyncio.run_coroutine_threadsafe(put(sqlite, "fact"), loop).result()
         return before, tx.metadata.get("fact")
 
-    with busy(readers):
-        await asyncio.sleep(0.05)
+    async with busy(readers):
         ending = asyncio.ensure_future(readers.read(lambda tx: tx.connection.exec_driver_sql(word) and None))
         neighbour = asyncio.ensure_future(readers.read(twice))
         await asyncio.sleep(0)
@@ -144,8 +148,7 @@ async def test_a_snapshot_that_cannot_be_begun_fails_its_group_and_no_later_one(
 async def test_a_cancelled_caller_keeps_nobody_waiting(sqlite: SqliteDatabase, readers: Readers):
     """It is gone at once, and the read behind it is answered."""
     await put(sqlite, "fact")
-    with busy(readers):
-        await asyncio.sleep(0.05)
+    async with busy(readers):
         gone, behind = fact(readers, "fact"), fact(readers, "fact")
         await asyncio.sleep(0)
         gone.cancel()
@@ -156,8 +159,7 @@ async def test_a_cancelled_caller_keeps_nobody_waiting(sqlite: SqliteDatabase, r
 
 async def test_a_full_queue_refuses(readers: Readers):
     """Beyond the bound a caller is told to come back."""
-    with busy(readers):
-        await asyncio.sleep(0.05)
+    async with busy(readers):
         waiting = [fact(readers, "fact") for _ in range(LONGEST_QUEUE)]
         await asyncio.sleep(0)
         with pytest.raises(Unavailable) as refused:
@@ -170,8 +172,7 @@ async def test_closing_answers_what_is_queued(sqlite: SqliteDatabase):
     """A hundred queued reads are answered; what comes later is refused."""
     await put(sqlite, "fact")
     readers = Readers([sqlite._reading.connect()])
-    with busy(readers):
-        await asyncio.sleep(0.05)
+    async with busy(readers):
         waiting = [fact(readers, "fact") for _ in range(100)]
         await asyncio.sleep(0)
         closing = asyncio.ensure_future(asyncio.to_thread(readers.close))

@@ -49,8 +49,7 @@ async def test_a_lost_group_leaves_memory_and_head_equal(sqlite: SqliteDatabase)
     )
     sqlite._writer._driver.execute("PRAGMA foreign_keys=ON")
     orphan = "INSERT INTO orphans VALUES ('nobody')"
-    with busy(sqlite):
-        await asyncio.sleep(0.05)
+    async with busy(sqlite):
         group = [append(sqlite, event("rec_lost")) for _ in range(5)]
         group.append(asyncio.ensure_future(sqlite.write(lambda tx: tx.connection.exec_driver_sql(orphan))))
         await asyncio.sleep(0)
@@ -75,8 +74,7 @@ async def test_one_failing_function_takes_no_neighbours_place(sqlite: SqliteData
         tx.events.append(event("rec_lost"))
         raising(KeyError("x"))(tx)
 
-    with busy(sqlite):
-        await asyncio.sleep(0.05)
+    async with busy(sqlite):
         group = [append(sqlite, before), asyncio.ensure_future(sqlite.write(fails)), append(sqlite, behind)]
         await asyncio.sleep(0)
     answers = await asyncio.gather(*group, return_exceptions=True)

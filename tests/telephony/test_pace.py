@@ -108,16 +108,23 @@ async def test_a_reader_who_waits_holds_the_host_back(server: MediaServer) -> No
     assert server.exchanges[0].sent < 32 << 20
 
 
-async def test_our_own_slowness_is_not_the_hosts(server: MediaServer) -> None:
+async def test_our_own_slowness_is_not_the_hosts(
+    server: MediaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The clocks stand while the caller works on a block."""
     url = server.on("/a", answer(BODY))
-    fetcher = fetcher_for(server, idle=0.2, total=0.2, total_rate=1e9, window=0.2, window_bytes=len(BODY))
+    fetcher = fetcher_for(server, idle=60, total=60, total_rate=1e9, window=60, window_bytes=len(BODY))
     request = MediaRequest(url=url, headers={}, hosts=())
     got = 0
+    loop = asyncio.get_running_loop()
+    clock = loop.time
     async with fetcher.fetch(request) as fetched, aclosing(fetched.blocks()) as blocks:
         async for block in blocks:
             if not got:
-                await asyncio.sleep(0.5)
+                # An hour passes, and whichever clock runs would ring.
+                monkeypatch.setattr(loop, "time", lambda: clock() + 3600)
+                for _ in range(3):
+                    await asyncio.sleep(0)
             got += len(block)
     assert got == len(BODY)
 
