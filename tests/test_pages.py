@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.ports import free_ports
+from tests.servers.required import require
 from tests.servers.vault_process import vault_process
 from tests.shown_json import matches, read_printed, read_shown
 from vault.settings import DEFAULT_PUBLIC_URL
@@ -94,6 +95,8 @@ def shell(script: str, running: Running) -> str:
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.stem)
 def test_what_can_be_pasted_works(page: Path, running: Running) -> None:
     """Every command of a page runs, after those of the pages before it, and prints what the page shows."""
+    if "curl" in page.read_text():
+        require("curl", install="apt-get install curl")
     text = page.read_text().replace(SERVER, running.url).replace(MEDIA, running.media)
     text = text.replace(f"http.server {MEDIA.split(':')[1]}", f"http.server {running.media.split(':')[1]}")
     script, shown = [], {}
