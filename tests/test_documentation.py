@@ -109,7 +109,9 @@ def test_the_commands_are_those_there_are() -> None:
         text = page.read_text()
         code = [body for _, _, body in BLOCK.findall(text)] + re.findall(r"`[^`\n]+`", text)
         called = {
-            name for part in code for name in re.findall(r"(?:^|[`(])callvault ([a-z][a-z-]*)", part, re.MULTILINE)
+            name
+            for part in code
+            for name in re.findall(r"(?:^|[`(])callvault ([a-z][a-z-]*)", part, re.MULTILINE)
         }
         assert called <= first, page.name
 

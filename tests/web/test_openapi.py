@@ -63,6 +63,8 @@ def test_every_operation_says_what_it_does_and_who_may(document: Any):
     for name, one in operations(document):
         assert one["summary"] != one["operationId"].replace("_", " ").title(), name
         assert set(one["tags"]) <= tags, name
+        unnamed = [one["name"] for one in one.get("parameters", []) if not one.get("description")]
+        assert unnamed == [], name
         used = {scheme for entry in one["security"] for scheme in entry}
         assert used <= schemes, name
         if not used:

@@ -6,14 +6,16 @@
 import re
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
-from typing import Any
+from typing import Any, get_type_hints
 
 from fastapi import APIRouter, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
 from vault.web.described import SESSION_COOKIE, WEBHOOK_SIGNATURE
 from vault.web.examples import EXAMPLES
+from vault.web.field_comments import field_comments, models_of
 
 _METHODS = ("get", "put", "post", "patch", "delete")
 _TAGS = {
@@ -124,9 +126,15 @@ def describe(app: FastAPI, routers: Iterable[APIRouter], *, public_url: str) -> 
     components["schemas"]["Problem"] = _PROBLEM
     for model, example in EXAMPLES.items():
         components["schemas"][model.__name__]["examples"] = [example]
-    scopes = _scopes(routers)
+    models = models_of("vault.web")
+    for name, schema in components["schemas"].items():
+        for field, text in field_comments(models[name]).items() if name in models else ():
+            schema["properties"][field].setdefault("description", text)
+    routes = {
+        route.name: route for router in routers for route in router.routes if isinstance(route, APIRoute)
+    }
     for operation in _operations(document):
-        _complete(operation, scopes.get(operation["operationId"]))
+        _complete(operation, routes[operation["operationId"]])
     return document
 
 
@@ -135,20 +143,21 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from (operation for method, operation in methods.items() if method in _METHODS)
 
 
-def _complete(operation: dict[str, Any], scope: str | None) -> None:
-    """Give an operation a summary in words, its scope, and who may call it."""
+def _complete(operation: dict[str, Any], route: APIRoute) -> None:
+    """Give an operation a summary in words, its scope, what its parameters mean, and who may call it."""
     operation["description"] = operation["description"].replace("``", "`")
     first, *more = re.split(r"(?<=[.:;]) |\n\n", operation["description"], maxsplit=1)
     operation["summary"] = first.rstrip(".:;")
+    meanings = _PARAMETERS | _query_comments(route)
     for parameter in operation.get("parameters", []):
         name = {"if-match": "If-Match"}.get(parameter["name"], parameter["name"])
-        if name in _PARAMETERS:
-            parameter.setdefault("description", _PARAMETERS[name])
+        if name in meanings:
+            parameter.setdefault("description", meanings[name])
     answers = operation["responses"]
     for answer in answers.values():
         answer["description"] = _ANSWERED.get(answer["description"], answer["description"])
     operation["responses"] = {status: answers[status] for status in sorted(answers)}
-    if scope := operation.pop("x-scope", scope):
+    if scope := operation.pop("x-scope", next(_asked(route.dependant), None)):
         operation["description"] += f"\n\nNeeds the scope `{scope}`."
     elif not more:
         del operation["description"]
@@ -156,18 +165,19 @@ def _complete(operation: dict[str, Any], scope: str | None) -> None:
     operation.setdefault("security", [])
 
 
-def _scopes(routers: Iterable[APIRouter]) -> dict[str, str]:
-    """Return the scope that each route asks for by its dependencies, by the route's name."""
-    found = {}
-    for router in routers:
-        for route in router.routes:
-            if isinstance(route, APIRoute):
-                for scope in _asked(route.dependant):
-                    found[route.name] = scope
-    return found
+def _query_comments(route: APIRoute) -> dict[str, str]:
+    """Return the comments of the model that a route's query is read into, by parameter."""
+    models = (hint for hint in get_type_hints(route.endpoint).values() if isinstance(hint, type))
+    return {
+        name: text
+        for model in models
+        if issubclass(model, BaseModel)
+        for name, text in field_comments(model).items()
+    }
 
 
 def _asked(dependant: Dependant) -> Iterator[str]:
+    """Yield the scopes that the dependencies of a route ask for."""
     if (scope := getattr(dependant.call, "scope", None)) is not None:
         yield scope
     for inner in dependant.dependencies:

@@ -18,6 +18,7 @@ class EventsQuery(Body):
     recording: Annotated[str, Field(max_length=64)] | None = None
     #: The name that a link was made for.
     listener: Annotated[str, Field(max_length=200)] | None = None
+    #: The first moment that is meant.
     since: Annotated[MomentIn | None, Field(alias="from")] = None
     #: The first moment that is no longer meant.
     until: Annotated[MomentIn | None, Field(alias="to")] = None

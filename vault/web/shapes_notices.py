@@ -97,11 +97,17 @@ _DEFAULT = PromptWish()
 class PromptQuery(Body):
     """How audio is made of the body: what PromptWish says of each, and in which units."""
 
+    #: Where a tone is heard.
     beep: Beep = _DEFAULT.beep
+    #: The pitch of the tone, in hertz.
     beep_hz: int = _DEFAULT.beep_hz
+    #: How long the tone is.
     beep_seconds: float = _DEFAULT.beep_seconds
+    #: Silence before everything else.
     lead_seconds: float = _DEFAULT.lead_seconds
+    #: Silence after everything else.
     trail_seconds: float = _DEFAULT.trail_seconds
+    #: The loudness of speech, in decibels below full scale.
     level_dbfs: float = _DEFAULT.level_dbfs
 
     def wish(self) -> PromptWish:

@@ -123,7 +123,9 @@ class RecordingsQuery(Body):
     number: Annotated[str, Field(max_length=200)] | None = None
     call: Annotated[str, Field(max_length=200)] | None = None
     agent: Annotated[str, Field(max_length=200)] | None = None
+    #: Received at this moment or later.
     received_from: Annotated[MomentIn | None, Field(alias="from")] = None
+    #: Received before this moment.
     received_to: Annotated[MomentIn | None, Field(alias="to")] = None
     state: State | None = None
     cursor: Annotated[str, Field(max_length=200)] | None = None
