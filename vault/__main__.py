@@ -20,7 +20,7 @@ from vault.operating import operate
 from vault.rotate_commands import rotate
 from vault.settings import DEFAULT_PORT, Settings, read_settings
 from vault.simulator.command import simulate
-from vault.store_commands import fsck, restore
+from vault.store_commands import backup, fsck, restore
 
 _ABOUT = "A self-hosted vault for call recordings: sealed per account, switchable, every access on record."
 app = typer.Typer(
@@ -156,6 +156,7 @@ def export_key(recording: Annotated[str, typer.Argument(help="The recording's id
 
 app.command("verify-log")(verify)
 app.command()(rotate)
+app.command()(backup)
 app.command()(restore)
 app.command()(fsck)
 

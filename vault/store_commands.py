@@ -1,16 +1,19 @@
-"""The commands that look at the whole object store: restore the database from it, and compare the two."""
+"""The commands that look at the whole store: back the database up, restore it from the objects, compare the two."""
 
 import asyncio
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from vault import logs
+from vault.database.sqlite_backup import copy_database
 from vault.domain.restoring import Seen, unseen
+from vault.errors import Invalid
 from vault.operating import operating
 from vault.settings import Settings, read_settings
 
@@ -22,6 +25,22 @@ _COUNTS = {
     "refused": "recordings refused once more",
     "leaves": "entries of the access log taken over",
 }
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="The new file to write; it can be read by its owner alone.")],
+) -> None:
+    """Copy the SQLite database to a new file, also while the server runs. On PostgreSQL use pg_dump.
+
+    The copy is the database at one moment. Objects and the root key are not in it: back them up by themselves.
+    """
+    settings = read_settings(os.environ)
+    logs.set_up(settings.log_level)
+    if settings.sqlite_path is None:
+        raise Invalid("`callvault backup` copies SQLite. Back PostgreSQL up with pg_dump or pg_basebackup.")
+    with _progress("copying pages") as on_progress:
+        size = copy_database(settings.sqlite_path, file, on_progress=on_progress)
+    typer.echo(f"{size} bytes in {file}. Objects and the root key are not in it.")
 
 
 def restore() -> None:
@@ -80,6 +99,21 @@ async def _ask(
 ) -> Any:
     async with operating(settings, restoring=restoring) as operator:
         return await operator(command, arguments, seen)
+
+
+@contextmanager
+def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Offer what shows how many of how many are done, as a bar on a terminal; elsewhere nothing is shown."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _of: None
+        return
+    with typer.progressbar(length=1, file=sys.stderr, label=label) as bar:
+
+        def show(done: int, of: int) -> None:
+            bar.length = of
+            bar.update(done - bar.pos)
+
+        yield show
 
 
 @contextmanager
