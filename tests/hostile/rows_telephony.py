@@ -1,0 +1,195 @@
+"""Rows of the table: what platforms, and whoever claims to be one, send to ``vault/telephony``."""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+from tests.fuzz.targets import _CREDENTIALS as CREDENTIALS
+from tests.fuzz.targets import _NOW as NOW
+from tests.fuzz.targets import _PROOFS as PROOFS
+from tests.fuzz.targets import PAYLOADS
+from tests.hostile.parsers import KIB, Row, latin, text
+from tests.hostile.shapes import FORM, JSON, TEXT, Shape, repeated, within
+from vault.domain.call import Announcement
+from vault.domain.delivery import Delivery
+from vault.domain.provider_access import Access, RestReply
+from vault.errors import VaultError
+from vault.ports.telephony import Provider
+from vault.telephony import speech, timestamps
+from vault.telephony.address_policy import check_address
+from vault.telephony.forms import parse_form, parse_query
+from vault.telephony.media_url import parse_media_url
+from vault.telephony.numbers import from_digits, normalize
+from vault.telephony.places import NumberPlans
+from vault.telephony.rsa_keys import check_rsa_key
+from vault.telephony.signatures_laml import shared_key_id, url_variants
+from vault.telephony.strict_json import parse_object
+from vault.wiring import PROVIDERS
+
+_MEDIA_TYPES = ("application/json", "application/x-www-form-urlencoded")
+_FEW = {name: TEXT[name] for name in ("letters", "digits", "slashes", "commas", "spaces")}
+
+
+def _every(calls: Iterator[Any]) -> None:
+    """Make every call, whatever the ones before it refused."""
+    for call in calls:
+        try:
+            call()
+        except (VaultError, ValueError):
+            continue
+
+
+def _deliver(provider: Provider, method: str, query: str, headers: Mapping[str, str], body: bytes) -> None:
+    """Do with a delivery all that a provider does with one, whoever sent it."""
+    url = f"https://vault.example/webhooks/{provider.name}/conn_1?{query}"
+    delivery = Delivery(method=method, url=url, headers=headers, body=body, received_at=NOW)
+    calls = [partial(provider.authenticate, delivery, [CREDENTIALS[provider.name]])]
+    calls.append(partial(provider.understand, delivery))
+    if provider.call_flow is not None:
+        calls.append(partial(provider.call_flow.step, delivery))
+    _every(iter(calls))
+
+
+def _bodies(provider: Provider, body: bytes) -> None:
+    for media_type in _MEDIA_TYPES:
+        _deliver(provider, "POST", "", {"content-type": media_type}, body)
+
+
+def _queries(provider: Provider, query: str) -> None:
+    _deliver(provider, "GET", query, {}, b"")
+
+
+def _proofs(provider: Provider, value: str) -> None:
+    _deliver(provider, "POST", "bodySHA256=a", dict.fromkeys(PROOFS, value), b"")
+    for name in PROOFS:
+        # The others are well formed, so that this one is come to.
+        fresh = {
+            "webhook-id": "a",
+            "webhook-timestamp": str(int(NOW.timestamp())),
+            "x-plivo-signature-v3-nonce": "a",
+        }
+        fresh["telnyx-timestamp"] = fresh["webhook-timestamp"]
+        _deliver(provider, "POST", "bodySHA256=a", fresh | {name: value}, b"")
+
+
+def _replies(provider: Provider, body: bytes) -> None:
+    reply, announced = (
+        RestReply(status=200, body=body),
+        Announcement(recording_ref="r", url=None, source_ref="r"),
+    )
+    _every(iter([partial(provider.listed, reply), partial(provider.found, announced, reply)]))
+
+
+def _asked(provider: Provider, ref: str) -> None:
+    """Ask for media that is announced with hostile names and places."""
+    for base in (None, f"https://{ref}/"):
+        access = Access(credentials=CREDENTIALS[provider.name], api_base=base, now=NOW)
+        media = Announcement(recording_ref=ref, url=f"https://{ref}/{ref}", source_ref=ref)
+        requests = (provider.media_request, provider.find_request)
+        _every(partial(request, media, access) for request in requests)
+        names = (provider.delete_request, provider.pause_request)
+        _every(partial(request, ref, access) for request in names)
+        _every(iter([partial(provider.record_request, ref, ref, access)]))
+
+
+def _credentials(provider: Provider, value: str) -> None:
+    known = CREDENTIALS[provider.name]
+    _every(
+        partial(provider.check_credentials, dict(known) | {name: value}) for name in (*known, "private_key")
+    )
+
+
+def _genuine(provider: str, pattern: str = "*") -> Mapping[str, Shape]:
+    """Return each recorded payload with all its texts replaced, so that a parser comes to all of its fields."""
+    made: dict[str, Shape] = {}
+    for file in sorted((PAYLOADS / provider / "payloads").glob(pattern)):
+        payload = file.read_bytes()
+        fill = (
+            partial(_json_of, json.loads(payload)) if file.suffix == ".json" else partial(_form_of, payload)
+        )
+        for name in ("letters", "digits", "slashes"):
+            made[f"{name} in {file.name}"] = partial(_filled, fill, TEXT[name])
+    return made
+
+
+def _filled(fill: Any, shape: Shape, size: int) -> bytes:
+    empty = len(fill(""))
+    # As many texts as there are share what the names and brackets leave of the size.
+    filled: bytes = fill(shape(max(1, (size - empty) // max(1, len(fill("x")) - empty))).decode())
+    return filled
+
+
+def _json_of(payload: Any, value: str) -> bytes:
+    def replaced(node: Any, key: str = "") -> Any:
+        if isinstance(node, dict):
+            return {name: replaced(each, name) for name, each in node.items()}
+        if isinstance(node, list):
+            return [replaced(each) for each in node]
+        # What names the event must stay, or nothing else is read.
+        return (
+            value if isinstance(node, str) and key not in {"event", "event_type", "type", "token"} else node
+        )
+
+    return json.dumps(replaced(payload), ensure_ascii=False).encode()
+
+
+def _form_of(payload: bytes, value: str) -> bytes:
+    names = [name for name, _ in parse_qsl(payload.decode().strip(), keep_blank_values=True)]
+    return "&".join(f"{name}={quote(value)}" for name in names).encode()
+
+
+def _moments(written: str) -> None:
+    readers = (
+        timestamps.from_rfc3339,
+        timestamps.from_rfc2822,
+        timestamps.from_milliseconds,
+        timestamps.from_spaced,
+    )
+    _every(partial(read, written, field="at") for read in readers)
+
+
+def _numbers(written: str) -> None:
+    plans = NumberPlans()
+    _every(partial(read, written) for read in (normalize, from_digits, plans.e164, plans.place))
+
+
+def _of(provider: Provider) -> list[Row]:
+    name, given = provider.name, partial
+    wrapped = within(b'{"event":"call.ended","data":', JSON) | within(b'{"data":{"payload":', _FEW)
+    bearers = within(b"Bearer a.", TEXT) | within(b"v1,", _FEW) | within(b"key=", _FEW)
+    lists: dict[str, Shape] = {}
+    for outer in (b'{"data":[', b'{"calls":[', b'{"recordings":[', b'{"objects":['):
+        items = {"objects": repeated(b'{"id":"a"},'), "open": JSON["open objects"]}
+        lists |= within(outer, items, b"{}]}")
+    lists |= _genuine(name, "rest_*")
+    return [
+        Row(name=f"{name} body", parse=given(_bodies, provider), shapes=JSON | FORM | wrapped, limit=16 * KIB),
+        Row(name=f"{name} payload", parse=given(_bodies, provider), shapes=_genuine(name), limit=8 * KIB),
+        Row(name=f"{name} query", parse=latin(given(_queries, provider)), shapes=FORM | _FEW, limit=16 * KIB),
+        Row(name=f"{name} proof", parse=latin(given(_proofs, provider)), shapes=TEXT | bearers, limit=16 * KIB),
+        Row(name=f"{name} reply", parse=given(_replies, provider), shapes=lists, limit=32 * KIB),
+        Row(name=f"{name} names", parse=text(given(_asked, provider)), shapes=TEXT, limit=8 * KIB),
+        Row(name=f"{name} credentials", parse=text(given(_credentials, provider)), shapes=_FEW),
+    ]  # fmt: skip
+
+
+_PLACES = within(b"https://", TEXT) | within(b"https://a/", TEXT) | within(b"https://[", TEXT)
+_PEM = b"-----BEGIN PRIVATE KEY-----\n"
+ROWS = [
+    *(row for provider in PROVIDERS for row in _of(provider)),
+    Row(name="json", parse=partial(parse_object, limit=1024 * KIB), shapes=JSON, limit=256 * KIB),
+    Row(name="form", parse=parse_form, shapes=FORM | TEXT),
+    Row(name="query", parse=text(parse_query), shapes=FORM | TEXT),
+    Row(name="media URL", parse=text(parse_media_url), shapes=_PLACES, limit=4 * KIB),
+    Row(name="signed URL", parse=text(url_variants), shapes=_PLACES, limit=16 * KIB),
+    Row(name="shared key", parse=latin(shared_key_id), shapes=TEXT),
+    Row(name="address", parse=text(check_address), shapes=TEXT | {"groups": repeated(b"1:")}),
+    Row(name="number", parse=text(_numbers), shapes=TEXT | within(b"+1", TEXT) | within(b"tel:+1", _FEW)),
+    Row(name="moment", parse=text(_moments), shapes=TEXT | within(b"2026-01-01T00:00:00.", _FEW)),
+    Row(name="spoken text", parse=text(speech.pieces), shapes=TEXT | {"sentences": repeated(b"a. ")}),
+    Row(name="spoken language", parse=text(speech.language_of), shapes=TEXT | {"subtags": repeated(b"-a", b"en")}),
+    Row(name="private key", parse=text(check_rsa_key), shapes=TEXT | within(_PEM, TEXT)
+        | {"blocks": repeated(_PEM)}),
+]  # fmt: skip
