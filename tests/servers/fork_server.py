@@ -23,6 +23,7 @@ _IMPORTED = (
     "vault.objects.s3",
     "vault.keyservice.aws_kms",
     "vault.keyservice.openbao",
+    "tests.loop_watchdog",
 )
 #: Bytes of a message: arguments and an environment.
 LONGEST = 64 * 1024
@@ -65,6 +66,10 @@ def _become(asked: dict[str, Any], out: int, err: int) -> None:
     os.dup2(err, 2)
     for descriptor in {out, err} - {1, 2}:
         os.close(descriptor)
+    # Not at the top: the tests import this file before pytest has its plugins.
+    from tests.loop_watchdog import watch  # noqa: PLC0415 - see above
+
+    watch()
     os.environ.clear()
     os.environ.update(asked["environment"])
     module, *arguments = asked["module"]

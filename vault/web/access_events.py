@@ -1,9 +1,12 @@
 """The access log: what was sent to whom and what else was done, with proofs and exports for whoever trusts nobody."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
 
 from vault.web.authority import Access, TheVault, access
 from vault.web.described import text
@@ -25,26 +28,30 @@ _LARGEST = 2**62
 _TEXT = "text/plain; charset=utf-8"
 
 
-@router.get(f"{_ACCOUNT}/access-events")
+@router.get(f"{_ACCOUNT}/access-events", response_model=EventsOut)
 async def list_access_events(
     vault: TheVault, allowed: Auditing, asked: Annotated[EventsQuery, Query()]
-) -> EventsOut:
+) -> Response:
     """List access events in the order of the log. The cursor is the index with which the page begins."""
     wanted = EventFilter(
         recording_id=asked.recording, listener=asked.listener, since=asked.since, until=asked.until
     )
     page = await vault.list_events(allowed.account.id, wanted, start=asked.cursor, limit=asked.limit)
     following = None if page.next_start is None else str(page.next_start)
-    return EventsOut(items=[EventOut.of(*item) for item in page.items], next_cursor=following)
+    return await _shown(
+        lambda: EventsOut(items=[EventOut.of(*item) for item in page.items], next_cursor=following)
+    )
 
 
-@router.get(f"{_ACCOUNT}/recordings/{{recording}}/history")
+@router.get(f"{_ACCOUNT}/recordings/{{recording}}/history", response_model=HistoryOut)
 async def get_recording_history(
     vault: TheVault, allowed: Auditing, recording: Annotated[str, Path(max_length=64)]
-) -> HistoryOut:
+) -> Response:
     """Tell the history of a recording in plain sentences, of an erased one too."""
     items = await vault.read_history(allowed.account.id, recording)
-    return HistoryOut(recording=recording, items=[HistoryItemOut.of(item) for item in items])
+    return await _shown(
+        lambda: HistoryOut(recording=recording, items=[HistoryItemOut.of(item) for item in items])
+    )
 
 
 @router.get(
@@ -92,3 +99,9 @@ async def get_consistency(vault: TheVault, asked: Annotated[GrowthQuery, Query()
 async def get_log_key(vault: TheVault) -> Response:
     """Return the verifier key of the log."""
     return Response(vault.read_checkpoint.verifier_key() + "\n", media_type=_TEXT)
+
+
+async def _shown(show: Callable[[], BaseModel]) -> Response:
+    """Answer with what ``show`` makes. It may be long, so it is made beside the loop, which serves others."""
+    body = await asyncio.to_thread(lambda: show().model_dump_json())
+    return Response(body, media_type="application/json")

@@ -1,5 +1,6 @@
 """The history of one recording: every event that names it, opened, and told as a story."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from vault.workflows.seals import open_recording
 
 #: Events that are read at once.
 _AT_ONCE = 1000
+#: Events that are opened before others are served.
+_OPENED_AT_ONCE = 50
 #: Bytes before the samples of a rendition, which the vault writes itself.
 _RENDITION_HEADER = 44
 
@@ -50,15 +53,19 @@ class ReadHistory:
         """Return the whole story, oldest first. Raises NotFound, Tampered, Unavailable."""
         row = await self.database.read(lambda tx: _row(tx, account_id, recording_id))
         evidence = await self._evidence(row)
-        events = [await self._opened(logged) for logged in await self._events(account_id, recording_id)]
-        return tell(_origins(row, evidence), events)
+        events = await self._events(account_id, recording_id)
+        # As many as listeners caused: the loop has others to serve meanwhile.
+        return await asyncio.to_thread(tell, _origins(row, evidence), events)
 
-    async def _events(self, account_id: str, recording_id: str) -> list[LoggedEvent]:
-        found: list[LoggedEvent] = []
+    async def _events(self, account_id: str, recording_id: str) -> list[OpenedEvent]:
+        found: list[OpenedEvent] = []
         while True:
             start = found[-1].index + 1 if found else 0
             page = await self._page(account_id, recording_id, start)
-            found += page
+            for number, logged in enumerate(page):
+                if number % _OPENED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+                found.append(await self._opened(logged))
             if len(page) < _AT_ONCE:
                 return found
 

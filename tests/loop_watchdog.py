@@ -1,0 +1,215 @@
+"""Watches every event loop of the suite: no step of the product keeps one busy for more than 50 ms of CPU.
+
+While a step runs, nobody else is served. It is measured by the CPU time of its thread, so a loaded machine makes
+nothing red, without the garbage collector, which runs wherever it likes. What a step was doing is seen by a thread
+that looks at its stack meanwhile; steps that were busy with a test's own code do not count. On uvloop the steps of
+tasks and the parsing of requests are measured, on asyncio all callbacks. Servers write what they find into the same
+file as the tests, and the end of the session fails if there is anything in it.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+#: Seconds of CPU on a machine that needs REFERENCE seconds for the loop below.
+LIMIT, REFERENCE = 0.05, 0.0045
+#: Where a process finds the file for what it finds.
+FILE = "CALLVAULT_LOOP_FINDINGS"
+#: Seconds between two looks at what is running.
+_TICK = 0.02
+_FRAMES = 8
+#: What may take longer, by file and function, and why.
+EXCEPTIONS: dict[str, str] = {
+    "<frozen importlib._bootstrap>:_find_and_load": "a module is imported once in a process",
+    "vault/wiring.py:assemble": "a start: nobody is served before it is over",
+}
+
+
+class Watchdog:
+    """Measures steps of loops in any thread of this process."""
+
+    def __init__(self, path: str) -> None:
+        """Write findings to ``path``."""
+        self._path = path
+        self._running: dict[int, int] = {}
+        self._seen: dict[int, list[str]] = {}
+        self._collecting: dict[int, float] = {}
+        self._serial = 0
+
+    def install(self) -> None:
+        """Measure from now on."""
+        gc.callbacks.append(self._collected)
+        run = asyncio.Handle._run
+        watchdog = self
+
+        def measured(handle: asyncio.Handle) -> None:
+            # The handle forgets its callback when it is cancelled meanwhile.
+            callback = handle._callback  # type: ignore[attr-defined]
+            watchdog.step(lambda: run(handle), callback)
+
+        asyncio.Handle._run = measured  # type: ignore[method-assign]
+        self._watch_uvloop()
+        threading.Thread(target=self._look, name="loop-watchdog", daemon=True).start()
+
+    def _watch_uvloop(self) -> None:
+        with suppress(ImportError):
+            import uvloop  # noqa: PLC0415 - not everywhere
+
+            from vault.heads import BoundedHeads  # noqa: PLC0415 - not before the tests ask for it
+
+            create, received, watchdog = uvloop.Loop.create_task, BoundedHeads.data_received, self
+
+            def create_task(loop: Any, coro: Any, **named: Any) -> Any:
+                return create(loop, _Measured(coro, watchdog), **named)
+
+            def data_received(protocol: Any, data: bytes) -> None:
+                watchdog.step(lambda: received(protocol, data), received)
+
+            uvloop.Loop.create_task = create_task
+            BoundedHeads.data_received = data_received  # type: ignore[method-assign]
+
+    def step(self, run: Callable[[], Any], what: object) -> Any:
+        """Run a step and measure it."""
+        ident = threading.get_ident()
+        if ident in self._running:
+            return run()  # A step within a step, as of a protocol that asyncio calls.
+        self._serial += 1
+        serial = self._running[ident] = self._serial
+        self._collecting[ident] = 0.0
+        begun = time.thread_time()
+        try:
+            return run()
+        finally:
+            spent = time.thread_time() - begun - self._collecting.pop(ident)
+            del self._running[ident]
+            stack = self._seen.pop(serial, None)
+            if spent > LIMIT:
+                self._judge(spent, stack, what)
+
+    def _judge(self, spent: float, stack: list[str] | None, what: object) -> None:
+        said = stack or [repr(getattr(what, "__self__", what))[:300]]
+        if stack is not None and (any(one in EXCEPTIONS for one in stack) or not _of_product(stack)):
+            return
+        if spent <= LIMIT * max(1.0, _slowness()):
+            return
+        found = {"ms": round(1000 * spent), "test": os.environ.get("PYTEST_CURRENT_TEST"), "stack": said}
+        with Path(self._path).open("a") as file:
+            file.write(json.dumps(found) + "\n")
+
+    def _look(self) -> None:
+        before: dict[int, int] = {}
+        while True:
+            time.sleep(_TICK)
+            now = dict(self._running)
+            for ident, serial in now.items():
+                if before.get(ident) == serial:
+                    self._seen[serial] = _stack(sys._current_frames().get(ident))
+            for serial in set(self._seen) - set(self._running.values()):
+                self._seen.pop(serial, None)
+            before = now
+
+    def _collected(self, phase: str, _info: dict[str, int]) -> None:
+        ident = threading.get_ident()
+        if ident in self._collecting:
+            self._collecting[ident] += time.thread_time() * (-1 if phase == "start" else 1)
+
+
+class _Measured(Coroutine[Any, Any, Any]):
+    """A coroutine whose steps are measured."""
+
+    def __init__(self, inner: Coroutine[Any, Any, Any], watchdog: Watchdog) -> None:
+        self._inner, self._watchdog = inner, watchdog
+        self.__name__ = getattr(inner, "__name__", "coroutine")
+        self.__qualname__ = getattr(inner, "__qualname__", self.__name__)
+
+    def send(self, value: Any) -> Any:
+        return self._watchdog.step(lambda: self._inner.send(value), self._inner)
+
+    def throw(self, *error: Any) -> Any:
+        return self._watchdog.step(lambda: self._inner.throw(*error), self._inner)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._inner.__await__()
+
+
+def _stack(frame: Any) -> list[str]:
+    """Return file and function of the innermost frames, and of those of this repository."""
+    found = []
+    while frame is not None:
+        name = frame.f_code.co_filename.removeprefix(f"{ROOT}/")
+        if len(found) < _FRAMES or name.startswith(("vault/", "tests/", "<frozen importlib")):
+            found.append(f"{name}:{frame.f_code.co_name}")
+        frame = frame.f_back
+    return found
+
+
+def _of_product(stack: list[str]) -> bool:
+    """Say whether the innermost frame of this repository is the product's and not a test's."""
+    ours = [one for one in stack if one.startswith(("vault/", "tests/"))]
+    return not ours or ours[0].startswith("vault/")
+
+
+def _slowness() -> float:
+    """Return how much slower than the reference this machine is now."""
+    begun = time.thread_time()
+    total = 0
+    for number in range(100_000):
+        total += number & 7
+    return (time.thread_time() - begun) / REFERENCE
+
+
+def watch() -> None:
+    """Begin to watch this process, if the tests say where to write."""
+    if path := os.environ.get(FILE):
+        Watchdog(path).install()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch the process of the tests; workers and servers inherit the file."""
+    if FILE not in os.environ:
+        handle, os.environ[FILE] = tempfile.mkstemp(prefix="loop-findings-", suffix=".jsonl")
+        os.close(handle)
+        config.stash[_OURS] = True
+    watch()
+
+
+_OURS = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the session where a step took too long."""
+    if session.config.stash.get(_OURS, False) and session.exitstatus == 0 and _findings():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name the steps that took too long."""
+    if not config.stash.get(_OURS, False):
+        return
+    for found in _findings():
+        terminalreporter.section("a step of the event loop took too long", red=True)
+        terminalreporter.line(
+            f"{found['ms']} ms of CPU, limit {1000 * LIMIT:.0f}; in {found['test'] or 'a server'}"
+        )
+        for frame in found["stack"]:
+            terminalreporter.line(f"    {frame}")
+
+
+def _findings() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(os.environ[FILE]).read_text().splitlines()]
