@@ -6,6 +6,8 @@ import { clock, languageName, localMoment, spoken } from "./times.js";
 import { Waveform } from "./waveform.js";
 
 const JUMP = 10, STEP = 5;
+// Sent to exactly its end, Firefox fails to decode, and WebKit asks for bytes beyond the file; in seconds.
+const BEFORE_END = 0.01;
 // Pauses before the audio is asked for again by itself, in milliseconds; then the listener decides.
 const RETRIES = [1000, 3000, 9000];
 // How long the audio may be missing before the listener is told: browsers try for half a minute without a word.
@@ -54,6 +56,13 @@ function start() {
 
 function duration() {
   return known || (Number.isFinite(audio.duration) ? audio.duration : 0);
+/** Returns the nearest position that every browser can play from, whatever the file's header says. */
+function reachable(seconds) {
+  const lengths = [known, audio.duration].filter((one) => Number.isFinite(one) && one > 0);
+  const last = lengths.length ? Math.min(...lengths) - BEFORE_END : 0;
+  return Math.max(0, Math.min(last, seconds));
+}
+
 }
 
 function listenToAudio() {
@@ -96,7 +105,7 @@ function jump(seconds) {
 }
 
 function seek(seconds) {
-  const there = Math.min(duration(), Math.max(0, seconds));
+  const there = reachable(seconds);
   if (broken !== null) broken = there;
   audio.currentTime = there;
   showPosition({ moving: false });
@@ -218,7 +227,7 @@ function retry() {
 function goOn() {
   failures = 0;
   if (broken === null) return;
-  audio.currentTime = broken;
+  audio.currentTime = reachable(broken);
   broken = null;
   audio.playbackRate = Number($("speed").value);
   if (wanted) audio.play().catch(() => {});
