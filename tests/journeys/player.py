@@ -109,7 +109,7 @@ class Listener:
         self.page.goto(link["url"])
         self.page.get_by_role("button", name="Listen").click()
         self.page.wait_for_url("**/s/sess_*")
-        until(self.page, "document.querySelector('audio').readyState >= 1")
+        until(self.page, "document.querySelector('#controls').hidden === false")
         return link
 
     @property

@@ -59,6 +59,9 @@ def test_one_channel_is_played_and_sought(listener: Listener, caller: Tenant, al
 def test_a_drag_is_one_seek(listener: Listener, caller: Tenant, alone: str):
     """Every seek is an access on record: what lies under the pointer on the way is not asked for."""
     listener.open(caller, alone)
+    listener.button("Play").click()
+    until(listener.page, "document.querySelector('audio').currentTime > 0")
+    listener.button("Pause").click()
     listener.page.evaluate("""window.seeks = 0;
         document.querySelector('audio').addEventListener('seeking', () => window.seeks++);""")
     box = listener.slider.bounding_box()
@@ -205,7 +208,7 @@ def test_a_player_says_why_it_ended(listener: Listener, house: House, words: str
     recording = tenant.uploaded(mono(30))
     link = listener.open(tenant, recording)
     listener.button("Play").click()
-    until(listener.page, "document.querySelector('audio').buffered.end(0) > 29.9")
+    until(listener.page, "(b => b.length > 0 && b.end(0) > 29.9)(document.querySelector('audio').buffered)")
     ENDINGS[words](house, tenant, listener, recording, link["id"])
     listener.page.get_by_role("heading", name=words).wait_for(timeout=15_000)
     alert = listener.page.get_by_role("alert")

@@ -50,12 +50,12 @@ function start() {
   listenToAudio();
   listenToListener();
   if ("waveform" in page.dataset) drawPeaks();
-  // The element may have failed before this script came.
-  if (audio.error) failed();
 }
 
 function duration() {
   return known || (Number.isFinite(audio.duration) ? audio.duration : 0);
+}
+
 /** Returns the nearest position that every browser can play from, whatever the file's header says. */
 function reachable(seconds) {
   const lengths = [known, audio.duration].filter((one) => Number.isFinite(one) && one > 0);
@@ -63,13 +63,15 @@ function reachable(seconds) {
   return Math.max(0, Math.min(last, seconds));
 }
 
-}
-
 function listenToAudio() {
   audio.preservesPitch = true;
   audio.addEventListener("loadedmetadata", () => { showDuration(); goOn(); });
   for (const event of ["timeupdate", "seeked"]) audio.addEventListener(event, () => showPosition());
-  audio.addEventListener("play", () => { wanted = true; });
+  audio.addEventListener("play", () => {
+    wanted = true;
+    // The page asks for no audio before Play is pressed, but a retry must ask also while it is paused.
+    audio.preload = "metadata";
+  });
   audio.addEventListener("pause", () => { if (!audio.error) wanted = false; });
   for (const event of ["play", "pause", "ended"]) audio.addEventListener(event, showPlaying);
   for (const event of ["waiting", "seeking"]) audio.addEventListener(event, wait);
