@@ -22,6 +22,12 @@ from vault.domain.rules import Demand
 Verdict = Literal["allow", "quarantine", "refuse"]
 
 
+_TOO_MANY_FACTS = Reason(
+    code="too_many_facts",
+    text="So many facts of this call were sent that later ones were refused: check who was on it.",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where a party is taken to be."""
@@ -55,6 +61,8 @@ class Case:
     objections: tuple[Objection, ...] = ()
     #: An admin let it out of quarantine, and answers for that.
     released: bool = False
+    #: False where facts of the call may have been refused because there were too many.
+    facts_complete: bool = True
     rule_book: str
 
     @property
@@ -98,6 +106,7 @@ def decide(case: Case) -> Decision:
     need = Need.of(case.demand, case.policy)
     against = [*_switch(case), *_objections(case), *_answers(case)]
     lacking = missing(need, case.events, case.outside, case.span) if case.recorded else []
+    unsure = [] if case.facts_complete else [_TOO_MANY_FACTS]
     remarks = [*_places(case), *need.reasons]
     if case.switch.enabled:
         on = Reason(code="switch_on", text="Recording is switched on.", source="recording-switch")
@@ -105,16 +114,19 @@ def decide(case: Case) -> Decision:
     verdict: Verdict = "allow"
     if against:
         verdict = "refuse"
-    elif lacking and not case.released:
+    elif not case.released:
         choice = case.policy.missing_evidence
-        verdict = "allow" if choice == "accept" else choice
-    if lacking and verdict == "allow":
+        if lacking and choice != "accept":
+            verdict = choice
+        elif unsure:
+            verdict = "quarantine"
+    if (lacking or unsure) and verdict == "allow":
         remarks.append(_accepted_without(case))
-    if verdict == "allow" and not lacking:
+    if verdict == "allow" and not lacking and not unsure:
         remarks.append(_allowed(case, need))
     return Decision(
         verdict=verdict,
-        grounds=(*against, *lacking),
+        grounds=(*against, *lacking, *unsure),
         remarks=tuple(remarks),
         epoch=case.switch.epoch,
         mode=need.mode,

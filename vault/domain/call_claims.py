@@ -11,6 +11,9 @@ from datetime import datetime
 from vault.domain.call import CallFacts, Direction
 from vault.domain.consent import Party
 
+#: Facts that are kept of one call. What comes after them is refused, and the call's recordings are quarantined:
+#: nobody knows whether a fact that was not kept names a number that must not be recorded.
+MAX_FACTS = 200
 #: The two sides of a call.
 SIDES: tuple[Party, ...] = ("caller", "callee")
 

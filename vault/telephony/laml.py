@@ -30,7 +30,6 @@ REF = re.compile(r"[0-9A-Za-z\-]{1,64}")
 SECONDS = re.compile(r"[0-9]{1,7}")
 #: The id at the end of a RecordingUrl, for events that do not tell it otherwise.
 IN_URL = re.compile(r"/Recordings/([0-9A-Za-z\-]{1,64})(?:\.(?:wav|mp3))?\Z")
-DELIVERY_ID = re.compile(r"[!-~]{1,128}")
 
 #: Legs as the platform sees them; others, of trunks, say nothing of who called whom.
 DIRECTIONS: Mapping[str, Direction] = {
@@ -84,18 +83,17 @@ def fields(delivery: Delivery) -> Form:
     return parse_form(delivery.body)
 
 
-def understand(form: Form, *, delivery_id: str | None = None, refs: re.Pattern[str] = REF) -> Heard | None:
-    """Return what an event says; None if it concerns neither a recording nor a call. Raises Invalid."""
+def understand(form: Form, *, refs: re.Pattern[str] = REF) -> Heard | None:
+    """Return what an event says; None if it concerns neither a recording nor a call. Raises Invalid.
+
+    It has no id: Twilio's I-Twilio-Idempotency-Token is not signed, so whoever repeats a delivery chooses it.
+    """
     status, url = text(form, "RecordingStatus"), text(form, "RecordingUrl")
     if status is None and url is None and text(form, "CallStatus") is None:
         return None
     announced = status == "completed" or (status is None and url is not None)
     facts = call_facts(form, refs) if status is None else _recording_facts(form, refs, ready=announced)
-    return Heard(
-        facts=facts,
-        announcement=_announcement(form, refs) if announced else None,
-        delivery_id=delivery_id if delivery_id and DELIVERY_ID.fullmatch(delivery_id) else None,
-    )
+    return Heard(facts=facts, announcement=_announcement(form, refs) if announced else None)
 
 
 def call_facts(form: Form, refs: re.Pattern[str] = REF) -> CallFacts:

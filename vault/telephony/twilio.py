@@ -102,9 +102,7 @@ class Twilio(LamlProvider):
         """Return what a form says; None for JSON, which tells of no recording. Raises Invalid."""
         if laml.is_json(delivery):
             return None
-        return laml.understand(
-            laml.fields(delivery), delivery_id=delivery.headers.get("i-twilio-idempotency-token")
-        )
+        return laml.understand(laml.fields(delivery))
 
     def rest(self, access: Access) -> laml_rest.Rest:
         """Return the account (or subaccount) at Twilio's interface."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from vault.domain import encryption_context as bound
 from vault.domain.admission import Case, Decision, Place, decide
 from vault.domain.call import CallFacts
-from vault.domain.call_claims import SIDES, CallClaims, distinct, outside_parties
+from vault.domain.call_claims import MAX_FACTS, SIDES, CallClaims, distinct, outside_parties
 from vault.domain.call_span import CallSpan
 from vault.domain.consent import ConsentEvent, ConsentPolicy, Party
 from vault.domain.consent_records import decode_event
@@ -173,6 +173,7 @@ class Admission:
                 events=known.events,
                 objections=tuple(row.objection for row in tx.objections.of_terms(account_id, known.numbers)),
                 released=released,
+                facts_complete=len(known.fact_ids) < MAX_FACTS,
                 rule_book=self.rule_book.version,
             )
         )

@@ -12,6 +12,7 @@ from vault.domain.call_claims import distinct
 from vault.domain.ids import new_id
 from vault.domain.recording import Recording, State
 from vault.domain.records import encode_announcement
+from vault.errors import Refused
 from vault.ports.database import Announced, Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.stores import NewRecording
@@ -83,7 +84,11 @@ class Announce:
         kept = not distinct([facts]) or any(row.delivery == delivery for row in said.facts)
         if kept or (known is not None and known.state in {State.ERASING, State.ERASED}):
             return said
-        return (await self.keep_facts(account_id, facts, delivery=delivery)).said
+        try:
+            return (await self.keep_facts(account_id, facts, delivery=delivery)).said
+        except Refused:
+            # The recording itself keeps these facts, and a call with so many is quarantined.
+            return said
 
 
 def _new(

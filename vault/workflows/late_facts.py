@@ -6,8 +6,10 @@ from functools import partial
 
 from vault.domain import encryption_context as bound
 from vault.domain.call import CallFacts
+from vault.domain.call_claims import MAX_FACTS
 from vault.domain.ids import new_id
 from vault.domain.records import encode_facts, facts_json
+from vault.errors import Refused
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
@@ -43,19 +45,19 @@ class KeepFacts:
     chain: EvidenceChain
     clock: Clock
 
-    async def __call__(self, account_id: str, facts: CallFacts, *, delivery: str | None) -> Kept:
-        """Keep what was said, once for each ``delivery``; one without a name is not repeated."""
+    async def __call__(self, account_id: str, facts: CallFacts, *, delivery: str) -> Kept:
+        """Keep what was said, once for each ``delivery``. Raises Refused for one too many of a call."""
         return await under_current_key(
             self.ring, account_id, lambda key: self._keep(key, account_id, facts, delivery)
         )
 
-    async def _keep(self, key: AccountKey, account_id: str, facts: CallFacts, delivery: str | None) -> Kept:
+    async def _keep(self, key: AccountKey, account_id: str, facts: CallFacts, delivery: str) -> Kept:
         fact_id = new_id("fact")
         row = CallFactRow(
             id=fact_id,
             account_id=account_id,
             call_ref=facts.call_ref,
-            delivery=delivery or fact_id,
+            delivery=delivery,
             at=self.clock(),
             started_at=facts.started_at,
             ended_at=facts.ended_at,
@@ -72,6 +74,14 @@ class KeepFacts:
             opened = await self.chain.of_call(account_id, facts.call_ref)
 
 
+def _too_many() -> Refused:
+    text = (
+        f"This call has {MAX_FACTS} different facts, and this one is not kept. Its recordings are kept apart. "
+        "Delete the call, or send what belongs to another call under that call's name."
+    )
+    return Refused(text, reasons=("too_many_facts",))
+
+
 def _add(
     tx: Transaction,
     *,
@@ -86,6 +96,9 @@ def _add(
     through = settled(tx, row.account_id, row.call_ref, opened)
     if through is None:
         return None
+    known = tx.call_facts.of_call(row.account_id, row.call_ref)
+    if len(known) >= MAX_FACTS and all(one.delivery != row.delivery for one in known):
+        raise _too_many()
     new = tx.call_facts.add(row)
     for recording in through if new else ():
         append(tx, opened[recording.id], "facts", {"call": facts_json(facts)}, at=row.at)

@@ -17,6 +17,7 @@ from vault.workflows.announcing import Announce
 from vault.workflows.late_facts import KeepFacts, Kept
 from vault.workflows.opened_connections import OpenedConnections
 from vault.workflows.proving import prove
+from vault.workflows.seals import content_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ class Receive:
     keep_facts: KeepFacts
 
     async def __call__(self, provider_name: str, connection_id: str, delivery: Delivery) -> Receipt:
-        """Return what became of it. Raises NotAuthentic, Invalid, Unavailable."""
+        """Return what became of it. Raises NotAuthentic, Invalid, Refused for too many facts, Unavailable."""
         provider, opened = await prove(
             self.providers, self.connections, provider_name, connection_id, delivery
         )
@@ -54,7 +55,7 @@ class Receive:
             return Receipt(status="ignored")
         if heard.announcement is not None:
             return await self._announce(opened.connection, heard.facts, heard.announcement, delivery)
-        return await self._note(opened.connection, heard)
+        return await self._note(opened.connection, heard, delivery)
 
     async def _announce(
         self, connection: Connection, facts: CallFacts, announcement: Announcement, delivery: Delivery
@@ -67,10 +68,11 @@ class Receive:
         status: Literal["accepted", "duplicate"] = "accepted" if announced.created else "duplicate"
         return Receipt(status=status, recording_id=announced.recording_id)
 
-    async def _note(self, connection: Connection, heard: Heard) -> Receipt:
+    async def _note(self, connection: Connection, heard: Heard, delivery: Delivery) -> Receipt:
         named = heard.delivery_id
-        delivery = None if named is None else f"{connection.id}/{named}"
-        kept = await self.keep_facts(connection.account_id, heard.facts, delivery=delivery)
+        if named is None:
+            named = content_id(await self.admission.index_key(connection.account_id), delivery)
+        kept = await self.keep_facts(connection.account_id, heard.facts, delivery=f"{connection.id}/{named}")
         if kept.row_id is None:
             return Receipt(status="duplicate")
         if connection.pause_refused and heard.facts.ended_at is None:

@@ -4,9 +4,11 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from vault.domain import encryption_context as bound
 from vault.domain.call import CallFacts, fold
+from vault.domain.delivery import Delivery
 from vault.domain.link import Link
 from vault.domain.recording import Recording, RecordingKeys, SealedObject
 from vault.domain.records import Details, decode_details, decode_facts, encode_facts
@@ -85,6 +87,15 @@ def statement_id(index_key: bytes, facts: CallFacts) -> str:
     A plain hash of facts would let anyone with the row test guesses of phone numbers.
     """
     return f"call/{search_term(index_key, 'call', encode_facts(facts).decode()).hex()}"
+
+
+def content_id(index_key: bytes, delivery: Delivery) -> str:
+    """Return the id of a delivery whose sender gave it none: a keyed hash of what it says, so a replay has the same.
+
+    It says it in its body, or by GET in its query.
+    """
+    digest = hashlib.sha256(f"{delivery.method} {urlsplit(delivery.url).query}\n".encode() + delivery.body)
+    return f"body/{search_term(index_key, 'delivery', digest.hexdigest()).hex()}"
 
 
 def search_term(index_key: bytes, kind: str, value: str) -> bytes:
