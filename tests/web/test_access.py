@@ -32,6 +32,8 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("GET", "/recording-switch/history"): ("recordings:read", None),
     ("PUT", "/connections/{name}"): ("settings:write", CONNECTION),
     ("PUT", "/calls/{call_ref}"): ("ingest", CALL),
+    ("GET", "/calls/{call_ref}"): ("recordings:read", None),
+    ("DELETE", "/calls/{call_ref}"): ("privacy:write", None),
     ("POST", "/calls/{call_ref}/consent"): ("ingest", CONSENT),
     ("GET", "/consent-policy"): ("recordings:read", None),
     ("PUT", "/consent-policy"): ("settings:write", POLICY),

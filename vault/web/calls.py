@@ -9,10 +9,13 @@ from vault.web.answering import answer_once
 from vault.web.authority import Access, TheVault, access
 from vault.web.described import IDEMPOTENT
 from vault.web.shapes import Ref
+from vault.web.shapes_call_views import CallViewOut, ErasedCallOut
 from vault.web.shapes_calls import CallIn, CallOut, ConsentIn, ConsentOut, DecisionOut
 
 router = APIRouter(prefix="/v1/accounts/{account}/calls", tags=["calls"])
 Ingesting = Annotated[Access, Depends(access("ingest"))]
+Reading = Annotated[Access, Depends(access("recordings:read"))]
+Erasing = Annotated[Access, Depends(access("privacy:write"))]
 
 
 @router.put("/{call_ref}")
@@ -35,6 +38,19 @@ async def put_call(
     )
     answer = await vault.admit(allowed.account.id, facts)
     return CallOut.of(answer, request.app.state.hosting.public_url)
+
+
+@router.get("/{call_ref}")
+async def get_call(vault: TheVault, allowed: Reading, call_ref: Annotated[Ref, Path()]) -> CallViewOut:
+    """Show a call, also one without a recording: its facts, how it would be decided now, its recordings."""
+    return CallViewOut.of(await vault.read_call(allowed.account.id, call_ref))
+
+
+@router.delete("/{call_ref}", status_code=202)
+async def delete_call(vault: TheVault, allowed: Erasing, call_ref: Annotated[Ref, Path()]) -> ErasedCallOut:
+    """Erase a call: its facts and the keys of its recordings are gone when this answers."""
+    recordings = await vault.erase_call(allowed.account.id, call_ref, actor=allowed.actor)
+    return ErasedCallOut.of(call_ref, recordings)
 
 
 @router.post("/{call_ref}/consent", status_code=201, response_model=ConsentOut, openapi_extra=IDEMPOTENT)

@@ -9,6 +9,7 @@ from vault.workflows.admit import Admit
 from vault.workflows.answer_once import AnswerOnce
 from vault.workflows.api_keys import Authenticate, IssueKey, ListKeys, RevokeKey
 from vault.workflows.browse import Browse
+from vault.workflows.calls import EraseCall, ReadCall
 from vault.workflows.check_part import CheckPart
 from vault.workflows.connect import SetConnection
 from vault.workflows.consent import Consent
@@ -100,6 +101,7 @@ class Vault:
     expire_quarantine: ExpireQuarantine
     # It is found, shared and heard.
     browse: Browse
+    read_call: ReadCall
     create_link: CreateLink
     list_links: ListLinks
     revoke_link: RevokeLink
@@ -135,6 +137,7 @@ class Vault:
     fsck: Fsck
     # And a recording leaves.
     erase: Erase
+    erase_call: EraseCall
     remove_erased: RemoveErased
     sweep: Sweep
     # Keys of accounts are rotated, and what lay under the ones before is wrapped anew.
