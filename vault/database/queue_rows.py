@@ -72,6 +72,17 @@ class QueueRows:
         row = self._db.execute(query).first()
         return None if row is None else self._take(row.id, State(row.state), lease)
 
+    def any_idle_upload(self) -> bool:
+        """Say whether ``claim_idle_upload`` would find a row now."""
+        return (
+            self._db.execute(select(recordings.c.id).where(self._idle_upload()).limit(1)).first() is not None
+        )
+
+    def claim_idle_upload(self, *, lease: timedelta) -> tuple[Lease, State] | None:
+        """Take an upload that no client sends and whose time has come; say in which state it waited."""
+        row = self._first(self._idle_upload())
+        return None if row is None else (self._take(row.id, State(row.state), lease), State(row.state))
+
     def renew(self, recording_id: str, token: str, *, lease: timedelta) -> None:
         """Hold on to a row. Raises LeaseLost."""
         mine = (recordings.c.id == recording_id) & (recordings.c.lease_token == token)
@@ -222,6 +233,12 @@ class QueueRows:
         mine = or_(r.state.in_((State.STORED, State.ERASING)), r.sealed_announcement.is_not(None))
         free = or_(r.lease_until.is_(None), r.lease_until < now)
         return and_(r.state.in_(states), r.not_before <= now, free, mine)
+
+    def _idle_upload(self) -> ColumnElement[bool]:
+        r, now = recordings.c, database_now(self._db)
+        free = or_(r.lease_until < now, and_(r.lease_until.is_(None), r.not_before <= now))
+        # The empty connection stands for a direct upload.
+        return and_(r.connection_id == "", r.state.in_(_TO_TRANSFER), free)
 
     def _first(self, wanted: ColumnElement[bool]) -> Row[Any, Any] | None:
         r = recordings.c

@@ -48,6 +48,8 @@ IN_FLIGHT = (State.RECEIVED, State.TRANSFERRING, State.STORED, State.RETRY_WAIT,
 #: How long a worker holds a row without renewing, and how often it renews.
 LEASE = timedelta(seconds=90)
 RENEWAL = timedelta(seconds=30)
+#: How long an upload that was cut off waits for its client, before it is given up.
+IDLE_UPLOAD = timedelta(hours=1)
 #: Attempts before a recording fails for good: with the backoff below, about a day.
 MAX_ATTEMPTS = 24
 _FIRST_PAUSE = timedelta(seconds=2)

@@ -25,6 +25,12 @@ class Queue(Protocol):
     def claim_upload(self, recording_id: str, *, lease: timedelta) -> Lease | None:
         """Take an upload's row for the client that sends it now; None while another client does."""
 
+    def any_idle_upload(self) -> bool:
+        """Say whether ``claim_idle_upload`` would find a row now."""
+
+    def claim_idle_upload(self, *, lease: timedelta) -> tuple[Lease, State] | None:
+        """Take an upload that no client sends and whose time has come; say in which state it waited."""
+
     def renew(self, recording_id: str, token: str, *, lease: timedelta) -> None:
         """Hold on to a row. Raises LeaseLost."""
 

@@ -20,6 +20,8 @@ _DESCRIBERS = 2
 SWEEP_PAUSE = timedelta(hours=1)
 #: Between two looks of the whole fleet for quarantines that have run out.
 _EXPIRY_PAUSE = timedelta(seconds=60)
+#: Between two looks of the whole fleet for uploads that no client sends any more.
+_UPLOADS_PAUSE = timedelta(seconds=60)
 #: Seconds between two looks of a node whether it is its turn.
 _TURN_PAUSE = 15.0
 #: Seconds between two looks for tombstones: while the switch is off there may be one for every call.
@@ -75,6 +77,7 @@ def crews(vault: Vault, workers: int) -> list[Crew]:
         Crew(work="publish", step=vault.publish_log, pace=_LOG_PAUSE),
         _by_turns(vault, "sweep", vault.sweep, every=SWEEP_PAUSE),
         _by_turns(vault, "expire_quarantine", vault.expire_quarantine, every=_EXPIRY_PAUSE),
+        _by_turns(vault, "settle_idle_uploads", vault.settle_idle_uploads, every=_UPLOADS_PAUSE),
     ]
 
 

@@ -11,7 +11,7 @@ from vault.domain.access_event import AccessEvent
 from vault.domain.admission import Decision
 from vault.domain.call import CallFacts, Voice
 from vault.domain.ids import new_id
-from vault.domain.recording import LEASE, Lease, Recording, State
+from vault.domain.recording import IDLE_UPLOAD, LEASE, Lease, Recording, State
 from vault.errors import Busy, LeaseLost, NotFound, RecordingErased, Refused, VaultError
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
@@ -119,7 +119,9 @@ class Upload:
 
     async def _give_back(self, held: Lease) -> None:
         try:
-            await self.database.write(lambda tx: tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now()))
+            await self.database.write(
+                lambda tx: tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now() + IDLE_UPLOAD)
+            )
         except VaultError:
             return  # The lease runs out by itself.
 

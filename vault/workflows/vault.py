@@ -22,6 +22,7 @@ from vault.workflows.export_log import ExportLog
 from vault.workflows.fsck import Fsck
 from vault.workflows.hear import ReadWaveform
 from vault.workflows.history import ReadHistory
+from vault.workflows.idle_uploads import SettleIdleUploads
 from vault.workflows.ingest import Ingest
 from vault.workflows.list_events import ListEvents
 from vault.workflows.manifests import WriteManifests
@@ -99,6 +100,7 @@ class Vault:
     release: Release
     refuse_quarantined: RefuseQuarantined
     expire_quarantine: ExpireQuarantine
+    settle_idle_uploads: SettleIdleUploads
     # It is found, shared and heard.
     browse: Browse
     read_call: ReadCall
