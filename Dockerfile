@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 # The image holds the locked libraries and the package, and nothing that builds them.
-FROM python:3.13-slim-trixie AS libraries
+FROM python:3.13-slim-trixie@sha256:bb2988715db2cf7ace7b53f38f3cffbef7c7046a656bee66245eb0ed386e2e81 AS libraries
 COPY requirements.lock /
 RUN python -m venv /opt/vault \
  && /opt/vault/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /requirements.lock
@@ -8,7 +8,7 @@ RUN python -m venv /opt/vault \
 RUN printf '#!/bin/sh\nexec python -m vault "$@"\n' > /opt/vault/bin/callvault \
  && chmod 755 /opt/vault/bin/callvault
 
-FROM python:3.13-slim-trixie
+FROM python:3.13-slim-trixie@sha256:bb2988715db2cf7ace7b53f38f3cffbef7c7046a656bee66245eb0ed386e2e81
 LABEL org.opencontainers.image.title="callvault" \
       org.opencontainers.image.description="A self-hosted vault for call recordings" \
       org.opencontainers.image.licenses="Apache-2.0"
