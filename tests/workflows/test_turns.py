@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from tests.workflows.conftest import LONG_AGO
+from tests.workflows.conftest import LONG_AGO, House
 from vault.database.postgresql import PostgresqlDatabase
 from vault.database.schema_turns import turns as turn_rows
 from vault.database.sqlite import SqliteDatabase
@@ -171,3 +172,29 @@ async def ask(database: Database, answer, request: bytes = b"same") -> tuple[int
 
 async def nothing() -> None:
     """Do no work."""
+
+
+async def test_a_kept_answer_is_dropped_after_a_day(house: House):
+    """The sweep deletes it, and what a dead node left of a request; the same request is a new one then."""
+    answers = iter((b"first", b"second", b"third"))
+
+    async def answer() -> tuple[int, bytes]:
+        return 201, next(answers)
+
+    async def ask(hours_ago: int) -> bytes:
+        once = replace(house.vault.answer_once, clock=lambda: datetime.now(UTC) - hours_ago * HOUR)
+        said = {"key_id": "key_1", "bearer": "cv_secret", "idempotency_key": "same", "request": b"POST"}
+        return (await once(**said, answer=answer))[1]
+
+    assert await ask(25) == b"first"
+    assert await ask(0) == b"first"
+    lease, alive = "answer/key_1/00", "answer/key_1/01"
+    await house.database.write(lambda tx: tx.turns.claim(lease, lease=-25 * HOUR))
+    await house.database.write(lambda tx: tx.turns.claim(alive, lease=HOUR))
+    await house.vault.sweep()
+    assert await ask(0) == b"second"
+    await house.vault.sweep()
+    assert await ask(0) == b"second"
+    query = select(turn_rows.c.name).where(turn_rows.c.name.startswith("answer/"))
+    left = await house.database.read(lambda tx: tx.connection.execute(query).scalars().all())
+    assert left == [alive]

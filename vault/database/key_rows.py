@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
 from vault.database.compiled import CompiledSelect
 from vault.database.dialect import insert_new
@@ -14,6 +14,8 @@ from vault.domain.account import ApiKey
 from vault.errors import Busy
 from vault.ports.stores import KeptAnswer
 
+# Deletions of one transaction: few enough that nobody waits for it.
+_FORGOTTEN_AT_ONCE = 1000
 # Every request with a key asks this.
 _FIND = CompiledSelect(select(api_keys).where(api_keys.c.id == bindparam("id")))
 
@@ -67,6 +69,13 @@ class KeyRows:
         }  # fmt: skip
         if not insert_new(self._db, kept_answers, values):
             raise Busy("The same request is being answered right now.", retry_after=1)
+
+    def forget_answers(self, before: datetime) -> bool:
+        """Delete some answers kept before then; False once there are none."""
+        k = kept_answers.c
+        old = select(k.key_id, k.idempotency_key).where(k.kept_at < before).limit(_FORGOTTEN_AT_ONCE)
+        gone = delete(kept_answers).where(tuple_(k.key_id, k.idempotency_key).in_(old))
+        return bool(self._db.execute(gone).rowcount)
 
 
 def _api_key(columns: Mapping[Any, Any]) -> ApiKey:

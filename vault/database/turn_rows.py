@@ -48,6 +48,12 @@ class TurnRows:
         """Give the turn back and leave nothing of it; one that another has now stays."""
         self._db.execute(delete(turns).where(turns.c.name == name, turns.c.token == token))
 
+    def forget_leases(self, prefix: str, before: datetime) -> None:
+        """Delete turns whose name begins with ``prefix`` and whose lease ended before then."""
+        self._db.execute(
+            delete(turns).where(turns.c.name.startswith(prefix, autoescape=True), turns.c.until < before)
+        )
+
     def _set(self, name: str, held: str, **values: object) -> None:
         mine = (turns.c.name == name) & (turns.c.token == held)
         if self._db.execute(update(turns).where(mine).values(**values)).rowcount != 1:

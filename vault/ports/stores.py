@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from vault.domain.access_event import AccessEvent
 from vault.domain.account import Account, ApiKey, Connection, SourcePolicy, Switch, SwitchChange
@@ -13,6 +13,9 @@ from vault.domain.reason import Reason
 from vault.domain.recording import Recording, RecordingKeys, State
 from vault.ports.access_log import LoggedEvent, UnsettledSession
 from vault.ports.rotation import WrappedSecret
+
+#: Names of leases on requests that are being answered begin so.
+ANSWER_LEASES: Final = "answer/"
 
 
 class Accounts(Protocol):
@@ -287,6 +290,9 @@ class ApiKeys(Protocol):
 
     def keep_answer(self, key_id: str, idempotency_key: bytes, answer: KeptAnswer, at: datetime) -> None:
         """Keep an answer. Raises Busy if another request kept one first."""
+
+    def forget_answers(self, before: datetime) -> bool:
+        """Delete some answers kept before then; False once there are none."""
 
 
 class Metadata(Protocol):

@@ -116,5 +116,8 @@ class Turns(Protocol):
     def pass_on(self, name: str, token: str, *, next_at: datetime) -> None:
         """Give the turn back; nobody has it again before ``next_at``. Raises LeaseLost."""
 
+    def forget_leases(self, prefix: str, before: datetime) -> None:
+        """Delete turns whose name begins with ``prefix`` and whose lease ended before then."""
+
     def forget(self, name: str, token: str) -> None:
         """Give the turn back and leave nothing of it; one that another has now stays."""

@@ -11,7 +11,7 @@ from functools import partial
 from vault.errors import Busy, Invalid
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
-from vault.ports.stores import KeptAnswer
+from vault.ports.stores import ANSWER_LEASES, KeptAnswer
 from vault.sealing.keys import NamedKey
 from vault.sealing.message import open_message, seal
 
@@ -28,7 +28,8 @@ class AnswerOnce:
     An answer may hold a secret, a link's token or a new key, so it is sealed under a key made from
     the caller's own API key and Idempotency-Key: what lies in the database opens for nobody else.
     While a request is answered it has a turn in the database, so that its repetition is not answered beside
-    it by another node; a node that dies in the middle leaves the turn until it runs out.
+    it by another node; a node that dies in the middle leaves the turn until it runs out. The sweep deletes
+    answers after a day; the same request is a new one then.
     """
 
     database: Database
@@ -100,7 +101,7 @@ class _Once:
     @property
     def turn(self) -> str:
         """Return the name of the turn to answer it."""
-        return f"answer/{self.key_id}/{self.name.hex()}"
+        return f"{ANSWER_LEASES}{self.key_id}/{self.name.hex()}"
 
     def kept(self, tx: Transaction) -> KeptAnswer | None:
         """Return the answer that was kept."""

@@ -1,7 +1,7 @@
 """The sweep: removes what crashed attempts left behind, after a grace period and after asking again."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from vault import meters
 from vault.domain.manifest import location_of
@@ -11,10 +11,11 @@ from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
+from vault.ports.stores import ANSWER_LEASES
 from vault.workflows.two_clocks import earlier
 
 _LOG = Log(__name__)
-#: An object or upload that nothing names is left alone for so long.
+#: An object or upload that nothing names is left alone for so long, and an answer to a request is kept.
 GRACE = timedelta(hours=24)
 
 
@@ -49,6 +50,7 @@ class Sweep:
                 await self.objects.delete(stored.key)
                 removed += 1
         removed += await self._manifests()
+        await self._answers(before)
         # Keys of what was refused or failed are gone from their rows; here they leave the database's log.
         if not await self.database.scrub():
             _LOG.warning("sweep.database_log_not_emptied")
@@ -56,6 +58,12 @@ class Sweep:
         if removed:
             _LOG.info("sweep.removed", count=removed)
         return removed
+
+    async def _answers(self, before: datetime) -> None:
+        """Delete answers kept for repeated requests, and leases that dead nodes left on unanswered ones."""
+        while await self.database.write(lambda tx: tx.api_keys.forget_answers(before)):
+            pass
+        await self.database.write(lambda tx: tx.turns.forget_leases(ANSWER_LEASES, before))
 
     async def _wanted(self, account_id: str, recording_id: str, location: str) -> bool:
         if await self.database.read(lambda tx: tx.queue.wants_object(recording_id, location)):
