@@ -7,7 +7,12 @@ from hypothesis import settings
 
 from tests.servers.made_once import make_once
 
-pytest_plugins = ["tests.servers.fixtures", "tests.servers.postgresql", "tests.faults.table", "tests.loop_watchdog"]
+pytest_plugins = [
+    "tests.servers.fixtures",
+    "tests.servers.postgresql",
+    "tests.faults.table",
+    "tests.loop_watchdog",
+]
 make_once()
 # An example that is slow on a loaded machine is no failure: a test that bounds time counts or compares.
 settings.register_profile("callvault", deadline=None)

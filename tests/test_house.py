@@ -8,13 +8,13 @@ import logging
 import pkgutil
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from importlinter.cli import lint_imports
 
-import vault
 from vault import errors
 from vault.web.problems import STATUS
 from vault.workflows.vault import Vault
@@ -212,5 +212,8 @@ def test_a_lock_pins_everything_with_hashes(lock: str) -> None:
 
 
 def test_the_package_says_its_version_once() -> None:
-    """The version stands in pyproject.toml alone."""
-    assert not hasattr(vault, "__version__")
+    """The version stands in vault/version.py, and pyproject.toml takes it from there."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "version" not in project["project"]
+    assert project["project"]["dynamic"] == ["version"]
+    assert project["tool"]["setuptools"]["dynamic"] == {"version": {"attr": "vault.version.VERSION"}}

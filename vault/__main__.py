@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from vault import __version__, logs
+from vault import logs
 from vault.domain.account import SCOPES
 from vault.domain.explain_rule import explain
 from vault.domain.rule_data import UNKNOWN, read_place
@@ -21,6 +21,7 @@ from vault.rotate_commands import rotate
 from vault.settings import DEFAULT_PORT, Settings, read_settings
 from vault.simulator.command import simulate
 from vault.store_commands import backup, fsck, restore
+from vault.version import VERSION
 
 _ABOUT = "A self-hosted vault for call recordings: sealed per account, switchable, every access on record."
 app = typer.Typer(
@@ -183,7 +184,7 @@ def demo(
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with the value alone
     if wanted:
-        typer.echo(f"callvault {__version__}")
+        typer.echo(f"callvault {VERSION}")
         raise typer.Exit
 
 

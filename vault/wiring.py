@@ -139,9 +139,7 @@ async def assemble(
     it starts no describers before they are asked. Raises StartRefused before anything is sealed; Unavailable
     when a part does not answer.
     """
-    check_open_files()
-    _dump_no_core()
-    forbid_attaching()
+    _harden_process()
     async with AsyncExitStack() as stack:
         if settings.tracing_url is not None:
             stack.callback(tracing.set_up(settings.tracing_url))
@@ -173,6 +171,13 @@ async def assemble(
         )
         _freeze()
         yield vault
+
+
+def _harden_process() -> None:
+    """Leave keys and audio to nobody who looks at this process. Raises StartRefused for too few open files."""
+    check_open_files()
+    _dump_no_core()
+    forbid_attaching()
 
 
 def _dump_no_core() -> None:

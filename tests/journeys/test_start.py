@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.servers.vault_process import VaultProcess
-from vault import __version__
 from vault.__main__ import _warn_of_other_port
 from vault.database.migrate import migrate_postgresql
 from vault.errors import StartRefused, Unavailable
 from vault.settings import DEFAULT_PUBLIC_URL, read_settings
+from vault.version import VERSION
 
 ROOT = Path(__file__).parents[2]
 
@@ -113,7 +113,7 @@ def test_the_version_is_that_of_the_package(tmp_path: Path):
     """Also where only the source is there, as in the image."""
     (version,) = re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     shown = VaultProcess(tmp_path).command("--version")
-    assert (shown.stdout, version) == (f"callvault {version}\n", __version__)
+    assert (shown.stdout, version) == (f"callvault {version}\n", VERSION)
 
 
 def test_the_name_of_the_command_may_stand_behind_the_entry_point(tmp_path: Path):
