@@ -30,9 +30,10 @@ FILE = "CALLVAULT_LOOP_FINDINGS"
 #: Seconds between two looks at what is running.
 _TICK = 0.02
 _FRAMES = 8
-#: What may take longer, by file and function, and why.
+#: What may take longer, by the end of file and function, and why.
 EXCEPTIONS: dict[str, str] = {
     "<frozen importlib._bootstrap>:_find_and_load": "a module is imported once in a process",
+    "fastapi/routing.py:_populate_api_route_state": "FastAPI looks at a route's parameters at its first request",
     "vault/wiring.py:assemble": "a start: nobody is served before it is over",
 }
 
@@ -44,7 +45,7 @@ class Watchdog:
         """Write findings to ``path``."""
         self._path = path
         self._running: dict[int, int] = {}
-        self._seen: dict[int, list[str]] = {}
+        self._seen: dict[int, list[list[str]]] = {}
         self._collecting: dict[int, float] = {}
         self._serial = 0
 
@@ -94,13 +95,16 @@ class Watchdog:
         finally:
             spent = time.thread_time() - begun - self._collecting.pop(ident)
             del self._running[ident]
-            stack = self._seen.pop(serial, None)
+            stacks = self._seen.pop(serial, [])
             if spent > LIMIT:
-                self._judge(spent, stack, what)
+                self._judge(spent, stacks, what)
 
-    def _judge(self, spent: float, stack: list[str] | None, what: object) -> None:
-        said = stack or [repr(getattr(what, "__self__", what))[:300]]
-        if stack is not None and (any(one in EXCEPTIONS for one in stack) or not _of_product(stack)):
+    def _judge(self, spent: float, stacks: list[list[str]], what: object) -> None:
+        said = stacks[-1] if stacks else [repr(getattr(what, "__self__", what))[:300]]
+        frames = {frame for stack in stacks for frame in stack}
+        if any(frame.endswith(tuple(EXCEPTIONS)) for frame in frames):
+            return
+        if stacks and not any(_of_product(stack) for stack in stacks):
             return
         if spent <= LIMIT * max(1.0, _slowness()):
             return
@@ -115,7 +119,7 @@ class Watchdog:
             now = dict(self._running)
             for ident, serial in now.items():
                 if before.get(ident) == serial:
-                    self._seen[serial] = _stack(sys._current_frames().get(ident))
+                    self._seen.setdefault(serial, []).append(_stack(sys._current_frames().get(ident)))
             for serial in set(self._seen) - set(self._running.values()):
                 self._seen.pop(serial, None)
             before = now
