@@ -55,6 +55,13 @@ def browser(server: VaultProcess) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.fixture
+def stranger(server: VaultProcess) -> Iterator[httpx.Client]:
+    """Somebody else, with cookies of another browser."""
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        yield client
+
+
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A vault in this process, whose rows a test can change behind its back."""

@@ -50,14 +50,15 @@ def test_a_call_goes_from_its_webhook_to_a_listener(
     assert events[2]["detail"]["address"] == "127.0.0.1"
 
 
-def test_the_same_nonce_opens_the_same_session(tenant: Tenant, browser: httpx.Client):
-    """A lost answer can be asked for again; another nonce on a link of one session is 404."""
+def test_the_same_nonce_opens_the_same_session(tenant: Tenant, browser: httpx.Client, stranger: httpx.Client):
+    """A lost answer can be asked for again, and its cookie counts from then on; another nonce is 404."""
     url = tenant.link(tenant.uploaded(AUDIO), sessions=1)["url"]
     first = open_link(browser, url, nonce="n-1")
-    again = open_link(browser, url, nonce="n-1")
+    again = open_link(stranger, url, nonce="n-1")
     assert (first.status_code, again.status_code) == (303, 303)
     assert first.headers["location"] == again.headers["location"]
-    assert browser.get(f"{again.headers['location']}/audio").content == AUDIO
+    assert stranger.get(f"{again.headers['location']}/audio").content == AUDIO
+    assert open_link(stranger, url, nonce="n-2").headers["location"] == first.headers["location"]
     assert open_link(browser, url, nonce="n-2").status_code == 404
     assert [kind for kind in tenant.types() if kind.startswith("playback.")].count("playback.denied") == 1
 
@@ -82,15 +83,17 @@ def test_a_session_belongs_to_its_cookie(tenant: Tenant, browser: httpx.Client, 
         assert browser.get(path).status_code == 200
 
 
-def test_an_expired_link_opens_nothing_but_its_session_plays_on(tenant: Tenant, browser: httpx.Client):
+def test_an_expired_link_opens_nothing_but_its_session_plays_on(
+    tenant: Tenant, browser: httpx.Client, stranger: httpx.Client
+):
     """The link's expiry stops new opens; the session has its own end. A GET of the link is no way in."""
     link = tenant.link(tenant.uploaded(AUDIO), expires_in=1)
     opened = open_link(browser, link["url"])
     assert opened.status_code == 303
     while datetime.now(UTC) < datetime.fromisoformat(link["expires_at"]):
         time.sleep(0.05)
-    assert open_link(browser, link["url"], nonce="later").status_code == 404
-    late = browser.get(link["url"])
+    assert open_link(stranger, link["url"], nonce="later").status_code == 404
+    late = stranger.get(link["url"])
     assert (late.status_code, late.headers["content-type"]) == (404, "text/html; charset=utf-8")
     assert browser.get(f"{opened.headers['location']}/audio").content == AUDIO
 
@@ -138,18 +141,18 @@ def test_forwarded_addresses_count_only_from_trusted_proxies(
     assert open_link(browser, url, nonce="n", headers=there).status_code == 404
     recording = proxied_tenant.uploaded(AUDIO)
     inside = proxied_tenant.link(recording, networks=["192.0.2.0/24"])["url"]
-    with httpx.Client() as stranger:
-        for forwarded, status in [
-            ([("X-Forwarded-For", "192.0.2.7")], 303),
-            ([("X-Forwarded-For", "203.0.113.5, 192.0.2.7, 127.0.0.2")], 303),
-            ([("X-Forwarded-For", "192.0.2.7, 203.0.113.5")], 404),
-            ([("X-Forwarded-For", "192.0.2.7"), ("X-Forwarded-For", "203.0.113.5")], 404),
-            ([("X-Forwarded-For", "192.0.2.7, nobody")], 404),
-            ([("X-Forwarded-For", "")], 404),
-            ([], 404),
-        ]:
-            answer = stranger.post(f"{inside}/open", data={"nonce": "n"}, headers=forwarded)
-            assert (forwarded, answer.status_code) == (forwarded, status)
+    # Each hop is somebody else: whoever holds a session of the link is led back to it.
+    for forwarded, status in [
+        ([("X-Forwarded-For", "192.0.2.7")], 303),
+        ([("X-Forwarded-For", "203.0.113.5, 192.0.2.7, 127.0.0.2")], 303),
+        ([("X-Forwarded-For", "192.0.2.7, 203.0.113.5")], 404),
+        ([("X-Forwarded-For", "192.0.2.7"), ("X-Forwarded-For", "203.0.113.5")], 404),
+        ([("X-Forwarded-For", "192.0.2.7, nobody")], 404),
+        ([("X-Forwarded-For", "")], 404),
+        ([], 404),
+    ]:
+        answer = httpx.post(f"{inside}/open", data={"nonce": "n"}, headers=forwarded)
+        assert (forwarded, answer.status_code) == (forwarded, status)
     addresses = [
         e["detail"]["address"] for e in proxied_tenant.events(recording) if e["type"] == "playback.open"
     ]

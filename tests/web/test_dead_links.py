@@ -174,7 +174,7 @@ def test_why_a_link_is_dead_shows_in_nothing(behind_proxy: House, kind: str):
     tenant.http.put(tenant.url(f"/recordings/{other}/restriction"), json={})
     tenant.http.delete(tenant.url(f"/recordings/{third}"))
     somebody = at(behind_proxy, f"192.0.2.{50 if kind == 'player' else 51}")
-    assert open_link(somebody, paths["used up"], nonce="mine").status_code == 303
+    assert open_link(at(behind_proxy, "192.0.2.49"), paths["used up"], nonce="mine").status_code == 303
     answers: dict[str, set] = {"GET": set(), "HEAD": set(), "POST": set()}
     for why, path in paths.items():
         asked = [open_link(somebody, path, nonce="n")]

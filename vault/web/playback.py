@@ -6,17 +6,21 @@ from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Path, Request, Response
 
+from vault.domain.link import Session, Standing
 from vault.errors import Invalid, NotFound, VaultError
 from vault.web.audio_response import answer
 from vault.web.authority import TheVault
 from vault.web.client_address import client_address
 from vault.web.described import AUDIO_REQUEST, LINK, OPEN_FORM, OPENED
+from vault.web.player_page import length
 from vault.web.rendering import not_valid, page, refusal
 from vault.web.sessions import cookie_of
 
 router = APIRouter(tags=["playback"])
 #: Seconds that a browser keeps a session's cookie after its end: whoever holds it is told why it ended.
 _REMEMBERED = 3600
+#: Sessions of a browser that are looked at.
+_MOST_HELD = 16
 TokenInPath = Annotated[str, Path(max_length=128)]
 
 
@@ -28,6 +32,10 @@ async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Res
     A media link is for a player that cannot press a button: its GET serves the audio.
     """
     address = client_address(request)
+    resumed = await _resumed(request, vault, token)
+    if resumed is not None and resumed[1] == "open":
+        left = resumed[0].ends_at - request.app.state.clock()
+        return page("continue.html", session=resumed[0].id, left=length(max(0.0, left.total_seconds())))
     try:
         link = await vault.look_at_link(token, address=address)
         if link.kind == "player":
@@ -56,6 +64,9 @@ async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Re
     """Open a session. The access is on record before its cookie exists."""
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
         return not_valid()
+    resumed = await _resumed(request, vault, token)
+    if resumed is not None and resumed[1] == "open":
+        return Response(status_code=303, headers={"Location": f"/s/{resumed[0].id}"})
     try:
         form = parse_qs((await request.body()).decode("latin-1"), max_num_fields=8)
     except ValueError as error:
@@ -65,6 +76,9 @@ async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Re
         opened = await vault.open_link(
             token, nonce=nonce, address=client_address(request), agent=_agent(request)
         )
+    except NotFound:
+        # Whoever holds one of its sessions may know why; to all others every dead link is the same.
+        return not_valid() if resumed is None else page("used.html", status=404)
     except VaultError as error:
         return refusal(error)
     session = opened.session
@@ -80,6 +94,16 @@ async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Re
         samesite="strict",
     )
     return response
+
+
+async def _resumed(request: Request, vault: TheVault, token: str) -> tuple[Session, Standing] | None:
+    """Return a session of the link that the browser has the cookie of, and how it stands."""
+    prefix = cookie_of("sess_", secure=request.app.state.hosting.secure)
+    cookies = (one.strip().partition("=") for one in request.headers.get("cookie", "").split(";"))
+    held = [(name, secret) for name, _, secret in cookies if name.startswith(prefix)]
+    # The youngest stand last.
+    newest = {name.removeprefix("__Host-"): secret for name, secret in held[-_MOST_HELD:]}
+    return await vault.resume_session(token, newest)
 
 
 def _agent(request: Request) -> str:

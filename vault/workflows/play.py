@@ -126,6 +126,32 @@ class AskSession:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeSession:
+    """Find a session of a link that a browser holds already, so that looking again opens no other."""
+
+    database: Database
+    clock: Clock
+
+    async def __call__(self, token: str, held: Mapping[str, str]) -> tuple[Session, Standing] | None:
+        """Return one of the link's sessions and how it stands, an open one if there is one.
+
+        ``held`` are secrets by the ids of their sessions. None if no secret is right: a stranger learns nothing.
+        """
+        digest, found = Token(token).digest, None
+        link = await self.database.read(lambda tx: tx.links.by_token(digest)) if held else None
+        for session_id, secret in held.items() if link is not None else ():
+            try:
+                session, how, _ = await _proven(self.database, session_id, secret, self.clock())
+            except NotFound:
+                continue
+            if link is not None and session.link_id == link.id:
+                found = session, how
+                if how == "open":
+                    break
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlayMedia:
     """Open a media link's one session at the first GET, and find it again at every later one."""
 

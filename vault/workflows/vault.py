@@ -29,7 +29,7 @@ from vault.workflows.manifests import WriteManifests
 from vault.workflows.notices import DraftNotice, ListNotices, PublishNotice, ReadNotice, RetireNotice
 from vault.workflows.objections import EndObjection, EnterObjection, ListObjections
 from vault.workflows.pause import PauseRecordings
-from vault.workflows.play import AskSession, FindSession, LookAtLink, OpenLink, PlayMedia
+from vault.workflows.play import AskSession, FindSession, LookAtLink, OpenLink, PlayMedia, ResumeSession
 from vault.workflows.policy import ReadPolicy, SetPolicy
 from vault.workflows.prompts import ReadPrompt, SetPrompt
 from vault.workflows.prove import ExportKey, ProveEvent, ProveGrowth, ReadCheckpoint
@@ -110,6 +110,7 @@ class Vault:
     revoke_links: RevokeLinks
     look_at_link: LookAtLink
     open_link: OpenLink
+    resume_session: ResumeSession
     play_media: PlayMedia
     find_session: FindSession
     ask_session: AskSession
