@@ -62,6 +62,10 @@ class Watchdog:
 
         asyncio.Handle._run = measured  # type: ignore[method-assign]
         self._watch_uvloop()
+        self.look()
+
+    def look(self) -> None:
+        """Look from now on at what is running."""
         threading.Thread(target=self._look, name="loop-watchdog", daemon=True).start()
 
     def _watch_uvloop(self) -> None:

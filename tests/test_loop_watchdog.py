@@ -1,0 +1,56 @@
+"""The watchdog of event loops: it finds what it is there for, and nothing else."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import loop_watchdog
+from tests.loop_watchdog import ROOT, Watchdog
+
+#: Keeps a thread busy for some CPU time.
+BUSY = "def burn(clock, until):\n    while clock() < until:\n        pass\n"
+
+
+def burning(file: str) -> Callable[[], None]:
+    """Return a function of a file of this repository that takes 100 ms of CPU."""
+    made: dict[str, Callable[[Callable[[], float], float], None]] = {}
+    exec(compile(BUSY, str(ROOT / file), "exec"), made)  # noqa: S102 - the stack is to show this file
+    return lambda: made["burn"](time.thread_time, time.thread_time() + 0.1)
+
+
+@pytest.mark.parametrize(
+    ("work", "found"),
+    [
+        (burning("vault/busy.py"), ["vault/busy.py:burn"]),
+        (burning("tests/busy.py"), []),
+        (lambda: time.sleep(0.1), []),
+        (lambda: None, []),
+    ],
+    ids=["product", "test", "waits", "short"],
+)
+def test_a_step_counts_by_the_cpu_of_the_product(
+    work: Callable[[], None], found: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Not by what a test does in it, and not by time in which the thread does nothing."""
+    monkeypatch.setattr(loop_watchdog, "LIMIT", 0.01)
+    path = tmp_path / "findings"
+    path.touch()
+    watchdog = Watchdog(str(path))
+    watchdog.look()
+    assert watchdog.step(work, work) is None
+    assert [json.loads(line)["stack"][0] for line in path.read_text().splitlines()] == found
+
+
+def test_an_exception_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """What is on the list may take longer."""
+    monkeypatch.setattr(loop_watchdog, "LIMIT", 0.01)
+    monkeypatch.setitem(loop_watchdog.EXCEPTIONS, "vault/busy.py:burn", "a test of exceptions")
+    path = tmp_path / "findings"
+    watchdog = Watchdog(str(path))
+    watchdog.look()
+    work = burning("vault/busy.py")
+    watchdog.step(work, work)
+    assert not path.exists()
