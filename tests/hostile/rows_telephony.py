@@ -1,7 +1,9 @@
 """Rows of the table: what platforms, and whoever claims to be one, send to ``vault/telephony``."""
 
+import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -14,7 +16,7 @@ from tests.hostile.parsers import KIB, Row, latin, text
 from tests.hostile.shapes import FORM, JSON, TEXT, Shape, repeated, within
 from vault.domain.call import Announcement
 from vault.domain.delivery import Delivery
-from vault.domain.provider_access import Access, RestReply
+from vault.domain.provider_access import Access, RestReply, RestRequest
 from vault.errors import VaultError
 from vault.ports.telephony import Provider
 from vault.telephony import speech, timestamps
@@ -23,6 +25,7 @@ from vault.telephony.forms import parse_form, parse_query
 from vault.telephony.media_url import parse_media_url
 from vault.telephony.numbers import from_digits, normalize
 from vault.telephony.places import NumberPlans
+from vault.telephony.rest import ProviderRest
 from vault.telephony.rsa_keys import check_rsa_key
 from vault.telephony.signatures_laml import shared_key_id, url_variants
 from vault.telephony.strict_json import parse_object
@@ -155,6 +158,28 @@ def _numbers(written: str) -> None:
     _every(partial(read, written) for read in (normalize, from_digits, plans.e164, plans.place))
 
 
+class _Http:
+    """A network on which a provider answers in blocks of one byte, as chunks let it."""
+
+    def __init__(self, body: bytes) -> None:
+        self.status = 200
+        self._body = body
+
+    @asynccontextmanager
+    async def open(self, *_asked: object) -> AsyncIterator["_Http"]:
+        yield self
+
+    async def aiter_stream(self) -> AsyncIterator[bytes]:
+        for at in range(len(self._body)):
+            yield self._body[at : at + 1]
+
+
+def _answered(body: bytes) -> None:
+    client = ProviderRest(_Http(body))  # type: ignore[arg-type]
+    reply = asyncio.run(client.send(RestRequest(method="GET", url="", headers={})))
+    assert reply.body == body
+
+
 def _of(provider: Provider) -> list[Row]:
     name, given = provider.name, partial
     wrapped = within(b'{"event":"call.ended","data":', JSON) | within(b'{"data":{"payload":', _FEW)
@@ -180,6 +205,8 @@ _PEM = b"-----BEGIN PRIVATE KEY-----\n"
 ROWS = [
     *(row for provider in PROVIDERS for row in _of(provider)),
     Row(name="json", parse=partial(parse_object, limit=1024 * KIB), shapes=JSON, limit=256 * KIB),
+    # Adding to bytes copies them, and that shows late.
+    Row(name="reply in blocks", parse=_answered, shapes={"letters": TEXT["letters"]}, limit=96 * KIB),
     Row(name="form", parse=parse_form, shapes=FORM | TEXT),
     Row(name="query", parse=text(parse_query), shapes=FORM | TEXT),
     Row(name="media URL", parse=text(parse_media_url), shapes=_PLACES, limit=4 * KIB),

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from tests.hostile import rows_stored, rows_telephony, rows_web
 from tests.hostile.growth import grows_too_fast
 from tests.hostile.parsers import Row
 from tests.hostile.regexes import Site, hostile_strings, sites
-from tests.hostile.rows_telephony import ROWS
 
+ROWS = [*rows_telephony.ROWS, *rows_web.ROWS, *rows_stored.ROWS]
 #: Places where a regex is made inside of a function, of what only it knows, and why that is no danger.
 LOCAL = {
     "vault.domain.rule_data": "patterns of one literal character class, for the rule book that is packaged",

@@ -99,7 +99,7 @@ def _parse(text: bytes) -> NamedKey:
         if fields["format"] != FORMAT or _KEY_ID.fullmatch(fields["key_id"]) is None:
             raise _not_a_key()
         return _named(fields["key_id"], base64.b64decode(fields["key"], validate=True))
-    except (ValueError, TypeError, KeyError, binascii.Error):
+    except (ValueError, TypeError, KeyError, RecursionError, binascii.Error):
         # Not chained: a parser's error may quote the file.
         raise _not_a_key() from None
 

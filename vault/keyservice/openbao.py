@@ -156,13 +156,13 @@ class OpenBaoKey:
     async def _exchange(self, request: httpcore.Request) -> tuple[int, bytes]:
         response = await self.pool.handle_async_request(request)
         try:
-            body = b""
+            body = bytearray()
             async with aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_stream())) as blocks:
                 async for block in blocks:
                     body += block
                     if len(body) > LARGEST_ANSWER:
                         raise Unavailable(words.NOT_UNDERSTOOD)
-            return response.status, body
+            return response.status, bytes(body)
         finally:
             await response.aclose()
 
@@ -200,7 +200,7 @@ def _is_ciphertext(wrapped: bytes) -> bool:
 def _data(body: bytes) -> Mapping[str, Any]:
     try:
         data = json.loads(body)["data"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         data = None
     if not isinstance(data, dict):
         raise Unavailable(words.NOT_UNDERSTOOD) from None

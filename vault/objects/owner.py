@@ -58,7 +58,7 @@ def _foreign(owner: str, other: str) -> StartRefused:
 async def _owner(store: ObjectStore) -> str:
     try:
         marker = json.loads(await store.get(OWNER))
-    except (NotFound, Tampered, ValueError) as error:
+    except (NotFound, Tampered, ValueError, RecursionError) as error:
         raise _unreadable() from error
     owner = marker.get("vault_id") if isinstance(marker, dict) else None
     if owner is None or marker.get("format") != FORMAT or _VAULT_ID.fullmatch(str(owner)) is None:

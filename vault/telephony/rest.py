@@ -33,7 +33,8 @@ class ProviderRest:
     async def _send(self, request: RestRequest) -> RestReply:
         opened = self._http.open(request.method, request.url, request.headers, request.hosts, request.body)
         async with opened as response:
-            body = b""
+            # Not bytes: adding to those copies them each time, and a block may be one byte.
+            body = bytearray()
             try:
                 async with aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_stream())) as blocks:
                     async for block in blocks:
@@ -42,4 +43,4 @@ class ProviderRest:
                             raise FetchFailed("The provider's answer is too long.")
             except NETWORK_ERRORS as error:
                 raise FetchFailed(f"The provider's answer ended early ({type(error).__name__}).") from None
-            return RestReply(status=response.status, body=body)
+            return RestReply(status=response.status, body=bytes(body))

@@ -1,0 +1,100 @@
+"""Rows of the table: what comes back from stores, key services and children, and what people hand over in files."""
+
+import io
+from functools import partial
+
+from tests.fuzz.targets import _CONTEXT as CONTEXT
+from tests.fuzz.targets import _EXPORT as EXPORT
+from tests.fuzz.targets import _KEY as KEY
+from tests.fuzz.targets import _SIGNER as SIGNER
+from tests.fuzz.targets import TARGETS
+from tests.hostile.parsers import KIB, Row, text
+from tests.hostile.shapes import JSON, LINES, TEXT, repeated, within
+from vault.audio import containers, protocol, riff
+from vault.domain.account_object import decode_envelope
+from vault.domain.default_texts import PLACEHOLDER
+from vault.domain.language import language_tag
+from vault.domain.manifest import decode_manifest
+from vault.domain.notice import _words
+from vault.domain.rule_data import read_place
+from vault.domain.tombstone import decode_tombstones
+from vault.domain.urls import endpoint_of
+from vault.domain.vault_object import decode_vault
+from vault.keyservice import local_file, openbao
+from vault.keyservice.location import parse_location as parse_root_key
+from vault.keyservice.own_keys import LABEL, read_wrapping
+from vault.objects.keys import check_key, check_prefix
+from vault.objects.location import parse_location as parse_store
+from vault.sealing.header import parse_header
+from vault.sealing.message import open_message
+from vault.settings import _networks
+from vault.tlog.checkpoint import open_checkpoint, parse_checkpoint
+from vault.tlog.key_statement import open_statement
+from vault.tlog.log_file import read_head, verify_log
+from vault.tlog.note import parse_verifier
+from vault.tlog.proof_file import parse_proof_file
+from vault.tlog.tiles import read_bundle
+from vault.workflows.start import log_name
+
+_VERIFIERS = [SIGNER.verifier]
+_MESSAGE = TARGETS["sealed"].seeds[0]
+
+
+def _log(data: bytes) -> None:
+    lines = iter(io.BytesIO(data))
+    verifier, note = read_head(lines)
+    verify_log(lines, note, [verifier])
+
+
+def _audio(data: bytes) -> None:
+    file = io.BytesIO(data)
+    riff.read_claims(file)
+    containers.has_xing(file)
+    for container in ("wav", "mp3", "ogg", "flac", "mov"):
+        containers.cut_short(file, container)
+    containers.refuse_non_audio(file)
+
+
+def _notice(said: str) -> None:
+    PLACEHOLDER.sub("", said)
+    assert (_words(said) * 2 in _words(said)) is (not _words(said))
+
+
+def _row(name: str, parse: object, *shapes: dict[str, object], limit: int = 64 * KIB) -> Row:
+    every = {}
+    for each in shapes:
+        every |= each
+    return Row(name=name, parse=parse, shapes=every, limit=limit)  # type: ignore[arg-type]
+
+
+_NODES = {"leaves": repeated(b"leaf 0 AAAA AAAA\n"), "hashes": repeated(b"hash 0 AAAA\n")}
+_CHUNKS = {"chunks": repeated(b"LIST\0\0\0\0"), "pages": repeated(b"OggS" + b"\xff" * 23)}
+ROWS = [
+    *(_row(name, parse, JSON, within(b'{"v":1,"keys":', JSON)) for name, parse in {
+        "manifest": decode_manifest, "account object": decode_envelope, "tombstones": decode_tombstones,
+        "vault object": decode_vault, "openbao reply": openbao._data,
+    }.items()),
+    _row("child's description", partial(protocol.read_description, max_duration=60.0), JSON, limit=16 * KIB),
+    _row("child's reason", protocol.read_reason, TEXT),
+    _row("checkpoint", text(parse_checkpoint), LINES, TEXT),
+    _row("note", partial(open_checkpoint, verifiers=_VERIFIERS), LINES),
+    _row("statement", partial(open_statement, verifiers=_VERIFIERS), LINES),
+    _row("verifier key", text(parse_verifier), TEXT, within(b"a+", TEXT)),
+    _row("proof file", parse_proof_file, LINES, within(b"c2sp.org/tlog-proof@v1\nindex 0\n", LINES)),
+    _row("log file", _log, LINES, within(EXPORT, _NODES)),
+    _row("bundle", read_bundle, {"empty leaves": repeated(b"\0\0"), "leaves": repeated(b"\0\1a")}, TEXT),
+    _row("sealed header", parse_header, TEXT, within(_MESSAGE[:37], TEXT)),
+    _row("sealed message", partial(open_message, KEY, context=CONTEXT), TEXT, within(_MESSAGE, TEXT)),
+    _row("wrapping", read_wrapping, TEXT, within(LABEL + b"arn:aws:kms:", TEXT)),
+    _row("openbao ciphertext", openbao._is_ciphertext, TEXT, within(b"vault:v1:", TEXT)),
+    _row("root key file", local_file._parse, TEXT, JSON),
+    _row("root key URL", text(parse_root_key), within(b"openbao://", TEXT), within(b"aws-kms://a?", TEXT)),
+    _row("store URL", text(parse_store), within(b"s3://", TEXT), within(b"s3://a/b?", TEXT)),
+    _row("endpoint", text(lambda url: endpoint_of({"endpoint_url": url}, "")), within(b"http://", TEXT)),
+    _row("object key", text(check_key), TEXT), _row("object prefix", text(check_prefix), TEXT),
+    _row("networks", text(_networks), TEXT, {"many": repeated(b"10.0.0.0/8,")}),
+    _row("public URL", text(log_name), within(b"https://", TEXT)),
+    _row("audio", _audio, TEXT, _CHUNKS, within(b"RIFF\0\0\0\0WAVE", _CHUNKS)),
+    _row("place", text(read_place), TEXT), _row("language", text(language_tag), TEXT, within(b"en-", TEXT)),
+    _row("notice", text(_notice), TEXT, {"placeholders": repeated(b"{controller}"), "braces": repeated(b"{")}),
+]  # fmt: skip

@@ -1,0 +1,161 @@
+"""Rows of the table: what callers and browsers send to ``vault/web`` and to the server before it."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from ipaddress import ip_network
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qs
+
+import uvicorn
+from fastapi.exceptions import RequestValidationError
+from pydantic import TypeAdapter, ValidationError
+from starlette.requests import Request
+from uvicorn.server import ServerState
+
+from tests.hostile.parsers import KIB, Row, latin, text
+from tests.hostile.shapes import FORM, JSON, TEXT, Shape, repeated, within
+from vault.domain.link import may_open
+from vault.heads import BoundedHeads
+from vault.web import problems
+from vault.web.byte_range import parse_range
+from vault.web.client_address import client_address
+from vault.web.cookies import read_cookie, set_aside
+from vault.web.cursor import read_cursor
+from vault.web.dead_links import _counted_as
+from vault.web.guard import _refusal
+from vault.web.hosting import Hosting
+from vault.web.shapes import Body
+from vault.web.webhooks import _delivery
+from vault.workflows.api_keys import _split
+
+_HOSTING = Hosting(public_url="https://vault.example", trusted_proxies=(ip_network("10.0.0.0/8"),))
+_APP = SimpleNamespace(state=SimpleNamespace(hosting=_HOSTING, clock=lambda: datetime.now(UTC)))
+
+
+def _request(name: str, value: str, **more: object) -> Request:
+    headers = [(name.encode(), value.encode("latin-1", "replace"))]
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "query_string": b"",
+        "headers": headers,
+        "app": _APP,
+    }
+    return Request(scope | {"client": ("10.0.0.1", 1), "server": ("vault", 80), "scheme": "http"} | more)
+
+
+def _cookie(value: str) -> None:
+    request = _request("cookie", value)
+    set_aside(request.scope)
+    read_cookie(request, "a")
+
+
+def _address(value: str) -> None:
+    found = client_address(_request("x-forwarded-for", value))
+    may_open(["192.0.2.0/24"], found)
+    _counted_as(found or "::1")
+
+
+def _path(value: str) -> None:
+    for method in ("PUT", "GET"):
+        scope = {"type": "http", "method": method, "path": value, "query_string": b"", "headers": []}
+        _refusal(scope)
+    _refusal(scope | {"headers": [(b"content-length", value.encode("latin-1", "replace"))]})
+
+
+def _headers(value: str) -> None:
+    """Give a webhook one header as often as a head may have fields, which are joined into one."""
+    fields = [(b"x", value[at::200].encode("latin-1")) for at in range(200)]
+
+    async def body() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    request = Request(_request("a", "").scope | {"headers": fields}, body)
+    run = _delivery(request)
+    try:
+        run.send(None)
+    except StopIteration:
+        return
+
+
+def _models() -> Iterator[type[Body]]:
+    waiting = [Body]
+    while waiting:
+        for kind in waiting.pop().__subclasses__():
+            waiting.append(kind)
+            yield kind
+
+
+def _body(data: bytes) -> None:
+    """Validate as FastAPI does: the text as each field, and what it is as JSON; and name what is wrong."""
+    given = data.decode("utf-8", "replace")
+    try:
+        parsed = json.loads(given)
+    except (ValueError, RecursionError):
+        parsed = {}
+    for kind in _models():
+        everywhere = {field.alias or name: given for name, field in kind.model_fields.items()}
+        lists = {name: [given] for name in everywhere}
+        for body in (parsed, everywhere, lists):
+            try:
+                TypeAdapter(kind).validate_python(body)
+            except ValidationError as error:
+                problems._not_valid(RequestValidationError(error.errors(include_url=False)))
+
+
+class _Transport:
+    """A connection that swallows what is written."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *_args, **_more: None
+
+
+async def _app(_scope: Any, _receive: Any, _send: Any) -> None:
+    return
+
+
+_CONFIG = uvicorn.Config(_app, http=BoundedHeads, log_config=None, lifespan="off")
+_CONFIG.load()
+
+
+def _served(size_of_piece: int, data: bytes) -> None:
+    """Feed the server's protocol, in pieces as small as a sender likes."""
+
+    async def serve() -> None:
+        protocol = BoundedHeads(config=_CONFIG, server_state=ServerState(), app_state={})
+        protocol.connection_made(_Transport())  # type: ignore[arg-type]
+        for at in range(0, len(data), size_of_piece):
+            protocol.data_received(data[at : at + size_of_piece])
+        protocol._wait_no_more()
+
+    asyncio.run(serve())
+
+
+_HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
+_CHUNKED = _HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+_HEADS: dict[str, Shape] = within(_HEAD, {
+    "one field": repeated(b"y", b"X: "), "fields": repeated(b"X: y\r\n"), "name": repeated(b"X"),
+}) | within(_CHUNKED, {"chunks": repeated(b"1\r\ny\r\n"), "extension": repeated(b"y", b"1;")}) | {
+    "path": repeated(b"a", b"GET /"), "requests": repeated(b"GET / HTTP/1.1\r\n\r\n"), "line feeds": repeated(b"\r\n"),
+}  # fmt: skip
+
+ROWS = [
+    Row(name="head", parse=partial(_served, 64 * KIB), shapes=_HEADS),
+    Row(name="head in pieces", parse=partial(_served, 16), shapes=_HEADS, limit=48 * KIB),
+    Row(name="cookie", parse=latin(_cookie), shapes=TEXT | {
+        "quotes": repeated(b"\\", b'a="'), "pairs": repeated(b"a=b;"), "octal": repeated(b"\\1", b'a="'),
+    }),
+    Row(name="forwarded for", parse=latin(_address), shapes=TEXT | {"hops": repeated(b"10.0.0.1,")}),
+    Row(name="range", parse=latin(partial(parse_range, size=1000)), shapes=TEXT | within(b"bytes=", TEXT)),
+    Row(name="cursor", parse=text(read_cursor), shapes=TEXT),
+    Row(name="api key", parse=latin(_split), shapes=TEXT | within(b"cv_", TEXT)),
+    Row(name="path", parse=latin(_path), shapes=TEXT | within(b"/v1/accounts/", TEXT)),
+    Row(name="webhook headers", parse=latin(_headers), shapes={"letters": TEXT["letters"]}),
+    Row(name="link form", parse=latin(partial(parse_qs, max_num_fields=8)), shapes=FORM | TEXT),
+    Row(name="body", parse=_body, shapes=JSON | TEXT, limit=16 * KIB),
+]  # fmt: skip
