@@ -43,6 +43,13 @@ class AccountRows:
         row = _FIND.first(self._db, named=ref_or_id)
         return None if row is None else Account(**row)
 
+    def page(self, *, after: str | None, limit: int) -> Sequence[Account]:
+        """Return accounts by their names in URLs, those behind ``after``."""
+        query = select(*(accounts.c[name] for name in Account.__slots__)).order_by(accounts.c.ref)
+        if after is not None:
+            query = query.where(accounts.c.ref > after)
+        return [Account(**row) for row in self._db.execute(query.limit(limit)).mappings()]
+
     def insert(self, account: Account, *, wrapped_key: bytes, wrapped_index_key: bytes) -> None:
         """Open an account with version 1 of its key and the switch on, at epoch 0."""
         values = {

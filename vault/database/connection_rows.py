@@ -1,10 +1,11 @@
 """Connections to telephony platforms."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select, update
+from sqlalchemy import ColumnElement, Row, delete, select, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.account_object_rows import account_changed
@@ -46,6 +47,16 @@ class ConnectionRows:
     def get(self, connection_id: str) -> Connection | None:
         """Return a connection by the id in its webhook URL."""
         return self._one(connections.c.id == connection_id)
+
+    def of_account(self, account_id: str) -> Sequence[Connection]:
+        """Return an account's connections, by name."""
+        query = select(connections).where(connections.c.account_id == account_id)
+        return [_connection(row) for row in self._db.execute(query.order_by(connections.c.name))]
+
+    def delete(self, connection: Connection) -> None:
+        """Delete a connection, with its credentials."""
+        self._db.execute(delete(connections).where(connections.c.id == connection.id))
+        account_changed(self._db, connection.account_id)
 
     def claim_reconciliation(self, *, pause: timedelta) -> tuple[Connection, datetime] | None:
         """Take a connection whose list is due, and up to when it was compared; then none for ``pause``."""

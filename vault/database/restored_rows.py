@@ -124,6 +124,9 @@ class RestoredRows:
                 "changed_at": policy.changed_at, "changed_by": policy.changed_by,
             }  # fmt: skip
             self._put(consent_policies, ["account_id", "version"], row)
+        there = [connection.id for connection in known.connections]
+        c = connections.c
+        self._db.execute(delete(connections).where(c.account_id == account_id, c.id.not_in(there)))
         for connection in known.connections:
             row = {name: getattr(connection, name) for name in Connection.__slots__}
             # What the provider recorded meanwhile is looked for from the beginning: it is known, or comes in.

@@ -16,9 +16,9 @@ from vault.errors import Tampered
 #: Changes of an account whose content stands in its object alone.
 _SETTINGS = frozenset(
     {
-        "account.opened", "account.changed", "connection.changed", "policy.changed", "objection.entered",
-        "objection.ended", "notice.drafted", "notice.changed", "notice.deleted", "notice.published",
-        "notice.retired",
+        "account.opened", "account.changed", "connection.changed", "connection.deleted", "policy.changed",
+        "objection.entered", "objection.ended", "notice.drafted", "notice.changed", "notice.deleted",
+        "notice.published", "notice.retired",
     }
 )  # fmt: skip
 
@@ -43,6 +43,7 @@ class Replay:
     restricted: dict[str, bool] = field(default_factory=dict)
     revoked_links: dict[str, datetime] = field(default_factory=dict)
     revoked_keys: dict[str, datetime] = field(default_factory=dict)
+    deleted_connections: set[str] = field(default_factory=set)
     #: By account.
     switch: dict[str, list[LoggedChange]] = field(default_factory=dict)
     #: When each account last changed what stands in its object.
@@ -76,6 +77,9 @@ class Replay:
             self.switch.setdefault(account, []).append(change)
         elif kind in _SETTINGS:
             self.changed[account] = max(at, self.changed.get(account, at))
+            if kind == "connection.deleted":
+                # One that is made again under its name has another id.
+                self.deleted_connections.add(said["result"])
 
 
 def merge_history(

@@ -24,6 +24,9 @@ class Accounts(Protocol):
     def find(self, ref_or_id: str) -> Account | None:
         """Return the account by its name in URLs or by its id."""
 
+    def page(self, *, after: str | None, limit: int) -> Sequence[Account]:
+        """Return accounts by their names in URLs, those behind ``after``."""
+
     def insert(self, account: Account, *, wrapped_key: bytes, wrapped_index_key: bytes) -> None:
         """Open an account with key version 1 and the switch on. Raises Refused if the name is taken."""
 
@@ -62,6 +65,12 @@ class Connections(Protocol):
 
     def get(self, connection_id: str) -> Connection | None:
         """Return a connection by the id in its webhook URL."""
+
+    def of_account(self, account_id: str) -> Sequence[Connection]:
+        """Return an account's connections, by name."""
+
+    def delete(self, connection: Connection) -> None:
+        """Delete a connection, with its credentials."""
 
     def claim_reconciliation(self, *, pause: timedelta) -> tuple[Connection, datetime] | None:
         """Take a connection whose list is due, and up to when it was compared; nobody else has it for ``pause``."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from vault.errors import Forbidden, NotFound
 from vault.web.authority import Access, TheCaller, TheVault, access, demand
@@ -10,8 +10,11 @@ from vault.web.described import scope
 from vault.web.shapes_settings import (
     AccountIn,
     AccountOut,
+    AccountsOut,
+    AccountsQuery,
     ConnectionIn,
     ConnectionOut,
+    ConnectionsOut,
     SwitchChangeOut,
     SwitchHistoryOut,
     SwitchIn,
@@ -20,6 +23,7 @@ from vault.web.shapes_settings import (
 from vault.workflows.connect import ConnectionWish
 
 router = APIRouter(prefix="/v1/accounts/{account}", tags=["accounts"])
+listing = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 Reading = Annotated[Access, Depends(access("recordings:read"))]
 Setting = Annotated[Access, Depends(access("settings:write"))]
 
@@ -102,18 +106,44 @@ async def put_connection(
     connection, webhook_url, setup = await vault.set_connection(
         allowed.account.id, name, wish, actor=allowed.actor
     )
-    return ConnectionOut(
-        id=connection.id,
-        name=connection.name,
-        provider=connection.provider,
-        webhook_url=webhook_url,
-        delete_at_source=connection.delete_at_source,
-        delete_refused=connection.delete_refused,
-        collect_from=connection.collect_from,
-        next_url=connection.next_url,
-        pause_refused=connection.pause_refused,
-        setup=dict(setup),
+    return ConnectionOut.of(connection, webhook_url, setup)
+
+
+@router.get("/connections")
+async def list_connections(vault: TheVault, allowed: Setting) -> ConnectionsOut:
+    """List the connections by name, without their secrets."""
+    found = await vault.read_connections(allowed.account.id)
+    return ConnectionsOut(
+        items=[ConnectionOut.of(one.connection, one.webhook_url, one.setup) for one in found]
     )
+
+
+@router.get("/connections/{name}")
+async def get_connection(
+    vault: TheVault, allowed: Setting, name: Annotated[str, Path(max_length=128)]
+) -> ConnectionOut:
+    """Show a connection, without its secrets."""
+    one = await vault.read_connections.one(allowed.account.id, name)
+    return ConnectionOut.of(one.connection, one.webhook_url, one.setup)
+
+
+@router.delete("/connections/{name}", status_code=204)
+async def delete_connection(
+    vault: TheVault, allowed: Setting, name: Annotated[str, Path(max_length=128)]
+) -> None:
+    """Delete a connection and its secrets. What was announced and not fetched yet fails; what was fetched stays."""
+    await vault.delete_connection(allowed.account.id, name, actor=allowed.actor)
+
+
+@listing.get("")
+async def list_accounts(
+    vault: TheVault, caller: TheCaller, asked: Annotated[AccountsQuery, Query()]
+) -> AccountsOut:
+    """List accounts by name; a key for one account sees that one alone."""
+    demand(caller, "recordings:read")
+    found = await vault.list_accounts(caller.key.account_id, after=asked.cursor, limit=asked.limit)
+    following = found[-1].ref if len(found) == asked.limit else None
+    return AccountsOut(items=[AccountOut.of(one) for one in found], next_cursor=following)
 
 
 def _switch(switch: SwitchOut) -> Response:

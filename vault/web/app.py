@@ -70,7 +70,9 @@ def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> F
     )
     app.state.hosting = hosting
     app.state.clock = clock
-    doors = [door.router for door in _DOORS] + ([reference.router] if hosting.reference else [])
+    doors = [accounts.listing, *(door.router for door in _DOORS)]
+    if hosting.reference:
+        doors.append(reference.router)
     methods = Methods(doors)
     problems.install(app, methods)
     for router in doors:

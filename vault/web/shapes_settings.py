@@ -1,5 +1,6 @@
 """The JSON of accounts, switches, connections and API keys."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -34,6 +35,20 @@ class AccountOut(BaseModel):
             locale=account.locale,
             opened_at=account.opened_at,
         )
+
+
+class AccountsOut(BaseModel):
+    """A page of accounts, by name."""
+
+    items: list[AccountOut]
+    next_cursor: str | None = None
+
+
+class AccountsQuery(Body):
+    """Which accounts are listed."""
+
+    cursor: Annotated[str, Field(max_length=128)] | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
 class SwitchIn(Body):
@@ -110,7 +125,25 @@ class ConnectionOut(BaseModel):
     collect_from: MomentOut
     next_url: str | None = None
     pause_refused: bool = False
+    #: Where the platform's REST interface is; null where it is the usual place.
+    api_base: str | None = None
     setup: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls, connection: nouns.Connection, webhook_url: str, setup: Mapping[str, object]
+    ) -> "ConnectionOut":
+        """Show a connection."""
+        own = set(cls.model_fields) - {"webhook_url", "setup"}
+        said = {name: getattr(connection, name) for name in own}
+        return cls(**said, webhook_url=webhook_url, setup=dict(setup))
+
+
+class ConnectionsOut(BaseModel):
+    """An account's connections, by name."""
+
+    items: list[ConnectionOut]
+    next_cursor: str | None = None
 
 
 class KeyIn(Body):

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from vault.domain import encryption_context as bound
@@ -30,6 +31,20 @@ class FindAccount:
         if found is None:
             raise NotFound("There is no such account.")
         return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAccounts:
+    """List accounts: all of them, or the one that a key is bound to."""
+
+    database: Database
+
+    async def __call__(self, bound_to: str | None, *, after: str | None, limit: int) -> Sequence[Account]:
+        """Return those behind the name ``after``, by name."""
+        if bound_to is None:
+            return await self.database.read(lambda tx: tx.accounts.page(after=after, limit=limit))
+        own = await self.database.read(lambda tx: tx.accounts.find(bound_to))
+        return [] if own is None or (after is not None and own.ref <= after) else [own]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

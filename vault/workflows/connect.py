@@ -10,7 +10,7 @@ from vault.domain.access_event import AccessEvent
 from vault.domain.account import Connection
 from vault.domain.ids import new_id
 from vault.domain.records import encode_credentials
-from vault.errors import Invalid
+from vault.errors import Invalid, Refused
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
@@ -62,7 +62,7 @@ class SetConnection:
         *,
         actor: str,
     ) -> tuple[Connection, str, Mapping[str, object]]:
-        """Return the connection, its webhook URL and what to enter at the platform. Raises Invalid."""
+        """Return the connection, its webhook URL and what to enter at the platform. Raises Invalid, Refused."""
         platform = self._check(name, wish)
         connection = await under_current_key(
             self.ring, account_id, lambda key: self._connect(key, account_id, name, wish, actor=actor)
@@ -115,6 +115,12 @@ def _put(tx: Transaction, wanted: Connection, wish: ConnectionWish, event: Acces
     """Write the connection; a change that says nothing of it keeps the moment from which it collects."""
     tx.lock_account(wanted.account_id, exclusive=True)
     before = tx.connections.find(wanted.account_id, wanted.name)
+    if before is not None and before.provider != wanted.provider:
+        raise Refused(
+            f"The connection {wanted.name} is one to {before.provider}. Give the new one another name, or DELETE "
+            "this one first.",
+            reasons=("other_provider",),
+        )
     if wish.collect_from is None and before is not None:
         connection = tx.connections.put(replace(wanted, collect_from=before.collect_from))
     else:

@@ -46,7 +46,7 @@ class DeleteAtSource:
             reply = await self._ask(recording)
         except (FetchFailed, NotFound) as error:
             _LOG.warning("source.not_deleted", recording_id=recording.id, reason=str(error))
-            await self.database.write(lambda tx: _later(tx, recording, "error"))
+            await self.database.write(lambda tx: _not_deleted(tx, recording))
             return True
         if reply is None:
             await self.database.write(lambda tx: _give_up(tx, recording, "impossible"))
@@ -75,6 +75,15 @@ def _note(tx: Transaction, recording: Recording, provider: Provider, answer: Res
         _event(tx, recording, "source.deleted", "deleted" if succeeded else "gone")
     else:
         _later(tx, recording, f"http_{answer.status}")
+
+
+def _not_deleted(tx: Transaction, recording: Recording) -> None:
+    connection_id = recording.connection_id
+    if connection_id is not None and tx.connections.get(connection_id) is None:
+        # Its credentials are gone with it, so there is nothing to try again with.
+        _give_up(tx, recording, "connection_deleted")
+    else:
+        _later(tx, recording, "error")
 
 
 def _later(tx: Transaction, recording: Recording, result: str) -> None:

@@ -12,7 +12,7 @@ from vault.domain.provider_access import Access, MediaRequest
 from vault.domain.reason import Reason
 from vault.domain.recording import MAX_ATTEMPTS, Lease, State, pause_before
 from vault.domain.records import decode_announcement
-from vault.errors import FetchFailed, LeaseLost, TooLarge, Unavailable, VaultError
+from vault.errors import FetchFailed, LeaseLost, NotFound, TooLarge, Unavailable, VaultError
 from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
@@ -93,7 +93,7 @@ class Ingest:
         if not decision.record:
             await self.database.write(lambda tx: refuse(tx, held, decision))
             return
-        opened = await self.connections.get(recording.connection_id)
+        opened = await self._opened(recording.connection_id)
         provider, access = self.providers[opened.connection.provider], opened.access(self.clock())
         if announcement.url is None:
             announcement = await self._find(held, opened, announcement, access)
@@ -105,6 +105,14 @@ class Ingest:
                 raise
             announcement = await self._find(held, opened, announcement, access)
             await self._fetch(held, provider.media_request(announcement, access), facts, known, decision)
+
+    async def _opened(self, connection_id: str) -> OpenedConnection:
+        try:
+            return await self.connections.get(connection_id)
+        except NotFound:
+            if await self.database.read(lambda tx: tx.connections.get(connection_id)) is not None:
+                raise
+            raise FetchFailed("The connection that announced it was deleted.", final=True) from None
 
     def _admit(self, tx: Transaction, held: Lease, known: KnownCall) -> Decision:
         recording = held.recording

@@ -32,6 +32,10 @@ async def prove(
     except NotAuthentic:
         if not connections.doubt(connection_id):
             raise
-        opened = await connections.get(connection_id)
+        try:
+            opened = await connections.get(connection_id)
+        except NotFound:
+            # Another node has deleted it.
+            raise NotAuthentic("The signature is not valid.") from None
         provider.authenticate(delivery, opened.credentials)
     return provider, opened

@@ -8,7 +8,7 @@ from vault import meters
 from vault.domain.access_event import AccessEvent
 from vault.domain.account import Connection
 from vault.domain.provider_access import Listed, ListedPage
-from vault.errors import FetchFailed
+from vault.errors import FetchFailed, NotFound
 from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.database import Database
@@ -50,7 +50,8 @@ class Reconcile:
         now = self.clock()
         try:
             missed = await self._compare(connection, max(until - OVERLAP, connection.collect_from), now)
-        except FetchFailed as error:
+        except (FetchFailed, NotFound) as error:
+            # Not found: it was deleted in the meantime.
             _LOG.warning("reconcile.failed", connection_id=connection.id, reason=str(error))
             return True
         # Whoever asked meanwhile for more of the past is not overruled.

@@ -93,6 +93,7 @@ class RestoreRecordings:
             *(partial(_restrict, one, restricted) for one, restricted in replay.restricted.items()),
             *(partial(_revoke_link, one, at) for one, at in replay.revoked_links.items()),
             *(partial(_revoke_key, one, at) for one, at in replay.revoked_keys.items()),
+            *(partial(_delete_connection, one) for one in replay.deleted_connections),
         ]
         for start in range(0, len(changes), _AT_ONCE):
             some = changes[start : start + _AT_ONCE]
@@ -221,6 +222,13 @@ def _revoke_link(link_id: str, at: datetime, tx: Transaction) -> None:
 
 def _revoke_key(key_id: str, at: datetime, tx: Transaction) -> None:
     tx.api_keys.revoke(key_id, at)
+
+
+def _delete_connection(connection_id: str, tx: Transaction) -> None:
+    # The account's object that was found may be older than the deletion.
+    connection = tx.connections.get(connection_id)
+    if connection is not None:
+        tx.connections.delete(connection)
 
 
 async def _batches(keys: AsyncIterator[str]) -> AsyncIterator[list[str]]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from vault.ports.database import Database
 from vault.workflows.account_objects import WriteAccountObjects, WriteTombstones
-from vault.workflows.accounts import FindAccount, OpenAccount
+from vault.workflows.accounts import FindAccount, ListAccounts, OpenAccount
 from vault.workflows.admit import Admit
 from vault.workflows.answer_once import AnswerOnce
 from vault.workflows.api_keys import Authenticate, IssueKey, ListKeys, RevokeKey
@@ -12,6 +12,7 @@ from vault.workflows.browse import Browse
 from vault.workflows.calls import EraseCall, ReadCall
 from vault.workflows.check_part import CheckPart
 from vault.workflows.connect import SetConnection
+from vault.workflows.connections import DeleteConnection, ReadConnections
 from vault.workflows.consent import Consent
 from vault.workflows.delete_source import DeleteAtSource
 from vault.workflows.describe import Describe
@@ -61,7 +62,10 @@ class Vault:
     # An account is opened, connected to its platform, and switched.
     find_account: FindAccount
     open_account: OpenAccount
+    list_accounts: ListAccounts
     set_connection: SetConnection
+    read_connections: ReadConnections
+    delete_connection: DeleteConnection
     set_switch: SetSwitch
     read_switch: ReadSwitch
     show_rules: ShowRules
