@@ -127,9 +127,9 @@ async def test_pages_of_recordings_have_no_gap_and_no_repeat(database: Database)
         RecordingFilter(): lambda _n, _new: True,
         RecordingFilter(state=State.FAILED): lambda n, _new: n == 3,
         RecordingFilter(call_ref="call-1"): lambda n, _new: n % 2 == 1,
-        RecordingFilter(terms=(b"all", b"third")): lambda n, _new: n % 3 == 0,
-        RecordingFilter(terms=(b"third", b"none")): lambda _n, _new: False,
-        RecordingFilter(terms=(b"foreign",)): lambda _n, _new: False,
+        RecordingFilter(terms=((b"all",), (b"third", b"other"))): lambda n, _new: n % 3 == 0,
+        RecordingFilter(terms=((b"third",), (b"none",))): lambda _n, _new: False,
+        RecordingFilter(terms=((b"foreign",),)): lambda _n, _new: False,
         RecordingFilter(received_from=middle): lambda _n, new: new.received_at >= middle,
         RecordingFilter(received_to=middle): lambda _n, new: new.received_at < middle,
     }
@@ -149,7 +149,7 @@ async def test_pages_of_recordings_have_no_gap_and_no_repeat(database: Database)
         ]
         assert len({one.id for one in found}) == len(found)
     await database.write(lambda tx: tx.recordings.forget_terms(news[0].id))
-    third = RecordingFilter(terms=(b"third",))
+    third = RecordingFilter(terms=((b"third",),))
     left = await database.read(lambda tx: tx.recordings.page("acct_a", third, before=None, limit=99))
     assert news[0].id not in {one.id for one in left}
     assert len(left) == 6

@@ -35,6 +35,7 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("GET", "/connections/{name}"): ("settings:write", None),
     ("DELETE", "/connections/{name}"): ("settings:write", None),
     ("PUT", "/calls/{call_ref}"): ("ingest", CALL),
+    ("GET", "/calls"): ("recordings:read", None),
     ("GET", "/calls/{call_ref}"): ("recordings:read", None),
     ("DELETE", "/calls/{call_ref}"): ("privacy:write", None),
     ("POST", "/calls/{call_ref}/consent"): ("ingest", CONSENT),

@@ -92,3 +92,77 @@ def test_a_call_of_another_account_is_not_there(house: House, tenant: Tenant, as
     answers = [ask(tenant, ref) for ref in ("theirs", "nobodys")]
     assert [one.status_code for one in answers] == [404, 404]
     assert get(other, "theirs").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "+33612345678", "+33 6 12 34 56 78", "0033612345678", "33612345678", "06 12 34 56 78", "0612345678",
+        "tel:+33-6-12-34-56-78", "sip:+33612345678@gateway.example;user=phone", "+33612345678;ext=5",
+    ],
+)  # fmt: skip
+def test_a_number_is_found_however_it_is_written(french: Tenant, written: str):
+    """In every state of a recording, and in calls that have none, whichever way the call wrote it."""
+    found = french.http.get(french.url("/recordings"), params={"number": written})
+    assert found.status_code == 200, found.text
+    states = sorted((one["recording_ref"], one["state"]) for one in found.json()["items"])
+    assert states == [("bad", "failed"), ("good", "available"), ("kept", "quarantined")]
+    calls, cursor = [], None
+    while not calls or cursor is not None:
+        asked = {"number": written, "limit": 2} | ({} if cursor is None else {"cursor": cursor})
+        page = french.http.get(french.url("/calls"), params=asked).json()
+        calls, cursor = [*calls, *(one["call_ref"] for one in page["items"])], page["next_cursor"]
+    assert calls == sorted([f"announced-{place}" for place in range(len(SPELLED))] + ["bad", "good", "kept"])
+
+
+#: How a platform writes the number; the account is in France.
+SPELLED = ("+33612345678", "0612345678", "0033612345678", "33612345678", "sip:+33612345678@gw.example")
+
+
+@pytest.fixture(scope="module")
+def french(house: House) -> Tenant:
+    """An account in France with recordings in three states, and calls that were only announced."""
+    tenant = Tenant.open(house.admin)
+    assert tenant.http.put(tenant.url(), json={"locale": "fr-FR"}).status_code == 200
+    for place, spelled in enumerate(SPELLED):
+        told(tenant, f"announced-{place}", spelled)
+    for ref in ("good", "bad", "kept", "other"):
+        told(tenant, ref, "+33698765432" if ref == "other" else SPELLED[1])
+    tenant.uploaded(tone(0.1), call="good", ref="good")
+    tenant.uploaded(tone(0.1), call="other", ref="other")
+    tenant.wait(tenant.put(b"no audio", call="bad", ref="bad").json()["id"], "failed")
+    policy = {"missing_evidence": "quarantine", "home_place": "FR"}
+    assert tenant.http.put(tenant.url("/consent-policy"), json=policy).status_code == 200
+    tenant.wait(tenant.put(tone(0.2), call="kept", ref="kept").json()["id"], "quarantined")
+    return tenant
+
+
+@pytest.mark.parametrize("path", ["/recordings", "/calls"])
+@pytest.mark.parametrize(
+    ("asked", "remedy"),
+    [
+        ("number=+33612345678", "%2B"),
+        ("number=anonymous", "with its country"),
+        ("number=12", "with its country"),
+    ],
+)
+def test_a_number_that_cannot_be_read_is_422(french: Tenant, path: str, asked: str, remedy: str):
+    """With the field and what to do; an unencoded plus arrives as a blank."""
+    answer = french.http.get(f"{french.url(path)}?{asked}")
+    assert answer.status_code == 422, answer.text
+    assert remedy in answer.text
+    assert "number" in answer.text
+
+
+def test_an_erased_call_is_found_no_more(tenant: Tenant):
+    """Neither the call nor a recording that was erased beside one that stays."""
+    told(tenant, "call-1")
+    told(tenant, "call-2")
+    kept, erased = tenant.uploaded(tone(0.1)), tenant.uploaded(tone(0.1, hertz=300), ref="rec-2")
+    tenant.http.delete(tenant.url(f"/recordings/{erased}"))
+    assert erase(tenant, "call-2").status_code == 202
+    asked = {"params": {"number": CALLER}}
+    recordings = tenant.http.get(tenant.url("/recordings"), **asked).json()["items"]
+    assert [one["id"] for one in recordings] == [kept]
+    calls = tenant.http.get(tenant.url("/calls"), **asked).json()
+    assert ([one["call_ref"] for one in calls["items"]], calls["next_cursor"]) == (["call-1"], None)

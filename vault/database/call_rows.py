@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import Select, bindparam, delete, select
 
 from vault.database.compiled import CompiledInsert, CompiledSelect
+from vault.database.dialect import insert_new
 from vault.database.key_versions import refuse_retired
-from vault.database.schema import call_facts
+from vault.database.schema import call_facts, recording_terms, recordings
+from vault.database.schema_calls import call_terms
 from vault.ports.stores import CallFactRow
 
 # Every call that starts adds a row, and asks for them, as every recording that comes in does.
@@ -37,6 +39,31 @@ class CallRows:
         return [CallFactRow(**row) for row in rows]
 
     def forget_call(self, account_id: str, call_ref: str) -> None:
-        """Delete the rows of a call."""
-        wanted = (call_facts.c.account_id == account_id) & (call_facts.c.call_ref == call_ref)
-        self._db.execute(delete(call_facts).where(wanted))
+        """Delete the rows of a call, and the terms by which it is found."""
+        for table in (call_facts, call_terms):
+            wanted = (table.c.account_id == account_id) & (table.c.call_ref == call_ref)
+            self._db.execute(delete(table).where(wanted))
+
+    def index(self, account_id: str, call_ref: str, terms: Sequence[bytes]) -> None:
+        """Add blind-index terms of a call; those that are there stay."""
+        rows = [{"account_id": account_id, "call_ref": call_ref, "term": term} for term in set(terms)]
+        if rows:
+            insert_new(self._db, call_terms, *rows)
+
+    def find(self, account_id: str, terms: Sequence[bytes], after: str | None, limit: int) -> Sequence[str]:
+        """Return the names of the calls that have one of these terms, or a recording that has, in their order."""
+        r, found = recordings.c, recording_terms.c
+        by_recording = (
+            select(r.call_ref)
+            .join(recording_terms, (found.recording_id == r.id) & (found.account_id == r.account_id))
+            .where(found.account_id == account_id, found.term.in_(terms))
+        )
+        calls = refs_of_terms(account_id, terms).union(by_recording).subquery()
+        query = select(calls.c.call_ref).where(calls.c.call_ref > (after or ""))
+        return list(self._db.execute(query.order_by(calls.c.call_ref).limit(limit)).scalars())
+
+
+def refs_of_terms(account_id: str, terms: Sequence[bytes]) -> Select[tuple[str]]:
+    """Ask for the names of the calls that have one of these terms."""
+    c = call_terms.c
+    return select(c.call_ref).where(c.account_id == account_id, c.term.in_(terms))

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, CompoundSelect, Row, bindparam, delete, or_, select, update
 from sqlalchemy import Connection as DbConnection
 
+from vault.database.call_rows import refs_of_terms
 from vault.database.compiled import CompiledSelect
 from vault.database.dialect import insert_new
 from vault.database.schema import recording_terms, recordings
@@ -121,11 +122,8 @@ class RecordingRows:
             query = query.where(r.received_at >= wanted.received_from)
         if wanted.received_to is not None:
             query = query.where(r.received_at < wanted.received_to)
-        for term in wanted.terms:
-            found = select(recording_terms.c.recording_id).where(
-                recording_terms.c.account_id == account_id, recording_terms.c.term == term
-            )
-            query = query.where(r.id.in_(found))
+        for terms in wanted.terms:
+            query = query.where(r.id.in_(_having(account_id, terms)))
         if before is not None:
             at, recording_id = before
             query = query.where(or_(r.received_at < at, (r.received_at == at) & (r.id < recording_id)))
@@ -155,6 +153,22 @@ class RecordingRows:
     def _one(self, wanted: ColumnElement[bool]) -> Recording | None:
         row = self._db.execute(select(*RECORDING_COLUMNS).where(wanted)).first()
         return None if row is None else recording_of(row)
+
+
+def _having(account_id: str, terms: Sequence[bytes]) -> CompoundSelect[tuple[str]]:
+    """Ask for the recordings that have one of these terms themselves, or are of a call that has.
+
+    Of a recording that was erased nothing is found, also where its call has others.
+    """
+    own = recording_terms.c
+    by_itself = select(own.recording_id).where(own.account_id == account_id, own.term.in_(terms))
+    r = recordings.c
+    by_call = select(r.id).where(
+        r.account_id == account_id,
+        r.call_ref.in_(refs_of_terms(account_id, terms)),
+        r.state.not_in((State.ERASING, State.ERASED)),
+    )
+    return by_itself.union(by_call)
 
 
 def new_row(new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch: int) -> dict[str, Any]:

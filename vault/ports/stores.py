@@ -105,7 +105,13 @@ class CallFactRows(Protocol):
         """Return the rows of a call, oldest first."""
 
     def forget_call(self, account_id: str, call_ref: str) -> None:
-        """Delete the rows of a call."""
+        """Delete the rows of a call, and its terms."""
+
+    def index(self, account_id: str, call_ref: str, terms: Sequence[bytes]) -> None:
+        """Add blind-index terms of a call."""
+
+    def find(self, account_id: str, terms: Sequence[bytes], after: str | None, limit: int) -> Sequence[str]:
+        """Return the names of calls that have one of these terms, in their order, those after ``after``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +120,8 @@ class RecordingFilter:
 
     state: State | None = None
     call_ref: str | None = None
-    #: Blind-index terms that must all be there.
-    terms: tuple[bytes, ...] = ()
+    #: Blind-index terms: of each group one must be there, of the recording or of its call.
+    terms: tuple[tuple[bytes, ...], ...] = ()
     received_from: datetime | None = None
     received_to: datetime | None = None
 

@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from vault.domain.call import CallFacts
 from vault.web.answering import answer_once
 from vault.web.authority import Access, TheVault, access
 from vault.web.described import IDEMPOTENT
 from vault.web.shapes import Ref
-from vault.web.shapes_call_views import CallViewOut, ErasedCallOut
+from vault.web.shapes_call_views import CallsOut, CallsQuery, CallViewOut, ErasedCallOut
 from vault.web.shapes_calls import CallIn, CallOut, ConsentIn, ConsentOut, DecisionOut
 
 router = APIRouter(prefix="/v1/accounts/{account}/calls", tags=["calls"])
@@ -38,6 +38,13 @@ async def put_call(
     )
     answer = await vault.admit(allowed.account.id, facts)
     return CallOut.of(answer, request.app.state.hosting.public_url)
+
+
+@router.get("")
+async def list_calls(vault: TheVault, allowed: Reading, asked: Annotated[CallsQuery, Query()]) -> CallsOut:
+    """Find calls by a number of theirs, also those without recordings, ordered by their names."""
+    found = await vault.find_calls(allowed.account.id, asked.number, after=asked.cursor, limit=asked.limit)
+    return CallsOut.of(found, asked.limit)
 
 
 @router.get("/{call_ref}")

@@ -1,11 +1,13 @@
 """The JSON of a call as a whole."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from vault.domain.call import CallFacts
 from vault.domain.recording import Recording
-from vault.web.shapes import MomentOut
+from vault.web.shapes import Body, MomentOut
 from vault.web.shapes_calls import DecisionOut
 from vault.web.shapes_recordings import CallFactsOut
 from vault.workflows.calls import CallView
@@ -46,6 +48,30 @@ class CallViewOut(BaseModel):
             decision=DecisionOut.of(view.decision),
             recordings=[CallRecordingOut.of(one) for one in view.recordings],
         )
+
+
+class CallsQuery(Body):
+    """Which calls are looked for."""
+
+    #: Caller or callee, in any spelling.
+    number: Annotated[str, Field(min_length=1, max_length=200)]
+    #: The ``next_cursor`` of the page before.
+    cursor: Annotated[str, Field(max_length=200)] | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class CallsOut(BaseModel):
+    """A page of calls, ordered by their names."""
+
+    items: list[CallFactsOut]
+    next_cursor: str | None = None
+
+    @classmethod
+    def of(cls, found: Sequence[CallFacts], limit: int) -> "CallsOut":
+        """Show a page."""
+        names = CallFacts.__slots__
+        items = [CallFactsOut(**{name: getattr(one, name) for name in names}) for one in found]
+        return cls(items=items, next_cursor=found[-1].call_ref if len(found) == limit else None)
 
 
 class ErasedCallOut(BaseModel):

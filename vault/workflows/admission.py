@@ -116,6 +116,19 @@ class Admission:
         agents = [search_term(index_key, "agent", agent) for agent in claims.agents]
         return [*self._number_terms(index_key, claims, regions), *agents]
 
+    async def terms_of_number(self, account_id: str, written: str) -> tuple[bytes, ...]:
+        """Return the keyed hashes under which a number can be found. Raises Invalid for what is none.
+
+        Rows of earlier releases have the hash of the number as it was written alone, so what it may have been
+        written like is tried too.
+        """
+        regions = await self.database.read(lambda tx: home_regions(tx, account_id))
+        numbers = {self.numbers.e164(written, regions), *self.numbers.readings(written, regions)}
+        spellings = {spelling for number in numbers for spelling in self.numbers.spellings(number)}
+        index_key = await self.index_key(account_id)
+        found = sorted({written.strip(), *numbers, *spellings})
+        return tuple(search_term(index_key, "number", one) for one in found)
+
     def _number_terms(self, index_key: bytes, claims: CallClaims, regions: Sequence[str]) -> list[bytes]:
         # Whoever names a party's place also says in which plan its number is written.
         said = regions_of("", sorted(claims.caller_places | claims.callee_places))

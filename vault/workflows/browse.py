@@ -10,7 +10,7 @@ from vault.errors import NotFound
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.stores import CallFactRow, RecordingFilter
-from vault.workflows.carried_keys import CarriedKeys
+from vault.workflows.admission import Admission
 from vault.workflows.seals import join_facts, open_facts, open_recording, search_term
 
 _Row = tuple[Recording, RecordingKeys | None, Sequence[CallFactRow]]
@@ -30,7 +30,7 @@ class Browse:
 
     database: Database
     ring: KeyRing
-    carried: CarriedKeys
+    admission: Admission
 
     async def one(self, account_id: str, recording_id: str) -> RecordingView:
         """Return one recording, in whatever state. Raises NotFound."""
@@ -54,12 +54,16 @@ class Browse:
         before: tuple[datetime, str] | None,
         limit: int,
     ) -> Sequence[RecordingView]:
-        """Return a page, newest first. Numbers and agents are found by their keyed hashes alone."""
-        searched = {"number": number, "agent": agent}
-        if any(searched.values()):
-            index_key = await self.carried.index_key(account_id)
-            terms = tuple(search_term(index_key, kind, value) for kind, value in searched.items() if value)
-            wanted = replace(wanted, terms=terms)
+        """Return a page, newest first. Numbers and agents are found by their keyed hashes alone.
+
+        Raises Invalid for a number that cannot be read.
+        """
+        terms: list[tuple[bytes, ...]] = []
+        if number is not None:
+            terms.append(await self.admission.terms_of_number(account_id, number))
+        if agent is not None:
+            terms.append((search_term(await self.admission.index_key(account_id), "agent", agent),))
+        wanted = replace(wanted, terms=tuple(terms))
 
         def find(tx: Transaction) -> list[_Row]:
             return [_row(tx, r) for r in tx.recordings.page(account_id, wanted, before=before, limit=limit)]

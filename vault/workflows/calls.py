@@ -55,6 +55,24 @@ class ReadCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FindCalls:
+    """Find calls by a number of theirs, also those without recordings."""
+
+    database: Database
+    admission: Admission
+
+    async def __call__(
+        self, account_id: str, number: str, *, after: str | None, limit: int
+    ) -> Sequence[CallFacts]:
+        """Return the facts of a page of calls, by their names. Raises Invalid for what is no number."""
+        terms = await self.admission.terms_of_number(account_id, number)
+        refs = await self.database.read(
+            lambda tx: tx.call_facts.find(account_id, terms, after=after, limit=limit)
+        )
+        return [(await self.admission.know(account_id, ref)).facts for ref in refs]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EraseCall:
     """Erase a call: its facts at once, each of its recordings as ``Erase`` does.
 

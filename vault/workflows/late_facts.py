@@ -100,6 +100,8 @@ def _add(
     if len(known) >= MAX_FACTS and all(one.delivery != row.delivery for one in known):
         raise _too_many()
     new = tx.call_facts.add(row)
+    if new:
+        tx.call_facts.index(row.account_id, row.call_ref, terms)
     for recording in through if new else ():
         append(tx, opened[recording.id], "facts", {"call": facts_json(facts)}, at=row.at)
         tx.recordings.index(row.account_id, recording.id, terms)

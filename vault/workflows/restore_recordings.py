@@ -175,6 +175,7 @@ def _put(tx: Transaction, opened: Sequence[Opened]) -> tuple[list[str], list[str
             # Recordings of one call know different parts of what was said of it; what is there is not added.
             for row in one.facts:
                 tx.call_facts.add(row)
+            tx.call_facts.index(recording.account_id, recording.call_ref, one.terms)
         elif tx.recordings.by_id(recording.id) is None:
             refused.append(location_of(recording.account_id, recording.id))
     return placed, refused

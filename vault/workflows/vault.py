@@ -9,7 +9,7 @@ from vault.workflows.admit import Admit
 from vault.workflows.answer_once import AnswerOnce
 from vault.workflows.api_keys import Authenticate, IssueKey, ListKeys, RevokeKey
 from vault.workflows.browse import Browse
-from vault.workflows.calls import EraseCall, ReadCall
+from vault.workflows.calls import EraseCall, FindCalls, ReadCall
 from vault.workflows.check_part import CheckPart
 from vault.workflows.connect import SetConnection
 from vault.workflows.connections import DeleteConnection, ReadConnections
@@ -108,6 +108,7 @@ class Vault:
     # It is found, shared and heard.
     browse: Browse
     read_call: ReadCall
+    find_calls: FindCalls
     create_link: CreateLink
     list_links: ListLinks
     revoke_link: RevokeLink
