@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.journeys.chromium import until
-from tests.journeys.player import CALL, Listener, mono
+from tests.journeys.player import CALL, FIRST, SECOND, Listener, dual, mono, name_voices
 from tests.journeys.tenant import Tenant
 from tests.web.conftest import House
 
@@ -91,7 +91,7 @@ def test_it_can_be_seen_everywhere(
     assert page.evaluate(PIXELS) == ["full grey", "faint grey", "full blue", "faint blue"]
     assert fits(page)
     assert page.evaluate(PALE) == []
-    marks = page.get_by_text("Robin Doe, team lead", exact=False).filter(has_text="UTC")
+    marks = page.locator(".watermark [data-mark*='Robin Doe, team lead'][data-mark*='UTC']")
     box, play = marks.nth(4).bounding_box(), listener.button("Play").bounding_box()
     assert box is not None
     assert play is not None
@@ -100,6 +100,29 @@ def test_it_can_be_seen_everywhere(
     middle = [play["x"] + play["width"] / 2, play["y"] + play["height"] / 2]
     assert page.evaluate("([x, y]) => document.elementFromPoint(x, y).closest('button').id", middle) == "play"
     listener.unharmed()
+
+
+@pytest.mark.parametrize("size", [(320, 640), (640, 340)], ids=["narrow", "on its side"])
+def test_it_fits_a_small_phone(
+    listener: Listener, house: House, caller: Tenant, tmp_path: Path, size: tuple[int, int]
+):
+    """Nothing is wider than the view (WCAG 1.4.10), and Play is seen without scrolling."""
+    shown(listener.page, "light", size)
+    recording = caller.uploaded(dual((FIRST, SECOND, 1)), call="no direction", ref=f"{size}")
+    name_voices(house, recording, "caller", "callee")
+    listener.open(caller, recording)
+    listener.page.screenshot(path=tmp_path / f"player-{size[0]}x{size[1]}.png")
+    right, bottom = listener.page.evaluate("""[document.querySelector('main').getBoundingClientRect().right,
+        document.querySelector('#play').getBoundingClientRect().bottom]""")
+    assert right <= size[0]
+    assert bottom <= size[1]
+    assert fits(listener.page)
+    cut = "[...document.querySelectorAll('#channels, #channels label')].map(one => one.scrollWidth > one.clientWidth)"
+    assert not any(listener.page.evaluate(cut))
+    choice, wave = (listener.page.locator(one).bounding_box() for one in ("#channels", "#seek"))
+    assert choice is not None
+    assert wave is not None
+    assert choice["x"] + choice["width"] <= wave["x"] + wave["width"]
 
 
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
@@ -229,3 +252,5 @@ def test_without_scripts_the_browser_plays(page: Page, caller: Tenant, alone: st
     plain.wait_for()
     assert plain.get_attribute("controlslist") == "nodownload"
     assert page.locator("#controls").is_hidden()
+    assert page.locator(".countdown").is_hidden()
+    assert plain.get_attribute("preload") == "none"

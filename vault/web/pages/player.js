@@ -46,6 +46,7 @@ function start() {
   for (const tag of document.querySelectorAll("[data-language]")) {
     tag.textContent = `in ${languageName(tag.dataset.language)}`;
   }
+  document.querySelector(".countdown").hidden = false;
   showDuration();
   listenToAudio();
   listenToListener();
