@@ -14,6 +14,7 @@ const RETRIES = [1000, 3000, 9000];
 const PATIENCE = 4000;
 const OFFLINE = "The audio does not come. Check your connection; the player goes on by itself when it is back.";
 const DAMAGED = "This part of the recording cannot be played. Try again, or tell the person who sent the link.";
+const RETRYING = "The audio does not come. The player tries again by itself.";
 
 const $ = (id) => document.getElementById(id);
 const page = $("player"), audio = $("audio"), trouble = $("trouble");
@@ -30,7 +31,9 @@ const session = new Session(address, Number(page.dataset.secondsLeft), {
   ended: close,
 });
 let failures = 0;
+// How often in a row the audio failed at one place, and where, in seconds.
 let retrying = null;
+let failedAt = 0;
 let waiting = null;
 // Whether the listener wants to hear it: an element that fails is paused by the browser.
 let wanted = false;
@@ -86,7 +89,7 @@ function listenToListener() {
   $("back").addEventListener("click", () => jump(-JUMP));
   $("on").addEventListener("click", () => jump(JUMP));
   trouble.querySelector("button").addEventListener("click", () => { failures = 0; retry(); });
-  addEventListener("online", () => { if (!trouble.hidden) retry(); });
+  addEventListener("online", () => { failures = 0; if (!trouble.hidden) retry(); });
   $("speed").addEventListener("change", () => { audio.playbackRate = Number($("speed").value); });
   for (const choice of document.querySelectorAll("#channels input")) {
     choice.addEventListener("change", () => hear(choice.value === "" ? null : Number(choice.value)));
@@ -207,7 +210,8 @@ async function failed() {
   if (session.closed) return;
   const last = damaged || failures === RETRIES.length;
   if (!last) retrying = setTimeout(retry, RETRIES[failures++]);
-  showTrouble(last && reached ? DAMAGED : OFFLINE);
+  if (reached) showTrouble(last ? DAMAGED : RETRYING);
+  else showTrouble(OFFLINE);
 }
 
 function showTrouble(text) {
@@ -227,8 +231,10 @@ function retry() {
 }
 
 /** Goes on where the audio stopped. */
+  // Each retry loads the beginning well, so failures are counted by place: audio that was changed never comes.
+  if (Math.abs(broken - failedAt) > 1) failures = 0;
+  failedAt = broken;
 function goOn() {
-  failures = 0;
   if (broken === null) return;
   audio.currentTime = reachable(broken);
   broken = null;

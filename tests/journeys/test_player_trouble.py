@@ -1,0 +1,27 @@
+"""What the page says while the audio does not come."""
+
+import pytest
+
+from tests.journeys.player import Listener
+from tests.journeys.tenant import Tenant
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("player")]
+
+
+def test_audio_that_never_comes_is_no_fault_of_the_connection(listener: Listener, caller: Tenant, alone: str):
+    """The vault answers and the audio does not, as where it was changed: the page tries, then says so."""
+    page = listener.page
+    page.clock.install()
+    listener.open(caller, alone)
+    page.context.route("**/audio*", lambda route: route.fulfill(status=500))
+    listener.button("Play").click()
+    said = []
+    while not said or "cannot be played" not in said[-1]:
+        page.clock.run_for(1000)
+        text = page.locator("#trouble span").inner_text()
+        said += [text] if text and text not in said else []
+        assert page.evaluate("performance.now()") < 60_000, said
+    assert said == [
+        "The audio does not come. The player tries again by itself.",
+        "This part of the recording cannot be played. Try again, or tell the person who sent the link.",
+    ]
