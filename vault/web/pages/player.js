@@ -1,6 +1,7 @@
 // The player: it joins the audio element with its buttons, keys, waveform, channels and session.
 
 import { Channels } from "./channels.js";
+import { keep, recall, requested } from "./place.js";
 import { Session } from "./session.js";
 import { clock, languageName, localMoment, spoken } from "./times.js";
 import { Waveform } from "./waveform.js";
@@ -13,8 +14,8 @@ const RETRIES = [1000, 3000, 9000];
 // How long the audio may be missing before the listener is told: browsers try for half a minute without a word.
 const PATIENCE = 4000;
 const OFFLINE = "The audio does not come. Check your connection; the player goes on by itself when it is back.";
-const DAMAGED = "This part of the recording cannot be played. Try again, or tell the person who sent the link.";
 const RETRYING = "The audio does not come. The player tries again by itself.";
+const DAMAGED = "This part of the recording cannot be played. Try again, or tell the person who sent the link.";
 
 const $ = (id) => document.getElementById(id);
 const page = $("player"), audio = $("audio"), trouble = $("trouble");
@@ -30,10 +31,10 @@ const session = new Session(address, Number(page.dataset.secondsLeft), {
   warned: say,
   ended: close,
 });
-let failures = 0;
 // How often in a row the audio failed at one place, and where, in seconds.
-let retrying = null;
+let failures = 0;
 let failedAt = 0;
+let retrying = null;
 let waiting = null;
 // Whether the listener wants to hear it: an element that fails is paused by the browser.
 let wanted = false;
@@ -45,15 +46,32 @@ start();
 
 function start() {
   $("controls").hidden = false;
+  document.querySelector(".countdown").hidden = false;
   $("started").textContent = localMoment($("started").dateTime);
   for (const tag of document.querySelectorAll("[data-language]")) {
     tag.textContent = `in ${languageName(tag.dataset.language)}`;
   }
-  document.querySelector(".countdown").hidden = false;
   showDuration();
   listenToAudio();
   listenToListener();
   if ("waveform" in page.dataset) drawPeaks();
+  restore();
+}
+
+/** Takes up what a reload left; browsers restore some of the controls by themselves, so all are set. */
+function restore() {
+  const { at, speed, channel } = recall(address) ?? { at: requested(), speed: "1", channel: "" };
+  if (at) seek(at);
+  $("speed").value = speed;
+  setSpeed();
+  const choice = document.querySelector(`#channels input[value="${channel}"]`);
+  if (choice) choice.checked = true;
+  if (choice && channel !== "") hear(Number(channel));
+}
+
+function store() {
+  const channel = document.querySelector("#channels input:checked")?.value ?? "";
+  if (!session.closed) keep(address, { at: broken ?? audio.currentTime, speed: $("speed").value, channel });
 }
 
 function duration() {
@@ -90,11 +108,18 @@ function listenToListener() {
   $("on").addEventListener("click", () => jump(JUMP));
   trouble.querySelector("button").addEventListener("click", () => { failures = 0; retry(); });
   addEventListener("online", () => { failures = 0; if (!trouble.hidden) retry(); });
-  $("speed").addEventListener("change", () => { audio.playbackRate = Number($("speed").value); });
+  $("speed").addEventListener("change", setSpeed);
   for (const choice of document.querySelectorAll("#channels input")) {
     choice.addEventListener("change", () => hear(choice.value === "" ? null : Number(choice.value)));
   }
   document.addEventListener("keydown", pressed);
+  addEventListener("hashchange", () => { if (requested() !== null) seek(requested()); });
+  addEventListener("pagehide", store);
+}
+
+/** Sets the speed, also for when the audio is loaded again. */
+function setSpeed() {
+  audio.defaultPlaybackRate = audio.playbackRate = Number($("speed").value);
 }
 
 function toggle() {
@@ -205,6 +230,9 @@ function come() {
 /** Finds out why the audio stopped: the session, the network, or the audio itself. */
 async function failed() {
   remember();
+  // Each retry loads the beginning well, so failures are counted by place: audio that was changed never comes.
+  if (Math.abs(broken - failedAt) > 1) failures = 0;
+  failedAt = broken;
   const damaged = audio.error?.code === MediaError.MEDIA_ERR_DECODE;
   const reached = await session.ask();
   if (session.closed) return;
@@ -231,14 +259,10 @@ function retry() {
 }
 
 /** Goes on where the audio stopped. */
-  // Each retry loads the beginning well, so failures are counted by place: audio that was changed never comes.
-  if (Math.abs(broken - failedAt) > 1) failures = 0;
-  failedAt = broken;
 function goOn() {
   if (broken === null) return;
   audio.currentTime = reachable(broken);
   broken = null;
-  audio.playbackRate = Number($("speed").value);
   if (wanted) audio.play().catch(() => {});
 }
 
