@@ -146,9 +146,7 @@ async def assemble(
         database = _database(settings)
         stack.callback(database.close)
         threads = _threads(stack)
-        objects = await open_store(
-            settings.objects_url, threads["objects"], plain_http=settings.plain_http_allow
-        )
+        objects = await _store(settings, threads["objects"])
         await _begin(database, objects, restoring=restoring)
         current, previous = await _root_keys(settings, database, threads["keys"], stack)
         vault_id = await ProveRootKey(database=database, root_key=current, previous=previous)()
@@ -223,6 +221,10 @@ async def _signer(
     signer = await opened(vault_id)
     await compare_with_store(database, objects, signer)
     return signer
+
+
+async def _store(settings: Settings, threads: Threads) -> ObjectStore:
+    return await open_store(settings.objects_url, threads, plain_http=settings.plain_http_allow)
 
 
 async def _root_keys(
