@@ -51,7 +51,7 @@ def test_a_container_can_do_little(name: str) -> None:
     assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert {"mem_limit", "cpus", "pids_limit", "logging"} <= set(service)
-    assert re.fullmatch(r"\w+:\d+(\.\d+)+", service["image"])
+    assert re.fullmatch(r"\w+:\d+(\.\d+)+(@sha256:[0-9a-f]{64})?", service["image"])
     assert not {"privileged", "cap_add", "network_mode", "devices"} & set(service)
 
 

@@ -16,7 +16,8 @@ NEW = "whsec_" + "B" * 44
 
 def other_node(house: House) -> OpenedConnections:
     """Return what another node remembers, which is nothing yet."""
-    return OpenedConnections(database=house.database, ring=house.vault.receive.connections.ring)
+    shared = house.vault.receive.connections
+    return OpenedConnections(database=house.database, ring=shared.ring, carried=shared.carried)
 
 
 async def secrets_of(node: OpenedConnections, house: House) -> Sequence[str]:

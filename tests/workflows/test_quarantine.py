@@ -173,7 +173,7 @@ async def test_an_admin_refuses_for_good(house: House):
     await refuse(house, recording_id)
     row = await house.row(recording_id)
     assert [(reason.code, reason.text) for reason in row.reasons] == [
-        ("refused_by_admin", "An admin refused it: nobody asked")
+        ("refused_by_admin", "An admin refused it.")
     ]
     assert await nothing_left(house, recording_id)
     assert await results(house, recording_id, "recording.refused") == ["refused_by_admin"]

@@ -15,8 +15,9 @@ from sqlalchemy import Connection as DbConnection
 from vault.database.dialect import database_now, is_postgresql
 from vault.database.key_versions import refuse_retired
 from vault.database.recording_rows import RECORDING_COLUMNS, reasons_json, recording_of
-from vault.database.schema import recordings
+from vault.database.schema import access_events, recordings
 from vault.database.schema_consent import evidence_entries
+from vault.database.schema_log import event_outbox
 from vault.domain.reason import Reason
 from vault.domain.recording import ARROWS, IN_FLIGHT, Lease, Recording, SealedObject, State
 from vault.domain.tombstone import FINAL
@@ -144,8 +145,16 @@ class QueueRows:
             "not_before": database_now(self._db), "manifest_due": False,
         }  # fmt: skip
         self._forget_evidence([recording_id])
+        if state == str(State.REFUSED):
+            self._forget_words(recording_id)
         erased = update(recordings).where(recordings.c.id == recording_id).values(changed)
         return recording_of(self._db.execute(erased.returning(*RECORDING_COLUMNS)).one())
+
+    def _forget_words(self, recording_id: str) -> None:
+        """Drop the details of a refused recording's events: an admin's words. Leaves keep their digests."""
+        for table in (access_events, event_outbox):
+            mine = table.c.recording_id == recording_id
+            self._db.execute(update(table).where(mine).values(sealed_detail=None))
 
     def settle(self, recording: Recording, to: State, **values: Any) -> Recording:
         """Move a row that nobody holds out of quarantine, and set ``values`` as ``move`` does.

@@ -25,6 +25,7 @@ from vault.database.source_rows import SourceRows
 from vault.database.tombstone_rows import TombstoneRows
 from vault.database.tree_rows import TreeRows
 from vault.database.turn_rows import TurnRows
+from vault.database.words_rows import WordsRows
 
 
 class SqlTransaction:
@@ -57,6 +58,7 @@ class SqlTransaction:
         self.inventory = InventoryRows(connection)
         self.restored = RestoredRows(connection)
         self.turns = TurnRows(connection)
+        self.words = WordsRows(connection)
 
     def now(self) -> datetime:
         """Return the database's time."""

@@ -205,7 +205,7 @@ _ASKS = {
 def _accepted_without(case: Case) -> Reason:
     if case.released:
         return Reason(code="released", text="An admin released it from quarantine.", source="consent-policy")
-    text = f"The account accepts recordings without this evidence: {case.policy.reason or 'no reason given'}"
+    text = "The account accepts recordings without this evidence."
     return Reason(code="accepted_without_evidence", text=text, source="consent-policy")
 
 

@@ -79,6 +79,11 @@ def of_listener(account_id: str, link_id: str) -> Context:
     return {"account_id": account_id, "link_id": link_id, "purpose": "listener"}
 
 
+def of_words(account_id: str, what: str) -> Context:
+    """Bind words that a person typed to their account and to ``what`` they are, such as ``policy-reason``."""
+    return {"account_id": account_id, "purpose": f"words/{what}"}
+
+
 def of_event_detail(account_id: str, event_id: str) -> Context:
     """Bind an access event's detail to its event."""
     return {"account_id": account_id, "event_id": event_id, "purpose": "access-detail"}

@@ -1,5 +1,6 @@
 """A recording's row as JSON: the part that manifests and tombstones have in common. It says nothing of people."""
 
+from dataclasses import replace
 from typing import Any, get_args
 
 from vault.domain.account import SourcePolicy
@@ -89,6 +90,9 @@ def _sealed(fields: Fields | None) -> SealedObject | None:
 
 def _reason(fields: Fields) -> Reason:
     reason = Reason(code=fields.text("code"), text=fields.text("text"), source=fields.maybe_text("source"))
+    if reason.code == "refused_by_admin":
+        # Older releases wrote the admin's own words here.
+        reason = replace(reason, text="An admin refused it.")
     fields.done()
     return reason
 

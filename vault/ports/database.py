@@ -23,6 +23,7 @@ from vault.ports.stores import (
     NewRecording,
     Recordings,
 )
+from vault.ports.words import ClearWordsStore
 from vault.ports.work import Queue, Sources, Turns
 
 T = TypeVar("T")
@@ -54,6 +55,10 @@ class Transaction(Protocol):
     @property
     def policies(self) -> ConsentPolicies:
         """Return the accounts' consent policies."""
+
+    @property
+    def words(self) -> ClearWordsStore:
+        """Return words that an older release kept in clear."""
 
     @property
     def notices(self) -> Notices:

@@ -76,6 +76,7 @@ def crews(vault: Vault, workers: int) -> list[Crew]:
         Crew(work="sign", step=vault.sign_checkpoint, pace=_LOG_PAUSE),
         Crew(work="publish", step=vault.publish_log, pace=_LOG_PAUSE),
         _by_turns(vault, "sweep", vault.sweep, every=SWEEP_PAUSE),
+        _by_turns(vault, "seal_words", vault.seal_words, every=SWEEP_PAUSE),
         _by_turns(vault, "expire_quarantine", vault.expire_quarantine, every=_EXPIRY_PAUSE),
         _by_turns(vault, "settle_idle_uploads", vault.settle_idle_uploads, every=_UPLOADS_PAUSE),
     ]

@@ -5,6 +5,7 @@ the sealed bytes of details. So a rotation wraps these keys anew, and leaves alo
 Details that come later are sealed under a key of their own generation.
 """
 
+import base64
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,6 +18,7 @@ from vault.errors import NotFound, Tampered
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.rotation import WrappedSecret
+from vault.ports.words import SEALED_WORDS, Words
 from vault.sealing.header import parse_header
 from vault.sealing.keys import KEY_BYTES, NamedKey, detail_key
 from vault.sealing.message import open_message, seal
@@ -63,6 +65,30 @@ class CarriedKeys:
         context = bound.of_event_detail(event.account_id, event.id)
         said: dict[str, str] = json.loads(open_message(key, event.sealed_detail, context=context))
         return {name: value for name, value in said.items() if name != "v"}
+
+    async def seal_words(self, account_id: str, what: Words, words: str | None) -> str | None:
+        """Seal words that a person typed, for a text column. Raises NotFound, Unavailable."""
+        if words is None or words.startswith(SEALED_WORDS):
+            return words
+        key = await under_current_key(
+            self.ring, account_id, lambda current: self._new_detail_key(account_id, current)
+        )
+        message = seal(key, bound.of_words(account_id, what), words.encode())
+        return SEALED_WORDS + base64.b64encode(message).decode()
+
+    async def open_words(self, account_id: str, what: Words, kept: str | None) -> str | None:
+        """Open what a text column holds; what an older release kept in clear is returned as it is.
+
+        Raises NotFound for a key that is gone, Tampered.
+        """
+        if kept is None or not kept.startswith(SEALED_WORDS):
+            return kept
+        try:
+            message = base64.b64decode(kept.removeprefix(SEALED_WORDS), validate=True)
+        except ValueError as error:
+            raise Tampered("Sealed words are no base64.") from error
+        key = await self._detail_key(account_id, sealed_under(message))
+        return open_message(key, message, context=bound.of_words(account_id, what)).decode()
 
     async def _new_detail_key(self, account_id: str, current: AccountKey) -> NamedKey:
         """Return the key for details that are sealed now: one for each version of the account's key."""

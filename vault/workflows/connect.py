@@ -16,6 +16,7 @@ from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.telephony import Credentials, Provider
 from vault.sealing.message import seal
+from vault.workflows.carried_keys import CarriedKeys
 from vault.workflows.current_key import under_current_key
 from vault.workflows.opened_connections import OpenedConnections
 
@@ -49,6 +50,7 @@ class SetConnection:
 
     database: Database
     ring: KeyRing
+    carried: CarriedKeys
     clock: Clock
     providers: Mapping[str, Provider]
     connections: OpenedConnections
@@ -84,17 +86,18 @@ class SetConnection:
             provider=wish.provider,
             sealed_credentials=sealed,
             key_version=key.version,
-            api_base=wish.api_base,
+            api_base=await self.carried.seal_words(account_id, "api-base", wish.api_base),
             delete_at_source=platform.deletes_by_default
             if wish.delete_at_source is None
             else wish.delete_at_source,
             delete_refused=wish.delete_refused,
             collect_from=wish.collect_from or self.clock(),
-            next_url=wish.next_url,
+            next_url=await self.carried.seal_words(account_id, "next-url", wish.next_url),
             pause_refused=wish.pause_refused,
         )
         event = AccessEvent(type="connection.changed", at=self.clock(), account_id=account_id, actor=actor)
-        return await self.database.write(lambda tx: _put(tx, wanted, wish, event))
+        connection = await self.database.write(lambda tx: _put(tx, wanted, wish, event))
+        return replace(connection, api_base=wish.api_base, next_url=wish.next_url)
 
     def _check(self, name: str, wish: ConnectionWish) -> Provider:
         if not _NAME.fullmatch(name):

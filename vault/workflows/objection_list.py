@@ -14,6 +14,7 @@ from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.numbers import Numbers
 from vault.sealing.message import open_message, seal
 from vault.workflows.admission import Admission, home_regions
+from vault.workflows.carried_keys import CarriedKeys
 from vault.workflows.current_key import under_current_key
 from vault.workflows.seals import search_term
 
@@ -28,6 +29,7 @@ class ObjectionList:
 
     database: Database
     ring: KeyRing
+    carried: CarriedKeys
     admission: Admission
     numbers: Numbers
     clock: Clock
@@ -40,7 +42,8 @@ class ObjectionList:
         Once this returns, no recording of the number becomes available.
         """
         number, term = await self.term(account_id, written)
-        objection = Objection(since=self.clock(), until=None, reason=reason, by=actor)
+        sealed = await self.carried.seal_words(account_id, "objection-reason", reason)
+        objection = Objection(since=self.clock(), until=None, reason=sealed, by=actor)
         return await under_current_key(
             self.ring, account_id, lambda key: self._enter(key, account_id, number, term, objection)
         )
@@ -86,6 +89,12 @@ class ObjectionList:
         context = bound.of_objection(row.account_id, row.id)
         number: str = json.loads(open_message(key.key, row.sealed_number, context=context))["number"]
         return number
+
+    async def opened(self, row: ObjectionRow) -> Objection:
+        """Return an objection with its reason opened. Raises NotFound, Tampered."""
+        said = row.objection
+        reason = await self.carried.open_words(row.account_id, "objection-reason", said.reason)
+        return replace(said, reason=reason)
 
 
 def standing(tx: Transaction, account_id: str, term: bytes) -> ObjectionRow | None:

@@ -31,7 +31,7 @@ class EnterObjection:
         """Return the objection and whether it is new: one that stands stays. Raises Invalid for no number."""
         row, new = await self.objection_list.enter(account_id, written, reason=reason, actor=actor)
         number = await self.objection_list.number_of(row)
-        return Objected(id=row.id, number=number, objection=row.objection), new
+        return Objected(id=row.id, number=number, objection=await self.objection_list.opened(row)), new
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,11 @@ class ListObjections:
         """Return the objections that stand, by id, those after ``after``."""
         rows = await self.database.read(lambda tx: tx.objections.page(account_id, after=after, limit=limit))
         return [
-            Objected(id=row.id, number=await self.objection_list.number_of(row), objection=row.objection)
+            Objected(
+                id=row.id,
+                number=await self.objection_list.number_of(row),
+                objection=await self.objection_list.opened(row),
+            )
             for row in rows
         ]
 
@@ -77,4 +81,7 @@ class ListObjections:
         """Return every objection of one number, oldest first. Raises Invalid for no number."""
         number, term = await self.objection_list.term(account_id, written)
         rows = await self.database.read(lambda tx: tx.objections.of_terms(account_id, [term]))
-        return [Objected(id=row.id, number=number, objection=row.objection) for row in rows]
+        return [
+            Objected(id=row.id, number=number, objection=await self.objection_list.opened(row))
+            for row in rows
+        ]

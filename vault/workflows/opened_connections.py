@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from vault.domain import encryption_context as bound
@@ -15,6 +15,7 @@ from vault.ports.database import Database
 from vault.ports.keys import KeyRing
 from vault.ports.telephony import Credentials
 from vault.sealing.message import open_message
+from vault.workflows.carried_keys import CarriedKeys
 
 #: Seconds for which credentials that another node has replaced are still taken here.
 REMEMBERED = 10.0
@@ -46,6 +47,7 @@ class OpenedConnections:
 
     database: Database
     ring: KeyRing
+    carried: CarriedKeys
     _known: OrderedDict[str, tuple[float, OpenedConnection]] = field(default_factory=OrderedDict)
 
     async def get(self, connection_id: str) -> OpenedConnection:
@@ -58,7 +60,8 @@ class OpenedConnections:
         if connection is None:
             raise NotFound("There is no such connection.")
         opened = OpenedConnection(
-            connection=connection, credentials=await _credentials(self.ring, connection)
+            connection=await self._with_urls(connection),
+            credentials=await _credentials(self.ring, connection),
         )
         self._known[connection_id] = (now, opened)
         while len(self._known) > _MOST_REMEMBERED:
@@ -80,6 +83,14 @@ class OpenedConnections:
     def forget(self, connection_id: str) -> None:
         """Read the connection anew next time."""
         self._known.pop(connection_id, None)
+
+    async def _with_urls(self, connection: Connection) -> Connection:
+        account_id = connection.account_id
+        return replace(
+            connection,
+            api_base=await self.carried.open_words(account_id, "api-base", connection.api_base),
+            next_url=await self.carried.open_words(account_id, "next-url", connection.next_url),
+        )
 
 
 async def _credentials(ring: KeyRing, connection: Connection) -> Sequence[Credentials]:

@@ -1,18 +1,23 @@
 """An account's consent policy: what it asks for on top of the law, and what becomes of missing evidence."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from vault.domain.access_event import AccessEvent
 from vault.domain.consent import ConsentPolicy
 from vault.domain.rules import RuleBook, RuleOverride
-from vault.errors import Invalid, Refused
+from vault.errors import Busy, Invalid, Refused
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
+from vault.ports.words import SEALED_WORDS
+from vault.workflows.carried_keys import CarriedKeys
 
 _KEYS = frozenset("0123456789*#")
 _LONGEST_QUARANTINE = 365
+#: How often a change is made again because another came in between.
+_ATTEMPTS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +25,7 @@ class SetPolicy:
     """Change the policy. It changes under the account's exclusive lock, and every version is kept."""
 
     database: Database
+    carried: CarriedKeys
     rule_book: RuleBook
     clock: Clock
 
@@ -40,32 +46,55 @@ class SetPolicy:
         if_version: int | None,
         actor: str,
     ) -> ConsentPolicy:
-        """Return the policy after ``change``, which sees it under the lock: two changes at once both count.
+        """Return the policy after ``change`` of the one before it: two changes at the same time both count.
 
-        Raises Invalid, and Refused where it is no longer at ``if_version``.
+        Raises Invalid, Refused where it is no longer at ``if_version``, and Busy where others keep changing it.
         """
-
-        def write(tx: Transaction) -> ConsentPolicy:
-            tx.lock_account(account_id, exclusive=True)
-            before, now = tx.policies.current(account_id), tx.now()
+        for _ in range(_ATTEMPTS):
+            # Sealing asks the key service, so it is not done under the lock: what is written then must still
+            # follow the version that was read.
+            before = await self.database.read(lambda tx: tx.policies.current(account_id))
             if if_version is not None and before.version != if_version:
                 raise Refused("The policy was changed in the meantime.", reasons=("changed",))
-            wanted = change(before)
+            wanted = change(await open_policy(self.carried, account_id, before))
             check(wanted, self.rule_book)
-            signed = replace(
-                wanted,
-                version=before.version + 1,
-                changed_at=now,
-                changed_by=actor,
-                overrides=tuple(_signed(one, before.overrides, actor, now) for one in wanted.overrides),
-            )
-            if _content(signed) == _content(before):
-                return before
-            tx.policies.add(account_id, signed)
-            tx.events.append(AccessEvent(type="policy.changed", at=now, account_id=account_id, actor=actor))
-            return signed
+            sealed = await self._sealed(account_id, wanted, before)
+            written = await self.database.write(partial(_write, account_id, sealed, before, actor), urgent=True)
+            if written is not None:
+                return await open_policy(self.carried, account_id, written)
+        raise Busy("Others change this policy at the same time. Send it again.", retry_after=1)
 
-        return await self.database.write(write, urgent=True)
+    async def _sealed(self, account_id: str, wanted: ConsentPolicy, before: ConsentPolicy) -> ConsentPolicy:
+        """Seal the reasons. One that is the same as before keeps its ciphertext, so that nothing changes."""
+        kept = [one for one in _reasons(before) if one is not None and one.startswith(SEALED_WORDS)]
+        known = {await self.carried.open_words(account_id, "policy-reason", one): one for one in kept}
+
+        async def seal(reason: str | None) -> str | None:
+            return known.get(reason) or await self.carried.seal_words(account_id, "policy-reason", reason)
+
+        return await _with_reasons(wanted, seal)
+
+
+def _write(
+    account_id: str, sealed: ConsentPolicy, before: ConsentPolicy, actor: str, tx: Transaction
+) -> ConsentPolicy | None:
+    """Add the version after ``before``; None where another came in between."""
+    tx.lock_account(account_id, exclusive=True)
+    if tx.policies.current(account_id).version != before.version:
+        return None
+    now = tx.now()
+    signed = replace(
+        sealed,
+        version=before.version + 1,
+        changed_at=now,
+        changed_by=actor,
+        overrides=tuple(_signed(one, before.overrides, actor, now) for one in sealed.overrides),
+    )
+    if _content(signed) == _content(before):
+        return before
+    tx.policies.add(account_id, signed)
+    tx.events.append(AccessEvent(type="policy.changed", at=now, account_id=account_id, actor=actor))
+    return signed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +102,33 @@ class ReadPolicy:
     """Say what the policy is, and what it was."""
 
     database: Database
+    carried: CarriedKeys
 
     async def __call__(self, account_id: str) -> ConsentPolicy:
         """Return the policy as it stands."""
-        return await self.database.read(lambda tx: tx.policies.current(account_id))
+        current = await self.database.read(lambda tx: tx.policies.current(account_id))
+        return await open_policy(self.carried, account_id, current)
 
     async def history(self, account_id: str) -> Sequence[ConsentPolicy]:
         """Return every version that was set, oldest first."""
-        return await self.database.read(lambda tx: tx.policies.history(account_id))
+        history = await self.database.read(lambda tx: tx.policies.history(account_id))
+        return [await open_policy(self.carried, account_id, one) for one in history]
+
+
+async def open_policy(carried: CarriedKeys, account_id: str, policy: ConsentPolicy) -> ConsentPolicy:
+    """Open the reasons of a policy. Raises NotFound, Tampered."""
+    return await _with_reasons(policy, lambda one: carried.open_words(account_id, "policy-reason", one))
+
+
+def _reasons(policy: ConsentPolicy) -> list[str | None]:
+    return [policy.reason, *(one.reason for one in policy.overrides)]
+
+
+async def _with_reasons(
+    policy: ConsentPolicy, change: Callable[[str | None], Awaitable[str | None]]
+) -> ConsentPolicy:
+    overrides = [replace(one, reason=await change(one.reason) or "") for one in policy.overrides]
+    return replace(policy, reason=await change(policy.reason), overrides=tuple(overrides))
 
 
 def check(policy: ConsentPolicy, rule_book: RuleBook) -> None:

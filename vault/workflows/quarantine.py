@@ -1,10 +1,11 @@
 """Quarantine: sealed, unplayable, and waiting for an admin who lets a recording out or refuses it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from vault.domain.access_event import AccessEvent
 from vault.domain.admission import Decision
+from vault.domain.ids import new_id
 from vault.domain.reason import Reason
 from vault.domain.recording import Recording, RecordingKeys, State
 from vault.errors import NotFound, Refused
@@ -12,10 +13,13 @@ from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.workflows.admission import Admission, KnownCall
+from vault.workflows.carried_keys import CarriedKeys
 from vault.workflows.evidence_chain import append
 from vault.workflows.regate import regate
 from vault.workflows.seals import OpenedRecording, open_recording
 
+#: The admin's words are in the sealed detail of the event, and go when the recording is erased.
+_BY_ADMIN = Reason(code="refused_by_admin", text="An admin refused it.")
 _EXPIRED = Reason(
     code="quarantine_expired",
     text="Nobody let it out of quarantine in time, and its evidence did not come.",
@@ -65,14 +69,26 @@ class RefuseQuarantined:
 
     database: Database
     ring: KeyRing
+    carried: CarriedKeys
     clock: Clock
 
     async def __call__(self, account_id: str, recording_id: str, *, reason: str, actor: str) -> None:
         """Raise NotFound, or Refused where it is not in quarantine."""
         opened = await quarantined(self.database, self.ring, account_id, recording_id)
 
-        ground = Reason(code="refused_by_admin", text=f"An admin refused it: {reason}")
-        refuse = partial(_refuse, recording=opened.recording, ground=ground, actor=actor)
+        event_id = new_id("evt")
+        detail = await self.carried.seal_detail(account_id, event_id, {"reason": reason})
+        event = AccessEvent(
+            id=event_id,
+            type="recording.refused",
+            at=self.clock(),
+            account_id=account_id,
+            actor=actor,
+            recording_id=recording_id,
+            result=_BY_ADMIN.code,
+            sealed_detail=detail,
+        )
+        refuse = partial(_refuse, recording=opened.recording, ground=_BY_ADMIN, event=event)
         if not await self.database.write(refuse):
             raise _not_quarantined()
 
@@ -86,7 +102,15 @@ class ExpireQuarantine:
     async def __call__(self) -> None:
         """Refuse what is due, each on its own: an account's lock is held for one recording at a time."""
         for recording in await self.database.read(lambda tx: tx.queue.quarantines_over()):
-            expire = partial(_refuse, recording=recording, ground=_EXPIRED, actor="worker")
+            event = AccessEvent(
+                type="recording.refused",
+                at=recording.received_at,
+                account_id=recording.account_id,
+                actor="worker",
+                recording_id=recording.id,
+                result=_EXPIRED.code,
+            )
+            expire = partial(_refuse, recording=recording, ground=_EXPIRED, event=event)
             await self.database.write(expire)
 
 
@@ -110,7 +134,7 @@ def _not_quarantined() -> Refused:
     return Refused("The recording is not in quarantine.", reasons=("not_quarantined",))
 
 
-def _refuse(tx: Transaction, *, recording: Recording, ground: Reason, actor: str) -> bool:
+def _refuse(tx: Transaction, *, recording: Recording, ground: Reason, event: AccessEvent) -> bool:
     """Refuse a recording that was seen in quarantine, if it still is; the call's lock says so for good."""
     tx.lock_account(recording.account_id)
     tx.lock_call(recording.account_id, recording.call_ref)
@@ -118,14 +142,5 @@ def _refuse(tx: Transaction, *, recording: Recording, ground: Reason, actor: str
     if now is None or now.state is not State.QUARANTINED:
         return False
     tx.queue.settle(now, State.REFUSED, reasons=(ground,))
-    tx.events.append(
-        AccessEvent(
-            type="recording.refused",
-            at=tx.now(),
-            account_id=recording.account_id,
-            actor=actor,
-            recording_id=recording.id,
-            result=ground.code,
-        )
-    )
+    tx.events.append(replace(event, at=tx.now()))
     return True

@@ -1,12 +1,17 @@
 """The recording switch: what an admin promises with it, the commit of this transaction keeps."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vault.domain.access_event import AccessEvent
 from vault.domain.account import Switch, SwitchChange
 from vault.domain.reason import Reason
+from vault.errors import NotFound, Unavailable
+from vault.logs import Log
 from vault.ports.database import Database, Transaction
+from vault.workflows.carried_keys import CarriedKeys
+
+_LOG = Log(__name__)
 
 _REFUSED = Reason(
     code="switched_off_since_receipt",
@@ -25,14 +30,19 @@ class SetSwitch:
     """
 
     database: Database
+    carried: CarriedKeys
 
     async def __call__(self, account_id: str, *, enabled: bool, reason: str | None, actor: str) -> Switch:
-        """Return the switch as it stands after the commit. Setting it to what it is changes nothing."""
+        """Return the switch as it stands after the commit. Setting it to what it is changes nothing.
+
+        Raises Unavailable where the reason cannot be sealed; only switching off does not wait for that.
+        """
+        sealed = await self._sealed(account_id, reason, enabled=enabled)
 
         def change(tx: Transaction) -> Switch:
             tx.lock_account(account_id, exclusive=True)
             before, now = tx.accounts.switch(account_id), tx.now()
-            after = tx.accounts.set_switch(account_id, enabled=enabled, at=now, by=actor, reason=reason)
+            after = tx.accounts.set_switch(account_id, enabled=enabled, at=now, by=actor, reason=sealed)
             if after == before:
                 return before
             tx.events.append(
@@ -60,12 +70,22 @@ class SetSwitch:
 
         return await self.database.write(change, urgent=True)
 
+    async def _sealed(self, account_id: str, reason: str | None, *, enabled: bool) -> str | None:
+        try:
+            return await self.carried.seal_words(account_id, "switch-reason", reason)
+        except (Unavailable, NotFound):
+            if enabled:
+                raise
+            _LOG.warning("switch.reason_not_kept", account_id=account_id)
+            return None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSwitch:
     """Say how the switch stands, and how it stood."""
 
     database: Database
+    carried: CarriedKeys
 
     async def __call__(self, account_id: str) -> Switch:
         """Return the switch."""
@@ -73,4 +93,8 @@ class ReadSwitch:
 
     async def history(self, account_id: str) -> Sequence[SwitchChange]:
         """Return every change, oldest first."""
-        return await self.database.read(lambda tx: tx.accounts.switch_history(account_id))
+        history = await self.database.read(lambda tx: tx.accounts.switch_history(account_id))
+        return [
+            replace(one, reason=await self.carried.open_words(account_id, "switch-reason", one.reason))
+            for one in history
+        ]

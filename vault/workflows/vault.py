@@ -44,6 +44,7 @@ from vault.workflows.rewrap import Rewrap
 from vault.workflows.rewrap_root import RewrapRootKey
 from vault.workflows.rotate import ReadRotations, RotateAccountKey
 from vault.workflows.rules import ShowRules
+from vault.workflows.seal_words import SealWords
 from vault.workflows.sequence import SequenceEvents, SignCheckpoint
 from vault.workflows.share import CreateLink, ListLinks, RevokeLink, RevokeLinks
 from vault.workflows.show_call import ShowCall
@@ -148,6 +149,8 @@ class Vault:
     erase_call: EraseCall
     remove_erased: RemoveErased
     sweep: Sweep
+    # What an older release kept in clear is sealed.
+    seal_words: SealWords
     # Keys of accounts are rotated, and what lay under the ones before is wrapped anew.
     rotate_account_key: RotateAccountKey
     read_rotations: ReadRotations

@@ -1,0 +1,228 @@
+"""What people type into REST is nowhere in clear: not in the database, its log, the object store or the log."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.journeys.tenant import Tenant, moment, tone
+from tests.web.conftest import House, open_house
+
+CONTRACT = Path(__file__).parents[2] / "openapi" / "openapi.yaml"
+#: Fields that hold words, by operation. Each gets a marker here, and no marker may be found.
+SEALED = {
+    ("PUT", "/recording-switch", "reason"),
+    ("PUT", "/consent-policy", "reason"),
+    ("PUT", "/consent-policy", "overrides[].reason"),
+    ("PUT", "/objections/{number}", "reason"),
+    ("PUT", "/connections/{name}", "next_url"),
+    ("PUT", "/connections/{name}", "api_base"),
+    ("PUT", "/connections/{name}", "credentials{}"),
+    ("PUT", "/connections/{name}", "previous_credentials{}"),
+    ("PUT", "/calls/{call_ref}", "agent"),
+    ("PUT", "/calls/{call_ref}", "from"),
+    ("PUT", "/calls/{call_ref}", "to"),
+    ("PUT", "/recordings/{recording}/restriction", "reason"),
+    ("POST", "/recordings/{recording}/refusal", "reason"),
+    ("POST", "/recordings/{recording}/release", "reason"),
+    ("POST", "/recordings/{recording}/links", "listener"),
+    ("POST", "/links/revocation", "listener"),
+}
+#: Fields that are kept as they are, and why they may be.
+_SPOKEN = "a notice is played or read to every caller"
+_NAME = "a name by which the vault's admins find a thing again"
+_CODE = "a code of a known set or pattern: a place, a language, a key of the telephone, an id"
+_NOTICE = ("controller", "full_notice", "purposes", "refusal", "retention", "text")
+CLEAR = {
+    ("PUT", "/v1/accounts/{account}", "name"): _NAME,
+    ("PUT", "/v1/accounts/{account}", "locale"): _CODE,
+    ("POST", "/v1/keys", "name"): _NAME,
+    ("POST", "/v1/keys", "account"): _NAME,
+    ("PUT", "/connections/{name}", "provider"): _CODE,
+    ("PUT", "/consent-policy", "home_place"): _CODE,
+    ("PUT", "/consent-policy", "overrides[].place"): _CODE,
+    **{("PUT", "/consent-policy", f"keys.{one}"): _CODE for one in ("accept", "decline", "object")},
+    **{("PUT", "/calls/{call_ref}", one): _CODE for one in ("from_place", "to_place", "language")},
+    ("POST", "/calls/{call_ref}/consent", "notice"): _CODE,
+    ("POST", "/recordings/{recording}/links", "networks[]"): "a range of addresses that a link is bound to",
+    ("POST", "/links/revocation", "recording"): _CODE,
+    ("PUT", "/own-key", "key"): "the ARN of a key; the root key wraps it",
+    **{
+        (method, path, one): _SPOKEN if one in _NOTICE else _CODE
+        for method, path in (("POST", "/notices"), ("PUT", "/notices/{notice}"))
+        for one in (*_NOTICE, "language", "places[]")
+    },
+}
+
+
+def free_texts(contract: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield every text that a body may hold, but for moments and values of an enumeration."""
+    for path, item in contract["paths"].items():
+        for method, operation in item.items():
+            bodies = (
+                operation.get("requestBody", {}).get("content", {}) if isinstance(operation, dict) else {}
+            )
+            for body in bodies.values():
+                for name in texts_of(contract, body.get("schema", {}), ""):
+                    yield method.upper(), path.removeprefix("/v1/accounts/{account}") or path, name
+
+
+def texts_of(contract: dict[str, Any], schema: Any, name: str) -> Iterator[str]:
+    """Yield the names of texts below a schema."""
+    if not isinstance(schema, dict):
+        return
+    if "$ref" in schema:
+        schema = contract["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    for one in [two for kind in ("anyOf", "oneOf", "allOf") for two in schema.get(kind, ())]:
+        yield from texts_of(contract, one, name)
+    closed = schema.keys() & {"enum", "const"} or schema.get("format") in {"date-time", "binary"}
+    if schema.get("type") == "string" and name and not closed:
+        yield name
+    yield from texts_of(contract, schema.get("items"), f"{name}[]")
+    yield from texts_of(contract, schema.get("additionalProperties"), f"{name}{{}}")
+    for field, inner in schema.get("properties", {}).items():
+        yield from texts_of(contract, inner, f"{name}.{field}".removeprefix("."))
+
+
+def test_every_text_of_the_contract_is_known_here():
+    """A new field of text is sealed and gets a marker below, or is named with the reason why it need not be."""
+    assert set(free_texts(yaml.safe_load(CONTRACT.read_text()))) == SEALED | set(CLEAR)
+
+
+class Markers:
+    """Distinct words for each sealed field."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self.used: dict[tuple[str, str, str], str] = {}
+
+    def __call__(self, method: str, path: str, field: str) -> str:
+        """Return the field's marker."""
+        key = (method, path, field)
+        assert key in SEALED
+        number = len(self.used)
+        marker = f"+141555501{number:02}" if field in {"from", "to"} else f"zq{number:02}qzMarker"
+        return self.used.setdefault(key, marker)
+
+
+def put(tenant: Tenant, path: str, said: dict[str, Any]) -> dict[str, Any]:
+    """Send a body, and return the answer."""
+    answer = tenant.http.put(tenant.url(path), json=said)
+    assert answer.status_code in {200, 201}, answer.text
+    return dict(answer.json()) if answer.content else {}
+
+
+def settle(tenant: Tenant, mark: Markers) -> None:
+    """Set everything that an account's admin sets, with words in it."""
+    reason = mark("PUT", "/recording-switch", "reason")
+    for enabled in (False, True):
+        put(tenant, "/recording-switch", {"enabled": enabled, "reason": reason})
+    override = {
+        "place": "*",
+        "consent": "all",
+        "reason": mark("PUT", "/consent-policy", "overrides[].reason"),
+    }
+    policy = {"reason": mark("PUT", "/consent-policy", "reason"), "overrides": [override]}
+    first = put(tenant, "/consent-policy", policy)
+    assert put(tenant, "/consent-policy", policy)["version"] == first["version"]
+    assert put(tenant, "/consent-policy", policy | {"quarantine_days": 20})["version"] == first["version"] + 1
+    put(tenant, "/objections/+14155550199", {"reason": mark("PUT", "/objections/{number}", "reason")})
+    at = "/connections/{name}"
+    urls = {name: f"http://127.0.0.1/{mark('PUT', at, name)}?q=1" for name in ("next_url", "api_base")}
+    secrets = [{"secret": "whsec_" + mark("PUT", at, f"{name}{{}}").ljust(40, "A")}
+               for name in ("credentials", "previous_credentials")]  # fmt: skip
+    said = {"provider": "platform", "credentials": secrets[0], "previous_credentials": secrets[1], **urls}
+    assert put(tenant, "/connections/second", said)["next_url"] == urls["next_url"]
+
+
+def record(tenant: Tenant, mark: Markers) -> tuple[str, str]:
+    """Bring two recordings into quarantine; refuse one, let the other out and share it. Return both."""
+    at, made = "/recordings/{recording}", []
+    for number, ref in enumerate(("kept", "refused")):
+        said = {name: mark("PUT", "/calls/{call_ref}", name) for name in ("agent", "from", "to")}
+        put(tenant, f"/calls/{ref}", said | {"direction": "inbound", "started_at": moment(datetime.now(UTC))})
+        answer = tenant.put(tone(0.2, hertz=440 + number), call=ref, ref=ref)
+        assert answer.status_code == 201, answer.text
+        made.append(answer.json()["id"])
+        tenant.wait(made[-1], "quarantined")
+    kept, refused = made
+    for recording, verb in ((refused, "refusal"), (kept, "release")):
+        said = {"reason": mark("POST", f"{at}/{verb}", "reason")}
+        answer = tenant.http.post(tenant.url(f"/recordings/{recording}/{verb}"), json=said)
+        assert answer.status_code in {200, 204}, answer.text
+    tenant.wait(kept)
+    tenant.link(kept, listener=mark("POST", f"{at}/links", "listener"))
+    said = {"listener": mark("POST", "/links/revocation", "listener")}
+    assert tenant.http.post(tenant.url("/links/revocation"), json=said).status_code == 200
+    restriction = {"reason": mark("PUT", f"{at}/restriction", "reason")}
+    tenant.http.put(tenant.url(f"/recordings/{kept}/restriction"), json=restriction).raise_for_status()
+    return kept, refused
+
+
+def found_in(folder: Path, log: str, mark: Markers) -> list[tuple[str, Any]]:
+    """Return which markers are in clear, and where."""
+    texts = {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    texts["log"] = log.encode()
+    return [
+        (name, field)
+        for name, text in texts.items()
+        for field, marker in mark.used.items()
+        if marker.encode() in text
+    ]
+
+
+def write_objects(house: House) -> None:
+    """Write what is due to the object store."""
+    vault = house.vault
+    for verb in (
+        vault.write_manifests,
+        vault.write_account_objects,
+        vault.write_tombstones,
+        vault.publish_log,
+    ):
+        house.call(verb)
+
+
+def reasons_shown(tenant: Tenant, mark: Markers) -> None:
+    """See that the admin reads all words, as they were typed."""
+    said = {one["reason"] for one in tenant.http.get(tenant.url("/recording-switch/history")).json()["items"]}
+    assert mark("PUT", "/recording-switch", "reason") in said
+    for path in ("/consent-policy", "/consent-policy/history"):
+        answer = tenant.http.get(tenant.url(path)).json()
+        policy = answer["items"][-1] if "items" in answer else answer
+        assert policy["reason"] == mark("PUT", "/consent-policy", "reason")
+        assert policy["overrides"][0]["reason"] == mark("PUT", "/consent-policy", "overrides[].reason")
+    for path in ("/objections", "/objections/+14155550199"):
+        (one,) = tenant.http.get(tenant.url(path)).json()["items"]
+        assert one["reason"] == mark("PUT", "/objections/{number}", "reason")
+
+
+@pytest.mark.faults
+def test_no_word_that_was_typed_is_found_in_clear(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    """Before and after erasure; an ingest key reads no reason, and erasure takes the words of a refusal along."""
+    mark = Markers()
+    with open_house(tmp_path, VAULT_LOG_LEVEL="DEBUG") as house:
+        tenant = Tenant.open(house.admin)
+        settle(tenant, mark)
+        kept, refused = record(tenant, mark)
+        assert set(mark.used) == SEALED
+        reasons_shown(tenant, mark)
+        words = mark("POST", "/recordings/{recording}/refusal", "reason")
+        details = [one["detail"] for one in tenant.events(refused) if one["type"] == "recording.refused"]
+        assert details == [{"reason": words}]
+        ingest = house.client(house.key_for(tenant.name, "ingest"))
+        again = ingest.put(tenant.url("/calls/refused/recordings/refused"), content=tone(0.2))
+        assert (again.status_code, again.json()["detail"]) == (409, "An admin refused it.")
+        write_objects(house)
+        assert found_in(tmp_path, capfd.readouterr().err, mark) == []
+        for recording in (kept, refused):
+            assert tenant.http.delete(tenant.url(f"/recordings/{recording}")).status_code == 202
+            tenant.wait(recording, "erased")
+        write_objects(house)
+        details = [one["detail"] for one in tenant.events(refused) if one["type"] == "recording.refused"]
+        assert details == [{}]
+        assert found_in(tmp_path, capfd.readouterr().err, mark) == []
+    assert found_in(tmp_path, capfd.readouterr().err, mark) == []

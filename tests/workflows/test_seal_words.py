@@ -1,0 +1,91 @@
+"""Words that an older release kept in clear are sealed, and leave the database and the object store."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import update
+
+from tests.workflows.conftest import House
+from tests.workflows.parties import ME, kept_apart, set_policy
+from tests.workflows.restoring import write_all
+from tests.workflows.test_quarantine import refuse
+from vault.database.schema import connections, switch_changes
+from vault.database.schema_consent import consent_policies, objections
+from vault.domain.reason import Reason
+from vault.domain.tombstone import PREFIX, decode_tombstones
+
+WORDS = "zqWordsInClear"
+NUMBER = "+14155550199"
+
+
+async def in_clear(house: House) -> None:
+    """Write what an older release wrote."""
+    old = {"v": 1, **house_policy(reason=WORDS, place_reason=f"{WORDS} of the place")}
+    changes: list[Any] = [
+        update(switch_changes).values(reason=WORDS),
+        update(objections).values(reason=WORDS),
+        update(connections).values(next_url=f"https://ivr.example/?{WORDS}", api_base=None),
+        update(consent_policies).values(policy=old),
+    ]
+    for change in changes:
+        await house.database.write(lambda tx, one=change: tx.connection.execute(one) and None)
+
+
+def house_policy(*, reason: str, place_reason: str) -> dict[str, Any]:
+    """Return a policy's JSON."""
+    override = {
+        "place": "*", "consent": "all", "notice_in_recording": None, "capture_before_consent": None,
+        "tone_accepted": None, "refusal_route": None, "reason": place_reason, "author": "key_1",
+        "at": "2026-01-02T03:04:05+00:00",
+    }  # fmt: skip
+    return {
+        "missing_evidence": "accept", "reason": reason, "withdrawal": "restrict", "mode": "none",
+        "home_place": None, "quarantine_days": 30,
+        "keys": {"accept": "1", "decline": "9", "object": None}, "overrides": [override],
+    }  # fmt: skip
+
+
+def database_in(folder: Path) -> bytes:
+    """Return what is in the database's files."""
+    files = list(folder.rglob("vault.db*"))
+    assert files
+    return b"".join(path.read_bytes() for path in files)
+
+
+async def test_words_in_clear_are_sealed(house: House, tmp_path: Path):
+    """They are read as before, and are in no file of the database; a second run finds nothing."""
+    account_id = house.account.id
+    await house.vault.set_switch(account_id, enabled=False, reason="x", **ME)
+    await house.vault.enter_objection(account_id, NUMBER, reason="x", **ME)
+    await house.vault.seal_words()
+    await in_clear(house)
+    assert await house.vault.seal_words() == 2 + 1 + 1 + 2
+    assert await house.vault.seal_words() == 0
+    history = await house.vault.read_switch.history(account_id)
+    assert {one.reason for one in history} == {WORDS}
+    (objected,) = await house.vault.list_objections.history(account_id, NUMBER)
+    assert objected.objection.reason == WORDS
+    policy = await house.vault.read_policy(account_id)
+    assert (policy.reason, policy.overrides[0].reason) == (WORDS, f"{WORDS} of the place")
+    opened = house.vault.receive.connections
+    opened.forget(house.connection_id)
+    assert (await opened.get(house.connection_id)).connection.next_url == f"https://ivr.example/?{WORDS}"
+    assert WORDS.encode() not in database_in(tmp_path)
+
+
+async def test_old_tombstones_lose_the_words_of_a_refusal(house: House):
+    """The object is rewritten under its key, with the fixed sentence; a restore reads it so in any case."""
+    await set_policy(house)
+    recording_id = await kept_apart(house)
+    await refuse(house, recording_id)
+    await write_all(house)
+    (key,) = [one for one in house.objects.objects if one.startswith(PREFIX)]
+    body = house.objects.objects[key].body
+    clean = bytes(body)
+    body[:] = clean.replace(b"An admin refused it.", f"An admin refused it: {WORDS}".encode())
+    assert WORDS.encode() in house.objects.objects[key].body
+    (read,) = decode_tombstones(bytes(body))
+    assert read.reasons == (Reason(code="refused_by_admin", text="An admin refused it."),)
+    assert await house.vault.seal_words() == 1
+    assert bytes(house.objects.objects[key].body) == clean
+    assert await house.vault.seal_words() == 0
