@@ -16,7 +16,7 @@ from vault.domain.access_event import AccessEvent
 from vault.domain.link import Link, Session, log_entries_allowed
 from vault.errors import NotFound
 from vault.ports.access_log import UnsettledSession
-from vault.ports.stores import LinkFilter
+from vault.ports.link_stores import LinkFilter
 
 # Every range that is heard asks these, and building them anew would take longer than running them.
 _LINK = select(links).where(links.c.id == bindparam("id"), links.c.account_id == bindparam("account_id"))

@@ -9,31 +9,22 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, or_, select, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.dialect import database_now, is_postgresql
 from vault.database.key_versions import refuse_retired
-from vault.database.recording_rows import RECORDING_COLUMNS, reasons_json, recording_of
+from vault.database.queue_statements import FREE, SHREDDED, WORK, as_refused, columns_of, next_turn
+from vault.database.recording_rows import RECORDING_COLUMNS, recording_of
 from vault.database.schema import access_events, recordings
 from vault.database.schema_consent import evidence_entries
 from vault.database.schema_log import event_outbox
 from vault.domain.reason import Reason
-from vault.domain.recording import ARROWS, IN_FLIGHT, Lease, Recording, SealedObject, State
+from vault.domain.recording import ARROWS, IN_FLIGHT, Lease, Recording, State
 from vault.domain.tombstone import FINAL
 from vault.errors import LeaseLost, NotFound, RecordingErased
 
 _TO_TRANSFER = (State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)
-_WORK = (State.RECEIVED, State.TRANSFERRING, State.RETRY_WAIT, State.STORED, State.ERASING)
-#: What opens a recording. Setting these to nothing is what shreds it.
-SHREDDED = {
-    "wrapped_key": None,
-    "key_version": None,
-    "sealed_details": None,
-    "sealed_waveform": None,
-    "sealed_announcement": None,
-}
-_FREE: dict[str, Any] = {"lease_until": None, "lease_token": None}
 
 
 class QueueRows:
@@ -50,7 +41,7 @@ class QueueRows:
         account's backlog keeps no other waiting, even where a single worker claims.
         """
         ready = self._ready(states)
-        account_id = self._db.execute(_turn(states, ready, database_now(self._db))).scalar()
+        account_id = self._db.execute(next_turn(states, ready, database_now(self._db))).scalar()
         if account_id is None:
             return None
         row = self._first(and_(ready, recordings.c.account_id == account_id)) or self._first(ready)
@@ -107,7 +98,7 @@ class QueueRows:
             recordings.c.state == str(came_from),
             recordings.c.lease_token == held.token,
         )
-        changed = {**_FREE, "state": str(to), **_columns(values)}
+        changed = {**FREE, "state": str(to), **columns_of(values)}
         if to in FINAL:
             # Its tombstone is due.
             changed["manifest_due"] = True
@@ -123,7 +114,7 @@ class QueueRows:
     def put_back(self, held: Lease, *, not_before: datetime, counts: bool = True) -> None:
         """Give a held row back in the state it is in; the attempt ``counts`` or not. Raises LeaseLost."""
         mine = (recordings.c.id == held.recording.id) & (recordings.c.lease_token == held.token)
-        values = {**_FREE, "not_before": not_before}
+        values = {**FREE, "not_before": not_before}
         if not counts:
             values["attempts"] = held.recording.attempts - 1
         done = self._db.execute(update(recordings).where(mine).values(values))
@@ -141,7 +132,7 @@ class QueueRows:
         if state in {State.ERASING, State.ERASED}:
             raise RecordingErased("The recording was erased.")
         changed = {
-            **SHREDDED, **_FREE, "state": str(State.ERASING), "attempts": 0,
+            **SHREDDED, **FREE, "state": str(State.ERASING), "attempts": 0,
             "not_before": database_now(self._db), "manifest_due": False,
         }  # fmt: skip
         self._forget_evidence([recording_id])
@@ -164,7 +155,7 @@ class QueueRows:
         if to not in ARROWS[recording.state]:
             raise ValueError(f"There is no arrow from {recording.state} to {to}.")
         seen = and_(recordings.c.id == recording.id, recordings.c.state == str(recording.state))
-        changed = {**_FREE, "state": str(to), **_columns(values)}
+        changed = {**FREE, "state": str(to), **columns_of(values)}
         if to is State.REFUSED:
             changed |= {**SHREDDED, "audio_location": None, "rendition_location": None, "manifest_due": True}
             self._forget_evidence([recording.id])
@@ -182,7 +173,7 @@ class QueueRows:
         in_flight = and_(recordings.c.account_id == account_id, recordings.c.state.in_(IN_FLIGHT))
         if call_ref is not None:
             in_flight = and_(in_flight, recordings.c.call_ref == call_ref)
-        changed = update(recordings).where(in_flight).values(_refused(reason)).returning(recordings.c.id)
+        changed = update(recordings).where(in_flight).values(as_refused(reason)).returning(recordings.c.id)
         refused = list(self._db.execute(changed).scalars())
         self._forget_evidence(refused)
         return refused
@@ -233,7 +224,7 @@ class QueueRows:
         """Return for each state of work how many rows are in it, and the age of the oldest in seconds."""
         now = database_now(self._db)
         query = select(recordings.c.state, func.count(), func.min(recordings.c.received_at))
-        rows = self._db.execute(query.where(recordings.c.state.in_(_WORK)).group_by(recordings.c.state))
+        rows = self._db.execute(query.where(recordings.c.state.in_(WORK)).group_by(recordings.c.state))
         return {State(state): (count, (now - oldest).total_seconds()) for state, count, oldest in rows}
 
     def _ready(self, states: Sequence[State]) -> ColumnElement[bool]:
@@ -270,39 +261,3 @@ class QueueRows:
         )  # fmt: skip
         row: Row[Any] = self._db.execute(taken).one()
         return Lease(recording=recording_of(row), token=token)
-
-
-def _turn(states: Sequence[State], ready: ColumnElement[bool], now: datetime) -> Select[Any]:
-    """Ask for the account that is next: something of it is ready, and few of its rows are leased."""
-    r = recordings.c
-    held = func.count().filter(r.lease_until > now)
-    return (
-        select(r.account_id)
-        .where(r.state.in_({*_WORK, *states}))
-        .group_by(r.account_id)
-        .having(func.count().filter(ready) > 0)
-        .order_by(held, func.random())
-        .limit(1)
-    )
-
-
-def _refused(reason: Reason) -> dict[str, Any]:
-    """Return what is set when a row is refused where it stands."""
-    return {
-        **SHREDDED, **_FREE, "state": str(State.REFUSED), "reasons": reasons_json([reason]),
-        "audio_location": None, "rendition_location": None, "manifest_due": True,
-    }  # fmt: skip
-
-
-def _columns(values: dict[str, Any]) -> dict[str, Any]:
-    """Turn nouns into columns."""
-    columns = dict(values)
-    for purpose in ("audio", "rendition"):
-        sealed: SealedObject | None = columns.pop(purpose, None)
-        if sealed is not None:
-            columns[f"{purpose}_location"] = sealed.location
-            columns[f"{purpose}_header"] = sealed.header
-            columns[f"{purpose}_size"] = sealed.size
-    if "reasons" in columns:
-        columns["reasons"] = reasons_json(columns["reasons"])
-    return columns

@@ -6,7 +6,7 @@ from sqlalchemy import Connection as DbConnection
 from sqlalchemy import delete, func, insert, select, update
 
 from vault.database.dialect import database_now, insert_new
-from vault.database.queue_rows import SHREDDED
+from vault.database.queue_statements import SHREDDED
 from vault.database.recording_rows import reasons_json
 from vault.database.schema import recordings
 from vault.database.schema_consent import evidence_entries

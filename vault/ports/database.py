@@ -9,6 +9,7 @@ from vault.domain.access_event import AccessEvent
 from vault.domain.recording import State
 from vault.ports.access_log import Checkpoints, Tree
 from vault.ports.consent_stores import ConsentPolicies, Consents, EvidenceChains, Objections, Pauses
+from vault.ports.link_stores import Links
 from vault.ports.notices import Notices
 from vault.ports.restoring import AccountObjects, Inventory, Restored, Tombstones
 from vault.ports.rotation import Rotations
@@ -18,7 +19,6 @@ from vault.ports.stores import (
     CallFactRows,
     Connections,
     Events,
-    Links,
     Metadata,
     NewRecording,
     Recordings,

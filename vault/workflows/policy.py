@@ -59,7 +59,9 @@ class SetPolicy:
             wanted = change(await open_policy(self.carried, account_id, before))
             check(wanted, self.rule_book)
             sealed = await self._sealed(account_id, wanted, before)
-            written = await self.database.write(partial(_write, account_id, sealed, before, actor), urgent=True)
+            written = await self.database.write(
+                partial(_write, account_id, sealed, before, actor), urgent=True
+            )
             if written is not None:
                 return await open_policy(self.carried, account_id, written)
         raise Busy("Others change this policy at the same time. Send it again.", retry_after=1)

@@ -14,7 +14,7 @@ from vault.errors import Invalid, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
-from vault.ports.stores import LinkFilter
+from vault.ports.link_stores import LinkFilter
 from vault.sealing.message import seal
 from vault.workflows.admission import Admission
 from vault.workflows.carried_keys import CarriedKeys
