@@ -146,7 +146,7 @@ _HEADS: dict[str, Shape] = within(_HEAD, {
 
 ROWS = [
     Row(name="head", parse=partial(_served, 64 * KIB), shapes=_HEADS),
-    Row(name="head in pieces", parse=partial(_served, 16), shapes=_HEADS, limit=48 * KIB),
+    Row(name="head in pieces", parse=partial(_served, 16), shapes=_HEADS, limit=24 * KIB),
     Row(name="cookie", parse=latin(_cookie), shapes=TEXT | {
         "quotes": repeated(b"\\", b'a="'), "pairs": repeated(b"a=b;"), "octal": repeated(b"\\1", b'a="'),
     }),
@@ -157,5 +157,5 @@ ROWS = [
     Row(name="path", parse=latin(_path), shapes=TEXT | within(b"/v1/accounts/", TEXT)),
     Row(name="webhook headers", parse=latin(_headers), shapes={"letters": TEXT["letters"]}),
     Row(name="link form", parse=latin(partial(parse_qs, max_num_fields=8)), shapes=FORM | TEXT),
-    Row(name="body", parse=_body, shapes=JSON | TEXT, limit=16 * KIB),
+    Row(name="body", parse=_body, shapes=JSON | TEXT, limit=8 * KIB),
 ]  # fmt: skip
