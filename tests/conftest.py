@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.servers.postgresql",
     "tests.faults.table",
     "tests.loop_watchdog",
+    "tests.journeys.format_table",
 ]
 make_once()
 # An example that is slow on a loaded machine is no failure: a test that bounds time counts or compares.

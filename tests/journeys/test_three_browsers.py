@@ -1,0 +1,208 @@
+"""The player in Chromium, Firefox and WebKitGTK: every format, the end, channels, a revoked link, an unplayed page.
+
+WebKitGTK plays through GStreamer and Safari through AVFoundation, so this says nothing of Safari's codecs.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+
+from tests.audio import corpus
+from tests.journeys.chromium import HEAR, WATCH
+from tests.journeys.format_table import note_format
+from tests.journeys.player import FIRST, SECOND, dual
+from tests.journeys.tenant import Tenant
+from tests.journeys.three_browsers import BROWSERS, Tab
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browsers")]
+#: Long enough that no slow machine reaches the end before the test sends it there.
+SECONDS = 20
+AUDIO = "document.querySelector('audio')"
+SILENCE = 0.005
+#: Seconds that a busy machine may take for one step.
+PATIENCE = 30
+
+
+def made(container: str, codec: str, **how: Any) -> Callable[[], bytes]:
+    """Return what codes two tones."""
+    return lambda: corpus.encode(container, codec, corpus.tones(SECONDS), **how)
+
+
+FORMATS: dict[str, Callable[[], bytes]] = {
+    "WAV, PCM 16": made("wav", "pcm_s16le"),
+    "WAV, PCM 8": made("wav", "pcm_u8"),
+    "WAV, PCM 24": made("wav", "pcm_s24le"),
+    "WAV, float": made("wav", "pcm_f32le"),
+    "WAV, mu-law": made("wav", "pcm_mulaw"),
+    "WAV, A-law": made("wav", "pcm_alaw"),
+    "MP3": made("mp3", "libmp3lame"),
+    "FLAC": made("flac", "flac"),
+    "M4A, AAC": made("mp4", "aac"),
+    "WebM, Opus": made("webm", "libopus", encoder_rate=48000),
+    "Ogg, Opus": made("ogg", "libopus", encoder_rate=48000),
+    "Ogg, Vorbis": made("ogg", "vorbis", options={"strict": "-2"}),
+    "AMR, as its rendition": lambda: corpus.encode(
+        "amr", "libopencore_amrnb", corpus.tones(SECONDS, channels=1)
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=BROWSERS)
+def tab(request: pytest.FixtureRequest) -> Iterator[Tab]:
+    """One tab of each browser, for all that it is to show."""
+    with BROWSERS[request.param]() as tab:
+        tab.resize(1100, 900)
+        yield tab
+
+
+@pytest.fixture(scope="module")
+def recorded(caller: Tenant) -> Callable[[str], str]:
+    """Return the recording of a format, uploaded once."""
+    return cache(lambda name: caller.uploaded(FORMATS[name](), call=f"format {name}", ref=name))
+
+
+@pytest.fixture(scope="module")
+def hour(caller: Tenant) -> str:
+    """One hour of two channels in mu-law: 57.6 MB."""
+    return caller.uploaded(dual((FIRST, SECOND, 3600)), call="hour", ref="hour")
+
+
+def until(tab: Tab, expression: str) -> Any:
+    """Poll an expression."""
+    deadline = time.monotonic() + PATIENCE
+    while not (value := tab.run(expression)):
+        assert time.monotonic() < deadline, f"Never true: {expression}; {state(tab)}"
+        time.sleep(0.05)
+    return value
+
+
+def state(tab: Tab) -> Any:
+    """Return what a failure should tell of the element."""
+    return tab.run(
+        f"({{at: {AUDIO}.currentTime, duration: {AUDIO}.duration, ended: {AUDIO}.ended, paused: {AUDIO}.paused,"
+        f" ready: {AUDIO}.readyState, network: {AUDIO}.networkState, error: {AUDIO}.error?.message}})"
+    )
+
+
+def open_player(tab: Tab, tenant: Tenant, recording: str) -> dict[str, Any]:
+    """Follow a new link to the player, and return the link."""
+    link = tenant.link(recording, listener="Robin Doe, team lead")
+    tab.goto(link["url"])
+    tab.click("button[type=submit]")
+    until(tab, "document.querySelector('#controls')?.hidden === false")
+    return link
+
+
+def play(tab: Tab) -> None:
+    """Press Play and wait until time goes by."""
+    tab.click("#play")
+    until(tab, f"{AUDIO}.currentTime > 0.2")
+
+
+def ends_well(tab: Tab) -> None:
+    """Wait for the end; it is no failure, nothing began again, and Play plays again."""
+    # While WebKit loads a file, an element at its beginning may call itself ended for a moment.
+    until(tab, f"({AUDIO}.ended && {AUDIO}.currentTime > {SECONDS - 0.5}) || {AUDIO}.error")
+    assert tab.run(f"{AUDIO}.error?.message ?? null") is None
+    assert tab.run("document.querySelector('#trouble').hidden")
+    again = f"!{AUDIO}.ended && {AUDIO}.currentTime > 0.1"
+    deadline = time.monotonic() + PATIENCE
+    while not tab.run(again):
+        assert time.monotonic() < deadline, state(tab)
+        # On a busy machine WebKit may end once more what was just begun again: a listener presses again.
+        if tab.run(f"{AUDIO}.paused"):
+            tab.click("#play")
+        time.sleep(0.1)
+
+
+def granted(tenant: Tenant, recording: str) -> list[tuple[int, int]]:
+    """Return the windows of bytes that listeners were granted, by the access log."""
+    events = tenant.events(recording)
+    return [(one["first"], one["end"]) for one in events if one["type"] == "playback.grant"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_is_played_sought_and_ended(
+    tab: Tab,
+    caller: Tenant,
+    recorded: Callable[[str], str],
+    name: str,
+    request: pytest.FixtureRequest,
+):
+    """It loads, plays, goes where it was clicked, and ends."""
+    note_format(request, name)
+    open_player(tab, caller, recorded(name))
+    assert tab.run("document.querySelector('#total').textContent") == f"0:{SECONDS}"
+    play(tab)
+    tab.drag("#seek", 0.6, 0.6)
+    until(tab, f"!{AUDIO}.seeking && {AUDIO}.currentTime > {0.6 * SECONDS + 0.3}")
+    assert tab.run(f"{AUDIO}.currentTime") == pytest.approx(0.6 * SECONDS, abs=6)
+    tab.press("End")
+    ends_well(tab)
+
+
+#: Ways beyond the end.
+WAYS: dict[str, Callable[[Tab], object]] = {
+    "End": lambda tab: tab.press("End"),
+    "+10 near the end": lambda tab: (tab.drag("#seek", 0.6, 0.6), tab.click("#on")),
+    "drag beyond the edge": lambda tab: tab.drag("#seek", 0.5, 0.9, 1.03),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_leads_beyond_the_end(tab: Tab, caller: Tenant, recorded: Callable[[str], str], way: str):
+    """While it plays, and before it was played at all."""
+    open_player(tab, caller, recorded("WAV, mu-law"))
+    play(tab)
+    WAYS[way](tab)
+    ends_well(tab)
+    open_player(tab, caller, recorded("WAV, mu-law"))
+    WAYS[way](tab)
+    tab.click("#play")
+    ends_well(tab)
+
+
+def test_a_page_that_is_only_opened_is_granted_nothing(tab: Tab, caller: Tenant, hour: str):
+    """Nothing is fetched before Play is pressed, and a seek before that is kept."""
+    before = granted(caller, hour)
+    open_player(tab, caller, hour)
+    until(tab, "performance.now() > 1500")
+    assert granted(caller, hour) == before
+    assert tab.run("document.querySelector('#total').textContent") == "1:00:00"
+    tab.drag("#seek", 0.5, 0.5)
+    assert tab.run("document.querySelector('#now').textContent").startswith("30:0")
+    assert granted(caller, hour) == before
+    tab.click("#play")
+    until(tab, f"{AUDIO}.currentTime > 1800.2")
+    assert tab.run(f"{AUDIO}.currentTime") < 1830
+    windows = granted(caller, hour)[len(before) :]
+    assert any(first > 28_000_000 for first, _ in windows)
+
+
+def test_one_channel_is_heard(tab: Tab, caller: Tenant, conversation: str):
+    """One voice fills both sides, and both are as they were recorded."""
+    open_player(tab, caller, conversation)
+    tab.run(f"window.ears ?? (() => {{{WATCH}}})()")
+    tab.drag("#seek", 0.7, 0.7)
+    tab.click("#play")
+    until(tab, f"{AUDIO}.currentTime > 20.5")
+    for choice, sides in [("1", (SECOND, SECOND)), ("0", (FIRST, FIRST)), ("", (FIRST, SECOND))]:
+        tab.click(f"input[value='{choice}'] + span")
+        tones = [f"side[0] > {SILENCE} && Math.abs(side[1] - {hertz}) < 50" for hertz in sides]
+        heard = " && ".join(f"(side => {tone})(({HEAR})[{at}])" for at, tone in enumerate(tones))
+        until(tab, f"window.ears.length === 2 && {heard}")
+
+
+def test_a_revoked_link_stops_the_sound(tab: Tab, caller: Tenant, alone: str):
+    """The page says why, and the browser lets go of what it holds."""
+    link = open_player(tab, caller, alone)
+    play(tab)
+    revoked = caller.http.delete(caller.url(f"/recordings/{alone}/links/{link['id']}"))
+    assert revoked.status_code == 204
+    # The page asks every ten seconds, and when it comes to the front.
+    tab.run("document.dispatchEvent(new Event('visibilitychange'))")
+    until(tab, "document.querySelector('#closed h2').textContent === 'This link was withdrawn'")
+    assert tab.run(f"{AUDIO}.paused && !{AUDIO}.hasAttribute('src')")
