@@ -123,7 +123,10 @@ class RecordingRows:
         if wanted.received_to is not None:
             query = query.where(r.received_at < wanted.received_to)
         for terms in wanted.terms:
-            query = query.where(r.id.in_(_having(account_id, terms)))
+            # Of a recording that is erased nothing is found, also while its terms are not removed yet.
+            query = query.where(
+                r.id.in_(_having(account_id, terms)), r.state.not_in((State.ERASING, State.ERASED))
+            )
         if before is not None:
             at, recording_id = before
             query = query.where(or_(r.received_at < at, (r.received_at == at) & (r.id < recording_id)))
@@ -156,18 +159,11 @@ class RecordingRows:
 
 
 def _having(account_id: str, terms: Sequence[bytes]) -> CompoundSelect[tuple[str]]:
-    """Ask for the recordings that have one of these terms themselves, or are of a call that has.
-
-    Of a recording that was erased nothing is found, also where its call has others.
-    """
+    """Ask for the recordings that have one of these terms themselves, or are of a call that has."""
     own = recording_terms.c
     by_itself = select(own.recording_id).where(own.account_id == account_id, own.term.in_(terms))
     r = recordings.c
-    by_call = select(r.id).where(
-        r.account_id == account_id,
-        r.call_ref.in_(refs_of_terms(account_id, terms)),
-        r.state.not_in((State.ERASING, State.ERASED)),
-    )
+    by_call = select(r.id).where(r.account_id == account_id, r.call_ref.in_(refs_of_terms(account_id, terms)))
     return by_itself.union(by_call)
 
 
