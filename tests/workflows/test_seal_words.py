@@ -1,18 +1,24 @@
 """Words that an older release kept in clear are sealed, and leave the database and the object store."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import update
+import pytest
+from sqlalchemy import insert, text, update
 
-from tests.workflows.conftest import House
+from tests.workflows.conftest import LONG_AGO, House
 from tests.workflows.parties import ME, kept_apart, set_policy
 from tests.workflows.restoring import write_all
 from tests.workflows.test_quarantine import refuse
+from vault.database.migrate import migrate_sqlite
+from vault.database.postgresql import PostgresqlDatabase
 from vault.database.schema import connections, switch_changes
 from vault.database.schema_consent import consent_policies, objections
 from vault.domain.reason import Reason
 from vault.domain.tombstone import PREFIX, decode_tombstones
+from vault.errors import Unavailable
+from vault.ports.words import SEALED_WORDS
 
 WORDS = "zqWordsInClear"
 NUMBER = "+14155550199"
@@ -89,3 +95,58 @@ async def test_old_tombstones_lose_the_words_of_a_refusal(house: House):
     assert await house.vault.seal_words() == 1
     assert bytes(house.objects.objects[key].body) == clean
     assert await house.vault.seal_words() == 0
+
+
+async def test_the_migration_drops_the_words_of_past_refusals(house: House):
+    """The code stays with the fixed sentence, and the tombstone is due again; other reasons stay as they are."""
+    await set_policy(house)
+    recording_id = await kept_apart(house)
+    await refuse(house, recording_id)
+    others = {"code": "notice_missing", "text": "No notice.", "source": None}
+    said = {"code": "refused_by_admin", "text": f"An admin refused it: {WORDS}", "source": None}
+    await house.set(recording_id, reasons=[others, said], manifest_due=False)
+    back = text("UPDATE alembic_version SET version_num = '0002'")
+    await house.database.write(lambda tx: tx.connection.execute(back) and None)
+    migrate_sqlite(house.database.path)
+    reasons = (await house.row(recording_id)).reasons
+    assert [(one.code, one.text) for one in reasons] == [
+        ("notice_missing", "No notice."), ("refused_by_admin", "An admin refused it."),
+    ]  # fmt: skip
+    assert await house.database.read(lambda tx: tx.inventory.manifest_due(recording_id))
+
+
+def test_words_in_clear_are_found_on_postgresql(migrated_url: str):
+    """The query that tells sealed words from clear ones means the same there."""
+    database = PostgresqlDatabase(migrated_url)
+    clear = {
+        "account_id": "acct_1",
+        "enabled": True,
+        "epoch": 0,
+        "at": LONG_AGO,
+        "by": "key_1",
+        "reason": WORDS,
+    }
+    rows = [clear, clear | {"reason": SEALED_WORDS + "AA=="}, clear | {"reason": None}]
+
+    def look(tx: Any) -> list[str]:
+        tx.connection.execute(insert(switch_changes), rows)
+        found = tx.words.some()
+        tx.words.replace(found[0], SEALED_WORDS + "BB==")
+        return [*(one.words for one in found), *(one.words for one in tx.words.some())]
+
+    try:
+        assert asyncio.run(database.write(look)) == [WORDS]
+    finally:
+        database.close()
+
+
+async def test_switching_off_does_not_wait_for_keys(house: House):
+    """While no key can be had the switch goes off, without its reason; switching on again waits for the key."""
+    house.vault.set_switch.carried.ring.forget(house.account.id)
+    house.root_key.reachable = False
+    after = await house.vault.set_switch(house.account.id, enabled=False, reason=WORDS, **ME)
+    assert after.enabled is False
+    with pytest.raises(Unavailable):
+        await house.vault.set_switch(house.account.id, enabled=True, reason=WORDS, **ME)
+    house.root_key.reachable = True
+    assert (await house.vault.read_switch.history(house.account.id))[-1].reason is None
