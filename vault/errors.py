@@ -72,7 +72,15 @@ class Forbidden(VaultError):
 
 
 class NotAuthentic(VaultError):
-    """A signature, key or token does not prove its bearer. Says nothing about why."""
+    """A signature, key or token does not prove its bearer. The message says nothing about why.
+
+    ``failed`` names the check, for the operator's log alone: headers, clock, body or signature.
+    """
+
+    def __init__(self, message: str, *, failed: str = "signature") -> None:
+        """Keep the check beside the sentence that everybody may read."""
+        super().__init__(message)
+        self.failed = failed
 
 
 class NotSatisfiable(VaultError):

@@ -53,7 +53,8 @@ def check_credentials(
 ) -> None:
     """Raise Invalid, naming the field, unless each of ``formats`` is there and fits, and nothing else is."""
     if set(credentials) - set(formats):
-        raise Invalid(f"The credentials are {', '.join(formats)} and nothing else.", field="credentials")
+        known = [f"{name} (optional)" if name in optional else name for name in formats]
+        raise Invalid(f"The credentials are {', '.join(known)} and nothing else.", field="credentials")
     for name, pattern in formats.items():
         if name not in credentials:
             if name in optional:

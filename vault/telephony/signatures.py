@@ -27,6 +27,9 @@ SECRET_BYTES = range(24, 65)
 MAX_SIGNATURES = 16
 
 PREFIX = "whsec_"
+_HOW = (
+    "The secret must be whsec_ followed by 24 to 64 random bytes in base64: whsec_$(openssl rand -base64 32)."
+)
 #: Used where there is no secret at all, so that this takes as long as a wrong one.
 DUMMY_KEY = b"\x00" * 32
 
@@ -40,14 +43,14 @@ def secret_bytes(secret: str) -> bytes:
     """Return the key inside ``whsec_`` and base64. Raises Invalid, field ``secret``, for anything else."""
     encoded = secret.removeprefix(PREFIX)
     if not secret.startswith(PREFIX):
-        raise Invalid("The secret begins with whsec_.", field="secret")
+        raise Invalid(_HOW, field="secret")
     try:
         # Some generators leave the padding away.
         key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise Invalid("The secret is base64 behind whsec_.", field="secret") from None
+        raise Invalid(_HOW, field="secret") from None
     if len(key) not in SECRET_BYTES:
-        raise Invalid("The secret has 24 to 64 bytes.", field="secret")
+        raise Invalid(_HOW, field="secret")
     return key
 
 
@@ -75,9 +78,9 @@ def verify(secrets: Sequence[str], *, headers: Mapping[str, str], body: bytes, r
     delivery_id = headers.get("webhook-id", "")
     timestamp = headers.get("webhook-timestamp", "")
     if ID.fullmatch(delivery_id) is None or TIMESTAMP.fullmatch(timestamp) is None:
-        raise _not_authentic()
+        raise _not_authentic("headers")
     if abs(int(timestamp) - received_at.timestamp()) > TOLERANCE:
-        raise _not_authentic()
+        raise _not_authentic("clock")
     given = _signatures(headers.get("webhook-signature", ""))
     proven = False
     for key in [_key(secret) for secret in secrets] or [DUMMY_KEY]:
@@ -104,7 +107,7 @@ def _signatures(header: str) -> list[bytes]:
         raise _not_authentic()
     matches = [SIGNATURE.fullmatch(entry) for entry in entries]
     if not all(matches):
-        raise _not_authentic()
+        raise _not_authentic("headers")
     return [match[0].encode("ascii") for match in matches if match and match[1] == "v1"]
 
 
@@ -115,6 +118,6 @@ def _key(secret: str) -> bytes:
         raise _not_authentic() from None
 
 
-def _not_authentic() -> NotAuthentic:
+def _not_authentic(failed: str = "signature") -> NotAuthentic:
     """Return the one error of this module: it tells nobody which part was wrong."""
-    return NotAuthentic("The delivery is not signed with this connection's secret.")
+    return NotAuthentic("The delivery is not signed with this connection's secret.", failed=failed)

@@ -41,9 +41,9 @@ def verify_ed25519(
     """
     given = _decoded(signature, SIGNATURE_BYTES)
     if given is None or TIMESTAMP.fullmatch(timestamp) is None:
-        raise _not_authentic()
+        raise _not_authentic("headers")
     if abs(int(timestamp) - received_at.timestamp()) > TOLERANCE:
-        raise _not_authentic()
+        raise _not_authentic("clock")
     signed = timestamp.encode("ascii") + b"|" + body
     proven = False
     for key in [_decoded(key, KEY_BYTES) for key in keys] or [None]:
@@ -66,6 +66,6 @@ def _decoded(encoded: str, size: int) -> bytes | None:
     return raw if len(raw) == size and base64.b64encode(raw).decode("ascii") == encoded else None
 
 
-def _not_authentic() -> NotAuthentic:
+def _not_authentic(failed: str = "signature") -> NotAuthentic:
     """Return the one error of this module: it tells nobody which part was wrong."""
-    return NotAuthentic("The delivery is not signed with this connection's key.")
+    return NotAuthentic("The delivery is not signed with this connection's key.", failed=failed)

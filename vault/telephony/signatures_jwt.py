@@ -47,7 +47,7 @@ def verify_callback(keys: Sequence[tuple[str, str]], delivery: Delivery) -> None
     """
     match = BEARER.fullmatch(delivery.headers.get("authorization", ""))
     if match is None:
-        raise _not_authentic()
+        raise _not_authentic("headers")
     signed, given = f"{match[1]}.{match[2]}".encode("ascii"), match[3].encode("ascii")
     applications: list[str] = []
     for secret, application in keys or [("", "")]:
@@ -113,11 +113,11 @@ def _check_time(claims: Claims, received_at: datetime) -> None:
             raise _not_authentic()
     issued, expires, begins = (moments.get(name) for name in ("iat", "exp", "nbf"))
     if not isinstance(issued, int | float) or abs(issued - at) > TOLERANCE:
-        raise _not_authentic()
+        raise _not_authentic("clock")
     if isinstance(expires, int | float) and at >= expires:
-        raise _not_authentic()
+        raise _not_authentic("clock")
     if isinstance(begins, int | float) and at < begins:
-        raise _not_authentic()
+        raise _not_authentic("clock")
 
 
 def _check_body(claims: Claims, delivery: Delivery) -> None:
@@ -127,7 +127,7 @@ def _check_body(claims: Claims, delivery: Delivery) -> None:
         return
     expected = hashlib.sha256(delivery.body).hexdigest().encode("ascii")
     if not isinstance(given, str) or not hmac.compare_digest(_utf8(given), expected):
-        raise _not_authentic()
+        raise _not_authentic("body")
 
 
 def _object(part: str) -> Claims:
@@ -151,6 +151,6 @@ def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _not_authentic() -> NotAuthentic:
+def _not_authentic(failed: str = "signature") -> NotAuthentic:
     """Return the one error of this module: it tells nobody which part was wrong."""
-    return NotAuthentic("The delivery is not signed with this connection's secret.")
+    return NotAuthentic("The delivery is not signed with this connection's secret.", failed=failed)

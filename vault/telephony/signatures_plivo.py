@@ -40,7 +40,7 @@ def verify_plivo(tokens: Sequence[str], delivery: Delivery) -> None:
     nonce = delivery.headers.get(NONCE_HEADER, "")
     given = [sent for name in SIGNATURES for sent in _signatures(delivery.headers.get(name, ""))]
     if NONCE.fullmatch(nonce) is None or not given:
-        raise _not_authentic()
+        raise _not_authentic("headers")
     signed = _utf8(f"{_base(delivery)}.{nonce}")
     proven, usable = False, [token for token in tokens if token]
     for key in [_utf8(token) for token in usable] or [DUMMY_KEY]:
@@ -88,6 +88,6 @@ def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _not_authentic() -> NotAuthentic:
+def _not_authentic(failed: str = "signature") -> NotAuthentic:
     """Return the one error of this module: it tells nobody which part was wrong."""
-    return NotAuthentic("The delivery is not signed with this connection's secret.")
+    return NotAuthentic("The delivery is not signed with this connection's secret.", failed=failed)

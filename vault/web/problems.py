@@ -58,6 +58,11 @@ _TITLES = {
     502: "The provider failed",
     503: "Unavailable",
 }
+_NO_PATH = (
+    "There is no such path. Paths are in openapi.yaml; a name in a path cannot hold a slash, not even as %2F."
+)
+#: Wrong fields that a sentence names.
+_NAMED = 5
 #: What a caller hears of an error that is our own fault: nothing that could help an attacker.
 _OUR_FAULT = "Something went wrong here. It is in the log, and nothing was changed."
 
@@ -122,20 +127,33 @@ def _handler(answer: Callable[[Any], Response]) -> Callable[[Request, Exception]
 
 def _not_valid(error: RequestValidationError) -> Response:
     """Name the fields that are wrong, and never repeat what was sent."""
-    wrong = [
-        {"field": ".".join(str(part) for part in item["loc"] if part != "body"), "message": item["msg"]}
-        for item in error.errors()
-    ]
-    named = ", ".join(sorted({item["field"] or "body" for item in wrong}))
-    return problem(422, f"These are not as they should be: {named}.", errors=wrong)
+    wrong = [_wrong(item) for item in error.errors()]
+    named = [f"{item['field'] or 'body'}: {item['message']}" for item in wrong]
+    more = f"; and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return problem(422, f"Not valid: {'; '.join(named[:_NAMED])}{more}.", errors=wrong)
+
+
+def _wrong(item: Mapping[str, Any]) -> dict[str, str]:
+    """Return one wrong field and what is wrong with it, without its value."""
+    if item["type"] == "json_invalid":
+        # The place is a number of characters, and no field.
+        return {
+            "field": "",
+            "message": f"no JSON from character {item['loc'][-1]} on, {item['ctx']['error']}",
+        }
+    message = str(item["msg"]).removesuffix(".")
+    if item["type"] == "timezone_aware":
+        message += ": add Z or an offset, as in 2026-01-31T00:00:00Z"
+    return {"field": ".".join(str(part) for part in item["loc"] if part != "body"), "message": message}
 
 
 def _of_http(error: HTTPException, allowed: Sequence[str]) -> Response:
     if error.status_code == 405:  # noqa: PLR2004 - the status itself
         # The framework names the methods of the first route that fits, and an address may have several.
         named = ", ".join(allowed)
-        return problem(405, f"This address takes {named}.", headers={"Allow": named})
-    detail = "There is nothing here." if error.status_code == 404 else str(error.detail)  # noqa: PLR2004 - see above
+        detail = f"This path does not take this method. It takes {named}."
+        return problem(405, detail, headers={"Allow": named})
+    detail = _NO_PATH if error.status_code == 404 else str(error.detail)  # noqa: PLR2004 - see above
     return problem(error.status_code, detail, headers=error.headers)
 
 
