@@ -92,7 +92,9 @@ def read_settings(environment: Mapping[str, str], *, port: int = DEFAULT_PORT) -
         root_key_url=environment.get("VAULT_ROOT_KEY_URL", f"file://{here}/root.key"),
         previous_root_key_url=environment.get("VAULT_PREVIOUS_ROOT_KEY_URL"),
         own_keys_url=environment.get("VAULT_OWN_KEYS_URL"),
-        public_url=_public_url(environment.get("VAULT_PUBLIC_URL", f"http://127.0.0.1:{port}")),
+        public_url=_public_url(
+            environment.get("VAULT_PUBLIC_URL", f"http://127.0.0.1:{port or DEFAULT_PORT}")
+        ),
         trusted_proxies=_networks(environment.get("VAULT_TRUSTED_PROXIES", "")),
         media_allow=_list(environment.get("VAULT_MEDIA_ALLOW", "")),
         plain_http_allow=_hosts(environment.get("VAULT_PLAIN_HTTP_ALLOW", "")),

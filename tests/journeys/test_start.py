@@ -57,6 +57,8 @@ def test_an_address_of_another_machine_is_a_sentence(tmp_path: Path):
 def test_the_public_url_follows_the_port():
     """Unless it is set; an empty variable is not."""
     assert read_settings({}, port=9000).public_url == "http://127.0.0.1:9000"
+    # 0 lets the system choose one.
+    assert read_settings({}, port=0).public_url == DEFAULT_PUBLIC_URL
     assert read_settings({"VAULT_PUBLIC_URL": ""}).public_url == DEFAULT_PUBLIC_URL
     url = "https://vault.example"
     assert read_settings({"VAULT_PUBLIC_URL": f"{url}/"}, port=9000).public_url == url
@@ -110,10 +112,8 @@ def test_empty_variables_are_as_good_as_none():
 
 
 def test_the_version_is_that_of_the_package(tmp_path: Path):
-    """Also where only the source is there, as in the image."""
-    (version,) = re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
-    shown = VaultProcess(tmp_path).command("--version")
-    assert (shown.stdout, version) == (f"callvault {version}\n", VERSION)
+    """What the command says is what the module says, which pyproject.toml reads."""
+    assert VaultProcess(tmp_path).command("--version").stdout == f"callvault {VERSION}\n"
 
 
 def test_the_name_of_the_command_may_stand_behind_the_entry_point(tmp_path: Path):
