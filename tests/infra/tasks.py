@@ -47,7 +47,7 @@ class Task:
     def run(self) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
         return subprocess.run(
-            self.command, env=self.environment, capture_output=True, text=True, timeout=30, check=False
+            self.command, env=self.environment, capture_output=True, text=True, timeout=100, check=False
         )
 
     def start(self, log: Path, *more: str) -> AbstractContextManager[Running]:

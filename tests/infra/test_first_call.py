@@ -15,6 +15,7 @@ from tests.servers.processes import answers, wait_until
 AUDIO = tone(2.0)
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.postgresql
 @pytest.mark.xdist_group("stacks")
 def test_the_tasks_of_the_stacks_vault_a_call(stacks: Deployed, postgresql_url: str, tmp_path: Path) -> None:
@@ -33,7 +34,7 @@ def test_the_tasks_of_the_stacks_vault_a_call(stacks: Deployed, postgresql_url: 
     left = stacks.client("secretsmanager").get_secret_value(SecretId=stacks.outputs["FirstKeySecret"])
     headers = {"Authorization": f"Bearer {left['SecretString']}"}
     with enforced(stacks), server.start(log, "--port", str(port)) as serving, worker.start(log):
-        wait_until(lambda: answers(f"{url}/readyz"), serving, log, 30)
+        wait_until(lambda: answers(f"{url}/readyz"), serving, log, 90)
         with httpx.Client(base_url=url, headers=headers, timeout=30) as admin:
             tenant = Tenant.open(admin)
             recording = tenant.uploaded(AUDIO)

@@ -158,6 +158,7 @@ def test_memory_does_not_grow_with_the_stream(frame_length):
     finally:
         tracemalloc.stop()
     assert MIB < peak_at_first < 1.5 * MIB
-    assert peak < peak_at_first + MIB // 4
+    # A block that was kept would be a MiB each time; what else this process allocates meanwhile is less.
+    assert peak < peak_at_first + MIB
     assert size < size_at_first + MIB // 4
     assert sealer.plaintext_length == blocks * MIB
