@@ -11,11 +11,16 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## Show what can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
+define new-venv
+	$(1) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "callvault needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(1) -m venv $(@D)
+endef
+pip = $(@D)/bin/pip install --disable-pip-version-check
+
 .venv/installed: requirements-test.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "callvault needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(call new-venv,$(PYTHON))
+	$(pip) --quiet --require-hashes -r requirements-test.lock
+	$(pip) --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
 install: .venv/installed ## Make .venv with the hashed locks, and the package in it.
@@ -37,8 +42,14 @@ tests/web/clients/typescript/node_modules/.package-lock.json: tests/web/clients/
 
 client-tools: .venv-clients/installed tests/web/clients/typescript/node_modules/.package-lock.json ## Install the generators of clients that the tests use; needs Node.js 20 and npm.
 
-run: install ## Push a bundled call through the whole vault, print a link to hear it, and keep serving.
-	$(BIN)/callvault demo
+# To hear a call, the libraries of the vault are enough: a fifth of what the tests need.
+.venv-run/installed: requirements.lock pyproject.toml
+	$(call new-venv,$(PYTHON))
+	$(pip) --progress-bar on --require-hashes -r requirements.lock
+	touch $@
+
+run: .venv-run/installed ## Push a bundled call through the whole vault, print a link to hear it, and keep serving.
+	.venv-run/bin/python -m vault demo
 
 test: install ## Run the suite in parallel; CI also kills servers, with small counts.
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
@@ -97,4 +108,4 @@ lock: ## Resolve the locks anew; look at the difference before you commit it.
 	rm -rf .venv-lock
 
 clean: ## Remove what was made here, the demonstration's data too.
-	rm -rf .venv .venv-infra .venv-fuzz .venv-clients tests/web/clients/typescript/node_modules fuzz-findings var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-run .venv-infra .venv-fuzz .venv-clients tests/web/clients/typescript/node_modules fuzz-findings var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
