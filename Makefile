@@ -6,7 +6,7 @@ WORKERS ?= 2
 # pytest keeps the modules that it rewrote, and each process reads them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install infra-tools client-tools run test faults soak fuzz bench lint lint-infra format openapi lock clean
+.PHONY: help install infra-tools client-tools run test fresh faults soak fuzz bench lint lint-infra format openapi lock clean
 
 help: ## Show what can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -53,6 +53,9 @@ run: .venv-run/installed ## Push a bundled call through the whole vault, print a
 
 test: install ## Run the suite in parallel; CI also kills servers, with small counts.
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+
+fresh: ## Run both on empty Debian 13 and testing, as a new user; needs root and debootstrap: FRESH="testing run" for less.
+	tests/fresh/run.sh $(FRESH)
 
 faults: install ## Run the fault suite with the full counts.
 	CALLVAULT_FAULTS=1 $(BIN)/pytest -m faults --timeout 3600 -n $(WORKERS) --dist loadgroup
@@ -108,4 +111,4 @@ lock: ## Resolve the locks anew; look at the difference before you commit it.
 	rm -rf .venv-lock
 
 clean: ## Remove what was made here, the demonstration's data too.
-	rm -rf .venv .venv-run .venv-infra .venv-fuzz .venv-clients tests/web/clients/typescript/node_modules fuzz-findings var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-run .venv-infra .venv-fuzz .venv-clients tests/web/clients/typescript/node_modules fuzz-findings build var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
