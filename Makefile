@@ -2,11 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
+# The oldest Python that is supported.
+OLDEST ?= python3.11
 
 # pytest keeps the modules that it rewrote, and each process reads them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install infra-tools client-tools run test fresh faults soak fuzz bench lint lint-infra format openapi lock clean
+.PHONY: help install infra-tools client-tools run test test-oldest fresh faults soak fuzz bench lint lint-infra format openapi lock clean
 
 help: ## Show what can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -53,6 +55,15 @@ run: .venv-run/installed ## Push a bundled call through the whole vault, print a
 
 test: install ## Run the suite in parallel; CI also kills servers, with small counts.
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+
+.venv-oldest/installed: requirements-test.lock pyproject.toml
+	$(call new-venv,$(OLDEST))
+	$(pip) --quiet --require-hashes -r requirements-test.lock
+	touch $@
+
+test-oldest: .venv-oldest/installed ## Run what is pure, and the audio, on the oldest Python: OLDEST=python3.11.
+	.venv-oldest/bin/python -m pytest -n $(WORKERS) --dist loadgroup -p no:cacheprovider -q \
+	  tests/domain tests/sealing tests/tlog tests/audio tests/test_house.py
 
 fresh: ## Run both on empty Debian 13 and testing, as a new user; needs root and debootstrap: FRESH="testing run" for less.
 	tests/fresh/run.sh $(FRESH)
@@ -111,4 +122,4 @@ lock: ## Resolve the locks anew; look at the difference before you commit it.
 	rm -rf .venv-lock
 
 clean: ## Remove what was made here, the demonstration's data too.
-	rm -rf .venv .venv-run .venv-infra .venv-fuzz .venv-clients tests/web/clients/typescript/node_modules fuzz-findings build var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-run .venv-oldest .venv-infra .venv-fuzz .venv-clients tests/web/clients/typescript/node_modules fuzz-findings build var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
