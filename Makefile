@@ -44,7 +44,7 @@ tests/web/clients/typescript/node_modules/.package-lock.json: tests/web/clients/
 
 client-tools: .venv-clients/installed tests/web/clients/typescript/node_modules/.package-lock.json ## Install the generators of clients that the tests use; needs Node.js 20 and npm.
 
-# To hear a call, the libraries of the vault are enough: a fifth of what the tests need.
+# To hear a call, the libraries of the vault are enough: a third of the bytes that the tests need.
 .venv-run/installed: requirements.lock pyproject.toml
 	$(call new-venv,$(PYTHON))
 	$(pip) --progress-bar on --require-hashes -r requirements.lock

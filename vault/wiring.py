@@ -4,7 +4,6 @@ What a laptop has no use for is imported where a setting asks for it: boto3 and 
 """
 
 import gc
-import resource
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import fields
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vault import tracing
-from vault.audio.confinement import check_open_files, forbid_attaching
 from vault.audio.describer import SubprocessDescriber
 from vault.audio.prompt import SubprocessPromptMaker
 from vault.database.sqlite import SqliteDatabase
@@ -23,6 +21,7 @@ from vault.domain.default_texts import NoticeTexts, parse_default_texts
 from vault.domain.rule_data import parse
 from vault.domain.rules import RuleBook
 from vault.errors import StartRefused
+from vault.hardening import harden_process
 from vault.keyservice.breaker import Breaker
 from vault.keyservice.key_ring import AccountKeyRing
 from vault.keyservice.location import open_own_keys, open_root_key
@@ -139,7 +138,7 @@ async def assemble(
     it starts no describers before they are asked. Raises StartRefused before anything is sealed; Unavailable
     when a part does not answer.
     """
-    _harden_process()
+    harden_process()
     async with AsyncExitStack() as stack:
         if settings.tracing_url is not None:
             stack.callback(tracing.set_up(settings.tracing_url))
@@ -169,23 +168,6 @@ async def assemble(
         )
         _freeze()
         yield vault
-
-
-def _harden_process() -> None:
-    """Leave keys and audio to nobody who looks at this process. Raises StartRefused for too few open files."""
-    check_open_files()
-    _dump_no_core()
-    forbid_attaching()
-
-
-def _dump_no_core() -> None:
-    """Keep keys and audio off the disk when this process crashes.
-
-    One byte is too little for a file, and is how Linux knows not to ask a program that collects cores either,
-    which it asks where the limit is none (core(5)).
-    """
-    _, most = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (1 if most else 0, most))
 
 
 def _freeze() -> None:

@@ -1,7 +1,8 @@
 """The contract as it is served: the OpenAPI document for programs, and a page of it for people."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,26 +41,31 @@ class Operation:
 @router.get("/openapi.json", response_class=Response)
 async def get_contract(request: Request) -> Response:
     """Serve the OpenAPI document."""
-    return Response(json.dumps(_document(request)), media_type="application/json", headers=_CACHED)
+    document, _page = await _made(request)
+    return Response(document, media_type="application/json", headers=_CACHED)
 
 
 @router.get("/reference", response_class=Response)
 async def get_reference(request: Request) -> Response:
     """Show the contract."""
-    document = _document(request)
-    groups = {tag["name"]: list(_operations(document, tag["name"])) for tag in document["tags"]}
-    shown = page("reference.html", document=document, groups=groups, type_of=type_of)
-    shown.headers.update(_CACHED)
-    return shown
+    _document, shown = await _made(request)
+    return Response(shown.body, media_type="text/html", headers=dict(shown.headers) | _CACHED)
 
 
-def _document(request: Request) -> dict[str, Any]:
-    """Return the document, which is made once."""
+async def _made(request: Request) -> tuple[bytes, Response]:
+    """Return the document as JSON and as a page. They are made once, beside the loop: it takes half a second."""
     state = request.app.state
     if not hasattr(state, "contract"):
-        state.contract = request.app.openapi()
-    made: dict[str, Any] = state.contract
+        state.contract = await asyncio.to_thread(_make, request.app.openapi)
+    made: tuple[bytes, Response] = state.contract
     return made
+
+
+def _make(describe: Callable[[], dict[str, Any]]) -> tuple[bytes, Response]:
+    document = describe()
+    groups = {tag["name"]: list(_operations(document, tag["name"])) for tag in document["tags"]}
+    shown = page("reference.html", document=document, groups=groups, type_of=type_of)
+    return json.dumps(document).encode(), shown
 
 
 def _operations(document: dict[str, Any], tag: str) -> Iterator[Operation]:
