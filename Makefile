@@ -48,10 +48,12 @@ client-tools: .venv-clients/installed tests/web/clients/typescript/node_modules/
 .venv-run/installed: requirements.lock pyproject.toml
 	$(call new-venv,$(PYTHON))
 	$(pip) --progress-bar on --require-hashes -r requirements.lock
+	printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s" -m vault "$$@"\n' "$(CURDIR)" "$(CURDIR)/$(@D)/bin/python" > $(@D)/bin/callvault
+	chmod +x $(@D)/bin/callvault
 	touch $@
 
 run: .venv-run/installed ## Push a bundled call through the whole vault, print a link to hear it, and keep serving.
-	.venv-run/bin/python -m vault demo
+	.venv-run/bin/callvault demo
 
 test: install ## Run the suite in parallel; CI also kills servers, with small counts.
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
@@ -95,8 +97,8 @@ lint: install ## Check style, types, floors, Dockerfiles, templates and the comm
 	$(BIN)/python openapi/generate.py --check
 
 lint-infra: infra-tools ## Check templates, Dockerfiles and the compose file for what is insecure, with tools of their own.
-	.venv-infra/bin/checkov --quiet --compact --skip-download --framework cloudformation -d infra/aws
-	.venv-infra/bin/checkov --quiet --compact --skip-download --framework dockerfile -f Dockerfile infra/aws/Dockerfile
+	.venv-infra/bin/python -m checkov.main --quiet --compact --skip-download --framework cloudformation -d infra/aws
+	.venv-infra/bin/python -m checkov.main --quiet --compact --skip-download --framework dockerfile -f Dockerfile infra/aws/Dockerfile
 	.venv-infra/bin/compose-lint check --quiet --strict-config --fail-on low infra/compose.yaml
 
 format: install ## Format the code.

@@ -44,7 +44,9 @@ def backup(
 
 
 def restore() -> None:
-    """Bring an old or empty database up to date from the object store alone. Stop nothing: nothing is served.
+    """Bring an old or empty database up to date from the object store alone.
+
+    You need not stop the server: it answers 503 until this is done.
 
     API keys and playback links are not in the object store. Those of an old database stay, but for what was
     revoked since; an empty one has none: make new ones with `callvault keys create`.
