@@ -44,6 +44,8 @@ class Sound:
     #: What it is called where it is kept.
     file_name: str
     size: int
+    #: Seconds; None where nobody could tell.
+    duration: float | None
     #: The object's own id: another attempt, another tag.
     etag: str
     #: What every grant says; each gets its own id, time and range.
@@ -133,6 +135,7 @@ class FindSound:
             file_name=recording.id
             + extension("wav" if sealed is recording.rendition else recording.container),
             size=sealed.size,
+            duration=recording.duration,
             etag=_etag(sealed),
             event=event,
         )
