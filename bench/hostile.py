@@ -1,8 +1,9 @@
 """``python -m bench.hostile [--rounds N]``: how long others wait while a server is attacked with single requests.
 
 A server of its own on loopback, as ``callvault serve`` runs it. Each attack is one request that once kept the event
-loop busy for seconds. While it runs, ``/healthz`` is asked every few milliseconds; its worst latency is printed. To
-add an attack, write a function that takes a ``Target`` and returns the status, and name it in ``ATTACKS``.
+loop busy for seconds, or 5,000 of them: twenty rounds of ranges are a session of 100,000. While it runs, ``/healthz``
+is asked every few milliseconds; its worst latency is printed. To add an attack, write a function that takes a
+``Target`` and returns the status, and name it in ``ATTACKS``.
 """
 
 import argparse
@@ -18,8 +19,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+import httpx
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -27,6 +30,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 AIM = 500
 _PATIENCE = 120.0
 _PAUSE = 0.005
+_RANGES = 5000
+_SAMPLE = Path(__file__).parents[1] / "vault" / "audio" / "sample" / "call.wav"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,33 @@ class Target:
             connection.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A session that is open: its audio, its cookie, and the history of what it hears."""
+
+    audio: str
+    cookie: str
+    history: str
+
+
+@cache
+def _listener(target: Target) -> Listener:
+    """Upload a recording, wait for it, and open a link to it."""
+    api = httpx.Client(base_url=f"http://127.0.0.1:{target.port}", headers=_json(target), timeout=_PATIENCE)
+    with api:
+        account = "/v1/accounts/a"
+        api.patch(f"{account}/consent-policy", json={"missing_evidence": "accept", "reason": "a benchmark"})
+        sent = {"Content-Type": "audio/wav"}
+        put = api.put(f"{account}/calls/c/recordings/r", content=_SAMPLE.read_bytes(), headers=sent)
+        recording = f"{account}/recordings/{put.json()['id']}"
+        while api.get(recording).json()["state"] != "available":
+            time.sleep(0.1)
+        link = api.post(f"{recording}/links", json={"listener": "bench"}).json()
+        opened = api.post(f"{httpx.URL(link['url']).path}/open")
+    cookie = opened.headers["set-cookie"].partition(";")[0]
+    return Listener(f"{opened.headers['location']}/audio", cookie, f"{recording}/history")
+
+
 def _webhook(target: Target) -> int:
     """A JSON string of 64 KiB that never ends, without any credential."""
     return target.send("POST", "/webhooks/aircall/nobody", b'"' + b'\\"' * 32_700)
@@ -66,11 +98,29 @@ def _key(target: Target) -> int:
     return target.send("PUT", "/v1/accounts/a/connections/main", body, **_json(target))
 
 
-#: Attacks by name. A session of 100,000 ranges belongs here too.
+def _ranges(target: Target) -> int:
+    """A session's 5,000 requests for one byte, on one connection, and the history of what they got."""
+    listener = _listener(target)
+    connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=_PATIENCE)
+    try:
+        for _ in range(_RANGES):
+            connection.request(
+                "GET", listener.audio, headers={"Range": "bytes=0-0", "Cookie": listener.cookie}
+            )
+            answer = connection.getresponse()
+            answer.read()
+    finally:
+        connection.close()
+    target.send("GET", listener.history, **_json(target))
+    return answer.status
+
+
+#: Attacks by name.
 ATTACKS: Mapping[str, Callable[[Target], int]] = {
     "webhook of 64 KiB": _webhook,
     "cookie of 60 KB": _cookie,
     "RSA key of 19,630 bits": _key,
+    "session of 5,000 ranges": _ranges,
 }
 
 
