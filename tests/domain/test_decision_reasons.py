@@ -85,12 +85,14 @@ def test_a_decision_names_what_it_stands_on():
         assert decide(changed).agent_notice is agent_notice
 
 
-def test_the_reason_of_a_policy_is_on_record():
-    """An account that accepts what lacks evidence says why; one that never said so is not given words."""
+def test_the_words_of_a_policy_stand_in_no_decision():
+    """Rows keep decisions in clear: one names the version of the policy, whose reason is sealed beside it."""
     accepting = case_of("US-CA", "US-CA", "", "missing=accept")
-    assert "a reason" in decide(accepting).remarks[-1].text
-    silent = replace(accepting, policy=replace(accepting.policy, reason=None))
-    assert "no reason given" in decide(silent).remarks[-1].text
+    decision = decide(accepting)
+    assert accepting.policy.reason == "a reason"
+    assert [one.code for one in decision.remarks][-1] == "accepted_without_evidence"
+    assert not any("a reason" in one.text for one in decision.reasons)
+    assert decision.policy_version == accepting.policy.version
 
 
 @pytest.mark.parametrize(("until", "verdict"), [(-1, "allow"), (0, "allow"), (1, "refuse"), (None, "refuse")])
