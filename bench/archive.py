@@ -53,7 +53,7 @@ async def fill(vault: Vault, old: int, new: int) -> None:
     )
     await vault.admit(account.id, replace(facts, agent="Robin"))
     brought = [await put_recording(vault, f"new-{number}", 8000) for number in range(new)]
-    term = search_term(await vault.browse.carried.index_key(account.id), "number", NUMBER)
+    term = search_term(await vault.browse.admission.index_key(account.id), "number", NUMBER)
     await vault.database.write(lambda tx: _name(tx, brought, term))
     for first in range(1, old + 1, _AT_ONCE):
         last = min(old, first + _AT_ONCE - 1)

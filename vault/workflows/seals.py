@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from vault.domain import encryption_context as bound
@@ -77,8 +77,15 @@ async def open_facts(
 
 
 def join_facts(call_ref: str, pieces: Sequence[CallFacts]) -> CallFacts:
-    """Join what was said of a call; a call of which nothing was said has its name alone."""
-    return fold([CallFacts(call_ref=call_ref), *pieces])
+    """Join what was said of a call; a call of which nothing was said has its name alone.
+
+    It lasts from the earliest start to the latest end, as decisions take it: what announces a recording often
+    names the recording's own times.
+    """
+    starts = [one.started_at for one in pieces if one.started_at is not None]
+    ends = [one.ended_at for one in pieces if one.ended_at is not None]
+    joined = fold([CallFacts(call_ref=call_ref), *pieces])
+    return replace(joined, started_at=min(starts, default=None), ended_at=max(ends, default=None))
 
 
 def statement_id(index_key: bytes, facts: CallFacts) -> str:
