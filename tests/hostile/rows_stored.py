@@ -90,7 +90,7 @@ ROWS = [
     _row("root key file", local_file._parse, TEXT, JSON),
     _row("root key URL", text(parse_root_key), within(b"openbao://", TEXT), within(b"aws-kms://a?", TEXT)),
     _row("store URL", text(parse_store), within(b"s3://", TEXT), within(b"s3://a/b?", TEXT)),
-    _row("endpoint", text(lambda url: endpoint_of({"endpoint_url": url}, "")), within(b"http://", TEXT)),
+    _row("endpoint", text(lambda url: endpoint_of({"endpoint_url": url}, "", ())), within(b"http://", TEXT)),
     _row("object key", text(check_key), TEXT), _row("object prefix", text(check_prefix), TEXT),
     _row("networks", text(_networks), TEXT, {"many": repeated(b"10.0.0.0/8,")}),
     _row("public URL", text(log_name), within(b"https://", TEXT)),
