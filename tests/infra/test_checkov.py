@@ -9,7 +9,7 @@ from typing import Any
 from tests.infra.templates import INFRA, ROOT
 from tests.servers.required import go_without
 
-CHECKOV = ROOT / ".venv-infra" / "bin" / "checkov"
+PYTHON = ROOT / ".venv-infra" / "bin" / "python"
 #: Each with its reason in the template.
 EXCEPTIONS = {
     ("CKV_AWS_18", "BucketLogs"),
@@ -21,7 +21,7 @@ EXCEPTIONS = {
 
 def checked(folder: Path) -> dict[str, Any]:
     """Return checkov's report on the templates of a folder."""
-    if not CHECKOV.exists():
+    if not PYTHON.exists():
         go_without("needs checkov: make infra-tools")
     asked = [
         "--skip-download",
@@ -32,7 +32,9 @@ def checked(folder: Path) -> dict[str, Any]:
         "--directory",
         str(folder),
     ]
-    ran = subprocess.run([str(CHECKOV), *asked], capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [str(PYTHON), "-m", "checkov.main", *asked], capture_output=True, text=True, check=False
+    )
     report: dict[str, Any] = json.loads(ran.stdout)
     return report
 

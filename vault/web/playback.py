@@ -11,6 +11,7 @@ from vault.errors import Invalid, NotFound, VaultError
 from vault.web.audio_response import answer
 from vault.web.authority import TheVault
 from vault.web.client_address import client_address
+from vault.web.cookies import cookies_from
 from vault.web.described import AUDIO_REQUEST, LINK, OPEN_FORM, OPENED
 from vault.web.player_page import length
 from vault.web.rendering import not_valid, page, refusal
@@ -99,10 +100,9 @@ async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Re
 async def _resumed(request: Request, vault: TheVault, token: str) -> tuple[Session, Standing] | None:
     """Return a session of the link that the browser has the cookie of, and how it stands."""
     prefix = cookie_of("sess_", secure=request.app.state.hosting.secure)
-    cookies = (one.strip().partition("=") for one in request.headers.get("cookie", "").split(";"))
-    held = [(name, secret) for name, _, secret in cookies if name.startswith(prefix)]
     # The youngest stand last.
-    newest = {name.removeprefix("__Host-"): secret for name, secret in held[-_MOST_HELD:]}
+    held = list(cookies_from(request, prefix).items())[-_MOST_HELD:]
+    newest = {name.removeprefix("__Host-"): secret for name, secret in held}
     return await vault.resume_session(token, newest)
 
 
