@@ -4,7 +4,7 @@ import re
 
 from vault.errors import NotSatisfiable
 
-_RANGE = re.compile(r"[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.ASCII)
+_RANGE = re.compile(r"([0-9]{0,128}+)-([0-9]{0,128}+)", re.ASCII)
 #: Characters of a header that is looked at: a position has no upper limit, and a number of so many digits
 #: is computed at once.
 _LONGEST = 128
@@ -22,7 +22,8 @@ def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
     if len(header) > _LONGEST:
         raise NotSatisfiable(size)
     # Empty elements of a list do not count (RFC 9110, 5.6.1.2).
-    matches = [_RANGE.fullmatch(one) for one in header[6:].split(",") if one.strip(" \t")]
+    elements = (element.strip(" \t") for element in header[6:].split(","))
+    matches = [_RANGE.fullmatch(element) for element in elements if element]
     asked = [match.groups() for match in matches if match is not None and match.groups() != ("", "")]
     backwards = any(first and last and int(last) < int(first) for first, last in asked)
     found = [part for first, last in asked if (part := _part(first, last, size)) is not None]
