@@ -132,7 +132,7 @@ def french(house: House) -> Tenant:
     tenant.uploaded(tone(0.1), call="other", ref="other")
     tenant.wait(tenant.put(b"no audio", call="bad", ref="bad").json()["id"], "failed")
     policy = {"missing_evidence": "quarantine", "home_place": "FR"}
-    assert tenant.http.put(tenant.url("/consent-policy"), json=policy).status_code == 200
+    assert tenant.http.patch(tenant.url("/consent-policy"), json=policy).status_code == 200
     tenant.wait(tenant.put(tone(0.2), call="kept", ref="kept").json()["id"], "quarantined")
     return tenant
 

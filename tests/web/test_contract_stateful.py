@@ -79,7 +79,8 @@ def described(house: House, account: str) -> dict[str, Any]:
     for path, ways in said["paths"].items():
         for way in ways.values():
             way["parameters"] = [one for one in way.get("parameters", []) if one["name"] != "account"]
-            assert ("security" in way) is (path.startswith("/v1/") and path not in OPEN)
+            asked = {scheme for entry in way["security"] for scheme in entry}
+            assert (asked == {"ApiKey"}) is (path.startswith("/v1/") and path not in OPEN)
             for end, link in LINKS.items():
                 if path.endswith(end) and "201" in way["responses"]:
                     way["responses"]["201"]["links"] = {"Made": link}

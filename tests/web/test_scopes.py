@@ -15,6 +15,7 @@ MARKS = {"+14155550142": "number", "+14155550143": "number", "agent-marta": "age
 _CALL = frozenset({"number", "agent"})
 #: The only doors whose answers name a number or agent of the call, or the listener of a link.
 SHOWN: dict[tuple[str, str], frozenset[str]] = {
+    ("GET", "/calls/{call_ref}"): _CALL,
     ("GET", "/recordings"): _CALL,
     ("GET", "/recordings/{recording}"): _CALL,
     ("GET", "/recordings/{recording}/evidence"): _CALL,
@@ -37,6 +38,7 @@ LAST = [
     ("POST", "/links/revocation"),
     ("DELETE", "/recordings/{recording}/links/{link}"),
     ("DELETE", "/recordings/{recording}"),
+    ("DELETE", "/calls/{call_ref}"),
 ]
 
 

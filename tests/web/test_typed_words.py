@@ -17,6 +17,8 @@ SEALED = {
     ("PUT", "/recording-switch", "reason"),
     ("PUT", "/consent-policy", "reason"),
     ("PUT", "/consent-policy", "overrides[].reason"),
+    ("PATCH", "/consent-policy", "reason"),
+    ("PATCH", "/consent-policy", "overrides[].reason"),
     ("PUT", "/objections/{number}", "reason"),
     ("PUT", "/connections/{name}", "next_url"),
     ("PUT", "/connections/{name}", "api_base"),
@@ -42,9 +44,12 @@ CLEAR = {
     ("POST", "/v1/keys", "name"): _NAME,
     ("POST", "/v1/keys", "account"): _NAME,
     ("PUT", "/connections/{name}", "provider"): _CODE,
-    ("PUT", "/consent-policy", "home_place"): _CODE,
-    ("PUT", "/consent-policy", "overrides[].place"): _CODE,
-    **{("PUT", "/consent-policy", f"keys.{one}"): _CODE for one in ("accept", "decline", "object")},
+    **{
+        (method, "/consent-policy", one): _CODE
+        for method in ("PUT", "PATCH")
+        for one in ("home_place", "overrides[].place", "keys.accept", "keys.decline", "keys.object")
+    },
+    ("POST", "/p/{token}/open", "nonce"): "a random value of the page, of which a hash is kept",
     **{("PUT", "/calls/{call_ref}", one): _CODE for one in ("from_place", "to_place", "language")},
     ("POST", "/calls/{call_ref}/consent", "notice"): _CODE,
     ("POST", "/recordings/{recording}/links", "networks[]"): "a range of addresses that a link is bound to",
@@ -125,7 +130,15 @@ def settle(tenant: Tenant, mark: Markers) -> None:
         "consent": "all",
         "reason": mark("PUT", "/consent-policy", "overrides[].reason"),
     }
-    policy = {"reason": mark("PUT", "/consent-policy", "reason"), "overrides": [override]}
+    part = {"reason": mark("PATCH", "/consent-policy", "reason")}
+    part["overrides"] = [override | {"reason": mark("PATCH", "/consent-policy", "overrides[].reason")}]
+    assert tenant.http.patch(tenant.url("/consent-policy"), json=part).status_code == 200
+    policy = tenant.http.get(tenant.url("/consent-policy")).json()
+    policy = {
+        name: value for name, value in policy.items() if name not in {"version", "changed_at", "changed_by"}
+    }
+    policy |= {"missing_evidence": "quarantine"}
+    policy |= {"reason": mark("PUT", "/consent-policy", "reason"), "overrides": [override]}
     first = put(tenant, "/consent-policy", policy)
     assert put(tenant, "/consent-policy", policy)["version"] == first["version"]
     assert put(tenant, "/consent-policy", policy | {"quarantine_days": 20})["version"] == first["version"] + 1

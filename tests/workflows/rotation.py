@@ -95,7 +95,8 @@ async def everything_opens(house: House, recording_id: str) -> None:
     found = await vault.browse.page(
         account_id, RecordingFilter(), number=CALLER, agent=None, before=None, limit=9
     )
-    assert [view.recording.id for view in found] == [recording_id]
+    # Another recording of the call waits, and is found as well.
+    assert recording_id in {view.recording.id for view in found}
     assert [one.number for one in await vault.list_objections(account_id, after=None, limit=9)] == [
         "+33123456780"
     ]

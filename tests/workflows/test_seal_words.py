@@ -105,7 +105,7 @@ async def test_the_migration_drops_the_words_of_past_refusals(house: House):
     others = {"code": "notice_missing", "text": "No notice.", "source": None}
     said = {"code": "refused_by_admin", "text": f"An admin refused it: {WORDS}", "source": None}
     await house.set(recording_id, reasons=[others, said], manifest_due=False)
-    back = text("UPDATE alembic_version SET version_num = '0002'")
+    back = text("UPDATE alembic_version SET version_num = '0004'")
     await house.database.write(lambda tx: tx.connection.execute(back) and None)
     migrate_sqlite(house.database.path)
     reasons = (await house.row(recording_id)).reasons

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from fastapi.telemetry import TelemetryConfig
 
 from vault.ports.clock import Clock
@@ -78,6 +79,8 @@ def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> F
     for router in doors:
         app.include_router(router)
     app.openapi = lambda: contract.describe(app, doors, public_url=hosting.public_url)  # type: ignore[method-assign]
+    for _ in iter_route_contexts(app.routes):
+        pass  # FastAPI would look at all routes at the first request, and take 0.1 s of the loop.
     # The innermost, so that all others see the method that was sent.
     app.add_middleware(HeadAsGet, methods=methods)
     app.add_middleware(LinkLimit, table=DeadLinks(), clock=clock)
