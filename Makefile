@@ -63,9 +63,9 @@ test: install ## Run the suite in parallel; CI also kills servers, with small co
 	$(pip) --quiet --require-hashes -r requirements-test.lock
 	touch $@
 
-test-oldest: .venv-oldest/installed ## Run what is pure, and the audio, on the oldest Python: OLDEST=python3.11.
+test-oldest: .venv-oldest/installed ## Run what is pure, and the cookies, on the oldest Python: OLDEST=python3.11.
 	.venv-oldest/bin/python -m pytest -n $(WORKERS) --dist loadgroup -p no:cacheprovider -q \
-	  tests/domain tests/sealing tests/tlog tests/audio tests/test_house.py
+	  tests/domain tests/sealing tests/tlog tests/web/test_cookies.py tests/test_house.py
 
 fresh: ## Run both on empty Debian 13 and testing, as a new user; needs root and debootstrap: FRESH="testing run" for less.
 	tests/fresh/run.sh $(FRESH)
