@@ -124,6 +124,8 @@ function setSpeed() {
 
 function toggle() {
   if (!audio.paused) return audio.pause();
+  // At the end Play begins again; WebKit does not always do that by itself.
+  if (audio.ended || (duration() && audio.currentTime >= reachable(duration()))) seek(0);
   channels.resume();
   // A refusal to play is followed by an error event, or the listener presses again.
   return audio.play().catch(() => {});
