@@ -111,7 +111,7 @@ def ends_well(tab: Tab) -> None:
     again = f"!{AUDIO}.ended && {AUDIO}.currentTime > 0.1"
     deadline = time.monotonic() + PATIENCE
     while not tab.run(again):
-        assert time.monotonic() < deadline, state(tab)
+        assert time.monotonic() < deadline, f"It did not begin again: {state(tab)}"
         # On a busy machine WebKit may end once more what was just begun again: a listener presses again.
         if tab.run(f"{AUDIO}.paused"):
             tab.click("#play")

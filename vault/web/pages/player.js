@@ -124,8 +124,8 @@ function setSpeed() {
 
 function toggle() {
   if (!audio.paused) return audio.pause();
-  // At the end Play begins again; WebKit does not always do that by itself.
-  if (audio.ended || (duration() && audio.currentTime >= reachable(duration()))) seek(0);
+  // At the end Play begins again. A seek back from there now and then leaves WebKit at the end; loading does not.
+  if (audio.ended || (duration() && audio.currentTime >= reachable(duration()))) audio.load();
   channels.resume();
   // A refusal to play is followed by an error event, or the listener presses again.
   return audio.play().catch(() => {});
