@@ -113,7 +113,7 @@ def ends_well(tab: Tab) -> None:
     while not tab.run(again):
         assert time.monotonic() < deadline, f"It did not begin again: {state(tab)}"
         # On a busy machine WebKit may end once more what was just begun again: a listener presses again.
-        if tab.run(f"{AUDIO}.paused"):
+        if tab.run(f"{AUDIO}.paused || {AUDIO}.ended"):
             tab.click("#play")
         time.sleep(0.1)
 

@@ -123,7 +123,8 @@ function setSpeed() {
 }
 
 function toggle() {
-  if (!audio.paused) return audio.pause();
+  // An element that ended does not always say that it is paused (WebKit).
+  if (!audio.paused && !audio.ended) return audio.pause();
   // At the end Play begins again. A seek back from there now and then leaves WebKit at the end; loading does not.
   if (audio.ended || (duration() && audio.currentTime >= reachable(duration()))) audio.load();
   channels.resume();
@@ -185,8 +186,9 @@ function showDuration() {
 }
 
 function showPlaying() {
-  $("play").setAttribute("aria-label", audio.paused ? "Play" : "Pause");
-  $("play").classList.toggle("playing", !audio.paused);
+  const playing = !audio.paused && !audio.ended;
+  $("play").setAttribute("aria-label", playing ? "Pause" : "Play");
+  $("play").classList.toggle("playing", playing);
   if (!matchMedia("(prefers-reduced-motion: reduce)").matches) follow();
 }
 
