@@ -68,8 +68,8 @@ class GroupSequencer:
         """Follow the COMMIT of what was sequenced."""
         self._head = self._next
 
-    def rolled_back(self) -> None:
-        """Forget the head in memory: what is stored counts."""
+    def forget_head(self) -> None:
+        """Forget the head in memory after a rollback or a restore: what is stored counts."""
         self._head = None
 
     def _read_head(self) -> Frontier:

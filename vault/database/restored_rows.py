@@ -11,7 +11,7 @@ from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Table, delete, insert, select, update
 
 from vault.database.dialect import database_now, insert_for
-from vault.database.restored_leaves import append_leaves
+from vault.database.restored_leaves import put_leaves, set_back, take_waiting
 from vault.database.restored_recordings import fail_rows, put_recording, put_tombstone, refuse_row
 from vault.database.schema import accounts, call_facts, connections, links, switch_changes
 from vault.database.schema_consent import consent_events, consent_policies, objections
@@ -91,9 +91,17 @@ class RestoredRows:
         """Refuse a row that has not passed the gate, and shred it."""
         refuse_row(self._db, recording_id, code)
 
-    def leaves(self, leaves: Sequence[bytes]) -> None:
-        """Append leaves of the published log to the tree as they are, without what was sealed beside them."""
-        append_leaves(self._db, leaves)
+    def set_back(self, size: int, *, limit: int) -> bool:
+        """Move at most ``limit`` leaves from the end of the tree to the outbox; say whether it has ``size`` now."""
+        return set_back(self._db, size, limit=limit)
+
+    def leaves(self, start: int, leaves: Sequence[bytes]) -> None:
+        """Put leaves of the anchored log at their places, from ``start`` on."""
+        put_leaves(self._db, start, leaves)
+
+    def take_waiting(self, *, limit: int) -> int:
+        """Append at most ``limit`` events that wait to the tree; return how many."""
+        return take_waiting(self._db, limit=limit)
 
     def published(self, checkpoint: KeptCheckpoint, *, at: datetime) -> None:
         """Keep a checkpoint that lies in the object store, and go on publishing from there."""

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from vault import meters
 from vault.database.group_sequencer import GroupSequencer
 from vault.database.jobs import Job, deliver
+from vault.database.restored_leaves import HEAD_MOVED
 from vault.database.transaction import SqlTransaction
 from vault.errors import Unavailable
 from vault.logs import Log
@@ -135,6 +136,8 @@ class Writer:
         if self._sequencer is None:
             self._cursor.execute("COMMIT")
             return
+        if self._connection.info.pop(HEAD_MOVED, False):
+            self._sequencer.forget_head()
         self._sequencer.sequence()
         self._cursor.execute("COMMIT")
         self._sequencer.committed()
@@ -149,7 +152,7 @@ class Writer:
             except sqlite3.Error:
                 _LOG.error("database.rollback_failed")
         if self._sequencer is not None:
-            self._sequencer.rolled_back()
+            self._sequencer.forget_head()
         for job in group:
             job.error = Unavailable("The database could not write; nothing was changed.")
 

@@ -111,9 +111,10 @@ class Restore:
             if not hmac.compare_digest(_digest(leaves), digests[number]):
                 raise Tampered("The published log was changed while it was read.")
             number, start, end = number + 1, end, end + len(leaves)
-            new = leaves[max(0, head.size - start) :]
+            at = max(start, head.size)
+            new = leaves[at - start :]
             if new:
-                await self.database.write(lambda tx, new=new: tx.restored.leaves(new))  # type: ignore[misc]
+                await self.database.write(lambda tx, at=at, new=new: tx.restored.leaves(at, new))  # type: ignore[misc]
             await seen("leaves", end, checkpoint.size)
 
     async def _bundles(self, size: int) -> AsyncIterator[list[bytes]]:
