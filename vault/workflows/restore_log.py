@@ -1,0 +1,177 @@
+"""The access log of a restore: what is anchored, where the database's log parts from it, and one log of both."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+from vault.domain.anchor import PREFIX as ANCHORS
+from vault.domain.replay import Replay
+from vault.domain.restoring import Seen
+from vault.errors import NotFound, Tampered
+from vault.ports.database import Database
+from vault.ports.objects import ObjectStore
+from vault.tlog.anchor_file import AnchorFile, decode_anchor
+from vault.tlog.checkpoint import Checkpoint
+from vault.tlog.hashing import leaf_hash
+from vault.tlog.note import Signer
+from vault.tlog.tree import Frontier
+from vault.workflows.published_log import PublishedLog
+
+#: Leaves that move in one transaction.
+_AT_ONCE = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchored:
+    """The newest log that the object store has: published files, and an anchor with the leaves behind them."""
+
+    checkpoint: Checkpoint
+    note: bytes
+    #: None where no anchor goes further than what is published.
+    anchor: AnchorFile | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Parted:
+    """How the database's log and the anchored one part."""
+
+    #: How many leaves both begin with.
+    fork: int
+    #: How many leaves the database's tree has.
+    size: int
+    #: What the anchored leaves behind the fork say.
+    lost: Replay
+    #: What the database's own events say that are not anchored.
+    own: Replay
+    #: Accounts of those.
+    touched: set[str] = field(default_factory=set)
+    #: A digest of each file that was read, so that the same leaves are read once more.
+    digests: list[bytes] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreLog:
+    """Make one log of the anchored one and the database's own."""
+
+    database: Database
+    objects: ObjectStore
+    signer: Signer
+    published_log: PublishedLog
+
+    async def anchored(self) -> Anchored | None:
+        """Return the newest anchored log; None where nothing was ever shown. Raises Tampered, Unavailable."""
+        found = await self.published_log.checkpoint()
+        newest = None if found is None else Anchored(checkpoint=found[0], note=found[1])
+        for stored in [one async for one in self.objects.list(ANCHORS)]:
+            try:
+                data = await self.objects.get(stored.key)
+            except NotFound:
+                continue  # A newer one has taken its place.
+            anchor = decode_anchor(data, [self.signer.verifier])
+            if newest is None or anchor.checkpoint.size >= newest.checkpoint.size:
+                newest = Anchored(checkpoint=anchor.checkpoint, note=anchor.note, anchor=anchor)
+        return newest
+
+    async def compare(self, anchored: Anchored | None, seen: Seen) -> Parted:
+        """Read the whole anchored log against its checkpoint, and the database's own events behind it.
+
+        Raises Tampered if the leaves are not those that the checkpoint signs.
+        """
+        head = await self.database.read(lambda tx: tx.tree.head())
+        parted = Parted(fork=head.size, size=head.size, lost=Replay(), own=Replay())
+        lost: set[str] = set()
+        frontier, same = Frontier(), True
+        size = 0 if anchored is None else anchored.checkpoint.size
+        async for leaves in self._bundles(anchored):
+            start = frontier.size
+            hashes = [leaf_hash(leaf) for leaf in leaves]
+            parted.digests.append(_digest(hashes))
+            if same:
+                there = await self.database.read(
+                    lambda tx, start=start, end=start + len(leaves): tx.tree.hashes(0, start, end)  # type: ignore[misc]
+                )
+                common = _common(hashes, there)
+                same = common == len(hashes)
+                if not same:
+                    parted.fork = start + common
+            for leaf in leaves[max(0, parted.fork - start) :] if not same else ():
+                parted.lost.take(leaf)
+                lost.add(json.loads(leaf)["id"])
+            frontier, _ = frontier.extend(hashes)
+            await seen("log", frontier.size, size)
+        if anchored is not None and frontier.root() != anchored.checkpoint.root:
+            raise Tampered("The leaves in the object store are not those that the anchored checkpoint signs.")
+        parted.fork = min(parted.fork, size) if same else parted.fork
+        await self._read_own(parted, lost)
+        return parted
+
+    async def join(self, anchored: Anchored, parted: Parted, seen: Seen) -> None:
+        """Put the anchored leaves at their places, and the database's own behind them.
+
+        Raises Tampered if they are no longer those that were compared.
+        """
+        if parted.fork < anchored.checkpoint.size:
+            while not await self.database.write(lambda tx: tx.restored.set_back(parted.fork, limit=_AT_ONCE)):
+                pass
+            number = end = 0
+            async for leaves in self._bundles(anchored):
+                if not hmac.compare_digest(_digest(map(leaf_hash, leaves)), parted.digests[number]):
+                    raise Tampered("The anchored log was changed while it was read.")
+                number, start, end = number + 1, end, end + len(leaves)
+                at = max(start, parted.fork)
+                if new := leaves[at - start :]:
+                    await self.database.write(lambda tx, at=at, new=new: tx.restored.leaves(at, new))  # type: ignore[misc]
+                await seen("leaves", end, anchored.checkpoint.size)
+        while await self.database.write(lambda tx: tx.restored.take_waiting(limit=_AT_ONCE)):
+            pass
+
+    async def _read_own(self, parted: Parted, lost: set[str]) -> None:
+        """Read what stands in the tree behind the fork, and what waits for it."""
+        for start in range(parted.fork, parted.size, _AT_ONCE):
+            end = min(start + _AT_ONCE, parted.size)
+            read = await self.database.read(
+                lambda tx, start=start, end=end: tx.tree.leaves(start, end)  # type: ignore[misc]
+            )
+            _take(parted, [one.leaf for one in read], lost)
+        after: int | None = None
+        while waiting := await self.database.read(
+            lambda tx, after=after: tx.restored.waiting(after, limit=_AT_ONCE)  # type: ignore[misc]
+        ):
+            _take(parted, [leaf for _, leaf in waiting], lost)
+            after = waiting[-1][0]
+
+    async def _bundles(self, anchored: Anchored | None) -> AsyncIterator[list[bytes]]:
+        """Yield the leaves of the anchored log in their order. Raises Tampered where one is missing."""
+        if anchored is None:
+            return
+        anchor = anchored.anchor
+        try:
+            size = anchored.checkpoint.size if anchor is None else anchor.start
+            async for leaves in self.published_log.bundles(size):
+                yield leaves
+        except NotFound as error:
+            raise Tampered("A file of the published log is missing.") from error
+        if anchor is not None:
+            for start in range(0, len(anchor.leaves), _AT_ONCE):
+                yield list(anchor.leaves[start : start + _AT_ONCE])
+
+
+def _take(parted: Parted, leaves: Sequence[bytes], lost: set[str]) -> None:
+    for leaf in leaves:
+        said = json.loads(leaf)
+        if said["id"] not in lost:
+            parted.own.take(leaf)
+            parted.touched.add(said.get("account") or "")
+
+
+def _common(hashes: Sequence[bytes], there: Sequence[bytes]) -> int:
+    """Return how many hashes both begin with."""
+    pairs = zip(hashes, there, strict=False)
+    return next((n for n, (one, other) in enumerate(pairs) if one != other), min(len(hashes), len(there)))
+
+
+def _digest(hashes) -> bytes:  # type: ignore[no-untyped-def]
+    """Return what the leaves of one file are known by."""
+    return hashlib.sha256(b"".join(hashes)).digest()
