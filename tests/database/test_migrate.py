@@ -92,3 +92,21 @@ async def test_without_a_server_nothing_starts(postgresql_server):
             await asyncio.to_thread(step, url)
         assert "nowhere" in str(error.value)
         assert "postgresql:" not in str(error.value)
+
+
+def test_every_account_object_is_due_after_the_names_changed(tmp_path: Path):
+    """What lies there under a name of an earlier release gets one that says the history it is of."""
+    path = tmp_path / "vault.db"
+    migrate_sqlite(path)
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute(
+        "INSERT INTO accounts (id, ref, name, locale, opened_at, wrapped_index_key, index_key_version, enabled, "
+        "epoch, changed_at, changed_by, revision, written_revision) VALUES ('acct_a', 'a', 'A', 'en', "
+        "'2026-01-01', x'00', 1, 1, 0, '2026-01-01', 'x', 7, 7)"
+    )
+    connection.execute("UPDATE alembic_version SET version_num = '0005'")
+    connection.close()
+    migrate_sqlite(path)
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT revision, written_revision FROM accounts").fetchall() == [(7, -1)]
+    connection.close()

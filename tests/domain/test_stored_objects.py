@@ -1,6 +1,5 @@
 """What lies in the object store is read strictly: what was written comes back, anything else is Tampered."""
 
-import base64
 import json
 import random
 from collections.abc import Callable
@@ -19,9 +18,8 @@ from vault.domain.account_object import (
     decode_envelope,
     encode_account,
     encode_envelope,
-    location_of,
-    parse_location,
 )
+from vault.domain.account_object_name import LogState
 from vault.domain.consent import ConsentPolicy, Keys, Objection
 from vault.domain.manifest import Manifest, decode_manifest, encode_manifest
 from vault.domain.notice import Notice
@@ -211,11 +209,11 @@ def test_versions_of_a_key_are_numbers(keys: dict[str, str]):
         decode_envelope(json.dumps(json.loads(encode_envelope(ENVELOPE)) | {"keys": keys}).encode())
 
 
-def test_objects_of_accounts_are_named_by_account_and_revision():
-    """Keys come back as what they were made of, in the order of revisions; others are none."""
-    assert parse_location(location_of(ACCOUNT, 12)) == (ACCOUNT, 12)
-    assert parse_location(location_of(ACCOUNT, 10**15)) == (ACCOUNT, 10**15)
-    assert location_of(ACCOUNT, 9) < location_of(ACCOUNT, 10)
-    for key in ("accounts/acct_x/000000000001.json", "accounts/acct_a/1.json", "x" + location_of(ACCOUNT, 1)):
-        assert parse_location(key) is None
-    assert base64.b64encode(b"one").decode() in encode_envelope(ENVELOPE).decode()
+def test_an_envelope_says_the_log_that_it_was_written_behind():
+    """It is the name of the object, whole; what earlier releases wrote has none."""
+    log = LogState(size=7, root=b"r" * 32)
+    assert decode_envelope(encode_envelope(replace(ENVELOPE, log=log))) == replace(ENVELOPE, log=log)
+    assert "log" not in json.loads(encode_envelope(ENVELOPE))
+    for wrong in ({"size": 7}, {"size": -1, "root": "AA=="}, {"size": 7, "root": "AA=="}, None, 7):
+        with pytest.raises(Tampered):
+            decode_envelope(json.dumps(json.loads(encode_envelope(ENVELOPE)) | {"log": wrong}).encode())

@@ -8,7 +8,8 @@ from tests.workflows.conftest import House
 from tests.workflows.restoring import write_all
 from tests.workflows.test_notices import BEEP, ME, SPEECH, drafted
 from tests.workflows.test_restore import available, off
-from vault.domain.account_object import PREFIX, decode_envelope, parse_location
+from vault.domain.account_object import decode_envelope
+from vault.domain.account_object_name import PREFIX, parse_location
 from vault.domain.recording import State
 from vault.domain.tombstone import decode_tombstones
 from vault.errors import Unavailable
@@ -17,8 +18,8 @@ from vault.ports.objects import StoredObject
 
 def account_objects(house: House) -> list[int]:
     """Return the revisions of the account that lie in the store."""
-    places = [parse_location(key) for key in house.objects.objects if key.startswith(PREFIX)]
-    return [place[1] for place in places if place is not None]
+    names = [parse_location(key) for key in house.objects.objects if key.startswith(PREFIX)]
+    return [name.revision for name in names if name is not None]
 
 
 async def test_the_newest_object_is_the_only_one(house: House):

@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.own_keys import ARN, FakeOwnKeys
 from tests.workflows.conftest import House, another_node
 from tests.workflows.rotation import ME, all_under, everything_opens, fill, finish, rotate, step, versions
-from vault.domain.account_object import parse_location
+from vault.domain.account_object_name import parse_location
 from vault.errors import OwnKeyUnusable, Refused
 from vault.keyservice.key_ring import AccountKeyRing
 from vault.threads import Threads
@@ -94,7 +94,7 @@ async def test_other_accounts_do_not_wait_for_a_key_that_was_taken_away(house: H
         await vault.rewrap(stuck[0])
     left = {one.account_id for one in await house.database.read(lambda tx: tx.rotations.unfinished(100))}
     assert left == set(stuck)
-    written = {place[0] for key in house.objects.objects if (place := parse_location(key))}
+    written = {place.account_id for key in house.objects.objects if (place := parse_location(key))}
     assert house.account.id in written
     assert not await house.database.read(lambda tx: tx.rotations.object_behind(house.account.id))
 

@@ -13,7 +13,8 @@ from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_notices import BEEP, ME, SPEECH, drafted
 from tests.workflows.test_publish import check_published
 from vault.database.sqlite import SqliteDatabase
-from vault.domain.account_object import PREFIX, AccountObject
+from vault.domain.account_object import AccountObject
+from vault.domain.account_object_name import PREFIX
 from vault.domain.consent import ConsentPolicy
 from vault.domain.manifest import location_of as manifest_of
 from vault.domain.recording import State

@@ -11,7 +11,7 @@ from tests.workflows.restoring import copied, empty_house, house_over, write_all
 from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_restore import available, erased, off, switch_of
 from vault.database.sqlite import SqliteDatabase
-from vault.domain.account_object import PREFIX
+from vault.domain.account_object_name import PREFIX
 from vault.domain.manifest import decode_manifest
 from vault.domain.manifest import location_of as manifest_of
 from vault.domain.recording import State

@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import select, update
 
-from vault.database.dialect import database_now
+from vault.database.dialect import database_now, is_postgresql
 from vault.database.schema import accounts, connections, switch_changes
 from vault.database.schema_consent import consent_policies, objections
 from vault.database.schema_keys import account_keys, detail_keys, key_rotations
+from vault.database.schema_log import event_outbox
 from vault.database.schema_notices import notices
 from vault.domain.account import Account, Connection, Switch, SwitchChange
 from vault.domain.account_object import AccountObject, KeptObjection, KeptPrompt
@@ -77,6 +78,13 @@ class AccountObjectRows:
             notices=self._notices(account_id),
             prompts=self._prompts(account_id),
         )
+
+    def waiting(self, account_id: str) -> frozenset[int]:
+        """Return the places in the queue of the account's events that are not in the tree; none on SQLite."""
+        if not is_postgresql(self._db):
+            return frozenset()
+        query = select(event_outbox.c.position).where(event_outbox.c.account_id == account_id)
+        return frozenset(self._db.execute(query).scalars())
 
     def prompt(self, notice_id: str) -> KeptPrompt | None:
         """Return the sealed audio of a notice."""

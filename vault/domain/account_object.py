@@ -5,11 +5,11 @@ opens, and a sealed text, which the newest of them opens. The sealed text has th
 the consent policies, connections, objections and notices. API keys, links and their sessions are in the
 database alone: whoever has the bucket must not get into the vault with it.
 
-Each change is written under a key of its own, by the number of the change, and those before it are deleted
-then. So none is ever overwritten, and none is missing at any moment.
+Each change is written under a key of its own, and those before it are deleted then. So none is ever
+overwritten, and none is missing at any moment. The key and the name that it is written under: see
+``account_object_name.py``.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,25 +26,12 @@ from vault.domain.account_json import (
     read_objection,
     read_switch,
 )
+from vault.domain.account_object_name import ROOT_BYTES, LogState, ObjectName, name_at
 from vault.domain.consent import ConsentPolicy, Objection
 from vault.domain.notice import Notice
 from vault.domain.policy_json import decode_policy, encode_policy
 from vault.domain.stored_json import Fields, read_object, write_object
 from vault.errors import Tampered
-
-PREFIX = "accounts/"
-_KEY = re.compile(rf"{PREFIX}(acct_[0-9a-f]+)/([0-9]{{12,19}})\.json")
-
-
-def location_of(account_id: str, revision: int) -> str:
-    """Return the object's key in the object store."""
-    return f"{PREFIX}{account_id}/{revision:012}.json"
-
-
-def parse_location(key: str) -> tuple[str, int] | None:
-    """Return account and revision of an account's object; None for another key."""
-    found = _KEY.fullmatch(key)
-    return None if found is None else (found[1], int(found[2]))
 
 
 def prompt_location(account_id: str, digest: str) -> str:
@@ -105,33 +92,52 @@ class Envelope:
 
     account_id: str
     revision: int
+    #: The state of the log that the object's name has; None in objects of earlier releases.
+    log: LogState | None = None
     keys: Mapping[int, bytes]
     sealed: bytes
+
+    @property
+    def name(self) -> ObjectName:
+        """The name that the object was written under."""
+        if self.log is None:
+            return ObjectName(account_id=self.account_id, revision=self.revision)
+        return name_at(self.account_id, self.revision, self.log)
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
     """Write the object."""
-    return write_object(
-        {
-            "account_id": envelope.account_id,
-            "revision": envelope.revision,
-            "keys": _keys_json(envelope.keys),
-            "sealed": envelope.sealed,
-        }
-    )
+    log = envelope.log
+    fields = {
+        "account_id": envelope.account_id,
+        "revision": envelope.revision,
+        "keys": _keys_json(envelope.keys),
+        "sealed": envelope.sealed,
+    }
+    return write_object(fields if log is None else fields | {"log": {"size": log.size, "root": log.root}})
 
 
 def decode_envelope(data: bytes) -> Envelope:
     """Read the object back. Raises Tampered."""
     fields = read_object(data, "An account's object")
+    log = fields.inner("log") if fields.has("log") else None
     envelope = Envelope(
         account_id=fields.text("account_id"),
         revision=fields.integer("revision"),
+        log=None if log is None else _log_state(log),
         keys=_keys(fields.inner("keys")),
         sealed=fields.blob("sealed"),
     )
     fields.done()
     return envelope
+
+
+def _log_state(fields: Fields) -> LogState:
+    state = LogState(size=fields.integer("size"), root=fields.blob("root"))
+    fields.done()
+    if len(state.root) != ROOT_BYTES:
+        raise Tampered("An account's object names a root of the log that is none.")
+    return state
 
 
 def encode_account(known: AccountObject) -> bytes:

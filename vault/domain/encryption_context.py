@@ -5,6 +5,8 @@ The context is stored in clear beside the ciphertext, so it holds random ids onl
 
 from typing import Literal
 
+from vault.domain.account_object_name import LogState
+
 Context = dict[str, str]
 Purpose = Literal["audio", "rendition", "details", "waveform", "evidence"]
 
@@ -64,9 +66,13 @@ def of_prompt(account_id: str, notice_id: str) -> Context:
     return {"account_id": account_id, "notice_id": notice_id, "purpose": "prompt"}
 
 
-def of_account_object(account_id: str, revision: int) -> Context:
-    """Bind an account's object to its account and the number of the change that it was written after."""
-    return {"account_id": account_id, "revision": str(revision), "purpose": "account-object"}
+def of_account_object(account_id: str, revision: int, log: LogState | None) -> Context:
+    """Bind an account's object to its account, to the number of its change and to the state of the log.
+
+    Objects of earlier releases have no ``log``.
+    """
+    context = {"account_id": account_id, "revision": str(revision), "purpose": "account-object"}
+    return context if log is None else context | {"log_size": str(log.size), "log_root": log.root.hex()}
 
 
 def of_credentials(account_id: str, name: str) -> Context:

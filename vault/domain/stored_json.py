@@ -142,6 +142,10 @@ class Fields:
         if self._left:
             raise self._wrong("has fields that are not known")
 
+    def has(self, name: str) -> bool:
+        """Say whether there is such a field that was not asked for yet."""
+        return name in self._left
+
     def _is_null(self, name: str) -> bool:
         if name in self._left and self._left[name] is None:
             del self._left[name]

@@ -39,6 +39,9 @@ class AccountObjects(Protocol):
     def read(self, account_id: str) -> AccountObject:
         """Return everything that is written of an account. Raises NotFound."""
 
+    def waiting(self, account_id: str) -> frozenset[int]:
+        """Return the places in the queue of the account's events that are not in the tree yet."""
+
     def prompt(self, notice_id: str) -> KeptPrompt | None:
         """Return the sealed audio of a notice."""
 

@@ -1,33 +1,42 @@
 """Account objects and tombstones: written when they are due, so that the bucket can stand alone.
 
-An object of an account is written under the number of its newest change, and those before it go. One node
-at a time writes, by turns; should one that lost its turn write late, its object has a lower number, and
-the account is due again. A crash leaves an object too many, never one too few.
+An object of an account is written under the number of its newest change and the state of the log, and those
+before it go, but for what another history wrote: that is no business of this database, and may be all that
+is left of acknowledged changes. One node at a time writes, by turns; should one that lost its turn write
+late, its object has a lower number, and the account is due again. A crash leaves an object too many, never
+one too few.
 """
 
+import asyncio
 from dataclasses import dataclass
 
 from vault.domain import encryption_context as bound
 from vault.domain.account_object import (
-    PREFIX,
     AccountObject,
     Envelope,
     encode_account,
     encode_envelope,
-    location_of,
-    parse_location,
     prompt_location,
 )
+from vault.domain.account_object_name import LogState, location_of, name_at
 from vault.domain.ids import new_id
 from vault.domain.tombstone import MOST, encode_tombstones
 from vault.domain.tombstone import location_of as location_of_tombstones
-from vault.errors import OwnKeyUnusable
-from vault.ports.database import Database
+from vault.errors import OwnKeyUnusable, Unavailable
+from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.sealing.message import seal
+from vault.workflows.own_history import account_object_names, sort_by_history
 
 _AT_ONCE = 16
+#: Events that one transaction brings into the tree.
+_EVENTS_AT_ONCE = 1000
+#: How often an account that changes all the time is read again before it is written as it was.
+_MAX_READS = 3
+#: How often, and after how many seconds, is looked whether the account's events are in the tree.
+_MAX_WAITS = 100
+_WAIT_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,22 +69,25 @@ class WriteAccountObjects:
         return bool(written)
 
     async def _write(self, account_id: str) -> None:
-        known = await self.database.read(lambda tx: tx.account_objects.read(account_id))
+        known, log = await self._read(account_id)
         # Not the current version as the ring remembers it: the one that this very reading has.
         key = await self.ring.version(account_id, max(known.keys))
-        context = bound.of_account_object(account_id, known.revision)
+        context = bound.of_account_object(account_id, known.revision, log)
         envelope = Envelope(
             account_id=account_id,
             revision=known.revision,
+            log=log,
             keys=known.keys,
             sealed=seal(key.key, context, encode_account(known)),
         )
         unknown = await self._write_prompts(known)
-        await self.objects.put(location_of(account_id, known.revision), encode_envelope(envelope))
-        async for stored in self.objects.list(f"{PREFIX}{account_id}/"):
-            found = parse_location(stored.key)
-            if found is not None and found[1] < known.revision:
-                unknown.append(stored.key)
+        name = name_at(account_id, known.revision, log)
+        await self.objects.put(location_of(name), encode_envelope(envelope))
+        names = await sort_by_history(self.database, await account_object_names(self.objects, account_id))
+        if names.ahead or names.foreign:
+            # Another history knows notices of its own, and their audio goes with its objects.
+            unknown = []
+        unknown += [location_of(one) for one in names.own if one != name and one.revision <= known.revision]
         revisions = await self.database.read(lambda tx: tx.account_objects.revisions(account_id))
         if revisions is None or revisions.now != known.revision:
             # Whoever wrote the newer one may have prompts of which this knew nothing. It is due again: what
@@ -86,6 +98,34 @@ class WriteAccountObjects:
             await self.objects.delete(location)
         # Last: what lay there from before holds keys, and must not outlive a failure on the way.
         await self.database.write(lambda tx: tx.account_objects.written(account_id, known.revision))
+
+    async def _read(self, account_id: str) -> tuple[AccountObject, LogState]:
+        """Return the account, and the log at a moment when all events that the account contains were in it.
+
+        On PostgreSQL events wait before they come into the tree. Where the account did not change while they
+        waited, or none waited, the later of two readings has the larger log, so the order of sizes is that
+        of changes. Raises Unavailable if they wait too long.
+        """
+        for _ in range(_MAX_READS):
+            known, waiting, log = await self.database.read(lambda tx: _account_and_log(tx, account_id))
+            if not waiting:
+                break
+            await self._wait_for(account_id, waiting)
+            log, revisions = await self.database.read(
+                lambda tx: (_log_state(tx), tx.account_objects.revisions(account_id))
+            )
+            if revisions is not None and revisions.now == known.revision:
+                break
+        return known, log
+
+    async def _wait_for(self, account_id: str, waiting: frozenset[int]) -> None:
+        """Return once these events of the account are in the tree; sequence them if nobody else does."""
+        for _ in range(_MAX_WAITS):
+            await self.database.write(lambda tx: tx.tree.sequence(limit=_EVENTS_AT_ONCE))
+            if not waiting & await self.database.read(lambda tx: tx.account_objects.waiting(account_id)):
+                return
+            await asyncio.sleep(_WAIT_SECONDS)
+        raise Unavailable("Events of an account wait for their place in the access log.")
 
     async def _write_prompts(self, known: AccountObject) -> list[str]:
         """Write the audio of notices that is not there yet; return what no notice has any more."""
@@ -101,6 +141,16 @@ class WriteAccountObjects:
             if prompt is not None:
                 await self.objects.put(location, prompt.message)
         return sorted(there - wanted)
+
+
+def _account_and_log(tx: Transaction, account_id: str) -> tuple[AccountObject, frozenset[int], LogState]:
+    """Return what one snapshot has: the account, which of its events wait, and the log."""
+    return tx.account_objects.read(account_id), tx.account_objects.waiting(account_id), _log_state(tx)
+
+
+def _log_state(tx: Transaction) -> LogState:
+    head = tx.tree.head()
+    return LogState(size=head.size, root=head.root)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from vault.domain.account_object import parse_location
+from vault.domain.account_object_name import parse_location
 from vault.domain.manifest import location_of
 from vault.domain.recording import State
 from vault.domain.tombstone import decode_tombstones
@@ -89,13 +89,13 @@ class CompareObjects:
         return []
 
     async def _account(self, key: str) -> list[str]:
-        place = parse_location(key)
+        name = parse_location(key)
         known = await self.database.read(
-            lambda tx: None if place is None else tx.account_objects.revisions(place[0])
+            lambda tx: None if name is None else tx.account_objects.revisions(name.account_id)
         )
-        if place is None or known is None:
+        if name is None or known is None:
             return [f"{key}: there is no such account."]
-        if place[1] < known.written:
+        if name.revision < known.written:
             return [f"{key}: a newer object of this account was written."]
         return []
 

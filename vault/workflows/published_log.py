@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from vault.domain.account_object import PREFIX as ACCOUNTS
+from vault.domain.account_object_name import PREFIX as ACCOUNTS
 from vault.errors import NotFound, Tampered
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 from vault.domain import encryption_context as bound
 from vault.domain.account_object import (
-    PREFIX,
     AccountObject,
     KeptPrompt,
     decode_account,
     decode_envelope,
-    location_of,
-    parse_location,
     prompt_location,
 )
+from vault.domain.account_object_name import PREFIX, ObjectName, SortedNames, location_of, parse_location
 from vault.domain.reason import Reason
 from vault.domain.replay import Replay, merge_history
 from vault.domain.restoring import Report, Seen
@@ -24,6 +22,7 @@ from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.sealing.message import open_message
+from vault.workflows.own_history import sort_by_history
 
 _REFUSED = Reason(
     code="switched_off_since_receipt",
@@ -42,11 +41,11 @@ class RestoreAccounts:
 
     async def bring_in(self, replay: Replay, report: Report, seen: Seen) -> Sequence[str]:
         """Return the accounts whose switch went off since the database was copied."""
-        revisions = await self._revisions()
+        names = await self._names()
         went_off = []
-        everything = sorted({*revisions, *replay.switch, *replay.changed})
+        everything = sorted({*names, *replay.switch, *replay.changed})
         for number, account_id in enumerate(everything, 1):
-            if await self._bring_in(account_id, revisions.get(account_id, ()), replay, report):
+            if await self._bring_in(account_id, names.get(account_id, ()), replay, report):
                 went_off.append(account_id)
             await seen("accounts", number, len(everything))
         return went_off
@@ -61,7 +60,7 @@ class RestoreAccounts:
 
     async def fail_closed(self, replay: Replay, report: Report) -> None:
         """Give up what was on its way under a version of its account's key that was destroyed since."""
-        for account_id in {*replay.switch, *replay.changed, *await self._revisions()}:
+        for account_id in {*replay.switch, *replay.changed, *await self._names()}:
             failed = await self.database.write(
                 lambda tx, one=account_id: tx.restored.fail_closed(one)  # type: ignore[misc]
             )
@@ -71,20 +70,25 @@ class RestoreAccounts:
                     "destroyed since. Uploads can be sent again; announced recordings need another name."
                 )
 
-    async def _revisions(self) -> Mapping[str, Sequence[int]]:
-        """Return which revisions of each account's object lie in the store, newest first."""
-        found: dict[str, list[int]] = {}
+    async def _names(self) -> Mapping[str, Sequence[ObjectName]]:
+        """Return the names of each account's objects that lie in the store."""
+        found: dict[str, list[ObjectName]] = {}
         async for stored in self.objects.list(PREFIX):
-            place = parse_location(stored.key)
-            if place is not None:
-                found.setdefault(place[0], []).append(place[1])
-        return {account_id: sorted(revisions, reverse=True) for account_id, revisions in found.items()}
+            name = parse_location(stored.key)
+            if name is not None:
+                found.setdefault(name.account_id, []).append(name)
+        return found
 
     async def _bring_in(
-        self, account_id: str, revisions: Sequence[int], replay: Replay, report: Report
+        self, account_id: str, names: Sequence[ObjectName], replay: Replay, report: Report
     ) -> bool:
         row = await self.database.read(lambda tx: tx.account_objects.revisions(account_id))
-        newer = [revision for revision in revisions if row is None or revision > row.now]
+        by_history = await sort_by_history(self.database, names)
+        report.findings += [
+            f"{location_of(one)}: it was written by another history of the database and is left alone."
+            for one in by_history.foreign
+        ]
+        newer = _newer(by_history, None if row is None else row.now)
         known = await self._newest(account_id, newer, report)
         if known is not None:
             prompts = await self._prompts(known, report)
@@ -107,13 +111,13 @@ class RestoreAccounts:
         return await self.database.write(lambda tx: self._switch(tx, account_id, known, replay))
 
     async def _newest(
-        self, account_id: str, revisions: Sequence[int], report: Report
+        self, account_id: str, names: Sequence[ObjectName], report: Report
     ) -> AccountObject | None:
-        for revision in revisions:
+        for name in names:
             try:
-                return await self._open(account_id, revision)
+                return await self._open(name)
             except (Tampered, NotFound) as error:
-                report.findings.append(f"{location_of(account_id, revision)}: {error}")
+                report.findings.append(f"{location_of(name)}: {error}")
             except OwnKeyUnusable as error:
                 # An older one is no substitute: it may open, and what changed since would be lost unsaid.
                 report.findings.append(
@@ -122,14 +126,14 @@ class RestoreAccounts:
                 break
         return None
 
-    async def _open(self, account_id: str, revision: int) -> AccountObject:
-        location = location_of(account_id, revision)
+    async def _open(self, name: ObjectName) -> AccountObject:
+        location, account_id = location_of(name), name.account_id
         envelope = decode_envelope(await self.objects.read(location, 0, await self.objects.size(location)))
-        if (envelope.account_id, envelope.revision) != (account_id, revision) or not envelope.keys:
+        if envelope.name != name or not envelope.keys:
             raise Tampered("It is not the object that it is named after.")
         newest = max(envelope.keys)
         key = await self.ring.unwrap(account_id, newest, envelope.keys[newest])
-        context = bound.of_account_object(account_id, revision)
+        context = bound.of_account_object(account_id, name.revision, envelope.log)
         return decode_account(open_message(key.key, envelope.sealed, context=context), envelope)
 
     async def _prompts(self, known: AccountObject, report: Report) -> dict[str, KeptPrompt]:
@@ -152,3 +156,9 @@ class RestoreAccounts:
         kept = known.history if known is not None else ()
         history = merge_history(there, kept, replay.switch.get(account_id, ()))
         return tx.restored.switch(account_id, history)
+
+
+def _newer(names: SortedNames, revision: int | None) -> list[ObjectName]:
+    """Return what may be newer than the row, whose revision is None if there is none; newest first."""
+    own = [name for name in names.own if revision is None or name.revision > revision]
+    return [*names.ahead, *own]

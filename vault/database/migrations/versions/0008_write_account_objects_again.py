@@ -1,0 +1,20 @@
+"""Let every account's object be written again, under a name that says which history of the log it is of."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = '0008'
+down_revision = '0005'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    # No revision is written as this one, so each account is due. The object that lies there stays till then.
+    accounts = sa.table('accounts', sa.column('written_revision', sa.BigInteger))
+    op.execute(sa.update(accounts).values(written_revision=-1))
+
+
+def downgrade() -> None:
+    """The older release does not read the new names: its objects are to be written again."""
+    upgrade()
