@@ -25,7 +25,6 @@ from vault.web.app import build
 from vault.web.control import control_socket
 from vault.web.hosting import Hosting
 from vault.web.readiness import Readiness
-from vault.web.recovery import Recovery
 from vault.wiring import assemble, utc_now
 from vault.worker.loop import work
 
@@ -51,12 +50,11 @@ def app_of(settings: Settings, *, worker: bool) -> FastAPI:
         async with AsyncExitStack() as stack:
             vault = await stack.enter_async_context(assemble(settings, describing=worker))
             app.state.vault = vault
-            app.state.readiness = readiness = Readiness(vault.check_part)
-            app.state.recovery = recovery = Recovery(vault.check_recovery)
-            await recovery.begin()
-            if recovery.on:
-                watching = asyncio.create_task(recovery.watch())
-                stack.callback(watching.cancel)
+            app.state.readiness = readiness = Readiness(vault.check_part, recovery=vault.check_recovery)
+            app.state.recovery = vault.check_recovery
+            await vault.check_recovery()
+            watching = asyncio.create_task(vault.check_recovery.watch())
+            stack.callback(watching.cancel)
             if settings.sqlite_path is not None:
                 await stack.enter_async_context(control_socket(vault, settings.control_socket))
             if worker:

@@ -67,6 +67,10 @@ class Log:
         """Say that an operator should look."""
         self._emit(logging.ERROR, event, fields, trace=trace)
 
+    def critical(self, event: str, **fields: object) -> None:
+        """Say that the service stands still until an operator acts."""
+        self._emit(logging.CRITICAL, event, fields)
+
     def _emit(self, level: int, event: str, fields: dict[str, object], *, trace: bool = False) -> None:
         strangers = fields.keys() - FIELDS
         if strangers:

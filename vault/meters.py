@@ -8,7 +8,14 @@ anything else that a caller chose, so a page of metrics tells of nobody and stay
 from types import TracebackType
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 # When each counter began is of no use to anyone, and doubles the page.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -68,6 +75,11 @@ TROUBLES: Final = Counter(
     "callvault_worker_failures",
     "Looks that ended in an error, by kind of work.",
     ("work",),
+    registry=REGISTRY,
+)
+RECOVERY: Final = Gauge(
+    "callvault_recovery_mode",
+    "1 while the database lacks what the object store has, so that nothing is served.",
     registry=REGISTRY,
 )
 SWEPT: Final = Counter(

@@ -25,12 +25,17 @@ async def work_until_stopped(settings: Settings, *, host: str, port: int | None)
     for one in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(one, stopping.set)
     async with assemble(settings) as vault:
-        readiness = Readiness(vault.check_part, stopping)
+        readiness = Readiness(vault.check_part, stopping, recovery=vault.check_recovery)
+        await vault.check_recovery()
+        watching = asyncio.create_task(vault.check_recovery.watch())
         health: AbstractAsyncContextManager[None] = nullcontext()
         if port is not None:
             health = _health(vault, readiness, host, port)
-        async with health:
-            await work(vault, workers=settings.workers, stopping=stopping)
+        try:
+            async with health:
+                await work(vault, workers=settings.workers, stopping=stopping)
+        finally:
+            watching.cancel()
 
 
 class _Quiet(uvicorn.Server):

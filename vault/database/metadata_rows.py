@@ -37,3 +37,7 @@ class MetadataRows:
         self._db.execute(
             insert(vault_metadata), [{"name": name, "value": value} for name, value in values.items()]
         )
+
+    def drop(self, name: str) -> None:
+        """Forget a fact."""
+        self._db.execute(delete(vault_metadata).where(vault_metadata.c.name == name))

@@ -73,6 +73,15 @@ def put_leaves(db: DbConnection, start: int, leaves: Sequence[bytes]) -> None:
     _append(db, head, [row | {"sealed_detail": details.get(row["id"])} for row in rows])
 
 
+def waiting_leaves(db: DbConnection, after: int | None, *, limit: int) -> list[tuple[int, bytes]]:
+    """Return place and body of events that wait in the outbox, those behind the place ``after``."""
+    o = event_outbox.c
+    waiting = select(o.position, o.body).order_by(o.position).limit(limit)
+    if after is not None:
+        waiting = waiting.where(o.position > after)
+    return [(row.position, row.body) for row in db.execute(waiting)]
+
+
 def take_waiting(db: DbConnection, *, limit: int) -> int:
     """Append at most ``limit`` events that wait in the outbox; return how many, 0 once none waits."""
     if is_postgresql(db):

@@ -1,5 +1,6 @@
 """Recordings as the object store has them: available ones with their keys, and tombstones without."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection as DbConnection
@@ -23,8 +24,8 @@ _SAME = (
 _FREE: dict[str, Any] = {"lease_until": None, "lease_token": None}
 
 
-def put_recording(db: DbConnection, manifest: Manifest) -> bool:
-    """Insert an available recording, or bring its row to what its manifest says.
+def put_recording(db: DbConnection, manifest: Manifest, *, keep: bool = False) -> bool:
+    """Insert an available recording, or bring its row to what its manifest says; ``keep`` leaves one that is available.
 
     False for a row that is refused or erased, or whose name in its source another one has. One that failed was
     sent again since: what failed and nothing more never had a manifest.
@@ -33,7 +34,7 @@ def put_recording(db: DbConnection, manifest: Manifest) -> bool:
     state = _state(db, recording.id)
     if state is not None and state not in {State.AVAILABLE, State.FAILED, *IN_FLIGHT}:
         return False
-    if state is State.AVAILABLE and _chain_length(db, recording.id) > len(manifest.chain):
+    if state is State.AVAILABLE and (keep or _chain_length(db, recording.id) > len(manifest.chain)):
         # What came to the evidence since, a restriction above all, is in the row: the manifest is the older one.
         db.execute(update(recordings).where(recordings.c.id == recording.id).values(manifest_due=True))
         return True
@@ -135,7 +136,12 @@ def _shred(db: DbConnection, recording_id: str, values: dict[str, Any]) -> None:
     # Its tombstone is due, in whichever state it comes to.
     due = {"manifest_due": values["state"] != str(State.ERASING)}
     db.execute(update(recordings).where(recordings.c.id == recording_id).values(values | due))
-    db.execute(delete(evidence_entries).where(evidence_entries.c.recording_id == recording_id))
+    forget_evidence(db, [recording_id])
+
+
+def forget_evidence(db: DbConnection, recording_ids: Sequence[str]) -> None:
+    """Delete what the recording keys sealed beside the audio: it opens nothing any more."""
+    db.execute(delete(evidence_entries).where(evidence_entries.c.recording_id.in_(recording_ids)))
 
 
 def _chain_length(db: DbConnection, recording_id: str) -> int:

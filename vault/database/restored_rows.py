@@ -3,15 +3,17 @@
 Everything may be written again and changes nothing then, so a restore that was cut short begins anew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Table, delete, insert, select, update
 
+from vault.database.account_object_rows import account_changed
 from vault.database.dialect import database_now, insert_for
-from vault.database.restored_leaves import put_leaves, set_back, take_waiting
+from vault.database.restored_leaves import put_leaves, set_back, take_waiting, waiting_leaves
+from vault.database.restored_merge import add_lost, ask_providers, carry_epoch, refuse_received
 from vault.database.restored_recordings import fail_rows, put_recording, put_tombstone, refuse_row
 from vault.database.schema import accounts, call_facts, connections, links, switch_changes
 from vault.database.schema_consent import consent_events, consent_policies, objections
@@ -24,6 +26,7 @@ from vault.domain.consent import Objection
 from vault.domain.manifest import Manifest
 from vault.domain.notice import Notice
 from vault.domain.policy_json import encode_policy
+from vault.domain.reason import Reason
 from vault.domain.recording import Recording
 from vault.errors import Refused
 from vault.ports.access_log import KeptCheckpoint
@@ -36,7 +39,9 @@ class RestoredRows:
         """Work inside the transaction that is open on ``connection``."""
         self._db = connection
 
-    def account(self, known: AccountObject, prompts: dict[str, KeptPrompt]) -> None:
+    def account(
+        self, known: AccountObject, prompts: dict[str, KeptPrompt], *, keep_keys: bool = False
+    ) -> None:
         """Insert an account or bring it to this state, its keys too, all but its switch."""
         account = known.account
         other = select(accounts.c.id).where(accounts.c.ref == account.ref, accounts.c.id != account.id)
@@ -56,9 +61,34 @@ class RestoredRows:
             self._db.execute(insert(accounts).values(id=account.id, **row, **switch))
         else:
             self._db.execute(update(accounts).where(accounts.c.id == account.id).values(row))
-        self._keys(known)
+        self._keys(known, keep=keep_keys)
         self._settings(known)
         self._notices(known, prompts)
+
+    def lost_account(
+        self,
+        known: AccountObject,
+        prompts: dict[str, KeptPrompt],
+        *,
+        but: Collection[str],
+        policies: bool,
+    ) -> Sequence[str]:
+        """Add what an account lacks that went on without this; return what has no place beside its own."""
+        refused = add_lost(self._db, known, prompts, but=but, policies=policies)
+        account_changed(self._db, known.account.id)
+        return refused
+
+    def refuse_received(self, account_id: str, reason: Reason, *, until: datetime | None) -> int:
+        """Refuse what is on its way and was received by then, all of it with None; return how many."""
+        return refuse_received(self._db, account_id, reason, until=until)
+
+    def carry_epoch(self, account_id: str, epoch: int, *, since: datetime) -> None:
+        """Let what is on its way and was received since then belong to this epoch."""
+        carry_epoch(self._db, account_id, epoch, since=since)
+
+    def ask_providers(self, since: datetime) -> int:
+        """Let every provider's list be compared now, from then on; return how many there are."""
+        return ask_providers(self._db, since)
 
     def switch(self, account_id: str, history: Sequence[SwitchChange]) -> bool:
         """Set the history of the switch, and the switch to its end; say whether it went off meanwhile."""
@@ -75,9 +105,9 @@ class RestoredRows:
         )
         return before is not None and last.epoch > before
 
-    def recording(self, manifest: Manifest) -> bool:
+    def recording(self, manifest: Manifest, *, keep: bool = False) -> bool:
         """Insert an available recording, or bring its row to what its manifest says."""
-        return put_recording(self._db, manifest)
+        return put_recording(self._db, manifest, keep=keep)
 
     def tombstone(self, recording: Recording) -> bool:
         """Insert a recording that is refused, failed or erased, or shred the row that it finds."""
@@ -99,6 +129,10 @@ class RestoredRows:
         """Put leaves of the anchored log at their places, from ``start`` on."""
         put_leaves(self._db, start, leaves)
 
+    def waiting(self, after: int | None, *, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Return places and leaves of events that wait for the tree, those behind the place ``after``."""
+        return waiting_leaves(self._db, after, limit=limit)
+
     def take_waiting(self, *, limit: int) -> int:
         """Append at most ``limit`` events that wait to the tree; return how many."""
         return take_waiting(self._db, limit=limit)
@@ -109,17 +143,18 @@ class RestoredRows:
         self._put(checkpoints, ["size"], row)
         self._db.execute(update(publication).values(size=checkpoint.size))
 
-    def _keys(self, known: AccountObject) -> None:
+    def _keys(self, known: AccountObject, *, keep: bool) -> None:
         account_id, k = known.account.id, account_keys.c
-        gone = delete(account_keys).where(k.account_id == account_id, k.version.not_in(list(known.keys)))
-        self._db.execute(gone)
+        if not keep:
+            gone = k.version.not_in(list(known.keys))
+            self._db.execute(delete(account_keys).where(k.account_id == account_id, gone))
+            # What lies under a version that was destroyed since opens nothing; facts come back with manifests.
+            for table in (call_facts, consent_events, links):
+                mine = (table.c.account_id == account_id) & table.c.key_version.not_in(list(known.keys))
+                self._db.execute(delete(table).where(mine))
         for version, key in known.keys.items():
             row = {"account_id": account_id, "version": version, "wrapped_key": key}
             self._put(account_keys, ["account_id", "version"], row)
-        # What lies under a version that was destroyed since opens nothing; facts come back with manifests.
-        for table in (call_facts, consent_events, links):
-            mine = (table.c.account_id == account_id) & table.c.key_version.not_in(list(known.keys))
-            self._db.execute(delete(table).where(mine))
         for number, (wrapped, version) in known.detail_keys.items():
             row = {"account_id": account_id, "number": number, "wrapped_key": wrapped, "key_version": version}
             self._put(detail_keys, ["account_id", "number"], row)

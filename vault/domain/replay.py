@@ -5,6 +5,7 @@ restrictions, the switch, and keys and links that were revoked.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +22,10 @@ _SETTINGS = frozenset(
         "notice.published", "notice.retired",
     }
 )  # fmt: skip
+
+
+#: Events of listening, which change nothing of a recording.
+_LISTENING = ("playback.", "download.", "waveform.", "link.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,10 @@ class Replay:
     #: Recordings that were refused, with the code of the reason.
     refused: dict[str, str] = field(default_factory=dict)
     restricted: dict[str, bool] = field(default_factory=dict)
+    #: Recordings that became available.
+    available: set[str] = field(default_factory=set)
+    #: Recordings to which more than listening happened.
+    recordings: set[str] = field(default_factory=set)
     revoked_links: dict[str, datetime] = field(default_factory=dict)
     revoked_keys: dict[str, datetime] = field(default_factory=dict)
     deleted_connections: set[str] = field(default_factory=set)
@@ -48,6 +57,12 @@ class Replay:
     switch: dict[str, list[LoggedChange]] = field(default_factory=dict)
     #: When each account last changed what stands in its object.
     changed: dict[str, datetime] = field(default_factory=dict)
+    #: Accounts whose consent policy changed.
+    policies: set[str] = field(default_factory=set)
+    #: How many events of each type there were, and when the first and the last of all were.
+    types: Counter[str] = field(default_factory=Counter)
+    first_at: datetime | None = None
+    last_at: datetime | None = None
     leaves: int = 0
 
     def take(self, leaf: bytes) -> None:
@@ -55,9 +70,23 @@ class Replay:
         self.leaves += 1
         try:
             said: dict[str, Any] = json.loads(leaf)
-            self._event(said, datetime.fromisoformat(said["at"]))
+            at = datetime.fromisoformat(said["at"])
+            self._event(said, at)
+            self._count(said, at)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise Tampered("A leaf of the published log is no access event.") from error
+
+    def _count(self, said: dict[str, Any], at: datetime) -> None:
+        kind: str = said["type"]
+        self.types[kind] += 1
+        self.first_at = min(at, self.first_at or at)
+        self.last_at = max(at, self.last_at or at)
+        if kind == "policy.changed":
+            self.policies.add(str(said.get("account")))
+        elif kind == "recording.available":
+            self.available.add(str(said.get("recording")))
+        if not kind.startswith(_LISTENING):
+            self.recordings.add(str(said.get("recording")))
 
     def _event(self, said: dict[str, Any], at: datetime) -> None:
         kind: str = said["type"]
@@ -102,3 +131,22 @@ def merge_history(
             epoch, reason = max(epoch, one.epoch), one.reason
         history.append(SwitchChange(enabled=one.enabled, epoch=epoch, at=at, by=one.by, reason=reason))
     return history
+
+
+def closes(
+    known: Sequence[SwitchChange],
+    kept: Iterable[SwitchChange],
+    logged: Iterable[LoggedChange],
+    own: Sequence[LoggedChange],
+) -> bool:
+    """Say whether one of two histories of the switch ends off, by a change that was made without the other.
+
+    ``known`` are all changes that the database knows, ``own`` those of them since the histories parted, and
+    ``kept`` and ``logged`` are what the account's object and the log say of the other. An on that was
+    acknowledged after an off of the same history ends that history on.
+    """
+    there = {one.at for one in known}
+    changes: list[SwitchChange | LoggedChange] = [*kept, *logged]
+    lost = max(changes, key=lambda one: one.at, default=None)
+    lost_ends_off = lost is not None and lost.at not in there and not lost.enabled
+    return lost_ends_off or (bool(own) and not own[-1].enabled)

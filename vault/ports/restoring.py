@@ -1,6 +1,6 @@
 """What a transaction offers to write accounts to the object store, and to make a database whole from there."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -8,6 +8,7 @@ from typing import Protocol
 from vault.domain.account import SwitchChange
 from vault.domain.account_object import AccountObject, KeptPrompt
 from vault.domain.manifest import Manifest
+from vault.domain.reason import Reason
 from vault.domain.recording import Recording
 from vault.ports.access_log import KeptCheckpoint
 
@@ -68,19 +69,45 @@ class Inventory(Protocol):
 class Restored(Protocol):
     """Rows as the object store has them. Everything may be written again and changes nothing then."""
 
-    def account(self, known: AccountObject, prompts: dict[str, KeptPrompt]) -> None:
+    def account(
+        self, known: AccountObject, prompts: dict[str, KeptPrompt], *, keep_keys: bool = False
+    ) -> None:
         """Insert an account or bring it to this state, its keys too, all but its switch.
 
-        Versions of its key that the object does not have go. Its object comes due, under a revision above
-        both. Raises Refused where another account has its name.
+        Versions of its key that the object does not have go, unless ``keep_keys``. Its object comes due, under a
+        revision above both. Raises Refused where another account has its name.
         """
+
+    def lost_account(
+        self,
+        known: AccountObject,
+        prompts: dict[str, KeptPrompt],
+        *,
+        but: Collection[str],
+        policies: bool,
+    ) -> Sequence[str]:
+        """Add to an account what it lacks of this state, which is that of a lost time; its own rows stay.
+
+        Left out are the ids in ``but``, and policies unless ``policies``. Returns words for what has no place
+        beside its own, such as a connection under a name that is taken.
+        """
+
+    def refuse_received(self, account_id: str, reason: Reason, *, until: datetime | None) -> int:
+        """Refuse what is on its way and was received by then, all of it with None; return how many."""
+
+    def carry_epoch(self, account_id: str, epoch: int, *, since: datetime) -> None:
+        """Let what is on its way and was received since then belong to this epoch."""
+
+    def ask_providers(self, since: datetime) -> int:
+        """Let every provider's list be compared now, from then on; return how many there are."""
 
     def switch(self, account_id: str, history: Sequence[SwitchChange]) -> bool:
         """Set the history of the switch, and the switch to its end; say whether it went off meanwhile."""
 
-    def recording(self, manifest: Manifest) -> bool:
+    def recording(self, manifest: Manifest, *, keep: bool = False) -> bool:
         """Insert an available recording, or bring its row to what its manifest says.
 
+        With ``keep`` a row that is available stays as it is, and its manifest comes due.
         False for a row that is refused, failed or erased, or whose name in its source another one has.
         """
 
@@ -108,6 +135,9 @@ class Restored(Protocol):
 
         One that waits already keeps what was sealed beside it. Raises Tampered if the tree ends before ``start``.
         """
+
+    def waiting(self, after: int | None, *, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Return places and leaves of events that wait for the tree, those behind the place ``after``."""
 
     def take_waiting(self, *, limit: int) -> int:
         """Append at most ``limit`` events that wait to the tree; return how many, 0 once none waits."""

@@ -113,7 +113,7 @@ async def _perform(vault: "Vault", command: str, arguments: Mapping[str, Any]) -
     """Do what writes to the log, or reads from it: only where the database is up to date."""
     if await vault.check_recovery():
         raise Unavailable(
-            "The vault is in recovery mode: its database is older than its object store. Run `callvault restore`."
+            "The vault is in recovery mode: its database lacks what its object store has. Run `callvault restore`."
         )
     if command == "keys.create":
         account = arguments["account"]

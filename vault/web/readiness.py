@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from vault.errors import StartRefused, VaultError
 from vault.logs import Log
 from vault.workflows.check_part import CheckPart, Part
+from vault.workflows.look import CheckRecovery
 
 _LOG = Log(__name__)
 #: Seconds within which a part must answer.
@@ -25,6 +26,7 @@ _WORDS: dict[Part, str] = {
 }
 _FOREIGN_SCHEMA = "The database has the schema of another release."
 _STOPPING = "This node is about to stop."
+_RECOVERY = "The vault is in recovery mode: its database lacks what its object store has."
 _FRESH = min(_KEPT.values())
 
 
@@ -45,11 +47,15 @@ class Readiness:
     #: Set once this node was told to stop: it finishes what it has, and takes no more than it must.
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     deadline: float = DEADLINE
+    #: Whether this process is in recovery mode, where that is not said by a gate before its doors.
+    recovery: CheckRecovery | None = None
     _looks: dict[Part, _Look] = field(default_factory=lambda: {part: _Look() for part in _KEPT})
 
     async def troubles(self) -> dict[str, str]:
         """Return a sentence for each reason not to send requests here; none means ready."""
         found: dict[str, str] = {"stopping": _STOPPING} if self.stopping.is_set() else {}
+        if self.recovery is not None and self.recovery.on:
+            found["recovery"] = _RECOVERY
         for part in _KEPT:
             if part == "root_key" and "database" in found:
                 continue  # Its proof lies in the database.

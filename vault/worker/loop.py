@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from vault.worker.crew import Crew
-from vault.worker.recovery import wait_for_restore
+from vault.worker.recovery import unless_recovering
 from vault.workflows.turns import Due
 from vault.workflows.vault import Vault
 
@@ -43,7 +43,6 @@ async def work(vault: Vault, *, workers: int, stopping: asyncio.Event | None = N
     takes it at once. A process that dies leaves it until the lease runs out.
     """
     stopping = stopping or asyncio.Event()
-    await wait_for_restore(vault, stopping)
     tasks = [
         asyncio.create_task(crew.run(stopping)) for crew in crews(vault, workers) for _ in range(crew.hands)
     ]
@@ -58,7 +57,14 @@ async def work(vault: Vault, *, workers: int, stopping: asyncio.Event | None = N
 
 
 def crews(vault: Vault, workers: int) -> list[Crew]:
-    """Return who does what."""
+    """Return who does what, outside recovery mode."""
+    made = _crews(vault, workers)
+    for crew in made:
+        crew.step = unless_recovering(vault, crew.step)
+    return made
+
+
+def _crews(vault: Vault, workers: int) -> list[Crew]:
     return [
         Crew(work="ingest", step=vault.ingest, hands=workers),
         Crew(work="describe", step=vault.describe, hands=_DESCRIBERS),

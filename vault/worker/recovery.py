@@ -1,25 +1,30 @@
-"""A worker waits while the database is older than the object store: what it would do may be undone since."""
+"""A worker does nothing while its database lacks what the object store has: it may have been undone since."""
 
-import asyncio
 from contextlib import suppress
 
-from vault.errors import VaultError
-from vault.logs import Log
+from vault.errors import Unavailable, VaultError
+from vault.worker.crew import Step
 from vault.workflows.vault import Vault
 
-_LOG = Log(__name__)
-#: Seconds between two looks.
-PAUSE = 1.0
+
+def unless_recovering(vault: Vault, step: Step) -> Step:
+    """Return the step, which finds nothing to do in recovery mode."""
+
+    async def look() -> bool:
+        return False if vault.check_recovery.on else await step()
+
+    return look
 
 
-async def wait_for_restore(vault: Vault, stopping: asyncio.Event) -> None:
-    """Return once the database is up to date, or ``stopping`` is set."""
-    while not stopping.is_set():
+def looking(vault: Vault, step: Step) -> Step:
+    """Return the step that moves the anchor on; where it fails, another history may lie in the object store."""
+
+    async def look() -> bool:
         try:
-            if not await vault.check_recovery():
-                return
-        except VaultError as error:
-            _LOG.warning("worker.waiting", reason=str(error))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PAUSE):
-                await stopping.wait()
+            return await step()
+        except Unavailable:
+            with suppress(VaultError):
+                await vault.check_recovery()
+            raise
+
+    return look

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from vault.domain.anchor import PREFIX as ANCHORS
@@ -80,7 +80,7 @@ class RestoreLog:
         Raises Tampered if the leaves are not those that the checkpoint signs.
         """
         head = await self.database.read(lambda tx: tx.tree.head())
-        parted = Parted(fork=head.size, size=head.size, lost=Replay(), own=Replay())
+        parted = Parted(fork=0, size=head.size, lost=Replay(), own=Replay())
         lost: set[str] = set()
         frontier, same = Frontier(), True
         size = 0 if anchored is None else anchored.checkpoint.size
@@ -89,13 +89,9 @@ class RestoreLog:
             hashes = [leaf_hash(leaf) for leaf in leaves]
             parted.digests.append(_digest(hashes))
             if same:
-                there = await self.database.read(
-                    lambda tx, start=start, end=start + len(leaves): tx.tree.hashes(0, start, end)  # type: ignore[misc]
-                )
-                common = _common(hashes, there)
+                common = await self._common(start, hashes)
                 same = common == len(hashes)
-                if not same:
-                    parted.fork = start + common
+                parted.fork = start + common
             for leaf in leaves[max(0, parted.fork - start) :] if not same else ():
                 parted.lost.take(leaf)
                 lost.add(json.loads(leaf)["id"])
@@ -103,7 +99,8 @@ class RestoreLog:
             await seen("log", frontier.size, size)
         if anchored is not None and frontier.root() != anchored.checkpoint.root:
             raise Tampered("The leaves in the object store are not those that the anchored checkpoint signs.")
-        parted.fork = min(parted.fork, size) if same else parted.fork
+        if anchored is None:
+            parted.fork = 0
         await self._read_own(parted, lost)
         return parted
 
@@ -126,6 +123,13 @@ class RestoreLog:
                 await seen("leaves", end, anchored.checkpoint.size)
         while await self.database.write(lambda tx: tx.restored.take_waiting(limit=_AT_ONCE)):
             pass
+
+    async def _common(self, start: int, hashes: Sequence[bytes]) -> int:
+        """Return with how many of these leaf hashes the database's tree goes on at ``start``."""
+        end = start + len(hashes)
+        there = await self.database.read(lambda tx: tx.tree.hashes(0, start, end))
+        pairs = zip(hashes, there, strict=False)
+        return next((n for n, (one, other) in enumerate(pairs) if one != other), len(there))
 
     async def _read_own(self, parted: Parted, lost: set[str]) -> None:
         """Read what stands in the tree behind the fork, and what waits for it."""
@@ -166,12 +170,6 @@ def _take(parted: Parted, leaves: Sequence[bytes], lost: set[str]) -> None:
             parted.touched.add(said.get("account") or "")
 
 
-def _common(hashes: Sequence[bytes], there: Sequence[bytes]) -> int:
-    """Return how many hashes both begin with."""
-    pairs = zip(hashes, there, strict=False)
-    return next((n for n, (one, other) in enumerate(pairs) if one != other), min(len(hashes), len(there)))
-
-
-def _digest(hashes) -> bytes:  # type: ignore[no-untyped-def]
+def _digest(hashes: Iterable[bytes]) -> bytes:
     """Return what the leaves of one file are known by."""
     return hashlib.sha256(b"".join(hashes)).digest()

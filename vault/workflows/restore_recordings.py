@@ -1,7 +1,7 @@
 """The recordings of a restore: tombstones, manifests, and what the log says of those that are there."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -27,6 +27,7 @@ from vault.sealing.message import seal
 from vault.workflows.admission import Admission
 from vault.workflows.available import available_recordings
 from vault.workflows.evidence_chain import open_entry
+from vault.workflows.restore_log import Parted
 from vault.workflows.seals import open_recording, statement_id
 
 _MANIFESTS = "manifests/"
@@ -71,13 +72,14 @@ class RestoreRecordings:
             await seen("tombstones", done, 0)
         report.add("tombstones", done)
 
-    async def manifests(self, replay: Replay, report: Report, seen: Seen) -> set[str]:
+    async def manifests(self, parted: Parted, report: Report, seen: Seen) -> set[str]:
         """Bring in what has a manifest; return the ids."""
         ids: set[str] = set()
+        replay, own = parted.lost, parted.own.recordings
         async for keys in _batches(stored.key async for stored in self.objects.list(_MANIFESTS)):
             opened = await asyncio.gather(*(self._open(key, replay, report) for key in keys))
             good = [one for one in opened if one is not None]
-            placed, refused = await self.database.write(lambda tx, some=good: _put(tx, some))  # type: ignore[misc]
+            placed, refused = await self.database.write(lambda tx, some=good: _put(tx, some, own))  # type: ignore[misc]
             ids.update(placed)
             for place in refused:
                 report.findings.append(f"{place}: another recording has its name in its source.")
@@ -85,12 +87,17 @@ class RestoreRecordings:
         report.add("available", len(ids))
         return ids
 
-    async def replay(self, replay: Replay, report: Report, seen: Seen) -> None:
-        """Do to rows that were there what the log says happened to them since."""
+    async def replay(self, parted: Parted, report: Report, seen: Seen) -> None:
+        """Do to rows that were there what the log says happened to them since; what is closed stays closed."""
+        replay, own = parted.lost, parted.own
         changes: list[Callable[[Transaction], object]] = [
             *(partial(_erase, one) for one in replay.erased),
-            *(partial(_refuse, one, code) for one, code in replay.refused.items()),
-            *(partial(_restrict, one, restricted) for one, restricted in replay.restricted.items()),
+            *(partial(_refuse, one, code, one in own.recordings) for one, code in replay.refused.items()),
+            *(
+                partial(_restrict, one, restricted)
+                for one, restricted in replay.restricted.items()
+                if restricted or not own.restricted.get(one)
+            ),
             *(partial(_revoke_link, one, at) for one, at in replay.revoked_links.items()),
             *(partial(_revoke_key, one, at) for one, at in replay.revoked_keys.items()),
             *(partial(_delete_connection, one) for one in replay.deleted_connections),
@@ -101,13 +108,15 @@ class RestoreRecordings:
             report.add("erased", sum(one is True for one in done))
             await seen("log entries", start + len(some), len(changes))
 
-    async def without_manifest(self, ids: set[str], report: Report) -> Sequence[Recording]:
+    async def without_manifest(self, ids: set[str], parted: Parted, report: Report) -> Sequence[Recording]:
         """Restrict what is available in the database and has no manifest any more; return it.
 
         The last thing that an erasure may have done before the log was lost is to delete the manifest. So
-        nobody hears such a recording before a person has looked at it.
+        nobody hears such a recording before a person has looked at it. The manifest of one that became
+        available since the histories parted may still be due.
         """
-        found = [one async for one in available_recordings(self.database) if one.id not in ids]
+        known = ids | parted.own.available
+        found = [one async for one in available_recordings(self.database) if one.id not in known]
         for recording in found:
             await self.database.write(partial(_restrict, recording.id, True))
             report.findings.append(
@@ -164,12 +173,12 @@ def _named(key: str, manifest: Manifest) -> Manifest:
     return manifest
 
 
-def _put(tx: Transaction, opened: Sequence[Opened]) -> tuple[list[str], list[str]]:
+def _put(tx: Transaction, opened: Sequence[Opened], own: Collection[str]) -> tuple[list[str], list[str]]:
     """Write rows, terms and facts; return the ids that have rows now, and the manifests that have no place."""
     placed, refused = [], []
     for one in opened:
         recording = one.manifest.recording
-        if tx.restored.recording(one.manifest):
+        if tx.restored.recording(one.manifest, keep=recording.id in own):
             placed.append(recording.id)
             tx.recordings.index(recording.account_id, recording.id, one.terms)
             # Recordings of one call know different parts of what was said of it; what is there is not added.
@@ -207,8 +216,11 @@ def _erase(recording_id: str, tx: Transaction) -> bool:
     return True
 
 
-def _refuse(recording_id: str, code: str, tx: Transaction) -> None:
+def _refuse(recording_id: str, code: str, own: bool, tx: Transaction) -> None:  # noqa: FBT001 - bound by place
     tx.restored.refuse(recording_id, code)
+    if own:
+        # It was let through since, by a database that did not know of the refusal.
+        _restrict(recording_id, True, tx)
 
 
 def _restrict(recording_id: str, restricted: bool, tx: Transaction) -> None:  # noqa: FBT001 - bound by place

@@ -26,6 +26,7 @@ from vault.workflows.history import ReadHistory
 from vault.workflows.idle_uploads import SettleIdleUploads
 from vault.workflows.ingest import Ingest
 from vault.workflows.list_events import ListEvents
+from vault.workflows.look import CheckRecovery
 from vault.workflows.manifests import WriteManifests
 from vault.workflows.notices import DraftNotice, ListNotices, PublishNotice, ReadNotice, RetireNotice
 from vault.workflows.objections import EndObjection, EnterObjection, ListObjections
@@ -38,7 +39,7 @@ from vault.workflows.publish import PublishLog
 from vault.workflows.quarantine import ExpireQuarantine, RefuseQuarantined, Release
 from vault.workflows.receive import Receive
 from vault.workflows.reconcile import Reconcile
-from vault.workflows.restore import CheckRecovery, Restore
+from vault.workflows.restore import Restore
 from vault.workflows.restrict import Restrict
 from vault.workflows.rewrap import Rewrap
 from vault.workflows.rewrap_root import RewrapRootKey

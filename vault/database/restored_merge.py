@@ -1,0 +1,120 @@
+"""What an account's object of a lost time adds to an account that went on without it: nothing of it beats a row."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import func, select, update
+
+from vault.database.dialect import database_now, insert_new
+from vault.database.queue_statements import as_refused
+from vault.database.restored_recordings import forget_evidence
+from vault.database.schema import connections, recordings
+from vault.database.schema_consent import consent_policies, objections
+from vault.database.schema_keys import account_keys, detail_keys
+from vault.database.schema_notices import notices
+from vault.domain.account import Connection
+from vault.domain.account_object import AccountObject, KeptPrompt
+from vault.domain.consent import Objection
+from vault.domain.notice import Notice
+from vault.domain.policy_json import encode_policy
+from vault.domain.reason import Reason
+from vault.domain.recording import IN_FLIGHT
+
+
+def add_lost(
+    db: DbConnection,
+    known: AccountObject,
+    prompts: dict[str, KeptPrompt],
+    *,
+    but: Collection[str],
+    policies: bool,
+) -> list[str]:
+    """Insert what the account lacks, but for the ids that it deleted itself; name what has no place beside its own.
+
+    Objections of both stand. ``policies`` says whether those of the lost time may become the newest.
+    """
+    refused = [f"version {version} of its key" for version in _add_keys(db, known)]
+    for kept in known.objections:
+        noun = {name: getattr(kept.objection, name) for name in Objection.__slots__}
+        row = {name: getattr(kept, name) for name in ("id", "term", "sealed_number", "key_version")}
+        insert_new(db, objections, {"account_id": known.account.id, **row, **noun})
+    for connection in known.connections:
+        row = {name: getattr(connection, name) for name in Connection.__slots__}
+        due = {"reconciled_until": connection.collect_from, "reconcile_not_before": database_now(db)}
+        if connection.id not in but and not insert_new(db, connections, row | due):
+            refused += _unless_there(db, connections, connection.id, f"the connection {connection.name}")
+    for notice in known.notices:
+        prompt = prompts.get(notice.id)
+        row = {name: getattr(notice, name) for name in Notice.__slots__} | {"places": list(notice.places)}
+        row |= {
+            "sealed_audio": prompt.message if prompt else None,
+            "key_version": prompt.key_version if prompt else None,
+        }
+        if notice.id not in but and not insert_new(db, notices, row):
+            refused += _unless_there(db, notices, notice.id, f"the notice {notice.id}")
+    return refused + _add_policies(db, known, newest=policies)
+
+
+def _add_policies(db: DbConnection, known: AccountObject, *, newest: bool) -> list[str]:
+    p, account_id = consent_policies.c, known.account.id
+    last = db.execute(select(func.max(p.version)).where(p.account_id == account_id)).scalar() or 0
+    refused = []
+    for policy in known.policies:
+        if policy.version <= last:
+            continue
+        if not newest:
+            refused.append(f"version {policy.version} of its consent policy")
+            continue
+        row = {
+            "account_id": account_id, "version": policy.version, "policy": encode_policy(policy),
+            "changed_at": policy.changed_at, "changed_by": policy.changed_by,
+        }  # fmt: skip
+        insert_new(db, consent_policies, row)
+    return refused
+
+
+def _add_keys(db: DbConnection, known: AccountObject) -> list[int]:
+    """Insert versions of the key that are missing; return those whose number another key has."""
+    account_id, k = known.account.id, account_keys.c
+    differ = []
+    for version, key in known.keys.items():
+        row = {"account_id": account_id, "version": version, "wrapped_key": key}
+        if not insert_new(db, account_keys, row):
+            there = select(k.wrapped_key).where(k.account_id == account_id, k.version == version)
+            if db.execute(there).scalar() != key:
+                differ.append(version)
+    for number, (wrapped, version) in known.detail_keys.items():
+        row = {"account_id": account_id, "number": number, "wrapped_key": wrapped, "key_version": version}
+        insert_new(db, detail_keys, row)
+    return differ
+
+
+def _unless_there(db: DbConnection, table: Any, row_id: str, words: str) -> list[str]:
+    return [] if db.execute(select(table.c.id).where(table.c.id == row_id)).first() else [words]
+
+
+def refuse_received(db: DbConnection, account_id: str, reason: Reason, *, until: datetime | None) -> int:
+    """Refuse what is on its way and was received by then, all of it with None; give the rest the present epoch."""
+    r = recordings.c
+    mine = (r.account_id == account_id) & r.state.in_([str(state) for state in IN_FLIGHT])
+    late = mine if until is None else mine & (r.received_at <= until)
+    refused = db.execute(update(recordings).where(late).values(as_refused(reason)).returning(r.id))
+    ids = list(refused.scalars())
+    forget_evidence(db, ids)
+    return len(ids)
+
+
+def carry_epoch(db: DbConnection, account_id: str, epoch: int, *, since: datetime) -> None:
+    """Let what was received after the last off, and is on its way, belong to the epoch that began with it."""
+    r = recordings.c
+    mine = (r.account_id == account_id) & r.state.in_([str(state) for state in IN_FLIGHT])
+    db.execute(update(recordings).where(mine & (r.received_at > since)).values(epoch=epoch))
+
+
+def ask_providers(db: DbConnection, since: datetime) -> int:
+    """Let every connection's list be compared now, from ``since`` on; return how many connections there are."""
+    c = connections.c
+    db.execute(update(connections).where(c.reconciled_until > since).values(reconciled_until=since))
+    return db.execute(update(connections).values(reconcile_not_before=database_now(db))).rowcount

@@ -1,0 +1,101 @@
+"""Recovery mode: a process serves and writes nothing while its database lacks what the object store has.
+
+What such a database says may have been taken back since: the switch is off, a recording was erased, a key was
+revoked. The process looks when it starts, at every new history that its database has (vault/database), and when
+its anchor meets another history. It ends by itself once a restore has made the database whole.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from vault import meters
+from vault.domain.restoring import MARK
+from vault.errors import Tampered, Unavailable, VaultError
+from vault.logs import Log
+from vault.ports.database import Database
+from vault.workflows.anchor import Standing
+from vault.workflows.published_log import PublishedLog
+
+_LOG = Log(__name__)
+#: Seconds between two looks while the mode is on.
+WATCH_INTERVAL = 1.0
+#: A look is repeated before the mode begins: an anchor of another node may be on its way out.
+_LOOKS = 4
+_LOOK_PAUSE = 0.3
+_REMEDY = (
+    "Nothing is served and nothing is written. Run `callvault restore` with the database that is to be kept."
+)
+_WORDS = {
+    Standing.BEHIND: f"The database is older than the access log in its object store. {_REMEDY}",
+    Standing.FORKED: f"The object store has access log that the database lacks, which went another way. {_REMEDY}",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class CheckRecovery:
+    """Say whether the database lacks what the object store has; one for each process, which then does not serve."""
+
+    database: Database
+    published_log: PublishedLog
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    #: What is missing and what to do, while the mode is on.
+    reason: str | None = field(default=None, init=False)
+    _begun: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    @property
+    def on(self) -> bool:
+        """Whether the process is in recovery mode, as the last look found."""
+        return self.reason is not None
+
+    async def __call__(self) -> bool:
+        """Look, and begin or end recovery mode; say whether it is on. Raises Unavailable."""
+        for tries in range(_LOOKS):
+            if tries:
+                await self.sleep(_LOOK_PAUSE)
+            missing = await self._missing()
+            if missing is None or self.on:
+                break
+        self._set(missing)
+        return self.on
+
+    async def look(self) -> None:
+        """Look before the first call to a database of another history. Raises Unavailable if it lacks anything."""
+        if await self():
+            raise Unavailable("The vault is in recovery mode.", retry_after=60)
+
+    async def watch(self) -> None:
+        """Look again and again while the mode is on, so that it ends by itself; for as long as the process lives."""
+        while True:
+            await self._begun.wait()
+            await self.sleep(WATCH_INTERVAL)
+            with suppress(VaultError):
+                await self()
+
+    async def _missing(self) -> str | None:
+        """Return what the database lacks, with the remedy."""
+        standing = await self._standing()
+        if standing is not Standing.SAME:
+            return _WORDS[standing]
+        if await self.database.read(lambda tx: tx.metadata.get(MARK)) is not None:
+            return f"A restore of the database was begun and is not at its end. {_REMEDY}"
+        return None
+
+    async def _standing(self) -> Standing:
+        try:
+            return Standing.BEHIND if await self.published_log.is_newer() else Standing.SAME
+        except Tampered:
+            return Standing.FORKED
+
+    def _set(self, missing: str | None) -> None:
+        before, self.reason = self.reason, missing
+        meters.RECOVERY.set(self.on)
+        if missing is None:
+            self._begun.clear()
+        else:
+            self._begun.set()
+        if before is None and missing is not None:
+            _LOG.critical("recovery.begun", reason=missing)
+        elif before is not None and missing is None:
+            _LOG.info("recovery.over")
