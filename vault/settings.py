@@ -19,6 +19,7 @@ _KNOWN = {
     "VAULT_TRUSTED_PROXIES", "VAULT_MEDIA_ALLOW", "VAULT_LOG_LEVEL", "VAULT_WORKERS",
     "VAULT_DRAIN_SECONDS", "VAULT_STOP_SECONDS", "VAULT_TRACING_URL",
     "VAULT_PREVIOUS_ROOT_KEY_URL", "VAULT_OWN_KEYS_URL", "VAULT_REFERENCE", "VAULT_PLAIN_HTTP_ALLOW",
+    "VAULT_ANCHOR_SECONDS",
 }  # fmt: skip
 _HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}+|\[[0-9A-Fa-f:.]{2,45}+\]):[1-9][0-9]{0,4}")
 DEFAULT_PORT = 8000
@@ -56,6 +57,8 @@ class Settings:
     drain_seconds: int
     #: Seconds that requests in flight have to end after that.
     stop_seconds: int
+    #: Seconds between two anchors of the access log while it grows.
+    anchor_seconds: int
     #: Where spans are sent (OTLP over HTTP); None for nowhere.
     tracing_url: str | None
     #: Whether the contract is served, at /openapi.json and /reference.
@@ -102,6 +105,7 @@ def read_settings(environment: Mapping[str, str], *, port: int = DEFAULT_PORT) -
         workers=_count(environment.get("VAULT_WORKERS", "4")),
         drain_seconds=_seconds(environment, "VAULT_DRAIN_SECONDS", "0"),
         stop_seconds=_seconds(environment, "VAULT_STOP_SECONDS", "10"),
+        anchor_seconds=_seconds(environment, "VAULT_ANCHOR_SECONDS", "2"),
         tracing_url=_tracing_url(environment.get("VAULT_TRACING_URL")),
         reference=_reference(environment.get("VAULT_REFERENCE", "on")),
     )

@@ -6,8 +6,8 @@ What a laptop has no use for is imported where a setting asks for it: boto3 and 
 import gc
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import fields
-from datetime import UTC, datetime
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,7 @@ from vault.threads import Threads
 from vault.tlog.note import Signer
 from vault.workflows.admission import Admission
 from vault.workflows.allowance import Allowance
+from vault.workflows.anchor import Anchor
 from vault.workflows.announcing import Announce
 from vault.workflows.attempt import Attempt
 from vault.workflows.call_start import CallStart
@@ -57,7 +58,9 @@ from vault.workflows.late_facts import KeepFacts
 from vault.workflows.objection_list import ObjectionList
 from vault.workflows.opened_connections import OpenedConnections
 from vault.workflows.play import OpenLink
+from vault.workflows.publication import Publication
 from vault.workflows.published_log import PublishedLog
+from vault.workflows.sequence import SignCheckpoint
 from vault.workflows.start import OpenLogKey, ProveRootKey, is_new, may_make_root_key
 from vault.workflows.telling import Tell
 from vault.workflows.vault import Vault
@@ -81,6 +84,8 @@ _SHARED = {
     "carried": CarriedKeys,
     "connections": OpenedConnections,
     "published_log": PublishedLog,
+    "publication": Publication,
+    "anchor": Anchor,
     "admission": Admission,
     "chain": EvidenceChain,
     "keep_facts": KeepFacts,
@@ -272,6 +277,8 @@ def _vault(settings: Settings, **rooms: object) -> Vault:
     }
     for name, shared in _SHARED.items():
         parts[name] = _made(shared, parts)
+    sign = _made(SignCheckpoint, parts)
+    parts["sign_checkpoint"] = replace(sign, pause=timedelta(seconds=settings.anchor_seconds))
     verbs: dict[str, Any] = {
         field.name: parts.get(field.name) or _made(field.type, parts) for field in fields(Vault)
     }

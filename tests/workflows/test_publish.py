@@ -14,7 +14,9 @@ from vault.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from vault.tlog.hashing import leaf_hash
 from vault.tlog.note import Signer
 from vault.tlog.tiles import grown_tiles, read_bundle
-from vault.workflows.publish import CHECKPOINT, PublishLog, copy_of
+from vault.workflows.publication import copy_of
+from vault.workflows.publish import PublishLog
+from vault.workflows.published_log import CHECKPOINT
 
 KNOWN = [SIGNER.verifier]
 

@@ -137,11 +137,13 @@ class RestoredRows:
         """Append at most ``limit`` events that wait to the tree; return how many."""
         return take_waiting(self._db, limit=limit)
 
-    def published(self, checkpoint: KeptCheckpoint, *, at: datetime) -> None:
-        """Keep a checkpoint that lies in the object store, and go on publishing from there."""
-        row = {"size": checkpoint.size, "note": checkpoint.note, "at": checkpoint.at, "published_at": at}
+    def published(self, checkpoint: KeptCheckpoint, *, tiles: int, at: datetime) -> None:
+        """Keep a checkpoint that lies in the object store, and go on publishing from ``tiles``."""
+        row = {"size": checkpoint.size, "note": checkpoint.note, "at": checkpoint.at}
+        if tiles == checkpoint.size:
+            row["published_at"] = at
         self._put(checkpoints, ["size"], row)
-        self._db.execute(update(publication).values(size=checkpoint.size))
+        self._db.execute(update(publication).values(size=tiles))
 
     def _keys(self, known: AccountObject, *, keep: bool) -> None:
         account_id, k = known.account.id, account_keys.c

@@ -63,6 +63,8 @@ checkpoints = Table(
     Column("note", LargeBinary, nullable=False),
     Column("at", Moment, nullable=False),
     Column("published_at", Moment),
+    # Since when an anchor carries it. What none carries is shown to nobody.
+    Column("anchored_at", Moment),
 )
 
 # One row: how many leaves lie in the object store, and who may not write there before when.

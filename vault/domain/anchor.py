@@ -8,9 +8,21 @@ nobody else's.
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 
 PREFIX = "log/anchors/"
 _KEY = re.compile(rf"{PREFIX}([0-9]{{20}})-([0-9a-f]{{64}})-([0-9a-f]{{16}})")
+
+
+class Standing(Enum):
+    """What the access log of a database is to the one in the object store."""
+
+    #: Every anchor is a beginning of the database's log, or that log itself.
+    SAME = "same"
+    #: The database's log is a beginning of an anchor's: the database is older.
+    BEHIND = "behind"
+    #: Neither is a beginning of the other.
+    FORKED = "forked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,14 +101,30 @@ class Tree(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedSize:
+    """How far the log lies in the object store as tiles."""
+
+    #: Leaves.
+    size: int
+    #: By the clock of the node that published them; None where that is not known.
+    at: datetime | None
+
+
 class Checkpoints(Protocol):
-    """Signed checkpoints, and how far the log was published to the object store."""
+    """Signed checkpoints that are anchored, and how far the log was published to the object store."""
 
     def last(self) -> KeptCheckpoint | None:
-        """Return the largest checkpoint."""
+        """Return the largest checkpoint that is anchored: the newest that may be shown."""
 
     def keep(self, checkpoint: KeptCheckpoint) -> KeptCheckpoint:
-        """Keep a checkpoint and return it; one of the same size that is there stays, and is returned."""
+        """Keep a checkpoint that is anchored by now and return it; an anchored one of its size stays, and is returned.
+
+        One that an older release signed and nobody anchored gives way.
+        """
+
+    def publication(self) -> PublishedSize:
+        """Return how far the log was published."""
 
     def claim_publication(self, *, lease: timedelta) -> int | None:
         """Take the work of publishing for ``lease``; return how many leaves are published. None if it is taken."""
@@ -116,5 +132,8 @@ class Checkpoints(Protocol):
     def put_publication_off(self, *, until: datetime) -> None:
         """Give the work back, to be claimed from then on, or hold on to it until then."""
 
-    def published(self, *, before: int, size: int, at: datetime, next_at: datetime) -> None:
-        """Note that ``size`` leaves lie in the object store. Raises LeaseLost if it is no longer ``before``."""
+    def published(self, *, before: int, size: int, at: datetime) -> None:
+        """Note that ``size`` leaves lie in the object store, and give the work back.
+
+        Raises LeaseLost if it is no longer ``before``.
+        """

@@ -142,5 +142,8 @@ class Restored(Protocol):
     def take_waiting(self, *, limit: int) -> int:
         """Append at most ``limit`` events that wait to the tree; return how many, 0 once none waits."""
 
-    def published(self, checkpoint: KeptCheckpoint, *, at: datetime) -> None:
-        """Keep a checkpoint that lies in the object store, and go on publishing from there."""
+    def published(self, checkpoint: KeptCheckpoint, *, tiles: int, at: datetime) -> None:
+        """Keep a checkpoint that lies in the object store, and go on publishing from ``tiles``, its published leaves.
+
+        It is not taken for anchored: that the next anchor says, which this vault writes itself.
+        """

@@ -1,37 +1,32 @@
-"""Signing checkpoints: a kernel that the verbs share.
+"""What of the log may be shown: the newest checkpoint that is anchored, if the tree below it is still the same.
 
-What is signed is the head as it was committed: on SQLite the writer moves it after the function has
-run, on PostgreSQL the transaction sees what others committed. So any node may sign at any moment: two
-that sign one size sign the same bytes, for the tree of a size never changes and Ed25519 draws no lots.
+A kernel that the verbs share. Whoever shows a part of the tree asks in the same transaction, so that a database that
+was exchanged or written in meanwhile cannot put other nodes below a checkpoint.
 """
 
 from vault.errors import Tampered
 from vault.ports.access_log import KeptCheckpoint
-from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
-from vault.tlog.checkpoint import Checkpoint, sign_checkpoint
-from vault.tlog.note import Signer
+from vault.ports.database import Transaction
+from vault.tlog.checkpoint import Checkpoint, parse_checkpoint
+from vault.tlog.tree import read_frontier
 
 
-async def checkpoint_covering(
-    database: Database, signer: Signer, clock: Clock, *, leaves: int
-) -> KeptCheckpoint:
-    """Return a checkpoint of at least so many leaves: the last one, or one that is signed now."""
-    last = await database.read(lambda tx: tx.checkpoints.last())
-    if last is not None and last.size >= leaves:
-        return last
-    return await database.write(lambda tx: sign_head(tx, signer, clock))
+def root_of(tx: Transaction, size: int) -> bytes:
+    """Return the root that the database's log had when it had ``size`` leaves."""
+    return read_frontier(tx.tree.node, size).root()
 
 
-def sign_head(tx: Transaction, signer: Signer, clock: Clock) -> KeptCheckpoint:
-    """Sign the committed head and keep the checkpoint, unless there is one of its size.
+def text_of(checkpoint: KeptCheckpoint) -> Checkpoint:
+    """Return what a checkpoint of the vault's own says; its signature was checked when it was kept."""
+    return parse_checkpoint(checkpoint.note.decode().partition("\n\n")[0] + "\n")
 
-    Raises Tampered if that one has another root: then the tree was changed after it was signed.
+
+def shown(tx: Transaction) -> KeptCheckpoint | None:
+    """Return the newest checkpoint that may be shown; None before the first one.
+
+    Raises Tampered where the tree of this very transaction does not have its root.
     """
-    head = tx.tree.head()
-    checkpoint = Checkpoint(origin=signer.name, size=head.size, root=head.root)
-    signed = KeptCheckpoint(size=head.size, note=sign_checkpoint(checkpoint, signer), at=clock())
-    kept = tx.checkpoints.keep(signed)
-    if not kept.note.startswith(checkpoint.text().encode()):
-        raise Tampered("A checkpoint of this size was signed over another root.")
-    return kept
+    last = tx.checkpoints.last()
+    if last is not None and (tx.tree.head().size < last.size or root_of(tx, last.size) != text_of(last).root):
+        raise Tampered("The access log in the database is not the one that its last checkpoint signs.")
+    return last

@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from vault.errors import Unavailable
 from vault.ports.access_log import Leaf
-from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.tlog.log_file import write_hash, write_head, write_leaf, write_node
 from vault.tlog.note import Signer
 from vault.tlog.tree import Node
-from vault.workflows.checkpoints import checkpoint_covering
+from vault.workflows.anchor import Anchor
+from vault.workflows.checkpoints import shown
 
 #: Entries that are read at once.
 AT_ONCE = 1000
@@ -24,7 +25,7 @@ class ExportLog:
 
     database: Database
     signer: Signer
-    clock: Clock
+    anchor: Anchor
 
     async def __call__(self, account_id: str | None) -> AsyncIterator[bytes]:
         """Return the file, part by part; for None with all leaves in full, for the operator."""
@@ -34,11 +35,11 @@ class ExportLog:
     async def head(self) -> tuple[int, bytes]:
         """Return how many entries the file has, and its first lines."""
         now = await self.database.read(lambda tx: tx.tree.head())
-        checkpoint = await checkpoint_covering(self.database, self.signer, self.clock, leaves=now.size)
+        checkpoint = await self.anchor.covering(now.size)
         return checkpoint.size, write_head(self.signer.verifier, checkpoint.note)
 
     async def entries(self, account_id: str | None, start: int, end: int) -> bytes:
-        """Return the lines of the entries [start, end), of which all are in the tree."""
+        """Return the lines of the entries [start, end), all of them anchored. Raises Unavailable where they are not."""
         leaves, nodes = await self.database.read(lambda tx: _read(tx, start, end))
         completed: dict[int, list[Node]] = {}
         for node in nodes:
@@ -59,4 +60,8 @@ class ExportLog:
 
 
 def _read(tx: Transaction, start: int, end: int) -> tuple[list[Leaf], list[Node]]:
+    last = shown(tx)
+    if end > (0 if last is None else last.size):
+        # The database was exchanged since the head was written, for an older one.
+        raise Unavailable("The access log does not reach that far any more.")
     return list(tx.tree.leaves(start, end)), list(tx.tree.completed(start, end))

@@ -6,14 +6,16 @@ from datetime import timedelta
 
 from vault.domain.access_event import AccessEvent
 from vault.domain.recording import Recording, RecordingKeys
-from vault.errors import Invalid, NotFound
+from vault.errors import Invalid, NotFound, Unavailable
+from vault.ports.access_log import KeptCheckpoint
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.tlog.note import Signer
 from vault.tlog.proof_file import ProofFile
 from vault.tlog.proofs import consistency_proof, inclusion_proof
-from vault.workflows.checkpoints import checkpoint_covering
+from vault.workflows.anchor import Anchor
+from vault.workflows.checkpoints import shown
 from vault.workflows.seals import open_recording
 
 
@@ -23,26 +25,32 @@ class ReadCheckpoint:
 
     database: Database
     signer: Signer
+    anchor: Anchor
     clock: Clock
-    #: The worker signs every second. Beyond this age none seems to run, and the head is signed when asked for.
+    #: The worker anchors every two seconds. Beyond this age none seems to run, and it is done when asked for.
     oldest: timedelta = timedelta(seconds=5)
 
     async def __call__(self) -> bytes:
-        """Return the last checkpoint, as a signed note."""
-        leaves = await self.database.read(self._leaves)
-        checkpoint = await checkpoint_covering(self.database, self.signer, self.clock, leaves=leaves)
-        return checkpoint.note
+        """Return the newest checkpoint that can be shown, as a signed note. Raises Unavailable before the first."""
+        last, leaves = await self.database.read(self._wanted)
+        try:
+            return (await self.anchor.covering(leaves)).note
+        except Unavailable:
+            # What is anchored is shown, whatever keeps a newer one from being so.
+            if last is None:
+                raise
+            return last.note
 
     def verifier_key(self) -> str:
         """Return the verifier key of the log, as people pass it on."""
         return self.signer.verifier.write()
 
-    def _leaves(self, tx: Transaction) -> int:
-        """Return how many leaves the answer must cover: all of them if the last checkpoint is old."""
-        last = tx.checkpoints.last()
+    def _wanted(self, tx: Transaction) -> tuple[KeptCheckpoint | None, int]:
+        """Return the last checkpoint, and how many leaves the answer should cover: all of them if that is old."""
+        last = shown(tx)
         # One from the future was signed by a node whose clock is wrong; nobody knows how old it is.
         young = last is not None and last.at <= self.clock() < last.at + self.oldest
-        return 0 if young else tx.tree.head().size
+        return last, 0 if young else tx.tree.head().size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,17 +58,27 @@ class ProveEvent:
     """Prove that one event stands in the log, to whoever has its leaf and the log's verifier key."""
 
     database: Database
-    signer: Signer
-    clock: Clock
+    anchor: Anchor
 
     async def __call__(self, account_id: str, index: int) -> bytes:
-        """Return a proof file. Raises NotFound for an index that the account has no event at."""
-        found = await self.database.read(lambda tx: tx.events.at(account_id, index))
-        if found is None:
-            raise NotFound("There is no such event.")
-        checkpoint = await checkpoint_covering(self.database, self.signer, self.clock, leaves=index + 1)
-        hashes = await self.database.read(lambda tx: inclusion_proof(tx.tree.node, index, checkpoint.size))
-        return ProofFile(index=index, hashes=hashes, checkpoint=checkpoint.note).write()
+        """Return a proof file. Raises NotFound for an index that the account has no event at, Unavailable."""
+
+        def find(tx: Transaction) -> None:
+            if tx.events.at(account_id, index) is None:
+                raise NotFound("There is no such event.")
+
+        def prove(tx: Transaction) -> bytes:
+            # In one transaction, so that leaf, hashes and checkpoint are of one tree.
+            find(tx)
+            last = shown(tx)
+            if last is None or last.size <= index:
+                raise Unavailable("The database was exchanged at this moment. Repeat.", retry_after=1)
+            hashes = inclusion_proof(tx.tree.node, index, last.size)
+            return ProofFile(index=index, hashes=hashes, checkpoint=last.note).write()
+
+        await self.database.read(find)
+        await self.anchor.covering(index + 1)
+        return await self.database.read(prove)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +90,12 @@ class ProveGrowth:
     async def __call__(self, old_size: int, size: int) -> Sequence[bytes]:
         """Return the hashes of PROOF(old_size, D[size]) of RFC 6962, section 2.1.2.
 
-        Raises Invalid where the earlier tree is the larger one, or ``size`` lies beyond the last checkpoint:
-        what nobody has signed can be proved to nobody.
+        Raises Invalid where the earlier tree is the larger one, or ``size`` lies beyond the last checkpoint that
+        is anchored: what nobody was shown can be proved to nobody.
         """
 
         def prove(tx: Transaction) -> Sequence[bytes]:
-            last = tx.checkpoints.last()
+            last = shown(tx)
             if size > (0 if last is None else last.size):
                 raise Invalid("No checkpoint covers a log of that size yet.", field="to")
             return consistency_proof(tx.tree.node, old_size, size)

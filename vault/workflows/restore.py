@@ -19,9 +19,10 @@ from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
-from vault.tlog.note import Signer
+from vault.tlog.hashing import leaf_hash
+from vault.tlog.tree import Frontier
 from vault.workflows.admission import Admission
-from vault.workflows.published_log import PublishedLog
+from vault.workflows.published_log import PublishedLog, StoredLog
 from vault.workflows.restore_accounts import RestoreAccounts
 from vault.workflows.restore_log import Anchored, Parted, RestoreLog
 from vault.workflows.restore_recordings import RestoreRecordings
@@ -56,80 +57,83 @@ class Restore:
         parted = await log.compare(anchored, seen)
         if not await self._is_due(anchored, parted):
             raise Refused("There is nothing to restore: the database is as new as the object store.")
-        mark = await self.database.write(lambda tx: _mark(tx, parted))
-        report = Report()
-        restricted = await self._bring_in(parted, report, seen, actor=actor)
-        await name_what_is_lost(self.database, parted, report)
-        if anchored is not None:
-            await log.join(anchored, parted, seen)
-            await self.database.write(lambda tx: self._published(tx, anchored))
-        report.add("leaves", parted.lost.leaves)
-        report.add("own", parted.own.leaves)
-        await self.database.write(lambda tx: _finish(tx, mark, restricted, actor))
-        while await self.database.write(lambda tx: tx.restored.take_waiting(limit=1000)):
-            pass
-        return report
-
-    async def _is_due(self, anchored: Anchored | None, parted: Parted) -> bool:
-        """Say whether the object store has anything that the database lacks, or a restore was cut short."""
-        if await self.database.read(lambda tx: tx.metadata.get(MARK)) is not None:
-            return True
-        if anchored is None or not anchored.checkpoint.size:
-            return await self.published_log.is_newer()
-        return parted.fork < anchored.checkpoint.size
-
-    async def _bring_in(
-        self, parted: Parted, report: Report, seen: Seen, *, actor: str
-    ) -> Sequence[Recording]:
-        """Do to the rows what the object store and the anchored log say; return what is restricted by that."""
+        found = await self.published_log.newest()
+        head = await self.database.read(lambda tx: tx.tree.head())
+        report, replay, digests = Report(), Replay(), list[bytes]()
+        if found is not None:
+            replay, digests = await self._verified(found, head, seen)
         accounts = RestoreAccounts(database=self.database, objects=self.objects, ring=self.ring)
         recordings = RestoreRecordings(
             database=self.database, objects=self.objects, ring=self.ring, admission=self.admission
         )
         await accounts.bring_in(parted, report, seen, actor=actor)
         await recordings.tombstones(report, seen)
-        ids = await recordings.manifests(parted, report, seen)
-        await accounts.fail_closed(parted, report)
-        await recordings.replay(parted, report, seen)
-        return await recordings.without_manifest(ids, parted, report)
-
-    def _published(self, tx: Transaction, anchored: Anchored) -> None:
-        checkpoint = KeptCheckpoint(size=anchored.checkpoint.size, note=anchored.note, at=self.clock())
-        tx.restored.published(checkpoint, at=self.clock())
-
-
-def _mark(tx: Transaction, parted: Parted) -> bytes:
-    """Keep how far the histories had parted when the restore began; return that of the first attempt."""
-    kept = tx.metadata.get(MARK)
-    if kept is None:
-        kept = f"{parted.fork} {parted.size} {parted.fork + parted.lost.leaves}".encode()
-        tx.metadata.put({MARK: kept})
-    return kept
-
-
-def _finish(tx: Transaction, mark: bytes, restricted: Sequence[Recording], actor: str) -> None:
-    """Put on record what was restored, and end recovery mode."""
-    if tx.metadata.get(MARK) is None:
-        return  # Another restore beside this one was faster.
-    tx.metadata.drop(MARK)
-    now = tx.now()
-    fork, size, anchored = map(int, mark.split())
-    if size:
-        result = "forked" if size > fork else "behind"
-        back = AccessEvent(
-            type="log.database_went_back", at=now, account_id=None, actor=actor, first=fork, end=anchored,
-            result=result,
-        )  # fmt: skip
-        tx.events.append(back)
-    tx.events.append(AccessEvent(type="vault.restored", at=now, account_id=None, actor=actor))
-    for recording in restricted:
-        tx.events.append(
-            AccessEvent(
-                type="recording.restricted",
-                at=now,
-                account_id=recording.account_id,
-                actor=actor,
-                recording_id=recording.id,
-                result="manifest_missing",
+        ids = await recordings.manifests(replay, report, seen)
+        await accounts.refuse_in_flight(went_off, report)
+        await accounts.fail_closed(replay, report)
+        await recordings.replay(replay, report, seen)
+        restricted = await recordings.without_manifest(ids, report)
+        if found is not None:
+            await self._append(found, head, digests, seen)
+            note = KeptCheckpoint(size=found.checkpoint.size, note=found.note, at=self.clock())
+            await self.database.write(
+                lambda tx: tx.restored.published(note, tiles=found.tiles, at=self.clock())
             )
-        )
+        report.add("leaves", replay.leaves)
+        await self.database.write(lambda tx: self._note(tx, restricted, actor))
+        return report
+
+    async def _verified(self, stored: StoredLog, head: TreeHead, seen: Seen) -> tuple[Replay, list[bytes]]:
+        """Read the whole log against its checkpoint; return what the database lacks, and a digest of each file."""
+        replay, frontier, digests = Replay(), Frontier(), list[bytes]()
+        async for leaves in self._bundles(stored):
+            digests.append(_digest(leaves))
+            for index, leaf in enumerate(leaves, frontier.size):
+                if index >= head.size:
+                    replay.take(leaf)
+            frontier, _ = frontier.extend(leaf_hash(leaf) for leaf in leaves)
+            await seen("log", frontier.size, stored.checkpoint.size)
+        if frontier.root() != stored.checkpoint.root:
+            raise Tampered(
+                "The leaves in the object store are not those that the published checkpoint signs."
+            )
+        return replay, digests
+
+    async def _append(self, stored: StoredLog, head: TreeHead, digests: Sequence[bytes], seen: Seen) -> None:
+        """Append the leaves that the database lacks, if they are still those that were verified."""
+        number = end = 0
+        async for leaves in self._bundles(stored):
+            if not hmac.compare_digest(_digest(leaves), digests[number]):
+                raise Tampered("The published log was changed while it was read.")
+            number, start, end = number + 1, end, end + len(leaves)
+            new = leaves[max(0, head.size - start) :]
+            if new:
+                await self.database.write(lambda tx, new=new: tx.restored.leaves(new))  # type: ignore[misc]
+            await seen("leaves", end, stored.checkpoint.size)
+
+    async def _bundles(self, stored: StoredLog) -> AsyncIterator[list[bytes]]:
+        try:
+            async for leaves in self.published_log.bundles(stored):
+                yield leaves
+        except NotFound as error:
+            raise Tampered("A file of the published log is missing.") from error
+
+    def _note(self, tx: Transaction, restricted: Sequence[Recording], actor: str) -> None:
+        now = tx.now()
+        tx.events.append(AccessEvent(type="vault.restored", at=now, account_id=None, actor=actor))
+        for recording in restricted:
+            tx.events.append(
+                AccessEvent(
+                    type="recording.restricted",
+                    at=now,
+                    account_id=recording.account_id,
+                    actor=actor,
+                    recording_id=recording.id,
+                    result="manifest_missing",
+                )
+            )
+
+
+def _digest(leaves: Sequence[bytes]) -> bytes:
+    """Return what the leaves of one file are known by."""
+    return hashlib.sha256(b"".join(leaf_hash(leaf) for leaf in leaves)).digest()

@@ -8,6 +8,9 @@ from vault.errors import NotFound, Refused
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.rotation import KeyRotation
+from vault.tlog.key_statement import open_statement
+from vault.tlog.note import Signer
+from vault.workflows.anchor import Anchor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,8 @@ class ReadRotations:
 
     database: Database
     ring: KeyRing
+    signer: Signer
+    anchor: Anchor
 
     async def __call__(self, account_id: str) -> RotationProgress:
         """Return every rotation there was."""
@@ -101,9 +106,12 @@ class ReadRotations:
         return await _current(self.database, self.ring, account_id)
 
     async def statement(self, account_id: str, version: int) -> bytes:
-        """Return the signed statement about a version that was destroyed. Raises NotFound."""
+        """Return the signed statement about a version that was destroyed. Raises NotFound, Unavailable."""
         for rotation in await self.database.read(lambda tx: tx.rotations.of_account(account_id)):
             if rotation.version == version and rotation.statement is not None:
+                # It says how large the log was, so it is shown once that much of the log is anchored.
+                said = open_statement(rotation.statement, [self.signer.verifier])
+                await self.anchor.covering(said.size)
                 return rotation.statement
         raise NotFound("This version of the account's key was not destroyed.")
 
