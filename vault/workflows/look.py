@@ -78,6 +78,9 @@ class CheckRecovery:
         standing = await self._standing()
         if standing is not Standing.SAME:
             return _WORDS[standing]
+        empty = not await self.database.read(lambda tx: tx.tree.head().size)
+        if empty and await self.published_log.is_newer():
+            return _WORDS[Standing.BEHIND]
         if await self.database.read(lambda tx: tx.metadata.get(MARK)) is not None:
             return f"A restore of the database was begun and is not at its end. {_REMEDY}"
         return None

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from vault.domain.account_object_name import PREFIX, ObjectName, SortedNames, parse_location, sort_names
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
-from vault.workflows.published_log import root_of
+from vault.workflows.checkpoints import root_of
 
 #: Roots that one transaction computes, each from some tens of nodes.
 _BATCH_SIZE = 32
