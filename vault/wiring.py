@@ -54,6 +54,7 @@ from vault.workflows.attempt import Attempt
 from vault.workflows.call_start import CallStart
 from vault.workflows.carried_keys import CarriedKeys
 from vault.workflows.evidence_chain import EvidenceChain
+from vault.workflows.journal import Journal, JournaledDatabase
 from vault.workflows.late_facts import KeepFacts
 from vault.workflows.objection_list import ObjectionList
 from vault.workflows.opened_connections import OpenedConnections
@@ -275,6 +276,8 @@ def _vault(settings: Settings, **rooms: object) -> Vault:
         "previous_root_key": None,
         **rooms,
     }
+    parts["journal"] = _made(Journal, parts)
+    parts["database"] = JournaledDatabase(inner=parts["database"], journal=parts["journal"])
     for name, shared in _SHARED.items():
         parts[name] = _made(shared, parts)
     sign = _made(SignCheckpoint, parts)

@@ -114,6 +114,7 @@ async def test_a_length_known_only_at_the_gate_counts(house: House):
 async def test_off_refuses_an_upload_before_its_first_block(house: House):
     """Nothing of the body is read, no object is begun; it is on record once, however often it is sent."""
     await switch(house, enabled=False)
+    assert house.objects.calls.pop() == "put"  # The closing act itself.
     read = []
 
     async def body():

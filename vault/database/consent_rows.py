@@ -54,6 +54,10 @@ class ConsentRows:
         refuse_retired(self._db, row.account_id, row.key_version)
         self._db.execute(_ADD_EVENT, {name: getattr(row, name) for name in ConsentRow.__slots__})
 
+    def restore(self, row: ConsentRow) -> None:
+        """Add an event that another database had, whatever version of the account's key sealed it."""
+        self._db.execute(_ADD_EVENT, {name: getattr(row, name) for name in ConsentRow.__slots__})
+
     def of_call(self, account_id: str, call_ref: str) -> Sequence[ConsentRow]:
         """Return the events of a call, in the order in which the vault heard of them."""
         rows = _EVENTS_OF_CALL.rows(self._db, account_id=account_id, call_ref=call_ref)
@@ -78,6 +82,10 @@ class ObjectionRows:
     def add(self, row: ObjectionRow) -> None:
         """Add an objection. Raises KeyRetired."""
         refuse_retired(self._db, row.account_id, row.key_version)
+        self.restore(row)
+
+    def restore(self, row: ObjectionRow) -> None:
+        """Add an objection that another database had, whatever version of the account's key sealed it."""
         values = {name: getattr(row, name) for name in ObjectionRow.__slots__ if name != "objection"}
         values |= {name: getattr(row.objection, name) for name in Objection.__slots__}
         self._db.execute(insert(objections).values(values))

@@ -1,18 +1,17 @@
 """Access events: written to the outbox, and read by their places in the tree."""
 
-import json
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, get_args
 
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Row, func, insert, select
 
 from vault import meters
+from vault.database.closing_rows import ClosingRows
 from vault.database.dialect import is_postgresql
 from vault.database.schema import access_events
 from vault.database.schema_log import event_outbox
-from vault.domain.access_event import AccessEvent, EventType
+from vault.domain.access_event import AccessEvent, EventType, parse_event
 from vault.ports.access_log import LoggedEvent
 from vault.tlog.hashing import leaf_hash
 
@@ -30,12 +29,14 @@ for _kind in get_args(EventType):
 class EventRows:
     """The access events of one transaction."""
 
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
+    def __init__(self, connection: DbConnection, closing: ClosingRows) -> None:
+        """Work inside the transaction that is open on ``connection``, beside its closing acts."""
         self._db = connection
+        self._closing = closing
 
     def append(self, event: AccessEvent) -> None:
-        """Add an event; it stands or falls with this transaction."""
+        """Add an event; it stands or falls with this transaction. One that closes something is journaled."""
+        self._closing.note(event)
         if is_postgresql(self._db):
             self._db.execute(_APPEND, event_values(event))
         else:
@@ -45,6 +46,16 @@ class EventRows:
             meters.REFUSED.labels(event.result or "unknown").inc()
         elif event.type == "recording.failed":
             meters.FAILED.labels(event.result or "unknown").inc()
+
+    def append_leaf(self, leaf: bytes) -> None:
+        """Add an event again by its exact bytes, without what was sealed beside it."""
+        event = parse_event(leaf)
+        if is_postgresql(self._db):
+            self._db.execute(_APPEND, event_values(event) | {"body": leaf})
+        else:
+            self._db.execute(
+                _APPEND_IN_PLACE, event_values(event) | {"body": leaf, "leaf_hash": leaf_hash(leaf)}
+            )
 
     def page(
         self, account_id: str, *, recording_id: str | None, start: int, limit: int
@@ -82,23 +93,4 @@ def hashed_values(event: AccessEvent) -> dict[str, Any]:
 
 
 def _logged(row: Row[Any]) -> LoggedEvent:
-    return LoggedEvent(index=row.tree_index, event=_event(row.body, row.sealed_detail), leaf=row.body)
-
-
-def _event(body: bytes, sealed_detail: bytes | None) -> AccessEvent:
-    said = json.loads(body)
-    return AccessEvent(
-        id=said["id"],
-        type=said["type"],
-        at=datetime.fromisoformat(said["at"]),
-        account_id=said.get("account"),
-        actor=said["actor"],
-        recording_id=said.get("recording"),
-        link_id=said.get("link"),
-        session_id=said.get("session"),
-        first=said.get("first"),
-        end=said.get("end"),
-        result=said.get("result"),
-        evidence=said.get("evidence"),
-        sealed_detail=sealed_detail,
-    )
+    return LoggedEvent(index=row.tree_index, event=parse_event(row.body, row.sealed_detail), leaf=row.body)

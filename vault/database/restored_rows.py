@@ -11,6 +11,7 @@ from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Table, delete, insert, select, update
 
 from vault.database.account_object_rows import account_changed
+from vault.database.closing_rows import ClosingRows
 from vault.database.dialect import database_now, insert_for
 from vault.database.restored_leaves import put_leaves, set_back, take_waiting, waiting_leaves
 from vault.database.restored_merge import add_lost, ask_providers, carry_epoch, refuse_received
@@ -121,9 +122,25 @@ class RestoredRows:
         """Refuse a row that has not passed the gate, and shred it."""
         refuse_row(self._db, recording_id, code)
 
-    def set_back(self, size: int, *, limit: int) -> bool:
-        """Move at most ``limit`` leaves from the end of the tree to the outbox; say whether it has ``size`` now."""
-        return set_back(self._db, size, limit=limit)
+    def key_destroyed(self, account_id: str, version: int) -> bool:
+        """Delete a version of an account's key, and what it alone opens; False where there is none after it."""
+        k = account_keys.c
+        later = select(k.version).where(k.account_id == account_id, k.version > version).limit(1)
+        if self._db.execute(later).first() is None:
+            return False
+        gone = delete(account_keys).where(k.account_id == account_id, k.version == version)
+        if self._db.execute(gone).rowcount:
+            account_changed(self._db, account_id)
+        for table in (call_facts, consent_events, links):
+            mine = (table.c.account_id == account_id) & (table.c.key_version == version)
+            self._db.execute(delete(table).where(mine))
+        fail_rows(self._db, account_id)
+        return True
+
+    def leaves(self, leaves: Sequence[bytes]) -> None:
+        """Append leaves of the published log to the tree as they are, without what was sealed beside them."""
+        append_leaves(self._db, leaves)
+        ClosingRows(self._db).logged(leaves)
 
     def leaves(self, start: int, leaves: Sequence[bytes]) -> None:
         """Put leaves of the anchored log at their places, from ``start`` on."""

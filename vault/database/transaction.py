@@ -8,6 +8,7 @@ from vault.database.account_object_rows import AccountObjectRows
 from vault.database.account_rows import AccountRows
 from vault.database.call_rows import CallRows
 from vault.database.checkpoint_rows import CheckpointRows
+from vault.database.closing_rows import ClosingRows
 from vault.database.connection_rows import ConnectionRows
 from vault.database.consent_rows import ConsentRows, EvidenceRows, ObjectionRows, PauseRows, PolicyRows
 from vault.database.dialect import database_now, lock_account, lock_call
@@ -47,7 +48,8 @@ class SqlTransaction:
         self.queue = QueueRows(connection)
         self.sources = SourceRows(connection)
         self.links = LinkRows(connection)
-        self.events = EventRows(connection)
+        self.closing = ClosingRows(connection)
+        self.events = EventRows(connection, self.closing)
         self.tree = TreeRows(connection)
         self.checkpoints = CheckpointRows(connection)
         self.api_keys = KeyRows(connection)

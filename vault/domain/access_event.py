@@ -50,6 +50,8 @@ class AccessEvent:
     evidence: str | None = None
     #: Sealed under the account key: who listened, from where.
     sealed_detail: bytes | None = None
+    #: What it is about, where its leaf does not name that: a row's id, a call or a connection. In no body.
+    subject: str | None = field(default=None, compare=False)
 
     @property
     def body(self) -> bytes:
@@ -72,3 +74,23 @@ class AccessEvent:
         }
         present = {name: value for name, value in said.items() if value is not None}
         return json.dumps(present, sort_keys=True, separators=(",", ":")).encode()
+
+
+def parse_event(body: bytes, sealed_detail: bytes | None = None) -> AccessEvent:
+    """Read an event from its body, which is not checked: ValueError, KeyError or TypeError if it is none."""
+    said = json.loads(body)
+    return AccessEvent(
+        id=said["id"],
+        type=said["type"],
+        at=datetime.fromisoformat(said["at"]),
+        account_id=said.get("account"),
+        actor=said["actor"],
+        recording_id=said.get("recording"),
+        link_id=said.get("link"),
+        session_id=said.get("session"),
+        first=said.get("first"),
+        end=said.get("end"),
+        result=said.get("result"),
+        evidence=said.get("evidence"),
+        sealed_detail=sealed_detail,
+    )

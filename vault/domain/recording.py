@@ -42,6 +42,8 @@ ARROWS: dict[State, frozenset[State]] = {
     State.ERASING: frozenset({State.ERASED}),
     State.ERASED: frozenset(),
 }
+#: Shredded: nothing leads out of these.
+GONE = (State.ERASING, State.ERASED)
 #: What the switch refuses when it goes off.
 IN_FLIGHT = (State.RECEIVED, State.TRANSFERRING, State.STORED, State.RETRY_WAIT, State.QUARANTINED)
 

@@ -30,6 +30,9 @@ class Consents(Protocol):
     def add(self, row: ConsentRow) -> None:
         """Add an event."""
 
+    def restore(self, row: ConsentRow) -> None:
+        """Add an event that another database had, whatever version of the account's key sealed it."""
+
     def of_call(self, account_id: str, call_ref: str) -> Sequence[ConsentRow]:
         """Return the events of a call, in the order in which the vault heard of them."""
 
@@ -55,6 +58,9 @@ class Objections(Protocol):
 
     def add(self, row: ObjectionRow) -> None:
         """Add an objection."""
+
+    def restore(self, row: ObjectionRow) -> None:
+        """Add an objection that another database had, whatever version of the account's key sealed it."""
 
     def end(self, objection_id: str, *, at: datetime, by: str) -> None:
         """Note that an objection was taken back."""

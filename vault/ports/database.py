@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from vault.domain.access_event import AccessEvent
 from vault.domain.recording import State
 from vault.ports.access_log import Checkpoints, Tree
+from vault.ports.closing import ClosingActs
 from vault.ports.consent_stores import ConsentPolicies, Consents, EvidenceChains, Objections, Pauses
 from vault.ports.link_stores import Links
 from vault.ports.notices import Notices
@@ -91,6 +92,10 @@ class Transaction(Protocol):
     @property
     def events(self) -> Events:
         """Return the outbox of access events."""
+
+    @property
+    def closing(self) -> ClosingActs:
+        """Return the closing acts, and what became of their objects."""
 
     @property
     def tree(self) -> Tree:

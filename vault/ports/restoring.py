@@ -123,8 +123,11 @@ class Restored(Protocol):
     def refuse(self, recording_id: str, code: str) -> None:
         """Refuse a row that has not passed the gate, and shred it."""
 
-    def set_back(self, size: int, *, limit: int) -> bool:
-        """Take at most ``limit`` leaves from the end of the tree; say whether it has ``size`` leaves now.
+    def key_destroyed(self, account_id: str, version: int) -> bool:
+        """Delete a version of an account's key, and what it alone opens; False where there is none after it."""
+
+    def leaves(self, leaves: Sequence[bytes]) -> None:
+        """Append leaves of the published log to the tree as they are, without what was sealed beside them."""
 
         Their events wait, in their order and before all others, to be appended again. Checkpoints beyond the
         size go, and what was published or read beyond it counts as not.

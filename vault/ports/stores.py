@@ -198,7 +198,10 @@ class Events(Protocol):
     """Access events: appended to the outbox, and read once they are in the tree."""
 
     def append(self, event: AccessEvent) -> None:
-        """Add an event; it stands or falls with this transaction."""
+        """Add an event; it stands or falls with this transaction. One that closes something is journaled."""
+
+    def append_leaf(self, leaf: bytes) -> None:
+        """Add an event again by its exact bytes, without what was sealed beside it."""
 
     def page(
         self, account_id: str, *, recording_id: str | None, start: int, limit: int

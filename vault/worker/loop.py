@@ -72,6 +72,7 @@ def _crews(vault: Vault, workers: int) -> list[Crew]:
         # What lies under a key that its account has taken away stays due for as long.
         _when_due(vault, "account_objects", vault.write_account_objects, idle=_STUCK_PAUSE),
         _when_due(vault, "tombstones", vault.write_tombstones, pace=_TOMBSTONE_PAUSE),
+        _when_due(vault, "closing_acts", vault.keep_journal, idle=_STUCK_PAUSE),
         _when_due(vault, "rewrap", vault.rewrap, idle=_STUCK_PAUSE),
         Crew(work="remove_erased", step=vault.remove_erased),
         Crew(work="delete_at_source", step=vault.delete_at_source, idle=1.0),

@@ -1,19 +1,17 @@
 """A call as a whole: what was said of it and what became of it, and erasing all of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vault.domain.access_event import AccessEvent
 from vault.domain.admission import Decision
 from vault.domain.call import CallFacts
-from vault.domain.recording import Recording, State
+from vault.domain.recording import GONE, Recording
 from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.workflows.admission import Admission, Said, said_of
 from vault.workflows.evidence_chain import EvidenceChain
-
-_GONE = frozenset({State.ERASING, State.ERASED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +90,15 @@ class EraseCall:
             facts = tx.call_facts.of_call(account_id, call_ref)
             if not (recordings or facts or tx.consents.of_call(account_id, call_ref)):
                 return None
-            left = [one for one in recordings if one.state not in _GONE]
+            left = [one for one in recordings if one.state not in GONE]
             for recording in left:
                 tx.queue.begin_erasing(account_id, recording.id)
                 tx.events.append(self._event(account_id, actor, recording))
             tx.call_facts.forget_call(account_id, call_ref)
             if facts or left:
-                tx.events.append(self._event(account_id, actor, None))
+                tx.events.append(replace(self._event(account_id, actor, None), subject=call_ref))
+            for subject in (call_ref, *(one.id for one in recordings if one not in left)):
+                tx.closing.recall(account_id, subject)
             return tx.recordings.of_call(account_id, call_ref)
 
         recordings = await self.database.write(erase)

@@ -55,10 +55,15 @@ class DeleteConnection:
     connections: OpenedConnections
 
     async def __call__(self, account_id: str, name: str, *, actor: str) -> None:
-        """Raise NotFound where there is none of this name."""
+        """Raise NotFound where there is none of this name.
 
-        def delete(tx: Transaction) -> Connection:
+        Repeated while a loss of the database could undo it, it sees to that, and raises nothing.
+        """
+
+        def delete(tx: Transaction) -> Connection | None:
             tx.lock_account(account_id, exclusive=True)
+            if tx.connections.find(account_id, name) is None and tx.closing.recall(account_id, name):
+                return None
             connection = _found(tx, account_id, name)
             tx.connections.delete(connection)
             event = AccessEvent(
@@ -67,11 +72,14 @@ class DeleteConnection:
                 account_id=account_id,
                 actor=actor,
                 result=connection.id,
+                subject=name,
             )
             tx.events.append(event)
             return connection
 
-        self.connections.forget((await self.database.write(delete)).id)
+        deleted = await self.database.write(delete)
+        if deleted is not None:
+            self.connections.forget(deleted.id)
 
 
 def _found(tx: Transaction, account_id: str, name: str) -> Connection:

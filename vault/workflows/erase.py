@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from vault.domain.access_event import AccessEvent
 from vault.domain.manifest import location_of
-from vault.domain.recording import Lease, Recording, State, pause_before
+from vault.domain.recording import GONE, Lease, Recording, State, pause_before
 from vault.errors import LeaseLost, Unavailable
 from vault.logs import Log
 from vault.ports.clock import Clock
@@ -26,7 +26,10 @@ class Erase:
     clock: Clock
 
     async def __call__(self, account_id: str, recording_id: str, *, actor: str) -> Recording:
-        """Return the recording, which is now erasing. Raises NotFound, RecordingErased."""
+        """Return the recording, which is now erasing. Raises NotFound, RecordingErased.
+
+        Repeated while a loss of the database could undo it, it sees to that, and raises nothing.
+        """
         event = AccessEvent(
             type="recording.erasing",
             at=self.clock(),
@@ -41,6 +44,8 @@ class Erase:
             if known is not None:
                 # Whoever adds to the evidence of its call has done so, or finds it gone.
                 tx.lock_call(account_id, known.call_ref)
+            if known is not None and known.state in GONE and tx.closing.recall(account_id, recording_id):
+                return known
             recording = tx.queue.begin_erasing(account_id, recording_id)
             tx.events.append(event)
             return recording

@@ -66,11 +66,18 @@ class ObjectionList:
             tx.lock_account(account_id, exclusive=True)
             known = standing(tx, account_id, term)
             if known is not None:
+                tx.closing.recall(account_id, known.id)
                 return known
             entered = replace(row, objection=replace(objection, since=tx.now()))
             tx.objections.add(entered)
             tx.events.append(
-                AccessEvent(type="objection.entered", at=tx.now(), account_id=account_id, actor=objection.by)
+                AccessEvent(
+                    type="objection.entered",
+                    at=tx.now(),
+                    account_id=account_id,
+                    actor=objection.by,
+                    subject=objection_id,
+                )
             )
             return entered
 

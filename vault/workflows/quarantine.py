@@ -73,8 +73,16 @@ class RefuseQuarantined:
     clock: Clock
 
     async def __call__(self, account_id: str, recording_id: str, *, reason: str, actor: str) -> None:
-        """Raise NotFound, or Refused where it is not in quarantine."""
-        opened = await quarantined(self.database, self.ring, account_id, recording_id)
+        """Raise NotFound, or Refused where it is not in quarantine.
+
+        Repeated while a loss of the database could undo it, it sees to that, and raises nothing.
+        """
+        try:
+            opened = await quarantined(self.database, self.ring, account_id, recording_id)
+        except Refused:
+            if await self.database.write(lambda tx: tx.closing.recall(account_id, recording_id)):
+                return
+            raise
 
         event_id = new_id("evt")
         detail = await self.carried.seal_detail(account_id, event_id, {"reason": reason})

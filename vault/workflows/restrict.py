@@ -53,6 +53,8 @@ class Restrict:
         if settled(tx, account_id, recording.call_ref, opened) is None:
             return False
         if recording.restricted == restricted:
+            if restricted:
+                tx.closing.recall(account_id, recording_id)
             return True
         tx.recordings.restrict(recording_id, restricted=restricted)
         if recording.state in SETTLED:

@@ -164,6 +164,8 @@ class Rewrap:
             at=now,
             size=tx.tree.head().size,
         )
+        # Before its events: the act of the second waits for the account's object without this version.
+        tx.rotations.destroy(rotation, at=now, statement=sign_statement(statement, self.signer))
         for kind in _LAST_WORDS:
             tx.events.append(
                 AccessEvent(
@@ -174,7 +176,6 @@ class Rewrap:
                     result=f"v{version}",
                 )
             )
-        tx.rotations.destroy(rotation, at=now, statement=sign_statement(statement, self.signer))
         return True
 
 

@@ -162,4 +162,5 @@ def _event(event: ConsentEvent, account_id: str) -> AccessEvent:
         account_id=account_id,
         actor=event.told_by,
         result=f"{event.party}_{event.answer}",
+        subject=event.id,
     )

@@ -25,6 +25,7 @@ from vault.workflows.hear import ReadWaveform
 from vault.workflows.history import ReadHistory
 from vault.workflows.idle_uploads import SettleIdleUploads
 from vault.workflows.ingest import Ingest
+from vault.workflows.journal import KeepJournal
 from vault.workflows.list_events import ListEvents
 from vault.workflows.look import CheckRecovery
 from vault.workflows.manifests import WriteManifests
@@ -142,6 +143,7 @@ class Vault:
     # A database can be made whole from the object store, and compared with it.
     write_account_objects: WriteAccountObjects
     write_tombstones: WriteTombstones
+    keep_journal: KeepJournal
     check_recovery: CheckRecovery
     restore: Restore
     fsck: Fsck

@@ -2,7 +2,14 @@
 
 from alembic import context
 
-from vault.database import schema_consent, schema_keys, schema_log, schema_notices, schema_turns  # noqa: F401 - they add their tables
+from vault.database import (  # noqa: F401 - they add their tables
+    schema_closing,
+    schema_consent,
+    schema_keys,
+    schema_log,
+    schema_notices,
+    schema_turns,
+)
 from vault.database.schema import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)

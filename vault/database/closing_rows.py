@@ -1,0 +1,254 @@
+"""Closing acts: noted with the event that says them, and what became of their objects."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import Row, and_, func, or_, select, update
+
+from vault.database.dialect import insert_new
+from vault.database.recording_rows import RECORDING_COLUMNS, recording_of
+from vault.database.schema import accounts, recordings, switch_changes
+from vault.database.schema_closing import closing_acts
+from vault.database.schema_consent import consent_events, objections
+from vault.database.schema_log import event_outbox, publication, tree_head
+from vault.domain.access_event import AccessEvent, parse_event
+from vault.domain.account import SwitchChange
+from vault.domain.account_object import KeptObjection
+from vault.domain.closing import (
+    CLOSING,
+    MOST,
+    Act,
+    Content,
+    ContentName,
+    ErasedCall,
+    ToldNo,
+    closing_of,
+    decode_act,
+    encode_act,
+)
+from vault.domain.consent import Objection
+
+_C = closing_acts.c
+#: Ids in one statement.
+_IDS_AT_ONCE: Final = 500
+
+
+class ClosingRows:
+    """The closing acts of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+        self._taken: dict[str, Act] = {}
+        #: Account and name of the object that is being filled, and the acts in it.
+        self._filling: tuple[str | None, str, int] = (None, "", MOST)
+
+    def note(self, event: AccessEvent) -> None:
+        """Keep the act of an event that closes something; of every other event nothing."""
+        closing = closing_of(event)
+        if closing is None:
+            return
+        subject = closing.subject(event)
+        if subject is None:
+            raise ValueError(f"An event {event.type} must name what it closes.")
+        content = _READ[closing.content](self._db, event)
+        act = Act(event=event, leaf=event.body, content=content, batch=self._batch(event))
+        if insert_new(self._db, closing_acts, self._row(act, subject)):
+            self._taken[event.id] = act
+        if event.type == "key.destroyed":
+            # What lies for good was sealed under that key, and by now there is another seal of the same.
+            kept = _same(event.account_id) & _C.settled & _C.act.is_not(None)
+            self._db.execute(update(closing_acts).where(kept).values(stored=False))
+
+    def take(self) -> Sequence[Act]:
+        """Return the acts of this transaction, and those that it recalled, since this was last asked."""
+        taken, self._taken, self._filling = self._taken, {}, (None, "", MOST)
+        return list(taken.values())
+
+    def recall(self, account_id: str | None, subject: str | None = None) -> bool:
+        """Take the acts about ``subject``, or all of the account, whose objects are not known to be stored.
+
+        A verb that finds its work done asks for this, so that its answer means as much as the first.
+        """
+        mine = ~_C.stored & _C.act.is_not(None) & _same(account_id)
+        if subject is not None:
+            mine &= _C.subject == subject
+        batches = self._db.execute(select(_C.batch).where(mine).distinct()).scalars().all()
+        found = self._of_batches(account_id, batches)
+        self._taken |= {act.event.id: act for act in found}
+        return bool(found)
+
+    def unknown(self, event_ids: Iterable[str]) -> set[str]:
+        """Return those events of which this database knows no act."""
+        asked = list(event_ids)
+        known: set[str] = set()
+        for start in range(0, len(asked), _IDS_AT_ONCE):
+            some = asked[start : start + _IDS_AT_ONCE]
+            known |= set(self._db.execute(select(_C.event_id).where(_C.event_id.in_(some))).scalars())
+        return set(asked) - known
+
+    def any_due(self, before: datetime) -> bool:
+        """Say whether acts from before then are to be stored, or any are to find their place or may be settled."""
+        waiting = select(event_outbox.c.id)
+        for one in (
+            ~_C.stored & (_C.at < before) & _C.act.is_not(None),
+            _C.stored & ~_C.settled & _C.log_size.is_(None) & _C.event_id.not_in(waiting),
+        ):
+            if self._db.execute(select(_C.event_id).where(one).limit(1)).first() is not None:
+                return True
+        return bool(self.settleable(limit=1))
+
+    def due(self, before: datetime, *, limit: int) -> Sequence[Act]:
+        """Return acts from before then whose objects are not known to be stored, whole transactions."""
+        query = select(_C.account_id, _C.batch).where(~_C.stored, _C.at < before, _C.act.is_not(None))
+        places = self._db.execute(query.distinct().limit(limit)).all()
+        return [act for place in places for act in self._of_batches(place.account_id, [place.batch])]
+
+    def stored(self, acts: Iterable[Act]) -> None:
+        """Note that the objects of these acts lie in the object store."""
+        for account_id, batch in dict.fromkeys((act.event.account_id, act.batch) for act in acts):
+            mine = _same(account_id) & (_C.batch == batch)
+            self._db.execute(update(closing_acts).where(mine).values(stored=True))
+
+    def place(self) -> None:
+        """Note a size of the log that has the leaves of what is stored. Those that wait for the sequencer wait here."""
+        size = select(tree_head.c.size).scalar_subquery()
+        mine = _C.stored & ~_C.settled & _C.log_size.is_(None)
+        waiting = select(event_outbox.c.id)
+        self._db.execute(update(closing_acts).where(mine, _C.event_id.not_in(waiting)).values(log_size=size))
+
+    def settleable(self, *, limit: int) -> Sequence[Act]:
+        """Return acts of at most ``limit`` objects that the published log, or an account's object, says too."""
+        written = select(accounts.c.written_revision).where(accounts.c.id == _C.account_id).scalar_subquery()
+        open_rows = _C.stored & ~_C.settled
+        waits = or_(
+            _C.log_size.is_(None),
+            _C.log_size > select(publication.c.size).scalar_subquery(),
+            and_(_C.revision.is_not(None), func.coalesce(written, _C.revision) < _C.revision),
+        )
+        held = select(_C.batch).where(open_rows, waits)
+        query = (
+            select(_C.account_id, _C.batch).where(open_rows, _C.batch.not_in(held)).distinct().limit(limit)
+        )
+        places = self._db.execute(query).all()
+        return [act for place in places for act in self._of_batches(place.account_id, [place.batch])]
+
+    def settled(self, acts: Iterable[Act]) -> None:
+        """Note that these acts need no object any more but, where they are kept, the one that lies for good."""
+        for act in acts:
+            values = {"settled": True, **({"batch": act.batch} if act.kept else {"act": None})}
+            self._db.execute(update(closing_acts).where(_C.event_id == act.event.id).values(values))
+
+    def adopt(self, act: Act) -> bool:
+        """Note an act that was read from the object store; say whether this database did not know its event."""
+        subject = CLOSING[act.event.type].subject(act.event)
+        row = self._row(act, subject) | {"stored": True, "settled": act.kept}
+        if insert_new(self._db, closing_acts, row):
+            return True
+        mine = (_C.event_id == act.event.id) & _C.batch.is_(None)
+        values = {name: row[name] for name in ("batch", "act", "subject", "settled", "revision")}
+        self._db.execute(update(closing_acts).where(mine).values(values))
+        return False
+
+    def logged(self, leaves: Iterable[bytes]) -> None:
+        """Note the acts that leaves of the published log say, which came into the tree at their places."""
+        rows = []
+        for leaf in leaves:
+            event = parse_event(leaf)
+            if closing_of(event) is not None:
+                rows.append(
+                    {
+                        "event_id": event.id, "account_id": event.account_id, "subject": None, "batch": None,
+                        "act": None, "at": event.at, "revision": None, "log_size": None, "stored": True,
+                        "settled": True,
+                    }
+                )  # fmt: skip
+        for start in range(0, len(rows), _IDS_AT_ONCE):
+            insert_new(self._db, closing_acts, *rows[start : start + _IDS_AT_ONCE])
+
+    def _batch(self, event: AccessEvent) -> str:
+        """Return the name of the object that the next act belongs to."""
+        account_id, batch, count = self._filling
+        if account_id != event.account_id or count >= MOST:
+            batch, count = event.id, 0
+        self._filling = (event.account_id, batch, count + 1)
+        return batch
+
+    def _row(self, act: Act, subject: str | None) -> dict[str, Any]:
+        event = act.event
+        return {
+            "event_id": event.id, "account_id": event.account_id, "subject": subject, "batch": act.batch,
+            "act": encode_act(act), "at": event.at, "revision": self._revision(event), "log_size": None,
+            "stored": False, "settled": False,
+        }  # fmt: skip
+
+    def _revision(self, event: AccessEvent) -> int | None:
+        """Return the revision of the account's object that says this act too, where that is waited for."""
+        if CLOSING[event.type].until != "account_object":
+            return None
+        return self._db.execute(select(accounts.c.revision).where(accounts.c.id == event.account_id)).scalar()
+
+    def _of_batches(self, account_id: str | None, batches: Sequence[str]) -> list[Act]:
+        query = select(_C.batch, _C.act, _C.settled).where(
+            _same(account_id), _C.batch.in_(batches), _C.act.is_not(None)
+        )
+        rows = self._db.execute(query.order_by(_C.at, _C.event_id)).all()
+        return [self._fresh(replace(decode_act(row.act, batch=row.batch), kept=row.settled)) for row in rows]
+
+    def _fresh(self, act: Act) -> Act:
+        """Return the act with what its row says now: a rotation of the account's key seals it again."""
+        if not isinstance(act.content, ToldNo):
+            return act
+        return replace(act, content=_told(self._db, replace(act.event, subject=act.content.id)))
+
+
+def _same(account_id: str | None) -> Any:
+    return _C.account_id.is_(None) if account_id is None else _C.account_id == account_id
+
+
+def _nothing(_db: DbConnection, _event: AccessEvent) -> Content:
+    return None
+
+
+def _switch(db: DbConnection, event: AccessEvent) -> Content:
+    mine = switch_changes.c.account_id == event.account_id
+    row = db.execute(select(switch_changes).where(mine).order_by(switch_changes.c.id.desc()).limit(1)).one()
+    return SwitchChange(**{name: row._mapping[name] for name in SwitchChange.__slots__})  # noqa: SLF001 - public
+
+
+def _objection(db: DbConnection, event: AccessEvent) -> Content:
+    row = db.execute(select(objections).where(objections.c.id == event.subject)).one()
+    return KeptObjection(
+        id=row.id,
+        term=row.term,
+        sealed_number=row.sealed_number,
+        key_version=row.key_version,
+        objection=Objection(**{name: row._mapping[name] for name in Objection.__slots__}),  # noqa: SLF001 - public
+    )
+
+
+def _told(db: DbConnection, event: AccessEvent) -> Content:
+    row = db.execute(select(consent_events).where(consent_events.c.id == event.subject)).one()
+    return ToldNo(**{name: row._mapping[name] for name in ToldNo.__slots__})  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def _call(_db: DbConnection, event: AccessEvent) -> Content:
+    return ErasedCall(call_ref=event.subject or "")
+
+
+def _recording(db: DbConnection, event: AccessEvent) -> Content:
+    row: Row[Any] = db.execute(select(*RECORDING_COLUMNS).where(recordings.c.id == event.recording_id)).one()
+    return recording_of(row)
+
+
+_READ: Mapping[ContentName, Callable[[DbConnection, AccessEvent], Content]] = {
+    "none": _nothing,
+    "switch": _switch,
+    "objection": _objection,
+    "told": _told,
+    "call": _call,
+    "recording": _recording,
+}

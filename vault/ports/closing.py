@@ -1,0 +1,48 @@
+"""What a transaction offers about closing acts (vault/domain/closing.py)."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from vault.domain.closing import Act
+
+
+class ClosingActs(Protocol):
+    """Closing acts: noted by ``Events.append`` in its own transaction, and what became of their objects."""
+
+    def take(self) -> Sequence[Act]:
+        """Return the acts of this transaction, and those that it recalled, since this was last asked."""
+
+    def recall(self, account_id: str | None, subject: str | None = None) -> bool:
+        """Take the acts about ``subject``, or all of the account, whose objects are not known to be stored.
+
+        A verb that finds its work done asks for this, so that its answer means as much as the first. Returns
+        whether there were any.
+        """
+
+    def unknown(self, event_ids: Iterable[str]) -> set[str]:
+        """Return those events of which this database knows no act."""
+
+    def any_due(self, before: datetime) -> bool:
+        """Say whether acts from before then are to be stored, or any are to find their place or may be settled."""
+
+    def due(self, before: datetime, *, limit: int) -> Sequence[Act]:
+        """Return acts of at most ``limit`` objects, from before then, that are not known to be stored."""
+
+    def stored(self, acts: Iterable[Act]) -> None:
+        """Note that the objects of these acts lie in the object store."""
+
+    def place(self) -> None:
+        """Note a size of the log that has the leaves of what is stored; not of those that still wait for it."""
+
+    def settleable(self, *, limit: int) -> Sequence[Act]:
+        """Return acts of at most ``limit`` objects that the published log, or an account's object, says too."""
+
+    def settled(self, acts: Iterable[Act]) -> None:
+        """Note that these acts need no object any more but, where they are kept, the one that lies for good."""
+
+    def adopt(self, act: Act) -> bool:
+        """Note an act that was read from the object store; say whether this database did not know its event."""
+
+    def logged(self, leaves: Iterable[bytes]) -> None:
+        """Note the acts that leaves of the published log say, which came into the tree at their places."""

@@ -1,0 +1,177 @@
+"""Closing acts, done again to a database that does not know of them. Each changes nothing the second time."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from vault.domain.access_event import AccessEvent, EventType
+from vault.domain.account import SwitchChange
+from vault.domain.account_object import KeptObjection
+from vault.domain.closing import Act, ErasedCall, ToldNo
+from vault.domain.reason import Reason
+from vault.domain.recording import GONE, Recording, State
+from vault.domain.replay import merge_history
+from vault.errors import NotFound
+from vault.ports.consent_stores import ConsentRow, ObjectionRow
+from vault.ports.database import Transaction
+
+
+def do_again(tx: Transaction, act: Act) -> None:
+    """Close what the act closed. What is not there in this database needs no closing."""
+    account_id = act.event.account_id
+    if account_id is not None:
+        tx.lock_account(account_id, exclusive=True)
+    EFFECTS[act.event.type](tx, act)
+
+
+def _switch(tx: Transaction, act: Act) -> None:
+    change, account_id = act.content, act.event.account_id
+    assert isinstance(change, SwitchChange) and account_id is not None  # noqa: S101, PT018 - decoding has seen to it
+    if not _has_account(tx, account_id):
+        return
+    there = tx.accounts.switch_history(account_id)
+    if any(one.at == change.at and not one.enabled for one in there):
+        return
+    tx.restored.switch(account_id, merge_history(there, [change], ()))
+    # Who switched on meanwhile did not know of this. The closed one wins.
+    tx.accounts.set_switch(account_id, enabled=False, at=tx.now(), by=change.by, reason=change.reason)
+    ground = Reason(
+        code="switched_off_since_receipt",
+        text="Recording was switched off while this recording was on its way.",
+        source="recording-switch",
+    )
+    _refuse(tx, account_id, ground, act.event, call_ref=None)
+
+
+def _objection(tx: Transaction, act: Act) -> None:
+    kept, account_id = act.content, act.event.account_id
+    assert isinstance(kept, KeptObjection) and account_id is not None  # noqa: S101, PT018 - see above
+    if not _has_account(tx, account_id):
+        return
+    if all(one.id != kept.id for one in tx.objections.of_terms(account_id, [kept.term])):
+        tx.objections.restore(
+            ObjectionRow(
+                id=kept.id,
+                account_id=account_id,
+                term=kept.term,
+                sealed_number=kept.sealed_number,
+                key_version=kept.key_version,
+                objection=kept.objection,
+            )
+        )
+
+
+def _told(tx: Transaction, act: Act) -> None:
+    told, account_id = act.content, act.event.account_id
+    assert isinstance(told, ToldNo) and account_id is not None  # noqa: S101, PT018 - see above
+    tx.lock_call(account_id, told.call_ref)
+    if any(one.id == told.id for one in tx.consents.of_call(account_id, told.call_ref)):
+        return
+    tx.consents.restore(
+        ConsentRow(
+            id=told.id,
+            account_id=account_id,
+            call_ref=told.call_ref,
+            heard_at=told.heard_at,
+            sealed_event=told.sealed_event,
+            key_version=told.key_version,
+        )
+    )
+    party, _, answer = (act.event.result or "").rpartition("_")
+    ground = Reason(code=answer, text=f"The {party} {answer}.", source="consent")
+    _refuse(tx, account_id, ground, act.event, call_ref=told.call_ref)
+
+
+def _erase(tx: Transaction, act: Act) -> None:
+    recording = act.content
+    assert isinstance(recording, Recording)  # noqa: S101 - see above
+    there = tx.recordings.by_id(recording.id)
+    if there is None:
+        # Its tombstone keeps out what its source sends again; what is left of it is still to be removed.
+        tx.restored.tombstone(replace(recording, state=State.ERASING))
+    elif there.state not in GONE:
+        tx.queue.begin_erasing(recording.account_id, recording.id)
+
+
+def _refuse_one(tx: Transaction, act: Act) -> None:
+    recording = act.content
+    assert isinstance(recording, Recording)  # noqa: S101 - see above
+    tx.restored.tombstone(replace(recording, state=State.REFUSED))
+
+
+def _restrict(tx: Transaction, act: Act) -> None:
+    recording_id = act.event.recording_id or ""
+    there = tx.recordings.by_id(recording_id)
+    if there is not None and there.state not in GONE:
+        tx.recordings.restrict(recording_id, restricted=True)
+        # The manifest may say otherwise.
+        tx.queue.rewrite_manifest(recording_id)
+
+
+def _forget_call(tx: Transaction, act: Act) -> None:
+    call, account_id = act.content, act.event.account_id
+    assert isinstance(call, ErasedCall) and account_id is not None  # noqa: S101, PT018 - see above
+    tx.lock_call(account_id, call.call_ref)
+    tx.call_facts.forget_call(account_id, call.call_ref)
+
+
+def _revoke_link(tx: Transaction, act: Act) -> None:
+    tx.links.revoke(act.event.link_id or "", act.event.at)
+
+
+def _revoke_key(tx: Transaction, act: Act) -> None:
+    tx.api_keys.revoke(act.event.result or "", act.event.at)
+
+
+def _destroy_key(tx: Transaction, act: Act) -> None:
+    version = (act.event.result or "").removeprefix("v")
+    if version.isdecimal():
+        tx.restored.key_destroyed(act.event.account_id or "", int(version))
+
+
+def _delete_connection(tx: Transaction, act: Act) -> None:
+    # One that was made again under its name has another id.
+    connection = tx.connections.get(act.event.result or "")
+    if connection is not None:
+        tx.connections.delete(connection)
+
+
+#: One for each type that closes something (vault/domain/closing.py).
+EFFECTS: Final[Mapping[EventType, Callable[[Transaction, Act], None]]] = {
+    "switch.changed": _switch,
+    "objection.entered": _objection,
+    "consent.told": _told,
+    "recording.erasing": _erase,
+    "recording.refused": _refuse_one,
+    "recording.restricted": _restrict,
+    "call.erased": _forget_call,
+    "link.revoked": _revoke_link,
+    "key.revoked": _revoke_key,
+    "key.destroyed": _destroy_key,
+    "connection.deleted": _delete_connection,
+}
+
+
+def _has_account(tx: Transaction, account_id: str) -> bool:
+    try:
+        tx.accounts.switch(account_id)
+    except NotFound:
+        return False
+    return True
+
+
+def _refuse(
+    tx: Transaction, account_id: str, ground: Reason, cause: AccessEvent, *, call_ref: str | None
+) -> None:
+    now = tx.now()
+    for recording_id in tx.queue.refuse_in_flight(account_id, ground, call_ref=call_ref):
+        tx.events.append(
+            AccessEvent(
+                type="recording.refused",
+                at=now,
+                account_id=account_id,
+                actor=cause.actor,
+                recording_id=recording_id,
+                result=ground.code,
+            )
+        )
