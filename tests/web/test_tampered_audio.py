@@ -1,5 +1,6 @@
 """Audio that somebody changed in the object store: a clean error, or a cut answer, and never a byte of it."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,11 +191,25 @@ def test_anothers_object_is_no_audio(one: Stored, two: tuple[Stored, Stored], as
     refused(one, ask(), alarms)
 
 
-def test_an_object_that_was_taken_away_is_an_alarm(one: Stored, ask: Callable[..., Hearing]):
-    """A recording that is available has its audio; without it the answer is not that there is no such thing."""
-    alarms = one.alarms()
+def test_an_object_that_was_taken_away_is_missing_and_not_tampered(one: Stored, ask: Callable[..., Hearing]):
+    """503 with a reason of its own, on record as what it is; put back, the recording plays again."""
+    alarms, missing = one.alarms(), one.tenant.types(one.recording).count("recording.missing")
+    before = one.path.read_bytes()
     one.path.unlink()
-    refused(one, ask(), alarms)
+    hearing = ask()
+    hearing.read_on()
+    assert hearing.status == 503
+    assert b"retry-after: 60" in hearing.head
+    problem = json.loads(bytes(hearing.body))
+    assert problem["reasons"] == ["recording_missing"]
+    assert "put it back" in problem["detail"]
+    hearing.close()
+    assert one.tenant.types(one.recording).count("recording.missing") == missing + 1
+    one.path.write_bytes(before)
+    heard = ask()
+    assert heard.read_on() == len(BODY)
+    heard.close()
+    assert one.alarms() == alarms
 
 
 def test_a_forged_key_is_an_alarm(house: House, one: Stored, ask: Callable[..., Hearing]):

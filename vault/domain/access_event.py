@@ -15,7 +15,7 @@ from vault.domain.ids import new_id
 EventType = Literal[
     "recording.available", "recording.quarantined", "recording.refused", "recording.failed",
     "recording.conflict", "recording.sent_again", "recording.restricted", "recording.unrestricted",
-    "recording.erasing", "recording.erased", "recording.tampered", "call.erased",
+    "recording.erasing", "recording.erased", "recording.tampered", "recording.missing", "call.erased",
     "recording.missed", "source.deleted", "source.delete_failed", "source.kept",
     "link.created", "link.revoked",
     "playback.open", "playback.grant", "playback.end", "playback.denied",

@@ -33,6 +33,7 @@ _SENTENCES: Mapping[EventType, str] = {
     "recording.erasing": "Erasing",
     "recording.erased": "Erased",
     "recording.tampered": "Tampered: what is stored is not what was sealed",
+    "recording.missing": "Asked for while its audio was missing from the object store",
     "recording.missed": "Found in the provider's own list, though no webhook had told of it",
     "source.deleted": "The provider's copy was deleted",
     "source.delete_failed": "The provider's copy could not be deleted yet",

@@ -34,6 +34,7 @@ STATUS: Mapping[type[errors.VaultError], int] = {
     errors.FetchFailed: 502,
     errors.LeaseLost: 409,
     errors.Unavailable: 503,
+    errors.RecordingMissing: 503,
     errors.OwnKeyUnusable: 503,
     errors.KeyRetired: 503,
     errors.StartRefused: 500,
@@ -91,7 +92,7 @@ def of_error(error: errors.VaultError) -> Response:
         return problem(status, _OUR_FAULT)
     headers: dict[str, str] = {}
     more: dict[str, object] = {}
-    if isinstance(error, errors.Refused):
+    if isinstance(error, (errors.Refused, errors.RecordingMissing)):
         more["reasons"] = list(error.reasons) or None
     if isinstance(error, errors.Invalid):
         more["field"] = error.field

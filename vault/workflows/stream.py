@@ -18,13 +18,14 @@ from vault.domain.ids import new_id
 from vault.domain.link import FIRST_WINDOW, Link, Session, windows
 from vault.domain.media import content_type, extension, plays_in_browsers
 from vault.domain.recording import Recording, SealedObject, State
-from vault.errors import NotFound, Tampered, VaultError
+from vault.errors import NotFound, RecordingMissing, Tampered, VaultError
 from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Grant
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.workflows.allowance import Allowance
+from vault.workflows.audio_alarm import record_alarm
 from vault.workflows.sealed_audio import SealedAudio
 from vault.workflows.seals import open_recording
 
@@ -126,8 +127,8 @@ class FindSound:
         try:
             opened = await open_recording(self.ring, recording, keys)
             opener = opened.opener(sealed, "rendition" if sealed is recording.rendition else "audio")
-        except Tampered:
-            await _alarm(self.database, event, self.clock())
+        except Tampered as error:
+            await record_alarm(self.database, event, error, self.clock())
             raise
         return Sound(
             source=SealedAudio(self.objects, opener, sealed),
@@ -164,8 +165,8 @@ class Stream:
         """Grant the first window, open its first block, and return the blocks of [start, end).
 
         Raises NotFound when session, link or recording are no longer good, TooMany when the session had too
-        many grants, Unavailable when the log cannot be written, Tampered for a first frame that was changed.
-        Later the iterator raises.
+        many grants, Unavailable when the log cannot be written, Tampered for a first frame that was changed,
+        RecordingMissing where the object store has no such object. Later the iterator raises.
         """
         if start == end:
             return _nothing()
@@ -176,8 +177,8 @@ class Stream:
         stop = min(window[1], start + FIRST_WINDOW)
         try:
             first = await self._read_beside(self._grant(sound, window), sound, start, stop)
-        except Tampered:
-            await _alarm(self.database, sound.event, self.clock())
+        except (Tampered, RecordingMissing) as error:
+            await record_alarm(self.database, sound.event, error, self.clock())
             raise
         return self._blocks(sound, first, window, list(plan))
 
@@ -200,8 +201,8 @@ class Stream:
                 if sound.event.session_id is not None:
                     self.allowance.owe(sound.event.session_id)
                 position, window = following[0], following
-        except Tampered:
-            await _alarm(self.database, sound.event, self.clock())
+        except (Tampered, RecordingMissing) as error:
+            await record_alarm(self.database, sound.event, error, self.clock())
             raise
         finally:
             if ahead is not None and not ahead.done():
@@ -242,9 +243,9 @@ class Stream:
         try:
             return await sound.source.read(start, end)
         except NotFound:
-            # Erased at this moment, or taken away behind the vault's back.
+            # Erased at this moment, or the object store has lost it: nobody changed what was sealed.
             await self._check(sound)
-            raise Tampered("An object of a recording that is available is gone.") from None
+            raise RecordingMissing from None
 
     async def _check(self, sound: Sound) -> None:
         """Raise NotFound unless session, link and recording are still good."""
@@ -267,14 +268,6 @@ class Stream:
             await self.database.write(lambda tx: tx.events.append(event))
         except VaultError:
             _LOG.warning("stream.end_not_written", recording_id=event.recording_id)
-
-
-async def _alarm(database: Database, event: AccessEvent, at: datetime) -> None:
-    """Put on record that what is stored is not what was sealed."""
-    _LOG.error("recording.tampered", recording_id=event.recording_id)
-    tampered = replace(event, id=new_id("evt"), type="recording.tampered", at=at)
-    with suppress(VaultError):
-        await database.write(lambda tx: tx.events.append(tampered))
 
 
 def _ended() -> NotFound:

@@ -17,6 +17,8 @@ const OFFLINE = "The audio does not come. Check your connection; the player goes
 const RETRYING = "The audio does not come. The player tries again by itself.";
 const DAMAGED = "This part of the recording cannot be played. Try again, or tell the person who sent the link.";
 
+const MISSING = "The audio of this recording is missing at the moment. It was reported, and plays again here when it is back.";
+
 const $ = (id) => document.getElementById(id);
 const page = $("player"), audio = $("audio"), trouble = $("trouble");
 const address = page.dataset.session;
@@ -242,8 +244,19 @@ async function failed() {
   if (session.closed) return;
   const last = damaged || failures === RETRIES.length;
   if (!last) retrying = setTimeout(retry, RETRIES[failures++]);
-  if (reached) showTrouble(last ? DAMAGED : RETRYING);
-  else showTrouble(OFFLINE);
+  if (!reached) showTrouble(OFFLINE);
+  else if (!last) showTrouble(RETRYING);
+  else showTrouble(!damaged && (await isMissing()) ? MISSING : DAMAGED);
+}
+
+/** Asks why the audio does not come: an audio element never says what it was answered. */
+async function isMissing() {
+  try {
+    const answer = await fetch(audio.src, { headers: { Range: "bytes=0-0" }, cache: "no-store" });
+    return answer.status === 503 && (await answer.json()).reasons?.includes("recording_missing") === true;
+  } catch {
+    return false;
+  }
 }
 
 function showTrouble(text) {
