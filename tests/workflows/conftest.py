@@ -153,6 +153,16 @@ class House:
         return sorted(key for key in self.objects.objects if key.startswith("recordings/"))
 
 
+def with_clock(verb: Any, clock: Any) -> Any:
+    """Return a verb that anchors or publishes, by another clock."""
+    kernels = {
+        name: replace(getattr(verb, name), clock=clock)
+        for name in ("anchor", "publication")
+        if hasattr(verb, name)
+    }
+    return replace(verb, clock=clock, **kernels)
+
+
 async def blocks_of(body: bytes, size: int = 1000) -> AsyncIterator[bytes]:
     """Yield a body in blocks."""
     for start in range(0, len(body), size):

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.tlog.reference import mth
-from tests.workflows.conftest import SIGNER, House
+from tests.workflows.conftest import SIGNER, House, with_clock
 from tests.workflows.test_access_log import add, leaves_of
 from vault.errors import LeaseLost, Tampered, Unavailable
+from vault.tlog.anchor_file import MAX_LEAVES, decode_anchor
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from vault.tlog.hashing import leaf_hash
 from vault.tlog.note import Signer
@@ -40,9 +41,10 @@ def free_the_lease(house: House) -> None:
 
 
 def published(house: House) -> dict[str, bytes]:
-    """Return what lies below ``log/``."""
+    """Return what lies below ``log/``, but for anchors."""
     kept = house.objects.objects
-    return {key.removeprefix("log/"): bytes(kept[key].body) for key in kept if key.startswith("log/")}
+    keys = [key for key in kept if key.startswith("log/") and not key.startswith("log/anchors/")]
+    return {key.removeprefix("log/"): bytes(kept[key].body) for key in keys}
 
 
 def check_published(house: House) -> list[bytes]:
@@ -109,13 +111,22 @@ async def test_every_published_checkpoint_stays(house: House):
 
 async def test_publications_have_a_pause(house: House):
     """However fast the log grows, the next one waits for its time."""
+    now = datetime.now(UTC)
+    publish_log = with_clock(house.vault.publish_log, lambda: now)
+    sign = replace(house.vault.sign_checkpoint, pause=timedelta(0))
     await add(house, 1)
-    await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
-    assert await house.vault.publish_log()
+    await sign()
+    assert await publish_log()
     await add(house, 1)
-    assert not await publish(house)
-    free_the_lease(house)
-    assert await publish(house)
+    await sign()
+    now += timedelta(seconds=29)
+    assert not await publish_log()
+    now += timedelta(seconds=1)
+    assert await publish_log()
+    # But for a great many leaves, which every anchor would have to carry.
+    await add(house, publish_log.many)
+    await sign()
+    assert await publish_log()
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -126,9 +137,10 @@ async def test_whatever_fails_the_next_one_finishes(house: House, when: str):
     at, done = 1, False
     while not done:
         await add(house, 7)
+        await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
         house.objects.fail(at=at, when=when)
         try:
-            await publish(house)
+            await publisher(house)()
         except Unavailable:
             # What lies there in the meantime is a whole log too, as old as its checkpoint.
             assert check_published(house) == (await leaves_of(house))[: len(check_published(house))]
@@ -188,23 +200,25 @@ async def test_a_foreign_history_is_not_written_over(house: House, case: str):
     assert published(house) == before
 
 
-async def test_a_long_backlog_is_published_under_its_lease(house: House):
-    """Ten thousand events of a vault that never published: the lease is renewed on the way."""
-    await add(house, 10_000)
-    claimed: list[datetime] = []
-    put = house.objects.put
+async def test_a_long_backlog_is_anchored_and_published_step_by_step(house: House):
+    """Thousands of events that the store has not seen: no anchor takes more than its share, the tiles the others."""
+    await add(house, 3 * MAX_LEAVES)
+    sizes, put = [], house.objects.put
 
     async def watching(key: str, body: bytes, *, if_absent: bool = False, locked: bool = False) -> bool:
-        def read(tx):
-            return tx.connection.exec_driver_sql("SELECT not_before FROM publication").scalar_one()
-
-        claimed.append(datetime.fromtimestamp(await house.database.read(read) / 1e6, UTC))
+        if key.startswith("log/anchors/"):
+            anchor = decode_anchor(body, KNOWN)
+            sizes.append((anchor.start, len(anchor.leaves)))
         return await put(key, body, if_absent=if_absent, locked=locked)
 
     house.objects.put = watching
-    assert await publish(house)
-    assert len(set(claimed)) == 2
-    assert len(check_published(house)) == len(await leaves_of(house))
+    await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
+    leaves = await leaves_of(house)
+    rest = len(leaves) - 3 * MAX_LEAVES
+    assert sizes == [(n * MAX_LEAVES, MAX_LEAVES) for n in range(3)] + [(3 * MAX_LEAVES, rest)]
+    assert check_published(house) == leaves[: 3 * MAX_LEAVES]
+    last = await house.database.read(lambda tx: tx.checkpoints.last())
+    assert last.size == len(leaves)
 
 
 async def test_a_node_that_slept_does_not_set_the_checkpoint_back(house: House):

@@ -24,22 +24,29 @@ from vault.workflows.vault_object import compare_with_store
 pytestmark = pytest.mark.faults
 
 
-@pytest.mark.parametrize("victim", ["checkpoint", "leaf", "hash", "missing"])
+@pytest.mark.parametrize("victim", ["checkpoint", "hash", "leaf", "missing", "note", "tail"])
 async def test_a_log_that_is_not_what_was_signed_restores_nothing(
     house: House, tmp_path: Path, threads: Threads, victim: str
 ):
     """A changed leaf, a missing file, a forged checkpoint: Tampered, and recovery mode stays."""
     await available(house, "rec-1")
     await write_all(house)
-    bundle = next(key for key in house.objects.objects if key.startswith("log/tile/entries/"))
+    await available(house, "rec-2", call_ref="call-2")
+    await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
+    kept = house.objects.objects
+    bundle = next(key for key in kept if key.startswith("log/tile/entries/"))
+    anchor = next(key for key in kept if key.startswith("log/anchors/"))
     async with empty_house(house, tmp_path / "new", threads) as new:
-        if victim == "missing":
-            del house.objects.objects[bundle]
-        elif victim == "hash":
-            house.objects.objects[CHECKPOINT].body[-10] ^= 1
+        if victim in {"checkpoint", "hash"}:
+            # As a release from before anchors left it.
+            del kept[anchor]
+            kept[CHECKPOINT].body[45 if victim == "checkpoint" else -10] ^= 1
+        elif victim == "missing":
+            del kept[bundle]
+        elif victim == "leaf":
+            kept[bundle].body[45] ^= 1
         else:
-            place = CHECKPOINT if victim == "checkpoint" else bundle
-            house.objects.objects[place].body[45] ^= 1
+            kept[anchor].body[60 if victim == "note" else -10] ^= 1
         with pytest.raises(Tampered):
             await new.vault.restore(actor="operator")
         assert await new.database.read(lambda tx: tx.tree.head().size) == 0

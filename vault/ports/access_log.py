@@ -129,9 +129,6 @@ class Checkpoints(Protocol):
     def claim_publication(self, *, lease: timedelta) -> int | None:
         """Take the work of publishing for ``lease``; return how many leaves are published. None if it is taken."""
 
-    def put_publication_off(self, *, until: datetime) -> None:
-        """Give the work back, to be claimed from then on, or hold on to it until then."""
-
     def published(self, *, before: int, size: int, at: datetime) -> None:
         """Note that ``size`` leaves lie in the object store, and give the work back.
 

@@ -21,10 +21,8 @@ from vault.workflows.checkpoints import shown
 from vault.workflows.published_log import CHECKPOINT, PREFIX, PublishedLog, has
 
 _LOG = Log(__name__)
-#: How long the work is held without a sign of life.
+#: How long the work is held. No anchor takes more than a few tiles further, so it is not renewed.
 _LEASE = timedelta(seconds=60)
-#: Tiles between two signs of life.
-_SIGN_OF_LIFE = 32
 
 
 def copy_of(size: int) -> str:
@@ -51,12 +49,8 @@ class Publication:
         if before is None:
             return False
         await self._compare_published(anchored)
-        for number, tile in enumerate(grown_tiles(before, anchored.size), 1):
+        for tile in grown_tiles(before, anchored.size):
             await self._write(tile)
-            if number % _SIGN_OF_LIFE == 0:
-                await self.database.write(
-                    lambda tx: tx.checkpoints.put_publication_off(until=tx.now() + _LEASE)
-                )
         await self._keep_copy(anchored)
         # The one file that is overwritten: a node that slept meanwhile must not set it back.
         await self._compare_published(anchored)
