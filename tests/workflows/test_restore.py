@@ -177,7 +177,7 @@ async def test_an_old_copy_learns_the_switch_from_the_log_alone(
     kept = dict(house.objects.objects)
     switch, history = await switch_of(house)
     await write_all(house)
-    for key in [key for key in house.objects.objects if key.startswith((PREFIX, "tombstones/"))]:
+    for key in [key for key in house.objects.objects if key.startswith((PREFIX, "tombstones/", "closing/"))]:
         del house.objects.objects[key]
     house.objects.objects |= {key: one for key, one in kept.items() if key.startswith(PREFIX)}
     async with house_over(house, SqliteDatabase(old), threads) as new:

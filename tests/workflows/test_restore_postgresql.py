@@ -74,7 +74,7 @@ async def test_events_that_waited_in_an_old_copy_come_in_once(
     async with house_over(house, old, threads) as new:
         assert await new.vault.check_recovery()
         assert (await new.vault.restore(actor="operator")).findings == []
-        assert await old.read(lambda tx: tx.tree.waiting()) == 1
+        assert await old.read(lambda tx: tx.tree.waiting()) == 0
         while await new.vault.sequence_events():
             pass
         assert (await leaves_of(new))[: len(leaves)] == leaves
