@@ -17,7 +17,7 @@
     ├── FetchFailed         a provider's media did not arrive
     ├── LeaseLost           somebody else holds the row now
     ├── Unavailable         a part that is needed does not answer; what to do is to try again
-    │   ├── RecordingMissing  the object store has lost a recording's audio; it plays when it is put back
+    │   ├── DatabaseUnfit   the database answers, and must not be used as it is
     │   ├── OwnKeyUnusable  an account's own key cannot be used; the vault itself is well
     │   └── KeyRetired      it was sealed under a version of the account's key that is no longer current
     └── StartRefused        starting would endanger data; the operator must decide
@@ -148,18 +148,36 @@ class Unavailable(VaultError):
         self.retry_after = retry_after
 
 
-class RecordingMissing(Unavailable):
-    """The object store does not have the audio of a recording that is available. ``reasons`` is its code."""
+class DatabaseUnfit(Unavailable):
+    """The database answers, but what the vault promises cannot rest on it. The message is what /readyz says.
 
-    reasons = ("recording_missing",)
+    ``kind`` is standby, read_only, fsync or pooler.
+    """
 
-    def __init__(self) -> None:
-        """Say what is wrong and who can do what about it."""
-        super().__init__(
-            "The audio of this recording is missing from the object store. The operator is told, and can put "
-            "it back from a replica or an older version of the bucket; it plays again then.",
-            retry_after=60,
-        )
+    def __init__(self, kind: str, message: str) -> None:
+        """Keep what is wrong with it beside the sentence."""
+        super().__init__(message)
+        self.kind = kind
+
+    @classmethod
+    def standby(cls) -> "DatabaseUnfit":
+        """Return the error for a server in recovery."""
+        return cls("standby", "This is a read-only standby.")
+
+    @classmethod
+    def read_only(cls) -> "DatabaseUnfit":
+        """Return the error for a role, database or server whose transactions are read-only by default."""
+        return cls("read_only", "The database takes no writes: default_transaction_read_only is on.")
+
+    @classmethod
+    def without_fsync(cls) -> "DatabaseUnfit":
+        """Return the error for a server that does not wait for its disk."""
+        return cls("fsync", "The database runs with fsync off: what it acknowledges can be lost.")
+
+    @classmethod
+    def behind_pooler(cls) -> "DatabaseUnfit":
+        """Return the error for a connection that another program answers for the server."""
+        return cls("pooler", "A connection pooler stands before the database.")
 
 
 class OwnKeyUnusable(Unavailable):

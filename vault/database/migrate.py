@@ -5,17 +5,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-from vault.database.postgresql_url import engine_url
-from vault.errors import StartRefused, Unavailable
+from vault.database.postgresql_connection import connect
+from vault.database.postgresql_url import described_host
+from vault.errors import DatabaseUnfit, StartRefused, Unavailable, VaultError
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 #: One migration at a time, whichever node starts first.
@@ -71,19 +73,48 @@ def _compare(current: str | None) -> None:
 
 @contextmanager
 def _postgresql(url: str) -> Iterator[Connection]:
-    engine = create_engine(engine_url(url), poolclass=NullPool, connect_args={"connect_timeout": 5})
+    """Connect without timeouts: a migration takes as long as it takes. Raises StartRefused, Unavailable."""
+    host = described_host(url)
+    engine = create_engine("postgresql+psycopg://", poolclass=NullPool)
+
+    @event.listens_for(engine, "do_connect")
+    def connect_once(_dialect: Any, _record: Any, _args: Any, parameters: dict[str, Any]) -> Any:
+        return connect(url, timeouts=False, context=parameters.get("context"))
+
     try:
         with engine.connect() as connection:
             yield connection
+    except DatabaseUnfit as error:
+        raise _refusal(error, host) from error
     except OperationalError as error:
-        raise Unavailable(f"The database at {_host(url)} does not answer: {_reason(error)}") from error
+        raise Unavailable(f"The database at {host} does not answer: {_reason(error)}") from error
 
 
-def _host(url: str) -> str:
-    """Return where PostgreSQL was looked for, without user and password."""
-    parsed = make_url(url)
-    host = parsed.host or parsed.query.get("host") or "its local socket"
-    return f"{host} port {parsed.port or 5432}"
+def _refusal(error: DatabaseUnfit, host: str) -> VaultError:
+    """Return what an operator is told to do about a database that must not be used as it is."""
+    if error.kind == "standby":
+        if ", " in host:
+            return Unavailable(
+                f"None of the servers {host} takes writes: they are standbys, or do not answer."
+            )
+        return StartRefused(
+            f"The database at {host} is a read-only standby. Point VAULT_DATABASE_URL at the primary, or name all "
+            "servers in it: postgresql://vault@db1,db2/vault?target_session_attrs=read-write."
+        )
+    if error.kind == "read_only":
+        return StartRefused(
+            f"The database at {host} takes no writes from this user: default_transaction_read_only is on. Use the "
+            "vault's own user, or set it to off."
+        )
+    if error.kind == "fsync":
+        return StartRefused(
+            f"The database at {host} runs with fsync off, so what it acknowledges can be lost. Set fsync = on in "
+            "postgresql.conf and reload."
+        )
+    return StartRefused(
+        f"A connection pooler stands before the database at {host}, and drops the timeouts that the vault asks for. "
+        "Connect to PostgreSQL directly: the vault has a pool of its own."
+    )
 
 
 def _reason(error: OperationalError) -> str:

@@ -1,9 +1,67 @@
-"""How PostgreSQL is named in settings, and to SQLAlchemy."""
+"""How PostgreSQL is named in settings: URLs as libpq reads them, with one host or a list of them."""
 
+from collections.abc import Mapping
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL
 from sqlalchemy.engine import make_url
 
+from vault.errors import StartRefused
+
+_LARGEST_PORT = 65535
+#: What ``target_session_attrs`` may be: the vault writes, so it asks for no standby.
+_TARGETS = {"any", "read-write", "primary"}
+
 
 def engine_url(url: str) -> URL:
-    """Return the URL for SQLAlchemy: ``postgresql://`` means psycopg 3."""
+    """Return a URL of one host for SQLAlchemy: ``postgresql://`` means psycopg 3."""
     return make_url(url).set(drivername="postgresql+psycopg")
+
+
+def connection_parameters(url: str) -> dict[str, str]:
+    """Return what the URL says, by libpq's names. A list of hosts asks for one that takes writes.
+
+    Raises StartRefused, without a part of the URL: it may hold a password.
+    """
+    try:
+        parameters = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+    except (psycopg.Error, ValueError) as error:
+        raise StartRefused(
+            "VAULT_DATABASE_URL is not a URL that libpq reads. One looks like postgresql://vault@db.example/vault, a "
+            "list of hosts like postgresql://vault@db1:5432,db2:5432/vault?target_session_attrs=read-write."
+        ) from error
+    hosts, ports = _list(parameters, "host") or _list(parameters, "hostaddr"), _list(parameters, "port")
+    if len(ports) > 1 and len(ports) != len(hosts):
+        raise StartRefused(
+            f"VAULT_DATABASE_URL names {len(hosts) or 1} hosts and {len(ports)} ports. Give every host its port: "
+            "postgresql://vault@db1:5432,db2:5432/vault."
+        )
+    if not all(_is_port(port) for port in ports if port):
+        raise StartRefused("VAULT_DATABASE_URL has a port that is not a number from 1 to 65535.")
+    if len(hosts) > 1:
+        parameters.setdefault("target_session_attrs", "read-write")
+    if parameters.get("target_session_attrs", "any") not in _TARGETS:
+        raise StartRefused(
+            "VAULT_DATABASE_URL has a target_session_attrs that is not read-write, primary or any."
+        )
+    return parameters
+
+
+def described_host(url: str) -> str:
+    """Return where PostgreSQL is looked for, without user and password. Raises StartRefused."""
+    parameters = connection_parameters(url)
+    hosts = _list(parameters, "host") or _list(parameters, "hostaddr") or ["its local socket"]
+    ports = _list(parameters, "port") or ["5432"]
+    if len(ports) < len(hosts):
+        ports *= len(hosts)
+    return ", ".join(f"{host} port {port or 5432}" for host, port in zip(hosts, ports, strict=False))
+
+
+def _list(parameters: Mapping[str, str], name: str) -> list[str]:
+    value = parameters.get(name)
+    return value.split(",") if value else []
+
+
+def _is_port(value: str) -> bool:
+    return value.isascii() and value.isdigit() and 1 <= int(value) <= _LARGEST_PORT

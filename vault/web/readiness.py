@@ -8,7 +8,7 @@ it.
 import asyncio
 from dataclasses import dataclass, field
 
-from vault.errors import StartRefused, VaultError
+from vault.errors import DatabaseUnfit, StartRefused, VaultError
 from vault.logs import Log
 from vault.workflows.check_part import CheckPart, Part
 from vault.workflows.look import CheckRecovery
@@ -84,6 +84,8 @@ class Readiness:
             await self.check_part(part)
         except StartRefused:
             return _FOREIGN_SCHEMA
+        except DatabaseUnfit as error:
+            return str(error)
         except VaultError:
             return _WORDS[part]
         except Exception as error:  # noqa: BLE001 - whatever it is, the part does not do its work
