@@ -1,0 +1,149 @@
+"""What the vault's promises rest on in PostgreSQL is looked at with each connection, and said when it is missing."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from tests.servers.postgresql import PostgresqlServer
+from vault.database import postgresql_connection
+from vault.database.migrate import check_postgresql, migrate_postgresql
+from vault.database.postgresql import PostgresqlDatabase
+from vault.errors import DatabaseUnfit, StartRefused
+
+
+@pytest.fixture(autouse=True)
+def nothing_warned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Warnings are said once in the life of a process; each test is one here."""
+    monkeypatch.setattr(postgresql_connection, "_warned", set())
+
+
+@contextmanager
+def _set(url: str, level: str, setting: str, value: str) -> Iterator[None]:
+    """Set something for the role, the database or the server to the end of the block."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        row = connection.execute("SELECT current_database()").fetchone()
+        assert row is not None
+        where = {"role": "ROLE postgres", "database": f"DATABASE {row[0]}", "server": "SYSTEM"}[level]
+        connection.execute(f"ALTER {where} SET {setting} = '{value}'")  # type: ignore[arg-type]
+        connection.execute("SELECT pg_reload_conf()")
+    try:
+        yield
+    finally:
+        with psycopg.connect(
+            url, autocommit=True, options="-c default_transaction_read_only=off"
+        ) as connection:
+            connection.execute(f"ALTER {where} RESET {setting}")  # type: ignore[arg-type]
+            connection.execute("SELECT pg_reload_conf()")
+
+
+@pytest.mark.parametrize("level", ["role", "database", "server"])
+@pytest.mark.parametrize("value", ["off", "local"])
+async def test_commits_wait_for_the_disk_and_the_standby_whatever_was_set(
+    migrated_url: str,
+    postgresql_server: PostgresqlServer,
+    level: str,
+    value: str,
+    caplog: pytest.LogCaptureFixture,
+):
+    """synchronous_commit is on in every session, also after a later reload, and a line says so once."""
+    caplog.set_level(logging.WARNING)
+    shown = []
+
+    def show(tx):
+        shown.append(tx.connection.execute(text("SHOW synchronous_commit")).scalar_one())
+
+    with _set(migrated_url, level, "synchronous_commit", value):
+        database = PostgresqlDatabase(migrated_url)
+        await database.write(show)
+        await database.write(show, urgent=True)
+        await database.read(show)
+        check_postgresql(migrated_url)
+    with _set(migrated_url, "server", "synchronous_commit", "off"):
+        await database.write(show)
+    database.close()
+    assert shown == ["on"] * 4
+    assert [one.message for one in caplog.records] == ["database.synchronous_commit_was_off"]
+
+
+async def test_a_stricter_commit_stays_as_it_is(migrated_url: str, postgresql_server: PostgresqlServer):
+    """remote_apply is not turned into on."""
+    with _set(migrated_url, "database", "synchronous_commit", "remote_apply"):
+        database = PostgresqlDatabase(migrated_url)
+        shown = await database.write(
+            lambda tx: tx.connection.execute(text("SHOW synchronous_commit")).scalar_one()
+        )
+        database.close()
+    assert shown == "remote_apply"
+
+
+async def test_a_server_that_does_not_sync_is_refused(migrated_url: str, postgresql_server: PostgresqlServer):
+    """At start and by migrate with a sentence; a running node takes no new connection, and a reload heals it."""
+    database = PostgresqlDatabase(migrated_url)
+    with _set(migrated_url, "server", "fsync", "off"):
+        for step in (check_postgresql, migrate_postgresql):
+            with pytest.raises(StartRefused, match="fsync off"):
+                step(migrated_url)
+        with pytest.raises(DatabaseUnfit, match="fsync off"):
+            await database.write(lambda tx: tx.now())
+    await database.write(lambda tx: tx.now())
+    database.close()
+
+
+async def test_torn_pages_are_warned_of(
+    migrated_url: str, postgresql_server: PostgresqlServer, caplog: pytest.LogCaptureFixture
+):
+    """Some file systems do without full_page_writes, so it is a line and no refusal."""
+    caplog.set_level(logging.WARNING)
+    with _set(migrated_url, "server", "full_page_writes", "off"):
+        for _ in range(2):
+            check_postgresql(migrated_url)
+    assert [one.message for one in caplog.records] == ["database.full_page_writes_off"]
+
+
+@pytest.mark.parametrize("level", ["role", "database", "server"])
+async def test_a_database_that_takes_no_writes_is_refused(
+    migrated_url: str, postgresql_server: PostgresqlServer, level: str
+):
+    """It is how an operator fences a database: each new connection sees it, and so does a start."""
+    database = PostgresqlDatabase(migrated_url)
+    with _set(migrated_url, level, "default_transaction_read_only", "on"):
+        for step in (check_postgresql, migrate_postgresql):
+            with pytest.raises(StartRefused, match="takes no writes from this user"):
+                step(migrated_url)
+        for call in (database.write, database.read):
+            with pytest.raises(DatabaseUnfit, match="takes no writes"):
+                await call(lambda tx: tx.now())
+        with pytest.raises(DatabaseUnfit, match="takes no writes"):
+            await database.check()
+    await database.write(lambda tx: tx.now())
+    database.close()
+
+
+async def test_a_service_that_knows_no_wal_files_is_known_by_its_start(
+    migrated_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """Where the functions are forbidden or not there, a line says that the timeline is unknown, and it works."""
+    caplog.set_level(logging.WARNING)
+    monkeypatch.setattr(postgresql_connection, "_TIMELINE", "pg_no_such_function()")
+    connection = postgresql_connection.connect(migrated_url)
+    assert (connection.identity.timeline, connection.identity.system_identifier) == (None, None)
+    assert connection.identity.started_at is not None
+    connection.close()
+    assert [one.message for one in caplog.records] == ["database.timeline_unknown"]
+
+
+def test_a_connection_knows_the_history_that_it_speaks_to(
+    migrated_url: str, postgresql_server: PostgresqlServer
+):
+    """System identifier, timeline and start; equal for two connections to one server."""
+    one, other = (postgresql_connection.connect(migrated_url) for _ in range(2))
+    assert one.identity == other.identity
+    assert one.identity.timeline == "00000001"
+    assert isinstance(one.identity.system_identifier, int)
+    assert one.serial < other.serial
+    one.close()
+    other.close()
