@@ -24,7 +24,7 @@ def looking(vault: Vault, step: Step) -> Step:
             return await step()
         except Unavailable:
             with suppress(VaultError):
-                await vault.check_recovery()
+                await vault.check_recovery(looks=1)  # The step has tried again and again by then.
             raise
 
     return look

@@ -49,9 +49,12 @@ class CheckRecovery:
         """Whether the process is in recovery mode, as the last look found."""
         return self.reason is not None
 
-    async def __call__(self) -> bool:
-        """Look, and begin or end recovery mode; say whether it is on. Raises Unavailable."""
-        for tries in range(_LOOKS):
+    async def __call__(self, *, looks: int = _LOOKS) -> bool:
+        """Look, and begin or end recovery mode; say whether it is on. Raises Unavailable.
+
+        It begins only if each of so many looks finds the same.
+        """
+        for tries in range(looks):
             if tries:
                 await self.sleep(_LOOK_PAUSE)
             missing = await self._missing()
