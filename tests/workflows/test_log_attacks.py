@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.objects import FakeObjects
 from tests.tlog.whole_log import read_export
+from tests.workflows.anchoring import anchor_of
 from tests.workflows.conftest import SIGNER, House
 from tests.workflows.test_access_log import add, leaves_of
 from vault.database.sqlite import SqliteDatabase
@@ -148,7 +150,8 @@ async def test_a_log_that_another_key_signed_is_found_out(house: House, whole: b
     """It is right in itself, and only who knows the key sees that it is not the one."""
     forger = Signer(name=SIGNER.name, secret=bytes(32))
     await house.database.write(lambda tx: tx.connection.exec_driver_sql("DELETE FROM checkpoints") and None)
-    exported = await export(replace(house.vault.export_log, signer=forger))
+    anchor = anchor_of(house.database, FakeObjects(), signer=forger)
+    exported = await export(replace(house.vault.export_log, signer=forger, anchor=anchor))
     assert verdict(tmp_path, exported, key=None) == "verified"
     assert "no signature of a known key" in verdict(tmp_path, exported)
     assert verdict(tmp_path, exported, checkpoint_of(whole), key=None) != "verified"
@@ -156,14 +159,15 @@ async def test_a_log_that_another_key_signed_is_found_out(house: House, whole: b
 
 @asynccontextmanager
 async def copy_of(house: House, path: Path) -> AsyncIterator[House]:
-    """Open a copy of the database as it is now: a backup."""
+    """Open a copy of the database as it is now, a backup, without the object store that would give it away."""
     source, target = sqlite3.connect(house.database.path), sqlite3.connect(path)
     source.backup(target)
     source.close()
     target.close()
     database = SqliteDatabase(path)
     try:
-        exporting = replace(house.vault.export_log, database=database)
+        anchor = anchor_of(database, FakeObjects())
+        exporting = replace(house.vault.export_log, database=database, anchor=anchor)
         yield replace(house, database=database, vault=replace(house.vault, export_log=exporting))
     finally:
         database.close()

@@ -142,18 +142,6 @@ class RestoredRows:
         append_leaves(self._db, leaves)
         ClosingRows(self._db).logged(leaves)
 
-    def leaves(self, start: int, leaves: Sequence[bytes]) -> None:
-        """Put leaves of the anchored log at their places, from ``start`` on."""
-        put_leaves(self._db, start, leaves)
-
-    def waiting(self, after: int | None, *, limit: int) -> Sequence[tuple[int, bytes]]:
-        """Return places and leaves of events that wait for the tree, those behind the place ``after``."""
-        return waiting_leaves(self._db, after, limit=limit)
-
-    def take_waiting(self, *, limit: int) -> int:
-        """Append at most ``limit`` events that wait to the tree; return how many."""
-        return take_waiting(self._db, limit=limit)
-
     def published(self, checkpoint: KeptCheckpoint, *, tiles: int, at: datetime) -> None:
         """Keep a checkpoint that lies in the object store, and go on publishing from ``tiles``."""
         row = {"size": checkpoint.size, "note": checkpoint.note, "at": checkpoint.at}

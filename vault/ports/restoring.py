@@ -129,22 +129,6 @@ class Restored(Protocol):
     def leaves(self, leaves: Sequence[bytes]) -> None:
         """Append leaves of the published log to the tree as they are, without what was sealed beside them."""
 
-        Their events wait, in their order and before all others, to be appended again. Checkpoints beyond the
-        size go, and what was published or read beyond it counts as not.
-        """
-
-    def leaves(self, start: int, leaves: Sequence[bytes]) -> None:
-        """Put leaves of the anchored log at their places, from ``start`` on; others that stand there wait.
-
-        One that waits already keeps what was sealed beside it. Raises Tampered if the tree ends before ``start``.
-        """
-
-    def waiting(self, after: int | None, *, limit: int) -> Sequence[tuple[int, bytes]]:
-        """Return places and leaves of events that wait for the tree, those behind the place ``after``."""
-
-    def take_waiting(self, *, limit: int) -> int:
-        """Append at most ``limit`` events that wait to the tree; return how many, 0 once none waits."""
-
     def published(self, checkpoint: KeptCheckpoint, *, tiles: int, at: datetime) -> None:
         """Keep a checkpoint that lies in the object store, and go on publishing from ``tiles``, its published leaves.
 

@@ -68,55 +68,16 @@ class Restore:
         )
         await accounts.bring_in(parted, acts, report, seen, actor=actor)
         await recordings.tombstones(report, seen)
-        ids = await recordings.manifests(parted, report, seen)
-        await accounts.refuse_in_flight(report)
-        await accounts.fail_closed(parted, report)
-        await recordings.replay(parted, report, seen)
-        for act in acts:
+        ids = await recordings.manifests(replay, report, seen)
+        await accounts.refuse_in_flight(went_off, report)
+        await accounts.fail_closed(replay, report)
+        await recordings.replay(replay, report, seen)
+        restricted = await recordings.without_manifest(ids, report)
+        if found is not None:
+            await self._append(found, head, digests, seen)
+            note = KeptCheckpoint(size=found.checkpoint.size, note=found.note, at=self.clock())
             await self.database.write(
-                lambda tx, one=act: self.journal.apply(tx, one, logged=one.event.id in parted.ids)  # type: ignore[misc]
-            )
-        report.add("acts", len(acts))
-        return await recordings.without_manifest(ids, parted, report)
-
-    def _published(self, tx: Transaction, anchored: StoredLog) -> None:
-        checkpoint = KeptCheckpoint(size=anchored.checkpoint.size, note=anchored.note, at=self.clock())
-        tx.restored.published(checkpoint, tiles=anchored.tiles, at=self.clock())
-
-
-def _mark(tx: Transaction, parted: Parted) -> bytes:
-    """Keep how far the histories had parted when the restore began; return that of the first attempt."""
-    kept = tx.metadata.get(MARK)
-    if kept is None:
-        kept = f"{parted.fork} {parted.size} {parted.fork + parted.lost.leaves}".encode()
-        tx.metadata.put({MARK: kept})
-    return kept
-
-
-def _finish(tx: Transaction, mark: bytes, restricted: Sequence[Recording], actor: str) -> None:
-    """Put on record what was restored, and end recovery mode."""
-    if tx.metadata.get(MARK) is None:
-        return  # Another restore beside this one was faster.
-    tx.metadata.drop(MARK)
-    now = tx.now()
-    fork, size, anchored = map(int, mark.split())
-    if size:
-        result = "forked" if size > fork else "behind"
-        back = AccessEvent(
-            type="log.database_went_back", at=now, account_id=None, actor=actor, first=fork, end=anchored,
-            result=result,
-        )  # fmt: skip
-        tx.events.append(back)
-    tx.events.append(AccessEvent(type="vault.restored", at=now, account_id=None, actor=actor))
-    for recording in restricted:
-        tx.events.append(
-            AccessEvent(
-                type="recording.restricted",
-                at=now,
-                account_id=recording.account_id,
-                actor=actor,
-                recording_id=recording.id,
-                result="manifest_missing",
+                lambda tx: tx.restored.published(note, tiles=found.tiles, at=self.clock())
             )
         report.add("leaves", replay.leaves)
         await self.database.write(lambda tx: self._note(tx, restricted, actor))
