@@ -23,7 +23,10 @@ _COUNTS = {
     "tombstones": "tombstones of refused, failed and erased recordings",
     "erased": "recordings erased once more",
     "refused": "recordings refused once more",
+    "acts": "closing acts of the journal done once more",
     "leaves": "entries of the access log taken over",
+    "own": "entries of the database's own placed behind them",
+    "providers": "providers' lists to be compared at once",
 }
 
 
@@ -44,9 +47,11 @@ def backup(
 
 
 def restore() -> None:
-    """Bring an old or empty database up to date from the object store alone.
+    """Make an old or empty database whole, or one that lost its last seconds and went on without them.
 
-    You need not stop the server: it answers 503 until this is done.
+    It works in the present database; nothing need be emptied, and no server stopped: they answer 503 until this is
+    done. What was acknowledged since stays, and what was closed in either history is closed. Of two primaries, run it
+    with the database that is to be kept. It may be killed and run again.
 
     API keys and playback links are not in the object store. Those of an old database stay, but for what was
     revoked since; an empty one has none: make new ones with `callvault keys create`.
@@ -55,6 +60,8 @@ def restore() -> None:
     for name, words in _COUNTS.items():
         if name in report["counts"]:
             typer.echo(f"{report['counts'][name]:>10}  {words}")
+    for note in report["notes"]:
+        typer.echo(note)
     for finding in report["findings"]:
         typer.echo(f"!  {finding}")
     typer.echo(

@@ -108,7 +108,7 @@ async def test_an_anchor_on_its_way_out_begins_nothing(
 
 
 async def test_closing_acts_alone_begin_it(house: House, tmp_path: Path, threads: Threads):
-    """What was closed since the copy was neither anchored nor published: the journal has it, and a restore brings it."""
+    """What was closed since the copy was not anchored: the journal has it, and a restore brings it."""
     await write_all(house)
     old = copied(house, tmp_path / "old")
     await off(house)

@@ -8,12 +8,13 @@ nothing the second time.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from vault.domain.access_event import AccessEvent
 from vault.domain.recording import Recording
 from vault.domain.restoring import MARK, Report, Seen, unseen
-from vault.errors import Refused
+from vault.errors import Refused, Unavailable
 from vault.ports.access_log import KeptCheckpoint
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
@@ -22,6 +23,8 @@ from vault.ports.objects import ObjectStore
 from vault.tlog.hashing import leaf_hash
 from vault.tlog.tree import Frontier
 from vault.workflows.admission import Admission
+from vault.workflows.anchor import Anchor
+from vault.workflows.journal import Journal
 from vault.workflows.published_log import PublishedLog, StoredLog
 from vault.workflows.restore_accounts import RestoreAccounts
 from vault.workflows.restore_log import Anchored, Parted, RestoreLog
@@ -38,7 +41,8 @@ class Restore:
     ring: KeyRing
     admission: Admission
     published_log: PublishedLog
-    signer: Signer
+    journal: Journal
+    anchor: Anchor
     clock: Clock
 
     async def __call__(self, *, actor: str, seen: Seen = unseen) -> Report:
@@ -57,11 +61,33 @@ class Restore:
         parted = await log.compare(anchored, seen)
         if not await self._is_due(anchored, parted):
             raise Refused("There is nothing to restore: the database is as new as the object store.")
-        found = await self.published_log.newest()
-        head = await self.database.read(lambda tx: tx.tree.head())
-        report, replay, digests = Report(), Replay(), list[bytes]()
-        if found is not None:
-            replay, digests = await self._verified(found, head, seen)
+        mark = await self.database.write(lambda tx: _mark(tx, parted))
+        restricted = await self._bring_in(parted, acts, report, seen, actor=actor)
+        await name_what_is_lost(self.database, parted, report)
+        if anchored is not None:
+            await log.join(anchored, parted, seen)
+            await self.database.write(lambda tx: self._published(tx, anchored))
+        report.add("leaves", parted.lost.leaves)
+        report.add("own", parted.own.leaves)
+        await self.database.write(lambda tx: _finish(tx, mark, restricted, actor))
+        while await self.database.write(lambda tx: tx.restored.take_waiting(limit=1000)):
+            pass
+        with suppress(Unavailable):  # Otherwise a worker anchors it.
+            await self.anchor.extend()
+        return report
+
+    async def _is_due(self, anchored: StoredLog | None, parted: Parted) -> bool:
+        """Say whether the object store has anything that the database lacks, or a restore was cut short."""
+        if await self.database.read(lambda tx: tx.metadata.get(MARK)) is not None:
+            return True
+        if anchored is None or not anchored.checkpoint.size:
+            return await self.published_log.is_newer()
+        return parted.fork < anchored.checkpoint.size
+
+    async def _bring_in(
+        self, parted: Parted, acts: Sequence[Act], report: Report, seen: Seen, *, actor: str
+    ) -> Sequence[Recording]:
+        """Do to the rows what the object store and the anchored log say; return what is restricted by that."""
         accounts = RestoreAccounts(database=self.database, objects=self.objects, ring=self.ring)
         recordings = RestoreRecordings(
             database=self.database, objects=self.objects, ring=self.ring, admission=self.admission
