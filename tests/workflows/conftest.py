@@ -148,6 +148,10 @@ class House:
         sound = await self.vault.find_sound.for_download(self.account.id, recording_id, actor="key_test")
         return b"".join([block async for block in await self.vault.stream(sound, 0, sound.size)])
 
+    def lasting_objects(self) -> list[str]:
+        """Return the keys of all objects but those of closing acts."""
+        return sorted(key for key in self.objects.objects if not key.startswith(("closing/", "closed/")))
+
     def audio_objects(self) -> list[str]:
         """Return the keys of all objects that hold audio."""
         return sorted(key for key in self.objects.objects if key.startswith("recordings/"))

@@ -175,7 +175,7 @@ async def test_a_no_erases_what_is_there_where_the_policy_says_so(house: House, 
     assert await nothing_left(house, recording_id)
     assert await results(house, recording_id, "recording.erasing") == [answer]
     assert await house.settle(recording_id) is State.ERASED
-    assert house.objects.objects == {}
+    assert house.lasting_objects() == []
     # A second no finds nothing more to do, and is kept all the same.
     assert (await tell(house, answer)).verdict == "refuse"
     # What the platform sends of the call later is kept out, too, though nothing else of the call is left.

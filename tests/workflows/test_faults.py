@@ -67,7 +67,7 @@ async def test_the_store_fails_once_during_an_erasure(tmp_path: Path, threads: T
             assert await house.keys_gone(recording_id)
             house.objects.fail(at=at, when=when)
             assert await house.settle(recording_id) is State.ERASED
-            assert house.objects.objects == {}
+            assert house.lasting_objects() == []
             assert (await house.events(recording_id))[-1] == "recording.erased"
 
 

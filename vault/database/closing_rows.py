@@ -1,6 +1,6 @@
 """Closing acts: noted with the event that says them, and what became of their objects."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -14,7 +14,7 @@ from vault.database.schema import accounts, recordings, switch_changes
 from vault.database.schema_closing import closing_acts
 from vault.database.schema_consent import consent_events, objections
 from vault.database.schema_log import event_outbox, publication, tree_head
-from vault.domain.access_event import AccessEvent, parse_event
+from vault.domain.access_event import AccessEvent, EventType, parse_event
 from vault.domain.account import SwitchChange
 from vault.domain.account_object import KeptObjection
 from vault.domain.closing import (
@@ -28,6 +28,7 @@ from vault.domain.closing import (
     closing_of,
     decode_act,
     encode_act,
+    subject_of,
 )
 from vault.domain.consent import Objection
 
@@ -45,39 +46,45 @@ class ClosingRows:
         self._taken: dict[str, Act] = {}
         #: Account and name of the object that is being filled, and the acts in it.
         self._filling: tuple[str | None, str, int] = (None, "", MOST)
+        self._put: Container[str] = ()
 
     def note(self, event: AccessEvent) -> None:
         """Keep the act of an event that closes something; of every other event nothing."""
         closing = closing_of(event)
         if closing is None:
             return
-        subject = closing.subject(event)
-        if subject is None:
+        name = closing.subject(event)
+        if name is None:
             raise ValueError(f"An event {event.type} must name what it closes.")
         content = _READ[closing.content](self._db, event)
         act = Act(event=event, leaf=event.body, content=content, batch=self._batch(event))
-        if insert_new(self._db, closing_acts, self._row(act, subject)):
+        if insert_new(self._db, closing_acts, self._row(act, name)):
             self._taken[event.id] = act
         if event.type == "key.destroyed":
             # What lies for good was sealed under that key, and by now there is another seal of the same.
             kept = _same(event.account_id) & _C.settled & _C.act.is_not(None)
             self._db.execute(update(closing_acts).where(kept).values(stored=False))
 
+    def begin(self, put: Container[str]) -> None:
+        """Begin a function; what one before it left, which failed, goes. ``put`` are objects known to be stored."""
+        self.take()
+        self._put = put
+
     def take(self) -> Sequence[Act]:
         """Return the acts of this transaction, and those that it recalled, since this was last asked."""
         taken, self._taken, self._filling = self._taken, {}, (None, "", MOST)
         return list(taken.values())
 
-    def recall(self, account_id: str | None, subject: str | None = None) -> bool:
-        """Take the acts about ``subject``, or all of the account, whose objects are not known to be stored.
+    def recall(self, account_id: str | None, kind: EventType, name: str | None = None) -> bool:
+        """Take an account's acts of this kind, or that about ``name``, whose objects are not known to be stored.
 
         A verb that finds its work done asks for this, so that its answer means as much as the first.
         """
         mine = ~_C.stored & _C.act.is_not(None) & _same(account_id)
-        if subject is not None:
-            mine &= _C.subject == subject
+        begins = subject_of(kind, "")
+        mine &= _C.subject.startswith(begins) if name is None else _C.subject == subject_of(kind, name)
         batches = self._db.execute(select(_C.batch).where(mine).distinct()).scalars().all()
-        found = self._of_batches(account_id, batches)
+        found = [act for act in self._of_batches(account_id, batches) if act.location not in self._put]
         self._taken |= {act.event.id: act for act in found}
         return bool(found)
 
@@ -144,8 +151,10 @@ class ClosingRows:
 
     def adopt(self, act: Act) -> bool:
         """Note an act that was read from the object store; say whether this database did not know its event."""
-        subject = CLOSING[act.event.type].subject(act.event)
-        row = self._row(act, subject) | {"stored": True, "settled": act.kept}
+        row = self._row(act, CLOSING[act.event.type].subject(act.event)) | {
+            "stored": True,
+            "settled": act.kept,
+        }
         if insert_new(self._db, closing_acts, row):
             return True
         mine = (_C.event_id == act.event.id) & _C.batch.is_(None)
@@ -177,8 +186,9 @@ class ClosingRows:
         self._filling = (event.account_id, batch, count + 1)
         return batch
 
-    def _row(self, act: Act, subject: str | None) -> dict[str, Any]:
+    def _row(self, act: Act, name: str | None) -> dict[str, Any]:
         event = act.event
+        subject = None if name is None else subject_of(event.type, name)
         return {
             "event_id": event.id, "account_id": event.account_id, "subject": subject, "batch": act.batch,
             "act": encode_act(act), "at": event.at, "revision": self._revision(event), "log_size": None,

@@ -34,8 +34,6 @@ KEPT_PREFIX: Final = "closed/"
 MOST: Final = 100
 #: Stands for what belongs to no account.
 VAULT: Final = "vault"
-#: What is closed where an account's switch goes off.
-SWITCH: Final = "switch"
 _HEAD: Final = "callvault closing acts v1"
 _PLACE = re.compile(rf"({PREFIX}|{KEPT_PREFIX})(acct_[0-9a-f]+|{VAULT})/(evt_[0-9a-f]+)")
 
@@ -76,7 +74,7 @@ class Closing:
 
     content: ContentName
     until: Until
-    #: What is closed, as its verb asks for it when it is done again.
+    #: The name of what is closed, as its verb knows it when it is done again.
     subject: Callable[[AccessEvent], str | None]
     when: Callable[[AccessEvent], bool] = _always
 
@@ -95,7 +93,7 @@ def _given(event: AccessEvent) -> str | None:
 
 CLOSING: Final[Mapping[EventType, Closing]] = {
     "switch.changed": Closing(
-        content="switch", until="leaf", subject=lambda _: SWITCH, when=lambda e: e.result == "off"
+        content="switch", until="leaf", subject=lambda e: e.account_id, when=lambda e: e.result == "off"
     ),
     "objection.entered": Closing(content="objection", until="account_object", subject=_given),
     "consent.told": Closing(content="told", until="always", subject=_given, when=lambda e: is_no(e.result)),
@@ -151,6 +149,11 @@ def closing_of(event: AccessEvent) -> Closing | None:
     """Return how this event closes something; None if it does not."""
     found = CLOSING.get(event.type)
     return found if found is not None and found.when(event) else None
+
+
+def subject_of(kind: EventType, name: str) -> str:
+    """Return what an act is about: what it did, and to what."""
+    return f"{kind} {name}"
 
 
 def is_no(result: str | None) -> bool:

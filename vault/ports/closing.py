@@ -1,20 +1,24 @@
 """What a transaction offers about closing acts (vault/domain/closing.py)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from vault.domain.access_event import EventType
 from vault.domain.closing import Act
 
 
 class ClosingActs(Protocol):
     """Closing acts: noted by ``Events.append`` in its own transaction, and what became of their objects."""
 
+    def begin(self, put: Container[str]) -> None:
+        """Begin a function; what one before it left, which failed, goes. ``put`` are objects known to be stored."""
+
     def take(self) -> Sequence[Act]:
         """Return the acts of this transaction, and those that it recalled, since this was last asked."""
 
-    def recall(self, account_id: str | None, subject: str | None = None) -> bool:
-        """Take the acts about ``subject``, or all of the account, whose objects are not known to be stored.
+    def recall(self, account_id: str | None, kind: EventType, name: str | None = None) -> bool:
+        """Take an account's acts of this kind, or that about ``name``, whose objects are not known to be stored.
 
         A verb that finds its work done asks for this, so that its answer means as much as the first. Returns
         whether there were any.

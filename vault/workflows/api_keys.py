@@ -105,7 +105,7 @@ class RevokeKey:
             if found is None or (account_id is not None and found[0].account_id != account_id):
                 raise NotFound("There is no such key.")
             if found[0].revoked_at is not None:
-                tx.closing.recall(found[0].account_id, key_id)
+                tx.closing.recall(found[0].account_id, "key.revoked", key_id)
                 return
             tx.api_keys.revoke(key_id, now)
             tx.events.append(

@@ -97,8 +97,9 @@ class EraseCall:
             tx.call_facts.forget_call(account_id, call_ref)
             if facts or left:
                 tx.events.append(replace(self._event(account_id, actor, None), subject=call_ref))
-            for subject in (call_ref, *(one.id for one in recordings if one not in left)):
-                tx.closing.recall(account_id, subject)
+            tx.closing.recall(account_id, "call.erased", call_ref)
+            for recording in recordings:
+                tx.closing.recall(account_id, "recording.erasing", recording.id)
             return tx.recordings.of_call(account_id, call_ref)
 
         recordings = await self.database.write(erase)

@@ -62,7 +62,8 @@ class DeleteConnection:
 
         def delete(tx: Transaction) -> Connection | None:
             tx.lock_account(account_id, exclusive=True)
-            if tx.connections.find(account_id, name) is None and tx.closing.recall(account_id, name):
+            connection = tx.connections.find(account_id, name)
+            if connection is None and tx.closing.recall(account_id, "connection.deleted", name):
                 return None
             connection = _found(tx, account_id, name)
             tx.connections.delete(connection)

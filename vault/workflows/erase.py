@@ -44,8 +44,8 @@ class Erase:
             if known is not None:
                 # Whoever adds to the evidence of its call has done so, or finds it gone.
                 tx.lock_call(account_id, known.call_ref)
-            if known is not None and known.state in GONE and tx.closing.recall(account_id, recording_id):
-                return known
+                if known.state in GONE and tx.closing.recall(account_id, event.type, recording_id):
+                    return known
             recording = tx.queue.begin_erasing(account_id, recording_id)
             tx.events.append(event)
             return recording

@@ -42,6 +42,8 @@ _PATIENCE: Final = 10.0
 _GRACE: Final = timedelta(seconds=5)
 #: Objects that are put at once by the worker, and at most in one step of it.
 _AT_ONCE, _BATCH_SIZE = 8, 50
+#: Objects that a process remembers to have put; the worker of another asks the object store about the others.
+_REMEMBERED: Final = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +52,8 @@ class Journal:
 
     objects: ObjectStore
     signer: Signer
-    #: Objects that this process has put, until their rows say so.
-    put_here: set[str] = field(default_factory=set)
+    #: The newest objects that this process has put, until their rows say so.
+    put_here: dict[str, None] = field(default_factory=dict)
 
     async def put(self, acts: Iterable[Act]) -> None:
         """Put the objects of acts, all at once. Raises Unavailable, which says that the acts stand."""
@@ -103,7 +105,9 @@ class Journal:
 
     async def _put(self, location: str, acts: Sequence[Act]) -> None:
         await self.objects.put(location, sign_note(encode_acts(acts), [self.signer]))
-        self.put_here.add(location)
+        self.put_here[location] = None
+        if len(self.put_here) > _REMEMBERED:
+            self.put_here.pop(next(iter(self.put_here)), None)
 
     async def _read(self, location: str, findings: list[str] | None) -> Sequence[Act]:
         try:
@@ -130,7 +134,7 @@ class JournaledDatabase:
         """
 
         def noted(tx: Transaction) -> tuple[T, Sequence[Act]]:
-            tx.closing.take()  # What a function before it left, which failed.
+            tx.closing.begin(self.journal.put_here)
             return function(tx), tx.closing.take()
 
         result, acts = await self.inner.write(noted, urgent=urgent)
@@ -184,7 +188,7 @@ class KeepJournal:
         return bool(due or over)
 
     async def _store(self, due: Sequence[Act]) -> None:
-        there = self.journal.put_here
+        there = set(self.journal.put_here)
         wanted = {where: acts for where, acts in _by_location(due).items() if where not in there}
         if any(not acts[0].kept for acts in wanted.values()):
             # The node that did them has put most of them.
@@ -193,7 +197,8 @@ class KeepJournal:
         for start in range(0, len(left), _AT_ONCE):
             await self.journal.put([act for acts in left[start : start + _AT_ONCE] for act in acts])
         await self.database.write(lambda tx: tx.closing.stored(due))
-        self.journal.put_here.difference_update(_by_location(due))
+        for location in _by_location(due):
+            self.journal.put_here.pop(location, None)
 
     async def _settle(self, over: Sequence[Act]) -> None:
         after: list[Act] = []

@@ -66,7 +66,7 @@ class ObjectionList:
             tx.lock_account(account_id, exclusive=True)
             known = standing(tx, account_id, term)
             if known is not None:
-                tx.closing.recall(account_id, known.id)
+                tx.closing.recall(account_id, "objection.entered", known.id)
                 return known
             entered = replace(row, objection=replace(objection, since=tx.now()))
             tx.objections.add(entered)

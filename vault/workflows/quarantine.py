@@ -80,7 +80,9 @@ class RefuseQuarantined:
         try:
             opened = await quarantined(self.database, self.ring, account_id, recording_id)
         except Refused:
-            if await self.database.write(lambda tx: tx.closing.recall(account_id, recording_id)):
+            if await self.database.write(
+                lambda tx: tx.closing.recall(account_id, "recording.refused", recording_id)
+            ):
                 return
             raise
 

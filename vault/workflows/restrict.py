@@ -54,7 +54,7 @@ class Restrict:
             return False
         if recording.restricted == restricted:
             if restricted:
-                tx.closing.recall(account_id, recording_id)
+                tx.closing.recall(account_id, "recording.restricted", recording_id)
             return True
         tx.recordings.restrict(recording_id, restricted=restricted)
         if recording.state in SETTLED:

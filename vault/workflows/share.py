@@ -168,7 +168,7 @@ class RevokeLink:
             if link is None or link.recording_id != recording_id:
                 raise NotFound("There is no such link.")
             if link.revoked_at is not None:
-                tx.closing.recall(account_id, link_id)
+                tx.closing.recall(account_id, "link.revoked", link_id)
                 return
             tx.links.revoke(link_id, now)
             tx.events.append(_revoked(link, now, actor))
@@ -195,7 +195,7 @@ class RevokeLinks:
             if recording_id is not None and tx.recordings.get(account_id, recording_id) is None:
                 raise NotFound("There is no such recording.")
             # Which of them this stopped before is not known, so all of the account's are seen to.
-            tx.closing.recall(account_id)
+            tx.closing.recall(account_id, "link.revoked")
             stopped = tx.links.revoke_all(account_id, wanted, now)
             for link in stopped:
                 tx.events.append(_revoked(link, now, actor))

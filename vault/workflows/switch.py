@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 from vault.domain.access_event import AccessEvent
 from vault.domain.account import Switch, SwitchChange
-from vault.domain.closing import SWITCH
 from vault.domain.reason import Reason
 from vault.errors import NotFound, Unavailable
 from vault.logs import Log
@@ -46,7 +45,7 @@ class SetSwitch:
             after = tx.accounts.set_switch(account_id, enabled=enabled, at=now, by=actor, reason=sealed)
             if after == before:
                 if not enabled:
-                    tx.closing.recall(account_id, SWITCH)
+                    tx.closing.recall(account_id, "switch.changed")
                 return before
             tx.events.append(
                 AccessEvent(
