@@ -89,7 +89,7 @@ class EraseCall:
             recordings = tx.recordings.of_call(account_id, call_ref)
             facts = tx.call_facts.of_call(account_id, call_ref)
             if not (recordings or facts or tx.consents.of_call(account_id, call_ref)):
-                return None
+                return [] if tx.closing.recall(account_id, "call.erased", call_ref) else None
             left = [one for one in recordings if one.state not in GONE]
             for recording in left:
                 tx.queue.begin_erasing(account_id, recording.id)

@@ -53,7 +53,7 @@ class Journal:
     objects: ObjectStore
     signer: Signer
     #: The newest objects that this process has put, until their rows say so.
-    put_here: dict[str, None] = field(default_factory=dict)
+    put_here: dict[str, None] = field(default_factory=dict, repr=False)
 
     async def put(self, acts: Iterable[Act]) -> None:
         """Put the objects of acts, all at once. Raises Unavailable, which says that the acts stand."""
