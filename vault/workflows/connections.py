@@ -59,12 +59,13 @@ class DeleteConnection:
 
         Repeated while a loss of the database could undo it, it sees to that, and raises nothing.
         """
+        deleted: list[str] = []
 
-        def delete(tx: Transaction) -> Connection | None:
+        def delete(tx: Transaction) -> None:
             tx.lock_account(account_id, exclusive=True)
             connection = tx.connections.find(account_id, name)
             if connection is None and tx.closing.recall(account_id, "connection.deleted", name):
-                return None
+                return
             connection = _found(tx, account_id, name)
             tx.connections.delete(connection)
             event = AccessEvent(
@@ -76,11 +77,14 @@ class DeleteConnection:
                 subject=name,
             )
             tx.events.append(event)
-            return connection
+            deleted.append(connection.id)
 
-        deleted = await self.database.write(delete)
-        if deleted is not None:
-            self.connections.forget(deleted.id)
+        try:
+            await self.database.write(delete)
+        finally:
+            # What raises Unavailable may be done nevertheless.
+            for connection_id in deleted:
+                self.connections.forget(connection_id)
 
 
 def _found(tx: Transaction, account_id: str, name: str) -> Connection:

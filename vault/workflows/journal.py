@@ -189,11 +189,12 @@ class KeepJournal:
 
     async def _store(self, due: Sequence[Act]) -> None:
         there = set(self.journal.put_here)
-        wanted = {where: acts for where, acts in _by_location(due).items() if where not in there}
-        if any(not acts[0].kept for acts in wanted.values()):
+        wanted = _by_location(due)
+        if any(where not in there and not acts[0].kept for where, acts in wanted.items()):
             # The node that did them has put most of them.
-            there = there | {stored.key async for stored in self.objects.list(PREFIX)}
-        left = [acts for where, acts in wanted.items() if where not in there]
+            there |= {stored.key async for stored in self.objects.list(PREFIX)}
+        # What lies for good is due because it was sealed again.
+        left = [acts for where, acts in wanted.items() if acts[0].kept or where not in there]
         for start in range(0, len(left), _AT_ONCE):
             await self.journal.put([act for acts in left[start : start + _AT_ONCE] for act in acts])
         await self.database.write(lambda tx: tx.closing.stored(due))

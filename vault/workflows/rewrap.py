@@ -136,9 +136,12 @@ class Rewrap:
             return False
         if not await self.database.read(lambda tx: self._is_over(tx, rotation)):
             return False
-        if not await self.database.write(lambda tx: self._destroy(tx, rotation)):
-            return False
-        self.ring.forget(rotation.account_id)
+        try:
+            if not await self.database.write(lambda tx: self._destroy(tx, rotation)):
+                return False
+        finally:
+            # What raises Unavailable may be done nevertheless.
+            self.ring.forget(rotation.account_id)
         # What was replaced and deleted leaves the database's own log; the sweep does it where that must wait.
         await self.database.scrub()
         _LOG.info("key.destroyed", account_id=rotation.account_id)

@@ -1,0 +1,239 @@
+"""The journal of closing acts: how long its objects lie there, what they cost, and what of them is believed."""
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.workflows.closing_verbs import NUMBER, VERBS, prepared
+from tests.workflows.conftest import AUDIO, SIGNER, House, blocks_of
+from tests.workflows.parties import ME, let_in, set_policy, tell
+from tests.workflows.restoring import copied, house_over, write_all
+from tests.workflows.rotation import finish, rotate
+from tests.workflows.test_closing import acts_in, journal_of, keeper, puts
+from vault.database.sqlite import SqliteDatabase
+from vault.domain.access_event import AccessEvent
+from vault.domain.call import CallFacts
+from vault.domain.closing import Act, ToldNo, decode_acts, encode_acts, location_of
+from vault.errors import Refused
+from vault.threads import Threads
+from vault.tlog.note import Signer, open_note, sign_note
+from vault.workflows.share import LinkWish
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def kept_up(house: House) -> None:
+    """Let the worker do all that it can about acts."""
+    while await keeper(house)():
+        pass
+
+
+@contextmanager
+def traced(house: House) -> Iterator[list[str]]:
+    """Collect what the writer of the SQLite database runs."""
+    said: list[str] = []
+    driver: Any = house.database._writer_connection.connection.driver_connection
+    driver.set_trace_callback(said.append)
+    yield said
+    driver.set_trace_callback(None)
+
+
+async def test_an_object_goes_once_something_else_says_the_act(house: House):
+    """The published log, and for an objection the account's object; a no and a call's erasure lie for good."""
+    things = await prepared(house)
+    for name, verb in VERBS.items():
+        await verb.close(house, things[name])
+    await kept_up(house)
+    assert len(acts_in(house)) == len(VERBS)  # Nothing is published yet.
+    while await house.vault.sequence_events():
+        pass
+    await replace(house.vault.sign_checkpoint, pause=house.vault.sign_checkpoint.pause * 0)()
+    await house.vault.publish_log()
+    await kept_up(house)
+    assert [*acts_in(house).values()] == [["objection.entered"]]
+    await write_all(house)
+    await kept_up(house)
+    assert acts_in(house) == {}
+    kept = [kind for kinds in acts_in(house, "closed/").values() for kind in kinds]
+    assert sorted(kept) == ["call.erased", "consent.told", "consent.told"]
+    before = puts(house)
+    assert not await keeper(house).any_due()
+    assert not await keeper(house)()
+    assert puts(house) == before
+
+
+async def test_a_no_outlives_every_backup_and_every_rotation(house: House, tmp_path: Path, threads: Threads):
+    """It lies for good, sealed again under the key of today, and comes back to a database from before it."""
+    await set_policy(house)
+    await house.vault.admit(house.account.id, CallFacts(call_ref="call-1"))
+    old = copied(house, tmp_path / "old")
+    await tell(house, "declined")
+    await write_all(house)
+    await kept_up(house)
+    await rotate(house)
+    await finish(house)
+    await write_all(house)
+    await kept_up(house)
+    assert acts_in(house) == {}
+    ((location, _),) = acts_in(house, "closed/").items()
+    text = open_note(bytes(house.objects.objects[location].body), [SIGNER.verifier]).text
+    (act,) = decode_acts(text, location)
+    assert isinstance(act.content, ToldNo)
+    assert act.content.key_version == 2
+    async with house_over(house, SqliteDatabase(old), threads) as late:
+        assert await journal_of(late).missing(late.database) == []
+        (missing,) = await journal_of(late).missing(late.database, kept=True)
+        assert missing == act
+        # The leaf came in with the log, at its own place.
+        await late.database.write(lambda tx: journal_of(late).apply(tx, act, logged=True))
+        rows = await late.database.read(lambda tx: tx.consents.of_call(house.account.id, "call-1"))
+        assert [(row.id, row.sealed_event) for row in rows] == [(act.content.id, act.content.sealed_event)]
+        assert await journal_of(late).missing(late.database, kept=True) == []
+
+
+async def test_what_was_destroyed_stays_so(house: House, tmp_path: Path, threads: Threads):
+    """A version of the account's key that an older database still has goes from it, once it knows a later one."""
+    await rotate(house)
+    old = copied(house, tmp_path / "old")
+    await finish(house)
+    async with house_over(house, SqliteDatabase(old), threads) as late:
+        (act,) = await journal_of(late).missing(late.database)
+        assert act.event.type == "key.destroyed"
+        versions = await late.database.read(lambda tx: set(tx.rotations.wrapped_keys()))
+        assert versions == {(house.account.id, 1), (house.account.id, 2)}
+        await late.database.write(lambda tx: journal_of(late).apply(tx, act))
+        versions = await late.database.read(lambda tx: set(tx.rotations.wrapped_keys()))
+        assert versions == {(house.account.id, 2)}
+
+
+async def test_a_number_that_was_let_go_stays_let_go(house: House, tmp_path: Path, threads: Threads):
+    """An objection that the database knows is not entered again, and one that it lost is entered once."""
+    old = copied(house, tmp_path / "old")
+    await house.vault.enter_objection(house.account.id, NUMBER, reason=None, **ME)
+    async with house_over(house, SqliteDatabase(old), threads) as late:
+        (act,) = await journal_of(late).missing(late.database)
+        await late.database.write(lambda tx: journal_of(late).apply(tx, act))
+        await late.vault.end_objection(house.account.id, NUMBER, **ME)
+        await late.database.write(lambda tx: journal_of(late).apply(tx, act))
+        assert await late.vault.list_objections(house.account.id, after=None, limit=9) == []
+
+
+async def test_the_closed_one_wins(house: House, tmp_path: Path, threads: Threads):
+    """Who switched off and on again in a database that had lost an off did not know of it: it is off."""
+    old = copied(house, tmp_path / "old")
+    await house.vault.set_switch(house.account.id, enabled=False, reason="holidays", **ME)
+    async with house_over(house, SqliteDatabase(old), threads) as late:
+        await late.vault.set_switch(house.account.id, enabled=False, reason=None, **ME)
+        await late.vault.set_switch(house.account.id, enabled=True, reason=None, **ME)
+        (act,) = await journal_of(late).missing(late.database)
+        for _ in range(2):
+            await late.database.write(lambda tx: journal_of(late).apply(tx, act))
+            history = await late.vault.read_switch.history(house.account.id)
+            assert [one.enabled for one in history] == [True, False, False, True, False]
+        assert [one.reason for one in history] == [None, "holidays", None, None, "holidays"]
+        assert [one.epoch for one in history] == [0, 1, 2, 2, 3]
+
+
+async def test_nothing_else_costs_anything(house: House):
+    """Uploads, webhooks, call starts, listening and refusals by the gate: no statement and no object of acts."""
+    with traced(house) as said:
+        await house.vault.admit(house.account.id, CallFacts(call_ref="call-1"))
+        recording_id = await let_in(house)
+        row, _ = await house.vault.upload(house.account.id, "c", "r", blocks_of(AUDIO), **ME)
+        await house.settle(row.id)
+        wish = LinkWish(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
+        await house.vault.create_link(house.account.id, recording_id, wish, **ME)
+        assert await house.heard(recording_id) == AUDIO
+    assert said
+    assert not any("closing_acts" in one for one in said)
+    await house.vault.set_switch(house.account.id, enabled=False, reason=None, **ME)
+    before = set(house.objects.objects)
+    with traced(house) as said:
+        with pytest.raises(Refused):
+            await house.vault.upload(house.account.id, "c2", "r2", blocks_of(AUDIO), **ME)
+        await house.announce("rec-9")
+    assert not any("closing_acts" in one for one in said)
+    assert set(house.objects.objects) == before
+
+
+async def test_a_closing_act_costs_one_statement_and_one_object(house: House):
+    """Whichever it is, and however many links it stops."""
+    things = await prepared(house)
+    for name, verb in VERBS.items():
+        before = puts(house)
+        with traced(house) as said:
+            await verb.close(house, things[name])
+        inserted = [one for one in said if one.startswith("INSERT INTO closing_acts")]
+        assert len(inserted) == (2 if name in {"links", "withdrawal"} else 1), name
+        assert house.objects.calls[before:] == ["put"], name
+
+
+async def test_objects_of_several_acts_are_put_at_once(house: House):
+    """Each begins with its own commit, and waits for no other."""
+    keys = [
+        (await house.vault.issue_key(name=str(n), scopes=["*"], account_id=None, **ME))[0] for n in range(8)
+    ]
+    put, begun, go = house.objects.put, [], asyncio.Event()
+
+    async def slow(key: str, body: bytes, **how: Any) -> bool:
+        begun.append(key)
+        await go.wait()
+        return await put(key, body, **how)
+
+    house.objects.put = slow  # type: ignore[method-assign]
+    acts = [
+        asyncio.create_task(house.vault.revoke_key(key.id, account_id=None, actor="operator")) for key in keys
+    ]
+    async with asyncio.timeout(30):
+        while len(begun) < len(keys):
+            await asyncio.sleep(0.005)
+    assert not any(task.done() for task in acts)
+    go.set()
+    await asyncio.gather(*acts)
+    assert set(begun) == set(acts_in(house))
+
+
+async def test_what_nobody_signed_is_passed_over(house: House, tmp_path: Path, threads: Threads):
+    """Forged, foreign, cut, moved, huge or misnamed objects are findings, and the true one beside them counts."""
+    old = copied(house, tmp_path / "old")
+    await house.vault.set_switch(house.account.id, enabled=False, reason=None, **ME)
+    ((true, _),) = acts_in(house).items()
+    body = bytes(house.objects.objects[true].body)
+    foreign = Signer(name=SIGNER.name, secret=secrets.token_bytes(32))
+    event = AccessEvent(type="key.revoked", at=NOW, account_id=None, actor="x", result="key_1")
+    act = Act(event=event, leaf=event.body, batch=event.id)
+    opening = AccessEvent(type="link.created", at=NOW, account_id=None, actor="x")
+    hostile = {
+        location_of(None, event.id): sign_note(encode_acts([act]), [foreign]),
+        location_of("acct_0", "evt_1"): body,  # Another account's.
+        location_of(house.account.id, "evt_2"): body,  # Another act's.
+        location_of(house.account.id, "evt_3"): body[:-7],
+        location_of(house.account.id, "evt_4"): body.replace(b'"content"', b'"Content"'),
+        location_of(house.account.id, "evt_5"): b"",
+        location_of(house.account.id, "evt_6"): b"\xff" * 100,
+        location_of(house.account.id, "evt_7"): b"x" * (2 * 1024 * 1024),
+        location_of(None, opening.id): sign_note(
+            encode_acts([Act(event=opening, leaf=opening.body, batch=opening.id)]), [SIGNER]
+        ),
+        location_of(None, "evt_8"): sign_note("callvault closing acts v1\nvault\n{}\n", [SIGNER]),
+        location_of(None, "evt_9"): sign_note("callvault closing acts v1\nvault\n[[[\n", [SIGNER]),
+        location_of(None, "evt_a"): sign_note("callvault closing acts v1\nvault\n", [SIGNER]),
+        "closing/stray": b"x",
+        "closing/acct_0/evt_x/y": b"x",
+        "closed/acct_0/note": b"x",
+    }
+    for key, forged in hostile.items():
+        await house.objects.put(key, forged)
+    async with house_over(house, SqliteDatabase(old), threads) as late:
+        findings: list[str] = []
+        found = await journal_of(late).missing(late.database, kept=True, findings=findings)
+        assert [(one.event.type, one.location) for one in found] == [("switch.changed", true)]
+        assert sorted(line.partition(": ")[0] for line in findings) == sorted(hostile)
+    assert await journal_of(house).missing(house.database) == []
