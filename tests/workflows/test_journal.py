@@ -52,6 +52,7 @@ async def test_an_object_goes_once_something_else_says_the_act(house: House):
         await verb.close(house, things[name])
     await kept_up(house)
     assert len(acts_in(house)) == len(VERBS)  # Nothing is published yet.
+    there = dict(house.objects.objects)
     while await house.vault.sequence_events():
         pass
     await replace(house.vault.sign_checkpoint, pause=house.vault.sign_checkpoint.pause * 0)()
@@ -67,6 +68,10 @@ async def test_an_object_goes_once_something_else_says_the_act(house: House):
     assert not await keeper(house).any_due()
     assert not await keeper(house)()
     assert puts(house) == before
+    # A bucket that was set back shows them once more: the database knows each of them.
+    house.objects.objects = there
+    assert acts_in(house) != {}
+    assert await journal_of(house).missing(house.database, kept=True) == []
 
 
 async def test_a_no_outlives_every_backup_and_every_rotation(house: House, tmp_path: Path, threads: Threads):
