@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.workflows.closing_verbs import NUMBER, VERBS, prepared
-from tests.workflows.conftest import AUDIO, SIGNER, House, blocks_of
+from tests.workflows.conftest import AUDIO, SIGNER, House, another_node, blocks_of
 from tests.workflows.parties import ME, let_in, set_policy, tell
 from tests.workflows.restoring import copied, house_over, write_all
 from tests.workflows.rotation import finish, rotate
@@ -178,6 +178,21 @@ async def test_a_closing_act_costs_one_statement_and_one_object(house: House):
         inserted = [one for one in said if one.startswith("INSERT INTO closing_acts")]
         assert len(inserted) == (2 if name in {"links", "withdrawal"} else 1), name
         assert house.objects.calls[before:] == ["put"], name
+
+
+async def test_a_worker_elsewhere_asks_once_for_all(house: House, tmp_path: Path, threads: Threads):
+    """What another node has put it only looks at, in one listing, and puts the one that is not there."""
+    for n in range(5):
+        key, _ = await house.vault.issue_key(name=str(n), scopes=["*"], account_id=None, **ME)
+        await house.vault.revoke_key(key.id, account_id=None, **ME)
+    lost = sorted(acts_in(house))[2]
+    del house.objects.objects[lost]
+    before = puts(house)
+    node = another_node(house, tmp_path, threads)
+    assert await keeper(node)()
+    assert house.objects.calls[before:] == ["list", "put"]
+    assert lost in acts_in(house)
+    assert not await keeper(house).any_due()
 
 
 async def test_objects_of_several_acts_are_put_at_once(house: House):
