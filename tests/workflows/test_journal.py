@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from tests.workflows.closing_verbs import NUMBER, VERBS, prepared
 from tests.workflows.conftest import AUDIO, SIGNER, House, another_node, blocks_of
@@ -17,6 +18,7 @@ from tests.workflows.parties import ME, let_in, set_policy, tell
 from tests.workflows.restoring import copied, house_over, write_all
 from tests.workflows.rotation import finish, rotate
 from tests.workflows.test_closing import acts_in, journal_of, keeper, puts
+from vault.database.schema_log import checkpoints
 from vault.database.sqlite import SqliteDatabase
 from vault.domain.access_event import AccessEvent
 from vault.domain.call import CallFacts
@@ -33,6 +35,13 @@ async def kept_up(house: House) -> None:
     """Let the worker do all that it can about acts."""
     while await keeper(house)():
         pass
+
+
+async def anchored(house: House, *, at: datetime | None) -> None:
+    """Say of every checkpoint when it was anchored, or that it was not."""
+    await house.database.write(
+        lambda tx: tx.connection.execute(update(checkpoints).values(anchored_at=at)) and None
+    )
 
 
 @contextmanager
@@ -57,6 +66,10 @@ async def test_an_object_goes_once_something_else_says_the_act(house: House):
         pass
     await replace(house.vault.sign_checkpoint, pause=house.vault.sign_checkpoint.pause * 0)()
     await house.vault.publish_log()
+    await anchored(house, at=None)
+    await kept_up(house)
+    assert len(acts_in(house)) == len(VERBS)  # What no anchor has may be of a history that loses.
+    await anchored(house, at=NOW)
     await kept_up(house)
     assert [*acts_in(house).values()] == [["objection.entered"]]
     await write_all(house)

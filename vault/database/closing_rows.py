@@ -13,7 +13,7 @@ from vault.database.recording_rows import RECORDING_COLUMNS, recording_of
 from vault.database.schema import accounts, recordings, switch_changes
 from vault.database.schema_closing import closing_acts
 from vault.database.schema_consent import consent_events, objections
-from vault.database.schema_log import event_outbox, publication, tree_head
+from vault.database.schema_log import checkpoints, event_outbox, publication, tree_head
 from vault.domain.access_event import AccessEvent, EventType, parse_event
 from vault.domain.account import SwitchChange
 from vault.domain.account_object import KeptObjection
@@ -128,12 +128,18 @@ class ClosingRows:
         self._db.execute(update(closing_acts).where(mine, _C.event_id.not_in(waiting)).values(log_size=size))
 
     def settleable(self, *, limit: int) -> Sequence[Act]:
-        """Return acts of at most ``limit`` objects that the published log, or an account's object, says too."""
+        """Return acts of at most ``limit`` objects that the log, or an account's object, says too.
+
+        The log says an act where its leaf is published and anchored: leaves of a history that lost are not.
+        """
         written = select(accounts.c.written_revision).where(accounts.c.id == _C.account_id).scalar_subquery()
         open_rows = _C.stored & ~_C.settled
+        newest = select(checkpoints.c.size).where(checkpoints.c.anchored_at.is_not(None))
+        anchored = newest.order_by(checkpoints.c.size.desc()).limit(1).scalar_subquery()
         waits = or_(
             _C.log_size.is_(None),
             _C.log_size > select(publication.c.size).scalar_subquery(),
+            _C.log_size > func.coalesce(anchored, 0),
             and_(_C.revision.is_not(None), func.coalesce(written, _C.revision) < _C.revision),
         )
         held = select(_C.batch).where(open_rows, waits)
