@@ -85,6 +85,11 @@ RECOVERY: Final = Gauge(
 SWEPT: Final = Counter(
     "callvault_swept_objects", "Leftovers of attempts that the sweep removed.", registry=REGISTRY
 )
+STORE_WENT_BACK: Final = Counter(
+    "callvault_store_went_back",
+    "Times that the object store was seen to have less than was written there.",
+    registry=REGISTRY,
+)
 
 
 def room_of(trace: TracebackType | None) -> str:

@@ -193,12 +193,16 @@ def _verbs(
 
 @asynccontextmanager
 async def new_house(
-    folder: Path, threads: Threads, database: SqliteDatabase | PostgresqlDatabase | None = None
+    folder: Path,
+    threads: Threads,
+    database: SqliteDatabase | PostgresqlDatabase | None = None,
+    *,
+    objects: Any = None,
 ) -> AsyncIterator[House]:
     """Open a vault in ``folder`` with one account that is connected; close its database at the end."""
     database = database or SqliteDatabase(folder / "vault.db")
     around = {
-        "objects": FakeObjects(),
+        "objects": objects or FakeObjects(),
         "fetcher": FakeFetcher(),
         "rest": FakeRest(),
         "describer": FakeDescriber(),

@@ -34,10 +34,6 @@ class MetadataRows:
         """Set facts, whether they were set or not, and forget others."""
         names = [*values, *drop]
         self._db.execute(delete(vault_metadata).where(vault_metadata.c.name.in_(names)))
-        self._db.execute(
-            insert(vault_metadata), [{"name": name, "value": value} for name, value in values.items()]
-        )
-
-    def drop(self, name: str) -> None:
-        """Forget a fact."""
-        self._db.execute(delete(vault_metadata).where(vault_metadata.c.name == name))
+        rows = [{"name": name, "value": value} for name, value in values.items()]
+        if rows:
+            self._db.execute(insert(vault_metadata), rows)

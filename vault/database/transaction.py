@@ -23,6 +23,7 @@ from vault.database.recording_rows import RecordingRows
 from vault.database.restored_rows import RestoredRows
 from vault.database.rotation_rows import RotationRows
 from vault.database.source_rows import SourceRows
+from vault.database.store_rows import StoreRows
 from vault.database.tombstone_rows import TombstoneRows
 from vault.database.tree_rows import TreeRows
 from vault.database.turn_rows import TurnRows
@@ -59,6 +60,7 @@ class SqlTransaction:
         self.tombstones = TombstoneRows(connection)
         self.inventory = InventoryRows(connection)
         self.restored = RestoredRows(connection)
+        self.store = StoreRows(connection)
         self.turns = TurnRows(connection)
         self.words = WordsRows(connection)
 

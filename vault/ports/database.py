@@ -12,7 +12,7 @@ from vault.ports.closing import ClosingActs
 from vault.ports.consent_stores import ConsentPolicies, Consents, EvidenceChains, Objections, Pauses
 from vault.ports.link_stores import Links
 from vault.ports.notices import Notices
-from vault.ports.restoring import AccountObjects, Inventory, Restored, Tombstones
+from vault.ports.restoring import AccountObjects, Inventory, Restored, StoreContents, Tombstones
 from vault.ports.rotation import Rotations
 from vault.ports.stores import (
     Accounts,
@@ -128,6 +128,10 @@ class Transaction(Protocol):
     @property
     def inventory(self) -> Inventory:
         """Return what there is, to be compared with the object store."""
+
+    @property
+    def store(self) -> StoreContents:
+        """Return what lies in the object store, and what is to be written there again."""
 
     @property
     def restored(self) -> Restored:

@@ -53,6 +53,28 @@ class AccountObjects(Protocol):
         """Return the revisions of an account; None if there is no such account."""
 
 
+class StoreContents(Protocol):
+    """What the database knows to lie in the object store, and everything that is to be written there again."""
+
+    def published_size(self) -> int:
+        """Return how many leaves of the log lie in published tiles."""
+
+    def published_checkpoints(self, *, above: int, limit: int) -> Sequence[KeptCheckpoint]:
+        """Return checkpoints that were published under their size, those larger than ``above``, smallest first."""
+
+    def rewrite_log_and_accounts(self) -> None:
+        """Let the whole log be published again, and the object of every account be written again."""
+
+    def rewrite_recordings(self, *, after: str, limit: int) -> str | None:
+        """Let manifests and tombstones be written again, of ``limit`` recordings by id.
+
+        Returns the last of these ids, None if there was none.
+        """
+
+    def count_due(self) -> int:
+        """Return how many manifests, tombstones and objects of accounts are to be written, at most 10,000 of each."""
+
+
 class Inventory(Protocol):
     """What there is, for whoever compares it with the object store."""
 

@@ -14,6 +14,7 @@ from vault.ports.database import Transaction
 from vault.web.authority import TheVault
 from vault.web.described import text
 from vault.web.readiness import Readiness
+from vault.workflows.store_loss import rewrite_of
 
 router = APIRouter(tags=["operation"])
 _STATES = (State.RECEIVED, State.TRANSFERRING, State.RETRY_WAIT, State.STORED, State.ERASING)
@@ -86,5 +87,21 @@ def _of_the_vault(tx: Transaction) -> list[Metric]:
             "callvault_access_log_waiting_seconds",
             "Since the event that waits longest was made.",
             value=max(0.0, lag.total_seconds()),
+        ),
+        *_of_the_store(tx),
+    ]
+
+
+def _of_the_store(tx: Transaction) -> list[Metric]:
+    return [
+        GaugeMetricFamily(
+            "callvault_store_behind",
+            "1 while the object store lacks what it once had.",
+            value=float(rewrite_of(tx) is not None),
+        ),
+        GaugeMetricFamily(
+            "callvault_objects_due",
+            "Manifests, tombstones and objects of accounts that are to be written.",
+            value=tx.store.count_due(),
         ),
     ]

@@ -20,6 +20,8 @@ _DESCRIBERS = 2
 SWEEP_PAUSE = timedelta(hours=1)
 #: Between two looks of the whole fleet for quarantines that have run out.
 _EXPIRY_PAUSE = timedelta(seconds=60)
+#: Between two looks of the whole fleet whether the object store went back; with the pause of a turn, a minute.
+_STORE_PAUSE = timedelta(seconds=40)
 #: Between two looks of the whole fleet for uploads that no client sends any more.
 _UPLOADS_PAUSE = timedelta(seconds=60)
 #: Seconds between two looks of a node whether it is its turn.
@@ -72,7 +74,8 @@ def _crews(vault: Vault, workers: int) -> list[Crew]:
         # What lies under a key that its account has taken away stays due for as long.
         _when_due(vault, "account_objects", vault.write_account_objects, idle=_STUCK_PAUSE),
         _when_due(vault, "tombstones", vault.write_tombstones, pace=_TOMBSTONE_PAUSE),
-        _when_due(vault, "closing_acts", vault.keep_journal, idle=_STUCK_PAUSE),
+        _when_due(vault, "rewrite_store", vault.rewrite_store, idle=_STUCK_PAUSE),
+        _by_turns(vault, "look_at_store", vault.look_at_store, every=_STORE_PAUSE),
         _when_due(vault, "rewrap", vault.rewrap, idle=_STUCK_PAUSE),
         Crew(work="remove_erased", step=vault.remove_erased),
         Crew(work="delete_at_source", step=vault.delete_at_source, idle=1.0),

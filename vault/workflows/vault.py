@@ -44,6 +44,7 @@ from vault.workflows.restore import Restore
 from vault.workflows.restrict import Restrict
 from vault.workflows.rewrap import Rewrap
 from vault.workflows.rewrap_root import RewrapRootKey
+from vault.workflows.rewrite_store import LookAtStore, RewriteStore
 from vault.workflows.rotate import ReadRotations, RotateAccountKey
 from vault.workflows.rules import ShowRules
 from vault.workflows.seal_words import SealWords
@@ -143,7 +144,8 @@ class Vault:
     # A database can be made whole from the object store, and compared with it.
     write_account_objects: WriteAccountObjects
     write_tombstones: WriteTombstones
-    keep_journal: KeepJournal
+    look_at_store: LookAtStore
+    rewrite_store: RewriteStore
     check_recovery: CheckRecovery
     restore: Restore
     fsck: Fsck

@@ -1,0 +1,125 @@
+"""An object store that goes back under a running vault: it is said, and all that the database holds is there again."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.ports.conftest import s3_store
+from tests.workflows.conftest import AUDIO, House, new_house
+from tests.workflows.restoring import empty_house, write_all
+from tests.workflows.test_access_log import leaves_of
+from tests.workflows.test_restore import available, erased, off
+from vault.domain.recording import State
+from vault.errors import NotFound, RecordingMissing
+from vault.objects.directory import DirectoryStore
+from vault.ports.objects import ObjectStore
+from vault.threads import Threads
+
+
+@pytest.fixture(params=["directory", "moto"])
+async def house(request: pytest.FixtureRequest, tmp_path: Path, threads: Threads) -> AsyncIterator[House]:
+    """A vault on SQLite, with its objects in a directory or in S3."""
+    work = Threads("test-objects", 4)
+    store: ObjectStore
+    if request.param == "directory":
+        store = DirectoryStore(tmp_path / "objects", work)
+    else:
+        store = s3_store(request.getfixturevalue("moto_url"), work, versioned=False)
+    async with new_house(tmp_path, threads, objects=store) as made:
+        yield made
+    work.close()
+
+
+async def contents(store: ObjectStore) -> dict[str, bytes]:
+    """Return everything that lies in a store, as a backup of it would."""
+    keys = [stored.key async for stored in store.list("")]
+    return {key: await store.get(key) for key in keys}
+
+
+async def put_back(store: ObjectStore, before: dict[str, bytes]) -> None:
+    """Make a store what it was."""
+    now = await contents(store)
+    for key in now.keys() - before.keys():
+        await store.delete(key)
+    for key, body in before.items():
+        if now.get(key) != body:
+            await store.delete(key)
+            await store.put(key, body)
+
+
+async def rewrite(house: House) -> None:
+    """Do what the worker does until nothing is left of the loss."""
+    while await house.vault.rewrite_store.any_due():
+        await house.vault.rewrite_store()
+        await write_all(house)
+
+
+async def went_back(house: House) -> list[dict[str, object]]:
+    """Return the events that say so."""
+    events = [json.loads(leaf) for leaf in await leaves_of(house)]
+    return [event for event in events if event["type"] == "store.went_back"]
+
+
+@pytest.mark.parametrize("hidden", [False, True], ids=["at rest", "the log went on"])
+async def test_a_store_of_a_minute_ago_is_noticed_and_filled_again(
+    house: House, tmp_path: Path, threads: Threads, caplog: pytest.LogCaptureFixture, *, hidden: bool
+):
+    """Audio is missing and not tampered with; a loss of the database right after brings back the present switch."""
+    first, gone = await available(house, "rec-1"), await available(house, "rec-2")
+    await write_all(house)
+    assert not await house.vault.look_at_store()
+    before = await contents(house.objects)
+    lost, dropped = await available(house, "rec-3"), await erased(house, "rec-4")
+    await house.vault.erase(house.account.id, gone, actor="key_test")
+    assert await house.settle(gone) is State.ERASED
+    await off(house)
+    await write_all(house)
+    audio = {
+        key: body for key, body in (await contents(house.objects)).items() if lost in key and "/rec" in key
+    }
+    await put_back(house.objects, before)
+    with pytest.raises(RecordingMissing, match="put it back"):
+        await house.heard(lost)
+    assert (await house.events(lost)).count("recording.missing") == 1
+    assert "recording.tampered" not in await house.events()
+    if hidden:
+        # What was published last lies there again, and hides that other things do not.
+        await house.vault.set_switch(house.account.id, enabled=True, reason=None, actor="key_test")
+        await off(house)
+        house_objects = house.vault.write_account_objects
+        assert await house_objects.any_due()
+        while await house.vault.sequence_events():
+            pass
+        await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
+        await replace(house.vault.publish_log, pause=timedelta(0))()
+    assert await house.vault.look_at_store()
+    assert [record.message for record in caplog.records].count("store.went_back") == 1
+    assert not await house.vault.look_at_store()
+    assert len(await went_back(house)) == 1
+    assert (await house.vault.rewrite_store.any_due()) is True
+    await rewrite(house)
+    assert not await house.vault.look_at_store()
+    # What had been erased came back with the old bucket.
+    await replace(house.vault.sweep, grace=-timedelta(days=1))()
+    missing = (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings
+    assert [one for one in missing if "is missing" in one] == missing != []
+    assert {one.split(":")[0] for one in missing} == {lost}
+    switch = await house.vault.read_switch(house.account.id)
+    async with empty_house(house, tmp_path / "new", threads) as new:
+        await new.vault.restore(actor="operator")
+        assert await new.vault.read_switch(new.account.id) == switch
+        assert not switch.enabled
+        assert await new.heard(first) == AUDIO
+        for one in (gone, dropped):
+            assert await new.state(one) is State.ERASED
+            with pytest.raises(NotFound):
+                await new.heard(one)
+        with pytest.raises(RecordingMissing):
+            await new.heard(lost)
+        for key, body in audio.items():
+            await house.objects.put(key, body)
+        assert await new.heard(lost) == AUDIO

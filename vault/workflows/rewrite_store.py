@@ -1,0 +1,92 @@
+"""A look at the object store every minute, and writing everything there again after it lost something."""
+
+from dataclasses import dataclass, replace
+
+from vault.domain.store_rewrite import StoreRewrite
+from vault.errors import NotFound
+from vault.logs import Log
+from vault.ports.database import Database, Transaction
+from vault.ports.objects import ObjectStore
+from vault.workflows.published_log import PublishedLog
+from vault.workflows.store_loss import checkpoint_copy, keep_rewrite, look_for_loss, note_loss, rewrite_of
+from vault.workflows.vault_object import write_vault_object
+
+_LOG = Log(__name__)
+#: Recordings that one transaction marks.
+_RECORDINGS = 1000
+#: Copies of checkpoints that one step looks at.
+_CHECKPOINTS = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookAtStore:
+    """Notice that the object store went back."""
+
+    database: Database
+    objects: ObjectStore
+    published_log: PublishedLog
+
+    async def __call__(self) -> bool:
+        """Say whether something new was lost. Raises Unavailable."""
+        return await look_for_loss(self.database, self.objects, self.published_log)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewriteStore:
+    """Let everything that the database holds be written to the object store again, step by step.
+
+    Accounts and the log were marked when the loss was noticed. Their verbs do the writing.
+    """
+
+    database: Database
+    objects: ObjectStore
+
+    async def begin(self, *, actor: str) -> None:
+        """Begin because an operator asks for it. Raises Unavailable."""
+
+        def mark(tx: Transaction) -> None:
+            note_loss(tx, found=0, known=tx.store.published_size(), actor=actor)
+
+        await self.database.write(mark)
+
+    async def any_due(self) -> bool:
+        """Say whether a rewrite is under way."""
+        return await self.database.read(rewrite_of) is not None
+
+    async def __call__(self) -> bool:
+        """Do one step; False if there is none, or the log is still on its way. Raises Unavailable."""
+        rewrite = await self.database.read(rewrite_of)
+        if rewrite is None:
+            return False
+        if rewrite.recordings_after is not None:
+            await self.database.write(lambda tx: _mark_recordings(tx, rewrite))
+        elif not rewrite.checkpoints_done:
+            after = await self._write_checkpoints(rewrite)
+            await self.database.write(lambda tx: keep_rewrite(tx, rewrite, after))
+        elif await self.database.read(lambda tx: tx.store.published_size()) < rewrite.known:
+            return False
+        else:
+            await write_vault_object(self.database, self.objects)
+            await self.database.write(lambda tx: keep_rewrite(tx, rewrite, None))
+            _LOG.info("store.rewritten", size=rewrite.known)
+        return True
+
+    async def _write_checkpoints(self, rewrite: StoreRewrite) -> StoreRewrite:
+        """Write copies of checkpoints that are gone; return how far the rewrite is then."""
+        copies = await self.database.read(
+            lambda tx: tx.store.published_checkpoints(above=rewrite.checkpoints_above, limit=_CHECKPOINTS)
+        )
+        for copy in copies:
+            location = checkpoint_copy(copy.size)
+            try:
+                await self.objects.size(location)
+            except NotFound:
+                await self.objects.put(location, copy.note, locked=True)
+        if len(copies) < _CHECKPOINTS:
+            return replace(rewrite, checkpoints_done=True)
+        return replace(rewrite, checkpoints_above=copies[-1].size)
+
+
+def _mark_recordings(tx: Transaction, rewrite: StoreRewrite) -> None:
+    after = tx.store.rewrite_recordings(after=rewrite.recordings_after or "", limit=_RECORDINGS)
+    keep_rewrite(tx, rewrite, replace(rewrite, recordings_after=after))

@@ -1,0 +1,145 @@
+"""An object store that goes back: a bucket restored from a backup, or a lagging replica in its place.
+
+What shows it is the log, which only grows there: the newest anchor is older than the checkpoint that the
+database knows to be anchored, or the copy of a checkpoint is gone that was published since the last look.
+A log that went on after the loss hides the first of the two, and never the second. At rest a look costs one
+listing; while the log grows, one small request for each publication since the last look.
+
+What follows is one transaction: everything that the database holds is marked to be written again, and the
+loss is on record. A kernel that the verbs share.
+"""
+
+from dataclasses import dataclass
+
+from vault import meters
+from vault.domain.access_event import AccessEvent
+from vault.domain.store_rewrite import (
+    StoreLook,
+    StoreRewrite,
+    decode_look,
+    decode_rewrite,
+    encode_look,
+    encode_rewrite,
+)
+from vault.errors import NotFound
+from vault.logs import Log
+from vault.ports.access_log import KeptCheckpoint
+from vault.ports.database import Database, Transaction
+from vault.ports.objects import ObjectStore
+from vault.workflows.published_log import PREFIX, PublishedLog
+
+_LOG = Log(__name__)
+_REWRITE = "store_rewrite"
+_LOOK = "store_look"
+_ANCHORS = PREFIX + "anchors/"
+#: Copies of checkpoints that one look asks for; a busy log publishes two a minute.
+_MAX_COPIES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What one snapshot of the database knows of the object store."""
+
+    signed: int
+    published: int
+    before: StoreLook | None
+    #: Checkpoints that were published since the last look, and the one before them.
+    copies: tuple[KeptCheckpoint, ...]
+
+
+async def look_for_loss(database: Database, objects: ObjectStore, published_log: PublishedLog) -> bool:
+    """Say whether the object store has less than the database knows to lie there; then it is on record.
+
+    Raises Unavailable, Tampered for a published checkpoint that the vault did not sign.
+    """
+    # Before the store is asked: what comes there meanwhile is no loss.
+    known = await database.read(_known)
+    found = await _found(objects, published_log, known)
+    now = StoreLook(signed=known.signed, published=known.published)
+    if found is None:
+        if known.before != now:
+            await database.write(lambda tx: tx.metadata.replace({_LOOK: encode_look(now)}))
+        return False
+    known_size = max(known.signed, known.published)
+    if not await database.write(lambda tx: note_loss(tx, found=found, known=known_size, actor="worker")):
+        return False
+    meters.STORE_WENT_BACK.inc()
+    _LOG.error("store.went_back", size=found, count=known_size - found)
+    return True
+
+
+def note_loss(tx: Transaction, *, found: int, known: int, actor: str) -> bool:
+    """Mark everything to be written again, and put it on record; False if this loss is known already."""
+    pending = rewrite_of(tx)
+    if pending is not None and pending.known >= known and actor == "worker":
+        return False
+    tx.metadata.replace(
+        {_REWRITE: encode_rewrite(StoreRewrite(found=found, known=known, checkpoints_above=found))},
+        drop=[_LOOK],
+    )
+    tx.store.rewrite_log_and_accounts()
+    tx.events.append(
+        AccessEvent(
+            type="store.went_back", at=tx.now(), account_id=None, actor=actor, first=found, end=known,
+            result="asked" if actor != "worker" else "noticed",
+        )
+    )  # fmt: skip
+    return True
+
+
+def rewrite_of(tx: Transaction) -> StoreRewrite | None:
+    """Return the rewrite that is under way; None if there is none."""
+    kept = tx.metadata.get(_REWRITE)
+    return None if kept is None else decode_rewrite(kept)
+
+
+def keep_rewrite(tx: Transaction, before: StoreRewrite, after: StoreRewrite | None) -> None:
+    """Keep how far a rewrite is, or that it has ended, unless another loss was noticed meanwhile."""
+    if rewrite_of(tx) != before:
+        return
+    if after is None:
+        tx.metadata.replace({}, drop=[_REWRITE])
+    else:
+        tx.metadata.replace({_REWRITE: encode_rewrite(after)})
+
+
+def checkpoint_copy(size: int) -> str:
+    """Return where a published checkpoint lies for good."""
+    return f"{PREFIX}checkpoints/{size:020}"
+
+
+def _known(tx: Transaction) -> _Known:
+    last, kept = tx.checkpoints.last(), tx.metadata.get(_LOOK)
+    before = None if kept is None else decode_look(kept)
+    signed = 0 if last is None else last.size
+    copies: tuple[KeptCheckpoint, ...] = ()
+    if before is not None and before.signed != signed:
+        copies = tuple(tx.store.published_checkpoints(above=before.published - 1, limit=_MAX_COPIES))
+    return _Known(signed=signed, published=tx.store.published_size(), before=before, copies=copies)
+
+
+async def _found(objects: ObjectStore, published_log: PublishedLog, known: _Known) -> int | None:
+    """Return how many leaves the object store is known to have, if that is too few; else None."""
+    anchors = [_size_of(stored.key) async for stored in objects.list(_ANCHORS)]
+    if anchors and max(anchors) < known.signed:
+        return max(anchors)
+    if not anchors and known.published:
+        # A release from before anchors; or they are lost with all the rest.
+        published = await published_log.checkpoint()
+        size = 0 if published is None else published[0].size
+        if size < known.published:
+            return size
+    present = 0
+    for copy in known.copies:
+        try:
+            await objects.size(checkpoint_copy(copy.size))
+        except NotFound:
+            return present
+        present = copy.size
+    return None
+
+
+def _size_of(key: str) -> int:
+    """Return the leaves that an anchor covers, by its key; 0 for another key."""
+    size = key.removeprefix(_ANCHORS).partition("-")[0]
+    return int(size) if size.isascii() and size.isdigit() else 0
