@@ -20,7 +20,7 @@ from vault.operating import operate
 from vault.rotate_commands import rotate
 from vault.settings import DEFAULT_PORT, Settings, read_settings
 from vault.simulator.command import simulate
-from vault.store_commands import backup, fsck, restore
+from vault.store_commands import backup, fsck, restore, rewrite_store
 from vault.version import VERSION
 
 _ABOUT = "A self-hosted vault for call recordings: sealed per account, switchable, every access on record."
@@ -160,6 +160,7 @@ app.command()(rotate)
 app.command()(backup)
 app.command()(restore)
 app.command()(fsck)
+app.command()(rewrite_store)
 
 
 @app.command()

@@ -95,6 +95,18 @@ def fsck(
         raise typer.Exit(1)
 
 
+def rewrite_store() -> None:
+    """Let everything that the database holds be written to the object store again; the worker does it.
+
+    For a bucket that was restored from a backup, or where `callvault fsck` says so. The worker notices by itself that
+    the log in the bucket went back, and does the same. Audio is not in the database.
+    """
+    _run("rewrite-store", {})
+    typer.echo(
+        "The worker writes accounts, manifests, tombstones and the access log to the object store again."
+    )
+
+
 def _run(command: str, arguments: Mapping[str, Any], *, restoring: bool = False) -> dict[str, Any]:
     settings = read_settings(os.environ)
     logs.set_up(settings.log_level)

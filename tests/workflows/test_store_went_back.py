@@ -2,22 +2,26 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.objects import Kept
 from tests.ports.conftest import s3_store
-from tests.workflows.conftest import AUDIO, House, new_house
+from tests.workflows.conftest import AUDIO, SIGNER, House, new_house
 from tests.workflows.restoring import empty_house, write_all
 from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_restore import available, erased, off
 from vault.domain.recording import State
-from vault.errors import NotFound, RecordingMissing
+from vault.errors import NotFound, RecordingMissing, Unavailable
 from vault.objects.directory import DirectoryStore
 from vault.ports.objects import ObjectStore
 from vault.threads import Threads
+from vault.workflows.store_loss import rewrite_of
+from vault.workflows.vault_object import compare_with_store
 
 
 @pytest.fixture(params=["directory", "moto"])
@@ -100,7 +104,6 @@ async def test_a_store_of_a_minute_ago_is_noticed_and_filled_again(
     assert [record.message for record in caplog.records].count("store.went_back") == 1
     assert not await house.vault.look_at_store()
     assert len(await went_back(house)) == 1
-    assert (await house.vault.rewrite_store.any_due()) is True
     await rewrite(house)
     assert not await house.vault.look_at_store()
     # What had been erased came back with the old bucket.
@@ -111,6 +114,7 @@ async def test_a_store_of_a_minute_ago_is_noticed_and_filled_again(
     switch = await house.vault.read_switch(house.account.id)
     async with empty_house(house, tmp_path / "new", threads) as new:
         await new.vault.restore(actor="operator")
+        assert not await new.vault.look_at_store()
         assert await new.vault.read_switch(new.account.id) == switch
         assert not switch.enabled
         assert await new.heard(first) == AUDIO
@@ -123,3 +127,55 @@ async def test_a_store_of_a_minute_ago_is_noticed_and_filled_again(
         for key, body in audio.items():
             await house.objects.put(key, body)
         assert await new.heard(lost) == AUDIO
+
+
+async def test_a_start_notices_it(tmp_path: Path, threads: Threads):
+    """Before anything is served, and once; what the vault's own object says is written again."""
+    async with new_house(tmp_path, threads) as house:
+        await write_all(house)
+        before = {key: Kept(bytearray(kept.body), kept.at) for key, kept in house.objects.objects.items()}
+        await off(house)
+        await write_all(house)
+        await compare_with_store(house.database, house.objects, SIGNER)
+        assert await went_back(house) == []
+        house.objects.objects = before
+        for _ in range(2):
+            await compare_with_store(house.database, house.objects, SIGNER)
+        [event] = await went_back(house)
+        known = json.loads((await leaves_of(house))[event["end"] - 1])
+        assert (event["result"], known["type"]) == ("noticed", "switch.changed")
+        assert event["first"] < event["end"]
+        await rewrite(house)
+        assert await house.database.read(rewrite_of) is None
+
+
+async def test_a_look_at_rest_is_one_small_request(tmp_path: Path, threads: Threads):
+    """A listing; before there are anchors, the published checkpoint as well. Nothing is written."""
+    async with new_house(tmp_path, threads) as house:
+        await write_all(house)
+        await house.vault.look_at_store()
+        before = await house.database.read(lambda tx: tx.metadata.get("store_look"))
+        house.objects.calls.clear()
+        assert not await house.vault.look_at_store()
+        assert house.objects.calls in (["list"], ["list", "get"])
+        assert await house.database.read(lambda tx: tx.metadata.get("store_look")) == before
+
+
+async def test_a_crash_between_two_steps_leaves_the_rest_due(tmp_path: Path, threads: Threads):
+    """Every step of a rewrite may be the last of a process; the next one goes on from there."""
+    async with new_house(tmp_path, threads) as house:
+        ids = [await available(house, f"rec-{n}", call_ref=f"call-{n}") for n in range(3)]
+        await write_all(house)
+        house.objects.objects = {
+            key: kept for key, kept in house.objects.objects.items() if key.startswith("recordings/")
+        }
+        assert await house.vault.look_at_store()
+        while await house.vault.rewrite_store.any_due():
+            house.objects.fail(at=1, when="after")
+            with suppress(Unavailable):
+                await house.vault.rewrite_store()
+            house.objects._failing.clear()
+            await write_all(house)
+        assert (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings == []
+        for one in ids:
+            assert await house.heard(one) == AUDIO

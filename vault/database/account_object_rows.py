@@ -42,6 +42,11 @@ class AccountObjectRows:
             changed = changed.where(accounts.c.id.not_in(but))
         return self._db.execute(changed.limit(limit)).scalars().all()
 
+    def ids(self, *, after: str, limit: int) -> Sequence[str]:
+        """Return ids of all accounts in their order, those after ``after``."""
+        query = select(accounts.c.id).where(accounts.c.id > after).order_by(accounts.c.id).limit(limit)
+        return self._db.execute(query).scalars().all()
+
     def read(self, account_id: str) -> AccountObject:
         """Return everything that is written of an account. Raises NotFound."""
         row = self._db.execute(select(accounts).where(accounts.c.id == account_id)).first()

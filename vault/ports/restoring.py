@@ -37,6 +37,9 @@ class AccountObjects(Protocol):
     def due(self, limit: int, *, but: Sequence[str] = ()) -> Sequence[str]:
         """Return ids of accounts that changed since their object was written, but for those named."""
 
+    def ids(self, *, after: str, limit: int) -> Sequence[str]:
+        """Return ids of all accounts in their order, those after ``after``."""
+
     def read(self, account_id: str) -> AccountObject:
         """Return everything that is written of an account. Raises NotFound."""
 

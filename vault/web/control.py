@@ -126,8 +126,8 @@ async def _perform(vault: "Vault", command: str, arguments: Mapping[str, Any]) -
         return await vault.export_key(arguments["recording"], actor=OPERATOR)
     if command.startswith("rotate."):
         return await perform_rotation(vault, command, arguments, actor=OPERATOR)
-    if command == "sweep":
-        return await vault.sweep()
+    if command in {"sweep", "rewrite-store"}:
+        return await (vault.sweep() if command == "sweep" else vault.rewrite_store.begin(actor=OPERATOR))
     if command == "log.head":
         size, head = await vault.export_log.head()
         return {"size": size, "text": head.decode()}

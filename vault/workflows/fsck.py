@@ -17,9 +17,13 @@ from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.workflows.available import available_recordings
+from vault.workflows.fsck_account import CompareAccount
+from vault.workflows.fsck_log import CompareLog
 from vault.workflows.fsck_objects import CompareObjects
 from vault.workflows.fsck_recording import CompareRecording
 from vault.workflows.pacer import Pacer
+from vault.workflows.published_log import PublishedLog
+from vault.workflows.store_loss import rewrite_of
 from vault.workflows.two_clocks import earlier
 
 #: Sentences that one answer has room for.
@@ -44,11 +48,12 @@ class Checked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fsck:
-    """Compare every available row with its objects and manifest, and every object with its row."""
+    """Compare every available row with its objects, accounts and the log with theirs, and every object with its row."""
 
     database: Database
     objects: ObjectStore
     ring: KeyRing
+    published_log: PublishedLog
     clock: Clock
     grace: timedelta = GRACE
 
@@ -61,6 +66,8 @@ class Fsck:
             raise Invalid("A sample and a rate are numbers from zero up.")
         pacer, checked = Pacer(rate=rate), Checked()
         await self._recordings(checked, sample, pacer, seen)
+        await self._accounts(checked, pacer)
+        await self._log(checked, pacer)
         await self._objects(checked, pacer, seen)
         left_out = len(checked.findings) - MOST_FINDINGS
         if left_out > 0:
@@ -111,6 +118,22 @@ class Fsck:
             return now if available else None, tx.inventory.manifest_due(recording.id)
 
         return await self.database.read(look)
+
+    async def _accounts(self, checked: Checked, pacer: Pacer) -> None:
+        compare = CompareAccount(database=self.database, objects=self.objects, ring=self.ring)
+        async for account_id in compare.accounts():
+            await pacer.pause()
+            checked.findings += await compare.findings(account_id)
+
+    async def _log(self, checked: Checked, pacer: Pacer) -> None:
+        if await self.database.read(rewrite_of) is not None:
+            checked.findings.append(
+                "log/: the object store went back, and what the database holds is being written there again."
+            )
+        compare = CompareLog(database=self.database, objects=self.objects, published_log=self.published_log)
+        async for finding in compare.findings():
+            await pacer.pause()
+            checked.findings += [] if finding is None else [finding]
 
     async def _objects(self, checked: Checked, pacer: Pacer, seen: Seen) -> None:
         before = await self.database.read(lambda tx: earlier(tx, self.clock())) - self.grace

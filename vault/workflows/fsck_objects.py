@@ -12,6 +12,7 @@ from vault.domain.vault_object import LOCATION as VAULT
 from vault.errors import Tampered
 from vault.ports.database import Database
 from vault.ports.objects import ObjectStore, StoredVersion
+from vault.workflows.own_history import sort_by_history
 
 #: Where the log lies. Files of it are written twice by two nodes at once, and its checkpoint for ever anew.
 _LOG = "log/"
@@ -95,6 +96,8 @@ class CompareObjects:
         )
         if name is None or known is None:
             return [f"{key}: there is no such account."]
+        if (await sort_by_history(self.database, [name])).foreign:
+            return [f"{key}: another history of the database wrote it."]
         if name.revision < known.written:
             return [f"{key}: a newer object of this account was written."]
         return []

@@ -108,6 +108,11 @@ def checkpoint_copy(size: int) -> str:
     return f"{PREFIX}checkpoints/{size:020}"
 
 
+async def anchor_sizes(objects: ObjectStore) -> list[int]:
+    """Return how many leaves each anchor in the object store covers. One listing."""
+    return [_size_of(stored.key) async for stored in objects.list(_ANCHORS)]
+
+
 def _known(tx: Transaction) -> _Known:
     last, kept = tx.checkpoints.last(), tx.metadata.get(_LOOK)
     before = None if kept is None else decode_look(kept)
@@ -120,7 +125,7 @@ def _known(tx: Transaction) -> _Known:
 
 async def _found(objects: ObjectStore, published_log: PublishedLog, known: _Known) -> int | None:
     """Return how many leaves the object store is known to have, if that is too few; else None."""
-    anchors = [_size_of(stored.key) async for stored in objects.list(_ANCHORS)]
+    anchors = await anchor_sizes(objects)
     if anchors and max(anchors) < known.signed:
         return max(anchors)
     if not anchors and known.published:

@@ -1,0 +1,102 @@
+"""The access log in the object store against the tree: its tiles, its checkpoints, its anchor."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+from vault.errors import NotFound, Tampered
+from vault.ports.database import Database
+from vault.ports.objects import ObjectStore
+from vault.tlog.tiles import HEIGHT, Tile, grown_tiles, write_bundle
+from vault.workflows.published_log import CHECKPOINT, PREFIX, PublishedLog, root_of
+from vault.workflows.store_loss import anchor_sizes, checkpoint_copy
+
+#: Copies of checkpoints that one transaction names.
+_COPIES = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareLog:
+    """Says what of the log is not there as the tree has it, one sentence each."""
+
+    database: Database
+    objects: ObjectStore
+    published_log: PublishedLog
+
+    async def findings(self) -> AsyncIterator[str | None]:
+        """Yield a finding, or None, for each file of the log; what is published meanwhile is no finding."""
+        size = await self.database.read(lambda tx: tx.store.published_size())
+        yield await self._checkpoint(size)
+        yield await self._anchor()
+        for tile in grown_tiles(0, size):
+            for key in _keys_of(tile):
+                finding = await self._file(tile, key)
+                now = await self.database.read(lambda tx: tx.store.published_size()) if finding else size
+                # A file that was not full goes once a fuller one is there.
+                yield finding if now == size or tile.full else None
+        async for finding in self._copies():
+            yield finding
+
+    async def _checkpoint(self, size: int) -> str | None:
+        if not size:
+            return None
+        try:
+            found = await self.published_log.checkpoint()
+        except Tampered as error:
+            return f"{CHECKPOINT}: {error}"
+        if found is None:
+            return f"{CHECKPOINT}: it is missing."
+        published = found[0]
+        if published.size < size:
+            return f"{CHECKPOINT}: it covers {published.size} entries, and {size} were published."
+        own = await self.database.read(
+            lambda tx: published.size <= tx.tree.head().size and root_of(tx, published.size) == published.root
+        )
+        return None if own else f"{CHECKPOINT}: it is of another history of the access log."
+
+    async def _anchor(self) -> str | None:
+        last = await self.database.read(lambda tx: tx.checkpoints.last())
+        sizes = await anchor_sizes(self.objects)
+        if last is None or not sizes or max(sizes) >= last.size:
+            return None
+        return (
+            f"{PREFIX}anchors/: the newest anchor covers {max(sizes)} entries, and {last.size} were anchored."
+        )
+
+    async def _file(self, tile: Tile, key: str) -> str | None:
+        end = tile.start + tile.width
+        if key == PREFIX + tile.path:
+            level = tile.level * HEIGHT
+            hashes = await self.database.read(lambda tx: tx.tree.hashes(level, tile.start, end))
+            wanted = b"".join(hashes)
+        else:
+            leaves = await self.database.read(lambda tx: tx.tree.leaves(tile.start, end))
+            wanted = write_bundle([one.leaf for one in leaves])
+        try:
+            if await self.objects.read(key, 0, await self.objects.size(key)) == wanted:
+                return None
+        except NotFound:
+            return f"{key}: it is missing."
+        except Tampered:
+            pass  # It was cut between the two requests.
+        return f"{key}: it is not what the tree of the access log says."
+
+    async def _copies(self) -> AsyncIterator[str | None]:
+        above = 0
+        while copies := await self.database.read(
+            lambda tx, above=above: tx.store.published_checkpoints(above=above, limit=_COPIES)  # type: ignore[misc]
+        ):
+            above = copies[-1].size
+            for copy in copies:
+                key = checkpoint_copy(copy.size)
+                try:
+                    same = await self.objects.get(key) == copy.note
+                except NotFound:
+                    yield f"{key}: it is missing."
+                else:
+                    yield None if same else f"{key}: it is not the checkpoint that was published."
+
+
+def _keys_of(tile: Tile) -> Iterator[str]:
+    yield PREFIX + tile.path
+    if not tile.level:
+        yield PREFIX + tile.bundle_path
