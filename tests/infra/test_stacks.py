@@ -38,9 +38,9 @@ TAKEN_OUT = {
     "commands": "FirstKey",
     "service": "",
     "alarms": (
-        "DatabaseBusy DatabaseCrowded DatabaseFull ErrorLines Errors LogForked LogForkedLines Missed MissedLines "
-        "NoServer NoWorker NotReached NotReady NotServed ReadBackFailed ReadBackFailedLines Reader Tampered "
-        "TamperedLines TopicPolicy"
+        "AudioMissing AudioMissingLines DatabaseBusy DatabaseCrowded DatabaseFull ErrorLines Errors LogForked "
+        "LogForkedLines Missed MissedLines NoServer NoWorker NotReached NotReady NotServed ReadBackFailed "
+        "ReadBackFailedLines Reader StoreWentBack StoreWentBackLines Tampered TamperedLines TopicPolicy"
     ),
 }
 TASKS = ("callvault-command", "callvault-first-key", "callvault-server", "callvault-worker")
