@@ -22,6 +22,7 @@ class Look:
         self.open.set()
 
     async def __call__(self) -> None:
+        """Look."""
         self.count += 1
         await self.database.unguarded.read(lambda tx: tx.now())
         await self.database.unguarded.write(lambda tx: tx.now())
@@ -37,6 +38,7 @@ class Clock:
     now = 0.0
 
     def __call__(self) -> float:
+        """Return the seconds."""
         return self.now
 
 

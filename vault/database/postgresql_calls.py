@@ -88,12 +88,12 @@ class PostgresqlCalls:
         """Let what runs end for a moment, cut the rest, and close the connections."""
         self._closed = True
         deadline = time.monotonic() + _CLOSE_SECONDS
-        while self._running and time.monotonic() < deadline:
+        while any(not call.given_up for call in list(self._running)) and time.monotonic() < deadline:
             time.sleep(0.01)
         for call in list(self._running):
             call.give_up(cut_commit=True)
         for threads in self._threads.values():
-            threads.close(seconds=0.5)
+            threads.close(seconds=max(0.3, deadline - time.monotonic()))
         for engine in self._engines.values():
             engine.dispose()
 

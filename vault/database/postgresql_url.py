@@ -1,6 +1,7 @@
 """How PostgreSQL is named in settings: URLs as libpq reads them, with one host or a list of them."""
 
 from collections.abc import Mapping
+from urllib.parse import parse_qsl, urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -26,6 +27,7 @@ def connection_parameters(url: str) -> dict[str, str]:
     """
     try:
         parameters = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+        parameters.update(_hosts_of_query(url))
     except (psycopg.Error, ValueError) as error:
         raise StartRefused(
             "VAULT_DATABASE_URL is not a URL that libpq reads. One looks like postgresql://vault@db.example/vault, a "
@@ -56,6 +58,23 @@ def described_host(url: str) -> str:
     if len(ports) < len(hosts):
         ports *= len(hosts)
     return ", ".join(f"{host} port {port or 5432}" for host, port in zip(hosts, ports, strict=False))
+
+
+def _hosts_of_query(url: str) -> dict[str, str]:
+    """Return the hosts of ``?host=h1:p1&host=h2:p2``, as SQLAlchemy writes a list: libpq reads the last alone."""
+    hosts = [value for name, value in parse_qsl(urlsplit(url).query) if name == "host"]
+    pairs = [_host_and_port(host) for host in hosts]
+    if len(hosts) < 2 and not any(port for _, port in pairs):  # noqa: PLR2004 - one host is no list
+        return {}
+    named = {"host": ",".join(host for host, _ in pairs)}
+    return named | ({"port": ",".join(port for _, port in pairs)} if any(port for _, port in pairs) else {})
+
+
+def _host_and_port(host: str) -> tuple[str, str]:
+    name, colon, port = host.rpartition(":")
+    if not colon or "," in host or host.startswith("/") or (":" in name and not name.endswith("]")):
+        return host, ""
+    return name.strip("[]"), port
 
 
 def _list(parameters: Mapping[str, str], name: str) -> list[str]:
