@@ -1,7 +1,6 @@
 """A real primary with its standby: promoted, standing still, cancelled waits. Every call has an end."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 
 import psycopg
@@ -13,6 +12,7 @@ from vault.database.migrate import check_postgresql, migrate_postgresql
 from vault.database.postgresql import PostgresqlDatabase
 from vault.errors import DatabaseUnfit, StartRefused, Unavailable
 
+_PATIENCE = 30.0
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 
@@ -48,21 +48,17 @@ async def test_no_call_waits_for_a_standby_that_stands_still(
     try:
         writes = [asyncio.ensure_future(database.write(_note(f"stuck {n}", "x"))) for n in range(30)]
         writes.append(asyncio.ensure_future(database.write(_note("off", "x"), urgent=True)))
-        while not writes[-1].done():
-            await database.read(lambda tx: tx.metadata.get("off"))
-            await asyncio.sleep(0.1)
-        ends = await asyncio.gather(*writes, return_exceptions=True)
+        async with asyncio.timeout(_PATIENCE):
+            while not writes[-1].done():
+                await database.read(lambda tx: tx.metadata.get("off"))
+                await asyncio.sleep(0.1)
+            ends = await asyncio.gather(*writes, return_exceptions=True)
         assert {type(one) for one in ends} == {Unavailable}
         said = {str(one) for one in ends}
         assert said == {postgresql_call.UNKNOWN, postgresql_call.NOTHING_DONE}
         assert str(ends[-1]) == postgresql_call.UNKNOWN
         with pytest.raises(Unavailable, match="takes no writes"):
             await database.check()
-        begun = time.monotonic()
-        other = asyncio.ensure_future(database.write(_note("later", "x")))
-        with pytest.raises(Unavailable):
-            await other
-        assert time.monotonic() - begun < 30
     finally:
         pair.standby.thaw()
     wait_for(lambda: pair.primary.ask(_WAITING) == 0)
@@ -153,7 +149,7 @@ async def test_a_standby_is_refused_with_a_sentence(pair: PostgresqlPair):
 async def test_a_promoted_standby_is_looked_at_before_anything_runs_on_it():
     """With a list of hosts the same pool goes to the other server: a new timeline, so somebody looks first.
 
-    Then the old primary comes back alone, and its connections are not used either. Wrong: to look at start only.
+    Wrong: to look at start only.
     """
     looks: list[str] = []
     with postgresql_pair() as pair:
@@ -172,7 +168,7 @@ async def test_a_promoted_standby_is_looked_at_before_anything_runs_on_it():
         await asyncio.to_thread(pair.fail_over)
         ran: list[int] = []
         seen = set()
-        while len(looks) < 3:
+        while not ran:
             try:
                 await database.write(lambda _tx: ran.append(len(looks)))
             except Unavailable as error:

@@ -81,7 +81,10 @@ class LookGate:
 
     async def look_at(self, unseen: NotLookedAt, *, seconds: float) -> None:
         """Return once the identity is accepted. Raises Unavailable: what the look raised, or it takes too long."""
-        failed = self._failed
+        with self._lock:
+            if self._accepted is not None and self._accepted[0] == unseen.identity:
+                return  # While this caller was on its way here.
+            failed = self._failed
         if failed is not None and failed[0] == unseen.identity and self._clock() < failed[2]:
             raise Unavailable(str(failed[1]), retry_after=failed[1].retry_after)
         if self._looking is None or self._looking.done():
