@@ -7,7 +7,8 @@ from vault.errors import NotFound, Tampered
 from vault.ports.database import Database
 from vault.ports.objects import ObjectStore
 from vault.tlog.tiles import HEIGHT, Tile, grown_tiles, write_bundle
-from vault.workflows.published_log import CHECKPOINT, PREFIX, PublishedLog, root_of
+from vault.workflows.checkpoints import root_of
+from vault.workflows.published_log import CHECKPOINT, PREFIX, PublishedLog
 from vault.workflows.store_loss import anchor_sizes, checkpoint_copy
 
 #: Copies of checkpoints that one transaction names.
@@ -40,12 +41,12 @@ class CompareLog:
         if not size:
             return None
         try:
-            found = await self.published_log.checkpoint()
+            found = await self.published_log.published()
         except Tampered as error:
             return f"{CHECKPOINT}: {error}"
         if found is None:
             return f"{CHECKPOINT}: it is missing."
-        published = found[0]
+        published = found.checkpoint
         if published.size < size:
             return f"{CHECKPOINT}: it covers {published.size} entries, and {size} were published."
         own = await self.database.read(

@@ -130,8 +130,8 @@ async def _found(objects: ObjectStore, published_log: PublishedLog, known: _Know
         return max(anchors)
     if not anchors and known.published:
         # A release from before anchors; or they are lost with all the rest.
-        published = await published_log.checkpoint()
-        size = 0 if published is None else published[0].size
+        published = await published_log.published()
+        size = 0 if published is None else published.checkpoint.size
         if size < known.published:
             return size
     present = 0
