@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.workflows.conftest import SIGNER, House
 from vault import wiring
+from vault.database.postgresql import PostgresqlDatabase
 from vault.database.sqlite import SqliteDatabase
 from vault.database.wrapped_keys import WrappedKeyRows
 from vault.keyservice.key_ring import AccountKeyRing
@@ -49,7 +50,10 @@ async def house_over(house: House, database: Database, threads: Threads) -> Asyn
         "settings": read_settings({}),
     }
     try:
-        yield replace(house, vault=wiring._vault(**parts), database=database)
+        vault = wiring._vault(**parts)
+        if isinstance(database, PostgresqlDatabase):
+            database.look = None  # As before its first look, and as a restore works.
+        yield replace(house, vault=vault, database=database)
     finally:
         database.close()
 

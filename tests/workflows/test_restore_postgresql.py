@@ -11,8 +11,10 @@ from tests.workflows.conftest import AUDIO, House, new_house
 from tests.workflows.restoring import house_over, write_all
 from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_restore import available, erased, off, switch_of
+from tests.workflows.test_restore_forked import check_joined, common, parted
 from vault.database.postgresql import PostgresqlDatabase
 from vault.domain.recording import State
+from vault.errors import Refused
 from vault.threads import Threads
 from vault.workflows.list_events import EventFilter
 from vault.workflows.share import LinkWish
@@ -82,3 +84,29 @@ async def test_events_that_waited_in_an_old_copy_come_in_once(
         assert [detail for _, detail in page.items if detail] == [{"listener": "Ada"}]
         await new.settle(recording_id)
         assert await new.state(recording_id) is State.ERASED
+
+
+async def test_a_promoted_copy_that_went_on_is_joined(
+    house: House, threads: Threads, migrated_url: str, postgresql_server: PostgresqlServer
+):
+    """Its own events, those that waited among them, follow the anchored ones, and nothing of either is lost."""
+    ids = await common(house)
+    house.database.close()
+    old = PostgresqlDatabase(postgresql_server.new_database(template=_name(migrated_url)))
+    async with (
+        house_over(house, PostgresqlDatabase(migrated_url), threads) as later,
+        house_over(house, old, threads) as new,
+    ):
+        await parted(later, new, ids)
+        while await new.vault.sequence_events():
+            pass
+        own = await leaves_of(new)
+        # One that waits for its place is not lost either.
+        await new.vault.issue_key(name="waits", scopes=["*"], account_id=None, actor="operator")
+        assert await old.read(lambda tx: tx.tree.waiting()) == 1
+        assert await new.vault.check_recovery()
+        assert (await new.vault.restore(actor="operator")).findings == []
+        await check_joined(later, new, ids, own)
+        assert not await new.vault.check_recovery()
+        with pytest.raises(Refused):
+            await new.vault.restore(actor="operator")
