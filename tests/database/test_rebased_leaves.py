@@ -167,7 +167,8 @@ async def test_what_was_signed_published_and_read_goes_with_the_leaves(database:
     await append(database, made(9, "own"), sequenced=9)
     for size in (3, 5, 9):
         kept = KeptCheckpoint(size=size, note=b"note", at=NOW)
-        await database.write(lambda tx, kept=kept: tx.restored.published(kept, at=NOW))
+        await database.write(lambda tx, kept=kept: tx.restored.published(kept, tiles=kept.size, at=NOW))
+        await database.write(lambda tx, kept=kept: tx.checkpoints.keep(kept))
     await database.write(lambda tx: tx.restored.set_back(5, limit=100))
     last = await database.read(lambda tx: tx.checkpoints.last())
     assert last is not None

@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from vault.domain.recording import State
 from vault.errors import NotAuthentic, Refused
 from vault.threads import Threads
 from vault.tlog.checkpoint import open_checkpoint
-from vault.workflows.published_log import root_of
+from vault.workflows.checkpoints import root_of
+from vault.workflows.connect import ConnectionWish
 from vault.workflows.share import LinkWish
 
 pytestmark = pytest.mark.faults
@@ -88,20 +89,29 @@ async def parted(house: House, new: House, ids: dict[str, Any]) -> None:
     """Let both histories go on: what the lost one did is anchored, what the present one did is acknowledged."""
     vault, account_id = house.vault, house.account.id
     ids["lost"] = await available(house, "rec-lost", call_ref="call-lost")
+    await vault.issue_key(name="gone", scopes=["*"], account_id=None, actor="operator")
     await vault.erase(account_id, ids["erased"], actor="key_test")
     await vault.restrict(account_id, ids["held"], restricted=True, reason=None, actor="key_test")
     await vault.enter_objection(account_id, "+33612345678", reason="asked", actor="key_test")
     await vault.revoke_key(ids["key"][0].id, account_id=None, actor="operator")
     await vault.revoke_link(account_id, ids["held"], ids["link"], actor="key_test")
     await switched(house, ids["off"], on=False)
+    await connected(house, "lost")
     await house.settle(ids["erased"])
     await write_all(house)
     ids["own"] = await available(new, "rec-own", call_ref="call-own")
     await new.vault.enter_objection(account_id, "+33687654321", reason="again", actor="key_test")
     ids["own key"] = await new.vault.issue_key(name="own", scopes=["*"], account_id=None, actor="operator")
     await switched(new, ids["own off"], on=False)
+    await connected(new, "own")
     policy = replace(WITHOUT_EVIDENCE, quarantine_days=5)
     await new.vault.set_policy(account_id, policy, if_version=None, actor="key_test")
+
+
+async def connected(house: House, name: str) -> None:
+    """Connect the account to another platform."""
+    wish = ConnectionWish(provider="platform", credentials={"secret": house.secret})
+    await house.vault.set_connection(house.account.id, name, wish, actor="key_test")
 
 
 async def common(house: House) -> dict[str, Any]:
@@ -129,6 +139,8 @@ async def check_joined(house: House, new: House, ids: dict[str, Any], own: Seque
     assert (await new.row(ids["held"])).restricted
     listed = await new.vault.list_objections(account_id, after=None, limit=9)
     assert {one.number for one in listed} == {"+33612345678", "+33687654321"}
+    found = await new.database.read(lambda tx: tx.connections.of_account(account_id))
+    assert {one.name for one in found} == {"main", "lost", "own"}
     with pytest.raises(NotAuthentic):
         await new.vault.authenticate(ids["key"][1].text)
     await new.vault.authenticate(ids["own key"][1].text)
@@ -145,16 +157,32 @@ async def check_joined(house: House, new: House, ids: dict[str, Any], own: Seque
     assert (kinds.count("log.database_went_back"), kinds.count("vault.restored")) == (1, 1)
 
 
+async def reconciliations(house: House) -> dict[str, datetime]:
+    """Take every list that is due, and return since when it is compared."""
+    due = {}
+    while claimed := await house.database.write(
+        lambda tx: tx.connections.claim_reconciliation(pause=timedelta(hours=1))
+    ):
+        due[claimed[0].id] = claimed[1]
+    return due
+
+
 async def test_nothing_of_either_history_is_lost(house: House, tmp_path: Path, threads: Threads):
     """What was closed in the lost seconds, and all that was acknowledged after them; a second run changes nothing."""
     ids = await common(house)
     async with house_over(house, SqliteDatabase(copied(house, tmp_path / "old")), threads) as new:
         await parted(house, new, ids)
-        own = await leaves_of(new)
+        own, listed_at = await leaves_of(new), datetime.now(UTC)
+        main = new.connection_id
+        await new.database.write(lambda tx: tx.connections.reconciled(main, listed_at))
         assert await new.vault.check_recovery()
         report = await new.vault.restore(actor="operator")
         assert report.findings == []
-        assert len(report.notes) == 1
+        [note] = report.notes
+        assert "1 API keys" in note
+        # The provider's list is compared at once, for the whole time that was lost.
+        due = await reconciliations(new)
+        assert due[main] < listed_at
         await check_joined(house, new, ids, own)
         assert not await new.vault.check_recovery()
         before = await everything(new)

@@ -109,19 +109,44 @@ class Restore:
         await self.database.write(lambda tx: self._note(tx, restricted, actor))
         return report
 
-    async def _verified(self, stored: StoredLog, head: TreeHead, seen: Seen) -> tuple[Replay, list[bytes]]:
-        """Read the whole log against its checkpoint; return what the database lacks, and a digest of each file."""
-        replay, frontier, digests = Replay(), Frontier(), list[bytes]()
-        async for leaves in self._bundles(stored):
-            digests.append(_digest(leaves))
-            for index, leaf in enumerate(leaves, frontier.size):
-                if index >= head.size:
-                    replay.take(leaf)
-            frontier, _ = frontier.extend(leaf_hash(leaf) for leaf in leaves)
-            await seen("log", frontier.size, stored.checkpoint.size)
-        if frontier.root() != stored.checkpoint.root:
-            raise Tampered(
-                "The leaves in the object store are not those that the published checkpoint signs."
+    def _published(self, tx: Transaction, anchored: StoredLog) -> None:
+        checkpoint = KeptCheckpoint(size=anchored.checkpoint.size, note=anchored.note, at=self.clock())
+        tx.restored.published(checkpoint, tiles=anchored.tiles, at=self.clock())
+
+
+def _mark(tx: Transaction, parted: Parted) -> bytes:
+    """Keep how far the histories had parted when the restore began; return that of the first attempt."""
+    kept = tx.metadata.get(MARK)
+    if kept is None:
+        kept = f"{parted.fork} {parted.size} {parted.fork + parted.lost.leaves}".encode()
+        tx.metadata.put({MARK: kept})
+    return kept
+
+
+def _finish(tx: Transaction, mark: bytes, restricted: Sequence[Recording], actor: str) -> None:
+    """Put on record what was restored, and end recovery mode."""
+    if tx.metadata.get(MARK) is None:
+        return  # Another restore beside this one was faster.
+    tx.metadata.replace({}, drop=[MARK])
+    now = tx.now()
+    fork, size, anchored = map(int, mark.split())
+    if size:
+        result = "forked" if fork < min(size, anchored) else "behind"
+        back = AccessEvent(
+            type="log.database_went_back", at=now, account_id=None, actor=actor, first=fork, end=anchored,
+            result=result,
+        )  # fmt: skip
+        tx.events.append(back)
+    tx.events.append(AccessEvent(type="vault.restored", at=now, account_id=None, actor=actor))
+    for recording in restricted:
+        tx.events.append(
+            AccessEvent(
+                type="recording.restricted",
+                at=now,
+                account_id=recording.account_id,
+                actor=actor,
+                recording_id=recording.id,
+                result="manifest_missing",
             )
         return replay, digests
 
