@@ -1,4 +1,4 @@
-"""Anchor files: a signed checkpoint with the last leaves below it (FORMAT.md, section 8).
+"""Anchor files: a signed checkpoint with the last leaves below it (FORMAT.md, section 7.1).
 
 Together with the published tiles of the first ``start`` leaves an anchor holds the whole log that its checkpoint
 signs. The peaks of those leaves stand beside it, so that its own leaves can be checked against the root alone.
