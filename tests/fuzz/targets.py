@@ -42,6 +42,7 @@ from vault.telephony.forms import parse_form, parse_query
 from vault.telephony.media_url import parse_media_url
 from vault.telephony.numbers import normalize
 from vault.telephony.strict_json import parse_object
+from vault.tlog.anchor_file import decode_anchor, encode_anchor
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, sign_checkpoint
 from vault.tlog.hashing import leaf_hash
 from vault.tlog.key_statement import open_statement
@@ -194,6 +195,14 @@ def _log(data: bytes) -> None:
         assert checkpoint == _CHECKPOINT
 
 
+def _anchor(data: bytes) -> None:
+    try:
+        found = decode_anchor(data, [_SIGNER.verifier])
+    except Tampered:
+        return
+    assert encode_anchor(found.note, found.frontier, found.leaves) == data
+
+
 def _bundle(data: bytes) -> None:
     try:
         assert write_bundle(read_bundle(data)) == data
@@ -217,6 +226,7 @@ _SIGNED = sign_checkpoint(_CHECKPOINT, _SIGNER)
 _EXPORT = write_head(_SIGNER.verifier, _SIGNED) + b"".join(
     write_leaf(index, leaf_hash(leaf), leaf) for index, leaf in enumerate(_LEAVES)
 )
+_ANCHOR = encode_anchor(_SIGNED, Frontier(), _LEAVES)
 
 TARGETS: dict[str, Target] = {
     **{
@@ -236,6 +246,7 @@ TARGETS: dict[str, Target] = {
     "wrapping": Target(run=_wrapping, seeds=(bytes(32), LABEL + b"arn:aws:kms:eu-1:111122223333:key/a\0k")),
     "note": Target(run=_note, seeds=(_SIGNED, _SIGNER.verifier.write().encode())),
     "log-export": Target(run=_log, seeds=(_EXPORT,)),
+    "anchor": Target(run=_anchor, seeds=(_ANCHOR,)),
     "bundle": Target(run=_bundle, seeds=(write_bundle(_LEAVES), b"\x00\x00")),
     "written": Target(run=_written, seeds=(b"+1 415 555-0100", b"US-WA", b"en-GB", b"cv_1_2", b"s3://b/p?region=x")),
 }  # fmt: skip

@@ -10,8 +10,8 @@ import pytest
 from tests.database.rows import NOW, event, logged, open_account
 from tests.faults.counts import count
 from tests.tlog.reference import mth
-from vault.errors import Tampered
-from vault.ports.access_log import KeptCheckpoint, TreeHead
+from vault.errors import LeaseLost, Tampered
+from vault.ports.access_log import KeptCheckpoint, PublishedSize, TreeHead
 from vault.ports.database import Database
 from vault.tlog.hashing import EMPTY_ROOT, leaf_hash
 from vault.tlog.proofs import consistency_proof, inclusion_proof, verify_consistency, verify_inclusion
@@ -218,6 +218,33 @@ async def test_a_checkpoint_of_one_size_is_kept_once(database: Database):
     ]
     assert kept == [first, first, smaller]
     assert await database.read(lambda tx: tx.checkpoints.last()) == first
+
+
+async def test_a_checkpoint_that_nobody_anchored_gives_way(database: Database):
+    """A release from before anchors kept what it signed: it is not the last one, and the anchored one replaces it."""
+    first = KeptCheckpoint(size=7, note=b"first", at=NOW)
+    await database.write(lambda tx: tx.checkpoints.keep(first))
+    await database.write(
+        lambda tx: tx.connection.exec_driver_sql("UPDATE checkpoints SET anchored_at = NULL") and None
+    )
+    assert await database.read(lambda tx: tx.checkpoints.last()) is None
+    second = KeptCheckpoint(size=7, note=b"second", at=NOW + timedelta(seconds=1))
+    assert await database.write(lambda tx: tx.checkpoints.keep(second)) == second
+    assert await database.read(lambda tx: tx.checkpoints.last()) == second
+
+
+async def test_one_publishes_and_says_how_far(database: Database):
+    """The work is taken once; where it is done, size and moment are known, and it can be taken again."""
+    minute = timedelta(minutes=1)
+    await database.write(lambda tx: tx.checkpoints.keep(KeptCheckpoint(size=7, note=b"first", at=NOW)))
+    assert await database.read(lambda tx: tx.checkpoints.publication()) == PublishedSize(size=0, at=None)
+    assert await database.write(lambda tx: tx.checkpoints.claim_publication(lease=minute)) == 0
+    assert await database.write(lambda tx: tx.checkpoints.claim_publication(lease=minute)) is None
+    await database.write(lambda tx: tx.checkpoints.published(before=0, size=7, at=NOW))
+    assert await database.read(lambda tx: tx.checkpoints.publication()) == PublishedSize(size=7, at=NOW)
+    assert await database.write(lambda tx: tx.checkpoints.claim_publication(lease=minute)) == 7
+    with pytest.raises(LeaseLost):
+        await database.write(lambda tx: tx.checkpoints.published(before=0, size=8, at=NOW))
 
 
 async def test_the_age_of_what_waits_is_told(database: Database):

@@ -56,11 +56,11 @@ def encode_anchor(note: bytes, frontier: Frontier, leaves: Sequence[bytes]) -> b
 
 def decode_anchor(data: bytes, verifiers: Sequence[Verifier]) -> AnchorFile:
     """Return the content of an anchor. Raises Tampered for another form, another log's note, or other leaves."""
-    text, _, bundle = data.partition(b"\n\n")
+    text, blank, bundle = data.partition(b"\n\n")
     lines = text.decode("ascii", "replace").split("\n")
     named = [line.partition(" ")[::2] for line in lines[1:]]
     kinds = [kind for kind, _ in named]
-    if lines[0] != _HEADER or kinds != ["checkpoint", "start", *["peak"] * (len(kinds) - 2)]:
+    if not blank or lines[0] != _HEADER or kinds != ["checkpoint", "start", *["peak"] * (len(kinds) - 2)]:
         raise Tampered("The object is not an anchor of this version.")
     note = read_base64(named[0][1], "checkpoint of the anchor")
     checkpoint = open_checkpoint(note, verifiers)
