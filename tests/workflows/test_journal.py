@@ -25,7 +25,7 @@ from vault.domain.call import CallFacts
 from vault.domain.closing import Act, ToldNo, decode_acts, encode_acts, location_of
 from vault.errors import Refused
 from vault.threads import Threads
-from vault.tlog.note import Signer, open_note, sign_note
+from vault.tlog.note import MAX_NOTE_BYTES, Signer, open_note, sign_note
 from vault.workflows.share import LinkWish
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -191,6 +191,22 @@ async def test_a_closing_act_costs_one_statement_and_one_object(house: House):
         inserted = [one for one in said if one.startswith("INSERT INTO closing_acts")]
         assert len(inserted) == (2 if name in {"links", "withdrawal"} else 1), name
         assert house.objects.calls[before:] == ["put"], name
+
+
+async def test_many_acts_of_one_transaction_share_objects(house: House, tmp_path: Path, threads: Threads):
+    """Each object stays below the limit of a note, and none of the acts is left out."""
+    old = copied(house, tmp_path / "old")
+    same = {"at": NOW, "account_id": house.account.id, "actor": "key_1"}
+    links = [AccessEvent(type="link.revoked", link_id=f"link_{n}", **same) for n in range(450)]
+    call = "\N{PERFORMING ARTS}" * 200
+    calls = [AccessEvent(type="call.erased", subject=call, **same) for _ in range(60)]
+    await house.vault.database.write(lambda tx: [tx.events.append(one) for one in links + calls] and None)
+    sizes = [len(kept.body) for key, kept in house.objects.objects.items() if key.startswith("closing/")]
+    assert len(sizes) == 3 + 3 - 1
+    assert max(sizes) < MAX_NOTE_BYTES
+    async with house_over(house, SqliteDatabase(old), threads) as late:
+        found = await journal_of(late).missing(late.database)
+        assert {act.event.id for act in found} == {one.id for one in links + calls}
 
 
 async def test_a_worker_elsewhere_asks_once_for_all(house: House, tmp_path: Path, threads: Threads):

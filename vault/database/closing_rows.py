@@ -44,7 +44,7 @@ class ClosingRows:
         """Work inside the transaction that is open on ``connection``."""
         self._db = connection
         self._taken: dict[str, Act] = {}
-        #: Account and name of the object that is being filled, and the acts in it.
+        #: Account and name of the object that is being filled, and the weight of the acts in it.
         self._filling: tuple[str | None, str, int] = (None, "", MOST)
         self._put: Container[str] = ()
 
@@ -57,7 +57,7 @@ class ClosingRows:
         if name is None:
             raise ValueError(f"An event {event.type} must name what it closes.")
         content = _READ[closing.content](self._db, event)
-        act = Act(event=event, leaf=event.body, content=content, batch=self._batch(event))
+        act = self._placed(Act(event=event, leaf=event.body, content=content, batch=event.id))
         if insert_new(self._db, closing_acts, self._row(act, name)):
             self._taken[event.id] = act
         if event.type == "key.destroyed":
@@ -184,13 +184,13 @@ class ClosingRows:
         for start in range(0, len(rows), _IDS_AT_ONCE):
             insert_new(self._db, closing_acts, *rows[start : start + _IDS_AT_ONCE])
 
-    def _batch(self, event: AccessEvent) -> str:
-        """Return the name of the object that the next act belongs to."""
-        account_id, batch, count = self._filling
-        if account_id != event.account_id or count >= MOST:
-            batch, count = event.id, 0
-        self._filling = (event.account_id, batch, count + 1)
-        return batch
+    def _placed(self, act: Act) -> Act:
+        """Return the act in the object that is being filled, or in a new one, which has its name."""
+        account_id, batch, weight = self._filling
+        if account_id != act.event.account_id or weight + act.weight > MOST:
+            batch, weight = act.event.id, 0
+        self._filling = (act.event.account_id, batch, weight + act.weight)
+        return replace(act, batch=batch)
 
     def _row(self, act: Act, name: str | None) -> dict[str, Any]:
         event = act.event

@@ -30,8 +30,9 @@ from vault.errors import Tampered
 PREFIX: Final = "closing/"
 #: Below this lies, for good, what neither the log nor an account's object says again.
 KEPT_PREFIX: Final = "closed/"
-#: Acts in one object, so that each is far below the limit of a note.
-MOST: Final = 100
+#: Weight of one object, so that each is below the limit of a note: an act of weight 1 has up to a kilobyte.
+MOST: Final = 200
+_HEAVY: Final = 8
 #: Stands for what belongs to no account.
 VAULT: Final = "vault"
 _HEAD: Final = "callvault closing acts v1"
@@ -138,6 +139,11 @@ class Act:
     batch: str
     #: Whether its object is one that lies for good.
     kept: bool = False
+
+    @property
+    def weight(self) -> int:
+        """Return what it counts in an object: names that a source gave may be long."""
+        return 1 if self.content is None else _HEAVY
 
     @property
     def location(self) -> str:

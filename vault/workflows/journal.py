@@ -29,6 +29,7 @@ from vault.ports.objects import ObjectStore
 from vault.ports.stores import NewRecording
 from vault.tlog.note import MAX_NOTE_BYTES, Signer, open_note, sign_note
 from vault.workflows.closing_effects import do_again
+from vault.workflows.gathered import gathered
 
 T = TypeVar("T")
 _LOG = Log(__name__)
@@ -42,6 +43,7 @@ _PATIENCE: Final = 10.0
 _GRACE: Final = timedelta(seconds=5)
 #: Objects that are put at once by the worker, and at most in one step of it.
 _AT_ONCE, _BATCH_SIZE = 8, 50
+_READ_AT_ONCE: Final = 16
 #: Objects that a process remembers to have put; the worker of another asks the object store about the others.
 _REMEMBERED: Final = 4096
 
@@ -59,7 +61,7 @@ class Journal:
         """Put the objects of acts, all at once. Raises Unavailable, which says that the acts stand."""
         try:
             async with asyncio.timeout(_PATIENCE):
-                await asyncio.gather(*(self._put(where, some) for where, some in _by_location(acts).items()))
+                await gathered([self._put(where, some) for where, some in _by_location(acts).items()])
         except (VaultError, TimeoutError) as error:
             _LOG.warning("closing.not_stored", error=type(error).__name__)
             raise Unavailable(NOT_STORED) from error
@@ -84,12 +86,12 @@ class Journal:
                     places[stored.key] = place[1]
         # After the listing: an act whose object was seen there is committed.
         unknown = await database.read(lambda tx: tx.closing.unknown(set(places.values())))
-        acts = [
-            act
-            for location, first in places.items()
-            if first in unknown
-            for act in await self._read(location, findings)
-        ]
+        wanted = [location for location, first in places.items() if first in unknown]
+        acts = list[Act]()
+        for start in range(0, len(wanted), _READ_AT_ONCE):
+            some = wanted[start : start + _READ_AT_ONCE]
+            for found in await gathered([self._read(location, findings) for location in some]):
+                acts.extend(found)
         ids = await database.read(lambda tx: tx.closing.unknown({act.event.id for act in acts}))
         return sorted((act for act in acts if act.event.id in ids), key=lambda act: act.event.at)
 
