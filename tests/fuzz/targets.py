@@ -13,7 +13,9 @@ from functools import partial
 from pathlib import Path
 
 from vault.audio import containers, riff
+from vault.domain.access_event import AccessEvent
 from vault.domain.account_object import decode_envelope
+from vault.domain.closing import Act, decode_act, decode_acts, encode_acts
 from vault.domain.delivery import Delivery
 from vault.domain.language import language_tag
 from vault.domain.manifest import decode_manifest
@@ -60,6 +62,9 @@ PAYLOADS = Path(__file__).parents[1] / "telephony"
 _NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 _KEY, _CONTEXT = recording_key("rec_7", bytes(range(32))), {"account_id": "acct_1", "purpose": "audio"}
 _SIGNER = Signer(name="vault.example/access-log", secret=bytes(range(32)))
+_REVOKED = AccessEvent(type="key.revoked", at=_NOW, account_id=None, actor="a", id="evt_1", result="key_1")
+_ACTS = encode_acts([Act(event=_REVOKED, leaf=_REVOKED.body, batch=_REVOKED.id)]).encode()
+_ACT = (_ACTS, _ACTS.splitlines()[2], _ACTS.replace(b"e", b"f"))
 _LEAVES = [b'{"v":1}', b'{"v":1,"type":"playback.open"}']
 _CREDENTIALS = {
     "platform": {"secret": "whsec_" + base64.b64encode(bytes(32)).decode()},
@@ -162,6 +167,8 @@ def _stored(data: bytes) -> None:
         decode_envelope,
         decode_tombstones,
         decode_vault,
+        partial(decode_act, batch="evt_1"),
+        _text(partial(decode_acts, location="closing/vault/evt_1")),
     )
     for decode in decoders:
         _quiet(decode, Tampered)(data)
@@ -242,7 +249,7 @@ TARGETS: dict[str, Target] = {
         seeds=(riff.header(sample_rate=8000, channels=2, samples=80) + bytes(320), b"OggS", b"fLaC", b"ID3\x04"),
     ),
     "sealed": Target(run=_sealed, seeds=(_MESSAGE, _MESSAGE[:80])),
-    "stored": Target(run=_stored, seeds=(b'{"format":1}', b"{}", b"[]")),
+    "stored": Target(run=_stored, seeds=(b'{"format":1}', b"{}", b"[]", *_ACT)),
     "wrapping": Target(run=_wrapping, seeds=(bytes(32), LABEL + b"arn:aws:kms:eu-1:111122223333:key/a\0k")),
     "note": Target(run=_note, seeds=(_SIGNED, _SIGNER.verifier.write().encode())),
     "log-export": Target(run=_log, seeds=(_EXPORT,)),

@@ -12,6 +12,7 @@ from tests.hostile.parsers import KIB, Row, text
 from tests.hostile.shapes import JSON, LINES, TEXT, repeated, within
 from vault.audio import containers, protocol, riff
 from vault.domain.account_object import decode_envelope
+from vault.domain.closing import decode_act, decode_acts
 from vault.domain.default_texts import PLACEHOLDER
 from vault.domain.language import language_tag
 from vault.domain.manifest import decode_manifest
@@ -72,12 +73,15 @@ _CHUNKS = {"chunks": repeated(b"LIST\0\0\0\0"), "pages": repeated(b"OggS" + b"\x
 ROWS = [
     *(_row(name, parse, JSON, within(b'{"v":1,"keys":', JSON)) for name, parse in {
         "manifest": decode_manifest, "account object": decode_envelope, "tombstones": decode_tombstones,
+        "closing act": partial(decode_act, batch="evt_1"),
         "vault object": decode_vault, "openbao reply": openbao._data,
     }.items()),
     _row("child's description", partial(protocol.read_description, max_duration=60.0), JSON, limit=16 * KIB),
     _row("child's reason", protocol.read_reason, TEXT),
     _row("checkpoint", text(parse_checkpoint), LINES, TEXT),
     _row("note", partial(open_checkpoint, verifiers=_VERIFIERS), LINES),
+    _row("closing acts", text(partial(decode_acts, location="closing/vault/evt_1")), LINES,
+         within(b"callvault closing acts v1\nvault\n", LINES)),
     _row("statement", partial(open_statement, verifiers=_VERIFIERS), LINES),
     _row("verifier key", text(parse_verifier), TEXT, within(b"a+", TEXT)),
     _row("proof file", parse_proof_file, LINES, within(b"c2sp.org/tlog-proof@v1\nindex 0\n", LINES)),

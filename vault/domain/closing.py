@@ -216,7 +216,10 @@ def decode_acts(text: str, location: str) -> list[Act]:
     if place is None or len(lines) <= 2 or lines[:2] != [_HEAD, place[0] or VAULT]:  # noqa: PLR2004 - the head
         raise Tampered("It is not the object that it is named after.")
     kept = location.startswith(KEPT_PREFIX)
-    acts = [replace(decode_act(line.encode(), batch=place[1]), kept=kept) for line in lines[2:]]
+    acts = [
+        replace(decode_act(line.encode("utf-8", "surrogatepass"), batch=place[1]), kept=kept)
+        for line in lines[2:]
+    ]
     if any(act.event.account_id != place[0] for act in acts) or place[1] not in {
         act.event.id for act in acts
     }:

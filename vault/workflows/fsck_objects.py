@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from vault.domain.account_object_name import parse_location
+from vault.domain.account_object import parse_location
+from vault.domain.closing import parse_location as parse_closing
 from vault.domain.manifest import location_of
 from vault.domain.recording import State
 from vault.domain.tombstone import decode_tombstones
@@ -71,11 +72,18 @@ class CompareObjects:
             return [] if wanted else [f"{key}: no row names this object."]
         kinds = {
             "manifests": self._manifest, "accounts": self._account, "tombstones": self._tombstones,
-            "prompts": self._prompt,
+            "prompts": self._prompt, "closing": self._closing_act, "closed": self._closing_act,
         }  # fmt: skip
         if parts[0] in kinds:
             return await kinds[parts[0]](key)
         return [f"{key}: this is no object of a vault."]
+
+    async def _closing_act(self, key: str) -> list[str]:
+        place = parse_closing(key)
+        if place is None:
+            return [f"{key}: this is no object of a vault."]
+        unknown = await self.database.read(lambda tx: tx.closing.unknown([place[1]]))
+        return [f"{key}: the database does not know this closing act."] if unknown else []
 
     async def _prompt(self, key: str) -> list[str]:
         account_id = key.split("/")[1]

@@ -199,6 +199,8 @@ class KeepJournal:
         left = [acts for where, acts in wanted.items() if acts[0].kept or where not in there]
         for start in range(0, len(left), _AT_ONCE):
             await self.journal.put([act for acts in left[start : start + _AT_ONCE] for act in acts])
+        for location in (location for location, acts in wanted.items() if acts[0].kept):
+            await self.objects.delete_older(location)
         await self.database.write(lambda tx: tx.closing.stored(due))
         for location in _by_location(due):
             self.journal.put_here.pop(location, None)
