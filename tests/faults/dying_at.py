@@ -33,6 +33,7 @@ from vault.workflows.attempt import Attempt
 from vault.workflows.describe import Describe
 from vault.workflows.erase import Erase, RemoveErased
 from vault.workflows.ingest import Ingest
+from vault.workflows.journal import Journal
 from vault.workflows.manifests import WriteManifests
 
 #: In the data directory: the point that is asked for, and the one at which the process died.
@@ -104,6 +105,8 @@ POINTS: Final = (
     _point("the manifest is there", "before", QueueRows, "manifest_written"),
     _point("the manifest is noted", "behind", WriteManifests, "_write"),
     _point("the erasure is written", "behind", QueueRows, "begin_erasing"),
+    _point("the act is committed", "before", Journal, "put"),
+    _point("the act is stored", "behind", Journal, "put"),
     _point("the keys are shredded", "behind", Erase, "__call__"),
     _point("the objects are to be deleted", "before", RemoveErased, "_remove"),
     _point("the manifest is deleted", "behind", DirectoryStore, "delete", _below(1, "manifests/")),

@@ -9,6 +9,7 @@ import psycopg
 _QUERIES = (
     "UPDATE recordings SET lease_until = 1 WHERE lease_until > 1",
     "UPDATE turns SET until = 1 WHERE until > 1",
+    "UPDATE closing_acts SET at = 1 WHERE NOT stored AND at > 1",
 )
 
 
