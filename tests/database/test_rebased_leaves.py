@@ -132,7 +132,7 @@ async def parted(database: Database, rng: random.Random) -> tuple[list[bytes], l
 async def test_both_histories_stand_in_one_tree(database: Database):
     """Whatever the sizes, and once more changes nothing."""
     rng = random.Random(18)  # noqa: S311 - a seed that repeats
-    for _ in range(count("forks", small=4, full=100)):
+    for _ in range(count("forks", small=2, full=100)):
         anchored, mine, there = await parted(database, rng)
         await rebase(database, anchored)
         await check(database, anchored, mine, there)
@@ -143,7 +143,7 @@ async def test_both_histories_stand_in_one_tree(database: Database):
 async def test_it_may_end_after_any_step(database: Database):
     """What was done by then is a sound tree, others may append and sequence, and the next attempt is right."""
     rng = random.Random(81)  # noqa: S311 - a seed that repeats
-    for _ in range(count("interrupted forks", small=3, full=100)):
+    for _ in range(count("interrupted forks", small=2, full=100)):
         anchored, mine, there = await parted(database, rng)
         late = made(5, "late")
         for one in late:

@@ -249,7 +249,7 @@ async def test_it_may_be_killed_at_any_call_and_is_run_again(house: House, tmp_p
         own = await leaves_of(new)
         copy = copied(new, tmp_path / "parted")
     objects = dict(house.objects.objects)
-    step = count("calls between two deaths", small=11, full=1)
+    step = count("calls between two deaths", small=17, full=1)
     for number, at in enumerate(range(1, 10_000, step)):
         house.objects.objects = dict(objects)
         folder = tmp_path / f"try-{number}"
