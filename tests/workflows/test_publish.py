@@ -8,7 +8,7 @@ import pytest
 
 from tests.tlog.reference import mth
 from tests.workflows.conftest import SIGNER, House, with_clock
-from tests.workflows.test_access_log import add, leaves_of
+from tests.workflows.test_access_log import add, damage, leaves_of
 from vault.errors import LeaseLost, Tampered, Unavailable
 from vault.tlog.anchor_file import MAX_LEAVES, decode_anchor
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
@@ -219,6 +219,34 @@ async def test_a_long_backlog_is_anchored_and_published_step_by_step(house: Hous
     assert check_published(house) == leaves[: 3 * MAX_LEAVES]
     last = await house.database.read(lambda tx: tx.checkpoints.last())
     assert last.size == len(leaves)
+
+
+async def test_what_the_store_has_lost_is_published_again_under_its_lease(house: House):
+    """All tiles are due again, as after a bucket that was set back: the lease is renewed on the way."""
+    size = len(await leaves_of(house)) + 9000
+    await add(house, size - len(await leaves_of(house)))
+    await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
+    await publisher(house)()
+    lost = [key for key in house.objects.objects if key.startswith(("log/tile/", "log/anchors/"))]
+    for key in lost:
+        del house.objects.objects[key]
+    damage(house, "UPDATE publication SET size = 0")
+    await add(house, 1)
+    claimed: list[datetime] = []
+    put = house.objects.put
+
+    async def watching(key: str, body: bytes, *, if_absent: bool = False, locked: bool = False) -> bool:
+        def read(tx):
+            return tx.connection.exec_driver_sql("SELECT not_before FROM publication").scalar_one()
+
+        claimed.append(datetime.fromtimestamp(await house.database.read(read) / 1e6, UTC))
+        return await put(key, body, if_absent=if_absent, locked=locked)
+
+    house.objects.put = watching
+    assert await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
+    assert len({moment for moment in claimed if moment > datetime.now(UTC)}) == 2
+    assert check_published(house) == (await leaves_of(house))[:size]
+    assert (await house.database.read(lambda tx: tx.checkpoints.last())).size == size + 1
 
 
 async def test_a_node_that_slept_does_not_set_the_checkpoint_back(house: House):

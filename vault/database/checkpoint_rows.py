@@ -49,6 +49,10 @@ class CheckpointRows:
         size: int | None = self._db.execute(claim.returning(publication.c.size)).scalar()
         return size
 
+    def put_publication_off(self, *, until: datetime) -> None:
+        """Hold on to the work until then."""
+        self._db.execute(update(publication).values(not_before=until))
+
     def published(self, *, before: int, size: int, at: datetime) -> None:
         """Note that ``size`` leaves lie in the object store. Raises LeaseLost if it is no longer ``before``."""
         mine = update(publication).where(publication.c.size == before)

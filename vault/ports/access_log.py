@@ -129,6 +129,9 @@ class Checkpoints(Protocol):
     def claim_publication(self, *, lease: timedelta) -> int | None:
         """Take the work of publishing for ``lease``; return how many leaves are published. None if it is taken."""
 
+    def put_publication_off(self, *, until: datetime) -> None:
+        """Hold on to the work until then."""
+
     def published(self, *, before: int, size: int, at: datetime) -> None:
         """Note that ``size`` leaves lie in the object store, and give the work back.
 

@@ -41,6 +41,8 @@ _PAUSE = 0.05
 #: Seconds between two looks whether another node has published the log.
 _PUBLICATION_PAUSE = 0.5
 _PUBLICATION_TRIES = 20
+#: Seconds that somebody waits for an anchor, which goes on without them: many tiles may have to be published before.
+_PATIENCE = 20.0
 _UNREACHABLE = (
     "The object store cannot be reached, so nothing of the access log can be shown that is newer than its last "
     "anchored checkpoint. Repeat once the object store answers."
@@ -89,7 +91,11 @@ class Anchor:
             if known is not None and known.size >= leaves:
                 return known
             # One that runs already may have begun before the leaves were there.
-            await self._together()
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await self._together()
+            except TimeoutError:
+                break
         raise Unavailable(_STILL_BEHIND, retry_after=1)
 
     async def extend(self) -> bool:
@@ -119,8 +125,12 @@ class Anchor:
     async def _anchor_head(self) -> None:
         """Anchor the head: in several steps where the tiles lack more leaves than one anchor takes."""
         while True:
-            draft = await self.database.read(self._draft)
-            kept = await self._anchor(draft)
+            kept, draft = await self.database.read(lambda tx: (shown(tx), self._draft(tx)))
+            if draft.whole or kept is None or kept.size < draft.place.size:
+                kept = await self._anchor(draft)
+            else:
+                # The store has lost tiles: those of what was anchored already come first.
+                await self._check()
             if draft.whole:
                 return
             await self._publish(kept)
@@ -190,6 +200,13 @@ class Anchor:
         # From here on it is never taken back.
         self._unsure.clear()
         return [other for other in found if other.size < place.size]
+
+    async def _check(self) -> None:
+        """Raise Unavailable if another history lies in the object store."""
+        with _store():
+            found = await self.published_log.anchors()
+        if await self._contradicted(found):
+            raise Unavailable(_OTHER_HISTORY, retry_after=30)
 
     async def _contradicted(self, found: Sequence[AnchorPlace]) -> bool:
         """Say whether another history lies in the object store; what this process put and did not show goes then."""

@@ -21,8 +21,10 @@ from vault.workflows.checkpoints import shown
 from vault.workflows.published_log import CHECKPOINT, PREFIX, PublishedLog, has
 
 _LOG = Log(__name__)
-#: How long the work is held. No anchor takes more than a few tiles further, so it is not renewed.
+#: How long the work is held without a sign of life.
 _LEASE = timedelta(seconds=60)
+#: Tiles between two signs of life. So many at once are written only where the object store has lost them.
+_SIGN_OF_LIFE = 32
 
 
 def copy_of(size: int) -> str:
@@ -49,8 +51,12 @@ class Publication:
         if before is None:
             return False
         await self._compare_published(anchored)
-        for tile in grown_tiles(before, anchored.size):
+        for number, tile in enumerate(grown_tiles(before, anchored.size), 1):
             await self._write(tile)
+            if number % _SIGN_OF_LIFE == 0:
+                await self.database.write(
+                    lambda tx: tx.checkpoints.put_publication_off(until=tx.now() + _LEASE)
+                )
         await self._keep_copy(anchored)
         # The one file that is overwritten: a node that slept meanwhile must not set it back.
         await self._compare_published(anchored)
