@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.workflows.anchoring import anchor_of
-from tests.workflows.conftest import SIGNER, House
+from tests.workflows.conftest import SIGNER, House, another_node, with_clock
 from tests.workflows.restoring import house_over, write_all
-from tests.workflows.test_access_log import add, damage, exported, leaves_of, verified
+from tests.workflows.test_access_log import NOON, add, damage, exported, leaves_of, verified
 from tests.workflows.test_publish import check_published, published, publisher
 from vault.database.sqlite import SqliteDatabase
 from vault.domain.anchor import PREFIX, Standing, parse_location
-from vault.errors import Invalid, Tampered, Unavailable
+from vault.errors import Invalid, StartRefused, Tampered, Unavailable
+from vault.settings import read_settings
 from vault.threads import Threads
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from vault.tlog.proof_file import verify_proof_file
@@ -80,6 +81,40 @@ async def test_rest_makes_no_request(house: House):
         await size_shown(house)
         await exported(house, house.account.id)
     assert len(house.objects.calls) == before
+
+
+async def test_one_node_anchors_at_a_time(house: House, tmp_path: Path, threads: Threads):
+    """While one has the turn the others leave the store alone; where it died, they go on when its turn runs out."""
+    await add(house, 1)
+    token = await house.database.write(lambda tx: tx.turns.claim("anchor", lease=timedelta(seconds=10)))
+    calls = len(house.objects.calls)
+    assert not await sign(another_node(house, tmp_path, threads))
+    assert len(house.objects.calls) == calls
+    await house.database.write(lambda tx: tx.turns.pass_on("anchor", token, next_at=tx.now()))
+    assert await sign(another_node(house, tmp_path, threads))
+    assert await house.database.read(lambda tx: tx.turns.is_free("anchor"))
+
+
+def test_how_often_is_a_setting():
+    """Two seconds, unless it is set; 0 to 300."""
+    assert read_settings({}).anchor_seconds == 2
+    assert read_settings({"VAULT_ANCHOR_SECONDS": "0"}).anchor_seconds == 0
+    for value in ("301", "-1", "2.5", "x"):
+        with pytest.raises(StartRefused, match="VAULT_ANCHOR_SECONDS"):
+            read_settings({"VAULT_ANCHOR_SECONDS": value})
+
+
+async def test_a_vault_anchors_as_often_as_it_is_set(house: House):
+    """The worker's verb has the pause of the settings."""
+    assert house.vault.sign_checkpoint.pause == timedelta(seconds=2)
+    now = NOON
+    seldom = replace(with_clock(house.vault.sign_checkpoint, lambda: now), pause=timedelta(seconds=30))
+    assert await seldom()
+    await add(house, 1)
+    now += timedelta(seconds=29.9)
+    assert not await seldom()
+    now += timedelta(seconds=0.1)
+    assert await seldom()
 
 
 async def test_without_the_object_store_what_is_anchored_is_shown(

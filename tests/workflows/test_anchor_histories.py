@@ -59,13 +59,13 @@ async def one_race(seed: int, make: Callable[..., Anchor] = anchor_of, *, dying:
 
 async def test_two_histories_are_never_both_shown():
     """In every order of steps that is tried, all that was shown is one log; and afterwards one history goes on."""
-    for seed in range(count("orders of two histories that anchor at once", small=60, full=20_000)):
+    for seed in range(count("orders of two histories that anchor at once", small=40, full=20_000)):
         assert await one_race(seed), seed
 
 
 async def test_a_node_that_dies_at_any_call_of_the_store_leaves_one_history():
     """Before the effect of its n-th call or after it; started again, it or the other history goes on."""
-    for seed in range(count("orders in which a node dies meanwhile", small=60, full=20_000)):
+    for seed in range(count("orders in which a node dies meanwhile", small=40, full=20_000)):
         assert await one_race(seed, dying=True), seed
 
 

@@ -2,8 +2,8 @@
 
 Every node does all of it. What is claimed row by row is shared by itself: ingest, describe, erase, the
 provider's copies, lists and pauses, by leases in the rows. What moves the log on may run anywhere at once:
-the sequencer has an advisory lock and a compare-and-swap, two signatures of one head are the same bytes,
-publication has a lease of its own. The rest is done by one node at a time, by turns (workflows/turns.py).
+the sequencer has an advisory lock and a compare-and-swap, the anchor a turn that is short, and
+publication a lease of its own. The rest is done by one node at a time, by turns (workflows/turns.py).
 """
 
 import asyncio
@@ -32,8 +32,10 @@ _TOMBSTONE_PAUSE = 1.0
 _STUCK_PAUSE = 1.0
 #: Seconds between two looks for sessions that are over.
 _SESSIONS_PAUSE = 60.0
-#: Seconds between two looks whether the log has grown.
+#: Seconds between two looks whether more of the log can be published.
 _LOG_PAUSE = 1.0
+#: Seconds between two looks whether the log has grown and is to be anchored, which has a pause of its own.
+_ANCHOR_PAUSE = 0.5
 #: Seconds that work in hand may take to end once the node is to stop; then it is given back.
 PATIENCE = 0.5
 
@@ -83,7 +85,7 @@ def _crews(vault: Vault, workers: int) -> list[Crew]:
         Crew(work="pause_recordings", step=vault.pause_recordings),
         Crew(work="end_sessions", step=vault.end_sessions, idle=_SESSIONS_PAUSE),
         Crew(work="sequence", step=vault.sequence_events),
-        Crew(work="sign", step=vault.sign_checkpoint, pace=_LOG_PAUSE),
+        Crew(work="sign", step=vault.sign_checkpoint, pace=_ANCHOR_PAUSE),
         Crew(work="publish", step=vault.publish_log, pace=_LOG_PAUSE),
         _by_turns(vault, "sweep", vault.sweep, every=SWEEP_PAUSE),
         _by_turns(vault, "seal_words", vault.seal_words, every=SWEEP_PAUSE),
