@@ -8,20 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflows.anchoring import anchor_of
 from tests.workflows.conftest import SIGNER, House, another_node, with_clock
 from tests.workflows.restoring import house_over, write_all
 from tests.workflows.test_access_log import NOON, add, damage, exported, leaves_of, verified
-from tests.workflows.test_publish import check_published, published, publisher
+from tests.workflows.test_publish import check_published, publisher
 from vault.database.sqlite import SqliteDatabase
 from vault.domain.anchor import PREFIX, Standing, parse_location
 from vault.errors import Invalid, StartRefused, Tampered, Unavailable
 from vault.settings import read_settings
 from vault.threads import Threads
-from vault.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from vault.tlog.checkpoint import open_checkpoint
 from vault.tlog.proof_file import verify_proof_file
-from vault.workflows.publication import copy_of
-from vault.workflows.published_log import CHECKPOINT
 
 KNOWN = [SIGNER.verifier]
 
@@ -233,74 +230,3 @@ async def test_a_tree_that_was_changed_proves_nothing(house: House):
     ):
         with pytest.raises(Tampered, match="not the one that its last checkpoint signs"):
             await show
-
-
-@pytest.mark.parametrize("same", [True, False])
-async def test_a_log_of_the_release_before_goes_on(house: House, same: bool):
-    """It was published and never anchored: the first anchor must go on from the published checkpoint."""
-    await write_all(house)
-    for key in [key for key in house.objects.objects if key.startswith(PREFIX)]:
-        del house.objects.objects[key]
-    damage(house, "UPDATE checkpoints SET anchored_at = NULL")
-    anchor = house.vault.export_log.anchor
-    assert await anchor.compare(house.database) is Standing.SAME
-    if not same:
-        size = len(await leaves_of(house))
-        note = sign_checkpoint(Checkpoint(origin=SIGNER.name, size=size, root=bytes(32)), SIGNER)
-        await house.objects.put(CHECKPOINT, note)
-        assert await anchor.compare(house.database) is Standing.FORKED
-        with pytest.raises(Unavailable, match="callvault restore"):
-            await house.vault.export_log.head()
-        assert not anchors(house)
-        return
-    size = len(await leaves_of(house))
-    assert await size_shown(house) == size
-    assert anchors(house) == [size]
-
-
-async def test_a_published_checkpoint_is_never_overwritten(house: House):
-    """Under its size lies another one: nothing is published, and the log says so."""
-    await sign(house)
-    size = len(await leaves_of(house))
-    other = sign_checkpoint(Checkpoint(origin=SIGNER.name, size=size, root=bytes(32)), SIGNER)
-    await house.objects.put(copy_of(size), other)
-    with pytest.raises(Tampered, match="another checkpoint of this size"):
-        await publisher(house)()
-    assert "checkpoint" not in published(house)
-    assert bytes(house.objects.objects[copy_of(size)].body) == other
-
-
-async def test_an_anchor_of_a_process_that_died_is_in_nobodys_way(house: House):
-    """It agrees, so the next attempt goes past it; the one after removes it."""
-    await add(house, 1)
-    dead = anchor_of(house.database, house.objects)
-    draft = await house.database.read(dead._draft)
-    await house.objects.put(draft.place.key, draft.body)
-    size = len(await leaves_of(house))
-    assert await sign(house)
-    assert anchors(house) == [size, size]
-    await add(house, 1)
-    assert await sign(house)
-    assert anchors(house) == [size + 1]
-
-
-async def test_what_contradicts_a_shown_checkpoint_was_never_shown(
-    house: House, tmp_path: Path, threads: Threads
-):
-    """The other history died between its put and its second listing: this one goes on without a hand."""
-    await sign(house)
-    async with house_over(house, put_back(house, tmp_path / "old"), threads) as back:
-        await add(house, 2)
-        await add(back, 5)
-        await sign(house)
-        dead = anchor_of(back.database, house.objects)
-        draft = await back.database.read(dead._draft)
-        await house.objects.put(draft.place.key, draft.body)
-        assert await house.vault.export_log.anchor.compare(house.database) is Standing.SAME
-        assert await back.vault.export_log.anchor.compare(back.database) is Standing.FORKED
-        newest = await house.vault.restore.published_log.newest()
-        assert newest is not None
-        assert newest.checkpoint.size == len(await leaves_of(house))
-        await add(house, 1)
-        assert await sign(house)
-        assert anchors(house) == [len(await leaves_of(house))]
