@@ -44,6 +44,8 @@ _GRACE: Final = timedelta(seconds=5)
 #: Objects that are put at once by the worker, and at most in one step of it.
 _AT_ONCE, _BATCH_SIZE = 8, 50
 _READ_AT_ONCE: Final = 16
+#: How long this process believes that what it put is still there.
+_BELIEVED: Final = timedelta(minutes=10)
 #: Objects that a process remembers to have put; the worker of another asks the object store about the others.
 _REMEMBERED: Final = 4096
 
@@ -190,8 +192,13 @@ class KeepJournal:
         return bool(due or over)
 
     async def _store(self, due: Sequence[Act]) -> None:
-        there = set(self.journal.put_here)
-        wanted = _by_location(due)
+        wanted, since = _by_location(due), self.clock() - _BELIEVED
+        # An older one may have gone since, with a bucket that was set back.
+        there = {
+            where
+            for where, acts in wanted.items()
+            if where in self.journal.put_here and acts[0].event.at >= since
+        }
         if any(where not in there and not acts[0].kept for where, acts in wanted.items()):
             # The node that did them has put most of them.
             there |= {stored.key async for stored in self.objects.list(PREFIX)}
