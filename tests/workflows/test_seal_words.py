@@ -1,17 +1,20 @@
 """Words that an older release kept in clear are sealed, and leave the database and the object store."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, text, update
+from alembic import command
+from sqlalchemy import create_engine, insert, update
+from sqlalchemy.pool import NullPool
 
 from tests.workflows.conftest import LONG_AGO, House
 from tests.workflows.parties import ME, kept_apart, set_policy
 from tests.workflows.restoring import write_all
 from tests.workflows.test_quarantine import refuse
-from vault.database.migrate import migrate_sqlite
+from vault.database.migrate import _config, migrate_sqlite
 from vault.database.postgresql import PostgresqlDatabase
 from vault.database.schema import connections, switch_changes
 from vault.database.schema_consent import consent_policies, objections
@@ -97,6 +100,20 @@ async def test_old_tombstones_lose_the_words_of_a_refusal(house: House):
     assert await house.vault.seal_words() == 0
 
 
+def set_back(path: Path, revision: str) -> None:
+    """Undo the migrations after ``revision``, the newest first."""
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(path, isolation_level=None),
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+    )
+    with engine.connect() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+
 async def test_the_migration_drops_the_words_of_past_refusals(house: House):
     """The code stays with the fixed sentence, and the tombstone is due again; other reasons stay as they are."""
     await set_policy(house)
@@ -105,8 +122,7 @@ async def test_the_migration_drops_the_words_of_past_refusals(house: House):
     others = {"code": "notice_missing", "text": "No notice.", "source": None}
     said = {"code": "refused_by_admin", "text": f"An admin refused it: {WORDS}", "source": None}
     await house.set(recording_id, reasons=[others, said], manifest_due=False)
-    back = text("UPDATE alembic_version SET version_num = '0004'")
-    await house.database.write(lambda tx: tx.connection.execute(back) and None)
+    set_back(house.database.path, "0004")
     migrate_sqlite(house.database.path)
     reasons = (await house.row(recording_id)).reasons
     assert [(one.code, one.text) for one in reasons] == [
