@@ -1,7 +1,7 @@
 """A real primary with its standby: promoted, standing still, cancelled waits. Every call has an end."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import psycopg
 import pytest
@@ -178,6 +178,46 @@ async def test_a_promoted_standby_is_looked_at_before_anything_runs_on_it():
         assert ran == [3]
         assert await database.read(lambda tx: tx.metadata.get("a 19")) == b"x"
         database.close()
+
+
+async def test_an_old_primary_that_comes_back_is_never_written_to():
+    """Connections that are cut go to it, for it is the first of the list: the look refuses it each time.
+
+    Once it is gone, the promoted one is used again as what it was accepted as. Wrong: to look at start only.
+    """
+    with postgresql_pair() as pair:
+        database, newest = PostgresqlDatabase(pair.hosts()), ["a"]
+        await database.write(_note("a", "x"))
+
+        async def look() -> None:
+            if await database.unguarded.read(lambda tx: tx.metadata.get(newest[0])) is None:
+                raise Unavailable("Behind.")
+
+        database.look = look
+        pair.catch_up()
+        await asyncio.to_thread(pair.fail_over)
+        await _until_done(lambda: database.write(_note("b", "x")))
+        newest[0] = "b"
+        pair.primary.restart_alone()
+        ours = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'callvault'"
+        pair.standby.ask(ours)
+        for number in range(3):
+            with pytest.raises(Unavailable):
+                await database.write(_note(f"c {number}", "x"))
+        assert pair.primary.ask("SELECT count(*) FROM vault_metadata WHERE name LIKE 'c %'", "vault") == 0
+        await asyncio.to_thread(pair.primary.kill)
+        await _until_done(lambda: database.write(_note("d", "x")))
+        assert pair.standby.ask("SELECT count(*) FROM vault_metadata WHERE name IN ('b', 'd')", "vault") == 2
+        database.close()
+
+
+async def _until_done(call: Callable[[], Awaitable[None]]) -> None:
+    async with asyncio.timeout(_PATIENCE):
+        while True:
+            try:
+                return await call()
+            except Unavailable:
+                await asyncio.sleep(0.05)
 
 
 async def test_a_primary_that_stands_still_does_not_keep_the_node(monkeypatch: pytest.MonkeyPatch):
