@@ -43,7 +43,7 @@ async def test_no_call_waits_for_a_standby_that_stands_still(
     Wrong: a deadline without the commit, or without the time in the queue.
     """
     await database.write(lambda tx: tx.now())
-    monkeypatch.setattr(postgresql_call, "DEADLINE", 1.5)
+    monkeypatch.setattr(postgresql_call, "DEADLINE", 3.0)
     pair.standby.freeze()
     try:
         writes = [asyncio.ensure_future(database.write(_note(f"stuck {n}", "x"))) for n in range(30)]
@@ -118,7 +118,7 @@ async def test_closing_does_not_wait_for_a_stuck_commit(pair: PostgresqlPair):
     pair.standby.freeze()
     try:
         calls = [asyncio.ensure_future(database.write(_note(f"close {n}", "x"))) for n in range(3)]
-        while not pair.primary.ask(_WAITING):
+        while pair.primary.ask(_WAITING) != 3:
             await asyncio.sleep(0.02)
         await asyncio.to_thread(database.close)
         ends = await asyncio.gather(*calls, return_exceptions=True)
@@ -222,13 +222,13 @@ async def _until_done(call: Callable[[], Awaitable[None]]) -> None:
 
 async def test_a_primary_that_stands_still_does_not_keep_the_node(monkeypatch: pytest.MonkeyPatch):
     """Its connections stay open and answer nothing; the node leaves them for the promoted standby."""
-    monkeypatch.setattr(postgresql_call, "DEADLINE", 3.0)
-    monkeypatch.setattr(postgresql_calls, "_PING_SECONDS", 0.3)
     with postgresql_pair() as pair:
         database = PostgresqlDatabase(pair.hosts())
         await asyncio.gather(*(database.write(lambda tx: tx.now()) for _ in range(20)))
         await asyncio.gather(*(database.read(lambda tx: tx.now()) for _ in range(20)))
         pair.catch_up()
+        monkeypatch.setattr(postgresql_call, "DEADLINE", 3.0)
+        monkeypatch.setattr(postgresql_calls, "_PING_SECONDS", 0.3)
         pair.primary.freeze()
         pair.standby.promote()
         for call in (database.write, database.read):
