@@ -20,8 +20,9 @@ from tests.workflows.rotation import (
     step,
     versions,
 )
-from vault.errors import NotFound, Refused, Tampered
+from vault.errors import NotFound, Refused, Tampered, Unavailable
 from vault.tlog.key_statement import open_statement
+from vault.web.rotating import perform_rotation
 from vault.workflows.list_events import EventFilter
 
 
@@ -66,6 +67,28 @@ async def test_the_end_is_a_signed_statement(house: House):
     progress = await read(account_id)
     assert [(one.version, one.rewrapped, one.statement) for one in progress.rotations] == [(1, 1, note)]
     assert (progress.current, progress.remaining) == (2, {})
+
+
+async def test_a_statement_waits_for_the_anchor(house: House, monkeypatch: pytest.MonkeyPatch):
+    """While the object store is gone nobody gets it, and the command that waits for it begins nothing else."""
+    await fill(house)
+    await rotate(house)
+    await finish(house)
+    call = house.objects._call
+
+    def gone(name: str) -> bool:
+        call(name)
+        raise Unavailable("The fake does not answer.")
+
+    arguments = {"account": house.account.ref}
+    with monkeypatch.context() as patch:
+        patch.setattr(house.objects, "_call", gone)
+        with pytest.raises(Unavailable, match="cannot be reached"):
+            await house.vault.read_rotations.statement(house.account.id, 1)
+        progress = await perform_rotation(house.vault, "rotate.step", arguments, actor=ME)
+        assert progress["statement"] is None
+    progress = await perform_rotation(house.vault, "rotate.step", arguments, actor=ME)
+    assert open_statement(progress["statement"].encode(), [SIGNER.verifier]).version == 1
 
 
 async def test_leaves_keep_their_commitment(house: House):

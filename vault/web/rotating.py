@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from vault.errors import NotFound
+from vault.errors import NotFound, Unavailable
 
 if TYPE_CHECKING:
     from vault.workflows.rotate import RotationProgress
@@ -23,7 +23,16 @@ async def perform_rotation(vault: "Vault", command: str, arguments: Mapping[str,
         return _progress(under_way)
     if command == "rotate.step":
         await _step(vault, account_id)
-        return _progress(await vault.read_rotations(account_id))
+        progress = await vault.read_rotations(account_id)
+        shown = _progress(progress)
+        if shown["statement"] is not None:
+            try:
+                # As everything that speaks of the log, it is shown once the log is anchored that far.
+                await vault.read_rotations.statement(account_id, progress.rotations[-1].version)
+            except Unavailable:
+                # Who asks step by step asks again. A command that failed here would begin another rotation.
+                shown["statement"] = None
+        return shown
     raise NotFound(f"There is no command {command!r}.")
 
 
