@@ -101,7 +101,9 @@ def open_house(folder: Path, **more: str) -> Iterator[House]:
     """Run the app, with ``more`` settings, to the end of the block."""
     (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}"
-    settings = {"VAULT_DATA_DIR": str(folder / "data"), "VAULT_WORKERS": "2", "VAULT_PUBLIC_URL": url} | more
+    settings = {"VAULT_DATA_DIR": str(folder / "data"), "VAULT_WORKERS": "2", "VAULT_PUBLIC_URL": url}
+    # So that the log is anchored as soon as it grew, and no test waits for it.
+    settings |= {"VAULT_ANCHOR_SECONDS": "0"} | more
     app = app_of(read_settings(settings), worker=True)
     with running(app, port) as loop, ExitStack() as stack:
         house = House(app, url, loop, stack)

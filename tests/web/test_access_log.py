@@ -1,13 +1,14 @@
 """The doors of the access log: what they show, to whom, and that it convinces without trust."""
 
 import base64
+from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.journeys.tenant import Tenant, open_link
 from tests.tlog.auditor import read_checkpoint, read_proof, root_by_proof, roots_by_growth
-from tests.web.conftest import House
+from tests.web.conftest import House, open_house
 from vault.tlog.checkpoint import open_checkpoint
 from vault.tlog.log_file import read_head, verify_log
 from vault.tlog.note import Verifier, parse_verifier
@@ -46,6 +47,29 @@ def test_every_event_shows_its_index_and_leaf(house: House, shared: tuple[Tenant
         assert index == event["index"]
         assert root_by_proof(index, size, leaf, hashes) == root
         assert open_checkpoint(answer.content.partition(b"\n\n")[2], [known]).root == root
+
+
+def test_without_the_object_store_what_is_anchored_is_shown(tmp_path: Path):
+    """Newer events are 503 with what to do; the last checkpoint and what it covers are shown."""
+    with open_house(tmp_path, VAULT_ANCHOR_SECONDS="300") as house:
+        tenant = Tenant.open(house.admin)
+        first = tenant.events()[0]["index"]
+        proof = house.admin.get(tenant.url(f"/access-events/{first}/proof"))
+        assert proof.status_code == 200
+        house.admin.put(tenant.url("/recording-switch"), json={"enabled": False}).raise_for_status()
+        (tmp_path / "data" / "objects").rename(tmp_path / "away")
+        last = tenant.events()[-1]["index"]
+        assert last > first
+        for path in (f"/access-events/{last}/proof", "/access-log/export"):
+            answer = house.admin.get(tenant.url(path))
+            assert answer.status_code == 503, path
+            assert "cannot be reached" in answer.json()["detail"]
+            assert "Repeat once the object store answers." in answer.json()["detail"]
+        assert house.admin.get(tenant.url(f"/access-events/{first}/proof")).content == proof.content
+        shown = house.admin.get("/v1/access-log/checkpoint")
+        assert (shown.status_code, shown.content) == (200, proof.content.partition(b"\n\n")[2])
+        (tmp_path / "away").rename(tmp_path / "data" / "objects")
+        assert house.admin.get(tenant.url(f"/access-events/{last}/proof")).status_code == 200
 
 
 def test_growth_is_proved_between_any_two_checkpoints(
