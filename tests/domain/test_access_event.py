@@ -52,9 +52,15 @@ def test_every_field_changes_the_body():
         "account_id": None, "actor": "worker", "recording_id": "rec_2", "link_id": None, "session_id": None,
         "first": 1, "end": 2, "result": "ok", "evidence": "00" * 32, "sealed_detail": None,
     }  # fmt: skip
-    assert set(changed) == set(AccessEvent.__slots__)
+    assert set(changed) == set(AccessEvent.__slots__) - {"subject"}
     bodies = {replace(EVENT, **{name: value}).body for name, value in changed.items()}
     assert len(bodies | {EVENT.body}) == len(changed) + 1
+
+
+def test_the_subject_is_in_no_body():
+    """It names a call or a row, for the closing act beside the event; the log says nothing of it."""
+    assert replace(EVENT, subject="call-1").body == EVENT.body
+    assert replace(EVENT, subject="call-1") == EVENT
 
 
 def test_one_moment_has_one_spelling():
