@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -68,9 +69,15 @@ async def went_back(house: House) -> list[dict[str, object]]:
     return [event for event in events if event["type"] == "store.went_back"]
 
 
-@pytest.mark.parametrize("hidden", [False, True], ids=["at rest", "the log went on"])
+@pytest.mark.parametrize("hidden", [False, True], ids=["at rest", "the log went on at that moment"])
 async def test_a_store_of_a_minute_ago_is_noticed_and_filled_again(
-    house: House, tmp_path: Path, threads: Threads, caplog: pytest.LogCaptureFixture, *, hidden: bool
+    house: House,
+    tmp_path: Path,
+    threads: Threads,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    hidden: bool,
 ):
     """Audio is missing and not tampered with; a loss of the database right after brings back the present switch."""
     first, gone = await available(house, "rec-1"), await available(house, "rec-2")
@@ -91,16 +98,16 @@ async def test_a_store_of_a_minute_ago_is_noticed_and_filled_again(
     assert (await house.events(lost)).count("recording.missing") == 1
     assert "recording.tampered" not in await house.events()
     if hidden:
-        # What was published last lies there again, and hides that other things do not.
+        # It went back between the listing of an anchor and its put; what is published then hides the loss.
+        monkeypatch.setattr("vault.workflows.anchor.compare_anchors", AsyncMock(return_value=False))
         await house.vault.set_switch(house.account.id, enabled=True, reason=None, actor="key_test")
         await off(house)
-        house_objects = house.vault.write_account_objects
-        assert await house_objects.any_due()
         while await house.vault.sequence_events():
             pass
         await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
         await replace(house.vault.publish_log, pause=timedelta(0))()
     assert await house.vault.look_at_store()
+    monkeypatch.undo()
     assert [record.message for record in caplog.records].count("store.went_back") == 1
     assert not await house.vault.look_at_store()
     assert len(await went_back(house)) == 1
@@ -179,3 +186,29 @@ async def test_a_crash_between_two_steps_leaves_the_rest_due(tmp_path: Path, thr
         assert (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings == []
         for one in ids:
             assert await house.heard(one) == AUDIO
+
+
+async def test_what_was_lost_between_two_publications_is_seen_by_whoever_anchors(
+    tmp_path: Path, threads: Threads
+):
+    """A log that went on and was not published hides nothing: it is noticed before the next anchor is put."""
+    async with new_house(tmp_path, threads) as house:
+        await write_all(house)
+        assert not await house.vault.look_at_store()
+        before = {key: Kept(bytearray(kept.body), kept.at) for key, kept in house.objects.objects.items()}
+        await off(house)
+        assert await house.vault.write_account_objects()
+        sign = replace(house.vault.sign_checkpoint, pause=timedelta(0))
+        assert await sign()
+        house.objects.objects = before
+        await house.vault.open_account("other", name=None, locale=None, actor="key_test")
+        assert await sign()
+        assert len(await went_back(house)) == 1
+        # The new anchor carries the leaves that the tiles of the old bucket lack.
+        assert not await house.vault.look_at_store()
+        await rewrite(house)
+        assert (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings == []
+        switch = await house.vault.read_switch(house.account.id)
+        async with empty_house(house, tmp_path / "new", threads) as new:
+            await new.vault.restore(actor="operator")
+            assert await new.vault.read_switch(new.account.id) == switch

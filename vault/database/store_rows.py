@@ -36,9 +36,10 @@ class StoreRows:
         rows = self._db.execute(query.order_by(c.size).limit(limit))
         return [KeptCheckpoint(size=row.size, note=row.note, at=row.at) for row in rows]
 
-    def rewrite_log_and_accounts(self) -> None:
-        """Let the whole log be published again, and the object of every account be written again."""
-        self._db.execute(update(publication).values(size=0, not_before=database_now(self._db)))
+    def rewrite_log_and_accounts(self, *, published: int) -> None:
+        """Let the log be published again from a size on, and every account and closing act be written again."""
+        further = update(publication).where(publication.c.size > published)
+        self._db.execute(further.values(size=published, not_before=database_now(self._db)))
         # No revision is written as this one.
         self._db.execute(update(accounts).values(written_revision=-1))
 

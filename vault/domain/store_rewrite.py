@@ -17,6 +17,10 @@ class StoreRewrite:
     #: Copies of published checkpoints up to this size lie there.
     checkpoints_above: int = 0
     checkpoints_done: bool = False
+    #: Tiles of the log of this size are compared, and so many of them are done already. What comes after them is
+    #: published as always.
+    tiles_size: int = 0
+    tiles_done: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,8 @@ def decode_rewrite(data: bytes) -> StoreRewrite:
         recordings_after=fields.maybe_text("recordings_after"),
         checkpoints_above=fields.integer("checkpoints_above"),
         checkpoints_done=fields.flag("checkpoints_done"),
+        tiles_size=fields.integer("tiles_size"),
+        tiles_done=fields.integer("tiles_done"),
     )
     fields.done()
     return rewrite

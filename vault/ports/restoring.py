@@ -65,8 +65,8 @@ class StoreContents(Protocol):
     def published_checkpoints(self, *, above: int, limit: int) -> Sequence[KeptCheckpoint]:
         """Return checkpoints that were published under their size, those larger than ``above``, smallest first."""
 
-    def rewrite_log_and_accounts(self) -> None:
-        """Let the whole log be published again, and the object of every account be written again."""
+    def rewrite_log_and_accounts(self, *, published: int) -> None:
+        """Let the log be published again from a size on, and every account and closing act be written again."""
 
     def rewrite_recordings(self, *, after: str, limit: int) -> str | None:
         """Let manifests and tombstones be written again, of ``limit`` recordings by id.

@@ -32,6 +32,7 @@ from vault.tlog.tree import read_frontier
 from vault.workflows.checkpoints import shown
 from vault.workflows.publication import Publication
 from vault.workflows.published_log import PublishedLog, has
+from vault.workflows.store_loss import compare_anchors
 
 _LOG = Log(__name__)
 #: How often an attempt is repeated that met another history, which may take its own anchor back.
@@ -54,6 +55,10 @@ _OTHER_HISTORY = (
 _STILL_BEHIND = "The access log is being anchored, and is not there yet. Repeat in a moment."
 
 
+class _StoreWentBackError(Exception):
+    """The object store was seen to have less than before, and that is on record now."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Draft:
     """An anchor that is about to be put."""
@@ -63,6 +68,8 @@ class _Draft:
     body: bytes
     #: Whether it covers the whole log.
     whole: bool
+    #: Leaves that the database knew to be anchored before.
+    anchored: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,12 +132,11 @@ class Anchor:
     async def _anchor_head(self) -> None:
         """Anchor the head: in several steps where the tiles lack more leaves than one anchor takes."""
         while True:
-            kept, draft = await self.database.read(lambda tx: (shown(tx), self._draft(tx)))
-            if draft.whole or kept is None or kept.size < draft.place.size:
+            draft = await self.database.read(self._draft)
+            try:
                 kept = await self._anchor(draft)
-            else:
-                # The store has lost tiles: those of what was anchored already come first.
-                await self._check()
+            except _StoreWentBackError:
+                continue  # Its tiles may be gone that the draft stands on.
             if draft.whole:
                 return
             await self._publish(kept)
@@ -161,8 +167,11 @@ class Anchor:
         if not has(tx, place):
             raise Tampered("The leaves of the access log are not those that its tree was made of.")
         note = sign_checkpoint(text, self.signer)
-        whole = after.size == head.size
-        return _Draft(place=place, note=note, body=encode_anchor(note, before, leaves), whole=whole)
+        whole, last = after.size == head.size, tx.checkpoints.last()
+        anchored = 0 if last is None else last.size
+        return _Draft(
+            place=place, note=note, body=encode_anchor(note, before, leaves), whole=whole, anchored=anchored
+        )
 
     async def _anchor(self, draft: _Draft) -> KeptCheckpoint:
         """Put the draft as an anchor and keep it as shown, unless another history lies there. Raises Unavailable."""
@@ -185,6 +194,8 @@ class Anchor:
         with _store():
             found = await self.published_log.anchors()
             old = None if found else await self.published_log.published()
+            if await compare_anchors(self.database, self.published_log, found, anchored=draft.anchored):
+                raise _StoreWentBackError
         if old is not None and not await self.database.read(lambda tx: has(tx, old.place)):
             return None
         if await self._contradicted(found):

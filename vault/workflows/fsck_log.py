@@ -1,15 +1,15 @@
 """The access log in the object store against the tree: its tiles, its checkpoints, its anchor."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from vault.errors import NotFound, Tampered
 from vault.ports.database import Database
 from vault.ports.objects import ObjectStore
-from vault.tlog.tiles import HEIGHT, Tile, grown_tiles, write_bundle
-from vault.workflows.checkpoints import root_of
-from vault.workflows.published_log import CHECKPOINT, PREFIX, PublishedLog
-from vault.workflows.store_loss import anchor_sizes, checkpoint_copy
+from vault.tlog.tiles import Tile, grown_tiles
+from vault.workflows.log_file_bytes import keys_of, stored_bytes, wanted_bytes
+from vault.workflows.published_log import CHECKPOINT, PublishedLog, has
+from vault.workflows.store_loss import checkpoint_copy
 
 #: Copies of checkpoints that one transaction names.
 _COPIES = 200
@@ -29,7 +29,7 @@ class CompareLog:
         yield await self._checkpoint(size)
         yield await self._anchor()
         for tile in grown_tiles(0, size):
-            for key in _keys_of(tile):
+            for key in keys_of(tile):
                 finding = await self._file(tile, key)
                 now = await self.database.read(lambda tx: tx.store.published_size()) if finding else size
                 # A file that was not full goes once a fuller one is there.
@@ -64,21 +64,11 @@ class CompareLog:
         )
 
     async def _file(self, tile: Tile, key: str) -> str | None:
-        end = tile.start + tile.width
-        if key == PREFIX + tile.path:
-            level = tile.level * HEIGHT
-            hashes = await self.database.read(lambda tx: tx.tree.hashes(level, tile.start, end))
-            wanted = b"".join(hashes)
-        else:
-            leaves = await self.database.read(lambda tx: tx.tree.leaves(tile.start, end))
-            wanted = write_bundle([one.leaf for one in leaves])
-        try:
-            if await self.objects.read(key, 0, await self.objects.size(key)) == wanted:
-                return None
-        except NotFound:
+        found = await stored_bytes(self.objects, key)
+        if found is None:
             return f"{key}: it is missing."
-        except Tampered:
-            pass  # It was cut between the two requests.
+        if found == await wanted_bytes(self.database, tile, key):
+            return None
         return f"{key}: it is not what the tree of the access log says."
 
     async def _copies(self) -> AsyncIterator[str | None]:
@@ -95,9 +85,3 @@ class CompareLog:
                     yield f"{key}: it is missing."
                 else:
                     yield None if same else f"{key}: it is not the checkpoint that was published."
-
-
-def _keys_of(tile: Tile) -> Iterator[str]:
-    yield PREFIX + tile.path
-    if not tile.level:
-        yield PREFIX + tile.bundle_path

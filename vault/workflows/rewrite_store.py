@@ -1,12 +1,16 @@
 """A look at the object store every minute, and writing everything there again after it lost something."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from vault.domain.store_rewrite import StoreRewrite
 from vault.errors import NotFound
 from vault.logs import Log
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
+from vault.tlog.tiles import Tile, grown_tiles
+from vault.workflows.log_file_bytes import keys_of, stored_bytes, wanted_bytes
 from vault.workflows.published_log import PublishedLog
 from vault.workflows.store_loss import checkpoint_copy, keep_rewrite, look_for_loss, note_loss, rewrite_of
 from vault.workflows.vault_object import write_vault_object
@@ -16,6 +20,8 @@ _LOG = Log(__name__)
 _RECORDINGS = 1000
 #: Copies of checkpoints that one step looks at.
 _CHECKPOINTS = 32
+#: Tiles that one step compares.
+_TILES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +51,8 @@ class RewriteStore:
         """Begin because an operator asks for it. Raises Unavailable."""
 
         def mark(tx: Transaction) -> None:
-            note_loss(tx, found=0, known=tx.store.published_size(), actor=actor)
+            size = tx.store.published_size()
+            note_loss(tx, found=0, known=size, published=size, actor=actor)
 
         await self.database.write(mark)
 
@@ -63,7 +70,12 @@ class RewriteStore:
         elif not rewrite.checkpoints_done:
             after = await self._write_checkpoints(rewrite)
             await self.database.write(lambda tx: keep_rewrite(tx, rewrite, after))
-        elif await self.database.read(lambda tx: tx.store.published_size()) < rewrite.known:
+        elif tiles := _some_tiles(rewrite):
+            await self._write_tiles(tiles)
+            further = replace(rewrite, tiles_done=rewrite.tiles_done + len(tiles))
+            await self.database.write(lambda tx: keep_rewrite(tx, rewrite, further))
+        elif await self.database.read(lambda tx: tx.store.published_size()) <= rewrite.known:
+            # The loss is on record behind what was known, so the log grows beyond that.
             return False
         else:
             await write_vault_object(self.database, self.objects)
@@ -85,6 +97,20 @@ class RewriteStore:
         if len(copies) < _CHECKPOINTS:
             return replace(rewrite, checkpoints_done=True)
         return replace(rewrite, checkpoints_above=copies[-1].size)
+
+    async def _write_tiles(self, tiles: Sequence[Tile]) -> None:
+        """Write files of the log that are not there as they should be."""
+        for tile in tiles:
+            for key in keys_of(tile):
+                wanted = await wanted_bytes(self.database, tile, key)
+                if await stored_bytes(self.objects, key) != wanted:
+                    await self.objects.put(key, wanted, locked=tile.full)
+
+
+def _some_tiles(rewrite: StoreRewrite) -> list[Tile]:
+    """Return the next tiles to be compared; none once all are."""
+    every = grown_tiles(0, rewrite.tiles_size)
+    return list(islice(every, rewrite.tiles_done, rewrite.tiles_done + _TILES))
 
 
 def _mark_recordings(tx: Transaction, rewrite: StoreRewrite) -> None:

@@ -2,17 +2,20 @@
 
 What shows it is the log, which only grows there: the newest anchor is older than the checkpoint that the
 database knows to be anchored, or the copy of a checkpoint is gone that was published since the last look.
-A log that went on after the loss hides the first of the two, and never the second. At rest a look costs one
-listing; while the log grows, one small request for each publication since the last look.
+A log that went on after the loss hides the first of the two from a look, so whoever anchors compares before
+that; and it never hides the second. At rest a look costs one listing; while the log grows, one small
+request for each publication since the last look.
 
 What follows is one transaction: everything that the database holds is marked to be written again, and the
 loss is on record. A kernel that the verbs share.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vault import meters
 from vault.domain.access_event import AccessEvent
+from vault.domain.anchor import AnchorPlace
 from vault.domain.store_rewrite import (
     StoreLook,
     StoreRewrite,
@@ -26,7 +29,7 @@ from vault.logs import Log
 from vault.ports.access_log import KeptCheckpoint
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
-from vault.workflows.published_log import PREFIX, PublishedLog
+from vault.workflows.published_log import PREFIX, PublishedLog, has
 
 _LOG = Log(__name__)
 _REWRITE = "store_rewrite"
@@ -55,33 +58,51 @@ async def look_for_loss(database: Database, objects: ObjectStore, published_log:
     # Before the store is asked: what comes there meanwhile is no loss.
     known = await database.read(_known)
     found = await _found(objects, published_log, known)
-    now = StoreLook(signed=known.signed, published=known.published)
-    if found is None:
-        if known.before != now:
-            await database.write(lambda tx: tx.metadata.replace({_LOOK: encode_look(now)}))
-        return False
-    known_size = max(known.signed, known.published)
-    if not await database.write(lambda tx: note_loss(tx, found=found, known=known_size, actor="worker")):
+    if found is not None:
+        known_size = max(known.anchored, known.published)
+        return await record_loss(database, published_log, found=found, known=known_size)
+    now = StoreLook(anchored=known.anchored, published=known.published)
+    if known.before != now:
+        await database.write(lambda tx: tx.metadata.replace({_LOOK: encode_look(now)}))
+    return False
+
+
+async def compare_anchors(
+    database: Database, published_log: PublishedLog, places: Sequence[AnchorPlace], *, anchored: int
+) -> bool:
+    """Look at a listing of anchors as a look does; ``anchored`` was known to the database before the listing."""
+    found = max((place.size for place in places), default=0)
+    return found < anchored and await record_loss(database, published_log, found=found, known=anchored)
+
+
+async def record_loss(database: Database, published_log: PublishedLog, *, found: int, known: int) -> bool:
+    """Put a loss on record and mark everything; False if it is known already. Raises Unavailable, Tampered."""
+    stored = await published_log.published()
+
+    def note(tx: Transaction) -> bool:
+        # Below what is published there lie all tiles, but for what a replica lost at random: those are compared.
+        published = stored.checkpoint.size if stored is not None and has(tx, stored.place) else 0
+        return note_loss(tx, found=found, known=known, published=published, actor="worker")
+
+    if not await database.write(note):
         return False
     meters.STORE_WENT_BACK.inc()
-    _LOG.error("store.went_back", size=found, count=known_size - found)
+    _LOG.error("store.went_back", size=found, count=known - found)
     return True
 
 
-def note_loss(tx: Transaction, *, found: int, known: int, actor: str) -> bool:
+def note_loss(tx: Transaction, *, found: int, known: int, published: int, actor: str) -> bool:
     """Mark everything to be written again, and put it on record; False if this loss is known already."""
     pending = rewrite_of(tx)
     if pending is not None and pending.known >= known and actor == "worker":
         return False
-    tx.metadata.replace(
-        {_REWRITE: encode_rewrite(StoreRewrite(found=found, known=known, checkpoints_above=found))},
-        drop=[_LOOK],
-    )
-    tx.store.rewrite_log_and_accounts()
+    begun = StoreRewrite(found=found, known=known, checkpoints_above=found, tiles_size=published)
+    tx.metadata.replace({_REWRITE: encode_rewrite(begun)}, drop=[_LOOK])
+    tx.store.rewrite_log_and_accounts(published=published)
     tx.events.append(
         AccessEvent(
             type="store.went_back", at=tx.now(), account_id=None, actor=actor, first=found, end=known,
-            result="asked" if actor != "worker" else "noticed",
+            result="noticed" if actor == "worker" else "asked",
         )
     )  # fmt: skip
     return True
