@@ -23,7 +23,13 @@ from vault.workflows.vault import Vault
 _ONCE = ("account.opened", "key.rotated", "key.rewrapped", "key.destroyed")
 _OF_EACH = ("recording.available",)
 _OF_SENT = ("recording.erasing", "recording.erased")
-_NEVER = ("recording.tampered", "recording.conflict", "playback.denied")
+_NEVER = (
+    "recording.tampered",
+    "recording.missing",
+    "store.went_back",
+    "recording.conflict",
+    "playback.denied",
+)
 
 
 async def check(story: Story) -> None:

@@ -16,6 +16,7 @@ from tests.workflows.conftest import AUDIO, SIGNER, House, new_house
 from tests.workflows.restoring import empty_house, write_all
 from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_restore import available, erased, off
+from vault.database.postgresql import PostgresqlDatabase
 from vault.domain.recording import State
 from vault.errors import NotFound, RecordingMissing, Unavailable
 from vault.objects.directory import DirectoryStore
@@ -212,3 +213,20 @@ async def test_what_was_lost_between_two_publications_is_seen_by_whoever_anchors
         async with empty_house(house, tmp_path / "new", threads) as new:
             await new.vault.restore(actor="operator")
             assert await new.vault.read_switch(new.account.id) == switch
+
+
+async def test_it_is_noticed_on_postgresql(tmp_path: Path, threads: Threads, postgresql: PostgresqlDatabase):
+    """Where events wait before they come into the tree."""
+    async with new_house(tmp_path, threads, postgresql) as house:
+        heard = await available(house, "rec-1")
+        await write_all(house)
+        before = {key: Kept(bytearray(kept.body), kept.at) for key, kept in house.objects.objects.items()}
+        await off(house)
+        await write_all(house)
+        house.objects.objects = before
+        assert await house.vault.look_at_store()
+        await rewrite(house)
+        assert len(await went_back(house)) == 1
+        assert not await house.vault.look_at_store()
+        assert (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings == []
+        assert await house.heard(heard) == AUDIO
