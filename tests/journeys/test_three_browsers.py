@@ -108,6 +108,7 @@ def ends_well(tab: Tab) -> None:
     until(tab, f"({AUDIO}.ended && {AUDIO}.currentTime > {SECONDS - 0.5}) || {AUDIO}.error")
     assert tab.run(f"{AUDIO}.error?.message ?? null") is None
     assert tab.run("document.querySelector('#trouble').hidden")
+    until(tab, f"{AUDIO}.paused && document.querySelector('#play').getAttribute('aria-label') === 'Play'")
     again = f"!{AUDIO}.ended && {AUDIO}.currentTime > 0.1"
     deadline = time.monotonic() + PATIENCE
     while not tab.run(again):

@@ -102,6 +102,8 @@ function listenToAudio() {
   for (const event of ["playing", "canplay", "seeked", "emptied", "error"]) audio.addEventListener(event, come);
   for (const event of ["canplay", "seeked"]) audio.addEventListener(event, () => { trouble.hidden = true; });
   audio.addEventListener("error", failed);
+  // A seek to the end now and then leaves WebKit ended and playing, without an event: pausing brings both.
+  audio.addEventListener("seeked", () => { if (audio.ended && audio.currentTime > 0) audio.pause(); });
 }
 
 function listenToListener() {
@@ -125,10 +127,10 @@ function setSpeed() {
 }
 
 function toggle() {
-  // An element that ended does not always say that it is paused (WebKit).
-  if (!audio.paused && !audio.ended) return audio.pause();
+  const atEnd = audio.ended || (duration() > 0 && audio.currentTime >= reachable(duration()));
+  if (!audio.paused && !atEnd) return audio.pause();
   // At the end Play begins again. A seek back from there now and then leaves WebKit at the end; loading does not.
-  if (audio.ended || (duration() && audio.currentTime >= reachable(duration()))) audio.load();
+  if (atEnd) audio.load();
   channels.resume();
   // A refusal to play is followed by an error event, or the listener presses again.
   return audio.play().catch(() => {});
