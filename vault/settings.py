@@ -22,6 +22,7 @@ _KNOWN = {
     "VAULT_ANCHOR_SECONDS",
 }  # fmt: skip
 _HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}+|\[[0-9A-Fa-f:.]{2,45}+\]):[1-9][0-9]{0,4}")
+_DIGITS = re.compile(r"[0-9]{1,9}")
 DEFAULT_PORT = 8000
 DEFAULT_PUBLIC_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 
@@ -159,16 +160,22 @@ def _level(value: str) -> str:
 
 
 def _count(value: str) -> int:
-    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 64:  # noqa: PLR2004 - said in the message
+    number = _number(value)
+    if number is None or not 1 <= number <= 64:  # noqa: PLR2004 - said in the message
         raise StartRefused("VAULT_WORKERS is a number from 1 to 64.")
-    return int(value)
+    return number
 
 
 def _seconds(environment: Mapping[str, str], name: str, default: str) -> int:
-    value = environment.get(name, default)
-    if not value.isascii() or not value.isdigit() or int(value) > 300:  # noqa: PLR2004 - said in the message
+    number = _number(environment.get(name, default))
+    if number is None or number > 300:  # noqa: PLR2004 - said in the message
         raise StartRefused(f"A number of seconds from 0 to 300 is what {name} takes.")
-    return int(value)
+    return number
+
+
+def _number(value: str) -> int | None:
+    """Return what decimal digits say; None for anything else, and for more digits than a setting can mean."""
+    return int(value) if _DIGITS.fullmatch(value) else None
 
 
 def _reference(value: str) -> bool:

@@ -97,6 +97,13 @@ def test_a_public_url_with_no_port_that_can_be_is_refused(port: str):
         read_settings({"VAULT_PUBLIC_URL": f"https://vault.example:{port}"})
 
 
+@pytest.mark.parametrize("value", ["9" * 5000, "65", "0", "-1", "\u0663", "1 "], ids=range(6))
+def test_a_number_of_workers_that_cannot_be_is_refused(value: str):
+    """Also one of more digits than Python turns into a number."""
+    with pytest.raises(StartRefused, match="VAULT_WORKERS is a number from 1 to 64"):
+        read_settings({"VAULT_WORKERS": value})
+
+
 def test_empty_variables_are_as_good_as_none():
     """Compose sets a variable that is not given to nothing."""
     names = (
