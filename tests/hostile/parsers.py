@@ -1,7 +1,7 @@
 """The table: every parser of the vault that sees foreign bytes, and what it is given.
 
-Of one input and of another four times as long, at sizes up to what the parser accepts. ``test_growth.py`` measures
-them, and sees to it that no call in ``vault/`` that parses is left out.
+Of inputs of n, 2n and 4n bytes, at sizes up to what the parser accepts. ``test_growth.py`` measures them, and sees to
+it that no call in ``vault/`` that parses is left out.
 """
 
 from collections.abc import Callable, Mapping

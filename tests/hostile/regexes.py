@@ -46,11 +46,11 @@ def sites() -> Iterator[Site]:
         module = importlib.import_module(found.name)
         tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and node.args and _evaluated(node.func, module) in _TAKES_PATTERN:
+            if isinstance(node, ast.Call) and node.args and evaluated(node.func, module) in _TAKES_PATTERN:
                 yield Site(f"{found.name}:{node.lineno}", _regex(node, module))
 
 
-def _evaluated(node: ast.expr, module: Any) -> Any:
+def evaluated(node: ast.expr, module: Any) -> Any:
     """Return what an expression is at the top of a module; None where it needs more than that."""
     if not all(isinstance(each, ast.Name | ast.Attribute | ast.Load) for each in ast.walk(node)):
         return None
@@ -63,7 +63,7 @@ def _evaluated(node: ast.expr, module: Any) -> Any:
 def _regex(call: ast.Call, module: Any) -> re.Pattern[Any] | None:
     """Return the regex that a call makes of what the module knows; None where an argument is a local name."""
     named = [keyword.value for keyword in call.keywords if keyword.arg == "flags"]
-    compiles = _evaluated(call.func, module) is re.compile
+    compiles = evaluated(call.func, module) is re.compile
     try:
         values = [
             eval(compile(ast.Expression(each), "<site>", "eval"), vars(module))  # noqa: S307 - our own code

@@ -1,5 +1,6 @@
 """Rows of the table: what comes back from stores, key services and children, and what people hand over in files."""
 
+import asyncio
 import io
 from functools import partial
 
@@ -11,8 +12,8 @@ from tests.fuzz.targets import TARGETS
 from tests.hostile.parsers import KIB, Row, text
 from tests.hostile.shapes import JSON, LINES, TEXT, repeated, within
 from vault.audio import containers, protocol, riff
-from vault.domain.account_object import decode_envelope
-from vault.domain.closing import decode_act, decode_acts
+from vault.domain import stored_json
+from vault.domain.account_object import Envelope, decode_account, decode_envelope
 from vault.domain.default_texts import PLACEHOLDER
 from vault.domain.language import language_tag
 from vault.domain.manifest import decode_manifest
@@ -21,15 +22,21 @@ from vault.domain.rule_data import read_place
 from vault.domain.tombstone import decode_tombstones
 from vault.domain.urls import endpoint_of
 from vault.domain.vault_object import decode_vault
+from vault.errors import StartRefused, Tampered
 from vault.keyservice import local_file, openbao
+from vault.keyservice.location import open_own_keys
 from vault.keyservice.location import parse_location as parse_root_key
 from vault.keyservice.own_keys import LABEL, read_wrapping
 from vault.objects.keys import check_key, check_prefix
 from vault.objects.location import parse_location as parse_store
+from vault.objects.owner import _owner
+from vault.sealing import context
 from vault.sealing.header import parse_header
 from vault.sealing.message import open_message
-from vault.settings import _networks
+from vault.settings import _KNOWN as SETTINGS
+from vault.settings import _networks, read_settings
 from vault.tlog.checkpoint import open_checkpoint, parse_checkpoint
+from vault.tlog.key_statement import _parse as parse_statement
 from vault.tlog.key_statement import open_statement
 from vault.tlog.log_file import read_head, verify_log
 from vault.tlog.note import parse_verifier
@@ -61,6 +68,41 @@ def _notice(said: str) -> None:
     assert (_words(said) * 2 in _words(said)) is (not _words(said))
 
 
+def _settings(value: str) -> None:
+    """Read every variable with this value, each by itself, and a variable of this name."""
+    for name in (*SETTINGS, f"VAULT_{value}"):
+        try:
+            read_settings({name: value})
+        except StartRefused:
+            continue
+
+
+def _stored_fields(value: str) -> None:
+    for read in (stored_json.Fields.moment, stored_json.Fields.blob):
+        try:
+            read(stored_json.Fields({"a": value}, "It"), "a")
+        except Tampered:
+            continue
+
+
+class _Store:
+    """A store that holds one object."""
+
+    def __init__(self, held: bytes) -> None:
+        self._held = held
+
+    async def get(self, _key: str) -> bytes:
+        return self._held
+
+
+def _marker(data: bytes) -> None:
+    asyncio.run(_owner(_Store(data)))  # type: ignore[arg-type]
+
+
+def _context(data: bytes) -> None:
+    assert context.serialise(context.parse(data)) == data
+
+
 def _row(name: str, parse: object, *shapes: dict[str, object], limit: int = 64 * KIB) -> Row:
     every = {}
     for each in shapes:
@@ -68,20 +110,31 @@ def _row(name: str, parse: object, *shapes: dict[str, object], limit: int = 64 *
     return Row(name=name, parse=parse, shapes=every, limit=limit)  # type: ignore[arg-type]
 
 
+def _pairs(size: int) -> bytes:
+    """Return a sound context of as many pairs as the size has room for."""
+    return context.serialise({f"{at:08}": "" for at in range(size // 12)})
+
+
+_ENVELOPE = Envelope(account_id="a", revision=1, keys=(), sealed=b"")  # type: ignore[arg-type]
+_OPENED = b'{"v":1,"id":"a","ref":"a","name":"a","locale":"a","opened_at":"'
 _NODES = {"leaves": repeated(b"leaf 0 AAAA AAAA\n"), "hashes": repeated(b"hash 0 AAAA\n")}
 _CHUNKS = {"chunks": repeated(b"LIST\0\0\0\0"), "pages": repeated(b"OggS" + b"\xff" * 23)}
 ROWS = [
     *(_row(name, parse, JSON, within(b'{"v":1,"keys":', JSON)) for name, parse in {
         "manifest": decode_manifest, "account object": decode_envelope, "tombstones": decode_tombstones,
-        "closing act": partial(decode_act, batch="evt_1"),
-        "vault object": decode_vault, "openbao reply": openbao._data,
+        "vault object": decode_vault, "openbao reply": openbao._data, "marker": _marker,
     }.items()),
+    _row("account", partial(decode_account, envelope=_ENVELOPE), JSON, within(_OPENED, TEXT, b'"}')),
+    _row("stored field", text(_stored_fields), TEXT),
+    _row("context", _context, TEXT, {"pairs": _pairs}, limit=60 * KIB),
+    _row("settings", text(_settings), TEXT, within(b"https://", TEXT), within(b"a:", TEXT), limit=16 * KIB),
+    _row("own keys URL", text(lambda url: open_own_keys(url, None)),  # type: ignore[arg-type]
+         within(b"aws-kms://?endpoint_url=", TEXT), within(b"aws-kms://?", TEXT)),
     _row("child's description", partial(protocol.read_description, max_duration=60.0), JSON, limit=16 * KIB),
     _row("child's reason", protocol.read_reason, TEXT),
     _row("checkpoint", text(parse_checkpoint), LINES, TEXT),
     _row("note", partial(open_checkpoint, verifiers=_VERIFIERS), LINES),
-    _row("closing acts", text(partial(decode_acts, location="closing/vault/evt_1")), LINES,
-         within(b"callvault closing acts v1\nvault\n", LINES)),
+    _row("statement text", text(parse_statement), LINES, within(b"a\n" * 5, TEXT, b"\n0\n")),
     _row("statement", partial(open_statement, verifiers=_VERIFIERS), LINES),
     _row("verifier key", text(parse_verifier), TEXT, within(b"a+", TEXT)),
     _row("proof file", parse_proof_file, LINES, within(b"c2sp.org/tlog-proof@v1\nindex 0\n", LINES)),
@@ -92,8 +145,10 @@ ROWS = [
     _row("wrapping", read_wrapping, TEXT, within(LABEL + b"arn:aws:kms:", TEXT)),
     _row("openbao ciphertext", openbao._is_ciphertext, TEXT, within(b"vault:v1:", TEXT)),
     _row("root key file", local_file._parse, TEXT, JSON),
-    _row("root key URL", text(parse_root_key), within(b"openbao://", TEXT), within(b"aws-kms://a?", TEXT)),
-    _row("store URL", text(parse_store), within(b"s3://", TEXT), within(b"s3://a/b?", TEXT)),
+    _row("root key URL", text(parse_root_key), within(b"openbao://", TEXT), within(b"aws-kms://a?", TEXT),
+         within(b"file://", TEXT)),
+    _row("store URL", text(parse_store), within(b"s3://", TEXT), within(b"s3://a/b?", TEXT),
+         within(b"file://", TEXT)),
     _row("endpoint", text(lambda url: endpoint_of({"endpoint_url": url}, "", ())), within(b"http://", TEXT)),
     _row("object key", text(check_key), TEXT), _row("object prefix", text(check_prefix), TEXT),
     _row("networks", text(_networks), TEXT, {"many": repeated(b"10.0.0.0/8,")}),

@@ -1,6 +1,7 @@
 """Rows of the table: what platforms, and whoever claims to be one, send to ``vault/telephony``."""
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -27,9 +28,12 @@ from vault.telephony.numbers import from_digits, normalize
 from vault.telephony.places import NumberPlans
 from vault.telephony.rest import ProviderRest
 from vault.telephony.rsa_keys import check_rsa_key
+from vault.telephony.signatures_jwt import callback_id
 from vault.telephony.signatures_laml import shared_key_id, url_variants
+from vault.telephony.signatures_plivo import _base as plivo_base
 from vault.telephony.strict_json import parse_object
 from vault.wiring import PROVIDERS
+from vault.workflows.seals import content_id
 
 _MEDIA_TYPES = ("application/json", "application/x-www-form-urlencoded")
 _FEW = {name: TEXT[name] for name in ("letters", "digits", "slashes", "commas", "spaces")}
@@ -200,6 +204,30 @@ def _of(provider: Provider) -> list[Row]:
     ]  # fmt: skip
 
 
+def _delivered(**given: Any) -> Delivery:
+    common = {
+        "method": "GET",
+        "url": "https://vault.example/",
+        "headers": {},
+        "body": b"",
+        "received_at": NOW,
+    }
+    return Delivery(**common | given)
+
+
+def _token(claims: bytes) -> None:
+    part = base64.urlsafe_b64encode(claims).rstrip(b"=").decode()
+    callback_id(_delivered(headers={"authorization": f"Bearer a.{part}.{'a' * 43}"}))
+
+
+def _signed_form(data: bytes) -> None:
+    """Put in order what Plivo signs, in the query and in the body, and what a delivery without an id is known by."""
+    query = data.decode("utf-8", "surrogateescape")
+    for delivery in (_delivered(url=f"https://vault.example/?{query}"), _delivered(method="POST", body=data)):
+        content_id(bytes(32), delivery)
+        _every(iter([partial(plivo_base, delivery)]))
+
+
 _PLACES = within(b"https://", TEXT) | within(b"https://a/", TEXT) | within(b"https://[", TEXT)
 _PEM = b"-----BEGIN PRIVATE KEY-----\n"
 ROWS = [
@@ -211,6 +239,9 @@ ROWS = [
     Row(name="query", parse=text(parse_query), shapes=FORM | TEXT),
     Row(name="media URL", parse=text(parse_media_url), shapes=_PLACES, limit=4 * KIB),
     Row(name="signed URL", parse=text(url_variants), shapes=_PLACES, limit=16 * KIB),
+    Row(name="signed form", parse=_signed_form, shapes=FORM | TEXT, limit=16 * KIB),
+    # In base64 it has 8,192 characters.
+    Row(name="token", parse=_token, shapes=JSON | TEXT, limit=6 * KIB),
     Row(name="shared key", parse=latin(shared_key_id), shapes=TEXT),
     Row(name="address", parse=text(check_address), shapes=TEXT | {"groups": repeated(b"1:")}),
     Row(name="number", parse=text(_numbers), shapes=TEXT | within(b"+1", TEXT) | within(b"tel:+1", _FEW)),

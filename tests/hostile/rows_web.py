@@ -3,7 +3,8 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_network
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from uvicorn.server import ServerState
 from tests.hostile.parsers import KIB, Row, latin, text
 from tests.hostile.shapes import FORM, JSON, TEXT, Shape, repeated, within
 from vault.domain.link import may_open
+from vault.errors import Invalid
 from vault.heads import BoundedHeads
 from vault.web import problems
 from vault.web.byte_range import parse_range
@@ -31,6 +33,8 @@ from vault.web.hosting import Hosting
 from vault.web.shapes import Body
 from vault.web.webhooks import _delivery
 from vault.workflows.api_keys import _split
+from vault.workflows.share import LinkWish
+from vault.workflows.share import _check as check_link
 
 _HOSTING = Hosting(public_url="https://vault.example", trusted_proxies=(ip_network("10.0.0.0/8"),))
 _APP = SimpleNamespace(state=SimpleNamespace(hosting=_HOSTING, clock=lambda: datetime.now(UTC)))
@@ -59,6 +63,18 @@ def _address(value: str) -> None:
     found = client_address(_request("x-forwarded-for", value))
     may_open(["192.0.2.0/24"], found)
     _counted_as(found or "::1")
+
+
+_WISH = LinkWish(listener="a", kind="player", life=timedelta(hours=1), sessions=1)
+
+
+def _networks(value: str) -> None:
+    """Check the networks of a link: the text as one, and what its commas part as many."""
+    for networks in ([value], value.split(",")):
+        try:
+            check_link(replace(_WISH, networks=networks))
+        except Invalid:
+            continue
 
 
 def _path(value: str) -> None:
@@ -151,6 +167,7 @@ ROWS = [
         "quotes": repeated(b"\\", b'a="'), "pairs": repeated(b"a=b;"), "octal": repeated(b"\\1", b'a="'),
     }),
     Row(name="forwarded for", parse=latin(_address), shapes=TEXT | {"hops": repeated(b"10.0.0.1,")}),
+    Row(name="link networks", parse=text(_networks), shapes=TEXT | {"many": repeated(b"10.0.0.0/8,")}),
     Row(name="range", parse=latin(partial(parse_range, size=1000)), shapes=TEXT | within(b"bytes=", TEXT)),
     Row(name="cursor", parse=text(read_cursor), shapes=TEXT),
     Row(name="api key", parse=latin(_split), shapes=TEXT | within(b"cv_", TEXT)),
