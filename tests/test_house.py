@@ -170,6 +170,13 @@ def test_a_test_says_in_a_sentence_what_holds(path: Path) -> None:
     )
 
 
+def test_answers_in_json_are_made_in_one_place() -> None:
+    """Routes return a model, or ``answer_json`` where they choose the status or headers themselves."""
+    own = re.compile(r'model_dump_json|media_type="application/json"')
+    found = {path.name for path in (ROOT / "vault/web").glob("*.py") if own.search(path.read_text())}
+    assert found == {"answering.py"}
+
+
 @pytest.mark.parametrize(
     "room", sorted(p.name for p in (ROOT / "vault").iterdir() if p.is_dir() and p.name[0] != "_")
 )

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
+from vault.web.answering import answer_json
 from vault.web.authority import Access, TheVault, access
 from vault.web.described import text
 from vault.web.shapes_log import (
@@ -103,5 +104,4 @@ async def get_log_key(vault: TheVault) -> Response:
 
 async def _shown(show: Callable[[], BaseModel]) -> Response:
     """Answer with what ``show`` makes. It may be long, so it is made beside the loop, which serves others."""
-    body = await asyncio.to_thread(lambda: show().model_dump_json())
-    return Response(body, media_type="application/json")
+    return await asyncio.to_thread(lambda: answer_json(show()))

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 
 from vault.errors import Forbidden, NotFound
+from vault.web.answering import answer_json
 from vault.web.authority import Access, TheCaller, TheVault, access, demand
 from vault.web.described import scope
 from vault.web.shapes_settings import (
@@ -47,7 +48,7 @@ async def put_account(
     opened, new = await vault.open_account(account, name=body.name, locale=body.locale, actor=caller.key.id)
     if new and caller.key.account_id is not None:
         raise Forbidden("This key cannot open accounts.")
-    return _json(AccountOut.of(opened), 201 if new else 200)
+    return answer_json(AccountOut.of(opened), status=201 if new else 200)
 
 
 @router.get("")
@@ -147,10 +148,5 @@ async def list_accounts(
 
 
 def _switch(switch: SwitchOut) -> Response:
-    answer = _json(switch, 200)
-    answer.headers["ETag"] = f'"{switch.epoch}-{"on" if switch.enabled else "off"}"'
-    return answer
-
-
-def _json(body: AccountOut | SwitchOut, status: int) -> Response:
-    return Response(body.model_dump_json(), status_code=status, media_type="application/json")
+    tag = f'"{switch.epoch}-{"on" if switch.enabled else "off"}"'
+    return answer_json(switch, headers={"ETag": tag})

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from vault.errors import Invalid
+from vault.web.answering import answer_json
 from vault.web.authority import Access, TheVault, access
 from vault.web.recordings import show
 from vault.web.shapes import Body
@@ -102,8 +103,7 @@ async def put_objection(
     objected, new = await vault.enter_objection(
         allowed.account.id, number, reason=reason, actor=allowed.actor
     )
-    text = ObjectionOut.of(objected).model_dump_json()
-    return Response(text, status_code=201 if new else 200, media_type="application/json")
+    return answer_json(ObjectionOut.of(objected), status=201 if new else 200)
 
 
 @router.delete("/objections/{number}", status_code=204)
@@ -157,6 +157,4 @@ def _version(if_match: str | None) -> int | None:
 
 
 def _policy(policy: PolicyOut) -> Response:
-    return Response(
-        policy.model_dump_json(), media_type="application/json", headers={"ETag": f'"{policy.version}"'}
-    )
+    return answer_json(policy, headers={"ETag": f'"{policy.version}"'})

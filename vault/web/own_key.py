@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
+from vault.web.answering import answer_json
 from vault.web.authority import Access, TheVault, access
 from vault.web.key_rotation import KeyRotationOut
 from vault.web.shapes import Body
@@ -43,5 +44,4 @@ async def put_own_key(vault: TheVault, allowed: Rotating, body: OwnKeyIn) -> Res
     409 while a version is on its way out, and where the vault cannot encrypt and decrypt with the key.
     """
     progress, begun = await vault.rotate_account_key.under(allowed.account.id, body.key, actor=allowed.actor)
-    said = KeyRotationOut.of(progress).model_dump_json(exclude_none=True)
-    return Response(said, status_code=202 if begun else 200, media_type="application/json")
+    return answer_json(KeyRotationOut.of(progress), status=202 if begun else 200, exclude_none=True)

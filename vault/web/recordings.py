@@ -12,6 +12,7 @@ from vault.domain.call import MAX_VOICES, Voice
 from vault.domain.media import BUCKETS
 from vault.errors import Refused, TooLarge
 from vault.ports.stores import RecordingFilter
+from vault.web.answering import answer_json
 from vault.web.audio_body import WrongMediaType, audio_of, check_media_type
 from vault.web.audio_response import answer
 from vault.web.authority import Access, TheVault, access
@@ -74,8 +75,7 @@ async def put_recording(
     except (Refused, WrongMediaType):
         await _drain(request)
         raise
-    body = (await show(vault, allowed, recording.id)).model_dump_json(by_alias=True)
-    return Response(body, status_code=201 if new else 200, media_type="application/json")
+    return answer_json(await show(vault, allowed, recording.id), status=201 if new else 200)
 
 
 async def show(vault: Vault, allowed: Access, recording_id: str) -> RecordingOut:

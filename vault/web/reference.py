@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from markupsafe import Markup, escape
 
+from vault.web.answering import answer_json
 from vault.web.rendering import page
 
 router = APIRouter(include_in_schema=False)
@@ -42,7 +43,7 @@ class Operation:
 async def get_contract(request: Request) -> Response:
     """Serve the OpenAPI document."""
     document, _page = await _made(request)
-    return Response(document, media_type="application/json", headers=_CACHED)
+    return answer_json(document, headers=_CACHED)
 
 
 @router.get("/reference", response_class=Response)
