@@ -8,6 +8,8 @@ from typing import Final, Literal, Protocol
 Words = Literal["switch-reason", "objection-reason", "policy-reason", "api-base", "next-url"]
 #: Sealed words begin with this control character, which no one can type: REST refuses it.
 SEALED_WORDS: Final = "\x01"
+#: The fact in the vault's metadata that no tombstone holds an admin's words any more.
+TOMBSTONES_CLEAN: Final = "tombstones_without_words"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,19 +4,16 @@ It runs with every release, because a restore brings in what an older one wrote 
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 from vault.domain.tombstone import PREFIX, decode_tombstones, encode_tombstones
 from vault.errors import NotFound, OwnKeyUnusable, Tampered
 from vault.logs import Log
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
-from vault.ports.words import ClearWords
+from vault.ports.words import TOMBSTONES_CLEAN, ClearWords
 from vault.workflows.carried_keys import CarriedKeys
 
 _LOG = Log(__name__)
-#: The name of the fact that no tombstone holds an admin's words any more.
-_TOMBSTONES_CLEAN: Final = "tombstones_without_words"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +60,7 @@ class SealWords:
 
     async def _clean_tombstones(self) -> int:
         """Rewrite each object that holds an admin's words under its own key; once for each vault."""
-        if await self.database.read(lambda tx: tx.metadata.get(_TOMBSTONES_CLEAN)) is not None:
+        if await self.database.read(lambda tx: tx.metadata.get(TOMBSTONES_CLEAN)) is not None:
             return 0
         rewritten = 0
         async for stored in self.objects.list(PREFIX):
@@ -78,5 +75,5 @@ class SealWords:
                 await self.objects.put(stored.key, clean)
                 await self.objects.delete_older(stored.key)
                 rewritten += 1
-        await self.database.write(lambda tx: tx.metadata.replace({_TOMBSTONES_CLEAN: b"1"}))
+        await self.database.write(lambda tx: tx.metadata.replace({TOMBSTONES_CLEAN: b"1"}))
         return rewritten
