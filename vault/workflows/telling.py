@@ -32,6 +32,8 @@ from vault.workflows.seals import OpenedRecording
 #: Clocks of platforms differ from ours by so much at most.
 TOLERANCE = timedelta(seconds=60)
 _NO = frozenset({"declined", "withdrawn"})
+#: Consent events of one call that are kept: as many that say no, and as many of all other answers.
+MAX_EVENTS = 1000
 #: What can only happen while the parties are connected.
 _DURING = frozenset({"announcement", "tone", "key", "speech"})
 
@@ -71,6 +73,7 @@ class Tell:
             own = [one.details().facts for one in opened.values()]
             known = await self.admission.know(account_id, call_ref, *own)
             refuse_impossible(event, known)
+            _refuse_one_too_many(event, known)
             tell = partial(self._tell, row=row, event=event, known=known, opened=opened)
             decision = await self.database.write(tell)
             if decision is not None:
@@ -118,6 +121,17 @@ def refuse_impossible(event: ConsentEvent, known: KnownCall) -> None:
         raise Refused("The call was over by then.", reasons=("after_the_call",))
     if claims.starts and event.at < min(claims.starts) - TOLERANCE:
         raise Refused("The call had not begun by then.", reasons=("before_the_call",))
+
+
+def _refuse_one_too_many(event: ConsentEvent, known: KnownCall) -> None:
+    """Raise Refused where the call has its events. What says no is counted by itself, so nothing crowds it out."""
+    alike = sum((one.answer in _NO) == (event.answer in _NO) for one in known.events)
+    if alike >= MAX_EVENTS:
+        text = (
+            f"This call has {MAX_EVENTS} consent events of this kind, and this one is not kept. Send what belongs to "
+            "another call under that call's name; to refuse recordings of a person, put the number on the objections."
+        )
+        raise Refused(text, reasons=("too_many_events",))
 
 
 def _refuse(tx: Transaction, row: ConsentRow, event: ConsentEvent) -> None:
