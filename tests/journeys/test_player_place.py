@@ -7,6 +7,7 @@ from tests.journeys.player import Listener
 from tests.journeys.tenant import Tenant
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("player")]
+PAUSED = "document.querySelector('audio').paused"
 READY = "document.querySelector('#controls')?.hidden === false"
 
 
@@ -43,3 +44,47 @@ def test_an_address_leads_to_a_moment(listener: Listener, caller: Tenant, alone:
     until(other, READY)
     assert other.evaluate("document.querySelector('audio').currentTime") == 20
     listener.unharmed()
+
+
+def test_a_tab_that_begins_to_play_pauses_the_other(
+    listener: Listener, caller: Tenant, alone: str, conversation: str
+):
+    """Two tabs of one session take turns; a tab of another session plays on."""
+    page = listener.page
+    listener.open(caller, conversation)
+    third = Listener(page.context.new_page())
+    third.open(caller, alone)
+    second = Listener(page.context.new_page())
+    second.page.goto(listener.address)
+    until(second.page, READY)
+    for one in (third, listener, second):
+        one.button("Play").click()
+        until(one.page, f"!{PAUSED}")
+    until(page, PAUSED)
+    assert page.get_by_role("button", name="Play", exact=True).count() == 1
+    assert second.playing
+    listener.button("Play").click()
+    until(second.page, PAUSED)
+    assert listener.playing
+    assert third.playing
+    listener.unharmed()
+    second.unharmed()
+
+
+def test_a_retry_does_not_play_over_another_tab(listener: Listener, caller: Tenant, conversation: str):
+    """Audio that fails, and comes again after the other tab began, stays paused where it was."""
+    page = listener.page
+    listener.open(caller, conversation)
+    second = Listener(page.context.new_page())
+    second.page.goto(listener.address)
+    until(second.page, READY)
+    page.route("**/audio*", lambda route: route.abort())
+    listener.button("Play").click()
+    until(page, "document.querySelector('audio').error !== null")
+    second.button("Play").click()
+    until(second.page, f"!{PAUSED} && document.querySelector('audio').currentTime > 0.2")
+    page.unroute("**/audio*")
+    until(page, "document.querySelector('audio').readyState >= 1", seconds=60)
+    page.wait_for_timeout(300)
+    assert not listener.playing
+    assert second.playing

@@ -3,6 +3,7 @@
 import { Channels } from "./channels.js";
 import { keep, recall, requested } from "./place.js";
 import { Session } from "./session.js";
+import { playAlone } from "./tabs.js";
 import { clock, languageName, localMoment, spoken } from "./times.js";
 import { Waveform } from "./waveform.js";
 
@@ -102,6 +103,8 @@ function listenToAudio() {
   for (const event of ["playing", "canplay", "seeked", "emptied", "error"]) audio.addEventListener(event, come);
   for (const event of ["canplay", "seeked"]) audio.addEventListener(event, () => { trouble.hidden = true; });
   audio.addEventListener("error", failed);
+  // Also where the audio fails just now, so that its retry stays silent.
+  playAlone(address, audio, () => { wanted = false; audio.pause(); });
   // A seek to the end now and then leaves WebKit ended and playing, without an event: pausing brings both.
   audio.addEventListener("seeked", () => { if (audio.ended && audio.currentTime > 0) audio.pause(); });
 }
