@@ -8,12 +8,14 @@ import asyncio
 import errno
 import json
 import socket
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from vault.errors import StartRefused
+from vault.web.guard import CUT
 
 #: Bytes of a head, its trailers among it; and of what else is no body: sizes and extensions of a chunk.
 _LONGEST = 64 * 1024
@@ -132,6 +134,8 @@ class BoundedHeads(HttpToolsProtocol):
         self._in_request = True
         self._wait_no_more()
         super().on_headers_complete()
+        # Its own cycle: requests behind it in the connection have others.
+        cast("dict[str, Any]", self.scope)["extensions"] = {CUT: partial(self._cut, self.cycle)}
 
     def on_body(self, body: bytes) -> None:
         """Count anew behind each part of a body."""
@@ -193,6 +197,13 @@ class BoundedHeads(HttpToolsProtocol):
     def _answering(self) -> bool:
         return bool(self.cycle) and not self.cycle.response_complete
 
+    def _cut(self, cycle: RequestResponseCycle) -> None:
+        """Close the connection in the middle of an answer. What of it was sent still goes out."""
+        cycle.disconnected = True
+        cycle.message_event.set()
+        self.pipeline.clear()
+        self.transport.close()
+
     def _refuse(self, status: int, detail: str) -> None:
         if self.transport.is_closing():
             return
@@ -202,8 +213,7 @@ class BoundedHeads(HttpToolsProtocol):
             if not self.cycle.response_started and not self.pipeline:
                 self.transport.write(_problem(status, detail))
             # The app's own answer comes too late, and its body has no end.
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+            self._cut(self.cycle)
         self.pipeline.clear()
         self.transport.close()
 

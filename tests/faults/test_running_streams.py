@@ -1,5 +1,6 @@
 """A stream that runs when something changes: switching off leaves it alone, and an erasure breaks it off."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,27 @@ def test_an_erasure_breaks_a_stream_off_within_a_window(folder: Path) -> None:
             recording_id = client.put(f"call-{place}", body, len(body)).json["id"]
             client.wait_for(recording_id)
             _erased_midway(client, recording_id, body, place)
+
+
+def test_a_stream_that_is_restricted_leaves_one_line_in_the_log(folder: Path) -> None:
+    """It breaks off as it should, so the line is of level info, and the HTTP server adds no error of its own."""
+    body = wav(_SIZE, 15)
+    with vault_process(folder) as (server, client):
+        recording_id = client.put("call-1", body, len(body)).json["id"]
+        client.wait_for(recording_id)
+        seat = take_seat(client, recording_id)
+        hearing = hear(client, seat)
+        hearing.read(_PLACES[0])
+        until_stalled(client, recording_id, seat)
+        before = len(server.logged())
+        restriction = f"{client.home}/recordings/{recording_id}/restriction"
+        assert client.rest("PUT", restriction, {"reason": "asked for"}).status == 200
+        assert hearing.broken_off
+        hearing.close()
+        until_stalled(client, recording_id, seat)
+    lines = [json.loads(line) for line in server.logged()[before:].splitlines()]
+    assert [one["level"] for one in lines if one["level"] != "info"] == []
+    assert [one["error"] for one in lines if one["event"] == "web.stream_ended"] == ["NotFound"]
 
 
 def _erased_midway(client: Client, recording_id: str, body: bytes, place: int) -> None:

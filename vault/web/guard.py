@@ -15,12 +15,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vault import meters
 from vault.domain.prompt import MAX_UPLOAD
-from vault.errors import VaultError
+from vault.errors import NotFound, VaultError
 from vault.logs import Log
 from vault.web.cookies import set_aside
 from vault.web.problems import problem
 
 _LOG = Log(__name__)
+#: The ASGI extension by which a server closes the connection of a request, without a word in its log. A server that
+#: has none closes it when the app returns.
+CUT = "callvault.cut"
 #: Largest body of everything that is no audio, in bytes.
 MAX_BODY = 64 * 1024
 #: Seconds that a sender may send nothing of its body before it is given up.
@@ -88,7 +91,13 @@ class Guard:
                 raise
             # The head is gone and the body cannot be finished: the server closes the connection,
             # so that a cut answer never looks like a whole one.
-            _LOG.warning("web.stream_broken", error=type(broken_by).__name__)
+            if isinstance(broken_by, NotFound):
+                # Revoked, restricted, erased or over while it was sent, as it should be.
+                _LOG.info("web.stream_ended", error=type(broken_by).__name__)
+            else:
+                _LOG.warning("web.stream_broken", error=type(broken_by).__name__)
+            if (cut := scope.get("extensions", {}).get(CUT)) is not None:
+                cut()
 
 
 class _Body:
