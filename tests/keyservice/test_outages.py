@@ -222,6 +222,25 @@ def test_the_switch_needs_no_key(kept: Kept) -> None:
     assert other.upload().status_code == 201
 
 
+@pytest.mark.parametrize("kept", ["openbao"], indirect=True)
+def test_what_an_outage_leaves_of_a_recording(kept: Kept) -> None:
+    """Its links end and it is erased; it is neither shown without the facts of its call nor restricted."""
+    admin, tenant = kept.house.admin, kept.tenant
+    told = tenant.uploaded(AUDIO, call="told", ref="told")
+    tenant.hook("call.started", call_ref="told", started_at=moment(datetime.now(UTC)))
+    link, there = tenant.link(told), tenant.url(f"/recordings/{told}")
+    with kept.failing(drops):
+        kept.forget()
+        for shown in (there, tenant.url("/recordings")):
+            refused(admin.get(shown), "does not answer")
+        refused(admin.put(f"{there}/restriction", json={}), "does not answer")
+        assert admin.delete(f"{there}/links/{link['id']}").status_code == 204
+    assert admin.get(there).json()["flags"]["restricted"] is False
+    with kept.failing(drops):
+        kept.forget()
+        assert admin.delete(there).json()["state"] in {"erasing", "erased"}
+
+
 @ON_BOTH
 def test_another_keys_bytes_are_never_an_accounts_key(kept: Kept) -> None:
     """What answers with bytes that were never wrapped gets a 500, seals nothing, and is no outage."""
