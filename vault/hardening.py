@@ -1,4 +1,4 @@
-"""What a process does to itself before it holds a key, so that keys and audio stay in its memory alone."""
+"""Process settings made before a key is loaded, so that keys and audio stay in this process's memory."""
 
 import resource
 

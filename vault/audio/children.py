@@ -145,7 +145,7 @@ class Child:
 
 
 async def spawn_or_unavailable(command: Sequence[str], limits: Limits) -> Child:
-    """Start a child for a job. Raises Unavailable: that it does not start is no fault of the file."""
+    """Start a child for a job. Raises Unavailable if it does not start, which is not the file's fault."""
     try:
         return await Child.spawn(command, limits)
     except (DescriberCrashed, OSError) as error:

@@ -88,7 +88,7 @@ class SubprocessDescriber:
             try:
                 outcome = await Job(child, source, rendition, self.limits).run()
             except DescriberCrashed:
-                # The same file is tried again: by a process that has read nothing before.
+                # The file is retried once, in a fresh process.
                 self._end_idle_of(account_id)
                 self._replace(child)
                 raise
@@ -104,7 +104,7 @@ class SubprocessDescriber:
         return outcome
 
     async def _take(self, account_id: str) -> Child:
-        """Return a child of the account, or else one that has done no job. Raises Unavailable."""
+        """Return an idle child of the account, or a fresh one. Raises Unavailable."""
         for child in [child for child in self._idle if not child.usable]:
             self._idle.remove(child)
             self._end(child)
@@ -115,7 +115,7 @@ class SubprocessDescriber:
                     child.account_id = account_id
                     return child
         if self._idle:
-            # Another account's, and the one that has waited longest: it makes room.
+            # The idle child of another account that has waited longest is replaced.
             self._end(self._idle.popleft())
         child = await spawn_or_unavailable(self.command, self.limits)
         child.account_id = account_id

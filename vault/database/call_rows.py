@@ -51,7 +51,7 @@ class CallRows:
             insert_new(self._db, call_terms, *rows)
 
     def find(self, account_id: str, terms: Sequence[bytes], after: str | None, limit: int) -> Sequence[str]:
-        """Return the names of the calls that have one of these terms, or a recording that has, in their order."""
+        """Return the names of calls with one of these terms, their own or a recording's, in order."""
         r, found = recordings.c, recording_terms.c
         by_recording = (
             select(r.call_ref)
@@ -64,6 +64,6 @@ class CallRows:
 
 
 def refs_of_terms(account_id: str, terms: Sequence[bytes]) -> Select[tuple[str]]:
-    """Ask for the names of the calls that have one of these terms."""
+    """Select the names of calls with one of these terms."""
     c = call_terms.c
     return select(c.call_ref).where(c.account_id == account_id, c.term.in_(terms))

@@ -114,7 +114,7 @@ class LinkRows:
         return still_good(self._db, event)
 
     def take_log_entries(self, session_id: str, wanted: int) -> int:
-        """Take some of the entries that the session may add to the log by now; return how many."""
+        """Take log entries from the session's allowance; return how many were granted."""
         query = select(sessions.c.opened_at, sessions.c.log_entries).where(sessions.c.id == session_id)
         row = self._db.execute(query.with_for_update()).first()
         if row is None:

@@ -71,7 +71,7 @@ class QueueRows:
         )
 
     def claim_idle_upload(self, *, lease: timedelta) -> tuple[Lease, State] | None:
-        """Take an upload that no client sends and whose time has come; say in which state it waited."""
+        """Claim an abandoned upload that is due, and return the state in which it waited."""
         row = self._first(self._idle_upload())
         return None if row is None else (self._take(row.id, State(row.state), lease), State(row.state))
 

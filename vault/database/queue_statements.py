@@ -1,4 +1,4 @@
-"""Statements and values of the queue: whose turn it is, and what is set with a state."""
+"""Statements of the queue: which account is next, and the columns that are set with each state."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ FREE: dict[str, Any] = {"lease_until": None, "lease_token": None}
 
 
 def next_turn(states: Sequence[State], ready: ColumnElement[bool], now: datetime) -> Select[Any]:
-    """Ask for the account that is next: something of it is ready, and few of its rows are leased."""
+    """Select the next account: one with a ready row, and with the fewest leased rows."""
     r = recordings.c
     held = func.count().filter(r.lease_until > now)
     return (

@@ -58,9 +58,9 @@ class RecordingRows:
             raise Busy("Another upload of this recording is under way.", retry_after=1)
 
     def restart_upload(self, recording_id: str, new: NewRecording, *, epoch: int) -> Recording:
-        """Make a failed upload as if it had come now, under its id. Raises Busy if another client did so first."""
+        """Reset a failed upload to received, keeping its id. Raises Busy if another client did so first."""
         fresh = new_row(new, state=State.RECEIVED, reasons=(), epoch=epoch)
-        # Whatever the attempt that failed had learned is gone. Who restricted the recording meant its next audio, too.
+        # Everything learned by the failed attempt is cleared. A restriction applies to the new audio as well.
         empty = {column.name: None for column in recordings.c if column.nullable}
         changed = {name: value for name, value in (empty | fresh).items() if name not in _LASTING}
         failed = (recordings.c.id == recording_id) & (recordings.c.state == str(State.FAILED))
@@ -123,7 +123,7 @@ class RecordingRows:
         if wanted.received_to is not None:
             query = query.where(r.received_at < wanted.received_to)
         for terms in wanted.terms:
-            # Of a recording that is erased nothing is found, also while its terms are not removed yet.
+            # An erased recording is never found, even while its terms are still to be removed.
             query = query.where(
                 r.id.in_(_having(account_id, terms)), r.state.not_in((State.ERASING, State.ERASED))
             )
@@ -159,7 +159,7 @@ class RecordingRows:
 
 
 def _having(account_id: str, terms: Sequence[bytes]) -> CompoundSelect[tuple[str]]:
-    """Ask for the recordings that have one of these terms themselves, or are of a call that has."""
+    """Select recordings with one of these terms, their own or their call's."""
     own = recording_terms.c
     by_itself = select(own.recording_id).where(own.account_id == account_id, own.term.in_(terms))
     r = recordings.c

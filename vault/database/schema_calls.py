@@ -1,4 +1,4 @@
-"""What calls are found by: keyed hashes of everything that was said of them, whether they have recordings or not."""
+"""The search index of calls: keyed hashes of their facts, also for calls without recordings."""
 
 from sqlalchemy import Column, Index, LargeBinary, String, Table
 

@@ -1,4 +1,4 @@
-"""Everything that was ever said of one call. A later statement adds to it and takes nothing away.
+"""All facts ever reported for one call. A later statement adds to them and replaces none.
 
 Decisions stand on this and not on the last word: otherwise a later event could cancel an objection, or
 move the call away from a moment in which recording was switched off.
@@ -34,7 +34,7 @@ class CallClaims:
 
     @classmethod
     def of(cls, pieces: Iterable[CallFacts]) -> "CallClaims":
-        """Collect what the pieces say, in whatever order they come."""
+        """Collect the facts of the pieces; their order does not matter."""
         pieces = list(pieces)
 
         def said(name: str) -> frozenset[object]:
@@ -59,20 +59,20 @@ class CallClaims:
 
     @property
     def outside(self) -> frozenset[Party]:
-        """Return the parties outside the account, by any direction that was said."""
+        """Return the parties outside the account, for every reported direction."""
         return frozenset().union(*(outside_parties(one) for one in self.readings))
 
     @property
     def readings(self) -> tuple[Direction | None, ...]:
-        """Return each direction that was said, or None alone: a decision must hold for each of them."""
+        """Return every reported direction, or None alone: a decision must hold for each of them."""
         return tuple(sorted(self.directions)) or (None,)
 
     def numbers_of(self, party: Party) -> frozenset[str]:
-        """Return what was said of one party's number."""
+        """Return the reported numbers of one party."""
         return self.callers if party == "caller" else self.callees
 
     def places_of(self, party: Party) -> frozenset[str]:
-        """Return what was said of one party's place."""
+        """Return the reported places of one party."""
         return self.caller_places if party == "caller" else self.callee_places
 
 

@@ -9,7 +9,7 @@ from vault.domain.account import SwitchChange
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSpan:
-    """When the call was, as far as anyone said: from the earliest start to the latest end ever said."""
+    """The time of the call, from the earliest to the latest time ever reported."""
 
     #: The earliest start.
     started_at: datetime | None
@@ -48,7 +48,7 @@ class CallSpan:
     def recording_starts(self) -> tuple[datetime, ...]:
         """Return the earliest and the latest moment at which the recording can have begun; empty if unknown.
 
-        It goes on to the end of its call. Where nobody told the end, the start of the call stands in for it.
+        It lasts until the end of its call. If no end was reported, the start of the call is used instead.
         """
         if self.duration is None:
             return ()

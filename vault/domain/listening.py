@@ -93,7 +93,7 @@ def listenings(events: Iterable[tuple[int, AccessEvent]]) -> list[Listening]:
 
 
 def last_words(requests: Requests, *, at: datetime) -> list[AccessEvent]:
-    """Return an end for each request of one session that has none: all it was granted, as an upper bound."""
+    """Return an end for each request of a session that has none: everything granted, an upper bound."""
     end_of = {grant: end for end, grant in GRANT_OF.items()}
     return [
         AccessEvent(

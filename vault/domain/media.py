@@ -10,7 +10,7 @@ MAX_DURATION = 12 * 3600
 DAMAGE_TOLERANCE = 0.02
 
 #: Codecs, by their FFmpeg names, that Chromium, Firefox and WebKitGTK play from the container beside them.
-#: Measured with real files, because ``canPlayType`` says no to G.711 and then plays it. WebKitGTK is inexact with
+#: Measured with real files: ``canPlayType`` denies G.711, which is played nevertheless. WebKitGTK is inexact with
 #: Ogg; a rendition of Opus would be 691 MB an hour instead of 14.
 PLAYABLE = {
     "wav": {"pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_mulaw", "pcm_alaw"},

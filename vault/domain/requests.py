@@ -42,7 +42,7 @@ class Requests:
     def __init__(self) -> None:
         """Begin without a request."""
         self._all: list[Request] = []
-        # Places of requests by what goes on with them: the smallest first, and some that no longer do.
+        # Positions of requests by the byte at which they continue, smallest first; some entries are stale.
         self._ending_at: dict[tuple[EventType, int], list[int]] = {}
         self._open: dict[EventType, _Ordered] = {kind: _Ordered() for kind in GRANTS}
 

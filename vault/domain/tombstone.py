@@ -14,7 +14,7 @@ from vault.domain.recording_json import read_recording, recording_json
 from vault.domain.stored_json import read_object, write_object
 from vault.errors import Tampered
 
-#: States that nothing but erasing leads out of; and, of an upload that failed, sending it again.
+#: Final states: only erasing leaves them, or, for a failed upload, sending it again.
 FINAL = (State.REFUSED, State.FAILED, State.ERASED)
 #: Tombstones in one object, so that each is far below a mebibyte.
 MOST = 200

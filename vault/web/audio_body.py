@@ -30,7 +30,7 @@ def check_media_type(request: Request) -> None:
 
 
 async def audio_of(request: Request) -> AsyncIterator[bytes]:
-    """Return the blocks of the body. Raises Invalid for an empty one, before anything is kept of it.
+    """Return the blocks of the body. Raises Invalid for an empty body, before anything of it is stored.
 
     Where a length is declared nothing is read yet, so that a refusal by the head alone stays one.
     """

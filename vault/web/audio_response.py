@@ -30,7 +30,7 @@ pause = asyncio.sleep
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast a player is sent what it has not played: fast enough for triple speed, and not much faster.
+    """The rate at which a player is sent audio ahead of its position: enough for triple speed, and not much more.
 
     A browser reads ahead as far as its memory allows, and all of it is on record as sent.
     """
@@ -42,7 +42,7 @@ class Pace:
 
     @classmethod
     def of(cls, sound: Sound) -> "Pace | None":
-        """Return the pace of a sound; None where its length in time is not known."""
+        """Return the pace of a sound; None if its duration is unknown."""
         if not sound.duration:
             return None
         rate = sound.size / sound.duration
@@ -87,7 +87,7 @@ async def answer(request: Request, sound: Sound, stream: Stream, *, filename: st
     """Answer a GET or HEAD for audio. Raises NotSatisfiable, and what ``stream`` raises before the head.
 
     A browser's own player says by ``Sec-Fetch-Dest`` that it is one, and is sent the audio at its pace; programs get
-    it as fast as they take it.
+    it as fast as they read it.
 
     Nothing is granted for HEAD, 304, 412 and 416: no byte leaves. Of HEAD a Range is ignored (RFC 9110, 14.2).
     """

@@ -66,7 +66,7 @@ class Access:
         return self.caller.key.id
 
     def allows(self, scope: Scope) -> bool:
-        """Say whether the caller's key carries this scope too."""
+        """Say whether the caller's key also has this scope."""
         return self.caller.key.allows(scope)
 
 
@@ -84,7 +84,7 @@ class access:  # noqa: N801 - used like a function
     async def __call__(
         self, vault: TheVault, caller: TheCaller, account: Annotated[str, Path(max_length=128)]
     ) -> Access:
-        """Return who calls, for which account."""
+        """Return the caller and the account."""
         found = await vault.find_account(account)
         if caller.key.account_id not in {None, found.id}:
             raise NotFound("There is no such account.")

@@ -33,7 +33,7 @@ def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
 
 
 def _part(first: str, last: str, size: int) -> tuple[int, int] | None:
-    """Return what there is of one well-formed range; None if it lies outside."""
+    """Return the satisfiable part of one well-formed range; None if there is none."""
     if not first:
         length = min(int(last), size)
         return (size - length, size) if length else None

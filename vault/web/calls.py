@@ -42,7 +42,7 @@ async def put_call(
 
 @router.get("")
 async def list_calls(vault: TheVault, allowed: Reading, asked: Annotated[CallsQuery, Query()]) -> CallsOut:
-    """Find calls by a number of theirs, also those without recordings, ordered by their names."""
+    """Find calls by one of their numbers, also calls without recordings, ordered by name."""
     found = await vault.find_calls(allowed.account.id, asked.number, after=asked.cursor, limit=asked.limit)
     return CallsOut.of(found, asked.limit)
 

@@ -12,9 +12,9 @@ _TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 
 def unmet(headers: Headers, tag: str, answered: Mapping[str, str]) -> Response | None:
-    """Return 412 or 304 where a condition says so; None where the request goes on.
+    """Return 412 or 304 if a condition demands it; None if the request proceeds.
 
-    ``tag`` is the strong ETag of what is there, and ``answered`` are the headers of a 304.
+    ``tag`` is the current strong ETag, and ``answered`` are the headers of a 304.
     """
     wanted = _said(headers, "if-match")
     if wanted is not None and wanted != "*" and tag not in _tags(wanted, weak=False):

@@ -161,7 +161,7 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
         operation["description"] += f"\n\nNeeds the scope `{scope}`."
     elif not more:
         del operation["description"]
-    # Nobody is asked who calls: say so, since a generator would else take it for forgotten.
+    # No authentication: stated explicitly, since a generator would take its absence for an omission.
     operation.setdefault("security", [])
 
 

@@ -1,4 +1,4 @@
-"""What routes add to their description in the contract: bodies of bytes, headers, pages, and who may call them.
+"""Parts of routes' descriptions in the contract: binary bodies, headers, pages, and security.
 
 FastAPI derives the rest from signatures. ``vault/web/contract.py`` completes the whole document.
 """

@@ -28,7 +28,7 @@ class Methods:
 class HeadAsGet:
     """Wraps the app: a HEAD that no route takes is a GET whose body is not sent.
 
-    So what a GET puts on record, its HEAD does too: it tells the length of what it does not send.
+    So a HEAD is logged like its GET: it reveals the length of the body that it omits.
     """
 
     def __init__(self, app: ASGIApp, *, methods: Methods) -> None:

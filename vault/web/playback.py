@@ -42,7 +42,7 @@ async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Res
         if link.kind == "player":
             return page("link.html", token=token, nonce=secrets.token_urlsafe(16))
     except NotFound:
-        pass  # A media link's session may outlive the link itself.
+        pass  # A media link's session may last longer than the link.
     except VaultError as error:
         return refusal(error)
     try:
@@ -78,7 +78,7 @@ async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Re
             token, nonce=nonce, address=client_address(request), agent=_agent(request)
         )
     except NotFound:
-        # Whoever holds one of its sessions may know why; to all others every dead link is the same.
+        # A holder of one of its sessions may learn the reason; for all others every dead link looks the same.
         return not_valid() if resumed is None else page("used.html", status=404)
     except VaultError as error:
         return refusal(error)
@@ -98,7 +98,7 @@ async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Re
 
 
 async def _resumed(request: Request, vault: TheVault, token: str) -> tuple[Session, Standing] | None:
-    """Return a session of the link that the browser has the cookie of, and how it stands."""
+    """Return the link's session whose cookie the browser sent, with its state."""
     prefix = cookie_of("sess_", secure=request.app.state.hosting.secure)
     # The youngest stand last.
     held = list(cookies_from(request, prefix).items())[-_MOST_HELD:]

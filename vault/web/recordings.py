@@ -79,7 +79,7 @@ async def put_recording(
 
 
 async def show(vault: Vault, allowed: Access, recording_id: str) -> RecordingOut:
-    """Return a recording as this caller may see it: facts of the call are for readers alone."""
+    """Return a recording as this caller may see it: facts of the call require recordings:read."""
     view = await vault.browse.one(allowed.account.id, recording_id)
     return RecordingOut.of(view, with_call=allowed.allows("recordings:read"))
 

@@ -26,7 +26,7 @@ def _printable(value: str) -> str:
 MomentIn = Annotated[AwareDatetime, AfterValidator(_utc)]
 MomentOut = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
 Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
-#: True or false as JSON writes them: a "no" that was taken as false would be as good a guess as true.
+#: Only JSON's true and false: any reading of "no" would be a guess.
 Flag = StrictBool
 #: A name that the platform gave: of a call, or of a recording.
 Ref = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]

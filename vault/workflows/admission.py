@@ -44,11 +44,11 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownCall:
-    """What was said of a call, opened, and from which rows."""
+    """The facts of a call, decrypted, and the rows that they came from."""
 
-    #: Joined for showing: the last word on each field.
+    #: Joined for display: the newest value of each field.
     facts: CallFacts
-    #: What decisions stand on: all that was ever said.
+    #: The basis of decisions: every fact ever reported.
     claims: CallClaims
     #: Each different statement, oldest first.
     statements: tuple[CallFacts, ...]

@@ -1,4 +1,4 @@
-// Where the listener was and how: kept in this tab, so that a reload goes on there.
+// Position, speed and channel of the listener, kept in this tab, so that a reload continues there.
 
 /** Returns what was kept of a session, or null. */
 export function recall(address) {
