@@ -127,16 +127,16 @@ class Watchdog:
             file.write(json.dumps(found) + "\n")
 
     def _look(self) -> None:
-        before: dict[int, int] = {}
         while True:
             time.sleep(_TICK)
-            now = dict(self._running)
-            for ident, serial in now.items():
-                if before.get(ident) == serial:
-                    self._seen.setdefault(serial, []).append(_stack(sys._current_frames().get(ident)))
+            # Also what is seen for the first time: behind a long call of C, which no thread can look into, a look
+            # comes once, as soon as it returns.
+            for ident, serial in dict(self._running).items():
+                stack = _stack(sys._current_frames().get(ident))
+                if self._running.get(ident) == serial:
+                    self._seen.setdefault(serial, []).append(stack)
             for serial in set(self._seen) - set(self._running.values()):
                 self._seen.pop(serial, None)
-            before = now
 
     def _collected(self, phase: str, _info: dict[str, int]) -> None:
         ident = threading.get_ident()

@@ -12,12 +12,14 @@ from tests.loop_watchdog import ROOT, Watchdog
 
 #: Keeps a thread busy for some CPU time.
 BUSY = "def burn(clock, until):\n    while clock() < until:\n        pass\n"
+#: The same in one call of C, which lets no other thread run meanwhile.
+DEAF = "def burn(clock, until):\n    sum(range(6_000_000))\n"
 
 
-def burning(file: str) -> Callable[[], None]:
-    """Return a function of a file of this repository that takes 100 ms of CPU."""
+def burning(file: str, code: str = BUSY) -> Callable[[], None]:
+    """Return a function of a file of this repository that takes about 100 ms of CPU."""
     made: dict[str, Callable[[Callable[[], float], float], None]] = {}
-    exec(compile(BUSY, str(ROOT / file), "exec"), made)  # noqa: S102 - the stack is to show this file
+    exec(compile(code, str(ROOT / file), "exec"), made)  # noqa: S102 - the stack is to show this file
     return lambda: made["burn"](time.thread_time, time.thread_time() + 0.1)
 
 
@@ -25,11 +27,13 @@ def burning(file: str) -> Callable[[], None]:
     ("work", "found"),
     [
         (burning("vault/busy.py"), ["vault/busy.py:burn"]),
+        (burning("vault/busy.py", DEAF), ["vault/busy.py:burn"]),
         (burning("tests/busy.py"), []),
+        (burning("tests/busy.py", DEAF), []),
         (lambda: time.sleep(0.1), []),
         (lambda: None, []),
     ],
-    ids=["product", "test", "waits", "short"],
+    ids=["product", "product in C", "test", "test in C", "waits", "short"],
 )
 def test_a_step_counts_by_the_cpu_of_the_product(
     work: Callable[[], None], found: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
