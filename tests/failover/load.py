@@ -1,0 +1,199 @@
+"""The load of a round: platforms, listeners, an admin and an auditor, each at a steady pace of his own."""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from tests.failover.account_book import AccountBook
+from tests.failover.requests import Door, Reply
+from tests.failover.stage import Stage, account_path, call_facts, new_number
+from tests.journeys.tenant import tone
+from vault.tlog.proof_file import parse_proof_file
+
+#: Seconds between two deeds of one kind.
+CALLS, UPLOADS, LISTENING, ACTS, AUDITS, WATCH = 0.2, 0.4, 0.4, 0.8, 0.4, 0.1
+
+#: Seconds after which an event surely has its place in the tree.
+_SEQUENCED = 0.3
+
+
+@dataclass(slots=True, kw_only=True)
+class Load:
+    """Everybody at once, until ``stop``. ``doors`` are the nodes; each deed takes the next."""
+
+    doors: Sequence[Door]
+    stage: Stage
+    book: AccountBook
+    #: More is slower: every pause is multiplied by it.
+    slowness: float = 1.0
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _turn: int = 0
+    #: The place of the newest event that an auditor saw.
+    _newest: int = 0
+    _audio: bytes = field(default_factory=lambda: tone(1.0))
+
+    def start(self) -> "Load":
+        """Begin."""
+        deeds: list[tuple[Callable[[Door], None], float]] = [
+            (self.start_call, CALLS),
+            (self.upload, UPLOADS),
+            (self.listen, LISTENING),
+            (self.toggle, ACTS),
+            (self.audit, AUDITS),
+            (self.read, LISTENING),
+            *((act, ACTS) for act in self.closing()),
+        ]
+        for deed, pause in deeds:
+            thread = threading.Thread(target=self._repeat, args=(deed, pause * self.slowness), daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        return self
+
+    def stop(self) -> None:
+        """End, when everybody has the answer that he waits for."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(120)
+
+    def closing(self) -> list[Callable[[Door], None]]:
+        """Return the deeds that close something."""
+        return [
+            self.switch_off, self.erase, self.restrict, self.object, self.decline, self.revoke_key, self.revoke_link,
+        ]  # fmt: skip
+
+    def closely(self, door: Door) -> None:
+        """Close one thing of each kind, with a checkpoint after each: so every size of the log is shown."""
+        for act in self.closing():
+            act(door)
+            time.sleep(_SEQUENCED)
+            self.audit(door)
+
+    def _repeat(self, deed: Callable[[Door], None], pause: float) -> None:
+        while not self._stop.is_set():
+            self._turn += 1
+            deed(self.doors[self._turn % len(self.doors)])
+            self._stop.wait(pause)
+
+    def start_call(self, door: Door) -> None:
+        """Announce a call."""
+        account, ref = self.stage.accounts[1], f"call-{secrets.token_hex(6)}"
+        sent = time.monotonic()
+        reply = door.rest("PUT", account_path(account, f"/calls/{ref}"), call_facts())
+        self.book.note("call start", account, ref, sent, reply)
+
+    def upload(self, door: Door) -> None:
+        """Send a recording of one second."""
+        account, ref = self.stage.accounts[2], f"up-{secrets.token_hex(6)}"
+        sent = time.monotonic()
+        reply = door.put_audio(account_path(account, f"/calls/{ref}/recordings/{ref}"), self._audio)
+        self.book.note("upload", account, ref, sent, reply, id=_id(reply))
+
+    def listen(self, door: Door) -> None:
+        """Hear a recording."""
+        account, recording = self.stage.home, self.stage.heard
+        sent = time.monotonic()
+        reply = door.rest("GET", account_path(account, f"/recordings/{recording}/audio"))
+        self.book.note("listen", account, recording, sent, reply)
+
+    def read(self, door: Door) -> None:
+        """List recordings, which writes nothing."""
+        account, sent = self.stage.home, time.monotonic()
+        reply = door.rest("GET", account_path(account, "/recordings?limit=5"))
+        self.book.note("read", account, "", sent, reply)
+
+    def toggle(self, door: Door) -> None:
+        """Switch one account off and on."""
+        account = self.stage.accounts[1]
+        for enabled in (False, True):
+            sent = time.monotonic()
+            reply = door.rest("PUT", account_path(account, "/recording-switch"), {"enabled": enabled})
+            self.book.note("toggle on" if enabled else "toggle off", account, account, sent, reply)
+
+    def switch_off(self, door: Door) -> None:
+        """Switch an account off for good."""
+        if not self.stage.switches:
+            return
+        account, sent = self.stage.switches.pop(), time.monotonic()
+        reply = door.rest("PUT", account_path(account, "/recording-switch"), {"enabled": False})
+        self.book.note("switch off", account, account, sent, reply)
+
+    def erase(self, door: Door) -> None:
+        """Erase a recording."""
+        if not self.stage.erasures:
+            return
+        recording, sent = self.stage.erasures.pop(), time.monotonic()
+        reply = door.rest("DELETE", account_path(self.stage.home, f"/recordings/{recording}"))
+        self.book.note("erasure", self.stage.home, recording, sent, reply)
+
+    def restrict(self, door: Door) -> None:
+        """Restrict a recording."""
+        if not self.stage.restrictions:
+            return
+        recording, sent = self.stage.restrictions.pop(), time.monotonic()
+        path = account_path(self.stage.home, f"/recordings/{recording}/restriction")
+        self.book.note(
+            "restriction", self.stage.home, recording, sent, door.rest("PUT", path, {"reason": "asked"})
+        )
+
+    def object(self, door: Door) -> None:
+        """Put a number on the list of those that are not recorded."""
+        number, sent = new_number(), time.monotonic()
+        path = account_path(self.stage.home, f"/objections/{quote(number, safe='')}")
+        self.book.note(
+            "objection", self.stage.home, number, sent, door.rest("PUT", path, {"reason": "asked"})
+        )
+
+    def decline(self, door: Door) -> None:
+        """Tell that a party said no."""
+        if not self.stage.calls:
+            return
+        call, sent = self.stage.calls.pop(), time.monotonic()
+        said = {"party": "caller", "event": "declined", "method": "key", "at": call_facts()["started_at"]}
+        reply = door.rest("POST", account_path(self.stage.home, f"/calls/{call}/consent"), said)
+        self.book.note("decline", self.stage.home, call, sent, reply)
+
+    def revoke_key(self, door: Door) -> None:
+        """Revoke an API key."""
+        if not self.stage.keys:
+            return
+        key, sent = self.stage.keys.pop(), time.monotonic()
+        reply = door.rest("DELETE", f"/v1/keys/{key['id']}")
+        self.book.note("key revoked", self.stage.home, key["id"], sent, reply, key=key["key"])
+
+    def revoke_link(self, door: Door) -> None:
+        """Revoke a link, and with it its session."""
+        if not self.stage.shared:
+            return
+        shared, sent = self.stage.shared.pop(), time.monotonic()
+        path = account_path(self.stage.home, f"/recordings/{shared.recording}/links/{shared.link}")
+        self.book.note(
+            "link revoked", self.stage.home, shared.link, sent, door.rest("DELETE", path), shared=shared
+        )
+
+    def audit(self, door: Door) -> None:
+        """Keep the checkpoint, and the receipt of an account's newest event."""
+        sent = time.monotonic()
+        reply = door.send("GET", "/v1/access-log/checkpoint")
+        self.book.note("checkpoint", "", "", sent, reply)
+        if reply.status == 200:
+            self.book.saw(reply.body, door.base)
+        account, sent = self.stage.home, time.monotonic()
+        page = door.rest("GET", account_path(account, f"/access-events?limit=1000&cursor={self._newest}"))
+        if page.status != 200:
+            return
+        if not page.said["items"]:
+            self._newest = 0  # The log is shorter than it was.
+            return
+        index = self._newest = page.said["items"][-1]["index"]
+        proof = door.rest("GET", account_path(account, f"/access-events/{index}/proof"))
+        self.book.note("proof", account, str(index), sent, proof)
+        if proof.status == 200:
+            self.book.saw(parse_proof_file(proof.body).checkpoint, door.base)
+
+
+def _id(reply: Reply) -> str | None:
+    return reply.said["id"] if reply.status in {200, 201} else None

@@ -1,0 +1,73 @@
+"""Requests of the rounds: none is repeated, and one without an answer is an answer too."""
+
+import http.client
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.faults.server import ask
+
+#: Seconds after which a request is given up. The longest wait that a round looks for is 40 s.
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came back. The status is 0 where nothing did."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def said(self) -> Any:
+        """Return the body as JSON."""
+        return json.loads(self.body)
+
+    @property
+    def is_recovery(self) -> bool:
+        """Say whether a node answered that it serves nothing from this database."""
+        return self.status == 503 and b'"recovery"' in self.body
+
+
+@dataclass(slots=True, kw_only=True)
+class Door:
+    """One node with an admin's key. ``base`` may be changed while a round runs."""
+
+    base: str
+    key: str
+
+    def rest(
+        self,
+        method: str,
+        path: str,
+        said: object = None,
+        *,
+        key: str | None = None,
+        patience: float = PATIENCE,
+    ) -> Reply:
+        """Ask the REST interface, with another key where one is given."""
+        body = None if said is None else json.dumps(said).encode()
+        headers = {"Authorization": f"Bearer {key or self.key}", "Content-Type": "application/json"}
+        return self.send(method, path, body, headers, patience=patience)
+
+    def put_audio(self, path: str, audio: bytes) -> Reply:
+        """Upload a recording."""
+        return self.send("PUT", path, audio, {"Authorization": f"Bearer {self.key}"})
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        patience: float = PATIENCE,
+    ) -> Reply:
+        """Send one request on a connection of its own."""
+        try:
+            answer = ask(self.base, method, path, body, dict(headers or {}), timeout=patience)
+        except (OSError, http.client.HTTPException):
+            return Reply(status=0, headers={}, body=b"")
+        return Reply(status=answer.status, headers=answer.headers, body=answer.body)
