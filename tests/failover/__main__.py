@@ -1,13 +1,20 @@
-"""``python -m tests.failover round --lag 2``: one round against the real service, and the table of what it showed.
+"""``python -m tests.failover round --lag 2``: a round against the real service, and the table of what it showed.
 
 Exit status 1 if an aim is not met.
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from tests.failover import rounds_failover
+from tests.failover import (
+    rounds_bucket,
+    rounds_failover,
+    rounds_primaries,
+    rounds_settings,
+    rounds_sqlite,
+    rounds_stall,
+)
 from tests.failover.figures import Table
 from tests.servers.made_once import make_once
 
@@ -16,30 +23,72 @@ def main(arguments: Sequence[str]) -> int:
     """Run the rounds that were asked for, and print a table for each."""
     parser = argparse.ArgumentParser(prog="python -m tests.failover", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("round", help="the standby is promoted")
-    one.add_argument("--lag", type=float, default=2.0, help="seconds that the standby is behind (2)")
-    one.add_argument("--quiet", action="store_true", help="no load after the promotion, only reads")
-    one.add_argument("--synchronous", action="store_true", help="the standby is synchronous")
-    one.add_argument("--local", action="store_true", help="synchronous_commit = local on the role")
-    one.add_argument("--seconds", type=float, default=6.0, help="how long the load goes on before (6)")
-    one.add_argument("--times", type=int, default=1, help="how many rounds (1)")
+    for name, (words, _) in _ROUNDS.items():
+        one = commands.add_parser(name, help=words)
+        one.add_argument("--lag", type=float, default=2.0, help="seconds that the standby is behind (2)")
+        one.add_argument("--seconds", type=float, default=6.0, help="how long the load goes on before (6)")
+        one.add_argument("--quiet", action="store_true", help="no load after the promotion, only reads")
+        one.add_argument("--synchronous", action="store_true", help="the standby is synchronous")
+        one.add_argument("--local", action="store_true", help="synchronous_commit = local on the role")
+        one.add_argument(
+            "--haproxy", action="store_true", help="the node reaches the primary through haproxy"
+        )
+        one.add_argument(
+            "--ago", type=float, default=2.0, help="how old the file or the objects are that come back (2)"
+        )
+        one.add_argument("--graceful", action="store_true", help="the server is stopped, not killed")
+        one.add_argument("--without-acts", action="store_true", help="nothing was closed or shown since")
+        one.add_argument("--keep-old", action="store_true", help="the operator accepts the old primary")
+        one.add_argument("--times", type=int, default=1, help="how many times (1)")
     asked = parser.parse_args(arguments)
     make_once()
     broken = 0
     for _ in range(asked.times):
-        table = _chosen(asked)()
-        print(table, flush=True)
-        broken += len(table.broken)
+        for table in _ROUNDS[asked.command][1](asked):
+            print(table, flush=True)
+            broken += len(table.broken)
     return 1 if broken else 0
 
 
-def _chosen(asked: argparse.Namespace) -> Callable[[], Table]:
+def _failover(asked: argparse.Namespace) -> Iterator[Table]:
     if asked.synchronous or asked.local:
-        return lambda: rounds_failover.synchronous(
-            local=asked.local, lag=asked.lag if asked.local else 0.0, seconds=asked.seconds
+        lag = asked.lag if asked.local else 0.0
+        yield rounds_failover.synchronous(
+            local=asked.local, lag=lag, seconds=asked.seconds, haproxy=asked.haproxy
         )
-    return lambda: rounds_failover.asynchronous(lag=asked.lag, quiet=asked.quiet, seconds=asked.seconds)
+    else:
+        yield rounds_failover.asynchronous(lag=asked.lag, quiet=asked.quiet, seconds=asked.seconds)
 
+
+def _primaries(asked: argparse.Namespace) -> Iterator[Table]:
+    yield rounds_primaries.two_primaries(seconds=asked.seconds, keep_new=not asked.keep_old)
+
+
+def _stall(asked: argparse.Namespace) -> Iterator[Table]:
+    yield rounds_stall.standby_stopped(seconds=asked.seconds)
+
+
+def _sqlite(asked: argparse.Namespace) -> Iterator[Table]:
+    yield rounds_sqlite.put_back(ago=asked.ago, kill=not asked.graceful, acts=not asked.without_acts)
+
+
+#: What can be run, what it is, and how.
+_ROUNDS: dict[str, tuple[str, Callable[[argparse.Namespace], Iterator[Table]]]] = {
+    "round": ("the primary dies and the standby is promoted", _failover),
+    "primaries": ("the standby is promoted while the primary lives", _primaries),
+    "stall": ("the synchronous standby is stopped for --seconds", _stall),
+    "cancelled": (
+        "commits that wait for the standby are cancelled",
+        lambda _: iter([rounds_stall.cancelled()]),
+    ),
+    "sqlite": ("an older SQLite file is put back", _sqlite),
+    "lost": ("the database and all its backups are lost", lambda _: iter([rounds_sqlite.lose()])),
+    "bucket": (
+        "the objects of --ago seconds ago are put back",
+        lambda a: iter([rounds_bucket.put_back(ago=a.ago)]),
+    ),
+    "settings": ("settings and poolers that break durability", lambda _: rounds_settings.every()),
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -37,6 +37,8 @@ class Act:
     answered: float
     #: 0 where no answer came.
     status: int
+    #: The base URL of the node that was asked.
+    door: str
 
     @property
     def acknowledged(self) -> bool:
@@ -80,6 +82,7 @@ class AccountBook:
             sent=sent,
             answered=time.monotonic(),
             status=reply.status,
+            door=reply.door,
         )
         with self.lock:
             self.acts.append(act)

@@ -1,5 +1,6 @@
 """After a round: bring the database back where the vault asks for it, and count what does not stand."""
 
+import subprocess
 import time
 from pathlib import Path
 
@@ -18,17 +19,44 @@ VERIFIED = 24
 _LEAVES = "SELECT tree_index, body FROM access_events WHERE tree_index IS NOT NULL ORDER BY tree_index"
 
 
-def restore(node: VaultProcess, door: Door, table: Table, *, times: int = 2) -> None:
-    """Run ``callvault restore`` as the page says, and wait until the node serves; again, which changes nothing."""
-    for number in range(times):
-        begun = time.monotonic()
-        done = node.command("restore", patience=300)
-        name = "restore" if not number else "restore, again"
-        table.add(f"{name}: exit status", done.returncode, most=0 if not number else None)
-        table.add(f"{name}: seconds", time.monotonic() - begun)
-        said = (done.stdout + done.stderr).strip().splitlines()
-        table.remarks.extend(f"{name}: {line}" for line in said if not line.startswith("{"))
-    wait_serving(door, table)
+def restore(node: VaultProcess, door: Door, table: Table, *, serving: bool = True) -> None:
+    """Run ``callvault restore`` as the page says, once more, and wait until the node serves."""
+    _restore(node, table, "restore")
+    if serving:
+        wait_serving(door, table)
+    before = _head(node)
+    again = _run_restore(node)
+    table.add("restore, again: leaves that it adds", _head(node) - before, most=0)
+    table.remarks.extend(f"restore, again: {line}" for line in again[:6])
+
+
+def restore_from_nothing(node: VaultProcess, door: Door, table: Table) -> None:
+    """Make the database from the object store alone, and a new admin's key. Nothing runs."""
+    _restore(node, table, "restore")
+    door.key = node.create_key()
+
+
+def _restore(node: VaultProcess, table: Table, name: str) -> None:
+    begun = time.monotonic()
+    done = node.command("restore", patience=300)
+    table.add(f"{name}: exit status", done.returncode, most=0)
+    table.add(f"{name}: seconds", time.monotonic() - begun)
+    table.remarks.extend(f"{name}: {line}" for line in _lines(done))
+
+
+def _run_restore(node: VaultProcess) -> list[str]:
+    return _lines(node.command("restore", patience=300))
+
+
+def _lines(done: "subprocess.CompletedProcess[str]") -> list[str]:
+    """Return what a command said, without its log."""
+    return [line for line in (done.stdout + done.stderr).strip().splitlines() if not line.startswith("{")]
+
+
+def _head(node: VaultProcess) -> int:
+    """Return the size of the log."""
+    exported = node.command("log", "export", patience=120)
+    return sum(line.startswith(("leaf ", "hash ")) for line in exported.stdout.splitlines())
 
 
 def wait_serving(door: Door, table: Table) -> None:

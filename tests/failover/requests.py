@@ -19,6 +19,8 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    #: The base URL that was asked.
+    door: str
 
     @property
     def said(self) -> Any:
@@ -69,5 +71,5 @@ class Door:
         try:
             answer = ask(self.base, method, path, body, dict(headers or {}), timeout=patience)
         except (OSError, http.client.HTTPException):
-            return Reply(status=0, headers={}, body=b"")
-        return Reply(status=answer.status, headers=answer.headers, body=answer.body)
+            return Reply(status=0, headers={}, body=b"", door=self.base)
+        return Reply(status=answer.status, headers=answer.headers, body=answer.body, door=self.base)

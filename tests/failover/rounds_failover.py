@@ -26,11 +26,21 @@ def asynchronous(
 
 
 def synchronous(
-    *, local: bool = False, seconds: float = 6.0, after: float = 4.0, lag: float = 0.0, subjects: int = 16
+    *,
+    local: bool = False,
+    haproxy: bool = False,
+    seconds: float = 6.0,
+    after: float = 4.0,
+    lag: float = 0.0,
+    subjects: int = 16,
 ) -> Table:
-    """Promote a synchronous standby: nothing may be lost. ``local``: the role does not wait for it by default."""
-    title = "synchronous" + (f", synchronous_commit=local on the role, {lag:g} s behind" if local else "")
-    with world(title, synchronous=True, subjects=subjects) as around:
+    """Promote a synchronous standby: nothing may be lost. ``local``: the role does not wait for it by default.
+
+    ``haproxy``: the node does not know the two servers, but a proxy that asks which one is the primary.
+    """
+    title = "synchronous, " + ("behind haproxy" if haproxy else "list of hosts")
+    title += f", synchronous_commit=local on the role, {lag:g} s behind" if local else ""
+    with world(title, synchronous=True, subjects=subjects, proxied=haproxy) as around:
         if local:
             around.pair.primary.ask("ALTER ROLE postgres SET synchronous_commit = local")
             _cut_connections(around)

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from tests.failover.load import Load
 from tests.failover.requests import Door
 from tests.failover.stage import Stage, prepare
 from tests.servers.fleet import Fleet, Node, fleet_of
+from tests.servers.poolers import haproxy
 from tests.servers.postgresql_pair import PostgresqlPair, postgresql_pair
 from vault.database.postgresql_url import engine_url
 
@@ -52,6 +53,7 @@ def manifests_in(objects: Path) -> set[str]:
 def short_folder() -> Iterator[Path]:
     """Make a folder with a short path, because the path of a control socket is limited to 107 bytes."""
     folder = Path(tempfile.mkdtemp(prefix="rounds"))
+    folder.chmod(0o755)  # PgBouncer refuses to be root, and its user reads a file in it.
     try:
         yield folder
     finally:
@@ -71,24 +73,23 @@ def hosts_of(pair: PostgresqlPair) -> str:
 
 @contextmanager
 def world(
-    title: str,
-    *,
-    synchronous: bool = False,
-    subjects: int = 20,
-    url: str = "",
-    node: str = "serve",
-    **settings: str,
+    title: str, *, synchronous: bool = False, subjects: int = 20, url: str = "", proxied: bool = False
 ) -> Iterator[World]:
     """Run a pair and a node, with so many subjects for each kind of act, until the end of the block.
 
     ``url`` is that of the database, with ``{primary}`` and ``{standby}`` in the place of addresses; the default
-    names both.
+    names both. ``proxied`` puts haproxy between.
     """
-    with short_folder() as folder, postgresql_pair(synchronous=synchronous) as pair:
+    with ExitStack() as stack:
+        folder = stack.enter_context(short_folder())
+        pair = stack.enter_context(postgresql_pair(synchronous=synchronous))
         wanted = url.format(primary=pair.primary.address, standby=pair.standby.address) or hosts_of(pair)
-        with fleet_of(folder / "f", wanted, **settings) as fleet:
-            (started,) = fleet.start(node)
-            door = Door(base=started.url, key=fleet.key)
-            stage = prepare(door, subjects)
-            pair.catch_up()
-            yield World(pair=pair, fleet=fleet, node=started, door=door, stage=stage, table=Table(title))
+        if proxied:
+            port = stack.enter_context(haproxy(folder / "h", [pair.primary, pair.standby]))
+            wanted = f"postgresql://postgres@127.0.0.1:{port}/vault"
+        fleet = stack.enter_context(fleet_of(folder / "f", wanted))
+        (started,) = fleet.start("serve")
+        door = Door(base=started.url, key=fleet.key)
+        stage = prepare(door, subjects)
+        pair.catch_up()
+        yield World(pair=pair, fleet=fleet, node=started, door=door, stage=stage, table=Table(title))

@@ -1,0 +1,57 @@
+"""Rounds with two primaries: the standby is promoted while the old primary lives, and each has a node."""
+
+import time
+
+from tests.failover import aftermath
+from tests.failover.figures import Table
+from tests.failover.requests import Door
+from tests.failover.world import World, world
+
+_PRIMARY, _STANDBY = "postgresql://postgres@{primary}/vault", "postgresql://postgres@{standby}/vault"
+#: Seconds in which a node that does not extend the anchor must have noticed: an interval and a turn.
+_NOTICED = 4.0
+
+
+def two_primaries(*, seconds: float = 8.0, subjects: int = 24, keep_new: bool = True) -> Table:
+    """Promote the standby beside the living primary. ``keep_new``: the operator accepts the promoted one."""
+    title = f"two primaries with one node each, the {'new' if keep_new else 'old'} one is accepted"
+    with world(title, subjects=subjects, url=_PRIMARY) as around:
+        book, table = around.book, around.table
+        around.pair.relay.close()
+        around.pair.standby.promote()
+        book.mark("killed")
+        url = _STANDBY.format(standby=around.pair.standby.address)
+        (second,) = around.fleet.start("serve", VAULT_DATABASE_URL=url)
+        other = Door(base=second.url, key=around.fleet.key)
+        load = around.load(around.door, other).start()
+        book.mark("promoted")
+        time.sleep(seconds)
+        load.stop()
+        for door in (around.door, other):
+            load.closely(door)
+        stopped = [door for door in (around.door, other) if door.send("GET", "/readyz").status != 200]
+        table.add("nodes that stopped serving", len(stopped), 2, least=1)
+        _count(around, [around.door, other])
+        chosen, node = (other, second) if keep_new else (around.door, around.node)
+        for one in around.fleet.nodes:
+            if one is not node:
+                one.stop()
+        aftermath.restore(node, chosen, table)
+        aftermath.compare_closed(table, chosen, book)
+        aftermath.compare_history(table, node, chosen, book, around.fleet.folder / "verify")
+        return table
+
+
+def _count(around: World, doors: list[Door]) -> None:
+    """Count what each node acknowledged, and what both did once they could know of each other."""
+    book, table = around.book, around.table
+    late = [0, 0]
+    for number, door in enumerate(doors):
+        mine = [
+            act
+            for act in book.sent_since(book.moments["promoted"])
+            if act.acknowledged and act.door == door.base
+        ]
+        late[number] = sum(act.sent > book.moments["promoted"] + _NOTICED for act in mine)
+        table.add(f"acknowledged by the {'new' if number else 'old'} primary's node", len(mine))
+    table.add("acknowledged by the loser, seconds later", min(late), most=0)
