@@ -14,6 +14,7 @@ from vault.domain.account import SCOPES
 from vault.domain.explain_rule import explain
 from vault.domain.rule_data import UNKNOWN, read_place
 from vault.domain.urls import is_loopback, split_url
+from vault.drill_commands import drill
 from vault.errors import StartRefused, VaultError
 from vault.log_commands import log, verify
 from vault.operating import operate
@@ -33,6 +34,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(log, name="log")
 rules = typer.Typer(help="Look at the rules of recording by place.", no_args_is_help=True)
 app.add_typer(rules, name="rules")
+app.add_typer(drill, name="drill")
 app.command()(simulate)
 
 #: From 0, which lets the system choose, to the highest there is.

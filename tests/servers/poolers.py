@@ -33,10 +33,11 @@ _PROXY = """defaults
   timeout connect 2s
   timeout client 1m
   timeout server 1m
+  timeout check 3s
 listen postgresql
   bind 127.0.0.1:{port}
   option httpchk GET /primary
-  default-server inter 500ms fall 1 rise 1 on-marked-down shutdown-sessions
+  default-server inter 1s fastinter 300ms fall 2 rise 1 on-marked-down shutdown-sessions
 {servers}
 """
 
@@ -99,6 +100,11 @@ def _role_check(servers: Sequence[Server]) -> Iterator[list[int]]:
         for one in answering:
             one.shutdown()
             one.server_close()
+
+
+class _RoleServer(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: haproxy does not wait for every answer."""
 
 
 def _handler(url: str) -> type[BaseHTTPRequestHandler]:

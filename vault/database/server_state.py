@@ -1,0 +1,90 @@
+"""What a PostgreSQL server says of itself and its standbys, for an operator's eyes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+
+from vault.errors import Unavailable
+
+_SERVER = """
+SELECT coalesce(host(inet_server_addr()) || ':' || inet_server_port(), 'the local socket'),
+       pg_postmaster_start_time(), current_setting('synchronous_commit'), current_setting('fsync'),
+       current_setting('full_page_writes'), current_setting('synchronous_standby_names')
+"""
+#: Right from the moment of a promotion. ``pg_control_checkpoint`` names the old one until the next checkpoint.
+_TIMELINE = "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
+_STANDBYS = """
+SELECT application_name, state, sync_state, pg_wal_lsn_diff(pg_current_wal_lsn(), flush_lsn)
+FROM pg_stat_replication ORDER BY 1
+"""
+_SECONDS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standby:
+    """A standby that receives from the server. A role that may not look sees None."""
+
+    name: str
+    state: str | None
+    #: ``sync``, ``quorum``, ``potential`` or ``async``.
+    sync_state: str | None
+    #: Bytes of WAL that it has not on disk yet.
+    behind: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerState:
+    """The server that takes writes."""
+
+    address: str
+    started_at: datetime
+    #: Hexadecimal; None where the service does not say.
+    timeline: str | None
+    synchronous_commit: str
+    fsync: str
+    full_page_writes: str
+    synchronous_standby_names: str
+    standbys: Sequence[Standby]
+
+    @property
+    def identity(self) -> tuple[str, datetime, str | None]:
+        """Return what is another one after a failover, whichever way the service does it."""
+        return self.address, self.started_at, self.timeline
+
+
+def read_server_state(url: str) -> ServerState:
+    """Ask the server that takes writes, of those that the URL names. Raises Unavailable if there is none."""
+    try:
+        with psycopg.connect(
+            url, autocommit=True, connect_timeout=_SECONDS, target_session_attrs="read-write"
+        ) as connection:
+            server = connection.execute(_SERVER).fetchone()
+            standbys = connection.execute(_STANDBYS).fetchall()
+            timeline = _timeline(connection)
+    except psycopg.Error as error:
+        raise Unavailable("No database that takes writes answers at VAULT_DATABASE_URL.") from error
+    assert server is not None  # noqa: S101 - a SELECT without FROM has one row
+    address, started_at, synchronous_commit, fsync, full_page_writes, names = server
+    return ServerState(
+        address=address,
+        started_at=started_at,
+        timeline=timeline,
+        synchronous_commit=synchronous_commit,
+        fsync=fsync,
+        full_page_writes=full_page_writes,
+        synchronous_standby_names=names,
+        standbys=[
+            Standby(name=name, state=state, sync_state=sync, behind=None if behind is None else int(behind))
+            for name, state, sync, behind in standbys
+        ],
+    )
+
+
+def _timeline(connection: "psycopg.Connection[tuple[object, ...]]") -> str | None:
+    try:
+        row = connection.execute(_TIMELINE).fetchone()
+    except psycopg.Error:
+        return None  # Some managed services forbid it.
+    return None if row is None else str(row[0])
