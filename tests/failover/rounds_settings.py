@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import psycopg
@@ -34,7 +35,7 @@ def every() -> Iterator[Table]:
 def standby_as_url(pair: PostgresqlPair, folder: Path) -> Table:
     """Name the standby alone: nothing can be written there."""
     table = Table("the URL of the standby")
-    with fleet_of(folder, _PLAIN.format(address=pair.primary.address)) as fleet:
+    with _fleet(folder, pair.primary.address) as fleet:
         fleet.start("serve")
         pair.catch_up()
         said, ready = _try(fleet, _PLAIN.format(address=pair.standby.address))
@@ -49,7 +50,7 @@ def read_only_role(pair: PostgresqlPair, folder: Path) -> Table:
     table = Table("default_transaction_read_only on the role")
     pair.primary.ask("ALTER ROLE postgres SET default_transaction_read_only = on")
     try:
-        with fleet_of(folder, _PLAIN.format(address=pair.primary.address)) as fleet:
+        with _fleet(folder, pair.primary.address) as fleet:
             said, ready = _try(fleet, fleet.settings["VAULT_DATABASE_URL"])
             table.add("counts as ready (1 is yes)", ready)
             table.remark(said[:300] or "starts without a word")
@@ -63,7 +64,7 @@ def fsync_off(pair: PostgresqlPair, folder: Path) -> Table:
     table = Table("fsync off")
     pair.primary.ask("ALTER SYSTEM SET fsync = off")
     pair.primary.ask("SELECT pg_reload_conf()")
-    with fleet_of(folder, _PLAIN.format(address=pair.primary.address)) as fleet:
+    with _fleet(folder, pair.primary.address) as fleet:
         said, ready = _try(fleet, fleet.settings["VAULT_DATABASE_URL"])
         table.add("refused with a sentence (1 is yes)", not ready and "fsync" in said, least=1)
         table.remark(said[:300])
@@ -73,10 +74,9 @@ def fsync_off(pair: PostgresqlPair, folder: Path) -> Table:
 def pooled(pair: PostgresqlPair, folder: Path, mode: str) -> Table:
     """Put PgBouncer between: the ends of statements and locks hold, or it is refused with a sentence."""
     table = Table(f"PgBouncer, {mode} pooling")
-    folder.mkdir()
     with (
-        pgbouncer(folder / "p", pair.primary.port, mode) as port,
-        fleet_of(folder / "f", _PLAIN.format(address=f"127.0.0.1:{port}")) as fleet,
+        pgbouncer(folder.with_name(f"{folder.name}p"), pair.primary.port, mode) as port,
+        _fleet(folder, f"127.0.0.1:{port}") as fleet,
     ):
         said, ready = _try(fleet, fleet.settings["VAULT_DATABASE_URL"], first=True)
         table.add("serves (1 is yes)", ready)
@@ -88,6 +88,17 @@ def pooled(pair: PostgresqlPair, folder: Path, mode: str) -> Table:
             return table
         table.add("seconds that a write waits for a lock", _locked(pair, fleet), most=_LOCKED_SECONDS)
     return table
+
+
+def _fleet(folder: Path, address: str) -> AbstractContextManager[Fleet]:
+    """Return nodes of one vault, whichever folder they have: its database is the same in each round."""
+    vault = folder.parent
+    return fleet_of(
+        folder,
+        _PLAIN.format(address=address),
+        VAULT_OBJECTS_URL=f"file://{vault}/objects",
+        VAULT_ROOT_KEY_URL=f"file://{vault}/root.key",
+    )
 
 
 def _locked(pair: PostgresqlPair, fleet: Fleet) -> float:

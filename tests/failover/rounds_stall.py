@@ -30,11 +30,12 @@ def standby_stopped(*, seconds: float = 40.0, subjects: int = 24) -> Table:
         around.pair.standby.freeze()
         begun = book.mark("killed")
         time.sleep(seconds - _STOP_SECONDS)
+        stopping = book.mark("stopping")
         ended = _stop(around)
         thawed = book.mark("thawed")
         around.pair.standby.thaw()
         load.stop()
-        asked = [act for act in book.sent_since(begun) if act.answered <= thawed]
+        asked = [act for act in book.sent_since(begun) if act.sent < stopping]
         for name, kinds in (("read", _READS), ("switch-off", _OFF)):
             _longest(
                 table, name, [act for act in asked if act.kind in kinds], most=1 if name == "read" else 10
