@@ -20,14 +20,18 @@ _LEAVES = "SELECT tree_index, body FROM access_events WHERE tree_index IS NOT NU
 
 
 def restore(node: VaultProcess, door: Door, table: Table, *, serving: bool = True) -> None:
-    """Run ``callvault restore`` as the page says, once more, and wait until the node serves."""
+    """Run ``callvault restore`` as the page says, and wait until the node serves."""
     _restore(node, table, "restore")
     if serving:
         wait_serving(door, table)
-    before = _head(node)
-    again = _run_restore(node)
-    table.add("restore, again: leaves that it adds", _head(node) - before, most=0)
-    table.remarks.extend(f"restore, again: {line}" for line in again[:6])
+
+
+def restore_again(node: VaultProcess, table: Table) -> None:
+    """Restore once more, when nobody acts: it changes nothing."""
+    before = _settled(node)
+    said = _lines(node.command("restore", patience=300))
+    table.add("restore, again: leaves that it adds", _settled(node) - before, most=0)
+    table.remarks.extend(f"restore, again: {line}" for line in said[:6])
 
 
 def restore_from_nothing(node: VaultProcess, door: Door, table: Table) -> None:
@@ -44,13 +48,18 @@ def _restore(node: VaultProcess, table: Table, name: str) -> None:
     table.remarks.extend(f"{name}: {line}" for line in _lines(done))
 
 
-def _run_restore(node: VaultProcess) -> list[str]:
-    return _lines(node.command("restore", patience=300))
-
-
 def _lines(done: "subprocess.CompletedProcess[str]") -> list[str]:
     """Return what a command said, without its log."""
     return [line for line in (done.stdout + done.stderr).strip().splitlines() if not line.startswith("{")]
+
+
+def _settled(node: VaultProcess) -> int:
+    """Return the size of the log once it does not grow any more."""
+    before, deadline = -1, time.monotonic() + PATIENCE
+    while (now := _head(node)) != before and time.monotonic() < deadline:
+        before = now
+        time.sleep(0.5)
+    return now
 
 
 def _head(node: VaultProcess) -> int:

@@ -24,7 +24,7 @@ def _switch(door: Door, act: Act) -> str:
 def _erased(door: Door, act: Act) -> str:
     path = account_path(act.account, f"/recordings/{act.subject}")
     shown, audio = door.rest("GET", path), door.rest("GET", f"{path}/audio")
-    listed = shown.status == 200 and shown.said["state"] != "erased"
+    listed = shown.status == 200 and shown.said["state"] not in {"erasing", "erased"}
     if audio.status in {200, 206}:
         return "plays"
     return f"is listed as {shown.said['state']}, audio {audio.status}" if listed else ""

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote
 
 from tests.failover.account_book import AccountBook
@@ -34,6 +35,8 @@ class Load:
     _turn: int = 0
     #: The place of the newest event that an auditor saw.
     _newest: int = 0
+    #: Numbers whose objection was not answered with 2xx.
+    _refused_numbers: list[str] = field(default_factory=list)
     _audio: bytes = field(default_factory=lambda: tone(1.0))
 
     def start(self) -> "Load":
@@ -115,64 +118,67 @@ class Load:
 
     def switch_off(self, door: Door) -> None:
         """Switch an account off for good."""
-        if not self.stage.switches:
-            return
-        account, sent = self.stage.switches.pop(), time.monotonic()
-        reply = door.rest("PUT", account_path(account, "/recording-switch"), {"enabled": False})
-        self.book.note("switch off", account, account, sent, reply)
+        for account in _taken(self.stage.switches):
+            wish = _Wish("PUT", account_path(account, "/recording-switch"), {"enabled": False})
+            self._close(door, "switch off", wish, account, self.stage.switches, account=account)
 
     def erase(self, door: Door) -> None:
         """Erase a recording."""
-        if not self.stage.erasures:
-            return
-        recording, sent = self.stage.erasures.pop(), time.monotonic()
-        reply = door.rest("DELETE", account_path(self.stage.home, f"/recordings/{recording}"))
-        self.book.note("erasure", self.stage.home, recording, sent, reply)
+        for recording in _taken(self.stage.erasures):
+            wish = _Wish("DELETE", account_path(self.stage.home, f"/recordings/{recording}"))
+            self._close(door, "erasure", wish, recording, self.stage.erasures)
 
     def restrict(self, door: Door) -> None:
         """Restrict a recording."""
-        if not self.stage.restrictions:
-            return
-        recording, sent = self.stage.restrictions.pop(), time.monotonic()
-        path = account_path(self.stage.home, f"/recordings/{recording}/restriction")
-        self.book.note(
-            "restriction", self.stage.home, recording, sent, door.rest("PUT", path, {"reason": "asked"})
-        )
+        for recording in _taken(self.stage.restrictions):
+            path = account_path(self.stage.home, f"/recordings/{recording}/restriction")
+            wish = _Wish("PUT", path, {"reason": "asked"})
+            self._close(door, "restriction", wish, recording, self.stage.restrictions)
 
     def object(self, door: Door) -> None:
         """Put a number on the list of those that are not recorded."""
-        number, sent = new_number(), time.monotonic()
+        number = self._refused_numbers.pop() if self._refused_numbers else new_number()
         path = account_path(self.stage.home, f"/objections/{quote(number, safe='')}")
-        self.book.note(
-            "objection", self.stage.home, number, sent, door.rest("PUT", path, {"reason": "asked"})
-        )
+        self._close(door, "objection", _Wish("PUT", path, {"reason": "asked"}), number, self._refused_numbers)
 
     def decline(self, door: Door) -> None:
         """Tell that a party said no."""
-        if not self.stage.calls:
-            return
-        call, sent = self.stage.calls.pop(), time.monotonic()
-        said = {"party": "caller", "event": "declined", "method": "key", "at": call_facts()["started_at"]}
-        reply = door.rest("POST", account_path(self.stage.home, f"/calls/{call}/consent"), said)
-        self.book.note("decline", self.stage.home, call, sent, reply)
+        for call in _taken(self.stage.calls):
+            said = {"party": "caller", "event": "declined", "method": "key", "at": call_facts()["started_at"]}
+            wish = _Wish("POST", account_path(self.stage.home, f"/calls/{call}/consent"), said)
+            self._close(door, "decline", wish, call, self.stage.calls)
 
     def revoke_key(self, door: Door) -> None:
         """Revoke an API key."""
-        if not self.stage.keys:
-            return
-        key, sent = self.stage.keys.pop(), time.monotonic()
-        reply = door.rest("DELETE", f"/v1/keys/{key['id']}")
-        self.book.note("key revoked", self.stage.home, key["id"], sent, reply, key=key["key"])
+        for key in _taken(self.stage.keys):
+            wish = _Wish("DELETE", f"/v1/keys/{key['id']}")
+            self._close(door, "key revoked", wish, key, self.stage.keys, key=key["key"])
 
     def revoke_link(self, door: Door) -> None:
         """Revoke a link, and with it its session."""
-        if not self.stage.shared:
-            return
-        shared, sent = self.stage.shared.pop(), time.monotonic()
-        path = account_path(self.stage.home, f"/recordings/{shared.recording}/links/{shared.link}")
-        self.book.note(
-            "link revoked", self.stage.home, shared.link, sent, door.rest("DELETE", path), shared=shared
-        )
+        for one in _taken(self.stage.shared):
+            wish = _Wish(
+                "DELETE", account_path(self.stage.home, f"/recordings/{one.recording}/links/{one.link}")
+            )
+            self._close(door, "link revoked", wish, one, self.stage.shared, shared=one)
+
+    def _close(
+        self,
+        door: Door,
+        kind: str,
+        wish: "_Wish",
+        subject: Any,
+        subjects: list[Any],
+        *,
+        account: str = "",
+        **more: Any,
+    ) -> None:
+        """Close something, and write it down; what was not answered with 2xx is tried again later."""
+        sent = time.monotonic()
+        reply = door.rest(wish.method, wish.path, wish.said)
+        act = self.book.note(kind, account or self.stage.home, str(subject), sent, reply, **more)
+        if not act.acknowledged:
+            subjects.insert(0, subject)
 
     def audit(self, door: Door) -> None:
         """Keep the checkpoint, and the receipt of an account's newest event."""
@@ -193,6 +199,20 @@ class Load:
         self.book.note("proof", account, str(index), sent, proof)
         if proof.status == 200:
             self.book.saw(parse_proof_file(proof.body).checkpoint, door.base)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """A request that is not sent yet."""
+
+    method: str
+    path: str
+    said: object = None
+
+
+def _taken(subjects: list[Any]) -> list[Any]:
+    """Take one away, if there is one left."""
+    return [subjects.pop()] if subjects else []
 
 
 def _id(reply: Reply) -> str | None:

@@ -160,11 +160,13 @@ def _look(around: Machine, refused: str, *, expected: bool, went_back: bool) -> 
         table, book, book.moments["promoted"], book.moments["looked"], went_back=expected
     )
     if seen:
-        aftermath.restore(around.server, around.door, table, serving=not refused)
+        aftermath.restore(around.server, around.door, table, serving=False)
         if refused:
             table.none("refused to start after the restore", [one for one in [around.start()] if one])
     if around.server.running is not None:
         aftermath.wait_serving(around.door, table)
+        if seen:
+            aftermath.restore_again(around.server, table)
 
 
 def _compare(around: Machine, kept: set[str]) -> None:
