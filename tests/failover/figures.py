@@ -13,6 +13,8 @@ class Figure:
     of: int | None = None
     most: float | None = None
     least: float | None = None
+    #: Whether a slow machine alone may break it: printed, and asserted by no test.
+    timed: bool = False
 
     @property
     def holds(self) -> bool:
@@ -46,9 +48,12 @@ class Table:
         *,
         most: float | None = None,
         least: float | None = None,
+        timed: bool = False,
     ) -> None:
         """Add a line."""
-        self.figures.append(Figure(what=what, seen=round(seen, 2), of=of, most=most, least=least))
+        self.figures.append(
+            Figure(what=what, seen=round(seen, 2), of=of, most=most, least=least, timed=timed)
+        )
 
     def none(self, what: str, wrong: Sequence[object], of: int | None = None) -> None:
         """Add a line whose aim is that nothing was wrong."""
@@ -63,6 +68,11 @@ class Table:
     def broken(self) -> list[Figure]:
         """Return the lines whose aim is not met."""
         return [one for one in self.figures if not one.holds]
+
+    @property
+    def broken_at_any_pace(self) -> list[str]:
+        """Return the lines whose aim is not met, but for those that a slow machine may break."""
+        return [str(one) for one in self.broken if not one.timed]
 
     def __str__(self) -> str:
         """Return the table as it is printed."""

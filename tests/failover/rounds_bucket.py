@@ -52,7 +52,7 @@ def _watch(around: Machine, logged: int) -> None:
         time.sleep(0.5)
     around.table.add("said while running (1 is yes)", bool(said), least=1)
     if said:
-        around.table.add("seconds until it was said", time.monotonic() - begun, most=60)
+        around.table.add("seconds until it was said", time.monotonic() - begun, most=60, timed=True)
         around.table.remark(said[:300])
 
 

@@ -86,7 +86,9 @@ def pooled(pair: PostgresqlPair, folder: Path, mode: str) -> Table:
             )
             table.remark(said[:400])
             return table
-        table.add("seconds that a write waits for a lock", _locked(pair, fleet), most=_LOCKED_SECONDS)
+        table.add(
+            "seconds that a write waits for a lock", _locked(pair, fleet), most=_LOCKED_SECONDS, timed=True
+        )
     return table
 
 

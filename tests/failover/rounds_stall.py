@@ -47,7 +47,12 @@ def standby_stopped(*, seconds: float = 40.0, subjects: int = 24) -> Table:
         ]
         table.none("requests that hung until the standby went on", [act.kind for act in hanging])
         table.add("ended by SIGTERM before the standby went on (1 is yes)", ended is not None, least=1)
-        table.add("SIGTERM: seconds to the end", ended if ended is not None else -1.0, most=_STOP_SECONDS)
+        table.add(
+            "SIGTERM: seconds to the end",
+            ended if ended is not None else -1.0,
+            most=_STOP_SECONDS,
+            timed=True,
+        )
         around.node.stop()
         around.node.launch()
         around.node.await_ready()
@@ -84,7 +89,7 @@ def _writes(load: Load) -> Sequence:
 
 def _longest(table: Table, what: str, acts: Sequence[Act], *, most: float) -> None:
     longest = max((act.seconds for act in acts), default=0.0)
-    table.add(f"longest wait of a {what}, seconds", longest, most=most)
+    table.add(f"longest wait of a {what}, seconds", longest, most=most, timed=True)
     table.remark(f"{what}: {len(acts)} asked, {sum(act.acknowledged for act in acts)} answered with 2xx")
 
 
