@@ -18,6 +18,23 @@ from tests.failover import (
 from tests.failover.figures import Table
 from tests.servers.made_once import make_once
 
+_NUMBERS: list[tuple[str, float, str]] = [
+    ("--lag", 2.0, "seconds that the standby is behind"),
+    ("--seconds", 6.0, "how long the load goes on before"),
+    ("--ago", 2.0, "how many seconds old the file or the objects are that come back"),
+    ("--times", 1, "how many times"),
+]
+_FLAGS = {
+    "--quiet": "no load after the promotion, only reads",
+    "--synchronous": "the standby is synchronous",
+    "--local": "synchronous_commit = local on the role",
+    "--haproxy": "the node reaches the primary through haproxy",
+    "--s3": "the objects are in moto's S3, not in a directory",
+    "--graceful": "the server is stopped, not killed",
+    "--without-acts": "nothing was closed or shown since",
+    "--keep-old": "the operator accepts the old primary",
+}
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run the rounds that were asked for, and print a table for each."""
@@ -25,21 +42,10 @@ def main(arguments: Sequence[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (words, _) in _ROUNDS.items():
         one = commands.add_parser(name, help=words)
-        one.add_argument("--lag", type=float, default=2.0, help="seconds that the standby is behind (2)")
-        one.add_argument("--seconds", type=float, default=6.0, help="how long the load goes on before (6)")
-        one.add_argument("--quiet", action="store_true", help="no load after the promotion, only reads")
-        one.add_argument("--synchronous", action="store_true", help="the standby is synchronous")
-        one.add_argument("--local", action="store_true", help="synchronous_commit = local on the role")
-        one.add_argument(
-            "--haproxy", action="store_true", help="the node reaches the primary through haproxy"
-        )
-        one.add_argument(
-            "--ago", type=float, default=2.0, help="how old the file or the objects are that come back (2)"
-        )
-        one.add_argument("--graceful", action="store_true", help="the server is stopped, not killed")
-        one.add_argument("--without-acts", action="store_true", help="nothing was closed or shown since")
-        one.add_argument("--keep-old", action="store_true", help="the operator accepts the old primary")
-        one.add_argument("--times", type=int, default=1, help="how many times (1)")
+        for option, default, meaning in _NUMBERS:
+            one.add_argument(option, type=type(default), default=default, help=f"{meaning} ({default:g})")
+        for option, meaning in _FLAGS.items():
+            one.add_argument(option, action="store_true", help=meaning)
     asked = parser.parse_args(arguments)
     make_once()
     broken = 0
@@ -57,7 +63,9 @@ def _failover(asked: argparse.Namespace) -> Iterator[Table]:
             local=asked.local, lag=lag, seconds=asked.seconds, haproxy=asked.haproxy
         )
     else:
-        yield rounds_failover.asynchronous(lag=asked.lag, quiet=asked.quiet, seconds=asked.seconds)
+        yield rounds_failover.asynchronous(
+            lag=asked.lag, quiet=asked.quiet, seconds=asked.seconds, s3=asked.s3
+        )
 
 
 def _primaries(asked: argparse.Namespace) -> Iterator[Table]:

@@ -15,11 +15,17 @@ _UNTIL_PROMOTED = 1.0
 
 
 def asynchronous(
-    *, lag: float, quiet: bool = False, seconds: float = 6.0, after: float = 6.0, subjects: int = 16
+    *,
+    lag: float,
+    quiet: bool = False,
+    seconds: float = 6.0,
+    after: float = 6.0,
+    subjects: int = 16,
+    s3: bool = False,
 ) -> Table:
     """Promote a standby that is ``lag`` seconds behind. ``quiet``: only reads come after that."""
-    title = f"asynchronous, {lag:g} s behind, {'quiet' if quiet else 'busy'}"
-    with world(title, subjects=subjects) as around:
+    title = f"asynchronous, {lag:g} s behind, {'quiet' if quiet else 'busy'}{', S3' if s3 else ''}"
+    with world(title, subjects=subjects, s3=s3) as around:
         _kill(around, lag=lag, quiet=quiet, seconds=seconds, after=after)
         _compare(around, lossless=False)
         return around.table

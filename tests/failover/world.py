@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.failover.account_book import AccountBook
+from tests.failover.bucket import Bucket, moto_bucket
 from tests.failover.figures import Table
 from tests.failover.load import Load
 from tests.failover.requests import Door
@@ -28,12 +29,9 @@ class World:
     door: Door
     stage: Stage
     table: Table
+    #: Where the objects are, if not in a directory.
+    bucket: Bucket | None = None
     book: AccountBook = field(default_factory=AccountBook)
-
-    @property
-    def objects(self) -> Path:
-        """Return the directory of the object store."""
-        return self.fleet.folder / "objects"
 
     def load(self, *doors: Door) -> Load:
         """Return everybody who acts; not begun yet."""
@@ -41,7 +39,7 @@ class World:
 
     def manifests(self) -> set[str]:
         """Return the ids of the recordings whose manifest lies in the object store."""
-        return manifests_in(self.objects)
+        return manifests_in(self.fleet.folder / "objects") if self.bucket is None else self.bucket.manifests()
 
 
 def manifests_in(objects: Path) -> set[str]:
@@ -73,12 +71,18 @@ def hosts_of(pair: PostgresqlPair) -> str:
 
 @contextmanager
 def world(
-    title: str, *, synchronous: bool = False, subjects: int = 20, url: str = "", proxied: bool = False
+    title: str,
+    *,
+    synchronous: bool = False,
+    subjects: int = 20,
+    url: str = "",
+    proxied: bool = False,
+    s3: bool = False,
 ) -> Iterator[World]:
     """Run a pair and a node, with so many subjects for each kind of act, until the end of the block.
 
     ``url`` is that of the database, with ``{primary}`` and ``{standby}`` in the place of addresses; the default
-    names both. ``proxied`` puts haproxy between.
+    names both. ``proxied`` puts haproxy between; ``s3`` keeps objects in moto's S3 and not in a directory.
     """
     with ExitStack() as stack:
         folder = stack.enter_context(short_folder())
@@ -87,9 +91,12 @@ def world(
         if proxied:
             port = stack.enter_context(haproxy(folder / "h", [pair.primary, pair.standby]))
             wanted = f"postgresql://postgres@127.0.0.1:{port}/vault"
-        fleet = stack.enter_context(fleet_of(folder / "f", wanted))
+        bucket = stack.enter_context(moto_bucket(folder)) if s3 else None
+        fleet = stack.enter_context(fleet_of(folder / "f", wanted, **(bucket.settings if bucket else {})))
         (started,) = fleet.start("serve")
         door = Door(base=started.url, key=fleet.key)
         stage = prepare(door, subjects)
         pair.catch_up()
-        yield World(pair=pair, fleet=fleet, node=started, door=door, stage=stage, table=Table(title))
+        yield World(
+            pair=pair, fleet=fleet, node=started, door=door, stage=stage, table=Table(title), bucket=bucket
+        )
