@@ -166,9 +166,10 @@ def count_acknowledged(
         if act.sent <= until:
             asked += 1
             kinds[act.kind] = kinds.get(act.kind, 0) + act.acknowledged
-    table.add("acknowledged by the older database", sum(kinds.values()), asked, most=0 if went_back else None)
+    what = "acknowledged by the older database" if went_back else "acknowledged after it"
+    table.add(what, sum(kinds.values()), asked, most=0 if went_back else None)
     if any(kinds.values()):
-        table.remark("acknowledged by the older database: " + _joined(kinds))
+        table.remark(f"{what}: {_joined(kinds)}")
 
 
 def _joined(kinds: dict[str, int]) -> str:

@@ -14,7 +14,7 @@ from tests.servers.postgresql_pair import wait_for
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 _CANCEL = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 #: Kinds by how long they may take while the standby stands still.
-_READS = ("read", "checkpoint")
+_READS = ("read",)
 _OFF = ("switch off", "toggle off")
 #: Seconds that a stop may take: its own time, and as long again for what cannot end.
 _STOP_SECONDS = 10.0
@@ -90,6 +90,10 @@ def _writes(load: Load) -> Sequence:
 def _longest(table: Table, what: str, acts: Sequence[Act], *, most: float) -> None:
     longest = max((act.seconds for act in acts), default=0.0)
     table.add(f"longest wait of a {what}, seconds", longest, most=most, timed=True)
+    kinds = {act.kind: max(one.seconds for one in acts if one.kind == act.kind) for act in acts}
+    table.remark(
+        f"{what}: longest " + ", ".join(f"{kind} {longest:.1f}" for kind, longest in sorted(kinds.items()))
+    )
     table.remark(f"{what}: {len(acts)} asked, {sum(act.acknowledged for act in acts)} answered with 2xx")
 
 
