@@ -6,6 +6,8 @@ from tests.failover import aftermath
 from tests.failover.figures import Table
 from tests.failover.requests import Door
 from tests.failover.world import World, world
+from tests.servers.fleet import Node
+from tests.servers.postgresql_pair import wait_for
 
 _PRIMARY, _STANDBY = "postgresql://postgres@{primary}/vault", "postgresql://postgres@{standby}/vault"
 #: Seconds in which a node that does not extend the anchor must have noticed: an interval and a turn.
@@ -17,11 +19,12 @@ def two_primaries(*, seconds: float = 8.0, subjects: int = 24, keep_new: bool = 
     title = f"two primaries with one node each, the {'new' if keep_new else 'old'} one is accepted"
     with world(title, subjects=subjects, url=_PRIMARY) as around:
         book, table = around.book, around.table
+        around.pair.catch_up()
         around.pair.relay.close()
         around.pair.standby.promote()
         book.mark("killed")
         url = _STANDBY.format(standby=around.pair.standby.address)
-        (second,) = around.fleet.start("serve", VAULT_DATABASE_URL=url)
+        second = _second_node(around, url)
         other = Door(base=second.url, key=around.fleet.key)
         load = around.load(around.door, other).start()
         book.mark("promoted")
@@ -41,6 +44,16 @@ def two_primaries(*, seconds: float = 8.0, subjects: int = 24, keep_new: bool = 
         aftermath.compare_closed(table, chosen, book)
         aftermath.compare_history(table, node, chosen, book, around.fleet.folder / "verify")
         return table
+
+
+def _second_node(around: World, url: str) -> Node:
+    """Start a node on the promoted server; it may find at once that the other went on."""
+    fleet = around.fleet
+    node = Node(fleet.folder / "second", "serve", **(fleet.settings | {"VAULT_DATABASE_URL": url}))
+    fleet.nodes.append(node)
+    node.launch()
+    wait_for(lambda: node._ready("/healthz"))
+    return node
 
 
 def _count(around: World, doors: list[Door]) -> None:
