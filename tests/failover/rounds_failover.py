@@ -82,7 +82,7 @@ def _kill(around: World, *, lag: float, quiet: bool, seconds: float, after: floa
         time.sleep(2)
         load.stop()
     if watch.seen:
-        aftermath.restore_again(around.node, around.door, around.table)
+        aftermath.restore_again(around.node, around.table)
     kept &= {act.more["id"] for act in book.acknowledged("upload")}
     aftermath.compare_manifests(around.table, around.door, around.stage.accounts[2], book, kept)
 

@@ -40,7 +40,7 @@ def two_primaries(*, seconds: float = 8.0, subjects: int = 24, keep_new: bool = 
             if one is not node:
                 one.stop()
         aftermath.restore(node, chosen, table)
-        aftermath.restore_again(node, chosen, table)
+        aftermath.restore_again(node, table)
         aftermath.compare_closed(table, chosen, book)
         aftermath.compare_history(table, node, chosen, book, around.fleet.folder / "verify")
         return table

@@ -166,7 +166,7 @@ def _look(around: Machine, refused: str, *, expected: bool, went_back: bool) -> 
     if around.server.running is not None:
         aftermath.wait_serving(around.door, table)
         if seen:
-            aftermath.restore_again(around.server, around.door, table)
+            aftermath.restore_again(around.server, table)
 
 
 def _compare(around: Machine, kept: set[str]) -> None:
