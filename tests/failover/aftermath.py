@@ -20,9 +20,14 @@ VERIFIED = 24
 _LEAVES = "SELECT tree_index, body FROM access_events WHERE tree_index IS NOT NULL ORDER BY tree_index"
 
 
-def restore(node: VaultProcess, door: Door, table: Table, *, serving: bool = True) -> None:
-    """Run ``callvault restore`` as the page says, and wait until the node serves."""
-    _restore(node, table, "restore")
+def restore(
+    node: VaultProcess, door: Door, table: Table, *, serving: bool = True, needed: bool = True
+) -> None:
+    """Run ``callvault restore`` as the page says, and wait until the node serves.
+
+    Where it is not ``needed``, it may answer that there is nothing to restore, with status 1.
+    """
+    _restore(node, table, "restore", most=0 if needed else 1)
     if serving:
         wait_serving(door, table)
 
@@ -41,10 +46,10 @@ def restore_from_nothing(node: VaultProcess, door: Door, table: Table) -> None:
     door.key = node.create_key()
 
 
-def _restore(node: VaultProcess, table: Table, name: str) -> None:
+def _restore(node: VaultProcess, table: Table, name: str, *, most: int = 0) -> None:
     begun = time.monotonic()
     done = node.command("restore", patience=300)
-    table.add(f"{name}: exit status", done.returncode, most=0)
+    table.add(f"{name}: exit status", done.returncode, most=most)
     table.add(f"{name}: seconds", time.monotonic() - begun)
     table.remarks.extend(f"{name}: {line}" for line in _lines(done))
 

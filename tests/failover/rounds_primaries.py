@@ -39,7 +39,7 @@ def two_primaries(*, seconds: float = 8.0, subjects: int = 24, keep_new: bool = 
         for one in around.fleet.nodes:
             if one is not node:
                 one.stop()
-        aftermath.restore(node, chosen, table)
+        aftermath.restore(node, chosen, table, needed=chosen in stopped)
         aftermath.restore_again(node, table)
         aftermath.compare_closed(table, chosen, book)
         aftermath.compare_history(table, node, chosen, book, around.fleet.folder / "verify")
