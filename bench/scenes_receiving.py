@@ -24,7 +24,8 @@ async def webhook(settings: Settings, vault: Vault, config: Mapping[str, Any]) -
     """Serve the webhook's route: committed in groups, one by one, and not at all."""
     url = await connect(vault, config["provider"], config["credentials"])
     database: Any = vault.database
-    alone = variants.OneCommitEach(database)
+    # Below the journal of closing acts, where announcements pass through unchanged.
+    alone = variants.OneCommitEach(database.inner)
 
     def announcing_to(behind: variants.Behind) -> FastAPI:
         announce = replace(vault.receive.announce, database=behind)

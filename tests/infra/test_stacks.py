@@ -40,7 +40,8 @@ TAKEN_OUT = {
     "alarms": (
         "AudioMissing AudioMissingLines DatabaseBusy DatabaseCrowded DatabaseFull ErrorLines Errors LogForked "
         "LogForkedLines Missed MissedLines NoServer NoWorker NotReached NotReady NotServed ReadBackFailed "
-        "ReadBackFailedLines Reader StoreWentBack StoreWentBackLines Tampered TamperedLines TopicPolicy"
+        "ReadBackFailedLines Reader RecoveryBegun RecoveryBegunLines StoreWentBack StoreWentBackLines Tampered "
+        "TamperedLines TopicPolicy"
     ),
 }
 TASKS = ("callvault-command", "callvault-first-key", "callvault-server", "callvault-worker")
