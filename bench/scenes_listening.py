@@ -60,8 +60,8 @@ async def opens(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> 
     """Serve the opening of links: in the tree, without the tree, and with one session for all."""
     recording = await put_recording(vault, "opened", config["size"])
     database: Any = vault.database
-    later = TreeLater(database)
-    without: Any = replace(vault.open_link, database=later)
+    later = TreeLater(database.inner)
+    without: Any = replace(vault.open_link, database=replace(database, inner=later))
     (token,) = await share(vault, recording, 1)
     opened = await vault.open_link(token, nonce="constant", address="127.0.0.1", agent="bench")
     at_once: Any = OpenAtOnce(opened=opened)
