@@ -80,7 +80,7 @@ def _serving(folder: Path, url: str | None) -> Iterator[_Place]:
             connection.close()
 
     def as_writer(statement: str) -> int | None:
-        row = inside[0].database._writer._driver.execute(statement).fetchone()  # type: ignore[attr-defined]
+        row = inside[0].database.inner._writer._driver.execute(statement).fetchone()  # type: ignore[attr-defined]
         return None if row is None else row[0]
 
     settings = {} if url is None else {"VAULT_DATABASE_URL": url}
