@@ -126,7 +126,10 @@ ROWS = [
     }.items()),
     _row("account", partial(decode_account, envelope=_ENVELOPE), JSON, within(_OPENED, TEXT, b'"}')),
     _row("stored field", text(_stored_fields), TEXT),
-    _row("context", _context, TEXT, {"pairs": _pairs}, limit=60 * KIB),
+    # Text would be read as one to five pairs of thousands of bytes: the steps between those are no growth.
+    _row("context", _context, within(b"\xff\xff", {
+        "empty pairs": repeated(b"\0\0"), "short pairs": repeated(b"\0\1a\0\1b"), "no utf-8": repeated(b"\0\1\xff"),
+    }), {"pairs": _pairs}, limit=60 * KIB),
     _row("settings", text(_settings), TEXT, within(b"https://", TEXT), within(b"a:", TEXT), limit=16 * KIB),
     _row("own keys URL", text(lambda url: open_own_keys(url, None)),  # type: ignore[arg-type]
          within(b"aws-kms://?endpoint_url=", TEXT), within(b"aws-kms://?", TEXT)),

@@ -177,12 +177,12 @@ def _inspect(connection: VaultConnection, *, timeouts: bool) -> None:
         raise DatabaseUnfit.read_only()
     if fsync == "off":
         raise DatabaseUnfit.without_fsync()
-    if synchronous_commit in {"off", "local"}:
-        _warn("database.synchronous_commit_was_off", f"synchronous_commit is {synchronous_commit}")
-    if full_page_writes == "off":
-        _warn("database.full_page_writes_off", "full_page_writes is off")
-    if timeline is None:
-        _warn("database.timeline_unknown", "the service does not say its timeline")
+    if synchronous_commit in {"off", "local"} and _first("synchronous_commit"):
+        _LOG.warning("database.synchronous_commit_was_off", reason=f"it is {synchronous_commit}")
+    if full_page_writes == "off" and _first("full_page_writes"):
+        _LOG.warning("database.full_page_writes_off", reason="full_page_writes is off")
+    if timeline is None and _first("timeline"):
+        _LOG.warning("database.timeline_unknown", reason="the service does not say its timeline")
     connection.identity = Identity(
         system_identifier=system_identifier, timeline=timeline, started_at=started_at
     )
@@ -199,8 +199,8 @@ def _state(connection: VaultConnection) -> tuple[Any, ...]:
     raise psycopg.OperationalError("The server does not say how it is set up.")
 
 
-def _warn(event: str, reason: str) -> None:
-    """Say it once in the life of a process, not with every connection."""
-    if event not in _warned:
-        _warned.add(event)
-        _LOG.warning(event, reason=reason)
+def _first(setting: str) -> bool:
+    """Say whether a setting was not warned of yet: once in the life of a process, not with every connection."""
+    first = setting not in _warned
+    _warned.add(setting)
+    return first
