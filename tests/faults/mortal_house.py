@@ -3,8 +3,8 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from vault.domain.recording import State
 from vault.errors import FetchFailed, NotFound, RecordingErased, Refused, Unavailable, VaultError
 from vault.threads import Threads
 from vault.workflows.consent import ConsentWish
+from vault.workflows.journal import NOT_STORED
 
 #: The worker's verbs, and the states in which they find something to do.
 WORK = {
@@ -38,6 +39,16 @@ HOSTS_FAIL = {
     "breaks off": {"fail_at": 1000},
     "has lost it": {"refuse": FetchFailed("The host answered 410.", final=True)},
 }
+
+
+@contextmanager
+def done_all_the_same() -> Iterator[None]:
+    """What closes something stands also where the store fails: whoever asked is told so, and to repeat."""
+    try:
+        yield
+    except Unavailable as error:
+        if str(error) != NOT_STORED:
+            raise
 
 
 class MortalHouse:

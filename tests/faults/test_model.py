@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 
 from tests.faults.counts import count
 from tests.faults.model import BODIES, Known, Model
-from tests.faults.mortal_house import HOSTS_FAIL, WORK, MortalHouse
+from tests.faults.mortal_house import HOSTS_FAIL, WORK, MortalHouse, done_all_the_same
 from tests.tlog.reference import mth
 from vault.domain.recording import IN_FLIGHT, State
 from vault.errors import RecordingErased, Refused, Unavailable
@@ -205,7 +205,8 @@ class Promises(RuleBasedStateMachine):
     def switch(self, *, enabled: bool) -> None:
         """An admin sets the switch: off refuses all that is on its way."""
         states = self.vault.states(self.model)
-        self.vault.do(self.vault.switch(enabled=enabled))
+        with done_all_the_same():
+            self.vault.do(self.vault.switch(enabled=enabled))
         if self.model.enabled and not enabled:
             self.model.refuse_in_flight(states)
         self.model.enabled = enabled
@@ -214,7 +215,7 @@ class Promises(RuleBasedStateMachine):
     def decline(self, call: str) -> None:
         """A caller says no: nothing of the call enters, and nothing of it is heard any more."""
         states = self.vault.states(self.model)
-        with suppress(Refused):
+        with suppress(Refused), done_all_the_same():
             self.vault.decline(call)
         self.model.refuse_in_flight(states, call)
         self.model.declined.add(call)
@@ -224,7 +225,7 @@ class Promises(RuleBasedStateMachine):
     def erase(self, which: int) -> None:
         """A recording is erased, in whatever state it is."""
         known = self._one(which)
-        with suppress(RecordingErased):
+        with suppress(RecordingErased), done_all_the_same():
             self.vault.do(self.vault.erase(known))
         known.fate = "erased"
 
