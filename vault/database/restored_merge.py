@@ -35,7 +35,7 @@ def add_lost(
 
     Objections of both stand. ``policies`` says whether those of the lost time may become the newest.
     """
-    refused = [f"version {version} of its key" for version in _add_keys(db, known)]
+    refused = add_keys(db, known)
     for kept in known.objections:
         noun = {name: getattr(kept.objection, name) for name in Objection.__slots__}
         row = {name: getattr(kept, name) for name in ("id", "term", "sealed_number", "key_version")}
@@ -75,8 +75,8 @@ def _add_policies(db: DbConnection, known: AccountObject, *, newest: bool) -> li
     return refused
 
 
-def _add_keys(db: DbConnection, known: AccountObject) -> list[int]:
-    """Insert versions of the key that are missing; return those whose number another key has."""
+def add_keys(db: DbConnection, known: AccountObject) -> list[str]:
+    """Insert versions of the key that are missing; name those whose number another key has."""
     account_id, k = known.account.id, account_keys.c
     differ = []
     for version, key in known.keys.items():
@@ -84,7 +84,7 @@ def _add_keys(db: DbConnection, known: AccountObject) -> list[int]:
         if not insert_new(db, account_keys, row):
             there = select(k.wrapped_key).where(k.account_id == account_id, k.version == version)
             if db.execute(there).scalar() != key:
-                differ.append(version)
+                differ.append(f"version {version} of its key")
     for number, (wrapped, version) in known.detail_keys.items():
         row = {"account_id": account_id, "number": number, "wrapped_key": wrapped, "key_version": version}
         insert_new(db, detail_keys, row)

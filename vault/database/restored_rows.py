@@ -14,7 +14,7 @@ from vault.database.account_object_rows import account_changed
 from vault.database.closing_rows import ClosingRows
 from vault.database.dialect import database_now, insert_for
 from vault.database.restored_leaves import put_leaves, set_back, take_waiting, waiting_leaves
-from vault.database.restored_merge import add_lost, ask_providers, carry_epoch, refuse_received
+from vault.database.restored_merge import add_keys, add_lost, ask_providers, carry_epoch, refuse_stale
 from vault.database.restored_recordings import fail_rows, put_recording, put_tombstone, refuse_row
 from vault.database.schema import accounts, call_facts, connections, links, switch_changes
 from vault.database.schema_consent import consent_events, consent_policies, objections
@@ -42,8 +42,8 @@ class RestoredRows:
 
     def account(
         self, known: AccountObject, prompts: dict[str, KeptPrompt], *, keep_keys: bool = False
-    ) -> None:
-        """Insert an account or bring it to this state, its keys too, all but its switch."""
+    ) -> Sequence[str]:
+        """Insert an account or bring it to this state, all but its switch; return what has no place beside its own."""
         account = known.account
         other = select(accounts.c.id).where(accounts.c.ref == account.ref, accounts.c.id != account.id)
         if self._db.execute(other).first() is not None:
@@ -62,9 +62,12 @@ class RestoredRows:
             self._db.execute(insert(accounts).values(id=account.id, **row, **switch))
         else:
             self._db.execute(update(accounts).where(accounts.c.id == account.id).values(row))
-        self._keys(known, keep=keep_keys)
+        refused = add_keys(self._db, known) if keep_keys else []
+        if not keep_keys:
+            self._keys(known)
         self._settings(known)
         self._notices(known, prompts)
+        return refused
 
     def lost_account(
         self,
@@ -150,15 +153,14 @@ class RestoredRows:
         self._put(checkpoints, ["size"], row)
         self._db.execute(update(publication).values(size=tiles))
 
-    def _keys(self, known: AccountObject, *, keep: bool) -> None:
+    def _keys(self, known: AccountObject) -> None:
         account_id, k = known.account.id, account_keys.c
-        if not keep:
-            gone = k.version.not_in(list(known.keys))
-            self._db.execute(delete(account_keys).where(k.account_id == account_id, gone))
-            # What lies under a version that was destroyed since opens nothing; facts come back with manifests.
-            for table in (call_facts, consent_events, links):
-                mine = (table.c.account_id == account_id) & table.c.key_version.not_in(list(known.keys))
-                self._db.execute(delete(table).where(mine))
+        gone = k.version.not_in(list(known.keys))
+        self._db.execute(delete(account_keys).where(k.account_id == account_id, gone))
+        # What lies under a version that was destroyed since opens nothing; facts come back with manifests.
+        for table in (call_facts, consent_events, links):
+            mine = (table.c.account_id == account_id) & table.c.key_version.not_in(list(known.keys))
+            self._db.execute(delete(table).where(mine))
         for version, key in known.keys.items():
             row = {"account_id": account_id, "version": version, "wrapped_key": key}
             self._put(account_keys, ["account_id", "version"], row)

@@ -8,7 +8,7 @@ never have a name in common, and anyone who has a tree can tell whether an objec
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 PREFIX = "accounts/"
 #: Bytes of a root.
@@ -56,6 +56,11 @@ class SortedNames:
     ahead: Sequence[ObjectName]
     #: Of another history: the own tree has another root at this size. Never deleted, never taken as newest.
     foreign: Sequence[ObjectName]
+
+    def behind(self, fork: int) -> "SortedNames":
+        """Leave out what lost before: objects that contradict the ``fork`` leaves that all sides agree on."""
+        foreign = [name for name in self.foreign if name.size is not None and name.size > fork]
+        return replace(self, foreign=foreign)
 
 
 def name_at(account_id: str, revision: int, log: LogState) -> ObjectName:

@@ -96,11 +96,13 @@ class Restored(Protocol):
 
     def account(
         self, known: AccountObject, prompts: dict[str, KeptPrompt], *, keep_keys: bool = False
-    ) -> None:
+    ) -> Sequence[str]:
         """Insert an account or bring it to this state, its keys too, all but its switch.
 
-        Versions of its key that the object does not have go, unless ``keep_keys``. Its object comes due, under a
-        revision above both. Raises Refused where another account has its name.
+        With ``keep_keys`` all versions of its key stay as they are, and those of the object are added. Otherwise
+        they become those of the object. Its object comes due, under a revision above both. Returns words for
+        what has no place beside its own: a version whose number another key has. Raises Refused where another
+        account has its name.
         """
 
     def lost_account(

@@ -78,6 +78,8 @@ class RestoreAccounts:
     ) -> None:
         row = await self.database.read(lambda tx: tx.account_objects.revisions(account_id))
         by_history = await sort_by_history(self.database, names)
+        if row is not None:
+            by_history = by_history.behind(parted.fork)
         lost = await self._lost(account_id, by_history, None if row is None else row.now, report)
         known = lost[0] if lost else None
         if known is None and row is None:
@@ -106,17 +108,19 @@ class RestoreAccounts:
                     known, prompts, but=own.deleted_connections, policies=account_id not in own.policies
                 )
             )
-            report.findings += [
-                f"{account_id}: {words} of the lost time has no place beside what was set since, and is left out."
-                for words in left_out
-            ]
         else:
             keep_keys = there and account_id in parted.touched
             try:
-                await self.database.write(lambda tx: tx.restored.account(known, prompts, keep_keys=keep_keys))
+                left_out = await self.database.write(
+                    lambda tx: tx.restored.account(known, prompts, keep_keys=keep_keys)
+                )
             except Refused:
                 report.findings.append(f"{account_id}: another account is named {known.account.ref}.")
                 return False
+        report.findings += [
+            f"{account_id}: {words} of the lost time has no place beside what was set since, and is left out."
+            for words in left_out
+        ]
         self.ring.forget(account_id)
         report.add("accounts")
         return True

@@ -1,0 +1,63 @@
+"""Objects of accounts that several histories left: which of them a restore takes, and what they may not undo."""
+
+from pathlib import Path
+
+from tests.workflows.conftest import AUDIO, House
+from tests.workflows.restoring import copied, house_over, write_all
+from tests.workflows.rotation import finish, rotate
+from tests.workflows.test_account_object_histories import names_of, policy
+from tests.workflows.test_restore import available
+from tests.workflows.test_restore_rotated import versions_of
+from vault.database.sqlite import SqliteDatabase
+from vault.threads import Threads
+
+
+async def another(house: House, ref: str) -> str:
+    """Open another account, and anchor that: it is what a copy from before loses."""
+    account, _ = await house.vault.open_account(ref, name=None, locale=None, actor="key_test")
+    await write_all(house)
+    return account.id
+
+
+async def reason_of(house: House) -> str | None:
+    """Return the reason that the consent policy in force gives."""
+    return (await house.vault.read_policy(house.account.id)).reason
+
+
+async def test_an_object_that_lost_before_changes_nothing(house: House, tmp_path: Path, threads: Threads):
+    """It contradicts what both sides of a later restore agree on: settings and the newer key stay."""
+    await write_all(house)
+    start = copied(house, tmp_path / "start")
+    await policy(house, "never anchored")
+    await house.vault.write_account_objects()
+    async with house_over(house, SqliteDatabase(start), threads) as promoted:
+        await rotate(promoted)
+        await finish(promoted)
+        await policy(promoted, "in force")
+        await write_all(promoted)
+        assert len(names_of(promoted)) == 2
+        old = copied(promoted, tmp_path / "old")
+        lost = await another(promoted, "lost")
+    async with house_over(house, SqliteDatabase(old), threads) as new:
+        report = await new.vault.restore(actor="operator")
+        assert (report.findings, report.counts["accounts"]) == ([], 1)
+        assert await reason_of(new) == "in force"
+        assert await versions_of(new) == {2}
+        assert (await new.vault.read_policy(lost)) is not None
+
+
+async def test_a_key_of_the_same_number_stays(house: House, tmp_path: Path, threads: Threads):
+    """Both histories rotated the account's key: what was sealed since under one's own opens, and that is said."""
+    await write_all(house)
+    start = copied(house, tmp_path / "start")
+    await rotate(house)
+    await finish(house)
+    await write_all(house)
+    async with house_over(house, SqliteDatabase(start), threads) as new:
+        await rotate(new)
+        own = await available(new, "rec-own")
+        report = await new.vault.restore(actor="operator")
+        assert [line.partition(" of the lost")[0] for line in report.findings] == [
+            f"{house.account.id}: version 2 of its key"
+        ]
+        assert await new.heard(own) == AUDIO
