@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+from sqlalchemy import update
+
 from tests.workflows.conftest import AUDIO, House
 from tests.workflows.restoring import copied, house_over, write_all
 from tests.workflows.rotation import finish, rotate
 from tests.workflows.test_account_object_histories import names_of, policy
 from tests.workflows.test_restore import available
 from tests.workflows.test_restore_rotated import versions_of
+from vault.database.schema import accounts
 from vault.database.sqlite import SqliteDatabase
 from vault.threads import Threads
 
@@ -61,3 +64,44 @@ async def test_a_key_of_the_same_number_stays(house: House, tmp_path: Path, thre
             f"{house.account.id}: version 2 of its key"
         ]
         assert await new.heard(own) == AUDIO
+
+
+async def test_what_was_merged_is_older_than_what_is_written_next(
+    house: House, tmp_path: Path, threads: Threads
+):
+    """However often the lost history changed the account, its object goes, and is never taken once more."""
+    await write_all(house)
+    start = copied(house, tmp_path / "start")
+    for number in range(5):
+        await policy(house, f"lost {number}")
+    await write_all(house)
+    [merged] = names_of(house)
+    async with house_over(house, SqliteDatabase(start), threads) as new:
+        await policy(new, "own")
+        await new.vault.restore(actor="operator")
+        now = await new.database.read(lambda tx: tx.account_objects.revisions(new.account.id))
+        assert now is not None
+        assert now.now > merged.revision
+        await write_all(new)
+        assert merged not in names_of(new)
+
+
+async def test_an_older_object_with_a_higher_revision_is_not_taken(
+    house: House, tmp_path: Path, threads: Threads
+):
+    """Where the row's revision stayed below that of what was merged, what it wrote since is newer all the same."""
+    await write_all(house)
+    for number in range(5):
+        await policy(house, f"merged {number}")
+    await write_all(house)
+    [merged] = names_of(house)
+    back = update(accounts).where(accounts.c.id == house.account.id).values(revision=2, written_revision=2)
+    await house.database.write(lambda tx: tx.connection.execute(back) and None)
+    await policy(house, "in force")
+    await write_all(house)
+    assert merged in names_of(house)
+    old = copied(house, tmp_path / "old")
+    await another(house, "lost")
+    async with house_over(house, SqliteDatabase(old), threads) as new:
+        assert (await new.vault.restore(actor="operator")).counts["accounts"] == 1
+        assert await reason_of(new) == "in force"

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy import Table, case, delete, insert, select, update
 
 from vault.database.account_object_rows import account_changed
 from vault.database.closing_rows import ClosingRows
@@ -79,7 +79,10 @@ class RestoredRows:
     ) -> Sequence[str]:
         """Add what an account lacks that went on without this; return what has no place beside its own."""
         refused = add_lost(self._db, known, prompts, but=but, policies=policies)
-        account_changed(self._db, known.account.id)
+        # Above both: then the lost object counts as older than what is written next, and goes.
+        higher = case((accounts.c.revision > known.revision, accounts.c.revision), else_=known.revision) + 1
+        mine = update(accounts).where(accounts.c.id == known.account.id)
+        self._db.execute(mine.values(revision=higher))
         return refused
 
     def refuse_received(self, account_id: str, reason: Reason, *, until: datetime | None) -> int:

@@ -9,6 +9,7 @@ never have a name in common, and anyone who has a tree can tell whether an objec
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 PREFIX = "accounts/"
 #: Bytes of a root.
@@ -61,6 +62,14 @@ class SortedNames:
         """Leave out what lost before: objects that contradict the ``fork`` leaves that all sides agree on."""
         foreign = [name for name in self.foreign if name.size is not None and name.size > fork]
         return replace(self, foreign=foreign)
+
+    def own_since(self, *, written: int, now: int) -> Sequence[ObjectName]:
+        """Return objects of the own history that are newer than a database at revision ``now``.
+
+        Its own last object has revision ``written``. One with a smaller log is older, whatever its revision says.
+        """
+        newer = takewhile(lambda name: name.revision != written, self.own)
+        return [name for name in newer if name.revision > now]
 
 
 def name_at(account_id: str, revision: int, log: LogState) -> ObjectName:

@@ -115,8 +115,9 @@ class Restored(Protocol):
     ) -> Sequence[str]:
         """Add to an account what it lacks of this state, which is that of a lost time; its own rows stay.
 
-        Left out are the ids in ``but``, and policies unless ``policies``. Returns words for what has no place
-        beside its own, such as a connection under a name that is taken.
+        Left out are the ids in ``but``, and policies unless ``policies``. Its object comes due, under a revision
+        above both. Returns words for what has no place beside its own, such as a connection under a name that is
+        taken.
         """
 
     def refuse_received(self, account_id: str, reason: Reason, *, until: datetime | None) -> int:

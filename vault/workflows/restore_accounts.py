@@ -23,6 +23,7 @@ from vault.errors import NotFound, OwnKeyUnusable, Refused, Tampered
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
+from vault.ports.restoring import Revisions
 from vault.sealing.message import open_message
 from vault.workflows.own_history import sort_by_history
 from vault.workflows.restore_log import Parted
@@ -80,7 +81,7 @@ class RestoreAccounts:
         by_history = await sort_by_history(self.database, names)
         if row is not None:
             by_history = by_history.behind(parted.fork)
-        lost = await self._lost(account_id, by_history, None if row is None else row.now, report)
+        lost = await self._lost(account_id, by_history, row, report)
         known = lost[0] if lost else None
         if known is None and row is None:
             report.findings.append(f"{account_id}: its object is missing, so the account is lost.")
@@ -126,10 +127,10 @@ class RestoreAccounts:
         return True
 
     async def _lost(
-        self, account_id: str, names: SortedNames, revision: int | None, report: Report
+        self, account_id: str, names: SortedNames, row: Revisions | None, report: Report
     ) -> list[AccountObject]:
         """Return what the database has not, by its objects of other histories and newer ones; the newest first."""
-        older = [name for name in names.own if revision is None or name.revision > revision]
+        older = names.own if row is None else names.own_since(written=row.written, now=row.now)
         found: list[AccountObject] = []
         for name in [*names.ahead, *names.foreign, *older]:
             if found and name in older:
