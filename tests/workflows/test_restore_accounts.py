@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import pytest
 from sqlalchemy import update
 
 from tests.workflows.conftest import AUDIO, House
-from tests.workflows.restoring import copied, house_over, write_all
+from tests.workflows.restoring import copied, empty_house, house_over, write_all
 from tests.workflows.rotation import finish, rotate
 from tests.workflows.test_account_object_histories import names_of, policy
 from tests.workflows.test_restore import available
@@ -105,3 +106,30 @@ async def test_an_older_object_with_a_higher_revision_is_not_taken(
     async with house_over(house, SqliteDatabase(old), threads) as new:
         assert (await new.vault.restore(actor="operator")).counts["accounts"] == 1
         assert await reason_of(new) == "in force"
+
+
+@pytest.mark.parametrize("changes", [1, 9])
+async def test_an_empty_database_gets_what_the_anchored_history_says(
+    house: House, tmp_path: Path, threads: Threads, changes: int
+):
+    """An object of a history that was not anchored is newer by the clock, and shorter or longer: it is added alone."""
+    await write_all(house)
+    start = copied(house, tmp_path / "start")
+    for number in range(3):
+        await policy(house, f"anchored {number}")
+    await house.vault.enter_objection(house.account.id, "+33612345678", reason=None, actor="key_test")
+    await write_all(house)
+    async with house_over(house, SqliteDatabase(start), threads) as other:
+        await other.vault.enter_objection(house.account.id, "+33687654321", reason=None, actor="key_test")
+        for number in range(changes - 1):
+            await other.vault.open_account(
+                house.account.ref, name=f"other {number}", locale=None, actor="key_test"
+            )
+        await other.vault.write_account_objects()
+    assert len(names_of(house)) == 2
+    async with empty_house(house, tmp_path / "new", threads) as new:
+        report = await new.vault.restore(actor="operator")
+        assert (report.findings, report.counts["accounts"]) == ([], 1)
+        assert await reason_of(new) == "anchored 2"
+        listed = await new.vault.list_objections(new.account.id, after=None, limit=9)
+        assert {one.number for one in listed} == {"+33612345678", "+33687654321"}

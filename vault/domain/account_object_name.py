@@ -120,6 +120,14 @@ def sort_names(names: Iterable[ObjectName], roots: Mapping[int, bytes]) -> Sorte
     return SortedNames(own=own, ahead=ahead, foreign=foreign)
 
 
+def by_account(names: Iterable[ObjectName]) -> Mapping[str, Sequence[ObjectName]]:
+    """Return names by the account that each is of."""
+    found: dict[str, list[ObjectName]] = {}
+    for name in names:
+        found.setdefault(name.account_id, []).append(name)
+    return found
+
+
 def _age(name: ObjectName) -> tuple[int, int]:
     """Return what grows with each state that one history writes."""
     return (-1 if name.size is None else name.size, name.revision)

@@ -11,9 +11,10 @@ from vault.workflows.checkpoints import root_of
 _BATCH_SIZE = 32
 
 
-async def account_object_names(objects: ObjectStore, account_id: str) -> list[ObjectName]:
-    """Return the names of one account's objects that lie in the store. Raises Unavailable."""
-    names = [parse_location(stored.key) async for stored in objects.list(f"{PREFIX}{account_id}/")]
+async def account_object_names(objects: ObjectStore, account_id: str | None = None) -> list[ObjectName]:
+    """Return the names of one account's objects that lie in the store, or of all. Raises Unavailable."""
+    prefix = PREFIX if account_id is None else f"{PREFIX}{account_id}/"
+    names = [parse_location(stored.key) async for stored in objects.list(prefix)]
     return [name for name in names if name is not None]
 
 

@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from vault.domain.access_event import AccessEvent
+from vault.domain.account_object_name import ObjectName, by_account
+from vault.domain.closing import Act
 from vault.domain.recording import Recording
 from vault.domain.restoring import MARK, Report, Seen, unseen
 from vault.errors import Refused, Unavailable
@@ -25,6 +27,7 @@ from vault.tlog.tree import Frontier
 from vault.workflows.admission import Admission
 from vault.workflows.anchor import Anchor
 from vault.workflows.journal import Journal
+from vault.workflows.own_history import account_object_names
 from vault.workflows.published_log import PublishedLog, StoredLog
 from vault.workflows.restore_accounts import RestoreAccounts
 from vault.workflows.restore_log import Anchored, Parted, RestoreLog
@@ -51,18 +54,16 @@ class Restore:
         Raises Refused where there is nothing to restore, Tampered if the log in the object store is not
         what its checkpoint says, Unavailable.
         """
-        log = RestoreLog(
-            database=self.database,
-            objects=self.objects,
-            signer=self.signer,
-            published_log=self.published_log,
-        )
-        anchored = await log.anchored()
-        parted = await log.compare(anchored, seen)
-        if not await self._is_due(anchored, parted):
+        log = RestoreLog(database=self.database, published_log=self.published_log)
+        anchored = await self.published_log.newest()
+        names = await account_object_names(self.objects)
+        parted = await log.compare(anchored, (one.size for one in names if one.size is not None), seen)
+        report = Report()
+        acts = await self.journal.missing(self.database, kept=True, findings=report.findings)
+        if not (acts or await self._is_due(anchored, parted)):
             raise Refused("There is nothing to restore: the database is as new as the object store.")
         mark = await self.database.write(lambda tx: _mark(tx, parted))
-        restricted = await self._bring_in(parted, acts, report, seen, actor=actor)
+        restricted = await self._bring_in(parted, names, acts, report, seen, actor=actor)
         await name_what_is_lost(self.database, parted, report)
         if anchored is not None:
             await log.join(anchored, parted, seen)
@@ -85,10 +86,19 @@ class Restore:
         return parted.fork < anchored.checkpoint.size
 
     async def _bring_in(
-        self, parted: Parted, acts: Sequence[Act], report: Report, seen: Seen, *, actor: str
+        self,
+        parted: Parted,
+        names: Sequence[ObjectName],
+        acts: Sequence[Act],
+        report: Report,
+        seen: Seen,
+        *,
+        actor: str,
     ) -> Sequence[Recording]:
         """Do to the rows what the object store and the anchored log say; return what is restricted by that."""
-        accounts = RestoreAccounts(database=self.database, objects=self.objects, ring=self.ring)
+        accounts = RestoreAccounts(
+            database=self.database, objects=self.objects, ring=self.ring, names=by_account(names)
+        )
         recordings = RestoreRecordings(
             database=self.database, objects=self.objects, ring=self.ring, admission=self.admission
         )

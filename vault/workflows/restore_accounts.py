@@ -15,7 +15,8 @@ from vault.domain.account_object import (
     decode_envelope,
     prompt_location,
 )
-from vault.domain.account_object_name import PREFIX, ObjectName, SortedNames, location_of, parse_location
+from vault.domain.account_object_name import ObjectName, location_of, sort_names
+from vault.domain.closing import Act
 from vault.domain.reason import Reason
 from vault.domain.replay import closes, merge_history
 from vault.domain.restoring import Report, Seen
@@ -38,24 +39,37 @@ _REFUSED = Reason(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """An account as one of its objects says that it was."""
+
+    known: AccountObject
+    #: Of the history that is anchored. Of another, what it says is only added.
+    anchored: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreAccounts:
     """Bring accounts to what their newest object says, but for what the database did since without it."""
 
     database: Database
     objects: ObjectStore
     ring: KeyRing
+    #: Of all objects of accounts that lay in the store when the restore began, by account.
+    names: Mapping[str, Sequence[ObjectName]]
 
-    async def bring_in(self, parted: Parted, report: Report, seen: Seen, *, actor: str) -> None:
-        """Bring in every account, and refuse what was on its way when its switch went off."""
-        names = await self._names()
-        everything = sorted({*names, *parted.lost.switch, *parted.lost.changed})
+    async def bring_in(
+        self, parted: Parted, acts: Sequence[Act], report: Report, seen: Seen, *, actor: str
+    ) -> None:
+        """Bring in every account, with its switch as both histories and the journal have it."""
+        names, offs = self.names, _offs(acts)
+        everything = sorted({*names, *offs, *parted.lost.switch, *parted.lost.changed})
         for number, account_id in enumerate(everything, 1):
             await self._bring_in(account_id, names.get(account_id, ()), parted, report, actor)
             await seen("accounts", number, len(everything))
 
     async def fail_closed(self, parted: Parted, report: Report) -> None:
         """Give up what was on its way under a version of its account's key that was destroyed since."""
-        for account_id in {*parted.lost.switch, *parted.lost.changed, *await self._names()}:
+        for account_id in {*parted.lost.switch, *parted.lost.changed, *self.names}:
             failed = await self.database.write(
                 lambda tx, one=account_id: tx.restored.fail_closed(one)  # type: ignore[misc]
             )
@@ -65,48 +79,39 @@ class RestoreAccounts:
                     "destroyed since. Uploads can be sent again; announced recordings need another name."
                 )
 
-    async def _names(self) -> Mapping[str, Sequence[ObjectName]]:
-        """Return the names of each account's objects that lie in the store."""
-        found: dict[str, list[ObjectName]] = {}
-        async for stored in self.objects.list(PREFIX):
-            name = parse_location(stored.key)
-            if name is not None:
-                found.setdefault(name.account_id, []).append(name)
-        return found
-
     async def _bring_in(
         self, account_id: str, names: Sequence[ObjectName], parted: Parted, report: Report, actor: str
     ) -> None:
         row = await self.database.read(lambda tx: tx.account_objects.revisions(account_id))
-        by_history = await sort_by_history(self.database, names)
-        if row is not None:
-            by_history = by_history.behind(parted.fork)
-        lost = await self._lost(account_id, by_history, row, report)
-        known = lost[0] if lost else None
-        if known is None and row is None:
+        lost = await self._lost(account_id, names, row, parted, report)
+        there = row is not None
+        for one in lost:
+            if not await self._put(one, parted, report, there=there):
+                return None
+            there = True
+        if not there:
             report.findings.append(f"{account_id}: its object is missing, so the account is lost.")
-            return
-        if known is not None and not await self._put(known, parted, report, there=row is not None):
-            return
+            return None
+        if lost:
+            report.add("accounts")
         changed = parted.lost.changed.get(account_id)
-        if changed is not None and (known is None or changed > known.as_of):
+        if changed is not None and (not lost or changed > lost[0].known.as_of):
             report.findings.append(
                 f"{account_id}: its object is older than the account's last change of {changed:%Y-%m-%d %H:%M:%S} "
                 "UTC. Check its connections, consent policy, objections and notices."
             )
-        kept = [change for one in lost for change in one.history]
-        refused = await self.database.write(lambda tx: _switch(tx, account_id, kept, parted, actor))
-        report.add("refused", refused)
+        return [change for one in lost for change in one.known.history]
 
-    async def _put(self, known: AccountObject, parted: Parted, report: Report, *, there: bool) -> bool:
+    async def _put(self, one: Lost, parted: Parted, report: Report, *, there: bool) -> bool:
         """Bring an account to what its object says, or add that to what it became since; False if it has no place."""
+        known, own = one.known, parted.own
         account_id, prompts = known.account.id, await self._prompts(known, report)
-        own = parted.own
-        if there and (account_id in own.changed or account_id in own.switch):
+        if there and (not one.anchored or account_id in own.changed or account_id in own.switch):
             # What was acknowledged since the histories parted stays as it is.
+            deleted = own.deleted_connections | parted.lost.deleted_connections
             left_out = await self.database.write(
                 lambda tx: tx.restored.lost_account(
-                    known, prompts, but=own.deleted_connections, policies=account_id not in own.policies
+                    known, prompts, but=deleted, policies=account_id not in own.policies
                 )
             )
         else:
@@ -123,29 +128,46 @@ class RestoreAccounts:
             for words in left_out
         ]
         self.ring.forget(account_id)
-        report.add("accounts")
         return True
 
     async def _lost(
-        self, account_id: str, names: SortedNames, row: Revisions | None, report: Report
-    ) -> list[AccountObject]:
-        """Return what the database has not, by its objects of other histories and newer ones; the newest first."""
-        older = names.own if row is None else names.own_since(written=row.written, now=row.now)
-        found: list[AccountObject] = []
-        for name in [*names.ahead, *names.foreign, *older]:
-            if found and name in older:
-                break  # Only the newest of one's own history counts.
-            try:
-                found.append(await self._open(name))
-            except (Tampered, NotFound) as error:
-                report.findings.append(f"{location_of(name)}: {error}")
-            except OwnKeyUnusable as error:
-                # An older one is no substitute: it may open, and what changed since would be lost unsaid.
-                report.findings.append(
-                    f"{account_id}: {error} Restore again into an empty database when it can be used."
-                )
-                return []
-        return sorted(found, key=lambda one: one.as_of, reverse=True)
+        self,
+        account_id: str,
+        names: Sequence[ObjectName],
+        row: Revisions | None,
+        parted: Parted,
+        report: Report,
+    ) -> list[Lost]:
+        """Return what the database has not: the newest of the anchored history, then all of others, newest first."""
+        if row is not None:
+            sorted_names = (await sort_by_history(self.database, names)).behind(parted.fork)
+            newer = sorted_names.own_since(written=row.written, now=row.now)
+            names = [*sorted_names.ahead, *sorted_names.foreign, *newer]
+        # The anchored log, and no tree of one's own, which may be empty or of the history that lost.
+        anchored = sort_names(names, parted.roots)
+        found, others = list[Lost](), list[Lost]()
+        try:
+            for name in anchored.own:
+                if not found and (known := await self._opened(name, report)) is not None:
+                    found.append(Lost(known=known, anchored=True))
+            for name in [*anchored.ahead, *anchored.foreign]:
+                if (known := await self._opened(name, report)) is not None:
+                    others.append(Lost(known=known, anchored=False))
+        except OwnKeyUnusable as error:
+            # An older one is no substitute: it may open, and what changed since would be lost unsaid.
+            report.findings.append(
+                f"{account_id}: {error} Restore again into an empty database when it can be used."
+            )
+            return []
+        return found + sorted(others, key=lambda one: one.known.as_of, reverse=True)
+
+    async def _opened(self, name: ObjectName, report: Report) -> AccountObject | None:
+        """Open an object; None, and a finding, where it cannot be used. Raises OwnKeyUnusable."""
+        try:
+            return await self._open(name)
+        except (Tampered, NotFound) as error:
+            report.findings.append(f"{location_of(name)}: {error}")
+            return None
 
     async def _open(self, name: ObjectName) -> AccountObject:
         location, account_id = location_of(name), name.account_id

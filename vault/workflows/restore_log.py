@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -49,6 +50,8 @@ class Parted:
     touched: set[str] = field(default_factory=set)
     #: A digest of each file that was read, so that the same leaves are read once more.
     digests: list[bytes] = field(default_factory=list)
+    #: Roots of the anchored log at the sizes that were asked for, as far as it has them.
+    roots: dict[int, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,29 +63,15 @@ class RestoreLog:
     signer: Signer
     published_log: PublishedLog
 
-    async def anchored(self) -> Anchored | None:
-        """Return the newest anchored log; None where nothing was ever shown. Raises Tampered, Unavailable."""
-        found = await self.published_log.checkpoint()
-        newest = None if found is None else Anchored(checkpoint=found[0], note=found[1])
-        for stored in [one async for one in self.objects.list(ANCHORS)]:
-            try:
-                data = await self.objects.get(stored.key)
-            except NotFound:
-                continue  # A newer one has taken its place.
-            anchor = decode_anchor(data, [self.signer.verifier])
-            if newest is None or anchor.checkpoint.size >= newest.checkpoint.size:
-                newest = Anchored(checkpoint=anchor.checkpoint, note=anchor.note, anchor=anchor)
-        return newest
-
-    async def compare(self, anchored: Anchored | None, seen: Seen) -> Parted:
+    async def compare(self, anchored: StoredLog | None, sizes: Iterable[int], seen: Seen) -> Parted:
         """Read the whole anchored log against its checkpoint, and the database's own events behind it.
 
+        ``sizes`` are those at which the anchored log's root is wanted.
         Raises Tampered if the leaves are not those that the checkpoint signs.
         """
         head = await self.database.read(lambda tx: tx.tree.head())
         parted = Parted(fork=0, size=head.size, lost=Replay(), own=Replay())
-        lost: set[str] = set()
-        frontier, same = Frontier(), True
+        frontier, same, wanted = Frontier(), True, sorted(set(sizes))
         size = 0 if anchored is None else anchored.checkpoint.size
         async for leaves in self._bundles(anchored):
             start = frontier.size
@@ -94,8 +83,8 @@ class RestoreLog:
                 parted.fork = start + common
             for leaf in leaves[max(0, parted.fork - start) :] if not same else ():
                 parted.lost.take(leaf)
-                lost.add(json.loads(leaf)["id"])
-            frontier, _ = frontier.extend(hashes)
+                parted.ids.add(json.loads(leaf)["id"])
+            frontier = _grown(frontier, hashes, wanted, parted.roots)
             await seen("log", frontier.size, size)
         if anchored is not None and frontier.root() != anchored.checkpoint.root:
             raise Tampered("The leaves in the object store are not those that the anchored checkpoint signs.")
@@ -168,6 +157,17 @@ def _take(parted: Parted, leaves: Sequence[bytes], lost: set[str]) -> None:
         if said["id"] not in lost:
             parted.own.take(leaf)
             parted.touched.add(said.get("account") or "")
+
+
+def _grown(
+    frontier: Frontier, hashes: Sequence[bytes], sizes: Sequence[int], roots: dict[int, bytes]
+) -> Frontier:
+    """Return the frontier behind these leaves; put the roots at those of ``sizes`` that it passes into ``roots``."""
+    start = frontier.size
+    for size in sizes[bisect_left(sizes, start) : bisect_right(sizes, start + len(hashes))]:
+        frontier, _ = frontier.extend(hashes[frontier.size - start : size - start])
+        roots[size] = frontier.root()
+    return frontier.extend(hashes[frontier.size - start :])[0]
 
 
 def _digest(hashes: Iterable[bytes]) -> bytes:
