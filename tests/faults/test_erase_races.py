@@ -161,14 +161,21 @@ def test_an_erasure_and_a_restriction_at_once_erase(
 
 @KINDS
 def test_of_two_erasures_at_once_one_erases(folder: Path, kind: str, request: pytest.FixtureRequest) -> None:
-    """One is answered 202 and the other 410, and the log tells of one erasure."""
+    """One is answered 202, and the log tells of one erasure.
+
+    The other is answered 410, or 202 too: until the closing act is known to lie in the object store a repeat sees to
+    that, so that its answer means as much as the first. A node that answered 202 knows it from then on.
+    """
     rounds = count(f"races of two erasures on {kind}", small=4, full=200)
     chance = random.Random(rounds)  # noqa: S311 - the same again
     with arena(folder, kind, request) as ring:
         sent = ring.fill(rounds, _SHORT)
         for recording_id in sent:
             answers = ring.race(_erase(recording_id), _erase(recording_id), chance=chance)
-            assert sorted(answers) == [202, 410]
+            assert sorted(answers) in ([202, 202], [202, 410])
+            for number, answer in enumerate(answers):
+                node = ring.nodes[number % len(ring.nodes)]
+                assert answer == 410 or _erase(recording_id)(node) == 410
         for recording_id in sent:
             ring.is_erased(recording_id)
 

@@ -16,11 +16,13 @@ import pytest
 from tests.faults.audio import wav
 from tests.faults.counts import count
 from tests.faults.flow import flow, slices
-from tests.faults.inside import files_below, rows, sweep
+from tests.faults.inside import files_below, inside, rows, sweep
 from tests.faults.promises import check_promises
 from tests.faults.running_out import let_everything_run_out
 from tests.faults.server import Client, MortalVault, ask
 from tests.servers.media_thread import MediaThread
+from vault.domain.account_object_name import location_of
+from vault.workflows.own_history import account_object_names, sort_by_history
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 
@@ -116,7 +118,7 @@ async def test_a_kill_at_any_moment_loses_nothing_acknowledged(folder: Path, med
     removed = await sweep(server)
     print(f"the sweep removed {removed} leftovers")
     assert removed >= 2
-    _nothing_left_over(server)
+    await _nothing_left_over(server)
     told, sounds = [one.recording_id for one in everything], [one.body[-48:] for one in everything]
     check_promises(server, told=told, sounds=sounds, checkpoints=notes)
 
@@ -159,11 +161,15 @@ def _leave_objects_without_rows(server: MortalVault) -> None:
     shutil.copy(real, unknown / real.name)
 
 
-def _nothing_left_over(server: MortalVault) -> None:
-    """Compare the files below the object store with what the rows name."""
+async def _nothing_left_over(server: MortalVault) -> None:
+    """Compare the files below the object store with what the rows name, and each account's with its newest object."""
     named = {"owner.json", "vault.json"}
-    for account in rows(server, "SELECT * FROM accounts"):
-        named.add(f"accounts/{account['id']}/{account['written_revision']:012}.json")
+    async with inside(server) as opened:
+        for account in rows(server, "SELECT * FROM accounts"):
+            there = await account_object_names(opened.objects, account["id"])
+            names = await sort_by_history(opened.database, there)
+            assert names.own[0].revision == account["written_revision"]
+            named.add(location_of(names.own[0]))
     for row in rows(server, "SELECT * FROM recordings"):
         assert row["state"] == "available"
         named.add(row["audio_location"])
