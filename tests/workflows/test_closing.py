@@ -136,7 +136,8 @@ async def aged(request: pytest.FixtureRequest, tmp_path: Path, threads: Threads)
     url = request.getfixturevalue("migrated_url")
 
     async def fork(house: House) -> PostgresqlDatabase:
-        house.database._engine.dispose()
+        for engine in house.database._calls._engines.values():
+            engine.dispose()
         return PostgresqlDatabase(server.new_database(template=_name(url)))
 
     async with new_house(tmp_path, threads, PostgresqlDatabase(url)) as house:

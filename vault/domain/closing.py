@@ -115,7 +115,7 @@ CLOSES_NOTHING: Final[frozenset[EventType]] = frozenset(
     {
         "recording.available", "recording.quarantined", "recording.failed", "recording.conflict",
         "recording.sent_again", "recording.unrestricted", "recording.erased", "recording.tampered",
-        "recording.missed", "source.deleted", "source.delete_failed", "source.kept",
+        "recording.missed", "recording.missing", "source.deleted", "source.delete_failed", "source.kept",
         "link.created", "playback.open", "playback.grant", "playback.end", "playback.denied",
         "download.grant", "download.end", "waveform.read",
         "key.created", "key.exported", "key.rotated", "key.rewrapped",
