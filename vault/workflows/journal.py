@@ -102,8 +102,9 @@ class Journal:
 
         The account is brought in before. Done twice it changes nothing.
         """
-        new = tx.closing.adopt(act)
         do_again(tx, act)
+        # Afterwards: it waits for the account's object of the revision that this has made.
+        new = tx.closing.adopt(act)
         if new and not logged:
             tx.events.append_leaf(act.leaf)
 
