@@ -35,6 +35,8 @@ from vault.domain.consent import Objection
 _C = closing_acts.c
 #: Ids in one statement.
 _IDS_AT_ONCE: Final = 500
+#: Stands where an act was done again to a database without its account: accounts begin with revision 1.
+_NO_ACCOUNT: Final = 0
 
 
 class ClosingRows:
@@ -97,6 +99,12 @@ class ClosingRows:
             known |= set(self._db.execute(select(_C.event_id).where(_C.event_id.in_(some))).scalars())
         return set(asked) - known
 
+    def undone(self, acts: Iterable[Act]) -> set[str]:
+        """Return the events of those acts that this database knows, and in which nothing was closed by them."""
+        asked = {act.event.id for act in acts}
+        waiting = self._db.execute(select(_C.event_id).where(~_C.settled, _C.revision == _NO_ACCOUNT))
+        return asked & set(waiting.scalars())
+
     def any_due(self, before: datetime) -> bool:
         """Say whether acts from before then are to be stored, or any are to find their place or may be settled."""
         waiting = select(event_outbox.c.id)
@@ -140,7 +148,8 @@ class ClosingRows:
             _C.log_size.is_(None),
             _C.log_size > select(publication.c.size).scalar_subquery(),
             _C.log_size > func.coalesce(anchored, 0),
-            and_(_C.revision.is_not(None), func.coalesce(written, _C.revision) < _C.revision),
+            _C.revision == _NO_ACCOUNT,
+            and_(_C.revision.is_not(None), func.coalesce(written, -1) < _C.revision),
         )
         held = select(_C.batch).where(open_rows, waits)
         query = (
@@ -157,13 +166,13 @@ class ClosingRows:
 
     def adopt(self, act: Act) -> bool:
         """Note an act that was read from the object store; say whether this database did not know its event."""
-        row = self._row(act, CLOSING[act.event.type].subject(act.event)) | {
-            "stored": True,
-            "settled": act.kept,
-        }
+        closing = CLOSING[act.event.type]
+        row = self._row(act, closing.subject(act.event)) | {"stored": True, "settled": act.kept}
+        if closing.until != "always" and not self._has_account(act.event):
+            row["revision"] = _NO_ACCOUNT
         if insert_new(self._db, closing_acts, row):
             return True
-        mine = (_C.event_id == act.event.id) & _C.batch.is_(None)
+        mine = (_C.event_id == act.event.id) & (_C.batch.is_(None) | (_C.revision == _NO_ACCOUNT))
         values = {name: row[name] for name in ("batch", "act", "subject", "settled", "revision")}
         self._db.execute(update(closing_acts).where(mine).values(values))
         return False
@@ -206,6 +215,13 @@ class ClosingRows:
         if CLOSING[event.type].until != "account_object":
             return None
         return self._db.execute(select(accounts.c.revision).where(accounts.c.id == event.account_id)).scalar()
+
+    def _has_account(self, event: AccessEvent) -> bool:
+        mine = accounts.c.id == event.account_id
+        return (
+            event.account_id is None
+            or self._db.execute(select(accounts.c.id).where(mine)).first() is not None
+        )
 
     def _of_batches(self, account_id: str | None, batches: Sequence[str]) -> list[Act]:
         query = select(_C.batch, _C.act, _C.settled).where(

@@ -27,6 +27,9 @@ class ClosingActs(Protocol):
     def unknown(self, event_ids: Iterable[str]) -> set[str]:
         """Return those events of which this database knows no act."""
 
+    def undone(self, acts: Iterable[Act]) -> set[str]:
+        """Return the events of those acts that this database knows, and in which nothing was closed by them."""
+
     def any_due(self, before: datetime) -> bool:
         """Say whether acts from before then are to be stored, or any are to find their place or may be settled."""
 

@@ -73,8 +73,9 @@ class Journal:
     ) -> Sequence[Act]:
         """Return acts in the object store whose events the database does not know, oldest first.
 
-        With ``kept`` also those that lie for good, which only a restore need look through. What cannot be
-        believed is passed over with a line in ``findings`` and in the log. Raises Unavailable.
+        With ``kept`` also those that lie for good, and those that it knows and could not do, which only a
+        restore need look through. What cannot be believed is passed over with a line in ``findings`` and in
+        the log. Raises Unavailable.
         """
         places = dict[str, str]()
         for prefix in (PREFIX, KEPT_PREFIX) if kept else (PREFIX,):
@@ -88,13 +89,15 @@ class Journal:
                     places[stored.key] = place[1]
         # After the listing: an act whose object was seen there is committed.
         unknown = await database.read(lambda tx: tx.closing.unknown(set(places.values())))
-        wanted = [location for location, first in places.items() if first in unknown]
+        wanted = [location for location, first in places.items() if kept or first in unknown]
         acts = list[Act]()
         for start in range(0, len(wanted), _READ_AT_ONCE):
             some = wanted[start : start + _READ_AT_ONCE]
             for found in await gathered([self._read(location, findings) for location in some]):
                 acts.extend(found)
         ids = await database.read(lambda tx: tx.closing.unknown({act.event.id for act in acts}))
+        if kept:
+            ids |= await database.read(lambda tx: tx.closing.undone(acts))
         return sorted((act for act in acts if act.event.id in ids), key=lambda act: act.event.at)
 
     def apply(self, tx: Transaction, act: Act, *, logged: bool = False) -> None:
