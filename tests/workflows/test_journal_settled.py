@@ -1,13 +1,15 @@
 """When an act's object may go: not before what says it again is written, whatever was restored meanwhile."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
-from tests.workflows.closing_verbs import NUMBER
+from tests.workflows.closing_verbs import NUMBER, VERBS
 from tests.workflows.conftest import House
-from tests.workflows.parties import ME
+from tests.workflows.parties import ME, set_policy
 from tests.workflows.restoring import copied, empty_house, house_over, write_all
 from tests.workflows.test_closing import acts_in, journal_of
 from tests.workflows.test_journal import NOW, anchored, kept_up
@@ -68,3 +70,62 @@ async def test_an_act_waits_for_an_account_that_could_not_be_brought_in(
         await anchored(late, at=NOW)
         await kept_up(late)
         assert acts_in(house) == {}
+
+
+@pytest.mark.parametrize("name", ["erasure", "refusal"])
+async def test_an_act_waits_for_the_tombstone(house: House, tmp_path: Path, threads: Threads, name: str):
+    """The log alone keeps nothing out: without its row and its tombstone the recording would be fetched once more."""
+    await set_policy(house)
+    verb = VERBS[name]
+    thing = await verb.prepare(house, name)
+    old = copied(house, tmp_path / "old")
+    await verb.close(house, thing)
+    assert [*acts_in(house).values()] == [[verb.kind]]
+    act_of = acts_in(house)
+    await all_but_tombstones(house)
+    assert acts_in(house) == act_of
+    async with house_over(house, SqliteDatabase(old), threads) as late:
+        (act,) = await journal_of(late).missing(late.database)
+        await late.database.write(lambda tx: journal_of(late).apply(tx, act))
+        assert await verb.closed(late, thing)
+    while await house.vault.remove_erased():
+        pass
+    await all_but_tombstones(house)
+    assert acts_in(house) == act_of
+    while await house.vault.write_tombstones():
+        pass
+    await kept_up(house)
+    assert acts_in(house) == {}
+
+
+@pytest.mark.parametrize("name", ["erasure", "refusal"])
+async def test_an_act_that_is_done_again_leaves_a_tombstone(
+    house: House, tmp_path: Path, threads: Threads, name: str
+):
+    """A recording of which the database knew nothing: its tombstone is written before the act's object goes."""
+    await set_policy(house)
+    old = copied(house, tmp_path / "old")
+    verb = VERBS[name]
+    await verb.close(house, await verb.prepare(house, name))
+    there = acts_in(house)
+    async with house_over(house, SqliteDatabase(old), threads) as late:
+        (act,) = await journal_of(late).missing(late.database)
+        await late.database.write(lambda tx: journal_of(late).apply(tx, act))
+        while await late.vault.remove_erased():
+            pass
+        await all_but_tombstones(late)
+        assert acts_in(house) == there
+        assert await late.vault.write_tombstones()
+        await kept_up(late)
+        assert acts_in(house) == {}
+        assert any(key.startswith("tombstones/") for key in house.objects.objects)
+
+
+async def all_but_tombstones(house: House) -> None:
+    """Write and anchor the log, and let the worker do all that it can about acts."""
+    while await house.vault.sequence_events():
+        pass
+    await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
+    await replace(house.vault.publish_log, pause=timedelta(0))()
+    await anchored(house, at=NOW)
+    await kept_up(house)

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import Row, and_, func, or_, select, update
 
 from vault.database.dialect import insert_new
 from vault.database.recording_rows import RECORDING_COLUMNS, recording_of
@@ -31,10 +31,13 @@ from vault.domain.closing import (
     subject_of,
 )
 from vault.domain.consent import Objection
+from vault.domain.tombstone import FINAL
 
 _C = closing_acts.c
 #: Ids in one statement.
 _IDS_AT_ONCE: Final = 500
+#: Acts that end a recording. Where its row is lost too, only its tombstone keeps it from being fetched once more.
+_ENDS: Final[Sequence[EventType]] = ("recording.erasing", "recording.refused")
 #: Stands where an act was done again to a database without its account: accounts begin with revision 1.
 _NO_ACCOUNT: Final = 0
 
@@ -136,7 +139,7 @@ class ClosingRows:
         self._db.execute(update(closing_acts).where(mine, _C.event_id.not_in(waiting)).values(log_size=size))
 
     def settleable(self, *, limit: int) -> Sequence[Act]:
-        """Return acts of at most ``limit`` objects that the log, or an account's object, says too.
+        """Return acts of at most ``limit`` objects that the log, an account's object or a tombstone says too.
 
         The log says an act where its leaf is published and anchored: leaves of a history that lost are not.
         """
@@ -150,6 +153,7 @@ class ClosingRows:
             _C.log_size > func.coalesce(anchored, 0),
             _C.revision == _NO_ACCOUNT,
             and_(_C.revision.is_not(None), func.coalesce(written, -1) < _C.revision),
+            *(_without_tombstone(subject_of(kind, "")) for kind in _ENDS),
         )
         held = select(_C.batch).where(open_rows, waits)
         query = (
@@ -235,6 +239,14 @@ class ClosingRows:
         if not isinstance(act.content, ToldNo):
             return act
         return replace(act, content=_told(self._db, replace(act.event, subject=act.content.id)))
+
+
+def _without_tombstone(begins: str) -> ColumnElement[bool]:
+    """Say whether the recording that an act with such a subject ended has no tombstone in the object store yet."""
+    r = recordings.c
+    mine = r.id == func.substr(_C.subject, len(begins) + 1)
+    due = r.manifest_due | r.state.not_in([str(state) for state in FINAL])
+    return _C.subject.startswith(begins) & select(r.id).where(mine, due).exists()
 
 
 def _same(account_id: str | None) -> Any:

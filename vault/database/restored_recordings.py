@@ -60,15 +60,15 @@ def put_recording(db: DbConnection, manifest: Manifest, *, keep: bool = False) -
     return True
 
 
-def put_tombstone(db: DbConnection, recording: Recording) -> bool:
+def put_tombstone(db: DbConnection, recording: Recording, *, due: bool = False) -> bool:
     """Insert a recording that is refused, failed or erased, or shred the row that it finds.
 
-    What was erased stays to be removed once more, if the row had keys. False if another recording has its
-    name in its source.
+    What was erased stays to be removed once more, if the row had keys. ``due`` says that no tombstone of it
+    lies in the object store. False if another recording has its name in its source.
     """
     state = _state(db, recording.id)
     if state is None:
-        row = {**_row(db, recording), "manifest_due": False, "manifest_key_version": None}
+        row = {**_row(db, recording), "manifest_due": due, "manifest_key_version": None}
         return bool(insert_new(db, recordings, row))
     if not _ends(db, recording, state):
         return True

@@ -116,9 +116,9 @@ class RestoredRows:
         """Insert an available recording, or bring its row to what its manifest says."""
         return put_recording(self._db, manifest, keep=keep)
 
-    def tombstone(self, recording: Recording) -> bool:
+    def tombstone(self, recording: Recording, *, due: bool = False) -> bool:
         """Insert a recording that is refused, failed or erased, or shred the row that it finds."""
-        return put_tombstone(self._db, recording)
+        return put_tombstone(self._db, recording, due=due)
 
     def fail_closed(self, account_id: str) -> int:
         """Fail rows on their way that a version of the account's key sealed which is gone; return how many."""

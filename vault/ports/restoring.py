@@ -139,9 +139,10 @@ class Restored(Protocol):
         False for a row that is refused, failed or erased, or whose name in its source another one has.
         """
 
-    def tombstone(self, recording: Recording) -> bool:
+    def tombstone(self, recording: Recording, *, due: bool = False) -> bool:
         """Insert a recording that is refused, failed or erased, or shred the row that it finds.
 
+        ``due`` says that no tombstone of it lies in the object store, so one is written.
         False if another recording has its name in its source.
         """
 

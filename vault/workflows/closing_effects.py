@@ -96,7 +96,7 @@ def _erase(tx: Transaction, act: Act) -> None:
 def _refuse_one(tx: Transaction, act: Act) -> None:
     recording = act.content
     assert isinstance(recording, Recording)  # noqa: S101 - see above
-    tx.restored.tombstone(replace(recording, state=State.REFUSED))
+    tx.restored.tombstone(replace(recording, state=State.REFUSED), due=True)
 
 
 def _restrict(tx: Transaction, act: Act) -> None:
