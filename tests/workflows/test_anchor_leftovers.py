@@ -9,13 +9,18 @@ from tests.workflows.conftest import SIGNER, House
 from tests.workflows.restoring import house_over, write_all
 from tests.workflows.test_access_log import add, damage, leaves_of
 from tests.workflows.test_anchor import anchors, put_back, sign, size_shown
-from tests.workflows.test_publish import published, publisher
+from tests.workflows.test_publish import free_the_lease, published, publisher
 from vault.domain.anchor import PREFIX, Standing
 from vault.errors import Tampered, Unavailable
 from vault.threads import Threads
+from vault.tlog.anchor_file import MAX_LEAVES
 from vault.tlog.checkpoint import Checkpoint, sign_checkpoint
 from vault.workflows.publication import copy_of
 from vault.workflows.published_log import CHECKPOINT
+
+
+async def no_pause(_seconds: float) -> None:
+    """Wait for nothing."""
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -87,3 +92,25 @@ async def test_what_contradicts_a_shown_checkpoint_was_never_shown(
         await add(house, 1)
         assert await sign(house)
         assert anchors(house) == [len(await leaves_of(house))]
+
+
+async def test_a_reader_waits_for_a_node_that_took_publication_over(house: House):
+    """The lease ran out while a long tail was published, and another node did the same: the reader gets an answer."""
+    await add(house, 2 * MAX_LEAVES)
+    size = len(await leaves_of(house))
+    first, other = (anchor_of(house.database, house.objects, sleep=no_pause) for _ in range(2))
+    original, taken = house.objects.put, []
+
+    async def put(key: str, body: bytes, **how: bool) -> bool:
+        done = await original(key, body, **how)
+        if key.startswith("log/checkpoints/") and not taken:
+            taken.append(key)
+            free_the_lease(house)
+            kept = await house.database.read(lambda tx: tx.checkpoints.last())
+            assert await other.publication(kept)
+        return done
+
+    house.objects.put = put
+    kept = await first.covering(size)
+    assert taken
+    assert kept.size == size

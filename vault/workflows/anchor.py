@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 
 from vault.chance import CHANCE
 from vault.domain.anchor import AnchorPlace, Standing
-from vault.errors import NotFound, Tampered, Unavailable
+from vault.errors import LeaseLost, NotFound, Tampered, Unavailable
 from vault.logs import Log
 from vault.ports.access_log import KeptCheckpoint
 from vault.ports.clock import Clock
@@ -144,8 +144,9 @@ class Anchor:
     async def _publish(self, kept: KeptCheckpoint) -> None:
         """Publish up to a checkpoint, or wait until another node has. Raises Unavailable."""
         for _ in range(_PUBLICATION_TRIES):
-            if await self.publication(kept):
-                return
+            with suppress(LeaseLost):  # Another node has taken the work over.
+                if await self.publication(kept):
+                    return
             await self.sleep(_PUBLICATION_PAUSE)
             published = await self.database.read(lambda tx: tx.checkpoints.publication())
             if published.size >= kept.size:
