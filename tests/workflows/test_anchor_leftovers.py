@@ -114,3 +114,22 @@ async def test_a_reader_waits_for_a_node_that_took_publication_over(house: House
     kept = await first.covering(size)
     assert taken
     assert kept.size == size
+
+
+async def test_a_missing_tile_is_named(house: House, tmp_path: Path, threads: Threads):
+    """It does not come back by looking again, as an anchor does that a newer one has replaced."""
+    await write_all(house)
+    async with house_over(house, put_back(house, tmp_path / "old"), threads) as back:
+        await add(house, 2)
+        await write_all(house)
+        await add(house, 1)
+        assert await sign(house)
+        assert await back.vault.export_log.anchor.compare(back.database) is Standing.BEHIND
+        for key in [key for key in house.objects.objects if key.startswith("log/tile/0/")]:
+            del house.objects.objects[key]
+        before = len(house.objects.calls)
+        with pytest.raises(Tampered, match="missing: log/tile/0/000"):
+            await back.vault.export_log.anchor.compare(back.database)
+        assert len(house.objects.calls) < before + 10
+        assert await back.vault.check_recovery(looks=1)
+        assert "a file of the log is missing" in (back.vault.check_recovery.recovery.reason or "")

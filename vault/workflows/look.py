@@ -31,6 +31,11 @@ _WORDS = {
     Standing.BEHIND: f"The database is older than the access log in its object store. {_REMEDY}",
     Standing.FORKED: f"The object store has access log that the database lacks, which went another way. {_REMEDY}",
 }
+_UNTRUE = (
+    "An anchor or the checkpoint of the access log in the object store was not signed by this vault, or is not what it "
+    "is named after, or a file of the log is missing. Nothing is served and nothing is written. Look who wrote below "
+    "log/ in the object store, and put an older version back."
+)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -81,7 +81,8 @@ class PublishedLog:
     async def newest(self) -> StoredLog | None:
         """Return the log up to the newest anchor; None if nothing was anchored or published.
 
-        Raises Tampered for what the key of the log did not sign, and where the anchors are of two histories.
+        Raises Tampered for what the key of the log did not sign, where a tile is missing, and where the anchors are
+        of two histories.
         """
         for _ in range(_TRIES):
             places = await self.anchors()
@@ -174,7 +175,7 @@ class PublishedLog:
     async def bundles(self, stored: StoredLog) -> AsyncIterator[list[bytes]]:
         """Yield the leaves of a log, as many at once as lie in one file; those of its anchor come last.
 
-        Raises Tampered for a file that is too short; NotFound if one is missing.
+        Raises Tampered for a file that is too short or missing.
         """
         for tile in grown_tiles(0, stored.tiles):
             if tile.level:
@@ -221,13 +222,15 @@ class PublishedLog:
         return hashes[0]
 
     async def _file(self, tile: Tile, path: str) -> bytes:
-        """Return a file of the log; the full one may have taken the place of one that was not."""
-        try:
-            return await self._whole(PREFIX + path)
-        except NotFound:
-            if tile.full:
-                raise
-            return await self._whole(PREFIX + path.partition(".p/")[0])
+        """Return a file of the log; the full one may have taken the place of one that was not.
+
+        Raises Tampered if neither is there: nobody replaces it as an anchor is replaced.
+        """
+        keys = [PREFIX + path] if tile.full else [PREFIX + path, PREFIX + path.partition(".p/")[0]]
+        for key in keys:
+            with suppress(NotFound):
+                return await self._whole(key)
+        raise Tampered(f"A file of the published log is missing: {keys[-1]}.")
 
     async def _whole(self, key: str) -> bytes:
         # A bundle may be longer than what counts as small.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from vault.domain.anchor import PREFIX as ANCHORS
 from vault.domain.replay import Replay
 from vault.domain.restoring import Seen
-from vault.errors import NotFound, Tampered
+from vault.errors import Tampered
 from vault.ports.database import Database
 from vault.ports.objects import ObjectStore
 from vault.tlog.anchor_file import AnchorFile, decode_anchor
@@ -137,18 +137,9 @@ class RestoreLog:
 
     async def _bundles(self, anchored: Anchored | None) -> AsyncIterator[list[bytes]]:
         """Yield the leaves of the anchored log in their order. Raises Tampered where one is missing."""
-        if anchored is None:
-            return
-        anchor = anchored.anchor
-        try:
-            size = anchored.checkpoint.size if anchor is None else anchor.start
-            async for leaves in self.published_log.bundles(size):
+        if anchored is not None:
+            async for leaves in self.published_log.bundles(anchored):
                 yield leaves
-        except NotFound as error:
-            raise Tampered("A file of the published log is missing.") from error
-        if anchor is not None:
-            for start in range(0, len(anchor.leaves), _AT_ONCE):
-                yield list(anchor.leaves[start : start + _AT_ONCE])
 
 
 def _take(parted: Parted, leaves: Sequence[bytes], lost: set[str]) -> None:
