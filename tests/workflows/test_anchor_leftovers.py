@@ -6,7 +6,7 @@ import pytest
 
 from tests.workflows.anchoring import anchor_of
 from tests.workflows.conftest import SIGNER, House
-from tests.workflows.restoring import house_over, write_all
+from tests.workflows.restoring import empty_house, house_over, write_all
 from tests.workflows.test_access_log import add, damage, leaves_of
 from tests.workflows.test_anchor import anchors, put_back, sign, size_shown
 from tests.workflows.test_publish import free_the_lease, published, publisher
@@ -133,3 +133,24 @@ async def test_a_missing_tile_is_named(house: House, tmp_path: Path, threads: Th
         assert len(house.objects.calls) < before + 10
         assert await back.vault.check_recovery(looks=1)
         assert "a file of the log is missing" in (back.vault.check_recovery.recovery.reason or "")
+
+
+async def test_two_anchors_that_no_database_knows_are_named(house: House, tmp_path: Path, threads: Threads):
+    """Only a person can say which of the two counts: the refusal has both, and goes on once one is deleted."""
+    await write_all(house)
+    async with (
+        house_over(house, put_back(house, tmp_path / "old"), threads) as back,
+        empty_house(house, tmp_path / "new", threads) as new,
+    ):
+        await add(house, 2)
+        await add(back, 5)
+        await sign(house)
+        other = await back.database.read(anchor_of(back.database, house.objects)._draft)
+        await house.objects.put(other.place.key, other.body)
+        keys = sorted(key for key in house.objects.objects if key.startswith(PREFIX))
+        assert len(keys) == 2
+        with pytest.raises(Tampered, match=f"{keys[0]} and {keys[1]}.*delete"):
+            await new.vault.restore(actor="operator")
+        del house.objects.objects[keys[1]]
+        await new.vault.restore(actor="operator")
+        assert (await leaves_of(new))[: len(await leaves_of(house))] == await leaves_of(house)

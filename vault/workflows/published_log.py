@@ -152,7 +152,11 @@ class PublishedLog:
         stored = await self.anchored(places[-1])
         for place in places:
             if await self.root_at(stored, place.size) != place.root:
-                raise Tampered("The object store holds anchors of two histories of the access log.")
+                raise Tampered(
+                    "The object store holds anchors of two histories of the access log, and the database knows "
+                    f"neither: {place.key} and {places[-1].key}. Look which of the two databases wrote each of them, "
+                    "delete the anchors of the one that is given up, and repeat."
+                )
         return stored
 
     async def _compare(self, database: Database) -> Standing:
