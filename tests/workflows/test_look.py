@@ -123,6 +123,35 @@ async def test_closing_acts_alone_begin_it(house: House, tmp_path: Path, threads
         assert not (await new.vault.read_switch(new.account.id)).enabled
 
 
+async def test_an_act_that_comes_late_is_noticed_by_a_process_that_runs(
+    house: House, tmp_path: Path, threads: Threads
+):
+    """A primary that lost its turn acknowledged it after the other one had looked: nobody starts that one again."""
+    await write_all(house)
+    old = copied(house, tmp_path / "old")
+    async with house_over(house, SqliteDatabase(old), threads) as new:
+        pauses: list[float] = []
+
+        async def pause(seconds: float) -> None:
+            pauses.append(seconds)
+            await asyncio.sleep(0)
+
+        recovery = impatient(new, pause)
+        assert not await recovery()
+        watching = asyncio.create_task(recovery.watch())
+        async with asyncio.timeout(30):
+            while len(pauses) < 3:
+                await asyncio.sleep(0)
+        assert not recovery.on
+        assert all(45 <= one <= 75 for one in pauses)
+        await off(house)
+        async with asyncio.timeout(30):
+            while not recovery.on:
+                await asyncio.sleep(0)
+        watching.cancel()
+        assert "1 of the closing acts" in (recovery.recovery.reason or "")
+
+
 async def test_the_mode_lasts_to_the_end_of_a_restore(
     house: House, tmp_path: Path, threads: Threads, monkeypatch: pytest.MonkeyPatch
 ):

@@ -1,8 +1,9 @@
 """Recovery mode: a process serves and writes nothing while its database lacks what the object store has.
 
 What such a database says may have been taken back since: the switch is off, a recording was erased, a key was
-revoked. The process looks when it starts, at every new history that its database has (vault/database), and when
-its anchor meets another history. It ends by itself once a restore has made the database whole.
+revoked. The process looks when it starts, at every new history that its database has (vault/database), when its
+anchor meets another history, and every minute: what another primary acknowledged may come into the object store
+late. The mode ends by itself once a restore has made the database whole.
 """
 
 import asyncio
@@ -11,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from vault import meters
+from vault.chance import CHANCE
+from vault.domain.anchor import Standing
 from vault.domain.restoring import MARK
 from vault.errors import Tampered, Unavailable, VaultError
 from vault.logs import Log
@@ -21,6 +24,8 @@ from vault.workflows.published_log import PublishedLog
 _LOG = Log(__name__)
 #: Seconds between two looks while the mode is on.
 WATCH_INTERVAL = 1.0
+#: Seconds between two looks of each process while it is off. One costs two listings and no object.
+_INTERVAL = 60.0
 #: A look is repeated before the mode begins: an anchor of another node may be on its way out.
 _LOOKS = 4
 _LOOK_PAUSE = 0.3
@@ -74,12 +79,25 @@ class CheckRecovery:
             raise Unavailable("The vault is in recovery mode.", retry_after=60)
 
     async def watch(self) -> None:
-        """Look again and again while the mode is on, so that it ends by itself; for as long as the process lives."""
+        """Look every minute, and every second while the mode is on; for as long as the process lives."""
         while True:
-            await self._begun.wait()
-            await self.sleep(WATCH_INTERVAL)
+            await self._rest()
             with suppress(VaultError):
                 await self()
+
+    async def _rest(self) -> None:
+        """Wait until the next look, which comes soon once the mode has begun."""
+        if not self.on:
+            # Many processes that started together do not ask together.
+            pause = asyncio.ensure_future(self.sleep(_INTERVAL * (0.75 + CHANCE.random() / 2)))
+            begun = asyncio.ensure_future(self.recovery.begun.wait())
+            try:
+                await asyncio.wait({pause, begun}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                pause.cancel()
+                begun.cancel()
+        if self.on:
+            await self.sleep(WATCH_INTERVAL)
 
     async def _missing(self) -> str | None:
         """Return what the database lacks, with the remedy."""
