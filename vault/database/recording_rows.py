@@ -79,6 +79,11 @@ class RecordingRows:
         """Return a recording of any account, for operators."""
         return self._one(recordings.c.id == recording_id)
 
+    def existing(self, recording_ids: Sequence[str]) -> set[str]:
+        """Return those of these ids that recordings of any account have."""
+        query = select(recordings.c.id).where(recordings.c.id.in_(recording_ids))
+        return set(self._db.execute(query).scalars())
+
     def by_ref(self, account_id: str, connection_id: str | None, recording_ref: str) -> Recording | None:
         """Return a recording by the name that its source gave it."""
         return self._one(

@@ -167,6 +167,9 @@ class Recordings(Protocol):
     def by_id(self, recording_id: str) -> Recording | None:
         """Return a recording of any account, for operators."""
 
+    def existing(self, recording_ids: Sequence[str]) -> set[str]:
+        """Return those of these ids, some hundred at most, that recordings of any account have."""
+
     def by_ref(self, account_id: str, connection_id: str | None, recording_ref: str) -> Recording | None:
         """Return a recording by the name that its source gave it."""
 
