@@ -6,6 +6,8 @@ from datetime import timedelta
 import pytest
 
 from tests.database.rows import NOW, OFF, announcement, available, claim, columns, open_account, switch
+from tests.database.statements import statements
+from tests.domain.test_stored_objects import KNOWN
 from vault.database.postgresql import PostgresqlDatabase
 from vault.database.sqlite import SqliteDatabase
 from vault.domain.account import Connection, SwitchChange
@@ -166,3 +168,22 @@ async def test_a_history_sets_the_switch(database: Database):
     assert list(await database.read(lambda tx: tx.accounts.switch_history("acct_a"))) == [*history, off]
     now = await database.read(lambda tx: tx.accounts.switch("acct_a"))
     assert (now.enabled, now.epoch, now.changed_at, now.changed_by) == (False, 1, off.at, "key_1")
+
+
+async def test_a_large_account_takes_few_statements(database: Database):
+    """All its objections and notices come in within the seconds of one transaction, and are changed as fast."""
+    account_id, [one], [spoken] = KNOWN.account.id, KNOWN.objections, KNOWN.notices
+    known = replace(
+        KNOWN,
+        objections=tuple(replace(one, id=f"obj_{number:04}") for number in range(1000)),
+        notices=tuple(replace(spoken, id=f"ntc_{number:02}", version=number) for number in range(1, 41)),
+    )
+    changed = replace(known, objections=tuple(replace(one, term=one.id.encode()) for one in known.objections))
+    for state in (known, changed):
+        with statements() as counted:
+            await database.write(lambda tx, state=state: tx.restored.account(state, {}))
+        assert len(counted) < 40
+        assert max(counted) < 30_000
+        found = await database.read(lambda tx: tx.account_objects.read(account_id))
+        assert sorted(found.objections, key=lambda one: one.id) == list(state.objections)
+        assert sorted(found.notices, key=lambda one: one.id) == list(state.notices)

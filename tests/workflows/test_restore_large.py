@@ -1,11 +1,9 @@
 """A restore of a great deal: PostgreSQL gives each transaction a few seconds, and no process has memory for a log."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Engine, event
-
+from tests.database.statements import statements
 from tests.workflows.conftest import House
 from vault.domain.ids import new_id
 from vault.domain.replay import Replay
@@ -13,21 +11,6 @@ from vault.domain.restoring import Report
 from vault.wiring import utc_now
 from vault.workflows.restore_log import Parted
 from vault.workflows.restore_report import name_what_is_lost
-
-
-@contextmanager
-def statements() -> Iterator[list[int]]:
-    """Count the parameters of each statement that is executed meanwhile; one that runs N times counts N times."""
-    counted: list[int] = []
-
-    def note(_connection: Any, _cursor: Any, _text: str, given: Any, _context: Any, many: bool) -> None:
-        counted.extend([len(one) for one in given] if many else [len(given)])
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield counted
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
 
 
 async def test_what_is_lost_is_counted_by_the_hundred(house: House):

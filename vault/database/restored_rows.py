@@ -32,6 +32,9 @@ from vault.domain.recording import Recording
 from vault.errors import Refused
 from vault.ports.access_log import KeptCheckpoint
 
+#: Rows of one statement, for which databases have a limit of parameters; and of those that have audio.
+_ROWS_AT_ONCE, _PROMPTS_AT_ONCE = 200, 16
+
 
 class RestoredRows:
     """What is restored in one transaction."""
@@ -173,12 +176,14 @@ class RestoredRows:
 
     def _settings(self, known: AccountObject) -> None:
         account_id = known.account.id
-        for policy in known.policies:
-            row = {
+        policies = [
+            {
                 "account_id": account_id, "version": policy.version, "policy": encode_policy(policy),
                 "changed_at": policy.changed_at, "changed_by": policy.changed_by,
-            }  # fmt: skip
-            self._put(consent_policies, ["account_id", "version"], row)
+            }
+            for policy in known.policies
+        ]  # fmt: skip
+        self._put(consent_policies, ["account_id", "version"], *policies)
         there = [connection.id for connection in known.connections]
         c = connections.c
         self._db.execute(delete(connections).where(c.account_id == account_id, c.id.not_in(there)))
@@ -190,15 +195,16 @@ class RestoredRows:
                 "reconcile_not_before": database_now(self._db),
             }
             self._put(connections, ["id"], row | again)
+        said = []
         for kept in known.objections:
             same = {"id": kept.id, "term": kept.term, "sealed_number": kept.sealed_number}
             noun = {name: getattr(kept.objection, name) for name in Objection.__slots__}
-            row = {"account_id": account_id, "key_version": kept.key_version, **same, **noun}
-            self._put(objections, ["id"], row)
+            said.append({"account_id": account_id, "key_version": kept.key_version, **same, **noun})
+        self._put(objections, ["id"], *said)
 
     def _notices(self, known: AccountObject, prompts: dict[str, KeptPrompt]) -> None:
         account_id, there = known.account.id, [one.id for one in known.notices]
-        n = notices.c
+        n, rows = notices.c, []
         self._db.execute(delete(notices).where(n.account_id == account_id, n.id.not_in(there)))
         # A version that is published now must not meet one that was, under the same number.
         for notice in sorted(known.notices, key=lambda one: one.version or 0):
@@ -207,8 +213,12 @@ class RestoredRows:
             row |= {"places": list(notice.places), "sealed_audio": None, "key_version": None}
             if prompt is not None:
                 row |= {"sealed_audio": prompt.message, "key_version": prompt.key_version}
-            self._put(notices, ["id"], row)
+            rows.append(row)
+        self._put(notices, ["id"], *rows, at_once=_PROMPTS_AT_ONCE)
 
-    def _put(self, table: Table, key: list[str], row: dict[str, Any]) -> None:
-        put = insert_for(self._db, table).values(row)
-        self._db.execute(put.on_conflict_do_update(index_elements=key, set_=row))
+    def _put(self, table: Table, key: list[str], *rows: dict[str, Any], at_once: int = _ROWS_AT_ONCE) -> None:
+        """Insert rows of the same columns, or bring those that are there to this state."""
+        for start in range(0, len(rows), at_once):
+            put = insert_for(self._db, table).values(list(rows[start : start + at_once]))
+            new = {name: put.excluded[name] for name in rows[0]}
+            self._db.execute(put.on_conflict_do_update(index_elements=key, set_=new))
