@@ -35,6 +35,7 @@ from vault.sealing.header import parse_header
 from vault.sealing.message import open_message
 from vault.settings import _KNOWN as SETTINGS
 from vault.settings import _networks, read_settings
+from vault.tlog.anchor_file import decode_anchor
 from vault.tlog.checkpoint import open_checkpoint, parse_checkpoint
 from vault.tlog.key_statement import _parse as parse_statement
 from vault.tlog.key_statement import open_statement
@@ -136,6 +137,7 @@ ROWS = [
     _row("child's description", partial(protocol.read_description, max_duration=60.0), JSON, limit=16 * KIB),
     _row("child's reason", protocol.read_reason, TEXT),
     _row("checkpoint", text(parse_checkpoint), LINES, TEXT),
+    _row("anchor", partial(decode_anchor, verifiers=_VERIFIERS), LINES, within(b"callvault-anchor/v1\n", LINES)),
     _row("note", partial(open_checkpoint, verifiers=_VERIFIERS), LINES),
     _row("statement text", text(parse_statement), LINES, within(b"a\n" * 5, TEXT, b"\n0\n")),
     _row("statement", partial(open_statement, verifiers=_VERIFIERS), LINES),

@@ -35,9 +35,11 @@ NOT_FOREIGN = {
     "vault.demo:_http": "the vault's own replies",
     "vault.audio.opening:open_audio": "FFmpeg, in a child with limits of its own: tests/audio",
     "vault.database.compiled:_on_sqlite": _OWN_ROWS,
-    "vault.database.event_rows:_event": _OWN_ROWS,
+    "vault.database.postgresql_url:_hosts_of_query": "a setting, which the operator writes",
     "vault.database.restored_leaves:_row": "leaves of the published log, whose tree was verified before",
     "vault.database.tree_rows:waiting_since": _OWN_ROWS,
+    "vault.domain.access_event:parse_event": "rows of the vault's own, and acts whose signature was checked before",
+    "vault.domain.anchor:parse_location": "64 hexadecimal digits, as a regex has found them",
     "vault.domain.consent_records:decode_event": _SEALED,
     "vault.domain.default_texts:parse_default_texts": _PACKAGED,
     "vault.domain.evidence:said": _SEALED,
@@ -47,6 +49,9 @@ NOT_FOREIGN = {
     "vault.domain.records:decode_details": _SEALED,
     "vault.domain.replay:take": "leaves of the published log, whose tree was verified before",
     "vault.domain.rule_data:_file": _PACKAGED,
+    "vault.domain.store_rewrite:decode_look": _OWN_ROWS,
+    "vault.domain.store_rewrite:decode_rewrite": _OWN_ROWS,
+    "vault.drill_commands:_look": "replies of the operator's own vault",
     "vault.keyservice.openbao:unwrap": "one field of a reply; the reply has a row",
     "vault.telephony.laml:_recording_ref": _CHECKED,
     "vault.telephony.places:area_codes": _PACKAGED,
@@ -61,6 +66,9 @@ NOT_FOREIGN = {
     "vault.workflows.carried_keys:open_words": _OWN_ROWS,
     "vault.workflows.history:_origins": _SEALED,
     "vault.workflows.objection_list:number_of": _SEALED,
+    "vault.workflows.restore_log:_take": "leaves of the database's own log",
+    "vault.workflows.restore_log:compare": "leaves of the published log, at most 64 KiB each; nothing is kept of a log "
+    "whose root is not the signed one",
 }
 #: Characters of the longest string for a regex.
 _LONG = 4096
