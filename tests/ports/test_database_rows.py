@@ -91,7 +91,7 @@ async def test_event_pages_have_no_gap_and_no_repeat(database: Database):
     """Pages of three join to all events of the account, or of one recording, in their order."""
     events = [event(f"rec_{n % 2}", first=n, end=n + 1) for n in range(10)]
     events.append(event("rec_0", "acct_b"))
-    events.append(event(None, type="switch.changed", first=None, end=None, sealed_detail=None, result="off"))
+    events.append(event(None, type="switch.changed", first=None, end=None, sealed_detail=None, result="on"))
     for one in events:
         await database.write(lambda tx, one=one: tx.events.append(one))
     await logged(database)

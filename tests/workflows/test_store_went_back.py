@@ -1,7 +1,7 @@
 """An object store that goes back under a running vault: it is said, and all that the database holds is there again."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -17,12 +17,14 @@ from tests.workflows.restoring import empty_house, write_all
 from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_restore import available, erased, off
 from vault.database.postgresql import PostgresqlDatabase
+from vault.domain.anchor import AnchorPlace
 from vault.domain.recording import State
 from vault.errors import NotFound, RecordingMissing, Unavailable
 from vault.objects.directory import DirectoryStore
 from vault.ports.objects import ObjectStore
 from vault.threads import Threads
-from vault.workflows.store_loss import rewrite_of
+from vault.workflows.published_log import PublishedLog
+from vault.workflows.store_loss import compare_anchors, rewrite_of
 from vault.workflows.vault_object import compare_with_store
 
 
@@ -230,3 +232,23 @@ async def test_it_is_noticed_on_postgresql(tmp_path: Path, threads: Threads, pos
         assert not await house.vault.look_at_store()
         assert (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings == []
         assert await house.heard(heard) == AUDIO
+
+
+async def test_a_listing_while_an_anchor_is_replaced_is_no_loss(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    """A listing beside another node may show neither its old anchor nor its new one: it is repeated."""
+    await house.vault.read_checkpoint()
+    known = await house.database.read(lambda tx: tx.checkpoints.last())
+    assert known is not None
+    listed: list[int] = []
+    anchors = PublishedLog.anchors
+
+    async def late(log: PublishedLog) -> Sequence[AnchorPlace]:
+        listed.append(len(listed))
+        return [] if len(listed) == 1 else await anchors(log)
+
+    monkeypatch.setattr(PublishedLog, "anchors", late)
+    log = house.vault.check_recovery.published_log
+    assert not await compare_anchors(house.database, log, await log.anchors(), anchored=known.size)
+    assert len(listed) == 2

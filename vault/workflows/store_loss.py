@@ -37,6 +37,8 @@ _LOOK = "store_look"
 _ANCHORS = PREFIX + "anchors/"
 #: Copies of checkpoints that one look asks for; a busy log publishes two a minute.
 _MAX_COPIES = 8
+#: Listings of anchors before one that lacks the newest is believed.
+_LISTINGS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,23 @@ async def compare_anchors(
 ) -> bool:
     """Look at a listing of anchors as a look does; ``anchored`` was known to the database before the listing."""
     found = max((place.size for place in places), default=0)
+    if found < anchored:
+        found = await _newest_anchor(published_log, anchored)
     return found < anchored and await record_loss(database, published_log, found=found, known=anchored)
+
+
+async def _newest_anchor(published_log: PublishedLog, anchored: int) -> int:
+    """Return the size of the newest anchor; 0 if there is none.
+
+    A listing that runs while a node replaces its anchor may show neither the old one nor the new one, so one that
+    lacks what is anchored is repeated.
+    """
+    size = 0
+    for _ in range(_LISTINGS):
+        size = max((place.size for place in await published_log.anchors()), default=0)
+        if size >= anchored:
+            break
+    return size
 
 
 async def record_loss(database: Database, published_log: PublishedLog, *, found: int, known: int) -> bool:
@@ -146,11 +164,11 @@ def _known(tx: Transaction) -> _Known:
 
 async def _found(objects: ObjectStore, published_log: PublishedLog, known: _Known) -> int | None:
     """Return how many leaves the object store is known to have, if that is too few; else None."""
-    anchors = await anchor_sizes(objects)
-    if anchors and max(anchors) < known.signed:
-        return max(anchors)
-    if not anchors and known.published:
-        # A release from before anchors; or they are lost with all the rest.
+    anchor = await _newest_anchor(published_log, known.anchored)
+    if anchor and anchor < known.anchored:
+        return anchor
+    if not anchor and (known.anchored or known.published):
+        # Nothing was anchored since a release from before anchors; or they are lost with all the rest.
         published = await published_log.published()
         size = 0 if published is None else published.checkpoint.size
         if size < known.published:
