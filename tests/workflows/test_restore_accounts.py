@@ -7,12 +7,13 @@ from sqlalchemy import update
 
 from tests.workflows.conftest import AUDIO, House
 from tests.workflows.restoring import copied, empty_house, house_over, write_all
-from tests.workflows.rotation import finish, rotate
+from tests.workflows.rotation import ME, finish, rotate
 from tests.workflows.test_account_object_histories import names_of, policy
 from tests.workflows.test_restore import available
 from tests.workflows.test_restore_rotated import versions_of
 from vault.database.schema import accounts
 from vault.database.sqlite import SqliteDatabase
+from vault.errors import NotFound
 from vault.threads import Threads
 
 
@@ -133,3 +134,40 @@ async def test_an_empty_database_gets_what_the_anchored_history_says(
         assert await reason_of(new) == "anchored 2"
         listed = await new.vault.list_objections(new.account.id, after=None, limit=9)
         assert {one.number for one in listed} == {"+33612345678", "+33687654321"}
+
+
+async def objection(house: House, number: str) -> None:
+    """Enter an objection."""
+    await house.vault.enter_objection(house.account.id, number, reason=None, actor="key_test")
+
+
+@pytest.mark.parametrize("anchored", [False, True])
+async def test_a_key_that_comes_back_is_destroyed_once_more(
+    house: House, tmp_path: Path, threads: Threads, anchored: bool
+):
+    """The lost history went on under the version that one's own destroyed: it goes once nothing lies under it."""
+    await write_all(house)
+    start = copied(house, tmp_path / "start")
+    await house.vault.enter_objection(house.account.id, "+33687654321", reason=None, **ME)
+    for number in range(9):
+        await house.vault.open_account(house.account.ref, name=f"name {number}", locale=None, **ME)
+    await house.vault.write_account_objects()
+    if anchored:
+        await write_all(house)
+    async with house_over(house, SqliteDatabase(start), threads) as new:
+        await rotate(new)
+        await finish(new)
+        if not anchored:
+            await write_all(new)
+            old = copied(new, tmp_path / "old")
+            await another(new, "lost")
+            start = old
+    async with house_over(house, SqliteDatabase(start), threads) as new:
+        assert (await new.vault.restore(actor="operator")).findings == []
+        assert await versions_of(new) == {1, 2}
+        await finish(new)
+        with pytest.raises(NotFound):
+            await new.database.read(lambda tx: tx.accounts.wrapped_key(new.account.id, 1))
+        [objected] = await new.vault.list_objections(new.account.id, after=None, limit=9)
+        assert objected.number == "+33687654321"
+        assert await available(new, "rec-own")

@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import func, select, update
 
-from vault.database.dialect import database_now, insert_new
+from vault.database.dialect import database_now, insert_for, insert_new
 from vault.database.queue_statements import as_refused
 from vault.database.restored_recordings import forget_evidence
 from vault.database.schema import connections, recordings
 from vault.database.schema_consent import consent_policies, objections
-from vault.database.schema_keys import account_keys, detail_keys
+from vault.database.schema_keys import account_keys, detail_keys, key_rotations
 from vault.database.schema_notices import notices
 from vault.domain.account import Connection
 from vault.domain.account_object import AccountObject, KeptPrompt
@@ -81,7 +81,9 @@ def add_keys(db: DbConnection, known: AccountObject) -> list[str]:
     differ = []
     for version, key in known.keys.items():
         row = {"account_id": account_id, "version": version, "wrapped_key": key}
-        if not insert_new(db, account_keys, row):
+        if insert_new(db, account_keys, row):
+            _empty_again(db, account_id, version)
+        else:
             there = select(k.wrapped_key).where(k.account_id == account_id, k.version == version)
             if db.execute(there).scalar() != key:
                 differ.append(f"version {version} of its key")
@@ -89,6 +91,23 @@ def add_keys(db: DbConnection, known: AccountObject) -> list[str]:
         row = {"account_id": account_id, "number": number, "wrapped_key": wrapped, "key_version": version}
         insert_new(db, detail_keys, row)
     return differ
+
+
+def _empty_again(db: DbConnection, account_id: str, version: int) -> None:
+    """Let a version that was replaced here before be emptied and destroyed once more.
+
+    What was acknowledged under it in the lost time opens with it alone, until it lies under the next one.
+    """
+    k = account_keys.c
+    following = select(k.version).where(k.account_id == account_id, k.version == version + 1)
+    if db.execute(following).first() is None:
+        return
+    begun = {
+        "begun_at": database_now(db), "begun_by": "restore", "rewrapped": 0,
+        "settled_at": None, "destroyed_at": None, "statement": None,
+    }  # fmt: skip
+    put = insert_for(db, key_rotations).values(account_id=account_id, version=version, **begun)
+    db.execute(put.on_conflict_do_update(index_elements=["account_id", "version"], set_=begun))
 
 
 def _unless_there(db: DbConnection, table: Any, row_id: str, words: str) -> list[str]:
