@@ -2,40 +2,62 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from vault.domain.anchor import Standing
 from vault.errors import Tampered, Unavailable
-from vault.web import recovery as recovery_mode
 from vault.web.app import build
 from vault.web.hosting import Hosting
-from vault.web.recovery import Recovery
 from vault.wiring import utc_now
+from vault.workflows import look
+from vault.workflows.look import CheckRecovery
 
 pytestmark = pytest.mark.faults
 
 
 @dataclass
 class Answers:
-    """Answers whether the database is old, one after the other."""
+    """Answers how the database stands, one after the other; in its place nothing is missing."""
 
-    said: list[bool | Exception]
+    said: list[Standing | Exception]
 
-    async def __call__(self) -> bool:
+    async def compare(self, _: object) -> Standing:
         """Return or raise the next answer."""
         answer = self.said.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
+    async def missing(self, _: object) -> tuple[()]:
+        """Say that every closing act is known."""
+        return ()
+
+    async def read(self, function: Callable[[object], object]) -> object:
+        """Read from a database that has a log and no mark of a restore."""
+        tree = SimpleNamespace(head=lambda: SimpleNamespace(size=1))
+        return function(SimpleNamespace(tree=tree, metadata=SimpleNamespace(get=lambda _: None)))
+
+
+def recovery_of(*said: Standing | Exception) -> CheckRecovery:
+    """Return the mode of a process whose looks answer so, and which never sleeps."""
+    answers: Any = Answers(list(said))
+    return CheckRecovery(
+        database=answers, published_log=answers, journal=answers, sleep=lambda _: asyncio.sleep(0)
+    )
+
 
 def app_in_recovery() -> FastAPI:
     """Return the app while its database is old. It has no vault: nothing behind a door may be reached."""
     app = build(Hosting(public_url="http://127.0.0.1", trusted_proxies=()), utc_now)
-    app.state.recovery = Recovery(Answers([]), on=True)
+    app.state.recovery = recovery_of()
+    app.state.recovery.recovery.reason = "It is old."
     return app
 
 
@@ -66,20 +88,32 @@ async def test_every_door_is_closed_but_two():
         assert (await client.get("/no/such/door")).status_code == 503
 
 
-@pytest.mark.parametrize("said", [[True, True, False], [True, Unavailable("down"), Tampered("odd"), False]])
-async def test_the_doors_open_once_it_is_over(monkeypatch: pytest.MonkeyPatch, said: list[bool | Exception]):
+OLD, SAME = Standing.BEHIND, Standing.SAME
+
+
+@pytest.mark.parametrize("said", [[OLD, SAME], [OLD, Unavailable("down"), Tampered("odd"), SAME]])
+async def test_the_doors_open_once_it_is_over(
+    monkeypatch: pytest.MonkeyPatch, said: list[Standing | Exception]
+):
     """Somebody restored; and while nobody can tell, they stay closed."""
-    monkeypatch.setattr(recovery_mode, "PAUSE", 0.0)
-    recovery = Recovery(Answers(said))
-    await recovery.begin()
-    assert recovery.on
-    async with asyncio.timeout(5):
-        await recovery.watch()
-    assert not recovery.on
-    assert said == []
+    monkeypatch.setattr(look, "WATCH_INTERVAL", 0.0)
+    # It begins only if four looks agree.
+    recovery = recovery_of(OLD, OLD, OLD, *said)
+    assert await recovery()
+    watching = asyncio.create_task(recovery.watch())
+    async with asyncio.timeout(30):
+        while recovery.on:
+            await asyncio.sleep(0)
+    watching.cancel()
+    assert recovery.published_log.said == []  # type: ignore[attr-defined]
+
+
+async def test_one_look_alone_begins_nothing():
+    """An anchor of another node may be on its way out."""
+    assert not await recovery_of(OLD, SAME)()
 
 
 async def test_a_process_that_cannot_tell_does_not_begin():
     """The object store is silent at the start: no door opens on a guess."""
     with pytest.raises(Unavailable):
-        await Recovery(Answers([Unavailable("down")])).begin()
+        await recovery_of(Unavailable("down"))()
