@@ -1,15 +1,23 @@
 """A restore of a great deal: PostgreSQL gives each transaction a few seconds, and no process has memory for a log."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tests.database.statements import statements
 from tests.workflows.conftest import House
+from tests.workflows.restoring import copied, house_over, write_all
+from tests.workflows.test_access_log import leaves_of
+from tests.workflows.test_restore import off
+from vault.database.sqlite import SqliteDatabase
+from vault.domain.access_event import AccessEvent
 from vault.domain.ids import new_id
 from vault.domain.replay import Replay
-from vault.domain.restoring import Report
+from vault.domain.restoring import Report, unseen
+from vault.threads import Threads
 from vault.wiring import utc_now
-from vault.workflows.restore_log import Parted
+from vault.workflows.restore_log import Parted, RestoreLog
 from vault.workflows.restore_report import name_what_is_lost
 
 
@@ -34,3 +42,28 @@ async def test_what_is_lost_is_counted_by_the_hundred(house: House):
     assert len(counted) < 20
     assert max(counted) <= 500
     assert "1200 available recordings did not come back" in report.notes[0]
+
+
+async def test_what_was_only_heard_takes_no_memory(house: House, tmp_path: Path, threads: Threads):
+    """Of the lost log a restore keeps what it does again, and the ids of closing acts: most of it is listening."""
+    await write_all(house)
+    old = copied(house, tmp_path / "old")
+    await off(house)
+    recording = (await house.announce()).recording_id
+    heard = [
+        AccessEvent(
+            type="playback.grant", at=utc_now(), account_id=house.account.id, actor="key_test", recording_id=recording
+        )
+        for _ in range(2000)
+    ]  # fmt: skip
+    await house.database.write(lambda tx: [tx.events.append(one) for one in heard])
+    await write_all(house)
+    [closed] = [
+        one["id"] for one in map(json.loads, await leaves_of(house)) if one["type"] == "switch.changed"
+    ]
+    async with house_over(house, SqliteDatabase(old), threads) as back:
+        log = RestoreLog(database=back.database, published_log=back.vault.restore.published_log)
+        parted = await log.compare(await back.vault.restore.published_log.newest(), unseen)
+    assert parted.lost.leaves > 2000
+    assert parted.ids == {closed}
+    assert not parted.lost.recordings

@@ -48,6 +48,8 @@ class Replay:
     restricted: dict[str, bool] = field(default_factory=dict)
     #: Recordings that became available.
     available: set[str] = field(default_factory=set)
+    #: Whether ``recordings`` are listed, which a whole log has many of.
+    lists_recordings: bool = False
     #: Recordings to which more than listening happened.
     recordings: set[str] = field(default_factory=set)
     revoked_links: dict[str, datetime] = field(default_factory=dict)
@@ -85,7 +87,7 @@ class Replay:
             self.policies.add(str(said.get("account")))
         elif kind == "recording.available":
             self.available.add(str(said.get("recording")))
-        if not kind.startswith(_LISTENING):
+        if self.lists_recordings and not kind.startswith(_LISTENING):
             self.recordings.add(str(said.get("recording")))
 
     def _event(self, said: dict[str, Any], at: datetime) -> None:

@@ -3,11 +3,10 @@
 import hashlib
 import hmac
 import json
-from bisect import bisect_left, bisect_right
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from vault.domain.anchor import PREFIX as ANCHORS
+from vault.domain.closing import CLOSING
 from vault.domain.replay import Replay
 from vault.domain.restoring import Seen
 from vault.errors import Tampered
@@ -46,7 +45,9 @@ class Parted:
     lost: Replay
     #: What the database's own events say that are not anchored.
     own: Replay
-    #: Accounts of those.
+    #: Ids of the anchored events behind the fork that close something, or that the database has as its own too.
+    ids: set[str] = field(default_factory=set)
+    #: Accounts of the database's own.
     touched: set[str] = field(default_factory=set)
     #: A digest of each file that was read, so that the same leaves are read once more.
     digests: list[bytes] = field(default_factory=list)
@@ -70,8 +71,8 @@ class RestoreLog:
         Raises Tampered if the leaves are not those that the checkpoint signs.
         """
         head = await self.database.read(lambda tx: tx.tree.head())
-        parted = Parted(fork=0, size=head.size, lost=Replay(), own=Replay())
-        frontier, same, wanted = Frontier(), True, sorted(set(sizes))
+        parted = Parted(fork=0, size=head.size, lost=Replay(), own=Replay(lists_recordings=True))
+        frontier, same, own = Frontier(), True, set[str]()
         size = 0 if anchored is None else anchored.checkpoint.size
         async for leaves in self._bundles(anchored):
             start = frontier.size
@@ -81,16 +82,17 @@ class RestoreLog:
                 common = await self._common(start, hashes)
                 same = common == len(hashes)
                 parted.fork = start + common
+                own = set() if same else {_id(leaf) async for leaf in self._own(parted)}
             for leaf in leaves[max(0, parted.fork - start) :] if not same else ():
-                parted.lost.take(leaf)
-                parted.ids.add(json.loads(leaf)["id"])
-            frontier = _grown(frontier, hashes, wanted, parted.roots)
+                _take_lost(parted, leaf, own)
+            frontier, _ = frontier.extend(hashes)
             await seen("log", frontier.size, size)
         if anchored is not None and frontier.root() != anchored.checkpoint.root:
             raise Tampered("The leaves in the object store are not those that the anchored checkpoint signs.")
         if anchored is None:
             parted.fork = 0
-        await self._read_own(parted, lost)
+        async for leaf in self._own(parted):
+            _take_own(parted, leaf)
         return parted
 
     async def join(self, anchored: Anchored, parted: Parted, seen: Seen) -> None:
@@ -120,19 +122,21 @@ class RestoreLog:
         pairs = zip(hashes, there, strict=False)
         return next((n for n, (one, other) in enumerate(pairs) if one != other), len(there))
 
-    async def _read_own(self, parted: Parted, lost: set[str]) -> None:
-        """Read what stands in the tree behind the fork, and what waits for it."""
+    async def _own(self, parted: Parted) -> AsyncIterator[bytes]:
+        """Yield what stands in the database's tree behind the fork, and what waits for it."""
         for start in range(parted.fork, parted.size, _AT_ONCE):
             end = min(start + _AT_ONCE, parted.size)
             read = await self.database.read(
                 lambda tx, start=start, end=end: tx.tree.leaves(start, end)  # type: ignore[misc]
             )
-            _take(parted, [one.leaf for one in read], lost)
+            for one in read:
+                yield one.leaf
         after: int | None = None
         while waiting := await self.database.read(
             lambda tx, after=after: tx.restored.waiting(after, limit=_AT_ONCE)  # type: ignore[misc]
         ):
-            _take(parted, [leaf for _, leaf in waiting], lost)
+            for _, leaf in waiting:
+                yield leaf
             after = waiting[-1][0]
 
     async def _bundles(self, anchored: Anchored | None) -> AsyncIterator[list[bytes]]:
@@ -142,12 +146,24 @@ class RestoreLog:
                 yield leaves
 
 
-def _take(parted: Parted, leaves: Sequence[bytes], lost: set[str]) -> None:
-    for leaf in leaves:
-        said = json.loads(leaf)
-        if said["id"] not in lost:
-            parted.own.take(leaf)
-            parted.touched.add(said.get("account") or "")
+def _id(leaf: bytes) -> str:
+    return str(json.loads(leaf)["id"])
+
+
+def _take_lost(parted: Parted, leaf: bytes, own: Collection[str]) -> None:
+    """Take an anchored leaf; ``own`` has the ids of the database's own events."""
+    parted.lost.take(leaf)
+    said = json.loads(leaf)
+    # Most of a log is listening: a process has no memory for all of it.
+    if said["type"] in CLOSING or said["id"] in own:
+        parted.ids.add(said["id"])
+
+
+def _take_own(parted: Parted, leaf: bytes) -> None:
+    said = json.loads(leaf)
+    if said["id"] not in parted.ids:
+        parted.own.take(leaf)
+        parted.touched.add(said.get("account") or "")
 
 
 def _grown(
