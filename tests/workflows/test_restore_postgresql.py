@@ -75,7 +75,9 @@ async def test_events_that_waited_in_an_old_copy_come_in_once(
         leaves = await leaves_of(later)
     async with house_over(house, old, threads) as new:
         assert await new.vault.check_recovery()
-        assert (await new.vault.restore(actor="operator")).findings == []
+        report = await new.vault.restore(actor="operator")
+        assert report.findings == []
+        assert report.counts["own"] == 0
         assert await old.read(lambda tx: tx.tree.waiting()) == 0
         while await new.vault.sequence_events():
             pass
