@@ -3,19 +3,23 @@
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
 from tests.workflows.closing_verbs import NUMBER, VERBS
 from tests.workflows.conftest import House
-from tests.workflows.parties import ME, set_policy
+from tests.workflows.parties import ME, set_policy, tell
 from tests.workflows.restoring import copied, empty_house, house_over, write_all
-from tests.workflows.test_closing import acts_in, journal_of
+from tests.workflows.rotation import finish, rotate
+from tests.workflows.test_closing import acts_in, journal_of, keeper, puts
 from tests.workflows.test_journal import NOW, anchored, kept_up
 from vault.database.schema import accounts
 from vault.database.schema_closing import closing_acts
+from vault.database.schema_consent import consent_events
 from vault.database.sqlite import SqliteDatabase
+from vault.domain.call import CallFacts
 from vault.threads import Threads
 
 
@@ -119,6 +123,68 @@ async def test_an_act_that_is_done_again_leaves_a_tombstone(
         await kept_up(late)
         assert acts_in(house) == {}
         assert any(key.startswith("tombstones/") for key in house.objects.objects)
+
+
+async def test_a_no_comes_back_although_the_copy_knew_it(house: House, tmp_path: Path, threads: Threads):
+    """The copy has it under a version of the key that was destroyed since, and its row goes with that version."""
+    await said_no(house)
+    old = copied(house, tmp_path / "old")
+    await rotate(house)
+    await finish(house)
+    await write_all(house)
+    await anchored(house, at=NOW)
+    await kept_up(house)
+    (kept,) = kept_in(house)
+    async with house_over(house, SqliteDatabase(old), threads) as late:
+        assert (await late.vault.restore(actor="operator")).findings == []
+        rows = await late.database.read(lambda tx: tx.consents.of_call(house.account.id, "call-1"))
+        assert [row.key_version for row in rows] == [2]
+        seen = await late.vault.read_call(house.account.id, "call-1")
+        assert "declined" in {ground.code for ground in seen.decision.grounds}
+        assert await journal_of(late).missing(late.database, kept=True) == []
+        # Whatever makes its object due: what is put is what was there.
+        await late.database.write(put_again)
+        await kept_up(late)
+        assert kept_in(house) == [kept]
+
+
+async def test_a_no_without_its_row_holds_up_no_other(house: House):
+    """What a restore that was cut short left: the object stays as it is, and the worker goes on."""
+    await said_no(house)
+    (kept,) = kept_in(house)
+    await house.database.write(lambda tx: tx.connection.execute(delete(consent_events)) and None)
+    await house.database.write(put_again)
+    before = puts(house)
+    await kept_up(house)
+    assert puts(house) == before  # It may be sealed under a later version there.
+    assert not await keeper(house).any_due()
+    (act,) = await journal_of(house).missing(house.database, kept=True)
+    await house.database.write(lambda tx: journal_of(house).apply(tx, act))
+    assert await house.database.read(lambda tx: len(tx.consents.of_call(house.account.id, "call-1"))) == 1
+    await kept_up(house)
+    assert kept_in(house) == [kept]
+    assert puts(house) > before
+    assert await journal_of(house).missing(house.database, kept=True) == []
+
+
+async def said_no(house: House) -> None:
+    """Let a party decline, and the worker put what lies for good."""
+    await set_policy(house)
+    await house.vault.admit(house.account.id, CallFacts(call_ref="call-1"))
+    await tell(house, "declined")
+    await write_all(house)
+    await anchored(house, at=NOW)
+    await kept_up(house)
+
+
+def kept_in(house: House) -> list[bytes]:
+    """Return the objects that lie for good."""
+    return [bytes(one.body) for key, one in house.objects.objects.items() if key.startswith("closed/")]
+
+
+def put_again(tx: Any) -> None:
+    """Note that nothing of what lies for good is known to be stored, as the end of a rotation does."""
+    tx.connection.execute(update(closing_acts).where(closing_acts.c.act.is_not(None)).values(stored=False))
 
 
 async def all_but_tombstones(house: House) -> None:

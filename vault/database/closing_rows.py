@@ -1,36 +1,30 @@
 """Closing acts: noted with the event that says them, and what became of their objects."""
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy import Connection as DbConnection
 
+from vault.database.closing_content import CONTENTS, told_no
 from vault.database.dialect import insert_new
-from vault.database.recording_rows import RECORDING_COLUMNS, recording_of
-from vault.database.schema import accounts, recordings, switch_changes
+from vault.database.schema import accounts, recordings
 from vault.database.schema_closing import closing_acts
-from vault.database.schema_consent import consent_events, objections
+from vault.database.schema_consent import consent_events
 from vault.database.schema_log import checkpoints, event_outbox, publication, tree_head
 from vault.domain.access_event import AccessEvent, EventType, parse_event
-from vault.domain.account import SwitchChange
-from vault.domain.account_object import KeptObjection
 from vault.domain.closing import (
     CLOSING,
     MOST,
     Act,
-    Content,
-    ContentName,
-    ErasedCall,
     ToldNo,
     closing_of,
     decode_act,
     encode_act,
     subject_of,
 )
-from vault.domain.consent import Objection
 from vault.domain.tombstone import FINAL
 
 _C = closing_acts.c
@@ -61,7 +55,7 @@ class ClosingRows:
         name = closing.subject(event)
         if name is None:
             raise ValueError(f"An event {event.type} must name what it closes.")
-        content = _READ[closing.content](self._db, event)
+        content = CONTENTS[closing.content](self._db, event)
         act = self._placed(Act(event=event, leaf=event.body, content=content, batch=event.id))
         if insert_new(self._db, closing_acts, self._row(act, name)):
             self._taken[event.id] = act
@@ -102,17 +96,28 @@ class ClosingRows:
             known |= set(self._db.execute(select(_C.event_id).where(_C.event_id.in_(some))).scalars())
         return set(asked) - known
 
-    def undone(self, acts: Iterable[Act]) -> set[str]:
-        """Return the events of those acts that this database knows, and in which nothing was closed by them."""
-        asked = {act.event.id for act in acts}
+    def undone(self, acts: Sequence[Act]) -> set[str]:
+        """Return the events of those acts that this database knows, and in which nothing is closed by them.
+
+        A no is lost with the version of the account's key that sealed its row: what lies for good was
+        sealed again, so where that is under a later version, the row is about to go.
+        """
         waiting = self._db.execute(select(_C.event_id).where(~_C.settled, _C.revision == _NO_ACCOUNT))
-        return asked & set(waiting.scalars())
+        undone = {act.event.id for act in acts} & set(waiting.scalars())
+        told = [(act.event.id, act.content) for act in acts if isinstance(act.content, ToldNo)]
+        there = dict[str, int]()
+        for start in range(0, len(told), _IDS_AT_ONCE):
+            ids = [no.id for _, no in told[start : start + _IDS_AT_ONCE]]
+            c = consent_events.c
+            found = self._db.execute(select(c.id, c.key_version).where(c.id.in_(ids)))
+            there |= {row.id: row.key_version for row in found}
+        return undone | {event_id for event_id, no in told if there.get(no.id, 0) < no.key_version}
 
     def any_due(self, before: datetime) -> bool:
         """Say whether acts from before then are to be stored, or any are to find their place or may be settled."""
         waiting = select(event_outbox.c.id)
         for one in (
-            ~_C.stored & (_C.at < before) & _C.act.is_not(None),
+            ~_C.stored & (_C.at < before) & _C.act.is_not(None) & _has_row(),
             _C.stored & ~_C.settled & _C.log_size.is_(None) & _C.event_id.not_in(waiting),
         ):
             if self._db.execute(select(_C.event_id).where(one).limit(1)).first() is not None:
@@ -121,7 +126,9 @@ class ClosingRows:
 
     def due(self, before: datetime, *, limit: int) -> Sequence[Act]:
         """Return acts from before then whose objects are not known to be stored, whole transactions."""
-        query = select(_C.account_id, _C.batch).where(~_C.stored, _C.at < before, _C.act.is_not(None))
+        query = select(_C.account_id, _C.batch).where(
+            ~_C.stored, _C.at < before, _C.act.is_not(None), _has_row()
+        )
         places = self._db.execute(query.distinct().limit(limit)).all()
         return [act for place in places for act in self._of_batches(place.account_id, [place.batch])]
 
@@ -179,6 +186,10 @@ class ClosingRows:
         mine = (_C.event_id == act.event.id) & (_C.batch.is_(None) | (_C.revision == _NO_ACCOUNT))
         values = {name: row[name] for name in ("batch", "act", "subject", "settled", "revision")}
         self._db.execute(update(closing_acts).where(mine).values(values))
+        if act.kept:
+            # It may have been sealed again since, and its row here may be gone.
+            same = (_C.event_id == act.event.id) & (_C.batch == act.batch) & _C.settled
+            self._db.execute(update(closing_acts).where(same).values(act=row["act"]))
         return False
 
     def logged(self, leaves: Iterable[bytes]) -> None:
@@ -236,9 +247,8 @@ class ClosingRows:
 
     def _fresh(self, act: Act) -> Act:
         """Return the act with what its row says now: a rotation of the account's key seals it again."""
-        if not isinstance(act.content, ToldNo):
-            return act
-        return replace(act, content=_told(self._db, replace(act.event, subject=act.content.id)))
+        told = told_no(self._db, act.content.id) if isinstance(act.content, ToldNo) else None
+        return act if told is None else replace(act, content=told)
 
 
 def _without_tombstone(begins: str) -> ColumnElement[bool]:
@@ -249,50 +259,16 @@ def _without_tombstone(begins: str) -> ColumnElement[bool]:
     return _C.subject.startswith(begins) & select(r.id).where(mine, due).exists()
 
 
+def _has_row() -> ColumnElement[bool]:
+    """Say whether an act that lies for good has what it is made of.
+
+    A no without its row is left alone: what lies there may be sealed under a later version of the key than
+    its copy here.
+    """
+    begins, c = subject_of("consent.told", ""), consent_events.c
+    row = select(c.id).where(c.id == func.substr(_C.subject, len(begins) + 1))
+    return ~(_C.settled & _C.subject.startswith(begins) & ~row.exists())
+
+
 def _same(account_id: str | None) -> Any:
     return _C.account_id.is_(None) if account_id is None else _C.account_id == account_id
-
-
-def _nothing(_db: DbConnection, _event: AccessEvent) -> Content:
-    return None
-
-
-def _switch(db: DbConnection, event: AccessEvent) -> Content:
-    mine = switch_changes.c.account_id == event.account_id
-    row = db.execute(select(switch_changes).where(mine).order_by(switch_changes.c.id.desc()).limit(1)).one()
-    return SwitchChange(**{name: row._mapping[name] for name in SwitchChange.__slots__})  # noqa: SLF001 - public
-
-
-def _objection(db: DbConnection, event: AccessEvent) -> Content:
-    row = db.execute(select(objections).where(objections.c.id == event.subject)).one()
-    return KeptObjection(
-        id=row.id,
-        term=row.term,
-        sealed_number=row.sealed_number,
-        key_version=row.key_version,
-        objection=Objection(**{name: row._mapping[name] for name in Objection.__slots__}),  # noqa: SLF001 - public
-    )
-
-
-def _told(db: DbConnection, event: AccessEvent) -> Content:
-    row = db.execute(select(consent_events).where(consent_events.c.id == event.subject)).one()
-    return ToldNo(**{name: row._mapping[name] for name in ToldNo.__slots__})  # noqa: SLF001 - SQLAlchemy's public name
-
-
-def _call(_db: DbConnection, event: AccessEvent) -> Content:
-    return ErasedCall(call_ref=event.subject or "")
-
-
-def _recording(db: DbConnection, event: AccessEvent) -> Content:
-    row: Row[Any] = db.execute(select(*RECORDING_COLUMNS).where(recordings.c.id == event.recording_id)).one()
-    return recording_of(row)
-
-
-_READ: Mapping[ContentName, Callable[[DbConnection, AccessEvent], Content]] = {
-    "none": _nothing,
-    "switch": _switch,
-    "objection": _objection,
-    "told": _told,
-    "call": _call,
-    "recording": _recording,
-}

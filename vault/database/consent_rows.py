@@ -55,7 +55,11 @@ class ConsentRows:
         self._db.execute(_ADD_EVENT, {name: getattr(row, name) for name in ConsentRow.__slots__})
 
     def restore(self, row: ConsentRow) -> None:
-        """Add an event that another database had, whatever version of the account's key sealed it."""
+        """Add an event that another database had, whatever version of the account's key sealed it.
+
+        It takes the place of the same event under another version.
+        """
+        self._db.execute(delete(consent_events).where(consent_events.c.id == row.id))
         self._db.execute(_ADD_EVENT, {name: getattr(row, name) for name in ConsentRow.__slots__})
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[ConsentRow]:

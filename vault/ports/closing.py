@@ -27,8 +27,12 @@ class ClosingActs(Protocol):
     def unknown(self, event_ids: Iterable[str]) -> set[str]:
         """Return those events of which this database knows no act."""
 
-    def undone(self, acts: Iterable[Act]) -> set[str]:
-        """Return the events of those acts that this database knows, and in which nothing was closed by them."""
+    def undone(self, acts: Sequence[Act]) -> set[str]:
+        """Return the events of those acts that this database knows, and in which nothing is closed by them.
+
+        Those of accounts that it has not; and a no without its row, or whose row an older version of the
+        account's key sealed than what lies for good.
+        """
 
     def any_due(self, before: datetime) -> bool:
         """Say whether acts from before then are to be stored, or any are to find their place or may be settled."""

@@ -31,7 +31,10 @@ class Consents(Protocol):
         """Add an event."""
 
     def restore(self, row: ConsentRow) -> None:
-        """Add an event that another database had, whatever version of the account's key sealed it."""
+        """Add an event that another database had, whatever version of the account's key sealed it.
+
+        It takes the place of the same event under another version.
+        """
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[ConsentRow]:
         """Return the events of a call, in the order in which the vault heard of them."""

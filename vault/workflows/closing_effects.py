@@ -65,7 +65,8 @@ def _told(tx: Transaction, act: Act) -> None:
     told, account_id = act.content, act.event.account_id
     assert isinstance(told, ToldNo) and account_id is not None  # noqa: S101, PT018 - see above
     tx.lock_call(account_id, told.call_ref)
-    if any(one.id == told.id for one in tx.consents.of_call(account_id, told.call_ref)):
+    there = [one for one in tx.consents.of_call(account_id, told.call_ref) if one.id == told.id]
+    if there and (there[0].key_version >= told.key_version or not _has_key(tx, account_id, told.key_version)):
         return
     tx.consents.restore(
         ConsentRow(
@@ -77,6 +78,8 @@ def _told(tx: Transaction, act: Act) -> None:
             key_version=told.key_version,
         )
     )
+    if there:
+        return  # It was sealed again, no more: the older version of the key is destroyed, or will be.
     party, _, answer = (act.event.result or "").rpartition("_")
     ground = Reason(code=answer, text=f"The {party} {answer}.", source="consent")
     _refuse(tx, account_id, ground, act.event, call_ref=told.call_ref)
@@ -155,6 +158,14 @@ EFFECTS: Final[Mapping[EventType, Callable[[Transaction, Act], None]]] = {
 def _has_account(tx: Transaction, account_id: str) -> bool:
     try:
         tx.accounts.switch(account_id)
+    except NotFound:
+        return False
+    return True
+
+
+def _has_key(tx: Transaction, account_id: str, version: int) -> bool:
+    try:
+        tx.accounts.wrapped_key(account_id, version)
     except NotFound:
         return False
     return True
