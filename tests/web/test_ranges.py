@@ -177,7 +177,12 @@ def test_ranges_over_http(
 ):
     """The exact status, the exact bytes, and a Content-Range that says so; a 416 grants nothing."""
     tenant, recording = shared
-    before = len(tenant.events(recording))
+
+    def grants() -> int:
+        # The end of the answer before may come on record beside this one.
+        return sum(one["type"] == "download.grant" for one in tenant.events(recording))
+
+    before = grants()
     answer = house.admin.get(tenant.url(f"/recordings/{recording}/audio"), headers={"Range": header})
     assert answer.status_code == status, answer.text[:200]
     if body is not None:
@@ -189,7 +194,7 @@ def test_ranges_over_http(
         assert answer.headers["content-range"] == f"bytes {start}-{start + len(body) - 1}/{len(AUDIO)}"
     if status == 416:
         assert answer.headers["content-range"] == f"bytes */{len(AUDIO)}"
-        assert len(tenant.events(recording)) == before
+        assert grants() == before
 
 
 def test_conditions_are_kept(house: House, shared: tuple[Tenant, str]):

@@ -48,7 +48,7 @@ async def test_a_session_has_its_event_in_the_tree(either: House, kind: str):
     assert session_of_event == session_id
     leaf = (await either.database.read(lambda tx: tx.events.at(either.account.id, index))).leaf
     proof = await either.vault.prove_event(either.account.id, index)
-    verifier = either.vault.prove_event.signer.verifier
+    verifier = either.vault.read_checkpoint.signer.verifier
     assert verify_proof_file(proof, leaf, [verifier])[0] == index
 
 
