@@ -66,9 +66,9 @@ NOT_FOREIGN = {
     "vault.workflows.carried_keys:open_words": _OWN_ROWS,
     "vault.workflows.history:_origins": _SEALED,
     "vault.workflows.objection_list:number_of": _SEALED,
-    "vault.workflows.restore_log:_take": "leaves of the database's own log",
-    "vault.workflows.restore_log:compare": "leaves of the published log, at most 64 KiB each; nothing is kept of a log "
-    "whose root is not the signed one",
+    "vault.workflows.restore_log:_id": "leaves of the log, at most 64 KiB each",
+    "vault.workflows.restore_log:_take_lost": "leaves of the published log, whose root is checked behind them",
+    "vault.workflows.restore_log:_take_own": "leaves of the database's own log",
 }
 #: Characters of the longest string for a regex.
 _LONG = 4096
