@@ -17,6 +17,7 @@
     ├── FetchFailed         a provider's media did not arrive
     ├── LeaseLost           somebody else holds the row now
     ├── Unavailable         a part that is needed does not answer; what to do is to try again
+    │   ├── RecordingMissing  the object store has lost a recording's audio; it plays when it is put back
     │   ├── DatabaseUnfit   the database answers, and must not be used as it is
     │   ├── OwnKeyUnusable  an account's own key cannot be used; the vault itself is well
     │   └── KeyRetired      it was sealed under a version of the account's key that is no longer current
@@ -146,6 +147,20 @@ class Unavailable(VaultError):
         """Keep the seconds after which trying again makes sense."""
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class RecordingMissing(Unavailable):
+    """The object store does not have the audio of a recording that is available. ``reasons`` is its code."""
+
+    reasons = ("recording_missing",)
+
+    def __init__(self) -> None:
+        """Say what is wrong and who can do what about it."""
+        super().__init__(
+            "The audio of this recording is missing from the object store. The operator is told, and can put "
+            "it back from a replica or an older version of the bucket; it plays again then.",
+            retry_after=60,
+        )
 
 
 class DatabaseUnfit(Unavailable):

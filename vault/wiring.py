@@ -4,13 +4,13 @@ What a laptop has no use for is imported where a setting asks for it: boto3 and 
 """
 
 import gc
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vault import tracing
 from vault.audio.describer import SubprocessDescriber
@@ -56,6 +56,7 @@ from vault.workflows.carried_keys import CarriedKeys
 from vault.workflows.evidence_chain import EvidenceChain
 from vault.workflows.journal import Journal, JournaledDatabase
 from vault.workflows.late_facts import KeepFacts
+from vault.workflows.look import CheckRecovery
 from vault.workflows.objection_list import ObjectionList
 from vault.workflows.opened_connections import OpenedConnections
 from vault.workflows.play import OpenLink
@@ -67,19 +68,10 @@ from vault.workflows.telling import Tell
 from vault.workflows.vault import Vault
 from vault.workflows.vault_object import compare_with_store, take_vault_over
 
-if TYPE_CHECKING:
-    from vault.database.postgresql import PostgresqlDatabase
-
 #: Every telephony platform that there is an adapter for.
 PROVIDERS: tuple[Provider, ...] = (
-    Platform(),
-    Aircall(),
-    Twilio(),
-    Vonage(),
-    Telnyx(),
-    Plivo(),
-    SignalWire(),
-)
+    Platform(), Aircall(), Twilio(), Vonage(), Telnyx(), Plivo(), SignalWire(),
+)  # fmt: skip
 #: What verbs share, each made of the parts before it.
 _SHARED = {
     "carried": CarriedKeys,
@@ -148,8 +140,8 @@ async def assemble(
     async with AsyncExitStack() as stack:
         if settings.tracing_url is not None:
             stack.callback(tracing.set_up(settings.tracing_url))
-        database = _database(settings)
-        stack.callback(database.close)
+        database, close = _database(settings, guarded=not restoring)
+        stack.callback(close)
         threads = _threads(stack)
         objects = await _store(settings, threads["objects"])
         await _begin(database, objects, restoring=restoring)
@@ -252,14 +244,17 @@ def _ring(
     return AccountKeyRing(root_key, WrappedKeyRows(database), own_keys=own_keys)
 
 
-def _database(settings: Settings) -> "SqliteDatabase | PostgresqlDatabase":
+def _database(settings: Settings, *, guarded: bool) -> tuple[Database, Callable[[], None]]:
+    """Open the database, and return how it is closed. Only a restore works on one that was not looked at."""
     if settings.sqlite_path is not None:
-        return SqliteDatabase(settings.sqlite_path)
+        sqlite = SqliteDatabase(settings.sqlite_path)
+        return sqlite, sqlite.close
     from vault.database.migrate import check_postgresql
     from vault.database.postgresql import PostgresqlDatabase
 
     check_postgresql(settings.database_url)
-    return PostgresqlDatabase(settings.database_url)
+    postgresql = PostgresqlDatabase(settings.database_url)
+    return postgresql if guarded else postgresql.unguarded, postgresql.close
 
 
 def _vault(settings: Settings, **rooms: object) -> Vault:
@@ -280,12 +275,23 @@ def _vault(settings: Settings, **rooms: object) -> Vault:
     parts["database"] = JournaledDatabase(inner=parts["database"], journal=parts["journal"])
     for name, shared in _SHARED.items():
         parts[name] = _made(shared, parts)
+    parts["check_recovery"] = _check_recovery(parts, rooms["database"])
     sign = _made(SignCheckpoint, parts)
     parts["sign_checkpoint"] = replace(sign, pause=timedelta(seconds=settings.anchor_seconds))
     verbs: dict[str, Any] = {
         field.name: parts.get(field.name) or _made(field.type, parts) for field in fields(Vault)
     }
     return Vault(**verbs)
+
+
+def _check_recovery(parts: Mapping[str, Any], database: Any) -> Any:
+    """Make what looks whether the database lacks anything: it must not wait for its own look."""
+    bare = getattr(database, "unguarded", database)
+    seen = {"database": bare, "published_log": replace(parts["published_log"], database=bare)}
+    made = _made(CheckRecovery, {**parts, **seen})
+    if bare is not database:
+        database.look = made.look
+    return made
 
 
 def _made(kind: Any, parts: Mapping[str, object]) -> Any:

@@ -104,7 +104,7 @@ def test_every_account_object_is_due_after_the_names_changed(tmp_path: Path):
         "epoch, changed_at, changed_by, revision, written_revision) VALUES ('acct_a', 'a', 'A', 'en', "
         "'2026-01-01', x'00', 1, 1, 0, '2026-01-01', 'x', 7, 7)"
     )
-    connection.execute("UPDATE alembic_version SET version_num = '0005'")
+    connection.execute("UPDATE alembic_version SET version_num = '0007'")
     connection.close()
     migrate_sqlite(path)
     connection = sqlite3.connect(path)

@@ -14,6 +14,7 @@ from tests.hostile.shapes import JSON, LINES, TEXT, repeated, within
 from vault.audio import containers, protocol, riff
 from vault.domain import stored_json
 from vault.domain.account_object import Envelope, decode_account, decode_envelope
+from vault.domain.closing import decode_act, decode_acts
 from vault.domain.default_texts import PLACEHOLDER
 from vault.domain.language import language_tag
 from vault.domain.manifest import decode_manifest
@@ -123,6 +124,7 @@ _CHUNKS = {"chunks": repeated(b"LIST\0\0\0\0"), "pages": repeated(b"OggS" + b"\x
 ROWS = [
     *(_row(name, parse, JSON, within(b'{"v":1,"keys":', JSON)) for name, parse in {
         "manifest": decode_manifest, "account object": decode_envelope, "tombstones": decode_tombstones,
+        "closing act": partial(decode_act, batch="evt_1"),
         "vault object": decode_vault, "openbao reply": openbao._data, "marker": _marker,
     }.items()),
     _row("account", partial(decode_account, envelope=_ENVELOPE), JSON, within(_OPENED, TEXT, b'"}')),
@@ -139,6 +141,8 @@ ROWS = [
     _row("checkpoint", text(parse_checkpoint), LINES, TEXT),
     _row("anchor", partial(decode_anchor, verifiers=_VERIFIERS), LINES, within(b"callvault-anchor/v1\n", LINES)),
     _row("note", partial(open_checkpoint, verifiers=_VERIFIERS), LINES),
+    _row("closing acts", text(partial(decode_acts, location="closing/vault/evt_1")), LINES,
+         within(b"callvault closing acts v1\nvault\n", LINES)),
     _row("statement text", text(parse_statement), LINES, within(b"a\n" * 5, TEXT, b"\n0\n")),
     _row("statement", partial(open_statement, verifiers=_VERIFIERS), LINES),
     _row("verifier key", text(parse_verifier), TEXT, within(b"a+", TEXT)),

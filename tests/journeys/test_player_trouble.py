@@ -30,6 +30,29 @@ def test_audio_that_never_comes_is_no_fault_of_the_connection(listener: Listener
     ]
 
 
+def test_missing_audio_is_told_as_missing(listener: Listener, caller: Tenant, alone: str):
+    """The vault says 503 with a reason: nobody is told that the recording is damaged, and Try again asks once more."""
+    page = listener.page
+    page.clock.install()
+    listener.open(caller, alone)
+    problem = json.dumps({"status": 503, "reasons": ["recording_missing"]})
+    page.context.route(
+        "**/audio*",
+        lambda route: route.fulfill(status=503, body=problem, content_type="application/problem+json"),
+    )
+    listener.button("Play").click()
+    said = []
+    while not said or "missing" not in said[-1]:
+        page.clock.run_for(1000)
+        text = page.locator("#trouble span").inner_text()
+        said += [text] if text and text not in said else []
+        assert page.evaluate("performance.now()") < 60_000, said
+    assert said == [
+        "The audio does not come. The player tries again by itself.",
+        "The audio of this recording is missing at the moment. It was reported, and plays again here when it is back.",
+    ]
+
+
 def test_an_end_that_is_not_announced_is_an_end(listener: Listener, caller: Tenant, alone: str):
     """WebKitGTK was seen to end with a seek while it plays on, without an event: Play plays from the start again."""
     page = listener.page

@@ -18,14 +18,13 @@ from pathlib import Path
 
 import psycopg
 
+from tests.servers.memory_folder import memory_folder
 from tests.servers.ports import free_ports
 from tests.servers.processes import wait_until
 from tests.servers.wal_relay import WalRelay
 from vault.database.migrate import migrate_postgresql
 
 _DEBIAN = Path("/usr/lib/postgresql/17/bin")
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of random name is made in it
-_ENOUGH_BYTES = 1 << 30
 _PATIENCE = 60.0
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -43,13 +42,6 @@ def wait_for(true: Callable[[], bool]) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError("What was waited for did not come.")
         time.sleep(0.02)
-
-
-def memory_folder() -> Path | None:
-    """Return a folder in memory with room for a server, where there is one: syncing there costs nothing."""
-    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ENOUGH_BYTES:
-        return _MEMORY
-    return None
 
 
 @dataclass(slots=True, kw_only=True)

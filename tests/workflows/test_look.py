@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +29,13 @@ async def no_pause(_seconds: float) -> None:
     await asyncio.sleep(0)
 
 
+def impatient(house: House, pause: Callable[[float], Awaitable[None]] = no_pause) -> look.CheckRecovery:
+    """Let the looks of a house follow each other as the test says."""
+    recovery = house.vault.check_recovery
+    object.__setattr__(recovery, "sleep", pause)  # It is frozen, and shared by all who ask.
+    return recovery
+
+
 def begun(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return the reasons for which recovery mode began, as the log has them."""
     lines = [one for one in caplog.records if one.getMessage() == "recovery.begun"]
@@ -47,8 +55,8 @@ async def test_one_of_two_primaries_stops_when_its_anchor_meets_the_other(
     await write_all(house)
     old = copied(house, tmp_path / "old")
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        recovery = new.vault.check_recovery
-        recovery.sleep = new.vault.sign_checkpoint.anchor.sleep = no_pause
+        recovery = impatient(new)
+        new.vault.sign_checkpoint.anchor.sleep = no_pause
         assert not await recovery()
         # Both go on; the other is the first to anchor.
         await off(house)
@@ -101,7 +109,7 @@ async def test_an_anchor_on_its_way_out_begins_nothing(
                 for key in [one for one in new.objects.objects if one.startswith("log/anchors/")]:
                     del new.objects.objects[key]
 
-        new.vault.check_recovery.sleep = pause
+        impatient(new, pause)
         assert not await new.vault.check_recovery()
         assert pauses == 2
         assert begun(caplog) == []
@@ -113,11 +121,11 @@ async def test_closing_acts_alone_begin_it(house: House, tmp_path: Path, threads
     old = copied(house, tmp_path / "old")
     await off(house)
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        new.vault.check_recovery.sleep = no_pause
+        impatient(new)
         assert (await new.vault.read_switch(new.account.id)).enabled
         with pytest.raises(Unavailable):
             await new.vault.check_recovery.look()
-        assert "1 of the closing acts" in (new.vault.check_recovery.reason or "")
+        assert "1 of the closing acts" in (new.vault.check_recovery.recovery.reason or "")
         await new.vault.restore(actor="operator")
         assert not await new.vault.check_recovery()
         assert not (await new.vault.read_switch(new.account.id)).enabled
@@ -161,7 +169,7 @@ async def test_the_mode_lasts_to_the_end_of_a_restore(
     await off(house)
     await write_all(house)
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        new.vault.check_recovery.sleep = no_pause
+        impatient(new)
 
         def killed(*_given: object) -> None:
             raise Unavailable("The process ends here.")

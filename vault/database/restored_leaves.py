@@ -16,6 +16,7 @@ from sqlalchemy import Connection as DbConnection
 
 from vault.database.dialect import is_postgresql, log_lock_key
 from vault.database.schema import access_events
+from vault.database.schema_closing import closing_acts
 from vault.database.schema_log import (
     checkpoints,
     event_outbox,
@@ -136,6 +137,7 @@ def _shorten(db: DbConnection, size: int, *, place: int) -> None:
     db.execute(update(publication).where(publication.c.size > size).values(size=size))
     u = unsettled_sessions
     db.execute(update(u).where(u.c.log_size > size).values(log_size=size))
+    db.execute(update(closing_acts).where(closing_acts.c.log_size > size).values(log_size=None))
 
 
 def _append(db: DbConnection, head: Frontier, rows: Sequence[dict[str, Any]]) -> None:

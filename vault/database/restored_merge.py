@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from vault.database.dialect import database_now, insert_for, insert_new
 from vault.database.queue_statements import as_refused
 from vault.database.restored_recordings import forget_evidence
-from vault.database.schema import connections, recordings
+from vault.database.schema import accounts, connections, recordings
 from vault.database.schema_consent import consent_policies, objections
 from vault.database.schema_keys import account_keys, detail_keys, key_rotations
 from vault.database.schema_notices import notices
@@ -114,12 +114,12 @@ def _unless_there(db: DbConnection, table: Any, row_id: str, words: str) -> list
     return [] if db.execute(select(table.c.id).where(table.c.id == row_id)).first() else [words]
 
 
-def refuse_received(db: DbConnection, account_id: str, reason: Reason, *, until: datetime | None) -> int:
-    """Refuse what is on its way and was received by then, all of it with None; give the rest the present epoch."""
+def refuse_stale(db: DbConnection, reason: Reason) -> int:
+    """Refuse what is on its way under an epoch of its account's switch that is over; return how many."""
     r = recordings.c
-    mine = (r.account_id == account_id) & r.state.in_([str(state) for state in IN_FLIGHT])
-    late = mine if until is None else mine & (r.received_at <= until)
-    refused = db.execute(update(recordings).where(late).values(as_refused(reason)).returning(r.id))
+    epoch = select(accounts.c.epoch).where(accounts.c.id == r.account_id).scalar_subquery()
+    stale = r.state.in_([str(state) for state in IN_FLIGHT]) & (r.epoch < epoch)
+    refused = db.execute(update(recordings).where(stale).values(as_refused(reason)).returning(r.id))
     ids = list(refused.scalars())
     forget_evidence(db, ids)
     return len(ids)

@@ -88,9 +88,9 @@ class RestoredRows:
         self._db.execute(mine.values(revision=higher))
         return refused
 
-    def refuse_received(self, account_id: str, reason: Reason, *, until: datetime | None) -> int:
-        """Refuse what is on its way and was received by then, all of it with None; return how many."""
-        return refuse_received(self._db, account_id, reason, until=until)
+    def refuse_stale(self, reason: Reason) -> int:
+        """Refuse what is on its way under an epoch of its account's switch that is over; return how many."""
+        return refuse_stale(self._db, reason)
 
     def carry_epoch(self, account_id: str, epoch: int, *, since: datetime) -> None:
         """Let what is on its way and was received since then belong to this epoch."""
@@ -146,10 +146,22 @@ class RestoredRows:
         fail_rows(self._db, account_id)
         return True
 
-    def leaves(self, leaves: Sequence[bytes]) -> None:
-        """Append leaves of the published log to the tree as they are, without what was sealed beside them."""
-        append_leaves(self._db, leaves)
+    def set_back(self, size: int, *, limit: int) -> bool:
+        """Move at most ``limit`` leaves from the end of the tree to the outbox; say whether it has ``size`` now."""
+        return set_back(self._db, size, limit=limit)
+
+    def leaves(self, start: int, leaves: Sequence[bytes]) -> None:
+        """Put leaves of the anchored log at their places, from ``start`` on."""
+        put_leaves(self._db, start, leaves)
         ClosingRows(self._db).logged(leaves)
+
+    def waiting(self, after: int | None, *, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Return places and leaves of events that wait for the tree, those behind the place ``after``."""
+        return waiting_leaves(self._db, after, limit=limit)
+
+    def take_waiting(self, *, limit: int) -> int:
+        """Append at most ``limit`` events that wait to the tree; return how many."""
+        return take_waiting(self._db, limit=limit)
 
     def published(self, checkpoint: KeptCheckpoint, *, tiles: int, at: datetime) -> None:
         """Keep a checkpoint that lies in the object store, and go on publishing from ``tiles``."""

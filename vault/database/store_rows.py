@@ -7,6 +7,7 @@ from sqlalchemy import func, select, update
 
 from vault.database.dialect import database_now
 from vault.database.schema import accounts, recordings
+from vault.database.schema_closing import closing_acts
 from vault.database.schema_log import checkpoints, publication
 from vault.domain.recording import State
 from vault.domain.tombstone import FINAL
@@ -42,6 +43,9 @@ class StoreRows:
         self._db.execute(further.values(size=published, not_before=database_now(self._db)))
         # No revision is written as this one.
         self._db.execute(update(accounts).values(written_revision=-1))
+        # Of acts that are settled, and do not lie there for good, accounts and the log say everything.
+        acts = update(closing_acts).where(closing_acts.c.act.is_not(None))
+        self._db.execute(acts.values(stored=False))
 
     def rewrite_recordings(self, *, after: str, limit: int) -> str | None:
         """Let manifests and tombstones be written again, of ``limit`` recordings by id.

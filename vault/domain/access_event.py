@@ -21,7 +21,7 @@ EventType = Literal[
     "playback.open", "playback.grant", "playback.end", "playback.denied",
     "download.grant", "download.end", "waveform.read",
     "key.created", "key.revoked", "key.exported", "key.rotated", "key.rewrapped", "key.destroyed",
-    "vault.restored", "store.went_back",
+    "vault.restored", "log.database_went_back", "store.went_back",
     "account.opened", "account.changed", "connection.changed", "connection.deleted", "switch.changed",
     "policy.changed", "objection.entered", "objection.ended", "consent.told", "evidence.read", "recording.paused",
     "notice.drafted", "notice.changed", "notice.deleted", "notice.published", "notice.retired",

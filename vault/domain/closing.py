@@ -119,7 +119,8 @@ CLOSES_NOTHING: Final[frozenset[EventType]] = frozenset(
         "link.created", "playback.open", "playback.grant", "playback.end", "playback.denied",
         "download.grant", "download.end", "waveform.read",
         "key.created", "key.exported", "key.rotated", "key.rewrapped",
-        "vault.restored", "account.opened", "account.changed", "connection.changed", "policy.changed",
+        "vault.restored", "log.database_went_back", "store.went_back",
+        "account.opened", "account.changed", "connection.changed", "policy.changed",
         "objection.ended", "evidence.read", "recording.paused",
         "notice.drafted", "notice.changed", "notice.deleted", "notice.published", "notice.retired",
     }

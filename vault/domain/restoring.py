@@ -15,7 +15,7 @@ MARK = "restoring"
 class Report:
     """Counts, and a sentence for everything that is not as it was."""
 
-    #: What was counted, by name: accounts, available, tombstones, erased, refused, leaves, own, providers.
+    #: What was counted, by name: accounts, available, tombstones, erased, refused, acts, leaves, own, providers.
     counts: dict[str, int] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
     #: What no restore brings back, since it stood in the lost database alone.

@@ -27,8 +27,8 @@ class StoreRewrite:
 class StoreLook:
     """What the last look at the object store compared with."""
 
-    #: Leaves that the newest checkpoint covers, and those that lie in published tiles.
-    signed: int
+    #: Leaves that the newest anchored checkpoint covers, and those that lie in published tiles.
+    anchored: int
     published: int
 
 
@@ -55,12 +55,12 @@ def decode_rewrite(data: bytes) -> StoreRewrite:
 
 def encode_look(look: StoreLook) -> bytes:
     """Write it as it is kept in the database."""
-    return write_object({"signed": look.signed, "published": look.published})
+    return write_object({"anchored": look.anchored, "published": look.published})
 
 
 def decode_look(data: bytes) -> StoreLook:
     """Read it back. Raises Tampered."""
     fields = read_object(data, "The last look at the object store")
-    look = StoreLook(signed=fields.integer("signed"), published=fields.integer("published"))
+    look = StoreLook(anchored=fields.integer("anchored"), published=fields.integer("published"))
     fields.done()
     return look

@@ -120,8 +120,8 @@ class Restored(Protocol):
         taken.
         """
 
-    def refuse_received(self, account_id: str, reason: Reason, *, until: datetime | None) -> int:
-        """Refuse what is on its way and was received by then, all of it with None; return how many."""
+    def refuse_stale(self, reason: Reason) -> int:
+        """Refuse what is on its way under an epoch of its account's switch that is over; return how many."""
 
     def carry_epoch(self, account_id: str, epoch: int, *, since: datetime) -> None:
         """Let what is on its way and was received since then belong to this epoch."""
@@ -155,8 +155,24 @@ class Restored(Protocol):
     def key_destroyed(self, account_id: str, version: int) -> bool:
         """Delete a version of an account's key, and what it alone opens; False where there is none after it."""
 
-    def leaves(self, leaves: Sequence[bytes]) -> None:
-        """Append leaves of the published log to the tree as they are, without what was sealed beside them."""
+    def set_back(self, size: int, *, limit: int) -> bool:
+        """Take at most ``limit`` leaves from the end of the tree; say whether it has ``size`` leaves now.
+
+        Their events wait, in their order and before all others, to be appended again. Checkpoints beyond the
+        size go, and what was published or read beyond it counts as not.
+        """
+
+    def leaves(self, start: int, leaves: Sequence[bytes]) -> None:
+        """Put leaves of the anchored log at their places, from ``start`` on; others that stand there wait.
+
+        One that waits already keeps what was sealed beside it. Raises Tampered if the tree ends before ``start``.
+        """
+
+    def waiting(self, after: int | None, *, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Return places and leaves of events that wait for the tree, those behind the place ``after``."""
+
+    def take_waiting(self, *, limit: int) -> int:
+        """Append at most ``limit`` events that wait to the tree; return how many, 0 once none waits."""
 
     def published(self, checkpoint: KeptCheckpoint, *, tiles: int, at: datetime) -> None:
         """Keep a checkpoint that lies in the object store, and go on publishing from ``tiles``, its published leaves.

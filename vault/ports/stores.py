@@ -260,6 +260,3 @@ class Metadata(Protocol):
 
     def replace(self, values: Mapping[str, bytes], *, drop: Sequence[str] = ()) -> None:
         """Set facts, whether they were set or not, and forget others."""
-
-    def drop(self, name: str) -> None:
-        """Forget a fact."""

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from vault.worker.crew import Crew
-from vault.worker.recovery import unless_recovering
+from vault.worker.recovery import looking, unless_recovering
 from vault.workflows.turns import Due
 from vault.workflows.vault import Vault
 
@@ -76,6 +76,7 @@ def _crews(vault: Vault, workers: int) -> list[Crew]:
         # What lies under a key that its account has taken away stays due for as long.
         _when_due(vault, "account_objects", vault.write_account_objects, idle=_STUCK_PAUSE),
         _when_due(vault, "tombstones", vault.write_tombstones, pace=_TOMBSTONE_PAUSE),
+        _when_due(vault, "closing_acts", vault.keep_journal, idle=_STUCK_PAUSE),
         _when_due(vault, "rewrite_store", vault.rewrite_store, idle=_STUCK_PAUSE),
         _by_turns(vault, "look_at_store", vault.look_at_store, every=_STORE_PAUSE),
         _when_due(vault, "rewrap", vault.rewrap, idle=_STUCK_PAUSE),
@@ -85,7 +86,7 @@ def _crews(vault: Vault, workers: int) -> list[Crew]:
         Crew(work="pause_recordings", step=vault.pause_recordings),
         Crew(work="end_sessions", step=vault.end_sessions, idle=_SESSIONS_PAUSE),
         Crew(work="sequence", step=vault.sequence_events),
-        Crew(work="sign", step=vault.sign_checkpoint, pace=_ANCHOR_PAUSE),
+        Crew(work="sign", step=looking(vault, vault.sign_checkpoint), pace=_ANCHOR_PAUSE),
         Crew(work="publish", step=vault.publish_log, pace=_LOG_PAUSE),
         _by_turns(vault, "sweep", vault.sweep, every=SWEEP_PAUSE),
         _by_turns(vault, "seal_words", vault.seal_words, every=SWEEP_PAUSE),

@@ -132,11 +132,15 @@ class Anchor:
     async def _anchor_head(self) -> None:
         """Anchor the head: in several steps where the tiles lack more leaves than one anchor takes."""
         while True:
-            draft = await self.database.read(self._draft)
-            try:
-                kept = await self._anchor(draft)
-            except _StoreWentBackError:
-                continue  # Its tiles may be gone that the draft stands on.
+            kept, draft = await self.database.read(lambda tx: (shown(tx), self._draft(tx)))
+            if draft.whole or kept is None or kept.size < draft.place.size:
+                try:
+                    kept = await self._anchor(draft)
+                except _StoreWentBackError:
+                    continue  # Its tiles may be gone that the draft stands on.
+            else:
+                # The store has lost tiles: those of what was anchored already come first.
+                await self._check()
             if draft.whole:
                 return
             await self._publish(kept)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from vault.domain.anchor import PREFIX as ANCHORS
 from vault.errors import NotFound, Tampered
 from vault.ports.database import Database
 from vault.ports.objects import ObjectStore
@@ -49,19 +50,22 @@ class CompareLog:
         published = found.checkpoint
         if published.size < size:
             return f"{CHECKPOINT}: it covers {published.size} entries, and {size} were published."
-        own = await self.database.read(
-            lambda tx: published.size <= tx.tree.head().size and root_of(tx, published.size) == published.root
-        )
+        own = await self.database.read(lambda tx: has(tx, found.place))
         return None if own else f"{CHECKPOINT}: it is of another history of the access log."
 
     async def _anchor(self) -> str | None:
         last = await self.database.read(lambda tx: tx.checkpoints.last())
-        sizes = await anchor_sizes(self.objects)
-        if last is None or not sizes or max(sizes) >= last.size:
+        places = await self.published_log.anchors()
+        if last is None:
             return None
-        return (
-            f"{PREFIX}anchors/: the newest anchor covers {max(sizes)} entries, and {last.size} were anchored."
-        )
+        own = await self.database.read(lambda tx: {place: has(tx, place) for place in places})
+        foreign = [place.key for place in places if place.size <= last.size and not own[place]]
+        if foreign:
+            return f"{foreign[0]}: it is of another history of the access log."
+        newest = max((place.size for place in places), default=0)
+        if newest >= last.size:
+            return None
+        return f"{ANCHORS}: the newest anchor covers {newest} entries, and {last.size} were anchored."
 
     async def _file(self, tile: Tile, key: str) -> str | None:
         found = await stored_bytes(self.objects, key)

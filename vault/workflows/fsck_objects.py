@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from vault.domain.account_object import parse_location
+from vault.domain.account_object_name import parse_location
 from vault.domain.closing import parse_location as parse_closing
 from vault.domain.manifest import location_of
 from vault.domain.recording import State

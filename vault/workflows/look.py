@@ -18,7 +18,7 @@ from vault.domain.restoring import MARK
 from vault.errors import Tampered, Unavailable, VaultError
 from vault.logs import Log
 from vault.ports.database import Database
-from vault.workflows.anchor import Standing
+from vault.workflows.journal import Journal
 from vault.workflows.published_log import PublishedLog
 
 _LOG = Log(__name__)
@@ -43,21 +43,30 @@ _UNTRUE = (
 )
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
+class Recovery:
+    """Whether a process is in recovery mode."""
+
+    #: What is missing and what to do, while the mode is on.
+    reason: str | None = None
+    #: Set while it is on.
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckRecovery:
     """Say whether the database lacks what the object store has; one for each process, which then does not serve."""
 
     database: Database
     published_log: PublishedLog
+    journal: Journal
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    #: What is missing and what to do, while the mode is on.
-    reason: str | None = field(default=None, init=False)
-    _begun: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    recovery: Recovery = field(default_factory=Recovery)
 
     @property
     def on(self) -> bool:
         """Whether the process is in recovery mode, as the last look found."""
-        return self.reason is not None
+        return self.recovery.reason is not None
 
     async def __call__(self, *, looks: int = _LOOKS) -> bool:
         """Look, and begin or end recovery mode; say whether it is on. Raises Unavailable.
@@ -101,30 +110,31 @@ class CheckRecovery:
 
     async def _missing(self) -> str | None:
         """Return what the database lacks, with the remedy."""
-        standing = await self._standing()
+        try:
+            standing = await self.published_log.compare(self.database)
+        except Tampered:
+            return _UNTRUE
         if standing is not Standing.SAME:
             return _WORDS[standing]
         empty = not await self.database.read(lambda tx: tx.tree.head().size)
         if empty and await self.published_log.is_newer():
             return _WORDS[Standing.BEHIND]
+        if acts := await self.journal.missing(self.database):
+            return (
+                f"The database lacks {len(acts)} of the closing acts that lie in its object store. {_REMEDY}"
+            )
         if await self.database.read(lambda tx: tx.metadata.get(MARK)) is not None:
             return f"A restore of the database was begun and is not at its end. {_REMEDY}"
         return None
 
-    async def _standing(self) -> Standing:
-        try:
-            return Standing.BEHIND if await self.published_log.is_newer() else Standing.SAME
-        except Tampered:
-            return Standing.FORKED
-
     def _set(self, missing: str | None) -> None:
-        before, self.reason = self.reason, missing
+        was_on, self.recovery.reason = self.on, missing
         meters.RECOVERY.set(self.on)
         if missing is None:
-            self._begun.clear()
+            self.recovery.begun.clear()
         else:
-            self._begun.set()
-        if before is None and missing is not None:
+            self.recovery.begun.set()
+        if self.on and not was_on:
             _LOG.critical("recovery.begun", reason=missing)
-        elif before is not None and missing is None:
+        elif was_on and not self.on:
             _LOG.info("recovery.over")

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from vault.domain.account_object import PREFIX as ACCOUNTS
+from vault.domain.account_object_name import PREFIX as ACCOUNTS
 from vault.domain.anchor import PREFIX as ANCHORS
 from vault.domain.anchor import AnchorPlace, Standing, parse_location
 from vault.errors import NotFound, Tampered, Unavailable

@@ -22,15 +22,13 @@ from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
-from vault.tlog.hashing import leaf_hash
-from vault.tlog.tree import Frontier
 from vault.workflows.admission import Admission
 from vault.workflows.anchor import Anchor
 from vault.workflows.journal import Journal
 from vault.workflows.own_history import account_object_names
 from vault.workflows.published_log import PublishedLog, StoredLog
 from vault.workflows.restore_accounts import RestoreAccounts
-from vault.workflows.restore_log import Anchored, Parted, RestoreLog
+from vault.workflows.restore_log import Parted, RestoreLog
 from vault.workflows.restore_recordings import RestoreRecordings
 from vault.workflows.restore_report import name_what_is_lost
 
@@ -104,20 +102,16 @@ class Restore:
         )
         await accounts.bring_in(parted, acts, report, seen, actor=actor)
         await recordings.tombstones(report, seen)
-        ids = await recordings.manifests(replay, report, seen)
-        await accounts.refuse_in_flight(went_off, report)
-        await accounts.fail_closed(replay, report)
-        await recordings.replay(replay, report, seen)
-        restricted = await recordings.without_manifest(ids, report)
-        if found is not None:
-            await self._append(found, head, digests, seen)
-            note = KeptCheckpoint(size=found.checkpoint.size, note=found.note, at=self.clock())
+        ids = await recordings.manifests(parted, report, seen)
+        await accounts.refuse_in_flight(report)
+        await accounts.fail_closed(parted, report)
+        await recordings.replay(parted, report, seen)
+        for act in acts:
             await self.database.write(
-                lambda tx: tx.restored.published(note, tiles=found.tiles, at=self.clock())
+                lambda tx, one=act: self.journal.apply(tx, one, logged=one.event.id in parted.ids)  # type: ignore[misc]
             )
-        report.add("leaves", replay.leaves)
-        await self.database.write(lambda tx: self._note(tx, restricted, actor))
-        return report
+        report.add("acts", len(acts))
+        return await recordings.without_manifest(ids, parted, report)
 
     def _published(self, tx: Transaction, anchored: StoredLog) -> None:
         checkpoint = KeptCheckpoint(size=anchored.checkpoint.size, note=anchored.note, at=self.clock())
@@ -158,43 +152,4 @@ def _finish(tx: Transaction, mark: bytes, restricted: Sequence[Recording], actor
                 recording_id=recording.id,
                 result="manifest_missing",
             )
-        return replay, digests
-
-    async def _append(self, stored: StoredLog, head: TreeHead, digests: Sequence[bytes], seen: Seen) -> None:
-        """Append the leaves that the database lacks, if they are still those that were verified."""
-        number = end = 0
-        async for leaves in self._bundles(stored):
-            if not hmac.compare_digest(_digest(leaves), digests[number]):
-                raise Tampered("The published log was changed while it was read.")
-            number, start, end = number + 1, end, end + len(leaves)
-            new = leaves[max(0, head.size - start) :]
-            if new:
-                await self.database.write(lambda tx, new=new: tx.restored.leaves(new))  # type: ignore[misc]
-            await seen("leaves", end, stored.checkpoint.size)
-
-    async def _bundles(self, stored: StoredLog) -> AsyncIterator[list[bytes]]:
-        try:
-            async for leaves in self.published_log.bundles(stored):
-                yield leaves
-        except NotFound as error:
-            raise Tampered("A file of the published log is missing.") from error
-
-    def _note(self, tx: Transaction, restricted: Sequence[Recording], actor: str) -> None:
-        now = tx.now()
-        tx.events.append(AccessEvent(type="vault.restored", at=now, account_id=None, actor=actor))
-        for recording in restricted:
-            tx.events.append(
-                AccessEvent(
-                    type="recording.restricted",
-                    at=now,
-                    account_id=recording.account_id,
-                    actor=actor,
-                    recording_id=recording.id,
-                    result="manifest_missing",
-                )
-            )
-
-
-def _digest(leaves: Sequence[bytes]) -> bytes:
-    """Return what the leaves of one file are known by."""
-    return hashlib.sha256(b"".join(leaf_hash(leaf) for leaf in leaves)).digest()
+        )

@@ -64,8 +64,17 @@ class RestoreAccounts:
         names, offs = self.names, _offs(acts)
         everything = sorted({*names, *offs, *parted.lost.switch, *parted.lost.changed})
         for number, account_id in enumerate(everything, 1):
-            await self._bring_in(account_id, names.get(account_id, ()), parted, report, actor)
+            kept = await self._bring_in(account_id, names.get(account_id, ()), parted, report)
+            if kept is not None:
+                kept = [*kept, *offs.get(account_id, ())]
+                await self.database.write(
+                    lambda tx, one=account_id, kept=kept: _switch(tx, one, kept, parted, actor)  # type: ignore[misc]
+                )
             await seen("accounts", number, len(everything))
+
+    async def refuse_in_flight(self, report: Report) -> None:
+        """Do what the switch does when it goes off, for what no manifest has brought in."""
+        report.add("refused", await self.database.write(lambda tx: tx.restored.refuse_stale(_REFUSED)))
 
     async def fail_closed(self, parted: Parted, report: Report) -> None:
         """Give up what was on its way under a version of its account's key that was destroyed since."""
@@ -80,8 +89,9 @@ class RestoreAccounts:
                 )
 
     async def _bring_in(
-        self, account_id: str, names: Sequence[ObjectName], parted: Parted, report: Report, actor: str
-    ) -> None:
+        self, account_id: str, names: Sequence[ObjectName], parted: Parted, report: Report
+    ) -> Sequence[SwitchChange] | None:
+        """Bring an account in; return what its objects say of its switch, None where it has no row."""
         row = await self.database.read(lambda tx: tx.account_objects.revisions(account_id))
         lost = await self._lost(account_id, names, row, parted, report)
         there = row is not None
@@ -194,10 +204,19 @@ class RestoreAccounts:
         return prompts
 
 
+def _offs(acts: Sequence[Act]) -> Mapping[str, Sequence[SwitchChange]]:
+    """Return the changes to off that the journal has, by account."""
+    offs: dict[str, list[SwitchChange]] = {}
+    for act in acts:
+        if isinstance(act.content, SwitchChange) and act.event.account_id is not None:
+            offs.setdefault(act.event.account_id, []).append(act.content)
+    return offs
+
+
 def _switch(
     tx: Transaction, account_id: str, kept: Sequence[SwitchChange], parted: Parted, actor: str
-) -> int:
-    """Join the histories of a switch; the closed one wins. Return how many recordings on their way are refused."""
+) -> None:
+    """Join the histories of a switch; the closed one wins."""
     tx.lock_account(account_id, exclusive=True)
     there = tx.accounts.switch_history(account_id)
     logged = parted.lost.switch.get(account_id, ())
@@ -208,16 +227,12 @@ def _switch(
         history.append(
             SwitchChange(enabled=False, epoch=history[-1].epoch + 1, at=now, by=actor, reason=_CLOSED)
         )
-    refused = 0
-    if tx.restored.switch(account_id, history):
+    if tx.restored.switch(account_id, history) and history[-1].enabled:
+        # What was received since recording was last off is as good as what came after an on.
         last_off = max(one.at for one in history if not one.enabled)
-        until = last_off if history[-1].enabled else None
-        refused = tx.restored.refuse_received(account_id, _REFUSED, until=until)
-        if until is not None:
-            tx.restored.carry_epoch(account_id, history[-1].epoch, since=until)
+        tx.restored.carry_epoch(account_id, history[-1].epoch, since=last_off)
     if closing:
         event = AccessEvent(
             type="switch.changed", at=history[-1].at, account_id=account_id, actor=actor, result="off"
         )
         tx.events.append(event)
-    return refused

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -11,26 +12,12 @@ from vault.domain.replay import Replay
 from vault.domain.restoring import Seen
 from vault.errors import Tampered
 from vault.ports.database import Database
-from vault.ports.objects import ObjectStore
-from vault.tlog.anchor_file import AnchorFile, decode_anchor
-from vault.tlog.checkpoint import Checkpoint
 from vault.tlog.hashing import leaf_hash
-from vault.tlog.note import Signer
 from vault.tlog.tree import Frontier
-from vault.workflows.published_log import PublishedLog
+from vault.workflows.published_log import PublishedLog, StoredLog
 
 #: Leaves that move in one transaction.
 _AT_ONCE = 2000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Anchored:
-    """The newest log that the object store has: published files, and an anchor with the leaves behind them."""
-
-    checkpoint: Checkpoint
-    note: bytes
-    #: None where no anchor goes further than what is published.
-    anchor: AnchorFile | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,8 +47,6 @@ class RestoreLog:
     """Make one log of the anchored one and the database's own."""
 
     database: Database
-    objects: ObjectStore
-    signer: Signer
     published_log: PublishedLog
 
     async def compare(self, anchored: StoredLog | None, sizes: Iterable[int], seen: Seen) -> Parted:
@@ -72,7 +57,8 @@ class RestoreLog:
         """
         head = await self.database.read(lambda tx: tx.tree.head())
         parted = Parted(fork=0, size=head.size, lost=Replay(), own=Replay(lists_recordings=True))
-        frontier, same, own = Frontier(), True, set[str]()
+        frontier, same, wanted = Frontier(), True, sorted(set(sizes))
+        own = set[str]()
         size = 0 if anchored is None else anchored.checkpoint.size
         async for leaves in self._bundles(anchored):
             start = frontier.size
@@ -85,7 +71,7 @@ class RestoreLog:
                 own = set() if same else {_id(leaf) async for leaf in self._own(parted)}
             for leaf in leaves[max(0, parted.fork - start) :] if not same else ():
                 _take_lost(parted, leaf, own)
-            frontier, _ = frontier.extend(hashes)
+            frontier = _grown(frontier, hashes, wanted, parted.roots)
             await seen("log", frontier.size, size)
         if anchored is not None and frontier.root() != anchored.checkpoint.root:
             raise Tampered("The leaves in the object store are not those that the anchored checkpoint signs.")
@@ -95,7 +81,7 @@ class RestoreLog:
             _take_own(parted, leaf)
         return parted
 
-    async def join(self, anchored: Anchored, parted: Parted, seen: Seen) -> None:
+    async def join(self, anchored: StoredLog, parted: Parted, seen: Seen) -> None:
         """Put the anchored leaves at their places, and the database's own behind them.
 
         Raises Tampered if they are no longer those that were compared.
@@ -139,7 +125,7 @@ class RestoreLog:
                 yield leaf
             after = waiting[-1][0]
 
-    async def _bundles(self, anchored: Anchored | None) -> AsyncIterator[list[bytes]]:
+    async def _bundles(self, anchored: StoredLog | None) -> AsyncIterator[list[bytes]]:
         """Yield the leaves of the anchored log in their order. Raises Tampered where one is missing."""
         if anchored is not None:
             async for leaves in self.published_log.bundles(anchored):

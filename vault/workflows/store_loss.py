@@ -34,7 +34,6 @@ from vault.workflows.published_log import PREFIX, PublishedLog, has
 _LOG = Log(__name__)
 _REWRITE = "store_rewrite"
 _LOOK = "store_look"
-_ANCHORS = PREFIX + "anchors/"
 #: Copies of checkpoints that one look asks for; a busy log publishes two a minute.
 _MAX_COPIES = 8
 #: Listings of anchors before one that lacks the newest is believed.
@@ -45,7 +44,7 @@ _LISTINGS = 3
 class _Known:
     """What one snapshot of the database knows of the object store."""
 
-    signed: int
+    anchored: int
     published: int
     before: StoreLook | None
     #: Checkpoints that were published since the last look, and the one before them.
@@ -147,19 +146,14 @@ def checkpoint_copy(size: int) -> str:
     return f"{PREFIX}checkpoints/{size:020}"
 
 
-async def anchor_sizes(objects: ObjectStore) -> list[int]:
-    """Return how many leaves each anchor in the object store covers. One listing."""
-    return [_size_of(stored.key) async for stored in objects.list(_ANCHORS)]
-
-
 def _known(tx: Transaction) -> _Known:
     last, kept = tx.checkpoints.last(), tx.metadata.get(_LOOK)
     before = None if kept is None else decode_look(kept)
-    signed = 0 if last is None else last.size
+    anchored = 0 if last is None else last.size
     copies: tuple[KeptCheckpoint, ...] = ()
-    if before is not None and before.signed != signed:
+    if before is not None and before.anchored != anchored:
         copies = tuple(tx.store.published_checkpoints(above=before.published - 1, limit=_MAX_COPIES))
-    return _Known(signed=signed, published=tx.store.published_size(), before=before, copies=copies)
+    return _Known(anchored=anchored, published=tx.store.published_size(), before=before, copies=copies)
 
 
 async def _found(objects: ObjectStore, published_log: PublishedLog, known: _Known) -> int | None:
@@ -171,7 +165,7 @@ async def _found(objects: ObjectStore, published_log: PublishedLog, known: _Know
         # Nothing was anchored since a release from before anchors; or they are lost with all the rest.
         published = await published_log.published()
         size = 0 if published is None else published.checkpoint.size
-        if size < known.published:
+        if size < max(known.anchored, known.published):
             return size
     present = 0
     for copy in known.copies:
@@ -181,9 +175,3 @@ async def _found(objects: ObjectStore, published_log: PublishedLog, known: _Know
             return present
         present = copy.size
     return None
-
-
-def _size_of(key: str) -> int:
-    """Return the leaves that an anchor covers, by its key; 0 for another key."""
-    size = key.removeprefix(_ANCHORS).partition("-")[0]
-    return int(size) if size.isascii() and size.isdigit() else 0

@@ -144,6 +144,7 @@ class Vault:
     # A database can be made whole from the object store, and compared with it.
     write_account_objects: WriteAccountObjects
     write_tombstones: WriteTombstones
+    keep_journal: KeepJournal
     look_at_store: LookAtStore
     rewrite_store: RewriteStore
     check_recovery: CheckRecovery

@@ -16,19 +16,15 @@ _NAMES = ("vault_id", "root_key_proof", "log_name", "log_key")
 async def compare_with_store(database: Database, objects: ObjectStore, signer: Signer) -> None:
     """Write the vault's object as it should be, unless the database lacks what the object store has.
 
-    Where the object store is the older one, that is on record now, and everything is written there again.
-    Raises StartRefused if the two have different histories, Unavailable if that cannot be seen.
+    Such a database starts in recovery mode. Where the object store is the older one, that is on record now, and
+    everything is written there again. Raises Unavailable if that cannot be seen.
     """
     try:
         published_log = PublishedLog(database=database, objects=objects, signer=signer)
         if await published_log.is_newer():
             return
-    except Tampered as error:
-        raise StartRefused(
-            "The access log in the object store is not a part of the one in the database: the database was set "
-            "back and went on from there, or log/checkpoint was changed. Move the database away and run "
-            "`callvault restore`, which makes a new one from the object store."
-        ) from error
+    except Tampered:
+        return
     await look_for_loss(database, objects, published_log)
     try:
         await write_vault_object(database, objects)
