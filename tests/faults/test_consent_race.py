@@ -73,7 +73,7 @@ def test_nothing_of_a_number_becomes_available_once_its_objection_stands(
     folder: Path, media: MediaThread, kind: str, party: str, request: pytest.FixtureRequest
 ) -> None:
     """The objection is entered at any moment of an ingest, for either side of the call."""
-    calls = count(f"objections of a {party} on {kind}", small=6, full=150)
+    calls = count(f"objections of a {party} on {kind}", small=3, full=150)
     with serving(folder, media, kind, request) as (client, look):
         judge = judge_objection(look)
         race = Race(client=client, look=look, urls=urls(media), say=say_objection, judge=judge, party=party)
@@ -91,7 +91,7 @@ def test_nothing_of_a_call_is_heard_once_its_party_declined(
     folder: Path, media: MediaThread, kind: str, policy: str, request: pytest.FixtureRequest
 ) -> None:
     """The no comes at any moment of an ingest; what was there before it is dealt with as the policy says."""
-    calls = count(f"declines, with {policy}, on {kind}", small=6, full=150)
+    calls = count(f"declines, with {policy}, on {kind}", small=3, full=150)
     with serving(folder, media, kind, request) as (client, look):
         said = {**WITHOUT_EVIDENCE, "withdrawal": policy}
         assert client.rest("PATCH", f"{client.home}/consent-policy", said).status == 200
@@ -109,7 +109,7 @@ def test_a_decline_and_a_release_at_once_leave_nothing_to_hear(
     folder: Path, media: MediaThread, kind: str, request: pytest.FixtureRequest
 ) -> None:
     """Whichever is first: the recording is refused, or it is restricted and its chain of evidence tells why."""
-    calls = count(f"declines against releases on {kind}", small=6, full=150)
+    calls = count(f"declines against releases on {kind}", small=3, full=150)
     with serving(folder, media, kind, request) as (client, look):
         assert client.rest("PATCH", f"{client.home}/consent-policy", QUARANTINE).status == 200
         kept = fill_quarantine(client, look, urls(media)[0], calls)
@@ -124,7 +124,7 @@ def test_two_releases_at_once_are_one(
     folder: Path, media: MediaThread, kind: str, request: pytest.FixtureRequest
 ) -> None:
     """One of them lets the recording out, and stands in the evidence once; the other is told so."""
-    calls = count(f"pairs of releases on {kind}", small=6, full=150)
+    calls = count(f"pairs of releases on {kind}", small=3, full=150)
     with serving(folder, media, kind, request) as (client, look):
         assert client.rest("PATCH", f"{client.home}/consent-policy", QUARANTINE).status == 200
         kept = fill_quarantine(client, look, urls(media)[0], calls)
@@ -139,7 +139,7 @@ def test_what_is_told_around_the_gate_is_in_the_evidence_once(
     folder: Path, media: MediaThread, kind: str, request: pytest.FixtureRequest
 ) -> None:
     """Told before sealing or after, before the gate or in quarantine: it counts, and the chain holds."""
-    calls = count(f"calls that are told of around the gate on {kind}", small=6, full=150)
+    calls = count(f"calls that are told of around the gate on {kind}", small=3, full=150)
     with serving(folder, media, kind, request) as (client, look):
         assert client.rest("PATCH", f"{client.home}/consent-policy", QUARANTINE).status == 200
         outcome = race_telling_and_gate(client, look, urls(media)[1], calls)
@@ -194,6 +194,6 @@ def test_the_check_is_silent_about_the_right_gate(
     folder: Path, media: MediaThread, postgresql_url: str, against: str
 ) -> None:
     """In the very setting in which the wrong gates are found out, the right one is not."""
-    calls = count(f"{against} against a slow gate", small=6, full=150)
+    calls = count(f"{against} against a slow gate", small=3, full=150)
     found = race_in_process(folder, media, postgresql_url, against=against, gate=RightGate, calls=calls)
     assert found == []
