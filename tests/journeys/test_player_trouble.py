@@ -3,12 +3,24 @@
 import json
 
 import pytest
+from playwright.sync_api import Page
 
 from tests.journeys.chromium import until
 from tests.journeys.player import Listener
 from tests.journeys.tenant import Tenant
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("player")]
+
+
+def words_until(page: Page, last: str) -> list[str]:
+    """Let the page's clock run until it says the last words; return each sentence that it said, in order."""
+    said: list[str] = []
+    while not said or last not in said[-1]:
+        page.clock.run_for(1000)
+        text = page.locator("#trouble span").inner_text()
+        said += [text] if text and text not in said else []
+        assert page.evaluate("performance.now()") < 60_000, said
+    return said
 
 
 def test_audio_that_never_comes_is_no_fault_of_the_connection(listener: Listener, caller: Tenant, alone: str):
@@ -18,13 +30,7 @@ def test_audio_that_never_comes_is_no_fault_of_the_connection(listener: Listener
     listener.open(caller, alone)
     page.context.route("**/audio*", lambda route: route.fulfill(status=500))
     listener.button("Play").click()
-    said = []
-    while not said or "cannot be played" not in said[-1]:
-        page.clock.run_for(1000)
-        text = page.locator("#trouble span").inner_text()
-        said += [text] if text and text not in said else []
-        assert page.evaluate("performance.now()") < 60_000, said
-    assert said == [
+    assert words_until(page, "cannot be played") == [
         "The audio does not come. The player tries again by itself.",
         "This part of the recording cannot be played. Try again, or tell the person who sent the link.",
     ]
@@ -41,13 +47,7 @@ def test_missing_audio_is_told_as_missing(listener: Listener, caller: Tenant, al
         lambda route: route.fulfill(status=503, body=problem, content_type="application/problem+json"),
     )
     listener.button("Play").click()
-    said = []
-    while not said or "missing" not in said[-1]:
-        page.clock.run_for(1000)
-        text = page.locator("#trouble span").inner_text()
-        said += [text] if text and text not in said else []
-        assert page.evaluate("performance.now()") < 60_000, said
-    assert said == [
+    assert words_until(page, "missing") == [
         "The audio does not come. The player tries again by itself.",
         "The audio of this recording is missing at the moment. It was reported, and plays again here when it is back.",
     ]

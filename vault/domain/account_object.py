@@ -207,7 +207,7 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
         history=tuple(read_change(one) for one in fields.items("history")),
         policies=tuple(_policy(one) for one in fields.items("policies")),
         connections=tuple(read_connection(one, account.id) for one in fields.items("connections")),
-        objections=tuple(_objection(one) for one in fields.items("objections")),
+        objections=tuple(read_kept_objection(one) for one in fields.items("objections")),
         notices=notices,
         prompts=prompts,
     )
@@ -269,7 +269,8 @@ def _policy(fields: Fields) -> ConsentPolicy:
     return policy
 
 
-def _objection(fields: Fields) -> KeptObjection:
+def read_kept_objection(fields: Fields) -> KeptObjection:
+    """Read an objection with its number, and nothing else. Raises Tampered."""
     kept = KeptObjection(
         id=fields.text("id"),
         term=fields.blob("term"),

@@ -19,8 +19,8 @@ from typing import Any, Final, Literal
 
 from vault.domain.access_event import AccessEvent, EventType, parse_event
 from vault.domain.account import SwitchChange
-from vault.domain.account_json import OBJECTION, read_change, read_objection
-from vault.domain.account_object import KeptObjection
+from vault.domain.account_json import OBJECTION, read_change
+from vault.domain.account_object import KeptObjection, read_kept_objection
 from vault.domain.recording import Recording
 from vault.domain.recording_json import read_recording, recording_json
 from vault.domain.stored_json import Fields, read_object, write_object
@@ -251,15 +251,7 @@ def _read_switch(fields: Fields, _event: AccessEvent) -> Content:
 
 
 def _read_objection(fields: Fields, _event: AccessEvent) -> Content:
-    kept = KeptObjection(
-        id=fields.text("id"),
-        term=fields.blob("term"),
-        sealed_number=fields.blob("sealed_number"),
-        key_version=fields.integer("key_version", least=1),
-        objection=read_objection(fields),
-    )
-    fields.done()
-    return kept
+    return read_kept_objection(fields)
 
 
 def _read_told(fields: Fields, _event: AccessEvent) -> Content:

@@ -9,8 +9,8 @@ from vault.ports.database import Database
 from vault.ports.objects import ObjectStore
 from vault.tlog.tiles import Tile, grown_tiles
 from vault.workflows.log_file_bytes import keys_of, stored_bytes, wanted_bytes
+from vault.workflows.publication import copy_of
 from vault.workflows.published_log import CHECKPOINT, PublishedLog, has
-from vault.workflows.store_loss import checkpoint_copy
 
 #: Copies of checkpoints that one transaction names.
 _COPIES = 200
@@ -82,7 +82,7 @@ class CompareLog:
         ):
             above = copies[-1].size
             for copy in copies:
-                key = checkpoint_copy(copy.size)
+                key = copy_of(copy.size)
                 try:
                     same = await self.objects.get(key) == copy.note
                 except NotFound:

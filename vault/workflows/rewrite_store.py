@@ -11,8 +11,9 @@ from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.tlog.tiles import Tile, grown_tiles
 from vault.workflows.log_file_bytes import keys_of, stored_bytes, wanted_bytes
+from vault.workflows.publication import copy_of
 from vault.workflows.published_log import PublishedLog
-from vault.workflows.store_loss import checkpoint_copy, keep_rewrite, look_for_loss, note_loss, rewrite_of
+from vault.workflows.store_loss import keep_rewrite, look_for_loss, note_loss, rewrite_of
 from vault.workflows.vault_object import write_vault_object
 
 _LOG = Log(__name__)
@@ -89,7 +90,7 @@ class RewriteStore:
             lambda tx: tx.store.published_checkpoints(above=rewrite.checkpoints_above, limit=_CHECKPOINTS)
         )
         for copy in copies:
-            location = checkpoint_copy(copy.size)
+            location = copy_of(copy.size)
             try:
                 await self.objects.size(location)
             except NotFound:

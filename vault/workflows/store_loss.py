@@ -29,7 +29,8 @@ from vault.logs import Log
 from vault.ports.access_log import KeptCheckpoint
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
-from vault.workflows.published_log import PREFIX, PublishedLog, has
+from vault.workflows.publication import copy_of
+from vault.workflows.published_log import PublishedLog, has
 
 _LOG = Log(__name__)
 _REWRITE = "store_rewrite"
@@ -141,11 +142,6 @@ def keep_rewrite(tx: Transaction, before: StoreRewrite, after: StoreRewrite | No
         tx.metadata.replace({_REWRITE: encode_rewrite(after)})
 
 
-def checkpoint_copy(size: int) -> str:
-    """Return where a published checkpoint lies for good."""
-    return f"{PREFIX}checkpoints/{size:020}"
-
-
 def _known(tx: Transaction) -> _Known:
     last, kept = tx.checkpoints.last(), tx.metadata.get(_LOOK)
     before = None if kept is None else decode_look(kept)
@@ -170,7 +166,7 @@ async def _found(objects: ObjectStore, published_log: PublishedLog, known: _Know
     present = 0
     for copy in known.copies:
         try:
-            await objects.size(checkpoint_copy(copy.size))
+            await objects.size(copy_of(copy.size))
         except NotFound:
             return present
         present = copy.size
