@@ -32,9 +32,9 @@ _TOMBSTONE_PAUSE = 1.0
 _STUCK_PAUSE = 1.0
 #: Seconds between two looks for sessions that are over.
 _SESSIONS_PAUSE = 60.0
-#: Seconds between two looks whether more of the log can be published.
+#: Seconds between two checks whether more of the log can be published.
 _LOG_PAUSE = 1.0
-#: Seconds between two looks whether the log has grown and is to be anchored, which has a pause of its own.
+#: Seconds between two checks whether the log has grown and must be anchored, which has an interval of its own.
 _ANCHOR_PAUSE = 0.5
 #: Seconds that work in hand may take to end once the node is to stop; then it is given back.
 PATIENCE = 0.5

@@ -34,7 +34,7 @@ _AT_ONCE = 16
 _EVENTS_AT_ONCE = 1000
 #: How often an account that changes all the time is read again before it is written as it was.
 _MAX_READS = 3
-#: How often, and after how many seconds, is looked whether the account's events are in the tree.
+#: How many times, and after how many seconds, it is checked whether the account's events are in the tree.
 _MAX_WAITS = 100
 _WAIT_SECONDS = 0.05
 

@@ -39,7 +39,7 @@ _LOG = Log(__name__)
 _TRIES = 6
 #: Seconds of the first random pause between two attempts; each is up to twice as long as the one before.
 _PAUSE = 0.05
-#: Seconds between two looks whether another node has published the log.
+#: Seconds between two checks whether another node has published the log.
 _PUBLICATION_PAUSE = 0.5
 _PUBLICATION_TRIES = 20
 #: Seconds that somebody waits for an anchor, which goes on without them: many tiles may have to be published before.
@@ -83,7 +83,7 @@ class Anchor:
     published_log: PublishedLog
     publication: Publication
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    #: Keys of attempts that were not seen to stand: whoever meets another history takes them back.
+    #: Keys of attempts that were not seen to stand: an attempt that meets another history deletes them.
     _unsure: set[str] = field(default_factory=set, init=False)
     _running: "asyncio.Task[None] | None" = field(default=None, init=False)
 
@@ -179,7 +179,7 @@ class Anchor:
         )
 
     async def _anchor(self, draft: _Draft) -> KeptCheckpoint:
-        """Put the draft as an anchor and keep it as shown, unless another history lies there. Raises Unavailable."""
+        """Put the draft as an anchor and keep it as shown, unless the store has another history. Raises Unavailable."""
         for tries in range(_TRIES):
             if tries:
                 await self.sleep(CHANCE.random() * _PAUSE * 2**tries)
@@ -195,7 +195,7 @@ class Anchor:
         raise Unavailable(_OTHER_HISTORY, retry_after=30)
 
     async def _attempt(self, draft: _Draft) -> Sequence[AnchorPlace] | None:
-        """Put the draft; return the smaller anchors if it may be shown, None if another history lies there."""
+        """Put the draft; return the smaller anchors if it may be shown, None if the store has another history."""
         with _store():
             found = await self.published_log.anchors()
             old = None if found else await self.published_log.published()

@@ -1,6 +1,6 @@
 """What of the log may be shown: the newest checkpoint that is anchored, if the tree below it is still the same.
 
-A kernel that the verbs share. Whoever shows a part of the tree asks in the same transaction, so that a database that
+A kernel that the verbs share. Code that shows a part of the tree asks in the same transaction, so that a database that
 was exchanged or written in meanwhile cannot put other nodes below a checkpoint.
 """
 

@@ -41,7 +41,7 @@ NOT_STORED: Final = (
 _PATIENCE: Final = 10.0
 #: How long a node that did an act has to put its object before another one does.
 _GRACE: Final = timedelta(seconds=5)
-#: Objects that are put at once by the worker, and at most in one step of it.
+#: Objects that the worker puts concurrently, and at most in one step.
 _AT_ONCE, _BATCH_SIZE = 8, 50
 _READ_AT_ONCE: Final = 16
 #: How long this process believes that what it put is still there.
@@ -60,7 +60,7 @@ class Journal:
     put_here: dict[str, None] = field(default_factory=dict, repr=False)
 
     async def put(self, acts: Iterable[Act]) -> None:
-        """Put the objects of acts, all at once. Raises Unavailable, which says that the acts stand."""
+        """Put the objects of acts concurrently. Raises Unavailable, which says that the acts stand."""
         try:
             async with asyncio.timeout(_PATIENCE):
                 await gathered([self._put(where, some) for where, some in _by_location(acts).items()])

@@ -67,7 +67,7 @@ class Publication:
         return True
 
     async def _compare_published(self, anchored: KeptCheckpoint) -> None:
-        """Check that what lies there is a beginning of what is to be published.
+        """Check that the published log is a prefix of the log to publish.
 
         Raises Tampered if it is not even one of this log, LeaseLost if it goes further.
         """
@@ -89,7 +89,7 @@ class Publication:
         )
 
     async def _keep_copy(self, anchored: KeptCheckpoint) -> None:
-        """Put the checkpoint under its size, where none is overwritten. Raises Tampered if another lies there."""
+        """Put the checkpoint under its size, where none is overwritten. Raises Tampered if the store has another."""
         key = copy_of(anchored.size)
         if await self.objects.put(key, anchored.note, if_absent=True, locked=True):
             return
