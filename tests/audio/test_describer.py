@@ -13,7 +13,7 @@ import pytest
 from tests.audio import corpus, hostile_child
 from tests.audio.plaintext import Sink, Source
 from tests.audio.pool import IMPATIENT, PCM, hostile, pids
-from vault.audio.children import COMMAND
+from vault.audio.children import COMMAND, Child
 from vault.audio.describer import SubprocessDescriber
 from vault.audio.limits import Limits
 from vault.errors import DescriberCrashed, Tampered, Undecodable
@@ -216,6 +216,37 @@ async def test_closing_ends_every_child():
         await describer.describe(Source(PCM), Sink(), account_id="acc_1")
     assert set(psutil.Process().children()) == before
     assert psutil.Process().num_fds() <= descriptors
+
+
+def test_a_start_that_is_cancelled_leaves_no_process():
+    """At whatever step the start of a child is cancelled, the child is reaped."""
+
+    async def cancelled_after(steps):
+        task = asyncio.create_task(Child.spawn(("sleep", "60"), Limits(start=60)))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    before = set(psutil.Process().children())
+    descriptors = psutil.Process().num_fds()
+    for steps in range(12):
+        asyncio.run(cancelled_after(steps))
+        assert set(psutil.Process().children()) == before, steps
+    assert psutil.Process().num_fds() <= descriptors
+
+
+async def test_a_child_is_reaped_also_by_what_is_cancelled():
+    """The end of a loop cancels everything, and leaves no killed child behind."""
+    child = await Child.spawn(COMMAND, Limits())
+    child.kill()
+    reaping = asyncio.create_task(child.gone())
+    await asyncio.sleep(0)
+    reaping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reaping
+    assert child.process.returncode == -signal.SIGKILL
 
 
 async def test_no_plaintext_touches_the_disk():

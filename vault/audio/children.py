@@ -67,23 +67,23 @@ class Child:
     async def spawn(cls, command: Sequence[str], limits: Limits) -> Self:
         """Start a child and wait until it is ready. Raises DescriberCrashed."""
         ours, theirs = socket.socketpair()
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                str(theirs.fileno()),
-                str(limits.memory),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-                env=_environment(),
-            )
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        reader, writer = await asyncio.open_connection(sock=ours, limit=BLOCK)
+        with theirs:
+            # The streams come first: once the process runs, nothing is awaited that does not end it.
+            reader, writer = await asyncio.open_connection(sock=ours, limit=BLOCK)
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *command,
+                    str(theirs.fileno()),
+                    str(limits.memory),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.DEVNULL,
+                    stderr=asyncio.subprocess.DEVNULL,
+                    pass_fds=(theirs.fileno(),),
+                    env=_environment(),
+                )
+            except BaseException:
+                writer.close()
+                raise
         child = cls(process, reader, writer)
         try:
             await child.receive_ready(Clock(limits.start))
@@ -140,8 +140,15 @@ class Child:
             self.process.kill()
 
     async def gone(self) -> None:
-        """Wait until a killed child is reaped."""
-        await self.process.wait()
+        """Wait until a killed child is reaped. A cancellation is raised after that: it takes milliseconds."""
+        cancelled: asyncio.CancelledError | None = None
+        while self.process.returncode is None:
+            try:
+                await self.process.wait()
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
 
 
 async def spawn_or_unavailable(command: Sequence[str], limits: Limits) -> Child:
