@@ -132,6 +132,25 @@ async def test_a_number_that_was_let_go_stays_let_go(house: House, tmp_path: Pat
         assert await late.vault.list_objections(house.account.id, after=None, limit=9) == []
 
 
+async def test_an_objection_holds_without_the_key_of_its_number(
+    house: House, tmp_path: Path, threads: Threads
+):
+    """One that comes from another history may be sealed under a key that this one destroyed: the list still opens."""
+    old = copied(house, tmp_path / "old")
+    await house.vault.enter_objection(house.account.id, NUMBER, reason=None, **ME)
+    async with house_over(house, SqliteDatabase(old), threads) as late:
+        (act,) = await journal_of(late).missing(late.database)
+        await rotate(late)
+        await finish(late)
+        await late.database.write(lambda tx: journal_of(late).apply(tx, act))
+        (listed,) = await late.vault.list_objections(house.account.id, after=None, limit=9)
+        assert listed.number is None
+        entered, new = await late.vault.enter_objection(house.account.id, NUMBER, reason=None, **ME)
+        assert (entered.id, entered.number, new) == (listed.id, NUMBER, False)
+        await late.vault.end_objection(house.account.id, NUMBER, **ME)
+        assert await late.vault.list_objections(house.account.id, after=None, limit=9) == []
+
+
 async def test_the_closed_one_wins(house: House, tmp_path: Path, threads: Threads):
     """Who switched off and on again in a database that had lost an off did not know of it: it is off."""
     old = copied(house, tmp_path / "old")

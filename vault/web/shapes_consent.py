@@ -149,7 +149,9 @@ class ObjectionOut(BaseModel):
     """A number that must not be recorded."""
 
     id: str
-    number: str
+    number: str | None = Field(
+        description="In E.164. Null if the key that encrypted it was destroyed; the objection still holds."
+    )
     since: MomentOut
     until: MomentOut | None = None
     reason: str | None = None

@@ -7,6 +7,7 @@ from vault.domain import encryption_context as bound
 from vault.domain.access_event import AccessEvent
 from vault.domain.consent import Objection
 from vault.domain.ids import new_id
+from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.ports.consent_stores import ObjectionRow
 from vault.ports.database import Database, Transaction
@@ -36,17 +37,18 @@ class ObjectionList:
 
     async def enter(
         self, account_id: str, written: str, *, reason: str | None, actor: str
-    ) -> tuple[ObjectionRow, bool]:
-        """Return the objection and whether it is new: one that stands stays. Raises Invalid for no number.
+    ) -> tuple[ObjectionRow, str, bool]:
+        """Return the objection, its number in E.164, and whether it is new: one that stands stays.
 
-        Once this returns, no recording of the number becomes available.
+        Once this returns, no recording of the number becomes available. Raises Invalid for no number.
         """
         number, term = await self.term(account_id, written)
         sealed = await self.carried.seal_words(account_id, "objection-reason", reason)
         objection = Objection(since=self.clock(), until=None, reason=sealed, by=actor)
-        return await under_current_key(
+        row, new = await under_current_key(
             self.ring, account_id, lambda key: self._enter(key, account_id, number, term, objection)
         )
+        return row, number, new
 
     async def _enter(
         self, key: AccountKey, account_id: str, number: str, term: bytes, objection: Objection
@@ -90,9 +92,15 @@ class ObjectionList:
         number = self.numbers.e164(written, regions)
         return number, search_term(await self.admission.index_key(account_id), "number", number)
 
-    async def number_of(self, row: ObjectionRow) -> str:
-        """Open the number of an objection. Raises Tampered."""
-        key = await self.ring.version(row.account_id, row.key_version)
+    async def number_of(self, row: ObjectionRow) -> str | None:
+        """Open the number of an objection; None if its key was destroyed. Raises Tampered, Unavailable.
+
+        That can be so where a restore joined two histories, and one had destroyed the key that the other used.
+        """
+        try:
+            key = await self.ring.version(row.account_id, row.key_version)
+        except NotFound:
+            return None
         context = bound.of_objection(row.account_id, row.id)
         number: str = json.loads(open_message(key.key, row.sealed_number, context=context))["number"]
         return number

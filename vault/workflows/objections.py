@@ -15,7 +15,8 @@ class Objected:
     """An objection as an admin may see it."""
 
     id: str
-    number: str
+    #: In E.164; None if the key that sealed it was destroyed. The objection holds all the same.
+    number: str | None
     objection: Objection
 
 
@@ -29,8 +30,7 @@ class EnterObjection:
         self, account_id: str, written: str, *, reason: str | None, actor: str
     ) -> tuple[Objected, bool]:
         """Return the objection and whether it is new: one that stands stays. Raises Invalid for no number."""
-        row, new = await self.objection_list.enter(account_id, written, reason=reason, actor=actor)
-        number = await self.objection_list.number_of(row)
+        row, number, new = await self.objection_list.enter(account_id, written, reason=reason, actor=actor)
         return Objected(id=row.id, number=number, objection=await self.objection_list.opened(row)), new
 
 
