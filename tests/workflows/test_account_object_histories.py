@@ -9,6 +9,7 @@ import pytest
 
 from tests.workflows.conftest import WITHOUT_EVIDENCE, House, new_house
 from tests.workflows.restoring import copied, house_over, write_all
+from tests.workflows.rotation import finish, rotate, step
 from tests.workflows.test_restore import off
 from vault.database.postgresql import PostgresqlDatabase
 from vault.database.sqlite import SqliteDatabase
@@ -67,6 +68,29 @@ async def test_two_histories_leave_each_others_objects_alone(
         await policy(both[1], "and on")
         kept[1] = await written(both[1])
         assert set(names_of(house)) == set(kept)
+
+
+async def test_a_destroyed_key_is_in_no_object_of_another_history(
+    house: House, tmp_path: Path, threads: Threads
+):
+    """The statement says that no copy is left; what the other history wrote under the next version stays."""
+    async with forked(house, tmp_path, threads) as other:
+        await policy(other, "the other history")
+        holds_old = await written(other)
+        await rotate(house)
+        await step(house)
+        assert holds_old in names_of(house)
+        await finish(house)
+        await write_all(house)
+        assert holds_old not in names_of(house)
+        # The other history rotates as well, and its object no longer holds what was destroyed.
+        await rotate(other)
+        await finish(other)
+        await policy(other, "after its rotation")
+        holds_new = await written(other)
+        await policy(house, "goes on")
+        await written(house)
+        assert holds_new in names_of(house)
 
 
 async def test_objects_of_the_earlier_names_are_replaced(house: House):

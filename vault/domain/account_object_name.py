@@ -55,7 +55,7 @@ class SortedNames:
     own: Sequence[ObjectName]
     #: Longer than the own tree, which so cannot tell: the database lost them, or another history wrote them.
     ahead: Sequence[ObjectName]
-    #: Of another history: the own tree has another root at this size. Never deleted, never taken as newest.
+    #: Of another history: the own tree has another root at this size. Never taken as newest.
     foreign: Sequence[ObjectName]
 
     def behind(self, fork: int) -> "SortedNames":

@@ -1,10 +1,11 @@
 """Account objects and tombstones: written when they are due, so that the bucket can stand alone.
 
 An object of an account is written under the number of its newest change and the state of the log, and those
-before it go, but for what another history wrote: that is no business of this database, and may be all that
-is left of acknowledged changes. One node at a time writes, by turns; should one that lost its turn write
-late, its object has a lower number, and the account is due again. A crash leaves an object too many, never
-one too few.
+before it are deleted, but not what another history wrote: it may be all that is left of acknowledged changes.
+Only an object that holds a destroyed version of the account's key is deleted whichever database wrote it: the
+statement about the version says that no copy of it is left. One node at a time writes, by turns; should one
+that lost its turn write late, its object has a lower number, and the account is due again. A crash leaves an
+object too many, never one too few.
 """
 
 import asyncio
@@ -14,15 +15,16 @@ from vault.domain import encryption_context as bound
 from vault.domain.account_object import (
     AccountObject,
     Envelope,
+    decode_envelope,
     encode_account,
     encode_envelope,
     prompt_location,
 )
-from vault.domain.account_object_name import LogState, location_of, name_at
+from vault.domain.account_object_name import LogState, ObjectName, location_of, name_at
 from vault.domain.ids import new_id
 from vault.domain.tombstone import MOST, encode_tombstones
 from vault.domain.tombstone import location_of as location_of_tombstones
-from vault.errors import OwnKeyUnusable, Unavailable
+from vault.errors import NotFound, OwnKeyUnusable, Tampered, Unavailable
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
@@ -84,10 +86,13 @@ class WriteAccountObjects:
         name = name_at(account_id, known.revision, log)
         await self.objects.put(location_of(name), encode_envelope(envelope))
         names = await sort_by_history(self.database, await account_object_names(self.objects, account_id))
-        if names.ahead or names.foreign:
+        others = [*names.ahead, *names.foreign]
+        destroyed = [one for one in others if await self._holds_destroyed_key(one, oldest=min(known.keys))]
+        if len(others) > len(destroyed):
             # Another history knows notices of its own, and their audio goes with its objects.
             unknown = []
-        unknown += [location_of(one) for one in names.own if one != name and one.revision <= known.revision]
+        older = [one for one in names.own if one != name and one.revision <= known.revision]
+        unknown += [location_of(one) for one in (*destroyed, *older)]
         revisions = await self.database.read(lambda tx: tx.account_objects.revisions(account_id))
         if revisions is None or revisions.now != known.revision:
             # Whoever wrote the newer one may have prompts of which this knew nothing. It is due again: what
@@ -98,6 +103,17 @@ class WriteAccountObjects:
             await self.objects.delete(location)
         # Last: what lay there from before holds keys, and must not outlive a failure on the way.
         await self.database.write(lambda tx: tx.account_objects.written(account_id, known.revision))
+
+    async def _holds_destroyed_key(self, name: ObjectName, *, oldest: int) -> bool:
+        """Say whether another history's object has a version of the key that is older than all that exist."""
+        location = location_of(name)
+        try:
+            envelope = decode_envelope(
+                await self.objects.read(location, 0, await self.objects.size(location))
+            )
+        except (NotFound, Tampered):
+            return False  # fsck reports one that cannot be read.
+        return min(envelope.keys, default=oldest) < oldest
 
     async def _read(self, account_id: str) -> tuple[AccountObject, LogState]:
         """Return the account, and the log at a moment when all events that the account contains were in it.
