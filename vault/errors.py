@@ -28,6 +28,11 @@ from these to HTTP status codes.
 """
 
 from collections.abc import Sequence
+from typing import Literal
+
+#: The part that did not answer, or ``workflows`` for a limit of the vault's own: a label of a metric
+#: that alerts may use, so a value never changes.
+Cause = Literal["database", "objects", "keyservice", "audio", "workflows"]
 
 
 class VaultError(Exception):
@@ -143,10 +148,11 @@ class LeaseLost(VaultError):
 class Unavailable(VaultError):
     """A part that is needed does not answer; trying again is safe. ``retry_after`` is in seconds."""
 
-    def __init__(self, message: str, *, retry_after: int = 5) -> None:
-        """Keep the seconds after which trying again makes sense."""
+    def __init__(self, message: str, *, retry_after: int = 5, cause: Cause = "workflows") -> None:
+        """Keep the seconds after which trying again makes sense, and the part."""
         super().__init__(message)
         self.retry_after = retry_after
+        self.cause: Cause = cause
 
 
 class RecordingMissing(Unavailable):
@@ -160,6 +166,7 @@ class RecordingMissing(Unavailable):
             "The audio of this recording is missing from the object store. The operator is told, and can put "
             "it back from a replica or an older version of the bucket; it plays again then.",
             retry_after=60,
+            cause="objects",
         )
 
 
@@ -171,7 +178,7 @@ class DatabaseUnfit(Unavailable):
 
     def __init__(self, kind: str, message: str) -> None:
         """Keep what is wrong with it beside the sentence."""
-        super().__init__(message)
+        super().__init__(message, cause="database")
         self.kind = kind
 
     @classmethod
@@ -198,13 +205,17 @@ class DatabaseUnfit(Unavailable):
 class OwnKeyUnusable(Unavailable):
     """An account's own key cannot be used: its owner took it away, or its service does not answer."""
 
+    def __init__(self, message: str, *, retry_after: int = 5) -> None:
+        """Keep the seconds after which trying again makes sense."""
+        super().__init__(message, retry_after=retry_after, cause="keyservice")
+
 
 class KeyRetired(Unavailable):
     """The account's key was rotated between sealing and writing. Sealed anew, it can be written at once."""
 
     def __init__(self) -> None:
         """Tell a caller to whom this comes out to try again."""
-        super().__init__("The account's key was rotated at this moment.", retry_after=1)
+        super().__init__("The account's key was rotated at this moment.", retry_after=1, cause="database")
 
 
 class StartRefused(VaultError):

@@ -5,7 +5,6 @@ and nothing depends on it. A label takes one of a closed set of words; never an 
 anything else that a caller chose, so a page of metrics tells of nobody and stays small.
 """
 
-from types import TracebackType
 from typing import Final
 
 from prometheus_client import (
@@ -90,14 +89,3 @@ STORE_WENT_BACK: Final = Counter(
     "Times that the object store was seen to have less than was written there.",
     registry=REGISTRY,
 )
-
-
-def room_of(trace: TracebackType | None) -> str:
-    """Return which room of the house an error was raised in: the innermost frame that is the vault's own."""
-    room = "other"
-    while trace is not None:
-        parts = str(trace.tb_frame.f_globals.get("__name__", "")).split(".")
-        if parts[0] == "vault" and len(parts) > 2:  # noqa: PLR2004 - package, room, module
-            room = parts[1]
-        trace = trace.tb_next
-    return room

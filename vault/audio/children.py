@@ -156,7 +156,7 @@ async def spawn_or_unavailable(command: Sequence[str], limits: Limits) -> Child:
     try:
         return await Child.spawn(command, limits)
     except (DescriberCrashed, OSError) as error:
-        raise Unavailable("No process could be started to decode the audio.") from error
+        raise Unavailable("No process could be started to decode the audio.", cause="audio") from error
 
 
 def _environment() -> dict[str, str]:

@@ -73,7 +73,9 @@ class LookGate:
                 raise OutOfDate
         if guarded:
             raise NotLookedAt(connection.identity, connection.serial)
-        raise Unavailable("The database became another one while it was looked at.", retry_after=1)
+        raise Unavailable(
+            "The database became another one while it was looked at.", retry_after=1, cause="database"
+        )
 
     def was_refused(self, identity: Identity) -> bool:
         """Say whether the last look at this identity failed: its connections are not kept."""
@@ -86,22 +88,23 @@ class LookGate:
                 return  # While this caller was on its way here.
             failed = self._failed
         if failed is not None and failed[0] == unseen.identity and self._clock() < failed[2]:
-            raise Unavailable(str(failed[1]), retry_after=failed[1].retry_after)
+            raise Unavailable(str(failed[1]), retry_after=failed[1].retry_after, cause=failed[1].cause)
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look_once(unseen))
         looking = self._looking
         await asyncio.wait({looking}, timeout=max(0.0, seconds))
         if not looking.done():
             raise Unavailable(
-                "The database is being compared with the object store. Nothing was done: repeat it."
+                "The database is being compared with the object store. Nothing was done: repeat it.",
+                cause="database",
             )
         if (failed := self._failed) is not None:
-            raise Unavailable(str(failed[1]), retry_after=failed[1].retry_after)
+            raise Unavailable(str(failed[1]), retry_after=failed[1].retry_after, cause=failed[1].cause)
 
     async def _look_once(self, unseen: NotLookedAt) -> None:
         with self._lock:
             look, self._under_look, self._failed = self._look, unseen.identity, None
-        failure: Unavailable | None = Unavailable("The service is stopping.")
+        failure: Unavailable | None = Unavailable("The service is stopping.", cause="database")
         try:
             if look is not None:
                 await look()
@@ -110,7 +113,9 @@ class LookGate:
             failure = error
         except Exception as error:  # noqa: BLE001 - whatever it is, the database was not found to be the right one
             _LOG.error("database.look_failed", error=type(error).__name__, trace=True)
-            failure = Unavailable("The database could not be compared with the object store.")
+            failure = Unavailable(
+                "The database could not be compared with the object store.", cause="database"
+            )
         finally:
             with self._lock:
                 self._under_look = None

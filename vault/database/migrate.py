@@ -87,7 +87,9 @@ def _postgresql(url: str) -> Iterator[Connection]:
     except DatabaseUnfit as error:
         raise _refusal(error, host) from error
     except OperationalError as error:
-        raise Unavailable(f"The database at {host} does not answer: {_reason(error)}") from error
+        raise Unavailable(
+            f"The database at {host} does not answer: {_reason(error)}", cause="database"
+        ) from error
 
 
 def _refusal(error: DatabaseUnfit, host: str) -> VaultError:
@@ -95,7 +97,8 @@ def _refusal(error: DatabaseUnfit, host: str) -> VaultError:
     if error.kind == "standby":
         if ", " in host:
             return Unavailable(
-                f"None of the servers {host} takes writes: they are standbys, or do not answer."
+                f"None of the servers {host} takes writes: they are standbys, or do not answer.",
+                cause="database",
             )
         return StartRefused(
             f"The database at {host} is a read-only standby. Point VAULT_DATABASE_URL at the primary, or name all "

@@ -114,4 +114,4 @@ async def _within_deadline(row: Awaitable[T]) -> T:
         async with asyncio.timeout(DEADLINE):
             return await row
     except TimeoutError as error:
-        raise Unavailable(UNKNOWN) from error
+        raise Unavailable(UNKNOWN, cause="database") from error

@@ -71,4 +71,6 @@ class Call:
             committing = self.phase is Phase.COMMITTING
             if self._connection is not None and (cut_commit or not committing):
                 self._connection.cut()
-            return Unavailable(UNKNOWN if committing and not self.snapshot else NOTHING_DONE)
+            return Unavailable(
+                UNKNOWN if committing and not self.snapshot else NOTHING_DONE, cause="database"
+            )

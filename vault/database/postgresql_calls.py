@@ -82,7 +82,7 @@ class PostgresqlCalls:
     def refuse_stuck(self) -> None:
         """Raise Unavailable if writes had no end a moment ago, though reads have."""
         if time.monotonic() < self._stuck_until:
-            raise Unavailable("The database takes no writes at this moment.")
+            raise Unavailable("The database takes no writes at this moment.", cause="database")
 
     def close(self) -> None:
         """Let what runs end for a moment, cut the rest, and close the connections."""
@@ -99,9 +99,9 @@ class PostgresqlCalls:
 
     async def _run_once(self, call: Call, function: Callable[[Connection], T], lane: Lane) -> T:
         if self._closed:
-            raise Unavailable("The service is stopping.")
+            raise Unavailable("The service is stopping.", cause="database")
         if lane != "urgent" and len(self._running) >= _LONGEST_QUEUE:
-            raise Unavailable("Too many calls wait for the database.", retry_after=1)
+            raise Unavailable("Too many calls wait for the database.", retry_after=1, cause="database")
         self._running.add(call)
         future = self._threads[lane].submit(lambda: self._work(call, function, self._engines[lane]))
         future.add_done_callback(lambda _: self._running.discard(call))
@@ -122,7 +122,7 @@ class PostgresqlCalls:
     def _give_up(self, call: Call, future: "Future[Any]") -> Unavailable:
         """Free the thread of a call that nobody waits for any more, as far as the server can bear it."""
         if future.cancel():
-            return Unavailable(NOTHING_DONE)
+            return Unavailable(NOTHING_DONE, cause="database")
         _LOG.error("database.no_answer", state=call.phase.name.lower())
         now = time.monotonic()
         if call.phase is not Phase.COMMITTING or call.snapshot:
@@ -143,9 +143,9 @@ class PostgresqlCalls:
             try:
                 return self._transact(call, function, engine)
             except GivenUp as error:
-                raise Unavailable(NOTHING_DONE) from error
+                raise Unavailable(NOTHING_DONE, cause="database") from error
             except PoolTimeoutError as error:
-                raise Unavailable("No database connection is free.") from error
+                raise Unavailable("No database connection is free.", cause="database") from error
             except DatabaseUnfit as error:
                 _LOG.error("database.unfit", reason=error.kind)
                 raise
@@ -157,7 +157,7 @@ class PostgresqlCalls:
                 if not _may_succeed(cause):
                     raise _failure(cause, call) from error
                 time.sleep(CHANCE.uniform(0, 0.01 * 2**attempt))
-        raise Unavailable("The database is too busy.", retry_after=1)
+        raise Unavailable("The database is too busy.", retry_after=1, cause="database")
 
     def _transact(self, call: Call, function: Callable[[Connection], T], engine: Engine) -> T:
         connection = self._open(call, engine)
@@ -169,7 +169,7 @@ class PostgresqlCalls:
                 call.begin_commit()
             if driver.commit_is_unknown:
                 _LOG.error("database.commit_not_replicated")
-                raise Unavailable(UNKNOWN)
+                raise Unavailable(UNKNOWN, cause="database")
             return result
         finally:
             call.leave()
@@ -257,7 +257,7 @@ def _failure(cause: BaseException | None, call: Call) -> BaseException:
         return Invalid("The database cannot keep a value as it was sent.")
     _LOG.error("database.failed", error=type(cause).__name__)
     unknown = call.phase is Phase.COMMITTING and not call.snapshot
-    return Unavailable(UNKNOWN if unknown else "The database did not answer in time.")
+    return Unavailable(UNKNOWN if unknown else "The database did not answer in time.", cause="database")
 
 
 def _refuse_aborted(driver: VaultConnection) -> None:

@@ -46,9 +46,9 @@ class Readers:
         job = Job.of(function)
         with self._wake:
             if self._closing:
-                raise Unavailable("The service is stopping.")
+                raise Unavailable("The service is stopping.", cause="database")
             if len(self._waiting) >= LONGEST_QUEUE:
-                raise Unavailable("Too many reads are waiting.", retry_after=1)
+                raise Unavailable("Too many reads are waiting.", retry_after=1, cause="database")
             self._waiting.append(job)
             self._wake.notify()
         return await job.future
@@ -103,6 +103,6 @@ def _unavailable(error: DBAPIError | sqlite3.Error) -> Unavailable:
     # Compiled statements go to the driver itself, past SQLAlchemy's own errors.
     cause = error.orig if isinstance(error, DBAPIError) else error
     _LOG.error("database.read_failed", error=type(cause).__name__)
-    unavailable = Unavailable("The database could not be read.")
+    unavailable = Unavailable("The database could not be read.", cause="database")
     unavailable.__cause__ = error
     return unavailable

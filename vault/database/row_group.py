@@ -41,7 +41,7 @@ class RowGroup(Generic[Row, Result]):
         Raises the row's own error, or Unavailable. A cancelled caller's row is written all the same.
         """
         if len(self._waiting) >= _LONGEST_QUEUE:
-            raise Unavailable("Too many writes are waiting.", retry_after=1)
+            raise Unavailable("Too many writes are waiting.", retry_after=1, cause="database")
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((row, future))
         if len(self._running) < self._writers:
@@ -62,7 +62,7 @@ class RowGroup(Generic[Row, Result]):
         try:
             answers = await self._write([row for row, _ in group])
         except asyncio.CancelledError:
-            _fail(group, Unavailable("The service is stopping."))
+            _fail(group, Unavailable("The service is stopping.", cause="database"))
             raise
         except Exception as error:  # noqa: BLE001 - it belongs to those who wait for this group
             if isinstance(error, Unavailable) or len(group) == 1:

@@ -54,7 +54,7 @@ def settle(connection: Connection) -> None:
     while (now := _move(connection, AT_ONCE)) == AT_ONCE:
         moved += now
         if moved >= _MOST_SETTLED:
-            raise Unavailable("The access log is behind.", retry_after=1)
+            raise Unavailable("The access log is behind.", retry_after=1, cause="database")
 
 
 def advance(connection: Connection, head: Frontier, rows: Sequence[tuple[int, bytes]]) -> None:
@@ -68,11 +68,11 @@ def advance(connection: Connection, head: Frontier, rows: Sequence[tuple[int, by
     # The swap first: whoever comes second waits here for the first one's commit, and then fails.
     cursor.execute(_MOVE, (grown.size, grown.root(), b"".join(grown.peaks), head.size))
     if cursor.rowcount != 1:
-        raise Unavailable("Another node moved the access log on.", retry_after=1)
+        raise Unavailable("Another node moved the access log on.", retry_after=1, cause="database")
     positions = [position for position, _ in rows]
     cursor.execute(_PLACE, (positions, positions, list(range(head.size, grown.size)), hashes))
     if cursor.rowcount != len(rows):
-        raise Unavailable("Another node moved these events.", retry_after=1)
+        raise Unavailable("Another node moved these events.", retry_after=1, cause="database")
     above = [node for node in nodes if node.level]
     if above:
         columns = ([n.level for n in above], [n.index for n in above], [n.hash for n in above])

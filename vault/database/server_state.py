@@ -64,7 +64,9 @@ def read_server_state(url: str) -> ServerState:
             standbys = connection.execute(_STANDBYS).fetchall()
             timeline = _timeline(connection)
     except psycopg.Error as error:
-        raise Unavailable("No database that takes writes answers at VAULT_DATABASE_URL.") from error
+        raise Unavailable(
+            "No database that takes writes answers at VAULT_DATABASE_URL.", cause="database"
+        ) from error
     assert server is not None  # noqa: S101 - a SELECT without FROM has one row
     address, started_at, synchronous_commit, fsync, full_page_writes, names = server
     return ServerState(

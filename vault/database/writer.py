@@ -81,11 +81,11 @@ class Writer:
         job = Job.of(function)
         with self._wake:
             if self._closing:
-                raise Unavailable("The service is stopping.")
+                raise Unavailable("The service is stopping.", cause="database")
             # Urgent writes have a queue of their own, so that a flood does not keep the switch out.
             queue = self._urgent if urgent else self._waiting
             if len(queue) >= LONGEST_QUEUE:
-                raise Unavailable("Too many writes are waiting.", retry_after=1)
+                raise Unavailable("Too many writes are waiting.", retry_after=1, cause="database")
             queue.append(job)
             self._wake.notify()
         return await job.future
@@ -154,7 +154,7 @@ class Writer:
         if self._sequencer is not None:
             self._sequencer.forget_head()
         for job in group:
-            job.error = Unavailable("The database could not write; nothing was changed.")
+            job.error = Unavailable("The database could not write; nothing was changed.", cause="database")
 
 
 def is_failure(error: BaseException) -> bool:
@@ -167,7 +167,7 @@ def _refused_by_trigger(error: BaseException) -> Unavailable | None:
     """Return what the caller hears where a trigger raised, as an operator's guard on the log may do."""
     if _code_of(error) != sqlite3.SQLITE_CONSTRAINT_TRIGGER:
         return None
-    unavailable = Unavailable("The database does not take this now.")
+    unavailable = Unavailable("The database does not take this now.", cause="database")
     unavailable.__cause__ = error
     return unavailable
 

@@ -78,11 +78,11 @@ class AwsKmsKey:
         except ClientError as error:
             raise _translated(str(error.response.get("Error", {}).get("Code", "unknown"))) from error
         except NoCredentialsError as error:
-            raise Unavailable(words.NO_CREDENTIALS) from error
+            raise Unavailable(words.NO_CREDENTIALS, cause="keyservice") from error
         except HTTPClientError as error:
-            raise Unavailable(words.NO_ANSWER) from error
+            raise Unavailable(words.NO_ANSWER, cause="keyservice") from error
         except BotoCoreError as error:
-            raise Unavailable("The vault cannot ask the key service.") from error
+            raise Unavailable("The vault cannot ask the key service.", cause="keyservice") from error
 
 
 def connect(*, endpoint_url: str | None, region: str | None, connections: int) -> "KMSClient":
@@ -100,4 +100,4 @@ def connect(*, endpoint_url: str | None, region: str | None, connections: int) -
 def _translated(code: str) -> VaultError:
     if code in _NOT_OURS:
         return Tampered(words.NOT_OURS)
-    return Unavailable(_WORDS.get(code) or words.refused(code))
+    return Unavailable(_WORDS.get(code) or words.refused(code), cause="keyservice")

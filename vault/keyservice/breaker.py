@@ -107,7 +107,7 @@ class Breaker:
             return
         left = self._open_until - self.now()
         if left > 0 or self._trying:
-            raise Unavailable(self._last_words, retry_after=max(1, math.ceil(left)))
+            raise Unavailable(self._last_words, retry_after=max(1, math.ceil(left)), cause="keyservice")
 
     def _note_failure(self, error: Unavailable, *, trial: bool) -> None:
         now = self.now()

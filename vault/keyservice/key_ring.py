@@ -153,7 +153,7 @@ class AccountKeyRing:
 
     async def _own(self, own_key: str) -> RootKey:
         if self.own_keys is None:
-            raise Unavailable(NONE_TAKEN)
+            raise Unavailable(NONE_TAKEN, cause="keyservice")
         return await self.own_keys.named(own_key)
 
     async def _unwrap(self, account_id: str, version: int) -> UnwrappedAccountKey:

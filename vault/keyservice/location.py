@@ -154,7 +154,7 @@ def open_own_keys(url: str | None, threads: Threads, *, plain_http: Sequence[str
         except StartRefused as error:
             # The server runs by now: boto3's own settings are read with an account's first key of a region.
             client.close()
-            raise Unavailable(str(error), retry_after=60) from error
+            raise Unavailable(str(error), retry_after=60, cause="keyservice") from error
         return client
 
     return OwnKmsKeys(connect, threads)

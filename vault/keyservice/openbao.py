@@ -94,7 +94,7 @@ class OpenBaoKey:
         said = {"plaintext": _encoded(secret), "associated_data": _encoded(associated_data(context))}
         wrapped = (await self._ask("encrypt", said)).get("ciphertext")
         if not isinstance(wrapped, str) or not _is_ciphertext(wrapped.encode()):
-            raise Unavailable(words.NOT_UNDERSTOOD)
+            raise Unavailable(words.NOT_UNDERSTOOD, cause="keyservice")
         return wrapped.encode()
 
     async def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
@@ -110,7 +110,7 @@ class OpenBaoKey:
             return base64.b64decode(str(plaintext), validate=True)
         except ValueError:
             # Not chained: the error could quote a secret.
-            raise Unavailable(words.NOT_UNDERSTOOD) from None
+            raise Unavailable(words.NOT_UNDERSTOOD, cause="keyservice") from None
 
     async def close(self) -> None:
         """Close the connections. The threads belong to whoever made them."""
@@ -161,7 +161,7 @@ class OpenBaoKey:
                 async for block in blocks:
                     body += block
                     if len(body) > LARGEST_ANSWER:
-                        raise Unavailable(words.NOT_UNDERSTOOD)
+                        raise Unavailable(words.NOT_UNDERSTOOD, cause="keyservice")
             return response.status, bytes(body)
         finally:
             await response.aclose()
@@ -179,7 +179,7 @@ def token_in(path: Path) -> str:
     except (OSError, ValueError):
         token = ""
     if _TOKEN.fullmatch(token) is None:
-        raise Unavailable(words.NO_CREDENTIALS)
+        raise Unavailable(words.NO_CREDENTIALS, cause="keyservice")
     return token
 
 
@@ -203,18 +203,18 @@ def _data(body: bytes) -> Mapping[str, Any]:
     except (ValueError, TypeError, KeyError, RecursionError):
         data = None
     if not isinstance(data, dict):
-        raise Unavailable(words.NOT_UNDERSTOOD) from None
+        raise Unavailable(words.NOT_UNDERSTOOD, cause="keyservice") from None
     return data
 
 
 def _translated(status: int, body: bytes) -> VaultError:
     if status == 0:
-        return Unavailable(words.NO_ANSWER)
+        return Unavailable(words.NO_ANSWER, cause="keyservice")
     if status == _BAD_REQUEST:
         said = body.decode("utf-8", "replace")
         if any(text in said for text in _NOT_OURS):
             return Tampered(words.NOT_OURS)
         for text, sentence in _ABOUT_THE_KEY.items():
             if text in said:
-                return Unavailable(sentence)
-    return Unavailable(_BY_STATUS.get(status, words.refused(str(status))))
+                return Unavailable(sentence, cause="keyservice")
+    return Unavailable(_BY_STATUS.get(status, words.refused(str(status))), cause="keyservice")

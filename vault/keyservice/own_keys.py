@@ -102,7 +102,7 @@ class OwnKmsKeys:
 
     async def _client(self, region: str) -> "KMSClient":
         if (connect := self.connect) is None:
-            raise Unavailable(NONE_TAKEN, retry_after=60)
+            raise Unavailable(NONE_TAKEN, retry_after=60, cause="keyservice")
         async with self._connecting:
             if region not in self._clients:
                 self._clients[region] = await self.threads.run(connect, region)

@@ -131,7 +131,9 @@ class DirectoryStore:
 
     def _missing(self) -> NotFound | Unavailable:
         if not self.incoming.is_dir():
-            return Unavailable("The directory of the object store is not there.", retry_after=30)
+            return Unavailable(
+                "The directory of the object store is not there.", retry_after=30, cause="objects"
+            )
         return NotFound("There is no such object.")
 
     def _temporary(self, key: str) -> Path:

@@ -62,7 +62,9 @@ class DirectoryWriter:
         finally:
             await self.abort()
         if not published:
-            raise Unavailable("There is an object under this key already; nothing is overwritten.")
+            raise Unavailable(
+                "There is an object under this key already; nothing is overwritten.", cause="objects"
+            )
         return self.size
 
     async def abort(self) -> None:

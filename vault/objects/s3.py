@@ -175,7 +175,7 @@ class S3Store:
                 return
             for version in older:
                 await self._delete_version(full, version)
-        raise Unavailable("The object store keeps what it was told to delete.")
+        raise Unavailable("The object store keeps what it was told to delete.", cause="objects")
 
     async def versions(self, prefix: str) -> AsyncIterator[StoredVersion]:
         """Yield every version and delete marker below ``prefix``, a thousand for each call."""
@@ -210,7 +210,7 @@ class S3Store:
                 return
             for version in versions:
                 await self._delete_version(full, version)
-        raise Unavailable("The object store keeps what it was told to delete.")
+        raise Unavailable("The object store keeps what it was told to delete.", cause="objects")
 
     async def abort_uploads(self, prefix: str, *, before: datetime) -> int:
         """Abort unfinished uploads below ``prefix`` that began before ``before``; return how many."""

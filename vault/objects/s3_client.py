@@ -80,7 +80,9 @@ class S3Refusal(Exception):
         if self.code in _ABSENT:
             return NotFound("There is no such object.")
         return Unavailable(
-            f"The object store refuses what the vault asks of it ({self.code}).", retry_after=30
+            f"The object store refuses what the vault asks of it ({self.code}).",
+            retry_after=30,
+            cause="objects",
         )
 
 
@@ -127,8 +129,10 @@ class S3Calls:
             ) as error:
                 last = error
             except BotoCoreError as error:
-                raise Unavailable("The vault cannot ask the object store; are there credentials?") from error
-        raise Unavailable("The object store does not answer as it should.") from last
+                raise Unavailable(
+                    "The vault cannot ask the object store; are there credentials?", cause="objects"
+                ) from error
+        raise Unavailable("The object store does not answer as it should.", cause="objects") from last
 
     async def ask(self, function: Callable[[], T]) -> T:
         """Run a call whose refusal needs no closer look. Raises NotFound or Unavailable."""

@@ -84,7 +84,9 @@ class S3Writer:
             raise
         if not made:
             await self.abort()
-            raise Unavailable("There is an object under this key already; nothing is overwritten.")
+            raise Unavailable(
+                "There is an object under this key already; nothing is overwritten.", cause="objects"
+            )
         self._upload_id = None
         return self.size
 
@@ -205,7 +207,7 @@ class S3Writer:
         if not await self.calls.make(complete, self.key, size=self.size, mark=self.mark):
             return False
         if not await self.calls.holds(self.key, size=self.size, mark=self.mark):
-            raise Unavailable("The object store kept something else than it was sent.")
+            raise Unavailable("The object store kept something else than it was sent.", cause="objects")
         return True
 
 

@@ -86,8 +86,8 @@ def problem(
 def of_error(error: errors.VaultError) -> Response:
     """Return the problem for one of the vault's own errors."""
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
-    if status == 503:  # noqa: PLR2004 - the status itself
-        meters.UNAVAILABLE.labels(meters.room_of(error.__traceback__)).inc()
+    if isinstance(error, errors.Unavailable):
+        meters.UNAVAILABLE.labels(error.cause).inc()
     if status == 500:  # noqa: PLR2004 - the status itself
         _LOG.error("web.failed", error=type(error).__name__)
         return problem(status, _OUR_FAULT)
