@@ -13,8 +13,8 @@ from sqlalchemy import Connection, insert, text, update
 
 from bench.stage import ACCOUNT, put_recording
 from vault.database.schema import recording_terms, recordings
-from vault.domain.call import CallFacts
-from vault.domain.recording import LEASE, Recording, State
+from vault.domain.calls.call import CallFacts
+from vault.domain.recordings.recording import LEASE, Recording, State
 from vault.ports.stores import NewRecording
 from vault.workflows.seals import search_term
 from vault.workflows.vault import Vault

@@ -8,7 +8,7 @@ from bench.children import Child, child
 from bench.figures import Sample, print_ratio, print_raw, print_skipped, print_title, take_turns
 from bench.postgresql import postgresql
 from bench.sizes import Sizes
-from vault.domain.link import DEFAULT_SESSIONS
+from vault.domain.playback.link import DEFAULT_SESSIONS
 
 #: Opens prepared for each second of a round: more than any server here takes, done and not done.
 _FASTEST, _FASTEST_CONSTANT = 1500, 6000

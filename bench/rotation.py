@@ -19,9 +19,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from vault import wiring
-from vault.domain import encryption_context as bound
-from vault.domain.consent import ConsentPolicy
-from vault.domain.recording import State
+from vault.domain.consent.consent_event import ConsentPolicy
+from vault.domain.recordings.recording import State
+from vault.domain.stored import encryption_context as bound
 from vault.errors import VaultError
 from vault.ports.keys import AccountKey
 from vault.sealing.wrapping import wrap

@@ -8,7 +8,7 @@ from typing import Any
 from bench.scene import Scene, app_of
 from bench.stage import ingest_key, let_in, open_session
 from bench.usage import forget_peak, usage
-from vault.domain.recording import Recording
+from vault.domain.recordings.recording import Recording
 from vault.settings import Settings
 from vault.workflows.vault import Vault
 

@@ -13,7 +13,7 @@ from bench import variants
 from bench.scene import Scene, app_of
 from bench.stage import ACCOUNT, connect, decide_on_consent, ingest_key, put_recording
 from vault.database.schema import call_facts
-from vault.domain.call import CallFacts
+from vault.domain.calls.call import CallFacts
 from vault.settings import Settings
 from vault.worker.loop import work
 from vault.workflows.vault import Vault

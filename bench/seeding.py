@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vault.database.migrate import migrate_sqlite
 from vault.database.tree_store import STEP
-from vault.domain.access_event import AccessEvent
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.tlog.hashing import leaf_hash
 from vault.tlog.tree import Frontier
 

@@ -18,7 +18,7 @@ from bench.sizes import Sizes
 from bench.without_tree import PlaceEvents, TreeLater, fill_outbox
 from vault.database.postgresql import PostgresqlDatabase
 from vault.database.sqlite import SqliteDatabase
-from vault.domain.access_event import AccessEvent
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.ports.database import Database
 from vault.workflows.sequence import AT_ONCE, SequenceEvents
 

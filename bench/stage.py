@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from vault.domain.consent import ConsentPolicy
-from vault.domain.link import DEFAULT_SESSIONS
-from vault.domain.notice import NoticeWish
-from vault.domain.recording import LEASE, Recording, State
-from vault.domain.rules import RuleOverride
+from vault.domain.consent.consent_event import ConsentPolicy
+from vault.domain.notices.notice import NoticeWish
+from vault.domain.playback.link import DEFAULT_SESSIONS
+from vault.domain.recordings.recording import LEASE, Recording, State
+from vault.domain.rules.rules import RuleOverride
 from vault.ports.database import Transaction
 from vault.settings import Settings, read_settings
 from vault.workflows.connect import ConnectionWish

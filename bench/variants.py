@@ -13,8 +13,8 @@ from vault.database.jobs import Job
 from vault.database.postgresql import PostgresqlDatabase
 from vault.database.sqlite import SqliteDatabase, _engine
 from vault.database.writer import Writer
-from vault.domain.call import CallFacts
-from vault.domain.recording import Recording, State
+from vault.domain.calls.call import CallFacts
+from vault.domain.recordings.recording import Recording, State
 from vault.errors import NotFound, VaultError
 from vault.ports.database import Announced, Database, Grant, Transaction
 from vault.ports.objects import ObjectStore, StoredObject, StoredVersion

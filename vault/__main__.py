@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from vault import logs
-from vault.domain.account import SCOPES
-from vault.domain.explain_rule import explain
-from vault.domain.rule_data import UNKNOWN, read_place
+from vault.domain.accounts.account import SCOPES
+from vault.domain.rules.explain import explain
+from vault.domain.rules.rule_book_loader import UNKNOWN, read_place
 from vault.domain.urls import is_loopback, split_url
 from vault.drill_commands import drill
 from vault.errors import StartRefused, VaultError

@@ -57,7 +57,7 @@ class Invalid(VaultError):
 
 
 class Refused(VaultError):
-    """A rule says no. ``reasons`` are codes from ``domain/admission.py``."""
+    """A rule says no. ``reasons`` are codes from ``domain/consent/decision.py``."""
 
     def __init__(self, message: str, *, reasons: Sequence[str] = ()) -> None:
         """Keep the codes of all rules that said no."""

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Protocol
 
-from vault.domain.restoring import Seen, unseen
+from vault.domain.progress import Seen, unseen
 from vault.errors import Unavailable
 from vault.settings import Settings
 from vault.web.control import ask, perform

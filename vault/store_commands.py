@@ -12,7 +12,7 @@ import typer
 
 from vault import logs
 from vault.database.sqlite_backup import copy_database
-from vault.domain.restoring import Seen, unseen
+from vault.domain.progress import Seen, unseen
 from vault.errors import Invalid
 from vault.operating import operating
 from vault.settings import Settings, read_settings

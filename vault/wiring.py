@@ -17,9 +17,9 @@ from vault.audio.describer import SubprocessDescriber
 from vault.audio.prompt import SubprocessPromptMaker
 from vault.database.sqlite import SqliteDatabase
 from vault.database.wrapped_keys import WrappedKeyRows
-from vault.domain.default_texts import NoticeTexts, parse_default_texts
-from vault.domain.rule_data import parse
-from vault.domain.rules import RuleBook
+from vault.domain.notices.default_texts import NoticeTexts, parse_default_texts
+from vault.domain.rules.rule_book_loader import parse
+from vault.domain.rules.rules import RuleBook
 from vault.errors import StartRefused
 from vault.hardening import harden_process
 from vault.keyservice.breaker import Breaker

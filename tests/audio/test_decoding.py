@@ -8,7 +8,7 @@ import pytest
 from tests.audio import corpus
 from vault.audio import decoding
 from vault.audio.reasons import Reason
-from vault.domain.media import BUCKETS
+from vault.domain.recordings.media import BUCKETS
 from vault.errors import Undecodable
 
 GOOD = corpus.good()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.audio import corpus
 from vault.audio import decoding
-from vault.domain.media import BUCKETS
+from vault.domain.recordings.media import BUCKETS
 from vault.errors import Undecodable
 
 FILES = {name: row[0] for name, row in corpus.good().items()}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vault.audio.peaks import CAPACITY, Peaks
-from vault.domain.media import BUCKETS
+from vault.domain.recordings.media import BUCKETS
 
 LENGTHS = [1, 2, 999, 1000, 1001, 8000, CAPACITY - 1, CAPACITY, CAPACITY + 1, 5 * CAPACITY + 77]
 

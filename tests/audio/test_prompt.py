@@ -13,7 +13,7 @@ from vault.audio.assembling import SILENT, TOO_LONG
 from vault.audio.limits import Limits
 from vault.audio.prompt import LIMITS, SubprocessPromptMaker
 from vault.audio.reasons import Reason
-from vault.domain.prompt import MAX_UPLOAD, PromptWish
+from vault.domain.notices.audio import MAX_UPLOAD, PromptWish
 from vault.errors import DescriberCrashed, Invalid, Undecodable
 from vault.threads import Threads
 

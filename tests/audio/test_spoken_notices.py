@@ -10,10 +10,10 @@ from tests.audio.sounding import level, part, peak, pitch, spoken, streamed
 from tests.domain.drafts import wish
 from tests.servers.required import require
 from vault.audio.prompt import SubprocessPromptMaker
-from vault.domain.consent import Keys
-from vault.domain.notice import AUDIENCES, NOTICE_MODES
-from vault.domain.prompt import GAP_SECONDS, PromptWish
-from vault.domain.telephone_wav import telephone_wav
+from vault.domain.consent.consent_event import Keys
+from vault.domain.notices.audio import GAP_SECONDS, PromptWish
+from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES
+from vault.domain.notices.telephone_wav import telephone_wav
 from vault.threads import Threads
 from vault.wiring import notice_texts
 

@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import select, update
 
 from vault.database.schema import recordings
-from vault.domain.access_event import AccessEvent
-from vault.domain.account import Account
+from vault.domain.accounts.account import Account
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
-from vault.domain.link import Link, Session
+from vault.domain.playback.link import Link, Session
 from vault.domain.reason import Reason
-from vault.domain.recording import LEASE, Lease, Recording, SealedObject, State
+from vault.domain.recordings.recording import LEASE, Lease, Recording, SealedObject, State
 from vault.ports.access_log import LoggedEvent
 from vault.ports.database import Database
 from vault.ports.stores import NewRecording

@@ -12,7 +12,7 @@ from tests.database.rows import LEASE, OFF, TO_TRANSFER, announcement, event, op
 from tests.faults.counts import count
 from vault.database.dialect import lock_key
 from vault.database.postgresql import PostgresqlDatabase
-from vault.domain.recording import State
+from vault.domain.recordings.recording import State
 from vault.errors import Invalid, NotFound, Unavailable
 from vault.ports.database import Grant
 

@@ -13,7 +13,7 @@ from tests.faults.counts import count
 from vault.database.postgresql import PostgresqlDatabase
 from vault.database.schema_log import event_outbox
 from vault.database.sqlite import SqliteDatabase
-from vault.domain.access_event import AccessEvent
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import Tampered
 from vault.ports.access_log import KeptCheckpoint
 from vault.tlog.hashing import leaf_hash

@@ -5,7 +5,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
-from vault.domain.access_event import AccessEvent
+from vault.domain.audit_log.access_event import AccessEvent
 
 EVENT = AccessEvent(
     id="evt_1", type="playback.grant", at=datetime(2026, 11, 2, 12, 0, tzinfo=UTC), account_id="acct_1",

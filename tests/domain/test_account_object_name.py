@@ -2,7 +2,7 @@
 
 import pytest
 
-from vault.domain.account_object_name import (
+from vault.domain.stored.account_object_name import (
     LogState,
     ObjectName,
     location_of,

@@ -6,11 +6,11 @@ import pytest
 
 from tests.domain.admission_table import ROWS, TOLD
 from tests.domain.packaged_rules import packaged
-from vault.domain.account import Switch, SwitchChange
-from vault.domain.admission import Case, Place, decide
-from vault.domain.call_span import CallSpan
-from vault.domain.consent import ConsentEvent, ConsentPolicy, Objection
-from vault.domain.rules import strictest
+from vault.domain.accounts.account import Switch, SwitchChange
+from vault.domain.consent.call_window import CallSpan
+from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection
+from vault.domain.consent.decision import Case, Place, decide
+from vault.domain.rules.rules import strictest
 
 BOOK = packaged()
 T0 = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault.domain.call import CallFacts, fold
+from vault.domain.calls.call import CallFacts, fold
 
 words = st.none() | st.text(max_size=3)
 times = st.none() | st.datetimes(timezones=st.just(UTC))

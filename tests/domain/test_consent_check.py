@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from tests.domain.test_admission_table import at, case_of
-from vault.domain.admission import decide
-from vault.domain.call_span import CallSpan
-from vault.domain.consent import ConsentEvent, ConsentPolicy
-from vault.domain.consent_check import Need, missing
-from vault.domain.rules import Rule, strictest
+from vault.domain.consent.call_window import CallSpan
+from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy
+from vault.domain.consent.decision import decide
+from vault.domain.consent.requirements import Need, missing
+from vault.domain.rules.rules import Rule, strictest
 
 #: A rule of each kind, by what it asks.
 LENIENT = {"consent": "one"}

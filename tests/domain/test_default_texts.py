@@ -6,9 +6,9 @@ from itertools import product
 import pytest
 
 from tests.domain.drafts import BOOK, ELEMENTS, notice, wish
-from vault.domain.consent import Keys
-from vault.domain.default_texts import parse_default_texts
-from vault.domain.notice import AUDIENCES, NOTICE_MODES, NoticeWish, check_complete
+from vault.domain.consent.consent_event import Keys
+from vault.domain.notices.default_texts import parse_default_texts
+from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES, NoticeWish, check_complete
 from vault.errors import Invalid
 from vault.wiring import notice_texts
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.domain.test_admission_table import case_of
-from vault.domain.admission import decide
-from vault.domain.call import CallFacts
-from vault.domain.evidence import SALT_BYTES, Evidence, at_sealing, chained, check_chain
+from vault.domain.calls.call import CallFacts
+from vault.domain.consent.decision import decide
+from vault.domain.stored.evidence import SALT_BYTES, Evidence, at_sealing, chained, check_chain
 from vault.errors import Tampered
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)

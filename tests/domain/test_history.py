@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.history import OpenedEvent, Origins, tell
-from vault.domain.listening import Timeline, header_bytes, listenings
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.listening import Timeline, header_bytes, listenings
+from vault.domain.audit_log.story import OpenedEvent, Origins, tell
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 #: Four hundred seconds of PCM16 at 8000 samples a second, behind 44 bytes.

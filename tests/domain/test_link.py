@@ -7,8 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault.domain.link import FIRST_WINDOW, LARGEST_WINDOW, may_open, session_length, standing, windows
-from vault.domain.recording import State
+from vault.domain.playback.link import (
+    FIRST_WINDOW,
+    LARGEST_WINDOW,
+    may_open,
+    session_length,
+    standing,
+    windows,
+)
+from vault.domain.recordings.recording import State
 
 NETWORKS = [
     ((), None, True),

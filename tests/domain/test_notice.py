@@ -6,8 +6,8 @@ from itertools import product
 import pytest
 
 from tests.domain.drafts import BOOK, ELEMENTS, TEXT, notice
-from vault.domain.consent import MODES
-from vault.domain.notice import AUDIENCES, NOTICE_MODES, check_complete, choose, text_digest
+from vault.domain.consent.consent_event import MODES
+from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES, check_complete, choose, text_digest
 from vault.errors import Invalid
 
 

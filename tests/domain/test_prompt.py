@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from vault.domain.prompt import PromptWish
+from vault.domain.notices.audio import PromptWish
 from vault.errors import Invalid
 
 #: A field, and what is just inside and just outside on both sides.

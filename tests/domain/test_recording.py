@@ -5,7 +5,15 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault.domain.recording import ARROWS, IN_FLIGHT, LEASE, MAX_ATTEMPTS, RENEWAL, State, pause_before
+from vault.domain.recordings.recording import (
+    ARROWS,
+    IN_FLIGHT,
+    LEASE,
+    MAX_ATTEMPTS,
+    RENEWAL,
+    State,
+    pause_before,
+)
 
 
 def reachable(start: State) -> set[State]:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from vault.domain.access_event import AccessEvent, EventType
-from vault.domain.account import SwitchChange
-from vault.domain.replay import LoggedChange, Replay, merge_history
+from vault.domain.accounts.account import SwitchChange
+from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.audit_log.replay import LoggedChange, Replay, merge_history
 from vault.errors import Tampered
 
 T = [datetime(2026, 11, 2, 12, 0, n, tzinfo=UTC) for n in range(10)]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.listening import last_words, listenings
-from vault.domain.requests import Requests
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.audio_requests import Requests
+from vault.domain.audit_log.listening import last_words, listenings
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.domain.packaged_rules import packaged
-from vault.domain.explain_rule import explain
-from vault.domain.rule_data import parse, read_place
-from vault.domain.rules import Rule
+from vault.domain.rules.explain import explain
+from vault.domain.rules.rule_book_loader import parse, read_place
+from vault.domain.rules.rules import Rule
 from vault.errors import Invalid
 
 HEADER = 'version = "2026.11.1"\nreviewed_on = 2026-11-01\n'

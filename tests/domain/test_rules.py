@@ -7,8 +7,8 @@ from itertools import permutations
 import pytest
 
 from tests.domain.packaged_rules import packaged
-from vault.domain.explain_rule import explain
-from vault.domain.rules import CONSENTS, Rule, RuleOverride, strictest
+from vault.domain.rules.explain import explain
+from vault.domain.rules.rules import CONSENTS, Rule, RuleOverride, strictest
 
 BOOK = packaged()
 EVERY = (BOOK.unknown, *BOOK.rules.values())

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.domain.test_admission_table import case_of
-from vault.domain.admission import decide
-from vault.domain.call_script import Ask, Go, Play, Record
-from vault.domain.steering import Addresses, after_notice, after_yes, opening
+from vault.domain.calls.call_document import Ask, Go, Play, Record
+from vault.domain.consent.call_flow import Addresses, after_notice, after_yes, opening
+from vault.domain.consent.decision import decide
 
 TO = Addresses(
     status="https://vault.example/hook",

@@ -9,8 +9,13 @@ from typing import Any
 
 import pytest
 
-from vault.domain.account import Account, Connection, Switch, SwitchChange
-from vault.domain.account_object import (
+from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
+from vault.domain.consent.consent_event import ConsentPolicy, Keys, Objection
+from vault.domain.notices.notice import Notice
+from vault.domain.reason import Reason
+from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject, State
+from vault.domain.rules.rules import RuleOverride
+from vault.domain.stored.account_object import (
     AccountObject,
     Envelope,
     KeptObjection,
@@ -19,15 +24,10 @@ from vault.domain.account_object import (
     encode_account,
     encode_envelope,
 )
-from vault.domain.account_object_name import LogState
-from vault.domain.consent import ConsentPolicy, Keys, Objection
-from vault.domain.manifest import Manifest, decode_manifest, encode_manifest
-from vault.domain.notice import Notice
-from vault.domain.reason import Reason
-from vault.domain.recording import Recording, RecordingKeys, SealedObject, State
-from vault.domain.rules import RuleOverride
-from vault.domain.tombstone import decode_tombstones, encode_tombstones
-from vault.domain.vault_object import VaultObject, decode_vault, encode_vault
+from vault.domain.stored.account_object_name import LogState
+from vault.domain.stored.manifest import Manifest, decode_manifest, encode_manifest
+from vault.domain.stored.tombstone import decode_tombstones, encode_tombstones
+from vault.domain.stored.vault_object import VaultObject, decode_vault, encode_vault
 from vault.errors import Tampered
 
 AT = datetime(2026, 11, 2, 12, 0, 0, 123456, tzinfo=UTC)

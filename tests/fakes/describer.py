@@ -9,7 +9,7 @@ import wave
 from array import array
 from dataclasses import dataclass, field
 
-from vault.domain.media import BUCKETS, MAX_DURATION, Description
+from vault.domain.recordings.media import BUCKETS, MAX_DURATION, Description
 from vault.errors import DescriberCrashed, Undecodable
 from vault.ports.audio import AudioSource, RenditionSink
 

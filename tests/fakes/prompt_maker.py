@@ -10,7 +10,7 @@ import wave
 from array import array
 from dataclasses import dataclass, field
 
-from vault.domain.prompt import MAX_SECONDS, MAX_UPLOAD, RATE, SILENT_DBFS, Prompt, PromptWish
+from vault.domain.notices.audio import MAX_SECONDS, MAX_UPLOAD, RATE, SILENT_DBFS, Prompt, PromptWish
 from vault.errors import DescriberCrashed, Undecodable
 
 

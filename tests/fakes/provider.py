@@ -4,9 +4,9 @@ import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from vault.domain.call import Announcement, CallFacts, Heard
-from vault.domain.delivery import Delivery
-from vault.domain.provider_access import Access, Listed, ListedPage, RestReply, RestRequest
+from vault.domain.calls.call import Announcement, CallFacts, Heard
+from vault.domain.calls.provider_api import Access, Listed, ListedPage, RestReply, RestRequest
+from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed
 from vault.telephony.platform import Platform
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from vault.domain.provider_access import RestReply, RestRequest
+from vault.domain.calls.provider_api import RestReply, RestRequest
 from vault.errors import FetchFailed
 
 

@@ -22,7 +22,7 @@ from vault.database import postgresql, sqlite, tree_rows
 from vault.database.group_sequencer import GroupSequencer
 from vault.database.queue_rows import QueueRows
 from vault.database.tombstone_rows import TombstoneRows
-from vault.domain.recording import State
+from vault.domain.recordings.recording import State
 from vault.objects.directory import DirectoryStore
 from vault.objects.directory_writer import DirectoryWriter
 from vault.sealing.sealer import Sealer

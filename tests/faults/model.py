@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tests.journeys.tenant import tone
-from vault.domain.recording import IN_FLIGHT, State
+from vault.domain.recordings.recording import IN_FLIGHT, State
 
 BODIES = (tone(0.2), tone(0.3))
 Fate = Literal["alive", "refused", "failed", "erased"]

@@ -18,9 +18,9 @@ from tests.journeys.tenant import moment
 from tests.workflows.conftest import LONG_AGO, House, blocks_of, new_house, reopened
 from tests.workflows.rotation import versions
 from vault.database.schema import recordings
-from vault.domain.call import CallFacts
-from vault.domain.manifest import location_of
-from vault.domain.recording import State
+from vault.domain.calls.call import CallFacts
+from vault.domain.recordings.recording import State
+from vault.domain.stored.manifest import location_of
 from vault.errors import FetchFailed, NotFound, RecordingErased, Refused, Unavailable, VaultError
 from vault.threads import Threads
 from vault.workflows.consent import ConsentWish

@@ -11,10 +11,10 @@ from sqlalchemy import func, select
 from tests.faults.nth_story import FETCHED, Site, Story
 from tests.tlog.whole_log import WholeLog, read_export
 from vault.database.schema import accounts, connections, links, recordings
-from vault.domain.account_object import decode_envelope
-from vault.domain.manifest import decode_manifest, location_of
-from vault.domain.recording import State
-from vault.domain.tombstone import decode_tombstones
+from vault.domain.recordings.recording import State
+from vault.domain.stored.account_object import decode_envelope
+from vault.domain.stored.manifest import decode_manifest, location_of
+from vault.domain.stored.tombstone import decode_tombstones
 from vault.tlog.hashing import leaf_hash
 from vault.workflows.published_log import PublishedLog
 from vault.workflows.vault import Vault

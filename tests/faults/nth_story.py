@@ -22,8 +22,8 @@ from tests.workflows.conftest import LONG_AGO, WITHOUT_EVIDENCE, blocks_of
 from vault.database.schema import recordings
 from vault.database.schema_log import publication
 from vault.database.schema_turns import turns
-from vault.domain.delivery import Delivery
-from vault.domain.recording import State
+from vault.domain.calls.webhook import Delivery
+from vault.domain.recordings.recording import State
 from vault.errors import Busy, LeaseLost, RecordingErased, Refused, Unavailable
 from vault.telephony.signatures import sign
 from vault.workflows.connect import ConnectionWish

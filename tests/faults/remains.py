@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from vault.domain import encryption_context as bound
+from vault.domain.stored import encryption_context as bound
 from vault.errors import Tampered
 from vault.sealing.header import parse_header
 from vault.sealing.keys import KEY_BYTES, NamedKey, recording_key

@@ -23,7 +23,7 @@ from tests.faults.remains import opens, unwrapped_anywhere, where
 from tests.faults.server import Client, MortalVault, vault_process
 from tests.servers.media_thread import MediaThread
 from tests.tlog.whole_log import read_export
-from vault.domain import encryption_context as bound
+from vault.domain.stored import encryption_context as bound
 from vault.sealing.keys import NamedKey
 from vault.sealing.wrapping import unwrap
 

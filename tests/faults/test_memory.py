@@ -18,7 +18,7 @@ from tests.faults.inside import files_below, inside, rows
 from tests.faults.server import Client, MortalVault, ask, vault_process
 from tests.servers.forked import cold
 from tests.servers.media_thread import MediaThread
-from vault.domain import encryption_context as bound
+from vault.domain.stored import encryption_context as bound
 from vault.sealing.wrapping import unwrap
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]

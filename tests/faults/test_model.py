@@ -23,7 +23,7 @@ from tests.faults.counts import count
 from tests.faults.model import BODIES, Known, Model
 from tests.faults.mortal_house import HOSTS_FAIL, WORK, MortalHouse, done_all_the_same
 from tests.tlog.reference import mth
-from vault.domain.recording import IN_FLIGHT, State
+from vault.domain.recordings.recording import IN_FLIGHT, State
 from vault.errors import RecordingErased, Refused, Unavailable
 
 CALLS = st.sampled_from(["call-1", "call-2", "call-3", "call-4"])

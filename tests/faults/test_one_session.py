@@ -14,7 +14,7 @@ from tests.faults.counts import count
 from tests.faults.listener import Seat, covered, hear, take_seat
 from tests.faults.server import PATIENCE, Client, ask, vault_process
 from tests.tlog.whole_log import read_export
-from vault.domain.link import windows
+from vault.domain.playback.link import windows
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 

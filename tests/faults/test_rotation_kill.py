@@ -13,7 +13,7 @@ from tests.faults.inside import inside, rows
 from tests.faults.promises import check_promises
 from tests.faults.running_out import let_everything_run_out
 from tests.faults.server import MortalVault
-from vault.domain.manifest import decode_manifest
+from vault.domain.stored.manifest import decode_manifest
 from vault.tlog.key_statement import open_statement
 from vault.tlog.note import parse_verifier
 

@@ -15,8 +15,8 @@ from sqlalchemy import update
 from tests.faults.counts import count
 from tests.workflows.conftest import AUDIO, House, another_node, new_house
 from vault.database.schema import links, sessions
-from vault.domain.link import session_length
-from vault.domain.recording import State
+from vault.domain.playback.link import session_length
+from vault.domain.recordings.recording import State
 from vault.errors import NotAuthentic, NotFound
 from vault.threads import Threads
 from vault.tlog.checkpoint import open_checkpoint

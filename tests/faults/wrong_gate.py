@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from vault.domain.account import Switch, SwitchChange
+from vault.domain.accounts.account import Switch, SwitchChange
 from vault.ports.database import Database, Transaction
 from vault.workflows.vault import Vault
 

@@ -13,16 +13,16 @@ from functools import partial
 from pathlib import Path
 
 from vault.audio import containers, riff
-from vault.domain.access_event import AccessEvent
-from vault.domain.account_object import decode_envelope
-from vault.domain.closing import Act, decode_act, decode_acts, encode_acts
-from vault.domain.delivery import Delivery
-from vault.domain.language import language_tag
-from vault.domain.manifest import decode_manifest
-from vault.domain.provider_access import RestReply
-from vault.domain.rule_data import read_place
-from vault.domain.tombstone import decode_tombstones
-from vault.domain.vault_object import decode_vault
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.calls.provider_api import RestReply
+from vault.domain.calls.webhook import Delivery
+from vault.domain.notices.language import language_tag
+from vault.domain.rules.rule_book_loader import read_place
+from vault.domain.stored.account_object import decode_envelope
+from vault.domain.stored.closing_acts import Act, decode_act, decode_acts, encode_acts
+from vault.domain.stored.manifest import decode_manifest
+from vault.domain.stored.tombstone import decode_tombstones
+from vault.domain.stored.vault_object import decode_vault
 from vault.errors import (
     FetchFailed,
     Invalid,

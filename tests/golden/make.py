@@ -18,9 +18,9 @@ from typing import Any
 
 from tests.journeys.tenant import tone
 from vault import wiring
-from vault.domain.call import CallFacts
-from vault.domain.consent import ConsentPolicy
-from vault.domain.recording import State
+from vault.domain.calls.call import CallFacts
+from vault.domain.consent.consent_event import ConsentPolicy
+from vault.domain.recordings.recording import State
 from vault.sealing.keys import recording_key
 from vault.sealing.message import seal
 from vault.settings import Settings, read_settings

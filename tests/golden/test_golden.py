@@ -23,8 +23,8 @@ from tests.golden.make import (
 )
 from tests.tlog.whole_log import read_export
 from vault import wiring
-from vault.domain.manifest import decode_manifest, location_of
-from vault.domain.recording import State
+from vault.domain.recordings.recording import State
+from vault.domain.stored.manifest import decode_manifest, location_of
 from vault.errors import NotFound
 from vault.ports.stores import RecordingFilter
 from vault.sealing.header import parse_header

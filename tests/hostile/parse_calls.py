@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives import serialization
 import vault
 from tests.hostile.parsers import Row
 from tests.hostile.regexes import evaluated
-from vault.domain import stored_json
+from vault.domain.stored import json_reader
 from vault.sealing.fields import Fields
 from vault.telephony.forms import parse_form, parse_query
 from vault.telephony.strict_json import parse_object
@@ -43,7 +43,7 @@ PARSERS: tuple[Any, ...] = (
     serialization.load_der_private_key, serialization.load_pem_private_key,
     serialization.load_der_public_key, serialization.load_pem_public_key,
     x509.load_der_x509_certificate, x509.load_pem_x509_certificate,
-    Fields, stored_json.read_object, parse_object, parse_form, parse_query,
+    Fields, json_reader.read_object, parse_object, parse_form, parse_query,
 )  # fmt: skip
 #: Bytes of the input on which it is seen what a row reaches.
 _SHORT = 512

@@ -12,17 +12,17 @@ from tests.fuzz.targets import TARGETS
 from tests.hostile.parsers import KIB, Row, text
 from tests.hostile.shapes import JSON, LINES, TEXT, repeated, within
 from vault.audio import containers, protocol, riff
-from vault.domain import stored_json
-from vault.domain.account_object import Envelope, decode_account, decode_envelope
-from vault.domain.closing import decode_act, decode_acts
-from vault.domain.default_texts import PLACEHOLDER
-from vault.domain.language import language_tag
-from vault.domain.manifest import decode_manifest
-from vault.domain.notice import _words
-from vault.domain.rule_data import read_place
-from vault.domain.tombstone import decode_tombstones
+from vault.domain.notices.default_texts import PLACEHOLDER
+from vault.domain.notices.language import language_tag
+from vault.domain.notices.notice import _words
+from vault.domain.rules.rule_book_loader import read_place
+from vault.domain.stored import json_reader
+from vault.domain.stored.account_object import Envelope, decode_account, decode_envelope
+from vault.domain.stored.closing_acts import decode_act, decode_acts
+from vault.domain.stored.manifest import decode_manifest
+from vault.domain.stored.tombstone import decode_tombstones
+from vault.domain.stored.vault_object import decode_vault
 from vault.domain.urls import endpoint_of
-from vault.domain.vault_object import decode_vault
 from vault.errors import StartRefused, Tampered
 from vault.keyservice import local_file, openbao
 from vault.keyservice.location import open_own_keys
@@ -80,9 +80,9 @@ def _settings(value: str) -> None:
 
 
 def _stored_fields(value: str) -> None:
-    for read in (stored_json.Fields.moment, stored_json.Fields.blob):
+    for read in (json_reader.Fields.moment, json_reader.Fields.blob):
         try:
-            read(stored_json.Fields({"a": value}, "It"), "a")
+            read(json_reader.Fields({"a": value}, "It"), "a")
         except Tampered:
             continue
 

@@ -15,9 +15,9 @@ from tests.fuzz.targets import _PROOFS as PROOFS
 from tests.fuzz.targets import PAYLOADS
 from tests.hostile.parsers import KIB, Row, latin, text
 from tests.hostile.shapes import FORM, JSON, TEXT, Shape, repeated, within
-from vault.domain.call import Announcement
-from vault.domain.delivery import Delivery
-from vault.domain.provider_access import Access, RestReply, RestRequest
+from vault.domain.calls.call import Announcement
+from vault.domain.calls.provider_api import Access, RestReply, RestRequest
+from vault.domain.calls.webhook import Delivery
 from vault.errors import VaultError
 from vault.ports.telephony import Provider
 from vault.telephony import speech, timestamps

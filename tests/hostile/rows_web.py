@@ -19,7 +19,7 @@ from uvicorn.server import ServerState
 
 from tests.hostile.parsers import KIB, Row, latin, text
 from tests.hostile.shapes import FORM, JSON, TEXT, Shape, repeated, within
-from vault.domain.link import may_open
+from vault.domain.playback.link import may_open
 from vault.errors import Invalid
 from vault.heads import BoundedHeads
 from vault.web import problems

@@ -11,7 +11,7 @@ import pytest
 
 from tests.journeys.tenant import Tenant, tone
 from tests.servers.vault_process import VaultProcess
-from vault.domain.manifest import decode_manifest
+from vault.domain.stored.manifest import decode_manifest
 from vault.tlog.key_statement import open_statement
 from vault.tlog.note import parse_verifier
 

@@ -7,7 +7,7 @@ from tests.faults.counts import count
 from tests.ports.conftest import Adapter
 from tests.tlog.reference import mth
 from tests.workflows.anchoring import anchor_of
-from vault.domain.anchor import PREFIX, Standing
+from vault.domain.audit_log.anchor import PREFIX, Standing
 from vault.errors import Unavailable
 from vault.ports.objects import ObjectStore
 from vault.workflows.anchor import Anchor

@@ -23,7 +23,7 @@ from tests.database.rows import (
     set_columns,
     switch,
 )
-from vault.domain.recording import State
+from vault.domain.recordings.recording import State
 from vault.errors import NotFound, Refused, Unavailable
 from vault.ports.database import Database, Grant
 from vault.ports.stores import RecordingFilter

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from tests.database.rows import NOW, TO_TRANSFER, announcement, claim, open_account, set_columns
-from vault.domain.recording import LEASE, State
+from vault.domain.recordings.recording import LEASE, State
 from vault.ports.database import Database
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.database.rows import NOW, open_account
 from tests.domain.drafts import notice
-from vault.domain.notice import text_digest
+from vault.domain.notices.notice import text_digest
 from vault.ports.database import Database
 from vault.ports.notices import SealedPrompt
 

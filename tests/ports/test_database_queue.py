@@ -23,7 +23,7 @@ from tests.database.rows import (
 )
 from tests.faults.counts import count
 from vault.domain.reason import Reason
-from vault.domain.recording import ARROWS, IN_FLIGHT, LEASE, Lease, SealedObject, State
+from vault.domain.recordings.recording import ARROWS, IN_FLIGHT, LEASE, Lease, SealedObject, State
 from vault.errors import Busy, LeaseLost, NotFound, RecordingErased
 from vault.ports.database import Database
 

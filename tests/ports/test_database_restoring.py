@@ -10,10 +10,10 @@ from tests.database.statements import statements
 from tests.domain.test_stored_objects import KNOWN
 from vault.database.postgresql import PostgresqlDatabase
 from vault.database.sqlite import SqliteDatabase
-from vault.domain.account import Connection, SwitchChange
-from vault.domain.consent import ConsentPolicy, Objection
-from vault.domain.manifest import Manifest
-from vault.domain.recording import State
+from vault.domain.accounts.account import Connection, SwitchChange
+from vault.domain.consent.consent_event import ConsentPolicy, Objection
+from vault.domain.recordings.recording import State
+from vault.domain.stored.manifest import Manifest
 from vault.ports.consent_stores import ObjectionRow
 from vault.ports.restoring import Revisions
 

@@ -16,9 +16,9 @@ from tests.database.rows import (
     open_account,
 )
 from tests.faults.counts import count
-from vault.domain.account import Connection
-from vault.domain.consent import Objection
-from vault.domain.recording import State
+from vault.domain.accounts.account import Connection
+from vault.domain.consent.consent_event import Objection
+from vault.domain.recordings.recording import State
 from vault.errors import KeyRetired, NotFound
 from vault.ports.consent_stores import ConsentRow, ObjectionRow
 from vault.ports.database import Database

@@ -18,8 +18,8 @@ from tests.database.rows import (
     set_columns,
 )
 from tests.faults.counts import count
-from vault.domain.account import ApiKey, Connection
-from vault.domain.recording import State
+from vault.domain.accounts.account import ApiKey, Connection
+from vault.domain.recordings.recording import State
 from vault.errors import Busy, NotFound
 from vault.ports.database import Database
 from vault.ports.stores import CallFactRow, KeptAnswer, RecordingFilter

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.database.rows import NOW, available, event, link, open_account, session
-from vault.domain.recording import State
+from vault.domain.recordings.recording import State
 from vault.ports.database import Database, Grant
 
 MICROSECOND = timedelta(microseconds=1)

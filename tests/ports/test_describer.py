@@ -8,7 +8,7 @@ from tests.audio import corpus
 from tests.audio.plaintext import Sink, Source
 from tests.fakes.describer import FakeDescriber
 from vault.audio.describer import SubprocessDescriber
-from vault.domain.media import BUCKETS
+from vault.domain.recordings.media import BUCKETS
 from vault.errors import Tampered, Undecodable
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.fetcher import FakeFetcher, Media
 from tests.servers.media import MediaServer, answer, head, raw
-from vault.domain.provider_access import MediaRequest
+from vault.domain.calls.provider_api import MediaRequest
 from vault.errors import FetchFailed
 from vault.ports.telephony import Fetcher
 from vault.telephony.fetcher import MediaFetcher

@@ -8,7 +8,7 @@ from tests.workflows.conftest import House
 from tests.workflows.conftest import house as house  # noqa: PLC0414 - a fixture
 from tests.workflows.restoring import write_all
 from tests.workflows.test_restore import available
-from vault.domain.manifest import location_of
+from vault.domain.stored.manifest import location_of
 from vault.objects.s3 import S3Store
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.audio import corpus
 from tests.fakes.prompt_maker import FakePromptMaker
 from vault.audio.prompt import SubprocessPromptMaker
-from vault.domain.prompt import MAX_UPLOAD, PromptWish
+from vault.domain.notices.audio import MAX_UPLOAD, PromptWish
 from vault.errors import Invalid, Unavailable, Undecodable
 
 SPEECH = corpus.wav(corpus.tones(1.0, channels=1))

@@ -4,7 +4,7 @@ import base64
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
-from vault.domain.call import Direction
+from vault.domain.calls.call import Direction
 from vault.simulator.call import Copy, SimulatedCall, call_that_ended
 from vault.simulator.exchange import Asked, Webhook
 from vault.simulator.provider import SimulatedProvider

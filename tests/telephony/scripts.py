@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from xml.etree.ElementTree import Element, canonicalize, fromstring
 
-from vault.domain.call_script import Ask, CallStep, Document, Go, Play, Record, Script
+from vault.domain.calls.call_document import Ask, CallStep, Document, Go, Play, Record, Script
 from vault.errors import Invalid
 
 AUDIO = "https://vault.example/notices/n1/audio.wav?language=en&for=caller"

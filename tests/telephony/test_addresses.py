@@ -5,7 +5,7 @@ import pytest
 
 from tests.servers.media import MediaServer, answer
 from tests.telephony.dialing import Diversion, ScriptedResolver
-from vault.domain.provider_access import MediaRequest
+from vault.domain.calls.provider_api import MediaRequest
 from vault.errors import FetchFailed
 from vault.telephony.address_policy import check_address
 from vault.telephony.fetcher import MediaFetcher

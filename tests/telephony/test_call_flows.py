@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.provider import FakeProvider
 from tests.telephony.scripts import SCRIPTS, STATUS
-from vault.domain.provider_access import Access
+from vault.domain.calls.provider_api import Access
 from vault.ports.telephony import Provider
 from vault.telephony.aircall import Aircall
 from vault.telephony.platform import Platform

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.servers.media import MediaServer, answer
 from tests.telephony.dialing import ScriptedResolver
-from vault.domain.provider_access import MediaRequest
+from vault.domain.calls.provider_api import MediaRequest
 from vault.errors import FetchFailed
 from vault.telephony.fetcher import MediaFetcher
 from vault.telephony.guarded_http import GuardedHttp, trust

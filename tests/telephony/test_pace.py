@@ -9,7 +9,7 @@ from contextlib import aclosing
 import pytest
 
 from tests.servers.media import Exchange, MediaServer, Script, answer, endless, head
-from vault.domain.provider_access import MediaRequest
+from vault.domain.calls.provider_api import MediaRequest
 from vault.errors import FetchFailed
 from vault.telephony.fetcher import MediaFetcher
 from vault.telephony.guarded_http import GuardedHttp

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault.domain.call import Announcement, CallFacts, Heard
-from vault.domain.delivery import Delivery
-from vault.domain.provider_access import MediaRequest
+from vault.domain.calls.call import Announcement, CallFacts, Heard
+from vault.domain.calls.provider_api import MediaRequest
+from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid, NotAuthentic
 from vault.ports.telephony import Provider
 from vault.telephony.platform import Platform

@@ -6,7 +6,7 @@ import pytest
 
 from tests.tlog.grown import Grown, numbered
 from tests.tlog.reference import mth
-from vault.domain.anchor import AnchorPlace, parse_location
+from vault.domain.audit_log.anchor import AnchorPlace, parse_location
 from vault.errors import Tampered
 from vault.tlog.anchor_file import MAX_BYTES, MAX_LEAVES, decode_anchor, encode_anchor
 from vault.tlog.checkpoint import Checkpoint, sign_checkpoint

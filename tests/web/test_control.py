@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vault.domain.restoring import Seen
+from vault.domain.progress import Seen
 from vault.errors import Invalid, Unavailable
 from vault.web.control import ask, control_socket, perform
 from vault.workflows.fsck import Checked

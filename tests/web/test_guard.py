@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from vault.domain.prompt import MAX_UPLOAD
+from vault.domain.notices.audio import MAX_UPLOAD
 from vault.web.guard import MAX_BODY, Guard
 
 pytestmark = pytest.mark.faults

@@ -8,7 +8,7 @@ import pytest
 
 from tests.journeys.tenant import Tenant
 from tests.web.conftest import House
-from vault.domain import history
+from vault.domain.audit_log import story
 from vault.web.shapes_log import EventsOut, HistoryOut
 
 
@@ -26,7 +26,7 @@ def test_long_answers_are_made_beside_the_loop(
 
         return note
 
-    monkeypatch.setattr("vault.workflows.history.tell", noting("tell", history.tell))
+    monkeypatch.setattr("vault.workflows.history.tell", noting("tell", story.tell))
     for shape in (HistoryOut, EventsOut):
         noted = noting(shape.__name__, shape)
         monkeypatch.setattr(f"vault.web.access_events.{shape.__name__}", noted)

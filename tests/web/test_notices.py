@@ -10,7 +10,7 @@ from tests.audio.corpus import decode, encode, tones
 from tests.domain.drafts import ELEMENTS, TEXT
 from tests.journeys.tenant import Tenant, tone
 from tests.web.conftest import House
-from vault.domain.prompt import MAX_UPLOAD
+from vault.domain.notices.audio import MAX_UPLOAD
 
 NOTICE = {"language": "en", "audience": "caller", "mode": "announce", **ELEMENTS, "text": TEXT}
 SPEECH = tone(1.0)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from vault.domain.anchor import Standing
+from vault.domain.audit_log.anchor import Standing
 from vault.errors import Tampered, Unavailable
 from vault.web.app import build
 from vault.web.hosting import Hosting

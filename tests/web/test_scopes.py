@@ -5,7 +5,7 @@ import pytest
 from tests.journeys.tenant import Tenant
 from tests.web.conftest import AUDIO, House
 from tests.web.test_access import CALL, DOORS, send
-from vault.domain.account import SCOPES
+from vault.domain.accounts.account import SCOPES
 
 pytestmark = pytest.mark.faults
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from tests.workflows.conftest import House
 from tests.workflows.parties import ME, PARTIES, kept_apart, let_in, set_policy, tell
-from vault.domain.access_event import EventType
-from vault.domain.call import CallFacts
-from vault.domain.recording import GONE, State
+from vault.domain.audit_log.access_event import EventType
+from vault.domain.calls.call import CallFacts
+from vault.domain.recordings.recording import GONE, State
 from vault.errors import NotAuthentic
 from vault.workflows.connect import ConnectionWish
 from vault.workflows.share import LinkWish

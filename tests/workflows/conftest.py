@@ -28,10 +28,10 @@ from vault.database.postgresql import PostgresqlDatabase
 from vault.database.schema import recordings
 from vault.database.sqlite import SqliteDatabase
 from vault.database.wrapped_keys import WrappedKeyRows
-from vault.domain.account import Account
-from vault.domain.consent import ConsentPolicy
-from vault.domain.delivery import Delivery
-from vault.domain.recording import Recording, State
+from vault.domain.accounts.account import Account
+from vault.domain.calls.webhook import Delivery
+from vault.domain.consent.consent_event import ConsentPolicy
+from vault.domain.recordings.recording import Recording, State
 from vault.keyservice.key_ring import AccountKeyRing
 from vault.settings import read_settings
 from vault.telephony.platform import Platform

@@ -9,10 +9,10 @@ from sqlalchemy import update
 
 from tests.workflows.conftest import House
 from vault.database.schema import recordings
-from vault.domain.admission import Decision
-from vault.domain.consent import Answer, ConsentPolicy, Method, Party
-from vault.domain.evidence import Evidence
-from vault.domain.recording import State
+from vault.domain.consent.consent_event import Answer, ConsentPolicy, Method, Party
+from vault.domain.consent.decision import Decision
+from vault.domain.recordings.recording import State
+from vault.domain.stored.evidence import Evidence
 from vault.workflows.consent import ConsentWish
 from vault.workflows.evidence import EvidenceView
 

@@ -10,10 +10,10 @@ from tests.domain.drafts import TEXT, wish
 from tests.workflows.conftest import AUDIO, House
 from tests.workflows.parties import CALLER, PARTIES, tell
 from vault.database.rotation_rows import PLACES
-from vault.domain.call import CallFacts
-from vault.domain.manifest import decode_manifest, location_of
-from vault.domain.prompt import PromptWish
-from vault.domain.recording import State
+from vault.domain.calls.call import CallFacts
+from vault.domain.notices.audio import PromptWish
+from vault.domain.recordings.recording import State
+from vault.domain.stored.manifest import decode_manifest, location_of
 from vault.ports.rotation import SEALED_KINDS
 from vault.ports.stores import RecordingFilter
 from vault.workflows.connect import ConnectionWish

@@ -9,7 +9,7 @@ import pytest
 from tests.tlog.auditor import read_proof, root_by_proof
 from tests.tlog.reference import mth
 from tests.workflows.conftest import SIGNER, House, with_clock
-from vault.domain.access_event import AccessEvent
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import NotFound, Tampered
 from vault.ports.access_log import KeptCheckpoint
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint

@@ -13,7 +13,7 @@ from tests.workflows.rotation import finish, rotate, step
 from tests.workflows.test_restore import off
 from vault.database.postgresql import PostgresqlDatabase
 from vault.database.sqlite import SqliteDatabase
-from vault.domain.account_object_name import PREFIX, ObjectName, location_of, parse_location
+from vault.domain.stored.account_object_name import PREFIX, ObjectName, location_of, parse_location
 from vault.threads import Threads
 from vault.workflows.own_history import sort_by_history
 

@@ -8,10 +8,10 @@ from tests.workflows.conftest import House
 from tests.workflows.restoring import write_all
 from tests.workflows.test_notices import BEEP, ME, SPEECH, drafted
 from tests.workflows.test_restore import available, off
-from vault.domain.account_object import decode_envelope
-from vault.domain.account_object_name import PREFIX, parse_location
-from vault.domain.recording import State
-from vault.domain.tombstone import decode_tombstones
+from vault.domain.recordings.recording import State
+from vault.domain.stored.account_object import decode_envelope
+from vault.domain.stored.account_object_name import PREFIX, parse_location
+from vault.domain.stored.tombstone import decode_tombstones
 from vault.errors import Unavailable
 from vault.ports.objects import StoredObject
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.domain.packaged_rules import packaged
-from vault.domain.account import Switch, SwitchChange
-from vault.domain.admission import Decision
-from vault.domain.call import CallFacts
-from vault.domain.consent import ConsentEvent, ConsentPolicy, Objection
+from vault.domain.accounts.account import Switch, SwitchChange
+from vault.domain.calls.call import CallFacts
+from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection
+from vault.domain.consent.decision import Decision
 from vault.telephony.places import NumberPlans
 from vault.workflows.admission import Admission, Said
 

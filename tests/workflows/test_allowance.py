@@ -8,7 +8,7 @@ import pytest
 
 from tests.workflows.conftest import AUDIO, House, another_node
 from tests.workflows.test_end_sessions import opened, recording_of
-from vault.domain.link import LOG_ENTRIES_AT_ONCE, LOG_ENTRIES_PER_SECOND, log_entries_allowed
+from vault.domain.playback.link import LOG_ENTRIES_AT_ONCE, LOG_ENTRIES_PER_SECOND, log_entries_allowed
 from vault.errors import TooMany
 from vault.threads import Threads
 from vault.workflows.stream import Sound
@@ -45,8 +45,8 @@ async def test_a_session_gets_its_entries_and_no_more(
     either: House, tmp_path: Path, threads: Threads, monkeypatch: pytest.MonkeyPatch
 ):
     """Whichever node it asks, however it asks; after a while there is more, and other sessions have their own."""
-    monkeypatch.setattr("vault.domain.link.LOG_ENTRIES_AT_ONCE", 60)
-    monkeypatch.setattr("vault.domain.link.LOG_ENTRIES_PER_SECOND", 0)
+    monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRIES_AT_ONCE", 60)
+    monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRIES_PER_SECOND", 0)
     recording = await recording_of(either)
     session, played, kept = await opened(either, recording)
     other = another_node(either, tmp_path, threads)
@@ -64,14 +64,14 @@ async def test_a_session_gets_its_entries_and_no_more(
     assert await ask(either, played_too, 3) == 3
 
     # The session is older than nothing, so some comes back at once.
-    monkeypatch.setattr("vault.domain.link.LOG_ENTRIES_PER_SECOND", 1_000_000)
+    monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRIES_PER_SECOND", 1_000_000)
     assert await ask(other, played, 60) == 60
 
 
 async def test_an_answer_that_runs_goes_on(house: House, monkeypatch: pytest.MonkeyPatch):
     """Its later windows are paid by the next request, so a listener's stream is never cut."""
-    monkeypatch.setattr("vault.domain.link.LOG_ENTRIES_AT_ONCE", 2)
-    monkeypatch.setattr("vault.domain.link.FIRST_WINDOW", 1000)
+    monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRIES_AT_ONCE", 2)
+    monkeypatch.setattr("vault.domain.playback.link.FIRST_WINDOW", 1000)
     session, played, _ = await opened(house, await recording_of(house))
     assert await ask(house, played, 1) == 1
     blocks = [block async for block in await house.vault.stream(played, 0, len(AUDIO))]
@@ -82,6 +82,6 @@ async def test_an_answer_that_runs_goes_on(house: House, monkeypatch: pytest.Mon
 
 async def test_a_key_has_no_such_limit(house: House, monkeypatch: pytest.MonkeyPatch):
     """It is the account's own program, which an admin can revoke."""
-    monkeypatch.setattr("vault.domain.link.LOG_ENTRIES_AT_ONCE", 0)
+    monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRIES_AT_ONCE", 0)
     recording = await recording_of(house)
     assert await house.heard(recording) == AUDIO

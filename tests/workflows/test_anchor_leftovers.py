@@ -10,7 +10,7 @@ from tests.workflows.restoring import empty_house, house_over, write_all
 from tests.workflows.test_access_log import add, damage, leaves_of
 from tests.workflows.test_anchor import anchors, put_back, sign, size_shown
 from tests.workflows.test_publish import free_the_lease, published, publisher
-from vault.domain.anchor import PREFIX, Standing
+from vault.domain.audit_log.anchor import PREFIX, Standing
 from vault.errors import Tampered, Unavailable
 from vault.threads import Threads
 from vault.tlog.anchor_file import MAX_LEAVES

@@ -19,9 +19,9 @@ from tests.workflows.parties import (
     tell,
     through_the_gate,
 )
-from vault.domain.call import CallFacts
-from vault.domain.recording import State
-from vault.domain.rules import RuleOverride
+from vault.domain.calls.call import CallFacts
+from vault.domain.recordings.recording import State
+from vault.domain.rules.rules import RuleOverride
 from vault.ports.stores import RecordingFilter
 
 PARIS, HIDDEN = "+33142345678", "anonymous"

@@ -17,8 +17,8 @@ from tests.workflows.restoring import copied, house_over
 from tests.workflows.test_access_log import leaves_of
 from vault.database.postgresql import PostgresqlDatabase
 from vault.database.sqlite import SqliteDatabase
-from vault.domain.access_event import EventType
-from vault.domain.closing import CLOSES_NOTHING, CLOSING, decode_acts, parse_location
+from vault.domain.audit_log.access_event import EventType
+from vault.domain.stored.closing_acts import CLOSES_NOTHING, CLOSING, decode_acts, parse_location
 from vault.errors import Unavailable
 from vault.threads import Threads
 from vault.tlog.note import open_note

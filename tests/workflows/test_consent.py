@@ -23,8 +23,8 @@ from tests.workflows.parties import (
     through_the_gate,
     told,
 )
-from vault.domain.call import CallFacts
-from vault.domain.recording import State
+from vault.domain.calls.call import CallFacts
+from vault.domain.recordings.recording import State
 from vault.errors import NotFound, Refused
 
 KEPT, IN, NO = State.QUARANTINED, State.AVAILABLE, State.REFUSED

@@ -9,7 +9,7 @@ from tests.workflows.conftest import AUDIO, LONG_AGO, House
 from tests.workflows.restoring import copied, empty_house, house_over, write_all
 from vault.database.schema import recordings
 from vault.database.sqlite import SqliteDatabase
-from vault.domain.recording import State
+from vault.domain.recordings.recording import State
 from vault.errors import NotAuthentic
 from vault.threads import Threads
 from vault.workflows.connect import ConnectionWish

@@ -9,8 +9,8 @@ import pytest
 
 from tests.workflows.conftest import AUDIO, House
 from vault.database.event_rows import EventRows
-from vault.domain.access_event import AccessEvent
-from vault.domain.link import Session
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.playback.link import Session
 from vault.workflows.list_events import EventFilter
 from vault.workflows.share import LinkWish
 from vault.workflows.stream import Sound

@@ -25,9 +25,9 @@ from tests.workflows.parties import (
     tell,
     through_the_gate,
 )
-from vault.domain.call import CallFacts
-from vault.domain.manifest import location_of
-from vault.domain.recording import State
+from vault.domain.calls.call import CallFacts
+from vault.domain.recordings.recording import State
+from vault.domain.stored.manifest import location_of
 from vault.sealing.header import parse_header
 
 

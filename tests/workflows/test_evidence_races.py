@@ -23,9 +23,9 @@ from tests.workflows.parties import (
     tell,
 )
 from vault.database.postgresql import PostgresqlDatabase
-from vault.domain.call import CallFacts
-from vault.domain.manifest import location_of
-from vault.domain.recording import State
+from vault.domain.calls.call import CallFacts
+from vault.domain.recordings.recording import State
+from vault.domain.stored.manifest import location_of
 
 pytestmark = [pytest.mark.faults, pytest.mark.postgresql]
 #: Seconds in which the second of two gets as far as it can.

@@ -16,7 +16,7 @@ from tests.workflows.parties import (
 )
 from vault.database.schema import recordings
 from vault.database.schema_consent import evidence_entries
-from vault.domain.recording import State
+from vault.domain.recordings.recording import State
 from vault.errors import NotFound, RecordingErased, Refused, Tampered
 
 pytestmark = pytest.mark.faults

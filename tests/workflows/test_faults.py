@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflows.conftest import AUDIO, House, blocks_of, new_house
-from vault.domain.recording import MAX_ATTEMPTS, State
+from vault.domain.recordings.recording import MAX_ATTEMPTS, State
 from vault.errors import Unavailable
 from vault.threads import Threads
 

@@ -9,8 +9,8 @@ from tests.fakes.objects import Kept
 from tests.workflows.conftest import House
 from tests.workflows.restoring import write_all
 from tests.workflows.test_restore import available, erased
-from vault.domain.manifest import location_of
-from vault.domain.recording import State
+from vault.domain.recordings.recording import State
+from vault.domain.stored.manifest import location_of
 from vault.errors import Invalid
 from vault.workflows.fsck import Checked
 

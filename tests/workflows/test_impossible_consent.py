@@ -8,9 +8,9 @@ from tests.domain.drafts import TEXT, wish
 from tests.journeys.tenant import moment, tone
 from tests.workflows.conftest import House
 from tests.workflows.parties import ME, announced, evidence, let_in, set_policy, tell, through_the_gate
-from vault.domain.call import CallFacts
-from vault.domain.prompt import PromptWish
-from vault.domain.recording import State
+from vault.domain.calls.call import CallFacts
+from vault.domain.notices.audio import PromptWish
+from vault.domain.recordings.recording import State
 from vault.errors import Invalid, Refused
 
 pytestmark = pytest.mark.faults

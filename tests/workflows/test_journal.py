@@ -15,9 +15,9 @@ from tests.workflows.rotation import finish, rotate
 from tests.workflows.test_closing import acts_in, journal_of, keeper, puts
 from vault.database.schema_log import checkpoints
 from vault.database.sqlite import SqliteDatabase
-from vault.domain.access_event import AccessEvent
-from vault.domain.call import CallFacts
-from vault.domain.closing import Act, ToldNo, decode_acts, encode_acts, location_of
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.calls.call import CallFacts
+from vault.domain.stored.closing_acts import Act, ToldNo, decode_acts, encode_acts, location_of
 from vault.threads import Threads
 from vault.tlog.note import MAX_NOTE_BYTES, Signer, open_note, sign_note
 

@@ -13,7 +13,7 @@ from tests.workflows.closing_verbs import VERBS, prepared
 from tests.workflows.conftest import AUDIO, House, another_node, blocks_of
 from tests.workflows.parties import ME, let_in
 from tests.workflows.test_closing import acts_in, keeper, puts
-from vault.domain.call import CallFacts
+from vault.domain.calls.call import CallFacts
 from vault.errors import Refused, Unavailable
 from vault.threads import Threads
 from vault.workflows import journal

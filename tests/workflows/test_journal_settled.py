@@ -19,7 +19,7 @@ from vault.database.schema import accounts
 from vault.database.schema_closing import closing_acts
 from vault.database.schema_consent import consent_events
 from vault.database.sqlite import SqliteDatabase
-from vault.domain.call import CallFacts
+from vault.domain.calls.call import CallFacts
 from vault.threads import Threads
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.workflows.conftest import AUDIO, House
-from vault.domain.recording import State
+from vault.domain.recordings.recording import State
 from vault.errors import RecordingErased, Refused
 from vault.workflows import lease
 

@@ -10,9 +10,9 @@ import pytest
 from tests.fakes.objects import Kept
 from tests.workflows.conftest import AUDIO, House, blocks_of
 from tests.workflows.restoring import empty_house, write_all
-from vault.domain.call import CallFacts
-from vault.domain.manifest import location_of
-from vault.domain.recording import State
+from vault.domain.calls.call import CallFacts
+from vault.domain.recordings.recording import State
+from vault.domain.stored.manifest import location_of
 from vault.errors import Busy, NotFound, RecordingErased
 from vault.ports.stores import RecordingFilter
 from vault.threads import Threads

@@ -12,8 +12,8 @@ from sqlalchemy import func, select
 from tests.workflows.conftest import House, another_node
 from vault.database.recording_rows import RecordingRows
 from vault.database.schema import call_facts
-from vault.domain.call import CallFacts
-from vault.domain.recording import State
+from vault.domain.calls.call import CallFacts
+from vault.domain.recordings.recording import State
 from vault.threads import Threads
 
 

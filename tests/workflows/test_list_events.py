@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.workflows.conftest import House
-from vault.domain.access_event import AccessEvent
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.workflows import list_events
 from vault.workflows.list_events import EventFilter
 from vault.workflows.share import LinkWish

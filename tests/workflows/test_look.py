@@ -14,7 +14,7 @@ from tests.workflows.restoring import copied, house_over, write_all
 from tests.workflows.test_restore import off
 from vault import meters
 from vault.database.sqlite import SqliteDatabase
-from vault.domain.recording import State
+from vault.domain.recordings.recording import State
 from vault.errors import Unavailable
 from vault.threads import Threads
 from vault.worker.loop import crews

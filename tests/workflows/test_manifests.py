@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.workflows.conftest import House
-from vault.domain.manifest import decode_manifest, location_of
+from vault.domain.stored.manifest import decode_manifest, location_of
 
 
 async def restrict(house: House, recording_id: str) -> None:

@@ -7,11 +7,11 @@ import pytest
 
 from tests.workflows.conftest import House
 from tests.workflows.parties import announced, tell, through_the_gate
-from vault.domain import encryption_context as bound
-from vault.domain.consent import Answer, ConsentEvent
-from vault.domain.consent_records import encode_event
+from vault.domain.consent.consent_event import Answer, ConsentEvent
 from vault.domain.ids import new_id
-from vault.domain.recording import State
+from vault.domain.recordings.recording import State
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.consent_json import encode_event
 from vault.errors import Refused
 from vault.ports.consent_stores import ConsentRow
 from vault.sealing.message import seal

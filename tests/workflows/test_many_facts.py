@@ -11,10 +11,10 @@ import pytest
 from tests.journeys.tenant import moment
 from tests.workflows.conftest import House
 from tests.workflows.parties import CALLEE, CALLER, ME, announced, grounds, through_the_gate
-from vault.domain.call import CallFacts, Heard
-from vault.domain.call_claims import MAX_FACTS
-from vault.domain.delivery import Delivery
-from vault.domain.recording import State
+from vault.domain.calls.call import CallFacts, Heard
+from vault.domain.calls.webhook import Delivery
+from vault.domain.consent.call_claims import MAX_FACTS
+from vault.domain.recordings.recording import State
 from vault.errors import Refused
 from vault.telephony.platform import Platform
 from vault.telephony.signatures import sign

@@ -11,8 +11,8 @@ from tests.fakes.prompt_maker import samples_of
 from tests.journeys.tenant import tone
 from tests.workflows.conftest import House
 from vault.database.schema_notices import notices
-from vault.domain.consent import Keys
-from vault.domain.prompt import PromptWish
+from vault.domain.consent.consent_event import Keys
+from vault.domain.notices.audio import PromptWish
 from vault.errors import Invalid, NotFound, Refused, Tampered, Undecodable
 from vault.workflows.list_events import EventFilter
 

@@ -11,8 +11,8 @@ from tests.fakes.provider import API
 from tests.journeys.tenant import moment
 from tests.workflows.conftest import LONG_AGO, House
 from vault.database.schema_consent import pauses
-from vault.domain.delivery import Delivery
-from vault.domain.provider_access import RestReply
+from vault.domain.calls.provider_api import RestReply
+from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed
 from vault.telephony.signatures import sign
 from vault.workflows.connect import ConnectionWish

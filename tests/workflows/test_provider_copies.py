@@ -13,9 +13,9 @@ from tests.fakes.provider import API
 from tests.journeys.tenant import moment
 from tests.workflows.conftest import AUDIO, LONG_AGO, URL, House
 from vault.database.schema import connections
-from vault.domain.delivery import Delivery
-from vault.domain.provider_access import RestReply
-from vault.domain.recording import State
+from vault.domain.calls.provider_api import RestReply
+from vault.domain.calls.webhook import Delivery
+from vault.domain.recordings.recording import State
 from vault.errors import FetchFailed
 from vault.meters import REGISTRY
 from vault.telephony.signatures import sign

@@ -24,9 +24,9 @@ from tests.workflows.parties import (
     set_policy,
     tell,
 )
-from vault.domain.call import CallFacts
-from vault.domain.manifest import location_of
-from vault.domain.recording import State
+from vault.domain.calls.call import CallFacts
+from vault.domain.recordings.recording import State
+from vault.domain.stored.manifest import location_of
 from vault.errors import NotFound, Refused
 
 

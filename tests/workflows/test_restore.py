@@ -13,11 +13,11 @@ from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_notices import BEEP, ME, SPEECH, drafted
 from tests.workflows.test_publish import check_published
 from vault.database.sqlite import SqliteDatabase
-from vault.domain.account_object import AccountObject
-from vault.domain.account_object_name import PREFIX
-from vault.domain.consent import ConsentPolicy
-from vault.domain.manifest import location_of as manifest_of
-from vault.domain.recording import State
+from vault.domain.consent.consent_event import ConsentPolicy
+from vault.domain.recordings.recording import State
+from vault.domain.stored.account_object import AccountObject
+from vault.domain.stored.account_object_name import PREFIX
+from vault.domain.stored.manifest import location_of as manifest_of
 from vault.errors import NotAuthentic, NotFound
 from vault.ports.stores import RecordingFilter
 from vault.threads import Threads

@@ -11,11 +11,11 @@ from tests.workflows.restoring import copied, empty_house, house_over, write_all
 from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_restore import available, erased, off, switch_of
 from vault.database.sqlite import SqliteDatabase
-from vault.domain.account_object_name import PREFIX
-from vault.domain.manifest import decode_manifest
-from vault.domain.manifest import location_of as manifest_of
-from vault.domain.recording import State
-from vault.domain.vault_object import LOCATION as VAULT
+from vault.domain.recordings.recording import State
+from vault.domain.stored.account_object_name import PREFIX
+from vault.domain.stored.manifest import decode_manifest
+from vault.domain.stored.manifest import location_of as manifest_of
+from vault.domain.stored.vault_object import LOCATION as VAULT
 from vault.errors import NotFound, Refused, Tampered, Unavailable
 from vault.threads import Threads
 from vault.workflows.published_log import CHECKPOINT

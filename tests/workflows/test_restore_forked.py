@@ -19,7 +19,7 @@ from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_restore import available
 from vault.database.schema import metadata
 from vault.database.sqlite import SqliteDatabase
-from vault.domain.recording import State
+from vault.domain.recordings.recording import State
 from vault.errors import NotAuthentic, Refused
 from vault.threads import Threads
 from vault.tlog.checkpoint import open_checkpoint

@@ -11,10 +11,10 @@ from tests.workflows.restoring import copied, house_over, write_all
 from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_restore import off
 from vault.database.sqlite import SqliteDatabase
-from vault.domain.access_event import AccessEvent
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.replay import Replay
 from vault.domain.ids import new_id
-from vault.domain.replay import Replay
-from vault.domain.restoring import Report, unseen
+from vault.domain.progress import Report, unseen
 from vault.threads import Threads
 from vault.wiring import utc_now
 from vault.workflows.restore_log import Parted, RestoreLog

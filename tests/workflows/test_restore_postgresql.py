@@ -13,7 +13,7 @@ from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_restore import available, erased, off, switch_of
 from tests.workflows.test_restore_forked import check_joined, common, parted
 from vault.database.postgresql import PostgresqlDatabase
-from vault.domain.recording import State
+from vault.domain.recordings.recording import State
 from vault.errors import Refused
 from vault.threads import Threads
 from vault.workflows.list_events import EventFilter

@@ -12,7 +12,7 @@ from tests.workflows.rotation import rotate, step
 from tests.workflows.test_restore import available, off
 from vault.database.schema import recordings
 from vault.database.sqlite import SqliteDatabase
-from vault.domain.recording import State
+from vault.domain.recordings.recording import State
 from vault.errors import NotFound
 from vault.threads import Threads
 from vault.workflows.share import LinkWish

@@ -22,9 +22,9 @@ from tests.workflows.rotation import (
     rotate,
     versions,
 )
-from vault.domain.call import CallFacts
-from vault.domain.prompt import PromptWish
-from vault.domain.recording import State
+from vault.domain.calls.call import CallFacts
+from vault.domain.notices.audio import PromptWish
+from vault.domain.recordings.recording import State
 from vault.ports.rotation import SEALED_KINDS
 from vault.workflows.list_events import EventFilter
 

@@ -19,7 +19,7 @@ from vault.database.postgresql import PostgresqlDatabase
 from vault.database.schema import connections, switch_changes
 from vault.database.schema_consent import consent_policies, objections
 from vault.domain.reason import Reason
-from vault.domain.tombstone import PREFIX, decode_tombstones
+from vault.domain.stored.tombstone import PREFIX, decode_tombstones
 from vault.errors import Unavailable
 from vault.ports.words import SEALED_WORDS
 

@@ -11,7 +11,7 @@ from tests.workflows.conftest import AUDIO, House, blocks_of
 from tests.workflows.restoring import copied, empty_house, house_over, write_all
 from vault.database.sqlite import SqliteDatabase
 from vault.domain.reason import Reason
-from vault.domain.recording import LEASE, State
+from vault.domain.recordings.recording import LEASE, State
 from vault.errors import Busy, RecordingErased, Refused
 from vault.threads import Threads
 from vault.workflows.verdict import fail

@@ -5,8 +5,8 @@ from pathlib import Path
 from tests.workflows.conftest import House
 from tests.workflows.parties import CALLEE, CALLER, ME, evidence
 from tests.workflows.restoring import empty_house, write_all
-from vault.domain.call import CallFacts
-from vault.domain.recording import State
+from vault.domain.calls.call import CallFacts
+from vault.domain.recordings.recording import State
 from vault.threads import Threads
 
 

@@ -16,8 +16,8 @@ from tests.workflows.restoring import empty_house, write_all
 from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_restore import available, erased, off
 from vault.database.postgresql import PostgresqlDatabase
-from vault.domain.anchor import AnchorPlace
-from vault.domain.recording import State
+from vault.domain.audit_log.anchor import AnchorPlace
+from vault.domain.recordings.recording import State
 from vault.errors import NotFound, RecordingMissing, Unavailable
 from vault.objects.directory import DirectoryStore
 from vault.ports.objects import ObjectStore

@@ -8,7 +8,7 @@ import pytest
 from tests.fakes.fetcher import Media
 from tests.journeys.tenant import moment
 from tests.workflows.conftest import AUDIO, URL, House, blocks_of
-from vault.domain.recording import State
+from vault.domain.recordings.recording import State
 from vault.errors import Refused
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 from tests.fakes.fetcher import Media
 from tests.workflows.conftest import AUDIO, URL, House
-from vault.domain.recording import State
+from vault.domain.recordings.recording import State
 from vault.errors import Unavailable
 from vault.ports.database import Transaction
 from vault.worker.crew import Crew

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.workflows.anchoring import utc_now
-from vault.domain.anchor import AnchorPlace
+from vault.domain.audit_log.anchor import AnchorPlace
 from vault.ports.access_log import KeptCheckpoint
 from vault.workflows.anchor import Anchor
 from vault.workflows.published_log import PublishedLog

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vault.audio.levels import level_dbfs, levelled
-from vault.domain.prompt import GAP_SECONDS, MAX_SECONDS, RATE, SILENT_DBFS, Prompt, PromptWish
+from vault.domain.notices.audio import GAP_SECONDS, MAX_SECONDS, RATE, SILENT_DBFS, Prompt, PromptWish
 from vault.errors import Undecodable
 
 #: The peak of a sine above its root mean square, in dB.

@@ -21,7 +21,7 @@ from vault.audio import containers, opening, riff
 from vault.audio.opening import FAULTS
 from vault.audio.peaks import Peaks, Samples
 from vault.audio.reasons import Reason
-from vault.domain.media import DAMAGE_TOLERANCE, MAX_DURATION, Description, plays_in_browsers
+from vault.domain.recordings.media import DAMAGE_TOLERANCE, MAX_DURATION, Description, plays_in_browsers
 from vault.errors import Undecodable
 
 #: Samples per block that the resampler gives out.

@@ -17,7 +17,7 @@ from vault.audio.children import COMMAND, Child, spawn_or_unavailable
 from vault.audio.jobs import Job
 from vault.audio.limits import Limits
 from vault.audio.reasons import Reason
-from vault.domain.media import Description
+from vault.domain.recordings.media import Description
 from vault.errors import DescriberCrashed, Undecodable
 from vault.ports.audio import AudioSource, RenditionSink
 

@@ -20,8 +20,8 @@ from vault.audio.protocol import (
     read_rendition,
 )
 from vault.audio.reasons import Reason
-from vault.domain.media import Description
-from vault.domain.prompt import RATE
+from vault.domain.notices.audio import RATE
+from vault.domain.recordings.media import Description
 from vault.errors import DescriberCrashed
 from vault.ports.audio import AudioSource, RenditionSink
 

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from vault.domain.prompt import PEAK_DBFS
+from vault.domain.notices.audio import PEAK_DBFS
 
 Signal = npt.NDArray[np.float64]
 Samples = npt.NDArray[np.int16]

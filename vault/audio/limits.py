@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from vault.domain.media import MAX_DURATION
+from vault.domain.recordings.media import MAX_DURATION
 
 MIB = 1 << 20
 

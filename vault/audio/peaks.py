@@ -9,7 +9,7 @@ At the end at least ``CAPACITY / 2`` blocks share ``BUCKETS`` buckets: an edge i
 import numpy as np
 import numpy.typing as npt
 
-from vault.domain.media import BUCKETS
+from vault.domain.recordings.media import BUCKETS
 
 #: Blocks that are held at most: 1 MiB for two channels.
 CAPACITY = 1 << 17

@@ -12,7 +12,7 @@ from vault.audio.children import COMMAND, spawn_or_unavailable
 from vault.audio.jobs import SpeechJob
 from vault.audio.limits import Limits
 from vault.audio.reasons import Reason
-from vault.domain.prompt import MAX_SECONDS, MAX_UPLOAD, Prompt, PromptWish
+from vault.domain.notices.audio import MAX_SECONDS, MAX_UPLOAD, Prompt, PromptWish
 from vault.errors import Undecodable
 from vault.threads import Threads
 

@@ -30,7 +30,7 @@ from typing import NoReturn
 
 from vault.audio import codecs, riff
 from vault.audio.reasons import Reason
-from vault.domain.media import BUCKETS, Description
+from vault.domain.recordings.media import BUCKETS, Description
 from vault.errors import DescriberCrashed
 
 VERSION = 1

@@ -12,8 +12,8 @@ import numpy as np
 from vault.audio import containers
 from vault.audio.decoding import Pass
 from vault.audio.reasons import Reason
-from vault.domain.media import DAMAGE_TOLERANCE
-from vault.domain.prompt import RATE
+from vault.domain.notices.audio import RATE
+from vault.domain.recordings.media import DAMAGE_TOLERANCE
 from vault.errors import Undecodable
 
 #: Programs that write a WAV file into a pipe claim about 2 GiB of samples; no upload is as long.

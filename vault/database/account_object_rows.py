@@ -13,11 +13,11 @@ from vault.database.schema_consent import consent_policies, objections
 from vault.database.schema_keys import account_keys, detail_keys, key_rotations
 from vault.database.schema_log import event_outbox
 from vault.database.schema_notices import notices
-from vault.domain.account import Account, Connection, Switch, SwitchChange
-from vault.domain.account_object import AccountObject, KeptObjection, KeptPrompt
-from vault.domain.consent import Objection
-from vault.domain.notice import Notice
-from vault.domain.policy_json import decode_policy
+from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
+from vault.domain.consent.consent_event import Objection
+from vault.domain.notices.notice import Notice
+from vault.domain.stored.account_object import AccountObject, KeptObjection, KeptPrompt
+from vault.domain.stored.policy_json import decode_policy
 from vault.errors import NotFound
 from vault.ports.restoring import Revisions
 

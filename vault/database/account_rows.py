@@ -11,7 +11,7 @@ from vault.database.compiled import CompiledSelect
 from vault.database.dialect import insert_new
 from vault.database.schema import accounts, switch_changes
 from vault.database.schema_keys import account_keys
-from vault.domain.account import Account, Switch, SwitchChange
+from vault.domain.accounts.account import Account, Switch, SwitchChange
 from vault.errors import NotFound, Refused
 from vault.ports.rotation import WrappedSecret
 

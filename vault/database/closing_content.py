@@ -9,11 +9,11 @@ from sqlalchemy import Row, select
 from vault.database.recording_rows import RECORDING_COLUMNS, recording_of
 from vault.database.schema import recordings, switch_changes
 from vault.database.schema_consent import consent_events, objections
-from vault.domain.access_event import AccessEvent
-from vault.domain.account import SwitchChange
-from vault.domain.account_object import KeptObjection
-from vault.domain.closing import Content, ContentName, ErasedCall, ToldNo
-from vault.domain.consent import Objection
+from vault.domain.accounts.account import SwitchChange
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.consent.consent_event import Objection
+from vault.domain.stored.account_object import KeptObjection
+from vault.domain.stored.closing_acts import Content, ContentName, ErasedCall, ToldNo
 
 
 def _nothing(_db: DbConnection, _event: AccessEvent) -> Content:
@@ -61,7 +61,7 @@ def _recording(db: DbConnection, event: AccessEvent) -> Content:
     return recording_of(row)
 
 
-#: One for each that an act may have (vault/domain/closing.py).
+#: One for each that an act may have (vault/domain/stored/closing_acts.py).
 CONTENTS: Final[Mapping[ContentName, Callable[[DbConnection, AccessEvent], Content]]] = {
     "none": _nothing,
     "switch": _switch,

@@ -14,8 +14,8 @@ from vault.database.schema import accounts, recordings
 from vault.database.schema_closing import closing_acts
 from vault.database.schema_consent import consent_events
 from vault.database.schema_log import checkpoints, event_outbox, publication, tree_head
-from vault.domain.access_event import AccessEvent, EventType, parse_event
-from vault.domain.closing import (
+from vault.domain.audit_log.access_event import AccessEvent, EventType, parse_event
+from vault.domain.stored.closing_acts import (
     CLOSING,
     MOST,
     Act,
@@ -25,7 +25,7 @@ from vault.domain.closing import (
     encode_act,
     subject_of,
 )
-from vault.domain.tombstone import FINAL
+from vault.domain.stored.tombstone import FINAL
 
 _C = closing_acts.c
 #: Ids in one statement.

@@ -12,7 +12,7 @@ from vault.database.account_object_rows import account_changed
 from vault.database.dialect import database_now, insert_for, is_postgresql
 from vault.database.key_versions import refuse_retired
 from vault.database.schema import connections
-from vault.domain.account import Connection
+from vault.domain.accounts.account import Connection
 
 
 class ConnectionRows:

@@ -19,8 +19,8 @@ from vault.database.schema_consent import (
     objections,
     pauses,
 )
-from vault.domain.consent import ConsentPolicy, Objection
-from vault.domain.policy_json import decode_policy, encode_policy
+from vault.domain.consent.consent_event import ConsentPolicy, Objection
+from vault.domain.stored.policy_json import decode_policy, encode_policy
 from vault.errors import Busy
 from vault.ports.consent_stores import ConsentRow, EvidenceRow, ObjectionRow, Pause
 

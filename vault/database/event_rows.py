@@ -11,7 +11,7 @@ from vault.database.closing_rows import ClosingRows
 from vault.database.dialect import is_postgresql
 from vault.database.schema import access_events
 from vault.database.schema_log import event_outbox
-from vault.domain.access_event import AccessEvent, EventType, parse_event
+from vault.domain.audit_log.access_event import AccessEvent, EventType, parse_event
 from vault.ports.access_log import LoggedEvent
 from vault.tlog.hashing import leaf_hash
 

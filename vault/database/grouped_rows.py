@@ -15,9 +15,9 @@ from vault.database.dialect import database_now, is_postgresql, lock_key
 from vault.database.event_rows import event_values, hashed_values
 from vault.database.recording_rows import new_row
 from vault.database.schema import micros, recordings
-from vault.domain.access_event import AccessEvent
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.reason import Reason
-from vault.domain.recording import State
+from vault.domain.recordings.recording import State
 from vault.errors import KeyRetired, NotFound, Refused, VaultError
 from vault.ports.database import Announced, Grant
 from vault.ports.stores import NewRecording

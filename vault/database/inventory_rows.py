@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from vault.database.recording_rows import RECORDING_COLUMNS, recording_of
 from vault.database.schema import recordings
-from vault.domain.recording import Recording, State
+from vault.domain.recordings.recording import Recording, State
 
 _AVAILABLE = recordings.c.state == str(State.AVAILABLE)
 

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 from vault.database.compiled import CompiledSelect
 from vault.database.dialect import insert_new
 from vault.database.schema import api_keys, kept_answers
-from vault.domain.account import ApiKey
+from vault.domain.accounts.account import ApiKey
 from vault.errors import Busy
 from vault.ports.stores import KeptAnswer
 

@@ -12,8 +12,8 @@ from vault.database.grouped_rows import still_good
 from vault.database.key_versions import refuse_retired
 from vault.database.schema import links, sessions
 from vault.database.schema_log import tree_head, unsettled_sessions
-from vault.domain.access_event import AccessEvent
-from vault.domain.link import Link, Session, log_entries_allowed
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.playback.link import Link, Session, log_entries_allowed
 from vault.errors import NotFound
 from vault.ports.access_log import UnsettledSession
 from vault.ports.link_stores import LinkFilter

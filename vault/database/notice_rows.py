@@ -11,7 +11,7 @@ from vault.database.account_object_rows import account_changed
 from vault.database.compiled import CompiledSelect
 from vault.database.key_versions import refuse_retired
 from vault.database.schema_notices import notices
-from vault.domain.notice import Notice, NoticeStatus
+from vault.domain.notices.notice import Notice, NoticeStatus
 from vault.ports.notices import SealedPrompt
 
 #: Everything but the audio, which few ask for.

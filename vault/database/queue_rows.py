@@ -20,8 +20,8 @@ from vault.database.schema import access_events, recordings
 from vault.database.schema_consent import evidence_entries
 from vault.database.schema_log import event_outbox
 from vault.domain.reason import Reason
-from vault.domain.recording import ARROWS, IN_FLIGHT, Lease, Recording, State
-from vault.domain.tombstone import FINAL
+from vault.domain.recordings.recording import ARROWS, IN_FLIGHT, Lease, Recording, State
+from vault.domain.stored.tombstone import FINAL
 from vault.errors import LeaseLost, NotFound, RecordingErased
 
 _TO_TRANSFER = (State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from vault.database.recording_rows import reasons_json
 from vault.database.schema import recordings
 from vault.domain.reason import Reason
-from vault.domain.recording import SealedObject, State
+from vault.domain.recordings.recording import SealedObject, State
 
 WORK = (State.RECEIVED, State.TRANSFERRING, State.RETRY_WAIT, State.STORED, State.ERASING)
 #: What opens a recording. Setting these to nothing is what shreds it.

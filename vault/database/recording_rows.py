@@ -12,8 +12,8 @@ from vault.database.compiled import CompiledSelect
 from vault.database.dialect import insert_new
 from vault.database.schema import recording_terms, recordings
 from vault.domain.reason import Reason
-from vault.domain.recording import Recording, RecordingKeys, SealedObject, State
-from vault.domain.tombstone import FINAL
+from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject, State
+from vault.domain.stored.tombstone import FINAL
 from vault.errors import Busy
 from vault.ports.stores import NewRecording, RecordingFilter
 

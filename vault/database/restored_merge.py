@@ -14,13 +14,13 @@ from vault.database.schema import accounts, connections, recordings
 from vault.database.schema_consent import consent_policies, objections
 from vault.database.schema_keys import account_keys, detail_keys, key_rotations
 from vault.database.schema_notices import notices
-from vault.domain.account import Connection
-from vault.domain.account_object import AccountObject, KeptPrompt
-from vault.domain.consent import Objection
-from vault.domain.notice import Notice
-from vault.domain.policy_json import encode_policy
+from vault.domain.accounts.account import Connection
+from vault.domain.consent.consent_event import Objection
+from vault.domain.notices.notice import Notice
 from vault.domain.reason import Reason
-from vault.domain.recording import IN_FLIGHT
+from vault.domain.recordings.recording import IN_FLIGHT
+from vault.domain.stored.account_object import AccountObject, KeptPrompt
+from vault.domain.stored.policy_json import encode_policy
 
 
 def add_lost(

@@ -12,9 +12,9 @@ from vault.database.recording_rows import reasons_json
 from vault.database.schema import recordings
 from vault.database.schema_consent import evidence_entries
 from vault.database.schema_keys import account_keys
-from vault.domain.manifest import Manifest
 from vault.domain.reason import Reason
-from vault.domain.recording import IN_FLIGHT, Recording, SealedObject, State
+from vault.domain.recordings.recording import IN_FLIGHT, Recording, SealedObject, State
+from vault.domain.stored.manifest import Manifest
 
 _SAME = (
     "id", "account_id", "recording_ref", "call_ref", "epoch", "received_at", "call_started_at", "call_ended_at",

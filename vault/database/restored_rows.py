@@ -21,14 +21,14 @@ from vault.database.schema_consent import consent_events, consent_policies, obje
 from vault.database.schema_keys import account_keys, detail_keys
 from vault.database.schema_log import checkpoints, publication
 from vault.database.schema_notices import notices
-from vault.domain.account import Connection, SwitchChange
-from vault.domain.account_object import AccountObject, KeptPrompt
-from vault.domain.consent import Objection
-from vault.domain.manifest import Manifest
-from vault.domain.notice import Notice
-from vault.domain.policy_json import encode_policy
+from vault.domain.accounts.account import Connection, SwitchChange
+from vault.domain.consent.consent_event import Objection
+from vault.domain.notices.notice import Notice
 from vault.domain.reason import Reason
-from vault.domain.recording import Recording
+from vault.domain.recordings.recording import Recording
+from vault.domain.stored.account_object import AccountObject, KeptPrompt
+from vault.domain.stored.manifest import Manifest
+from vault.domain.stored.policy_json import encode_policy
 from vault.errors import Refused
 from vault.ports.access_log import KeptCheckpoint
 

@@ -28,7 +28,7 @@ from vault.database.schema import accounts, call_facts, connections, links, reco
 from vault.database.schema_consent import consent_events, objections
 from vault.database.schema_keys import account_keys, detail_keys, key_rotations
 from vault.database.schema_notices import notices
-from vault.domain.recording import State
+from vault.domain.recordings.recording import State
 from vault.errors import KeyRetired, NotFound
 from vault.ports.rotation import KeyRotation, SealedKind, SealedRow, WrappedSecret
 

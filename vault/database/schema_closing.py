@@ -1,4 +1,4 @@
-"""The table of closing acts (vault/domain/closing.py): whether their objects lie in the object store."""
+"""The table of closing acts (vault/domain/stored/closing_acts.py): whether their objects lie in the object store."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, String, Table, text
 

@@ -8,8 +8,8 @@ from sqlalchemy import and_, or_, select, update
 from vault.database.dialect import database_now, is_postgresql
 from vault.database.recording_rows import RECORDING_COLUMNS, recording_of
 from vault.database.schema import recordings
-from vault.domain.account import SourcePolicy
-from vault.domain.recording import Recording, State
+from vault.domain.accounts.account import SourcePolicy
+from vault.domain.recordings.recording import Recording, State
 
 
 class SourceRows:

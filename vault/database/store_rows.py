@@ -9,8 +9,8 @@ from vault.database.dialect import database_now
 from vault.database.schema import accounts, recordings
 from vault.database.schema_closing import closing_acts
 from vault.database.schema_log import checkpoints, publication
-from vault.domain.recording import State
-from vault.domain.tombstone import FINAL
+from vault.domain.recordings.recording import State
+from vault.domain.stored.tombstone import FINAL
 from vault.ports.access_log import KeptCheckpoint
 
 _WITH_OBJECT = [str(state) for state in (State.AVAILABLE, *FINAL)]

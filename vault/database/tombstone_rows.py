@@ -7,8 +7,8 @@ from sqlalchemy import select, update
 
 from vault.database.recording_rows import RECORDING_COLUMNS, recording_of
 from vault.database.schema import recordings
-from vault.domain.recording import Recording
-from vault.domain.tombstone import FINAL
+from vault.domain.recordings.recording import Recording
+from vault.domain.stored.tombstone import FINAL
 
 
 class TombstoneRows:

@@ -17,7 +17,7 @@ from time import monotonic
 from typing import TypeVar
 
 from vault import meters
-from vault.domain.encryption_context import of_account_key
+from vault.domain.stored.encryption_context import of_account_key
 from vault.errors import NotFound, OwnKeyUnusable, Refused, Tampered, Unavailable
 from vault.keyservice.own_keys import NONE_TAKEN, Wrapping, read_wrapping, write_wrapping
 from vault.ports.keys import OwnKeys, RootKey, WrappedKeys

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from vault.domain.access_event import AccessEvent
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.tlog.tree import Node
 
 

@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from vault.domain.media import Description
-from vault.domain.prompt import Prompt, PromptWish
+from vault.domain.notices.audio import Prompt, PromptWish
+from vault.domain.recordings.media import Description
 
 
 class AudioSource(Protocol):

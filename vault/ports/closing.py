@@ -1,11 +1,11 @@
-"""What a transaction offers about closing acts (vault/domain/closing.py)."""
+"""What a transaction offers about closing acts (vault/domain/stored/closing_acts.py)."""
 
 from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from vault.domain.access_event import EventType
-from vault.domain.closing import Act
+from vault.domain.audit_log.access_event import EventType
+from vault.domain.stored.closing_acts import Act
 
 
 class ClosingActs(Protocol):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from vault.domain.consent import ConsentPolicy, Objection
+from vault.domain.consent.consent_event import ConsentPolicy, Objection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.recording import State
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.recordings.recording import State
 from vault.ports.access_log import Checkpoints, Tree
 from vault.ports.closing import ClosingActs
 from vault.ports.consent_stores import ConsentPolicies, Consents, EvidenceChains, Objections, Pauses

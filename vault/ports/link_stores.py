@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.link import Link, Session
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.playback.link import Link, Session
 from vault.ports.access_log import UnsettledSession
 
 

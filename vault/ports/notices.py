@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from vault.domain.notice import Notice, NoticeStatus
+from vault.domain.notices.notice import Notice, NoticeStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

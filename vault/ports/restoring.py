@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from vault.domain.account import SwitchChange
-from vault.domain.account_object import AccountObject, KeptPrompt
-from vault.domain.manifest import Manifest
+from vault.domain.accounts.account import SwitchChange
 from vault.domain.reason import Reason
-from vault.domain.recording import Recording
+from vault.domain.recordings.recording import Recording
+from vault.domain.stored.account_object import AccountObject, KeptPrompt
+from vault.domain.stored.manifest import Manifest
 from vault.ports.access_log import KeptCheckpoint
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.account import Account, ApiKey, Connection, SourcePolicy, Switch, SwitchChange
-from vault.domain.call import Kind, Voice
+from vault.domain.accounts.account import Account, ApiKey, Connection, SourcePolicy, Switch, SwitchChange
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.calls.call import Kind, Voice
 from vault.domain.reason import Reason
-from vault.domain.recording import Recording, RecordingKeys, State
+from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.ports.access_log import LoggedEvent
 from vault.ports.rotation import WrappedSecret
 

@@ -5,10 +5,10 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from vault.domain.call import Announcement, Heard
-from vault.domain.call_script import CallStep, Document, Script
-from vault.domain.delivery import Delivery
-from vault.domain.provider_access import Access, ListedPage, MediaRequest, RestReply, RestRequest
+from vault.domain.calls.call import Announcement, Heard
+from vault.domain.calls.call_document import CallStep, Document, Script
+from vault.domain.calls.provider_api import Access, ListedPage, MediaRequest, RestReply, RestRequest
+from vault.domain.calls.webhook import Delivery
 
 Credentials = Mapping[str, str]
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from vault.domain.account import SourcePolicy
+from vault.domain.accounts.account import SourcePolicy
 from vault.domain.reason import Reason
-from vault.domain.recording import Lease, Recording, State
+from vault.domain.recordings.recording import Lease, Recording, State
 
 
 class Queue(Protocol):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from vault.domain.consent import MODES, Mode
+from vault.domain.consent.consent_event import MODES, Mode
 from vault.errors import Invalid, VaultError
 from vault.simulator.call import LENGTH
 from vault.simulator.scene import Scene

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from vault.domain.call import Direction
+from vault.domain.calls.call import Direction
 from vault.simulator.call import CUSTOMER, LINE, Copy, SimulatedCall
 from vault.simulator.exchange import Asked, Reply, Webhook, json_reply
 from vault.simulator.presigned import PresignedMedia

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from vault.domain.call import Direction
+from vault.domain.calls.call import Direction
 
 #: Numbers for fiction (555-0100 to 555-0199), in E.164: who called or was called, and the account's own line.
 CUSTOMER, LINE = "+14155550187", "+14155550123"

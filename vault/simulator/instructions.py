@@ -1,7 +1,7 @@
 """What a document makes a platform do, one after the other, whatever the platform's words for it.
 
-These are the simulator's own words. The vault has such words too (``domain/call_script.py``), and its adapters say
-them in documents; here a document is read back without knowing what was meant, as a platform reads it.
+These are the simulator's own words. The vault has such words too (``domain/calls/call_document.py``), and its
+adapters say them in documents; here a document is read back without knowing what was meant, as a platform reads it.
 """
 
 from dataclasses import dataclass

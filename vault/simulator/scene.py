@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from vault.domain.call import Direction
-from vault.domain.consent import Party
+from vault.domain.calls.call import Direction
+from vault.domain.consent.consent_event import Party
 from vault.simulator.call import Copy, SimulatedCall
 from vault.simulator.provider import SimulatedProvider
 from vault.simulator.server import ProviderServer

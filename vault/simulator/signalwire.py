@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from typing import ClassVar
 
-from vault.domain.call import Direction
+from vault.domain.calls.call import Direction
 from vault.simulator.call import SimulatedCall
 from vault.simulator.exchange import Webhook
 from vault.simulator.laml import Laml, form_signature, form_webhook

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vault.domain.call import Direction
+from vault.domain.calls.call import Direction
 from vault.errors import Invalid
 from vault.simulator.provider import SimulatedProvider
 from vault.simulator.providers import SIMULATED, STEERED

@@ -22,9 +22,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from vault.domain.call import Announcement, Heard
-from vault.domain.delivery import Delivery
-from vault.domain.provider_access import Access, Listed, ListedPage, MediaRequest, RestReply, RestRequest
+from vault.domain.calls.call import Announcement, Heard
+from vault.domain.calls.provider_api import Access, Listed, ListedPage, MediaRequest, RestReply, RestRequest
+from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid, NotAuthentic
 from vault.ports.telephony import CallFlow, Credentials
 from vault.telephony.aircall_events import (

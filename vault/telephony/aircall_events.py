@@ -6,7 +6,7 @@
 import re
 from collections.abc import Mapping
 
-from vault.domain.call import Announcement, CallFacts, Direction
+from vault.domain.calls.call import Announcement, CallFacts, Direction
 from vault.errors import Invalid
 from vault.telephony.fields import Json, media, member, number, second, text, words
 

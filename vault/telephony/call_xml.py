@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from vault.domain.call_script import Document
+from vault.domain.calls.call_document import Document
 from vault.telephony.speech import carried
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'

@@ -13,7 +13,7 @@ from typing import cast
 
 import httpcore
 
-from vault.domain.provider_access import MediaRequest
+from vault.domain.calls.provider_api import MediaRequest
 from vault.errors import FetchFailed
 from vault.telephony.guarded_http import NETWORK_ERRORS, GuardedHttp
 from vault.telephony.pace import Limits, Pace, too_slow

@@ -16,8 +16,8 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from vault.domain.call import Announcement, CallFacts, Direction, Heard, Kind, Voice
-from vault.domain.delivery import Delivery
+from vault.domain.calls.call import Announcement, CallFacts, Direction, Heard, Kind, Voice
+from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
 from vault.telephony.forms import Form, parse_form, parse_query
 from vault.telephony.media_url import MAX_URL, parse_media_url

@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from vault.domain.call_script import Ask, CallStep, Document, Go, Play, Record, Script
-from vault.domain.delivery import Delivery
+from vault.domain.calls.call_document import Ask, CallStep, Document, Go, Play, Record, Script
+from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
 from vault.telephony import laml
 from vault.telephony.call_xml import add, written

@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from vault.domain.call import Announcement
-from vault.domain.provider_access import Access, ListedPage, RestReply, RestRequest
+from vault.domain.calls.call import Announcement
+from vault.domain.calls.provider_api import Access, ListedPage, RestReply, RestRequest
 from vault.telephony import laml_rest
 
 

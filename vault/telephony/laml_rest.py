@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
-from vault.domain.call import Announcement, CallFacts, Voice
-from vault.domain.provider_access import Listed, ListedPage, MediaRequest, RestReply, RestRequest
+from vault.domain.calls.call import Announcement, CallFacts, Voice
+from vault.domain.calls.provider_api import Listed, ListedPage, MediaRequest, RestReply, RestRequest
 from vault.errors import FetchFailed, Invalid
 from vault.telephony.laml import REF, SECONDS, moment, voices_of
 from vault.telephony.media_url import MediaUrl, parse_media_url

@@ -15,8 +15,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vault.domain.call_script import Ask, CallStep, Document, Go, Play, Record, Script
-from vault.domain.delivery import Delivery
+from vault.domain.calls.call_document import Ask, CallStep, Document, Go, Play, Record, Script
+from vault.domain.calls.webhook import Delivery
 from vault.telephony.speech import carried, language_of, pieces
 from vault.telephony.vonage_callbacks import asked
 

@@ -4,7 +4,7 @@ Decided on the parsed host, never on the text of the URL: ``https://evil.example
 provider's name too. The host of the connection's ``api_base`` is the provider's own because its admin said so.
 """
 
-from vault.domain.provider_access import Access
+from vault.domain.calls.provider_api import Access
 from vault.telephony.media_url import host_matches, parse_media_url
 from vault.telephony.replies import rest_hosts
 

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from vault.domain.call import MAX_VOICES, VOICES, Announcement, CallFacts, Direction, Heard, Voice
-from vault.domain.delivery import Delivery
-from vault.domain.provider_access import Access, ListedPage, MediaRequest, RestReply, RestRequest
+from vault.domain.calls.call import MAX_VOICES, VOICES, Announcement, CallFacts, Direction, Heard, Voice
+from vault.domain.calls.provider_api import Access, ListedPage, MediaRequest, RestReply, RestRequest
+from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import CallFlow, Credentials
 from vault.telephony.media_url import MAX_URL, parse_media_url

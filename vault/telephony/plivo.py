@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode, urlsplit
 
-from vault.domain.call import Announcement, Heard
-from vault.domain.delivery import Delivery
-from vault.domain.provider_access import Access, ListedPage, MediaRequest, RestReply, RestRequest
+from vault.domain.calls.call import Announcement, Heard
+from vault.domain.calls.provider_api import Access, ListedPage, MediaRequest, RestReply, RestRequest
+from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import CallFlow, Credentials
 from vault.telephony.fields import Json, media

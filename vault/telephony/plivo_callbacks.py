@@ -12,10 +12,10 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from vault.domain.call import Announcement, CallFacts, Direction, Heard
-from vault.domain.call_script import CallStep
-from vault.domain.delivery import Delivery
-from vault.domain.provider_access import Listed
+from vault.domain.calls.call import Announcement, CallFacts, Direction, Heard
+from vault.domain.calls.call_document import CallStep
+from vault.domain.calls.provider_api import Listed
+from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
 from vault.telephony.fields import media, ref
 from vault.telephony.forms import Form, parse_form, parse_query

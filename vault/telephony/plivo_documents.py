@@ -9,8 +9,8 @@ follows; without maxLength it would stop after a minute. Sources: plivo.com/docs
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from vault.domain.call_script import Ask, CallStep, Document, Go, Play, Record, Script
-from vault.domain.delivery import Delivery
+from vault.domain.calls.call_document import Ask, CallStep, Document, Go, Play, Record, Script
+from vault.domain.calls.webhook import Delivery
 from vault.telephony.call_xml import add, written
 from vault.telephony.plivo_callbacks import asked
 from vault.telephony.speech import language_of, pieces

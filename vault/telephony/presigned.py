@@ -7,8 +7,8 @@ accounts, so the one host that the URL names is let through if it fits.
 
 import re
 
-from vault.domain.call import Announcement
-from vault.domain.provider_access import Access, MediaRequest
+from vault.domain.calls.call import Announcement
+from vault.domain.calls.provider_api import Access, MediaRequest
 from vault.errors import FetchFailed
 from vault.telephony.media_url import parse_media_url
 from vault.telephony.replies import rest_hosts

@@ -7,7 +7,7 @@ believed. No error carries the URL, the credentials or the body.
 import base64
 from collections.abc import Mapping
 
-from vault.domain.provider_access import Access, RestReply
+from vault.domain.calls.provider_api import Access, RestReply
 from vault.errors import FetchFailed, Invalid
 from vault.telephony.media_url import parse_media_url
 from vault.telephony.strict_json import parse_object

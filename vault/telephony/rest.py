@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import cast
 
-from vault.domain.provider_access import RestReply, RestRequest
+from vault.domain.calls.provider_api import RestReply, RestRequest
 from vault.errors import FetchFailed
 from vault.telephony.guarded_http import NETWORK_ERRORS, GuardedHttp
 

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from vault.domain.delivery import Delivery
+from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid, NotAuthentic
 from vault.telephony.forms import Form, parse_query
 from vault.telephony.signatures import DUMMY_KEY

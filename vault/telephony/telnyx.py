@@ -21,9 +21,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
-from vault.domain.call import Announcement, Heard
-from vault.domain.delivery import Delivery
-from vault.domain.provider_access import Access, Listed, ListedPage, MediaRequest, RestReply, RestRequest
+from vault.domain.calls.call import Announcement, Heard
+from vault.domain.calls.provider_api import Access, Listed, ListedPage, MediaRequest, RestReply, RestRequest
+from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import CallFlow, Credentials
 from vault.telephony import laml, texml

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from vault.domain.call import Announcement, CallFacts, Direction, Voice
+from vault.domain.calls.call import Announcement, CallFacts, Direction, Voice
 from vault.errors import FetchFailed, Invalid
 from vault.telephony.fields import Json, media, member, moment, number, ref, text
 from vault.telephony.timestamps import from_rfc3339

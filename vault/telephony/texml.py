@@ -13,7 +13,7 @@ texml-instruction-fetching, and callbacks texml-gather, texml-recording-complete
 
 import re
 
-from vault.domain.delivery import Delivery
+from vault.domain.calls.webhook import Delivery
 from vault.telephony.laml_documents import LamlFlow
 
 #: A call is called ``v3:`` and base64 for URLs, a recording by a UUID.

@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from vault.domain.call import Announcement, Heard
-from vault.domain.delivery import Delivery
-from vault.domain.provider_access import Access, MediaRequest, RestRequest
+from vault.domain.calls.call import Announcement, Heard
+from vault.domain.calls.provider_api import Access, MediaRequest, RestRequest
+from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
 from vault.ports.telephony import CallFlow, Credentials
 from vault.telephony import laml, laml_rest

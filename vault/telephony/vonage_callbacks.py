@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from vault.domain.call import Announcement, CallFacts, Direction, Heard
-from vault.domain.call_script import CallStep
-from vault.domain.delivery import Delivery
+from vault.domain.calls.call import Announcement, CallFacts, Direction, Heard
+from vault.domain.calls.call_document import CallStep
+from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
 from vault.telephony.fields import Json, media, moment, ref, text, words
 from vault.telephony.forms import parse_query

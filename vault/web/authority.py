@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from vault.domain.account import Account, ApiKey, Scope
+from vault.domain.accounts.account import Account, ApiKey, Scope
 from vault.errors import Forbidden, NotAuthentic, NotFound
 from vault.workflows.vault import Vault
 

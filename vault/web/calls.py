@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from vault.domain.call import CallFacts
+from vault.domain.calls.call import CallFacts
 from vault.web.answering import answer_once
 from vault.web.authority import Access, TheVault, access
 from vault.web.described import IDEMPOTENT

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vault.domain.restoring import Seen, unseen
+from vault.domain.progress import Seen, unseen
 from vault.errors import Invalid, NotFound, StartRefused, Unavailable, VaultError
 from vault.logs import Log
 from vault.web.rotating import perform_rotation

@@ -5,7 +5,7 @@ FastAPI derives the rest from signatures. ``vault/web/contract.py`` completes th
 
 from typing import Any
 
-from vault.domain.account import Scope
+from vault.domain.accounts.account import Scope
 
 _BYTES: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _TEXT: dict[str, Any] = {"schema": {"type": "string"}}

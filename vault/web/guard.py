@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vault import meters
-from vault.domain.prompt import MAX_UPLOAD
+from vault.domain.notices.audio import MAX_UPLOAD
 from vault.errors import NotFound, VaultError
 from vault.logs import Log
 from vault.web.cookies import set_aside

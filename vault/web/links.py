@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from vault.domain.link import DEFAULT_LIFE, DEFAULT_SESSIONS
+from vault.domain.playback.link import DEFAULT_LIFE, DEFAULT_SESSIONS
 from vault.errors import Invalid
 from vault.web.answering import answer_once
 from vault.web.authority import Access, TheVault, access

@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from vault import meters
-from vault.domain.recording import State
+from vault.domain.recordings.recording import State
 from vault.errors import VaultError
 from vault.ports.database import Transaction
 from vault.web.authority import TheVault

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from vault.domain.prompt import MAX_UPLOAD, Encoding
+from vault.domain.notices.audio import MAX_UPLOAD, Encoding
 from vault.errors import TooLarge
 from vault.web.answering import answer_once
 from vault.web.audio_body import check_media_type

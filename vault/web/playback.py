@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Path, Request, Response
 
-from vault.domain.link import Session, Standing
+from vault.domain.playback.link import Session, Standing
 from vault.errors import Invalid, NotFound, VaultError
 from vault.web.audio_response import answer
 from vault.web.authority import TheVault

@@ -6,11 +6,11 @@ from typing import Literal
 
 from fastapi import Response
 
-from vault.domain.call import Direction, Role, role_of
-from vault.domain.consent import Party
-from vault.domain.link import Session
-from vault.domain.media import extension
-from vault.domain.recording import Recording
+from vault.domain.calls.call import Direction, Role, role_of
+from vault.domain.consent.consent_event import Party
+from vault.domain.playback.link import Session
+from vault.domain.recordings.media import extension
+from vault.domain.recordings.recording import Recording
 from vault.web.rendering import page
 from vault.workflows.show_call import ShownCall
 

@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
-from vault.domain.call import MAX_VOICES, Voice
-from vault.domain.media import BUCKETS
+from vault.domain.calls.call import MAX_VOICES, Voice
+from vault.domain.recordings.media import BUCKETS
 from vault.errors import Refused, TooLarge
 from vault.ports.stores import RecordingFilter
 from vault.web.answering import answer_json

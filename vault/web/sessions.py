@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from vault.domain.link import Session
-from vault.domain.recording import Recording
+from vault.domain.playback.link import Session
+from vault.domain.recordings.recording import Recording
 from vault.errors import VaultError
 from vault.web.audio_response import answer
 from vault.web.authority import TheVault

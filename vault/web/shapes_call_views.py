@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from vault.domain.call import CallFacts
-from vault.domain.recording import Recording
+from vault.domain.calls.call import CallFacts
+from vault.domain.recordings.recording import Recording
 from vault.web.shapes import Body, MomentOut
 from vault.web.shapes_calls import DecisionOut
 from vault.web.shapes_recordings import CallFactsOut

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vault.domain import consent as nouns
-from vault.domain.admission import Decision
-from vault.domain.evidence import Evidence
+from vault.domain.consent import consent_event as nouns
+from vault.domain.consent.decision import Decision
 from vault.domain.reason import Reason
+from vault.domain.stored.evidence import Evidence
 from vault.web.shapes import Body, MomentIn, MomentOut, Text
 from vault.workflows.call_start import CallAnswer
 from vault.workflows.consent import ConsentWish

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from vault.domain import consent as nouns
-from vault.domain.rules import Consent, RuleOverride
+from vault.domain.consent import consent_event as nouns
+from vault.domain.rules.rules import Consent, RuleOverride
 from vault.web.shapes import Body, Flag, MomentOut, Text
 from vault.workflows.objections import Objected
 

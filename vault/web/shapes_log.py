@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vault.domain.history import HistoryItem
+from vault.domain.audit_log.story import HistoryItem
 from vault.ports.access_log import LoggedEvent
 from vault.web.shapes import Body, MomentIn, MomentOut
 

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from vault.domain import notice as nouns
-from vault.domain.consent import Party
-from vault.domain.notice import NoticeMode, NoticeStatus, NoticeWish
-from vault.domain.prompt import Beep, PromptWish
+from vault.domain.consent.consent_event import Party
+from vault.domain.notices import notice as nouns
+from vault.domain.notices.audio import Beep, PromptWish
+from vault.domain.notices.notice import NoticeMode, NoticeStatus, NoticeWish
 from vault.web.shapes import Body, MomentOut
 
 

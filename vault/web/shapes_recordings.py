@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vault.domain.link import Link, Session, Standing
-from vault.domain.recording import State
+from vault.domain.playback.link import Link, Session, Standing
+from vault.domain.recordings.recording import State
 from vault.web.shapes import Body, Flag, MomentIn, MomentOut, Text
 from vault.web.shapes_calls import ReasonOut
 from vault.workflows.browse import RecordingView

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from vault.domain import account as nouns
+from vault.domain.accounts import account as nouns
 from vault.web.shapes import Body, Flag, MomentIn, MomentOut, Text
 
 

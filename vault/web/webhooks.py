@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse
 
 from vault import meters
-from vault.domain.delivery import Delivery
+from vault.domain.calls.webhook import Delivery
 from vault.web.authority import TheVault
 from vault.web.described import CALL_DOCUMENT, WEBHOOK
 from vault.web.shapes_recordings import ReceiptOut

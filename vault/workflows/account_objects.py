@@ -11,8 +11,9 @@ object too many, never one too few.
 import asyncio
 from dataclasses import dataclass
 
-from vault.domain import encryption_context as bound
-from vault.domain.account_object import (
+from vault.domain.ids import new_id
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.account_object import (
     AccountObject,
     Envelope,
     decode_envelope,
@@ -20,10 +21,9 @@ from vault.domain.account_object import (
     encode_envelope,
     prompt_location,
 )
-from vault.domain.account_object_name import LogState, ObjectName, location_of, name_at
-from vault.domain.ids import new_id
-from vault.domain.tombstone import MOST, encode_tombstones
-from vault.domain.tombstone import location_of as location_of_tombstones
+from vault.domain.stored.account_object_name import LogState, ObjectName, location_of, name_at
+from vault.domain.stored.tombstone import MOST, encode_tombstones
+from vault.domain.stored.tombstone import location_of as location_of_tombstones
 from vault.errors import NotFound, OwnKeyUnusable, Tampered, Unavailable
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing

@@ -5,10 +5,10 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from vault.domain import encryption_context as bound
-from vault.domain.access_event import AccessEvent
-from vault.domain.account import Account
+from vault.domain.accounts.account import Account
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
+from vault.domain.stored import encryption_context as bound
 from vault.errors import Invalid, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction

@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from vault.domain import encryption_context as bound
-from vault.domain.admission import Case, Decision, Place, decide
-from vault.domain.call import CallFacts
-from vault.domain.call_claims import MAX_FACTS, SIDES, CallClaims, distinct, outside_parties
-from vault.domain.call_span import CallSpan
-from vault.domain.consent import ConsentEvent, ConsentPolicy, Party
-from vault.domain.consent_records import decode_event
-from vault.domain.regions import regions_of
-from vault.domain.rules import Demand, Rule, RuleBook, strictest
+from vault.domain.calls.call import CallFacts
+from vault.domain.calls.regions import regions_of
+from vault.domain.consent.call_claims import MAX_FACTS, SIDES, CallClaims, distinct, outside_parties
+from vault.domain.consent.call_window import CallSpan
+from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Party
+from vault.domain.consent.decision import Case, Decision, Place, decide
+from vault.domain.rules.rules import Demand, Rule, RuleBook, strictest
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.consent_json import decode_event
 from vault.ports.consent_stores import ConsentRow
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from vault.domain.call import CallFacts
+from vault.domain.calls.call import CallFacts
 from vault.workflows.call_start import CallAnswer, CallStart
 
 

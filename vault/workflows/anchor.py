@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from vault.chance import CHANCE
-from vault.domain.anchor import AnchorPlace, Standing
+from vault.domain.audit_log.anchor import AnchorPlace, Standing
 from vault.errors import LeaseLost, NotFound, Tampered, Unavailable
 from vault.logs import Log
 from vault.ports.access_log import KeptCheckpoint

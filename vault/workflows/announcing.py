@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from vault import meters
-from vault.domain import encryption_context as bound
-from vault.domain.account import Connection
-from vault.domain.admission import Decision
-from vault.domain.call import Announcement, CallFacts
-from vault.domain.call_claims import distinct
+from vault.domain.accounts.account import Connection
+from vault.domain.calls.call import Announcement, CallFacts
+from vault.domain.consent.call_claims import distinct
+from vault.domain.consent.decision import Decision
 from vault.domain.ids import new_id
-from vault.domain.recording import Recording, State
-from vault.domain.records import encode_announcement
+from vault.domain.recordings.recording import Recording, State
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.sealed_records import encode_announcement
 from vault.errors import Refused
 from vault.ports.database import Announced, Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing

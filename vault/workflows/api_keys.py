@@ -4,8 +4,8 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.account import SCOPES, ApiKey
+from vault.domain.accounts.account import SCOPES, ApiKey
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
 from vault.errors import Invalid, NotAuthentic, NotFound
 from vault.ports.clock import Clock

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vault.domain import encryption_context as bound
-from vault.domain.admission import Decision
-from vault.domain.call import CallFacts
-from vault.domain.evidence import Evidence, at_sealing
-from vault.domain.recording import Lease, Recording, State
-from vault.domain.records import Details, encode_details
+from vault.domain.calls.call import CallFacts
+from vault.domain.consent.decision import Decision
+from vault.domain.recordings.recording import Lease, Recording, State
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.evidence import Evidence, at_sealing
+from vault.domain.stored.sealed_records import Details, encode_details
 from vault.errors import KeyRetired, Unavailable, VaultError
 from vault.logs import Log
 from vault.ports.clock import Clock

@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from vault.domain.access_event import AccessEvent
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
 from vault.errors import RecordingMissing, Tampered, VaultError
 from vault.logs import Log

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from vault.domain.recording import Recording
+from vault.domain.recordings.recording import Recording
 from vault.ports.database import Database
 
 _AT_ONCE = 500

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from vault.domain.call import CallFacts
-from vault.domain.recording import Recording, RecordingKeys, State
+from vault.domain.calls.call import CallFacts
+from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.errors import NotFound
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vault.domain.admission import Decision
-from vault.domain.call import CallFacts
-from vault.domain.consent import Mode, Party
+from vault.domain.calls.call import CallFacts
+from vault.domain.consent.consent_event import Mode, Party
+from vault.domain.consent.decision import Decision
 from vault.domain.ids import ID_BYTES
-from vault.domain.notice import Notice, choose
+from vault.domain.notices.notice import Notice, choose
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.workflows.admission import Admission

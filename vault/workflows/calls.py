@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.admission import Decision
-from vault.domain.call import CallFacts
-from vault.domain.recording import GONE, Recording
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.calls.call import CallFacts
+from vault.domain.consent.decision import Decision
+from vault.domain.recordings.recording import GONE, Recording
 from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from vault.domain import encryption_context as bound
-from vault.domain.access_event import AccessEvent
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.stored import encryption_context as bound
 from vault.errors import NotFound, Tampered
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing

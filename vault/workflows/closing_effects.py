@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from vault.domain.access_event import AccessEvent, EventType
-from vault.domain.account import SwitchChange
-from vault.domain.account_object import KeptObjection
-from vault.domain.closing import Act, ErasedCall, ToldNo
+from vault.domain.accounts.account import SwitchChange
+from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.audit_log.replay import merge_history
 from vault.domain.reason import Reason
-from vault.domain.recording import GONE, Recording, State
-from vault.domain.replay import merge_history
+from vault.domain.recordings.recording import GONE, Recording, State
+from vault.domain.stored.account_object import KeptObjection
+from vault.domain.stored.closing_acts import Act, ErasedCall, ToldNo
 from vault.errors import NotFound
 from vault.ports.consent_stores import ConsentRow, ObjectionRow
 from vault.ports.database import Transaction
@@ -139,7 +139,7 @@ def _delete_connection(tx: Transaction, act: Act) -> None:
         tx.connections.delete(connection)
 
 
-#: One for each type that closes something (vault/domain/closing.py).
+#: One for each type that closes something (vault/domain/stored/closing_acts.py).
 EFFECTS: Final[Mapping[EventType, Callable[[Transaction, Act], None]]] = {
     "switch.changed": _switch,
     "objection.entered": _objection,

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from vault.domain import encryption_context as bound
-from vault.domain.access_event import AccessEvent
-from vault.domain.account import Connection
+from vault.domain.accounts.account import Connection
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
-from vault.domain.records import encode_credentials
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.sealed_records import encode_credentials
 from vault.errors import Invalid, Refused
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction

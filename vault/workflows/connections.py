@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.account import Connection
+from vault.domain.accounts.account import Connection
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import NotFound
 from vault.ports.database import Database, Transaction
 from vault.ports.telephony import Provider

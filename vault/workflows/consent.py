@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from vault.domain.admission import Decision
-from vault.domain.consent import Answer, ConsentEvent, Method, Party
+from vault.domain.consent.consent_event import Answer, ConsentEvent, Method, Party
+from vault.domain.consent.decision import Decision
 from vault.domain.ids import new_id
-from vault.domain.notice import Notice
+from vault.domain.notices.notice import Notice
 from vault.errors import Invalid
 from vault.ports.clock import Clock
 from vault.ports.database import Database

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from vault.domain.access_event import AccessEvent, EventType
-from vault.domain.provider_access import RestReply
-from vault.domain.recording import Recording
+from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.calls.provider_api import RestReply
+from vault.domain.recordings.recording import Recording
 from vault.errors import FetchFailed, NotFound
 from vault.logs import Log
 from vault.ports.clock import Clock

@@ -8,11 +8,11 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from vault.domain import encryption_context as bound
 from vault.domain.ids import new_id
-from vault.domain.media import Description
 from vault.domain.reason import Reason
-from vault.domain.recording import MAX_ATTEMPTS, Lease, SealedObject, State, pause_before
+from vault.domain.recordings.media import Description
+from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, SealedObject, State, pause_before
+from vault.domain.stored import encryption_context as bound
 from vault.errors import DescriberCrashed, LeaseLost, NotFound, Tampered, Unavailable, Undecodable
 from vault.logs import Log
 from vault.ports.audio import Describer

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from vault.domain.access_event import AccessEvent, EventType
-from vault.domain.notice import Notice
+from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.notices.notice import Notice
 from vault.errors import NotFound, Refused
 from vault.ports.database import Transaction
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.listening import last_words
-from vault.domain.requests import Requests
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.audio_requests import Requests
+from vault.domain.audit_log.listening import last_words
 from vault.ports.access_log import UnsettledSession
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.manifest import location_of
-from vault.domain.recording import GONE, Lease, Recording, State, pause_before
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.recordings.recording import GONE, Lease, Recording, State, pause_before
+from vault.domain.stored.manifest import location_of
 from vault.errors import LeaseLost, Unavailable
 from vault.logs import Log
 from vault.ports.clock import Clock

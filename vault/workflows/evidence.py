@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.evidence import Evidence, check_chain
-from vault.domain.recording import Recording, RecordingKeys
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.recordings.recording import Recording, RecordingKeys
+from vault.domain.stored.evidence import Evidence, check_chain
 from vault.errors import NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
 from vault.ports.consent_stores import EvidenceRow

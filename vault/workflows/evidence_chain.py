@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from vault.domain import encryption_context as bound
-from vault.domain.evidence import Entry, Evidence, chained
-from vault.domain.recording import Recording, RecordingKeys, State
+from vault.domain.recordings.recording import Recording, RecordingKeys, State
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.evidence import Entry, Evidence, chained
 from vault.ports.consent_stores import EvidenceRow
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing

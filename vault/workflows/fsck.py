@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from vault.domain.recording import Recording, State
-from vault.domain.restoring import Seen, unseen
+from vault.domain.progress import Seen, unseen
+from vault.domain.recordings.recording import Recording, State
 from vault.errors import Invalid
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction

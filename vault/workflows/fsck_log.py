@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from vault.domain.anchor import PREFIX as ANCHORS
+from vault.domain.audit_log.anchor import PREFIX as ANCHORS
 from vault.errors import NotFound, Tampered
 from vault.ports.database import Database
 from vault.ports.objects import ObjectStore

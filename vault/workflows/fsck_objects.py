@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from vault.domain.account_object_name import parse_location
-from vault.domain.closing import parse_location as parse_closing
-from vault.domain.manifest import location_of
-from vault.domain.recording import State
-from vault.domain.tombstone import decode_tombstones
-from vault.domain.vault_object import LOCATION as VAULT
+from vault.domain.recordings.recording import State
+from vault.domain.stored.account_object_name import parse_location
+from vault.domain.stored.closing_acts import parse_location as parse_closing
+from vault.domain.stored.manifest import location_of
+from vault.domain.stored.tombstone import decode_tombstones
+from vault.domain.stored.vault_object import LOCATION as VAULT
 from vault.errors import Tampered
 from vault.ports.database import Database
 from vault.ports.objects import ObjectStore, StoredVersion

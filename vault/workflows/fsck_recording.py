@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vault.domain.encryption_context import Purpose
-from vault.domain.manifest import Manifest, decode_manifest, location_of
-from vault.domain.recording import Recording, RecordingKeys, SealedObject
+from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject
+from vault.domain.stored.encryption_context import Purpose
+from vault.domain.stored.manifest import Manifest, decode_manifest, location_of
 from vault.errors import NotFound, Tampered
 from vault.ports.consent_stores import EvidenceRow
 from vault.ports.database import Database

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from vault.domain.access_event import AccessEvent, EventType
-from vault.domain.admission import Decision
-from vault.domain.consent_records import event_json
-from vault.domain.evidence import Evidence, call_json, decision_json
-from vault.domain.recording import Recording, State
+from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.consent.decision import Decision
+from vault.domain.recordings.recording import Recording, State
+from vault.domain.stored.consent_json import event_json
+from vault.domain.stored.evidence import Evidence, call_json, decision_json
 from vault.ports.database import Transaction
 from vault.workflows.admission import KnownCall
 from vault.workflows.evidence_chain import append

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.media import BUCKETS
-from vault.domain.recording import Recording, RecordingKeys, State
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.recordings.media import BUCKETS
+from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction

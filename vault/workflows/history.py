@@ -6,10 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from vault.domain.evidence import Evidence
-from vault.domain.history import HistoryItem, OpenedEvent, Origins, tell
-from vault.domain.listening import Timeline, header_bytes
-from vault.domain.recording import Recording, RecordingKeys
+from vault.domain.audit_log.listening import Timeline, header_bytes
+from vault.domain.audit_log.story import HistoryItem, OpenedEvent, Origins, tell
+from vault.domain.recordings.recording import Recording, RecordingKeys
+from vault.domain.stored.evidence import Evidence
 from vault.errors import NotFound
 from vault.ports.access_log import LoggedEvent
 from vault.ports.consent_stores import EvidenceRow

@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import partial
 
 from vault.domain.reason import Reason
-from vault.domain.recording import IDLE_UPLOAD, LEASE, Lease, State
+from vault.domain.recordings.recording import IDLE_UPLOAD, LEASE, Lease, State
 from vault.errors import LeaseLost, VaultError
 from vault.logs import Log
 from vault.ports.database import Database, Transaction

@@ -5,13 +5,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from vault.chance import CHANCE
-from vault.domain import encryption_context as bound
-from vault.domain.admission import Decision
-from vault.domain.call import Announcement, CallFacts
-from vault.domain.provider_access import Access, MediaRequest
+from vault.domain.calls.call import Announcement, CallFacts
+from vault.domain.calls.provider_api import Access, MediaRequest
+from vault.domain.consent.decision import Decision
 from vault.domain.reason import Reason
-from vault.domain.recording import MAX_ATTEMPTS, Lease, State, pause_before
-from vault.domain.records import decode_announcement
+from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, State, pause_before
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.sealed_records import decode_announcement
 from vault.errors import FetchFailed, LeaseLost, NotFound, TooLarge, Unavailable, VaultError
 from vault.logs import Log
 from vault.ports.clock import Clock

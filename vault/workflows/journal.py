@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final, TypeVar
 
-from vault.domain.closing import (
+from vault.domain.stored.closing_acts import (
     CLOSING,
     KEPT_PREFIX,
     PREFIX,

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from vault.domain import encryption_context as bound
-from vault.domain.call import CallFacts
-from vault.domain.call_claims import MAX_FACTS
+from vault.domain.calls.call import CallFacts
+from vault.domain.consent.call_claims import MAX_FACTS
 from vault.domain.ids import new_id
-from vault.domain.records import encode_facts, facts_json
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.sealed_records import encode_facts, facts_json
 from vault.errors import Refused
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from vault.domain.recording import LEASE, RENEWAL, Lease, State
+from vault.domain.recordings.recording import LEASE, RENEWAL, Lease, State
 from vault.errors import LeaseLost, Unavailable, VaultError
 from vault.ports.database import Database, Transaction
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.link import Link
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.playback.link import Link
 from vault.errors import NotFound
 from vault.ports.access_log import LoggedEvent
 from vault.ports.database import Database, Transaction

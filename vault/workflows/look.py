@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from vault import meters
 from vault.chance import CHANCE
-from vault.domain.anchor import Standing
-from vault.domain.restoring import MARK
+from vault.domain.audit_log.anchor import Standing
+from vault.domain.progress import MARK
 from vault.errors import Tampered, Unavailable, VaultError
 from vault.logs import Log
 from vault.ports.database import Database

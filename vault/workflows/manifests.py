@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from vault.domain.manifest import encode_manifest, location_of
-from vault.domain.recording import Recording, RecordingKeys, State
+from vault.domain.recordings.recording import Recording, RecordingKeys, State
+from vault.domain.stored.manifest import encode_manifest, location_of
 from vault.errors import Unavailable
 from vault.ports.consent_stores import EvidenceRow
 from vault.ports.database import Database, Transaction

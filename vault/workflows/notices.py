@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from vault.domain.default_texts import NoticeTexts
 from vault.domain.ids import new_id
-from vault.domain.language import language_tag
-from vault.domain.notice import Notice, NoticeStatus, NoticeWish, check_complete, text_digest
-from vault.domain.rule_data import read_place
-from vault.domain.rules import RuleBook
+from vault.domain.notices.default_texts import NoticeTexts
+from vault.domain.notices.language import language_tag
+from vault.domain.notices.notice import Notice, NoticeStatus, NoticeWish, check_complete, text_digest
+from vault.domain.rules.rule_book_loader import read_place
+from vault.domain.rules.rules import RuleBook
 from vault.errors import Invalid, Refused
 from vault.ports.database import Database, Transaction
 from vault.workflows.drafts import held_draft, one_of, record

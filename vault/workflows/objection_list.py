@@ -3,10 +3,10 @@
 import json
 from dataclasses import dataclass, replace
 
-from vault.domain import encryption_context as bound
-from vault.domain.access_event import AccessEvent
-from vault.domain.consent import Objection
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.consent.consent_event import Objection
 from vault.domain.ids import new_id
+from vault.domain.stored import encryption_context as bound
 from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.ports.consent_stores import ObjectionRow

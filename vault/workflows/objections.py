@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.consent import Objection
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.consent.consent_event import Objection
 from vault.errors import NotFound
 from vault.ports.database import Database, Transaction
 from vault.workflows.objection_list import ObjectionList, standing

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from vault.domain import encryption_context as bound
-from vault.domain.account import Connection
-from vault.domain.provider_access import Access
-from vault.domain.records import decode_credentials
+from vault.domain.accounts.account import Connection
+from vault.domain.calls.provider_api import Access
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.sealed_records import decode_credentials
 from vault.errors import NotFound
 from vault.ports.database import Database
 from vault.ports.keys import KeyRing

@@ -2,7 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from vault.domain.account_object_name import PREFIX, ObjectName, SortedNames, parse_location, sort_names
+from vault.domain.stored.account_object_name import (
+    PREFIX,
+    ObjectName,
+    SortedNames,
+    parse_location,
+    sort_names,
+)
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.workflows.checkpoints import root_of

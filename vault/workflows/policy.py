@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.consent import ConsentPolicy
-from vault.domain.rules import RuleBook, RuleOverride
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.consent.consent_event import ConsentPolicy
+from vault.domain.rules.rules import RuleBook, RuleOverride
 from vault.errors import Busy, Invalid, Refused
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction

@@ -4,10 +4,10 @@ import hashlib
 import hmac
 from dataclasses import dataclass, replace
 
-from vault.domain import encryption_context as bound
-from vault.domain.notice import Notice
-from vault.domain.prompt import Encoding, PromptWish
-from vault.domain.telephone_wav import telephone_wav
+from vault.domain.notices.audio import Encoding, PromptWish
+from vault.domain.notices.notice import Notice
+from vault.domain.notices.telephone_wav import telephone_wav
+from vault.domain.stored import encryption_context as bound
 from vault.errors import DescriberCrashed, NotFound, Refused, Tampered, Undecodable
 from vault.logs import Log
 from vault.ports.audio import PromptMaker

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.recording import Recording, RecordingKeys
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.recordings.recording import Recording, RecordingKeys
 from vault.errors import Invalid, NotFound, Unavailable
 from vault.ports.access_log import KeptCheckpoint
 from vault.ports.clock import Clock

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from vault.domain.delivery import Delivery
+from vault.domain.calls.webhook import Delivery
 from vault.errors import NotAuthentic, NotFound
 from vault.logs import Log
 from vault.ports.telephony import Provider

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from vault.domain.account_object_name import PREFIX as ACCOUNTS
-from vault.domain.anchor import PREFIX as ANCHORS
-from vault.domain.anchor import AnchorPlace, Standing, parse_location
+from vault.domain.audit_log.anchor import PREFIX as ANCHORS
+from vault.domain.audit_log.anchor import AnchorPlace, Standing, parse_location
+from vault.domain.stored.account_object_name import PREFIX as ACCOUNTS
 from vault.errors import NotFound, Tampered, Unavailable
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore

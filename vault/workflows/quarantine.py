@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 from functools import partial
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.admission import Decision
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.consent.decision import Decision
 from vault.domain.ids import new_id
 from vault.domain.reason import Reason
-from vault.domain.recording import Recording, RecordingKeys, State
+from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.errors import NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction

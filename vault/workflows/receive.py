@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from vault.domain.account import Connection
-from vault.domain.call import Announcement, CallFacts, Heard
-from vault.domain.delivery import Delivery
-from vault.domain.recording import State
+from vault.domain.accounts.account import Connection
+from vault.domain.calls.call import Announcement, CallFacts, Heard
+from vault.domain.calls.webhook import Delivery
+from vault.domain.recordings.recording import State
 from vault.ports.clock import Clock
 from vault.ports.consent_stores import Pause
 from vault.ports.database import Database, Transaction

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vault import meters
-from vault.domain.access_event import AccessEvent
-from vault.domain.account import Connection
-from vault.domain.provider_access import Listed, ListedPage
+from vault.domain.accounts.account import Connection
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.calls.provider_api import Listed, ListedPage
 from vault.errors import FetchFailed, NotFound
 from vault.logs import Log
 from vault.ports.clock import Clock

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from vault.domain.admission import Decision
-from vault.domain.recording import State
+from vault.domain.consent.decision import Decision
+from vault.domain.recordings.recording import State
 from vault.ports.database import Transaction
 from vault.workflows.admission import Admission, KnownCall
 from vault.workflows.gate import chain_gate, note, passage

@@ -7,8 +7,8 @@ nothing can be put in another's place on the way. What does not open stays as it
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from vault.domain import encryption_context as bound
-from vault.domain.encryption_context import Context
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.encryption_context import Context
 from vault.errors import Tampered
 from vault.ports.rotation import SealedKind, SealedRow
 from vault.sealing.keys import NamedKey

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.account_object_name import ObjectName, by_account
-from vault.domain.closing import Act
-from vault.domain.recording import Recording
-from vault.domain.restoring import MARK, Report, Seen, unseen
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.progress import MARK, Report, Seen, unseen
+from vault.domain.recordings.recording import Recording
+from vault.domain.stored.account_object_name import ObjectName, by_account
+from vault.domain.stored.closing_acts import Act
 from vault.errors import Refused, Unavailable
 from vault.ports.access_log import KeptCheckpoint
 from vault.ports.clock import Clock

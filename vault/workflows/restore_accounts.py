@@ -5,21 +5,21 @@ import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vault.domain import encryption_context as bound
-from vault.domain.access_event import AccessEvent
-from vault.domain.account import SwitchChange
-from vault.domain.account_object import (
+from vault.domain.accounts.account import SwitchChange
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.replay import closes, merge_history
+from vault.domain.progress import Report, Seen
+from vault.domain.reason import Reason
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.account_object import (
     AccountObject,
     KeptPrompt,
     decode_account,
     decode_envelope,
     prompt_location,
 )
-from vault.domain.account_object_name import ObjectName, location_of, sort_names
-from vault.domain.closing import Act
-from vault.domain.reason import Reason
-from vault.domain.replay import closes, merge_history
-from vault.domain.restoring import Report, Seen
+from vault.domain.stored.account_object_name import ObjectName, location_of, sort_names
+from vault.domain.stored.closing_acts import Act
 from vault.errors import NotFound, OwnKeyUnusable, Refused, Tampered
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing

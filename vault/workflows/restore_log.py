@@ -7,9 +7,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from vault.domain.closing import CLOSING
-from vault.domain.replay import Replay
-from vault.domain.restoring import Seen
+from vault.domain.audit_log.replay import Replay
+from vault.domain.progress import Seen
+from vault.domain.stored.closing_acts import CLOSING
 from vault.errors import Tampered
 from vault.ports.database import Database
 from vault.tlog.hashing import leaf_hash

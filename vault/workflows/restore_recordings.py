@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from vault.domain import encryption_context as bound
-from vault.domain.call import CallFacts
-from vault.domain.evidence import Evidence, calls_in
+from vault.domain.audit_log.replay import Replay
+from vault.domain.calls.call import CallFacts
 from vault.domain.ids import new_id
-from vault.domain.manifest import Manifest, decode_manifest, location_of
-from vault.domain.recording import Recording, State
-from vault.domain.records import encode_facts
-from vault.domain.replay import Replay
-from vault.domain.restoring import Report, Seen
-from vault.domain.tombstone import PREFIX as TOMBSTONES
-from vault.domain.tombstone import decode_tombstones
+from vault.domain.progress import Report, Seen
+from vault.domain.recordings.recording import Recording, State
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.evidence import Evidence, calls_in
+from vault.domain.stored.manifest import Manifest, decode_manifest, location_of
+from vault.domain.stored.sealed_records import encode_facts
+from vault.domain.stored.tombstone import PREFIX as TOMBSTONES
+from vault.domain.stored.tombstone import decode_tombstones
 from vault.errors import NotFound, OwnKeyUnusable, Tampered
 from vault.ports.consent_stores import EvidenceRow
 from vault.ports.database import Database, Transaction

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from vault.domain.restoring import Report
+from vault.domain.progress import Report
 from vault.ports.database import Database
 from vault.workflows.restore_log import Parted
 

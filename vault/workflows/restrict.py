@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.recording import Recording, State
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.recordings.recording import Recording, State
 from vault.errors import NotFound, RecordingErased
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction

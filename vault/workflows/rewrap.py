@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from vault.domain.access_event import AccessEvent, EventType
+from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.errors import OwnKeyUnusable, Tampered
 from vault.logs import Log
 from vault.ports.database import Database, Transaction

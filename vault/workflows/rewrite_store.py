@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from vault.domain.store_rewrite import StoreRewrite
+from vault.domain.stored.store_rewrite import StoreRewrite
 from vault.errors import NotFound
 from vault.logs import Log
 from vault.ports.database import Database, Transaction

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vault.domain.access_event import AccessEvent
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import NotFound, Refused
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from vault import meters
-from vault.domain.encryption_context import Context
-from vault.domain.recording import SealedObject
+from vault.domain.recordings.recording import SealedObject
+from vault.domain.stored.encryption_context import Context
 from vault.errors import TooLarge
 from vault.ports.objects import ObjectStore, ObjectWriter
 from vault.sealing.keys import NamedKey

@@ -5,7 +5,7 @@ It runs with every release, because a restore brings in what an older one wrote 
 
 from dataclasses import dataclass
 
-from vault.domain.tombstone import PREFIX, decode_tombstones, encode_tombstones
+from vault.domain.stored.tombstone import PREFIX, decode_tombstones, encode_tombstones
 from vault.errors import NotFound, OwnKeyUnusable, Tampered
 from vault.logs import Log
 from vault.ports.database import Database, Transaction

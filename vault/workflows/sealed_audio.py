@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from vault.domain.recording import SealedObject
+from vault.domain.recordings.recording import SealedObject
 from vault.ports.objects import ObjectStore
 from vault.sealing.opener import Opener
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from vault.domain import encryption_context as bound
-from vault.domain.call import CallFacts, fold
-from vault.domain.delivery import Delivery
-from vault.domain.link import Link
-from vault.domain.recording import Recording, RecordingKeys, SealedObject
-from vault.domain.records import Details, decode_details, decode_facts, encode_facts
+from vault.domain.calls.call import CallFacts, fold
+from vault.domain.calls.webhook import Delivery
+from vault.domain.playback.link import Link
+from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.sealed_records import Details, decode_details, decode_facts, encode_facts
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.stores import CallFactRow
 from vault.sealing.keys import NamedKey, recording_key

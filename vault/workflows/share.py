@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_network
 
-from vault.domain import encryption_context as bound
-from vault.domain.access_event import AccessEvent
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
-from vault.domain.link import LONGEST_LIFE, MAX_SESSIONS, SHORTEST_LIFE, Kind, Link
-from vault.domain.recording import Recording, State
+from vault.domain.playback.link import LONGEST_LIFE, MAX_SESSIONS, SHORTEST_LIFE, Kind, Link
+from vault.domain.recordings.recording import Recording, State
+from vault.domain.stored import encryption_context as bound
 from vault.errors import Invalid, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from vault.domain.call import CallFacts, Direction
-from vault.domain.consent import Party
-from vault.domain.evidence import Evidence
-from vault.domain.link import Link, Session
-from vault.domain.notice import Notice, text_digest
-from vault.domain.recording import Recording, RecordingKeys
+from vault.domain.calls.call import CallFacts, Direction
+from vault.domain.consent.consent_event import Party
+from vault.domain.notices.notice import Notice, text_digest
+from vault.domain.playback.link import Link, Session
+from vault.domain.recordings.recording import Recording, RecordingKeys
+from vault.domain.stored.evidence import Evidence
 from vault.errors import NotFound, Tampered
 from vault.ports.consent_stores import EvidenceRow
 from vault.ports.database import Database, Transaction

@@ -5,8 +5,8 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
-from vault.domain.encryption_context import of_log_key
 from vault.domain.ids import new_id
+from vault.domain.stored.encryption_context import of_log_key
 from vault.errors import Refused, StartRefused, Tampered, Unavailable
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import RootKey

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
-from vault.domain.account import Connection
-from vault.domain.call_script import CallStep, Document, Play, Record, Script
-from vault.domain.consent import Answer, ConsentEvent, Method, Party
-from vault.domain.delivery import Delivery
+from vault.domain.accounts.account import Connection
+from vault.domain.calls.call_document import CallStep, Document, Play, Record, Script
+from vault.domain.calls.webhook import Delivery
+from vault.domain.consent.call_flow import Addresses, after_notice, after_yes, opening
+from vault.domain.consent.consent_event import Answer, ConsentEvent, Method, Party
 from vault.domain.ids import new_id
-from vault.domain.notice import Notice
-from vault.domain.steering import Addresses, after_notice, after_yes, opening
+from vault.domain.notices.notice import Notice
 from vault.errors import FetchFailed, Invalid, NotFound, Refused
 from vault.logs import Log
 from vault.ports.clock import Clock

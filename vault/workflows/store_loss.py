@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vault import meters
-from vault.domain.access_event import AccessEvent
-from vault.domain.anchor import AnchorPlace
-from vault.domain.store_rewrite import (
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.anchor import AnchorPlace
+from vault.domain.stored.store_rewrite import (
     StoreLook,
     StoreRewrite,
     decode_look,

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from vault import meters
-from vault.domain.access_event import AccessEvent, EventType
+from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.ids import new_id
-from vault.domain.link import FIRST_WINDOW, Link, Session, windows
-from vault.domain.media import content_type, extension, plays_in_browsers
-from vault.domain.recording import Recording, SealedObject, State
+from vault.domain.playback.link import FIRST_WINDOW, Link, Session, windows
+from vault.domain.recordings.media import content_type, extension, plays_in_browsers
+from vault.domain.recordings.recording import Recording, SealedObject, State
 from vault.errors import NotFound, RecordingMissing, Tampered, VaultError
 from vault.logs import Log
 from vault.ports.clock import Clock

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vault import meters
-from vault.domain.manifest import location_of
-from vault.domain.recording import State
+from vault.domain.recordings.recording import State
+from vault.domain.stored.manifest import location_of
 from vault.errors import NotFound
 from vault.logs import Log
 from vault.ports.clock import Clock

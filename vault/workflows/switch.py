@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.account import Switch, SwitchChange
+from vault.domain.accounts.account import Switch, SwitchChange
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.reason import Reason
 from vault.errors import NotFound, Unavailable
 from vault.logs import Log

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
-from vault.domain import encryption_context as bound
-from vault.domain.access_event import AccessEvent
-from vault.domain.admission import Decision
-from vault.domain.consent import ConsentEvent
-from vault.domain.consent_records import encode_event, event_json
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.consent.consent_event import ConsentEvent
+from vault.domain.consent.decision import Decision
 from vault.domain.reason import Reason
-from vault.domain.recording import Recording, State
+from vault.domain.recordings.recording import Recording, State
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.consent_json import encode_event, event_json
 from vault.errors import Refused
 from vault.ports.clock import Clock
 from vault.ports.consent_stores import ConsentRow

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from vault.domain.access_event import AccessEvent
-from vault.domain.admission import Decision
-from vault.domain.call import CallFacts, Voice
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.calls.call import CallFacts, Voice
+from vault.domain.consent.decision import Decision
 from vault.domain.ids import new_id
-from vault.domain.recording import IDLE_UPLOAD, LEASE, Lease, Recording, State
+from vault.domain.recordings.recording import IDLE_UPLOAD, LEASE, Lease, Recording, State
 from vault.errors import Busy, LeaseLost, NotFound, RecordingErased, Refused, VaultError
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction

@@ -1,6 +1,6 @@
 """The vault's own object in the object store: written at start, and read where the database is new."""
 
-from vault.domain.vault_object import LOCATION, VaultObject, decode_vault, encode_vault
+from vault.domain.stored.vault_object import LOCATION, VaultObject, decode_vault, encode_vault
 from vault.errors import NotFound, StartRefused, Tampered, Unavailable
 from vault.logs import Log
 from vault.ports.database import Database, Transaction

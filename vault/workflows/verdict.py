@@ -1,9 +1,9 @@
 """The two final verdicts on a recording that is held: refused by a rule, or failed."""
 
-from vault.domain.access_event import AccessEvent, EventType
-from vault.domain.admission import Decision
+from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.consent.decision import Decision
 from vault.domain.reason import Reason
-from vault.domain.recording import Lease, Recording, State
+from vault.domain.recordings.recording import Lease, Recording, State
 from vault.ports.database import Transaction
 
 _WORKER = "worker"

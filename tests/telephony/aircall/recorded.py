@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.telephony.malformed import payload
-from vault.domain.call import Announcement, Heard
-from vault.domain.delivery import Delivery
-from vault.domain.provider_access import Access, RestReply
+from vault.domain.calls.call import Announcement, Heard
+from vault.domain.calls.provider_api import Access, RestReply
+from vault.domain.calls.webhook import Delivery
 from vault.ports.telephony import Provider
 from vault.telephony.aircall import Aircall
 

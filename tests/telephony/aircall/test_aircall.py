@@ -14,7 +14,7 @@ from tests.telephony.aircall.recorded import (
     load,
 )
 from tests.telephony.malformed import WRONG, changed, malformed
-from vault.domain.call import Announcement, CallFacts, Heard, fold
+from vault.domain.calls.call import Announcement, CallFacts, Heard, fold
 from vault.errors import Invalid
 from vault.telephony.aircall import EVENTS
 

@@ -19,7 +19,7 @@ from tests.telephony.aircall.recorded import (
     reply,
 )
 from tests.telephony.malformed import malformed
-from vault.domain.provider_access import Access
+from vault.domain.calls.provider_api import Access
 from vault.errors import FetchFailed
 from vault.telephony.media_url import host_matches, parse_media_url
 

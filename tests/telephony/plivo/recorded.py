@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl, urlencode
 
 from plivo.utils import signature_v3
 
-from vault.domain.call import Announcement, Heard
-from vault.domain.delivery import Delivery
-from vault.domain.provider_access import Access
+from vault.domain.calls.call import Announcement, Heard
+from vault.domain.calls.provider_api import Access
+from vault.domain.calls.webhook import Delivery
 from vault.ports.telephony import Provider
 from vault.telephony.plivo import Plivo
 

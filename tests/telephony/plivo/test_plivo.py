@@ -18,7 +18,7 @@ from tests.telephony.plivo.recorded import (
     heard,
     load,
 )
-from vault.domain.call import Announcement, CallFacts, Heard, fold
+from vault.domain.calls.call import Announcement, CallFacts, Heard, fold
 from vault.errors import Invalid
 
 START = datetime(2026, 1, 31, 9, 28, 0, 500_000, tzinfo=UTC)

@@ -11,9 +11,9 @@ from plivo import plivoxml
 from tests.telephony.malformed import WRONG
 from tests.telephony.plivo.recorded import CALL, NOW, PROVIDER, URL, changed, delivery, heard, load
 from tests.telephony.scripts import HOSTILE, KEY, LONG, SCRIPTS, STATUS, asked_or_invalid, canonical, read
-from vault.domain.call import CallFacts
-from vault.domain.call_script import Ask, CallStep, Go, Play, Record, Script
-from vault.domain.delivery import Delivery
+from vault.domain.calls.call import CallFacts
+from vault.domain.calls.call_document import Ask, CallStep, Go, Play, Record, Script
+from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
 from vault.ports.telephony import CallFlow
 from vault.telephony.plivo_documents import LANGUAGES, PlivoFlow

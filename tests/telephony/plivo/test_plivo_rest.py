@@ -20,8 +20,8 @@ from tests.telephony.plivo.recorded import (
     TOKEN,
     rest,
 )
-from vault.domain.call import Announcement, CallFacts
-from vault.domain.provider_access import Access, Listed, ListedPage, RestReply, RestRequest
+from vault.domain.calls.call import Announcement, CallFacts
+from vault.domain.calls.provider_api import Access, Listed, ListedPage, RestReply, RestRequest
 from vault.errors import FetchFailed, Invalid
 
 BASIC = {"Authorization": "Basic " + base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()}

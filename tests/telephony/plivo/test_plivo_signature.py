@@ -24,7 +24,7 @@ from tests.telephony.plivo.recorded import (
     proof,
     signature,
 )
-from vault.domain.delivery import Delivery
+from vault.domain.calls.webhook import Delivery
 from vault.errors import NotAuthentic
 from vault.telephony.signatures import DUMMY_KEY
 

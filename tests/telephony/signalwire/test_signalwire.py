@@ -27,8 +27,8 @@ from tests.telephony.signalwire.recorded import (
     load,
     reply,
 )
-from vault.domain.call import CallFacts, Heard
-from vault.domain.provider_access import Access, Listed, ListedPage
+from vault.domain.calls.call import CallFacts, Heard
+from vault.domain.calls.provider_api import Access, Listed, ListedPage
 from vault.errors import FetchFailed, Invalid
 
 DESCRIBED = {

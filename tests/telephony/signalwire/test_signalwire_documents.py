@@ -27,9 +27,9 @@ from tests.telephony.signalwire.recorded import (
     delivery,
     load,
 )
-from vault.domain.call import CallFacts
-from vault.domain.call_script import Ask, CallStep, Go, Play, Record, Script
-from vault.domain.delivery import Delivery
+from vault.domain.calls.call import CallFacts
+from vault.domain.calls.call_document import Ask, CallStep, Go, Play, Record, Script
+from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import CallFlow
 from vault.telephony.signalwire import FLOW

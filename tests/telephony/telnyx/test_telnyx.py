@@ -19,7 +19,7 @@ from tests.telephony.telnyx.recorded import (
     heard,
     load,
 )
-from vault.domain.call import CallFacts, Heard, fold
+from vault.domain.calls.call import CallFacts, Heard, fold
 from vault.errors import Invalid
 
 

@@ -24,9 +24,9 @@ from tests.telephony.scripts import (
     read,
 )
 from tests.telephony.telnyx.recorded import ACCESS, CREDENTIALS, HERE, NOW, PROVIDER, at, delivery, signed
-from vault.domain.call import Announcement, CallFacts, Heard
-from vault.domain.call_script import Ask, CallStep, Play
-from vault.domain.delivery import Delivery
+from vault.domain.calls.call import Announcement, CallFacts, Heard
+from vault.domain.calls.call_document import Ask, CallStep, Play
+from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid, NotAuthentic
 from vault.ports.telephony import CallFlow
 from vault.telephony.speech import carried

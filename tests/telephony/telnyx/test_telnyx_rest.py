@@ -24,8 +24,8 @@ from tests.telephony.telnyx.recorded import (
     load,
     reply,
 )
-from vault.domain.call import Announcement
-from vault.domain.provider_access import Access
+from vault.domain.calls.call import Announcement
+from vault.domain.calls.provider_api import Access
 from vault.errors import FetchFailed
 from vault.telephony.media_url import host_matches, parse_media_url
 

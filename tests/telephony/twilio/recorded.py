@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.telephony import forms_of
-from vault.domain.call import Announcement, Heard
-from vault.domain.delivery import Delivery
-from vault.domain.provider_access import Access, RestReply
+from vault.domain.calls.call import Announcement, Heard
+from vault.domain.calls.provider_api import Access, RestReply
+from vault.domain.calls.webhook import Delivery
 from vault.ports.telephony import Provider
 from vault.telephony.twilio import Twilio
 

@@ -22,7 +22,7 @@ from tests.telephony.twilio.recorded import (
     heard,
     load,
 )  # fmt: skip
-from vault.domain.call import CallFacts, Heard, fold
+from vault.domain.calls.call import CallFacts, Heard, fold
 from vault.errors import Invalid
 
 PARTIES = {"caller": "+12025550100", "callee": "+12025550199"}

@@ -23,9 +23,9 @@ from tests.telephony.scripts import (
     read,
 )
 from tests.telephony.twilio.recorded import CALL, NOW, PROVIDER, URL, delivery, load
-from vault.domain.call import CallFacts
-from vault.domain.call_script import Ask, CallStep, Go, Play, Record, Script
-from vault.domain.delivery import Delivery
+from vault.domain.calls.call import CallFacts
+from vault.domain.calls.call_document import Ask, CallStep, Go, Play, Record, Script
+from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
 from vault.ports.telephony import CallFlow
 from vault.telephony.speech import carried

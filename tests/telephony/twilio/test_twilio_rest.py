@@ -23,8 +23,8 @@ from tests.telephony.twilio.recorded import (
     at,
     reply,
 )  # fmt: skip
-from vault.domain.call import Announcement, CallFacts
-from vault.domain.provider_access import Access, Listed, ListedPage
+from vault.domain.calls.call import Announcement, CallFacts
+from vault.domain.calls.provider_api import Access, Listed, ListedPage
 from vault.errors import FetchFailed
 
 #: As the REST interface describes a recording.

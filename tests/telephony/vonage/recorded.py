@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.telephony.malformed import payload
-from vault.domain.call import Announcement
-from vault.domain.delivery import Delivery
-from vault.domain.provider_access import Access
+from vault.domain.calls.call import Announcement
+from vault.domain.calls.provider_api import Access
+from vault.domain.calls.webhook import Delivery
 from vault.ports.telephony import Provider
 from vault.telephony.vonage import Vonage
 

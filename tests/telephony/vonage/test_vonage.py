@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.telephony.malformed import malformed
 from tests.telephony.vonage.recorded import ANNOUNCED, CALL, PROVIDER, URL, delivery, load, query, token
-from vault.domain.call import CallFacts, Heard, fold
+from vault.domain.calls.call import CallFacts, Heard, fold
 from vault.errors import Invalid
 
 JSON_PAYLOADS = ["record", "started", "answered", "completed", "outbound_leg", "machine", "transfer"]

@@ -13,9 +13,9 @@ from vonage_voice.models import ncco
 from tests.telephony.malformed import malformed
 from tests.telephony.scripts import AUDIO, HEARD, HOSTILE, KEY, LONG, SCRIPTS, STATUS, asked_or_invalid
 from tests.telephony.vonage.recorded import CALL, NOW, PROVIDER, URL, delivery, load, query
-from vault.domain.call import CallFacts
-from vault.domain.call_script import Ask, CallStep, Go, Play, Record, Script
-from vault.domain.delivery import Delivery
+from vault.domain.calls.call import CallFacts
+from vault.domain.calls.call_document import Ask, CallStep, Go, Play, Record, Script
+from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
 from vault.ports.telephony import CallFlow
 from vault.telephony.ncco import LANGUAGES, NccoFlow

@@ -22,7 +22,7 @@ from tests.telephony.vonage.recorded import (
     load,
     pem,
 )
-from vault.domain.provider_access import Access, ListedPage, RestReply
+from vault.domain.calls.provider_api import Access, ListedPage, RestReply
 from vault.errors import FetchFailed, Invalid
 
 

@@ -1,0 +1,1 @@
+"""Accounts, their recording switch and their connections."""

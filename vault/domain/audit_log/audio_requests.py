@@ -1,0 +1,138 @@
+"""Requests for audio, put together from the events of their windows.
+
+An event does not name its request. A grant goes on with the open request that ends where it begins; an end
+belongs to the open request that it fits best: a request is granted at most one window ahead of what is sent.
+A session of n events costs O(n log n), whatever its listener did.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+from vault.domain.audit_log.access_event import AccessEvent, EventType
+
+#: The event that says what was sent, and the one that granted it.
+GRANT_OF: Mapping[EventType, EventType] = {
+    "playback.end": "playback.grant",
+    "download.end": "download.grant",
+}
+GRANTS = frozenset(GRANT_OF.values())
+#: Pairs of one block: inserting into a longer one would take longer than finding the block.
+_LONGEST_BLOCK = 1024
+#: A length, and a request's place in the list.
+_Pair = tuple[int, int]
+
+
+@dataclass(slots=True, kw_only=True)
+class Request:
+    """One request for audio: the event of its first grant, and the bytes [first, end) that were granted."""
+
+    event: AccessEvent
+    index: int
+    first: int
+    end: int
+    #: Bytes; None until its end is read.
+    sent: int | None = None
+
+
+class Requests:
+    """The requests of one session, or of one API key. Takes its events in the order of the log."""
+
+    def __init__(self) -> None:
+        """Begin without a request."""
+        self._all: list[Request] = []
+        # Positions of requests by the byte at which they continue, smallest first; some entries are stale.
+        self._ending_at: dict[tuple[EventType, int], list[int]] = {}
+        self._open: dict[EventType, _Ordered] = {kind: _Ordered() for kind in GRANTS}
+
+    def __iter__(self) -> Iterator[Request]:
+        """Return the requests in the order of their first grants."""
+        return iter(self._all)
+
+    @property
+    def any_open(self) -> bool:
+        """Say whether a request has no end yet."""
+        return any(self._open.values())
+
+    def take(self, index: int, event: AccessEvent) -> None:
+        """Take the next event; one that is neither a grant nor an end changes nothing."""
+        if event.type in GRANTS:
+            self._granted(index, event)
+        elif event.type in GRANT_OF:
+            self._ended(event)
+
+    def _granted(self, index: int, event: AccessEvent) -> None:
+        if event.first is None or event.end is None:
+            return
+        place = self._going_on(event.type, event.first)
+        if place is None:
+            place = len(self._all)
+            self._all.append(Request(event=event, index=index, first=event.first, end=event.end))
+        else:
+            request = self._all[place]
+            self._open[event.type].remove((request.end - request.first, place))
+            request.end = event.end
+        request = self._all[place]
+        self._open[event.type].add((request.end - request.first, place))
+        heappush(self._ending_at.setdefault((event.type, request.end), []), place)
+
+    def _going_on(self, kind: EventType, position: int) -> int | None:
+        """Take out the first open request that ends at a position."""
+        places = self._ending_at.get((kind, position), [])
+        found: int | None = None
+        while places and found is None:
+            place = heappop(places)
+            if self._all[place].sent is None and self._all[place].end == position:
+                found = place
+        if not places:
+            self._ending_at.pop((kind, position), None)
+        return found
+
+    def _ended(self, event: AccessEvent) -> None:
+        sent, waiting = event.end or 0, self._open[GRANT_OF[event.type]]
+        fitting = waiting.first_from((sent, -1))
+        if fitting is not None:
+            waiting.remove(fitting)
+            self._all[fitting[1]].sent = sent
+
+
+class _Ordered:
+    """Pairs in their order, in blocks, so that no change moves all of them."""
+
+    def __init__(self) -> None:
+        self._blocks: list[list[_Pair]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._blocks)
+
+    def add(self, pair: _Pair) -> None:
+        if not self._blocks:
+            self._blocks.append([pair])
+            return
+        place = min(self._block_of(pair), len(self._blocks) - 1)
+        block = self._blocks[place]
+        insort(block, pair)
+        if len(block) > _LONGEST_BLOCK:
+            half = len(block) // 2
+            self._blocks.insert(place + 1, block[half:])
+            del block[half:]
+
+    def remove(self, pair: _Pair) -> None:
+        """Remove a pair that is there."""
+        place = self._block_of(pair)
+        block = self._blocks[place]
+        del block[bisect_left(block, pair)]
+        if not block:
+            del self._blocks[place]
+
+    def first_from(self, pair: _Pair) -> _Pair | None:
+        """Return the smallest that is not below ``pair``."""
+        place = self._block_of(pair)
+        if place == len(self._blocks):
+            return None
+        block = self._blocks[place]
+        return block[bisect_left(block, pair)]
+
+    def _block_of(self, pair: _Pair) -> int:
+        return bisect_left(self._blocks, pair, key=lambda block: block[-1])

@@ -1,0 +1,1 @@
+"""Notices: the texts and the audio that tell parties of a recording."""

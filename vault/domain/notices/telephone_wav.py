@@ -1,0 +1,65 @@
+"""WAV files as telephony platforms fetch them: 8000 samples a second, one channel, PCM16 or µ-law.
+
+µ-law is that of ITU-T G.711 (table 2a): eight segments, each twice as wide as the one before it, sixteen
+steps in each. Python 3.13 has no audioop any more, so the table is made here.
+"""
+
+import struct
+import sys
+from array import array
+from functools import cache
+
+from vault.domain.notices.audio import RATE, Encoding
+
+#: Format tags of the two encodings, and bits of a sample.
+_PCM, _ULAW = (1, 16), (7, 8)
+#: G.711 knows 14 bits; 16-bit samples lose their last two.
+_LOST_BITS = 2
+_LARGEST = 1 << 13
+#: What is added to a value before its segment is found.
+_BIAS = 33
+
+
+def telephone_wav(pcm: bytes, encoding: Encoding) -> bytes:
+    """Return a WAV file of 16-bit little-endian samples; its header has 44 bytes, and 58 in µ-law."""
+    if encoding == "pcm":
+        return _header(_PCM, len(pcm)) + pcm
+    coded = ulaw(pcm)
+    # A chunk of an odd length is followed by a byte that does not count.
+    return _header(_ULAW, len(coded)) + coded + bytes(len(coded) % 2)
+
+
+def ulaw(pcm: bytes) -> bytes:
+    """Return one byte for each 16-bit little-endian sample."""
+    samples = array("h", pcm)
+    if sys.byteorder == "big":
+        samples.byteswap()
+    table = _codes()
+    return bytes([table[(sample >> _LOST_BITS) + _LARGEST] for sample in samples])
+
+
+@cache
+def _codes() -> bytes:
+    """Return the code of every 14-bit value, from the lowest up."""
+    return bytes(_code(value) for value in range(-_LARGEST, _LARGEST))
+
+
+def _code(value: int) -> int:
+    """Return sign, segment and step, inverted as they go over the line."""
+    magnitude = min(abs(value) + _BIAS, _LARGEST - 1)
+    segment = magnitude.bit_length() - _BIAS.bit_length()
+    step = magnitude >> segment + 1 & 0x0F
+    return (segment << 4 | step) ^ (0x7F if value < 0 else 0xFF)
+
+
+def _header(encoding: tuple[int, int], size: int) -> bytes:
+    """Return what comes before ``size`` bytes of samples."""
+    tag, bits = encoding
+    fmt = struct.pack("<HHIIHH", tag, 1, RATE, RATE * bits // 8, bits // 8, bits)
+    fact = b""
+    if tag != _PCM[0]:
+        # Everything but PCM says that its format has no extension, and how many samples there are.
+        fmt += struct.pack("<H", 0)
+        fact = struct.pack("<4sII", b"fact", 4, size)
+    body = b"WAVE" + struct.pack("<4sI", b"fmt ", len(fmt)) + fmt + fact + struct.pack("<4sI", b"data", size)
+    return struct.pack("<4sI", b"RIFF", len(body) + size + size % 2) + body

@@ -1,0 +1,1 @@
+"""Recordings: their states and their audio."""

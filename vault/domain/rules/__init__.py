@@ -1,0 +1,1 @@
+"""The rules of places: where recording needs whose consent."""

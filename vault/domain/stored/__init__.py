@@ -1,0 +1,1 @@
+"""Stored formats: how objects and encrypted columns are written and read back."""

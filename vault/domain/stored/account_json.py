@@ -1,0 +1,96 @@
+"""The nouns of an account as they stand in its object: the switch, connections, objections, notices."""
+
+from typing import get_args
+
+from vault.domain.accounts.account import Connection, Switch, SwitchChange
+from vault.domain.consent.consent_event import Objection, Party
+from vault.domain.notices.notice import Notice, NoticeMode, NoticeStatus
+from vault.domain.stored.json_reader import Fields
+
+#: Fields that are written, by name. The account's own id is left out: it stands above them.
+CONNECTION = tuple(name for name in Connection.__slots__ if name != "account_id")
+NOTICE = tuple(name for name in Notice.__slots__ if name != "account_id")
+OBJECTION = tuple(Objection.__slots__)
+
+
+def read_connection(fields: Fields, account_id: str) -> Connection:
+    """Read a connection. Raises Tampered."""
+    connection = Connection(
+        id=fields.text("id"),
+        account_id=account_id,
+        name=fields.text("name"),
+        provider=fields.text("provider"),
+        sealed_credentials=fields.blob("sealed_credentials"),
+        key_version=fields.integer("key_version", least=1),
+        api_base=fields.maybe_text("api_base"),
+        delete_at_source=fields.flag("delete_at_source"),
+        delete_refused=fields.flag("delete_refused"),
+        collect_from=fields.moment("collect_from"),
+        next_url=fields.maybe_text("next_url"),
+        pause_refused=fields.flag("pause_refused"),
+    )
+    fields.done()
+    return connection
+
+
+def read_objection(fields: Fields) -> Objection:
+    """Take an objection's fields out of an object that holds more. Raises Tampered."""
+    return Objection(
+        since=fields.moment("since"),
+        until=fields.maybe_moment("until"),
+        reason=fields.maybe_text("reason"),
+        by=fields.text("by"),
+        ended_by=fields.maybe_text("ended_by"),
+    )
+
+
+def read_notice(fields: Fields, account_id: str) -> Notice:
+    """Read a notice. Raises Tampered."""
+    text = {
+        name: fields.text(name)
+        for name in (
+            "id", "language", "controller", "purposes", "refusal", "full_notice", "retention", "text",
+            "text_sha256", "created_by",
+        )
+    }  # fmt: skip
+    notice = Notice(
+        **text,
+        account_id=account_id,
+        audience=fields.one_of("audience", get_args(Party)),
+        mode=fields.one_of("mode", get_args(NoticeMode)),
+        places=fields.texts("places"),
+        audio_sha256=fields.maybe_text("audio_sha256"),
+        audio_seconds=fields.maybe_number("audio_seconds"),
+        status=fields.one_of("status", get_args(NoticeStatus)),
+        version=fields.maybe_integer("version"),
+        created_at=fields.moment("created_at"),
+        published_at=fields.maybe_moment("published_at"),
+        retired_at=fields.maybe_moment("retired_at"),
+    )
+    fields.done()
+    return notice
+
+
+def read_switch(fields: Fields) -> Switch:
+    """Read how a switch stood. Raises Tampered."""
+    switch = Switch(
+        enabled=fields.flag("enabled"),
+        epoch=fields.integer("epoch"),
+        changed_at=fields.moment("changed_at"),
+        changed_by=fields.text("changed_by"),
+    )
+    fields.done()
+    return switch
+
+
+def read_change(fields: Fields) -> SwitchChange:
+    """Read one change of a switch. Raises Tampered."""
+    change = SwitchChange(
+        enabled=fields.flag("enabled"),
+        epoch=fields.integer("epoch"),
+        at=fields.moment("at"),
+        by=fields.text("by"),
+        reason=fields.maybe_text("reason"),
+    )
+    fields.done()
+    return change

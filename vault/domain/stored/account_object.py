@@ -1,0 +1,282 @@
+"""An account's object: what its rows know, beside the recordings, so that the bucket can stand alone.
+
+Version 1 is one JSON object in clear, with the wrapped versions of the account key, which the root key
+opens, and a sealed text, which the newest of them opens. The sealed text has the switch with its history,
+the consent policies, connections, objections and notices. API keys, links and their sessions are in the
+database alone: whoever has the bucket must not get into the vault with it.
+
+Each change is written under a key of its own, and those before it are deleted then. So none is ever
+overwritten, and none is missing at any moment. The key and the name that it is written under: see
+``account_object_name.py``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
+from vault.domain.consent.consent_event import ConsentPolicy, Objection
+from vault.domain.notices.notice import Notice
+from vault.domain.stored.account_json import (
+    CONNECTION,
+    NOTICE,
+    OBJECTION,
+    read_change,
+    read_connection,
+    read_notice,
+    read_objection,
+    read_switch,
+)
+from vault.domain.stored.account_object_name import ROOT_BYTES, LogState, ObjectName, name_at
+from vault.domain.stored.json_reader import Fields, read_object, write_object
+from vault.domain.stored.policy_json import decode_policy, encode_policy
+from vault.errors import Tampered
+
+
+def prompt_location(account_id: str, digest: str) -> str:
+    """Return where the sealed audio of a notice lies: under the SHA-256 of its bytes."""
+    return f"prompts/{account_id}/{digest}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptObjection:
+    """An objection with its number, as the row has it."""
+
+    id: str
+    #: The keyed hash under which it is found.
+    term: bytes
+    sealed_number: bytes
+    key_version: int
+    objection: Objection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptPrompt:
+    """The sealed audio of a notice."""
+
+    message: bytes
+    key_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountObject:
+    """Everything of an account that is restored from the bucket alone."""
+
+    account: Account
+    #: Grows by one with each change of what stands here.
+    revision: int
+    #: When this was read from the database, by its clock: what changed before is in it.
+    as_of: datetime
+    #: Wrapped versions of the account key, by number.
+    keys: Mapping[int, bytes]
+    wrapped_index_key: bytes
+    #: The version of the account key that wraps it.
+    index_key_version: int
+    #: Keys of the details of access events, by number: wrapped, and by which version of the account key.
+    detail_keys: Mapping[int, tuple[bytes, int]]
+    switch: Switch
+    #: Oldest first.
+    history: tuple[SwitchChange, ...]
+    policies: tuple[ConsentPolicy, ...]
+    connections: tuple[Connection, ...]
+    objections: tuple[KeptObjection, ...]
+    notices: tuple[Notice, ...]
+    #: By the notice's id, the SHA-256 of the sealed audio in hexadecimal, and the key version that sealed it.
+    prompts: Mapping[str, tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """The part of an account's object that is in clear."""
+
+    account_id: str
+    revision: int
+    #: The state of the log that the object's name has; None in objects of earlier releases.
+    log: LogState | None = None
+    keys: Mapping[int, bytes]
+    sealed: bytes
+
+    @property
+    def name(self) -> ObjectName:
+        """The name that the object was written under."""
+        if self.log is None:
+            return ObjectName(account_id=self.account_id, revision=self.revision)
+        return name_at(self.account_id, self.revision, self.log)
+
+
+def encode_envelope(envelope: Envelope) -> bytes:
+    """Write the object."""
+    log = envelope.log
+    fields = {
+        "account_id": envelope.account_id,
+        "revision": envelope.revision,
+        "keys": _keys_json(envelope.keys),
+        "sealed": envelope.sealed,
+    }
+    return write_object(fields if log is None else fields | {"log": {"size": log.size, "root": log.root}})
+
+
+def decode_envelope(data: bytes) -> Envelope:
+    """Read the object back. Raises Tampered."""
+    fields = read_object(data, "An account's object")
+    log = fields.inner("log") if fields.has("log") else None
+    envelope = Envelope(
+        account_id=fields.text("account_id"),
+        revision=fields.integer("revision"),
+        log=None if log is None else _log_state(log),
+        keys=_keys(fields.inner("keys")),
+        sealed=fields.blob("sealed"),
+    )
+    fields.done()
+    return envelope
+
+
+def _log_state(fields: Fields) -> LogState:
+    state = LogState(size=fields.integer("size"), root=fields.blob("root"))
+    fields.done()
+    if len(state.root) != ROOT_BYTES:
+        raise Tampered("An account's object names a root of the log that is none.")
+    return state
+
+
+def encode_account(known: AccountObject) -> bytes:
+    """Write what is sealed."""
+    account, switch = known.account, known.switch
+    said = {
+        **{name: getattr(account, name) for name in Account.__slots__},
+        "as_of": known.as_of,
+        "keys": _keys_json(known.keys),
+        "index_key": known.wrapped_index_key,
+        "index_key_version": known.index_key_version,
+        "detail_keys": [
+            {"number": number, "wrapped": wrapped, "key_version": version}
+            for number, (wrapped, version) in known.detail_keys.items()
+        ],
+        "switch": {name: getattr(switch, name) for name in Switch.__slots__},
+        "history": [{name: getattr(one, name) for name in SwitchChange.__slots__} for one in known.history],
+    }
+    return write_object(said | _settings_json(known))
+
+
+def _settings_json(known: AccountObject) -> dict[str, Any]:
+    """Return what an admin has set, but for the switch."""
+    return {
+        "policies": [
+            {"version": one.version, "at": one.changed_at, "by": one.changed_by, "policy": encode_policy(one)}
+            for one in known.policies
+        ],
+        "connections": [{name: getattr(one, name) for name in CONNECTION} for one in known.connections],
+        "objections": [
+            {
+                **{name: getattr(one, name) for name in ("id", "term", "sealed_number", "key_version")},
+                **{name: getattr(one.objection, name) for name in OBJECTION},
+            }
+            for one in known.objections
+        ],
+        "notices": [
+            {**{name: getattr(one, name) for name in NOTICE}, "prompt": _prompt(known.prompts.get(one.id))}
+            for one in known.notices
+        ],
+    }
+
+
+def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
+    """Read what was sealed, beside the envelope it came in. Raises Tampered."""
+    fields = read_object(data, "An account's sealed text")
+    account = Account(
+        id=fields.text("id"),
+        ref=fields.text("ref"),
+        name=fields.text("name"),
+        locale=fields.text("locale"),
+        opened_at=fields.moment("opened_at"),
+    )
+    if account.id != envelope.account_id:
+        raise Tampered("An account's object is that of another account.")
+    notices, prompts = _notices(fields.items("notices"), account.id)
+    known = AccountObject(
+        account=account,
+        revision=envelope.revision,
+        as_of=fields.moment("as_of"),
+        # Not those of the envelope, which anyone could have changed.
+        keys=_keys(fields.inner("keys")),
+        wrapped_index_key=fields.blob("index_key"),
+        index_key_version=fields.integer("index_key_version", least=1),
+        detail_keys=dict(_detail_key(one) for one in fields.items("detail_keys")),
+        switch=read_switch(fields.inner("switch")),
+        history=tuple(read_change(one) for one in fields.items("history")),
+        policies=tuple(_policy(one) for one in fields.items("policies")),
+        connections=tuple(read_connection(one, account.id) for one in fields.items("connections")),
+        objections=tuple(read_kept_objection(one) for one in fields.items("objections")),
+        notices=notices,
+        prompts=prompts,
+    )
+    fields.done()
+    return known
+
+
+def _notices(
+    items: Sequence[Fields], account_id: str
+) -> tuple[tuple[Notice, ...], dict[str, tuple[str, int]]]:
+    notices, prompts = [], {}
+    for one in items:
+        prompt = one.maybe_inner("prompt")
+        notice = read_notice(one, account_id)
+        notices.append(notice)
+        if prompt is not None:
+            prompts[notice.id] = (prompt.text("sha256"), prompt.integer("key_version", least=1))
+            prompt.done()
+    return tuple(notices), prompts
+
+
+def _prompt(prompt: tuple[str, int] | None) -> dict[str, Any] | None:
+    return None if prompt is None else {"sha256": prompt[0], "key_version": prompt[1]}
+
+
+def _keys_json(keys: Mapping[int, bytes]) -> dict[str, bytes]:
+    return {str(version): wrapped for version, wrapped in keys.items()}
+
+
+def _keys(fields: Fields) -> dict[int, bytes]:
+    names = fields.rest()
+    inner = Fields(names, "An account's object, keys,")
+    keys = {}
+    for name in names:
+        if not name.isascii() or not name.isdigit() or name.startswith("0") or len(name) > 9:  # noqa: PLR2004 - a number that the column holds
+            raise Tampered("A version of an account key has no number.")
+        keys[int(name)] = inner.blob(name)
+    return keys
+
+
+def _detail_key(fields: Fields) -> tuple[int, tuple[bytes, int]]:
+    number = fields.integer("number", least=1)
+    key = (fields.blob("wrapped"), fields.integer("key_version", least=1))
+    fields.done()
+    return number, key
+
+
+def _policy(fields: Fields) -> ConsentPolicy:
+    try:
+        policy = decode_policy(
+            fields.inner("policy").rest(),
+            version=fields.integer("version", least=1),
+            at=fields.moment("at"),
+            by=fields.text("by"),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Tampered("An account's consent policy is not one.") from error
+    fields.done()
+    return policy
+
+
+def read_kept_objection(fields: Fields) -> KeptObjection:
+    """Read an objection with its number, and nothing else. Raises Tampered."""
+    kept = KeptObjection(
+        id=fields.text("id"),
+        term=fields.blob("term"),
+        sealed_number=fields.blob("sealed_number"),
+        key_version=fields.integer("key_version", least=1),
+        objection=read_objection(fields),
+    )
+    fields.done()
+    return kept

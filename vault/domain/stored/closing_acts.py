@@ -1,0 +1,290 @@
+"""Closing acts: what must stay closed although the whole database is lost, as one small object for each.
+
+Every type of access event stands here: it closes something, with what its object says beside the leaf and
+when the object may go; or it closes nothing. Version 1 of the object is a signed note (vault/tlog/note.py):
+
+    callvault closing acts v1
+    <account id, or "vault">
+    <one JSON object for each act, in the order of their events>
+
+It holds ids, codes, and what was sealed already, so it needs no key service. The acts of one transaction
+stand together, below the id of the first of their events.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from vault.domain.accounts.account import SwitchChange
+from vault.domain.audit_log.access_event import AccessEvent, EventType, parse_event
+from vault.domain.recordings.recording import Recording
+from vault.domain.stored.account_json import OBJECTION, read_change
+from vault.domain.stored.account_object import KeptObjection, read_kept_objection
+from vault.domain.stored.json_reader import Fields, read_object, write_object
+from vault.domain.stored.recording_json import read_recording, recording_json
+from vault.errors import Tampered
+
+#: Below this lies what may be lost with the database: it is empty but for the last seconds.
+PREFIX: Final = "closing/"
+#: Below this lies, for good, what neither the log nor an account's object says again.
+KEPT_PREFIX: Final = "closed/"
+#: Weight of one object, so that each is below the limit of a note: an act of weight 1 has up to a kilobyte.
+MOST: Final = 200
+_HEAVY: Final = 8
+#: Stands for what belongs to no account.
+VAULT: Final = "vault"
+_HEAD: Final = "callvault closing acts v1"
+_PLACE = re.compile(rf"({PREFIX}|{KEPT_PREFIX})(acct_[0-9a-f]+|{VAULT})/(evt_[0-9a-f]+)")
+
+#: What says it again, once the log is anchored: its leaf; the account's object too; or nothing but the act itself.
+Until = Literal["leaf", "account_object", "always"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldNo:
+    """A party's no, as its row has it."""
+
+    id: str
+    call_ref: str
+    heard_at: datetime
+    sealed_event: bytes
+    key_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasedCall:
+    """A call whose facts were erased."""
+
+    call_ref: str
+
+
+#: What an act says beside its leaf.
+Content = SwitchChange | KeptObjection | ToldNo | ErasedCall | Recording | None
+ContentName = Literal["none", "switch", "objection", "told", "call", "recording"]
+
+
+def _always(_event: AccessEvent) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """How a type of event closes something."""
+
+    content: ContentName
+    until: Until
+    #: The name of what is closed, as its verb knows it when it is done again.
+    subject: Callable[[AccessEvent], str | None]
+    when: Callable[[AccessEvent], bool] = _always
+
+
+def _recording(event: AccessEvent) -> str | None:
+    return event.recording_id
+
+
+def _result(event: AccessEvent) -> str | None:
+    return event.result
+
+
+def _given(event: AccessEvent) -> str | None:
+    return event.subject
+
+
+CLOSING: Final[Mapping[EventType, Closing]] = {
+    "switch.changed": Closing(
+        content="switch", until="leaf", subject=lambda e: e.account_id, when=lambda e: e.result == "off"
+    ),
+    "objection.entered": Closing(content="objection", until="account_object", subject=_given),
+    "consent.told": Closing(content="told", until="always", subject=_given, when=lambda e: is_no(e.result)),
+    "recording.erasing": Closing(content="recording", until="leaf", subject=_recording),
+    "recording.refused": Closing(
+        content="recording", until="leaf", subject=_recording, when=lambda e: e.result == "refused_by_admin"
+    ),
+    "recording.restricted": Closing(content="none", until="leaf", subject=_recording),
+    "call.erased": Closing(content="call", until="always", subject=_given),
+    "link.revoked": Closing(content="none", until="leaf", subject=lambda e: e.link_id),
+    "key.revoked": Closing(content="none", until="leaf", subject=_result),
+    "key.destroyed": Closing(content="none", until="account_object", subject=_result),
+    "connection.deleted": Closing(content="none", until="leaf", subject=_given),
+}  # fmt: skip
+
+#: What closes nothing. A refusal by the switch, by a no or by the gate follows from an act that stands above.
+CLOSES_NOTHING: Final[frozenset[EventType]] = frozenset(
+    {
+        "recording.available", "recording.quarantined", "recording.failed", "recording.conflict",
+        "recording.sent_again", "recording.unrestricted", "recording.erased", "recording.tampered",
+        "recording.missed", "recording.missing", "source.deleted", "source.delete_failed", "source.kept",
+        "link.created", "playback.open", "playback.grant", "playback.end", "playback.denied",
+        "download.grant", "download.end", "waveform.read",
+        "key.created", "key.exported", "key.rotated", "key.rewrapped",
+        "vault.restored", "log.database_went_back", "store.went_back",
+        "account.opened", "account.changed", "connection.changed", "policy.changed",
+        "objection.ended", "evidence.read", "recording.paused",
+        "notice.drafted", "notice.changed", "notice.deleted", "notice.published", "notice.retired",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """One closing act: the event that says it, and what its leaf leaves out."""
+
+    #: Without what was sealed beside it.
+    event: AccessEvent
+    #: The event's exact bytes in the log.
+    leaf: bytes
+    content: Content = None
+    #: The first event of its transaction, which names the object.
+    batch: str
+    #: Whether its object is one that lies for good.
+    kept: bool = False
+
+    @property
+    def weight(self) -> int:
+        """Return what it counts in an object: names that a source gave may be long."""
+        return 1 if self.content is None else _HEAVY
+
+    @property
+    def location(self) -> str:
+        """Return the key of its object."""
+        return location_of(self.event.account_id, self.batch, kept=self.kept)
+
+
+def closing_of(event: AccessEvent) -> Closing | None:
+    """Return how this event closes something; None if it does not."""
+    found = CLOSING.get(event.type)
+    return found if found is not None and found.when(event) else None
+
+
+def subject_of(kind: EventType, name: str) -> str:
+    """Return what an act is about: what it did, and to what."""
+    return f"{kind} {name}"
+
+
+def is_no(result: str | None) -> bool:
+    """Say whether the result of a ``consent.told`` is a no."""
+    return result is not None and result.rpartition("_")[2] in {"declined", "withdrawn"}
+
+
+def location_of(account_id: str | None, batch: str, *, kept: bool = False) -> str:
+    """Return the key of an object with acts."""
+    return f"{KEPT_PREFIX if kept else PREFIX}{account_id or VAULT}/{batch}"
+
+
+def parse_location(key: str) -> tuple[str | None, str] | None:
+    """Return account, None for the vault itself, and first event of an object with acts; None for another key."""
+    found = _PLACE.fullmatch(key)
+    return None if found is None else (None if found[2] == VAULT else found[2], found[3])
+
+
+def encode_act(act: Act) -> bytes:
+    """Write one act: a line without its end."""
+    return write_object({"leaf": act.leaf, "content": _content_json(act.content)})
+
+
+def decode_act(data: bytes, *, batch: str) -> Act:
+    """Read an act back. Raises Tampered."""
+    fields = read_object(data, "A closing act")
+    leaf = fields.blob("leaf")
+    try:
+        event = parse_event(leaf)
+        closing = closing_of(event)
+        known = event.at.utcoffset() is not None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Tampered("A closing act has no access event.") from error
+    if closing is None or not known:
+        raise Tampered("A closing act has an event that closes nothing.")
+    content = _READ[closing.content](fields.inner("content"), event)
+    fields.done()
+    return Act(event=event, leaf=leaf, content=content, batch=batch)
+
+
+def encode_acts(acts: Sequence[Act]) -> str:
+    """Write the text of the object of some acts of one account and one transaction; it is to be signed."""
+    lines = [_HEAD, acts[0].event.account_id or VAULT, *(encode_act(act).decode() for act in acts)]
+    return "\n".join(lines) + "\n"
+
+
+def decode_acts(text: str, location: str) -> list[Act]:
+    """Read the acts of the signed text of an object that lies at ``location``.
+
+    Raises Tampered unless it is named after its account and one of its events.
+    """
+    lines = text.splitlines()
+    place = parse_location(location)
+    if place is None or len(lines) <= 2 or lines[:2] != [_HEAD, place[0] or VAULT]:  # noqa: PLR2004 - the head
+        raise Tampered("It is not the object that it is named after.")
+    kept = location.startswith(KEPT_PREFIX)
+    acts = [
+        replace(decode_act(line.encode("utf-8", "surrogatepass"), batch=place[1]), kept=kept)
+        for line in lines[2:]
+    ]
+    if any(act.event.account_id != place[0] for act in acts) or place[1] not in {
+        act.event.id for act in acts
+    }:
+        raise Tampered("It is not the object that it is named after.")
+    return acts
+
+
+def _content_json(content: Content) -> dict[str, Any]:
+    if isinstance(content, Recording):
+        return recording_json(replace(content, audio=None, rendition=None))
+    if isinstance(content, KeptObjection):
+        noun = {name: getattr(content.objection, name) for name in OBJECTION}
+        same = ("id", "term", "sealed_number", "key_version")
+        return {**noun, **{name: getattr(content, name) for name in same}}
+    return {} if content is None else {name: getattr(content, name) for name in type(content).__slots__}
+
+
+def _read_nothing(fields: Fields, _event: AccessEvent) -> Content:
+    fields.done()
+    return None
+
+
+def _read_switch(fields: Fields, _event: AccessEvent) -> Content:
+    change = read_change(fields)
+    if change.enabled:
+        raise Tampered("A closing act switches on.")
+    return change
+
+
+def _read_objection(fields: Fields, _event: AccessEvent) -> Content:
+    return read_kept_objection(fields)
+
+
+def _read_told(fields: Fields, _event: AccessEvent) -> Content:
+    told = ToldNo(
+        id=fields.text("id"),
+        call_ref=fields.text("call_ref"),
+        heard_at=fields.moment("heard_at"),
+        sealed_event=fields.blob("sealed_event"),
+        key_version=fields.integer("key_version", least=1),
+    )
+    fields.done()
+    return told
+
+
+def _read_call(fields: Fields, _event: AccessEvent) -> Content:
+    call = ErasedCall(call_ref=fields.text("call_ref"))
+    fields.done()
+    return call
+
+
+def _read_recording(fields: Fields, event: AccessEvent) -> Content:
+    recording = read_recording(fields)
+    fields.done()
+    if (recording.id, recording.account_id) != (event.recording_id, event.account_id):
+        raise Tampered("A closing act is about another recording than its event.")
+    return recording
+
+
+_READ: Final[Mapping[ContentName, Callable[[Fields, AccessEvent], Content]]] = {
+    "none": _read_nothing,
+    "switch": _read_switch,
+    "objection": _read_objection,
+    "told": _read_told,
+    "call": _read_call,
+    "recording": _read_recording,
+}

@@ -1,0 +1,95 @@
+"""What every sealed thing is bound to, so that none can stand in another's place.
+
+The context is stored in clear beside the ciphertext, so it holds random ids only.
+"""
+
+from typing import Literal
+
+from vault.domain.stored.account_object_name import LogState
+
+Context = dict[str, str]
+Purpose = Literal["audio", "rendition", "details", "waveform", "evidence"]
+
+
+def of_recording(account_id: str, recording_id: str, purpose: Purpose, evidence: str) -> Context:
+    """Bind a recording's part to its account, its recording and the digest of its evidence (hex)."""
+    return {"account_id": account_id, "recording_id": recording_id, "purpose": purpose, "evidence": evidence}
+
+
+def of_account_key(account_id: str, version: int) -> Context:
+    """Bind a version of an account's key to its account and number."""
+    return {"account_id": account_id, "key_version": str(version), "purpose": "account-key"}
+
+
+def of_log_key(vault_id: str) -> Context:
+    """Bind the key that signs checkpoints to its vault."""
+    return {"vault_id": vault_id, "purpose": "log-key"}
+
+
+def of_recording_key(account_id: str, recording_id: str) -> Context:
+    """Bind a wrapped recording key to its recording."""
+    return {"account_id": account_id, "recording_id": recording_id, "purpose": "recording-key"}
+
+
+def of_index_key(account_id: str) -> Context:
+    """Bind a wrapped index key to its account."""
+    return {"account_id": account_id, "purpose": "index-key"}
+
+
+def of_detail_key(account_id: str, number: int) -> Context:
+    """Bind a wrapped key of details to its account and number."""
+    return {"account_id": account_id, "number": str(number), "purpose": "detail-key"}
+
+
+def of_announcement(account_id: str, recording_id: str) -> Context:
+    """Bind an announced media URL to its recording."""
+    return {"account_id": account_id, "recording_id": recording_id, "purpose": "announcement"}
+
+
+def of_call_fact(account_id: str, fact_id: str) -> Context:
+    """Bind one saying about a call to its row."""
+    return {"account_id": account_id, "fact_id": fact_id, "purpose": "call-fact"}
+
+
+def of_consent_event(account_id: str, event_id: str) -> Context:
+    """Bind what a party was told or answered to its row."""
+    return {"account_id": account_id, "event_id": event_id, "purpose": "consent-event"}
+
+
+def of_objection(account_id: str, objection_id: str) -> Context:
+    """Bind the number of an objection to its row."""
+    return {"account_id": account_id, "objection_id": objection_id, "purpose": "objection"}
+
+
+def of_prompt(account_id: str, notice_id: str) -> Context:
+    """Bind the audio of a notice to its row."""
+    return {"account_id": account_id, "notice_id": notice_id, "purpose": "prompt"}
+
+
+def of_account_object(account_id: str, revision: int, log: LogState | None) -> Context:
+    """Bind an account's object to its account, to the number of its change and to the state of the log.
+
+    Objects of earlier releases have no ``log``.
+    """
+    context = {"account_id": account_id, "revision": str(revision), "purpose": "account-object"}
+    return context if log is None else context | {"log_size": str(log.size), "log_root": log.root.hex()}
+
+
+def of_credentials(account_id: str, name: str) -> Context:
+    """Bind a connection's credentials to its name, which is unique in the account."""
+    return {"account_id": account_id, "connection": name, "purpose": "credentials"}
+
+
+def of_listener(account_id: str, link_id: str) -> Context:
+    """Bind a listener's name to its link."""
+    return {"account_id": account_id, "link_id": link_id, "purpose": "listener"}
+
+
+def of_words(account_id: str, what: str) -> Context:
+    """Bind words that a person typed to their account and to ``what`` they are, such as ``policy-reason``."""
+    return {"account_id": account_id, "purpose": f"words/{what}"}
+
+
+def of_event_detail(account_id: str, event_id: str) -> Context:
+    """Bind an access event's detail to its event."""
+    return {"account_id": account_id, "event_id": event_id, "purpose": "access-detail"}
