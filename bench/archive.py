@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, text, update
 
 from bench.stage import ACCOUNT, put_recording
-from vault.database.schema import recording_terms, recordings
+from vault.database.schema.core import recording_terms, recordings
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import LEASE, Recording, State
 from vault.ports.stores import NewRecording

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from vault.database.migrate import migrate_postgresql
+from vault.database.engines.migrate import migrate_postgresql
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import uvloop
 from bench.figures import Aim, Sample, percentile, print_ratio, print_raw, print_title, take_turns
 from bench.seeding import ACCOUNT_ID, seed_log
 from bench.sizes import Sizes
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.ports.access_log import KeptCheckpoint, Leaf
 from vault.ports.database import Transaction
 from vault.tlog.checkpoint import Checkpoint, sign_checkpoint

@@ -23,7 +23,7 @@ from bench.figures import (
 from bench.postgresql import postgresql
 from bench.sizes import Sizes
 from bench.stage import ACCOUNT, settings_of
-from vault.database.migrate import migrate_postgresql
+from vault.database.engines.migrate import migrate_postgresql
 from vault.ports.stores import RecordingFilter
 from vault.wiring import assemble
 from vault.workflows.vault import Vault

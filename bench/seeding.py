@@ -8,8 +8,8 @@ import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vault.database.migrate import migrate_sqlite
-from vault.database.tree_store import STEP
+from vault.database.engines.migrate import migrate_sqlite
+from vault.database.log_tree.stored_tree import STEP
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.tlog.hashing import leaf_hash
 from vault.tlog.tree import Frontier

@@ -16,8 +16,8 @@ from bench.postgresql import postgresql
 from bench.seeding import ACCOUNT_ID, event_bodies
 from bench.sizes import Sizes
 from bench.without_tree import PlaceEvents, TreeLater, fill_outbox
-from vault.database.postgresql import PostgresqlDatabase
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.ports.database import Database
 from vault.workflows.sequence import AT_ONCE, SequenceEvents

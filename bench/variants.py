@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from vault.database.grouped_rows import announce_group, announce_one
-from vault.database.jobs import Job
-from vault.database.postgresql import PostgresqlDatabase
-from vault.database.sqlite import SqliteDatabase, _engine
-from vault.database.writer import Writer
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.engines.sqlite import SqliteDatabase, _engine
+from vault.database.engines.sqlite_jobs import Job
+from vault.database.engines.sqlite_writer import Writer
+from vault.database.stores.hot_statements import announce_group, announce_one
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import Recording, State
 from vault.errors import NotFound, VaultError

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from bench.variants import Behind
-from vault.database.group_sequencer import GroupSequencer
-from vault.database.postgresql import PostgresqlDatabase
-from vault.database.sequencer import _PLACE, _WAITING, AT_ONCE
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.log_tree.sequencer_postgresql import _PLACE, _WAITING, AT_ONCE
+from vault.database.log_tree.sequencer_sqlite import GroupSequencer
 from vault.domain.ids import Token
 from vault.ports.database import Database, Transaction
 from vault.tlog.hashing import EMPTY_ROOT, HASH_BYTES

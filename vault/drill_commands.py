@@ -26,7 +26,7 @@ from vault.tlog.proofs import verify_consistency
 from vault.tlog.spelling import read_base64
 
 if TYPE_CHECKING:
-    from vault.database.server_state import ServerState
+    from vault.database.engines.server_state import ServerState
 
 drill = typer.Typer(help="Try a disaster while nothing has happened.", no_args_is_help=True)
 
@@ -164,7 +164,7 @@ class Drill:
         return answered.body.decode()
 
     async def _state(self) -> "ServerState":
-        from vault.database.server_state import read_server_state
+        from vault.database.engines.server_state import read_server_state
 
         return await asyncio.to_thread(read_server_state, self._database_url)
 

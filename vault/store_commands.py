@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from vault import logs
-from vault.database.sqlite_backup import copy_database
+from vault.database.engines.sqlite_backup import copy_database
 from vault.domain.progress import Seen, unseen
 from vault.errors import Invalid
 from vault.operating import operating

@@ -15,8 +15,8 @@ from typing import Any
 from vault import tracing
 from vault.audio.describer import SubprocessDescriber
 from vault.audio.prompt import SubprocessPromptMaker
-from vault.database.sqlite import SqliteDatabase
-from vault.database.wrapped_keys import WrappedKeyRows
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.stores.account_keys import WrappedKeyRows
 from vault.domain.notices.default_texts import NoticeTexts, parse_default_texts
 from vault.domain.rules.rule_book_loader import parse
 from vault.domain.rules.rules import RuleBook
@@ -119,7 +119,7 @@ def notice_texts() -> NoticeTexts:
 def migrate(settings: Settings) -> None:
     """Bring the database to this release's schema."""
     if settings.sqlite_path is None:
-        from vault.database.migrate import migrate_postgresql
+        from vault.database.engines.migrate import migrate_postgresql
 
         migrate_postgresql(settings.database_url)
     else:
@@ -249,8 +249,8 @@ def _database(settings: Settings, *, guarded: bool) -> tuple[Database, Callable[
     if settings.sqlite_path is not None:
         sqlite = SqliteDatabase(settings.sqlite_path)
         return sqlite, sqlite.close
-    from vault.database.migrate import check_postgresql
-    from vault.database.postgresql import PostgresqlDatabase
+    from vault.database.engines.migrate import check_postgresql
+    from vault.database.engines.postgresql import PostgresqlDatabase
 
     check_postgresql(settings.database_url)
     postgresql = PostgresqlDatabase(settings.database_url)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from vault.database.schema import recordings
+from vault.database.schema.core import recordings
 from vault.domain.accounts.account import Account
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import bindparam, select
 
 from tests.database.rows import NOW, open_account
-from vault.database.compiled import CompiledInsert, CompiledSelect
-from vault.database.dialect import insert_new
-from vault.database.schema import accounts, api_keys, call_facts, switch_changes
+from vault.database.schema.core import accounts, api_keys, call_facts, switch_changes
+from vault.database.sql.compiled_statements import CompiledInsert, CompiledSelect
+from vault.database.sql.dialect import insert_new
 from vault.ports.database import Database
 
 KEYS = [

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import vault
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.errors import Unavailable
 
 pytestmark = pytest.mark.faults
@@ -81,7 +81,7 @@ async def test_a_full_disk_and_room_again(small_disk: Path):
 
 LIMITED = """
 import asyncio, pathlib, resource, signal, sys
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.errors import Unavailable
 
 async def main():

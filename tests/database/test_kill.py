@@ -11,14 +11,14 @@ import pytest
 
 import vault
 from tests.faults.counts import count
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.ports.stores import RecordingFilter
 
 ROOT = Path(vault.__file__).parents[1]
 ANNOUNCER = """
 import asyncio, pathlib, sys
 from tests.database.rows import account, announcement
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 
 async def announce(database, number):
     count = 0

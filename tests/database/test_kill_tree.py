@@ -12,7 +12,7 @@ import pytest
 import vault
 from tests.database.rows import logged
 from tests.faults.counts import count
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.ports.access_log import TreeHead
 from vault.tlog.hashing import leaf_hash
 from vault.tlog.tree import Frontier, read_frontier
@@ -21,7 +21,7 @@ ROOT = Path(vault.__file__).parents[1]
 WRITER = """
 import asyncio, pathlib, sys
 from tests.database.rows import event
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 
 async def write(database):
     while True:

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from tests.servers.postgresql import PostgresqlServer
-from vault.database.postgresql import PostgresqlDatabase
+from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.errors import Tampered, Unavailable
 
 

@@ -12,9 +12,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from vault.database.migrate import check_postgresql, migrate_postgresql, migrate_sqlite
-from vault.database.postgresql_url import engine_url
-from vault.database.schema import metadata
+from vault.database.engines.migrate import check_postgresql, migrate_postgresql, migrate_sqlite
+from vault.database.schema.core import metadata
+from vault.database.sql.postgresql_url import engine_url
 from vault.errors import StartRefused, Unavailable
 
 

@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from tests.database.rows import LEASE, OFF, TO_TRANSFER, announcement, event, open_account
 from tests.faults.counts import count
-from vault.database.dialect import lock_key
-from vault.database.postgresql import PostgresqlDatabase
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.sql.dialect import lock_key
 from vault.domain.recordings.recording import State
 from vault.errors import Invalid, NotFound, Unavailable
 from vault.ports.database import Grant

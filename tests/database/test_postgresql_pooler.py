@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from tests.servers.pgbouncer import pgbouncer
-from vault.database.migrate import check_postgresql, migrate_postgresql
-from vault.database.postgresql import PostgresqlDatabase
+from vault.database.engines.migrate import check_postgresql, migrate_postgresql
+from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.errors import DatabaseUnfit, StartRefused
 
 

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from tests.servers.postgresql import PostgresqlServer
-from vault.database import postgresql_connection
-from vault.database.migrate import check_postgresql, migrate_postgresql
-from vault.database.postgresql import PostgresqlDatabase
+from vault.database.engines import postgresql_connection
+from vault.database.engines.migrate import check_postgresql, migrate_postgresql
+from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.errors import DatabaseUnfit, StartRefused
 
 

@@ -7,9 +7,9 @@ import psycopg
 import pytest
 
 from tests.servers.postgresql_pair import PostgresqlPair, postgresql_pair, wait_for
-from vault.database import postgresql_call, postgresql_calls
-from vault.database.migrate import check_postgresql, migrate_postgresql
-from vault.database.postgresql import PostgresqlDatabase
+from vault.database.engines import postgresql_call, postgresql_calls
+from vault.database.engines.migrate import check_postgresql, migrate_postgresql
+from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.errors import DatabaseUnfit, StartRefused, Unavailable
 
 _PATIENCE = 30.0

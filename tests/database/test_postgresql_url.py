@@ -2,9 +2,9 @@
 
 import pytest
 
-from vault.database.migrate import check_postgresql, migrate_postgresql
-from vault.database.postgresql import PostgresqlDatabase
-from vault.database.postgresql_url import connection_parameters, described_host
+from vault.database.engines.migrate import check_postgresql, migrate_postgresql
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.sql.postgresql_url import connection_parameters, described_host
 from vault.errors import StartRefused, Unavailable
 
 LISTS = {

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from vault.database.readers import LONGEST_QUEUE, Readers
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.engines.sqlite_readers import LONGEST_QUEUE, Readers
 from vault.errors import Refused, Unavailable
 
 

@@ -10,9 +10,9 @@ from sqlalchemy import delete
 
 from tests.database.rows import NOW, event
 from tests.faults.counts import count
-from vault.database.postgresql import PostgresqlDatabase
-from vault.database.schema_log import event_outbox
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.schema.access_log import event_outbox
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import Tampered
 from vault.ports.access_log import KeptCheckpoint

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from vault.database.row_group import RowGroup
+from vault.database.engines.micro_batch import RowGroup
 from vault.errors import NotFound, Unavailable
 
 

@@ -15,13 +15,13 @@ from sqlalchemy.pool import NullPool
 from tests.database.rows import event, logged, raising
 from tests.database.test_writer import busy
 from tests.tlog.reference import mth
-from vault.database.dialect import log_lock_key
-from vault.database.event_rows import event_values
-from vault.database.migrate import _config, migrate_postgresql
-from vault.database.postgresql import PostgresqlDatabase
-from vault.database.postgresql_url import engine_url
-from vault.database.sequencer import advance
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.migrate import _config, migrate_postgresql
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.log_tree.sequencer_postgresql import advance
+from vault.database.sql.dialect import log_lock_key
+from vault.database.sql.postgresql_url import engine_url
+from vault.database.stores.access_events import event_values
 from vault.errors import StartRefused, Unavailable
 from vault.ports.access_log import TreeHead
 from vault.tlog.hashing import EMPTY_ROOT, leaf_hash

@@ -14,8 +14,8 @@ import pytest
 import vault
 from tests.database.rows import available, open_account, set_columns
 from tests.faults.counts import count
-from vault.database import sqlite_log
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines import sqlite_wal
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.errors import StartRefused
 
 ROOT = Path(vault.__file__).parents[1]
@@ -63,7 +63,7 @@ def test_a_loose_file_is_closed(tmp_path: Path):
 def test_a_second_process_is_refused(sqlite: SqliteDatabase):
     """It starts nothing, changes nothing and says why; after the first one ends it may start."""
     program = (
-        "import sys, pathlib\nfrom vault.database.sqlite import SqliteDatabase\n"
+        "import sys, pathlib\nfrom vault.database.engines.sqlite import SqliteDatabase\n"
         "from vault.errors import StartRefused\n"
         "try:\n    SqliteDatabase(pathlib.Path(sys.argv[1])).close()\n"
         "except StartRefused as error:\n    sys.exit(str(error))\n"
@@ -152,7 +152,7 @@ async def test_the_log_stays_short_under_constant_readers(tmp_path: Path):
 
 async def test_the_log_is_emptied_beside_the_copier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A scrub while another copy of the log is under way waits for it; nothing is left in the log."""
-    monkeypatch.setattr(sqlite_log, "_PAUSE", 0)
+    monkeypatch.setattr(sqlite_wal, "_PAUSE", 0)
     database = SqliteDatabase(tmp_path / "vault.db")
     for number in range(50):
         await database.write(lambda tx, n=number: tx.metadata.put({f"fact {n}": b"x" * 1_000_000}))
@@ -164,7 +164,7 @@ async def test_the_log_is_emptied_beside_the_copier(tmp_path: Path, monkeypatch:
 @pytest.mark.faults
 async def test_what_was_written_is_read_beside_the_copier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Whatever was committed is read next, while the log is copied and started over all the time."""
-    monkeypatch.setattr(sqlite_log, "_PAUSE", 0)
+    monkeypatch.setattr(sqlite_wal, "_PAUSE", 0)
     database = SqliteDatabase(tmp_path / "vault.db")
     await open_account(database)
     for number in range(count("writes read back beside a copier without rest", small=500, full=30_000)):
@@ -186,8 +186,8 @@ async def test_a_log_that_was_copied_is_not_copied_again(tmp_path: Path, monkeyp
         connection.set_trace_callback(lambda it: said.append(it) if "wal_checkpoint(" in it else None)
         return connection
 
-    monkeypatch.setattr(sqlite_log, "_PAUSE", 0.001)
-    monkeypatch.setattr(sqlite_log.sqlite3, "connect", watched)
+    monkeypatch.setattr(sqlite_wal, "_PAUSE", 0.001)
+    monkeypatch.setattr(sqlite_wal.sqlite3, "connect", watched)
     database = SqliteDatabase(tmp_path / "vault.db")
     for number in range(1, 4):
         await open_account(database, f"acct_{number}")

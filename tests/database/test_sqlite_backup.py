@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vault.database.sqlite import SqliteDatabase
-from vault.database.sqlite_backup import copy_database
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.engines.sqlite_backup import copy_database
 from vault.errors import Invalid
 
 

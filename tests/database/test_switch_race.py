@@ -17,7 +17,7 @@ from sqlalchemy import select, text
 
 from tests.database.rows import LEASE, NOW, OFF, TO_TRANSFER, announcement, open_account
 from tests.faults.counts import count
-from vault.database.schema import recordings
+from vault.database.schema.core import recordings
 from vault.domain.recordings.recording import State
 from vault.errors import LeaseLost, Unavailable
 from vault.ports.database import Database

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.database.rows import raising
-from vault.database.sqlite import SqliteDatabase
-from vault.database.writer import LONGEST_QUEUE
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.engines.sqlite_writer import LONGEST_QUEUE
 from vault.errors import Unavailable
 
 

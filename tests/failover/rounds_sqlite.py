@@ -17,7 +17,7 @@ from tests.failover.requests import Door
 from tests.failover.stage import Stage, prepare
 from tests.failover.world import manifests_in, short_folder
 from tests.servers.vault_process import VaultProcess
-from vault.database.sqlite_backup import copy_database
+from vault.database.engines.sqlite_backup import copy_database
 
 #: What happened so long before the end may be in no anchor yet.
 _ANCHORED = 2.0

@@ -16,7 +16,7 @@ from tests.failover.stage import Stage, prepare
 from tests.servers.fleet import Fleet, Node, fleet_of
 from tests.servers.poolers import haproxy
 from tests.servers.postgresql_pair import PostgresqlPair, postgresql_pair
-from vault.database.postgresql_url import engine_url
+from vault.database.sql.postgresql_url import engine_url
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The service with one thing wrong, SQLite's ``synchronous=OFF``: what checks durability must find it out."""
 
 from vault.__main__ import main
-from vault.database import sqlite
+from vault.database.engines import sqlite
 
 if __name__ == "__main__":
     sqlite._PRAGMAS = tuple(

@@ -18,10 +18,11 @@ from typing import Any, Final, Literal
 from fastapi import FastAPI
 
 from vault.__main__ import main
-from vault.database import postgresql, sqlite, tree_rows
-from vault.database.group_sequencer import GroupSequencer
-from vault.database.queue_rows import QueueRows
-from vault.database.tombstone_rows import TombstoneRows
+from vault.database.engines import postgresql, sqlite
+from vault.database.log_tree.sequencer_sqlite import GroupSequencer
+from vault.database.stores import log_tree
+from vault.database.stores.recording_queue import QueueRows
+from vault.database.stores.tombstones import TombstoneRows
 from vault.domain.recordings.recording import State
 from vault.objects.directory import DirectoryStore
 from vault.objects.directory_writer import DirectoryWriter
@@ -100,7 +101,7 @@ POINTS: Final = (
     _point("the gate is written", "behind", Describe, "_gate"),
     _point("the gate is committed", "behind", Describe, "_describe"),
     _point("the log is grown", "behind", GroupSequencer, "sequence", _grown),
-    _point("the log is grown", "behind", tree_rows, "sequence_waiting", lambda _, moved: moved > 0),
+    _point("the log is grown", "behind", log_tree, "sequence_waiting", lambda _, moved: moved > 0),
     _point("the manifest is due", "before", WriteManifests, "_write"),
     _point("the manifest is there", "before", QueueRows, "manifest_written"),
     _point("the manifest is noted", "behind", WriteManifests, "_write"),

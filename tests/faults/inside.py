@@ -9,8 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.faults.server import MortalVault
-from vault.database.sqlite import SqliteDatabase
-from vault.database.wrapped_keys import WrappedKeyRows
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.stores.account_keys import WrappedKeyRows
 from vault.keyservice.key_ring import AccountKeyRing
 from vault.keyservice.location import open_root_key
 from vault.objects.location import open_store

@@ -17,7 +17,7 @@ from tests.faults.model import Known, Model
 from tests.journeys.tenant import moment
 from tests.workflows.conftest import LONG_AGO, House, blocks_of, new_house, reopened
 from tests.workflows.rotation import versions
-from vault.database.schema import recordings
+from vault.database.schema.core import recordings
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of

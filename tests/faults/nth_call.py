@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 from sqlalchemy import text
 
 from tests.fakes.objects import FakeObjects
-from vault.database.postgresql import PostgresqlDatabase
-from vault.database.row_group import RowGroup
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.micro_batch import RowGroup
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.errors import Unavailable
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from tests.faults.nth_story import FETCHED, Site, Story
 from tests.tlog.whole_log import WholeLog, read_export
-from vault.database.schema import accounts, connections, links, recordings
+from vault.database.schema.core import accounts, connections, links, recordings
 from vault.domain.recordings.recording import State
 from vault.domain.stored.account_object import decode_envelope
 from vault.domain.stored.manifest import decode_manifest, location_of

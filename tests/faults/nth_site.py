@@ -21,9 +21,9 @@ from tests.faults.nth_wire import MediaNetwork, NthClient
 from tests.servers.postgresql import PostgresqlServer
 from tests.workflows.conftest import SIGNER
 from vault import wiring
-from vault.database.postgresql import PostgresqlDatabase
-from vault.database.sqlite import SqliteDatabase
-from vault.database.wrapped_keys import WrappedKeyRows
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.stores.account_keys import WrappedKeyRows
 from vault.keyservice import aws_kms
 from vault.keyservice.aws_kms import AwsKmsKey
 from vault.keyservice.checked import CheckedRootKey

@@ -19,9 +19,9 @@ from tests.faults.nth_call import AnyDatabase, Nth
 from tests.faults.nth_wire import MediaNetwork
 from tests.journeys.tenant import moment, tone
 from tests.workflows.conftest import LONG_AGO, WITHOUT_EVIDENCE, blocks_of
-from vault.database.schema import recordings
-from vault.database.schema_log import publication
-from vault.database.schema_turns import turns
+from vault.database.schema.access_log import publication
+from vault.database.schema.core import recordings
+from vault.database.schema.singleton_leases import turns
 from vault.domain.calls.webhook import Delivery
 from vault.domain.recordings.recording import State
 from vault.errors import Busy, LeaseLost, RecordingErased, Refused, Unavailable

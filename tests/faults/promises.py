@@ -26,7 +26,7 @@ from sqlalchemy import select
 from tests.servers.vault_process import VaultProcess
 from tests.tlog.whole_log import WholeLog, read_export
 from vault import wiring
-from vault.database.schema import recordings, switch_changes
+from vault.database.schema.core import recordings, switch_changes
 from vault.settings import Settings, read_settings
 from vault.workflows.vault import Vault
 

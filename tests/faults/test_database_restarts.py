@@ -20,7 +20,7 @@ from tests.servers.postgresql import PostgresqlServer, postgresql_running
 from tests.soak import verdict
 from tests.soak.ledger import Sent
 from tests.soak.load import Load
-from vault.database.migrate import migrate_postgresql
+from vault.database.engines.migrate import migrate_postgresql
 
 pytestmark = [pytest.mark.faults, pytest.mark.postgresql, pytest.mark.timeout(900)]
 

@@ -17,8 +17,8 @@ from tests.faults.counts import count
 from tests.faults.server import MortalVault
 from tests.servers.processes import process
 from tests.tlog.whole_log import read_export, root_of
-from vault.database.dialect import log_lock_key
-from vault.database.postgresql import PostgresqlDatabase
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.sql.dialect import log_lock_key
 
 pytestmark = [pytest.mark.faults, pytest.mark.postgresql, pytest.mark.timeout(600)]
 

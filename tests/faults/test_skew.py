@@ -14,7 +14,7 @@ from sqlalchemy import update
 
 from tests.faults.counts import count
 from tests.workflows.conftest import AUDIO, House, another_node, new_house
-from vault.database.schema import links, sessions
+from vault.database.schema.core import links, sessions
 from vault.domain.playback.link import session_length
 from vault.domain.recordings.recording import State
 from vault.errors import NotAuthentic, NotFound

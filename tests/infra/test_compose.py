@@ -12,7 +12,7 @@ import yaml
 from tests.infra.tasks import ENTRY_POINT
 from tests.infra.templates import ROOT, resources
 from tests.servers.required import require
-from vault.database.postgresql_url import engine_url
+from vault.database.sql.postgresql_url import engine_url
 from vault.settings import _KNOWN, read_settings
 
 COMPOSE = ROOT / "infra" / "compose.yaml"

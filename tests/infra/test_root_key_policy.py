@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.fakes.root_key import FakeRootKey
 from tests.infra.templates import template
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.stored.encryption_context import of_account_key
 from vault.keyservice.key_ring import AccountKeyRing
 from vault.workflows.start import OpenLogKey, ProveRootKey

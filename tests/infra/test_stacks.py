@@ -7,7 +7,7 @@ import pytest
 
 from tests.infra.moto_stacks import UNKNOWN, Deployed
 from tests.infra.templates import STACKS, template
-from vault.database.postgresql_url import engine_url
+from vault.database.sql.postgresql_url import engine_url
 from vault.keyservice.location import parse_location as root_key_location
 from vault.objects.location import parse_location as objects_location
 from vault.settings import _KNOWN, read_settings

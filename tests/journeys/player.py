@@ -16,7 +16,7 @@ from sqlalchemy import update
 from tests.journeys.chromium import HEAR, complaints, until
 from tests.journeys.tenant import Tenant
 from tests.web.conftest import House
-from vault.database.schema import recordings, sessions
+from vault.database.schema.core import recordings, sessions
 
 RATE = 8000
 #: Frequencies of a dual call: the first channel's and the second's.

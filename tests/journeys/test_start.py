@@ -11,7 +11,7 @@ import pytest
 
 from tests.servers.vault_process import VaultProcess
 from vault.__main__ import _warn_of_other_port
-from vault.database.migrate import migrate_postgresql
+from vault.database.engines.migrate import migrate_postgresql
 from vault.errors import StartRefused, Unavailable
 from vault.settings import DEFAULT_PUBLIC_URL, read_settings
 from vault.version import VERSION

@@ -8,8 +8,8 @@ import pytest
 from tests.database.rows import NOW, OFF, announcement, available, claim, columns, open_account, switch
 from tests.database.statements import statements
 from tests.domain.test_stored_objects import KNOWN
-from vault.database.postgresql import PostgresqlDatabase
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.accounts.account import Connection, SwitchChange
 from vault.domain.consent.consent_event import ConsentPolicy, Objection
 from vault.domain.recordings.recording import State

@@ -19,7 +19,7 @@ _IMPORTED = (
     "vault.asgi",
     "vault.operating",
     "vault.working",
-    "vault.database.postgresql",
+    "vault.database.engines.postgresql",
     "vault.objects.s3",
     "vault.keyservice.aws_kms",
     "vault.keyservice.openbao",

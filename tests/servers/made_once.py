@@ -8,8 +8,8 @@ from types import ModuleType
 import botocore.session
 import httpx._transports.default
 
-import vault.database.sqlite
-from vault.database.migrate import migrate_sqlite
+import vault.database.engines.sqlite
+from vault.database.engines.migrate import migrate_sqlite
 
 
 def make_once() -> None:
@@ -20,7 +20,7 @@ def make_once() -> None:
     """
     _cache(httpx._transports.default, "create_ssl_context")
     _cache(botocore.session, "create_loader")
-    vault.database.sqlite.migrate_sqlite = _migrated
+    vault.database.engines.sqlite.migrate_sqlite = _migrated
 
 
 def _cache(module: ModuleType, name: str) -> None:

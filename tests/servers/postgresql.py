@@ -17,9 +17,9 @@ from sqlalchemy.engine import make_url
 
 from tests.servers.memory_folder import memory_folder
 from tests.servers.processes import wait_until
-from vault.database.migrate import migrate_postgresql
-from vault.database.postgresql import PostgresqlDatabase
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.migrate import migrate_postgresql
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 
 _numbers = itertools.count(1)
 #: How PostgreSQL is told to stop: orderly, or as in a crash.

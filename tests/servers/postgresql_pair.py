@@ -22,7 +22,7 @@ from tests.servers.memory_folder import memory_folder
 from tests.servers.ports import free_ports
 from tests.servers.processes import wait_until
 from tests.servers.wal_relay import WalRelay
-from vault.database.migrate import migrate_postgresql
+from vault.database.engines.migrate import migrate_postgresql
 
 _DEBIAN = Path("/usr/lib/postgresql/17/bin")
 _PATIENCE = 60.0

@@ -14,7 +14,7 @@ from tests.servers.fleet import Fleet, Node, fleet_of
 from tests.servers.media_thread import MediaThread, media_thread
 from tests.servers.openbao import openbao_server
 from tests.servers.postgresql import PostgresqlServer, postgresql_running
-from vault.database.migrate import migrate_postgresql
+from vault.database.engines.migrate import migrate_postgresql
 from vault.objects import s3_client
 
 ACCESS_KEY, SECRET_KEY = "soak", "made-up-for-the-soak"

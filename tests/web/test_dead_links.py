@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from tests.journeys.tenant import Tenant, open_link
 from tests.web.conftest import AUDIO, House, open_house
-from vault.database.schema import links
+from vault.database.schema.core import links
 from vault.errors import TooMany
 from vault.web.dead_links import MINUTE, MOST, MOST_ADDRESSES, DeadLinks, LinkLimit
 from vault.web.hosting import Hosting

@@ -9,8 +9,8 @@ from sqlalchemy import update
 
 from tests.journeys.tenant import Tenant, open_link
 from tests.web.conftest import AUDIO, House
-from vault.database.schema import sessions
-from vault.database.schema_notices import notices
+from vault.database.schema.core import sessions
+from vault.database.schema.notices import notices
 from vault.errors import NotFound, Unavailable
 from vault.web.rendering import not_valid, refusal
 

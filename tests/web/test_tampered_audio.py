@@ -12,7 +12,7 @@ from tests.faults.audio import wav
 from tests.faults.listener import Hearing
 from tests.journeys.tenant import Tenant, open_link
 from tests.web.conftest import House
-from vault.database.schema import recordings
+from vault.database.schema.core import recordings
 
 pytestmark = pytest.mark.faults
 

@@ -24,10 +24,10 @@ from tests.fakes.rest import FakeRest
 from tests.fakes.root_key import FakeRootKey
 from tests.journeys.tenant import moment, tone
 from vault import wiring
-from vault.database.postgresql import PostgresqlDatabase
-from vault.database.schema import recordings
-from vault.database.sqlite import SqliteDatabase
-from vault.database.wrapped_keys import WrappedKeyRows
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.schema.core import recordings
+from vault.database.stores.account_keys import WrappedKeyRows
 from vault.domain.accounts.account import Account
 from vault.domain.calls.webhook import Delivery
 from vault.domain.consent.consent_event import ConsentPolicy

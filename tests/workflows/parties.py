@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import update
 
 from tests.workflows.conftest import House
-from vault.database.schema import recordings
+from vault.database.schema.core import recordings
 from vault.domain.consent.consent_event import Answer, ConsentPolicy, Method, Party
 from vault.domain.consent.decision import Decision
 from vault.domain.recordings.recording import State

@@ -10,9 +10,9 @@ from typing import Any
 
 from tests.workflows.conftest import SIGNER, House
 from vault import wiring
-from vault.database.postgresql import PostgresqlDatabase
-from vault.database.sqlite import SqliteDatabase
-from vault.database.wrapped_keys import WrappedKeyRows
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.stores.account_keys import WrappedKeyRows
 from vault.keyservice.key_ring import AccountKeyRing
 from vault.ports.database import Database
 from vault.settings import read_settings

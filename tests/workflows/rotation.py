@@ -9,7 +9,7 @@ from sqlalchemy import select
 from tests.domain.drafts import TEXT, wish
 from tests.workflows.conftest import AUDIO, House
 from tests.workflows.parties import CALLER, PARTIES, tell
-from vault.database.rotation_rows import PLACES
+from vault.database.stores.key_rotations import PLACES
 from vault.domain.calls.call import CallFacts
 from vault.domain.notices.audio import PromptWish
 from vault.domain.recordings.recording import State

@@ -11,8 +11,8 @@ from tests.workflows.conftest import WITHOUT_EVIDENCE, House, new_house
 from tests.workflows.restoring import copied, house_over, write_all
 from tests.workflows.rotation import finish, rotate, step
 from tests.workflows.test_restore import off
-from vault.database.postgresql import PostgresqlDatabase
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.stored.account_object_name import PREFIX, ObjectName, location_of, parse_location
 from vault.threads import Threads
 from vault.workflows.own_history import sort_by_history

@@ -12,7 +12,7 @@ from tests.workflows.conftest import SIGNER, House, another_node, with_clock
 from tests.workflows.restoring import house_over, write_all
 from tests.workflows.test_access_log import NOON, add, damage, exported, leaves_of, verified
 from tests.workflows.test_publish import check_published, publisher
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.audit_log.anchor import PREFIX, Standing, parse_location
 from vault.errors import Invalid, StartRefused, Tampered, Unavailable
 from vault.settings import read_settings

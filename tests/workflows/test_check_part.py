@@ -5,8 +5,8 @@ from sqlalchemy import text
 
 from tests.fakes.objects import FakeObjects
 from tests.fakes.root_key import FakeRootKey
-from vault.database.postgresql import PostgresqlDatabase
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.errors import NotFound, StartRefused, Tampered, Unavailable
 from vault.objects.owner import OWNER, claim
 from vault.workflows.check_part import CheckPart

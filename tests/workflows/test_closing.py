@@ -15,8 +15,8 @@ from tests.workflows.closing_verbs import VERBS, prepared
 from tests.workflows.conftest import SIGNER, House, new_house, reopened
 from tests.workflows.restoring import copied, house_over
 from tests.workflows.test_access_log import leaves_of
-from vault.database.postgresql import PostgresqlDatabase
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.audit_log.access_event import EventType
 from vault.domain.stored.closing_acts import CLOSES_NOTHING, CLOSING, decode_acts, parse_location
 from vault.errors import Unavailable

@@ -7,8 +7,8 @@ from sqlalchemy import update
 
 from tests.workflows.conftest import AUDIO, LONG_AGO, House
 from tests.workflows.restoring import copied, empty_house, house_over, write_all
-from vault.database.schema import recordings
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.schema.core import recordings
 from vault.domain.recordings.recording import State
 from vault.errors import NotAuthentic
 from vault.threads import Threads

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.workflows.conftest import AUDIO, House
-from vault.database.event_rows import EventRows
+from vault.database.stores.access_events import EventRows
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Session
 from vault.workflows.list_events import EventFilter

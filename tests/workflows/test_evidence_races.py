@@ -22,7 +22,7 @@ from tests.workflows.parties import (
     set_policy,
     tell,
 )
-from vault.database.postgresql import PostgresqlDatabase
+from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of

@@ -14,8 +14,8 @@ from tests.workflows.parties import (
     tell,
     through_the_gate,
 )
-from vault.database.schema import recordings
-from vault.database.schema_consent import evidence_entries
+from vault.database.schema.consent import evidence_entries
+from vault.database.schema.core import recordings
 from vault.domain.recordings.recording import State
 from vault.errors import NotFound, RecordingErased, Refused, Tampered
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.workflows.conftest import AUDIO, LONG_AGO, House, blocks_of
-from vault.database.schema import recordings
+from vault.database.schema.core import recordings
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import IDLE_UPLOAD, State
 from vault.errors import Busy, Refused, Unavailable

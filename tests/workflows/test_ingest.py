@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.fetcher import Media
 from tests.workflows.conftest import AUDIO, URL, House
-from vault.database.schema import recordings
+from vault.database.schema.core import recordings
 from vault.domain.recordings.recording import LEASE, MAX_ATTEMPTS, State
 from vault.errors import FetchFailed, LeaseLost, NotFound
 

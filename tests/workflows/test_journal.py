@@ -13,8 +13,8 @@ from tests.workflows.parties import ME, set_policy, tell
 from tests.workflows.restoring import copied, house_over, write_all
 from tests.workflows.rotation import finish, rotate
 from tests.workflows.test_closing import acts_in, journal_of, keeper, puts
-from vault.database.schema_log import checkpoints
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.schema.access_log import checkpoints
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts
 from vault.domain.stored.closing_acts import Act, ToldNo, decode_acts, encode_acts, location_of

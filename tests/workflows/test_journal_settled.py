@@ -15,10 +15,10 @@ from tests.workflows.restoring import copied, empty_house, house_over, write_all
 from tests.workflows.rotation import finish, rotate
 from tests.workflows.test_closing import acts_in, journal_of, keeper, puts
 from tests.workflows.test_journal import NOW, anchored, kept_up
-from vault.database.schema import accounts
-from vault.database.schema_closing import closing_acts
-from vault.database.schema_consent import consent_events
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.schema.closing_acts import closing_acts
+from vault.database.schema.consent import consent_events
+from vault.database.schema.core import accounts
 from vault.domain.calls.call import CallFacts
 from vault.threads import Threads
 

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.workflows.conftest import House, another_node
-from vault.database.recording_rows import RecordingRows
-from vault.database.schema import call_facts
+from vault.database.schema.core import call_facts
+from vault.database.stores.recordings import RecordingRows
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State
 from vault.threads import Threads

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.root_key import FakeRootKey
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.errors import StartRefused, Unavailable
 from vault.tlog.note import Signer, open_note, sign_note
 from vault.workflows.start import OpenLogKey, log_name

@@ -13,7 +13,7 @@ from tests.workflows.conftest import House
 from tests.workflows.restoring import copied, house_over, write_all
 from tests.workflows.test_restore import off
 from vault import meters
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.recordings.recording import State
 from vault.errors import Unavailable
 from vault.threads import Threads

@@ -10,7 +10,7 @@ from tests.domain.drafts import TEXT, wish
 from tests.fakes.prompt_maker import samples_of
 from tests.journeys.tenant import tone
 from tests.workflows.conftest import House
-from vault.database.schema_notices import notices
+from vault.database.schema.notices import notices
 from vault.domain.consent.consent_event import Keys
 from vault.domain.notices.audio import PromptWish
 from vault.errors import Invalid, NotFound, Refused, Tampered, Undecodable

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from tests.workflows.conftest import House, new_house
-from vault.database.dialect import log_lock_key
-from vault.database.postgresql import PostgresqlDatabase
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.sql.dialect import log_lock_key
 from vault.domain.ids import Token
 from vault.errors import Unavailable
 from vault.tlog.proof_file import verify_proof_file

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from tests.fakes.provider import API
 from tests.journeys.tenant import moment
 from tests.workflows.conftest import LONG_AGO, House
-from vault.database.schema_consent import pauses
+from vault.database.schema.consent import pauses
 from vault.domain.calls.provider_api import RestReply
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed

@@ -12,7 +12,7 @@ from tests.fakes.fetcher import Media
 from tests.fakes.provider import API
 from tests.journeys.tenant import moment
 from tests.workflows.conftest import AUDIO, LONG_AGO, URL, House
-from vault.database.schema import connections
+from vault.database.schema.core import connections
 from vault.domain.calls.provider_api import RestReply
 from vault.domain.calls.webhook import Delivery
 from vault.domain.recordings.recording import State

@@ -12,7 +12,7 @@ from tests.workflows.restoring import copied, empty_house, house_over, write_all
 from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_notices import BEEP, ME, SPEECH, drafted
 from tests.workflows.test_publish import check_published
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.recordings.recording import State
 from vault.domain.stored.account_object import AccountObject

@@ -11,8 +11,8 @@ from tests.workflows.rotation import ME, finish, rotate
 from tests.workflows.test_account_object_histories import names_of, policy
 from tests.workflows.test_restore import available
 from tests.workflows.test_restore_rotated import versions_of
-from vault.database.schema import accounts
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.schema.core import accounts
 from vault.errors import NotFound
 from vault.threads import Threads
 

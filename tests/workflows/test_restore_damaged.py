@@ -10,7 +10,7 @@ from tests.workflows.conftest import AUDIO, SIGNER, WITHOUT_EVIDENCE, House
 from tests.workflows.restoring import copied, empty_house, house_over, write_all
 from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_restore import available, erased, off, switch_of
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.recordings.recording import State
 from vault.domain.stored.account_object_name import PREFIX
 from vault.domain.stored.manifest import decode_manifest

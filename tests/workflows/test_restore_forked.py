@@ -17,8 +17,8 @@ from tests.workflows.conftest import AUDIO, SIGNER, WITHOUT_EVIDENCE, House
 from tests.workflows.restoring import copied, house_over, write_all
 from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_restore import available
-from vault.database.schema import metadata
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.schema.core import metadata
 from vault.domain.recordings.recording import State
 from vault.errors import NotAuthentic, Refused
 from vault.threads import Threads

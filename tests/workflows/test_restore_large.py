@@ -10,7 +10,7 @@ from tests.workflows.conftest import House
 from tests.workflows.restoring import copied, house_over, write_all
 from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_restore import off
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.replay import Replay
 from vault.domain.ids import new_id

@@ -12,7 +12,7 @@ from tests.workflows.restoring import house_over, write_all
 from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_restore import available, erased, off, switch_of
 from tests.workflows.test_restore_forked import check_joined, common, parted
-from vault.database.postgresql import PostgresqlDatabase
+from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.domain.recordings.recording import State
 from vault.errors import Refused
 from vault.threads import Threads

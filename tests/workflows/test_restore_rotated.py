@@ -10,8 +10,8 @@ from tests.workflows.conftest import AUDIO, House
 from tests.workflows.restoring import copied, empty_house, house_over, write_all
 from tests.workflows.rotation import rotate, step
 from tests.workflows.test_restore import available, off
-from vault.database.schema import recordings
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.schema.core import recordings
 from vault.domain.recordings.recording import State
 from vault.errors import NotFound
 from vault.threads import Threads

@@ -14,10 +14,10 @@ from tests.workflows.conftest import LONG_AGO, House
 from tests.workflows.parties import ME, kept_apart, set_policy
 from tests.workflows.restoring import write_all
 from tests.workflows.test_quarantine import refuse
-from vault.database.migrate import _config, migrate_sqlite
-from vault.database.postgresql import PostgresqlDatabase
-from vault.database.schema import connections, switch_changes
-from vault.database.schema_consent import consent_policies, objections
+from vault.database.engines.migrate import _config, migrate_sqlite
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.schema.consent import consent_policies, objections
+from vault.database.schema.core import connections, switch_changes
 from vault.domain.reason import Reason
 from vault.domain.stored.tombstone import PREFIX, decode_tombstones
 from vault.errors import Unavailable

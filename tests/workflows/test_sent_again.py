@@ -9,7 +9,7 @@ import pytest
 from tests.journeys.tenant import tone
 from tests.workflows.conftest import AUDIO, House, blocks_of
 from tests.workflows.restoring import copied, empty_house, house_over, write_all
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import LEASE, State
 from vault.errors import Busy, RecordingErased, Refused

@@ -15,7 +15,7 @@ from tests.workflows.conftest import AUDIO, SIGNER, House, new_house
 from tests.workflows.restoring import empty_house, write_all
 from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_restore import available, erased, off
-from vault.database.postgresql import PostgresqlDatabase
+from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.domain.audit_log.anchor import AnchorPlace
 from vault.domain.recordings.recording import State
 from vault.errors import NotFound, RecordingMissing, Unavailable

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.workflows.conftest import LONG_AGO, House
-from vault.database.postgresql import PostgresqlDatabase
-from vault.database.schema_turns import turns as turn_rows
-from vault.database.sqlite import SqliteDatabase
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.schema.singleton_leases import turns as turn_rows
 from vault.errors import Busy, FetchFailed, Invalid, LeaseLost
 from vault.workflows import turns
 from vault.workflows.answer_once import AnswerOnce

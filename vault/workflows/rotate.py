@@ -30,7 +30,7 @@ class RotateAccountKey:
     """Add the next version of an account's key. What lies under the one before is wrapped anew by Rewrap.
 
     The new version is committed under the account's exclusive lock, and whoever writes what was sealed holds
-    the shared one and asks which version is current (database/key_versions.py). So once this has returned,
+    the shared one and asks which version is current (database/stores/current_key_check.py). So once this has returned,
     nothing more comes under the old version on any node.
     """
 

@@ -1,0 +1,1 @@
+"""Engines: SQLite and PostgreSQL, their connections, transactions and migrations."""

@@ -1,0 +1,149 @@
+"""Brings a database to the schema that this release knows, with Alembic."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+from vault.database.engines.postgresql_connection import connect
+from vault.database.sql.postgresql_url import described_host
+from vault.errors import DatabaseUnfit, StartRefused, Unavailable, VaultError
+
+_SCRIPTS = Path(__file__).parents[1] / "migrations"
+#: One migration at a time, whichever node starts first.
+_MIGRATION_LOCK = 0x63616C6C76617574
+
+
+def migrate_sqlite(path: Path) -> None:
+    """Create or upgrade the SQLite file, all of it or nothing; the caller holds its lock.
+
+    The driver would commit before each CREATE TABLE, so BEGIN and COMMIT are said here.
+    """
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(path, isolation_level=None),
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+    )
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        try:
+            _upgrade(connection)
+            connection.exec_driver_sql("COMMIT")
+        except BaseException:
+            connection.exec_driver_sql("ROLLBACK")
+            raise
+
+
+def migrate_postgresql(url: str) -> None:
+    """Create or upgrade the PostgreSQL schema, one node at a time. Raises Unavailable, StartRefused."""
+    with _postgresql(url) as connection, connection.begin():
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        _upgrade(connection)
+
+
+def check_postgresql(url: str) -> None:
+    """Raise StartRefused unless the schema is the one of this release; Unavailable if there is no answer."""
+    with _postgresql(url) as connection:
+        _compare(MigrationContext.configure(connection).get_current_revision())
+
+
+def check_schema(connection: Connection) -> None:
+    """Raise StartRefused unless the schema, which is there, is the one of this release. Costs one small read."""
+    _compare(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
+
+
+def _compare(current: str | None) -> None:
+    if current != _head():
+        raise StartRefused(
+            f"The database is at schema {current or 'none'}, and this release needs {_head()}: "
+            "run `callvault migrate` once, then start again."
+        )
+
+
+@contextmanager
+def _postgresql(url: str) -> Iterator[Connection]:
+    """Connect without timeouts: a migration takes as long as it takes. Raises StartRefused, Unavailable."""
+    host = described_host(url)
+    engine = create_engine("postgresql+psycopg://", poolclass=NullPool)
+
+    @event.listens_for(engine, "do_connect")
+    def connect_once(_dialect: Any, _record: Any, _args: Any, parameters: dict[str, Any]) -> Any:
+        return connect(url, timeouts=False, context=parameters.get("context"))
+
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except DatabaseUnfit as error:
+        raise _refusal(error, host) from error
+    except OperationalError as error:
+        raise Unavailable(
+            f"The database at {host} does not answer: {_reason(error)}", cause="database"
+        ) from error
+
+
+def _refusal(error: DatabaseUnfit, host: str) -> VaultError:
+    """Return what an operator is told to do about a database that must not be used as it is."""
+    if error.kind == "standby":
+        if ", " in host:
+            return Unavailable(
+                f"None of the servers {host} takes writes: they are standbys, or do not answer.",
+                cause="database",
+            )
+        return StartRefused(
+            f"The database at {host} is a read-only standby. Point VAULT_DATABASE_URL at the primary, or name all "
+            "servers in it: postgresql://vault@db1,db2/vault?target_session_attrs=read-write."
+        )
+    if error.kind == "read_only":
+        return StartRefused(
+            f"The database at {host} takes no writes from this user: default_transaction_read_only is on. Use the "
+            "vault's own user, or set it to off."
+        )
+    if error.kind == "fsync":
+        return StartRefused(
+            f"The database at {host} runs with fsync off, so what it acknowledges can be lost. Set fsync = on in "
+            "postgresql.conf and reload."
+        )
+    return StartRefused(
+        f"A connection pooler stands before the database at {host}, and drops the timeouts that the vault asks for. "
+        "Connect to PostgreSQL directly: the vault has a pool of its own."
+    )
+
+
+def _reason(error: OperationalError) -> str:
+    """Return the last line of what the driver says, which is why; the lines before say where."""
+    return str(error.orig).strip().splitlines()[0].rpartition("failed: ")[2]
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS))
+    return config
+
+
+@cache
+def _head() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _upgrade(connection: Connection) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is not None and current not in known:
+        raise StartRefused(
+            f"The database is at schema {current}, which this release does not know: it was used by a newer "
+            "release. Start that release, or restore a backup from before."
+        )
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

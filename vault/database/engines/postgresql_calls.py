@@ -1,0 +1,266 @@
+"""Calls of PostgreSQL: threads with their connections, and an end for every call, with its commit.
+
+A COMMIT waits for a synchronous standby for as long as it takes, and no timeout of the server ends that. So
+each caller leaves after eight seconds, reads have threads and connections apart from writes, and urgent
+writes have some of their own. Threads never hold up the end of the process.
+"""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, Literal, TypeVar
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from vault.chance import CHANCE
+from vault.database.engines.connection_check import LookGate, NotLookedAt, OutOfDate
+from vault.database.engines.postgresql_call import NOTHING_DONE, UNKNOWN, Call, GivenUp, Phase
+from vault.database.engines.postgresql_connection import VaultConnection, connect
+from vault.database.sql.postgresql_url import connection_parameters
+from vault.errors import DatabaseUnfit, Invalid, Unavailable
+from vault.logs import Log
+from vault.threads import DaemonThreads
+
+T = TypeVar("T")
+Lane = Literal["write", "urgent", "read"]
+_LOG = Log(__name__)
+#: Threads of each lane, each with a connection. Those for urgent writes let the switch never queue behind a flood.
+LANES: dict[Lane, int] = {"write": 12, "urgent": 2, "read": 8}
+#: Calls that may wait for a connection; beyond them a caller is told to come back later.
+_LONGEST_QUEUE = 4096
+#: Deadlock, and serialization failure: the same function may succeed at once.
+_AGAIN = {"40P01", "40001"}
+_ATTEMPTS = 6
+#: Seconds within which an idle connection must show that it still lives, before it is used.
+_PING_SECONDS = 2.0
+#: At most so many connections are left to a server that waits for its standby, within so many seconds.
+_MAX_LEFT, _LEFT_SECONDS = 12, 60.0
+#: Seconds for which a write that had no end makes the node say that it is not ready.
+_STUCK_SECONDS = 10.0
+#: Seconds that calls have when the database is closed; after that their connections are cut.
+_CLOSE_SECONDS = 2.0
+
+
+class PostgresqlCalls:
+    """The threads, their connections, and what is under way."""
+
+    def __init__(self, url: str) -> None:
+        """Connect lazily. Raises StartRefused for a URL that cannot be read."""
+        connection_parameters(url)
+        self.gate = LookGate()
+        self._url = url
+        #: The call that a thread works on, for connections that it makes.
+        self._local = threading.local()
+        self._engines = {lane: self._engine(lane) for lane in LANES}
+        self._threads = {lane: DaemonThreads(f"postgresql-{lane}", size) for lane, size in LANES.items()}
+        self._running: set[Call] = set()
+        self._left: deque[float] = deque()
+        #: Connections that are older are not believed to live.
+        self._distrusted_before = 0.0
+        self._stuck_until = 0.0
+        self._closed = False
+
+    async def run(self, function: Callable[[Connection], T], *, lane: Lane, guarded: bool) -> T:
+        """Run ``function`` in a transaction on a thread of that lane. Raises Unavailable."""
+        ends_at: float | None = None
+        while True:
+            call = Call(snapshot=lane == "read", guarded=guarded, ends_at=ends_at)
+            try:
+                return await self._run_once(call, function, lane)
+            except NotLookedAt as unseen:
+                ends_at = call.ends_at
+                await self.gate.look_at(unseen, seconds=call.seconds_left())
+
+    def refuse_stuck(self) -> None:
+        """Raise Unavailable if writes had no end a moment ago, though reads have."""
+        if time.monotonic() < self._stuck_until:
+            raise Unavailable("The database takes no writes at this moment.", cause="database")
+
+    def close(self) -> None:
+        """Let what runs end for a moment, cut the rest, and close the connections."""
+        self._closed = True
+        deadline = time.monotonic() + _CLOSE_SECONDS
+        while any(not call.given_up for call in list(self._running)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for call in list(self._running):
+            call.give_up(cut_commit=True)
+        for threads in self._threads.values():
+            threads.close(seconds=max(0.3, deadline - time.monotonic()))
+        for engine in self._engines.values():
+            engine.dispose()
+
+    async def _run_once(self, call: Call, function: Callable[[Connection], T], lane: Lane) -> T:
+        if self._closed:
+            raise Unavailable("The service is stopping.", cause="database")
+        if lane != "urgent" and len(self._running) >= _LONGEST_QUEUE:
+            raise Unavailable("Too many calls wait for the database.", retry_after=1, cause="database")
+        self._running.add(call)
+        future = self._threads[lane].submit(lambda: self._work(call, function, self._engines[lane]))
+        future.add_done_callback(lambda _: self._running.discard(call))
+        result = asyncio.wrap_future(future)
+        try:
+            await _end(result, call)
+        finally:
+            if result.done():
+                failure = None
+                _ = result.cancelled() or result.exception()  # Seen, where the caller was cancelled.
+            else:
+                failure = self._give_up(call, future)
+                result.cancel()
+        if failure is not None:
+            raise failure
+        return result.result()
+
+    def _give_up(self, call: Call, future: "Future[Any]") -> Unavailable:
+        """Free the thread of a call that nobody waits for any more, as far as the server can bear it."""
+        if future.cancel():
+            return Unavailable(NOTHING_DONE, cause="database")
+        _LOG.error("database.no_answer", state=call.phase.name.lower())
+        now = time.monotonic()
+        if call.phase is not Phase.COMMITTING or call.snapshot:
+            self._distrusted_before = now
+            return call.give_up(cut_commit=call.snapshot)
+        self._stuck_until = now + _STUCK_SECONDS
+        while self._left and self._left[0] < now - _LEFT_SECONDS:
+            self._left.popleft()
+        if len(self._left) >= _MAX_LEFT:
+            return call.give_up(cut_commit=False)
+        self._left.append(now)
+        return call.give_up(cut_commit=True)
+
+    def _work(self, call: Call, function: Callable[[Connection], T], engine: Engine) -> T:
+        """Do the call on this thread, again where the server says that it may succeed then."""
+        self._local.call = call
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return self._transact(call, function, engine)
+            except GivenUp as error:
+                raise Unavailable(NOTHING_DONE, cause="database") from error
+            except PoolTimeoutError as error:
+                raise Unavailable("No database connection is free.", cause="database") from error
+            except DatabaseUnfit as error:
+                _LOG.error("database.unfit", reason=error.kind)
+                raise
+            except (DBAPIError, psycopg.Error) as error:
+                # The grouped statements go to the driver itself, past SQLAlchemy's own errors.
+                cause = error.orig if isinstance(error, DBAPIError) else error
+                if isinstance(cause, psycopg.IntegrityError):
+                    raise
+                if not _may_succeed(cause):
+                    raise _failure(cause, call) from error
+                time.sleep(CHANCE.uniform(0, 0.01 * 2**attempt))
+        raise Unavailable("The database is too busy.", retry_after=1, cause="database")
+
+    def _transact(self, call: Call, function: Callable[[Connection], T], engine: Engine) -> T:
+        connection = self._open(call, engine)
+        driver = _driver(connection)
+        try:
+            with connection.begin():
+                result = function(connection)
+                _refuse_aborted(driver)
+                call.begin_commit()
+            if driver.commit_is_unknown:
+                _LOG.error("database.commit_not_replicated")
+                raise Unavailable(UNKNOWN, cause="database")
+            return result
+        finally:
+            call.leave()
+            if call.given_up or driver.commit_is_unknown:
+                connection.invalidate()
+            connection.close()
+
+    def _open(self, call: Call, engine: Engine) -> Connection:
+        """Return a connection that lives and speaks to the accepted history. Raises NotLookedAt."""
+        while True:
+            connection = engine.connect()
+            try:
+                driver = _driver(connection)
+                call.use(driver)
+                self._see_alive(driver)
+                self.gate.check(driver, guarded=call.guarded)
+            except OutOfDate:
+                connection.invalidate()
+                connection.close()
+            except BaseException as error:
+                call.leave()
+                if isinstance(error, NotLookedAt) and self.gate.was_refused(error.identity):
+                    connection.invalidate()
+                connection.close()
+                raise
+            else:
+                return connection
+
+    def _see_alive(self, driver: VaultConnection) -> None:
+        """Ask a connection that rested whether it still lives. Raises OutOfDate."""
+        if driver.born < self._distrusted_before:
+            raise OutOfDate
+        if driver.rested and not driver.answers(_PING_SECONDS):
+            self._distrusted_before = time.monotonic()
+            raise OutOfDate
+        driver.rested = True
+
+    def _engine(self, lane: Lane) -> Engine:
+        engine = create_engine(
+            "postgresql+psycopg://",
+            pool_size=LANES[lane],
+            max_overflow=0,
+            pool_timeout=5,
+            # Reads see one snapshot from their first statement to their last, as they do on SQLite.
+            isolation_level="REPEATABLE READ" if lane == "read" else "READ COMMITTED",
+        )
+
+        @event.listens_for(engine, "do_connect")
+        def connect_lane(
+            _dialect: Any, _record: Any, _args: Any, parameters: dict[str, Any]
+        ) -> VaultConnection:
+            call: Call = self._local.call
+            connection = connect(self._url, opened=call.use, context=parameters.get("context"))
+            connection.read_only = lane == "read"
+            return connection
+
+        return engine
+
+
+async def _end(result: "asyncio.Future[Any]", call: Call) -> None:
+    """Wait until the call has ended, or its time is over. A cancellation comes out only after that."""
+    try:
+        await asyncio.wait({result}, timeout=call.seconds_left())
+    except asyncio.CancelledError:
+        while not result.done() and call.seconds_left():
+            # A second cancellation must not leave the thread behind either.
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({result}, timeout=call.seconds_left())
+        raise
+
+
+def _driver(connection: Connection) -> VaultConnection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, VaultConnection)  # noqa: S101 - the engine makes no other
+    return driver
+
+
+def _may_succeed(cause: BaseException | None) -> bool:
+    return getattr(cause, "sqlstate", None) in _AGAIN
+
+
+def _failure(cause: BaseException | None, call: Call) -> BaseException:
+    """Return what the caller hears of an error of the database."""
+    if isinstance(cause, psycopg.DataError):
+        return Invalid("The database cannot keep a value as it was sent.")
+    _LOG.error("database.failed", error=type(cause).__name__)
+    unknown = call.phase is Phase.COMMITTING and not call.snapshot
+    return Unavailable(UNKNOWN if unknown else "The database did not answer in time.", cause="database")
+
+
+def _refuse_aborted(driver: VaultConnection) -> None:
+    """Raise if the function swallowed a database error: its COMMIT would quietly be a rollback."""
+    if driver.info.transaction_status == TransactionStatus.INERROR:
+        raise RuntimeError("The function went on after a statement had failed.")

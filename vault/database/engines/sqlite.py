@@ -1,0 +1,183 @@
+"""SQLite behind the database port: one process, one writer thread, readers beside it.
+
+Write-ahead log with ``synchronous=FULL``: a commit is on disk before anyone hears of it. A lock file
+keeps a second process out, because two writers would break the order in which the switch is read.
+Freed bytes are overwritten, because a shredded key must not stay behind in the file.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from vault.database.engines.migrate import check_schema, migrate_sqlite
+from vault.database.engines.sqlite_readers import Readers
+from vault.database.engines.sqlite_wal import LogCopier
+from vault.database.engines.sqlite_writer import Writer
+from vault.database.log_tree.sequencer_sqlite import GroupSequencer
+from vault.database.stores.hot_statements import announce_one, grant_one
+from vault.errors import StartRefused
+from vault.ports.database import Announced, Grant, Transaction
+from vault.ports.stores import NewRecording
+from vault.threads import Threads
+
+T = TypeVar("T")
+_READERS = 4
+#: Bytes of the write-ahead log at which it starts over.
+_LOG_LIMIT = 32 * 1024 * 1024
+_PRAGMAS = (
+    "synchronous=FULL",
+    "wal_autocheckpoint=0",
+    "temp_store=MEMORY",
+    "secure_delete=ON",
+)
+
+
+class SqliteDatabase:
+    """One SQLite file, held by this process alone."""
+
+    def __init__(self, path: Path, *, log_limit: int = _LOG_LIMIT) -> None:
+        """Lock, create or migrate, and open the file.
+
+        Raises StartRefused if another process holds it, or if it cannot be opened.
+        """
+        self.path = path
+        self._closed = False
+        with ExitStack() as opened:
+            opened.callback(os.close, _lock(path))
+            try:
+                _open_for_owner_alone(path)
+                migrate_sqlite(path)
+                self._engine = _engine(path)
+                opened.callback(self._engine.dispose)
+                self._reading = _engine(path, read_only=True)
+                opened.callback(self._reading.dispose)
+                reading = [opened.enter_context(self._reading.connect()) for _ in range(_READERS)]
+                self._writer_connection = opened.enter_context(self._engine.connect())
+                driver: sqlite3.Connection = self._writer_connection.connection.driver_connection  # type: ignore[assignment]
+                sequencer = GroupSequencer(driver)
+            except (DBAPIError, sqlite3.Error, OSError) as error:
+                raise StartRefused(
+                    f"{path} could not be opened as a database. Check that it is one, that the disk has room, "
+                    "and that this user may write to it."
+                ) from error
+            self._opened = opened.pop_all()
+        self._log_copier = LogCopier(path, limit=log_limit)
+        self._writer = Writer(
+            self._writer_connection,
+            between_groups=lambda: self._log_copier.keep_short(driver),
+            sequencer=sequencer,
+        )
+        self._readers = Readers(reading)
+        self._threads = Threads("sqlite-scrub", 1)
+
+    async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
+        """Run ``function`` in the writer thread; its result comes after the commit."""
+        result: T = await self._writer.write(function, urgent=urgent)
+        return result
+
+    async def read(self, function: Callable[[Transaction], T]) -> T:
+        """Run ``function`` on a snapshot, beside the writer."""
+        result: T = await self._readers.read(function)
+        return result
+
+    async def announce(self, new: NewRecording) -> Announced:
+        """Insert the recording as received or refused, in the writer's next group."""
+        result: Announced = await self._writer.write(
+            lambda tx: announce_one(tx.connection, new), urgent=False
+        )
+        return result
+
+    async def grant(self, grant: Grant) -> bool:
+        """Write the grant's event if everything is still good, in the writer's next group."""
+        result: bool = await self._writer.write(lambda tx: grant_one(tx.connection, grant), urgent=False)
+        return result
+
+    async def check(self) -> None:
+        """Ask a reader which schema the file has."""
+        await self._readers.read(lambda tx: check_schema(tx.connection))
+
+    async def scrub(self) -> bool:
+        """Empty the write-ahead log into the database, whose freed places are overwritten with zeros."""
+        return await self._threads.run(self._log_copier.empty)
+
+    def close(self) -> None:
+        """Finish what is queued, and give the file back."""
+        if self._closed:
+            return
+        self._closed = True
+        self._writer.close()
+        self._log_copier.close()
+        self._readers.close()
+        self._threads.close()
+        self._opened.close()
+
+
+def _lock(path: Path) -> int:
+    """Take the lock file for the life of the process."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise StartRefused(
+            f"{path.parent} should be a directory, and there is a file in its place. Set VAULT_DATA_DIR to "
+            "another path."
+        ) from error
+    except OSError as error:
+        raise StartRefused(
+            f"This user cannot write to {path.parent}. Make it this user's, or set VAULT_DATA_DIR to another path."
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise StartRefused(
+            f"Another process holds {path}. Stop it, or let it do the work: commands reach a running server "
+            "through its control socket in the data directory."
+        ) from error
+    except OSError as error:
+        os.close(descriptor)
+        raise StartRefused(f"The file system of {path} has no locks. Use a local disk.") from error
+    return descriptor
+
+
+def _open_for_owner_alone(path: Path) -> None:
+    """Create the file if need be, readable by its owner alone; SQLite gives its log the same mode."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
+def _engine(path: Path, *, read_only: bool = False) -> Engine:
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+        try:
+            _prepare(connection, path, read_only=read_only)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    return create_engine(
+        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=_READERS, isolation_level="AUTOCOMMIT"
+    )
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+    # WAL once, before anything else: two connections that set it at once lock each other out.
+    (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    if mode != "wal":
+        raise StartRefused(f"The file system of {path} has no shared memory. Use a local disk.")
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}").fetchone()
+    if read_only:
+        connection.execute("PRAGMA query_only=1")

@@ -1,0 +1,77 @@
+"""One transaction on either database, as the verbs see it."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from vault.database.sql.dialect import database_now, lock_account, lock_call
+from vault.database.stores.access_events import EventRows
+from vault.database.stores.account_objects import AccountObjectRows
+from vault.database.stores.accounts import AccountRows
+from vault.database.stores.api_keys import KeyRows
+from vault.database.stores.call_facts import CallRows
+from vault.database.stores.checkpoints import CheckpointRows
+from vault.database.stores.clear_texts import WordsRows
+from vault.database.stores.closing_acts import ClosingRows
+from vault.database.stores.connections import ConnectionRows
+from vault.database.stores.consent import ConsentRows, EvidenceRows, ObjectionRows, PauseRows, PolicyRows
+from vault.database.stores.inventory import InventoryRows
+from vault.database.stores.key_rotations import RotationRows
+from vault.database.stores.links import LinkRows
+from vault.database.stores.log_tree import TreeRows
+from vault.database.stores.notices import NoticeRows
+from vault.database.stores.object_store import StoreRows
+from vault.database.stores.provider_copies import SourceRows
+from vault.database.stores.recording_queue import QueueRows
+from vault.database.stores.recordings import RecordingRows
+from vault.database.stores.restore import RestoredRows
+from vault.database.stores.singleton_leases import TurnRows
+from vault.database.stores.tombstones import TombstoneRows
+from vault.database.stores.vault_metadata import MetadataRows
+
+
+class SqlTransaction:
+    """The stores of one open transaction. Made anew for each, and worth nothing after it."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Work on a connection inside a transaction that somebody else began and will end."""
+        self.connection = connection
+        self.accounts = AccountRows(connection)
+        self.connections = ConnectionRows(connection)
+        self.call_facts = CallRows(connection)
+        self.consents = ConsentRows(connection)
+        self.objections = ObjectionRows(connection)
+        self.pauses = PauseRows(connection)
+        self.policies = PolicyRows(connection)
+        self.notices = NoticeRows(connection)
+        self.evidence = EvidenceRows(connection)
+        self.recordings = RecordingRows(connection)
+        self.queue = QueueRows(connection)
+        self.sources = SourceRows(connection)
+        self.links = LinkRows(connection)
+        self.closing = ClosingRows(connection)
+        self.events = EventRows(connection, self.closing)
+        self.tree = TreeRows(connection)
+        self.checkpoints = CheckpointRows(connection)
+        self.api_keys = KeyRows(connection)
+        self.rotations = RotationRows(connection)
+        self.metadata = MetadataRows(connection)
+        self.account_objects = AccountObjectRows(connection)
+        self.tombstones = TombstoneRows(connection)
+        self.inventory = InventoryRows(connection)
+        self.restored = RestoredRows(connection)
+        self.store = StoreRows(connection)
+        self.turns = TurnRows(connection)
+        self.words = WordsRows(connection)
+
+    def now(self) -> datetime:
+        """Return the database's time."""
+        return database_now(self.connection)
+
+    def lock_account(self, account_id: str, *, exclusive: bool = False) -> None:
+        """Hold the account's lock to the end of the transaction: shared for gates, exclusive for changes."""
+        lock_account(self.connection, account_id, exclusive=exclusive)
+
+    def lock_call(self, account_id: str, call_ref: str) -> None:
+        """Hold the call's lock to the end of the transaction, after the account's."""
+        lock_call(self.connection, account_id, call_ref)

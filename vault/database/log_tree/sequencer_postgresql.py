@@ -1,0 +1,87 @@
+"""The sequencer of PostgreSQL: moves events from the outbox into the tree, by rows.
+
+Transactions commit in another order than they draw their numbers, so "greater than the last one" would
+leave out for ever whatever commits late. Here a row waits for as long as it lies in the outbox, whatever
+its number. The holder of a transaction-level advisory lock moves rows; the head is compared and swapped as
+well, so that one who lost the lock without noticing writes nothing: its transaction fails as a whole.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from vault.database.log_tree.stored_tree import STEP, frontier_of
+from vault.database.sql.dialect import log_lock_key
+from vault.errors import Unavailable
+from vault.tlog.hashing import leaf_hash
+from vault.tlog.tree import Frontier
+
+#: Rows moved by one statement.
+AT_ONCE = 1000
+#: Rows that an opened link brings in with it, if the worker is behind; beyond them it must wait.
+_MOST_SETTLED = 20 * AT_ONCE
+_WAITING = "SELECT position, body FROM event_outbox ORDER BY position LIMIT %s"
+_PLACE = """
+WITH moved AS (DELETE FROM event_outbox WHERE position = ANY(%s) RETURNING *)
+INSERT INTO access_events (tree_index, id, account_id, recording_id, body, leaf_hash, sealed_detail)
+SELECT n.tree_index, m.id, m.account_id, m.recording_id, m.body, n.leaf_hash, m.sealed_detail
+  FROM unnest(%s::bigint[], %s::bigint[], %s::bytea[]) AS n(position, tree_index, leaf_hash)
+  JOIN moved m USING (position)
+"""
+_ADD_NODES = """
+INSERT INTO tree_nodes (level, position, hash) SELECT * FROM unnest(%s::int[], %s::bigint[], %s::bytea[])
+"""
+_HEAD = "SELECT size, root, peaks FROM tree_head"
+_MOVE = "UPDATE tree_head SET size = %s, root = %s, peaks = %s WHERE id = 1 AND size = %s"
+
+
+def sequence_waiting(connection: Connection, *, limit: int) -> int:
+    """Move at most ``limit`` events into the tree and return how many; 0 while another transaction does."""
+    take = text("SELECT pg_try_advisory_xact_lock(:key)")
+    if not connection.execute(take, {"key": log_lock_key()}).scalar_one():
+        return 0
+    return _move(connection, limit)
+
+
+def settle(connection: Connection) -> None:
+    """Move all events that wait, this transaction's own among them, and hold the lock to its end.
+
+    Raises Unavailable if more wait than one transaction should bring in.
+    """
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": log_lock_key()})
+    moved = 0
+    while (now := _move(connection, AT_ONCE)) == AT_ONCE:
+        moved += now
+        if moved >= _MOST_SETTLED:
+            raise Unavailable("The access log is behind.", retry_after=1, cause="database")
+
+
+def advance(connection: Connection, head: Frontier, rows: Sequence[tuple[int, bytes]]) -> None:
+    """Append rows (position, body) to the tree that ends at ``head``.
+
+    Raises Unavailable, and the transaction must end, if the tree was moved on from there meanwhile.
+    """
+    cursor: Any = connection.connection.cursor()
+    hashes = [leaf_hash(body) for _, body in rows]
+    grown, nodes = head.extend(hashes, every=STEP)
+    # The swap first: whoever comes second waits here for the first one's commit, and then fails.
+    cursor.execute(_MOVE, (grown.size, grown.root(), b"".join(grown.peaks), head.size))
+    if cursor.rowcount != 1:
+        raise Unavailable("Another node moved the access log on.", retry_after=1, cause="database")
+    positions = [position for position, _ in rows]
+    cursor.execute(_PLACE, (positions, positions, list(range(head.size, grown.size)), hashes))
+    if cursor.rowcount != len(rows):
+        raise Unavailable("Another node moved these events.", retry_after=1, cause="database")
+    above = [node for node in nodes if node.level]
+    if above:
+        columns = ([n.level for n in above], [n.index for n in above], [n.hash for n in above])
+        cursor.execute(_ADD_NODES, columns)
+
+
+def _move(connection: Connection, limit: int) -> int:
+    cursor: Any = connection.connection.cursor()
+    rows = cursor.execute(_WAITING, (limit,)).fetchall()
+    if rows:
+        advance(connection, frontier_of(*cursor.execute(_HEAD).fetchone()), rows)
+    return len(rows)

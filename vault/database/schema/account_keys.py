@@ -1,0 +1,78 @@
+"""The tables of account keys and their rotation, and the indexes that find what lies under an old version.
+
+Destroying a version counts, under the account's exclusive lock, what is still sealed under it. So where an
+account has many rows, the column that says which version sealed them has an index.
+"""
+
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, text
+
+from vault.database.schema.consent import consent_events, objections
+from vault.database.schema.core import Moment, call_facts, links, metadata, recordings
+
+account_keys = Table(
+    "account_keys",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+)
+
+# Keys of the details of access events. Leaves commit to the sealed bytes, so what these sealed stays as it is.
+detail_keys = Table(
+    "detail_keys",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    # The version of the account's key that it came with; ``key_version`` is the one that wraps it now.
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("key_version", Integer, nullable=False),
+)
+
+# One row for each version of an account's key that is on its way out, or gone.
+key_rotations = Table(
+    "key_rotations",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("begun_at", Moment, nullable=False),
+    Column("begun_by", String, nullable=False),
+    # Recordings whose keys were wrapped anew.
+    Column("rewrapped", Integer, nullable=False),
+    # When nothing was left under the version: it goes once those who had read a row before are done.
+    Column("settled_at", Moment),
+    Column("destroyed_at", Moment),
+    Column("statement", LargeBinary),
+    Index(
+        "ix_key_rotations_work",
+        "begun_at",
+        sqlite_where=text("destroyed_at IS NULL"),
+        postgresql_where=text("destroyed_at IS NULL"),
+    ),
+)
+
+_PRESENT = text("key_version IS NOT NULL")
+Index(
+    "ix_recordings_key_version",
+    recordings.c.account_id,
+    recordings.c.key_version,
+    sqlite_where=_PRESENT,
+    postgresql_where=_PRESENT,
+)
+_ANNOUNCED = text("sealed_announcement IS NOT NULL")
+Index(
+    "ix_recordings_announcement_key_version",
+    recordings.c.account_id,
+    recordings.c.announcement_key_version,
+    sqlite_where=_ANNOUNCED,
+    postgresql_where=_ANNOUNCED,
+)
+_WRITTEN = text("manifest_key_version IS NOT NULL")
+Index(
+    "ix_recordings_manifest_key_version",
+    recordings.c.account_id,
+    recordings.c.manifest_key_version,
+    sqlite_where=_WRITTEN,
+    postgresql_where=_WRITTEN,
+)
+for _table in (call_facts, consent_events, objections, links):
+    Index(f"ix_{_table.name}_key_version", _table.c.account_id, _table.c.key_version)

@@ -1,0 +1,64 @@
+"""The tables of consent. Numbers stand in sealed columns and are found by keyed hashes."""
+
+from sqlalchemy import JSON, Column, Index, Integer, LargeBinary, String, Table
+
+from vault.database.schema.core import Moment, metadata
+
+consent_events = Table(
+    "consent_events",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("call_ref", String, nullable=False),
+    Column("heard_at", Moment, nullable=False),
+    Column("sealed_event", LargeBinary, nullable=False),
+    Column("key_version", Integer, nullable=False),
+    Index("ix_consent_events_call", "account_id", "call_ref"),
+)
+
+objections = Table(
+    "objections",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("term", LargeBinary, nullable=False),
+    Column("sealed_number", LargeBinary, nullable=False),
+    Column("key_version", Integer, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("until", Moment),
+    Column("reason", String),
+    Column("by", String, nullable=False),
+    Column("ended_by", String),
+    Index("ix_objections_term", "account_id", "term"),
+)
+
+consent_policies = Table(
+    "consent_policies",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("policy", JSON, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("changed_by", String, nullable=False),
+)
+
+# Calls whose recording the provider is to pause; a row goes once it was asked.
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    Column("call_ref", String, primary_key=True),
+    Column("connection_id", String, nullable=False),
+    Column("not_before", Moment, nullable=False, index=True),
+    Column("attempts", Integer, nullable=False),
+)
+
+evidence_entries = Table(
+    "evidence_entries",
+    metadata,
+    Column("recording_id", String, primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("account_id", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("sealed_entry", LargeBinary, nullable=False),
+)

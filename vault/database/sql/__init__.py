@@ -1,0 +1,1 @@
+"""SQL: dialects, compiled statements and database URLs."""

@@ -1,0 +1,109 @@
+"""Statements that were compiled at import, and go to the driver as text.
+
+SQLAlchemy takes several times longer to run a statement than SQLite needs for it, and in a busy server
+several times that again, because each step is one more chance to wait for the interpreter's lock. So what
+nearly every request asks is compiled once, and its rows are read here as SQLAlchemy would read them.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import JSON, Boolean, Column, Connection, Dialect, Select, Table, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.types import TypeEngine
+
+from vault.database.schema.core import Moment, micros, moment
+from vault.database.sql.dialect import is_postgresql
+
+_SQLITE = sqlite.dialect(paramstyle="named")
+_POSTGRESQL = make_url("postgresql+psycopg://").get_dialect()()
+_Reader = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Form:
+    """The statement for one of the two databases."""
+
+    text: str
+    #: Values that stand in the query itself, such as its LIMIT.
+    fixed: Mapping[str, object]
+    #: How the columns are read that the driver does not return as the table's type.
+    readers: Mapping[int, _Reader]
+
+
+class CompiledSelect:
+    """One SELECT of plain columns, whose ``bindparam`` values are text, bytes or numbers."""
+
+    def __init__(self, query: Select[Any]) -> None:
+        """Compile it for both databases."""
+        columns: Sequence[Any] = list(query.selected_columns)
+        self._names = [column.name for column in columns]
+        self._sqlite = _form(query, columns, _SQLITE, _on_sqlite)
+        self._postgresql = _form(query, columns, _POSTGRESQL, _on_postgresql)
+
+    def rows(self, connection: Connection, **values: object) -> list[dict[str, Any]]:
+        """Return the rows, each as its columns by name."""
+        form = self._postgresql if is_postgresql(connection) else self._sqlite
+        found = connection.connection.cursor()
+        found.execute(form.text, {**form.fixed, **values})
+        return [dict(zip(self._names, _read(row, form.readers), strict=True)) for row in found.fetchall()]
+
+    def first(self, connection: Connection, **values: object) -> dict[str, Any] | None:
+        """Return the first row, or None where there is none."""
+        return next(iter(self.rows(connection, **values)), None)
+
+
+class CompiledInsert:
+    """Inserts one row of text, bytes, numbers and moments, unless its unique keys are there already."""
+
+    def __init__(self, table: Table) -> None:
+        """Compile it for both databases."""
+        self._moments = [column.name for column in table.columns if isinstance(column.type, Moment)]
+        self._sqlite = str(sqlite.insert(table).on_conflict_do_nothing().compile(dialect=_SQLITE))
+        insert = postgresql.insert(table).on_conflict_do_nothing()
+        self._postgresql = str(insert.compile(dialect=_POSTGRESQL))
+
+    def add(self, connection: Connection, row: Mapping[str, Any]) -> bool:
+        """Insert the row, which has a value for each column; False if it was there already."""
+        values = dict(row)
+        for name in self._moments:
+            values[name] = None if values[name] is None else micros(values[name])
+        cursor = connection.connection.cursor()
+        cursor.execute(self._postgresql if is_postgresql(connection) else self._sqlite, values)
+        return cursor.rowcount > 0
+
+
+def _form(
+    query: Select[Any],
+    columns: Sequence[Column[Any]],
+    dialect: Dialect,
+    reader_of: Callable[[TypeEngine[Any]], _Reader | None],
+) -> _Form:
+    compiled = query.compile(dialect=dialect)
+    readers = {place: reader_of(column.type) for place, column in enumerate(columns)}
+    return _Form(
+        text=str(compiled),
+        fixed={name: value for name, value in compiled.params.items() if value is not None},
+        readers={place: reader for place, reader in readers.items() if reader is not None},
+    )
+
+
+def _on_sqlite(kind: TypeEngine[Any]) -> _Reader | None:
+    """SQLite has neither a boolean nor JSON."""
+    if isinstance(kind, Boolean):
+        return bool
+    return json.loads if isinstance(kind, JSON) else _on_postgresql(kind)
+
+
+def _on_postgresql(kind: TypeEngine[Any]) -> _Reader | None:
+    return moment if isinstance(kind, Moment) else None
+
+
+def _read(row: Sequence[Any], readers: Mapping[int, _Reader]) -> list[Any]:
+    values = list(row)
+    for place, reader in readers.items():
+        if values[place] is not None:
+            values[place] = reader(values[place])
+    return values

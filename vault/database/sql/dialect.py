@@ -1,0 +1,93 @@
+"""The few places where SQLite and PostgreSQL differ inside a transaction."""
+
+import hashlib
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, literal, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
+from sqlalchemy.sql.schema import Table
+
+from vault.database.schema.core import moment
+
+
+def is_postgresql(connection: Connection) -> bool:
+    """Say which of the two this is."""
+    return connection.dialect.name == "postgresql"
+
+
+def insert_for(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that knows ON CONFLICT."""
+    return _insert(table, on_postgresql=is_postgresql(connection))
+
+
+def insert_new(connection: Connection, table: Table, *rows: dict[str, Any]) -> int:
+    """Insert the rows whose unique keys are not there yet, and return how many these were.
+
+    They are counted by RETURNING, because a driver's own count is not to be had for every INSERT.
+    """
+    insert = _insert_new(table, on_postgresql=is_postgresql(connection))
+    return len(connection.execute(insert, list(rows)).all())
+
+
+def _insert(table: Table, *, on_postgresql: bool) -> postgresql.Insert | sqlite.Insert:
+    return postgresql.insert(table) if on_postgresql else sqlite.insert(table)
+
+
+@cache
+def _insert_new(table: Table, *, on_postgresql: bool) -> ReturningInsert[tuple[int]]:
+    """Return the statement, which takes longer to build than to run."""
+    return _insert(table, on_postgresql=on_postgresql).on_conflict_do_nothing().returning(literal(1))
+
+
+def database_now(connection: Connection) -> datetime:
+    """Return the database's time; SQLite is this process, so its time is ours."""
+    if not is_postgresql(connection):
+        return datetime.now(UTC)
+    query = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+    return moment(connection.execute(query).scalar_one())
+
+
+def lock_account(connection: Connection, account_id: str, *, exclusive: bool) -> None:
+    """Hold the account's advisory lock to the end of the transaction.
+
+    Advisory locks queue fairly; row locks let a stream of readers starve the switch. SQLite needs
+    none: its one writer runs one transaction after the other.
+    """
+    if not is_postgresql(connection):
+        return
+    _lock(
+        connection,
+        "pg_advisory_xact_lock" if exclusive else "pg_advisory_xact_lock_shared",
+        lock_key(account_id),
+    )
+
+
+def lock_call(connection: Connection, account_id: str, call_ref: str) -> None:
+    """Hold the advisory lock of one call to the end of the transaction; SQLite needs none."""
+    if is_postgresql(connection):
+        _lock(connection, "pg_advisory_xact_lock", _lock_key(f"call-lock/{account_id}/{call_ref}"))
+
+
+def _lock(connection: Connection, function: str, key: int) -> None:
+    """Ask the driver itself: nearly every request does, and SQLAlchemy takes longer to ask than the server to lock."""
+    connection.connection.cursor().execute(f"SELECT {function}(%s)", (key,))
+
+
+def lock_key(account_id: str) -> int:
+    """Return the account's advisory lock."""
+    return _lock_key(f"account-lock/{account_id}")
+
+
+def _lock_key(name: str) -> int:
+    """Return 64 bits of a hash. A collision only adds waiting."""
+    digest = hashlib.sha256(f"callvault/{name}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def log_lock_key() -> int:
+    """Return the advisory lock of whoever moves the access log's tree on."""
+    digest = hashlib.sha256(b"callvault/log-lock").digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

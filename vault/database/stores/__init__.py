@@ -1,0 +1,1 @@
+"""Stores: the rows of one subject in one transaction."""

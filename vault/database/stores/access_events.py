@@ -1,0 +1,96 @@
+"""Access events: written to the outbox, and read by their places in the tree."""
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import Row, func, insert, select
+
+from vault import meters
+from vault.database.schema.access_log import event_outbox
+from vault.database.schema.core import access_events
+from vault.database.sql.dialect import is_postgresql
+from vault.database.stores.closing_acts import ClosingRows
+from vault.domain.audit_log.access_event import AccessEvent, EventType, parse_event
+from vault.ports.access_log import LoggedEvent
+from vault.tlog.hashing import leaf_hash
+
+_APPEND = insert(event_outbox)
+# SQLite has one writer, so commit order is known while it writes: an event gets its place at once, and
+# one that is rolled back leaves no gap. The writer grows the tree over them at the end of its group.
+_NEXT = select(func.coalesce(func.max(access_events.c.tree_index) + 1, 0)).scalar_subquery()
+_APPEND_IN_PLACE = insert(access_events).values(tree_index=_NEXT)
+
+# Prometheus sees an increase only of what it has seen before, so each kind is there from the beginning.
+for _kind in get_args(EventType):
+    meters.EVENTS.labels(_kind)
+
+
+class EventRows:
+    """The access events of one transaction."""
+
+    def __init__(self, connection: DbConnection, closing: ClosingRows) -> None:
+        """Work inside the transaction that is open on ``connection``, beside its closing acts."""
+        self._db = connection
+        self._closing = closing
+
+    def append(self, event: AccessEvent) -> None:
+        """Add an event; it stands or falls with this transaction. One that closes something is journaled."""
+        self._closing.note(event)
+        if is_postgresql(self._db):
+            self._db.execute(_APPEND, event_values(event))
+        else:
+            self._db.execute(_APPEND_IN_PLACE, hashed_values(event))
+        meters.EVENTS.labels(event.type).inc()
+        if event.type == "recording.refused":
+            meters.REFUSED.labels(event.result or "unknown").inc()
+        elif event.type == "recording.failed":
+            meters.FAILED.labels(event.result or "unknown").inc()
+
+    def append_leaf(self, leaf: bytes) -> None:
+        """Add an event again by its exact bytes, without what was sealed beside it."""
+        event = parse_event(leaf)
+        if is_postgresql(self._db):
+            self._db.execute(_APPEND, event_values(event) | {"body": leaf})
+        else:
+            self._db.execute(
+                _APPEND_IN_PLACE, event_values(event) | {"body": leaf, "leaf_hash": leaf_hash(leaf)}
+            )
+
+    def page(
+        self, account_id: str, *, recording_id: str | None, start: int, limit: int
+    ) -> Sequence[LoggedEvent]:
+        """Return events that are in the tree, in its order, from the index ``start`` on."""
+        events = access_events.c
+        query = select(access_events).where(events.account_id == account_id, events.tree_index >= start)
+        if recording_id is not None:
+            query = query.where(events.recording_id == recording_id)
+        return [_logged(row) for row in self._db.execute(query.order_by(events.tree_index).limit(limit))]
+
+    def at(self, account_id: str, index: int) -> LoggedEvent | None:
+        """Return an account's event by its index."""
+        wanted = (access_events.c.tree_index == index) & (access_events.c.account_id == account_id)
+        row = self._db.execute(select(access_events).where(wanted)).first()
+        return None if row is None else _logged(row)
+
+
+def event_values(event: AccessEvent) -> dict[str, Any]:
+    """Return an event as its row."""
+    return {
+        "id": event.id,
+        "account_id": event.account_id,
+        "recording_id": event.recording_id,
+        "body": event.body,
+        "sealed_detail": event.sealed_detail,
+    }
+
+
+def hashed_values(event: AccessEvent) -> dict[str, Any]:
+    """Return an event as its row, with the hash that SQLite's writer builds the tree of."""
+    values = event_values(event)
+    values["leaf_hash"] = leaf_hash(values["body"])
+    return values
+
+
+def _logged(row: Row[Any]) -> LoggedEvent:
+    return LoggedEvent(index=row.tree_index, event=parse_event(row.body, row.sealed_detail), leaf=row.body)

@@ -1,0 +1,144 @@
+"""Accounts as they are written to the object store: what has changed, and all that there is of one."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import select, update
+
+from vault.database.schema.access_log import event_outbox
+from vault.database.schema.account_keys import account_keys, detail_keys, key_rotations
+from vault.database.schema.consent import consent_policies, objections
+from vault.database.schema.core import accounts, connections, switch_changes
+from vault.database.schema.notices import notices
+from vault.database.sql.dialect import database_now, is_postgresql
+from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
+from vault.domain.consent.consent_event import Objection
+from vault.domain.notices.notice import Notice
+from vault.domain.stored.account_object import AccountObject, KeptObjection, KeptPrompt
+from vault.domain.stored.policy_json import decode_policy
+from vault.errors import NotFound
+from vault.ports.restoring import Revisions
+
+
+def account_changed(db: DbConnection, account_id: str) -> None:
+    """Note that something changed which stands in the account's object, so that it is written anew."""
+    changed = update(accounts).where(accounts.c.id == account_id)
+    db.execute(changed.values(revision=accounts.c.revision + 1))
+
+
+class AccountObjectRows:
+    """The objects of accounts in one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def due(self, limit: int, *, but: Sequence[str] = ()) -> Sequence[str]:
+        """Return ids of accounts that changed since their object was written, but for those named."""
+        changed = select(accounts.c.id).where(accounts.c.revision != accounts.c.written_revision)
+        if but:
+            changed = changed.where(accounts.c.id.not_in(but))
+        return self._db.execute(changed.limit(limit)).scalars().all()
+
+    def ids(self, *, after: str, limit: int) -> Sequence[str]:
+        """Return ids of all accounts in their order, those after ``after``."""
+        query = select(accounts.c.id).where(accounts.c.id > after).order_by(accounts.c.id).limit(limit)
+        return self._db.execute(query).scalars().all()
+
+    def read(self, account_id: str) -> AccountObject:
+        """Return everything that is written of an account. Raises NotFound."""
+        row = self._db.execute(select(accounts).where(accounts.c.id == account_id)).first()
+        if row is None:
+            raise NotFound("There is no such account.")
+        found = row._mapping  # noqa: SLF001 - SQLAlchemy's public name
+        keys = self._of(account_keys, account_id, account_keys.c.version)
+        empty = self._settled(account_id)
+        return AccountObject(
+            account=Account(**{name: found[name] for name in Account.__slots__}),
+            revision=row.revision,
+            as_of=database_now(self._db),
+            # A version under which nothing is left will be destroyed: no copy of it stays here.
+            keys={one["version"]: one["wrapped_key"] for one in keys if one["version"] not in empty},
+            wrapped_index_key=row.wrapped_index_key,
+            index_key_version=row.index_key_version,
+            detail_keys={
+                one["number"]: (one["wrapped_key"], one["key_version"])
+                for one in self._of(detail_keys, account_id, detail_keys.c.number)
+            },
+            switch=Switch(**{name: found[name] for name in Switch.__slots__}),
+            history=self._history(account_id),
+            policies=tuple(
+                decode_policy(
+                    one["policy"], version=one["version"], at=one["changed_at"], by=one["changed_by"]
+                )
+                for one in self._of(consent_policies, account_id, consent_policies.c.version)
+            ),
+            connections=tuple(
+                Connection(**{name: one[name] for name in Connection.__slots__})
+                for one in self._of(connections, account_id, connections.c.id)
+            ),
+            objections=tuple(_objection(one) for one in self._of(objections, account_id, objections.c.id)),
+            notices=self._notices(account_id),
+            prompts=self._prompts(account_id),
+        )
+
+    def waiting(self, account_id: str) -> frozenset[int]:
+        """Return the places in the queue of the account's events that are not in the tree; none on SQLite."""
+        if not is_postgresql(self._db):
+            return frozenset()
+        query = select(event_outbox.c.position).where(event_outbox.c.account_id == account_id)
+        return frozenset(self._db.execute(query).scalars())
+
+    def prompt(self, notice_id: str) -> KeptPrompt | None:
+        """Return the sealed audio of a notice."""
+        query = select(notices.c.sealed_audio, notices.c.key_version).where(notices.c.id == notice_id)
+        row = self._db.execute(query).first()
+        if row is None or row.sealed_audio is None:
+            return None
+        return KeptPrompt(message=row.sealed_audio, key_version=row.key_version)
+
+    def written(self, account_id: str, revision: int) -> None:
+        """Note that this revision is in the object store."""
+        done = update(accounts).where(accounts.c.id == account_id).values(written_revision=revision)
+        self._db.execute(done)
+
+    def revisions(self, account_id: str) -> Revisions | None:
+        """Return the revisions of an account."""
+        query = select(accounts.c.revision, accounts.c.written_revision).where(accounts.c.id == account_id)
+        row = self._db.execute(query).first()
+        return None if row is None else Revisions(now=row.revision, written=row.written_revision)
+
+    def _settled(self, account_id: str) -> set[int]:
+        k = key_rotations.c
+        query = select(k.version).where(k.account_id == account_id, k.settled_at.is_not(None))
+        return set(self._db.execute(query).scalars())
+
+    def _history(self, account_id: str) -> tuple[SwitchChange, ...]:
+        rows = self._of(switch_changes, account_id, switch_changes.c.id)
+        return tuple(SwitchChange(**{name: one[name] for name in SwitchChange.__slots__}) for one in rows)
+
+    def _notices(self, account_id: str) -> tuple[Notice, ...]:
+        columns = [notices.c[name] for name in Notice.__slots__]
+        query = select(*columns).where(notices.c.account_id == account_id).order_by(notices.c.id)
+        rows = [row._mapping for row in self._db.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
+        return tuple(Notice(**{**one, "places": tuple(one["places"])}) for one in rows)
+
+    def _prompts(self, account_id: str) -> dict[str, tuple[str, int]]:
+        n = notices.c
+        query = select(n.id, n.sealed_audio, n.key_version).where(
+            n.account_id == account_id, n.sealed_audio.is_not(None)
+        )
+        rows = self._db.execute(query)
+        return {row.id: (hashlib.sha256(row.sealed_audio).hexdigest(), row.key_version) for row in rows}
+
+    def _of(self, table: Any, account_id: str, order: Any) -> Sequence[Any]:
+        query = select(table).where(table.c.account_id == account_id).order_by(order)
+        return [row._mapping for row in self._db.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def _objection(columns: Any) -> KeptObjection:
+    noun = Objection(**{name: columns[name] for name in Objection.__slots__})
+    same = {name: columns[name] for name in KeptObjection.__slots__ if name != "objection"}
+    return KeptObjection(**same, objection=noun)

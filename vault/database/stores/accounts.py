@@ -1,0 +1,134 @@
+"""Accounts, their recording switch with its history, and their wrapped keys."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import bindparam, case, func, insert, or_, select, update
+
+from vault.database.schema.account_keys import account_keys
+from vault.database.schema.core import accounts, switch_changes
+from vault.database.sql.compiled_statements import CompiledSelect
+from vault.database.sql.dialect import insert_new
+from vault.database.stores.account_objects import account_changed
+from vault.domain.accounts.account import Account, Switch, SwitchChange
+from vault.errors import NotFound, Refused
+from vault.ports.rotation import WrappedSecret
+
+# Nearly every request asks these.
+_FIND = CompiledSelect(
+    select(*(accounts.c[name] for name in Account.__slots__))
+    .where(or_(accounts.c.ref == bindparam("named"), accounts.c.id == bindparam("named")))
+    .order_by(case((accounts.c.id == bindparam("named"), 0), else_=1))
+)
+_SWITCH = CompiledSelect(
+    select(*(accounts.c[name] for name in Switch.__slots__)).where(accounts.c.id == bindparam("id"))
+)
+_SWITCH_HISTORY = CompiledSelect(
+    select(*(switch_changes.c[name] for name in SwitchChange.__slots__))
+    .where(switch_changes.c.account_id == bindparam("account_id"))
+    .order_by(switch_changes.c.id)
+)
+
+
+class AccountRows:
+    """The accounts of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def find(self, ref_or_id: str) -> Account | None:
+        """Return the account by its name in URLs or by its id; an id beats a name that copies it."""
+        row = _FIND.first(self._db, named=ref_or_id)
+        return None if row is None else Account(**row)
+
+    def page(self, *, after: str | None, limit: int) -> Sequence[Account]:
+        """Return accounts by their names in URLs, those behind ``after``."""
+        query = select(*(accounts.c[name] for name in Account.__slots__)).order_by(accounts.c.ref)
+        if after is not None:
+            query = query.where(accounts.c.ref > after)
+        return [Account(**row) for row in self._db.execute(query.limit(limit)).mappings()]
+
+    def insert(self, account: Account, *, wrapped_key: bytes, wrapped_index_key: bytes) -> None:
+        """Open an account with version 1 of its key and the switch on, at epoch 0."""
+        values = {
+            "id": account.id, "ref": account.ref, "name": account.name, "locale": account.locale,
+            "opened_at": account.opened_at, "wrapped_index_key": wrapped_index_key, "index_key_version": 1,
+            "enabled": True, "epoch": 0, "changed_at": account.opened_at, "changed_by": "vault",
+            "revision": 1, "written_revision": 0,
+        }  # fmt: skip
+        if not insert_new(self._db, accounts, values):
+            raise Refused("There is an account of this name already.", reasons=("name_taken",))
+        self._db.execute(
+            insert(account_keys).values(account_id=account.id, version=1, wrapped_key=wrapped_key)
+        )
+        self._note(
+            account.id, Switch(enabled=True, epoch=0, changed_at=account.opened_at, changed_by="vault"), None
+        )
+
+    def rename(self, account_id: str, *, name: str, locale: str) -> None:
+        """Change what may be changed."""
+        self._db.execute(update(accounts).where(accounts.c.id == account_id).values(name=name, locale=locale))
+        account_changed(self._db, account_id)
+
+    def switch(self, account_id: str) -> Switch:
+        """Return the switch as it stands. Raises NotFound."""
+        row = _SWITCH.first(self._db, id=account_id)
+        if row is None:
+            raise NotFound("There is no such account.")
+        return Switch(**row)
+
+    def set_switch(
+        self, account_id: str, *, enabled: bool, at: datetime, by: str, reason: str | None
+    ) -> Switch:
+        """Change the switch; only off makes the epoch grow. No change writes nothing."""
+        before = self.switch(account_id)
+        if before.enabled == enabled:
+            return before
+        epoch = before.epoch if enabled else before.epoch + 1
+        after = Switch(enabled=enabled, epoch=epoch, changed_at=at, changed_by=by)
+        self._db.execute(
+            update(accounts)
+            .where(accounts.c.id == account_id)
+            .values(enabled=enabled, epoch=epoch, changed_at=at, changed_by=by)
+        )
+        self._note(account_id, after, reason)
+        account_changed(self._db, account_id)
+        return after
+
+    def switch_history(self, account_id: str) -> Sequence[SwitchChange]:
+        """Return every change, oldest first."""
+        return [SwitchChange(**row) for row in _SWITCH_HISTORY.rows(self._db, account_id=account_id)]
+
+    def current_key_version(self, account_id: str) -> int:
+        """Return the highest version. Raises NotFound."""
+        query = select(func.max(account_keys.c.version)).where(account_keys.c.account_id == account_id)
+        version: int | None = self._db.execute(query).scalar_one()
+        if version is None:
+            raise NotFound("There is no key for this account.")
+        return version
+
+    def wrapped_key(self, account_id: str, version: int) -> bytes:
+        """Return a wrapped account key. Raises NotFound."""
+        wanted = (account_keys.c.account_id == account_id) & (account_keys.c.version == version)
+        wrapped: bytes | None = self._db.execute(select(account_keys.c.wrapped_key).where(wanted)).scalar()
+        if wrapped is None:
+            raise NotFound("There is no such version of the account's key.")
+        return wrapped
+
+    def wrapped_index_key(self, account_id: str) -> WrappedSecret:
+        """Return the index key, wrapped. Raises NotFound."""
+        query = select(accounts.c.wrapped_index_key, accounts.c.index_key_version)
+        row = self._db.execute(query.where(accounts.c.id == account_id)).first()
+        if row is None:
+            raise NotFound("There is no such account.")
+        return WrappedSecret(wrapped=row.wrapped_index_key, key_version=row.index_key_version)
+
+    def _note(self, account_id: str, switch: Switch, reason: str | None) -> None:
+        self._db.execute(
+            insert(switch_changes).values(
+                account_id=account_id, enabled=switch.enabled, epoch=switch.epoch, at=switch.changed_at,
+                by=switch.changed_by, reason=reason,
+            )
+        )  # fmt: skip

@@ -1,0 +1,83 @@
+"""API keys, and the answers kept for repeated requests."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import bindparam, delete, insert, select, tuple_, update
+
+from vault.database.schema.core import api_keys, kept_answers
+from vault.database.sql.compiled_statements import CompiledSelect
+from vault.database.sql.dialect import insert_new
+from vault.domain.accounts.account import ApiKey
+from vault.errors import Busy
+from vault.ports.stores import KeptAnswer
+
+# Deletions of one transaction: few enough that nobody waits for it.
+_FORGOTTEN_AT_ONCE = 1000
+# Every request with a key asks this.
+_FIND = CompiledSelect(select(api_keys).where(api_keys.c.id == bindparam("id")))
+
+
+class KeyRows:
+    """The API keys of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def insert(self, key: ApiKey, secret_hash: bytes) -> None:
+        """Add a key."""
+        self._db.execute(
+            insert(api_keys).values(
+                id=key.id, name=key.name, account_id=key.account_id, scopes=sorted(key.scopes),
+                secret_hash=secret_hash, created_at=key.created_at, revoked_at=key.revoked_at,
+            )
+        )  # fmt: skip
+
+    def find(self, key_id: str) -> tuple[ApiKey, bytes] | None:
+        """Return a key, revoked ones too, and the hash of its secret."""
+        row = _FIND.first(self._db, id=key_id)
+        return None if row is None else (_api_key(row), row["secret_hash"])
+
+    def page(self, account_id: str | None) -> Sequence[ApiKey]:
+        """Return the keys of an account, or all of them, oldest first."""
+        query = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id)
+        if account_id is not None:
+            query = query.where(api_keys.c.account_id == account_id)
+        return [_api_key(row._mapping) for row in self._db.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
+
+    def revoke(self, key_id: str, at: datetime) -> None:
+        """Make the key worthless from the next request on; the first moment stays."""
+        live = (api_keys.c.id == key_id) & api_keys.c.revoked_at.is_(None)
+        self._db.execute(update(api_keys).where(live).values(revoked_at=at))
+
+    def answer(self, key_id: str, idempotency_key: bytes) -> KeptAnswer | None:
+        """Return the answer kept for this key."""
+        wanted = (kept_answers.c.key_id == key_id) & (kept_answers.c.idempotency_key == idempotency_key)
+        row = self._db.execute(select(kept_answers).where(wanted)).first()
+        return (
+            None if row is None else KeptAnswer(fingerprint=row.fingerprint, status=row.status, body=row.body)
+        )
+
+    def keep_answer(self, key_id: str, idempotency_key: bytes, answer: KeptAnswer, at: datetime) -> None:
+        """Keep an answer. Raises Busy if another request kept one first."""
+        values = {
+            "key_id": key_id, "idempotency_key": idempotency_key, "fingerprint": answer.fingerprint,
+            "status": answer.status, "body": answer.body, "kept_at": at,
+        }  # fmt: skip
+        if not insert_new(self._db, kept_answers, values):
+            raise Busy("The same request is being answered right now.", retry_after=1)
+
+    def forget_answers(self, before: datetime) -> bool:
+        """Delete some answers kept before then; False once there are none."""
+        k = kept_answers.c
+        old = select(k.key_id, k.idempotency_key).where(k.kept_at < before).limit(_FORGOTTEN_AT_ONCE)
+        gone = delete(kept_answers).where(tuple_(k.key_id, k.idempotency_key).in_(old))
+        return bool(self._db.execute(gone).rowcount)
+
+
+def _api_key(columns: Mapping[Any, Any]) -> ApiKey:
+    values = {name: columns[name] for name in ApiKey.__slots__}
+    return ApiKey(**values | {"scopes": frozenset(columns["scopes"])})

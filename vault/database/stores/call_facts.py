@@ -1,0 +1,69 @@
+"""What was said of calls: rows that are only added, and forgotten as a whole."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import Select, bindparam, delete, select
+
+from vault.database.schema.calls import call_terms
+from vault.database.schema.core import call_facts, recording_terms, recordings
+from vault.database.sql.compiled_statements import CompiledInsert, CompiledSelect
+from vault.database.sql.dialect import insert_new
+from vault.database.stores.current_key_check import refuse_retired
+from vault.ports.stores import CallFactRow
+
+# Every call that starts adds a row, and asks for them, as every recording that comes in does.
+_ADD = CompiledInsert(call_facts)
+_OF_CALL = CompiledSelect(
+    select(call_facts)
+    .where(call_facts.c.account_id == bindparam("account_id"), call_facts.c.call_ref == bindparam("call_ref"))
+    .order_by(call_facts.c.at, call_facts.c.id)
+)
+
+
+class CallRows:
+    """The call facts of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def add(self, row: CallFactRow) -> bool:
+        """Add a row; False if that delivery was there already. Raises KeyRetired."""
+        refuse_retired(self._db, row.account_id, row.key_version)
+        return _ADD.add(self._db, {name: getattr(row, name) for name in CallFactRow.__slots__})
+
+    def of_call(self, account_id: str, call_ref: str) -> Sequence[CallFactRow]:
+        """Return the rows of a call, oldest first."""
+        rows = _OF_CALL.rows(self._db, account_id=account_id, call_ref=call_ref)
+        return [CallFactRow(**row) for row in rows]
+
+    def forget_call(self, account_id: str, call_ref: str) -> None:
+        """Delete the rows of a call, and the terms by which it is found."""
+        for table in (call_facts, call_terms):
+            wanted = (table.c.account_id == account_id) & (table.c.call_ref == call_ref)
+            self._db.execute(delete(table).where(wanted))
+
+    def index(self, account_id: str, call_ref: str, terms: Sequence[bytes]) -> None:
+        """Add blind-index terms of a call; those that are there stay."""
+        rows = [{"account_id": account_id, "call_ref": call_ref, "term": term} for term in set(terms)]
+        if rows:
+            insert_new(self._db, call_terms, *rows)
+
+    def find(self, account_id: str, terms: Sequence[bytes], after: str | None, limit: int) -> Sequence[str]:
+        """Return the names of calls with one of these terms, their own or a recording's, in order."""
+        r, found = recordings.c, recording_terms.c
+        by_recording = (
+            select(r.call_ref)
+            .join(recording_terms, (found.recording_id == r.id) & (found.account_id == r.account_id))
+            .where(found.account_id == account_id, found.term.in_(terms))
+        )
+        calls = refs_of_terms(account_id, terms).union(by_recording).subquery()
+        query = select(calls.c.call_ref).where(calls.c.call_ref > (after or ""))
+        return list(self._db.execute(query.order_by(calls.c.call_ref).limit(limit)).scalars())
+
+
+def refs_of_terms(account_id: str, terms: Sequence[bytes]) -> Select[tuple[str]]:
+    """Select the names of calls with one of these terms."""
+    c = call_terms.c
+    return select(c.call_ref).where(c.account_id == account_id, c.term.in_(terms))

@@ -1,0 +1,65 @@
+"""Signed checkpoints, and how far the log was published."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import Row, select, update
+
+from vault.database.schema.access_log import checkpoints, publication
+from vault.database.sql.dialect import database_now, insert_new
+from vault.errors import LeaseLost
+from vault.ports.access_log import KeptCheckpoint, PublishedSize
+
+
+class CheckpointRows:
+    """The checkpoints of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def last(self) -> KeptCheckpoint | None:
+        """Return the largest checkpoint that is anchored."""
+        anchored = select(checkpoints).where(checkpoints.c.anchored_at.is_not(None))
+        row = self._db.execute(anchored.order_by(checkpoints.c.size.desc()).limit(1)).first()
+        return None if row is None else _kept(row)
+
+    def keep(self, checkpoint: KeptCheckpoint) -> KeptCheckpoint:
+        """Keep a checkpoint that is anchored by now; an anchored one of its size stays, and is returned."""
+        values = {"note": checkpoint.note, "at": checkpoint.at, "anchored_at": checkpoint.at}
+        if insert_new(self._db, checkpoints, {"size": checkpoint.size} | values):
+            return checkpoint
+        same = checkpoints.c.size == checkpoint.size
+        self._db.execute(update(checkpoints).where(same, checkpoints.c.anchored_at.is_(None)).values(values))
+        return _kept(self._db.execute(select(checkpoints).where(same)).one())
+
+    def publication(self) -> PublishedSize:
+        """Return how far the log was published."""
+        published = select(publication.c.size, checkpoints.c.published_at).join_from(
+            publication, checkpoints, checkpoints.c.size == publication.c.size, isouter=True
+        )
+        row = self._db.execute(published).one()
+        return PublishedSize(size=row.size, at=row.published_at)
+
+    def claim_publication(self, *, lease: timedelta) -> int | None:
+        """Take the work of publishing for ``lease``; return how many leaves are published."""
+        now = database_now(self._db)
+        claim = update(publication).where(publication.c.not_before <= now).values(not_before=now + lease)
+        size: int | None = self._db.execute(claim.returning(publication.c.size)).scalar()
+        return size
+
+    def put_publication_off(self, *, until: datetime) -> None:
+        """Hold on to the work until then."""
+        self._db.execute(update(publication).values(not_before=until))
+
+    def published(self, *, before: int, size: int, at: datetime) -> None:
+        """Note that ``size`` leaves lie in the object store. Raises LeaseLost if it is no longer ``before``."""
+        mine = update(publication).where(publication.c.size == before)
+        if self._db.execute(mine.values(size=size, not_before=database_now(self._db))).rowcount != 1:
+            raise LeaseLost("Another node publishes the log now.")
+        self._db.execute(update(checkpoints).where(checkpoints.c.size == size).values(published_at=at))
+
+
+def _kept(row: Row[Any]) -> KeptCheckpoint:
+    return KeptCheckpoint(size=row.size, note=row.note, at=row.at)

@@ -1,0 +1,80 @@
+"""Words that an older release kept in clear, so that they can be sealed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Column, not_, select, update
+from sqlalchemy import Connection as DbConnection
+
+from vault.database.schema.consent import consent_policies, objections
+from vault.database.schema.core import connections, switch_changes
+from vault.database.stores.account_objects import account_changed
+from vault.ports.words import SEALED_WORDS, ClearWords, Words
+
+_AT_ONCE = 200
+_COLUMNS: Mapping[Words, Column[Any]] = {
+    "switch-reason": switch_changes.c.reason,
+    "objection-reason": objections.c.reason,
+    "api-base": connections.c.api_base,
+    "next-url": connections.c.next_url,
+}
+
+
+class WordsRows:
+    """The words in clear of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def some(self) -> Sequence[ClearWords]:
+        """Return some of them, of one kind; none once all are sealed."""
+        for what, column in _COLUMNS.items():
+            table = column.table
+            clear = column.is_not(None) & not_(column.startswith(SEALED_WORDS))
+            rows = self._db.execute(
+                select(table.c.account_id, table.c.id, column).where(clear).limit(_AT_ONCE)
+            )
+            if found := [
+                ClearWords(what=what, account_id=account_id, row_id=str(row_id), words=words)
+                for account_id, row_id, words in rows
+            ]:
+                return found
+        return self._policies()
+
+    def replace(self, clear: ClearWords, sealed: str) -> None:
+        """Put sealed words in their place; a row that was changed meanwhile stays as it is."""
+        if clear.what == "policy-reason":
+            self._replace_in_policy(clear, sealed)
+        else:
+            column = _COLUMNS[clear.what]
+            table = column.table
+            number = table.c.id.type.python_type
+            same = (table.c.id == number(clear.row_id)) & (column == clear.words)
+            self._db.execute(update(table).where(same).values({column: sealed}))
+        account_changed(self._db, clear.account_id)
+
+    def _policies(self) -> Sequence[ClearWords]:
+        p = consent_policies.c
+        found: list[ClearWords] = []
+        for account_id, version, policy in self._db.execute(select(p.account_id, p.version, p.policy)):
+            found += [
+                ClearWords(what="policy-reason", account_id=account_id, row_id=str(version), words=words)
+                for words in sorted({one for one in _reasons(policy) if not one.startswith(SEALED_WORDS)})
+            ]
+            if len(found) >= _AT_ONCE:
+                break
+        return found
+
+    def _replace_in_policy(self, clear: ClearWords, sealed: str) -> None:
+        p = consent_policies.c
+        mine = (p.account_id == clear.account_id) & (p.version == int(clear.row_id))
+        policy = self._db.execute(select(p.policy).where(mine)).scalar_one()
+        for holder in (policy, *policy["overrides"]):
+            if holder["reason"] == clear.words:
+                holder["reason"] = sealed
+        self._db.execute(update(consent_policies).where(mine).values(policy=policy))
+
+
+def _reasons(policy: Mapping[str, Any]) -> list[str]:
+    return [one["reason"] for one in (policy, *policy["overrides"]) if one["reason"]]

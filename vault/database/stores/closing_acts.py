@@ -1,0 +1,274 @@
+"""Closing acts: noted with the event that says them, and what became of their objects."""
+
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import Connection as DbConnection
+
+from vault.database.schema.access_log import checkpoints, event_outbox, publication, tree_head
+from vault.database.schema.closing_acts import closing_acts
+from vault.database.schema.consent import consent_events
+from vault.database.schema.core import accounts, recordings
+from vault.database.sql.dialect import insert_new
+from vault.database.stores.closing_content import CONTENTS, told_no
+from vault.domain.audit_log.access_event import AccessEvent, EventType, parse_event
+from vault.domain.stored.closing_acts import (
+    CLOSING,
+    MOST,
+    Act,
+    ToldNo,
+    closing_of,
+    decode_act,
+    encode_act,
+    subject_of,
+)
+from vault.domain.stored.tombstone import FINAL
+
+_C = closing_acts.c
+#: Ids in one statement.
+_IDS_AT_ONCE: Final = 500
+#: Acts that end a recording. Where its row is lost too, only its tombstone keeps it from being fetched once more.
+_ENDS: Final[Sequence[EventType]] = ("recording.erasing", "recording.refused")
+#: Stands where an act was done again to a database without its account: accounts begin with revision 1.
+_NO_ACCOUNT: Final = 0
+
+
+class ClosingRows:
+    """The closing acts of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+        self._taken: dict[str, Act] = {}
+        #: Account and name of the object that is being filled, and the weight of the acts in it.
+        self._filling: tuple[str | None, str, int] = (None, "", MOST)
+        self._put: Container[str] = ()
+
+    def note(self, event: AccessEvent) -> None:
+        """Keep the act of an event that closes something; of every other event nothing."""
+        closing = closing_of(event)
+        if closing is None:
+            return
+        name = closing.subject(event)
+        if name is None:
+            raise ValueError(f"An event {event.type} must name what it closes.")
+        content = CONTENTS[closing.content](self._db, event)
+        act = self._placed(Act(event=event, leaf=event.body, content=content, batch=event.id))
+        if insert_new(self._db, closing_acts, self._row(act, name)):
+            self._taken[event.id] = act
+        if event.type == "key.destroyed":
+            # What lies for good was sealed under that key, and by now there is another seal of the same.
+            kept = _same(event.account_id) & _C.settled & _C.act.is_not(None)
+            self._db.execute(update(closing_acts).where(kept).values(stored=False))
+
+    def begin(self, put: Container[str]) -> None:
+        """Begin a function; what one before it left, which failed, goes. ``put`` are objects known to be stored."""
+        self.take()
+        self._put = put
+
+    def take(self) -> Sequence[Act]:
+        """Return the acts of this transaction, and those that it recalled, since this was last asked."""
+        taken, self._taken, self._filling = self._taken, {}, (None, "", MOST)
+        return list(taken.values())
+
+    def recall(self, account_id: str | None, kind: EventType, name: str | None = None) -> bool:
+        """Take an account's acts of this kind, or that about ``name``, whose objects are not known to be stored.
+
+        A verb that finds its work done asks for this, so that its answer means as much as the first.
+        """
+        mine = ~_C.stored & _C.act.is_not(None) & _same(account_id)
+        begins = subject_of(kind, "")
+        mine &= _C.subject.startswith(begins) if name is None else _C.subject == subject_of(kind, name)
+        batches = self._db.execute(select(_C.batch).where(mine).distinct()).scalars().all()
+        found = [act for act in self._of_batches(account_id, batches) if act.location not in self._put]
+        self._taken |= {act.event.id: act for act in found}
+        return bool(found)
+
+    def unknown(self, event_ids: Iterable[str]) -> set[str]:
+        """Return those events of which this database knows no act."""
+        asked = list(event_ids)
+        known: set[str] = set()
+        for start in range(0, len(asked), _IDS_AT_ONCE):
+            some = asked[start : start + _IDS_AT_ONCE]
+            known |= set(self._db.execute(select(_C.event_id).where(_C.event_id.in_(some))).scalars())
+        return set(asked) - known
+
+    def undone(self, acts: Sequence[Act]) -> set[str]:
+        """Return the events of those acts that this database knows, and in which nothing is closed by them.
+
+        A no is lost with the version of the account's key that sealed its row: what lies for good was
+        sealed again, so where that is under a later version, the row is about to go.
+        """
+        waiting = self._db.execute(select(_C.event_id).where(~_C.settled, _C.revision == _NO_ACCOUNT))
+        undone = {act.event.id for act in acts} & set(waiting.scalars())
+        told = [(act.event.id, act.content) for act in acts if isinstance(act.content, ToldNo)]
+        there = dict[str, int]()
+        for start in range(0, len(told), _IDS_AT_ONCE):
+            ids = [no.id for _, no in told[start : start + _IDS_AT_ONCE]]
+            c = consent_events.c
+            found = self._db.execute(select(c.id, c.key_version).where(c.id.in_(ids)))
+            there |= {row.id: row.key_version for row in found}
+        return undone | {event_id for event_id, no in told if there.get(no.id, 0) < no.key_version}
+
+    def any_due(self, before: datetime) -> bool:
+        """Say whether acts from before then are to be stored, or any are to find their place or may be settled."""
+        waiting = select(event_outbox.c.id)
+        for one in (
+            ~_C.stored & (_C.at < before) & _C.act.is_not(None) & _has_row(),
+            _C.stored & ~_C.settled & _C.log_size.is_(None) & _C.event_id.not_in(waiting),
+        ):
+            if self._db.execute(select(_C.event_id).where(one).limit(1)).first() is not None:
+                return True
+        return bool(self.settleable(limit=1))
+
+    def due(self, before: datetime, *, limit: int) -> Sequence[Act]:
+        """Return acts from before then whose objects are not known to be stored, whole transactions."""
+        query = select(_C.account_id, _C.batch).where(
+            ~_C.stored, _C.at < before, _C.act.is_not(None), _has_row()
+        )
+        places = self._db.execute(query.distinct().limit(limit)).all()
+        return [act for place in places for act in self._of_batches(place.account_id, [place.batch])]
+
+    def stored(self, acts: Iterable[Act]) -> None:
+        """Note that the objects of these acts lie in the object store."""
+        for account_id, batch in dict.fromkeys((act.event.account_id, act.batch) for act in acts):
+            mine = _same(account_id) & (_C.batch == batch)
+            self._db.execute(update(closing_acts).where(mine).values(stored=True))
+
+    def place(self) -> None:
+        """Note a size of the log that has the leaves of what is stored. Those that wait for the sequencer wait here."""
+        size = select(tree_head.c.size).scalar_subquery()
+        mine = _C.stored & ~_C.settled & _C.log_size.is_(None)
+        waiting = select(event_outbox.c.id)
+        self._db.execute(update(closing_acts).where(mine, _C.event_id.not_in(waiting)).values(log_size=size))
+
+    def settleable(self, *, limit: int) -> Sequence[Act]:
+        """Return acts of at most ``limit`` objects that the log, an account's object or a tombstone says too.
+
+        The log says an act where its leaf is published and anchored: leaves of a history that lost are not.
+        """
+        written = select(accounts.c.written_revision).where(accounts.c.id == _C.account_id).scalar_subquery()
+        open_rows = _C.stored & ~_C.settled
+        newest = select(checkpoints.c.size).where(checkpoints.c.anchored_at.is_not(None))
+        anchored = newest.order_by(checkpoints.c.size.desc()).limit(1).scalar_subquery()
+        waits = or_(
+            _C.log_size.is_(None),
+            _C.log_size > select(publication.c.size).scalar_subquery(),
+            _C.log_size > func.coalesce(anchored, 0),
+            _C.revision == _NO_ACCOUNT,
+            and_(_C.revision.is_not(None), func.coalesce(written, -1) < _C.revision),
+            *(_without_tombstone(subject_of(kind, "")) for kind in _ENDS),
+        )
+        held = select(_C.batch).where(open_rows, waits)
+        query = (
+            select(_C.account_id, _C.batch).where(open_rows, _C.batch.not_in(held)).distinct().limit(limit)
+        )
+        places = self._db.execute(query).all()
+        return [act for place in places for act in self._of_batches(place.account_id, [place.batch])]
+
+    def settled(self, acts: Iterable[Act]) -> None:
+        """Note that these acts need no object any more but, where they are kept, the one that lies for good."""
+        for act in acts:
+            values = {"settled": True, **({"batch": act.batch} if act.kept else {"act": None})}
+            self._db.execute(update(closing_acts).where(_C.event_id == act.event.id).values(values))
+
+    def adopt(self, act: Act) -> bool:
+        """Note an act that was read from the object store; say whether this database did not know its event."""
+        closing = CLOSING[act.event.type]
+        row = self._row(act, closing.subject(act.event)) | {"stored": True, "settled": act.kept}
+        if closing.until != "always" and not self._has_account(act.event):
+            row["revision"] = _NO_ACCOUNT
+        if insert_new(self._db, closing_acts, row):
+            return True
+        mine = (_C.event_id == act.event.id) & (_C.batch.is_(None) | (_C.revision == _NO_ACCOUNT))
+        values = {name: row[name] for name in ("batch", "act", "subject", "settled", "revision")}
+        self._db.execute(update(closing_acts).where(mine).values(values))
+        if act.kept:
+            # It may have been sealed again since, and its row here may be gone.
+            same = (_C.event_id == act.event.id) & (_C.batch == act.batch) & _C.settled
+            self._db.execute(update(closing_acts).where(same).values(act=row["act"]))
+        return False
+
+    def logged(self, leaves: Iterable[bytes]) -> None:
+        """Note the acts that leaves of the published log say, which came into the tree at their places."""
+        rows = []
+        for leaf in leaves:
+            event = parse_event(leaf)
+            if closing_of(event) is not None:
+                rows.append(
+                    {
+                        "event_id": event.id, "account_id": event.account_id, "subject": None, "batch": None,
+                        "act": None, "at": event.at, "revision": None, "log_size": None, "stored": True,
+                        "settled": True,
+                    }
+                )  # fmt: skip
+        for start in range(0, len(rows), _IDS_AT_ONCE):
+            insert_new(self._db, closing_acts, *rows[start : start + _IDS_AT_ONCE])
+
+    def _placed(self, act: Act) -> Act:
+        """Return the act in the object that is being filled, or in a new one, which has its name."""
+        account_id, batch, weight = self._filling
+        if account_id != act.event.account_id or weight + act.weight > MOST:
+            batch, weight = act.event.id, 0
+        self._filling = (act.event.account_id, batch, weight + act.weight)
+        return replace(act, batch=batch)
+
+    def _row(self, act: Act, name: str | None) -> dict[str, Any]:
+        event = act.event
+        subject = None if name is None else subject_of(event.type, name)
+        return {
+            "event_id": event.id, "account_id": event.account_id, "subject": subject, "batch": act.batch,
+            "act": encode_act(act), "at": event.at, "revision": self._revision(event), "log_size": None,
+            "stored": False, "settled": False,
+        }  # fmt: skip
+
+    def _revision(self, event: AccessEvent) -> int | None:
+        """Return the revision of the account's object that says this act too, where that is waited for."""
+        if CLOSING[event.type].until != "account_object":
+            return None
+        return self._db.execute(select(accounts.c.revision).where(accounts.c.id == event.account_id)).scalar()
+
+    def _has_account(self, event: AccessEvent) -> bool:
+        mine = accounts.c.id == event.account_id
+        return (
+            event.account_id is None
+            or self._db.execute(select(accounts.c.id).where(mine)).first() is not None
+        )
+
+    def _of_batches(self, account_id: str | None, batches: Sequence[str]) -> list[Act]:
+        query = select(_C.batch, _C.act, _C.settled).where(
+            _same(account_id), _C.batch.in_(batches), _C.act.is_not(None)
+        )
+        rows = self._db.execute(query.order_by(_C.at, _C.event_id)).all()
+        return [self._fresh(replace(decode_act(row.act, batch=row.batch), kept=row.settled)) for row in rows]
+
+    def _fresh(self, act: Act) -> Act:
+        """Return the act with what its row says now: a rotation of the account's key seals it again."""
+        told = told_no(self._db, act.content.id) if isinstance(act.content, ToldNo) else None
+        return act if told is None else replace(act, content=told)
+
+
+def _without_tombstone(begins: str) -> ColumnElement[bool]:
+    """Say whether the recording that an act with such a subject ended has no tombstone in the object store yet."""
+    r = recordings.c
+    mine = r.id == func.substr(_C.subject, len(begins) + 1)
+    due = r.manifest_due | r.state.not_in([str(state) for state in FINAL])
+    return _C.subject.startswith(begins) & select(r.id).where(mine, due).exists()
+
+
+def _has_row() -> ColumnElement[bool]:
+    """Say whether an act that lies for good has what it is made of.
+
+    A no without its row is left alone: what lies there may be sealed under a later version of the key than
+    its copy here.
+    """
+    begins, c = subject_of("consent.told", ""), consent_events.c
+    row = select(c.id).where(c.id == func.substr(_C.subject, len(begins) + 1))
+    return ~(_C.settled & _C.subject.startswith(begins) & ~row.exists())
+
+
+def _same(account_id: str | None) -> Any:
+    return _C.account_id.is_(None) if account_id is None else _C.account_id == account_id

@@ -1,0 +1,72 @@
+"""What closing acts say beside their leaves, read in the transactions that close something."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import Row, select
+
+from vault.database.schema.consent import consent_events, objections
+from vault.database.schema.core import recordings, switch_changes
+from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
+from vault.domain.accounts.account import SwitchChange
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.consent.consent_event import Objection
+from vault.domain.stored.account_object import KeptObjection
+from vault.domain.stored.closing_acts import Content, ContentName, ErasedCall, ToldNo
+
+
+def _nothing(_db: DbConnection, _event: AccessEvent) -> Content:
+    return None
+
+
+def _switch(db: DbConnection, event: AccessEvent) -> Content:
+    mine = switch_changes.c.account_id == event.account_id
+    row = db.execute(select(switch_changes).where(mine).order_by(switch_changes.c.id.desc()).limit(1)).one()
+    return SwitchChange(**{name: row._mapping[name] for name in SwitchChange.__slots__})  # noqa: SLF001 - public
+
+
+def _objection(db: DbConnection, event: AccessEvent) -> Content:
+    row = db.execute(select(objections).where(objections.c.id == event.subject)).one()
+    return KeptObjection(
+        id=row.id,
+        term=row.term,
+        sealed_number=row.sealed_number,
+        key_version=row.key_version,
+        objection=Objection(**{name: row._mapping[name] for name in Objection.__slots__}),  # noqa: SLF001 - public
+    )
+
+
+def told_no(db: DbConnection, consent_id: str | None) -> ToldNo | None:
+    """Return a party's no as its row has it; None if there is no row."""
+    row = db.execute(select(consent_events).where(consent_events.c.id == consent_id)).one_or_none()
+    if row is None:
+        return None
+    return ToldNo(**{name: row._mapping[name] for name in ToldNo.__slots__})  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def _told(db: DbConnection, event: AccessEvent) -> Content:
+    told = told_no(db, event.subject)
+    if told is None:
+        raise ValueError("A party's no must have its row before its event.")
+    return told
+
+
+def _call(_db: DbConnection, event: AccessEvent) -> Content:
+    return ErasedCall(call_ref=event.subject or "")
+
+
+def _recording(db: DbConnection, event: AccessEvent) -> Content:
+    row: Row[Any] = db.execute(select(*RECORDING_COLUMNS).where(recordings.c.id == event.recording_id)).one()
+    return recording_of(row)
+
+
+#: One for each that an act may have (vault/domain/stored/closing_acts.py).
+CONTENTS: Final[Mapping[ContentName, Callable[[DbConnection, AccessEvent], Content]]] = {
+    "none": _nothing,
+    "switch": _switch,
+    "objection": _objection,
+    "told": _told,
+    "call": _call,
+    "recording": _recording,
+}

@@ -1,0 +1,88 @@
+"""Connections to telephony platforms."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, delete, select, update
+from sqlalchemy import Connection as DbConnection
+
+from vault.database.schema.core import connections
+from vault.database.sql.dialect import database_now, insert_for, is_postgresql
+from vault.database.stores.account_objects import account_changed
+from vault.database.stores.current_key_check import refuse_retired
+from vault.domain.accounts.account import Connection
+
+
+class ConnectionRows:
+    """The connections of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def put(self, connection: Connection) -> Connection:
+        """Insert, or replace by account and name; an existing one keeps its id. Raises KeyRetired."""
+        refuse_retired(self._db, connection.account_id, connection.key_version)
+        values = {name: getattr(connection, name) for name in Connection.__slots__}
+        changed = {name: value for name, value in values.items() if name not in {"id", "account_id", "name"}}
+        values |= {
+            "reconciled_until": connection.collect_from,
+            "reconcile_not_before": database_now(self._db),
+        }
+        upsert = (
+            insert_for(self._db, connections)
+            .values(values)
+            .on_conflict_do_update(index_elements=["account_id", "name"], set_=changed)
+            .returning(connections.c.id)
+        )
+        account_changed(self._db, connection.account_id)
+        return replace(connection, id=self._db.execute(upsert).scalar_one())
+
+    def find(self, account_id: str, name: str) -> Connection | None:
+        """Return an account's connection by name."""
+        return self._one((connections.c.account_id == account_id) & (connections.c.name == name))
+
+    def get(self, connection_id: str) -> Connection | None:
+        """Return a connection by the id in its webhook URL."""
+        return self._one(connections.c.id == connection_id)
+
+    def of_account(self, account_id: str) -> Sequence[Connection]:
+        """Return an account's connections, by name."""
+        query = select(connections).where(connections.c.account_id == account_id)
+        return [_connection(row) for row in self._db.execute(query.order_by(connections.c.name))]
+
+    def delete(self, connection: Connection) -> None:
+        """Delete a connection, with its credentials."""
+        self._db.execute(delete(connections).where(connections.c.id == connection.id))
+        account_changed(self._db, connection.account_id)
+
+    def claim_reconciliation(self, *, pause: timedelta) -> tuple[Connection, datetime] | None:
+        """Take a connection whose list is due, and up to when it was compared; then none for ``pause``."""
+        now = database_now(self._db)
+        due = select(connections.c.id).where(connections.c.reconcile_not_before <= now)
+        due = due.order_by(connections.c.reconcile_not_before).limit(1)
+        if is_postgresql(self._db):
+            due = due.with_for_update(skip_locked=True)
+        found = self._db.execute(due).scalar()
+        if found is None:
+            return None
+        taken = update(connections).where(connections.c.id == found).values(reconcile_not_before=now + pause)
+        row = self._db.execute(taken.returning(connections)).one()
+        return _connection(row), row.reconciled_until
+
+    def reconciled(self, connection_id: str, until: datetime, *, was: datetime | None = None) -> None:
+        """Note up to when the provider's list was compared; with ``was``, only if that is noted now."""
+        done = update(connections).where(connections.c.id == connection_id).values(reconciled_until=until)
+        if was is not None:
+            done = done.where(connections.c.reconciled_until == was)
+        self._db.execute(done)
+
+    def _one(self, wanted: ColumnElement[bool]) -> Connection | None:
+        row = self._db.execute(select(connections).where(wanted)).first()
+        return None if row is None else _connection(row)
+
+
+def _connection(row: Row[Any]) -> Connection:
+    return Connection(**{name: getattr(row, name) for name in Connection.__slots__})

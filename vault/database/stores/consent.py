@@ -1,0 +1,214 @@
+"""Consent events, objections, policies and chains of evidence."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from vault.database.schema.consent import (
+    consent_events,
+    consent_policies,
+    evidence_entries,
+    objections,
+    pauses,
+)
+from vault.database.sql.compiled_statements import CompiledSelect
+from vault.database.sql.dialect import database_now, insert_new, is_postgresql
+from vault.database.stores.account_objects import account_changed
+from vault.database.stores.current_key_check import refuse_retired
+from vault.domain.consent.consent_event import ConsentPolicy, Objection
+from vault.domain.stored.policy_json import decode_policy, encode_policy
+from vault.errors import Busy
+from vault.ports.consent_stores import ConsentRow, EvidenceRow, ObjectionRow, Pause
+
+# Every call that starts and every recording that comes in asks these.
+_ADD_EVENT = insert(consent_events)
+_EVENTS_OF_CALL = CompiledSelect(
+    select(consent_events)
+    .where(
+        consent_events.c.account_id == bindparam("account_id"),
+        consent_events.c.call_ref == bindparam("call_ref"),
+    )
+    .order_by(consent_events.c.heard_at, consent_events.c.id)
+)
+_NEWEST_POLICY = CompiledSelect(
+    select(consent_policies)
+    .where(consent_policies.c.account_id == bindparam("account_id"))
+    .order_by(consent_policies.c.version.desc())
+    .limit(1)
+)
+
+
+class ConsentRows:
+    """The consent events of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def add(self, row: ConsentRow) -> None:
+        """Add an event. Raises KeyRetired."""
+        refuse_retired(self._db, row.account_id, row.key_version)
+        self._db.execute(_ADD_EVENT, {name: getattr(row, name) for name in ConsentRow.__slots__})
+
+    def restore(self, row: ConsentRow) -> None:
+        """Add an event that another database had, whatever version of the account's key sealed it.
+
+        It takes the place of the same event under another version.
+        """
+        self._db.execute(delete(consent_events).where(consent_events.c.id == row.id))
+        self._db.execute(_ADD_EVENT, {name: getattr(row, name) for name in ConsentRow.__slots__})
+
+    def of_call(self, account_id: str, call_ref: str) -> Sequence[ConsentRow]:
+        """Return the events of a call, in the order in which the vault heard of them."""
+        rows = _EVENTS_OF_CALL.rows(self._db, account_id=account_id, call_ref=call_ref)
+        return [ConsentRow(**row) for row in rows]
+
+
+class ObjectionRows:
+    """The objections of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def of_terms(self, account_id: str, terms: Sequence[bytes]) -> Sequence[ObjectionRow]:
+        """Return the objections of these numbers, oldest first, those that ended too."""
+        if not terms:
+            return []
+        named = {f"term_{place}": term for place, term in enumerate(terms)}
+        rows = _objections_of(len(terms)).rows(self._db, account_id=account_id, **named)
+        return [_objection(row) for row in rows]
+
+    def add(self, row: ObjectionRow) -> None:
+        """Add an objection. Raises KeyRetired."""
+        refuse_retired(self._db, row.account_id, row.key_version)
+        self.restore(row)
+
+    def restore(self, row: ObjectionRow) -> None:
+        """Add an objection that another database had, whatever version of the account's key sealed it."""
+        values = {name: getattr(row, name) for name in ObjectionRow.__slots__ if name != "objection"}
+        values |= {name: getattr(row.objection, name) for name in Objection.__slots__}
+        self._db.execute(insert(objections).values(values))
+        account_changed(self._db, row.account_id)
+
+    def end(self, objection_id: str, *, at: datetime, by: str) -> None:
+        """Note that an objection was taken back."""
+        ended = update(objections).where(objections.c.id == objection_id).values(until=at, ended_by=by)
+        for account_id in self._db.execute(ended.returning(objections.c.account_id)).scalars().all():
+            account_changed(self._db, account_id)
+
+    def page(self, account_id: str, *, after: str | None, limit: int) -> Sequence[ObjectionRow]:
+        """Return the objections that stand, by id, those after ``after``."""
+        o = objections.c
+        query = select(objections).where(o.account_id == account_id, o.until.is_(None), o.id > (after or ""))
+        rows = self._db.execute(query.order_by(o.id).limit(limit))
+        return [_objection(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+class PauseRows:
+    """The calls to be paused, in one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def want(self, pause: Pause) -> None:
+        """Add a call; one that is there stays."""
+        values = {name: getattr(pause, name) for name in Pause.__slots__}
+        insert_new(self._db, pauses, values | {"not_before": database_now(self._db)})
+
+    def claim(self, *, pause: timedelta) -> Pause | None:
+        """Take a call that is due; nobody else has it for ``pause``."""
+        p, now = pauses.c, database_now(self._db)
+        due = select(p.account_id, p.call_ref).where(p.not_before <= now).order_by(p.not_before).limit(1)
+        if is_postgresql(self._db):
+            due = due.with_for_update(skip_locked=True)
+        found = self._db.execute(due).first()
+        if found is None:
+            return None
+        taken = update(pauses).where(p.account_id == found.account_id, p.call_ref == found.call_ref)
+        taken = taken.values(not_before=now + pause, attempts=p.attempts + 1)
+        row = self._db.execute(taken.returning(*(p[name] for name in Pause.__slots__))).one()
+        return Pause(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+
+    def done(self, pause: Pause) -> None:
+        """Ask no more."""
+        p = pauses.c
+        self._db.execute(delete(pauses).where(p.account_id == pause.account_id, p.call_ref == pause.call_ref))
+
+
+class PolicyRows:
+    """The consent policies of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def current(self, account_id: str) -> ConsentPolicy:
+        """Return the newest version; the defaults, as version 0, where none was ever set."""
+        row = _NEWEST_POLICY.first(self._db, account_id=account_id)
+        return ConsentPolicy() if row is None else _policy(row)
+
+    def history(self, account_id: str) -> Sequence[ConsentPolicy]:
+        """Return every version that was set, oldest first."""
+        p = consent_policies.c
+        query = select(consent_policies).where(p.account_id == account_id).order_by(p.version)
+        return [_policy(row._mapping) for row in self._db.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
+
+    def add(self, account_id: str, policy: ConsentPolicy) -> None:
+        """Add the next version. Raises Busy if another request added it first."""
+        values = {
+            "account_id": account_id,
+            "version": policy.version,
+            "policy": encode_policy(policy),
+            "changed_at": policy.changed_at,
+            "changed_by": policy.changed_by,
+        }
+        if not insert_new(self._db, consent_policies, values):
+            raise Busy("Another request changed the policy at this moment.", retry_after=1)
+        account_changed(self._db, account_id)
+
+
+class EvidenceRows:
+    """The chains of evidence of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def of_recording(self, recording_id: str) -> Sequence[EvidenceRow]:
+        """Return the entries, first to last."""
+        e = evidence_entries.c
+        query = select(evidence_entries).where(e.recording_id == recording_id).order_by(e.position)
+        return [EvidenceRow(**row._mapping) for row in self._db.execute(query)]  # noqa: SLF001 - public
+
+    def add(self, row: EvidenceRow) -> None:
+        """Add an entry. Raises Busy if its position is taken."""
+        values = {name: getattr(row, name) for name in EvidenceRow.__slots__}
+        if not insert_new(self._db, evidence_entries, values):
+            raise Busy("Another request added to this recording's evidence.", retry_after=1)
+
+
+@cache
+def _objections_of(count: int) -> CompiledSelect:
+    """Return the query for so many numbers; a call has at most four, in its two spellings of two numbers."""
+    o = objections.c
+    terms = [bindparam(f"term_{place}", type_=o.term.type) for place in range(count)]
+    query = select(objections).where(o.account_id == bindparam("account_id"), o.term.in_(terms))
+    return CompiledSelect(query.order_by(o.since, o.id))
+
+
+def _objection(columns: Mapping[Any, Any]) -> ObjectionRow:
+    noun = Objection(**{name: columns[name] for name in Objection.__slots__})
+    same = {name: columns[name] for name in ObjectionRow.__slots__ if name != "objection"}
+    return ObjectionRow(**same, objection=noun)
+
+
+def _policy(columns: Mapping[Any, Any]) -> ConsentPolicy:
+    return decode_policy(
+        columns["policy"], version=columns["version"], at=columns["changed_at"], by=columns["changed_by"]
+    )

@@ -1,0 +1,227 @@
+"""The two hot writes: an announcement and a grant, as statements that were compiled once.
+
+Building a statement in SQLAlchemy costs several times what SQLite needs to run it, so these go to
+the driver as text. On PostgreSQL each is one multi-row statement for a whole group: only rows that
+are added are ever grouped there, because a group that held row locks made the switch wait.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from vault.database.schema.core import micros, recordings
+from vault.database.sql.dialect import database_now, is_postgresql, lock_key
+from vault.database.stores.access_events import event_values, hashed_values
+from vault.database.stores.recordings import new_row
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.reason import Reason
+from vault.domain.recordings.recording import State
+from vault.errors import KeyRetired, NotFound, Refused, VaultError
+from vault.ports.database import Announced, Grant
+from vault.ports.stores import NewRecording
+
+_SWITCH_OFF = Reason(code="switch_off", text="Recording was switched off when this was announced.")
+_COLUMNS = tuple(
+    new_row(
+        NewRecording(
+            id="", account_id="", connection_id="", recording_ref="", call_ref="", received_at=None,  # type: ignore[arg-type]
+            call_started_at=None, call_ended_at=None, sealed_announcement=None, key_version=0,
+        ),
+        state=State.RECEIVED, reasons=(), epoch=0,
+    )
+)  # fmt: skip
+# With the switch comes the version of the account's key that seals now.
+_SWITCH = (
+    "SELECT id, enabled, epoch, (SELECT max(version) FROM account_keys k WHERE k.account_id = accounts.id) "
+    "FROM accounts WHERE "
+)
+_INSERT = (
+    f"INSERT INTO recordings ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + name for name in _COLUMNS)})"  # noqa: S608 - our own column names
+    " ON CONFLICT DO NOTHING"
+)
+_GOOD = """
+  FROM recordings r
+ WHERE r.id = {recording} AND r.account_id = {account} AND r.state = 'available' AND NOT r.restricted
+   AND ({session} IS NULL OR EXISTS (
+       SELECT 1 FROM sessions s JOIN links l ON l.id = s.link_id
+        WHERE s.id = {session} AND s.recording_id = r.id AND s.ends_at > {now} AND l.revoked_at IS NULL))
+"""
+# Where the node's clock and PostgreSQL's disagree, a session ends by the sooner.
+_LATER = "greatest({now}, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
+_GRANT = (
+    "INSERT INTO access_events (id, account_id, recording_id, body, sealed_detail, leaf_hash, tree_index) "  # noqa: S608 - our own column names
+    "SELECT :id, :account_id, :recording_id, :body, :sealed_detail, :leaf_hash, "
+    "(SELECT coalesce(max(tree_index) + 1, 0) FROM access_events)"
+    + _GOOD.format(recording=":recording_id", account=":account_id", session=":session_id", now=":now")
+)
+_IS_GOOD = "SELECT 1" + _GOOD.format(
+    recording=":recording_id", account=":account_id", session=":session_id", now=":now"
+)
+_IS_GOOD_ON_POSTGRESQL = "SELECT 1" + _GOOD.format(
+    recording="%(recording_id)s::text",
+    account="%(account_id)s::text",
+    session="%(session_id)s::text",
+    now=_LATER.format(now="%(now)s::bigint"),
+)
+
+
+def announce_one(connection: Connection, new: NewRecording) -> Announced:
+    """Insert one recording on SQLite, received or refused as the switch stands."""
+    cursor = _cursor(connection)
+    switch = cursor.execute(_SWITCH + "id = ?", (new.account_id,)).fetchone()
+    if switch is None:
+        raise NotFound("There is no such account.")
+    _, enabled, epoch, newest = switch
+    if new.key_version != newest:
+        raise KeyRetired
+    state = _state(new, enabled=enabled)
+    if cursor.execute(_INSERT, _row(new, enabled=enabled, epoch=epoch)).rowcount:
+        return Announced(recording_id=new.id, state=state, created=True)
+    known = cursor.execute(
+        "SELECT id, state FROM recordings WHERE account_id = ? AND connection_id = ? AND recording_ref = ?",
+        _reference(new),
+    ).fetchone()
+    if known is None:
+        raise _id_taken()
+    return Announced(recording_id=known[0], state=State(known[1]), created=False)
+
+
+def grant_one(connection: Connection, grant: Grant) -> bool:
+    """Write one grant's event on SQLite, if session, link and recording are still good."""
+    now = max(grant.event.at, database_now(connection))
+    values = hashed_values(grant.event) | {"session_id": grant.session_id, "now": micros(now)}
+    return bool(_cursor(connection).execute(_GRANT, values).rowcount)
+
+
+def still_good(connection: Connection, event: AccessEvent) -> bool:
+    """Say whether session, link and recording of a grant are good at the event's moment."""
+    names = ("recording_id", "account_id", "session_id")
+    on_postgresql = is_postgresql(connection)
+    now = event.at if on_postgresql else max(event.at, database_now(connection))
+    values = {name: getattr(event, name) for name in names} | {"now": micros(now)}
+    query = _IS_GOOD_ON_POSTGRESQL if on_postgresql else _IS_GOOD
+    cursor = _cursor(connection)
+    cursor.execute(query, values)
+    return cursor.fetchone() is not None
+
+
+def announce_group(connection: Connection, group: Sequence[NewRecording]) -> list[Announced | VaultError]:
+    """Insert a group on PostgreSQL: shared locks first, then one statement in the order of the unique key.
+
+    An announcement for an unknown account is answered with NotFound, one that was sealed under a version of
+    the account's key that has gone with KeyRetired, and the others stand.
+    """
+    cursor = _cursor(connection)
+    keys = sorted({lock_key(new.account_id) for new in group})
+    cursor.execute("SELECT pg_advisory_xact_lock_shared(k) FROM unnest(%s::bigint[]) AS k", (keys,))
+    cursor.execute(_SWITCH + "id = ANY(%s)", ([new.account_id for new in group],))
+    switches = {account: switch for account, *switch in cursor.fetchall()}
+    rows = []
+    for new in sorted(group, key=_reference):
+        enabled, epoch, newest = switches.get(new.account_id, (None, None, None))
+        if new.key_version == newest:
+            rows.append(_row(new, enabled=enabled, epoch=epoch))
+    columns = [[row[name] for row in rows] for name in _COLUMNS]
+    cursor.execute(_INSERT_GROUP, columns)
+    created = {row[0]: State(row[1]) for row in cursor.fetchall()}
+    known = _known(cursor, group)
+    answers: list[Announced | VaultError] = []
+    for new in group:
+        if new.account_id not in switches:
+            answers.append(NotFound("There is no such account."))
+        elif new.key_version != switches[new.account_id][2]:
+            answers.append(KeyRetired())
+        elif (state := created.pop(new.id, None)) is not None:
+            answers.append(Announced(recording_id=new.id, state=state, created=True))
+        else:
+            answers.append(known.get(_reference(new)) or _id_taken())
+    return answers
+
+
+def grant_group(connection: Connection, group: Sequence[Grant]) -> list[bool]:
+    """Write a group of grants on PostgreSQL with one statement; each is checked on its own."""
+    cursor = _cursor(connection)
+    rows = [event_values(grant.event) for grant in group]
+    names = ("id", "account_id", "recording_id", "body", "sealed_detail")
+    columns = [[row[name] for row in rows] for name in names]
+    columns += [[grant.session_id for grant in group], [micros(grant.event.at) for grant in group]]
+    cursor.execute(_GRANT_GROUP, columns)
+    granted = {row[0] for row in cursor.fetchall()}
+    return [grant.event.id in granted for grant in group]
+
+
+def _known(cursor: Any, group: Sequence[NewRecording]) -> dict[tuple[str, str, str], Announced]:
+    """Return the rows that stand now. A statement of its own sees what other groups committed."""
+    cursor.execute(
+        "SELECT r.account_id, r.connection_id, r.recording_ref, r.id, r.state FROM recordings r "
+        "JOIN unnest(%s::text[], %s::text[], %s::text[]) AS n(account_id, connection_id, recording_ref) "
+        "USING (account_id, connection_id, recording_ref)",
+        (
+            [new.account_id for new in group],
+            [new.connection_id or "" for new in group],
+            [new.recording_ref for new in group],
+        ),
+    )
+    return {
+        (account, connection, ref): Announced(recording_id=recording, state=State(state), created=False)
+        for account, connection, ref, recording, state in cursor.fetchall()
+    }
+
+
+def _state(new: NewRecording, *, enabled: bool) -> State:
+    return State.RECEIVED if enabled and not new.grounds else State.REFUSED
+
+
+def _row(new: NewRecording, *, enabled: bool, epoch: int) -> dict[str, Any]:
+    state, grounds = _state(new, enabled=enabled), new.grounds
+    if not enabled and all(reason.code != _SWITCH_OFF.code for reason in grounds):
+        grounds = (_SWITCH_OFF, *grounds)
+    row = new_row(new, state=state, reasons=grounds, epoch=epoch)
+    row["voices"] = json.dumps(row["voices"])
+    for name in ("received_at", "call_started_at", "call_ended_at", "not_before", "source_not_before"):
+        row[name] = None if row[name] is None else micros(row[name])
+    row["reasons"] = json.dumps(row["reasons"])
+    if state is State.REFUSED:
+        # What is refused is never fetched, so its URL is not kept.
+        row["sealed_announcement"] = None
+    return row
+
+
+def _reference(new: NewRecording) -> tuple[str, str, str]:
+    """Return what makes an announcement the same as an earlier one: the table's unique key."""
+    return new.account_id, new.connection_id or "", new.recording_ref
+
+
+def _id_taken() -> Refused:
+    return Refused("Another recording has this id.", reasons=("id_taken",))
+
+
+def _cursor(connection: Connection) -> Any:
+    return connection.connection.cursor()
+
+
+def _array(name: str) -> str:
+    kind = str(recordings.c[name].type.compile()).lower()
+    return "%s::" + {"varchar": "text", "blob": "bytea", "json": "json"}.get(kind, kind) + "[]"
+
+
+_INSERT_GROUP = (
+    f"INSERT INTO recordings ({', '.join(_COLUMNS)}) "  # noqa: S608 - our own column names
+    f"SELECT * FROM unnest({', '.join(_array(name) for name in _COLUMNS)}) "
+    "ON CONFLICT DO NOTHING RETURNING id, state"
+)
+_GRANT_GROUP = (
+    "INSERT INTO event_outbox (id, account_id, recording_id, body, sealed_detail) "
+    "SELECT g.id, g.account_id, g.recording_id, g.body, g.sealed_detail "
+    "FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::bytea[], %s::text[], %s::bigint[]) "
+    "AS g(id, account_id, recording_id, body, sealed_detail, session_id, now) JOIN recordings r ON true"
+    + _GOOD.replace("FROM recordings r", "").format(
+        recording="g.recording_id",
+        account="g.account_id",
+        session="g.session_id",
+        now=_LATER.format(now="g.now"),
+    )
+    + " RETURNING id"
+)

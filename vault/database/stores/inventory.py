@@ -1,0 +1,35 @@
+"""What there is, for whoever compares it with the object store."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import func, select
+
+from vault.database.schema.core import recordings
+from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
+from vault.domain.recordings.recording import Recording, State
+
+_AVAILABLE = recordings.c.state == str(State.AVAILABLE)
+
+
+class InventoryRows:
+    """The inventory of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def count_available(self) -> int:
+        """Return how many recordings are available."""
+        query = select(func.count()).select_from(recordings).where(_AVAILABLE)
+        return self._db.execute(query).scalar_one()
+
+    def available(self, *, after: str, limit: int) -> Sequence[Recording]:
+        """Return available recordings of every account by id, those after ``after``."""
+        query = select(*RECORDING_COLUMNS).where(_AVAILABLE, recordings.c.id > after)
+        return [recording_of(row) for row in self._db.execute(query.order_by(recordings.c.id).limit(limit))]
+
+    def manifest_due(self, recording_id: str) -> bool:
+        """Say whether a recording's manifest, or its tombstone, is still to be written."""
+        query = select(recordings.c.manifest_due).where(recordings.c.id == recording_id)
+        return bool(self._db.execute(query).scalar())

@@ -1,0 +1,228 @@
+"""Versions of account keys, and what lies under them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Row,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy import Connection as DbConnection
+
+from vault.database.schema.account_keys import account_keys, detail_keys, key_rotations
+from vault.database.schema.consent import consent_events, objections
+from vault.database.schema.core import accounts, call_facts, connections, links, recordings
+from vault.database.schema.notices import notices
+from vault.database.sql.dialect import insert_new
+from vault.database.stores.account_objects import account_changed
+from vault.database.stores.current_key_check import refuse_retired
+from vault.domain.recordings.recording import State
+from vault.errors import KeyRetired, NotFound
+from vault.ports.rotation import KeyRotation, SealedKind, SealedRow, WrappedSecret
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The columns in which one kind of sealed thing lies."""
+
+    table: Table
+    sealed: Column[Any]
+    version: Column[Any]
+    #: What the encryption context names; unique in the account.
+    name: Column[Any]
+    account: Column[Any]
+
+    def under(self, account_id: str, version: int) -> ColumnElement[bool]:
+        """Say which rows lie under a version."""
+        return and_(self.account == account_id, self.version == version, self.sealed.is_not(None))
+
+
+def _place(table: Table, sealed: str, name: str = "id", version: str = "key_version") -> Place:
+    return Place(table, table.c[sealed], table.c[version], table.c[name], table.c.account_id)
+
+
+#: Where each kind of sealed thing lies.
+PLACES: Mapping[SealedKind, Place] = {
+    "recording_key": _place(recordings, "wrapped_key"),
+    "index_key": Place(
+        accounts, accounts.c.wrapped_index_key, accounts.c.index_key_version, accounts.c.id, accounts.c.id
+    ),
+    "detail_key": _place(detail_keys, "wrapped_key", "number"),
+    "credentials": _place(connections, "sealed_credentials", "name"),
+    "announcement": _place(recordings, "sealed_announcement", version="announcement_key_version"),
+    "call_fact": _place(call_facts, "sealed_facts"),
+    "consent_event": _place(consent_events, "sealed_event"),
+    "objection": _place(objections, "sealed_number"),
+    "listener": _place(links, "sealed_listener"),
+    "prompt": _place(notices, "sealed_audio"),
+}
+#: What also stands in the account's object in the object store.
+_IN_ACCOUNT_OBJECT = frozenset({"index_key", "credentials", "objection", "prompt"})
+
+
+class RotationRows:
+    """The rotations of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def begin(self, rotation: KeyRotation, *, wrapped_key: bytes) -> None:
+        """Add the version after ``rotation.version``. Raises KeyRetired if it is there already."""
+        row = {
+            "account_id": rotation.account_id,
+            "version": rotation.version + 1,
+            "wrapped_key": wrapped_key,
+        }
+        if not insert_new(self._db, account_keys, row):
+            raise KeyRetired
+        values = {name: getattr(rotation, name) for name in KeyRotation.__slots__}
+        self._db.execute(insert(key_rotations).values(values))
+        account_changed(self._db, rotation.account_id)
+
+    def add_detail_key(self, account_id: str, number: int, wrapped: WrappedSecret) -> None:
+        """Add a key that seals details of access events; one of this number that is there stays.
+
+        Raises KeyRetired.
+        """
+        refuse_retired(self._db, account_id, wrapped.key_version)
+        values = {"account_id": account_id, "number": number, "wrapped_key": wrapped.wrapped}
+        insert_new(self._db, detail_keys, values | {"key_version": wrapped.key_version})
+
+    def detail_key(self, account_id: str, number: int) -> WrappedSecret:
+        """Return a key of details, wrapped. Raises NotFound."""
+        wanted = (detail_keys.c.account_id == account_id) & (detail_keys.c.number == number)
+        row = self._db.execute(select(detail_keys).where(wanted)).first()
+        if row is None:
+            raise NotFound("There is no such key.")
+        return WrappedSecret(wrapped=row.wrapped_key, key_version=row.key_version)
+
+    def of_account(self, account_id: str) -> Sequence[KeyRotation]:
+        """Return the account's rotations, oldest first."""
+        query = select(key_rotations).where(key_rotations.c.account_id == account_id)
+        return [_rotation(row) for row in self._db.execute(query.order_by(key_rotations.c.version))]
+
+    def unfinished(self, limit: int, *, account_id: str | None = None) -> Sequence[KeyRotation]:
+        """Return rotations whose version is not destroyed yet, of this account or any, oldest first."""
+        r = key_rotations.c
+        query = select(key_rotations).where(r.destroyed_at.is_(None)).order_by(r.begun_at).limit(limit)
+        if account_id is not None:
+            query = query.where(r.account_id == account_id)
+        return [_rotation(row) for row in self._db.execute(query)]
+
+    def under(
+        self, kind: SealedKind, account_id: str, version: int, *, but: Sequence[str] = (), limit: int
+    ) -> Sequence[SealedRow]:
+        """Return what lies under a version, but for what is named."""
+        place = PLACES[kind]
+        number = place.name.type.python_type
+        query = select(place.name, place.sealed).where(place.under(account_id, version)).limit(limit)
+        if but:
+            query = query.where(place.name.not_in([number(name) for name in but]))
+        return [SealedRow(name=str(name), sealed=sealed) for name, sealed in self._db.execute(query)]
+
+    def replace(
+        self,
+        kind: SealedKind,
+        rotation: KeyRotation,
+        rows: Sequence[tuple[SealedRow, bytes]],
+        *,
+        version: int,
+    ) -> int:
+        """Put what was sealed anew in its place, row by row where it is what it was, in the order of names."""
+        place = PLACES[kind]
+        same = (place.name == bindparam("of_name")) & (place.sealed == bindparam("of_sealed"))
+        change = update(place.table).where(place.under(rotation.account_id, rotation.version), same)
+        change = change.values({place.sealed: bindparam("new"), place.version: version})
+        if kind == "recording_key":
+            available = recordings.c.state == str(State.AVAILABLE)
+            due = case((available, True), else_=recordings.c.manifest_due)
+            # Until it is written anew, a manifest with the key of before is taken to lie there.
+            before = case((available, rotation.version), else_=recordings.c.manifest_key_version)
+            change = change.values(manifest_due=due, manifest_key_version=before)
+        number = place.name.type.python_type
+        changed = self._db.execute(
+            change,
+            [
+                {"of_name": number(row.name), "of_sealed": row.sealed, "new": new}
+                for row, new in sorted(rows, key=lambda pair: pair[0].name)
+            ],
+        ).rowcount
+        if kind == "recording_key":
+            counted = update(key_rotations).where(_this(rotation))
+            self._db.execute(counted.values(rewrapped=key_rotations.c.rewrapped + changed))
+        elif kind in _IN_ACCOUNT_OBJECT and changed:
+            account_changed(self._db, rotation.account_id)
+        return changed
+
+    def remaining(self, account_id: str, version: int) -> Mapping[str, int]:
+        """Return how many rows of each kind lie under a version, and how many manifests."""
+        counts: dict[str, int] = {}
+        for kind, place in PLACES.items():
+            query = select(func.count()).select_from(place.table).where(place.under(account_id, version))
+            counts[kind] = self._db.execute(query).scalar_one()
+        written = (recordings.c.account_id == account_id) & (recordings.c.manifest_key_version == version)
+        query = select(func.count()).select_from(recordings).where(written)
+        counts["manifest"] = self._db.execute(query).scalar_one()
+        return counts
+
+    def settle(self, rotation: KeyRotation, at: datetime) -> None:
+        """Note that nothing is left under the version, so that the account's object loses it."""
+        self._db.execute(update(key_rotations).where(_this(rotation)).values(settled_at=at))
+        account_changed(self._db, rotation.account_id)
+
+    def destroy(self, rotation: KeyRotation, *, at: datetime, statement: bytes) -> None:
+        """Delete the version's wrapped key, and keep the statement."""
+        gone = (account_keys.c.account_id == rotation.account_id) & (
+            account_keys.c.version == rotation.version
+        )
+        self._db.execute(delete(account_keys).where(gone))
+        done = update(key_rotations).where(_this(rotation))
+        self._db.execute(done.values(destroyed_at=at, statement=statement))
+        account_changed(self._db, rotation.account_id)
+
+    def wrapped_keys(self) -> Mapping[tuple[str, int], bytes]:
+        """Return every version of every account's key, wrapped."""
+        rows = self._db.execute(select(account_keys))
+        return {(row.account_id, row.version): row.wrapped_key for row in rows}
+
+    def replace_wrapped_key(self, account_id: str, version: int, *, old: bytes, new: bytes) -> None:
+        """Put a version that another root key wraps in its place; one that was changed meanwhile stays."""
+        k = account_keys.c
+        same = and_(k.account_id == account_id, k.version == version, k.wrapped_key == old)
+        if self._db.execute(update(account_keys).where(same).values(wrapped_key=new)).rowcount:
+            account_changed(self._db, account_id)
+
+    def object_behind(self, account_id: str) -> bool:
+        """Say whether the account's object is still to be written as it is now."""
+        query = select(accounts.c.revision != accounts.c.written_revision).where(accounts.c.id == account_id)
+        return bool(self._db.execute(query).scalar_one())
+
+    def manifests_behind(self, limit: int) -> int:
+        """Return how many manifests are due, at most ``limit``."""
+        due = select(recordings.c.id).where(
+            recordings.c.manifest_due, recordings.c.state == str(State.AVAILABLE)
+        )
+        waiting = due.limit(limit).subquery()
+        return self._db.execute(select(func.count()).select_from(waiting)).scalar_one()
+
+
+def _this(rotation: KeyRotation) -> ColumnElement[bool]:
+    mine: ColumnElement[bool] = key_rotations.c.account_id == rotation.account_id
+    return mine & (key_rotations.c.version == rotation.version)
+
+
+def _rotation(row: Row[Any]) -> KeyRotation:
+    return KeyRotation(**{name: getattr(row, name) for name in KeyRotation.__slots__})

@@ -1,0 +1,175 @@
+"""Playback links and the sessions that they opened."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection as DbConnection
+
+from vault.database.schema.access_log import tree_head, unsettled_sessions
+from vault.database.schema.core import links, sessions
+from vault.database.sql.dialect import database_now
+from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.hot_statements import still_good
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.playback.link import Link, Session, log_entries_allowed
+from vault.errors import NotFound
+from vault.ports.access_log import UnsettledSession
+from vault.ports.link_stores import LinkFilter
+
+# Every range that is heard asks these, and building them anew would take longer than running them.
+_LINK = select(links).where(links.c.id == bindparam("id"), links.c.account_id == bindparam("account_id"))
+_SESSION = select(sessions).where(sessions.c.id == bindparam("id"))
+# As of the last commit that moved it: what a session that is opened now does cannot stand before it.
+_LOG_SIZE = select(tree_head.c.size).scalar_subquery()
+
+
+class LinkRows:
+    """The links and sessions of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def insert(self, link: Link, token_hash: bytes) -> None:
+        """Add a link. Raises KeyRetired."""
+        refuse_retired(self._db, link.account_id, link.key_version)
+        values = {name: getattr(link, name) for name in Link.__slots__}
+        values |= {"networks": list(link.networks), "token_hash": token_hash}
+        self._db.execute(insert(links).values(values))
+
+    def by_token(self, token_hash: bytes) -> Link | None:
+        """Return the link with this token, whatever its age."""
+        return self._one(links.c.token_hash == token_hash)
+
+    def get(self, account_id: str, link_id: str) -> Link | None:
+        """Return an account's link."""
+        row = self._db.execute(_LINK, {"id": link_id, "account_id": account_id}).first()
+        return None if row is None else _link(row)
+
+    def of_recording(self, account_id: str, recording_id: str) -> Sequence[Link]:
+        """Return a recording's links, newest first."""
+        wanted = (links.c.account_id == account_id) & (links.c.recording_id == recording_id)
+        rows = self._db.execute(select(links).where(wanted).order_by(links.c.created_at.desc(), links.c.id))
+        return [_link(row) for row in rows]
+
+    def revoke(self, link_id: str, at: datetime) -> None:
+        """Stop the link and its sessions; the first moment stays."""
+        live = (links.c.id == link_id) & links.c.revoked_at.is_(None)
+        self._db.execute(update(links).where(live).values(revoked_at=at))
+
+    def page(
+        self, account_id: str, wanted: LinkFilter, *, before: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Link]:
+        """Return an account's links, newest first, those that come before the cursor (created_at, id)."""
+        query = select(links).where(_wanted(account_id, wanted))
+        if before is not None:
+            at, link_id = before
+            earlier = (links.c.created_at == at) & (links.c.id < link_id)
+            query = query.where(or_(links.c.created_at < at, earlier))
+        rows = self._db.execute(query.order_by(links.c.created_at.desc(), links.c.id.desc()).limit(limit))
+        return [_link(row) for row in rows]
+
+    def revoke_all(self, account_id: str, wanted: LinkFilter, at: datetime) -> Sequence[Link]:
+        """Stop every link that is wanted and not stopped yet, and return them."""
+        live = _wanted(account_id, wanted) & links.c.revoked_at.is_(None)
+        revoked = update(links).where(live).values(revoked_at=at).returning(links)
+        return [_link(row) for row in self._db.execute(revoked)]
+
+    def open_session(self, session: Session, *, secret_hash: bytes, nonce_hash: bytes) -> Session | None:
+        """Add a session if the link has one left; the same nonce gives the session that it opened.
+
+        Holding the link's row makes two opens one after the other on PostgreSQL too, and an open and
+        a revocation. Raises NotFound if the link was revoked, however shortly before.
+        """
+        live = (links.c.id == session.link_id) & links.c.revoked_at.is_(None)
+        allowed = self._db.execute(select(links.c.sessions).where(live).with_for_update()).scalar()
+        if allowed is None:
+            raise NotFound("There is no such link.")
+        mine = (sessions.c.link_id == session.link_id) & (sessions.c.nonce_hash == nonce_hash)
+        before = self._db.execute(select(sessions).where(mine)).first()
+        if before is not None:
+            again = update(sessions).where(sessions.c.id == before.id).values(secret_hash=secret_hash)
+            self._db.execute(again)
+            return _session(before)
+        count = select(func.count()).select_from(sessions).where(sessions.c.link_id == session.link_id)
+        if self._db.execute(count).scalar_one() >= allowed:
+            return None
+        values = {name: getattr(session, name) for name in Session.__slots__}
+        values |= {"secret_hash": secret_hash, "nonce_hash": nonce_hash}
+        self._db.execute(insert(sessions).values(values))
+        names = ("account_id", "recording_id", "ends_at")
+        unsettled = {name: values[name] for name in names} | {"session_id": session.id, "log_size": _LOG_SIZE}
+        self._db.execute(insert(unsettled_sessions).values(unsettled))
+        return session
+
+    def session(self, session_id: str) -> tuple[Session, bytes] | None:
+        """Return a session and the hash of its secret."""
+        row = self._db.execute(_SESSION, {"id": session_id}).first()
+        return None if row is None else (_session(row), row.secret_hash)
+
+    def still_good(self, event: AccessEvent) -> bool:
+        """Say whether session, link and recording of a grant are good at the event's moment."""
+        return still_good(self._db, event)
+
+    def take_log_entries(self, session_id: str, wanted: int) -> int:
+        """Take log entries from the session's allowance; return how many were granted."""
+        query = select(sessions.c.opened_at, sessions.c.log_entries).where(sessions.c.id == session_id)
+        row = self._db.execute(query.with_for_update()).first()
+        if row is None:
+            raise NotFound("There is no such session.")
+        allowed = log_entries_allowed(database_now(self._db) - row.opened_at)
+        taken: int = max(0, min(wanted, allowed - row.log_entries))
+        mine = update(sessions).where(sessions.c.id == session_id)
+        self._db.execute(mine.values(log_entries=row.log_entries + taken))
+        return taken
+
+    def session_of_link(self, link_id: str) -> Session | None:
+        """Return the one session of a media link."""
+        row = self._db.execute(select(sessions).where(sessions.c.link_id == link_id)).first()
+        return None if row is None else _session(row)
+
+    def unsettled(self, before: datetime, *, limit: int) -> Sequence[UnsettledSession]:
+        """Return sessions that ended before a moment, and on which the last word was not said."""
+        names = UnsettledSession.__slots__
+        over = select(*(unsettled_sessions.c[name] for name in names)).where(
+            unsettled_sessions.c.ends_at < before
+        )
+        rows = self._db.execute(over.order_by(unsettled_sessions.c.ends_at).limit(limit))
+        return [UnsettledSession(**dict(zip(names, row, strict=True))) for row in rows]
+
+    def read_until(self, session_ids: Sequence[str], log_size: int) -> None:
+        """Note that nothing before this place of the log matters to the last word on these sessions."""
+        behind = unsettled_sessions.c.session_id.in_(session_ids) & (unsettled_sessions.c.log_size < log_size)
+        self._db.execute(update(unsettled_sessions).where(behind).values(log_size=log_size))
+
+    def settle(self, session_id: str) -> bool:
+        """Note that it is said now; False if it was said before."""
+        mine = delete(unsettled_sessions).where(unsettled_sessions.c.session_id == session_id)
+        return self._db.execute(mine).rowcount == 1
+
+    def _one(self, wanted: ColumnElement[bool]) -> Link | None:
+        row = self._db.execute(select(links).where(wanted)).first()
+        return None if row is None else _link(row)
+
+
+def _wanted(account_id: str, wanted: LinkFilter) -> ColumnElement[bool]:
+    condition: ColumnElement[bool] = links.c.account_id == account_id
+    if wanted.recording_id is not None:
+        condition &= links.c.recording_id == wanted.recording_id
+    if wanted.listener is not None:
+        condition &= links.c.listener_term == wanted.listener
+    if wanted.open_at is not None:
+        condition &= links.c.revoked_at.is_(None) & (links.c.expires_at > wanted.open_at)
+    return condition
+
+
+def _link(row: Row[Any]) -> Link:
+    values = {name: getattr(row, name) for name in Link.__slots__}
+    values["networks"] = tuple(row.networks)
+    return Link(**values)
+
+
+def _session(row: Row[Any]) -> Session:
+    return Session(**{name: getattr(row, name) for name in Session.__slots__})

@@ -1,0 +1,101 @@
+"""The tree over the access events, as its readers and its sequencer see it."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import bindparam, func, select
+
+from vault.database.log_tree.sequencer_postgresql import sequence_waiting, settle
+from vault.database.log_tree.stored_tree import STEP, node_of
+from vault.database.schema.access_log import event_outbox, tree_head, tree_nodes
+from vault.database.schema.core import access_events
+from vault.database.sql.dialect import is_postgresql
+from vault.errors import Tampered
+from vault.ports.access_log import Leaf, TreeHead
+from vault.tlog.tree import Node
+
+_HEAD = select(tree_head.c.size, tree_head.c.root)
+_NODES = (
+    select(tree_nodes.c.hash)
+    .where(
+        tree_nodes.c.level == bindparam("level"),
+        tree_nodes.c.position >= bindparam("start"),
+        tree_nodes.c.position < bindparam("end"),
+    )
+    .order_by(tree_nodes.c.position)
+)
+_LEAF_HASHES = (
+    select(access_events.c.leaf_hash)
+    .where(access_events.c.tree_index >= bindparam("start"), access_events.c.tree_index < bindparam("end"))
+    .order_by(access_events.c.tree_index)
+)
+_WAITING = select(func.count()).select_from(event_outbox)
+_OLDEST = select(event_outbox.c.body).order_by(event_outbox.c.position).limit(1)
+
+
+class TreeRows:
+    """The tree of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def head(self) -> TreeHead:
+        """Return the head as of the last commit that moved it."""
+        row = self._db.execute(_HEAD).one()
+        return TreeHead(size=row.size, root=row.root)
+
+    def node(self, level: int, index: int) -> bytes:
+        """Return the hash of a complete node. Raises Tampered if it is not there."""
+        return node_of(self.hashes, level, index)
+
+    def hashes(self, level: int, start: int, end: int) -> Sequence[bytes]:
+        """Return the stored hashes [start, end) of a level that is stored, as many as there are."""
+        if level:
+            rows = self._db.execute(_NODES, {"level": level, "start": start, "end": end})
+        else:
+            rows = self._db.execute(_LEAF_HASHES, {"start": start, "end": end})
+        return rows.scalars().all()
+
+    def leaves(self, start: int, end: int) -> Sequence[Leaf]:
+        """Return the leaves [start, end), in their order. Raises Tampered if one is missing."""
+        events = access_events.c
+        query = select(events.tree_index, events.account_id, events.body, events.leaf_hash)
+        query = query.where(events.tree_index >= start, events.tree_index < end).order_by(events.tree_index)
+        rows = self._db.execute(query).all()
+        for index in range(start, end):
+            if index - start >= len(rows) or rows[index - start].tree_index != index:
+                raise Tampered(f"Entry {index} of the access log is missing.")
+        return [
+            Leaf(index=row.tree_index, account_id=row.account_id, leaf=row.body, hash=row.leaf_hash)
+            for row in rows
+        ]
+
+    def completed(self, start: int, end: int) -> Sequence[Node]:
+        """Return the stored nodes above the leaves that the leaves [start, end) completed."""
+        found: list[Node] = []
+        for level in range(STEP, end.bit_length(), STEP):
+            first = start >> level
+            hashes = self.hashes(level, first, end >> level)
+            found += [Node(level=level, index=first + n, hash=one) for n, one in enumerate(hashes)]
+        return found
+
+    def waiting(self) -> int:
+        """Return how many events wait for the sequencer; on SQLite, which sequences with the commit, none."""
+        return self._db.execute(_WAITING).scalar_one() if is_postgresql(self._db) else 0
+
+    def waiting_since(self) -> datetime | None:
+        """Return when the event that waits longest was made; None if none waits."""
+        body = self._db.execute(_OLDEST).scalar() if is_postgresql(self._db) else None
+        return None if body is None else datetime.fromisoformat(json.loads(body)["at"])
+
+    def sequence(self, *, limit: int) -> int:
+        """Move events that wait into the tree, and return how many were moved."""
+        return sequence_waiting(self._db, limit=limit) if is_postgresql(self._db) else 0
+
+    def settle(self) -> None:
+        """Bring the events of this very transaction into the tree with its commit."""
+        if is_postgresql(self._db):
+            settle(self._db)

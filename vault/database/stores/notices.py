@@ -1,0 +1,155 @@
+"""Notices: drafts that change, and versions that never do again."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection as DbConnection
+
+from vault.database.schema.notices import notices
+from vault.database.sql.compiled_statements import CompiledSelect
+from vault.database.stores.account_objects import account_changed
+from vault.database.stores.current_key_check import refuse_retired
+from vault.domain.notices.notice import Notice, NoticeStatus
+from vault.ports.notices import SealedPrompt
+
+#: Everything but the audio, which few ask for.
+_NOUN = [notices.c[name] for name in Notice.__slots__]
+# Every call that starts asks this.
+_OF_STATUS = CompiledSelect(
+    select(*_NOUN)
+    .where(notices.c.account_id == bindparam("account_id"), notices.c.status == bindparam("status"))
+    .order_by(notices.c.created_at.desc(), notices.c.id)
+)
+
+
+class NoticeRows:
+    """The notices of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def insert(self, notice: Notice) -> None:
+        """Add a draft."""
+        self._db.execute(insert(notices).values(_values(notice)))
+        account_changed(self._db, notice.account_id)
+
+    def get(self, account_id: str, notice_id: str) -> Notice | None:
+        """Return a notice of this account."""
+        return self._one((notices.c.account_id == account_id) & (notices.c.id == notice_id))
+
+    def by_id(self, notice_id: str) -> Notice | None:
+        """Return a notice of any account."""
+        return self._one(notices.c.id == notice_id)
+
+    def of_account(self, account_id: str, status: NoticeStatus | None = None) -> Sequence[Notice]:
+        """Return an account's notices, newest first, all or those of one status."""
+        if status is not None:
+            found = _OF_STATUS.rows(self._db, account_id=account_id, status=status)
+            return [_noun(row) for row in found]
+        every = select(*_NOUN).where(notices.c.account_id == account_id)
+        rows = self._db.execute(every.order_by(notices.c.created_at.desc(), notices.c.id))
+        return [_notice(row) for row in rows]
+
+    def replace_draft(self, notice: Notice) -> bool:
+        """Write a draft anew; its audio stays if the noun has it. False if there is no such draft."""
+        values = _values(notice)
+        if notice.audio_sha256 is None:
+            values |= {"sealed_audio": None, "key_version": None}
+        return self._changed(notice.account_id, notice.id, values)
+
+    def set_prompt(self, notice: Notice, prompt: SealedPrompt) -> bool:
+        """Give a draft its audio. False if there is no such draft, or if it says something else by now.
+
+        Raises KeyRetired.
+        """
+        refuse_retired(self._db, notice.account_id, prompt.key_version)
+        said = (
+            (notices.c.text_sha256 == notice.text_sha256)
+            & (notices.c.language == notice.language)
+            & (notices.c.mode == notice.mode)
+        )
+        values = {
+            "audio_sha256": notice.audio_sha256,
+            "audio_seconds": notice.audio_seconds,
+            "sealed_audio": prompt.message,
+            "key_version": prompt.key_version,
+        }
+        return self._changed(notice.account_id, notice.id, values, said)
+
+    def prompt(self, notice_id: str) -> SealedPrompt | None:
+        """Return the audio of a notice."""
+        query = select(notices.c.sealed_audio, notices.c.key_version).where(notices.c.id == notice_id)
+        row = self._db.execute(query).first()
+        if row is None or row.sealed_audio is None:
+            return None
+        return SealedPrompt(message=row.sealed_audio, key_version=row.key_version)
+
+    def delete_draft(self, account_id: str, notice_id: str) -> bool:
+        """Delete a draft. False if there is none."""
+        gone = delete(notices).where(_draft(account_id, notice_id)).returning(notices.c.id)
+        account_changed(self._db, account_id)
+        return self._db.execute(gone).first() is not None
+
+    def publish(self, notice: Notice, at: datetime) -> tuple[Notice, Notice | None]:
+        """Publish a draft under the next version, and retire the one before it; return both.
+
+        The caller holds the account's exclusive lock, and has seen that it is a draft.
+        """
+        same = _same_kind(notice)
+        live = update(notices).where(same, notices.c.status == "published")
+        before = self._db.execute(live.values(status="retired", retired_at=at).returning(*_NOUN)).first()
+        newest = self._db.execute(select(func.max(notices.c.version)).where(same)).scalar() or 0
+        values = {"status": "published", "version": newest + 1, "published_at": at}
+        draft = update(notices).where(_draft(notice.account_id, notice.id)).values(values)
+        row = self._db.execute(draft.returning(*_NOUN)).one()
+        account_changed(self._db, notice.account_id)
+        return _notice(row), None if before is None else _notice(before)
+
+    def retire(self, account_id: str, notice_id: str, at: datetime) -> bool:
+        """Retire a published version. False if there is none."""
+        live = (notices.c.account_id == account_id) & (notices.c.id == notice_id)
+        live &= notices.c.status == "published"
+        gone = update(notices).where(live).values(status="retired", retired_at=at)
+        account_changed(self._db, account_id)
+        return self._db.execute(gone.returning(notices.c.id)).first() is not None
+
+    def _one(self, wanted: ColumnElement[bool]) -> Notice | None:
+        row = self._db.execute(select(*_NOUN).where(wanted)).first()
+        return None if row is None else _notice(row)
+
+    def _changed(
+        self, account_id: str, notice_id: str, values: dict[str, Any], *more: ColumnElement[bool]
+    ) -> bool:
+        """Change a row if it is a draft: what was published stays as it is, whatever a verb believed."""
+        change = update(notices).where(_draft(account_id, notice_id), *more).values(values)
+        account_changed(self._db, account_id)
+        return self._db.execute(change.returning(notices.c.id)).first() is not None
+
+
+def _draft(account_id: str, notice_id: str) -> ColumnElement[bool]:
+    mine = (notices.c.account_id == account_id) & (notices.c.id == notice_id)
+    return mine & (notices.c.status == "draft")
+
+
+def _same_kind(notice: Notice) -> ColumnElement[bool]:
+    """Return what all versions have in common that are counted together."""
+    kind = notices.c.account_id == notice.account_id
+    for name in ("language", "audience", "mode"):
+        kind &= notices.c[name] == getattr(notice, name)
+    return kind
+
+
+def _values(notice: Notice) -> dict[str, Any]:
+    values = {name: getattr(notice, name) for name in Notice.__slots__}
+    return values | {"places": list(notice.places)}
+
+
+def _notice(row: Row[Any]) -> Notice:
+    return _noun(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def _noun(columns: Mapping[Any, Any]) -> Notice:
+    return Notice(**{**columns, "places": tuple(columns["places"])})

@@ -1,0 +1,66 @@
+"""The providers' copies of recordings: which are to be deleted, and when to try again."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import and_, or_, select, update
+
+from vault.database.schema.core import recordings
+from vault.database.sql.dialect import database_now, is_postgresql
+from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
+from vault.domain.accounts.account import SourcePolicy
+from vault.domain.recordings.recording import Recording, State
+
+
+class SourceRows:
+    """The providers' copies, in one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def claim(self, *, lease: timedelta) -> Recording | None:
+        """Take a recording whose provider's copy is to be deleted now; nobody else has it for ``lease``."""
+        r, now = recordings.c, database_now(self._db)
+        # Quarantine keeps the provider's copy; what was stored may have been erased since.
+        stored = and_(
+            r.state.in_((State.AVAILABLE, State.ERASING, State.ERASED)),
+            r.source_policy.in_(("stored", "always")),
+        )
+        refused = and_(r.state == State.REFUSED, r.source_policy.in_(("refused", "always")))
+        due = and_(
+            r.source_policy != "keep",
+            r.source_deleted_at.is_(None),
+            r.source_not_before <= now,
+            or_(stored, refused),
+        )
+        query = select(r.id).where(due).order_by(r.source_not_before).limit(1)
+        if is_postgresql(self._db):
+            query = query.with_for_update(skip_locked=True)
+        found = self._db.execute(query).scalar()
+        if found is None:
+            return None
+        taken = update(recordings).where(r.id == found)
+        taken = taken.values(source_not_before=now + lease, source_attempts=r.source_attempts + 1)
+        return recording_of(self._db.execute(taken.returning(*RECORDING_COLUMNS)).one())
+
+    def name(self, recording_id: str, source_ref: str, policy: SourcePolicy) -> None:
+        """Note what the provider calls its copy, where the announcement did not say; a known name stays."""
+        nameless = and_(recordings.c.id == recording_id, recordings.c.source_ref.is_(None))
+        named = update(recordings).where(nameless).values(source_ref=source_ref, source_policy=policy)
+        self._db.execute(named)
+
+    def deleted(self, recording_id: str, at: datetime) -> None:
+        """Note that the provider's copy is gone for good."""
+        self._set(recording_id, source_deleted_at=at)
+
+    def try_again(self, recording_id: str, at: datetime) -> None:
+        """Delete the provider's copy again at a later time."""
+        self._set(recording_id, source_not_before=at)
+
+    def give_up(self, recording_id: str) -> None:
+        """Leave the provider's copy alone: it cannot be deleted."""
+        self._set(recording_id, source_policy="keep")
+
+    def _set(self, recording_id: str, **values: object) -> None:
+        self._db.execute(update(recordings).where(recordings.c.id == recording_id).values(**values))

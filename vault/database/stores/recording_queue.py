@@ -1,0 +1,263 @@
+"""The state is the queue: claims, leases, and every arrow from one state to the next.
+
+Each change is a compare-and-set on state and lease token, so that a worker which lost its lease
+while it slept changes nothing. Lease time is the database's.
+"""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, delete, func, or_, select, update
+from sqlalchemy import Connection as DbConnection
+
+from vault.database.schema.access_log import event_outbox
+from vault.database.schema.consent import evidence_entries
+from vault.database.schema.core import access_events, recordings
+from vault.database.sql.dialect import database_now, is_postgresql
+from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.queue_statements import FREE, SHREDDED, WORK, as_refused, columns_of, next_turn
+from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
+from vault.domain.reason import Reason
+from vault.domain.recordings.recording import ARROWS, IN_FLIGHT, Lease, Recording, State
+from vault.domain.stored.tombstone import FINAL
+from vault.errors import LeaseLost, NotFound, RecordingErased
+
+_TO_TRANSFER = (State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)
+
+
+class QueueRows:
+    """The queue of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def claim(self, states: Sequence[State], *, lease: timedelta) -> Lease | None:
+        """Take the row of an account that waited longest and whose time has come.
+
+        It is the turn of an account with the fewest leases; among equals chance decides, so that one
+        account's backlog keeps no other waiting, even where a single worker claims.
+        """
+        ready = self._ready(states)
+        account_id = self._db.execute(next_turn(states, ready, database_now(self._db))).scalar()
+        if account_id is None:
+            return None
+        row = self._first(and_(ready, recordings.c.account_id == account_id)) or self._first(ready)
+        return None if row is None else self._take(row.id, State(row.state), lease)
+
+    def is_waiting(self, states: Sequence[State]) -> bool:
+        """Say whether a claim would find a row now."""
+        query = select(recordings.c.id).where(self._ready(states)).limit(1)
+        return self._db.execute(query).first() is not None
+
+    def claim_upload(self, recording_id: str, *, lease: timedelta) -> Lease | None:
+        """Take an upload's row for the client that sends it now; None while another client does."""
+        r, now = recordings.c, database_now(self._db)
+        free = or_(r.lease_until.is_(None), r.lease_until < now)
+        query = select(r.id, r.state).where(
+            r.id == recording_id, r.state.in_(_TO_TRANSFER), r.sealed_announcement.is_(None), free
+        )
+        if is_postgresql(self._db):
+            query = query.with_for_update(skip_locked=True)
+        row = self._db.execute(query).first()
+        return None if row is None else self._take(row.id, State(row.state), lease)
+
+    def any_idle_upload(self) -> bool:
+        """Say whether ``claim_idle_upload`` would find a row now."""
+        return (
+            self._db.execute(select(recordings.c.id).where(self._idle_upload()).limit(1)).first() is not None
+        )
+
+    def claim_idle_upload(self, *, lease: timedelta) -> tuple[Lease, State] | None:
+        """Claim an abandoned upload that is due, and return the state in which it waited."""
+        row = self._first(self._idle_upload())
+        return None if row is None else (self._take(row.id, State(row.state), lease), State(row.state))
+
+    def renew(self, recording_id: str, token: str, *, lease: timedelta) -> None:
+        """Hold on to a row. Raises LeaseLost."""
+        mine = (recordings.c.id == recording_id) & (recordings.c.lease_token == token)
+        until = database_now(self._db) + lease
+        if self._db.execute(update(recordings).where(mine).values(lease_until=until)).rowcount != 1:
+            raise LeaseLost("Another worker holds this recording now.")
+
+    def move(self, held: Lease, to: State, **values: Any) -> Recording:
+        """Move a held row along an arrow, set ``values``, and give the lease back.
+
+        ``audio`` and ``rendition`` take a SealedObject, ``reasons`` a sequence of Reason.
+        Raises LeaseLost if state or token are no longer what they were, KeyRetired where it sets a key.
+        """
+        came_from = held.recording.state
+        if to not in ARROWS[came_from]:
+            raise ValueError(f"There is no arrow from {came_from} to {to}.")
+        if "key_version" in values:
+            refuse_retired(self._db, held.recording.account_id, values["key_version"])
+        mine = and_(
+            recordings.c.id == held.recording.id,
+            recordings.c.state == str(came_from),
+            recordings.c.lease_token == held.token,
+        )
+        changed = {**FREE, "state": str(to), **columns_of(values)}
+        if to in FINAL:
+            # Its tombstone is due.
+            changed["manifest_due"] = True
+        if to in {State.REFUSED, State.FAILED}:
+            changed |= SHREDDED
+            self._forget_evidence([held.recording.id])
+        query = update(recordings).where(mine).values(changed).returning(*RECORDING_COLUMNS)
+        row = self._db.execute(query).first()
+        if row is None:
+            raise LeaseLost("Another worker holds this recording now, or its state was changed.")
+        return recording_of(row)
+
+    def put_back(self, held: Lease, *, not_before: datetime, counts: bool = True) -> None:
+        """Give a held row back in the state it is in; the attempt ``counts`` or not. Raises LeaseLost."""
+        mine = (recordings.c.id == held.recording.id) & (recordings.c.lease_token == held.token)
+        values = {**FREE, "not_before": not_before}
+        if not counts:
+            values["attempts"] = held.recording.attempts - 1
+        done = self._db.execute(update(recordings).where(mine).values(values))
+        if done.rowcount != 1:
+            raise LeaseLost("Another worker holds this recording now.")
+
+    def begin_erasing(self, account_id: str, recording_id: str) -> Recording:
+        """Shred and move to erasing, from any state. Raises NotFound, RecordingErased."""
+        query = select(recordings.c.state).where(
+            recordings.c.id == recording_id, recordings.c.account_id == account_id
+        )
+        state = self._db.execute(query.with_for_update()).scalar()
+        if state is None:
+            raise NotFound("There is no such recording.")
+        if state in {State.ERASING, State.ERASED}:
+            raise RecordingErased("The recording was erased.")
+        changed = {
+            **SHREDDED, **FREE, "state": str(State.ERASING), "attempts": 0,
+            "not_before": database_now(self._db), "manifest_due": False,
+        }  # fmt: skip
+        self._forget_evidence([recording_id])
+        if state == str(State.REFUSED):
+            self._forget_words(recording_id)
+        erased = update(recordings).where(recordings.c.id == recording_id).values(changed)
+        return recording_of(self._db.execute(erased.returning(*RECORDING_COLUMNS)).one())
+
+    def _forget_words(self, recording_id: str) -> None:
+        """Drop the details of a refused recording's events: an admin's words. Leaves keep their digests."""
+        for table in (access_events, event_outbox):
+            mine = table.c.recording_id == recording_id
+            self._db.execute(update(table).where(mine).values(sealed_detail=None))
+
+    def settle(self, recording: Recording, to: State, **values: Any) -> Recording:
+        """Move a row that nobody holds out of quarantine, and set ``values`` as ``move`` does.
+
+        Raises LeaseLost if it is no longer in the state in which it was seen.
+        """
+        if to not in ARROWS[recording.state]:
+            raise ValueError(f"There is no arrow from {recording.state} to {to}.")
+        seen = and_(recordings.c.id == recording.id, recordings.c.state == str(recording.state))
+        changed = {**FREE, "state": str(to), **columns_of(values)}
+        if to is State.REFUSED:
+            changed |= {**SHREDDED, "audio_location": None, "rendition_location": None, "manifest_due": True}
+            self._forget_evidence([recording.id])
+        row = self._db.execute(
+            update(recordings).where(seen).values(changed).returning(*RECORDING_COLUMNS)
+        ).first()
+        if row is None:
+            raise LeaseLost("The recording's state was changed in the meantime.")
+        return recording_of(row)
+
+    def refuse_in_flight(
+        self, account_id: str, reason: Reason, *, call_ref: str | None = None
+    ) -> Sequence[str]:
+        """Refuse every row in flight, or those of one call, and drop their keys; return the ids."""
+        in_flight = and_(recordings.c.account_id == account_id, recordings.c.state.in_(IN_FLIGHT))
+        if call_ref is not None:
+            in_flight = and_(in_flight, recordings.c.call_ref == call_ref)
+        changed = update(recordings).where(in_flight).values(as_refused(reason)).returning(recordings.c.id)
+        refused = list(self._db.execute(changed).scalars())
+        self._forget_evidence(refused)
+        return refused
+
+    def quarantines_over(self) -> Sequence[Recording]:
+        """Return what has been in quarantine for as long as its account allows."""
+        r = recordings.c
+        over = and_(r.state == str(State.QUARANTINED), r.quarantined_until <= database_now(self._db))
+        return [recording_of(row) for row in self._db.execute(select(*RECORDING_COLUMNS).where(over))]
+
+    def _forget_evidence(self, recording_ids: Sequence[str]) -> None:
+        """Delete what the recording key sealed beside the audio: it opens nothing any more."""
+        self._db.execute(delete(evidence_entries).where(evidence_entries.c.recording_id.in_(recording_ids)))
+
+    def manifests_due(self, limit: int) -> Sequence[Recording]:
+        """Return available recordings whose manifest was not written yet."""
+        due = select(*RECORDING_COLUMNS).where(
+            recordings.c.manifest_due, recordings.c.state == State.AVAILABLE
+        )
+        return [recording_of(row) for row in self._db.execute(due.limit(limit))]
+
+    def manifest_written(self, recording_id: str, key_version: int | None) -> None:
+        """Note that the manifest is in the object store, with a key that this version wrapped."""
+        # Of a recording that has gone meanwhile, the mark says that its tombstone is due.
+        mine = (recordings.c.id == recording_id) & (recordings.c.state == str(State.AVAILABLE))
+        written = {"manifest_due": False, "manifest_key_version": key_version}
+        self._db.execute(update(recordings).where(mine).values(written))
+
+    def rewrite_manifest(self, recording_id: str) -> None:
+        """Note that what the manifest says has changed."""
+        wanted = (recordings.c.id == recording_id) & (recordings.c.state == str(State.AVAILABLE))
+        self._db.execute(update(recordings).where(wanted).values(manifest_due=True))
+
+    def wants_object(self, recording_id: str, location: str) -> bool:
+        """Say whether the row names this object, or a worker may be writing it right now."""
+        r = recordings.c
+        query = select(r.state, r.audio_location, r.rendition_location, r.lease_until).where(
+            r.id == recording_id
+        )
+        row = self._db.execute(query).first()
+        if row is None:
+            return False
+        if location in {row.audio_location, row.rendition_location}:
+            return row.state not in {State.REFUSED, State.FAILED, State.ERASED}
+        return row.lease_until is not None and row.lease_until > database_now(self._db)
+
+    def counts(self) -> dict[State, tuple[int, float]]:
+        """Return for each state of work how many rows are in it, and the age of the oldest in seconds."""
+        now = database_now(self._db)
+        query = select(recordings.c.state, func.count(), func.min(recordings.c.received_at))
+        rows = self._db.execute(query.where(recordings.c.state.in_(WORK)).group_by(recordings.c.state))
+        return {State(state): (count, (now - oldest).total_seconds()) for state, count, oldest in rows}
+
+    def _ready(self, states: Sequence[State]) -> ColumnElement[bool]:
+        r, now = recordings.c, database_now(self._db)
+        # An upload waits for its client, and only a recording that was announced can be fetched.
+        mine = or_(r.state.in_((State.STORED, State.ERASING)), r.sealed_announcement.is_not(None))
+        free = or_(r.lease_until.is_(None), r.lease_until < now)
+        return and_(r.state.in_(states), r.not_before <= now, free, mine)
+
+    def _idle_upload(self) -> ColumnElement[bool]:
+        r, now = recordings.c, database_now(self._db)
+        free = or_(r.lease_until < now, and_(r.lease_until.is_(None), r.not_before <= now))
+        # The empty connection stands for a direct upload.
+        return and_(r.connection_id == "", r.state.in_(_TO_TRANSFER), free)
+
+    def _first(self, wanted: ColumnElement[bool]) -> Row[Any, Any] | None:
+        r = recordings.c
+        query = select(r.id, r.state).where(wanted).order_by(r.not_before, r.id).limit(1)
+        if is_postgresql(self._db):
+            query = query.with_for_update(skip_locked=True)
+        return self._db.execute(query).first()
+
+    def _take(self, recording_id: str, state: State, lease: timedelta) -> Lease:
+        token = secrets.token_hex(16)
+        to = State.TRANSFERRING if state in _TO_TRANSFER else state
+        taken = (
+            update(recordings)
+            .where(recordings.c.id == recording_id)
+            .values(
+                state=str(to), lease_token=token, lease_until=database_now(self._db) + lease,
+                attempts=recordings.c.attempts + 1,
+            )
+            .returning(*RECORDING_COLUMNS)
+        )  # fmt: skip
+        row: Row[Any] = self._db.execute(taken).one()
+        return Lease(recording=recording_of(row), token=token)

@@ -1,0 +1,232 @@
+"""Recordings as rows: inserted, found and listed. Moving them on is the queue's part."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, CompoundSelect, Row, bindparam, delete, or_, select, update
+from sqlalchemy import Connection as DbConnection
+
+from vault.database.schema.core import recording_terms, recordings
+from vault.database.sql.compiled_statements import CompiledSelect
+from vault.database.sql.dialect import insert_new
+from vault.database.stores.call_facts import refs_of_terms
+from vault.domain.reason import Reason
+from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject, State
+from vault.domain.stored.tombstone import FINAL
+from vault.errors import Busy
+from vault.ports.stores import NewRecording, RecordingFilter
+
+_BLOBS = {"sealed_announcement", "sealed_details", "sealed_waveform", "wrapped_key"}
+#: What a Recording is made of: everything but blobs that only few ask for.
+RECORDING_COLUMNS = [column for column in recordings.c if column.name not in _BLOBS]
+_UPLOAD = ""
+#: What stays of an upload that is sent again after it failed.
+_LASTING = {"id", "account_id", "connection_id", "recording_ref", "call_ref", "restricted"}
+# Every range that is heard and every call that starts asks these.
+_GET = CompiledSelect(
+    select(*RECORDING_COLUMNS).where(
+        recordings.c.id == bindparam("id"), recordings.c.account_id == bindparam("account_id")
+    )
+)
+_KEYS = CompiledSelect(
+    select(
+        recordings.c.key_version, recordings.c.wrapped_key, recordings.c.evidence,
+        recordings.c.sealed_details, recordings.c.sealed_waveform,
+    ).where(recordings.c.id == bindparam("id"))
+)  # fmt: skip
+_OF_CALL = CompiledSelect(
+    select(*RECORDING_COLUMNS)
+    .where(recordings.c.account_id == bindparam("account_id"), recordings.c.call_ref == bindparam("call_ref"))
+    .order_by(recordings.c.received_at, recordings.c.id)
+)
+
+
+class RecordingRows:
+    """The recordings of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def insert_upload(
+        self, new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch: int
+    ) -> None:
+        """Insert an upload's row. Raises Busy if another client inserted one of this reference first."""
+        row = new_row(new, state=state, reasons=reasons, epoch=epoch)
+        if not insert_new(self._db, recordings, row):
+            raise Busy("Another upload of this recording is under way.", retry_after=1)
+
+    def restart_upload(self, recording_id: str, new: NewRecording, *, epoch: int) -> Recording:
+        """Reset a failed upload to received, keeping its id. Raises Busy if another client did so first."""
+        fresh = new_row(new, state=State.RECEIVED, reasons=(), epoch=epoch)
+        # Everything learned by the failed attempt is cleared. A restriction applies to the new audio as well.
+        empty = {column.name: None for column in recordings.c if column.nullable}
+        changed = {name: value for name, value in (empty | fresh).items() if name not in _LASTING}
+        failed = (recordings.c.id == recording_id) & (recordings.c.state == str(State.FAILED))
+        query = update(recordings).where(failed).values(changed).returning(*RECORDING_COLUMNS)
+        row = self._db.execute(query).first()
+        if row is None:
+            raise Busy("Another upload of this recording is under way.", retry_after=1)
+        return recording_of(row)
+
+    def get(self, account_id: str, recording_id: str) -> Recording | None:
+        """Return a recording of this account."""
+        row = _GET.first(self._db, id=recording_id, account_id=account_id)
+        return None if row is None else _recording(row)
+
+    def by_id(self, recording_id: str) -> Recording | None:
+        """Return a recording of any account, for operators."""
+        return self._one(recordings.c.id == recording_id)
+
+    def existing(self, recording_ids: Sequence[str]) -> set[str]:
+        """Return those of these ids that recordings of any account have."""
+        query = select(recordings.c.id).where(recordings.c.id.in_(recording_ids))
+        return set(self._db.execute(query).scalars())
+
+    def by_ref(self, account_id: str, connection_id: str | None, recording_ref: str) -> Recording | None:
+        """Return a recording by the name that its source gave it."""
+        return self._one(
+            (recordings.c.account_id == account_id)
+            & (recordings.c.connection_id == (connection_id or _UPLOAD))
+            & (recordings.c.recording_ref == recording_ref)
+        )
+
+    def keys(self, recording_id: str) -> RecordingKeys | None:
+        """Return what opens the recording; None before it was sealed and after it was shredded."""
+        row = _KEYS.first(self._db, id=recording_id)
+        if row is None or row["wrapped_key"] is None:
+            return None
+        return RecordingKeys(
+            key_version=row["key_version"],
+            wrapped_key=row["wrapped_key"],
+            evidence=row["evidence"],
+            details=row["sealed_details"],
+            waveform=row["sealed_waveform"],
+        )
+
+    def announcement(self, recording_id: str) -> tuple[bytes, int] | None:
+        """Return the sealed announcement and the key version that sealed it."""
+        columns = (recordings.c.sealed_announcement, recordings.c.announcement_key_version)
+        row = self._db.execute(select(*columns).where(recordings.c.id == recording_id)).first()
+        if row is None or row.sealed_announcement is None:
+            return None
+        return row.sealed_announcement, row.announcement_key_version
+
+    def page(
+        self, account_id: str, wanted: RecordingFilter, *, before: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Recording]:
+        """Return recordings, newest first, those that come before the cursor (received_at, id)."""
+        r = recordings.c
+        query = select(*RECORDING_COLUMNS).where(r.account_id == account_id)
+        if wanted.state is not None:
+            query = query.where(r.state == wanted.state)
+        if wanted.call_ref is not None:
+            query = query.where(r.call_ref == wanted.call_ref)
+        if wanted.received_from is not None:
+            query = query.where(r.received_at >= wanted.received_from)
+        if wanted.received_to is not None:
+            query = query.where(r.received_at < wanted.received_to)
+        for terms in wanted.terms:
+            # An erased recording is never found, even while its terms are still to be removed.
+            query = query.where(
+                r.id.in_(_having(account_id, terms)), r.state.not_in((State.ERASING, State.ERASED))
+            )
+        if before is not None:
+            at, recording_id = before
+            query = query.where(or_(r.received_at < at, (r.received_at == at) & (r.id < recording_id)))
+        rows = self._db.execute(query.order_by(r.received_at.desc(), r.id.desc()).limit(limit))
+        return [recording_of(row) for row in rows]
+
+    def of_call(self, account_id: str, call_ref: str) -> Sequence[Recording]:
+        """Return the recordings of a call, oldest first."""
+        rows = _OF_CALL.rows(self._db, account_id=account_id, call_ref=call_ref)
+        return [_recording(row) for row in rows]
+
+    def restrict(self, recording_id: str, *, restricted: bool) -> None:
+        """Keep a recording from being heard, or let it be heard again."""
+        wanted = recordings.c.id == recording_id
+        self._db.execute(update(recordings).where(wanted).values(restricted=restricted))
+
+    def index(self, account_id: str, recording_id: str, terms: Sequence[bytes]) -> None:
+        """Add blind-index terms of a recording; those that are there stay."""
+        rows = [{"account_id": account_id, "recording_id": recording_id, "term": term} for term in set(terms)]
+        if rows:
+            insert_new(self._db, recording_terms, *rows)
+
+    def forget_terms(self, recording_id: str) -> None:
+        """Delete the blind-index terms of a recording."""
+        self._db.execute(delete(recording_terms).where(recording_terms.c.recording_id == recording_id))
+
+    def _one(self, wanted: ColumnElement[bool]) -> Recording | None:
+        row = self._db.execute(select(*RECORDING_COLUMNS).where(wanted)).first()
+        return None if row is None else recording_of(row)
+
+
+def _having(account_id: str, terms: Sequence[bytes]) -> CompoundSelect[tuple[str]]:
+    """Select recordings with one of these terms, their own or their call's."""
+    own = recording_terms.c
+    by_itself = select(own.recording_id).where(own.account_id == account_id, own.term.in_(terms))
+    r = recordings.c
+    by_call = select(r.id).where(r.account_id == account_id, r.call_ref.in_(refs_of_terms(account_id, terms)))
+    return by_itself.union(by_call)
+
+
+def new_row(new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch: int) -> dict[str, Any]:
+    """Return the row of a recording as it is first heard of."""
+    same = (
+        "id",
+        "account_id",
+        "recording_ref",
+        "call_ref",
+        "received_at",
+        "call_started_at",
+        "call_ended_at",
+    )
+    return {
+        **{name: getattr(new, name) for name in (*same, "sealed_announcement", "kind", "source_ref")},
+        "connection_id": new.connection_id or _UPLOAD,
+        "state": str(state),
+        "reasons": reasons_json(reasons),
+        "epoch": epoch,
+        "announcement_key_version": new.key_version,
+        "voices": list(new.voices),
+        # Without a name for the provider's copy there is nothing to ask it to delete.
+        "source_policy": new.source_policy if new.source_ref is not None else "keep",
+        "source_attempts": 0,
+        "source_not_before": new.received_at,
+        "attempts": 0,
+        "not_before": new.received_at,
+        "damaged": False,
+        "restricted": False,
+        # What is refused at once has a tombstone to be written.
+        "manifest_due": state in FINAL,
+    }
+
+
+def reasons_json(reasons: Sequence[Reason]) -> list[dict[str, str | None]]:
+    """Return reasons as the column keeps them."""
+    return [{"code": reason.code, "text": reason.text, "source": reason.source} for reason in reasons]
+
+
+def recording_of(row: Row[Any]) -> Recording:
+    """Return a row (of RECORDING_COLUMNS) as the noun."""
+    return _recording(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def _recording(columns: Mapping[Any, Any]) -> Recording:
+    values = {name: columns[name] for name in Recording.__slots__ if name in columns}
+    values["connection_id"] = columns["connection_id"] or None
+    values["state"] = State(columns["state"])
+    values["voices"] = tuple(columns["voices"])
+    values["reasons"] = tuple(Reason(**reason) for reason in columns["reasons"])
+    values["audio"] = _sealed(columns, "audio")
+    values["rendition"] = _sealed(columns, "rendition")
+    return Recording(**values)
+
+
+def _sealed(columns: Mapping[Any, Any], what: str) -> SealedObject | None:
+    location, header, size = (columns[f"{what}_{name}"] for name in ("location", "header", "size"))
+    if location is None or header is None or size is None:
+        return None
+    return SealedObject(location=location, header=header, size=size)

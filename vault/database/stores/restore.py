@@ -1,0 +1,236 @@
+"""Rows as the object store has them: accounts and recordings of a vault whose database is lost or old.
+
+Everything may be written again and changes nothing then, so a restore that was cut short begins anew.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import Table, case, delete, insert, select, update
+
+from vault.database.schema.access_log import checkpoints, publication
+from vault.database.schema.account_keys import account_keys, detail_keys
+from vault.database.schema.consent import consent_events, consent_policies, objections
+from vault.database.schema.core import accounts, call_facts, connections, links, switch_changes
+from vault.database.schema.notices import notices
+from vault.database.sql.dialect import database_now, insert_for
+from vault.database.stores.account_objects import account_changed
+from vault.database.stores.closing_acts import ClosingRows
+from vault.database.stores.restore_leaves import put_leaves, set_back, take_waiting, waiting_leaves
+from vault.database.stores.restore_merge import add_keys, add_lost, ask_providers, carry_epoch, refuse_stale
+from vault.database.stores.restore_recordings import fail_rows, put_recording, put_tombstone, refuse_row
+from vault.domain.accounts.account import Connection, SwitchChange
+from vault.domain.consent.consent_event import Objection
+from vault.domain.notices.notice import Notice
+from vault.domain.reason import Reason
+from vault.domain.recordings.recording import Recording
+from vault.domain.stored.account_object import AccountObject, KeptPrompt
+from vault.domain.stored.manifest import Manifest
+from vault.domain.stored.policy_json import encode_policy
+from vault.errors import Refused
+from vault.ports.access_log import KeptCheckpoint
+
+#: Rows of one statement, for which databases have a limit of parameters; and of those that have audio.
+_ROWS_AT_ONCE, _PROMPTS_AT_ONCE = 200, 16
+
+
+class RestoredRows:
+    """What is restored in one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def account(
+        self, known: AccountObject, prompts: dict[str, KeptPrompt], *, keep_keys: bool = False
+    ) -> Sequence[str]:
+        """Insert an account or bring it to this state, all but its switch; return what has no place beside its own."""
+        account = known.account
+        other = select(accounts.c.id).where(accounts.c.ref == account.ref, accounts.c.id != account.id)
+        if self._db.execute(other).first() is not None:
+            raise Refused("Another account has this name.", reasons=("name_taken",))
+        there = select(accounts.c.revision).where(accounts.c.id == account.id)
+        revision = self._db.execute(there).scalar()
+        row = {
+            "ref": account.ref, "name": account.name, "locale": account.locale, "opened_at": account.opened_at,
+            "wrapped_index_key": known.wrapped_index_key, "index_key_version": known.index_key_version,
+            "revision": max(revision or 0, known.revision) + 1, "written_revision": known.revision,
+        }  # fmt: skip
+        if revision is None:
+            switch = {
+                name: getattr(known.switch, name) for name in ("enabled", "epoch", "changed_at", "changed_by")
+            }
+            self._db.execute(insert(accounts).values(id=account.id, **row, **switch))
+        else:
+            self._db.execute(update(accounts).where(accounts.c.id == account.id).values(row))
+        refused = add_keys(self._db, known) if keep_keys else []
+        if not keep_keys:
+            self._keys(known)
+        self._settings(known)
+        self._notices(known, prompts)
+        return refused
+
+    def lost_account(
+        self,
+        known: AccountObject,
+        prompts: dict[str, KeptPrompt],
+        *,
+        but: Collection[str],
+        policies: bool,
+    ) -> Sequence[str]:
+        """Add what an account lacks that went on without this; return what has no place beside its own."""
+        refused = add_lost(self._db, known, prompts, but=but, policies=policies)
+        # Above both: then the lost object counts as older than what is written next, and goes.
+        higher = case((accounts.c.revision > known.revision, accounts.c.revision), else_=known.revision) + 1
+        mine = update(accounts).where(accounts.c.id == known.account.id)
+        self._db.execute(mine.values(revision=higher))
+        return refused
+
+    def refuse_stale(self, reason: Reason) -> int:
+        """Refuse what is on its way under an epoch of its account's switch that is over; return how many."""
+        return refuse_stale(self._db, reason)
+
+    def carry_epoch(self, account_id: str, epoch: int, *, since: datetime) -> None:
+        """Let what is on its way and was received since then belong to this epoch."""
+        carry_epoch(self._db, account_id, epoch, since=since)
+
+    def ask_providers(self, since: datetime) -> int:
+        """Let every provider's list be compared now, from then on; return how many there are."""
+        return ask_providers(self._db, since)
+
+    def switch(self, account_id: str, history: Sequence[SwitchChange]) -> bool:
+        """Set the history of the switch, and the switch to its end; say whether it went off meanwhile."""
+        before = self._db.execute(select(accounts.c.epoch).where(accounts.c.id == account_id)).scalar()
+        self._db.execute(delete(switch_changes).where(switch_changes.c.account_id == account_id))
+        for one in history:
+            row = {name: getattr(one, name) for name in SwitchChange.__slots__}
+            self._db.execute(insert(switch_changes).values(account_id=account_id, **row))
+        last = history[-1]
+        self._db.execute(
+            update(accounts)
+            .where(accounts.c.id == account_id)
+            .values(enabled=last.enabled, epoch=last.epoch, changed_at=last.at, changed_by=last.by)
+        )
+        return before is not None and last.epoch > before
+
+    def recording(self, manifest: Manifest, *, keep: bool = False) -> bool:
+        """Insert an available recording, or bring its row to what its manifest says."""
+        return put_recording(self._db, manifest, keep=keep)
+
+    def tombstone(self, recording: Recording, *, due: bool = False) -> bool:
+        """Insert a recording that is refused, failed or erased, or shred the row that it finds."""
+        return put_tombstone(self._db, recording, due=due)
+
+    def fail_closed(self, account_id: str) -> int:
+        """Fail rows on their way that a version of the account's key sealed which is gone; return how many."""
+        return fail_rows(self._db, account_id)
+
+    def refuse(self, recording_id: str, code: str) -> None:
+        """Refuse a row that has not passed the gate, and shred it."""
+        refuse_row(self._db, recording_id, code)
+
+    def key_destroyed(self, account_id: str, version: int) -> bool:
+        """Delete a version of an account's key, and what it alone opens; False where there is none after it."""
+        k = account_keys.c
+        later = select(k.version).where(k.account_id == account_id, k.version > version).limit(1)
+        if self._db.execute(later).first() is None:
+            return False
+        gone = delete(account_keys).where(k.account_id == account_id, k.version == version)
+        if self._db.execute(gone).rowcount:
+            account_changed(self._db, account_id)
+        for table in (call_facts, consent_events, links):
+            mine = (table.c.account_id == account_id) & (table.c.key_version == version)
+            self._db.execute(delete(table).where(mine))
+        fail_rows(self._db, account_id)
+        return True
+
+    def set_back(self, size: int, *, limit: int) -> bool:
+        """Move at most ``limit`` leaves from the end of the tree to the outbox; say whether it has ``size`` now."""
+        return set_back(self._db, size, limit=limit)
+
+    def leaves(self, start: int, leaves: Sequence[bytes]) -> None:
+        """Put leaves of the anchored log at their places, from ``start`` on."""
+        put_leaves(self._db, start, leaves)
+        ClosingRows(self._db).logged(leaves)
+
+    def waiting(self, after: int | None, *, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Return places and leaves of events that wait for the tree, those behind the place ``after``."""
+        return waiting_leaves(self._db, after, limit=limit)
+
+    def take_waiting(self, *, limit: int) -> int:
+        """Append at most ``limit`` events that wait to the tree; return how many."""
+        return take_waiting(self._db, limit=limit)
+
+    def published(self, checkpoint: KeptCheckpoint, *, tiles: int, at: datetime) -> None:
+        """Keep a checkpoint that lies in the object store, and go on publishing from ``tiles``."""
+        row = {"size": checkpoint.size, "note": checkpoint.note, "at": checkpoint.at}
+        if tiles == checkpoint.size:
+            row["published_at"] = at
+        self._put(checkpoints, ["size"], row)
+        self._db.execute(update(publication).values(size=tiles))
+
+    def _keys(self, known: AccountObject) -> None:
+        account_id, k = known.account.id, account_keys.c
+        gone = k.version.not_in(list(known.keys))
+        self._db.execute(delete(account_keys).where(k.account_id == account_id, gone))
+        # What lies under a version that was destroyed since opens nothing; facts come back with manifests.
+        for table in (call_facts, consent_events, links):
+            mine = (table.c.account_id == account_id) & table.c.key_version.not_in(list(known.keys))
+            self._db.execute(delete(table).where(mine))
+        for version, key in known.keys.items():
+            row = {"account_id": account_id, "version": version, "wrapped_key": key}
+            self._put(account_keys, ["account_id", "version"], row)
+        for number, (wrapped, version) in known.detail_keys.items():
+            row = {"account_id": account_id, "number": number, "wrapped_key": wrapped, "key_version": version}
+            self._put(detail_keys, ["account_id", "number"], row)
+
+    def _settings(self, known: AccountObject) -> None:
+        account_id = known.account.id
+        policies = [
+            {
+                "account_id": account_id, "version": policy.version, "policy": encode_policy(policy),
+                "changed_at": policy.changed_at, "changed_by": policy.changed_by,
+            }
+            for policy in known.policies
+        ]  # fmt: skip
+        self._put(consent_policies, ["account_id", "version"], *policies)
+        there = [connection.id for connection in known.connections]
+        c = connections.c
+        self._db.execute(delete(connections).where(c.account_id == account_id, c.id.not_in(there)))
+        for connection in known.connections:
+            row = {name: getattr(connection, name) for name in Connection.__slots__}
+            # What the provider recorded meanwhile is looked for from the beginning: it is known, or comes in.
+            again = {
+                "reconciled_until": connection.collect_from,
+                "reconcile_not_before": database_now(self._db),
+            }
+            self._put(connections, ["id"], row | again)
+        said = []
+        for kept in known.objections:
+            same = {"id": kept.id, "term": kept.term, "sealed_number": kept.sealed_number}
+            noun = {name: getattr(kept.objection, name) for name in Objection.__slots__}
+            said.append({"account_id": account_id, "key_version": kept.key_version, **same, **noun})
+        self._put(objections, ["id"], *said)
+
+    def _notices(self, known: AccountObject, prompts: dict[str, KeptPrompt]) -> None:
+        account_id, there = known.account.id, [one.id for one in known.notices]
+        n, rows = notices.c, []
+        self._db.execute(delete(notices).where(n.account_id == account_id, n.id.not_in(there)))
+        # A version that is published now must not meet one that was, under the same number.
+        for notice in sorted(known.notices, key=lambda one: one.version or 0):
+            prompt = prompts.get(notice.id)
+            row = {name: getattr(notice, name) for name in Notice.__slots__}
+            row |= {"places": list(notice.places), "sealed_audio": None, "key_version": None}
+            if prompt is not None:
+                row |= {"sealed_audio": prompt.message, "key_version": prompt.key_version}
+            rows.append(row)
+        self._put(notices, ["id"], *rows, at_once=_PROMPTS_AT_ONCE)
+
+    def _put(self, table: Table, key: list[str], *rows: dict[str, Any], at_once: int = _ROWS_AT_ONCE) -> None:
+        """Insert rows of the same columns, or bring those that are there to this state."""
+        for start in range(0, len(rows), at_once):
+            put = insert_for(self._db, table).values(list(rows[start : start + at_once]))
+            new = {name: put.excluded[name] for name in rows[0]}
+            self._db.execute(put.on_conflict_do_update(index_elements=key, set_=new))

@@ -1,0 +1,139 @@
+"""What an account's object of a lost time adds to an account that went on without it: nothing of it beats a row."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import func, select, update
+
+from vault.database.schema.account_keys import account_keys, detail_keys, key_rotations
+from vault.database.schema.consent import consent_policies, objections
+from vault.database.schema.core import accounts, connections, recordings
+from vault.database.schema.notices import notices
+from vault.database.sql.dialect import database_now, insert_for, insert_new
+from vault.database.stores.queue_statements import as_refused
+from vault.database.stores.restore_recordings import forget_evidence
+from vault.domain.accounts.account import Connection
+from vault.domain.consent.consent_event import Objection
+from vault.domain.notices.notice import Notice
+from vault.domain.reason import Reason
+from vault.domain.recordings.recording import IN_FLIGHT
+from vault.domain.stored.account_object import AccountObject, KeptPrompt
+from vault.domain.stored.policy_json import encode_policy
+
+
+def add_lost(
+    db: DbConnection,
+    known: AccountObject,
+    prompts: dict[str, KeptPrompt],
+    *,
+    but: Collection[str],
+    policies: bool,
+) -> list[str]:
+    """Insert what the account lacks, but for the ids that it deleted itself; name what has no place beside its own.
+
+    Objections of both stand. ``policies`` says whether those of the lost time may become the newest.
+    """
+    refused = add_keys(db, known)
+    for kept in known.objections:
+        noun = {name: getattr(kept.objection, name) for name in Objection.__slots__}
+        row = {name: getattr(kept, name) for name in ("id", "term", "sealed_number", "key_version")}
+        insert_new(db, objections, {"account_id": known.account.id, **row, **noun})
+    for connection in known.connections:
+        row = {name: getattr(connection, name) for name in Connection.__slots__}
+        due = {"reconciled_until": connection.collect_from, "reconcile_not_before": database_now(db)}
+        if connection.id not in but and not insert_new(db, connections, row | due):
+            refused += _unless_there(db, connections, connection.id, f"the connection {connection.name}")
+    for notice in known.notices:
+        prompt = prompts.get(notice.id)
+        row = {name: getattr(notice, name) for name in Notice.__slots__} | {"places": list(notice.places)}
+        row |= {
+            "sealed_audio": prompt.message if prompt else None,
+            "key_version": prompt.key_version if prompt else None,
+        }
+        if notice.id not in but and not insert_new(db, notices, row):
+            refused += _unless_there(db, notices, notice.id, f"the notice {notice.id}")
+    return refused + _add_policies(db, known, newest=policies)
+
+
+def _add_policies(db: DbConnection, known: AccountObject, *, newest: bool) -> list[str]:
+    p, account_id = consent_policies.c, known.account.id
+    last = db.execute(select(func.max(p.version)).where(p.account_id == account_id)).scalar() or 0
+    refused = []
+    for policy in known.policies:
+        if policy.version <= last:
+            continue
+        if not newest:
+            refused.append(f"version {policy.version} of its consent policy")
+            continue
+        row = {
+            "account_id": account_id, "version": policy.version, "policy": encode_policy(policy),
+            "changed_at": policy.changed_at, "changed_by": policy.changed_by,
+        }  # fmt: skip
+        insert_new(db, consent_policies, row)
+    return refused
+
+
+def add_keys(db: DbConnection, known: AccountObject) -> list[str]:
+    """Insert versions of the key that are missing; name those whose number another key has."""
+    account_id, k = known.account.id, account_keys.c
+    differ = []
+    for version, key in known.keys.items():
+        row = {"account_id": account_id, "version": version, "wrapped_key": key}
+        if insert_new(db, account_keys, row):
+            _empty_again(db, account_id, version)
+        else:
+            there = select(k.wrapped_key).where(k.account_id == account_id, k.version == version)
+            if db.execute(there).scalar() != key:
+                differ.append(f"version {version} of its key")
+    for number, (wrapped, version) in known.detail_keys.items():
+        row = {"account_id": account_id, "number": number, "wrapped_key": wrapped, "key_version": version}
+        insert_new(db, detail_keys, row)
+    return differ
+
+
+def _empty_again(db: DbConnection, account_id: str, version: int) -> None:
+    """Let a version that was replaced here before be emptied and destroyed once more.
+
+    What was acknowledged under it in the lost time opens with it alone, until it lies under the next one.
+    """
+    k = account_keys.c
+    following = select(k.version).where(k.account_id == account_id, k.version == version + 1)
+    if db.execute(following).first() is None:
+        return
+    begun = {
+        "begun_at": database_now(db), "begun_by": "restore", "rewrapped": 0,
+        "settled_at": None, "destroyed_at": None, "statement": None,
+    }  # fmt: skip
+    put = insert_for(db, key_rotations).values(account_id=account_id, version=version, **begun)
+    db.execute(put.on_conflict_do_update(index_elements=["account_id", "version"], set_=begun))
+
+
+def _unless_there(db: DbConnection, table: Any, row_id: str, words: str) -> list[str]:
+    return [] if db.execute(select(table.c.id).where(table.c.id == row_id)).first() else [words]
+
+
+def refuse_stale(db: DbConnection, reason: Reason) -> int:
+    """Refuse what is on its way under an epoch of its account's switch that is over; return how many."""
+    r = recordings.c
+    epoch = select(accounts.c.epoch).where(accounts.c.id == r.account_id).scalar_subquery()
+    stale = r.state.in_([str(state) for state in IN_FLIGHT]) & (r.epoch < epoch)
+    refused = db.execute(update(recordings).where(stale).values(as_refused(reason)).returning(r.id))
+    ids = list(refused.scalars())
+    forget_evidence(db, ids)
+    return len(ids)
+
+
+def carry_epoch(db: DbConnection, account_id: str, epoch: int, *, since: datetime) -> None:
+    """Let what was received after the last off, and is on its way, belong to the epoch that began with it."""
+    r = recordings.c
+    mine = (r.account_id == account_id) & r.state.in_([str(state) for state in IN_FLIGHT])
+    db.execute(update(recordings).where(mine & (r.received_at > since)).values(epoch=epoch))
+
+
+def ask_providers(db: DbConnection, since: datetime) -> int:
+    """Let every connection's list be compared now, from ``since`` on; return how many connections there are."""
+    c = connections.c
+    db.execute(update(connections).where(c.reconciled_until > since).values(reconciled_until=since))
+    return db.execute(update(connections).values(reconcile_not_before=database_now(db))).rowcount

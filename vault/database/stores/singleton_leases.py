@@ -1,0 +1,60 @@
+"""Turns: a name that one node at a time may hold, under a lease on the database's time."""
+
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import delete, select, update
+
+from vault.database.schema.singleton_leases import turns
+from vault.database.sql.dialect import database_now, insert_for
+from vault.errors import LeaseLost
+
+
+class TurnRows:
+    """The turns of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def is_free(self, name: str) -> bool:
+        """Say whether a claim would succeed now."""
+        until = self._db.execute(select(turns.c.until).where(turns.c.name == name)).scalar()
+        return until is None or until <= database_now(self._db)
+
+    def claim(self, name: str, *, lease: timedelta) -> str | None:
+        """Take the turn for ``lease`` and return its token; None while it is not free."""
+        now = database_now(self._db)
+        values = {"token": secrets.token_hex(16), "until": now + lease}
+        taken = (
+            insert_for(self._db, turns)
+            .values(name=name, **values)
+            .on_conflict_do_update(index_elements=["name"], set_=values, where=turns.c.until <= now)
+            .returning(turns.c.token)
+        )
+        token: str | None = self._db.execute(taken).scalar()
+        return token
+
+    def renew(self, name: str, token: str, *, lease: timedelta) -> None:
+        """Hold on to the turn. Raises LeaseLost."""
+        self._set(name, token, token=token, until=database_now(self._db) + lease)
+
+    def pass_on(self, name: str, token: str, *, next_at: datetime) -> None:
+        """Give the turn back; nobody has it again before ``next_at``. Raises LeaseLost."""
+        self._set(name, token, token=None, until=next_at)
+
+    def forget(self, name: str, token: str) -> None:
+        """Give the turn back and leave nothing of it; one that another has now stays."""
+        self._db.execute(delete(turns).where(turns.c.name == name, turns.c.token == token))
+
+    def forget_leases(self, prefix: str, before: datetime) -> None:
+        """Delete turns whose name begins with ``prefix`` and whose lease ended before then."""
+        self._db.execute(
+            delete(turns).where(turns.c.name.startswith(prefix, autoescape=True), turns.c.until < before)
+        )
+
+    def _set(self, name: str, held: str, **values: object) -> None:
+        mine = (turns.c.name == name) & (turns.c.token == held)
+        if self._db.execute(update(turns).where(mine).values(**values)).rowcount != 1:
+            raise LeaseLost("Another node has this turn now.")

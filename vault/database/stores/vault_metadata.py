@@ -1,0 +1,39 @@
+"""Facts about this vault itself."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import delete, insert, select
+
+from vault.database.schema.core import vault_metadata
+from vault.database.sql.dialect import insert_new
+from vault.errors import Refused
+
+
+class MetadataRows:
+    """The metadata of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def get(self, name: str) -> bytes | None:
+        """Return a fact."""
+        value: bytes | None = self._db.execute(
+            select(vault_metadata.c.value).where(vault_metadata.c.name == name)
+        ).scalar()
+        return value
+
+    def put(self, values: Mapping[str, bytes]) -> None:
+        """Set facts that were never set. Raises Refused where one was."""
+        rows = [{"name": name, "value": value} for name, value in values.items()]
+        if insert_new(self._db, vault_metadata, *rows) != len(rows):
+            raise Refused("These facts about the vault were set before.", reasons=("already_set",))
+
+    def replace(self, values: Mapping[str, bytes], *, drop: Sequence[str] = ()) -> None:
+        """Set facts, whether they were set or not, and forget others."""
+        names = [*values, *drop]
+        self._db.execute(delete(vault_metadata).where(vault_metadata.c.name.in_(names)))
+        rows = [{"name": name, "value": value} for name, value in values.items()]
+        if rows:
+            self._db.execute(insert(vault_metadata), rows)
