@@ -15,7 +15,7 @@ from vault.simulator.call import Copy, call_that_ended
 from vault.simulator.exchange import Webhook
 from vault.simulator.provider import SimulatedProvider
 from vault.simulator.providers import SIMULATED
-from vault.telephony.signatures import sign
+from vault.telephony.signatures.standard_webhooks import sign
 
 #: Aircall counts its calls, so the simulated ones begin anywhere and go up.
 _FIRST_CALL = 800_000_000

@@ -28,7 +28,7 @@ from vault.asgi import app_of, serve
 from vault.errors import StartRefused
 from vault.heads import check_address, server_config
 from vault.settings import Settings, read_settings
-from vault.telephony.signatures import sign
+from vault.telephony.signatures.standard_webhooks import sign
 from vault.web.control import ask
 
 SAMPLE = Path(__file__).parent / "audio" / "sample" / "call.wav"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from vault.domain.calls.provider_api import MediaRequest
 from vault.errors import FetchFailed
-from vault.telephony.media_url import host_matches, parse_media_url
+from vault.telephony.http.url import host_matches, parse_media_url
 
 
 @dataclass(kw_only=True)

@@ -8,7 +8,7 @@ from vault.domain.calls.call import Announcement, CallFacts, Heard
 from vault.domain.calls.provider_api import Access, Listed, ListedPage, RestReply, RestRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed
-from vault.telephony.platform import Platform
+from vault.telephony.providers.standard_webhooks.adapter import Platform
 
 API = "https://api.example"
 

@@ -4,8 +4,8 @@ from functools import partial
 
 from vault import wiring
 from vault.__main__ import main
-from vault.telephony.guarded_http import GuardedHttp
-from vault.telephony.pace import Limits
+from vault.telephony.http.client import GuardedHttp
+from vault.telephony.http.limits import Limits
 
 MAX_BYTES = 96 * 1024 * 1024
 _LIMITS = Limits(head=2, idle=2, window=2, window_bytes=4096, max_bytes=MAX_BYTES)

@@ -31,10 +31,10 @@ from vault.keyservice.key_ring import TTL, AccountKeyRing
 from vault.objects import s3_client
 from vault.objects.s3 import S3Store
 from vault.settings import read_settings
-from vault.telephony.fetcher import MediaFetcher
-from vault.telephony.guarded_http import GuardedHttp
-from vault.telephony.platform import Platform
-from vault.telephony.rest import ProviderRest
+from vault.telephony.http.client import GuardedHttp
+from vault.telephony.http.download import MediaFetcher
+from vault.telephony.http.rest import ProviderRest
+from vault.telephony.providers.standard_webhooks.adapter import Platform
 from vault.threads import Threads
 from vault.workflows.vault import Vault
 

@@ -25,7 +25,7 @@ from vault.database.schema.singleton_leases import turns
 from vault.domain.calls.webhook import Delivery
 from vault.domain.recordings.recording import State
 from vault.errors import Busy, LeaseLost, RecordingErased, Refused, Unavailable
-from vault.telephony.signatures import sign
+from vault.telephony.signatures.standard_webhooks import sign
 from vault.workflows.connect import ConnectionWish
 from vault.workflows.share import LinkWish
 from vault.workflows.vault import Vault

@@ -20,7 +20,7 @@ from tests.faults.promises import check_promises
 from tests.journeys.tenant import WITHOUT_EVIDENCE
 from tests.servers.processes import process, wait_until
 from tests.servers.vault_process import VaultProcess
-from vault.telephony.signatures import sign
+from vault.telephony.signatures.standard_webhooks import sign
 
 PATIENCE = 60.0
 ACCOUNT = "acme"

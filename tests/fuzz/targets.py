@@ -40,10 +40,10 @@ from vault.sealing.header import parse_header
 from vault.sealing.keys import recording_key
 from vault.sealing.message import open_message, seal
 from vault.sealing.opener import Opener
-from vault.telephony.forms import parse_form, parse_query
-from vault.telephony.media_url import parse_media_url
-from vault.telephony.numbers import normalize
-from vault.telephony.strict_json import parse_object
+from vault.telephony.http.url import parse_media_url
+from vault.telephony.parsing.forms import parse_form, parse_query
+from vault.telephony.parsing.phone_number import normalize
+from vault.telephony.parsing.strict_json import parse_object
 from vault.tlog.anchor_file import decode_anchor, encode_anchor
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, sign_checkpoint
 from vault.tlog.hashing import leaf_hash

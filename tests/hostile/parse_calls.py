@@ -27,8 +27,8 @@ from tests.hostile.parsers import Row
 from tests.hostile.regexes import evaluated
 from vault.domain.stored import json_reader
 from vault.sealing.fields import Fields
-from vault.telephony.forms import parse_form, parse_query
-from vault.telephony.strict_json import parse_object
+from vault.telephony.parsing.forms import parse_form, parse_query
+from vault.telephony.parsing.strict_json import parse_object
 
 #: What takes foreign bytes or text apart; whoever names one of these needs a row. Add what the vault begins to use.
 PARSERS: tuple[Any, ...] = (

@@ -20,18 +20,19 @@ from vault.domain.calls.provider_api import Access, RestReply, RestRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import VaultError
 from vault.ports.telephony import Provider
-from vault.telephony import speech, timestamps
-from vault.telephony.address_policy import check_address
-from vault.telephony.forms import parse_form, parse_query
-from vault.telephony.media_url import parse_media_url
-from vault.telephony.numbers import from_digits, normalize
-from vault.telephony.places import NumberPlans
-from vault.telephony.rest import ProviderRest
-from vault.telephony.rsa_keys import check_rsa_key
-from vault.telephony.signatures_jwt import callback_id
-from vault.telephony.signatures_laml import shared_key_id, url_variants
-from vault.telephony.signatures_plivo import _base as plivo_base
-from vault.telephony.strict_json import parse_object
+from vault.telephony.call_documents import text_to_speech
+from vault.telephony.http.address_policy import check_address
+from vault.telephony.http.rest import ProviderRest
+from vault.telephony.http.url import parse_media_url
+from vault.telephony.numbering.number_plans import NumberPlans
+from vault.telephony.parsing import timestamps
+from vault.telephony.parsing.forms import parse_form, parse_query
+from vault.telephony.parsing.phone_number import from_digits, normalize
+from vault.telephony.parsing.strict_json import parse_object
+from vault.telephony.signatures.jwt import callback_id
+from vault.telephony.signatures.plivo_hmac import _base as plivo_base
+from vault.telephony.signatures.rsa_keys import check_rsa_key
+from vault.telephony.signatures.twilio_hmac import shared_key_id, url_variants
 from vault.wiring import PROVIDERS
 from vault.workflows.seals import content_id
 
@@ -246,8 +247,9 @@ ROWS = [
     Row(name="address", parse=text(check_address), shapes=TEXT | {"groups": repeated(b"1:")}),
     Row(name="number", parse=text(_numbers), shapes=TEXT | within(b"+1", TEXT) | within(b"tel:+1", _FEW)),
     Row(name="moment", parse=text(_moments), shapes=TEXT | within(b"2026-01-01T00:00:00.", _FEW)),
-    Row(name="spoken text", parse=text(speech.pieces), shapes=TEXT | {"sentences": repeated(b"a. ")}),
-    Row(name="spoken language", parse=text(speech.language_of), shapes=TEXT | {"subtags": repeated(b"-a", b"en")}),
+    Row(name="spoken text", parse=text(text_to_speech.pieces), shapes=TEXT | {"sentences": repeated(b"a. ")}),
+    Row(name="spoken language", parse=text(text_to_speech.language_of), shapes=TEXT
+        | {"subtags": repeated(b"-a", b"en")}),
     Row(name="private key", parse=text(check_rsa_key), shapes=TEXT | within(_PEM, TEXT)
         | {"blocks": repeated(_PEM)}),
 ]  # fmt: skip

@@ -24,7 +24,7 @@ from vault.simulator.call import call_that_ended
 from vault.simulator.exchange import Webhook
 from vault.simulator.jwt import sign_hs256
 from vault.simulator.providers import SIMULATED
-from vault.telephony.signatures import sign
+from vault.telephony.signatures.standard_webhooks import sign
 
 #: Where every connection's REST interface is said to be: the provider's own host, at a private address.
 API_BASE = "https://localhost"

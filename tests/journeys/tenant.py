@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import numpy as np
 
-from vault.telephony.signatures import sign
+from vault.telephony.signatures.standard_webhooks import sign
 
 PATIENCE = 20.0
 #: Where consent is not the subject of a test.

@@ -13,8 +13,8 @@ from tests.servers.media import MediaServer, answer, head, raw
 from vault.domain.calls.provider_api import MediaRequest
 from vault.errors import FetchFailed
 from vault.ports.telephony import Fetcher
-from vault.telephony.fetcher import MediaFetcher
-from vault.telephony.guarded_http import GuardedHttp
+from vault.telephony.http.client import GuardedHttp
+from vault.telephony.http.download import MediaFetcher
 
 BODY = bytes(range(256)) * 1024
 

@@ -17,7 +17,7 @@ import httpx
 
 from tests.journeys.tenant import Tenant, moment, open_link
 from tests.soak.ledger import Ledger, Received, Sent
-from vault.telephony.signatures import sign
+from vault.telephony.signatures.standard_webhooks import sign
 
 #: Seconds between two of one worker's deeds, so that two cores serve the vault and not its load alone.
 _BREATH = 0.5

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import httpcore
 
-from vault.telephony.network import resolve
+from vault.telephony.http.checked_network import resolve
 
 
 class ScriptedResolver:

@@ -7,11 +7,11 @@ from tests.servers.media import MediaServer, answer
 from tests.telephony.dialing import Diversion, ScriptedResolver
 from vault.domain.calls.provider_api import MediaRequest
 from vault.errors import FetchFailed
-from vault.telephony.address_policy import check_address
-from vault.telephony.fetcher import MediaFetcher
-from vault.telephony.guarded_http import GuardedHttp
-from vault.telephony.network import CheckedNetwork, resolve
-from vault.telephony.pace import Limits
+from vault.telephony.http.address_policy import check_address
+from vault.telephony.http.checked_network import CheckedNetwork, resolve
+from vault.telephony.http.client import GuardedHttp
+from vault.telephony.http.download import MediaFetcher
+from vault.telephony.http.limits import Limits
 
 pytestmark = pytest.mark.faults
 

@@ -10,13 +10,13 @@ from tests.fakes.provider import FakeProvider
 from tests.telephony.scripts import SCRIPTS, STATUS
 from vault.domain.calls.provider_api import Access
 from vault.ports.telephony import Provider
-from vault.telephony.aircall import Aircall
-from vault.telephony.platform import Platform
-from vault.telephony.plivo import Plivo
-from vault.telephony.signalwire import SignalWire
-from vault.telephony.telnyx import Telnyx
-from vault.telephony.twilio import Twilio
-from vault.telephony.vonage import Vonage
+from vault.telephony.providers.aircall.adapter import Aircall
+from vault.telephony.providers.plivo.adapter import Plivo
+from vault.telephony.providers.signalwire.adapter import SignalWire
+from vault.telephony.providers.standard_webhooks.adapter import Platform
+from vault.telephony.providers.telnyx.adapter import Telnyx
+from vault.telephony.providers.twilio.adapter import Twilio
+from vault.telephony.providers.vonage.adapter import Vonage
 
 #: Those that ask for documents, and those that ask for none.
 ASKING: list[Provider] = [Twilio(), SignalWire(), Telnyx(), Plivo(), Vonage()]

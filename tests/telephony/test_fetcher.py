@@ -11,9 +11,9 @@ import pytest
 from tests.servers.media import MediaServer, Script, answer, drip, head, raw
 from vault.domain.calls.provider_api import MediaRequest
 from vault.errors import FetchFailed
-from vault.telephony.fetcher import MediaFetcher
-from vault.telephony.guarded_http import GuardedHttp
-from vault.telephony.pace import Limits
+from vault.telephony.http.client import GuardedHttp
+from vault.telephony.http.download import MediaFetcher
+from vault.telephony.http.limits import Limits
 
 pytestmark = pytest.mark.faults
 

@@ -15,8 +15,8 @@ from tests.servers.media import MediaServer, answer
 from tests.telephony.dialing import ScriptedResolver
 from vault.domain.calls.provider_api import MediaRequest
 from vault.errors import FetchFailed
-from vault.telephony.fetcher import MediaFetcher
-from vault.telephony.guarded_http import GuardedHttp, trust
+from vault.telephony.http.client import GuardedHttp, trust
+from vault.telephony.http.download import MediaFetcher
 
 pytestmark = pytest.mark.faults
 

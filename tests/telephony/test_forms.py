@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault.errors import Invalid
-from vault.telephony.forms import MAX_BYTES, MAX_FIELDS, Form, parse_form, parse_query
+from vault.telephony.parsing.forms import MAX_BYTES, MAX_FIELDS, Form, parse_form, parse_query
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 

@@ -3,9 +3,9 @@
 import pytest
 
 from vault.errors import StartRefused
-from vault.telephony.fetcher import MediaFetcher
-from vault.telephony.guarded_http import GuardedHttp
-from vault.telephony.media_url import host_matches, parse_media_url
+from vault.telephony.http.client import GuardedHttp
+from vault.telephony.http.download import MediaFetcher
+from vault.telephony.http.url import host_matches, parse_media_url
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 from tests.servers.media import Exchange, MediaServer, Script, answer, endless, head
 from vault.domain.calls.provider_api import MediaRequest
 from vault.errors import FetchFailed
-from vault.telephony.fetcher import MediaFetcher
-from vault.telephony.guarded_http import GuardedHttp
-from vault.telephony.pace import Limits, Pace
+from vault.telephony.http.client import GuardedHttp
+from vault.telephony.http.download import MediaFetcher
+from vault.telephony.http.limits import Limits, Pace
 
 BODY = bytes(range(256)) * 4096
 

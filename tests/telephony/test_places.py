@@ -11,7 +11,7 @@ from phonenumbers import geocoder
 from tests.domain.packaged_rules import packaged
 from vault.errors import Invalid
 from vault.ports.numbers import Numbers
-from vault.telephony.places import NumberPlans, area_codes
+from vault.telephony.numbering.number_plans import NumberPlans, area_codes
 
 NUMBERS: Numbers = NumberPlans()
 #: Assigned by the administrator of the plan, and in nobody's hands when libphonenumber was made.

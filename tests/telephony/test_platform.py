@@ -13,8 +13,8 @@ from vault.domain.calls.provider_api import MediaRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid, NotAuthentic
 from vault.ports.telephony import Provider
-from vault.telephony.platform import Platform
-from vault.telephony.signatures import sign
+from vault.telephony.providers.standard_webhooks.adapter import Platform
+from vault.telephony.signatures.standard_webhooks import sign
 
 NOW = datetime(2026, 1, 31, 9, 30, 10, tzinfo=UTC)
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault.errors import Invalid, NotAuthentic
-from vault.telephony.signatures import secret_bytes, sign, verify
+from vault.telephony.signatures.standard_webhooks import secret_bytes, sign, verify
 
 pytestmark = pytest.mark.faults
 

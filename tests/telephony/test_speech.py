@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault.errors import Invalid
-from vault.telephony.keypad import pressed
-from vault.telephony.speech import AT_ONCE, USUAL, carried, language_of, pieces
+from vault.telephony.call_documents.text_to_speech import AT_ONCE, USUAL, carried, language_of, pieces
+from vault.telephony.parsing.dtmf import pressed
 
 
 @pytest.mark.parametrize("length", [1, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, 2 * AT_ONCE, 2 * AT_ONCE + 1])

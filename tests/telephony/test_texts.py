@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from vault.errors import Invalid
-from vault.telephony.numbers import normalize
-from vault.telephony.strict_json import parse_object
-from vault.telephony.timestamps import from_rfc3339
+from vault.telephony.parsing.phone_number import normalize
+from vault.telephony.parsing.strict_json import parse_object
+from vault.telephony.parsing.timestamps import from_rfc3339
 
 
 def nested(depth: int) -> bytes:

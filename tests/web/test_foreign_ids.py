@@ -9,7 +9,7 @@ import pytest
 from tests.journeys.tenant import Tenant, open_link
 from tests.web.conftest import AUDIO, House
 from tests.web.test_access import DOORS, seen, send
-from vault.telephony.signatures import sign
+from vault.telephony.signatures.standard_webhooks import sign
 
 pytestmark = pytest.mark.faults
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.journeys.tenant import Tenant
 from tests.web.conftest import House
-from vault.telephony.signatures import sign
+from vault.telephony.signatures.standard_webhooks import sign
 
 JSON = {"Content-Type": "application/json"}
 BODY = b'{"type": "call.started", "data": {}}'

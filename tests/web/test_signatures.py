@@ -9,7 +9,7 @@ import pytest
 
 from tests.journeys.tenant import Tenant, moment
 from tests.web.conftest import House
-from vault.telephony.signatures import sign
+from vault.telephony.signatures.standard_webhooks import sign
 
 pytestmark = pytest.mark.faults
 

@@ -34,8 +34,8 @@ from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.recordings.recording import Recording, State
 from vault.keyservice.key_ring import AccountKeyRing
 from vault.settings import read_settings
-from vault.telephony.platform import Platform
-from vault.telephony.signatures import sign
+from vault.telephony.providers.standard_webhooks.adapter import Platform
+from vault.telephony.signatures.standard_webhooks import sign
 from vault.threads import Threads
 from vault.tlog.note import Signer
 from vault.workflows.connect import ConnectionWish

@@ -16,7 +16,7 @@ from vault.database.stores.account_keys import WrappedKeyRows
 from vault.keyservice.key_ring import AccountKeyRing
 from vault.ports.database import Database
 from vault.settings import read_settings
-from vault.telephony.platform import Platform
+from vault.telephony.providers.standard_webhooks.adapter import Platform
 from vault.threads import Threads
 
 

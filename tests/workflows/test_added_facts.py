@@ -14,7 +14,7 @@ from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection
 from vault.domain.consent.decision import Decision
-from vault.telephony.places import NumberPlans
+from vault.telephony.numbering.number_plans import NumberPlans
 from vault.workflows.admission import Admission, Said
 
 T0 = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)

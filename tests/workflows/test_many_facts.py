@@ -16,8 +16,8 @@ from vault.domain.calls.webhook import Delivery
 from vault.domain.consent.call_claims import MAX_FACTS
 from vault.domain.recordings.recording import State
 from vault.errors import Refused
-from vault.telephony.platform import Platform
-from vault.telephony.signatures import sign
+from vault.telephony.providers.standard_webhooks.adapter import Platform
+from vault.telephony.signatures.standard_webhooks import sign
 from vault.workflows.receive import Receipt, Receive
 
 

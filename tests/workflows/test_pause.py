@@ -14,7 +14,7 @@ from vault.database.schema.consent import pauses
 from vault.domain.calls.provider_api import RestReply
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed
-from vault.telephony.signatures import sign
+from vault.telephony.signatures.standard_webhooks import sign
 from vault.workflows.connect import ConnectionWish
 from vault.workflows.list_events import EventFilter
 

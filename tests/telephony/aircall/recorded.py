@@ -11,7 +11,7 @@ from vault.domain.calls.call import Announcement, Heard
 from vault.domain.calls.provider_api import Access, RestReply
 from vault.domain.calls.webhook import Delivery
 from vault.ports.telephony import Provider
-from vault.telephony.aircall import Aircall
+from vault.telephony.providers.aircall.adapter import Aircall
 
 HERE = Path(__file__).parent
 NOW = datetime(2022, 3, 4, 10, 30, tzinfo=UTC)

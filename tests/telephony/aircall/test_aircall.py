@@ -16,7 +16,7 @@ from tests.telephony.aircall.recorded import (
 from tests.telephony.malformed import WRONG, changed, malformed
 from vault.domain.calls.call import Announcement, CallFacts, Heard, fold
 from vault.errors import Invalid
-from vault.telephony.aircall import EVENTS
+from vault.telephony.providers.aircall.adapter import EVENTS
 
 
 def test_an_ended_call_is_understood_whole() -> None:

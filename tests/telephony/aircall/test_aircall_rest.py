@@ -21,7 +21,7 @@ from tests.telephony.aircall.recorded import (
 from tests.telephony.malformed import malformed
 from vault.domain.calls.provider_api import Access
 from vault.errors import FetchFailed
-from vault.telephony.media_url import host_matches, parse_media_url
+from vault.telephony.http.url import host_matches, parse_media_url
 
 VOICEMAIL = replace(
     RECORDED, recording_ref="812345678/voicemail", source_ref="812345678/voicemail", kind="voicemail"

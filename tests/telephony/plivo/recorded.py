@@ -12,7 +12,7 @@ from vault.domain.calls.call import Announcement, Heard
 from vault.domain.calls.provider_api import Access
 from vault.domain.calls.webhook import Delivery
 from vault.ports.telephony import Provider
-from vault.telephony.plivo import Plivo
+from vault.telephony.providers.plivo.adapter import Plivo
 
 HERE = Path(__file__).parent
 PROVIDER: Provider = Plivo()

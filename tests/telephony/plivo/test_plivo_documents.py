@@ -16,8 +16,8 @@ from vault.domain.calls.call_document import Ask, CallStep, Go, Play, Record, Sc
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
 from vault.ports.telephony import CallFlow
-from vault.telephony.plivo_documents import LANGUAGES, PlivoFlow
-from vault.telephony.speech import carried
+from vault.telephony.call_documents.text_to_speech import carried
+from vault.telephony.providers.plivo.documents import LANGUAGES, PlivoFlow
 
 FLOW: CallFlow = PlivoFlow()
 FACTS = CallFacts(call_ref=CALL, direction="inbound", caller="+12025550100", callee="+442079460000")

@@ -26,7 +26,7 @@ from tests.telephony.plivo.recorded import (
 )
 from vault.domain.calls.webhook import Delivery
 from vault.errors import NotAuthentic
-from vault.telephony.signatures import DUMMY_KEY
+from vault.telephony.signatures.standard_webhooks import DUMMY_KEY
 
 COUNT = count("Generated callbacks of Plivo", small=60, full=1000)
 LETTERS = "abcXYZ019 &=+.?%/~-_\u00e9\u4e16"

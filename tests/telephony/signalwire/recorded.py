@@ -9,7 +9,7 @@ from vault.domain.calls.call import Announcement, Heard
 from vault.domain.calls.provider_api import Access, RestReply
 from vault.domain.calls.webhook import Delivery
 from vault.ports.telephony import Provider
-from vault.telephony.signalwire import SignalWire
+from vault.telephony.providers.signalwire.adapter import SignalWire
 
 HERE = Path(__file__).parent
 NOW = datetime(2023, 11, 9, 17, 5, 10, tzinfo=UTC)

@@ -32,8 +32,8 @@ from vault.domain.calls.call_document import Ask, CallStep, Go, Play, Record, Sc
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import CallFlow
-from vault.telephony.signalwire import FLOW
-from vault.telephony.speech import carried
+from vault.telephony.call_documents.text_to_speech import carried
+from vault.telephony.providers.signalwire.adapter import FLOW
 
 FLOW_PORT: CallFlow = FLOW
 TAGS = {"en-GB": "en-GB", "de": "de-DE", "en": "en-US"}

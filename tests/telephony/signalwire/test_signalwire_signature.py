@@ -25,7 +25,7 @@ from tests.telephony.forms_of import encode
 from tests.telephony.generated_forms import changes, flipped, pairs
 from tests.telephony.signalwire.recorded import CREDENTIALS, PROVIDER, URL, delivery, load
 from vault.errors import NotAuthentic
-from vault.telephony.signatures_laml import DUMMY_KEY
+from vault.telephony.signatures.twilio_hmac import DUMMY_KEY
 
 KEY, OTHER = "PSK_made-up", CREDENTIALS | {"signing_key": "PSK_other"}
 SHA1, SHA256, ALIAS = "x-signalwire-signature", "x-signalwire-sha256-signature", "x-twilio-signature"

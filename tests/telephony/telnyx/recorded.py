@@ -13,7 +13,7 @@ from vault.domain.calls.call import Announcement, Heard
 from vault.domain.calls.provider_api import Access, RestReply
 from vault.domain.calls.webhook import Delivery
 from vault.ports.telephony import Provider
-from vault.telephony.telnyx import Telnyx
+from vault.telephony.providers.telnyx.adapter import Telnyx
 
 HERE = Path(__file__).parent
 NOW = datetime(2018, 2, 2, 22, 25, 30, tzinfo=UTC)

@@ -29,8 +29,8 @@ from vault.domain.calls.call_document import Ask, CallStep, Play
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid, NotAuthentic
 from vault.ports.telephony import CallFlow
-from vault.telephony.speech import carried
-from vault.telephony.texml import FLOW, LANGUAGES
+from vault.telephony.call_documents.text_to_speech import carried
+from vault.telephony.providers.telnyx.texml import FLOW, LANGUAGES
 
 FLOW_PORT: CallFlow = FLOW
 FORM = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}

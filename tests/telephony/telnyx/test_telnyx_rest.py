@@ -27,7 +27,7 @@ from tests.telephony.telnyx.recorded import (
 from vault.domain.calls.call import Announcement
 from vault.domain.calls.provider_api import Access
 from vault.errors import FetchFailed
-from vault.telephony.media_url import host_matches, parse_media_url
+from vault.telephony.http.url import host_matches, parse_media_url
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from tests.telephony.telnyx.recorded import (
     signed,
 )
 from vault.errors import Invalid, NotAuthentic
-from vault.telephony.signatures_ed25519 import DUMMY_KEY
+from vault.telephony.signatures.ed25519 import DUMMY_KEY
 
 #: Generated requests.
 COUNT = 1000 if os.environ.get("CALLVAULT_FAULTS") == "1" else 50

@@ -9,7 +9,7 @@ from vault.domain.calls.call import Announcement, Heard
 from vault.domain.calls.provider_api import Access, RestReply
 from vault.domain.calls.webhook import Delivery
 from vault.ports.telephony import Provider
-from vault.telephony.twilio import Twilio
+from vault.telephony.providers.twilio.adapter import Twilio
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 3, 24, 18, 16, 5, tzinfo=UTC)

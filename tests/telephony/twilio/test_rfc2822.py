@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault.errors import Invalid
-from vault.telephony.timestamps import from_rfc2822
+from vault.telephony.parsing.timestamps import from_rfc2822
 
 
 @pytest.mark.parametrize(

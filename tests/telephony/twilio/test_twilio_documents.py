@@ -28,8 +28,8 @@ from vault.domain.calls.call_document import Ask, CallStep, Go, Play, Record, Sc
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
 from vault.ports.telephony import CallFlow
-from vault.telephony.speech import carried
-from vault.telephony.twilio import FLOW
+from vault.telephony.call_documents.text_to_speech import carried
+from vault.telephony.providers.twilio.adapter import FLOW
 
 FLOW_PORT: CallFlow = FLOW
 PARTIES = {"caller": "+12025550100", "callee": "+12025550199"}

@@ -13,7 +13,7 @@ from tests.faults.counts import count
 from tests.telephony.generated_forms import Pairs, changes, flipped, pairs
 from tests.telephony.twilio.recorded import CREDENTIALS, PROVIDER, SHARED, URL, delivery, load
 from vault.errors import NotAuthentic
-from vault.telephony.signatures_laml import DUMMY_KEY, url_variants
+from vault.telephony.signatures.twilio_hmac import DUMMY_KEY, url_variants
 
 SIGNATURE, SETTINGS = "x-twilio-signature", "x-twilio-webhooks-signature-settings"
 OTHER = CREDENTIALS | {"auth_token": "54321"}

@@ -15,7 +15,7 @@ from vault.domain.calls.call import Announcement
 from vault.domain.calls.provider_api import Access
 from vault.domain.calls.webhook import Delivery
 from vault.ports.telephony import Provider
-from vault.telephony.vonage import Vonage
+from vault.telephony.providers.vonage.adapter import Vonage
 
 HERE = Path(__file__).parent
 PROVIDER: Provider = Vonage()

@@ -18,8 +18,8 @@ from vault.domain.calls.call_document import Ask, CallStep, Go, Play, Record, Sc
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
 from vault.ports.telephony import CallFlow
-from vault.telephony.ncco import LANGUAGES, NccoFlow
-from vault.telephony.speech import carried
+from vault.telephony.call_documents.text_to_speech import carried
+from vault.telephony.providers.vonage.ncco import LANGUAGES, NccoFlow
 
 FLOW: CallFlow = NccoFlow()
 FACTS = CallFacts(call_ref=CALL, caller="+12025550100", callee="+442079460000")

@@ -30,7 +30,7 @@ from tests.telephony.vonage.recorded import (
 )
 from vault.domain.calls.webhook import Delivery
 from vault.errors import NotAuthentic
-from vault.telephony.signatures import DUMMY_KEY
+from vault.telephony.signatures.standard_webhooks import DUMMY_KEY
 
 COUNT = count("Generated callbacks of Vonage", small=60, full=1000)
 BODY = b'{"status":"started"}'

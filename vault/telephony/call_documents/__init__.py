@@ -1,0 +1,1 @@
+"""Parts that the call documents of several providers share."""

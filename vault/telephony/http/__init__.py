@@ -1,0 +1,1 @@
+"""HTTP to providers: checked addresses, limits and downloads."""

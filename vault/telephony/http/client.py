@@ -1,0 +1,167 @@
+"""HTTP to hosts that a request names, and to no other address: what fetching and REST calls share.
+
+Taken apart strictly (``media_url``), on a list, at public addresses that are dialled as they were checked
+(``network``, ``address_policy``), never redirected, within limits of time. No error carries the URL. Every
+exchange has its own connection, which ends with it.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+
+import certifi
+import httpcore
+
+from vault.errors import FetchFailed, StartRefused
+from vault.telephony.http.checked_network import CheckedNetwork, Resolver, resolve
+from vault.telephony.http.limits import Limits
+from vault.telephony.http.url import MediaUrl, host_matches, parse_authority, parse_media_url
+
+#: Everything that httpcore raises for what a server or a network does. ssl's errors are OSErrors.
+NETWORK_ERRORS = (
+    httpcore.NetworkError,
+    httpcore.TimeoutException,
+    httpcore.ProtocolError,
+    httpcore.UnsupportedProtocol,
+    OSError,
+)
+
+
+def trust() -> ssl.SSLContext:
+    """Return a context that trusts the system's authorities, and certifi's where the system has none."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+class GuardedHttp:
+    """Opens URLs for one operator's list of trusted hosts."""
+
+    def __init__(
+        self,
+        *,
+        allow: Collection[str] = (),
+        limits: Limits | None = None,
+        resolver: Resolver = resolve,
+        dialer: httpcore.AsyncNetworkBackend | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        """Take the operator's list of ``host:port`` that may be private, foreign and plain http.
+
+        Credentials of a request go there too: the operator vouches for those hosts. Raises StartRefused
+        for an entry that is not exactly a host and a port.
+        """
+        self.trusted = frozenset(_trusted(entry) for entry in allow)
+        self.limits = limits or Limits()
+        self.ssl_context = ssl_context or trust()
+        self.network = CheckedNetwork(
+            trusted=self.trusted,
+            resolver=resolver,
+            dialer=dialer or httpcore.AnyIOBackend(),
+            dns_seconds=self.limits.dns,
+        )
+
+    @asynccontextmanager
+    async def open(
+        self, method: str, address: str, headers: Mapping[str, str], hosts: tuple[str, ...], body: bytes = b""
+    ) -> AsyncIterator[httpcore.Response]:
+        """Send a request and yield the answer, its head read and its body on its way.
+
+        Raises FetchFailed: final for a URL, host or address that may not be asked.
+        """
+        url = self._admit(address, hosts)
+        lines = _headers(headers, url, body)
+        pool = httpcore.AsyncConnectionPool(
+            ssl_context=self.ssl_context,
+            max_connections=1,
+            max_keepalive_connections=0,
+            network_backend=self.network,
+        )
+        async with pool:
+            response = await self._send(pool, method, url, lines, body)
+            try:
+                yield response
+            finally:
+                await response.aclose()
+
+    def _admit(self, address: str, hosts: tuple[str, ...]) -> MediaUrl:
+        """Return the URL's parts if the request and the operator let it be fetched at all."""
+        try:
+            url = parse_media_url(address)
+        except ValueError:
+            raise FetchFailed("The URL is not one that can be fetched.", final=True) from None
+        if (url.host, url.port) in self.trusted:
+            return url
+        if url.scheme != "https" or url.port != self.limits.https_port:
+            raise FetchFailed("A provider is asked by https and on its own port.", final=True)
+        if not host_matches(url.host, hosts):
+            raise FetchFailed("The host is not one of the provider's.", final=True)
+        return url
+
+    async def _send(
+        self,
+        pool: httpcore.AsyncConnectionPool,
+        method: str,
+        url: MediaUrl,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes,
+    ) -> httpcore.Response:
+        limits = self.limits
+        loop = asyncio.get_running_loop()
+        opening = asyncio.timeout(limits.dns + 2 * limits.connect)
+
+        async def on_event(name: str, _info: object) -> None:
+            if name == "http11.receive_response_headers.started":
+                # httpcore's own timeout is per read, which a server can feed byte by byte.
+                opening.reschedule(loop.time() + limits.head)
+
+        request = httpcore.Request(
+            method,
+            httpcore.URL(scheme=url.scheme, host=url.host, port=url.port, target=url.target),
+            headers=headers,
+            content=body or None,
+            extensions={
+                "timeout": {"connect": limits.connect, "write": limits.head},
+                "trace": on_event,
+            },
+        )
+        try:
+            async with opening:
+                return await pool.handle_async_request(request)
+        except TimeoutError:
+            raise FetchFailed("The host did not answer in time.") from None
+        except NETWORK_ERRORS as error:
+            # Only the kind: messages of libraries quote addresses and names.
+            raise FetchFailed(f"The host could not be asked ({type(error).__name__}).") from None
+
+
+def _headers(wanted: Mapping[str, str], url: MediaUrl, body: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the request's headers and ours, of which ours win."""
+    headers = {name.lower(): value for name, value in wanted.items()} | {
+        "host": url.authority,
+        "accept": "*/*",
+        "accept-encoding": "identity",
+        "connection": "close",
+        "user-agent": "callvault",
+    }
+    if body:
+        headers["content-length"] = str(len(body))
+    try:
+        return [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+    except UnicodeEncodeError:
+        raise FetchFailed("The connection's credentials do not fit into a header.", final=True) from None
+
+
+def _trusted(entry: str) -> tuple[str, int]:
+    """Return an entry of the operator's list as host and port."""
+    try:
+        host, port = parse_authority(entry.strip())
+    except ValueError:
+        host, port = "", None
+    if port is None:
+        raise StartRefused(
+            "VAULT_MEDIA_ALLOW is a list of host:port entries with commas, such as 127.0.0.1:8090. "
+            f"The entry {entry!r} is none."
+        )
+    return host, port

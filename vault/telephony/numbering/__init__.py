@@ -1,0 +1,1 @@
+"""Numbering plans: the place of a telephone number."""

@@ -1,0 +1,200 @@
+"""Plivo: signed forms, recordings that stay until they are deleted, and a list of them.
+
+A callback has no type: it announces a recording when it names one (``plivo_callbacks``). Media is public to who
+knows its URL, unless the account protects it; so the account's name and token go along, to Plivo's own hosts alone.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, urlencode, urlsplit
+
+from vault.domain.calls.call import Announcement, Heard
+from vault.domain.calls.provider_api import Access, ListedPage, MediaRequest, RestReply, RestRequest
+from vault.domain.calls.webhook import Delivery
+from vault.errors import FetchFailed, Invalid
+from vault.ports.telephony import CallFlow, Credentials
+from vault.telephony.parsing.forms import parse_query
+from vault.telephony.parsing.json_fields import Json, media
+from vault.telephony.providers.plivo.callbacks import heard, listed_recording
+from vault.telephony.providers.plivo.documents import OVERRIDES, PlivoFlow
+from vault.telephony.rest_api.own_hosts import own_hosts, takes_credentials
+from vault.telephony.rest_api.replies import basic, reply_object, rest_base, rest_hosts
+from vault.telephony.signatures.plivo_hmac import NONCE, NONCE_HEADER, verify_plivo
+
+REST = "https://api.plivo.com"
+HOSTS = ("*.plivo.com",)
+#: Older recordings lie in buckets of Plivo's at Amazon, open to who knows the URL.
+MEDIA_HOSTS = (*HOSTS, "s3.amazonaws.com", "*.s3.amazonaws.com")
+
+FIELDS: Mapping[str, re.Pattern[str]] = {
+    "auth_id": re.compile(r"[0-9A-Za-z_-]{1,64}"),
+    "auth_token": re.compile(r"[!-~]{1,512}"),
+}
+NOT_FOUND = 404
+#: The most that Plivo lists at once.
+PAGE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Plivo:
+    """The provider ``plivo``. It has no state."""
+
+    name: str = "plivo"
+
+    def check_credentials(self, credentials: Credentials) -> None:
+        """Raise Invalid, naming the field, unless these are exactly an ``auth_id`` and an ``auth_token``."""
+        if set(credentials) - set(FIELDS):
+            raise Invalid(f"Plivo's credentials are {' and '.join(FIELDS)}.", field="credentials")
+        for field, pattern in FIELDS.items():
+            if pattern.fullmatch(credentials.get(field, "")) is None:
+                raise Invalid(f"Plivo's credentials need an {field} as the console shows it.", field=field)
+
+    def authenticate(self, delivery: Delivery, credentials: Sequence[Credentials]) -> None:
+        """Raise NotAuthentic unless one of the tokens made a signature of version 3."""
+        verify_plivo([entry.get("auth_token", "") for entry in credentials], delivery)
+
+    def understand(self, delivery: Delivery) -> Heard | None:
+        """Return what the callback says; None where it tells of no call and no recording. Raises Invalid."""
+        nonce = delivery.headers.get(NONCE_HEADER, "")
+        return heard(delivery, nonce if NONCE.fullmatch(nonce) else None)
+
+    def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
+        """Return the request, by https, with the account's name and token where the host is Plivo's."""
+        if announcement.url is None:
+            raise FetchFailed("The announcement has no URL.", final=True)
+        url, hosts = announcement.url, own_hosts(MEDIA_HOSTS, access)
+        if url.startswith("http://s3.amazonaws.com/"):
+            # How old accounts are told of their recordings; the bucket speaks https too.
+            url = f"https{url.removeprefix('http')}"
+        headers = _credentials(access) if takes_credentials(url, HOSTS, access) else {}
+        return MediaRequest(url=url, headers=headers, hosts=hosts)
+
+    def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:
+        """Return the call that describes one recording."""
+        source_ref = announcement.source_ref
+        return None if source_ref is None else _rest("GET", f"{quote(source_ref, safe='')}/", access)
+
+    def found(self, announcement: Announcement, reply: RestReply) -> Announcement:
+        """Return the announcement with the URL that Plivo names now. Raises FetchFailed, final for 410.
+
+        404 is not final: this is asked seconds after a callback, when not all of Plivo's servers may know it.
+        """
+        if reply.status == NOT_FOUND:
+            raise FetchFailed("The provider does not know the recording, or not yet.")
+        try:
+            url = media(reply_object(reply), "recording_url")
+        except Invalid:
+            url = None
+        if url is None:
+            raise FetchFailed("The provider's answer names no URL.")
+        return replace(announcement, url=url)
+
+    def delete_request(self, source_ref: str, access: Access) -> RestRequest | None:
+        """Return the deletion of one recording; Plivo answers 204."""
+        return _rest("DELETE", f"{quote(source_ref, safe='')}/", access)
+
+    @property
+    def deletes_by_default(self) -> bool:
+        """Return True: the deletion is documented, and Plivo keeps (and after 90 days bills) what is not deleted."""
+        return True
+
+    @property
+    def delete_again_after(self) -> timedelta | None:
+        """Return None: success means that it is deleted."""
+        return None
+
+    def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:
+        """Return the call for a page of recordings added since; the cursor is an offset."""
+        query = {
+            "add_time__gte": f"{since.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+            "limit": PAGE,
+            "offset": cursor or "0",
+        }
+        return _rest("GET", f"?{urlencode(query)}", access)
+
+    def listed(self, reply: RestReply) -> ListedPage:
+        """Return a page of Plivo's list. Raises FetchFailed for an answer that is no list."""
+        page = reply_object(reply)
+        objects = page.get("objects")
+        if not isinstance(objects, list):
+            raise FetchFailed("The provider's answer is no list of recordings.")
+        items = [listed_recording(one) for one in objects]
+        return ListedPage(items=[item for item in items if item is not None], cursor=_next_offset(page))
+
+    @property
+    def call_flow(self) -> CallFlow:
+        """Return how Plivo's XML steers calls."""
+        return PlivoFlow()
+
+    def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
+        """Return None: documents decide before anything is recorded."""
+        return None
+
+    def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
+        """Return None: Plivo's XML begins recordings."""
+        return None
+
+    def setup(self, webhook_url: str) -> Mapping[str, object]:
+        """Return what to enter in the application and in Record elements."""
+        return {
+            "url": webhook_url + OVERRIDES,
+            "method": "POST",
+            "call_start": {
+                "url": f"{webhook_url}/call",
+                "method": "POST",
+                "enter_at": (
+                    "answer_url of the application, answer_method POST. The vault answers with XML that plays the "
+                    "notices, begins the recording where it may, and goes on at the connection's next_url. A notice "
+                    "in a language that <Speak> does not list needs audio of its own."
+                ),
+            },
+            "events": [
+                "callbackUrl of every Record element or Record API call",
+                "hangup_url of the application",
+            ],
+            "signature": "Version 3 (X-Plivo-Signature-V3 and -Ma-V3). Version 2 is not accepted.",
+            "retries": (
+                "The end of the URL, #rc=5&rp=all, makes Plivo repeat a callback five times after every failure; "
+                "by default it repeats once, and never after a 5xx. Enter the URL with it."
+            ),
+            "recording": 'Set maxLength on <Record>: by default Plivo stops after 60 seconds. fileFormat="wav".',
+            "delete_at_source": (
+                "On by default. Plivo keeps recordings until they are deleted, and bills them after 90 days. The "
+                "vault deletes its account's copy once it has read back its own; Plivo says nothing of backups."
+            ),
+        }
+
+
+def _credentials(access: Access) -> dict[str, str]:
+    return {
+        "Authorization": basic(
+            access.credentials.get("auth_id", ""), access.credentials.get("auth_token", "")
+        )
+    }
+
+
+def _rest(method: str, rest: str, access: Access) -> RestRequest:
+    base, account = rest_base(access, REST), quote(access.credentials.get("auth_id", ""), safe="")
+    return RestRequest(
+        method=method,
+        url=f"{base}/v1/Account/{account}/Recording/{rest}",
+        headers=_credentials(access),
+        hosts=rest_hosts(base),
+    )
+
+
+def _next_offset(page: Json) -> str | None:
+    """Return the offset of the next page; None at the end. Raises FetchFailed where it cannot be read."""
+    meta = page.get("meta")
+    following = meta.get("next") if isinstance(meta, dict) else None
+    if following is None:
+        return None
+    try:
+        offset = parse_query(urlsplit(str(following)).query).first("offset")
+    except (Invalid, ValueError):
+        offset = None
+    if offset is None or re.fullmatch("[1-9][0-9]{0,8}", offset) is None:
+        raise FetchFailed("The provider's list does not say where it goes on.")
+    return offset

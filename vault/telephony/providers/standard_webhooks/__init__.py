@@ -1,0 +1,1 @@
+"""Platforms of one's own, which send Standard Webhooks."""

@@ -1,0 +1,229 @@
+"""The vault's own telephony platform: Standard Webhooks signatures and three events.
+
+    {type: call.started | call.ended | recording.completed, timestamp,
+     data: {call_ref, direction, from, to, started_at, ended_at, agent, recording_ref, recording_url, voices}}
+
+Unknown fields are ignored and unknown events concern nobody, so that the platform may grow first.
+Names that the vault keys on (refs) are strict; what people wrote (numbers, agents) is cleaned and kept,
+because a caller must not be able to stop a recording by what stands in his caller id.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from vault.domain.calls.call import MAX_VOICES, VOICES, Announcement, CallFacts, Direction, Heard, Voice
+from vault.domain.calls.provider_api import Access, ListedPage, MediaRequest, RestReply, RestRequest
+from vault.domain.calls.webhook import Delivery
+from vault.errors import FetchFailed, Invalid
+from vault.ports.telephony import CallFlow, Credentials
+from vault.telephony.http.url import MAX_URL, parse_media_url
+from vault.telephony.parsing.phone_number import clean, normalize
+from vault.telephony.parsing.strict_json import parse_object
+from vault.telephony.parsing.timestamps import from_rfc3339
+from vault.telephony.signatures.standard_webhooks import secret_bytes, verify
+
+#: Characters of a name that the platform gives to a call or a recording.
+MAX_REF = 200
+
+EVENTS = ("call.started", "call.ended", "recording.completed")
+DIRECTIONS: Mapping[str, Direction] = {"inbound": "inbound", "outbound": "outbound"}
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The provider ``platform``. It has no state."""
+
+    name: str = "platform"
+
+    def check_credentials(self, credentials: Credentials) -> None:
+        """Raise Invalid unless there is exactly a ``secret`` of ``whsec_`` and base64."""
+        unknown = sorted(set(credentials) - {"secret"})
+        if unknown:
+            raise Invalid("The platform's credentials are a secret and nothing else.", field="credentials")
+        if "secret" not in credentials:
+            raise Invalid("The platform's credentials need a secret.", field="secret")
+        secret_bytes(credentials["secret"])
+
+    def authenticate(self, delivery: Delivery, credentials: Sequence[Credentials]) -> None:
+        """Raise NotAuthentic unless one of the secrets signed the delivery within five minutes."""
+        verify(
+            [entry.get("secret", "") for entry in credentials],
+            headers=delivery.headers,
+            body=delivery.body,
+            received_at=delivery.received_at,
+        )
+
+    def understand(self, delivery: Delivery) -> Heard | None:
+        """Return what the event says; None for an event of another type. Raises Invalid."""
+        event = parse_object(delivery.body)
+        kind = event.get("type")
+        if not isinstance(kind, str):
+            raise Invalid("type names the event.", field="type")
+        if kind not in EVENTS:
+            return None
+        _moment(event, "timestamp")
+        data = event.get("data")
+        if not isinstance(data, dict):
+            raise Invalid("data is an object.", field="data")
+        return Heard(
+            facts=_facts(data),
+            announcement=_announcement(data) if kind == "recording.completed" else None,
+            delivery_id=delivery.headers.get("webhook-id"),
+        )
+
+    def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:  # noqa: ARG002 - the port's signature; the URL itself is the permission
+        """Return a request without credentials to any public https host.
+
+        The platform signs its events and may keep its media anywhere; private addresses are only
+        reached where the operator's list names them.
+        """
+        if announcement.url is None:
+            raise FetchFailed("The announcement has no URL.", final=True)
+        return MediaRequest(url=announcement.url, headers={}, hosts=("*",))
+
+    def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:  # noqa: ARG002 - there is nobody to ask
+        """Return None: the platform has no REST interface that the vault knows of."""
+        return None
+
+    def found(self, announcement: Announcement, reply: RestReply) -> Announcement:  # noqa: ARG002 - nothing was asked
+        """Return the announcement as it is."""
+        return announcement
+
+    def delete_request(self, source_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - there is nobody to ask
+        """Return None: the platform has no REST interface that the vault knows of."""
+        return None
+
+    @property
+    def deletes_by_default(self) -> bool:
+        """Return False: it cannot."""
+        return False
+
+    @property
+    def delete_again_after(self) -> timedelta | None:
+        """Return None: it cannot."""
+        return None
+
+    def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:  # noqa: ARG002 - there is nobody to ask
+        """Return None: the platform has no REST interface that the vault knows of."""
+        return None
+
+    def listed(self, reply: RestReply) -> ListedPage:  # noqa: ARG002 - nothing was asked
+        """Return an empty page."""
+        return ListedPage()
+
+    @property
+    def call_flow(self) -> CallFlow | None:
+        """Return None: it asks for no document; it asks over the REST interface."""
+        return None
+
+    def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
+        """Return None: the platform asks before it records."""
+        return None
+
+    def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
+        """Return None: the platform records by itself."""
+        return None
+
+    def setup(self, webhook_url: str) -> Mapping[str, object]:
+        """Return where the platform sends its events, how it signs them, and an example."""
+        return {
+            "url": webhook_url,
+            "method": "POST",
+            "content_type": "application/json",
+            "events": list(EVENTS),
+            "signature": (
+                "Standard Webhooks, symmetric: webhook-signature is v1, a comma, and the base64 of "
+                "HMAC-SHA256 over webhook-id, a dot, webhook-timestamp, a dot, and the raw body. The key "
+                "is the base64 part of the secret, decoded. A repeated delivery keeps its webhook-id."
+            ),
+            "recording_url": (
+                "An https URL on port 443 of a public address, fetched once without credentials; it should "
+                "stay valid for a day. Private hosts must stand in the operator's VAULT_MEDIA_ALLOW."
+            ),
+            "example": {
+                "type": "recording.completed",
+                "timestamp": "2026-01-31T09:30:05Z",
+                "data": {
+                    "call_ref": "call-1",
+                    "direction": "inbound",
+                    "from": "+12025550100",
+                    "to": "+12025550199",
+                    "started_at": "2026-01-31T09:28:00Z",
+                    "ended_at": "2026-01-31T09:30:00Z",
+                    "agent": "alice",
+                    "recording_ref": "recording-1",
+                    "recording_url": "https://media.example.com/recording-1.wav",
+                    "voices": ["callee", "caller"],
+                },
+            },
+        }
+
+
+def _facts(data: Mapping[str, object]) -> CallFacts:
+    direction = _text(data, "direction")
+    if direction is not None and direction not in DIRECTIONS:
+        raise Invalid("data.direction is inbound or outbound.", field="data.direction")
+    caller, callee, agent = _text(data, "from"), _text(data, "to"), _text(data, "agent")
+    return CallFacts(
+        call_ref=_ref(data, "call_ref"),
+        direction=None if direction is None else DIRECTIONS[direction],
+        caller=(normalize(caller) or None) if caller is not None else None,
+        callee=(normalize(callee) or None) if callee is not None else None,
+        started_at=_moment(data, "started_at", path="data."),
+        ended_at=_moment(data, "ended_at", path="data."),
+        agent=(clean(agent) or None) if agent is not None else None,
+    )
+
+
+def _announcement(data: Mapping[str, object]) -> Announcement:
+    recording_ref = _ref(data, "recording_ref")
+    url = _text(data, "recording_url")
+    if url is None:
+        raise Invalid("data.recording_url is required.", field="data.recording_url")
+    try:
+        parse_media_url(url)
+    except ValueError:
+        raise Invalid(
+            f"data.recording_url is an http or https URL of at most {MAX_URL} ASCII characters, "
+            "with a plain host and without a user.",
+            field="data.recording_url",
+        ) from None
+    return Announcement(recording_ref=recording_ref, url=url, voices=_voices(data))
+
+
+def _voices(data: Mapping[str, object]) -> tuple[Voice, ...]:
+    """Return who is heard on each channel; nothing where the event does not say."""
+    value = data.get("voices")
+    if value is None:
+        return ()
+    if not isinstance(value, list) or len(value) > MAX_VOICES or not all(one in VOICES for one in value):
+        raise Invalid(
+            "data.voices names caller, callee, all or unknown for each channel.", field="data.voices"
+        )
+    return tuple(value)
+
+
+def _ref(data: Mapping[str, object], key: str) -> str:
+    """Return a required name: it is a key of rows, so nothing of it is changed or guessed."""
+    ref = _text(data, key)
+    if ref is None or not 1 <= len(ref) <= MAX_REF or not ref.isprintable():
+        raise Invalid(f"data.{key} has 1 to {MAX_REF} printable characters.", field=f"data.{key}")
+    return ref
+
+
+def _text(data: Mapping[str, object], key: str) -> str | None:
+    """Return a string, or None where the event says nothing; null says nothing too."""
+    value = data.get(key)
+    if value is not None and not isinstance(value, str):
+        raise Invalid(f"data.{key} is a string.", field=f"data.{key}")
+    return value
+
+
+def _moment(data: Mapping[str, object], key: str, *, path: str = "") -> datetime | None:
+    value = data.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise Invalid(f"{path}{key} is a string.", field=f"{path}{key}")
+    return from_rfc3339(value, field=f"{path}{key}")

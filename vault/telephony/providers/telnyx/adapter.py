@@ -1,0 +1,235 @@
+"""Telnyx Call Control, API v2: JSON events under an Ed25519 signature, media behind URLs of ten minutes.
+
+A call here is one call leg, because recordings are made of legs and a session's other legs have other
+parties. A conference's recording belongs to no leg: its call is the conference.
+
+``recording_id`` is in most payloads and in none of the vendor's models. Where it is missing, the recording
+is called after its leg and the moment its recording began, and is looked for in the list; then the provider's
+copy cannot be deleted by the vault, and the list may later bring it in once more under its id.
+
+The API's older version, without ``data``, is refused. TeXML applications send forms (``texml``), in which a call is
+called by its CallSid, the ``call_control_id``. The list of recordings knows the leg instead: what only the list
+tells of a TeXML call does not find that call's evidence.
+
+Sources: developers.telnyx.com (callbacks, call recordings), the vendor's SDK 4.189.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+from vault.domain.calls.call import Announcement, Heard
+from vault.domain.calls.provider_api import Access, Listed, ListedPage, MediaRequest, RestReply, RestRequest
+from vault.domain.calls.webhook import Delivery
+from vault.errors import FetchFailed, Invalid
+from vault.ports.telephony import CallFlow, Credentials
+from vault.telephony.parsing.json_fields import Json, check_fields, member, moment, ref
+from vault.telephony.parsing.strict_json import parse_object
+from vault.telephony.providers.telnyx import texml
+from vault.telephony.providers.telnyx.events import (
+    ANSWERED,
+    HANGUP,
+    INITIATED,
+    PATH,
+    RECORDING_ID,
+    announced,
+    media_url,
+    recorded,
+    sought,
+    told,
+)
+from vault.telephony.rest_api.presigned import presigned
+from vault.telephony.rest_api.replies import reply_object, rest_base, rest_hosts
+from vault.telephony.signatures.ed25519 import ed25519_key, verify_ed25519
+from vault.telephony.twilio_api import events
+
+REST = "https://api.telnyx.com"
+HOSTS = ("s3.amazonaws.com", "api.telnyx.com")
+#: The recorder's buckets by name, in whatever region: S3's other way to write the same place.
+BUCKET = re.compile(r"telephony-recorder-[a-z0-9-]{1,63}\.s3(?:\.[a-z0-9-]{1,32})?\.amazonaws\.com")
+
+SAVED, CONFERENCE_SAVED = "call.recording.saved", "conference.recording.saved"
+EVENTS = (INITIATED, ANSWERED, HANGUP, SAVED, CONFERENCE_SAVED)
+#: ``filter=value``: how a recording without an id is looked for.
+FILTER = re.compile(r"(call_leg_id|call_session_id|conference_id)=(.{1,200})", re.DOTALL)
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Telnyx:
+    """The provider ``telnyx``. It has no state."""
+
+    name: str = "telnyx"
+
+    def check_credentials(self, credentials: Credentials) -> None:
+        """Raise Invalid unless there are exactly ``public_key`` (base64 of 32 bytes) and ``api_key``."""
+        check_fields(credentials, ("public_key", "api_key"))
+        ed25519_key(credentials["public_key"])
+
+    def authenticate(self, delivery: Delivery, credentials: Sequence[Credentials]) -> None:
+        """Raise NotAuthentic unless one of the keys signed timestamp and body within five minutes."""
+        verify_ed25519(
+            [entry.get("public_key", "") for entry in credentials],
+            timestamp=delivery.headers.get("telnyx-timestamp", ""),
+            signature=delivery.headers.get("telnyx-signature-ed25519", ""),
+            body=delivery.body,
+            received_at=delivery.received_at,
+        )
+
+    def understand(self, delivery: Delivery) -> Heard | None:
+        """Return what the event says; None for events that do not concern the vault. Raises Invalid."""
+        if texml.is_form(delivery):
+            return events.understand(events.fields(delivery), refs=texml.REFS)
+        data = parse_object(delivery.body).get("data")
+        if not isinstance(data, dict):
+            raise Invalid("data is an object: the webhooks of API version 2 have one.", field="data")
+        kind = data.get("event_type")
+        if not isinstance(kind, str):
+            raise Invalid("data.event_type names the event.", field="data.event_type")
+        if kind not in EVENTS:
+            return None
+        payload, delivery_id = member(data, "payload", path="data."), ref(data, "id", path="data.")
+        if kind not in (SAVED, CONFERENCE_SAVED):
+            facts = told(kind, payload, moment(data, "occurred_at", path="data."))
+            return Heard(facts=facts, delivery_id=delivery_id)
+        recording_id = ref(payload, "recording_id", path=PATH)
+        announcement = announced(payload, PATH, recording_id, "recording_urls", delivery_id)
+        return Heard(facts=recorded(payload, PATH), announcement=announcement, delivery_id=delivery_id)
+
+    def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
+        """Return a plain request to Telnyx's hosts and buckets, without credentials."""
+        return presigned(announcement, access, hosts=HOSTS, bucket=BUCKET)
+
+    def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:
+        """Return ``GET /v2/recordings/{id}``, or the list filtered by leg, session or conference."""
+        source = announcement.source_ref or ""
+        if (match := FILTER.fullmatch(source)) is not None:
+            query = {f"filter[{match[1]}]": match[2], "page[number]": "1", "page[size]": str(PAGE)}
+            return _request("GET", f"/v2/recordings?{urlencode(query)}", access)
+        if RECORDING_ID.fullmatch(source) is None:
+            return None
+        return _request("GET", f"/v2/recordings/{source}", access)
+
+    def found(self, announcement: Announcement, reply: RestReply) -> Announcement:
+        """Return the announcement with a URL of now, and with the recording's id once it is known.
+
+        Raises FetchFailed: final where the recording is gone, or lies where only its owner can fetch it.
+        """
+        data = reply_object(reply).get("data")
+        try:
+            if isinstance(data, list):
+                data = sought(announcement.recording_ref, data)
+            recording = member({"data": data}, "data")
+            recording_id, urls = ref(recording, "id"), member(recording, "download_urls")
+            url = media_url(recording, "download_urls", "")
+        except Invalid:
+            raise FetchFailed("The provider's answer is not a recording.") from None
+        if recording_id is None or RECORDING_ID.fullmatch(recording_id) is None:
+            raise FetchFailed("The provider's answer is not a recording.")
+        if "=" not in (announcement.source_ref or "") and recording_id != announcement.source_ref:
+            raise FetchFailed("The provider told of another recording.")
+        if url is None:
+            raise FetchFailed("The provider has no URL of the recording.", final=any(urls.values()))
+        return replace(announcement, url=url, source_ref=recording_id)
+
+    def delete_request(self, source_ref: str, access: Access) -> RestRequest | None:
+        """Return ``DELETE /v2/recordings/{id}``; None for a recording whose id was not said."""
+        if RECORDING_ID.fullmatch(source_ref) is None:
+            return None
+        return _request("DELETE", f"/v2/recordings/{source_ref}", access)
+
+    @property
+    def deletes_by_default(self) -> bool:
+        """Return True: the vault's copy is to be the only one."""
+        return True
+
+    @property
+    def delete_again_after(self) -> timedelta | None:
+        """Return None: the answer names what was deleted."""
+        return None
+
+    def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:
+        """Return a page of the recordings created since; the cursor is a page number."""
+        created = since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        query = {"filter[created_at][gte]": created, "page[number]": cursor or "1", "page[size]": str(PAGE)}
+        return _request("GET", f"/v2/recordings?{urlencode(query)}", access)
+
+    def listed(self, reply: RestReply) -> ListedPage:
+        """Return what a page lists. Raises FetchFailed for an answer that is no list.
+
+        A recording that cannot be read is passed over, so that it does not hide the others.
+        """
+        answer = reply_object(reply)
+        recordings = answer.get("data")
+        if not isinstance(recordings, list):
+            raise FetchFailed("The provider's answer is not a list of recordings.")
+        items: list[Listed] = []
+        for recording in recordings:
+            with suppress(Invalid):
+                entry, path = member({"data": recording}, "data"), "data."
+                if (named := ref(entry, "id", path=path)) and entry.get("status") in (None, "completed"):
+                    found = announced(entry, path, named, "download_urls", None)
+                    items.append(Listed(announcement=found, facts=recorded(entry, path)))
+        return ListedPage(items=items, cursor=_next_page(answer))
+
+    @property
+    def call_flow(self) -> CallFlow:
+        """Return how TeXML steers the calls of TeXML applications."""
+        return texml.FLOW
+
+    def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
+        """Return None: documents decide before anything is recorded."""
+        return None
+
+    def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
+        """Return None: TeXML begins recordings."""
+        return None
+
+    def setup(self, webhook_url: str) -> Mapping[str, object]:
+        """Return what to enter in Mission Control, at the Voice API application."""
+        return {
+            "url": webhook_url,
+            "webhook_api_version": "2",
+            "events": list(EVENTS),
+            "call_start": {
+                "url": f"{webhook_url}/call",
+                "method": "POST",
+                "enter_at": (
+                    "The webhook URL of a TeXML application, voice method POST: Telnyx signs no query, and asks "
+                    "for the next document as it asked for the first. The vault answers with TeXML that plays the "
+                    "notices, begins the recording where it may, and goes on at the connection's next_url. A Voice "
+                    "API application asks for no document. As the application's URL for call progress events enter "
+                    "the url above. A notice in a language that Telnyx does not speak needs audio of its own."
+                ),
+            },
+            "public_key": "Mission Control, Keys and Credentials, Public Key: it proves every delivery.",
+            "retries": "Telnyx repeats what was not answered with 2xx; as failover URL enter the same one, or none.",
+            "recording": (
+                "Record with channels dual and format wav: each party is heard apart, and nothing is lost. "
+                "Recordings that Telnyx puts into a bucket of your own are not fetched."
+            ),
+            "delete_at_source": (
+                "On by default. Once the vault has read back its own copy it deletes Telnyx's for good. What "
+                "was announced without a recording_id stays there, and so do records of the call itself."
+            ),
+        }
+
+
+def _request(method: str, target: str, access: Access) -> RestRequest:
+    base, key = rest_base(access, REST), access.credentials.get("api_key", "")
+    headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
+    return RestRequest(method=method, url=base + target, headers=headers, hosts=rest_hosts(base))
+
+
+def _next_page(answer: Json) -> str | None:
+    """Return the number of the next page. Raises FetchFailed where the answer does not count its pages."""
+    meta = answer.get("meta")
+    page, pages = (
+        (meta.get("page_number"), meta.get("total_pages")) if isinstance(meta, dict) else (None, None)
+    )
+    if not isinstance(page, int) or not isinstance(pages, int):
+        raise FetchFailed("The provider's answer does not say how many pages there are.")
+    return str(page + 1) if page < pages else None

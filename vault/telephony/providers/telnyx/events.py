@@ -1,0 +1,122 @@
+"""What Telnyx's events and lists say of call legs and recordings (Call Control, API v2).
+
+``path`` in a signature is where the object stands, as errors name it: ``data.payload.`` in an event, ``data.``
+in a list.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from vault.domain.calls.call import Announcement, CallFacts, Direction, Voice
+from vault.errors import FetchFailed, Invalid
+from vault.telephony.parsing.json_fields import Json, media, member, moment, number, ref, text
+from vault.telephony.parsing.timestamps import from_rfc3339
+
+INITIATED, ANSWERED, HANGUP = "call.initiated", "call.answered", "call.hangup"
+DIRECTIONS: Mapping[str, Direction] = {"incoming": "inbound", "outgoing": "outbound"}
+
+#: A recording's id at the REST interface; it holds no equals sign, which the other source_refs do.
+RECORDING_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_:.-]{0,199}")
+#: Lossless first. Where a bucket of the customer's own is used, the URL is not one of http.
+FORMATS = ("wav", "mp3")
+PATH = "data.payload."
+
+
+def told(kind: str, payload: Json, occurred_at: datetime | None) -> CallFacts:
+    """Return what an event of a leg says. Only ``occurred_at`` says when it was answered or ended."""
+    started_at, ended_at = (moment(payload, f"{word}_time", path=PATH) for word in ("start", "end"))
+    if (leg := ref(payload, "call_leg_id", path=PATH)) is None:
+        raise Invalid(f"{PATH}call_leg_id is required.", field=f"{PATH}call_leg_id")
+    return CallFacts(
+        call_ref=leg,
+        direction=_direction(payload, PATH),
+        caller=number(payload, "from", path=PATH),
+        callee=number(payload, "to", path=PATH),
+        started_at=started_at or (occurred_at if kind == INITIATED else None),
+        answered_at=occurred_at if kind == ANSWERED else None,
+        ended_at=(ended_at or occurred_at) if kind == HANGUP else None,
+    )
+
+
+def recorded(recording: Json, path: str) -> CallFacts:
+    """Return what is said of a recording's call. Its times are the recording's; events of calls know better."""
+    started_at, ended_at = (moment(recording, f"{word}_time", path=path) for word in ("start", "end"))
+    return CallFacts(
+        call_ref=_call(recording, path)[1],
+        direction=_direction(recording, path),
+        caller=number(recording, "from", path=path),
+        callee=number(recording, "to", path=path),
+        started_at=started_at or moment(recording, "recording_started_at", path=path),
+        ended_at=ended_at or moment(recording, "recording_ended_at", path=path),
+    )
+
+
+def announced(
+    recording: Json, path: str, recording_id: str | None, urls: str, delivery_id: str | None
+) -> Announcement:
+    """Return the recording under its id, or under its call and its beginning where it has none."""
+    if recording_id is not None and RECORDING_ID.fullmatch(recording_id) is None:
+        raise Invalid(f"{path}recording_id is an id.", field=f"{path}recording_id")
+    (name, call), started_at = _call(recording, path), moment(recording, "recording_started_at", path=path)
+    when = delivery_id if started_at is None else started_at.isoformat()
+    if recording_id is None and when is None:
+        raise Invalid(f"{path}recording_id is required.", field=f"{path}recording_id")
+    return Announcement(
+        recording_ref=recording_id or f"{call}/{when}",
+        url=media_url(recording, urls, path),
+        source_ref=recording_id or f"{name}={call}",
+        voices=_voices(text(recording, "channels", path=path), _direction(recording, path)),
+    )
+
+
+def media_url(recording: Json, key: str, path: str) -> str | None:
+    """Return the URL of the best format under ``key``; None without one of http. Raises Invalid."""
+    urls = member(recording, key, path=path)
+    for name in FORMATS:
+        written = text(urls, name, path=f"{path}{key}.") or ""
+        if written.lower().startswith(("https:", "http:")):
+            return media(urls, name, path=f"{path}{key}.")
+    return None
+
+
+def sought(recording_ref: str, recordings: Sequence[object]) -> object:
+    """Return the one of a call's recordings that began when the announced one did. Raises FetchFailed."""
+    listed = [member({"data": each}, "data") for each in recordings]
+    try:
+        began = from_rfc3339(recording_ref.rpartition("/")[2], field="recording_ref")
+    except Invalid:
+        fitting = listed
+    else:
+        # The list rounds what the event says to the microsecond.
+        times = [(moment(each, "recording_started_at"), each) for each in listed]
+        fitting = [each for at, each in times if at is not None and abs(at - began) <= timedelta(seconds=1)]
+    if len(fitting) != 1:
+        raise FetchFailed("The provider's list does not have this one recording.")
+    return fitting[0]
+
+
+def _call(recording: Json, path: str) -> tuple[str, str]:
+    """Return which id names the recording's call, and the id."""
+    names = ["call_leg_id", "conference_id", "call_session_id"]
+    if recording.get("source") == "conference":
+        # The list names a leg of a conference too; the event does not.
+        names.sort(key=lambda name: name != "conference_id")
+    for name in names:
+        if (value := ref(recording, name, path=path)) is not None:
+            return name, value
+    raise Invalid(f"{path}call_leg_id is required.", field=f"{path}call_leg_id")
+
+
+def _direction(payload: Json, path: str) -> Direction | None:
+    word = text(payload, "direction", path=path)
+    if word is not None and word not in DIRECTIONS:
+        raise Invalid(f"{path}direction is incoming or outgoing.", field=f"{path}direction")
+    return None if word is None else DIRECTIONS[word]
+
+
+def _voices(channels: str | None, direction: Direction | None) -> tuple[Voice, ...]:
+    """Return who is heard: the first leg is on channel A, and only a call that came in began with its caller."""
+    if channels == "dual":
+        return ("caller", "callee") if direction == "inbound" else ("unknown", "unknown")
+    return ("all",) if channels == "single" else ()

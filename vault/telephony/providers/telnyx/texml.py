@@ -1,0 +1,47 @@
+"""TeXML: Telnyx's dialect of TwiML, whose applications ask for documents and are told of by forms.
+
+Requests and callbacks are forms under the same Ed25519 headers as the JSON of Call Control. The signature
+covers time and body, not the URL, so nothing is believed of a GET. Attributes that TeXML does not know are
+ignored in silence, so only documented ones stand here: ``<Gather>`` has no method and asks as the
+application is set, ``<Recording>`` writes mp3 unless told otherwise, and ``<Say>`` speaks English alone
+unless its voice is alice.
+
+Sources: developers.telnyx.com, docs/voice/programmable-voice/texml-verbs (gather, recording, redirect, say),
+texml-instruction-fetching, and callbacks texml-gather, texml-recording-completed; SDK 4.189,
+``types/calls/action_speak_params.py`` for the languages.
+"""
+
+import re
+
+from vault.domain.calls.webhook import Delivery
+from vault.telephony.twilio_api.documents import LamlFlow
+
+#: A call is called ``v3:`` and base64 for URLs, a recording by a UUID.
+REFS = re.compile(r"[0-9A-Za-z][0-9A-Za-z_:\-]{0,199}")
+FORM = "application/x-www-form-urlencoded"
+
+LANGUAGES = frozenset(
+    "arb cmn-CN cy-GB da-DK de-DE en-AU en-GB en-IN en-US es-ES es-MX es-US fr-CA fr-FR hi-IN is-IS it-IT ja-JP "  # noqa: SIM905 - words
+    "ko-KR nb-NO nl-NL pl-PL pt-BR pt-PT ro-RO ru-RU sv-SE tr-TR".split()
+)
+
+FLOW = LamlFlow(
+    recording={
+        "channels": "dual",
+        "track": "both",
+        "format": "wav",
+        "recordingStatusCallbackMethod": "POST",
+        "recordingStatusCallbackEvent": "completed absent",
+    },
+    gather={"finishOnKey": ""},
+    say={"voice": "alice"},
+    languages=LANGUAGES,
+    refs=REFS,
+    signs_query=False,
+)
+
+
+def is_form(delivery: Delivery) -> bool:
+    """Say whether a TeXML application sent this: everything else is JSON of Call Control."""
+    media_type = delivery.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return delivery.method == "POST" and media_type == FORM

@@ -1,0 +1,104 @@
+"""NCCOs: lists of actions, in JSON, that steer a conversation at Vonage.
+
+There is no redirect. What stands for one is ``notify``: Vonage asks a URL, and the NCCO that it answers takes the
+place of the running one (NCCO reference, Notify). ``input`` asks its URL in the same way, and always: a caller
+who pressed nothing is reported with ``timed_out``, and goes on with what that URL answers. So nothing stands
+behind an ``input``. It would be reached only where the vault could not be (webhook reference, fallback URL), and a
+no that was lost on its way must not go on like silence.
+
+Sources: developer.vonage.com/en/voice/voice-api, ncco-reference and webhook-reference; the languages are those of
+the vendor's Java SDK, ``TextToSpeechLanguage``.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vault.domain.calls.call_document import Ask, CallStep, Document, Go, Play, Record, Script
+from vault.domain.calls.webhook import Delivery
+from vault.telephony.call_documents.text_to_speech import carried, language_of, pieces
+from vault.telephony.providers.vonage.callbacks import asked
+
+#: What ``timeOut`` allows, counted from what the caller did last.
+SECONDS = (1, 10)
+#: A text inside <speak> is read as markup. Nobody speaks these, so they are left out and no text is markup.
+MARKUP = re.compile("[<>]")
+LANGUAGES = frozenset(
+    "af-ZA ar bg-BG bn-IN ca-ES cmn-CN cmn-TW cs-CZ cy-GB da-DK de-AT de-DE el-GR en-AU en-GB en-IE en-IN en-NZ "  # noqa: SIM905 - words
+    "en-US en-ZA es-CO es-ES es-MX es-US eu-ES fi-FI fil-PH fr-CA fr-FR gl-ES gu-IN he-IL hi-IN hu-HU id-ID is-IS "
+    "it-IT ja-JP kn-IN ko-KR lt-LT lv-LV ml-IN mr-IN ms-MY nb-NO nl-BE nl-NL no-NO pa-IN pl-PL pt-BR pt-PT ro-RO "
+    "ru-RU sk-SK sr-RS sv-SE ta-IN te-IN th-TH tr-TR uk-UA vi-VN yue-CN".split()
+)
+
+Action = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class NccoFlow:
+    """The port CallFlow in NCCOs."""
+
+    def step(self, delivery: Delivery) -> CallStep:
+        """Return what an authentic request for an NCCO says. Raises Invalid, naming the field."""
+        return asked(delivery)
+
+    def document(self, script: Script) -> Document:
+        """Return the script as Vonage reads it."""
+        actions: list[Action] = []
+        for step in script:
+            match step:
+                case Play():
+                    actions += _play(step)
+                case Ask():
+                    actions += [*_play(step.prompt, {"bargeIn": True}), _input(step)]
+                    # What follows is the answer's to say.
+                    break
+                case Record():
+                    actions.append(_record(step))
+                case Go():
+                    actions.append(_go(step))
+        return Document(media_type="application/json", body=json.dumps(actions, ensure_ascii=False).encode())
+
+
+def _play(step: Play, options: Action | None = None) -> Sequence[Action]:
+    """Return the notice; with ``bargeIn`` a key ends it, and an ``input`` must follow."""
+    if step.audio_url is not None:
+        return [{"action": "stream", "streamUrl": [carried(step.audio_url)], **(options or {})}]
+    language = language_of(step.language, LANGUAGES)
+    said: Action = {} if language is None else {"language": language}
+    return [
+        {"action": "talk", "text": piece, **said, **(options or {})}
+        for piece in pieces(MARKUP.sub(" ", step.text))
+    ]
+
+
+def _input(step: Ask) -> Action:
+    least, most = SECONDS
+    return {
+        "action": "input",
+        "type": ["dtmf"],
+        "dtmf": {"maxDigits": 1, "timeOut": min(max(step.seconds, least), most)},
+        "eventUrl": [carried(step.answer_url)],
+        "eventMethod": "POST",
+    }
+
+
+def _record(step: Record) -> Action:
+    return {
+        "action": "record",
+        "format": "wav",
+        "split": "conversation",
+        "channels": 2,
+        "eventUrl": [carried(step.status_url)],
+        "eventMethod": "POST",
+    }
+
+
+def _go(step: Go) -> Action:
+    # A payload is required and comes back beside the conversation's name; nobody reads it.
+    return {
+        "action": "notify",
+        "payload": {"next": "ncco"},
+        "eventUrl": [carried(step.url)],
+        "eventMethod": "POST",
+    }

@@ -1,0 +1,1 @@
+"""The interface of Twilio, which SignalWire and Telnyx speak as well."""
