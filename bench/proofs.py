@@ -16,13 +16,13 @@ import uvloop
 from bench.figures import Aim, Sample, percentile, print_ratio, print_raw, print_title, take_turns
 from bench.seeding import ACCOUNT_ID, seed_log
 from bench.sizes import Sizes
+from vault.composition import utc_now
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.ports.access_log import KeptCheckpoint, Leaf
 from vault.ports.database import Transaction
 from vault.tlog.checkpoint import Checkpoint, sign_checkpoint
 from vault.tlog.note import Signer
 from vault.tlog.proof_file import parse_proof_file, verify_proof_file
-from vault.wiring import utc_now
 from vault.workflows.anchor import Anchor
 from vault.workflows.prove import ProveEvent
 

@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from vault import wiring
+from vault import composition
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.recordings.recording import State
 from vault.domain.stored import encryption_context as bound
@@ -26,7 +26,7 @@ from vault.errors import VaultError
 from vault.ports.keys import AccountKey
 from vault.sealing.wrapping import wrap
 from vault.settings import read_settings
-from vault.worker.loop import work
+from vault.worker.tasks import work
 from vault.workflows.vault import Vault
 
 _ACTOR = "key_bench"
@@ -163,7 +163,7 @@ async def _rotate(vault: Vault, account_id: str) -> None:
 async def measure(folder: Path, count: int, audible: int) -> None:
     """Seed, rotate under load, and print."""
     settings = read_settings({"VAULT_DATA_DIR": str(folder)})
-    async with wiring.assemble(settings) as vault:
+    async with composition.assemble(settings) as vault:
         tasks = [asyncio.create_task(work(vault, workers=2))]
         account, _ = await vault.open_account("bench", name=None, locale=None, actor=_ACTOR)
         await vault.set_policy(account.id, _POLICY, if_version=None, actor=_ACTOR)

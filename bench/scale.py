@@ -23,9 +23,9 @@ from bench.figures import (
 from bench.postgresql import postgresql
 from bench.sizes import Sizes
 from bench.stage import ACCOUNT, settings_of
+from vault.composition import assemble
 from vault.database.engines.migrate import migrate_postgresql
 from vault.ports.stores import RecordingFilter
-from vault.wiring import assemble
 from vault.workflows.vault import Vault
 
 #: Recordings of one caller, in whatever archive.

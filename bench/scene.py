@@ -8,10 +8,10 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from vault.composition import utc_now
 from vault.settings import Settings
 from vault.web.app import build
-from vault.web.hosting import Hosting
-from vault.wiring import utc_now
+from vault.web.http.public_url import Hosting
 from vault.workflows.vault import Vault
 
 
@@ -26,7 +26,7 @@ class Scene:
 
 
 def app_of(settings: Settings, vault: Vault) -> FastAPI:
-    """Return the vault's own app, built as ``vault/asgi.py`` builds it."""
+    """Return the vault's own app, built as ``vault/server/asgi.py`` builds it."""
     hosting = Hosting(public_url=settings.public_url, trusted_proxies=settings.trusted_proxies)
     app = build(hosting, utc_now)
     app.state.vault = vault

@@ -15,7 +15,7 @@ from bench.stage import ACCOUNT, connect, decide_on_consent, ingest_key, put_rec
 from vault.database.schema.core import call_facts
 from vault.domain.calls.call import CallFacts
 from vault.settings import Settings
-from vault.worker.loop import work
+from vault.worker.tasks import work
 from vault.workflows.vault import Vault
 
 

@@ -14,7 +14,7 @@ from aws_encryption_sdk.key_providers.raw import RawMasterKey  # type: ignore[im
 
 from bench.figures import Aim, Sample, print_ratio, print_raw, print_title, take_turns
 from bench.sizes import Sizes
-from vault.__main__ import _keep_large_blocks
+from vault.cli.main import _keep_large_blocks
 from vault.sealing.header import FRAME_LENGTH, parse_header
 from vault.sealing.keys import NamedKey, recording_key
 from vault.sealing.message import seal

@@ -1,6 +1,6 @@
 """The server process: one uvicorn server with several apps, one on each port.
 
-The apps are the vault's own, built as ``vault/asgi.py`` builds them, on one assembled vault; they differ
+The apps are the vault's own, built as ``vault/server/asgi.py`` builds them, on one assembled vault; they differ
 in the one part that a ratio is about. Being in one process they share its heap, its threads and its
 moment, so that what remains between two of them is that part. The process is set up as
 ``callvault serve --no-worker`` sets it up: httptools, uvloop, no access log, ``mallopt``, ``gc.freeze``;
@@ -22,9 +22,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bench import scenes_instead, scenes_listening, scenes_receiving
 from bench.scene import Scene
 from bench.stage import settings_of
-from vault import logs
-from vault.__main__ import _keep_large_blocks
-from vault.wiring import assemble
+from vault import structured_log
+from vault.cli.main import _keep_large_blocks
+from vault.composition import assemble
 
 _SCENES: Mapping[str, Callable[..., AbstractAsyncContextManager[Scene]]] = {
     "webhook": scenes_receiving.webhook,
@@ -96,7 +96,7 @@ def _say(answer: Any) -> None:
 
 def main() -> None:
     """Serve what the first argument describes, until standard input ends."""
-    logs.set_up("ERROR")
+    structured_log.set_up("ERROR")
     _keep_large_blocks()
     config = json.loads(sys.argv[1])
     with asyncio.Runner(loop_factory=_config(None).get_loop_factory()) as runner:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import yaml
 
+from vault.composition import utc_now
 from vault.web.app import build
-from vault.web.hosting import Hosting
-from vault.wiring import utc_now
+from vault.web.http.public_url import Hosting
 
 CONTRACT = Path(__file__).with_name("openapi.yaml")
 

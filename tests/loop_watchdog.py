@@ -33,8 +33,8 @@ _FRAMES = 8
 #: What may take longer, by the end of file and function, and why.
 EXCEPTIONS: dict[str, str] = {
     "<frozen importlib._bootstrap>:_find_and_load": "a module is imported once in a process",
-    "vault/wiring.py:assemble": "a start: nobody is served before it is over",
-    "vault/wiring.py:rule_book": "a start, read once in a process",
+    "vault/composition.py:assemble": "a start: nobody is served before it is over",
+    "vault/composition.py:rule_book": "a start, read once in a process",
     "vault/web/app.py:build": "a start, in tests that make the app in a loop",
     "vault/database/engines/sqlite.py:__init__": "a start, in tests that open a database in a loop",
     "vault/database/engines/migrate.py:migrate_postgresql": "a start, in tests that migrate in a loop",
@@ -81,7 +81,7 @@ class Watchdog:
         with suppress(ImportError):
             import uvloop  # noqa: PLC0415 - not everywhere
 
-            from vault.heads import BoundedHeads  # noqa: PLC0415 - not before the tests ask for it
+            from vault.server.http_limits import BoundedHeads  # noqa: PLC0415 - not before the tests ask for it
 
             create, received, watchdog = uvloop.Loop.create_task, BoundedHeads.data_received, self
 

@@ -16,7 +16,7 @@ import pytest
 import typer
 import yaml
 
-from vault.__main__ import app
+from vault.cli.main import app
 from vault.settings import _KNOWN, DEFAULT_PUBLIC_URL
 
 ROOT = Path(__file__).parents[1]

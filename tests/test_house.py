@@ -16,7 +16,7 @@ import pytest
 from importlinter.cli import lint_imports
 
 from vault import errors
-from vault.web.problems import STATUS
+from vault.web.http.problems import STATUS
 from vault.workflows.vault import Vault
 
 ROOT = Path(__file__).parents[1]

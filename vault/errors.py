@@ -23,7 +23,7 @@
     │   └── KeyRetired      it was sealed under a version of the account's key that is no longer current
     └── StartRefused        starting would endanger data; the operator must decide
 
-Verification raises one of these; it never returns False. ``web/problems.py`` holds the only table
+Verification raises one of these; it never returns False. ``web/http/problems.py`` holds the only table
 from these to HTTP status codes.
 """
 

@@ -15,7 +15,7 @@ from vault.audio.prompt import LIMITS, SubprocessPromptMaker
 from vault.audio.reasons import Reason
 from vault.domain.notices.audio import MAX_UPLOAD, PromptWish
 from vault.errors import DescriberCrashed, Invalid, Undecodable
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 PLAIN = PromptWish()
 GOOD = corpus.good()

@@ -10,12 +10,12 @@ from tests.audio.sounding import level, part, peak, pitch, spoken, streamed
 from tests.domain.drafts import wish
 from tests.servers.required import require
 from vault.audio.prompt import SubprocessPromptMaker
+from vault.composition import notice_texts
 from vault.domain.consent.consent_event import Keys
 from vault.domain.notices.audio import GAP_SECONDS, PromptWish
 from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES
 from vault.domain.notices.telephone_wav import telephone_wav
-from vault.threads import Threads
-from vault.wiring import notice_texts
+from vault.thread_pools import Threads
 
 TEXTS = notice_texts()
 EVERY = list(product(sorted(TEXTS.languages), AUDIENCES, NOTICE_MODES))

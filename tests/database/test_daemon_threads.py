@@ -7,7 +7,7 @@ from concurrent.futures import wait
 
 import pytest
 
-from vault.threads import DaemonThreads
+from vault.thread_pools import DaemonThreads
 
 
 def test_at_most_so_many_run_at_once_and_the_rest_in_the_order_they_came():
@@ -52,7 +52,7 @@ def test_a_call_that_was_cancelled_while_it_waited_never_runs():
 def test_a_process_ends_though_a_thread_is_stuck():
     """A ThreadPoolExecutor would be joined."""
     program = (
-        "import threading; from vault.threads import DaemonThreads; threads = DaemonThreads('stuck', 1);"
+        "import threading; from vault.thread_pools import DaemonThreads; threads = DaemonThreads('stuck', 1);"
         "threads.submit(threading.Event().wait); print(threads.close(seconds=0.1))"
     )
     ended = subprocess.run(

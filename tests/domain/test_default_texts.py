@@ -6,11 +6,11 @@ from itertools import product
 import pytest
 
 from tests.domain.drafts import BOOK, ELEMENTS, notice, wish
+from vault.composition import notice_texts
 from vault.domain.consent.consent_event import Keys
 from vault.domain.notices.default_texts import parse_default_texts
 from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES, NoticeWish, check_complete
 from vault.errors import Invalid
-from vault.wiring import notice_texts
 
 TEXTS = notice_texts()
 EVERY = list(product(sorted(TEXTS.languages), AUDIENCES, NOTICE_MODES))

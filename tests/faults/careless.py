@@ -1,6 +1,6 @@
 """The service with one thing wrong, SQLite's ``synchronous=OFF``: what checks durability must find it out."""
 
-from vault.__main__ import main
+from vault.cli.main import main
 from vault.database.engines import sqlite
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import os
 import signal
 from pathlib import Path
 
-from vault.__main__ import main
+from vault.cli.main import main
 from vault.workflows.stream import Sound, Stream
 
 #: The file, in the data directory.

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 
 from fastapi import FastAPI
 
-from vault.__main__ import main
+from vault.cli.main import main
 from vault.database.engines import postgresql, sqlite
 from vault.database.log_tree.sequencer_sqlite import GroupSequencer
 from vault.database.stores import log_tree

@@ -10,10 +10,10 @@ import uvicorn
 
 from tests.faults.server import Client
 from tests.servers.ports import free_ports
-from vault.asgi import app_of
+from vault.composition import migrate
+from vault.server.asgi import app_of
 from vault.settings import Settings, read_settings
-from vault.wiring import migrate
-from vault.worker.loop import work
+from vault.worker.tasks import work
 from vault.workflows.vault import Vault
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.faults.server import MortalVault
+from vault.composition import utc_now
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.stores.account_keys import WrappedKeyRows
 from vault.keyservice.key_ring import AccountKeyRing
@@ -16,8 +17,7 @@ from vault.keyservice.location import open_root_key
 from vault.objects.location import open_store
 from vault.ports.database import Database
 from vault.ports.objects import ObjectStore
-from vault.threads import Threads
-from vault.wiring import utc_now
+from vault.thread_pools import Threads
 from vault.workflows.sweep import Sweep
 
 

@@ -22,7 +22,7 @@ from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of
 from vault.errors import FetchFailed, NotFound, RecordingErased, Refused, Unavailable, VaultError
-from vault.threads import Threads
+from vault.thread_pools import Threads
 from vault.workflows.consent import ConsentWish
 from vault.workflows.journal import NOT_STORED
 

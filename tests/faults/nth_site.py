@@ -20,7 +20,7 @@ from tests.faults.nth_story import Site
 from tests.faults.nth_wire import MediaNetwork, NthClient
 from tests.servers.postgresql import PostgresqlServer
 from tests.workflows.conftest import SIGNER
-from vault import wiring
+from vault import composition
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.stores.account_keys import WrappedKeyRows
@@ -35,7 +35,7 @@ from vault.telephony.http.client import GuardedHttp
 from vault.telephony.http.download import MediaFetcher
 from vault.telephony.http.rest import ProviderRest
 from vault.telephony.providers.standard_webhooks.adapter import Platform
-from vault.threads import Threads
+from vault.thread_pools import Threads
 from vault.workflows.vault import Vault
 
 _TLS = ssl.create_default_context()
@@ -165,7 +165,7 @@ class Ground:
     def _vault(self, network: MediaNetwork, parts: dict[str, Any], ttl: float) -> Vault:
         http = GuardedHttp(resolver=network.resolve, dialer=network, ssl_context=_TLS)
         rows = WrappedKeyRows(parts["database"])
-        return wiring._vault(
+        return composition._vault(
             read_settings({}),
             **parts,
             ring=AccountKeyRing(parts["root_key"], rows, own_keys=FakeOwnKeys(), ttl=ttl),

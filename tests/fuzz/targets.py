@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from vault.audio import containers, riff
+from vault.composition import PROVIDERS
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.provider_api import RestReply
 from vault.domain.calls.webhook import Delivery
@@ -53,9 +54,8 @@ from vault.tlog.note import Signer, parse_verifier
 from vault.tlog.proof_file import parse_proof_file
 from vault.tlog.tiles import read_bundle, write_bundle
 from vault.tlog.tree import Frontier
-from vault.web.byte_range import parse_range
-from vault.web.cursor import read_cursor
-from vault.wiring import PROVIDERS
+from vault.web.audio.range_header import parse_range
+from vault.web.http.pagination import read_cursor
 from vault.workflows.api_keys import _split
 
 PAYLOADS = Path(__file__).parents[1] / "telephony"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.journeys.tenant import tone
-from vault import wiring
+from vault import composition
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.recordings.recording import State
@@ -61,8 +61,8 @@ async def make(corpus: Path) -> None:
     known: dict[str, Any] = {"recordings": {}}
     with tempfile.TemporaryDirectory(prefix="golden") as data:
         settings = settings_of(corpus, Path(data))
-        wiring.migrate(settings)
-        async with wiring.assemble(settings) as vault:
+        composition.migrate(settings)
+        async with composition.assemble(settings) as vault:
             account, _ = await vault.open_account(ACCOUNT, name="Acme", locale="en", **_ME)
             await vault.set_policy(account.id, POLICY, if_version=None, **_ME)
             for ref in RECORDINGS[:3]:

@@ -22,7 +22,7 @@ from tests.golden.make import (
     sound_of,
 )
 from tests.tlog.whole_log import read_export
-from vault import wiring
+from vault import composition
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import decode_manifest, location_of
 from vault.errors import NotFound
@@ -142,8 +142,8 @@ async def test_a_vault_comes_back_from_its_object_store(corpus: Path, tmp_path: 
 async def the_vault_comes_back(corpus: Path, tmp_path: Path) -> None:
     """Restore it into a new database, and compare all that must be known of it."""
     settings = settings_of(corpus, tmp_path / "data")
-    wiring.migrate(settings)
-    async with wiring.assemble(settings, restoring=True, describing=False) as vault:
+    composition.migrate(settings)
+    async with composition.assemble(settings, restoring=True, describing=False) as vault:
         await vault.restore(actor="operator")
         assert vault.read_checkpoint.verifier_key() == (corpus / "log-key").read_text().strip()
         account = await vault.find_account(ACCOUNT)

@@ -50,7 +50,7 @@ _SHORT = 512
 
 
 def parse_calls() -> Iterator[str]:
-    """Yield every function of ``vault/`` that names a parser, as ``vault.web.cursor:read_cursor``."""
+    """Yield every function of ``vault/`` that names a parser, as ``vault.web.http.pagination:read_cursor``."""
     for found in pkgutil.walk_packages(vault.__path__, "vault."):
         if ".migrations." in found.name or found.name.endswith("__main__"):
             continue

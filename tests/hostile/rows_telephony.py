@@ -15,6 +15,7 @@ from tests.fuzz.targets import _PROOFS as PROOFS
 from tests.fuzz.targets import PAYLOADS
 from tests.hostile.parsers import KIB, Row, latin, text
 from tests.hostile.shapes import FORM, JSON, TEXT, Shape, repeated, within
+from vault.composition import PROVIDERS
 from vault.domain.calls.call import Announcement
 from vault.domain.calls.provider_api import Access, RestReply, RestRequest
 from vault.domain.calls.webhook import Delivery
@@ -33,7 +34,6 @@ from vault.telephony.signatures.jwt import callback_id
 from vault.telephony.signatures.plivo_hmac import _base as plivo_base
 from vault.telephony.signatures.rsa_keys import check_rsa_key
 from vault.telephony.signatures.twilio_hmac import shared_key_id, url_variants
-from vault.wiring import PROVIDERS
 from vault.workflows.seals import content_id
 
 _MEDIA_TYPES = ("application/json", "application/x-www-form-urlencoded")

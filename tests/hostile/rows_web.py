@@ -21,17 +21,17 @@ from tests.hostile.parsers import KIB, Row, latin, text
 from tests.hostile.shapes import FORM, JSON, TEXT, Shape, repeated, within
 from vault.domain.playback.link import may_open
 from vault.errors import Invalid
-from vault.heads import BoundedHeads
-from vault.web import problems
-from vault.web.byte_range import parse_range
-from vault.web.client_address import client_address
-from vault.web.cookies import read_cookie, set_aside
-from vault.web.cursor import read_cursor
-from vault.web.dead_links import _counted_as
-from vault.web.guard import _refusal
-from vault.web.hosting import Hosting
-from vault.web.shapes import Body
-from vault.web.webhooks import _delivery
+from vault.server.http_limits import BoundedHeads
+from vault.web.audio.range_header import parse_range
+from vault.web.http import problems
+from vault.web.http.client_address import client_address
+from vault.web.http.cookies import read_cookie, set_aside
+from vault.web.http.pagination import read_cursor
+from vault.web.http.public_url import Hosting
+from vault.web.middleware.link_rate_limit import _counted_as
+from vault.web.middleware.request_limits import _refusal
+from vault.web.routes.webhooks import _delivery
+from vault.web.schemas.base import Body
 from vault.workflows.api_keys import _split
 from vault.workflows.share import LinkWish
 from vault.workflows.share import _check as check_link

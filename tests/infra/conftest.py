@@ -10,7 +10,7 @@ import pytest
 from tests.infra.moto_stacks import Deployed, deploy
 from tests.infra.taken_out import make
 from tests.servers.moto import moto_server
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from vault.errors import NotFound
 from vault.objects import s3_client
 from vault.objects.s3 import S3Store
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 PART = 5 * 1024 * 1024
 LATER = datetime.now(UTC) + timedelta(days=1)

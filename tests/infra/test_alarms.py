@@ -10,7 +10,7 @@ import pytest
 
 from tests.infra.moto_stacks import Deployed
 from tests.infra.templates import ROOT, resources, template
-from vault.logs import JsonFormatter, Log
+from vault.structured_log import JsonFormatter, Log
 
 FILTER = re.compile(r'\{ \$\.(\w+) = "([\w.]+)" \}')
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from tests.infra.rgw import TheOwner, policy_user
 from tests.infra.role_at_work import FORBIDDEN, opened, refused, whole_cycle
 from vault.errors import NotFound, Unavailable
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 pytestmark = [pytest.mark.ceph, pytest.mark.xdist_group("ceph")]
 

@@ -12,7 +12,7 @@ from tests.infra.moto_stacks import Deployed
 from tests.infra.role_at_work import FORBIDDEN, opened, refused, whole_cycle
 from tests.infra.templates import ROOT, template
 from vault.keyservice.aws_kms import AwsKmsKey
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 #: What IAM asks for each method of boto3's clients (the Service Authorization Reference of S3 and of KMS).
 ACTIONS = {

@@ -10,7 +10,9 @@ import pytest
 #: others may attach to the process: prctl(PR_GET_DUMPABLE), which is 1 where nothing was done.
 SCRIPT = """
 import ctypes, json, os, sys
-from vault import __main__, asgi, wiring
+from vault.cli import main
+from vault.server import asgi
+from vault import composition
 
 def seen(*arguments, **options):
     os.write(1, json.dumps([name, ctypes.CDLL(None).prctl(3)]).encode() + b"\\n")
@@ -23,7 +25,7 @@ def begin():
         app = asgi.create()
         asyncio.run(app.router.lifespan_context(app).__aenter__())
     sys.argv = ["callvault", *name.split()]
-    __main__.main()
+    main.main()
 
 wiring.open_root_key = seen
 for name in json.loads(sys.argv[1]):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.vault_process import VaultProcess
-from vault.__main__ import _warn_of_other_port
+from vault.cli.main import _warn_of_other_port
 from vault.database.engines.migrate import migrate_postgresql
 from vault.errors import StartRefused, Unavailable
 from vault.settings import DEFAULT_PUBLIC_URL, read_settings
@@ -158,7 +158,7 @@ def test_too_few_open_files_are_a_sentence(tmp_path: Path):
     """A describer's child alone needs 64."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     code = (
-        "import resource; from vault.__main__ import main; "
+        "import resource; from vault.cli.main import main; "
         "resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40)); main()"
     )
     server = VaultProcess(tmp_path)

@@ -11,7 +11,7 @@ from tests.servers.key_faults import hangs, key_proxy
 from vault.errors import Tampered, Unavailable, VaultError
 from vault.keyservice import aws_kms
 from vault.keyservice.aws_kms import AwsKmsKey, connect
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 
 class Kms(BaseHTTPRequestHandler):

@@ -13,7 +13,7 @@ from vault.keyservice.location import (
     open_root_key,
     parse_location,
 )
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 CONTEXT = {"account_id": "acc_1", "purpose": "account-key"}
 

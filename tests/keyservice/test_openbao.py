@@ -11,7 +11,7 @@ from tests.servers.openbao import OpenBao
 from vault.errors import StartRefused, Tampered, Unavailable
 from vault.keyservice.breaker import Breaker
 from vault.keyservice.location import TOKEN_VARIABLE, open_root_key
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 CONTEXT = {"account_id": "acc_1", "key_version": "1", "purpose": "account-key"}
 SECRET = bytes(range(32))

@@ -24,7 +24,7 @@ from vault.errors import Tampered, Unavailable
 from vault.keyservice import openbao as adapter
 from vault.keyservice.breaker import Breaker
 from vault.keyservice.location import open_root_key
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 CONTEXT = {"account_id": "acc_1", "purpose": "account-key"}
 SECRET = bytes(range(32))

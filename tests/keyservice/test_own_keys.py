@@ -15,7 +15,7 @@ from vault.keyservice import aws_kms
 from vault.keyservice.key_ring import AccountKeyRing, wrapping_context
 from vault.keyservice.location import open_own_keys
 from vault.keyservice.own_keys import LABEL, Wrapping, read_wrapping, write_wrapping
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 MINE, ANOTHER = f"{ARN}mine", f"{ARN}another"
 

@@ -11,7 +11,7 @@ from vault.errors import StartRefused, Unavailable
 from vault.keyservice.location import open_root_key
 from vault.keyservice.openbao import token_in
 from vault.keyservice.plain_file import NotPlain, read_plain
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 # In a process of its own, because a thread that waits in ``open`` would hold the whole run.
 _READERS = {
@@ -19,7 +19,7 @@ _READERS = {
     "token": "from vault.keyservice.openbao import token_in; token_in(path)",
     "authorities": """
 from vault.keyservice.location import open_root_key
-from vault.threads import Threads
+from vault.thread_pools import Threads
 open_root_key(f"openbao://127.0.0.1:8200/transit/k?token_file={path}&ca={path}", Threads("t", 1))
 """,
 }

@@ -16,7 +16,7 @@ import pytest
 
 from vault.errors import NotFound, StartRefused, Unavailable
 from vault.objects.directory import DirectoryStore
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 LATER = datetime.now(UTC) + timedelta(days=1)
 MEBIBYTE = bytes(1024 * 1024)
@@ -201,7 +201,7 @@ LIMITED = """
     from pathlib import Path
     from vault.errors import Unavailable
     from vault.objects.directory import DirectoryStore
-    from vault.threads import Threads
+    from vault.thread_pools import Threads
 
     async def main(store):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -245,7 +245,7 @@ KILLED = """
     import asyncio, sys
     from pathlib import Path
     from vault.objects.directory import DirectoryStore
-    from vault.threads import Threads
+    from vault.thread_pools import Threads
 
     async def main(store):
         await store.put("v1/whole", b"whole")

@@ -9,7 +9,7 @@ from vault.keyservice.location import open_own_keys, open_root_key
 from vault.objects.directory import DirectoryStore
 from vault.objects.location import DirectoryLocation, S3Location, open_store, parse_location
 from vault.objects.s3 import S3Store
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from vault.errors import StartRefused, Unavailable
 from vault.objects import s3_client
 from vault.objects.location import open_store
 from vault.objects.s3 import S3Store
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 pytestmark = pytest.mark.faults
 

@@ -11,7 +11,7 @@ from tests.servers.faulty import Fault, FaultyProxy, faulty_proxy
 from vault.errors import NotFound, Unavailable
 from vault.objects import s3_client
 from vault.objects.s3 import S3Store
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 pytestmark = pytest.mark.faults
 

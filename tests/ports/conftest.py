@@ -17,7 +17,7 @@ from vault.objects.directory import DirectoryStore
 from vault.objects.s3 import S3Store
 from vault.ports.keys import RootKey
 from vault.ports.objects import ObjectStore
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 #: The smallest part that S3 takes.
 PART = 5 * 1024 * 1024

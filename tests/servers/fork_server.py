@@ -16,9 +16,9 @@ from typing import Any
 
 #: What a process of the vault imports when it starts, and what some settings ask for besides.
 _IMPORTED = (
-    "vault.asgi",
-    "vault.operating",
-    "vault.working",
+    "vault.server.asgi",
+    "vault.cli.operator",
+    "vault.server.worker_process",
     "vault.database.engines.postgresql",
     "vault.objects.s3",
     "vault.keyservice.aws_kms",
@@ -74,7 +74,7 @@ def _become(asked: dict[str, Any], out: int, err: int) -> None:
     os.environ.update(asked["environment"])
     module, *arguments = asked["module"]
     sys.argv = [module, *arguments]
-    from vault.chance import CHANCE  # noqa: PLC0415 - imported long ago
+    from vault.jitter import CHANCE  # noqa: PLC0415 - imported long ago
 
     CHANCE.seed()
     runpy.run_module(module, run_name="__main__", alter_sys=True)

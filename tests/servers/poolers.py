@@ -83,6 +83,11 @@ def haproxy(folder: Path, servers: Sequence[Server]) -> Iterator[int]:
         command = [shutil.which("haproxy") or "", "-db", "-f", str(folder / "haproxy.cfg")]
         with process(command, folder / "log") as running:
             wait_until(lambda: _listens(port), running, folder / "log", 30)
+            # Until its first checks it believes in every server, and takes them by turns.
+            url = servers[0].url("postgres").replace(f":{servers[0].port}", f":{port}")
+            wait_until(
+                lambda: all(_is_primary(url) for _ in range(2 * len(servers))), running, folder / "log", 30
+            )
             yield port
 
 

@@ -17,7 +17,7 @@ import httpx
 from tests.journeys.tenant import Tenant
 from tests.servers.fleet import Fleet
 from tests.soak.ledger import Ledger
-from vault import wiring
+from vault import composition
 from vault.settings import read_settings
 
 #: States in which nobody works on a recording any more.
@@ -167,7 +167,7 @@ async def _swept(fleet: Fleet) -> tuple[int, list[str]]:
     settings = read_settings(
         {name: value for name, value in environment.items() if name.startswith("VAULT_")}
     )
-    async with wiring.assemble(settings) as vault:
+    async with composition.assemble(settings) as vault:
         removed = await replace(vault.sweep, grace=timedelta(0))()
         objects = vault.sweep.objects
         keys = [one.key for prefix in ("recordings/", "manifests/") async for one in objects.list(prefix)]

@@ -15,8 +15,8 @@ from fastapi import FastAPI
 
 from tests.journeys.tenant import Tenant, tone
 from tests.servers.ports import free_ports
-from vault.asgi import app_of
-from vault.heads import BoundedHeads
+from vault.server.asgi import app_of
+from vault.server.http_limits import BoundedHeads
 from vault.settings import read_settings
 from vault.workflows.vault import Vault
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.journeys.tenant import Tenant
 from tests.web.conftest import House
-from vault.web.guard import MAX_BODY
+from vault.web.middleware.request_limits import MAX_BODY
 
 pytestmark = pytest.mark.faults
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from vault.control.socket import ask, control_socket, perform
 from vault.domain.progress import Seen
 from vault.errors import Invalid, Unavailable
-from vault.web.control import ask, control_socket, perform
 from vault.workflows.fsck import Checked
 
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from tests.journeys.tenant import Tenant, open_link
 from tests.web.conftest import House
 from tests.web.test_access import routes
-from vault.web.cookies import read_cookie, set_aside
+from vault.web.http.cookies import read_cookie, set_aside
 
 
 def read(*headers: str, name: str = "sess_1") -> str | None:

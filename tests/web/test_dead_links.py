@@ -14,9 +14,9 @@ from tests.journeys.tenant import Tenant, open_link
 from tests.web.conftest import AUDIO, House, open_house
 from vault.database.schema.core import links
 from vault.errors import TooMany
-from vault.web.dead_links import MINUTE, MOST, MOST_ADDRESSES, DeadLinks, LinkLimit
-from vault.web.hosting import Hosting
-from vault.web.rendering import not_valid
+from vault.web.http.html import not_valid
+from vault.web.http.public_url import Hosting
+from vault.web.middleware.link_rate_limit import MINUTE, MOST, MOST_ADDRESSES, DeadLinks, LinkLimit
 
 pytestmark = pytest.mark.faults
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from vault.domain.notices.audio import MAX_UPLOAD
-from vault.web.guard import MAX_BODY, Guard
+from vault.web.middleware.request_limits import MAX_BODY, Guard
 
 pytestmark = pytest.mark.faults
 

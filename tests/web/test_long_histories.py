@@ -9,7 +9,7 @@ import pytest
 from tests.journeys.tenant import Tenant
 from tests.web.conftest import House
 from vault.domain.audit_log import story
-from vault.web.shapes_log import EventsOut, HistoryOut
+from vault.web.schemas.access_log import EventsOut, HistoryOut
 
 
 def test_long_answers_are_made_beside_the_loop(
@@ -29,7 +29,7 @@ def test_long_answers_are_made_beside_the_loop(
     monkeypatch.setattr("vault.workflows.history.tell", noting("tell", story.tell))
     for shape in (HistoryOut, EventsOut):
         noted = noting(shape.__name__, shape)
-        monkeypatch.setattr(f"vault.web.access_events.{shape.__name__}", noted)
+        monkeypatch.setattr(f"vault.web.routes.access_events.{shape.__name__}", noted)
     assert house.admin.get(tenant.url(f"/recordings/{recording}/history")).json()["items"]
     assert house.admin.get(tenant.url("/access-events")).json()["items"]
     assert set(seen) == {"tell", "HistoryOut", "EventsOut"}

@@ -9,9 +9,9 @@ import pytest
 from pydantic import BaseModel
 
 from tests.web.conftest import House
-from vault.asgi import app_of
+from vault.server.asgi import app_of
 from vault.settings import read_settings
-from vault.web.examples import EXAMPLES
+from vault.web.contract.examples import EXAMPLES
 
 
 @pytest.fixture(scope="module")

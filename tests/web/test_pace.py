@@ -7,8 +7,8 @@ import pytest
 
 from tests.journeys.tenant import Tenant, tone
 from tests.web.conftest import House
-from vault.web import audio_response
-from vault.web.audio_response import Pace
+from vault.web.audio import response
+from vault.web.audio.response import Pace
 
 SECONDS = 90
 AUDIO = tone(SECONDS)
@@ -23,7 +23,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def pause(seconds: float) -> None:
         asked.append(seconds)
 
-    monkeypatch.setattr(audio_response, "pause", pause)
+    monkeypatch.setattr(response, "pause", pause)
     return asked
 
 

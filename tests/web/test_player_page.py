@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from vault.web.player_page import channels_of, length
+from vault.web.player.page import channels_of, length
 
 LENGTHS = [
     (None, ""),

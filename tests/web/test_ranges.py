@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.journeys.tenant import Tenant
 from tests.web.conftest import AUDIO, House
 from vault.errors import NotSatisfiable
-from vault.web.byte_range import parse_range
+from vault.web.audio.range_header import parse_range
 
 pytestmark = pytest.mark.faults
 

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from vault.errors import NotFound, StartRefused, Tampered, Unavailable
-from vault.web import readiness
-from vault.web.readiness import Readiness
+from vault.web.http import readiness
+from vault.web.http.readiness import Readiness
 
 
 class Parts:

@@ -11,11 +11,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from vault.composition import utc_now
 from vault.domain.audit_log.anchor import Standing
 from vault.errors import Tampered, Unavailable
 from vault.web.app import build
-from vault.web.hosting import Hosting
-from vault.wiring import utc_now
+from vault.web.http.public_url import Hosting
 from vault.workflows import look
 from vault.workflows.look import CheckRecovery
 

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from tests.journeys.tenant import Tenant, open_link
 from tests.web.conftest import House
 from vault.database.schema.core import sessions
-from vault.web.rendering import not_valid
+from vault.web.http.html import not_valid
 
 
 @pytest.fixture

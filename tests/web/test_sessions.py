@@ -12,7 +12,7 @@ from tests.web.conftest import AUDIO, House
 from vault.database.schema.core import sessions
 from vault.database.schema.notices import notices
 from vault.errors import NotFound, Unavailable
-from vault.web.rendering import not_valid, refusal
+from vault.web.http.html import not_valid, refusal
 
 NOTICE = {
     "language": "en", "audience": "caller", "mode": "announce", "controller": "We", "purposes": "quality",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.journeys.tenant import Tenant
 from tests.web.conftest import House
 from vault.errors import Invalid
-from vault.web.cursor import read_cursor, write_cursor
+from vault.web.http.pagination import read_cursor, write_cursor
 
 pytestmark = pytest.mark.faults
 

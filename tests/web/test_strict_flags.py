@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from tests.journeys.tenant import Tenant
 from tests.web.conftest import House
-from vault.web.shapes import Body
+from vault.web.schemas.base import Body
 
 ALMOST = ["no", "yes", "false", "true", "0", "", 0, 1, 0.0]
 

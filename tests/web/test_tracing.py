@@ -18,7 +18,7 @@ from tests.web.conftest import AUDIO
 from vault import tracing
 from vault.errors import StartRefused, Tampered
 from vault.objects.s3_client import S3Calls
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 NUMBER, AGENT = "+14155550177", "Ottokar Loggins"
 

@@ -23,7 +23,7 @@ from tests.fakes.provider import FakeProvider
 from tests.fakes.rest import FakeRest
 from tests.fakes.root_key import FakeRootKey
 from tests.journeys.tenant import moment, tone
-from vault import wiring
+from vault import composition
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import recordings
@@ -36,7 +36,7 @@ from vault.keyservice.key_ring import AccountKeyRing
 from vault.settings import read_settings
 from vault.telephony.providers.standard_webhooks.adapter import Platform
 from vault.telephony.signatures.standard_webhooks import sign
-from vault.threads import Threads
+from vault.thread_pools import Threads
 from vault.tlog.note import Signer
 from vault.workflows.connect import ConnectionWish
 from vault.workflows.list_events import EventFilter
@@ -179,7 +179,7 @@ def _verbs(
     """Put the verbs together over what is around them."""
     settings = read_settings({"VAULT_DATA_DIR": str(folder)})
     ring = AccountKeyRing(around["root_key"], WrappedKeyRows(database), own_keys=FakeOwnKeys())
-    return wiring._vault(
+    return composition._vault(
         settings,
         database=database,
         ring=ring,

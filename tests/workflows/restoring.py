@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.workflows.conftest import SIGNER, House
-from vault import wiring
+from vault import composition
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.stores.account_keys import WrappedKeyRows
@@ -17,7 +17,7 @@ from vault.keyservice.key_ring import AccountKeyRing
 from vault.ports.database import Database
 from vault.settings import read_settings
 from vault.telephony.providers.standard_webhooks.adapter import Platform
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 
 async def write_all(house: House) -> None:
@@ -50,7 +50,7 @@ async def house_over(house: House, database: Database, threads: Threads) -> Asyn
         "settings": read_settings({}),
     }
     try:
-        vault = wiring._vault(**parts)
+        vault = composition._vault(**parts)
         if isinstance(database, PostgresqlDatabase):
             database.look = None  # As before its first look, and as a restore works.
         yield replace(house, vault=vault, database=database)

@@ -14,7 +14,7 @@ from tests.workflows.test_restore import off
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.stored.account_object_name import PREFIX, ObjectName, location_of, parse_location
-from vault.threads import Threads
+from vault.thread_pools import Threads
 from vault.workflows.own_history import sort_by_history
 
 

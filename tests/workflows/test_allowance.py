@@ -10,7 +10,7 @@ from tests.workflows.conftest import AUDIO, House, another_node
 from tests.workflows.test_end_sessions import opened, recording_of
 from vault.domain.playback.link import LOG_ENTRIES_AT_ONCE, LOG_ENTRIES_PER_SECOND, log_entries_allowed
 from vault.errors import TooMany
-from vault.threads import Threads
+from vault.thread_pools import Threads
 from vault.workflows.stream import Sound
 
 

@@ -16,7 +16,7 @@ from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.audit_log.anchor import PREFIX, Standing, parse_location
 from vault.errors import Invalid, StartRefused, Tampered, Unavailable
 from vault.settings import read_settings
-from vault.threads import Threads
+from vault.thread_pools import Threads
 from vault.tlog.checkpoint import open_checkpoint
 from vault.tlog.proof_file import verify_proof_file
 

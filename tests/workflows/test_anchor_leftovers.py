@@ -12,7 +12,7 @@ from tests.workflows.test_anchor import anchors, put_back, sign, size_shown
 from tests.workflows.test_publish import free_the_lease, published, publisher
 from vault.domain.audit_log.anchor import PREFIX, Standing
 from vault.errors import Tampered, Unavailable
-from vault.threads import Threads
+from vault.thread_pools import Threads
 from vault.tlog.anchor_file import MAX_LEAVES
 from vault.tlog.checkpoint import Checkpoint, sign_checkpoint
 from vault.workflows.publication import copy_of

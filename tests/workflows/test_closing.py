@@ -20,7 +20,7 @@ from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.audit_log.access_event import EventType
 from vault.domain.stored.closing_acts import CLOSES_NOTHING, CLOSING, decode_acts, parse_location
 from vault.errors import Unavailable
-from vault.threads import Threads
+from vault.thread_pools import Threads
 from vault.tlog.note import open_note
 from vault.workflows.closing_effects import EFFECTS
 from vault.workflows.journal import NOT_STORED, Journal, KeepJournal

@@ -11,7 +11,7 @@ from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import recordings
 from vault.domain.recordings.recording import State
 from vault.errors import NotAuthentic
-from vault.threads import Threads
+from vault.thread_pools import Threads
 from vault.workflows.connect import ConnectionWish
 
 ME = {"actor": "key_test"}

@@ -7,7 +7,7 @@ import pytest
 from tests.workflows.conftest import AUDIO, House, blocks_of, new_house
 from vault.domain.recordings.recording import MAX_ATTEMPTS, State
 from vault.errors import Unavailable
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 pytestmark = pytest.mark.faults
 

@@ -18,7 +18,7 @@ from vault.database.schema.access_log import checkpoints
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts
 from vault.domain.stored.closing_acts import Act, ToldNo, decode_acts, encode_acts, location_of
-from vault.threads import Threads
+from vault.thread_pools import Threads
 from vault.tlog.note import MAX_NOTE_BYTES, Signer, open_note, sign_note
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -15,7 +15,7 @@ from tests.workflows.parties import ME, let_in
 from tests.workflows.test_closing import acts_in, keeper, puts
 from vault.domain.calls.call import CallFacts
 from vault.errors import Refused, Unavailable
-from vault.threads import Threads
+from vault.thread_pools import Threads
 from vault.workflows import journal
 from vault.workflows.share import LinkWish
 

@@ -20,7 +20,7 @@ from vault.database.schema.closing_acts import closing_acts
 from vault.database.schema.consent import consent_events
 from vault.database.schema.core import accounts
 from vault.domain.calls.call import CallFacts
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 
 async def test_an_act_waits_for_the_object_that_has_it(house: House, tmp_path: Path, threads: Threads):

@@ -15,7 +15,7 @@ from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of
 from vault.errors import Busy, NotFound, RecordingErased
 from vault.ports.stores import RecordingFilter
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 
 async def erase(house: House, recording_id: str) -> None:

@@ -14,7 +14,7 @@ from vault.database.schema.core import call_facts
 from vault.database.stores.recordings import RecordingRows
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 
 async def test_the_facts_of_a_call_go_with_the_last_of_its_recordings(

@@ -14,9 +14,9 @@ from tests.tlog.whole_log import read_export
 from tests.workflows.anchoring import anchor_of
 from tests.workflows.conftest import SIGNER, House
 from tests.workflows.test_access_log import add, leaves_of
+from vault.cli.log import verify
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.errors import Tampered
-from vault.log_commands import verify
 from vault.tlog.note import Signer
 from vault.workflows.export_log import ExportLog
 

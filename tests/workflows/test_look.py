@@ -12,13 +12,13 @@ import pytest
 from tests.workflows.conftest import House
 from tests.workflows.restoring import copied, house_over, write_all
 from tests.workflows.test_restore import off
-from vault import meters
+from vault import metrics
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.recordings.recording import State
 from vault.errors import Unavailable
-from vault.threads import Threads
-from vault.worker.loop import crews
+from vault.thread_pools import Threads
 from vault.worker.recovery import looking
+from vault.worker.tasks import crews
 from vault.workflows import look
 
 pytestmark = pytest.mark.faults
@@ -68,7 +68,7 @@ async def test_one_of_two_primaries_stops_when_its_anchor_meets_the_other(
         with pytest.raises(Unavailable):
             await sign()
         assert recovery.on
-        assert meters.RECOVERY._value.get() == 1
+        assert metrics.RECOVERY._value.get() == 1
         [reason] = begun(caplog)
         assert "callvault restore" in reason
         kept = dict(new.objects.objects)
@@ -84,7 +84,7 @@ async def test_one_of_two_primaries_stops_when_its_anchor_meets_the_other(
             while recovery.on:
                 await asyncio.sleep(0)
         watching.cancel()
-        assert meters.RECOVERY._value.get() == 0
+        assert metrics.RECOVERY._value.get() == 0
         assert len(begun(caplog)) == 1
 
 

@@ -10,7 +10,7 @@ from tests.workflows.rotation import ME, all_under, everything_opens, fill, fini
 from vault.domain.stored.account_object_name import parse_location
 from vault.errors import OwnKeyUnusable, Refused
 from vault.keyservice.key_ring import AccountKeyRing
-from vault.threads import Threads
+from vault.thread_pools import Threads
 from vault.workflows.list_events import EventFilter
 
 MINE = f"{ARN}mine"

@@ -17,7 +17,7 @@ from vault.domain.calls.provider_api import RestReply
 from vault.domain.calls.webhook import Delivery
 from vault.domain.recordings.recording import State
 from vault.errors import FetchFailed
-from vault.meters import REGISTRY
+from vault.metrics import REGISTRY
 from vault.telephony.signatures.standard_webhooks import sign
 from vault.workflows.connect import ConnectionWish
 from vault.workflows.delete_source import MOST_ATTEMPTS

@@ -20,7 +20,7 @@ from vault.domain.stored.account_object_name import PREFIX
 from vault.domain.stored.manifest import location_of as manifest_of
 from vault.errors import NotAuthentic, NotFound
 from vault.ports.stores import RecordingFilter
-from vault.threads import Threads
+from vault.thread_pools import Threads
 from vault.tlog.log_file import read_head, verify_log
 from vault.workflows.share import LinkWish
 

@@ -14,7 +14,7 @@ from tests.workflows.test_restore_rotated import versions_of
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import accounts
 from vault.errors import NotFound
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 
 async def another(house: House, ref: str) -> str:

@@ -17,7 +17,7 @@ from vault.domain.stored.manifest import decode_manifest
 from vault.domain.stored.manifest import location_of as manifest_of
 from vault.domain.stored.vault_object import LOCATION as VAULT
 from vault.errors import NotFound, Refused, Tampered, Unavailable
-from vault.threads import Threads
+from vault.thread_pools import Threads
 from vault.workflows.published_log import CHECKPOINT
 from vault.workflows.vault_object import compare_with_store
 

@@ -21,7 +21,7 @@ from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import metadata
 from vault.domain.recordings.recording import State
 from vault.errors import NotAuthentic, Refused
-from vault.threads import Threads
+from vault.thread_pools import Threads
 from vault.tlog.checkpoint import open_checkpoint
 from vault.workflows.checkpoints import root_of
 from vault.workflows.connect import ConnectionWish

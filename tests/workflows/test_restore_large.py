@@ -10,13 +10,13 @@ from tests.workflows.conftest import House
 from tests.workflows.restoring import copied, house_over, write_all
 from tests.workflows.test_access_log import leaves_of
 from tests.workflows.test_restore import off
+from vault.composition import utc_now
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.replay import Replay
 from vault.domain.ids import new_id
 from vault.domain.progress import Report, unseen
-from vault.threads import Threads
-from vault.wiring import utc_now
+from vault.thread_pools import Threads
 from vault.workflows.restore_log import Parted, RestoreLog
 from vault.workflows.restore_report import name_what_is_lost
 

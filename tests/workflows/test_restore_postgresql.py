@@ -15,7 +15,7 @@ from tests.workflows.test_restore_forked import check_joined, common, parted
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.domain.recordings.recording import State
 from vault.errors import Refused
-from vault.threads import Threads
+from vault.thread_pools import Threads
 from vault.workflows.list_events import EventFilter
 from vault.workflows.share import LinkWish
 

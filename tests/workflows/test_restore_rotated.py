@@ -14,7 +14,7 @@ from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import recordings
 from vault.domain.recordings.recording import State
 from vault.errors import NotFound
-from vault.threads import Threads
+from vault.thread_pools import Threads
 from vault.workflows.share import LinkWish
 
 

@@ -20,9 +20,9 @@ from tests.workflows.rotation import (
     step,
     versions,
 )
+from vault.control.rotation_commands import perform_rotation
 from vault.errors import NotFound, Refused, Tampered, Unavailable
 from vault.tlog.key_statement import open_statement
-from vault.web.rotating import perform_rotation
 from vault.workflows.list_events import EventFilter
 
 

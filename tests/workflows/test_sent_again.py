@@ -13,7 +13,7 @@ from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import LEASE, State
 from vault.errors import Busy, RecordingErased, Refused
-from vault.threads import Threads
+from vault.thread_pools import Threads
 from vault.workflows.verdict import fail
 
 ME = {"actor": "key_test"}

@@ -7,7 +7,7 @@ from tests.workflows.parties import CALLEE, CALLER, ME, evidence
 from tests.workflows.restoring import empty_house, write_all
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 
 async def test_a_restored_database_knows_every_number_that_was_said(

@@ -21,7 +21,7 @@ from vault.domain.recordings.recording import State
 from vault.errors import NotFound, RecordingMissing, Unavailable
 from vault.objects.directory import DirectoryStore
 from vault.ports.objects import ObjectStore
-from vault.threads import Threads
+from vault.thread_pools import Threads
 from vault.workflows.published_log import PublishedLog
 from vault.workflows.store_loss import compare_anchors, rewrite_of
 from vault.workflows.vault_object import compare_with_store

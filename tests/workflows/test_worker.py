@@ -7,8 +7,8 @@ from tests.workflows.conftest import AUDIO, URL, House
 from vault.domain.recordings.recording import State
 from vault.errors import Unavailable
 from vault.ports.database import Transaction
-from vault.worker.crew import Crew
-from vault.worker.loop import PATIENCE, work
+from vault.worker.polling_task import Crew
+from vault.worker.tasks import PATIENCE, work
 
 
 async def test_a_stopping_worker_gives_back_what_it_has_in_hand(house: House):

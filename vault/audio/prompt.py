@@ -14,7 +14,7 @@ from vault.audio.limits import Limits
 from vault.audio.reasons import Reason
 from vault.domain.notices.audio import MAX_SECONDS, MAX_UPLOAD, Prompt, PromptWish
 from vault.errors import Undecodable
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 #: A prompt of 30 s is decoded in a fraction of a second.
 LIMITS = Limits(cpu_base=20, cpu_per_mib=4, patience=10.0, max_duration=MAX_SECONDS)

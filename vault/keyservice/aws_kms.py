@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoC
 from vault import tracing
 from vault.errors import Tampered, Unavailable, VaultError
 from vault.keyservice import words
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

@@ -18,8 +18,8 @@ from typing import Literal
 
 from vault.errors import Tampered, Unavailable
 from vault.keyservice import words
-from vault.logs import Log
 from vault.ports.keys import RootKey
+from vault.structured_log import Log
 
 _LOG = Log(__name__)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TypeVar
 
-from vault import meters
+from vault import metrics
 from vault.domain.stored.encryption_context import of_account_key
 from vault.errors import NotFound, OwnKeyUnusable, Refused, Tampered, Unavailable
 from vault.keyservice.own_keys import NONE_TAKEN, Wrapping, read_wrapping, write_wrapping
@@ -115,9 +115,9 @@ class AccountKeyRing:
         known = self._keys.get(slot)
         if known is not None and self.now() < known[1]:
             self._keys.move_to_end(slot)
-            meters.KEY_RING.labels("hit").inc()
+            metrics.KEY_RING.labels("hit").inc()
             return known[0]
-        meters.KEY_RING.labels("miss").inc()
+        metrics.KEY_RING.labels("miss").inc()
         task = self._unwrapping.get(slot)
         if task is None:
             task = asyncio.create_task(self._unwrap(account_id, version))

@@ -27,7 +27,7 @@ from vault.keyservice.breaker import Breaker
 from vault.keyservice.checked import CheckedRootKey
 from vault.keyservice.own_keys import OwnKmsKeys
 from vault.keyservice.plain_file import read_plain
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

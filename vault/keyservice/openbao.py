@@ -28,7 +28,7 @@ from vault import tracing
 from vault.errors import Tampered, Unavailable, VaultError
 from vault.keyservice import words
 from vault.keyservice.plain_file import read_plain
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 #: Seconds for one try, from connecting to the last byte of the answer.
 TIMEOUT = 3

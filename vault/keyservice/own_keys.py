@@ -18,7 +18,7 @@ from vault.errors import Invalid, Tampered, Unavailable
 from vault.keyservice.breaker import Breaker
 from vault.keyservice.checked import CheckedRootKey
 from vault.sealing.keys import KEY_BYTES
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

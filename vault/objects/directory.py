@@ -26,7 +26,7 @@ from vault.objects.disk_trouble import disk_trouble
 from vault.objects.folders import CLOSED_TO_OTHERS, Folders, fsync_folder
 from vault.objects.keys import SMALL, check_key, check_prefix
 from vault.ports.objects import StoredObject, StoredVersion
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")

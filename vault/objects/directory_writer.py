@@ -18,7 +18,7 @@ from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
 from vault.errors import Unavailable
 from vault.objects.disk_trouble import disk_trouble
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 T = TypeVar("T")
 

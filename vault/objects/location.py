@@ -15,7 +15,7 @@ from vault.errors import StartRefused
 from vault.objects.directory import DirectoryStore
 from vault.objects.keys import check_prefix
 from vault.ports.objects import ObjectStore
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 #: Connections of one S3 client. More threads than that would wait for a connection instead of for a thread.
 CONNECTIONS = 32

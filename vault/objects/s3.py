@@ -20,7 +20,7 @@ from vault.objects.keys import SMALL, check_key, check_prefix
 from vault.objects.s3_client import MARK, DamagedInTransit, S3Calls, S3Refusal, compare_checksum
 from vault.objects.s3_upload import S3Writer, abort_upload, encoded
 from vault.ports.objects import StoredObject, StoredVersion
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

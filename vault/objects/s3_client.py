@@ -27,9 +27,9 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from vault import tracing
-from vault.chance import CHANCE
 from vault.errors import NotFound, Unavailable, VaultError
-from vault.threads import Threads
+from vault.jitter import CHANCE
+from vault.thread_pools import Threads
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

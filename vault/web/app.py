@@ -8,35 +8,33 @@ from fastapi.routing import iter_route_contexts
 from fastapi.telemetry import TelemetryConfig
 
 from vault.ports.clock import Clock
-from vault.web import (
+from vault.web.contract import document, reference_page
+from vault.web.contract.descriptions import PROBLEM
+from vault.web.http import html, problems
+from vault.web.http.methods import HeadAsGet, Methods
+from vault.web.http.public_url import Hosting
+from vault.web.middleware.link_rate_limit import DeadLinks, LinkLimit
+from vault.web.middleware.recovery_mode import RecoveryGate
+from vault.web.middleware.request_limits import Guard
+from vault.web.middleware.tracing import Traced
+from vault.web.player import links as player_links
+from vault.web.player import sessions
+from vault.web.routes import (
     access_events,
     accounts,
+    api_keys,
     calls,
     consent,
-    contract,
     health,
     key_rotation,
-    keys,
     links,
     metrics,
     notices,
     own_key,
-    playback,
-    problems,
     recordings,
-    reference,
-    rendering,
     rules,
-    sessions,
     webhooks,
 )
-from vault.web.dead_links import DeadLinks, LinkLimit
-from vault.web.described import PROBLEM
-from vault.web.guard import Guard
-from vault.web.hosting import Hosting
-from vault.web.methods import HeadAsGet, Methods
-from vault.web.recovery import RecoveryGate
-from vault.web.traced import Traced
 
 #: FastAPI's own would tell whole paths, which hold tokens; vault/tracing.py tells routes.
 _NO_TELEMETRY: TelemetryConfig = {
@@ -48,7 +46,7 @@ _NO_TELEMETRY: TelemetryConfig = {
 #: In the order in which the contract lists them.
 _DOORS = (
     webhooks, accounts, calls, recordings, consent, notices, rules, links,
-    access_events, key_rotation, own_key, keys, playback, sessions, rendering, health, metrics,
+    access_events, key_rotation, own_key, api_keys, player_links, sessions, html, health, metrics,
 )  # fmt: skip
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -59,7 +57,7 @@ def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> F
         title="callvault",
         version="1",
         description="A self-hosted vault for call recordings. Errors are RFC 9457 problems.",
-        # vault/web/reference.py serves the contract, where the operator wants that.
+        # vault/web/contract/reference_page.py serves the contract, where the operator wants that.
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -73,12 +71,12 @@ def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> F
     app.state.clock = clock
     doors = [accounts.listing, *(door.router for door in _DOORS)]
     if hosting.reference:
-        doors.append(reference.router)
+        doors.append(reference_page.router)
     methods = Methods(doors)
     problems.install(app, methods)
     for router in doors:
         app.include_router(router)
-    app.openapi = lambda: contract.describe(app, doors, public_url=hosting.public_url)  # type: ignore[method-assign]
+    app.openapi = lambda: document.describe(app, doors, public_url=hosting.public_url)  # type: ignore[method-assign]
     for _ in iter_route_contexts(app.routes):
         pass  # FastAPI would look at all routes at the first request, and take 0.1 s of the loop.
     # The innermost, so that all others see the method that was sent.

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from vault.errors import Unavailable, VaultError
-from vault.worker.crew import Step
+from vault.worker.polling_task import Step
 from vault.workflows.vault import Vault
 
 

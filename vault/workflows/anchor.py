@@ -16,14 +16,14 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
-from vault.chance import CHANCE
 from vault.domain.audit_log.anchor import AnchorPlace, Standing
 from vault.errors import LeaseLost, NotFound, Tampered, Unavailable
-from vault.logs import Log
+from vault.jitter import CHANCE
 from vault.ports.access_log import KeptCheckpoint
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
+from vault.structured_log import Log
 from vault.tlog.anchor_file import MAX_BYTES, MAX_LEAVES, encode_anchor
 from vault.tlog.checkpoint import Checkpoint, sign_checkpoint
 from vault.tlog.hashing import leaf_hash

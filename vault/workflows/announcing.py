@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from vault import meters
+from vault import metrics
 from vault.domain.accounts.account import Connection
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.consent.call_claims import distinct
@@ -122,5 +122,5 @@ def _counted(announced: Announced, decision: Decision) -> Announced:
     """Count a row that begins as refused: it has no event of its own."""
     if announced.created and announced.state is State.REFUSED:
         reason = "switch_off" if decision.record else decision.grounds[0].code
-        meters.REFUSED.labels(reason).inc()
+        metrics.REFUSED.labels(reason).inc()
     return announced

@@ -13,14 +13,14 @@ from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.evidence import Evidence, at_sealing
 from vault.domain.stored.sealed_records import Details, encode_details
 from vault.errors import KeyRetired, Unavailable, VaultError
-from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.objects import ObjectStore
 from vault.sealing.keys import KEY_BYTES, NamedKey, recording_key
 from vault.sealing.message import seal
-from vault.threads import Threads
+from vault.structured_log import Log
+from vault.thread_pools import Threads
 from vault.workflows.admission import KnownCall
 from vault.workflows.current_key import under_current_key
 from vault.workflows.seal_stream import seal_stream

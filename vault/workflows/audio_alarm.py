@@ -7,8 +7,8 @@ from datetime import datetime
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
 from vault.errors import RecordingMissing, Tampered, VaultError
-from vault.logs import Log
 from vault.ports.database import Database
+from vault.structured_log import Log
 
 _LOG = Log(__name__)
 

@@ -8,10 +8,10 @@ from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.calls.provider_api import RestReply
 from vault.domain.recordings.recording import Recording
 from vault.errors import FetchFailed, NotFound
-from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.telephony import Provider, RestClient
+from vault.structured_log import Log
 from vault.workflows.opened_connections import OpenedConnections
 
 _LOG = Log(__name__)

@@ -14,14 +14,14 @@ from vault.domain.recordings.media import Description
 from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, SealedObject, State, pause_before
 from vault.domain.stored import encryption_context as bound
 from vault.errors import DescriberCrashed, LeaseLost, NotFound, Tampered, Unavailable, Undecodable
-from vault.logs import Log
 from vault.ports.audio import Describer
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore, ObjectWriter
 from vault.sealing.message import seal
 from vault.sealing.sealer import Sealer
-from vault.threads import Threads
+from vault.structured_log import Log
+from vault.thread_pools import Threads
 from vault.workflows.admission import Admission, KnownCall
 from vault.workflows.attempt import discard
 from vault.workflows.gate import chain_gate, note, passage

@@ -7,10 +7,10 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import GONE, Lease, Recording, State, pause_before
 from vault.domain.stored.manifest import location_of
 from vault.errors import LeaseLost, Unavailable
-from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
+from vault.structured_log import Log
 from vault.workflows.attempt import objects_of
 from vault.workflows.lease import claim, under_lease
 

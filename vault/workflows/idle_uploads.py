@@ -7,8 +7,8 @@ from functools import partial
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import IDLE_UPLOAD, LEASE, Lease, State
 from vault.errors import LeaseLost, VaultError
-from vault.logs import Log
 from vault.ports.database import Database, Transaction
+from vault.structured_log import Log
 from vault.workflows.admission import Admission, KnownCall
 from vault.workflows.verdict import fail, refuse
 

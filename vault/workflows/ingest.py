@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from vault.chance import CHANCE
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.calls.provider_api import Access, MediaRequest
 from vault.domain.consent.decision import Decision
@@ -13,12 +12,13 @@ from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, State, pause_
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import decode_announcement
 from vault.errors import FetchFailed, LeaseLost, NotFound, TooLarge, Unavailable, VaultError
-from vault.logs import Log
+from vault.jitter import CHANCE
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.sealing.message import open_message
+from vault.structured_log import Log
 from vault.workflows.admission import Admission, KnownCall
 from vault.workflows.attempt import Attempt
 from vault.workflows.lease import claim, under_lease

@@ -22,11 +22,11 @@ from vault.domain.stored.closing_acts import (
     parse_location,
 )
 from vault.errors import NotFound, Tampered, Unavailable, VaultError
-from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.database import Announced, Database, Grant, Transaction
 from vault.ports.objects import ObjectStore
 from vault.ports.stores import NewRecording
+from vault.structured_log import Log
 from vault.tlog.note import MAX_NOTE_BYTES, Signer, open_note, sign_note
 from vault.workflows.closing_effects import do_again
 from vault.workflows.gathered import gathered

@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from vault import meters
-from vault.chance import CHANCE
+from vault import metrics
 from vault.domain.audit_log.anchor import Standing
 from vault.domain.progress import MARK
 from vault.errors import Tampered, Unavailable, VaultError
-from vault.logs import Log
+from vault.jitter import CHANCE
 from vault.ports.database import Database
+from vault.structured_log import Log
 from vault.workflows.journal import Journal
 from vault.workflows.published_log import PublishedLog
 
@@ -129,7 +129,7 @@ class CheckRecovery:
 
     def _set(self, missing: str | None) -> None:
         was_on, self.recovery.reason = self.on, missing
-        meters.RECOVERY.set(self.on)
+        metrics.RECOVERY.set(self.on)
         if missing is None:
             self.recovery.begun.clear()
         else:

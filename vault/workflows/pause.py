@@ -10,11 +10,11 @@ from datetime import timedelta
 
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import FetchFailed, NotFound
-from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.consent_stores import Pause
 from vault.ports.database import Database, Transaction
 from vault.ports.telephony import Provider, RestClient
+from vault.structured_log import Log
 from vault.workflows.opened_connections import OpenedConnections
 
 _LOG = Log(__name__)

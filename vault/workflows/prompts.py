@@ -9,12 +9,12 @@ from vault.domain.notices.notice import Notice
 from vault.domain.notices.telephone_wav import telephone_wav
 from vault.domain.stored import encryption_context as bound
 from vault.errors import DescriberCrashed, NotFound, Refused, Tampered, Undecodable
-from vault.logs import Log
 from vault.ports.audio import PromptMaker
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.notices import SealedPrompt
 from vault.sealing.message import open_message, seal
+from vault.structured_log import Log
 from vault.workflows.current_key import under_current_key
 from vault.workflows.drafts import draft_of, held_draft, one_of, record
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from vault.domain.calls.webhook import Delivery
 from vault.errors import NotAuthentic, NotFound
-from vault.logs import Log
 from vault.ports.telephony import Provider
+from vault.structured_log import Log
 from vault.workflows.opened_connections import OpenedConnection, OpenedConnections
 
 _LOG = Log(__name__)

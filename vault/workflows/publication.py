@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from vault.errors import LeaseLost, Tampered
-from vault.logs import Log
 from vault.ports.access_log import KeptCheckpoint
 from vault.ports.clock import Clock
 from vault.ports.database import Database
 from vault.ports.objects import ObjectStore
+from vault.structured_log import Log
 from vault.tlog.tiles import HEIGHT, Tile, grown_tiles, write_bundle
 from vault.workflows.checkpoints import shown
 from vault.workflows.published_log import CHECKPOINT, PREFIX, PublishedLog, has

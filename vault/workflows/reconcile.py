@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from vault import meters
+from vault import metrics
 from vault.domain.accounts.account import Connection
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.provider_api import Listed, ListedPage
 from vault.errors import FetchFailed, NotFound
-from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.database import Database
 from vault.ports.telephony import Provider, RestClient
+from vault.structured_log import Log
 from vault.workflows.announcing import Announce
 from vault.workflows.opened_connections import OpenedConnections
 
@@ -100,5 +100,5 @@ class Reconcile:
             result=str(announced.state),
         )
         await self.database.write(lambda tx: tx.events.append(event))
-        meters.MISSED.labels(connection.provider).inc()
+        metrics.MISSED.labels(connection.provider).inc()
         return 1

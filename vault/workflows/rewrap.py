@@ -16,11 +16,11 @@ from typing import Final
 
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.errors import OwnKeyUnusable, Tampered
-from vault.logs import Log
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.rotation import SEALED_KINDS, KeyRotation, SealedKind, SealedRow
-from vault.threads import Threads
+from vault.structured_log import Log
+from vault.thread_pools import Threads
 from vault.tlog.key_statement import KeyStatement, sign_statement
 from vault.tlog.note import Signer
 from vault.workflows.resealing import reseal

@@ -6,9 +6,9 @@ from itertools import islice
 
 from vault.domain.stored.store_rewrite import StoreRewrite
 from vault.errors import NotFound
-from vault.logs import Log
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
+from vault.structured_log import Log
 from vault.tlog.tiles import Tile, grown_tiles
 from vault.workflows.log_file_bytes import keys_of, stored_bytes, wanted_bytes
 from vault.workflows.publication import copy_of

@@ -11,14 +11,14 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
-from vault import meters
+from vault import metrics
 from vault.domain.recordings.recording import SealedObject
 from vault.domain.stored.encryption_context import Context
 from vault.errors import TooLarge
 from vault.ports.objects import ObjectStore, ObjectWriter
 from vault.sealing.keys import NamedKey
 from vault.sealing.sealer import Sealer
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 #: Plaintext bytes sealed in one hop to a thread.
 BLOCK: Final = 1024 * 1024
@@ -56,7 +56,7 @@ async def seal_stream(
     except BaseException:
         await asyncio.shield(writer.abort())
         raise
-    meters.SEALED.inc(sealer.plaintext_length)
+    metrics.SEALED.inc(sealer.plaintext_length)
     sealed = SealedObject(location=location, header=sealer.header, size=sealer.plaintext_length)
     return Sealed(sealed=sealed, sha256=digest)
 

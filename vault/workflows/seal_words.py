@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from vault.domain.stored.tombstone import PREFIX, decode_tombstones, encode_tombstones
 from vault.errors import NotFound, OwnKeyUnusable, Tampered
-from vault.logs import Log
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.ports.words import TOMBSTONES_CLEAN, ClearWords
+from vault.structured_log import Log
 from vault.workflows.carried_keys import CarriedKeys
 
 _LOG = Log(__name__)

@@ -17,10 +17,10 @@ from vault.domain.consent.consent_event import Answer, ConsentEvent, Method, Par
 from vault.domain.ids import new_id
 from vault.domain.notices.notice import Notice
 from vault.errors import FetchFailed, Invalid, NotFound, Refused
-from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.database import Database
 from vault.ports.telephony import Provider, RestClient
+from vault.structured_log import Log
 from vault.workflows.call_start import CallAnswer, CallStart
 from vault.workflows.objection_list import ObjectionList
 from vault.workflows.opened_connections import OpenedConnection, OpenedConnections

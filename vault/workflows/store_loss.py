@@ -13,7 +13,7 @@ loss is on record. A kernel that the verbs share.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vault import meters
+from vault import metrics
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.anchor import AnchorPlace
 from vault.domain.stored.store_rewrite import (
@@ -25,10 +25,10 @@ from vault.domain.stored.store_rewrite import (
     encode_rewrite,
 )
 from vault.errors import NotFound
-from vault.logs import Log
 from vault.ports.access_log import KeptCheckpoint
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
+from vault.structured_log import Log
 from vault.workflows.publication import copy_of
 from vault.workflows.published_log import PublishedLog, has
 
@@ -104,7 +104,7 @@ async def record_loss(database: Database, published_log: PublishedLog, *, found:
 
     if not await database.write(note):
         return False
-    meters.STORE_WENT_BACK.inc()
+    metrics.STORE_WENT_BACK.inc()
     _LOG.error("store.went_back", size=found, count=known - found)
     return True
 

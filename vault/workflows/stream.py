@@ -12,18 +12,18 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from vault import meters
+from vault import metrics
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.ids import new_id
 from vault.domain.playback.link import FIRST_WINDOW, Link, Session, windows
 from vault.domain.recordings.media import content_type, extension, plays_in_browsers
 from vault.domain.recordings.recording import Recording, SealedObject, State
 from vault.errors import NotFound, RecordingMissing, Tampered, VaultError
-from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Grant
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
+from vault.structured_log import Log
 from vault.workflows.allowance import Allowance
 from vault.workflows.audio_alarm import record_alarm
 from vault.workflows.sealed_audio import SealedAudio
@@ -257,11 +257,11 @@ class Stream:
         event = replace(sound.event, id=new_id("evt"), at=self.clock(), first=window[0], end=window[1])
         if not await self.database.grant(Grant(event=event, session_id=event.session_id)):
             raise _ended()
-        meters.GRANTS.labels(event.type.removesuffix(".grant")).inc()
+        metrics.GRANTS.labels(event.type.removesuffix(".grant")).inc()
 
     async def _end(self, sound: Sound, sent: int) -> None:
         """Say what was really sent; the grants are what counts where this cannot be written."""
-        meters.SERVED.labels(sound.event.type.removesuffix(".grant")).inc(sent)
+        metrics.SERVED.labels(sound.event.type.removesuffix(".grant")).inc(sent)
         ended: EventType = "download.end" if sound.event.type == "download.grant" else "playback.end"
         event = replace(sound.event, id=new_id("evt"), type=ended, at=self.clock(), end=sent)
         try:

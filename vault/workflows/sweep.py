@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from vault import meters
+from vault import metrics
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of
 from vault.errors import NotFound
-from vault.logs import Log
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.ports.stores import ANSWER_LEASES
+from vault.structured_log import Log
 from vault.workflows.two_clocks import earlier
 
 _LOG = Log(__name__)
@@ -54,7 +54,7 @@ class Sweep:
         # Keys of what was refused or failed are gone from their rows; here they leave the database's log.
         if not await self.database.scrub():
             _LOG.warning("sweep.database_log_not_emptied")
-        meters.SWEPT.inc(removed)
+        metrics.SWEPT.inc(removed)
         if removed:
             _LOG.info("sweep.removed", count=removed)
         return removed

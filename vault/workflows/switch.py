@@ -7,8 +7,8 @@ from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.reason import Reason
 from vault.errors import NotFound, Unavailable
-from vault.logs import Log
 from vault.ports.database import Database, Transaction
+from vault.structured_log import Log
 from vault.workflows.carried_keys import CarriedKeys
 
 _LOG = Log(__name__)

@@ -2,9 +2,9 @@
 
 from vault.domain.stored.vault_object import LOCATION, VaultObject, decode_vault, encode_vault
 from vault.errors import NotFound, StartRefused, Tampered, Unavailable
-from vault.logs import Log
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
+from vault.structured_log import Log
 from vault.tlog.note import Signer
 from vault.workflows.published_log import PublishedLog
 from vault.workflows.store_loss import look_for_loss

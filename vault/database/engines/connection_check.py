@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from vault.database.engines.postgresql_connection import Identity, VaultConnection
 from vault.errors import Unavailable
-from vault.logs import Log
+from vault.structured_log import Log
 
 _LOG = Log(__name__)
 #: Seconds after a look that failed before the next one.

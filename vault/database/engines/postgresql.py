@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from vault import meters
+from vault import metrics
 from vault.database.engines.micro_batch import RowGroup
 from vault.database.engines.migrate import check_schema
 from vault.database.engines.postgresql_call import DEADLINE, UNKNOWN
@@ -63,11 +63,11 @@ class PostgresqlRows:
         return True
 
     async def _announce_group(self, group: Sequence[NewRecording]) -> Sequence[Announced | VaultError]:
-        meters.GROUPS.labels("announce").observe(len(group))
+        metrics.GROUPS.labels("announce").observe(len(group))
         return await self._call(lambda connection: announce_group(connection, group))
 
     async def _grant_group(self, group: Sequence[Grant]) -> Sequence[bool]:
-        meters.GROUPS.labels("grant").observe(len(group))
+        metrics.GROUPS.labels("grant").observe(len(group))
         return await self._call(lambda connection: grant_group(connection, group))
 
     async def _call(

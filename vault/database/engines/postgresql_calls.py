@@ -20,14 +20,14 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from vault.chance import CHANCE
 from vault.database.engines.connection_check import LookGate, NotLookedAt, OutOfDate
 from vault.database.engines.postgresql_call import NOTHING_DONE, UNKNOWN, Call, GivenUp, Phase
 from vault.database.engines.postgresql_connection import VaultConnection, connect
 from vault.database.sql.postgresql_url import connection_parameters
 from vault.errors import DatabaseUnfit, Invalid, Unavailable
-from vault.logs import Log
-from vault.threads import DaemonThreads
+from vault.jitter import CHANCE
+from vault.structured_log import Log
+from vault.thread_pools import DaemonThreads
 
 T = TypeVar("T")
 Lane = Literal["write", "urgent", "read"]

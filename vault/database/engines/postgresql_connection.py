@@ -20,7 +20,7 @@ from psycopg.errors import Diagnostic
 
 from vault.database.sql.postgresql_url import connection_parameters
 from vault.errors import DatabaseUnfit
-from vault.logs import Log
+from vault.structured_log import Log
 
 _LOG = Log(__name__)
 _TIMEOUT = "5s"

@@ -26,7 +26,7 @@ from vault.database.stores.hot_statements import announce_one, grant_one
 from vault.errors import StartRefused
 from vault.ports.database import Announced, Grant, Transaction
 from vault.ports.stores import NewRecording
-from vault.threads import Threads
+from vault.thread_pools import Threads
 
 T = TypeVar("T")
 _READERS = 4

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from vault.database.engines.sqlite_jobs import Job, deliver
 from vault.database.engines.transaction import SqlTransaction
 from vault.errors import Unavailable
-from vault.logs import Log
+from vault.structured_log import Log
 
 _LOG = Log(__name__)
 #: Reads that may wait; beyond them a caller is told to come back later.

@@ -17,7 +17,7 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
-from vault.logs import Log
+from vault.structured_log import Log
 
 _LOG = Log(__name__)
 #: Seconds between two copies beside the writer.

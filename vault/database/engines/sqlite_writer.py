@@ -18,13 +18,13 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from vault import meters
+from vault import metrics
 from vault.database.engines.sqlite_jobs import Job, deliver
 from vault.database.engines.transaction import SqlTransaction
 from vault.database.log_tree.sequencer_sqlite import GroupSequencer
 from vault.database.stores.restore_leaves import HEAD_MOVED
 from vault.errors import Unavailable
-from vault.logs import Log
+from vault.structured_log import Log
 
 _LOG = Log(__name__)
 #: Writes that may wait; beyond them a caller is told to come back later.
@@ -101,7 +101,7 @@ class Writer:
         while group := self._next_group():
             try:
                 self._commit(group)
-                meters.GROUPS.labels("write").observe(len(group))
+                metrics.GROUPS.labels("write").observe(len(group))
             except BaseException as error:  # noqa: BLE001 - a dead writer would leave every later caller waiting
                 self._roll_back(group, error)
             deliver(group)

@@ -6,7 +6,7 @@ from typing import Any, get_args
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Row, func, insert, select
 
-from vault import meters
+from vault import metrics
 from vault.database.schema.access_log import event_outbox
 from vault.database.schema.core import access_events
 from vault.database.sql.dialect import is_postgresql
@@ -23,7 +23,7 @@ _APPEND_IN_PLACE = insert(access_events).values(tree_index=_NEXT)
 
 # Prometheus sees an increase only of what it has seen before, so each kind is there from the beginning.
 for _kind in get_args(EventType):
-    meters.EVENTS.labels(_kind)
+    metrics.EVENTS.labels(_kind)
 
 
 class EventRows:
@@ -41,11 +41,11 @@ class EventRows:
             self._db.execute(_APPEND, event_values(event))
         else:
             self._db.execute(_APPEND_IN_PLACE, hashed_values(event))
-        meters.EVENTS.labels(event.type).inc()
+        metrics.EVENTS.labels(event.type).inc()
         if event.type == "recording.refused":
-            meters.REFUSED.labels(event.result or "unknown").inc()
+            metrics.REFUSED.labels(event.result or "unknown").inc()
         elif event.type == "recording.failed":
-            meters.FAILED.labels(event.result or "unknown").inc()
+            metrics.FAILED.labels(event.result or "unknown").inc()
 
     def append_leaf(self, leaf: bytes) -> None:
         """Add an event again by its exact bytes, without what was sealed beside it."""

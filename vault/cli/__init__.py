@@ -1,0 +1,1 @@
+"""The command ``callvault``: a module for each group of commands."""

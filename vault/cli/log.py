@@ -1,0 +1,140 @@
+"""The commands of the access log: export all of it, and verify an export with nothing but a key."""
+
+import asyncio
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from vault import structured_log
+from vault.cli.operator import operating
+from vault.errors import Unavailable, VaultError
+from vault.settings import Settings, read_settings
+from vault.tlog.log_file import MAX_LINE_BYTES, read_head, verify_log
+from vault.tlog.note import Verifier, parse_verifier
+
+log = typer.Typer(help="Take the access log out.", no_args_is_help=True)
+
+#: Entries that are asked for at once.
+_AT_ONCE = 1000
+_SECONDS = 60.0
+
+
+@log.command("export")
+def export_log(
+    output: Annotated[
+        Path | None, typer.Option(help="Write to this file, and not to standard output.")
+    ] = None,
+) -> None:
+    """Write the whole access log, every account's leaves in full, as a file for `callvault verify-log`."""
+    settings = read_settings(os.environ)
+    structured_log.set_up(settings.log_level)
+    if output is None:
+        asyncio.run(_export(settings, sys.stdout.buffer))
+        return
+    with output.open("wb") as file:
+        asyncio.run(_export(settings, file))
+
+
+async def _export(settings: Settings, file: BinaryIO) -> None:
+    async with operating(settings) as operator:
+        head = await operator("log.head", {})
+        file.write(head["text"].encode())
+        with _progress() as seen:
+            for start in range(0, head["size"], _AT_ONCE):
+                end = min(start + _AT_ONCE, head["size"])
+                file.write((await operator("log.entries", {"start": start, "end": end})).encode())
+                seen(end, head["size"])
+        file.flush()
+
+
+def verify(
+    export: Annotated[str, typer.Argument(help="A file, or the URL of an export.", metavar="FILE_OR_URL")],
+    *,
+    checkpoint: Annotated[
+        list[Path] | None, typer.Option(help="A checkpoint from before, that must fit; may be repeated.")
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(help="The log's verifier key, or a file with it, if you know it from before."),
+    ] = None,
+    api_key: Annotated[
+        str | None, typer.Option(help="For a URL: a key with audit:read.", envvar="CALLVAULT_API_KEY")
+    ] = None,
+) -> None:
+    """Verify an export of the access log: every hash, the root, the signature, and earlier checkpoints.
+
+    Needs no vault and no secret. Exits with 1 and names the first bad entry if one is.
+    """
+    with _lines(export, api_key) as lines, _progress() as seen:
+        named, note = read_head(lines)
+        verifier = named if key is None else _verifier(key)
+        earlier = [_read(path) for path in checkpoint or []]
+        found = verify_log(lines, note, [verifier], earlier=earlier, seen=seen)
+    typer.echo(f"log          {found.checkpoint.origin}")
+    typer.echo(f"entries      {found.checkpoint.size}, {found.in_full} of them in full")
+    typer.echo(f"signed by    {verifier.write()}" + ("" if key else "  (named by the export itself)"))
+    typer.echo(
+        f"consistent   with {len(earlier)} earlier checkpoints" if earlier else "consistent   in itself"
+    )
+    typer.echo("Every hash, the root and the signature are right.")
+    if key is None:
+        typer.echo("Compare the key with one that you know from elsewhere, or pass it as --key.", err=True)
+
+
+@contextmanager
+def _lines(export: str, api_key: str | None) -> Iterator[Iterator[bytes]]:
+    """Open a file or a URL and offer its lines, none of them longer than a line may be."""
+    if export.startswith(("https://", "http://")):
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        request = urllib.request.Request(export, headers=headers)  # noqa: S310 - http and https alone
+        try:
+            with urllib.request.urlopen(request, timeout=_SECONDS) as response:  # noqa: S310 - the same
+                yield iter(lambda: response.readline(MAX_LINE_BYTES + 1), b"")
+        except urllib.error.HTTPError as error:
+            with error:
+                raise VaultError(f"The export was answered with status {error.code}.") from None
+        except OSError as error:
+            raise Unavailable("The export could not be read to its end.") from error
+        return
+    try:
+        with Path(export).open("rb") as file:
+            yield iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")
+    except OSError as error:
+        raise Unavailable(f"{export} could not be read.") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Unavailable(f"{path} could not be read.") from error
+
+
+def _verifier(key: str) -> Verifier:
+    """Return the verifier key that stands in the option, or in the file that it names."""
+    with suppress(OSError, UnicodeDecodeError):
+        key = Path(key).read_text("utf-8")
+    return parse_verifier(key.strip())
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Offer what shows how far one is, as a bar on a terminal; elsewhere nothing is shown."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _all: None
+        return
+    with typer.progressbar(length=0, file=sys.stderr, label="entries") as bar:
+
+        def show(done: int, size: int) -> None:
+            if done % _AT_ONCE == 0 or done == size:
+                bar.length = size
+                bar.update(done - bar.pos)
+
+        yield show

@@ -1,0 +1,233 @@
+"""The command ``callvault``."""
+
+import asyncio
+import ctypes
+import json
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from vault import structured_log
+from vault.cli.drill import drill
+from vault.cli.log import log, verify
+from vault.cli.operator import operate
+from vault.cli.rotate import rotate
+from vault.cli.store import backup, fsck, restore, rewrite_store
+from vault.domain.accounts.account import SCOPES
+from vault.domain.rules.explain import explain
+from vault.domain.rules.rule_book_loader import UNKNOWN, read_place
+from vault.domain.urls import is_loopback, split_url
+from vault.errors import StartRefused, VaultError
+from vault.settings import DEFAULT_PORT, Settings, read_settings
+from vault.simulator.command import simulate
+from vault.version import VERSION
+
+_ABOUT = "A self-hosted vault for call recordings: sealed per account, switchable, every access on record."
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+keys = typer.Typer(help="Make API keys.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+app.add_typer(log, name="log")
+rules = typer.Typer(help="Look at the rules of recording by place.", no_args_is_help=True)
+app.add_typer(rules, name="rules")
+app.add_typer(drill, name="drill")
+app.command()(simulate)
+
+#: From 0, which lets the system choose, to the highest there is.
+Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
+
+# glibc's names for two parameters of mallopt.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_MEBIBYTE = 1024 * 1024
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Port = DEFAULT_PORT,
+    *,
+    worker: Annotated[
+        bool, typer.Option(help="Fetch, seal and describe recordings in this process too.")
+    ] = True,
+) -> None:
+    """Serve webhooks, REST and playback links; the worker runs beside it unless --no-worker."""
+    settings = _settings(port)
+    _keep_large_blocks()
+    _serve(settings, host, port, worker=worker)
+
+
+def _serve(settings: Settings, host: str, port: int, *, worker: bool) -> None:
+    from vault.server.asgi import Server, app_of
+    from vault.server.asgi import serve as serve_app
+    from vault.server.http_limits import check_address, server_config
+
+    check_address(host, port, options="--port or --host")
+    _warn_of_other_port(settings.public_url, port)
+    app = app_of(settings, worker=worker)
+    config = server_config(app, host=host, port=port, stop_seconds=settings.stop_seconds)
+    server = Server(config, app, drain_seconds=settings.drain_seconds)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(serve_app(app, server))
+
+
+def _warn_of_other_port(public_url: str, port: int) -> None:
+    """Say that links lead elsewhere, where no proxy is meant to be: at a loopback address with another port."""
+    parts = split_url(public_url)
+    if port and is_loopback(parts.hostname) and (parts.port or {"https": 443}.get(parts.scheme, 80)) != port:
+        structured_log.Log(__name__).warning(
+            "serve.other_port",
+            port=port,
+            reason=f"VAULT_PUBLIC_URL is {public_url}, so links and webhook URLs do not lead to --port {port}.",
+        )
+
+
+@app.command("worker")
+def run_worker(
+    health_host: Annotated[str, typer.Option(help="Address of the health port.")] = "127.0.0.1",
+    health_port: Annotated[
+        int | None,
+        typer.Option(help="Answer /healthz, /readyz and /metrics on this port.", min=0, max=65535),
+    ] = None,
+) -> None:
+    """Fetch, seal and describe recordings, without taking requests. For more nodes on PostgreSQL."""
+    from vault.server.http_limits import check_address
+    from vault.server.worker_process import work_until_stopped
+
+    settings = _settings()
+    if health_port is not None:
+        check_address(health_host, health_port, options="--health-port or --health-host")
+    _keep_large_blocks()
+    asyncio.run(work_until_stopped(settings, host=health_host, port=health_port))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the schema of this release."""
+    from vault import composition
+
+    composition.migrate(_settings())
+    typer.echo("The database is at the schema of this release.")
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Option(help="What the key is for; names need not be unique.")],
+    scopes: Annotated[str, typer.Option(help=f"With commas: {', '.join(SCOPES)}.")],
+    account: Annotated[str | None, typer.Option(help="Only for this account; without it, for all.")] = None,
+) -> None:
+    """Make an API key and print it, alone, on standard output. Sets up an empty data directory."""
+    settings = _settings()
+    arguments = {"name": name, "scopes": [scope.strip() for scope in scopes.split(",")], "account": account}
+    typer.echo(operate(settings, "keys.create", arguments))
+
+
+@rules.command("show")
+def show_rules(
+    place: Annotated[
+        str | None, typer.Argument(help="A country (FR), a state (US-WA), or * for the unknown.")
+    ] = None,
+) -> None:
+    """Say what is asked of whoever records a call at a place; without one, list every place."""
+    from vault import composition
+
+    book = composition.rule_book()
+    if place is None:
+        for rule in (book.unknown, *book.rules.values()):
+            typer.echo(f"{rule.place:<6} {rule.consent:<7} {rule.confidence:<10} {rule.name}")
+        typer.echo(f"Rule book {book.version}. This is not legal advice.")
+        return
+    asked = read_place(place)
+    rule = book.of(asked)
+    if asked not in {*book.rules, UNKNOWN}:
+        held = f"that of {rule.place} holds" if rule.place in book.rules else "it is treated strictly"
+        typer.echo(f"The rule book has no row for {asked}, so {held}.")
+    typer.echo(explain(rule))
+    if rule.note:
+        typer.echo(f"Note: {rule.note}")
+    typer.echo(f"Rule book {book.version}.")
+
+
+@app.command("export-key")
+def export_key(recording: Annotated[str, typer.Argument(help="The recording's id: rec_...")]) -> None:
+    """Print as JSON what the official AWS Encryption SDK needs to open one recording. It is on record."""
+    typer.echo(json.dumps(operate(_settings(), "export-key", {"recording": recording}), indent=2))
+
+
+app.command("verify-log")(verify)
+app.command()(rotate)
+app.command()(backup)
+app.command()(restore)
+app.command()(fsck)
+app.command()(rewrite_store)
+
+
+@app.command()
+def sweep() -> None:
+    """Remove what crashed attempts left behind more than a day ago. The worker does it every hour."""
+    typer.echo(f"{operate(_settings(), 'sweep', {})} removed.")
+
+
+@app.command()
+def demo(
+    host: Annotated[str, typer.Option(help="Address to listen on; in a container, 0.0.0.0.")] = "127.0.0.1",
+    port: Port = DEFAULT_PORT,
+    *,
+    once: Annotated[bool, typer.Option(help="End when the link was printed, instead of serving on.")] = False,
+) -> None:
+    """Push a bundled call through the whole vault, print a link to hear it, and keep serving."""
+    from vault.cli.demo import run_demo
+
+    _keep_large_blocks()
+    run_demo(host=host, port=port, once=once)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with the value alone
+    if wanted:
+        typer.echo(f"callvault {VERSION}")
+        raise typer.Exit
+
+
+@app.callback(help=_ABOUT)
+def options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+def _settings(port: int = DEFAULT_PORT) -> Settings:
+    settings = read_settings(os.environ, port=port)
+    structured_log.set_up(settings.log_level)
+    return settings
+
+
+def _keep_large_blocks() -> None:
+    """Tell glibc to keep freed mebibytes: giving each back and asking anew costs more than opening it."""
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(_M_MMAP_THRESHOLD, 32 * _MEBIBYTE)
+        libc.mallopt(_M_TRIM_THRESHOLD, 64 * _MEBIBYTE)
+    except (OSError, AttributeError):
+        return  # Another C library has its own ways.
+
+
+def main() -> None:
+    """Run the command; errors that were foreseen are one sentence, and say what to do next."""
+    # The entry point of the image is this command already, and people write its name after the image's.
+    if sys.argv[1:2] == ["callvault"]:
+        del sys.argv[1]
+    try:
+        app(prog_name="callvault")
+    except StartRefused as error:
+        sys.stderr.write(f"callvault does not start: {error}\n")
+        sys.exit(2)
+    except VaultError as error:
+        sys.stderr.write(f"callvault: {error}\n")
+        sys.exit(1)

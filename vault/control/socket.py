@@ -1,0 +1,136 @@
+"""The control socket: commands reach a running server, which alone may touch its SQLite file.
+
+One JSON line in, one JSON line out, over a Unix socket in the data directory that only the owner of
+the process can open. Whoever can open it could read the root key as well.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vault.control.rotation_commands import perform_rotation
+from vault.domain.progress import Seen, unseen
+from vault.errors import Invalid, NotFound, StartRefused, Unavailable, VaultError
+from vault.structured_log import Log
+
+if TYPE_CHECKING:
+    from vault.workflows.vault import Vault
+
+_LOG = Log(__name__)
+_LONGEST = 64 * 1024
+#: Bytes of the longest answer: a part of the access log.
+_LONGEST_ANSWER = 64 * 1024 * 1024
+OPERATOR = "operator"
+
+
+@asynccontextmanager
+async def control_socket(vault: "Vault", path: Path) -> AsyncIterator[None]:
+    """Serve commands while the block runs."""
+    await asyncio.to_thread(path.unlink, missing_ok=True)
+    old = os.umask(0o177)
+    try:
+        server = await asyncio.start_unix_server(
+            lambda reader, writer: _serve(vault, reader, writer), path=path, limit=_LONGEST
+        )
+    except OSError as error:
+        raise StartRefused(
+            "The control socket cannot be made in the data directory. Is its path longer than about 100 "
+            "characters, or on a file system without sockets? Move VAULT_DATA_DIR."
+        ) from error
+    finally:
+        os.umask(old)
+    try:
+        yield
+    finally:
+        server.close()
+        await server.wait_closed()
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+
+
+async def _serve(vault: "Vault", reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def tell(what: str, done: int, of: int) -> None:
+        writer.write(json.dumps({"seen": [what, done, of]}).encode() + b"\n")
+        await writer.drain()
+
+    try:
+        asked = json.loads(await reader.readline())
+        answer = {"result": await perform(vault, asked["command"], asked["arguments"], tell)}
+    except ConnectionError:
+        # Whoever asked has gone, and what tells of progress ends the command with it.
+        writer.close()
+        return
+    except VaultError as error:
+        answer = {"error": str(error)}
+    except (ValueError, KeyError, TypeError):
+        answer = {"error": "The control socket was not understood; is this another release?"}
+    except Exception as error:  # noqa: BLE001 - one command must not end the server
+        _LOG.error("control.failed", error=type(error).__name__, trace=True)
+        answer = {"error": "The command failed; the server's log says where."}
+    with suppress(ConnectionError):
+        writer.write(json.dumps(answer).encode() + b"\n")
+        await writer.drain()
+    writer.close()
+
+
+async def ask(path: Path, command: str, arguments: Mapping[str, Any], seen: Seen = unseen, /) -> Any:
+    """Ask a running server. Raises Unavailable if there is none, Invalid for an error that it answers."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(path, limit=_LONGEST_ANSWER)
+    except OSError as error:
+        raise Unavailable("No server is running here.") from error
+    try:
+        writer.write(json.dumps({"command": command, "arguments": dict(arguments)}).encode() + b"\n")
+        await writer.drain()
+        while (line := await reader.readline()) and "seen" in (answer := json.loads(line)):
+            await seen(*answer["seen"])
+    finally:
+        writer.close()
+    if not line:
+        raise Unavailable("The server ended before it answered.")
+    if "error" in answer:
+        raise Invalid(answer["error"])
+    return answer["result"]
+
+
+async def perform(vault: "Vault", command: str, arguments: Mapping[str, Any], seen: Seen = unseen, /) -> Any:
+    """Do what an operator asked, in this process. Raises whatever the verb raises.
+
+    In recovery mode an old database is left as it is, but for restoring it: Unavailable.
+    """
+    if command == "restore":
+        return asdict(await vault.restore(actor=OPERATOR, seen=seen))
+    if command == "fsck":
+        return asdict(await vault.fsck(sample=arguments["sample"], rate=arguments["rate"], seen=seen))
+    return None if command == "hello" else await _perform(vault, command, arguments)
+
+
+async def _perform(vault: "Vault", command: str, arguments: Mapping[str, Any]) -> Any:
+    """Do what writes to the log, or reads from it: only where the database is up to date."""
+    if await vault.check_recovery():
+        raise Unavailable(
+            "The vault is in recovery mode: its database lacks what its object store has. Run `callvault restore`."
+        )
+    if command == "keys.create":
+        account = arguments["account"]
+        account_id = (await vault.find_account(account)).id if account else None
+        _, text = await vault.issue_key(
+            name=arguments["name"], scopes=arguments["scopes"], account_id=account_id, actor=OPERATOR
+        )
+        return text.text
+    if command == "export-key":
+        return await vault.export_key(arguments["recording"], actor=OPERATOR)
+    if command.startswith("rotate."):
+        return await perform_rotation(vault, command, arguments, actor=OPERATOR)
+    if command in {"sweep", "rewrite-store"}:
+        return await (vault.sweep() if command == "sweep" else vault.rewrite_store.begin(actor=OPERATOR))
+    if command == "log.head":
+        size, head = await vault.export_log.head()
+        return {"size": size, "text": head.decode()}
+    if command == "log.entries":
+        return (await vault.export_log.entries(None, arguments["start"], arguments["end"])).decode()
+    raise NotFound(f"There is no command {command!r}.")

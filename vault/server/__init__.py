@@ -1,0 +1,1 @@
+"""The server's processes: ASGI application, HTTP limits, worker process."""

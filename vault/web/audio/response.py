@@ -1,0 +1,118 @@
+"""Audio as a response: Range, conditions, and a stream that ends when its reader does."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import cast
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Send
+
+from vault.web.audio.range_header import parse_range
+from vault.web.http.conditions import unmet
+from vault.workflows.stream import Sound, Stream
+
+#: Seconds that a reader may take no byte before the stream is given up.
+_STALLED = 60.0
+#: Seconds of the sound that a player is sent at the beginning of each request.
+_AHEAD = 30.0
+#: How many seconds of it follow for each second of the clock: the player's highest speed is 2.
+_TIMES = 4.0
+#: Seconds between two pieces that a player is sent, at most.
+_LONGEST_PAUSE = 5.0
+#: What browsers say in Sec-Fetch-Dest for media elements (Fetch Metadata Request Headers, section 2.1).
+_PLAYERS = {"audio", "video"}
+pause = asyncio.sleep
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The rate at which a player is sent audio ahead of its position: enough for triple speed, and not much more.
+
+    A browser reads ahead as far as its memory allows, and all of it is on record as sent.
+    """
+
+    #: Bytes that are sent without a pause: each request begins with them, so a seek is as fast as ever.
+    burst: float
+    #: Bytes for each second after that.
+    rate: float
+
+    @classmethod
+    def of(cls, sound: Sound) -> "Pace | None":
+        """Return the pace of a sound; None if its duration is unknown."""
+        if not sound.duration:
+            return None
+        rate = sound.size / sound.duration
+        return cls(burst=rate * _AHEAD, rate=rate * _TIMES)
+
+    def pause(self, sent: int, elapsed: float) -> float:
+        """Return the seconds to wait before the next byte, when so many were sent in ``elapsed`` seconds."""
+        return max(0.0, (sent - self.burst) / self.rate - elapsed)
+
+
+class _Blocks(StreamingResponse):
+    """Sends blocks, each within a deadline, and closes the iterator whatever happens."""
+
+    pace: Pace | None = None
+
+    def _pieces(self, block: bytes) -> Iterator[bytes]:
+        """Cut a block so that no pause is long: proxies give up a stream that stands still for a minute."""
+        step = len(block) if self.pace is None else max(1, int(self.pace.rate * _LONGEST_PAUSE))
+        return (block[start : start + step] for start in range(0, len(block), step))
+
+    async def stream_response(self, send: Send) -> None:
+        """Send head and body. StreamingResponse cancels this when the client disconnects."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        length = left = int(self.headers["content-length"])
+        more, begun = True, time.monotonic()
+        async with aclosing(self.body_iterator) as blocks:  # type: ignore[type-var]
+            async for block in blocks:
+                for piece in self._pieces(cast("bytes", block)):
+                    left -= len(piece)
+                    more = left > 0
+                    # The last block ends the answer, so that the connection's next request does not wait
+                    # until the log has heard what was sent.
+                    async with asyncio.timeout(_STALLED):
+                        await send({"type": "http.response.body", "body": piece, "more_body": more})
+                    if more and self.pace is not None:
+                        await pause(self.pace.pause(length - left, time.monotonic() - begun))
+        if more:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def answer(request: Request, sound: Sound, stream: Stream, *, filename: str | None = None) -> Response:
+    """Answer a GET or HEAD for audio. Raises NotSatisfiable, and what ``stream`` raises before the head.
+
+    A browser's own player says by ``Sec-Fetch-Dest`` that it is one, and is sent the audio at its pace; programs get
+    it as fast as they read it.
+
+    Nothing is granted for HEAD, 304, 412 and 416: no byte leaves. Of HEAD a Range is ignored (RFC 9110, 14.2).
+    """
+    etag = f'"{sound.etag}"'
+    headers = {
+        "Accept-Ranges": "bytes",
+        "ETag": etag,
+        "Content-Type": sound.content_type,
+        "Content-Disposition": f'attachment; filename="{filename}"' if filename else "inline",
+    }
+    if (answered := unmet(request.headers, etag, headers)) is not None:
+        return answered
+    wanted = request.headers.get("range") if request.method == "GET" else None
+    if (condition := request.headers.get("if-range")) is not None and condition.strip() != etag:
+        wanted = None
+    part = parse_range(wanted, sound.size)
+    start, end = part or (0, sound.size)
+    headers["Content-Length"] = str(end - start)
+    if part is not None:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{sound.size}"
+    status = 200 if part is None else 206
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=headers)
+    blocks: AsyncIterator[bytes] = await stream(sound, start, end)
+    shown = _Blocks(blocks, status_code=status, headers=headers)
+    if request.headers.get("sec-fetch-dest") in _PLAYERS and filename is None:
+        shown.pace = Pace.of(sound)
+    return shown

@@ -1,0 +1,184 @@
+"""The OpenAPI document: what FastAPI derives from the routes, completed for people and for generators of clients.
+
+``openapi/openapi.yaml`` is this document, written down; a running service serves it at ``/openapi.json``.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from typing import Any, get_type_hints
+
+from fastapi import APIRouter, FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+
+from vault.web.contract.descriptions import SESSION_COOKIE, WEBHOOK_SIGNATURE
+from vault.web.contract.examples import EXAMPLES
+from vault.web.contract.field_comments import field_comments, models_of
+
+_METHODS = ("get", "put", "post", "patch", "delete")
+_TAGS = {
+    "webhooks": "What a telephony platform sends, and what it asks at the start of a call.",
+    "accounts": "Accounts, their recording switch and their connections.",
+    "calls": "Facts of calls, and what parties were told or answered.",
+    "recordings": "Upload, find, download, restrict and erase recordings.",
+    "consent": "Policy, objections, quarantine and evidence.",
+    "notices": "What parties are told of a recording: texts, audio, versions.",
+    "rules": "The consent rules of places, with their sources. Not legal advice.",
+    "links": "Links that let a person or a program hear one recording for a limited time.",
+    "access log": "Who heard what and what else was done, with proofs.",
+    "key rotation": "The versions of an account's key, and customer-managed keys.",
+    "keys": "API keys and their scopes.",
+    "playback": "What a link opens: a page, a session, and its audio.",
+    "operation": "For load balancers and monitoring.",
+}
+#: What the names in paths and queries mean, wherever they stand.
+_PARAMETERS = {
+    "account": "The name under which the account was opened.",
+    "agent": "The agent's name or id, exactly as the platform gave it.",
+    "call": "The platform's name of a call.",
+    "call_ref": "The platform's name of the call.",
+    "connection": "The id of the connection, from its `webhook_url`.",
+    "cursor": "`next_cursor` of the page before.",
+    "encoding": "How the samples are written.",
+    "index": "The event's place in the log's tree.",
+    "key": "The id of an API key.",
+    "limit": "How many items a page has at most.",
+    "link": "The id of the link.",
+    "listener": "The name for which links were made.",
+    "name": "The connection's name within the account.",
+    "notice": "The id of the notice.",
+    "number": "A telephone number; write `+` as `%2B`.",
+    "place": "ISO 3166-1 (`FR`) or ISO 3166-2 (`US-WA`).",
+    "provider": "Which provider sends.",
+    "recording": "The id of the recording.",
+    "recording_ref": "The platform's name of the recording.",
+    "session": "The id of the session.",
+    "stage": "Where the call stands.",
+    "state": "Only recordings in this state.",
+    "status": "Only notices with this status.",
+    "token": "The secret part of a link.",
+    "version": "The version of the account's key.",
+    "voices": "Who is heard on each channel, once for each, in the order of channels.",
+    "If-Match": "The ETag of the version that this change replaces.",
+}
+_SECURITY = {
+    SESSION_COOKIE: {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "__Host-{session}",
+        "description": "The cookie that `POST /p/{token}/open` sets; it has the name of the session. Without "
+        "https it has no `__Host-` before it.",
+    },
+    WEBHOOK_SIGNATURE: {
+        "type": "apiKey",
+        "in": "header",
+        "name": "webhook-signature",
+        "description": "The signature of the Standard Webhooks specification. Each other provider signs in its own "
+        "way: Aircall's token is in the body; Twilio and SignalWire, Plivo, Telnyx and Vonage have headers of "
+        "their own.",
+    },
+}
+#: FastAPI's own words for what went well.
+_ANSWERED = {"Successful Response": "Done", "OK": "Done", "Created": "Made", "Accepted": "Accepted"}
+_PROBLEM = {
+    "title": "Problem",
+    "description": "What is wrong, and what to do about it (RFC 9457).",
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "A sentence for a person."},
+        "field": {"type": "string", "description": "The field that is not valid."},
+        "reasons": {"type": "array", "items": {"type": "string"}, "description": "Codes of reasons."},
+        "errors": {
+            "type": "array",
+            "description": "Every field that is not valid.",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+    "examples": [
+        {
+            "type": "about:blank",
+            "title": "Not valid",
+            "status": 422,
+            "detail": "A media link has one session.",
+            "field": "sessions",
+        }
+    ],
+}
+
+
+def describe(app: FastAPI, routers: Iterable[APIRouter], *, public_url: str) -> dict[str, Any]:
+    """Return the OpenAPI document of an app that has these routers, for a vault at ``public_url``."""
+    document = deepcopy(FastAPI.openapi(app))
+    document["servers"] = [{"url": public_url}]
+    document["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]
+    components = document["components"]
+    components["securitySchemes"] |= _SECURITY
+    components["schemas"]["Problem"] = _PROBLEM
+    for model, example in EXAMPLES.items():
+        components["schemas"][model.__name__]["examples"] = [example]
+    models = models_of("vault.web")
+    for name, schema in components["schemas"].items():
+        for field, text in field_comments(models[name]).items() if name in models else ():
+            schema["properties"][field].setdefault("description", text)
+    routes = {
+        route.name: route for router in routers for route in router.routes if isinstance(route, APIRoute)
+    }
+    for operation in _operations(document):
+        _complete(operation, routes[operation["operationId"]])
+    return document
+
+
+def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for methods in document["paths"].values():
+        yield from (operation for method, operation in methods.items() if method in _METHODS)
+
+
+def _complete(operation: dict[str, Any], route: APIRoute) -> None:
+    """Give an operation a summary in words, its scope, what its parameters mean, and who may call it."""
+    operation["description"] = operation["description"].replace("``", "`")
+    first, *more = re.split(r"(?<=[.:;]) |\n\n", operation["description"], maxsplit=1)
+    operation["summary"] = first.rstrip(".:;")
+    meanings = _PARAMETERS | _query_comments(route)
+    for parameter in operation.get("parameters", []):
+        name = {"if-match": "If-Match"}.get(parameter["name"], parameter["name"])
+        if name in meanings:
+            parameter.setdefault("description", meanings[name])
+    answers = operation["responses"]
+    for answer in answers.values():
+        answer["description"] = _ANSWERED.get(answer["description"], answer["description"])
+    operation["responses"] = {status: answers[status] for status in sorted(answers)}
+    if scope := operation.pop("x-scope", next(_asked(route.dependant), None)):
+        operation["description"] += f"\n\nNeeds the scope `{scope}`."
+    elif not more:
+        del operation["description"]
+    # No authentication: stated explicitly, since a generator would take its absence for an omission.
+    operation.setdefault("security", [])
+
+
+def _query_comments(route: APIRoute) -> dict[str, str]:
+    """Return the comments of the model that a route's query is read into, by parameter."""
+    models = (hint for hint in get_type_hints(route.endpoint).values() if isinstance(hint, type))
+    return {
+        name: text
+        for model in models
+        if issubclass(model, BaseModel)
+        for name, text in field_comments(model).items()
+    }
+
+
+def _asked(dependant: Dependant) -> Iterator[str]:
+    """Yield the scopes that the dependencies of a route ask for."""
+    if (scope := getattr(dependant.call, "scope", None)) is not None:
+        yield scope
+    for inner in dependant.dependencies:
+        yield from _asked(inner)

@@ -1,0 +1,91 @@
+"""Examples of the bodies that callers send and get. The contract shows them; a test reads each with its model."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from vault.web.schemas.calls import CallIn, ConsentIn, RestrictionIn, VerdictIn
+from vault.web.schemas.consent import ObjectionIn, PolicyIn, PolicyPatchIn
+from vault.web.schemas.notices import NoticeIn
+from vault.web.schemas.recordings import LinkIn, LinkMadeOut, ReceiptOut, RevocationIn
+from vault.web.schemas.settings import (
+    AccountIn,
+    AccountOut,
+    ConnectionIn,
+    KeyIn,
+    KeyMadeOut,
+    SwitchIn,
+    SwitchOut,
+)
+
+_CALL = {
+    "direction": "inbound",
+    "from": "+12025550123",
+    "to": "+12025550187",
+    "started_at": "2026-05-04T09:30:00Z",
+    "agent": "robin",
+}
+_RECORDING = "rec_0f8c2b6ad1e94c52a7d3b1f05e6c9a84"
+
+EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
+    AccountIn: {"name": "Acme", "locale": "en-US"},
+    AccountOut: {
+        "id": "acct_2f6d0a1b9c3e4d57",
+        "account": "acme",
+        "name": "Acme",
+        "locale": "en-US",
+        "opened_at": "2026-05-04T09:00:00.000Z",
+    },
+    SwitchIn: {"enabled": False, "reason": "Works council agreement of May 4"},
+    SwitchOut: {
+        "enabled": False,
+        "epoch": 2,
+        "changed_at": "2026-05-04T09:30:00.000Z",
+        "changed_by": "key_5d0c6a31f2b84e7f",
+    },
+    ConnectionIn: {
+        "provider": "platform",
+        "credentials": {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
+    },
+    CallIn: _CALL,
+    ConsentIn: {
+        "party": "caller",
+        "event": "announced",
+        "method": "announcement",
+        "at": "2026-05-04T09:30:04Z",
+        "notice": "ntc_41c9d5a07b3e4f68",
+        "offset": 0.5,
+        "length": 4.2,
+    },
+    LinkIn: {"listener": "robin@acme.example", "expires_in": 3600, "sessions": 1},
+    LinkMadeOut: {
+        "id": "link_7a2be1c3d9f04d56",
+        "url": "https://vault.example/p/r9uOR9rM2dXb4sYkq0pVtQ",
+        "expires_at": "2026-05-04T10:30:00.000Z",
+    },
+    RevocationIn: {"listener": "robin@acme.example"},
+    KeyIn: {"name": "dialer", "scopes": ["ingest"], "account": "acme"},
+    KeyMadeOut: {"id": "key_5d0c6a31f2b84e7f", "key": "cv_5d0c6a31f2b84e7f_WNdejrfMq3kXv8yTz2bLpA"},
+    ObjectionIn: {"reason": "Asked by letter"},
+    VerdictIn: {"reason": "The agent confirmed that the notice was played."},
+    RestrictionIn: {"reason": "Accuracy is contested."},
+    NoticeIn: {
+        "language": "en",
+        "audience": "caller",
+        "mode": "announce",
+        "controller": "Acme Incorporated",
+        "purposes": "to train our staff",
+    },
+    PolicyIn: {
+        "missing_evidence": "quarantine",
+        "reason": None,
+        "withdrawal": "restrict",
+        "mode": "announce",
+        "home_place": "FR",
+        "quarantine_days": 30,
+        "keys": {"accept": "1", "decline": "9", "object": None},
+        "overrides": [],
+    },
+    PolicyPatchIn: {"mode": "announce", "home_place": "FR"},
+    ReceiptOut: {"status": "accepted", "recording": _RECORDING},
+}

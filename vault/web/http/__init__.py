@@ -1,0 +1,1 @@
+"""HTTP: authentication, idempotency, problem documents, pages and addresses."""

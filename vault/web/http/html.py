@@ -1,0 +1,78 @@
+"""The pages for people: templates that escape everything, the files they need, and one strict policy."""
+
+import hashlib
+from functools import cache
+from pathlib import Path as FilePath
+
+from fastapi import APIRouter, Request, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from vault.errors import NotFound, VaultError
+from vault.web.http.conditions import unmet
+from vault.web.http.problems import of_error
+
+router = APIRouter(tags=["playback"])
+_PAGES = FilePath(__file__).parents[1] / "pages"
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; media-src 'self'; connect-src 'self'; "
+    "img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+def page(name: str, *, status: int = 200, **values: object) -> Response:
+    """Return a page; a template that names a value which it was not given fails."""
+    html = _environment().get_template(name).render(**values)
+    headers = {"Content-Security-Policy": _POLICY}
+    return Response(html, status_code=status, media_type="text/html", headers=headers)
+
+
+def not_valid() -> Response:
+    """Say the same for unknown, expired, revoked, used up and erased."""
+    return page("not_valid.html", status=404)
+
+
+def refusal(error: VaultError) -> Response:
+    """Return the page for a person whom an error met; its status and delay are those of the problem."""
+    if isinstance(error, NotFound):
+        return not_valid()
+    said = of_error(error)
+    shown = page("trouble.html", status=said.status_code)
+    if (delay := said.headers.get("retry-after")) is not None:
+        shown.headers["Retry-After"] = delay
+    return shown
+
+
+@router.get("/static/{name}", include_in_schema=False, response_class=Response)
+async def get_static(request: Request, name: str) -> Response:
+    """Serve what the pages need; nothing else is here. Browsers ask again, so no page meets an old script."""
+    files = _static()
+    if name not in files:
+        raise NotFound("There is nothing here.")
+    content, tag = files[name]
+    headers = {"ETag": tag, "Cache-Control": "public, no-cache"}
+    if (answered := unmet(request.headers, tag, headers)) is not None:
+        return answered
+    return Response(content, media_type=_TYPES[FilePath(name).suffix], headers=headers)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_PAGES),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@cache
+def _static() -> dict[str, tuple[bytes, str]]:
+    """Return content and tag of each file, by its name; templates are not among them."""
+    found = {}
+    for file in _PAGES.iterdir():
+        if file.suffix in _TYPES:
+            content = file.read_bytes()
+            found[file.name] = content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    return found

@@ -1,0 +1,46 @@
+"""Answers in JSON, and answers to POST requests once for each Idempotency-Key."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from fastapi import Request, Response
+from pydantic import BaseModel
+
+from vault.web.http.auth import Caller, vault_of
+
+
+def answer_json(
+    body: BaseModel | bytes,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    exclude_none: bool = False,
+) -> Response:
+    """Return a model as JSON, in the names of the contract; bytes are JSON already.
+
+    Routes that choose their status or headers use this, the others return the model itself.
+    """
+    text = body if isinstance(body, bytes) else _json(body, exclude_none=exclude_none)
+    return Response(text, status_code=status, headers=headers, media_type="application/json")
+
+
+async def answer_once(
+    request: Request, caller: Caller, produce: Callable[[], Awaitable[BaseModel]], *, status: int = 201
+) -> Response:
+    """Return what ``produce`` returns as JSON, or what it returned the first time for this key."""
+
+    async def answer() -> tuple[int, bytes]:
+        return status, _json(await produce(), exclude_none=True)
+
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        status, body = await answer()
+    else:
+        sent = request.method.encode() + b" " + request.url.path.encode() + b"\n" + await request.body()
+        status, body = await vault_of(request).answer_once(
+            key_id=caller.key.id, bearer=caller.bearer, idempotency_key=key, request=sent, answer=answer
+        )
+    return answer_json(body, status=status)
+
+
+def _json(body: BaseModel, *, exclude_none: bool) -> bytes:
+    return body.model_dump_json(by_alias=True, exclude_none=exclude_none).encode()

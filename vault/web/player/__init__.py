@@ -1,0 +1,1 @@
+"""The player: links, sessions and the page that plays a recording."""

@@ -1,0 +1,110 @@
+"""Links as a browser meets them: an inert page, and an open by POST, which answers with a session."""
+
+import secrets
+from typing import Annotated
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Path, Request, Response
+
+from vault.domain.playback.link import Session, Standing
+from vault.errors import Invalid, NotFound, VaultError
+from vault.web.audio.response import answer
+from vault.web.contract.descriptions import AUDIO_REQUEST, LINK, OPEN_FORM, OPENED
+from vault.web.http.auth import TheVault
+from vault.web.http.client_address import client_address
+from vault.web.http.cookies import cookies_from
+from vault.web.http.html import not_valid, page, refusal
+from vault.web.player.page import length
+from vault.web.player.sessions import cookie_of
+
+router = APIRouter(tags=["playback"])
+#: Seconds that a browser keeps a session's cookie after its end: whoever holds it is told why it ended.
+_REMEMBERED = 3600
+#: Sessions of a browser that are looked at.
+_MOST_HELD = 16
+TokenInPath = Annotated[str, Path(max_length=128)]
+
+
+@router.head("/p/{token}", include_in_schema=False)
+@router.get("/p/{token}", response_class=Response, responses=LINK, openapi_extra=AUDIO_REQUEST)
+async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Response:
+    """Show a page that opens nothing: mail scanners and previews come here and burn nothing.
+
+    A media link is for a player that cannot press a button: its GET serves the audio.
+    """
+    address = client_address(request)
+    resumed = await _resumed(request, vault, token)
+    if resumed is not None and resumed[1] == "open":
+        left = resumed[0].ends_at - request.app.state.clock()
+        return page("continue.html", session=resumed[0].id, left=length(max(0.0, left.total_seconds())))
+    try:
+        link = await vault.look_at_link(token, address=address)
+        if link.kind == "player":
+            return page("link.html", token=token, nonce=secrets.token_urlsafe(16))
+    except NotFound:
+        pass  # A media link's session may last longer than the link.
+    except VaultError as error:
+        return refusal(error)
+    try:
+        if request.method == "HEAD":
+            # Its headers are those of the GET; it opens nothing and uses nothing up.
+            link, recording = await vault.play_media.look(token, address=address)
+            sound = await vault.find_sound.for_look(link, recording)
+        else:
+            session, recording = await vault.play_media(token, address=address, agent=_agent(request))
+            sound = await vault.find_sound.for_session(session, recording)
+    except NotFound:
+        return not_valid()
+    return await answer(request, sound, vault.stream)
+
+
+@router.post(
+    "/p/{token}/open", status_code=303, response_class=Response, responses=OPENED, openapi_extra=OPEN_FORM
+)
+async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Response:
+    """Open a session. The access is on record before its cookie exists."""
+    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        return not_valid()
+    resumed = await _resumed(request, vault, token)
+    if resumed is not None and resumed[1] == "open":
+        return Response(status_code=303, headers={"Location": f"/s/{resumed[0].id}"})
+    try:
+        form = parse_qs((await request.body()).decode("latin-1"), max_num_fields=8)
+    except ValueError as error:
+        raise Invalid("The form has one field: nonce.", field="nonce") from error
+    nonce = form.get("nonce", [secrets.token_urlsafe(16)])[0][:128]
+    try:
+        opened = await vault.open_link(
+            token, nonce=nonce, address=client_address(request), agent=_agent(request)
+        )
+    except NotFound:
+        # A holder of one of its sessions may learn the reason; for all others every dead link looks the same.
+        return not_valid() if resumed is None else page("used.html", status=404)
+    except VaultError as error:
+        return refusal(error)
+    session = opened.session
+    response = Response(status_code=303, headers={"Location": f"/s/{session.id}"})
+    secure: bool = request.app.state.hosting.secure
+    response.set_cookie(
+        cookie_of(session.id, secure=secure),
+        opened.secret.text,
+        max_age=int((session.ends_at - session.opened_at).total_seconds()) + _REMEMBERED,
+        path="/",
+        secure=secure,
+        httponly=True,
+        samesite="strict",
+    )
+    return response
+
+
+async def _resumed(request: Request, vault: TheVault, token: str) -> tuple[Session, Standing] | None:
+    """Return the link's session whose cookie the browser sent, with its state."""
+    prefix = cookie_of("sess_", secure=request.app.state.hosting.secure)
+    # The youngest stand last.
+    held = list(cookies_from(request, prefix).items())[-_MOST_HELD:]
+    newest = {name.removeprefix("__Host-"): secret for name, secret in held}
+    return await vault.resume_session(token, newest)
+
+
+def _agent(request: Request) -> str:
+    return request.headers.get("user-agent", "")

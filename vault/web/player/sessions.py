@@ -1,0 +1,82 @@
+"""A session as a browser meets it: the player, the audio, the peaks, and how the session stands."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+
+from vault.domain.playback.link import Session
+from vault.domain.recordings.recording import Recording
+from vault.errors import VaultError
+from vault.web.audio.response import answer
+from vault.web.contract.descriptions import AUDIO, AUDIO_REQUEST, SESSION, pages
+from vault.web.http.auth import TheVault
+from vault.web.http.cookies import read_cookie
+from vault.web.http.html import refusal
+from vault.web.player.page import player_page
+from vault.web.routes.recordings import waveform
+from vault.web.schemas.recordings import SessionOut, WaveformOut
+
+router = APIRouter(prefix="/s/{session}", tags=["playback"])
+SessionId = Annotated[str, Path(max_length=64)]
+
+
+@router.get("", response_class=Response, responses=pages("The player"), openapi_extra=SESSION)
+async def get_player(request: Request, vault: TheVault, session: SessionId) -> Response:
+    """Show the player."""
+    try:
+        found, recording = await _session(request, vault, session)
+        call = await vault.show_call(found, recording)
+    except VaultError as error:
+        return refusal(error)
+    return player_page(found, recording, call, now=request.app.state.clock())
+
+
+@router.head("/audio", include_in_schema=False)
+@router.head("/audio.{extension}", include_in_schema=False)
+@router.get("/audio.{extension}", include_in_schema=False, response_class=Response)
+@router.get("/audio", response_class=Response, responses=AUDIO, openapi_extra=SESSION | AUDIO_REQUEST)
+async def get_session_audio(request: Request, vault: TheVault, session: SessionId) -> Response:
+    """Serve the audio, or a range of it, to an open session. Every window is on record first.
+
+    With an extension it is the same audio, for browsers that want one in an address.
+    """
+    found, recording = await _session(request, vault, session)
+    return await answer(request, await vault.find_sound.for_session(found, recording), vault.stream)
+
+
+@router.head("/download", include_in_schema=False)
+@router.get("/download", response_class=Response, responses=AUDIO, openapi_extra=SESSION | AUDIO_REQUEST)
+async def get_session_download(request: Request, vault: TheVault, session: SessionId) -> Response:
+    """Serve the original as a file to an open session whose link allows it. It is on record as a download."""
+    found, recording = await _session(request, vault, session)
+    sound = await vault.find_sound.for_keeping(found, recording)
+    return await answer(request, sound, vault.stream, filename=sound.file_name)
+
+
+@router.get("/waveform", openapi_extra=SESSION)
+async def get_session_waveform(request: Request, vault: TheVault, session: SessionId) -> WaveformOut:
+    """Show the peaks of each channel to an open session."""
+    found, recording = await _session(request, vault, session)
+    peaks = await vault.read_waveform(recording.account_id, recording.id, actor=found.id, session_id=found.id)
+    return waveform(peaks)
+
+
+@router.get("/state", openapi_extra=SESSION)
+async def get_session_state(request: Request, vault: TheVault, session: SessionId) -> SessionOut:
+    """Say whether the session still plays, and why not. A player asks while it is open."""
+    found, standing = await vault.ask_session(session, _secret(request, session))
+    return SessionOut.of(found, standing, now=request.app.state.clock())
+
+
+def cookie_of(session_id: str, *, secure: bool) -> str:
+    """Name a session's cookie: one each, so that several players can be open at once."""
+    return f"__Host-{session_id}" if secure else session_id
+
+
+def _secret(request: Request, session_id: str) -> str:
+    name = cookie_of(session_id, secure=request.app.state.hosting.secure)
+    return read_cookie(request, name) or ""
+
+
+async def _session(request: Request, vault: TheVault, session_id: str) -> tuple[Session, Recording]:
+    return await vault.find_session(session_id, _secret(request, session_id))

@@ -1,0 +1,107 @@
+"""The access log: what was sent to whom and what else was done, with proofs and exports for whoever trusts nobody."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+from vault.web.contract.descriptions import text
+from vault.web.http.auth import Access, TheVault, access
+from vault.web.http.idempotency import answer_json
+from vault.web.schemas.access_log import (
+    EventOut,
+    EventsOut,
+    EventsQuery,
+    GrowthOut,
+    GrowthQuery,
+    HistoryItemOut,
+    HistoryOut,
+)
+from vault.workflows.list_events import EventFilter
+
+router = APIRouter(tags=["access log"])
+Auditing = Annotated[Access, Depends(access("audit:read"))]
+_ACCOUNT = "/v1/accounts/{account}"
+_LARGEST = 2**62
+_TEXT = "text/plain; charset=utf-8"
+
+
+@router.get(f"{_ACCOUNT}/access-events", response_model=EventsOut)
+async def list_access_events(
+    vault: TheVault, allowed: Auditing, asked: Annotated[EventsQuery, Query()]
+) -> Response:
+    """List access events in the order of the log. The cursor is the index with which the page begins."""
+    wanted = EventFilter(
+        recording_id=asked.recording, listener=asked.listener, since=asked.since, until=asked.until
+    )
+    page = await vault.list_events(allowed.account.id, wanted, start=asked.cursor, limit=asked.limit)
+    following = None if page.next_start is None else str(page.next_start)
+    return await _shown(
+        lambda: EventsOut(items=[EventOut.of(*item) for item in page.items], next_cursor=following)
+    )
+
+
+@router.get(f"{_ACCOUNT}/recordings/{{recording}}/history", response_model=HistoryOut)
+async def get_recording_history(
+    vault: TheVault, allowed: Auditing, recording: Annotated[str, Path(max_length=64)]
+) -> Response:
+    """Tell the history of a recording in plain sentences, of an erased one too."""
+    items = await vault.read_history(allowed.account.id, recording)
+    return await _shown(
+        lambda: HistoryOut(recording=recording, items=[HistoryItemOut.of(item) for item in items])
+    )
+
+
+@router.get(
+    f"{_ACCOUNT}/access-events/{{index}}/proof",
+    response_class=Response,
+    responses={200: text("A tlog-proof")},
+)
+async def get_access_event_proof(
+    vault: TheVault, allowed: Auditing, index: Annotated[int, Path(ge=0, le=_LARGEST)]
+) -> Response:
+    """Return a tlog-proof: that the event's leaf stands in the log, under a signed checkpoint."""
+    proof = await vault.prove_event(allowed.account.id, index)
+    headers = {"Content-Disposition": f'attachment; filename="access-event-{index}.tlog-proof"'}
+    return Response(proof, media_type=_TEXT, headers=headers)
+
+
+@router.head(f"{_ACCOUNT}/access-log/export", include_in_schema=False)
+@router.get(f"{_ACCOUNT}/access-log/export", response_class=Response, responses={200: text("The export")})
+async def export_access_log(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+    """Return the log for `callvault verify-log`: the account's own leaves in full, all others as hashes."""
+    headers = {"Content-Disposition": 'attachment; filename="access-log.callvault-log"'}
+    if request.method == "HEAD":
+        # Its length is known only once it is made.
+        head = Response(media_type=_TEXT, headers=headers)
+        del head.headers["Content-Length"]
+        return head
+    parts = await vault.export_log(allowed.account.id)
+    return StreamingResponse(parts, media_type=_TEXT, headers=headers)
+
+
+@router.get("/v1/access-log/checkpoint", response_class=Response, responses={200: text("The checkpoint")})
+async def get_checkpoint(vault: TheVault) -> Response:
+    """Return the log's last checkpoint, signed. Anyone may keep it, and should."""
+    return Response(await vault.read_checkpoint(), media_type=_TEXT)
+
+
+@router.get("/v1/access-log/consistency")
+async def get_consistency(vault: TheVault, asked: Annotated[GrowthQuery, Query()]) -> GrowthOut:
+    """Return the proof that the log of one size is a beginning of the log of another, both signed."""
+    hashes = await vault.prove_growth(asked.old_size, asked.size)
+    return GrowthOut.of(asked, hashes)
+
+
+@router.get("/v1/access-log/key", response_class=Response, responses={200: text("The verifier key")})
+async def get_log_key(vault: TheVault) -> Response:
+    """Return the verifier key of the log."""
+    return Response(vault.read_checkpoint.verifier_key() + "\n", media_type=_TEXT)
+
+
+async def _shown(show: Callable[[], BaseModel]) -> Response:
+    """Answer with what ``show`` makes. It may be long, so it is made beside the loop, which serves others."""
+    return await asyncio.to_thread(lambda: answer_json(show()))

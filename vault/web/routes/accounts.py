@@ -1,0 +1,152 @@
+"""Accounts, their recording switch and their connections."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+
+from vault.errors import Forbidden, NotFound
+from vault.web.contract.descriptions import scope
+from vault.web.http.auth import Access, TheCaller, TheVault, access, demand
+from vault.web.http.idempotency import answer_json
+from vault.web.schemas.settings import (
+    AccountIn,
+    AccountOut,
+    AccountsOut,
+    AccountsQuery,
+    ConnectionIn,
+    ConnectionOut,
+    ConnectionsOut,
+    SwitchChangeOut,
+    SwitchHistoryOut,
+    SwitchIn,
+    SwitchOut,
+)
+from vault.workflows.connect import ConnectionWish
+
+router = APIRouter(prefix="/v1/accounts/{account}", tags=["accounts"])
+listing = APIRouter(prefix="/v1/accounts", tags=["accounts"])
+Reading = Annotated[Access, Depends(access("recordings:read"))]
+Setting = Annotated[Access, Depends(access("settings:write"))]
+
+
+@router.put(
+    "",
+    response_model=AccountOut,
+    responses={201: {"model": AccountOut}},
+    openapi_extra=scope("settings:write"),
+)
+async def put_account(
+    vault: TheVault, caller: TheCaller, account: Annotated[str, Path(max_length=128)], body: AccountIn
+) -> Response:
+    """Open an account, or change its name and locale. Only a key for all accounts can open one."""
+    demand(caller, "settings:write")
+    if caller.key.account_id is not None:
+        # Raises NotFound for an account that is not there, which this key must not tell from others.
+        found = await vault.find_account(account)
+        if found.id != caller.key.account_id:
+            raise NotFound("There is no such account.")
+    opened, new = await vault.open_account(account, name=body.name, locale=body.locale, actor=caller.key.id)
+    if new and caller.key.account_id is not None:
+        raise Forbidden("This key cannot open accounts.")
+    return answer_json(AccountOut.of(opened), status=201 if new else 200)
+
+
+@router.get("")
+async def get_account(allowed: Reading) -> AccountOut:
+    """Show the account."""
+    return AccountOut.of(allowed.account)
+
+
+@router.get("/recording-switch", response_model=SwitchOut)
+async def get_switch(vault: TheVault, allowed: Reading) -> Response:
+    """Say how the recording switch stands."""
+    return _switch(SwitchOut.of(await vault.read_switch(allowed.account.id)))
+
+
+@router.put("/recording-switch", response_model=SwitchOut)
+async def put_switch(vault: TheVault, allowed: Setting, body: SwitchIn) -> Response:
+    """Switch recording on or off.
+
+    When off has answered, no recording becomes available until it is on again, and whatever was on
+    its way is refused for good.
+    """
+    switch = await vault.set_switch(
+        allowed.account.id, enabled=body.enabled, reason=body.reason, actor=allowed.actor
+    )
+    return _switch(SwitchOut.of(switch))
+
+
+@router.get("/recording-switch/history")
+async def get_switch_history(vault: TheVault, allowed: Reading) -> SwitchHistoryOut:
+    """List every change of the switch, oldest first."""
+    changes = await vault.read_switch.history(allowed.account.id)
+    return SwitchHistoryOut(
+        items=[
+            SwitchChangeOut(enabled=one.enabled, epoch=one.epoch, at=one.at, by=one.by, reason=one.reason)
+            for one in changes
+        ]
+    )
+
+
+@router.put("/connections/{name}")
+async def put_connection(
+    vault: TheVault, allowed: Setting, name: Annotated[str, Path(max_length=128)], body: ConnectionIn
+) -> ConnectionOut:
+    """Connect the account to a telephony platform. The secrets never come back."""
+    wish = ConnectionWish(
+        provider=body.provider,
+        credentials=body.credentials,
+        previous_credentials=body.previous_credentials,
+        api_base=body.api_base,
+        delete_at_source=body.delete_at_source,
+        delete_refused=body.delete_refused,
+        collect_from=body.collect_from,
+        next_url=body.next_url,
+        pause_refused=body.pause_refused,
+    )
+    connection, webhook_url, setup = await vault.set_connection(
+        allowed.account.id, name, wish, actor=allowed.actor
+    )
+    return ConnectionOut.of(connection, webhook_url, setup)
+
+
+@router.get("/connections")
+async def list_connections(vault: TheVault, allowed: Setting) -> ConnectionsOut:
+    """List the connections by name, without their secrets."""
+    found = await vault.read_connections(allowed.account.id)
+    return ConnectionsOut(
+        items=[ConnectionOut.of(one.connection, one.webhook_url, one.setup) for one in found]
+    )
+
+
+@router.get("/connections/{name}")
+async def get_connection(
+    vault: TheVault, allowed: Setting, name: Annotated[str, Path(max_length=128)]
+) -> ConnectionOut:
+    """Show a connection, without its secrets."""
+    one = await vault.read_connections.one(allowed.account.id, name)
+    return ConnectionOut.of(one.connection, one.webhook_url, one.setup)
+
+
+@router.delete("/connections/{name}", status_code=204)
+async def delete_connection(
+    vault: TheVault, allowed: Setting, name: Annotated[str, Path(max_length=128)]
+) -> None:
+    """Delete a connection and its secrets. What was announced and not fetched yet fails; what was fetched stays."""
+    await vault.delete_connection(allowed.account.id, name, actor=allowed.actor)
+
+
+@listing.get("")
+async def list_accounts(
+    vault: TheVault, caller: TheCaller, asked: Annotated[AccountsQuery, Query()]
+) -> AccountsOut:
+    """List accounts by name; a key for one account sees that one alone."""
+    demand(caller, "recordings:read")
+    found = await vault.list_accounts(caller.key.account_id, after=asked.cursor, limit=asked.limit)
+    following = found[-1].ref if len(found) == asked.limit else None
+    return AccountsOut(items=[AccountOut.of(one) for one in found], next_cursor=following)
+
+
+def _switch(switch: SwitchOut) -> Response:
+    tag = f'"{switch.epoch}-{"on" if switch.enabled else "off"}"'
+    return answer_json(switch, headers={"ETag": tag})

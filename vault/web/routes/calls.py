@@ -1,0 +1,73 @@
+"""Calls: asked about at their start, and what their parties were told and answered."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+
+from vault.domain.calls.call import CallFacts
+from vault.web.contract.descriptions import IDEMPOTENT
+from vault.web.http.auth import Access, TheVault, access
+from vault.web.http.idempotency import answer_once
+from vault.web.schemas.base import Ref
+from vault.web.schemas.call_views import CallsOut, CallsQuery, CallViewOut, ErasedCallOut
+from vault.web.schemas.calls import CallIn, CallOut, ConsentIn, ConsentOut, DecisionOut
+
+router = APIRouter(prefix="/v1/accounts/{account}/calls", tags=["calls"])
+Ingesting = Annotated[Access, Depends(access("ingest"))]
+Reading = Annotated[Access, Depends(access("recordings:read"))]
+Erasing = Annotated[Access, Depends(access("privacy:write"))]
+
+
+@router.put("/{call_ref}")
+async def put_call(
+    request: Request, vault: TheVault, allowed: Ingesting, call_ref: Annotated[Ref, Path()], body: CallIn
+) -> CallOut:
+    """Tell of a call, best at its start; the answer says whether and how to record it, and why."""
+    same = (
+        "direction",
+        "caller",
+        "callee",
+        "started_at",
+        "ended_at",
+        "agent",
+        "caller_place",
+        "callee_place",
+    )
+    facts = CallFacts(
+        call_ref=call_ref, language=body.language, **{name: getattr(body, name) for name in same}
+    )
+    answer = await vault.admit(allowed.account.id, facts)
+    return CallOut.of(answer, request.app.state.hosting.public_url)
+
+
+@router.get("")
+async def list_calls(vault: TheVault, allowed: Reading, asked: Annotated[CallsQuery, Query()]) -> CallsOut:
+    """Find calls by one of their numbers, also calls without recordings, ordered by name."""
+    found = await vault.find_calls(allowed.account.id, asked.number, after=asked.cursor, limit=asked.limit)
+    return CallsOut.of(found, asked.limit)
+
+
+@router.get("/{call_ref}")
+async def get_call(vault: TheVault, allowed: Reading, call_ref: Annotated[Ref, Path()]) -> CallViewOut:
+    """Show a call, also one without a recording: its facts, how it would be decided now, its recordings."""
+    return CallViewOut.of(await vault.read_call(allowed.account.id, call_ref))
+
+
+@router.delete("/{call_ref}", status_code=202)
+async def delete_call(vault: TheVault, allowed: Erasing, call_ref: Annotated[Ref, Path()]) -> ErasedCallOut:
+    """Erase a call: its facts and the keys of its recordings are gone when this answers."""
+    recordings = await vault.erase_call(allowed.account.id, call_ref, actor=allowed.actor)
+    return ErasedCallOut.of(call_ref, recordings)
+
+
+@router.post("/{call_ref}/consent", status_code=201, response_model=ConsentOut, openapi_extra=IDEMPOTENT)
+async def post_consent(
+    request: Request, vault: TheVault, allowed: Ingesting, call_ref: Annotated[Ref, Path()], body: ConsentIn
+) -> Response:
+    """Tell what a party of a call was told, or answered. Events are kept in order; the strictest counts."""
+
+    async def produce() -> ConsentOut:
+        event, decision = await vault.consent(allowed.account.id, call_ref, body.wish(), actor=allowed.actor)
+        return ConsentOut(id=event.id, heard_at=event.heard_at, decision=DecisionOut.of(decision))
+
+    return await answer_once(request, allowed.caller, produce)

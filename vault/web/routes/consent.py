@@ -1,0 +1,160 @@
+"""What an account decides about consent, whom it must not record, and what waits in quarantine."""
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+
+from vault.errors import Invalid
+from vault.web.http.auth import Access, TheVault, access
+from vault.web.http.idempotency import answer_json
+from vault.web.routes.recordings import show
+from vault.web.schemas.base import Body
+from vault.web.schemas.calls import DecisionOut, EvidenceOut, VerdictIn
+from vault.web.schemas.consent import (
+    ObjectionIn,
+    ObjectionOut,
+    ObjectionsOut,
+    PoliciesOut,
+    PolicyIn,
+    PolicyOut,
+    PolicyPatchIn,
+)
+from vault.web.schemas.recordings import RecordingOut
+from vault.workflows.vault import Vault
+
+router = APIRouter(prefix="/v1/accounts/{account}", tags=["consent"])
+Reading = Annotated[Access, Depends(access("recordings:read"))]
+Setting = Annotated[Access, Depends(access("settings:write"))]
+Guarding = Annotated[Access, Depends(access("privacy:write"))]
+Auditing = Annotated[Access, Depends(access("audit:read"))]
+RecordingId = Annotated[str, Path(max_length=64)]
+Number = Annotated[str, Path(min_length=1, max_length=64)]
+
+
+class ObjectionsQuery(Body):
+    """A page of objections."""
+
+    cursor: Annotated[str, Query(max_length=64)] | None = None
+    limit: Annotated[int, Query(ge=1, le=200)] = 50
+
+
+@router.get("/consent-policy", response_model=PolicyOut)
+async def get_policy(vault: TheVault, allowed: Reading) -> Response:
+    """Say what the account has decided about consent."""
+    return _policy(PolicyOut.of(await vault.read_policy(allowed.account.id)))
+
+
+@router.put("/consent-policy", response_model=PolicyOut)
+async def put_policy(
+    request: Request,
+    vault: TheVault,
+    allowed: Setting,
+    body: PolicyIn,
+    if_match: Annotated[str | None, Header(max_length=64)] = None,
+) -> Response:
+    """Decide about consent: the whole policy, every field. ``If-Match`` guards against another's change."""
+    return await _merge(request, vault, allowed, body, if_match)
+
+
+@router.patch("/consent-policy", response_model=PolicyOut)
+async def patch_policy(
+    request: Request,
+    vault: TheVault,
+    allowed: Setting,
+    body: PolicyPatchIn,
+    if_match: Annotated[str | None, Header(max_length=64)] = None,
+) -> Response:
+    """Change the fields that are sent, and leave the others as they are. Every version is kept, with its author."""
+    return await _merge(request, vault, allowed, body, if_match)
+
+
+@router.get("/consent-policy/history")
+async def get_policy_history(vault: TheVault, allowed: Reading) -> PoliciesOut:
+    """List every version of the policy, oldest first."""
+    return PoliciesOut(
+        items=[PolicyOut.of(one) for one in await vault.read_policy.history(allowed.account.id)]
+    )
+
+
+@router.get("/objections")
+async def list_objections(
+    vault: TheVault, allowed: Guarding, asked: Annotated[ObjectionsQuery, Query()]
+) -> ObjectionsOut:
+    """List the numbers that must not be recorded."""
+    found = await vault.list_objections(allowed.account.id, after=asked.cursor, limit=asked.limit)
+    following = found[-1].id if len(found) == asked.limit else None
+    return ObjectionsOut(items=[ObjectionOut.of(one) for one in found], next_cursor=following)
+
+
+@router.get("/objections/{number}")
+async def get_objection(vault: TheVault, allowed: Guarding, number: Number) -> ObjectionsOut:
+    """List every objection of one number, oldest first, those that were taken back too."""
+    found = await vault.list_objections.history(allowed.account.id, number)
+    return ObjectionsOut(items=[ObjectionOut.of(one) for one in found])
+
+
+@router.put("/objections/{number}", response_model=ObjectionOut, responses={201: {"model": ObjectionOut}})
+async def put_objection(
+    vault: TheVault, allowed: Guarding, number: Number, body: ObjectionIn | None = None
+) -> Response:
+    """Put a number on the list. Once this has answered, no recording of it becomes available."""
+    reason = None if body is None else body.reason
+    objected, new = await vault.enter_objection(
+        allowed.account.id, number, reason=reason, actor=allowed.actor
+    )
+    return answer_json(ObjectionOut.of(objected), status=201 if new else 200)
+
+
+@router.delete("/objections/{number}", status_code=204)
+async def delete_objection(vault: TheVault, allowed: Guarding, number: Number) -> None:
+    """Take a number off the list. What was refused stays refused."""
+    await vault.end_objection(allowed.account.id, number, actor=allowed.actor)
+
+
+@router.get("/recordings/{recording}/evidence")
+async def get_evidence(vault: TheVault, allowed: Auditing, recording: RecordingId) -> EvidenceOut:
+    """Show on what ground a recording was made, with all that is needed to check the digests."""
+    return EvidenceOut.of(await vault.read_evidence(allowed.account.id, recording, actor=allowed.actor))
+
+
+@router.post("/recordings/{recording}/release")
+async def post_release(
+    vault: TheVault, allowed: Guarding, recording: RecordingId, body: VerdictIn
+) -> DecisionOut:
+    """Let a recording out of quarantine, through the same gate as any other."""
+    decision = await vault.release(allowed.account.id, recording, reason=body.reason, actor=allowed.actor)
+    return DecisionOut.of(decision)
+
+
+@router.post("/recordings/{recording}/refusal")
+async def post_refusal(
+    vault: TheVault, allowed: Guarding, recording: RecordingId, body: VerdictIn
+) -> RecordingOut:
+    """Refuse a recording in quarantine for good; its keys are gone when this answers."""
+    await vault.refuse_quarantined(allowed.account.id, recording, reason=body.reason, actor=allowed.actor)
+    return await show(vault, allowed, recording)
+
+
+async def _merge(
+    request: Request, vault: Vault, allowed: Access, body: PolicyIn | PolicyPatchIn, if_match: str | None
+) -> Response:
+    change = partial(body.merged, author=allowed.actor, at=request.app.state.clock())
+    policy = await vault.set_policy.merge(
+        allowed.account.id, change, if_version=_version(if_match), actor=allowed.actor
+    )
+    return _policy(PolicyOut.of(policy))
+
+
+def _version(if_match: str | None) -> int | None:
+    """Return the version that an If-Match names. Raises Invalid for what no answer ever gave out."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    tag = if_match.strip().strip('"')
+    if not (tag.isascii() and tag.isdigit()):
+        raise Invalid("If-Match takes the ETag of the policy.", field="If-Match")
+    return int(tag)
+
+
+def _policy(policy: PolicyOut) -> Response:
+    return answer_json(policy, headers={"ETag": f'"{policy.version}"'})

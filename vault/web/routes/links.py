@@ -1,0 +1,96 @@
+"""Playback links: made, listed, revoked one by one or all at once."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+
+from vault.domain.playback.link import DEFAULT_LIFE, DEFAULT_SESSIONS
+from vault.errors import Invalid
+from vault.web.contract.descriptions import IDEMPOTENT
+from vault.web.http.auth import Access, TheVault, access
+from vault.web.http.idempotency import answer_once
+from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.schemas.recordings import (
+    LinkIn,
+    LinkMadeOut,
+    LinkOut,
+    LinksOut,
+    LinksQuery,
+    RevocationIn,
+    RevocationOut,
+)
+from vault.workflows.share import LinkWish
+
+router = APIRouter(prefix="/v1/accounts/{account}", tags=["links"])
+_LINKS = "/recordings/{recording}/links"
+Reading = Annotated[Access, Depends(access("recordings:read"))]
+Sharing = Annotated[Access, Depends(access("links:write"))]
+RecordingId = Annotated[str, Path(max_length=64)]
+
+
+@router.post(_LINKS, status_code=201, response_model=LinkMadeOut, openapi_extra=IDEMPOTENT)
+async def post_link(
+    request: Request, vault: TheVault, allowed: Sharing, recording: RecordingId, body: LinkIn
+) -> Response:
+    """Make a link. Its URL is in this answer and nowhere else."""
+    if body.kind == "media" and body.sessions is not None:
+        raise Invalid("A media link has one session.", field="sessions")
+    if body.kind == "media" and body.download:
+        raise Invalid("A media link has no page that could offer a download.", field="download")
+
+    async def produce() -> LinkMadeOut:
+        wish = LinkWish(
+            listener=body.listener,
+            kind=body.kind,
+            life=timedelta(seconds=body.expires_in) if body.expires_in is not None else DEFAULT_LIFE,
+            sessions=1 if body.kind == "media" else body.sessions or DEFAULT_SESSIONS,
+            networks=body.networks,
+            download=body.download,
+        )
+        link, token = await vault.create_link(allowed.account.id, recording, wish, actor=allowed.actor)
+        url = f"{request.app.state.hosting.public_url}/p/{token.text}"
+        return LinkMadeOut(id=link.id, url=url, expires_at=link.expires_at)
+
+    return await answer_once(request, allowed.caller, produce)
+
+
+@router.get(_LINKS)
+async def list_links(vault: TheVault, allowed: Reading, recording: RecordingId) -> LinksOut:
+    """List the recording's links, newest first."""
+    found = await vault.list_links(allowed.account.id, recording)
+    return LinksOut(items=[LinkOut.of(link, listener) for link, listener in found])
+
+
+@router.delete(_LINKS + "/{link}", status_code=204)
+async def delete_link(
+    vault: TheVault, allowed: Sharing, recording: RecordingId, link: Annotated[str, Path(max_length=64)]
+) -> None:
+    """Revoke a link. Sessions that it opened get at most one window more."""
+    await vault.revoke_link(allowed.account.id, recording, link, actor=allowed.actor)
+
+
+@router.get("/links")
+async def list_account_links(
+    request: Request, vault: TheVault, allowed: Reading, asked: Annotated[LinksQuery, Query()]
+) -> LinksOut:
+    """List the account's links, newest first: of one listener, or those that can still be opened."""
+    found = await vault.list_links.page(
+        allowed.account.id,
+        listener=asked.listener,
+        open_at=request.app.state.clock() if asked.open else None,
+        before=read_cursor(asked.cursor),
+        limit=asked.limit,
+    )
+    last = found[-1][0] if len(found) == asked.limit else None
+    following = None if last is None else write_cursor(last.created_at, last.id)
+    return LinksOut(items=[LinkOut.of(link, listener) for link, listener in found], next_cursor=following)
+
+
+@router.post("/links/revocation")
+async def post_revocation(vault: TheVault, allowed: Sharing, body: RevocationIn) -> RevocationOut:
+    """Revoke every link of a recording, of a listener or of the account. Sessions get at most one window more."""
+    revoked = await vault.revoke_links(
+        allowed.account.id, recording_id=body.recording, listener=body.listener, actor=allowed.actor
+    )
+    return RevocationOut(revoked=revoked)

@@ -1,0 +1,107 @@
+"""The page of metrics: what this process counted, and what the database says of the whole vault at this moment."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from vault import metrics as process_metrics
+from vault.domain.recordings.recording import State
+from vault.errors import VaultError
+from vault.ports.database import Transaction
+from vault.web.contract.descriptions import text
+from vault.web.http.auth import TheVault
+from vault.web.http.readiness import Readiness
+from vault.workflows.store_loss import rewrite_of
+
+router = APIRouter(tags=["operation"])
+_STATES = (State.RECEIVED, State.TRANSFERRING, State.RETRY_WAIT, State.STORED, State.ERASING)
+_PARTS = ("database", "objects", "root_key", "stopping")
+
+
+class _Snapshot:
+    """Families made for one answer."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._families
+
+
+@router.get("/metrics", response_class=Response, responses={200: text("Prometheus' text format")})
+async def metrics(request: Request, vault: TheVault) -> Response:
+    """Show the metrics of docs/metrics.md. While the database is silent, those that it tells are left out."""
+    readiness: Readiness = request.app.state.readiness
+    families = [_ready(await readiness.troubles())]
+    try:
+        families += await vault.database.read(_of_the_vault)
+    except VaultError:
+        families += []
+    body = generate_latest(process_metrics.REGISTRY) + generate_latest(_Snapshot(families))
+    return Response(body, media_type=CONTENT_TYPE_LATEST)
+
+
+def _ready(troubles: dict[str, str]) -> Metric:
+    ready = GaugeMetricFamily(
+        "callvault_ready", "1 where the part does its work, and while not stopping.", labels=["part"]
+    )
+    for part in _PARTS:
+        ready.add_metric([part], float(part not in troubles))
+    return ready
+
+
+def _of_the_vault(tx: Transaction) -> list[Metric]:
+    counts = tx.queue.counts()
+    waiting = GaugeMetricFamily(
+        "callvault_queue_recordings", "Recordings in a state of work.", labels=["state"]
+    )
+    oldest = GaugeMetricFamily(
+        "callvault_queue_oldest_seconds",
+        "Since the oldest recording in a state was received.",
+        labels=["state"],
+    )
+    for state in _STATES:
+        # Also where there is none: a series with holes would look as if it had been above zero all the time.
+        count, age = counts.get(state, (0, 0.0))
+        waiting.add_metric([state], count)
+        oldest.add_metric([state], age)
+    head, last, since, now = tx.tree.head(), tx.checkpoints.last(), tx.tree.waiting_since(), tx.now()
+    unsigned = now - last.at if last is not None and last.size < head.size else timedelta()
+    lag = timedelta() if since is None else now - since
+    return [
+        waiting,
+        oldest,
+        CounterMetricFamily("callvault_access_log_entries", "Entries in the log's tree.", value=head.size),
+        GaugeMetricFamily(
+            "callvault_access_log_unsigned_seconds",
+            "Since the last checkpoint, while it does not cover the whole log.",
+            value=max(0.0, unsigned.total_seconds()),
+        ),
+        GaugeMetricFamily(
+            "callvault_access_log_waiting", "Events that wait for the sequencer.", value=tx.tree.waiting()
+        ),
+        GaugeMetricFamily(
+            "callvault_access_log_waiting_seconds",
+            "Since the event that waits longest was made.",
+            value=max(0.0, lag.total_seconds()),
+        ),
+        *_of_the_store(tx),
+    ]
+
+
+def _of_the_store(tx: Transaction) -> list[Metric]:
+    return [
+        GaugeMetricFamily(
+            "callvault_store_behind",
+            "1 while the object store lacks what it once had.",
+            value=float(rewrite_of(tx) is not None),
+        ),
+        GaugeMetricFamily(
+            "callvault_objects_due",
+            "Manifests, tombstones and objects of accounts that are to be written.",
+            value=tx.store.count_due(),
+        ),
+    ]

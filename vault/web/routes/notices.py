@@ -1,0 +1,148 @@
+"""Notices of an account, and their audio, which telephony platforms fetch without a key."""
+
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+
+from vault.domain.notices.audio import MAX_UPLOAD, Encoding
+from vault.errors import TooLarge
+from vault.web.audio.request_body import check_media_type
+from vault.web.contract.descriptions import AUDIO_BODY, IDEMPOTENT, WAV
+from vault.web.http.auth import Access, TheVault, access
+from vault.web.http.conditions import unmet
+from vault.web.http.idempotency import answer_once
+from vault.web.schemas.notices import NoticeIn, NoticeOut, NoticesOut, NoticesQuery, PromptQuery
+
+router = APIRouter(tags=["notices"])
+_NOTICES = "/v1/accounts/{account}/notices"
+_NOTICE = _NOTICES + "/{notice}"
+Reading = Annotated[Access, Depends(access("recordings:read"))]
+Setting = Annotated[Access, Depends(access("settings:write"))]
+NoticeId = Annotated[str, Path(max_length=64)]
+#: What was published never changes, so whoever has it need not ask again.
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+@router.post(_NOTICES, status_code=201, response_model=NoticeOut, openapi_extra=IDEMPOTENT)
+async def post_notice(request: Request, vault: TheVault, allowed: Setting, body: NoticeIn) -> Response:
+    """Draft a notice. Left out, its text is the default one of its language, audience and mode."""
+
+    async def produce() -> NoticeOut:
+        drafted = await vault.draft_notice(allowed.account.id, body.wish(), actor=allowed.actor)
+        return NoticeOut.of(drafted, _public_url(request))
+
+    return await answer_once(request, allowed.caller, produce)
+
+
+@router.get(_NOTICES)
+async def list_notices(
+    request: Request, vault: TheVault, allowed: Reading, asked: Annotated[NoticesQuery, Query()]
+) -> NoticesOut:
+    """List notices, newest first: drafts, what is published, and what was."""
+    found = await vault.list_notices(allowed.account.id, asked.status)
+    return NoticesOut(items=[NoticeOut.of(one, _public_url(request)) for one in found])
+
+
+@router.get(_NOTICE)
+async def get_notice(request: Request, vault: TheVault, allowed: Reading, notice: NoticeId) -> NoticeOut:
+    """Show a notice."""
+    return NoticeOut.of(await vault.read_notice(allowed.account.id, notice), _public_url(request))
+
+
+@router.put(_NOTICE)
+async def put_notice(
+    request: Request, vault: TheVault, allowed: Setting, notice: NoticeId, body: NoticeIn
+) -> NoticeOut:
+    """Put a draft anew. What was published never changes: 409."""
+    changed = await vault.draft_notice.change(allowed.account.id, notice, body.wish(), actor=allowed.actor)
+    return NoticeOut.of(changed, _public_url(request))
+
+
+@router.delete(_NOTICE, status_code=204)
+async def delete_notice(vault: TheVault, allowed: Setting, notice: NoticeId) -> None:
+    """Delete a draft. What was published stays, because evidence names it: 409."""
+    await vault.draft_notice.delete(allowed.account.id, notice, actor=allowed.actor)
+
+
+@router.put(
+    _NOTICE + "/audio",
+    openapi_extra={"requestBody": {"content": AUDIO_BODY}},
+)
+async def put_prompt(
+    request: Request,
+    vault: TheVault,
+    allowed: Setting,
+    notice: NoticeId,
+    asked: Annotated[PromptQuery, Query()],
+) -> NoticeOut:
+    """Give a draft its audio: the raw body in any codec, or, for the mode ``tone``, nothing but a beep."""
+    check_media_type(request)
+    upload = await request.body()
+    if len(upload) > MAX_UPLOAD:
+        raise TooLarge(f"The audio of a notice is made of at most {MAX_UPLOAD} bytes.")
+    audible = await vault.set_prompt(allowed.account.id, notice, upload, asked.wish(), actor=allowed.actor)
+    return NoticeOut.of(audible, _public_url(request))
+
+
+@router.get(_NOTICE + "/audio", response_class=Response, responses={200: WAV})
+async def get_prompt(
+    vault: TheVault, allowed: Reading, notice: NoticeId, encoding: Encoding = "pcm"
+) -> Response:
+    """Hear a notice, a draft too, as telephony will."""
+    audio = await vault.read_prompt.of_account(allowed.account.id, notice, encoding)
+    return Response(audio, media_type="audio/wav")
+
+
+@router.delete(_NOTICE + "/audio", status_code=204)
+async def delete_prompt(vault: TheVault, allowed: Setting, notice: NoticeId) -> None:
+    """Take a draft's audio away: the platform then speaks the text."""
+    await vault.set_prompt.remove(allowed.account.id, notice, actor=allowed.actor)
+
+
+@router.post(_NOTICE + "/publish", response_model=NoticeOut, openapi_extra=IDEMPOTENT)
+async def publish_notice(request: Request, vault: TheVault, allowed: Setting, notice: NoticeId) -> Response:
+    """Publish a draft under the next version; the version before it is retired.
+
+    A draft that lacks an element is 422, and the field names it.
+    """
+
+    async def produce() -> NoticeOut:
+        published = await vault.publish_notice(allowed.account.id, notice, actor=allowed.actor)
+        return NoticeOut.of(published, _public_url(request))
+
+    return await answer_once(request, allowed.caller, produce, status=200)
+
+
+@router.post(_NOTICE + "/retire", response_model=NoticeOut, openapi_extra=IDEMPOTENT)
+async def retire_notice(request: Request, vault: TheVault, allowed: Setting, notice: NoticeId) -> Response:
+    """Take a published version out of use. It stays readable."""
+
+    async def produce() -> NoticeOut:
+        retired = await vault.retire_notice(allowed.account.id, notice, actor=allowed.actor)
+        return NoticeOut.of(retired, _public_url(request))
+
+    return await answer_once(request, allowed.caller, produce, status=200)
+
+
+@router.head("/notices/{notice}/prompt.wav", include_in_schema=False)
+@router.get(
+    "/notices/{notice}/prompt.wav",
+    response_class=Response,
+    responses={200: WAV, 304: {"description": "The audio that the caller has"}},
+)
+async def get_public_prompt(
+    request: Request, vault: TheVault, notice: NoticeId, encoding: Encoding = "pcm"
+) -> Response:
+    """Serve the audio of a published notice to anybody: 8 kHz, one channel, PCM16 or µ-law."""
+    audio = await vault.read_prompt(notice, encoding)
+    tag = f'"{hashlib.sha256(audio).hexdigest()}"'
+    headers = {"ETag": tag, "Cache-Control": _FOR_EVER}
+    if (answered := unmet(request.headers, tag, headers)) is not None:
+        return answered
+    return Response(audio, media_type="audio/wav", headers=headers)
+
+
+def _public_url(request: Request) -> str:
+    url: str = request.app.state.hosting.public_url
+    return url

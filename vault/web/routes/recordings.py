@@ -1,0 +1,178 @@
+"""Recordings: uploaded, listed, downloaded, restricted, erased."""
+
+import asyncio
+import struct
+from contextlib import suppress
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from starlette.requests import ClientDisconnect
+
+from vault.domain.calls.call import MAX_VOICES, Voice
+from vault.domain.recordings.media import BUCKETS
+from vault.errors import Refused, TooLarge
+from vault.ports.stores import RecordingFilter
+from vault.web.audio.request_body import WrongMediaType, audio_of, check_media_type
+from vault.web.audio.response import answer
+from vault.web.contract.descriptions import AUDIO, AUDIO_BODY, AUDIO_REQUEST
+from vault.web.http.auth import Access, TheVault, access
+from vault.web.http.idempotency import answer_json
+from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.schemas.base import Ref
+from vault.web.schemas.calls import RestrictionIn
+from vault.web.schemas.recordings import (
+    RecordingOut,
+    RecordingsOut,
+    RecordingsQuery,
+    WaveformOut,
+)
+from vault.workflows.seal_stream import MAX_BYTES
+from vault.workflows.vault import Vault
+
+router = APIRouter(prefix="/v1/accounts/{account}", tags=["recordings"])
+Ingesting = Annotated[Access, Depends(access("ingest"))]
+Reading = Annotated[Access, Depends(access("recordings:read"))]
+Erasing = Annotated[Access, Depends(access("privacy:write"))]
+RecordingId = Annotated[str, Path(max_length=64)]
+#: What a refused upload may still send before its connection is closed.
+_DRAIN = 1024 * 1024
+_DRAIN_SECONDS = 2.0
+
+
+@router.put(
+    "/calls/{call_ref}/recordings/{recording_ref}",
+    response_model=RecordingOut,
+    responses={201: {"model": RecordingOut}},
+    openapi_extra={"requestBody": {"required": True, "content": AUDIO_BODY}},
+)
+async def put_recording(
+    request: Request,
+    vault: TheVault,
+    allowed: Ingesting,
+    *,
+    call_ref: Annotated[Ref, Path()],
+    recording_ref: Annotated[Ref, Path()],
+    voices: Annotated[list[Voice], Query(max_length=MAX_VOICES, default_factory=list)],
+) -> Response:
+    """Send a recording as the raw body. The same bytes again are 200; other bytes are 409.
+
+    A recording that failed may be sent again, with any bytes. A form or an empty body is 415 or 422.
+    `voices` says who is heard on each channel, once for each.
+    """
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > MAX_BYTES:
+        raise TooLarge(f"A recording has at most {MAX_BYTES} bytes.")
+    try:
+        check_media_type(request)
+        recording, new = await vault.upload(
+            allowed.account.id,
+            call_ref,
+            recording_ref,
+            await audio_of(request),
+            voices=voices,
+            actor=allowed.actor,
+        )
+    except (Refused, WrongMediaType):
+        await _drain(request)
+        raise
+    return answer_json(await show(vault, allowed, recording.id), status=201 if new else 200)
+
+
+async def show(vault: Vault, allowed: Access, recording_id: str) -> RecordingOut:
+    """Return a recording as this caller may see it: facts of the call require recordings:read."""
+    view = await vault.browse.one(allowed.account.id, recording_id)
+    return RecordingOut.of(view, with_call=allowed.allows("recordings:read"))
+
+
+async def _drain(request: Request) -> None:
+    """Read a little of what is on its way, so that the client sees the answer and not a reset."""
+    seen = 0
+    if request.headers.get("expect", "").lower() == "100-continue":
+        return  # It waits to be asked, and is not.
+    if request._stream_consumed:  # noqa: SLF001 - Starlette offers no public way to ask
+        return
+    with suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            async for block in request.stream():
+                seen += len(block)
+                if seen > _DRAIN:
+                    return
+
+
+@router.get("/recordings")
+async def list_recordings(
+    vault: TheVault, allowed: Reading, asked: Annotated[RecordingsQuery, Query()]
+) -> RecordingsOut:
+    """List recordings, newest first."""
+    wanted = RecordingFilter(
+        state=asked.state,
+        call_ref=asked.call,
+        received_from=asked.received_from,
+        received_to=asked.received_to,
+    )
+    views = await vault.browse.page(
+        allowed.account.id,
+        wanted,
+        number=asked.number,
+        agent=asked.agent,
+        before=read_cursor(asked.cursor),
+        limit=asked.limit,
+    )
+    last = views[-1].recording if len(views) == asked.limit else None
+    following = None if last is None else write_cursor(last.received_at, last.id)
+    return RecordingsOut(
+        items=[RecordingOut.of(view, with_call=True) for view in views], next_cursor=following
+    )
+
+
+@router.get("/recordings/{recording}")
+async def get_recording(vault: TheVault, allowed: Reading, recording: RecordingId) -> RecordingOut:
+    """Show a recording."""
+    return await show(vault, allowed, recording)
+
+
+@router.delete("/recordings/{recording}", status_code=202)
+async def delete_recording(vault: TheVault, allowed: Erasing, recording: RecordingId) -> RecordingOut:
+    """Erase a recording. Its keys are gone when this answers; its objects follow within seconds."""
+    await vault.erase(allowed.account.id, recording, actor=allowed.actor)
+    return await show(vault, allowed, recording)
+
+
+@router.put("/recordings/{recording}/restriction")
+async def put_restriction(
+    vault: TheVault, allowed: Erasing, recording: RecordingId, body: RestrictionIn
+) -> RecordingOut:
+    """Keep a recording and let nobody hear it; sessions that are open hear nothing more."""
+    await vault.restrict(
+        allowed.account.id, recording, restricted=True, reason=body.reason, actor=allowed.actor
+    )
+    return await show(vault, allowed, recording)
+
+
+@router.delete("/recordings/{recording}/restriction")
+async def delete_restriction(vault: TheVault, allowed: Erasing, recording: RecordingId) -> RecordingOut:
+    """Let a restricted recording be heard again."""
+    await vault.restrict(allowed.account.id, recording, restricted=False, reason=None, actor=allowed.actor)
+    return await show(vault, allowed, recording)
+
+
+@router.head("/recordings/{recording}/audio", include_in_schema=False)
+@router.get(
+    "/recordings/{recording}/audio", response_class=Response, responses=AUDIO, openapi_extra=AUDIO_REQUEST
+)
+async def get_audio(request: Request, vault: TheVault, allowed: Reading, recording: RecordingId) -> Response:
+    """Download the original, or a range of it. Every window is on record before its bytes leave."""
+    sound = await vault.find_sound.for_download(allowed.account.id, recording, actor=allowed.actor)
+    return await answer(request, sound, vault.stream, filename=sound.file_name)
+
+
+@router.get("/recordings/{recording}/waveform")
+async def get_waveform(vault: TheVault, allowed: Reading, recording: RecordingId) -> WaveformOut:
+    """Show the peaks of each channel."""
+    return waveform(await vault.read_waveform(allowed.account.id, recording, actor=allowed.actor))
+
+
+def waveform(peaks: tuple[bytes, ...]) -> WaveformOut:
+    """Show peaks as numbers."""
+    channels = [list(struct.unpack(f"{len(channel)}b", channel)) for channel in peaks]
+    return WaveformOut(buckets=BUCKETS, channels=channels)

@@ -1,0 +1,24 @@
+"""The rule book: what is shipped on recording by place, for whoever holds a key of any scope."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
+
+from vault.web.http.auth import TheVault, caller_of
+from vault.web.schemas.rules import RuleOut, RulesOut
+
+router = APIRouter(prefix="/v1/rules", tags=["rules"], dependencies=[Depends(caller_of)])
+
+
+@router.get("")
+async def list_rules(vault: TheVault) -> RulesOut:
+    """List every rule that is shipped. Not legal advice."""
+    version = vault.show_rules.version
+    items = [RuleOut.of(rule, version=version) for rule in await vault.show_rules.all()]
+    return RulesOut(items=items, book_version=version)
+
+
+@router.get("/{place}")
+async def get_rule(vault: TheVault, place: Annotated[str, Path(max_length=64)]) -> RuleOut:
+    """Show the rule of a place such as FR or US-WA; one that nobody knows is treated strictly."""
+    return RuleOut.of(await vault.show_rules(place), version=vault.show_rules.version)

@@ -1,0 +1,85 @@
+"""Webhooks of telephony platforms: raw bytes in, one durable row, then a 2xx."""
+
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import JSONResponse
+
+from vault import metrics
+from vault.domain.calls.webhook import Delivery
+from vault.web.contract.descriptions import CALL_DOCUMENT, WEBHOOK
+from vault.web.http.auth import TheVault
+from vault.web.schemas.recordings import ReceiptOut
+from vault.workflows.steer import Stage
+
+router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+#: 202: it is durable, and the work is still to come.
+_STATUS = {"accepted": 202}
+
+
+@router.get("/{provider}/{connection}", status_code=202, include_in_schema=False)
+@router.post(
+    "/{provider}/{connection}",
+    status_code=202,
+    response_model=ReceiptOut,
+    responses={200: {"model": ReceiptOut}},
+    openapi_extra=WEBHOOK,
+)
+async def post_webhook(
+    request: Request,
+    vault: TheVault,
+    provider: Annotated[str, Path(max_length=64)],
+    connection: Annotated[str, Path(max_length=64)],
+) -> Response:
+    """Take a delivery. Its signature is checked over the raw bytes before anything of it is read.
+
+    Some platforms can be told to deliver by GET; the signature is what makes that safe.
+    """
+    delivery = await _delivery(request)
+    begun = time.perf_counter()
+    receipt = await vault.receive(provider, connection, delivery)
+    # The signature was right, so the provider is one that there is.
+    metrics.ACKS.labels(provider).observe(time.perf_counter() - begun)
+    body = {"status": receipt.status} | ({"recording": receipt.recording_id} if receipt.recording_id else {})
+    return JSONResponse(body, status_code=_STATUS.get(receipt.status, 200))
+
+
+@router.get("/{provider}/{connection}/{stage}", response_class=Response, include_in_schema=False)
+@router.post(
+    "/{provider}/{connection}/{stage}",
+    response_class=Response,
+    responses={200: CALL_DOCUMENT},
+    openapi_extra=WEBHOOK,
+)
+async def post_call_step(
+    request: Request,
+    vault: TheVault,
+    provider: Annotated[str, Path(max_length=64)],
+    connection: Annotated[str, Path(max_length=64)],
+    stage: Stage,
+) -> Response:
+    """Answer a platform that asks what to do with a call, in its own words (TwiML, NCCO, Plivo XML).
+
+    ``call`` is its start, ``heard`` that the notice was played to its end, ``key`` that a key was pressed.
+    """
+    delivery, running = await _delivery(request), request.query_params.get("running") == "1"
+    begun = time.perf_counter()
+    document = await vault.steer(stage, provider, connection, delivery, running=running)
+    metrics.ACKS.labels(provider).observe(time.perf_counter() - begun)
+    return Response(document.body, media_type=document.media_type)
+
+
+async def _delivery(request: Request) -> Delivery:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in request.headers.raw:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    query = f"?{request.url.query}" if request.url.query else ""
+    return Delivery(
+        method=request.method,
+        url=f"{request.app.state.hosting.public_url}{request.url.path}{query}",
+        headers=headers,
+        body=await request.body(),
+        received_at=request.app.state.clock(),
+    )

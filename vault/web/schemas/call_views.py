@@ -1,0 +1,86 @@
+"""The JSON of a call as a whole."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from vault.domain.calls.call import CallFacts
+from vault.domain.recordings.recording import Recording
+from vault.web.schemas.base import Body, MomentOut
+from vault.web.schemas.calls import DecisionOut
+from vault.web.schemas.recordings import CallFactsOut
+from vault.workflows.calls import CallView
+
+
+class CallRecordingOut(BaseModel):
+    """A recording of a call, in short."""
+
+    id: str
+    recording_ref: str
+    state: str
+    received_at: MomentOut
+
+    @classmethod
+    def of(cls, recording: Recording) -> "CallRecordingOut":
+        """Show a recording in short."""
+        return cls(
+            id=recording.id,
+            recording_ref=recording.recording_ref,
+            state=str(recording.state),
+            received_at=recording.received_at,
+        )
+
+
+class CallViewOut(BaseModel):
+    """What is known of a call: the last word on each fact, how it would be decided now, and its recordings."""
+
+    call: CallFactsOut
+    decision: DecisionOut
+    recordings: list[CallRecordingOut]
+
+    @classmethod
+    def of(cls, view: CallView) -> "CallViewOut":
+        """Show a call."""
+        facts = {name: getattr(view.facts, name) for name in type(view.facts).__slots__}
+        return cls(
+            call=CallFactsOut(**facts),
+            decision=DecisionOut.of(view.decision),
+            recordings=[CallRecordingOut.of(one) for one in view.recordings],
+        )
+
+
+class CallsQuery(Body):
+    """Which calls are looked for."""
+
+    #: Caller or callee, in any spelling.
+    number: Annotated[str, Field(min_length=1, max_length=200)]
+    #: The ``next_cursor`` of the page before.
+    cursor: Annotated[str, Field(max_length=200)] | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class CallsOut(BaseModel):
+    """A page of calls, ordered by their names."""
+
+    items: list[CallFactsOut]
+    next_cursor: str | None = None
+
+    @classmethod
+    def of(cls, found: Sequence[CallFacts], limit: int) -> "CallsOut":
+        """Show a page."""
+        names = CallFacts.__slots__
+        items = [CallFactsOut(**{name: getattr(one, name) for name in names}) for one in found]
+        return cls(items=items, next_cursor=found[-1].call_ref if len(found) == limit else None)
+
+
+class ErasedCallOut(BaseModel):
+    """A call whose facts are gone, and its recordings, whose objects follow within seconds."""
+
+    call_ref: str
+    recordings: list[CallRecordingOut]
+
+    @classmethod
+    def of(cls, call_ref: str, recordings: Sequence[Recording]) -> "ErasedCallOut":
+        """Show what became of a call."""
+        return cls(call_ref=call_ref, recordings=[CallRecordingOut.of(one) for one in recordings])

@@ -1,0 +1,223 @@
+"""The JSON of call start, consent and evidence."""
+
+import base64
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vault.domain.consent import consent_event as nouns
+from vault.domain.consent.decision import Decision
+from vault.domain.reason import Reason
+from vault.domain.stored.evidence import Evidence
+from vault.web.schemas.base import Body, MomentIn, MomentOut, Text
+from vault.workflows.call_start import CallAnswer
+from vault.workflows.consent import ConsentWish
+from vault.workflows.evidence import EvidenceView
+
+#: ISO 3166-1 (``FR``) or ISO 3166-2 (``US-WA``).
+Place = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
+Tag = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)]
+Seconds = Annotated[float, Field(ge=0, le=43_200)]
+Party = Literal["caller", "callee", "agent"]
+
+
+class CallIn(Body):
+    """What the platform knows of a call at its start, or later."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    direction: Literal["inbound", "outbound"]
+    caller: Annotated[Text, Field(alias="from")]
+    callee: Annotated[Text, Field(alias="to")]
+    started_at: MomentIn
+    ended_at: MomentIn | None = None
+    agent: Text | None = None
+    #: Where the parties are. Left out: what the prefix of a number hints at.
+    caller_place: Annotated[Place | None, Field(alias="from_place")] = None
+    callee_place: Annotated[Place | None, Field(alias="to_place")] = None
+    #: The language in which the party outside the account is spoken to.
+    language: Tag | None = None
+
+
+class ReasonOut(BaseModel):
+    """A rule's word."""
+
+    code: str
+    text: str
+    source: str | None = None
+
+    @classmethod
+    def of(cls, reason: Reason) -> "ReasonOut":
+        """Show a reason."""
+        return cls(code=reason.code, text=reason.text, source=reason.source)
+
+
+class PlaceOut(BaseModel):
+    """Where a party is taken to be, and how that is known."""
+
+    party: Party
+    #: Absent where nobody knows.
+    place: str | None = None
+    known_by: Literal["said", "prefix", "account", "nothing"]
+
+
+class NoticeToPlayOut(BaseModel):
+    """A notice that is to be played to a party."""
+
+    party: Party
+    id: str
+    version: int
+    language: str
+    mode: str
+    text: str
+    text_sha256: str
+    #: 8 kHz mono WAV; None where the platform speaks the text.
+    audio_url: str | None = None
+    audio_sha256: str | None = None
+    seconds: float | None = None
+
+
+class DecisionOut(BaseModel):
+    """Whether a call may be recorded, how its parties are asked, and why."""
+
+    record: bool
+    verdict: Literal["allow", "quarantine", "refuse"]
+    #: What speaks against it comes first.
+    reasons: list[ReasonOut]
+    epoch: int
+    mode: nouns.Mode
+    #: Where the notice must lie relative to the recording.
+    notice_position: Literal["any", "before", "inside", "before_and_inside"]
+    places: list[PlaceOut]
+    policy_version: int
+    rule_book: str
+    #: Which notices to play to whom.
+    notices: list[NoticeToPlayOut] = []
+
+    @classmethod
+    def of(cls, decision: Decision, notices: list[NoticeToPlayOut] | None = None) -> "DecisionOut":
+        """Show a decision."""
+        same = ("record", "verdict", "epoch", "mode", "policy_version", "rule_book")
+        return cls(
+            **{name: getattr(decision, name) for name in same},
+            notice_position=decision.position,
+            reasons=[ReasonOut.of(reason) for reason in decision.reasons],
+            places=[
+                PlaceOut(party=one.party, place=one.place, known_by=one.known_by) for one in decision.places
+            ],
+            notices=notices or [],
+        )
+
+
+class CallOut(BaseModel):
+    """The answer at call start."""
+
+    id: str
+    decision: DecisionOut
+
+    @classmethod
+    def of(cls, answer: CallAnswer, public_url: str) -> "CallOut":
+        """Show an answer."""
+        notices = []
+        for party, notice in answer.notices:
+            same = ("id", "language", "mode", "text", "text_sha256", "audio_sha256")
+            url = f"{public_url}/notices/{notice.id}/prompt.wav" if notice.audible else None
+            notices.append(
+                NoticeToPlayOut(
+                    **{name: getattr(notice, name) for name in same},
+                    party=party,
+                    version=notice.version or 0,
+                    seconds=notice.audio_seconds,
+                    audio_url=url,
+                )
+            )
+        return cls(id=answer.call_id, decision=DecisionOut.of(answer.decision, notices))
+
+
+class ConsentIn(Body):
+    """What a party was told, or answered."""
+
+    party: Party
+    event: nouns.Answer
+    method: nouns.Method
+    at: MomentIn
+    #: The id of the notice version that was played.
+    notice: Annotated[str, Field(max_length=64)] | None = None
+    #: Where the prompt begins in the recording, and how long it is, in seconds.
+    offset: Annotated[float, Field(ge=-43_200, le=43_200)] | None = None
+    length: Seconds | None = None
+
+    def wish(self) -> ConsentWish:
+        """Return it in the words of the vault."""
+        return ConsentWish(
+            party=self.party,
+            answer=self.event,
+            method=self.method,
+            at=self.at,
+            notice=self.notice,
+            offset=None if self.offset is None else timedelta(seconds=self.offset),
+            length=None if self.length is None else timedelta(seconds=self.length),
+        )
+
+
+class ConsentOut(BaseModel):
+    """A consent event that is kept, and how the call's case stands now."""
+
+    id: str
+    heard_at: MomentOut
+    decision: DecisionOut
+
+
+class VerdictIn(Body):
+    """Why an admin decides as he does; it goes on record."""
+
+    reason: Text
+
+
+class RestrictionIn(Body):
+    """Why a recording is restricted."""
+
+    reason: Text | None = None
+
+
+class EvidenceEntryOut(BaseModel):
+    """One piece of evidence: its SHA-256 is over ``canonical``, which is the salt and the JSON, joined."""
+
+    digest: str
+    #: Base64.
+    canonical: str
+    #: The first 32 bytes of it, in hexadecimal.
+    salt: str
+    said: dict[str, Any]
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> "EvidenceEntryOut":
+        """Show a piece of evidence."""
+        return cls(
+            digest=evidence.digest,
+            canonical=base64.b64encode(evidence.canonical).decode(),
+            salt=evidence.salt.hex(),
+            said=evidence.said,
+        )
+
+
+class EvidenceOut(BaseModel):
+    """The evidence of a recording."""
+
+    recording: str
+    #: What was known when the audio was sealed; its digest is in the encryption context.
+    sealed: EvidenceEntryOut
+    #: What came after that; each names the digest ``before`` it.
+    chain: list[EvidenceEntryOut]
+    #: The digest of the newest entry.
+    head: str
+
+    @classmethod
+    def of(cls, view: EvidenceView) -> "EvidenceOut":
+        """Show the evidence."""
+        return cls(
+            recording=view.recording_id,
+            sealed=EvidenceEntryOut.of(view.sealed),
+            chain=[EvidenceEntryOut.of(one) for one in view.chain],
+            head=view.head,
+        )

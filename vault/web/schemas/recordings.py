@@ -1,0 +1,263 @@
+"""The JSON of recordings and links."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vault.domain.playback.link import Link, Session, Standing
+from vault.domain.recordings.recording import State
+from vault.web.schemas.base import Body, Flag, MomentIn, MomentOut, Text
+from vault.web.schemas.calls import ReasonOut
+from vault.workflows.browse import RecordingView
+
+
+class CallFactsOut(BaseModel):
+    """What is known of a recording's call."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    call_ref: str
+    direction: str | None = None
+    caller: Annotated[str | None, Field(serialization_alias="from")] = None
+    callee: Annotated[str | None, Field(serialization_alias="to")] = None
+    started_at: MomentOut | None = None
+    answered_at: MomentOut | None = None
+    ended_at: MomentOut | None = None
+    agent: str | None = None
+    #: Where the parties are, as the platform said.
+    caller_place: Annotated[str | None, Field(serialization_alias="from_place")] = None
+    callee_place: Annotated[str | None, Field(serialization_alias="to_place")] = None
+    language: str | None = None
+
+
+class SourceOut(BaseModel):
+    """The provider's copy of a recording."""
+
+    #: When it is deleted: never, once ours is stored, when it was refused, or both.
+    policy: Literal["keep", "stored", "refused", "always"]
+    deleted_at: MomentOut | None = None
+
+
+class FlagsOut(BaseModel):
+    """What sets a recording apart."""
+
+    damaged: bool
+    restricted: bool
+    legal_hold: bool = False
+
+
+class RecordingOut(BaseModel):
+    """A recording."""
+
+    id: str
+    recording_ref: str
+    state: str
+    reasons: list[ReasonOut]
+    flags: FlagsOut
+    #: Null for a key without `recordings:read`.
+    call: CallFactsOut | None = None
+    kind: Literal["call", "voicemail"]
+    #: Who is heard on each channel; empty where the platform did not say.
+    voices: list[Literal["caller", "callee", "all", "unknown"]]
+    source: SourceOut
+    received_at: MomentOut
+    available_at: MomentOut | None = None
+    #: When a recording in quarantine is refused, unless it is released before.
+    quarantined_until: MomentOut | None = None
+    erased_at: MomentOut | None = None
+    #: Seconds, counted from decoded samples.
+    duration: float | None = None
+    channels: int | None = None
+    sample_rate: int | None = None
+    container: str | None = None
+    codec: str | None = None
+    bytes: int | None = None
+    #: True where browsers get a rendition instead of the original.
+    rendition: bool = False
+
+    @classmethod
+    def of(cls, view: RecordingView, *, with_call: bool) -> "RecordingOut":
+        """Show a recording, and the facts of its call to a key that reads recordings."""
+        recording, facts = view.recording, view.facts
+        same = (
+            "id",
+            "recording_ref",
+            "received_at",
+            "available_at",
+            "quarantined_until",
+            "erased_at",
+            "duration",
+            "channels",
+            "sample_rate",
+            "container",
+            "codec",
+        )
+        return cls(
+            **{name: getattr(recording, name) for name in same},
+            state=str(recording.state),
+            reasons=[ReasonOut.of(reason) for reason in recording.reasons],
+            kind=recording.kind,
+            voices=list(recording.voices),
+            source=SourceOut(policy=recording.source_policy, deleted_at=recording.source_deleted_at),
+            flags=FlagsOut(damaged=recording.damaged, restricted=recording.restricted),
+            call=CallFactsOut(**{name: getattr(facts, name) for name in type(facts).__slots__})
+            if with_call
+            else None,
+            bytes=recording.audio.size if recording.audio else None,
+            rendition=recording.rendition is not None,
+        )
+
+
+class RecordingsOut(BaseModel):
+    """A page of recordings, newest first."""
+
+    items: list[RecordingOut]
+    next_cursor: str | None = None
+
+
+class RecordingsQuery(Body):
+    """What a list of recordings is narrowed to."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    #: Caller or callee, in E.164.
+    number: Annotated[str, Field(max_length=200)] | None = None
+    call: Annotated[str, Field(max_length=200)] | None = None
+    agent: Annotated[str, Field(max_length=200)] | None = None
+    #: Received at this moment or later.
+    received_from: Annotated[MomentIn | None, Field(alias="from")] = None
+    #: Received before this moment.
+    received_to: Annotated[MomentIn | None, Field(alias="to")] = None
+    state: State | None = None
+    cursor: Annotated[str, Field(max_length=200)] | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class WaveformOut(BaseModel):
+    """Peaks for each channel: pairs of lowest and highest value, from -128 to 127."""
+
+    buckets: int
+    channels: list[list[int]]
+
+
+#: What a listener is told when a session plays no more: a heading and a sentence.
+_ENDINGS: dict[Standing, tuple[str, str]] = {
+    "ended": (
+        "This session has ended",
+        "Open the link that you were sent once more, or ask the person who sent it for a new one.",
+    ),
+    "revoked": (
+        "This link was withdrawn",
+        "The recording can no longer be heard with it. If you still need it, ask the person who sent the link.",
+    ),
+    "restricted": (
+        "This recording is restricted",
+        "Nobody can hear it for now. Ask the person who sent the link what to do.",
+    ),
+    "erased": ("This recording was erased", "It is gone for good, and a new link cannot bring it back."),
+}
+
+
+class SessionOut(BaseModel):
+    """How a session stands, for the one who holds its cookie."""
+
+    state: Standing
+    #: Heading and sentence for a person; empty while it is open.
+    title: str
+    text: str
+    seconds_left: int
+
+    @classmethod
+    def of(cls, session: Session, standing: Standing, *, now: datetime) -> "SessionOut":
+        """Show a session."""
+        title, text = _ENDINGS.get(standing, ("", ""))
+        left = max(0, int((session.ends_at - now).total_seconds())) if standing == "open" else 0
+        return cls(state=standing, title=title, text=text, seconds_left=left)
+
+
+class LinkIn(Body):
+    """A link that shall be made."""
+
+    listener: Text
+    kind: Literal["player", "media"] = "player"
+    #: Seconds.
+    expires_in: Annotated[int, Field(ge=1, le=86_400)] | None = None
+    sessions: Annotated[int, Field(ge=1, le=1000)] | None = None
+    networks: Annotated[
+        list[Annotated[str, Field(max_length=64)]], Field(max_length=64, default_factory=list)
+    ]
+    #: Whether the player offers the original as a file.
+    download: Flag = False
+
+
+class LinkMadeOut(BaseModel):
+    """A new link; its URL is shown this once."""
+
+    id: str
+    url: str
+    expires_at: MomentOut
+
+
+class LinkOut(BaseModel):
+    """A link, without its URL."""
+
+    id: str
+    recording: str
+    kind: str
+    listener: str
+    created_by: str
+    created_at: MomentOut
+    expires_at: MomentOut
+    sessions: int
+    networks: list[str]
+    download: bool
+    revoked_at: MomentOut | None = None
+
+    @classmethod
+    def of(cls, link: Link, listener: str) -> "LinkOut":
+        """Show a link."""
+        same = ("id", "kind", "created_by", "created_at", "expires_at", "sessions", "download", "revoked_at")
+        return cls(
+            **{name: getattr(link, name) for name in same},
+            recording=link.recording_id,
+            networks=list(link.networks),
+            listener=listener,
+        )
+
+
+class LinksQuery(Body):
+    """What a list of an account's links is narrowed to."""
+
+    #: Who is meant to listen, as it was said when the link was made.
+    listener: Text | None = None
+    #: Only those that can still be opened.
+    open: bool = False
+    cursor: Annotated[str, Field(max_length=200)] | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class RevocationIn(Body):
+    """Which links shall be revoked: of a recording, of a listener, or, where nothing is said, all of the account."""
+
+    recording: Annotated[str, Field(max_length=64)] | None = None
+    listener: Text | None = None
+
+
+class RevocationOut(BaseModel):
+    """What became of it."""
+
+    #: How many links were revoked by this; those that were before do not count.
+    revoked: int
+
+
+class LinksOut(BaseModel):
+    """Links, newest first."""
+
+    items: list[LinkOut]
+    next_cursor: str | None = None
+
+
+class ReceiptOut(BaseModel):
+    """What became of a webhook."""
+
+    status: Literal["accepted", "duplicate", "refused", "noted", "ignored"]
+    recording: str | None = None

@@ -1,0 +1,109 @@
+"""Time in: asks the verbs, again and again, whether there is work in the state that each looks after.
+
+Every node does all of it. What is claimed row by row is shared by itself: ingest, describe, erase, the
+provider's copies, lists and pauses, by leases in the rows. What moves the log on may run anywhere at once:
+the sequencer has an advisory lock and a compare-and-swap, the anchor a turn that is short, and
+publication a lease of its own. The rest is done by one node at a time, by turns (workflows/turns.py).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from vault.worker.polling_task import Crew
+from vault.worker.recovery import looking, unless_recovering
+from vault.workflows.turns import Due
+from vault.workflows.vault import Vault
+
+_DESCRIBERS = 2
+#: Between two sweeps of the whole fleet.
+SWEEP_PAUSE = timedelta(hours=1)
+#: Between two looks of the whole fleet for quarantines that have run out.
+_EXPIRY_PAUSE = timedelta(seconds=60)
+#: Between two looks of the whole fleet whether the object store went back; with the pause of a turn, a minute.
+_STORE_PAUSE = timedelta(seconds=40)
+#: Between two looks of the whole fleet for uploads that no client sends any more.
+_UPLOADS_PAUSE = timedelta(seconds=60)
+#: Seconds between two looks of a node whether it is its turn.
+_TURN_PAUSE = 15.0
+#: Seconds between two looks for tombstones: while the switch is off there may be one for every call.
+_TOMBSTONE_PAUSE = 1.0
+#: Seconds between two looks for work that may be due and not be possible.
+_STUCK_PAUSE = 1.0
+#: Seconds between two looks for sessions that are over.
+_SESSIONS_PAUSE = 60.0
+#: Seconds between two checks whether more of the log can be published.
+_LOG_PAUSE = 1.0
+#: Seconds between two checks whether the log has grown and must be anchored, which has an interval of its own.
+_ANCHOR_PAUSE = 0.5
+#: Seconds that work in hand may take to end once the node is to stop; then it is given back.
+PATIENCE = 0.5
+
+
+async def work(vault: Vault, *, workers: int, stopping: asyncio.Event | None = None) -> None:
+    """Run until cancelled, or until a moment after ``stopping`` is set.
+
+    What is in hand then and does not end within PATIENCE is given back with its lease, and another node
+    takes it at once. A process that dies leaves it until the lease runs out.
+    """
+    stopping = stopping or asyncio.Event()
+    tasks = [
+        asyncio.create_task(crew.run(stopping)) for crew in crews(vault, workers) for _ in range(crew.hands)
+    ]
+    told = asyncio.create_task(stopping.wait())
+    try:
+        await told
+        await asyncio.wait(tasks, timeout=PATIENCE)
+    finally:
+        for task in (told, *tasks):
+            task.cancel()
+        await asyncio.gather(told, *tasks, return_exceptions=True)
+
+
+def crews(vault: Vault, workers: int) -> list[Crew]:
+    """Return who does what, outside recovery mode."""
+    made = _crews(vault, workers)
+    for crew in made:
+        crew.step = unless_recovering(vault, crew.step)
+    return made
+
+
+def _crews(vault: Vault, workers: int) -> list[Crew]:
+    return [
+        Crew(work="ingest", step=vault.ingest, hands=workers),
+        Crew(work="describe", step=vault.describe, hands=_DESCRIBERS),
+        _when_due(vault, "manifests", vault.write_manifests),
+        # What lies under a key that its account has taken away stays due for as long.
+        _when_due(vault, "account_objects", vault.write_account_objects, idle=_STUCK_PAUSE),
+        _when_due(vault, "tombstones", vault.write_tombstones, pace=_TOMBSTONE_PAUSE),
+        _when_due(vault, "closing_acts", vault.keep_journal, idle=_STUCK_PAUSE),
+        _when_due(vault, "rewrite_store", vault.rewrite_store, idle=_STUCK_PAUSE),
+        _by_turns(vault, "look_at_store", vault.look_at_store, every=_STORE_PAUSE),
+        _when_due(vault, "rewrap", vault.rewrap, idle=_STUCK_PAUSE),
+        Crew(work="remove_erased", step=vault.remove_erased),
+        Crew(work="delete_at_source", step=vault.delete_at_source, idle=1.0),
+        Crew(work="reconcile", step=vault.reconcile, idle=1.0),
+        Crew(work="pause_recordings", step=vault.pause_recordings),
+        Crew(work="end_sessions", step=vault.end_sessions, idle=_SESSIONS_PAUSE),
+        Crew(work="sequence", step=vault.sequence_events),
+        Crew(work="sign", step=looking(vault, vault.sign_checkpoint), pace=_ANCHOR_PAUSE),
+        Crew(work="publish", step=vault.publish_log, pace=_LOG_PAUSE),
+        _by_turns(vault, "sweep", vault.sweep, every=SWEEP_PAUSE),
+        _by_turns(vault, "seal_words", vault.seal_words, every=SWEEP_PAUSE),
+        _by_turns(vault, "expire_quarantine", vault.expire_quarantine, every=_EXPIRY_PAUSE),
+        _by_turns(vault, "settle_idle_uploads", vault.settle_idle_uploads, every=_UPLOADS_PAUSE),
+    ]
+
+
+def _when_due(vault: Vault, name: str, verb: Due, *, pace: float = 0.0, idle: float = 0.2) -> Crew:
+    """Return who does what one node at a time does, as soon as it is due."""
+    return Crew(work=name, step=lambda: vault.take_turn.if_due(name, verb), pace=pace, idle=idle)
+
+
+def _by_turns(vault: Vault, name: str, verb: Callable[[], Awaitable[object]], *, every: timedelta) -> Crew:
+    """Return who does what one node at a time does, every so often."""
+
+    async def turn() -> bool:
+        return await vault.take_turn(name, verb, every=every)
+
+    return Crew(work=name, step=turn, pace=_TURN_PAUSE)
