@@ -16,8 +16,8 @@ from vault.database.schema.core import recording_terms, recordings
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import LEASE, Recording, State
 from vault.ports.stores import NewRecording
-from vault.workflows.seals import search_term
-from vault.workflows.vault import Vault
+from vault.services.service import Vault
+from vault.services.shared.encrypted_fields import search_term
 
 #: Who calls in every new recording.
 NUMBER = "+14155550123"

@@ -20,11 +20,11 @@ from vault.composition import utc_now
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.ports.access_log import KeptCheckpoint, Leaf
 from vault.ports.database import Transaction
+from vault.services.audit_log.anchor import Anchor
+from vault.services.audit_log.proofs import ProveEvent
 from vault.tlog.checkpoint import Checkpoint, sign_checkpoint
 from vault.tlog.note import Signer
 from vault.tlog.proof_file import parse_proof_file, verify_proof_file
-from vault.workflows.anchor import Anchor
-from vault.workflows.prove import ProveEvent
 
 _SIGNER = Signer(name="bench.example/log", secret=bytes(32))
 _WORDS = (

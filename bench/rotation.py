@@ -25,9 +25,9 @@ from vault.domain.stored import encryption_context as bound
 from vault.errors import VaultError
 from vault.ports.keys import AccountKey
 from vault.sealing.wrapping import wrap
+from vault.services.service import Vault
 from vault.settings import read_settings
 from vault.worker.tasks import work
-from vault.workflows.vault import Vault
 
 _ACTOR = "key_bench"
 #: Uploads under way at once while recordings are brought in.

@@ -26,7 +26,7 @@ from bench.stage import ACCOUNT, settings_of
 from vault.composition import assemble
 from vault.database.engines.migrate import migrate_postgresql
 from vault.ports.stores import RecordingFilter
-from vault.workflows.vault import Vault
+from vault.services.service import Vault
 
 #: Recordings of one caller, in whatever archive.
 _NEW = 20

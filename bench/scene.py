@@ -9,10 +9,10 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from vault.composition import utc_now
+from vault.services.service import Vault
 from vault.settings import Settings
 from vault.web.app import build
 from vault.web.http.public_url import Hosting
-from vault.workflows.vault import Vault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from bench.scene import Scene, app_of
 from bench.stage import ingest_key, let_in, open_session
 from bench.usage import forget_peak, usage
 from vault.domain.recordings.recording import Recording
+from vault.services.service import Vault
 from vault.settings import Settings
-from vault.workflows.vault import Vault
 
 
 @asynccontextmanager

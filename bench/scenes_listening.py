@@ -23,8 +23,8 @@ from bench.stage import open_session, put_recording, share
 from bench.without_tree import OpenAtOnce, TreeLater
 from vault.ports.access_log import Leaf
 from vault.ports.database import Transaction
+from vault.services.service import Vault
 from vault.settings import Settings
-from vault.workflows.vault import Vault
 
 #: Seconds between two looks at the memory of this process.
 _LOOK = 0.1

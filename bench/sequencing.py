@@ -20,7 +20,7 @@ from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.ports.database import Database
-from vault.workflows.sequence import AT_ONCE, SequenceEvents
+from vault.services.audit_log.sequence_and_sign import AT_ONCE, SequenceEvents
 
 _WITH, _WITHOUT = "into the tree", "without the tree"
 _SQLITE_WORDS = {

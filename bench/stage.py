@@ -13,10 +13,10 @@ from vault.domain.playback.link import DEFAULT_SESSIONS
 from vault.domain.recordings.recording import LEASE, Recording, State
 from vault.domain.rules.rules import RuleOverride
 from vault.ports.database import Transaction
+from vault.services.accounts.connections import ConnectionWish
+from vault.services.playback.links import LinkWish
+from vault.services.service import Vault
 from vault.settings import Settings, read_settings
-from vault.workflows.connect import ConnectionWish
-from vault.workflows.share import LinkWish
-from vault.workflows.vault import Vault
 
 ACCOUNT = "bench"
 _ACTOR = "bench"

@@ -19,9 +19,9 @@ from vault.errors import NotFound, VaultError
 from vault.ports.database import Announced, Database, Grant, Transaction
 from vault.ports.objects import ObjectStore, StoredObject, StoredVersion
 from vault.ports.stores import NewRecording
+from vault.services.admission.call_start import CallAnswer
+from vault.services.ingest.encrypt_stream import _pump, gather
 from vault.thread_pools import Threads
-from vault.workflows.call_start import CallAnswer
-from vault.workflows.seal_stream import _pump, gather
 
 T = TypeVar("T")
 

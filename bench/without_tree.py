@@ -16,8 +16,8 @@ from vault.database.log_tree.sequencer_postgresql import _PLACE, _WAITING, AT_ON
 from vault.database.log_tree.sequencer_sqlite import GroupSequencer
 from vault.domain.ids import Token
 from vault.ports.database import Database, Transaction
+from vault.services.playback.sessions import OpenedLink
 from vault.tlog.hashing import EMPTY_ROOT, HASH_BYTES
-from vault.workflows.play import OpenedLink
 
 T = TypeVar("T")
 _NEXT = "SELECT coalesce(max(tree_index) + 1, 0) FROM access_events"

@@ -16,8 +16,8 @@ import pytest
 from importlinter.cli import lint_imports
 
 from vault import errors
+from vault.services.service import Vault
 from vault.web.http.problems import STATUS
-from vault.workflows.vault import Vault
 
 ROOT = Path(__file__).parents[1]
 CODE = sorted((ROOT / "vault").rglob("*.py")) + sorted((ROOT / "bench").rglob("*.py"))
@@ -113,9 +113,9 @@ def is_protocol(kind: type) -> bool:
 
 
 def verbs() -> Iterator[type]:
-    """Yield the verbs: what is defined in workflows and can be called, but for what verbs agree on."""
-    package = importlib.import_module("vault.workflows")
-    for module in pkgutil.iter_modules(package.__path__, "vault.workflows."):
+    """Yield the verbs: what is defined in services/ and can be called, but for what verbs agree on."""
+    package = importlib.import_module("vault.services")
+    for module in pkgutil.walk_packages(package.__path__, "vault.services."):
         for kind in vars(importlib.import_module(module.name)).values():
             if not inspect.isclass(kind) or kind.__module__ != module.name or is_protocol(kind):
                 continue
@@ -183,7 +183,7 @@ def test_answers_in_json_are_made_in_one_place() -> None:
 def test_tests_mirror_the_house(room: str) -> None:
     """Every room has its tests in a folder of the same name."""
     # Commands and processes are started by the journeys. The worker only calls services, and is tested with them.
-    elsewhere = {"cli": "journeys", "server": "journeys", "worker": "workflows"}
+    elsewhere = {"cli": "journeys", "server": "journeys", "worker": "services"}
     assert list((ROOT / "tests" / elsewhere.get(room, room)).glob("test_*.py"))
 
 

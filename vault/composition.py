@@ -32,6 +32,27 @@ from vault.ports.database import Database
 from vault.ports.keys import RootKey
 from vault.ports.objects import ObjectStore
 from vault.ports.telephony import Provider
+from vault.services.admission.call_facts import KeepFacts
+from vault.services.admission.call_start import CallStart
+from vault.services.admission.case import Admission
+from vault.services.admission.evidence_chain import EvidenceChain
+from vault.services.audit_log.anchor import Anchor
+from vault.services.audit_log.publication import Publication
+from vault.services.audit_log.published_tiles import PublishedLog
+from vault.services.audit_log.sequence_and_sign import SignCheckpoint
+from vault.services.closing_acts.check_recovery import CheckRecovery
+from vault.services.closing_acts.journal import Journal, JournaledDatabase
+from vault.services.consent.enter_objection import ObjectionList
+from vault.services.consent.record_consent import Tell
+from vault.services.ingest.announce import Announce
+from vault.services.ingest.store_attempt import Attempt
+from vault.services.node.startup_checks import OpenLogKey, ProveRootKey, is_new, may_make_root_key
+from vault.services.node.vault_identity import compare_with_store, take_vault_over
+from vault.services.playback.log_allowance import Allowance
+from vault.services.playback.sessions import OpenLink
+from vault.services.service import Vault
+from vault.services.shared.account_data_keys import CarriedKeys
+from vault.services.shared.connection_cache import OpenedConnections
 from vault.settings import Settings
 from vault.telephony.http.client import GuardedHttp
 from vault.telephony.http.download import MediaFetcher
@@ -46,27 +67,6 @@ from vault.telephony.providers.twilio.adapter import Twilio
 from vault.telephony.providers.vonage.adapter import Vonage
 from vault.thread_pools import Threads
 from vault.tlog.note import Signer
-from vault.workflows.admission import Admission
-from vault.workflows.allowance import Allowance
-from vault.workflows.anchor import Anchor
-from vault.workflows.announcing import Announce
-from vault.workflows.attempt import Attempt
-from vault.workflows.call_start import CallStart
-from vault.workflows.carried_keys import CarriedKeys
-from vault.workflows.evidence_chain import EvidenceChain
-from vault.workflows.journal import Journal, JournaledDatabase
-from vault.workflows.late_facts import KeepFacts
-from vault.workflows.look import CheckRecovery
-from vault.workflows.objection_list import ObjectionList
-from vault.workflows.opened_connections import OpenedConnections
-from vault.workflows.play import OpenLink
-from vault.workflows.publication import Publication
-from vault.workflows.published_log import PublishedLog
-from vault.workflows.sequence import SignCheckpoint
-from vault.workflows.start import OpenLogKey, ProveRootKey, is_new, may_make_root_key
-from vault.workflows.telling import Tell
-from vault.workflows.vault import Vault
-from vault.workflows.vault_object import compare_with_store, take_vault_over
 
 #: Every telephony platform that there is an adapter for.
 PROVIDERS: tuple[Provider, ...] = (

@@ -9,7 +9,7 @@ import pytest
 from vault.control.socket import ask, control_socket, perform
 from vault.domain.progress import Seen
 from vault.errors import Invalid, Unavailable
-from vault.workflows.fsck import Checked
+from vault.services.backup.fsck import Checked
 
 
 @dataclass

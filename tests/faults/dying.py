@@ -11,7 +11,7 @@ import signal
 from pathlib import Path
 
 from vault.cli.main import main
-from vault.workflows.stream import Sound, Stream
+from vault.services.playback.audio_stream import Sound, Stream
 
 #: The file, in the data directory.
 FILE = "die-at-grant"

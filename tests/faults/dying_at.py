@@ -27,15 +27,16 @@ from vault.domain.recordings.recording import State
 from vault.objects.directory import DirectoryStore
 from vault.objects.directory_writer import DirectoryWriter
 from vault.sealing.sealer import Sealer
-from vault.workflows import attempt, erase
-from vault.workflows.account_objects import WriteTombstones
-from vault.workflows.announcing import Announce
-from vault.workflows.attempt import Attempt
-from vault.workflows.describe import Describe
-from vault.workflows.erase import Erase, RemoveErased
-from vault.workflows.ingest import Ingest
-from vault.workflows.journal import Journal
-from vault.workflows.manifests import WriteManifests
+from vault.services.backup.write_account_objects import WriteTombstones
+from vault.services.backup.write_manifests import WriteManifests
+from vault.services.closing_acts.journal import Journal
+from vault.services.ingest import store_attempt
+from vault.services.ingest.announce import Announce
+from vault.services.ingest.describe_and_admit import Describe
+from vault.services.ingest.fetch_recording import Ingest
+from vault.services.ingest.store_attempt import Attempt
+from vault.services.recordings import erase
+from vault.services.recordings.erase import Erase, RemoveErased
 
 #: In the data directory: the point that is asked for, and the one at which the process died.
 WANTED, REACHED = "die-at", "died-at"
@@ -94,7 +95,7 @@ POINTS: Final = (
     _point("the object is durable", "before", DirectoryStore, "_publish", _AUDIO),
     _point("the object is visible", "behind", DirectoryStore, "_publish", _AUDIO),
     _point("the object is finished", "before", Attempt, "_store"),
-    _point("stored is written", "behind", attempt, "_stored"),
+    _point("stored is written", "behind", store_attempt, "_stored"),
     _point("stored is committed", "behind", Attempt, "_store"),
     _point("the claim to describe is committed", "before", Describe, "_describe"),
     _point("it is described", "behind", Describe, "_ask"),

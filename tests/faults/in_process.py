@@ -12,9 +12,9 @@ from tests.faults.server import Client
 from tests.servers.ports import free_ports
 from vault.composition import migrate
 from vault.server.asgi import app_of
+from vault.services.service import Vault
 from vault.settings import Settings, read_settings
 from vault.worker.tasks import work
-from vault.workflows.vault import Vault
 
 
 class _Service:

@@ -17,8 +17,8 @@ from vault.keyservice.location import open_root_key
 from vault.objects.location import open_store
 from vault.ports.database import Database
 from vault.ports.objects import ObjectStore
+from vault.services.recordings.sweep_orphans import Sweep
 from vault.thread_pools import Threads
-from vault.workflows.sweep import Sweep
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,16 +15,16 @@ from sqlalchemy import select, update
 from tests.fakes.fetcher import Media
 from tests.faults.model import Known, Model
 from tests.journeys.tenant import moment
-from tests.workflows.conftest import LONG_AGO, House, blocks_of, new_house, reopened
-from tests.workflows.rotation import versions
+from tests.services.conftest import LONG_AGO, House, blocks_of, new_house, reopened
+from tests.services.rotation import versions
 from vault.database.schema.core import recordings
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of
 from vault.errors import FetchFailed, NotFound, RecordingErased, Refused, Unavailable, VaultError
+from vault.services.closing_acts.journal import NOT_STORED
+from vault.services.consent.report_consent import ConsentWish
 from vault.thread_pools import Threads
-from vault.workflows.consent import ConsentWish
-from vault.workflows.journal import NOT_STORED
 
 #: The worker's verbs, and the states in which they find something to do.
 WORK = {

@@ -15,9 +15,9 @@ from vault.domain.recordings.recording import State
 from vault.domain.stored.account_object import decode_envelope
 from vault.domain.stored.manifest import decode_manifest, location_of
 from vault.domain.stored.tombstone import decode_tombstones
+from vault.services.audit_log.published_tiles import PublishedLog
+from vault.services.service import Vault
 from vault.tlog.hashing import leaf_hash
-from vault.workflows.published_log import PublishedLog
-from vault.workflows.vault import Vault
 
 #: What happened once, whatever was repeated: kinds of events, of the recording that stays, and of the other.
 _ONCE = ("account.opened", "key.rotated", "key.rewrapped", "key.destroyed")

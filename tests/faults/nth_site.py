@@ -19,7 +19,7 @@ from tests.faults.nth_call import AnyDatabase, Fault, Nth, NthDatabase, NthObjec
 from tests.faults.nth_story import Site
 from tests.faults.nth_wire import MediaNetwork, NthClient
 from tests.servers.postgresql import PostgresqlServer
-from tests.workflows.conftest import SIGNER
+from tests.services.conftest import SIGNER
 from vault import composition
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
@@ -30,13 +30,13 @@ from vault.keyservice.checked import CheckedRootKey
 from vault.keyservice.key_ring import TTL, AccountKeyRing
 from vault.objects import s3_client
 from vault.objects.s3 import S3Store
+from vault.services.service import Vault
 from vault.settings import read_settings
 from vault.telephony.http.client import GuardedHttp
 from vault.telephony.http.download import MediaFetcher
 from vault.telephony.http.rest import ProviderRest
 from vault.telephony.providers.standard_webhooks.adapter import Platform
 from vault.thread_pools import Threads
-from vault.workflows.vault import Vault
 
 _TLS = ssl.create_default_context()
 Databases = Callable[[], AbstractContextManager[AnyDatabase]]

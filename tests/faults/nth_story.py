@@ -18,17 +18,17 @@ from sqlalchemy import update
 from tests.faults.nth_call import AnyDatabase, Nth
 from tests.faults.nth_wire import MediaNetwork
 from tests.journeys.tenant import moment, tone
-from tests.workflows.conftest import LONG_AGO, WITHOUT_EVIDENCE, blocks_of
+from tests.services.conftest import LONG_AGO, WITHOUT_EVIDENCE, blocks_of
 from vault.database.schema.access_log import publication
 from vault.database.schema.core import recordings
 from vault.database.schema.singleton_leases import turns
 from vault.domain.calls.webhook import Delivery
 from vault.domain.recordings.recording import State
 from vault.errors import Busy, LeaseLost, RecordingErased, Refused, Unavailable
+from vault.services.accounts.connections import ConnectionWish
+from vault.services.playback.links import LinkWish
+from vault.services.service import Vault
 from vault.telephony.signatures.standard_webhooks import sign
-from vault.workflows.connect import ConnectionWish
-from vault.workflows.share import LinkWish
-from vault.workflows.vault import Vault
 
 T = TypeVar("T")
 FETCHED, SENT = tone(0.3), tone(0.2)

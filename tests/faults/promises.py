@@ -27,8 +27,8 @@ from tests.servers.vault_process import VaultProcess
 from tests.tlog.whole_log import WholeLog, read_export
 from vault import composition
 from vault.database.schema.core import recordings, switch_changes
+from vault.services.service import Vault
 from vault.settings import Settings, read_settings
-from vault.workflows.vault import Vault
 
 Row = Mapping[str, Any]
 _GONE = frozenset({"refused", "failed", "erased"})

@@ -22,7 +22,7 @@ from tests.faults.running_out import let_everything_run_out
 from tests.faults.server import Client, MortalVault, ask
 from tests.servers.media_thread import MediaThread
 from vault.domain.stored.account_object_name import location_of
-from vault.workflows.own_history import account_object_names, sort_by_history
+from vault.services.audit_log.own_history import account_object_names, sort_by_history
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 

@@ -15,7 +15,7 @@ from tests.faults.promises import check_promises
 from tests.faults.server import Client, MortalVault, ask
 from tests.tlog.whole_log import WholeLog, read_export
 from vault.composition import utc_now
-from vault.workflows.end_sessions import EndSessions
+from vault.services.playback.close_sessions import EndSessions
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 

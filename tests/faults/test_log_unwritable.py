@@ -16,7 +16,7 @@ from tests.faults.in_process import altered_vault
 from tests.faults.listener import Seat, covered, hear, open_link, take_seat
 from tests.faults.server import Answer, Client, ask
 from vault.database.sql.dialect import log_lock_key
-from vault.workflows.vault import Vault
+from vault.services.service import Vault
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 

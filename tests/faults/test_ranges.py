@@ -12,7 +12,7 @@ from tests.faults.counts import count
 from tests.faults.flow import slices
 from tests.faults.in_process import altered_vault
 from vault.ports.objects import ObjectStore
-from vault.workflows.vault import Vault
+from vault.services.service import Vault
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 

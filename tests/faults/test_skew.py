@@ -13,15 +13,15 @@ import pytest
 from sqlalchemy import update
 
 from tests.faults.counts import count
-from tests.workflows.conftest import AUDIO, House, another_node, new_house
+from tests.services.conftest import AUDIO, House, another_node, new_house
 from vault.database.schema.core import links, sessions
 from vault.domain.playback.link import session_length
 from vault.domain.recordings.recording import State
 from vault.errors import NotAuthentic, NotFound
+from vault.services.playback.links import LinkWish
+from vault.services.playback.sessions import OpenedLink
 from vault.thread_pools import Threads
 from vault.tlog.checkpoint import open_checkpoint
-from vault.workflows.play import OpenedLink
-from vault.workflows.share import LinkWish
 
 pytestmark = [pytest.mark.faults]
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from vault.ports.consent_stores import ObjectionRow
 from vault.ports.database import Database, Transaction
-from vault.workflows.vault import Vault
+from vault.services.service import Vault
 
 T = TypeVar("T")
 #: Seconds between decision and change, and between change and commit.

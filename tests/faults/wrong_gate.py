@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from vault.domain.accounts.account import Switch, SwitchChange
 from vault.ports.database import Database, Transaction
-from vault.workflows.vault import Vault
+from vault.services.service import Vault
 
 T = TypeVar("T")
 #: Seconds for which a gate believes what it last read of the switch.

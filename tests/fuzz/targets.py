@@ -41,6 +41,7 @@ from vault.sealing.header import parse_header
 from vault.sealing.keys import recording_key
 from vault.sealing.message import open_message, seal
 from vault.sealing.opener import Opener
+from vault.services.accounts.api_keys import _split
 from vault.telephony.http.url import parse_media_url
 from vault.telephony.parsing.forms import parse_form, parse_query
 from vault.telephony.parsing.phone_number import normalize
@@ -56,7 +57,6 @@ from vault.tlog.tiles import read_bundle, write_bundle
 from vault.tlog.tree import Frontier
 from vault.web.audio.range_header import parse_range
 from vault.web.http.pagination import read_cursor
-from vault.workflows.api_keys import _split
 
 PAYLOADS = Path(__file__).parents[1] / "telephony"
 _NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

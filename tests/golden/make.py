@@ -23,9 +23,9 @@ from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.recordings.recording import State
 from vault.sealing.keys import recording_key
 from vault.sealing.message import seal
+from vault.services.consent.report_consent import ConsentWish
+from vault.services.service import Vault
 from vault.settings import Settings, read_settings
-from vault.workflows.consent import ConsentWish
-from vault.workflows.vault import Vault
 
 ACCOUNT, CALLER, CALLEE, AGENT = "acme", "+12025550100", "+12025550199", "Ada"
 POLICY = ConsentPolicy(missing_evidence="accept", reason="an example")

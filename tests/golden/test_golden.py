@@ -31,11 +31,11 @@ from vault.sealing.header import parse_header
 from vault.sealing.keys import recording_key
 from vault.sealing.message import open_message
 from vault.sealing.opener import Opener
+from vault.services.service import Vault
 from vault.tlog.key_statement import open_statement
 from vault.tlog.log_file import read_head, verify_log
 from vault.tlog.note import parse_verifier
 from vault.tlog.proof_file import verify_proof_file
-from vault.workflows.vault import Vault
 
 COMMITTED = sorted(Path(__file__).parent.glob("v*"))
 

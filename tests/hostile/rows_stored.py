@@ -34,6 +34,7 @@ from vault.objects.owner import _owner
 from vault.sealing import context
 from vault.sealing.header import parse_header
 from vault.sealing.message import open_message
+from vault.services.node.startup_checks import log_name
 from vault.settings import _KNOWN as SETTINGS
 from vault.settings import _networks, read_settings
 from vault.tlog.anchor_file import decode_anchor
@@ -44,7 +45,6 @@ from vault.tlog.log_file import read_head, verify_log
 from vault.tlog.note import parse_verifier
 from vault.tlog.proof_file import parse_proof_file
 from vault.tlog.tiles import read_bundle
-from vault.workflows.start import log_name
 
 _VERIFIERS = [SIGNER.verifier]
 _MESSAGE = TARGETS["sealed"].seeds[0]

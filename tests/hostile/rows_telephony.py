@@ -21,6 +21,7 @@ from vault.domain.calls.provider_api import Access, RestReply, RestRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import VaultError
 from vault.ports.telephony import Provider
+from vault.services.shared.encrypted_fields import content_id
 from vault.telephony.call_documents import text_to_speech
 from vault.telephony.http.address_policy import check_address
 from vault.telephony.http.rest import ProviderRest
@@ -34,7 +35,6 @@ from vault.telephony.signatures.jwt import callback_id
 from vault.telephony.signatures.plivo_hmac import _base as plivo_base
 from vault.telephony.signatures.rsa_keys import check_rsa_key
 from vault.telephony.signatures.twilio_hmac import shared_key_id, url_variants
-from vault.workflows.seals import content_id
 
 _MEDIA_TYPES = ("application/json", "application/x-www-form-urlencoded")
 _FEW = {name: TEXT[name] for name in ("letters", "digits", "slashes", "commas", "spaces")}

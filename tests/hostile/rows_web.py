@@ -22,6 +22,9 @@ from tests.hostile.shapes import FORM, JSON, TEXT, Shape, repeated, within
 from vault.domain.playback.link import may_open
 from vault.errors import Invalid
 from vault.server.http_limits import BoundedHeads
+from vault.services.accounts.api_keys import _split
+from vault.services.playback.links import LinkWish
+from vault.services.playback.links import _check as check_link
 from vault.web.audio.range_header import parse_range
 from vault.web.http import problems
 from vault.web.http.client_address import client_address
@@ -32,9 +35,6 @@ from vault.web.middleware.link_rate_limit import _counted_as
 from vault.web.middleware.request_limits import _refusal
 from vault.web.routes.webhooks import _delivery
 from vault.web.schemas.base import Body
-from vault.workflows.api_keys import _split
-from vault.workflows.share import LinkWish
-from vault.workflows.share import _check as check_link
 
 _HOSTING = Hosting(public_url="https://vault.example", trusted_proxies=(ip_network("10.0.0.0/8"),))
 _APP = SimpleNamespace(state=SimpleNamespace(hosting=_HOSTING, clock=lambda: datetime.now(UTC)))

@@ -62,13 +62,13 @@ NOT_FOREIGN = {
     "vault.control.socket:_serve": _OPERATOR,
     "vault.control.socket:ask": _OPERATOR,
     "vault.web.player.links:open_link": "the row `link form` calls the same parser with the same limit",
-    "vault.workflows.carried_keys:open_detail": _SEALED,
-    "vault.workflows.carried_keys:open_words": _OWN_ROWS,
-    "vault.workflows.history:_origins": _SEALED,
-    "vault.workflows.objection_list:number_of": _SEALED,
-    "vault.workflows.restore_log:_id": "leaves of the log, at most 64 KiB each",
-    "vault.workflows.restore_log:_take_lost": "leaves of the published log, whose root is checked behind them",
-    "vault.workflows.restore_log:_take_own": "leaves of the database's own log",
+    "vault.services.shared.account_data_keys:open_detail": _SEALED,
+    "vault.services.shared.account_data_keys:open_words": _OWN_ROWS,
+    "vault.services.audit_log.recording_history:_origins": _SEALED,
+    "vault.services.consent.enter_objection:number_of": _SEALED,
+    "vault.services.backup.restore_log:_id": "leaves of the log, at most 64 KiB each",
+    "vault.services.backup.restore_log:_take_lost": "leaves of the published log, whose root is checked behind them",
+    "vault.services.backup.restore_log:_take_own": "leaves of the database's own log",
 }
 #: Characters of the longest string for a regex.
 _LONG = 4096

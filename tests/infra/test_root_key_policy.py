@@ -8,7 +8,7 @@ from tests.infra.templates import template
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.stored.encryption_context import of_account_key
 from vault.keyservice.key_ring import AccountKeyRing
-from vault.workflows.start import OpenLogKey, ProveRootKey
+from vault.services.node.startup_checks import OpenLogKey, ProveRootKey
 
 
 class Watched(FakeRootKey):

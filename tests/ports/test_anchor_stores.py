@@ -5,14 +5,14 @@ import asyncio
 from tests.fakes.log_database import LogDatabase
 from tests.faults.counts import count
 from tests.ports.conftest import Adapter
+from tests.services.anchoring import anchor_of
 from tests.tlog.reference import mth
-from tests.workflows.anchoring import anchor_of
 from vault.domain.audit_log.anchor import PREFIX, Standing
 from vault.errors import Unavailable
 from vault.ports.objects import ObjectStore
-from vault.workflows.anchor import Anchor
-from vault.workflows.checkpoints import text_of
-from vault.workflows.published_log import PublishedLog
+from vault.services.audit_log.anchor import Anchor
+from vault.services.audit_log.checkpoints import text_of
+from vault.services.audit_log.published_tiles import PublishedLog
 
 Shown = list[tuple[int, bytes]]
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from tests.ports.conftest import Adapter
-from tests.workflows.conftest import House
-from tests.workflows.conftest import house as house  # noqa: PLC0414 - a fixture
-from tests.workflows.restoring import write_all
-from tests.workflows.test_restore import available
+from tests.services.conftest import House
+from tests.services.conftest import house as house  # noqa: PLC0414 - a fixture
+from tests.services.restoring import write_all
+from tests.services.test_restore import available
 from vault.domain.stored.manifest import location_of
 from vault.objects.s3 import S3Store
 

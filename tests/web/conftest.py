@@ -17,8 +17,8 @@ from tests.journeys.tenant import Tenant, tone
 from tests.servers.ports import free_ports
 from vault.server.asgi import app_of
 from vault.server.http_limits import BoundedHeads
+from vault.services.service import Vault
 from vault.settings import read_settings
-from vault.workflows.vault import Vault
 
 AUDIO = tone(0.5)
 

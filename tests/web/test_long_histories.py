@@ -26,7 +26,7 @@ def test_long_answers_are_made_beside_the_loop(
 
         return note
 
-    monkeypatch.setattr("vault.workflows.history.tell", noting("tell", story.tell))
+    monkeypatch.setattr("vault.services.audit_log.recording_history.tell", noting("tell", story.tell))
     for shape in (HistoryOut, EventsOut):
         noted = noting(shape.__name__, shape)
         monkeypatch.setattr(f"vault.web.routes.access_events.{shape.__name__}", noted)

@@ -14,10 +14,10 @@ from fastapi import FastAPI
 from vault.composition import utc_now
 from vault.domain.audit_log.anchor import Standing
 from vault.errors import Tampered, Unavailable
+from vault.services.closing_acts import check_recovery
+from vault.services.closing_acts.check_recovery import CheckRecovery
 from vault.web.app import build
 from vault.web.http.public_url import Hosting
-from vault.workflows import look
-from vault.workflows.look import CheckRecovery
 
 pytestmark = pytest.mark.faults
 
@@ -96,7 +96,7 @@ async def test_the_doors_open_once_it_is_over(
     monkeypatch: pytest.MonkeyPatch, said: list[Standing | Exception]
 ):
     """Somebody restored; and while nobody can tell, they stay closed."""
-    monkeypatch.setattr(look, "WATCH_INTERVAL", 0.0)
+    monkeypatch.setattr(check_recovery, "WATCH_INTERVAL", 0.0)
     # It begins only if four looks agree.
     recovery = recovery_of(OLD, OLD, OLD, *said)
     assert await recovery()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from vault.errors import NotFound, Unavailable
 
 if TYPE_CHECKING:
-    from vault.workflows.rotate import RotationProgress
-    from vault.workflows.vault import Vault
+    from vault.services.key_rotation.rotate_account_key import RotationProgress
+    from vault.services.service import Vault
 
 
 async def perform_rotation(vault: "Vault", command: str, arguments: Mapping[str, Any], *, actor: str) -> Any:

@@ -19,7 +19,7 @@ from vault.errors import Invalid, NotFound, StartRefused, Unavailable, VaultErro
 from vault.structured_log import Log
 
 if TYPE_CHECKING:
-    from vault.workflows.vault import Vault
+    from vault.services.service import Vault
 
 _LOG = Log(__name__)
 _LONGEST = 64 * 1024

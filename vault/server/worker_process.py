@@ -9,11 +9,11 @@ import uvicorn
 
 from vault.composition import assemble
 from vault.server.http_limits import server_config
+from vault.services.service import Vault
 from vault.settings import Settings
 from vault.web.app import build_health
 from vault.web.http.readiness import Readiness
 from vault.worker.tasks import work
-from vault.workflows.vault import Vault
 
 
 async def work_until_stopped(settings: Settings, *, host: str, port: int | None) -> None:

@@ -3,8 +3,8 @@
 from contextlib import suppress
 
 from vault.errors import Unavailable, VaultError
+from vault.services.service import Vault
 from vault.worker.polling_task import Step
-from vault.workflows.vault import Vault
 
 
 def unless_recovering(vault: Vault, step: Step) -> Step:

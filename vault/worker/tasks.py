@@ -3,17 +3,17 @@
 Every node does all of it. What is claimed row by row is shared by itself: ingest, describe, erase, the
 provider's copies, lists and pauses, by leases in the rows. What moves the log on may run anywhere at once:
 the sequencer has an advisory lock and a compare-and-swap, the anchor a turn that is short, and
-publication a lease of its own. The rest is done by one node at a time, by turns (workflows/turns.py).
+publication a lease of its own. The rest is done by one node at a time, by turns (services/shared/singleton_job.py).
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from vault.services.service import Vault
+from vault.services.shared.singleton_job import Due
 from vault.worker.polling_task import Crew
 from vault.worker.recovery import looking, unless_recovering
-from vault.workflows.turns import Due
-from vault.workflows.vault import Vault
 
 _DESCRIBERS = 2
 #: Between two sweeps of the whole fleet.

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
+from vault.services.playback.audio_stream import Sound, Stream
 from vault.web.audio.range_header import parse_range
 from vault.web.http.conditions import unmet
-from vault.workflows.stream import Sound, Stream
 
 #: Seconds that a reader may take no byte before the stream is given up.
 _STALLED = 60.0

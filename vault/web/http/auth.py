@@ -8,7 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from vault.domain.accounts.account import Account, ApiKey, Scope
 from vault.errors import Forbidden, NotAuthentic, NotFound
-from vault.workflows.vault import Vault
+from vault.services.service import Vault
 
 _BEARER = HTTPBearer(
     scheme_name="ApiKey",

@@ -9,9 +9,9 @@ import asyncio
 from dataclasses import dataclass, field
 
 from vault.errors import DatabaseUnfit, StartRefused, VaultError
+from vault.services.closing_acts.check_recovery import CheckRecovery
+from vault.services.node.readiness_probe import CheckPart, Part
 from vault.structured_log import Log
-from vault.workflows.check_part import CheckPart, Part
-from vault.workflows.look import CheckRecovery
 
 _LOG = Log(__name__)
 #: Seconds within which a part must answer.

@@ -7,8 +7,8 @@ and platforms send again what they get a 503 for.
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from vault.services.closing_acts.check_recovery import CheckRecovery
 from vault.web.http.problems import problem
-from vault.workflows.look import CheckRecovery
 
 #: Seconds after which a client may try again.
 _RETRY_AFTER = "60"

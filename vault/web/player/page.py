@@ -11,8 +11,8 @@ from vault.domain.consent.consent_event import Party
 from vault.domain.playback.link import Session
 from vault.domain.recordings.media import extension
 from vault.domain.recordings.recording import Recording
+from vault.services.playback.player_view import ShownCall
 from vault.web.http.html import page
-from vault.workflows.show_call import ShownCall
 
 _ROLES: dict[Role, str] = {
     "agent": "Agent",

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
+from vault.services.audit_log.list_events import EventFilter
 from vault.web.contract.descriptions import text
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
@@ -20,7 +21,6 @@ from vault.web.schemas.access_log import (
     HistoryItemOut,
     HistoryOut,
 )
-from vault.workflows.list_events import EventFilter
 
 router = APIRouter(tags=["access log"])
 Auditing = Annotated[Access, Depends(access("audit:read"))]

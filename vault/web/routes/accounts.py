@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 
 from vault.errors import Forbidden, NotFound
+from vault.services.accounts.connections import ConnectionWish
 from vault.web.contract.descriptions import scope
 from vault.web.http.auth import Access, TheCaller, TheVault, access, demand
 from vault.web.http.idempotency import answer_json
@@ -21,7 +22,6 @@ from vault.web.schemas.settings import (
     SwitchIn,
     SwitchOut,
 )
-from vault.workflows.connect import ConnectionWish
 
 router = APIRouter(prefix="/v1/accounts/{account}", tags=["accounts"])
 listing = APIRouter(prefix="/v1/accounts", tags=["accounts"])

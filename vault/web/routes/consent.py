@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from vault.errors import Invalid
+from vault.services.service import Vault
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
 from vault.web.routes.recordings import show
@@ -21,7 +22,6 @@ from vault.web.schemas.consent import (
     PolicyPatchIn,
 )
 from vault.web.schemas.recordings import RecordingOut
-from vault.workflows.vault import Vault
 
 router = APIRouter(prefix="/v1/accounts/{account}", tags=["consent"])
 Reading = Annotated[Access, Depends(access("recordings:read"))]

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel
 
 from vault.ports.rotation import KeyRotation
+from vault.services.key_rotation.rotate_account_key import RotationProgress
 from vault.web.contract.descriptions import IDEMPOTENT, text
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_once
 from vault.web.schemas.base import MomentOut
-from vault.workflows.rotate import RotationProgress
 
 router = APIRouter(prefix="/v1/accounts/{account}/key-rotation", tags=["key rotation"])
 Rotating = Annotated[Access, Depends(access("keys:write"))]

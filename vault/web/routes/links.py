@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from vault.domain.playback.link import DEFAULT_LIFE, DEFAULT_SESSIONS
 from vault.errors import Invalid
+from vault.services.playback.links import LinkWish
 from vault.web.contract.descriptions import IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_once
@@ -20,7 +21,6 @@ from vault.web.schemas.recordings import (
     RevocationIn,
     RevocationOut,
 )
-from vault.workflows.share import LinkWish
 
 router = APIRouter(prefix="/v1/accounts/{account}", tags=["links"])
 _LINKS = "/recordings/{recording}/links"

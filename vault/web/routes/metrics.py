@@ -11,10 +11,10 @@ from vault import metrics as process_metrics
 from vault.domain.recordings.recording import State
 from vault.errors import VaultError
 from vault.ports.database import Transaction
+from vault.services.audit_log.store_loss import rewrite_of
 from vault.web.contract.descriptions import text
 from vault.web.http.auth import TheVault
 from vault.web.http.readiness import Readiness
-from vault.workflows.store_loss import rewrite_of
 
 router = APIRouter(tags=["operation"])
 _STATES = (State.RECEIVED, State.TRANSFERRING, State.RETRY_WAIT, State.STORED, State.ERASING)

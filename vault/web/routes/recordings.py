@@ -12,6 +12,8 @@ from vault.domain.calls.call import MAX_VOICES, Voice
 from vault.domain.recordings.media import BUCKETS
 from vault.errors import Refused, TooLarge
 from vault.ports.stores import RecordingFilter
+from vault.services.ingest.encrypt_stream import MAX_BYTES
+from vault.services.service import Vault
 from vault.web.audio.request_body import WrongMediaType, audio_of, check_media_type
 from vault.web.audio.response import answer
 from vault.web.contract.descriptions import AUDIO, AUDIO_BODY, AUDIO_REQUEST
@@ -26,8 +28,6 @@ from vault.web.schemas.recordings import (
     RecordingsQuery,
     WaveformOut,
 )
-from vault.workflows.seal_stream import MAX_BYTES
-from vault.workflows.vault import Vault
 
 router = APIRouter(prefix="/v1/accounts/{account}", tags=["recordings"])
 Ingesting = Annotated[Access, Depends(access("ingest"))]

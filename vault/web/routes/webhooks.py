@@ -8,10 +8,10 @@ from fastapi.responses import JSONResponse
 
 from vault import metrics
 from vault.domain.calls.webhook import Delivery
+from vault.services.consent.call_documents import Stage
 from vault.web.contract.descriptions import CALL_DOCUMENT, WEBHOOK
 from vault.web.http.auth import TheVault
 from vault.web.schemas.recordings import ReceiptOut
-from vault.workflows.steer import Stage
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 #: 202: it is durable, and the work is still to come.

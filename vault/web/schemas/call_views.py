@@ -7,10 +7,10 @@ from pydantic import BaseModel, Field
 
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import Recording
+from vault.services.recordings.calls import CallView
 from vault.web.schemas.base import Body, MomentOut
 from vault.web.schemas.calls import DecisionOut
 from vault.web.schemas.recordings import CallFactsOut
-from vault.workflows.calls import CallView
 
 
 class CallRecordingOut(BaseModel):

@@ -10,10 +10,10 @@ from vault.domain.consent import consent_event as nouns
 from vault.domain.consent.decision import Decision
 from vault.domain.reason import Reason
 from vault.domain.stored.evidence import Evidence
+from vault.services.admission.call_start import CallAnswer
+from vault.services.admission.read_evidence import EvidenceView
+from vault.services.consent.report_consent import ConsentWish
 from vault.web.schemas.base import Body, MomentIn, MomentOut, Text
-from vault.workflows.call_start import CallAnswer
-from vault.workflows.consent import ConsentWish
-from vault.workflows.evidence import EvidenceView
 
 #: ISO 3166-1 (``FR``) or ISO 3166-2 (``US-WA``).
 Place = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]

@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 
 from vault.domain.consent import consent_event as nouns
 from vault.domain.rules.rules import Consent, RuleOverride
+from vault.services.consent.objections import Objected
 from vault.web.schemas.base import Body, Flag, MomentOut, Text
-from vault.workflows.objections import Objected
 
 
 class AnswerKeysOut(BaseModel):

@@ -1,0 +1,208 @@
+"""Every verb that closes something: how it is done, and how one sees on any database that it is closed."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from tests.services.conftest import House
+from tests.services.parties import ME, PARTIES, kept_apart, let_in, set_policy, tell
+from vault.domain.audit_log.access_event import EventType
+from vault.domain.calls.call import CallFacts
+from vault.domain.recordings.recording import GONE, State
+from vault.errors import NotAuthentic
+from vault.services.accounts.connections import ConnectionWish
+from vault.services.playback.links import LinkWish
+
+NUMBER = "+33123456780"
+_LINK = LinkWish(listener="Ada", kind="player", life=timedelta(hours=1), sessions=5)
+_SECRET = "whsec_" + "bmV3" * 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verb:
+    """One verb."""
+
+    #: The event that says it.
+    kind: EventType
+    #: Makes what is to be closed; its result goes to the two others.
+    prepare: Callable[[House, str], Awaitable[Any]]
+    close: Callable[[House, Any], Awaitable[Any]]
+    closed: Callable[[House, Any], Awaitable[bool]]
+
+
+async def _nothing(_house: House, name: str) -> str:
+    return name
+
+
+async def _recording(house: House, name: str) -> str:
+    return await let_in(house, name, call_ref=f"call-{name}")
+
+
+async def _quarantined(house: House, name: str) -> str:
+    return await kept_apart(house, name, call_ref=f"call-{name}")
+
+
+async def _call(house: House, name: str) -> str:
+    await house.vault.admit(house.account.id, CallFacts(call_ref=f"call-{name}", **_FACTS))
+    return f"call-{name}"
+
+
+_FACTS: dict[str, Any] = {"direction": "inbound", "caller": PARTIES["from"], "callee": PARTIES["to"]}
+
+
+async def _link(house: House, name: str) -> tuple[str, str]:
+    recording_id = await _recording(house, name)
+    link, _ = await house.vault.create_link(house.account.id, recording_id, _LINK, **ME)
+    return recording_id, link.id
+
+
+async def _links(house: House, name: str) -> tuple[str, str]:
+    recording_id, _ = await _link(house, name)
+    link, _ = await house.vault.create_link(house.account.id, recording_id, _LINK, **ME)
+    return recording_id, link.id
+
+
+async def _key(house: House, name: str, *, vault: bool = False) -> tuple[str, str]:
+    account_id = None if vault else house.account.id
+    key, token = await house.vault.issue_key(name=name, scopes=["*"], account_id=account_id, **ME)
+    return key.id, token.text
+
+
+async def _vaults_key(house: House, name: str) -> tuple[str, str]:
+    return await _key(house, name, vault=True)
+
+
+async def _connection(house: House, name: str) -> str:
+    wish = ConnectionWish(provider="platform", credentials={"secret": _SECRET})
+    await house.vault.set_connection(house.account.id, name, wish, **ME)
+    return name
+
+
+async def _off(house: House, _: Any) -> None:
+    await house.vault.set_switch(house.account.id, enabled=False, reason="holidays", **ME)
+
+
+async def _is_off(house: House, _: Any) -> bool:
+    return not (await house.vault.read_switch(house.account.id)).enabled
+
+
+async def _object(house: House, _: Any) -> None:
+    await house.vault.enter_objection(house.account.id, NUMBER, reason="asked by letter", **ME)
+
+
+async def _objected(house: House, _: Any) -> bool:
+    found = await house.vault.list_objections(house.account.id, after=None, limit=10)
+    return [(one.number, one.objection.reason) for one in found] == [(NUMBER, "asked by letter")]
+
+
+async def _decline(house: House, call: str) -> None:
+    await tell(house, "declined", call=call)
+
+
+async def _withdraw(house: House, recording_id: str) -> None:
+    await tell(house, "withdrawn", call=(await house.row(recording_id)).call_ref)
+
+
+async def _is_no(house: House, call: str) -> bool:
+    seen = await house.vault.read_call(house.account.id, call)
+    return "declined" in {ground.code for ground in seen.decision.grounds}
+
+
+async def _is_withdrawn(house: House, recording_id: str) -> bool:
+    row = await house.row(recording_id)
+    seen = await house.vault.read_call(house.account.id, row.call_ref)
+    return row.restricted and "withdrawn" in {ground.code for ground in seen.decision.grounds}
+
+
+async def _erase(house: House, recording_id: str) -> None:
+    await house.vault.erase(house.account.id, recording_id, **ME)
+
+
+async def _is_erased(house: House, recording_id: str) -> bool:
+    return await house.state(recording_id) in GONE and await house.keys_gone(recording_id)
+
+
+async def _erase_call(house: House, call: str) -> None:
+    await house.vault.erase_call(house.account.id, call, **ME)
+
+
+async def _is_forgotten(house: House, call: str) -> bool:
+    return not await house.database.read(lambda tx: tx.call_facts.of_call(house.account.id, call))
+
+
+async def _restrict(house: House, recording_id: str) -> None:
+    await house.vault.restrict(house.account.id, recording_id, restricted=True, reason=None, **ME)
+
+
+async def _is_restricted(house: House, recording_id: str) -> bool:
+    return (await house.row(recording_id)).restricted
+
+
+async def _refuse(house: House, recording_id: str) -> None:
+    await house.vault.refuse_quarantined(house.account.id, recording_id, reason="nobody asked", **ME)
+
+
+async def _is_refused(house: House, recording_id: str) -> bool:
+    return await house.state(recording_id) is State.REFUSED and await house.keys_gone(recording_id)
+
+
+async def _revoke_link(house: House, ids: tuple[str, str]) -> None:
+    await house.vault.revoke_link(house.account.id, *ids, **ME)
+
+
+async def _revoke_links(house: House, ids: tuple[str, str]) -> None:
+    await house.vault.revoke_links(house.account.id, recording_id=ids[0], listener=None, **ME)
+
+
+async def _links_revoked(house: House, ids: tuple[str, str]) -> bool:
+    found = await house.database.read(lambda tx: tx.links.of_recording(house.account.id, ids[0]))
+    return bool(found) and all(link.revoked_at is not None for link in found)
+
+
+async def _revoke_key(house: House, key: tuple[str, str]) -> None:
+    await house.vault.revoke_key(key[0], account_id=None, **ME)
+
+
+async def _key_revoked(house: House, key: tuple[str, str]) -> bool:
+    try:
+        await house.vault.authenticate(key[1])
+    except NotAuthentic:
+        return True
+    return False
+
+
+async def _delete_connection(house: House, name: str) -> None:
+    await house.vault.delete_connection(house.account.id, name, **ME)
+
+
+async def _connection_gone(house: House, name: str) -> bool:
+    return await house.database.read(lambda tx: tx.connections.find(house.account.id, name)) is None
+
+
+#: The switch comes last: it closes the way in for the others.
+VERBS: Final[dict[str, Verb]] = {
+    "objection": Verb(kind="objection.entered", prepare=_nothing, close=_object, closed=_objected),
+    "decline": Verb(kind="consent.told", prepare=_call, close=_decline, closed=_is_no),
+    "withdrawal": Verb(kind="consent.told", prepare=_recording, close=_withdraw, closed=_is_withdrawn),
+    "erasure": Verb(kind="recording.erasing", prepare=_recording, close=_erase, closed=_is_erased),
+    "call": Verb(kind="call.erased", prepare=_call, close=_erase_call, closed=_is_forgotten),
+    "restriction": Verb(
+        kind="recording.restricted", prepare=_recording, close=_restrict, closed=_is_restricted
+    ),
+    "refusal": Verb(kind="recording.refused", prepare=_quarantined, close=_refuse, closed=_is_refused),
+    "link": Verb(kind="link.revoked", prepare=_link, close=_revoke_link, closed=_links_revoked),
+    "links": Verb(kind="link.revoked", prepare=_links, close=_revoke_links, closed=_links_revoked),
+    "key": Verb(kind="key.revoked", prepare=_key, close=_revoke_key, closed=_key_revoked),
+    "vault's key": Verb(kind="key.revoked", prepare=_vaults_key, close=_revoke_key, closed=_key_revoked),
+    "connection": Verb(
+        kind="connection.deleted", prepare=_connection, close=_delete_connection, closed=_connection_gone
+    ),
+    "switch": Verb(kind="switch.changed", prepare=_nothing, close=_off, closed=_is_off),
+}
+
+
+async def prepared(house: House) -> dict[str, Any]:
+    """Make what all verbs close; return it by the verb's name."""
+    await set_policy(house)
+    return {name: await verb.prepare(house, name) for name, verb in VERBS.items()}

@@ -1,0 +1,75 @@
+"""A vault whose database is lost, or older than its object store: a second house over the same objects."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.services.conftest import SIGNER, House
+from vault import composition
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.stores.account_keys import WrappedKeyRows
+from vault.keyservice.key_ring import AccountKeyRing
+from vault.ports.database import Database
+from vault.settings import read_settings
+from vault.telephony.providers.standard_webhooks.adapter import Platform
+from vault.thread_pools import Threads
+
+
+async def write_all(house: House) -> None:
+    """Write to the object store what the worker would: manifests, objects of accounts, tombstones, the log."""
+    vault = house.vault
+    for step in (vault.write_manifests, vault.write_account_objects, vault.write_tombstones):
+        while await step():
+            pass
+    while await vault.sequence_events():
+        pass
+    await replace(vault.sign_checkpoint, pause=timedelta(0))()
+    await replace(vault.publish_log, pause=timedelta(0))()
+
+
+@asynccontextmanager
+async def house_over(house: House, database: Database, threads: Threads) -> AsyncIterator[House]:
+    """Open the same vault on another database; closed at the end."""
+    parts: dict[str, Any] = {
+        "database": database,
+        "objects": house.objects,
+        "fetcher": house.fetcher,
+        "rest": house.rest,
+        "providers": {"platform": Platform()},
+        "describer": house.describer,
+        "prompt_maker": house.vault.set_prompt.prompt_maker,
+        "threads": threads,
+        "ring": AccountKeyRing(house.root_key, WrappedKeyRows(database)),
+        "root_key": house.root_key,
+        "signer": SIGNER,
+        "settings": read_settings({}),
+    }
+    try:
+        vault = composition._vault(**parts)
+        if isinstance(database, PostgresqlDatabase):
+            database.look = None  # As before its first look, and as a restore works.
+        yield replace(house, vault=vault, database=database)
+    finally:
+        database.close()
+
+
+def copied(house: House, folder: Path) -> Path:
+    """Copy the database as it is now, with its log, as a backup would."""
+    folder.mkdir()
+    source = house.database.path
+    for name in (source.name, source.name + "-wal"):
+        if (source.parent / name).exists():
+            shutil.copy(source.parent / name, folder / name)
+    return folder / source.name
+
+
+@asynccontextmanager
+async def empty_house(house: House, folder: Path, threads: Threads) -> AsyncIterator[House]:
+    """Open the vault on a new SQLite file."""
+    async with house_over(house, SqliteDatabase(folder / "new.db"), threads) as made:
+        yield made

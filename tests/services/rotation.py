@@ -1,0 +1,109 @@
+"""An account with something of every kind that its key seals, and the steps of a rotation."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from tests.domain.drafts import TEXT, wish
+from tests.services.conftest import AUDIO, House
+from tests.services.parties import CALLER, PARTIES, tell
+from vault.database.stores.key_rotations import PLACES
+from vault.domain.calls.call import CallFacts
+from vault.domain.notices.audio import PromptWish
+from vault.domain.recordings.recording import State
+from vault.domain.stored.manifest import decode_manifest, location_of
+from vault.ports.rotation import SEALED_KINDS
+from vault.ports.stores import RecordingFilter
+from vault.services.accounts.connections import ConnectionWish
+from vault.services.audit_log.list_events import EventFilter
+from vault.services.key_rotation.rotate_account_key import RotationProgress
+from vault.services.playback.links import LinkWish
+
+LINK = LinkWish(listener="Ada", kind="player", life=timedelta(minutes=15), sessions=5)
+ME = {"actor": "key_test"}
+CONNECTION = ConnectionWish(provider="platform", credentials={"secret": "whsec_" + "bmV3" * 8})
+
+
+async def fill(house: House) -> str:
+    """Bring in a recording, and something of every kind that an account's key seals; return its id."""
+    vault, account_id = house.vault, house.account.id
+    facts = CallFacts(call_ref="call-1", direction="inbound", caller=CALLER, agent="Ada")
+    await vault.admit(account_id, facts)
+    await tell(house, "announced")
+    recording_id = (await house.announce(**PARTIES)).recording_id
+    assert await house.settle(recording_id) is State.AVAILABLE
+    await house.vault.write_manifests()
+    await house.announce("waits", url="https://media.example/other.wav")
+    await vault.enter_objection(account_id, "+33123456780", reason=None, **ME)
+    draft = await vault.draft_notice(account_id, wish(text=TEXT), **ME)
+    await vault.set_prompt(account_id, draft.id, AUDIO, PromptWish(beep="start"), **ME)
+    await vault.create_link(account_id, recording_id, LINK, **ME)
+    return recording_id
+
+
+async def versions(house: House) -> dict[str, set[int]]:
+    """Return under which versions the rows of each kind lie."""
+
+    def read(tx: Any) -> dict[str, set[int]]:
+        found = {}
+        for kind, place in PLACES.items():
+            query = select(place.version).where(place.sealed.is_not(None))
+            found[kind] = set(tx.connection.execute(query).scalars())
+        return found
+
+    return await house.database.read(read)
+
+
+def all_under(version: int) -> dict[str, set[int]]:
+    """Return what ``versions`` does where everything lies under one version."""
+    return {kind: {version} for kind in SEALED_KINDS}
+
+
+def manifest_version(house: House, recording_id: str) -> int:
+    """Return the version that the recording's manifest names."""
+    stored = house.objects.objects[location_of(house.account.id, recording_id)]
+    return decode_manifest(bytes(stored.body)).keys.key_version
+
+
+async def rotate(house: House) -> RotationProgress:
+    """Begin a rotation."""
+    return await house.vault.rotate_account_key(house.account.id, **ME)
+
+
+async def step(house: House) -> None:
+    """Do what the worker does about rotations, once, without the pause before the end."""
+    await replace(house.vault.rewrap, grace=timedelta())()
+    await house.vault.write_manifests()
+    await house.vault.write_account_objects()
+
+
+async def finish(house: House) -> None:
+    """Do it until the old version is destroyed."""
+    for _ in range(20):
+        if not await house.vault.rewrap.any_due():
+            return
+        await step(house)
+    raise AssertionError("The rotation does not come to its end.")
+
+
+async def everything_opens(house: House, recording_id: str) -> None:
+    """Assert that whatever the account's key had sealed can be read as it was."""
+    vault, account_id = house.vault, house.account.id
+    assert await house.heard(recording_id) == AUDIO
+    found = await vault.browse.page(
+        account_id, RecordingFilter(), number=CALLER, agent=None, before=None, limit=9
+    )
+    # Another recording of the call waits, and is found as well.
+    assert recording_id in {view.recording.id for view in found}
+    assert [one.number for one in await vault.list_objections(account_id, after=None, limit=9)] == [
+        "+33123456780"
+    ]
+    assert [listener for _, listener in await vault.list_links(account_id, recording_id)] == ["Ada"]
+    (notice,) = await vault.list_notices(account_id)
+    assert await vault.read_prompt.of_account(account_id, notice.id, "pcm")
+    await vault.sequence_events()
+    page = await vault.list_events(account_id, EventFilter(listener="Ada"), start=0, limit=9)
+    assert [detail for _, detail in page.items] == [{"listener": "Ada"}]
+    assert (await vault.read_evidence(account_id, recording_id, **ME)).sealed.canonical

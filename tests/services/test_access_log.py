@@ -1,0 +1,221 @@
+"""Checkpoints, proofs and exports of the access log, made by the verbs and checked without them."""
+
+import json
+import sqlite3
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.services.conftest import SIGNER, House, with_clock
+from tests.tlog.auditor import read_proof, root_by_proof
+from tests.tlog.reference import mth
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.errors import NotFound, Tampered
+from vault.ports.access_log import KeptCheckpoint
+from vault.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from vault.tlog.log_file import Verified, read_head, verify_log
+from vault.tlog.proof_file import verify_proof_file
+
+KNOWN = [SIGNER.verifier]
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+
+
+async def add(house: House, count: int, account_id: str | None = None) -> None:
+    """Append events of an account, of this house's unless another is named."""
+    events = [
+        AccessEvent(
+            type="waveform.read", at=NOON, account_id=account_id or house.account.id, actor="key_test"
+        )
+        for _ in range(count)
+    ]
+    await house.database.write(lambda tx: [tx.events.append(one) for one in events])
+
+
+async def leaves_of(house: House) -> list[bytes]:
+    """Return every leaf of the log."""
+
+    def read(tx):
+        return [one.leaf for one in tx.tree.leaves(0, tx.tree.head().size)]
+
+    return await house.database.read(read)
+
+
+def damage(house: House, statement: str, **values: object) -> None:
+    """Change rows behind everybody's back."""
+    with sqlite3.connect(house.database.path) as connection:
+        connection.execute(statement, values)
+    connection.close()
+
+
+async def test_the_head_is_signed_when_it_grew(house: House):
+    """Signed once the last is two seconds old, not before, and not again while nothing was added."""
+    now = NOON
+    sign = with_clock(house.vault.sign_checkpoint, lambda: now)
+    assert await sign()
+    first = await house.database.read(lambda tx: tx.checkpoints.last())
+    now += timedelta(seconds=10)
+    assert not await sign()
+    await add(house, 3)
+    assert await sign()
+    await add(house, 1)
+    now += timedelta(seconds=1.9)
+    assert not await sign()
+    now += timedelta(seconds=0.1)
+    assert await sign()
+    last = await house.database.read(lambda tx: tx.checkpoints.last())
+    leaves = await leaves_of(house)
+    assert (last.size, last.at) == (first.size + 4, now) == (len(leaves), now)
+    found = open_checkpoint(last.note, KNOWN)
+    assert (found.origin, found.size, found.root) == ("vault.example/access-log", len(leaves), mth(leaves))
+
+
+async def test_two_nodes_sign_the_same_bytes(house: House):
+    """A size has one checkpoint, whoever signs it and when."""
+    await house.vault.sign_checkpoint()
+    first = await house.database.read(lambda tx: tx.checkpoints.last())
+    damage(house, "DELETE FROM checkpoints")
+    await with_clock(house.vault.sign_checkpoint, lambda: NOON)()
+    second = await house.database.read(lambda tx: tx.checkpoints.last())
+    assert (second.note, second.at) == (first.note, NOON)
+
+
+async def test_a_size_is_never_signed_over_two_roots(house: House):
+    """Where a checkpoint that was shown says another root of the head's size, nothing is shown."""
+    head = await house.database.read(lambda tx: tx.tree.head())
+    other = sign_checkpoint(Checkpoint(origin=SIGNER.name, size=head.size, root=bytes(32)), SIGNER)
+    kept = KeptCheckpoint(size=head.size, note=other, at=NOON)
+    await house.database.write(lambda tx: tx.checkpoints.keep(kept))
+    for show in (house.vault.read_checkpoint, house.vault.export_log.head):
+        with pytest.raises(Tampered, match="not the one that its last checkpoint signs"):
+            await show()
+    assert not [key for key in house.objects.objects if key.startswith("log/")]
+    assert await house.database.read(lambda tx: tx.checkpoints.last()) == kept
+
+
+async def test_the_checkpoint_of_the_world_is_young(house: House):
+    """It is the last one while the worker signs, and a new one when that seems to have stopped."""
+    now = NOON
+    read = with_clock(house.vault.read_checkpoint, lambda: now)
+    sizes = []
+    for step in (0, 4, 2, 4, 4):
+        now += timedelta(seconds=step)
+        sizes.append(open_checkpoint(await read(), KNOWN).size)
+        await add(house, 1)
+    assert [size - sizes[0] for size in sizes] == [0, 0, 2, 2, 4]
+    assert read.verifier_key() == SIGNER.verifier.write()
+
+
+async def test_a_proof_convinces_whoever_has_leaf_and_key(house: House):
+    """By the vault's own verifier, and by a few lines that know RFC 6962 alone."""
+    await add(house, 300)
+    leaves = await leaves_of(house)
+    for index in (0, 1, 255, 256, len(leaves) - 1):
+        proof = await house.vault.prove_event(house.account.id, index)
+        found, checkpoint = verify_proof_file(proof, leaves[index], KNOWN)
+        assert (found, checkpoint.root) == (index, mth(leaves[: checkpoint.size]))
+        said, hashes, size, root = read_proof(proof)
+        assert (said, size) == (index, checkpoint.size)
+        assert root_by_proof(index, size, leaves[index], hashes) == root
+        assert root_by_proof(index, size, leaves[index] + b" ", hashes) != root
+        with pytest.raises(Tampered):
+            verify_proof_file(proof, leaves[index - 1], KNOWN)
+
+
+async def test_there_are_no_proofs_of_others_events(house: House):
+    """An index of another account, or of none, is as unknown as one beyond the end."""
+    await add(house, 1, "acct_other")
+    size = len(await leaves_of(house))
+    for index in (size - 1, size, 2**62):
+        with pytest.raises(NotFound):
+            await house.vault.prove_event(house.account.id, index)
+    assert verify_proof_file(
+        await house.vault.prove_event("acct_other", size - 1), (await leaves_of(house))[-1], KNOWN
+    )
+
+
+async def exported(house: House, account_id: str | None) -> list[bytes]:
+    """Return the lines of an export."""
+    parts = [part async for part in await house.vault.export_log(account_id)]
+    return b"".join(parts).splitlines(keepends=True)
+
+
+def verified(lines: list[bytes]) -> Verified:
+    """Verify an export under the known key."""
+    rest = iter(lines)
+    verifier, note = read_head(rest)
+    assert verifier == SIGNER.verifier
+    return verify_log(rest, note, KNOWN)
+
+
+async def test_an_export_shows_ones_own_leaves_and_hides_the_others(house: House):
+    """It verifies, and of other accounts it has hashes alone; the operator's has everything."""
+    for _ in range(200):
+        await add(house, 3)
+        await add(house, 2, "acct_other")
+    leaves = await leaves_of(house)
+    for account_id in (house.account.id, "acct_other", "acct_unknown", None):
+        lines = await exported(house, account_id)
+        found = verified(lines)
+        mine = [leaf for leaf in leaves if account_id in {None, json.loads(leaf).get("account")}]
+        assert (found.checkpoint.size, found.in_full) == (len(leaves), len(mine))
+        assert found.checkpoint.root == mth(leaves)
+        kinds = [line.split(b" ")[0] for line in lines[3:]]
+        assert kinds.count(b"leaf") == len(mine)
+        assert kinds.count(b"hash") == len(leaves) - len(mine)
+        assert kinds.count(b"node") == len(leaves) // 256
+    assert not any(b"acct_other" in line for line in await exported(house, house.account.id))
+
+
+async def test_an_export_of_an_empty_log_is_verified(house: House):
+    """Before the first event there is a checkpoint of nothing."""
+    damage(house, "DELETE FROM access_events")
+    damage(house, "UPDATE tree_head SET size = 0, root = :root, peaks = :none", root=mth([]), none=b"")
+    house.database._writer._sequencer.forget_head()
+    found = verified(await exported(house, None))
+    assert (found.checkpoint.size, found.in_full) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE access_events SET body = :other WHERE tree_index = 300", "Entry 300 was changed"),
+        ("UPDATE access_events SET leaf_hash = :hash WHERE tree_index = 300", "Entry 300 was changed"),
+        (
+            "UPDATE access_events SET body = :other, leaf_hash = :hash WHERE tree_index = 300",
+            "One of the entries 256 to 511 was changed",
+        ),
+        (
+            "UPDATE tree_nodes SET hash = :hash WHERE position = 1",
+            "not the one that its last checkpoint signs",
+        ),
+        ("DELETE FROM access_events WHERE tree_index = 300", "Entry 300 of the access log"),
+        (
+            "UPDATE access_events SET tree_index = 10000 WHERE tree_index = 300",
+            "Entry 300 of the access log",
+        ),
+    ],
+)
+async def test_what_was_changed_in_the_database_is_named(house: House, statement: str, words: str):
+    """An export of a database that somebody wrote in does not verify, or is not made at all."""
+    await add(house, 600 - len(await leaves_of(house)))
+    await house.vault.export_log.head()
+    other = b'{"forged":1}'
+    values = {"other": other, "hash": bytes(32) if ":other" not in statement else mth([other])}
+    damage(house, statement, **{name: one for name, one in values.items() if f":{name}" in statement})
+    with pytest.raises(Tampered, match=words):
+        verified(await exported(house, None))
+
+
+async def test_an_export_of_a_rewritten_tail_does_not_fit_an_older_checkpoint(house: House):
+    """A log that was set back and grew otherwise is found by whoever kept a checkpoint."""
+    await add(house, 20)
+    _, head = await house.vault.export_log.head()
+    kept = read_head(iter(head.splitlines(keepends=True)))[1]
+    size = len(await leaves_of(house))
+    await add(house, 5)
+    lines = await exported(house, None)
+    _, note = read_head(iter(lines))
+    assert verify_log(iter(lines[3:]), note, KNOWN, earlier=[kept]).checkpoint.size == size + 5
+    other = [line for line in lines[3:] if not line.startswith(b"leaf 7 ")]
+    with pytest.raises(Tampered, match="Entry 7 is missing"):
+        verify_log(iter(other), note, KNOWN, earlier=[kept])

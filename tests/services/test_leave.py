@@ -1,0 +1,230 @@
+"""Erasure and sweep: what must go goes, what lives stays, and the two never race each other into a leak."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.objects import Kept
+from tests.services.conftest import AUDIO, House, blocks_of
+from tests.services.restoring import empty_house, write_all
+from vault.domain.calls.call import CallFacts
+from vault.domain.recordings.recording import State
+from vault.domain.stored.manifest import location_of
+from vault.errors import Busy, NotFound, RecordingErased
+from vault.ports.stores import RecordingFilter
+from vault.thread_pools import Threads
+
+
+async def erase(house: House, recording_id: str) -> None:
+    """Erase a recording."""
+    await house.vault.erase(house.account.id, recording_id, actor="key_test")
+
+
+@pytest.mark.parametrize("moment", ["before the write", "after the write"])
+async def test_a_manifest_never_outlives_its_recording(house: House, moment: str):
+    """The erasure comes while the manifest is written, on either side of it: no key is left behind."""
+    recording_id = (await house.announce()).recording_id
+    await house.settle(recording_id)
+    put = house.objects.put
+
+    async def racing(key: str, body: bytes, *, if_absent: bool = False) -> bool:
+        if not key.startswith("manifests/"):
+            return await put(key, body, if_absent=if_absent)
+        if moment == "after the write":
+            await put(key, body, if_absent=if_absent)
+        await erase(house, recording_id)
+        assert await house.settle(recording_id) is State.ERASED
+        return True if moment == "after the write" else await put(key, body, if_absent=if_absent)
+
+    house.objects.put = racing
+    assert await house.vault.write_manifests()
+    assert house.lasting_objects() == []
+
+
+async def test_a_manifest_that_a_crash_left_is_swept(house: House):
+    """A process died between the late write and its delete: the sweep removes it without a grace period."""
+    recording_id = (await house.announce()).recording_id
+    await house.settle(recording_id)
+    await house.vault.write_manifests()
+    manifest = location_of(house.account.id, recording_id)
+    kept = house.objects.objects[manifest]
+    await erase(house, recording_id)
+    await house.settle(recording_id)
+    house.objects.objects[manifest] = Kept(kept.body, datetime.now(UTC))
+    assert await house.vault.sweep() == 1
+    assert manifest not in house.objects.objects
+
+
+async def test_the_sweep_removes_only_what_nothing_names(house: House):
+    """Garbage of dead attempts goes after the grace period; named, fresh and foreign objects stay."""
+    recording_id = (await house.announce()).recording_id
+    await house.settle(recording_id)
+    row = await house.row(recording_id)
+    folder = row.audio.location.rpartition("/")[0]
+    garbage, unknown = f"{folder}/dead.audio", "recordings/acct_0/rec_0/dead.audio"
+    for key in (garbage, unknown, "recordings/stray", "elsewhere/x"):
+        await house.objects.put(key, b"x")
+    await house.objects.create(f"{folder}/half.audio")
+    assert await house.vault.sweep() == 0
+    assert await house.sweep() == 3
+    assert sorted(house.objects.objects) == sorted([row.audio.location, "recordings/stray", "elsewhere/x"])
+    assert house.objects.uploads == {}
+    assert await house.heard(recording_id) == AUDIO
+
+
+async def test_the_sweep_spares_what_is_being_written(house: House):
+    """A worker holds the row: its object, which nothing names yet, is left alone however old it is."""
+    recording_id = (await house.announce()).recording_id
+    await house.vault.ingest()
+    row = await house.row(recording_id)
+    await house.set(recording_id, lease_until=datetime(2100, 1, 1, tzinfo=UTC))
+    other = row.audio.location.replace(".audio", "-x.rendition")
+    await house.objects.put(other, b"x")
+    assert await house.sweep() == 0
+    await house.hurry(recording_id)
+    assert await house.sweep() == 1
+    assert house.audio_objects() == [row.audio.location]
+
+
+@pytest.mark.parametrize("step", ["received", "stored", "available", "refused", "failed"])
+async def test_a_recording_is_erased_from_any_state(house: House, step: str):
+    """Keys at once, objects soon, the tombstone for ever: the same name never comes in again."""
+    body = b"no audio" if step == "failed" else AUDIO
+    recording_id = (await house.announce(body=body)).recording_id
+    if step == "stored":
+        await house.vault.ingest()
+    if step in {"available", "failed"}:
+        await house.settle(recording_id)
+    if step == "refused":
+        await house.vault.set_switch(house.account.id, enabled=False, reason=None, actor="key_test")
+    assert str(await house.state(recording_id)) == step
+    await erase(house, recording_id)
+    assert await house.keys_gone(recording_id)
+    with pytest.raises(NotFound):
+        await house.vault.export_key(recording_id, actor="operator")
+    with pytest.raises(RecordingErased):
+        await erase(house, recording_id)
+    assert await house.settle(recording_id) is State.ERASED
+    assert house.lasting_objects() == []
+    assert (await house.announce()).status == "duplicate"
+    assert await house.state(recording_id) is State.ERASED
+    assert await house.database.read(lambda tx: tx.call_facts.of_call(house.account.id, "call-1")) == []
+
+
+async def test_erasing_during_a_fetch_leaves_nothing(house: House):
+    """The worker comes back with a finished object and finds the row shredded: it removes its own object."""
+    recording_id = (await house.announce()).recording_id
+    fetching = await house.fetching()
+    await erase(house, recording_id)
+    assert await house.settle(recording_id) is State.ERASED
+    house.go_on()
+    assert await fetching
+    assert house.lasting_objects() == []
+    assert await house.state(recording_id) is State.ERASED
+
+
+async def test_erasing_one_recording_of_a_call_keeps_the_other(house: House):
+    """Two recordings of one call: what was said of it stays for the second."""
+    first = (await house.announce("one")).recording_id
+    second = (await house.announce("two")).recording_id
+    for recording_id in (first, second):
+        await house.settle(recording_id)
+    await erase(house, first)
+    assert await house.settle(first) is State.ERASED
+    assert await house.heard(second) == AUDIO
+    with pytest.raises(NotFound):
+        await house.heard(first)
+
+
+async def test_a_recording_before_its_gate_is_not_heard(house: House):
+    """Stored is not available: neither a download nor a look at its size."""
+    recording_id = (await house.announce()).recording_id
+    await house.vault.ingest()
+    assert await house.state(recording_id) is State.STORED
+    with pytest.raises(NotFound):
+        await house.vault.find_sound.for_download(house.account.id, recording_id, actor="key_test")
+
+
+async def test_an_upload_by_two_clients_is_one_recording(house: House):
+    """The second client is told to wait; when the first has gone away the second brings the whole."""
+    begun, wait = asyncio.Event(), asyncio.Event()
+
+    async def slowly():
+        yield AUDIO[:10]
+        begun.set()
+        await wait.wait()
+
+    first = asyncio.create_task(house.vault.upload(house.account.id, "c", "r", slowly(), actor="key_1"))
+    await begun.wait()
+    with pytest.raises(Busy) as busy:
+        await house.vault.upload(house.account.id, "c", "r", blocks_of(AUDIO), actor="key_2")
+    assert busy.value.retry_after > 0
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    row, new = await house.vault.upload(house.account.id, "c", "r", blocks_of(AUDIO), actor="key_2")
+    assert new
+    assert await house.settle(row.id) is State.AVAILABLE
+    assert await house.heard(row.id) == AUDIO
+    assert house.objects.uploads == {}
+
+
+async def test_what_is_said_while_the_gate_is_near_is_found(house: House):
+    """A number that is told between describing and the gate finds the recording afterwards."""
+    recording_id = (await house.announce(call_ref="call-1")).recording_id
+    await house.vault.ingest()
+    verb = house.vault.describe
+    told = []
+
+    class Telling:
+        """Passes calls of the database on, and lets the platform speak just before the gate's own write."""
+
+        def __init__(self, database: object) -> None:
+            self.database = database
+
+        async def read(self, function):
+            return await self.database.read(function)
+
+        async def write(self, function, *, urgent=False):
+            if getattr(function, "func", None) is not None and not told:
+                told.append(True)
+                await house.vault.admit(house.account.id, CallFacts(call_ref="call-1", caller="+14155550123"))
+            return await self.database.write(function, urgent=urgent)
+
+    assert await replace(verb, database=Telling(house.database))()
+    assert told
+    assert await house.state(recording_id) is State.AVAILABLE
+    found = await house.vault.browse.page(
+        house.account.id, RecordingFilter(), number="+14155550123", agent=None, before=None, limit=5
+    )
+    assert [view.recording.id for view in found] == [recording_id]
+
+
+@pytest.mark.parametrize("prefix", ["recordings", "manifests", "log/tile", "accounts", "tombstones"])
+async def test_an_unfinished_object_of_any_kind_is_swept(house: House, prefix: str):
+    """A crash in the middle of writing leaves it, whatever it was to become."""
+    writer = await house.objects.create(f"{prefix}/unfinished")
+    await writer.write(b"half")
+    assert house.objects.uploads
+    assert await house.sweep() == 1
+    assert not house.objects.uploads
+
+
+async def test_what_a_restore_could_not_bring_in_is_left_for_the_next(
+    house: House, tmp_path: Path, threads: Threads
+):
+    """A recording without a row is not one that was erased: its manifest and its audio outlive every sweep."""
+    recording_id = (await house.announce()).recording_id
+    assert recording_id is not None
+    await house.settle(recording_id)
+    await write_all(house)
+    there = {key for key in house.objects.objects if recording_id in key}
+    assert len(there) == 2
+    async with empty_house(house, tmp_path / "new", threads) as new:
+        await new.sweep()
+        assert {key for key in new.objects.objects if recording_id in key} == there
+        await new.vault.restore(actor="operator")
+        assert await new.heard(recording_id) == AUDIO

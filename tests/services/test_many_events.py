@@ -1,0 +1,76 @@
+"""A call has only so many consent events, and none of them crowds out a no."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.services.conftest import House
+from tests.services.parties import announced, tell, through_the_gate
+from vault.domain.consent.consent_event import Answer, ConsentEvent
+from vault.domain.ids import new_id
+from vault.domain.recordings.recording import State
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.consent_json import encode_event
+from vault.errors import Refused
+from vault.ports.consent_stores import ConsentRow
+from vault.sealing.message import seal
+from vault.services.consent.record_consent import MAX_EVENTS
+
+
+async def fill(house: House, answer: Answer) -> None:
+    """Keep as many events of one call as there may be."""
+    known = house.vault.consent.tell
+    key, now = await known.ring.current(house.account.id), known.clock()
+
+    def rows() -> list[ConsentRow]:
+        said: dict[str, Any] = {"party": "caller", "answer": answer, "method": "form", "told_by": "me"}
+        events = [ConsentEvent(id=new_id("told"), at=now, heard_at=now, **said) for _ in range(MAX_EVENTS)]
+        return [
+            ConsentRow(
+                id=event.id,
+                account_id=house.account.id,
+                call_ref="call-1",
+                heard_at=now,
+                sealed_event=seal(
+                    key.key, bound.of_consent_event(house.account.id, event.id), encode_event(event)
+                ),
+                key_version=key.version,
+            )
+            for event in events
+        ]
+
+    sealed = await asyncio.to_thread(rows)
+    await house.database.write(lambda tx: [tx.consents.add(row) for row in sealed] and None)
+
+
+async def test_an_event_too_many_is_refused_with_the_remedy(house: House):
+    """It is not kept, and the call goes on as it was."""
+    await fill(house, "announced")
+    with pytest.raises(Refused, match=r"1000 consent events.*objections") as error:
+        await tell(house, "announced")
+    assert error.value.reasons == ("too_many_events",)
+    assert (
+        len(await house.database.read(lambda tx: tx.consents.of_call(house.account.id, "call-1")))
+        == MAX_EVENTS
+    )
+    # Other calls have events of their own.
+    await tell(house, "announced", call="call-2")
+
+
+async def test_a_no_is_taken_after_any_number_of_events(house: House):
+    """What was announced a thousand times is refused all the same."""
+    await fill(house, "announced")
+    recording_id = await announced(house)
+    await tell(house, "declined")
+    assert await house.state(recording_id) is State.REFUSED
+    assert await through_the_gate(house, await announced(house, "rec-2")) is State.REFUSED
+
+
+async def test_a_thousand_noes_still_stand(house: House):
+    """One more is refused, and nothing of the call is recorded before it and after."""
+    await fill(house, "declined")
+    with pytest.raises(Refused, match="objections"):
+        await tell(house, "withdrawn", method="form")
+    await tell(house, "announced")
+    assert (await house.announce("rec-1")).status == "refused"

@@ -1,0 +1,98 @@
+"""An opened link: its event stands in the tree before the session exists for anyone, on both databases."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from tests.services.conftest import House, new_house
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.sql.dialect import log_lock_key
+from vault.domain.ids import Token
+from vault.errors import Unavailable
+from vault.services.audit_log.list_events import EventFilter
+from vault.services.playback.links import LinkWish
+from vault.tlog.proof_file import verify_proof_file
+
+
+async def link_of(house: House, kind: str) -> Token:
+    """Bring a recording in and make a link to it."""
+    recording = (await house.announce()).recording_id
+    await house.settle(recording)
+    wish = LinkWish(listener="k", kind=kind, life=timedelta(hours=1), sessions=1)
+    _, token = await house.vault.create_link(house.account.id, recording, wish, actor="key_test")
+    return token
+
+
+async def opened_events(house: House) -> list[tuple[int, str | None]]:
+    """Return index and session of every open that is in the tree."""
+    page = await house.vault.list_events(house.account.id, EventFilter(), start=0, limit=1000)
+    events = [(one.index, one.event) for one, _ in page.items]
+    return [(index, event.session_id) for index, event in events if event.type == "playback.open"]
+
+
+@pytest.mark.parametrize("kind", ["player", "media"])
+async def test_a_session_has_its_event_in_the_tree(either: House, kind: str):
+    """When the answer is there, so is the proof, though no sequencer has run."""
+    token = await link_of(either, kind)
+    if kind == "player":
+        opened = await either.vault.open_link(token.text, nonce="n", address=None, agent="a")
+        session_id = opened.session.id
+    else:
+        session, _ = await either.vault.play_media(token.text, address=None, agent="a")
+        session_id = session.id
+    ((index, session_of_event),) = await opened_events(either)
+    assert session_of_event == session_id
+    leaf = (await either.database.read(lambda tx: tx.events.at(either.account.id, index))).leaf
+    proof = await either.vault.prove_event(either.account.id, index)
+    verifier = either.vault.read_checkpoint.signer.verifier
+    assert verify_proof_file(proof, leaf, [verifier])[0] == index
+
+
+@dataclass
+class Impatient:
+    """A database whose writes wait for a lock for a moment only."""
+
+    database: PostgresqlDatabase
+
+    async def read(self, function):
+        """Pass on."""
+        return await self.database.read(function)
+
+    async def write(self, function, *, urgent: bool = False):
+        """Pass on, but not for long."""
+
+        def hurried(tx):
+            tx.connection.execute(text("SET LOCAL lock_timeout = '50ms'"))
+            return function(tx)
+
+        return await self.database.write(hurried)
+
+
+@pytest.mark.parametrize("kind", ["player", "media"])
+async def test_without_the_sequencer_there_is_no_session(
+    tmp_path: Path, threads, postgresql: PostgresqlDatabase, migrated_url: str, kind: str
+):
+    """If the log's lock does not come in time, the open is Unavailable, and nobody has a session by it."""
+    async with new_house(tmp_path, threads, postgresql) as house:
+        token = await link_of(house, kind)
+        open_link = replace(house.vault.open_link, database=Impatient(postgresql))
+        play_media = replace(house.vault.play_media, open_link=open_link)
+
+        async def open_it() -> str:
+            if kind == "player":
+                return (await open_link(token.text, nonce="n", address=None, agent="a")).session.id
+            return (await play_media(token.text, address=None, agent="a"))[0].id
+
+        with psycopg.connect(migrated_url) as hanging:
+            hanging.execute("SELECT pg_advisory_xact_lock(%s)", (log_lock_key(),))
+            with pytest.raises(Unavailable):
+                await open_it()
+            count = text("SELECT count(*) FROM sessions")
+            assert await postgresql.read(lambda tx: tx.connection.execute(count).scalar_one()) == 0
+            assert await opened_events(house) == []
+        session_id = await open_it()
+        assert [session for _, session in await opened_events(house)] == [session_id]

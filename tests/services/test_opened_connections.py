@@ -1,0 +1,68 @@
+"""What a node remembers of connections, and how long another node's change of them stays unseen."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from tests.services.conftest import House
+from vault.errors import NotFound
+from vault.services.accounts.connections import ConnectionWish
+from vault.services.shared import connection_cache
+from vault.services.shared.connection_cache import OpenedConnections
+
+NEW = "whsec_" + "B" * 44
+
+
+def other_node(house: House) -> OpenedConnections:
+    """Return what another node remembers, which is nothing yet."""
+    shared = house.vault.receive.connections
+    return OpenedConnections(database=house.database, ring=shared.ring, carried=shared.carried)
+
+
+async def secrets_of(node: OpenedConnections, house: House) -> Sequence[str]:
+    """Return the secrets that a node takes."""
+    opened = await node.get(house.connection_id)
+    return [str(one["secret"]) for one in opened.credentials]
+
+
+async def change(house: House) -> None:
+    """Change the credentials through the first node."""
+    wish = ConnectionWish(provider="platform", credentials={"secret": NEW})
+    await house.vault.set_connection(house.account.id, "main", wish, actor="key_test")
+
+
+async def test_old_credentials_are_taken_until_they_are_read_anew(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    """The node that made the change knows at once, another one when its memory has run out."""
+    node = other_node(house)
+    assert await secrets_of(node, house) == [house.secret]
+    await change(house)
+    assert await secrets_of(house.vault.receive.connections, house) == [NEW]
+    assert await secrets_of(node, house) == [house.secret]
+    monkeypatch.setattr(connection_cache, "REMEMBERED", 0.0)
+    assert await secrets_of(node, house) == [NEW]
+
+
+async def test_a_wrong_signature_is_a_reason_to_look_again_but_not_each_time(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    """What was read a moment ago stays: a stream of wrong signatures costs one read a second, not one each."""
+    node = other_node(house)
+    assert not node.doubt(house.connection_id)
+    await secrets_of(node, house)
+    await change(house)
+    assert not node.doubt(house.connection_id)
+    monkeypatch.setattr(connection_cache, "_FRESH", 0.01)
+    await asyncio.sleep(0.02)
+    assert node.doubt(house.connection_id)
+    assert await secrets_of(node, house) == [NEW]
+
+
+async def test_an_unknown_connection_is_not_remembered(house: House):
+    """Nobody can fill the memory with names."""
+    node = other_node(house)
+    with pytest.raises(NotFound):
+        await node.get("conn_unknown")
+    assert not node.doubt("conn_unknown")

@@ -1,0 +1,112 @@
+"""The worker's loop: it stops in order, gives back what it has in hand, and costs little while nothing is to do."""
+
+import asyncio
+
+from tests.fakes.fetcher import Media
+from tests.services.conftest import AUDIO, URL, House
+from vault.domain.recordings.recording import State
+from vault.errors import Unavailable
+from vault.ports.database import Transaction
+from vault.worker.polling_task import Crew
+from vault.worker.tasks import PATIENCE, work
+
+
+async def test_a_stopping_worker_gives_back_what_it_has_in_hand(house: House):
+    """The row is free at once and the attempt does not count: the next worker begins it anew."""
+    recording_id = (await house.announce()).recording_id or ""
+    fetching = await house.fetching()
+    assert (await house.row(recording_id)).attempts == 1
+    fetching.cancel()
+    await asyncio.wait({fetching})
+    row = await house.row(recording_id)
+    assert (row.state, row.attempts) == (State.TRANSFERRING, 0)
+    house.fetcher.serve(URL, Media(body=AUDIO))
+    assert await house.vault.ingest()
+    assert await house.state(recording_id) is State.STORED
+    assert len(house.objects.objects) == 1
+    assert house.objects.uploads == {}
+
+
+async def test_what_was_refused_meanwhile_is_not_given_back(house: House):
+    """The switch took the row from the worker; giving back changes nothing of that."""
+    recording_id = (await house.announce()).recording_id or ""
+    fetching = await house.fetching()
+    await house.vault.set_switch(house.account.id, enabled=False, reason=None, actor="key_test")
+    fetching.cancel()
+    await asyncio.wait({fetching})
+    assert await house.state(recording_id) is State.REFUSED
+    assert await house.keys_gone(recording_id)
+
+
+async def test_the_loop_ends_when_it_is_told_to(house: House):
+    """Idle, it ends at once; with work that does not end, after its patience, and the work is given back."""
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    working = asyncio.create_task(work(house.vault, workers=2, stopping=stopping))
+    house.fetcher.serve(URL, Media(body=AUDIO, hang=asyncio.Event()))
+    recording_id = (await house.announce()).recording_id or ""
+    house.fetcher.serve(URL, Media(body=AUDIO, hang=asyncio.Event()))
+    async with asyncio.timeout(10):
+        while not house.fetcher.open:
+            await asyncio.sleep(0.01)
+    begun = loop.time()
+    stopping.set()
+    await working
+    assert loop.time() - begun < PATIENCE + 3
+    assert (await house.row(recording_id)).attempts == 0
+
+
+async def test_a_crew_that_rests_looks_as_often_as_one_hand():
+    """Four hands with nothing to do ask no more than one would: that is what every node pays all day."""
+    looks = 0
+
+    async def nothing() -> bool:
+        nonlocal looks
+        looks += 1
+        return False
+
+    stopping = asyncio.Event()
+    crew = Crew(work="test", step=nothing, hands=4, idle=0.02)
+    hands = [asyncio.create_task(crew.run(stopping)) for _ in range(4)]
+    await asyncio.sleep(1.0)
+    stopping.set()
+    await asyncio.gather(*hands)
+    assert 10 <= looks <= 80, "50 a second is one hand's measure, 200 that of four"
+
+
+async def test_no_error_of_a_step_ends_a_crew():
+    """A part that does not answer and a mistake of ours are waited out."""
+    errors = [Unavailable("no"), KeyError("x"), None]
+    stopping = asyncio.Event()
+
+    async def step() -> bool:
+        if (error := errors.pop(0)) is not None:
+            raise error
+        stopping.set()
+        return True
+
+    crew = Crew(work="test", step=step)
+    crew.trouble = 0.01
+    await asyncio.wait_for(crew.run(stopping), 5)
+    assert errors == []
+
+
+async def test_a_manifest_with_older_keys_is_written_again(house: House):
+    """A node that lost its turn writes what it read before its successor; the row says so, and it is due again."""
+    recording_id = (await house.announce()).recording_id or ""
+    await house.settle(recording_id)
+    original = house.objects.put
+
+    async def put(key: str, body: bytes, **how: bool) -> bool:
+        def rewrap(tx: Transaction) -> None:
+            tx.queue.rewrite_manifest(recording_id)
+
+        await house.set(recording_id, wrapped_key=b"wrapped anew")
+        await house.database.write(rewrap)
+        return await original(key, body, **how)
+
+    house.objects.put = put  # type: ignore[method-assign]
+    assert await house.vault.write_manifests()
+    house.objects.put = original  # type: ignore[method-assign]
+    assert await house.vault.write_manifests.any_due()
+    assert await house.vault.write_manifests()
+    assert not await house.vault.write_manifests.any_due()

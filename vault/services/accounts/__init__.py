@@ -1,0 +1,1 @@
+"""Accounts, API keys, connections and the recording switch."""

@@ -1,0 +1,102 @@
+"""The recording switch: what an admin promises with it, the commit of this transaction keeps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from vault.domain.accounts.account import Switch, SwitchChange
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.reason import Reason
+from vault.errors import NotFound, Unavailable
+from vault.ports.database import Database, Transaction
+from vault.services.shared.account_data_keys import CarriedKeys
+from vault.structured_log import Log
+
+_LOG = Log(__name__)
+
+_REFUSED = Reason(
+    code="switched_off_since_receipt",
+    text="Recording was switched off while this recording was on its way.",
+    source="recording-switch",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetSwitch:
+    """Switch recording on or off for an account.
+
+    When ``off`` returns, no recording becomes available until it is on again, and whatever was in
+    flight is refused for good, its key gone. The account's exclusive lock comes first; a gate that
+    holds the shared one has either committed before, or reads the switch after.
+    """
+
+    database: Database
+    carried: CarriedKeys
+
+    async def __call__(self, account_id: str, *, enabled: bool, reason: str | None, actor: str) -> Switch:
+        """Return the switch as it stands after the commit. Setting it to what it is changes nothing.
+
+        Raises Unavailable where the reason cannot be sealed; only switching off does not wait for that.
+        """
+        sealed = await self._sealed(account_id, reason, enabled=enabled)
+
+        def change(tx: Transaction) -> Switch:
+            tx.lock_account(account_id, exclusive=True)
+            before, now = tx.accounts.switch(account_id), tx.now()
+            after = tx.accounts.set_switch(account_id, enabled=enabled, at=now, by=actor, reason=sealed)
+            if after == before:
+                if not enabled:
+                    tx.closing.recall(account_id, "switch.changed")
+                return before
+            tx.events.append(
+                AccessEvent(
+                    type="switch.changed",
+                    at=now,
+                    account_id=account_id,
+                    actor=actor,
+                    result="on" if enabled else "off",
+                )
+            )
+            refused = [] if enabled else tx.queue.refuse_in_flight(account_id, _REFUSED)
+            for recording_id in refused:
+                tx.events.append(
+                    AccessEvent(
+                        type="recording.refused",
+                        at=now,
+                        account_id=account_id,
+                        actor=actor,
+                        recording_id=recording_id,
+                        result=_REFUSED.code,
+                    )
+                )
+            return after
+
+        return await self.database.write(change, urgent=True)
+
+    async def _sealed(self, account_id: str, reason: str | None, *, enabled: bool) -> str | None:
+        try:
+            return await self.carried.seal_words(account_id, "switch-reason", reason)
+        except (Unavailable, NotFound):
+            if enabled:
+                raise
+            _LOG.warning("switch.reason_not_kept", account_id=account_id)
+            return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSwitch:
+    """Say how the switch stands, and how it stood."""
+
+    database: Database
+    carried: CarriedKeys
+
+    async def __call__(self, account_id: str) -> Switch:
+        """Return the switch."""
+        return await self.database.read(lambda tx: tx.accounts.switch(account_id))
+
+    async def history(self, account_id: str) -> Sequence[SwitchChange]:
+        """Return every change, oldest first."""
+        history = await self.database.read(lambda tx: tx.accounts.switch_history(account_id))
+        return [
+            replace(one, reason=await self.carried.open_words(account_id, "switch-reason", one.reason))
+            for one in history
+        ]

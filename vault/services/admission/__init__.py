@@ -1,0 +1,1 @@
+"""Admission: whether a recording may become available, and the evidence for it."""

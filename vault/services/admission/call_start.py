@@ -1,0 +1,79 @@
+"""Call start: what is known of a call is kept, and the one decision says whether and how to record it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vault.domain.calls.call import CallFacts
+from vault.domain.consent.consent_event import Mode, Party
+from vault.domain.consent.decision import Decision
+from vault.domain.ids import ID_BYTES
+from vault.domain.notices.notice import Notice, choose
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.services.admission.call_facts import KeepFacts
+from vault.services.admission.case import Admission
+from vault.services.shared.encrypted_fields import search_term, statement_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAnswer:
+    """What the vault answers at call start."""
+
+    #: The call's id, the same for every request about it.
+    call_id: str
+    decision: Decision
+    #: What is known of the call by now.
+    facts: CallFacts
+    #: The parties outside the account.
+    outside: frozenset[Party]
+    #: Which notices to play to whom.
+    notices: tuple[tuple[Party, Notice], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStart:
+    """Shared by the verbs that answer at call start."""
+
+    database: Database
+    admission: Admission
+    keep_facts: KeepFacts
+    clock: Clock
+
+    async def __call__(self, account_id: str, facts: CallFacts) -> CallAnswer:
+        """Keep the facts and answer. The same request again adds nothing. Raises Unavailable."""
+        index_key = await self.admission.index_key(account_id)
+        kept = await self.keep_facts(account_id, facts, delivery=statement_id(index_key, facts))
+        own = {} if kept.row_id is None else {kept.row_id: facts}
+        known = await self.admission.open(account_id, facts.call_ref, kept.said, fresh=own)
+
+        def read(tx: Transaction) -> tuple[Decision, Sequence[Notice], str]:
+            decision = self.admission.decide(tx, account_id, known, received_at=self.clock())
+            account = tx.accounts.find(account_id)
+            return (
+                decision,
+                tx.notices.of_account(account_id, "published"),
+                "en" if account is None else account.locale,
+            )
+
+        decision, published, locale = await self.database.read(read)
+        # A call has no row of its own: its id is a keyed hash of the name that the platform gave it.
+        call_id = f"call_{search_term(index_key, 'call id', facts.call_ref)[:ID_BYTES].hex()}"
+        languages = [tag for tag in (known.facts.language, locale) if tag is not None]
+        outside = known.claims.outside
+        notices = _notices(decision, outside, published, languages)
+        return CallAnswer(
+            call_id=call_id, decision=decision, facts=known.facts, outside=outside, notices=notices
+        )
+
+
+def _notices(
+    decision: Decision, outside: frozenset[Party], published: Sequence[Notice], languages: Sequence[str]
+) -> tuple[tuple[Party, Notice], ...]:
+    """Return which of the published notices is played to whom; none where nothing is recorded."""
+    if not decision.record:
+        return ()
+    wanted: list[tuple[Party, Mode]] = [(party, decision.mode) for party in sorted(outside)]
+    if decision.agent_notice:
+        wanted.append(("agent", "announce"))
+    chosen = [(party, choose(published, party, mode, languages)) for party, mode in wanted]
+    return tuple((party, notice) for party, notice in chosen if notice is not None)

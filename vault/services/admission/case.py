@@ -1,0 +1,273 @@
+"""Putting a case together: what is known of a call, and what the account has decided, for the one decision.
+
+What was said of a call is sealed, and opening it needs keys that may have to be fetched. So it is read
+and opened before the transaction that decides, and that transaction first makes sure that nothing was
+said since: a caller who finds that there was begins again.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from vault.domain.calls.call import CallFacts
+from vault.domain.calls.regions import regions_of
+from vault.domain.consent.call_claims import MAX_FACTS, SIDES, CallClaims, distinct, outside_parties
+from vault.domain.consent.call_window import CallSpan
+from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Party
+from vault.domain.consent.decision import Case, Decision, Place, decide
+from vault.domain.rules.rules import Demand, Rule, RuleBook, strictest
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.consent_json import decode_event
+from vault.ports.consent_stores import ConsentRow
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
+from vault.ports.numbers import Numbers
+from vault.ports.stores import CallFactRow
+from vault.sealing.message import open_message
+from vault.services.shared.account_data_keys import CarriedKeys
+from vault.services.shared.encrypted_fields import join_facts, open_facts, search_term
+
+#: Consent events that are opened in one step of the loop.
+_EVENT_BATCH = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What was said of a call, sealed, as one transaction sees it."""
+
+    facts: Sequence[CallFactRow]
+    consents: Sequence[ConsentRow]
+    #: The countries in whose plans the account writes national numbers.
+    regions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownCall:
+    """The facts of a call, decrypted, and the rows that they came from."""
+
+    #: Joined for display: the newest value of each field.
+    facts: CallFacts
+    #: The basis of decisions: every fact ever reported.
+    claims: CallClaims
+    #: Each different statement, oldest first.
+    statements: tuple[CallFacts, ...]
+    #: In the order in which the vault heard of them.
+    events: tuple[ConsentEvent, ...]
+    #: The keyed hashes of its numbers in every reading: for objections, and to find its recordings.
+    numbers: tuple[bytes, ...]
+    #: The keyed hashes of its agents.
+    agents: tuple[bytes, ...]
+    #: Where the prefixes of a party's numbers hint that it is; None for a number that does not tell.
+    hints: Mapping[Party, frozenset[str | None]]
+    fact_ids: tuple[str, ...]
+    consent_rows: int
+
+    @property
+    def terms(self) -> list[bytes]:
+        """Return everything by which the call's recordings are found."""
+        return [*self.numbers, *self.agents]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """Shared by every verb that admits: call start, announcement, upload, ingest, gate, release."""
+
+    database: Database
+    ring: KeyRing
+    rule_book: RuleBook
+    numbers: Numbers
+    carried: CarriedKeys
+
+    async def know(self, account_id: str, call_ref: str, *own: CallFacts) -> KnownCall:
+        """Read and open what was said of a call, after what its own recording says. Raises Unavailable."""
+        said = await self.database.read(lambda tx: said_of(tx, account_id, call_ref))
+        return await self.open(account_id, call_ref, said, *own)
+
+    async def open(
+        self,
+        account_id: str,
+        call_ref: str,
+        said: Said,
+        *own: CallFacts,
+        fresh: Mapping[str, CallFacts] | None = None,
+    ) -> KnownCall:
+        """Open what was said of a call, after what its own recording says. Raises Unavailable.
+
+        ``fresh`` are rows that the caller has just written, by id: they need not be opened.
+        """
+        statements = [*own, *await open_facts(self.ring, said.facts, fresh)]
+        claims = CallClaims.of(statements)
+        index_key = await self.index_key(account_id)
+        return KnownCall(
+            facts=join_facts(call_ref, statements),
+            claims=claims,
+            statements=distinct(statements),
+            events=await self._events(said.consents),
+            # Reading a number takes longer than all the queries of a decision, so it is not done under a lock.
+            numbers=tuple(self._number_terms(index_key, claims, said.regions)),
+            agents=tuple(search_term(index_key, "agent", agent) for agent in sorted(claims.agents)),
+            hints={party: self._hints(claims, party) for party in SIDES},
+            fact_ids=tuple(row.id for row in said.facts),
+            consent_rows=len(said.consents),
+        )
+
+    async def terms_of(self, account_id: str, facts: CallFacts) -> list[bytes]:
+        """Return every keyed hash under which a call is found by what one statement says of it."""
+        index_key = await self.index_key(account_id)
+        regions = await self.database.read(lambda tx: home_regions(tx, account_id))
+        claims = CallClaims.of([facts])
+        agents = [search_term(index_key, "agent", agent) for agent in claims.agents]
+        return [*self._number_terms(index_key, claims, regions), *agents]
+
+    async def terms_of_number(self, account_id: str, written: str) -> tuple[bytes, ...]:
+        """Return the keyed hashes under which a number can be found. Raises Invalid for what is none.
+
+        Rows of earlier releases have the hash of the number as it was written alone, so what it may have been
+        written like is tried too.
+        """
+        regions = await self.database.read(lambda tx: home_regions(tx, account_id))
+        numbers = {self.numbers.e164(written, regions), *self.numbers.readings(written, regions)}
+        spellings = {spelling for number in numbers for spelling in self.numbers.spellings(number)}
+        index_key = await self.index_key(account_id)
+        found = sorted({written.strip(), *numbers, *spellings})
+        return tuple(search_term(index_key, "number", one) for one in found)
+
+    def _number_terms(self, index_key: bytes, claims: CallClaims, regions: Sequence[str]) -> list[bytes]:
+        # Whoever names a party's place also says in which plan its number is written.
+        said = regions_of("", sorted(claims.caller_places | claims.callee_places))
+        where = tuple(dict.fromkeys([*regions, *said]))
+        found = set(claims.numbers)
+        for number in claims.numbers:
+            found |= self.numbers.readings(number, where)
+        return [search_term(index_key, "number", number) for number in sorted(found)]
+
+    def _hints(self, claims: CallClaims, party: Party) -> frozenset[str | None]:
+        if claims.places_of(party):
+            return frozenset()
+        return frozenset(self.numbers.place(number) for number in claims.numbers_of(party))
+
+    async def index_key(self, account_id: str) -> bytes:
+        """Return the key under which an account's numbers are hashed. Raises NotFound."""
+        return await self.carried.index_key(account_id)
+
+    def unchanged(self, tx: Transaction, account_id: str, known: KnownCall) -> bool:
+        """Say whether nothing was said of the call since it was read."""
+        call_ref = known.facts.call_ref
+        fact_ids = tuple(row.id for row in tx.call_facts.of_call(account_id, call_ref))
+        return (
+            fact_ids == known.fact_ids
+            and len(tx.consents.of_call(account_id, call_ref)) == known.consent_rows
+        )
+
+    def decide(
+        self,
+        tx: Transaction,
+        account_id: str,
+        known: KnownCall,
+        *,
+        received_at: datetime,
+        epoch_at_receipt: int | None = None,
+        duration: timedelta | None = None,
+        described: bool = False,
+        released: bool = False,
+    ) -> Decision:
+        """Decide by what this transaction sees; the caller holds the account's lock where that must last."""
+        switch, policy = tx.accounts.switch(account_id), tx.policies.current(account_id)
+        places = _places(known, policy)
+        # Off makes the epoch grow, so before that there is no moment off to look for.
+        looked_up = switch.epoch > 0 and epoch_at_receipt is not None
+        return decide(
+            Case(
+                switch=switch,
+                history=tx.accounts.switch_history(account_id) if looked_up else (),
+                span=_span(known.claims, received_at=received_at, duration=duration, described=described),
+                epoch_at_receipt=epoch_at_receipt,
+                places=places,
+                demand=self._demand(places, policy),
+                policy=policy,
+                outside=known.claims.outside,
+                events=known.events,
+                objections=tuple(row.objection for row in tx.objections.of_terms(account_id, known.numbers)),
+                released=released,
+                facts_complete=len(known.fact_ids) < MAX_FACTS,
+                rule_book=self.rule_book.version,
+            )
+        )
+
+    def _demand(self, places: Sequence[Place], policy: ConsentPolicy) -> Demand:
+        overrides = {one.place: one for one in policy.overrides}
+
+        def rule(place: str | None) -> Rule:
+            shipped = self.rule_book.of(place)
+            own = overrides.get(place or "*") or overrides.get(shipped.place)
+            return shipped if own is None else own.apply(shipped)
+
+        return strictest([rule(place) for place in dict.fromkeys(one.place for one in places)])
+
+    async def _events(self, rows: Sequence[ConsentRow]) -> tuple[ConsentEvent, ...]:
+        events = []
+        for number, row in enumerate(rows, start=1):
+            events.append(await self._event(row))
+            if number % _EVENT_BATCH == 0:
+                # Opening them all takes a fifth of a second where a call has its greatest number: others come between.
+                await asyncio.sleep(0)
+        return tuple(events)
+
+    async def _event(self, row: ConsentRow) -> ConsentEvent:
+        key = await self.ring.version(row.account_id, row.key_version)
+        context = bound.of_consent_event(row.account_id, row.id)
+        return decode_event(open_message(key.key, row.sealed_event, context=context))
+
+
+def said_of(tx: Transaction, account_id: str, call_ref: str) -> Said:
+    """Return what was said of a call so far."""
+    return Said(
+        facts=tx.call_facts.of_call(account_id, call_ref),
+        consents=tx.consents.of_call(account_id, call_ref),
+        regions=home_regions(tx, account_id),
+    )
+
+
+def home_regions(tx: Transaction, account_id: str) -> tuple[str, ...]:
+    """Return the countries in whose plans an account writes national numbers: its home place, its locale."""
+    account = tx.accounts.find(account_id)
+    home = tx.policies.current(account_id).home_place
+    return regions_of("" if account is None else account.locale, [home])
+
+
+def _span(
+    claims: CallClaims, *, received_at: datetime, duration: timedelta | None, described: bool
+) -> CallSpan:
+    return CallSpan(
+        started_at=min(claims.starts, default=None),
+        latest_start=max(claims.starts, default=None),
+        answered_at=min(claims.answers, default=None),
+        latest_answer=max(claims.answers, default=None),
+        earliest_end=min(claims.ends, default=None),
+        ended_at=max(claims.ends, default=None),
+        received_at=received_at,
+        duration=duration,
+        described=described,
+    )
+
+
+def _places(known: KnownCall, policy: ConsentPolicy) -> tuple[Place, ...]:
+    """Return every place that a party can be in, by any direction that was said: the strictest rule holds."""
+    found: dict[Place, None] = {}
+    for party in SIDES:
+        for direction in known.claims.readings:
+            home = None if party in outside_parties(direction) else policy.home_place
+            found |= dict.fromkeys(_places_of(known, party, home))
+    return tuple(found)
+
+
+def _places_of(known: KnownCall, party: Party, home: str | None) -> list[Place]:
+    said = known.claims.places_of(party)
+    if said:
+        return [Place(party=party, place=place, known_by="said") for place in sorted(said)]
+    hints = known.hints[party]
+    places = [Place(party=party, place=hint, known_by="prefix") for hint in sorted(filter(None, hints))]
+    if not hints or None in hints:
+        places.append(Place(party=party, place=home, known_by="nothing" if home is None else "account"))
+    return places

@@ -1,0 +1,77 @@
+"""The chain of evidence of a recording: what comes after sealing is added to it, and nothing is taken away."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from vault.domain.recordings.recording import Recording, RecordingKeys, State
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.evidence import Entry, Evidence, chained
+from vault.ports.consent_stores import EvidenceRow
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
+from vault.sealing.message import open_message, seal
+from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
+
+#: Recordings that have been through the gate, and whose evidence still grows.
+SETTLED = frozenset({State.QUARANTINED, State.AVAILABLE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceChain:
+    """Shared by the verbs that add to evidence. Keys are unwrapped before the transaction that adds."""
+
+    database: Database
+    ring: KeyRing
+
+    async def of_call(self, account_id: str, call_ref: str) -> Mapping[str, OpenedRecording]:
+        """Return the call's settled recordings by id, with their keys in hand."""
+
+        def read(tx: Transaction) -> list[tuple[Recording, RecordingKeys | None]]:
+            found = tx.recordings.of_call(account_id, call_ref)
+            return [(one, tx.recordings.keys(one.id)) for one in found if one.state in SETTLED]
+
+        found = await self.database.read(read)
+        return {
+            recording.id: await open_recording(self.ring, recording, keys)
+            for recording, keys in found
+            if keys is not None
+        }
+
+
+def settled(
+    tx: Transaction, account_id: str, call_ref: str, opened: Mapping[str, OpenedRecording]
+) -> list[Recording] | None:
+    """Return the call's settled recordings as this transaction sees them; None if one is not ``opened``."""
+    found = [one for one in tx.recordings.of_call(account_id, call_ref) if one.state in SETTLED]
+    return found if all(one.id in opened for one in found) else None
+
+
+def append(
+    tx: Transaction, opened: OpenedRecording, entry: Entry, said: Mapping[str, Any], *, at: datetime
+) -> str:
+    """Add an entry and return its digest, the new head. The manifest is written anew."""
+    recording = opened.recording
+    rows = tx.evidence.of_recording(recording.id)
+    before = rows[-1].digest if rows else opened.keys.evidence
+    evidence = chained(before, entry, said, recording_id=recording.id, at=at)
+    context = bound.of_recording(recording.account_id, recording.id, "evidence", opened.keys.evidence)
+    tx.evidence.add(
+        EvidenceRow(
+            account_id=recording.account_id,
+            recording_id=recording.id,
+            position=len(rows) + 1,
+            digest=evidence.digest,
+            sealed_entry=seal(opened.key, context, evidence.canonical),
+        )
+    )
+    tx.queue.rewrite_manifest(recording.id)
+    return evidence.digest
+
+
+def open_entry(opened: OpenedRecording, row: EvidenceRow) -> Evidence:
+    """Open an entry. Raises Tampered."""
+    recording = opened.recording
+    context = bound.of_recording(recording.account_id, recording.id, "evidence", opened.keys.evidence)
+    return Evidence(canonical=open_message(opened.key, row.sealed_entry, context=context))

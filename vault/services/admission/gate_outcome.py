@@ -1,0 +1,81 @@
+"""The gate: where a recording becomes available, is kept in quarantine, or is refused.
+
+Everything that can forbid it is read after the account's and the call's lock, so nothing that was
+committed before can be missed, and nothing that comes later can have been overlooked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.consent.decision import Decision
+from vault.domain.recordings.recording import Recording, State
+from vault.domain.stored.consent_json import event_json
+from vault.domain.stored.evidence import Evidence, call_json, decision_json
+from vault.ports.database import Transaction
+from vault.services.admission.case import KnownCall
+from vault.services.admission.evidence_chain import append
+from vault.services.shared.encrypted_fields import OpenedRecording
+
+_EVENTS: Mapping[State, EventType] = {
+    State.AVAILABLE: "recording.available",
+    State.QUARANTINED: "recording.quarantined",
+    State.REFUSED: "recording.refused",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """What the gate does with a recording: the state it gets, and what is set with it."""
+
+    to: State
+    values: Mapping[str, Any]
+
+
+def passage(tx: Transaction, decision: Decision, recording: Recording) -> Passage:
+    """Return where a decision leads."""
+    now = tx.now()
+    if decision.verdict == "refuse":
+        return Passage(to=State.REFUSED, values={"reasons": decision.grounds})
+    if decision.verdict == "quarantine":
+        days = tx.policies.current(recording.account_id).quarantine_days
+        until = recording.quarantined_until or now + timedelta(days=days)
+        return Passage(to=State.QUARANTINED, values={"reasons": decision.grounds, "quarantined_until": until})
+    values = {"reasons": (), "available_at": now, "manifest_due": True, "quarantined_until": None}
+    return Passage(to=State.AVAILABLE, values=values)
+
+
+def chain_gate(
+    tx: Transaction, opened: OpenedRecording, known: KnownCall, decision: Decision, at: datetime
+) -> str:
+    """Chain what came since sealing, and the gate's own decision; return the head."""
+    sealed = Evidence(canonical=opened.details().evidence).said
+    if not tx.evidence.of_recording(opened.recording.id):
+        # Later ones were chained as they came.
+        there = {event["id"] for event in sealed["consent"]}
+        for event in known.events:
+            if event.id not in there:
+                append(tx, opened, "consent", {"event": event_json(event)}, at=at)
+        call = call_json(known.facts, known.statements)
+        if any(call.get(name) != sealed.get(name) for name in ("call", "statements")):
+            append(tx, opened, "facts", call, at=at)
+    return append(tx, opened, "gate", {"decision": decision_json(decision)}, at=at)
+
+
+def note(
+    tx: Transaction, recording: Recording, to: State, *, actor: str, result: str | None, evidence: str | None
+) -> None:
+    """Write the access event of a passage."""
+    tx.events.append(
+        AccessEvent(
+            type=_EVENTS[to],
+            at=tx.now(),
+            account_id=recording.account_id,
+            actor=actor,
+            recording_id=recording.id,
+            result=result,
+            evidence=evidence,
+        )
+    )

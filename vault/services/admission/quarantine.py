@@ -1,0 +1,156 @@
+"""Quarantine: sealed, unplayable, and waiting for an admin who lets a recording out or refuses it."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.consent.decision import Decision
+from vault.domain.ids import new_id
+from vault.domain.reason import Reason
+from vault.domain.recordings.recording import Recording, RecordingKeys, State
+from vault.errors import NotFound, Refused
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
+from vault.services.admission.case import Admission, KnownCall
+from vault.services.admission.evidence_chain import append
+from vault.services.admission.readmit import regate
+from vault.services.shared.account_data_keys import CarriedKeys
+from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
+
+#: The admin's words are in the sealed detail of the event, and go when the recording is erased.
+_BY_ADMIN = Reason(code="refused_by_admin", text="An admin refused it.")
+_EXPIRED = Reason(
+    code="quarantine_expired",
+    text="Nobody let it out of quarantine in time, and its evidence did not come.",
+    source="consent-policy",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Let a recording out, on an admin's word: through the same gate, and on record with the reason."""
+
+    database: Database
+    ring: KeyRing
+    admission: Admission
+    clock: Clock
+
+    async def __call__(self, account_id: str, recording_id: str, *, reason: str, actor: str) -> Decision:
+        """Return the decision, which refuses the recording where anything else than evidence is against it.
+
+        Raises NotFound, Refused where it is not in quarantine.
+        """
+        while True:
+            opened = await quarantined(self.database, self.ring, account_id, recording_id)
+            recording = opened.recording
+            known = await self.admission.know(account_id, recording.call_ref, opened.details().facts)
+            release = partial(self._release, opened=opened, known=known, reason=reason, actor=actor)
+            decision = await self.database.write(release)
+            if decision is not None:
+                return decision
+
+    def _release(
+        self, tx: Transaction, *, opened: OpenedRecording, known: KnownCall, reason: str, actor: str
+    ) -> Decision | None:
+        recording = opened.recording
+        tx.lock_account(recording.account_id)
+        tx.lock_call(recording.account_id, recording.call_ref)
+        now = tx.recordings.get(recording.account_id, recording.id)
+        if now != recording or not self.admission.unchanged(tx, recording.account_id, known):
+            return None
+        append(tx, opened, "release", {"by": actor, "reason": reason}, at=self.clock())
+        return regate(tx, self.admission, opened, known, actor=actor, released=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefuseQuarantined:
+    """Refuse a recording in quarantine for good: its keys are gone when this returns."""
+
+    database: Database
+    ring: KeyRing
+    carried: CarriedKeys
+    clock: Clock
+
+    async def __call__(self, account_id: str, recording_id: str, *, reason: str, actor: str) -> None:
+        """Raise NotFound, or Refused where it is not in quarantine.
+
+        Repeated while a loss of the database could undo it, it sees to that, and raises nothing.
+        """
+        try:
+            opened = await quarantined(self.database, self.ring, account_id, recording_id)
+        except Refused:
+            if await self.database.write(
+                lambda tx: tx.closing.recall(account_id, "recording.refused", recording_id)
+            ):
+                return
+            raise
+
+        event_id = new_id("evt")
+        detail = await self.carried.seal_detail(account_id, event_id, {"reason": reason})
+        event = AccessEvent(
+            id=event_id,
+            type="recording.refused",
+            at=self.clock(),
+            account_id=account_id,
+            actor=actor,
+            recording_id=recording_id,
+            result=_BY_ADMIN.code,
+            sealed_detail=detail,
+        )
+        refuse = partial(_refuse, recording=opened.recording, ground=_BY_ADMIN, event=event)
+        if not await self.database.write(refuse):
+            raise _not_quarantined()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpireQuarantine:
+    """Refuse what nobody let out in time."""
+
+    database: Database
+
+    async def __call__(self) -> None:
+        """Refuse what is due, each on its own: an account's lock is held for one recording at a time."""
+        for recording in await self.database.read(lambda tx: tx.queue.quarantines_over()):
+            event = AccessEvent(
+                type="recording.refused",
+                at=recording.received_at,
+                account_id=recording.account_id,
+                actor="worker",
+                recording_id=recording.id,
+                result=_EXPIRED.code,
+            )
+            expire = partial(_refuse, recording=recording, ground=_EXPIRED, event=event)
+            await self.database.write(expire)
+
+
+async def quarantined(
+    database: Database, ring: KeyRing, account_id: str, recording_id: str
+) -> OpenedRecording:
+    """Return a recording in quarantine with its key in hand. Raises NotFound, Refused."""
+
+    def read(tx: Transaction) -> tuple[Recording | None, RecordingKeys | None]:
+        return tx.recordings.get(account_id, recording_id), tx.recordings.keys(recording_id)
+
+    recording, keys = await database.read(read)
+    if recording is None:
+        raise NotFound("There is no such recording.")
+    if recording.state is not State.QUARANTINED or keys is None:
+        raise _not_quarantined()
+    return await open_recording(ring, recording, keys)
+
+
+def _not_quarantined() -> Refused:
+    return Refused("The recording is not in quarantine.", reasons=("not_quarantined",))
+
+
+def _refuse(tx: Transaction, *, recording: Recording, ground: Reason, event: AccessEvent) -> bool:
+    """Refuse a recording that was seen in quarantine, if it still is; the call's lock says so for good."""
+    tx.lock_account(recording.account_id)
+    tx.lock_call(recording.account_id, recording.call_ref)
+    now = tx.recordings.get(recording.account_id, recording.id)
+    if now is None or now.state is not State.QUARANTINED:
+        return False
+    tx.queue.settle(now, State.REFUSED, reasons=(ground,))
+    tx.events.append(replace(event, at=tx.now()))
+    return True

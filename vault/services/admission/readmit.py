@@ -1,0 +1,51 @@
+"""Letting a recording out of quarantine, through the same gate as any other."""
+
+from datetime import timedelta
+
+from vault.domain.consent.decision import Decision
+from vault.domain.recordings.recording import State
+from vault.ports.database import Transaction
+from vault.services.admission.case import Admission, KnownCall
+from vault.services.admission.gate_outcome import chain_gate, note, passage
+from vault.services.shared.encrypted_fields import OpenedRecording
+
+
+def regate(
+    tx: Transaction,
+    admission: Admission,
+    opened: OpenedRecording,
+    known: KnownCall,
+    *,
+    actor: str,
+    released: bool = False,
+) -> Decision:
+    """Decide anew on a recording in quarantine; the caller holds the account's and the call's lock.
+
+    It stays where it is as long as the decision is quarantine.
+    """
+    recording = opened.recording
+    length = recording.duration
+    decision = admission.decide(
+        tx,
+        recording.account_id,
+        known,
+        received_at=recording.received_at,
+        epoch_at_receipt=recording.epoch,
+        duration=None if length is None else timedelta(seconds=length),
+        described=True,
+        released=released,
+    )
+    leads = passage(tx, decision, recording)
+    if leads.to is State.QUARANTINED:
+        return decision
+    head = chain_gate(tx, opened, known, decision, tx.now())
+    tx.queue.settle(recording, leads.to, **leads.values)
+    note(tx, recording, leads.to, actor=actor, result=_result(decision, released=released), evidence=head)
+    return decision
+
+
+def _result(decision: Decision, *, released: bool) -> str | None:
+    if decision.verdict == "refuse":
+        return decision.grounds[0].code
+    # The last remark on what is let in says what let it in.
+    return "released" if released else decision.remarks[-1].code

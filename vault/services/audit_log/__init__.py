@@ -1,0 +1,1 @@
+"""The access log: sequenced, signed, anchored, published and proved."""

@@ -1,0 +1,264 @@
+"""Anchoring: a checkpoint lies in the object store before it is shown, and all that lie there are of one history.
+
+Object stores differ in the conditions that they keep, so none is asked for. An attempt lists the anchors, puts one
+of its own and lists them again; it may be shown if every anchor of that second listing is a beginning of the
+database's own log. Of two attempts that contradict each other, the one whose put ended last finds the other in its
+listing, so the two are never both shown. It takes its own object back then, and tries again after a random pause.
+
+This holds because an anchor that may be shown leaves the store only when a larger one, of which it is a beginning,
+may be shown as well; and because an attempt relies on its own object alone, whose key nobody else has: another node
+of the same database learns from the database that an anchor may be shown, never from the listing.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+
+from vault.domain.audit_log.anchor import AnchorPlace, Standing
+from vault.errors import LeaseLost, NotFound, Tampered, Unavailable
+from vault.jitter import CHANCE
+from vault.ports.access_log import KeptCheckpoint
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.ports.objects import ObjectStore
+from vault.services.audit_log.checkpoints import shown
+from vault.services.audit_log.publication import Publication
+from vault.services.audit_log.published_tiles import PublishedLog, has
+from vault.services.audit_log.store_loss import compare_anchors
+from vault.structured_log import Log
+from vault.tlog.anchor_file import MAX_BYTES, MAX_LEAVES, encode_anchor
+from vault.tlog.checkpoint import Checkpoint, sign_checkpoint
+from vault.tlog.hashing import leaf_hash
+from vault.tlog.note import Signer
+from vault.tlog.tree import read_frontier
+
+_LOG = Log(__name__)
+#: How often an attempt is repeated that met another history, which may take its own anchor back.
+_TRIES = 6
+#: Seconds of the first random pause between two attempts; each is up to twice as long as the one before.
+_PAUSE = 0.05
+#: Seconds between two checks whether another node has published the log.
+_PUBLICATION_PAUSE = 0.5
+_PUBLICATION_TRIES = 20
+#: Seconds that somebody waits for an anchor, which goes on without them: many tiles may have to be published before.
+_PATIENCE = 20.0
+_UNREACHABLE = (
+    "The object store cannot be reached, so nothing of the access log can be shown that is newer than its last "
+    "anchored checkpoint. Repeat once the object store answers."
+)
+_OTHER_HISTORY = (
+    "The object store holds access log that this database lacks, so nothing newer than the last anchored checkpoint "
+    "can be shown. Run `callvault restore` with the database that is to be kept."
+)
+_STILL_BEHIND = "The access log is being anchored, and is not there yet. Repeat in a moment."
+
+
+class _StoreWentBackError(Exception):
+    """The object store was seen to have less than before, and that is on record now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draft:
+    """An anchor that is about to be put."""
+
+    place: AnchorPlace
+    note: bytes
+    body: bytes
+    #: Whether it covers the whole log.
+    whole: bool
+    #: Leaves that the database knew to be anchored before.
+    anchored: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Anchor:
+    """The newest checkpoint that may be shown. One for each process."""
+
+    database: Database
+    objects: ObjectStore
+    signer: Signer
+    clock: Clock
+    published_log: PublishedLog
+    publication: Publication
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    #: Keys of attempts that were not seen to stand: an attempt that meets another history deletes them.
+    _unsure: set[str] = field(default_factory=set, init=False)
+    _running: "asyncio.Task[None] | None" = field(default=None, init=False)
+
+    async def covering(self, leaves: int) -> KeptCheckpoint:
+        """Return an anchored checkpoint of at least so many leaves, which is anchored now if it must be.
+
+        Raises Unavailable where that is not possible, with a sentence that names the remedy: the object store does
+        not answer, or holds an anchor that is no beginning of the database's log.
+        """
+        for _ in range(3):
+            known = await self.database.read(shown)
+            if known is not None and known.size >= leaves:
+                return known
+            # One that runs already may have begun before the leaves were there.
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await self._together()
+            except TimeoutError:
+                break
+        raise Unavailable(_STILL_BEHIND, retry_after=1)
+
+    async def extend(self) -> bool:
+        """Anchor the head if the log grew; False if it did not. Raises as ``covering`` does."""
+        known, head = await self.database.read(lambda tx: (shown(tx), tx.tree.head()))
+        if head.size <= (0 if known is None else known.size):
+            return False
+        await self._together()
+        return True
+
+    async def compare(self, database: Database) -> Standing:
+        """Compare a database's log with every anchor, and with what was published where there is none.
+
+        Raises Unavailable where the object store or the database does not answer, Tampered for an anchor that the
+        key of the log did not sign.
+        """
+        return await self.published_log.compare(database)
+
+    async def _together(self) -> None:
+        """Anchor the head, once for all who ask meanwhile. Nobody's cancellation ends it for the others."""
+        if self._running is None or self._running.done():
+            self._running = asyncio.ensure_future(self._anchor_head())
+            # Where all who asked were cancelled nobody hears what it ended with.
+            self._running.add_done_callback(lambda task: task.cancelled() or task.exception())
+        await asyncio.shield(self._running)
+
+    async def _anchor_head(self) -> None:
+        """Anchor the head: in several steps where the tiles lack more leaves than one anchor takes."""
+        while True:
+            kept, draft = await self.database.read(lambda tx: (shown(tx), self._draft(tx)))
+            if draft.whole or kept is None or kept.size < draft.place.size:
+                try:
+                    kept = await self._anchor(draft)
+                except _StoreWentBackError:
+                    continue  # Its tiles may be gone that the draft stands on.
+            else:
+                # The store has lost tiles: those of what was anchored already come first.
+                await self._check()
+            if draft.whole:
+                return
+            await self._publish(kept)
+
+    async def _publish(self, kept: KeptCheckpoint) -> None:
+        """Publish up to a checkpoint, or wait until another node has. Raises Unavailable."""
+        for _ in range(_PUBLICATION_TRIES):
+            with suppress(LeaseLost):  # Another node has taken the work over.
+                if await self.publication(kept):
+                    return
+            await self.sleep(_PUBLICATION_PAUSE)
+            published = await self.database.read(lambda tx: tx.checkpoints.publication())
+            if published.size >= kept.size:
+                return
+        raise Unavailable(_STILL_BEHIND)
+
+    def _draft(self, tx: Transaction) -> _Draft:
+        start, head = tx.checkpoints.publication().size, tx.tree.head()
+        leaves, size = list[bytes](), 0
+        for one in tx.tree.leaves(start, min(head.size, start + MAX_LEAVES)):
+            size += len(one.leaf)
+            if size > MAX_BYTES and leaves:
+                break
+            leaves.append(one.leaf)
+        before = read_frontier(tx.tree.node, start)
+        after = before.extend(map(leaf_hash, leaves))[0]
+        text = Checkpoint(origin=self.signer.name, size=after.size, root=after.root())
+        place = AnchorPlace(size=text.size, root=text.root, attempt=secrets.token_hex(8))
+        if not has(tx, place):
+            raise Tampered("The leaves of the access log are not those that its tree was made of.")
+        note = sign_checkpoint(text, self.signer)
+        whole, last = after.size == head.size, tx.checkpoints.last()
+        anchored = 0 if last is None else last.size
+        return _Draft(
+            place=place, note=note, body=encode_anchor(note, before, leaves), whole=whole, anchored=anchored
+        )
+
+    async def _anchor(self, draft: _Draft) -> KeptCheckpoint:
+        """Put the draft as an anchor and keep it as shown, unless the store has another history. Raises Unavailable."""
+        for tries in range(_TRIES):
+            if tries:
+                await self.sleep(CHANCE.random() * _PAUSE * 2**tries)
+            smaller = await self._attempt(draft)
+            if smaller is not None:
+                kept = await self.database.write(lambda tx: self._keep(tx, draft))
+                await self._delete([place.key for place in smaller])
+                return kept
+            known = await self.database.read(shown)
+            if known is not None and known.size >= draft.place.size:
+                return known  # Another node was quicker, and has removed what was smaller.
+        _LOG.error("log.forked", size=draft.place.size)
+        raise Unavailable(_OTHER_HISTORY, retry_after=30)
+
+    async def _attempt(self, draft: _Draft) -> Sequence[AnchorPlace] | None:
+        """Put the draft; return the smaller anchors if it may be shown, None if the store has another history."""
+        with _store():
+            found = await self.published_log.anchors()
+            old = None if found else await self.published_log.published()
+            if await compare_anchors(self.database, self.published_log, found, anchored=draft.anchored):
+                raise _StoreWentBackError
+        if old is not None and not await self.database.read(lambda tx: has(tx, old.place)):
+            return None
+        if await self._contradicted(found):
+            return None
+        # A key of its own for each attempt: a deletion that is late must not hit the next one.
+        place = replace(draft.place, attempt=secrets.token_hex(8))
+        self._unsure.add(place.key)
+        with _store():
+            await self.objects.put(place.key, draft.body)
+            found = await self.published_log.anchors()
+        if await self._contradicted(found) or place not in found:
+            return None
+        # From here on it is never taken back.
+        self._unsure.clear()
+        return [other for other in found if other.size < place.size]
+
+    async def _check(self) -> None:
+        """Raise Unavailable if another history lies in the object store."""
+        with _store():
+            found = await self.published_log.anchors()
+        if await self._contradicted(found):
+            raise Unavailable(_OTHER_HISTORY, retry_after=30)
+
+    async def _contradicted(self, found: Sequence[AnchorPlace]) -> bool:
+        """Say whether another history lies in the object store; what this process put and did not show goes then."""
+        strangers = await self.published_log.strangers(self.database, found)
+        if not strangers:
+            return False
+        void = list[AnchorPlace]()
+        with _store(), suppress(NotFound):  # One that is gone by now is looked for again.
+            void = await self.published_log.never_shown(self.database, found, strangers)
+        await self._delete([place.key for place in void])
+        if len(void) == len(strangers):
+            return False
+        await self._delete(list(self._unsure))
+        return True
+
+    async def _delete(self, keys: Sequence[str]) -> None:
+        """Remove anchors; what stays because the store does not answer is met again by the next attempt."""
+        for key in keys:
+            with suppress(Unavailable):
+                await self.objects.delete(key)
+                self._unsure.discard(key)
+
+    def _keep(self, tx: Transaction, draft: _Draft) -> KeptCheckpoint:
+        """Keep what was anchored as shown, if the tree is still the one that was anchored."""
+        if not has(tx, draft.place):
+            raise Unavailable(_OTHER_HISTORY, retry_after=30)
+        kept = tx.checkpoints.keep(KeptCheckpoint(size=draft.place.size, note=draft.note, at=self.clock()))
+        if kept.note != draft.note:
+            raise Tampered("A checkpoint of this size was shown over another root.")
+        return kept
+
+
+@contextmanager
+def _store() -> Iterator[None]:
+    """Say what is not possible while the object store does not answer."""
+    try:
+        yield
+    except Unavailable as error:
+        raise Unavailable(_UNREACHABLE) from error

@@ -1,0 +1,251 @@
+"""The log as it lies in the object store, read back: by a node that starts, and by a restore.
+
+It is the newest anchor with the tiles that were published before it. A release from before anchors left the last
+published checkpoint alone, which counts where there is no anchor.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from vault.domain.audit_log.anchor import PREFIX as ANCHORS
+from vault.domain.audit_log.anchor import AnchorPlace, Standing, parse_location
+from vault.domain.stored.account_object_name import PREFIX as ACCOUNTS
+from vault.errors import NotFound, Tampered, Unavailable
+from vault.ports.database import Database, Transaction
+from vault.ports.objects import ObjectStore
+from vault.services.audit_log.checkpoints import root_of, shown, text_of
+from vault.tlog.anchor_file import AnchorFile, decode_anchor
+from vault.tlog.checkpoint import Checkpoint, open_checkpoint
+from vault.tlog.hashing import HASH_BYTES, node_hash
+from vault.tlog.note import Signer
+from vault.tlog.tiles import HEIGHT, WIDTH, Tile, grown_tiles, read_bundle
+from vault.tlog.tree import read_frontier
+
+PREFIX = "log/"
+CHECKPOINT = PREFIX + "checkpoint"
+#: How often an anchor is looked for again that a newer one has replaced since it was listed.
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredLog:
+    """A whole log in the object store: its tiles, and the leaves of an anchor behind them."""
+
+    checkpoint: Checkpoint
+    #: The signed note, byte for byte.
+    note: bytes
+    #: None for a log that a release from before anchors published.
+    anchor: AnchorFile | None
+
+    @property
+    def place(self) -> AnchorPlace:
+        """Return size and root, as an anchor's key has them."""
+        return AnchorPlace(size=self.checkpoint.size, root=self.checkpoint.root, attempt="")
+
+    @property
+    def tiles(self) -> int:
+        """Return how many leaves lie in tiles; the anchor has the others."""
+        return self.checkpoint.size if self.anchor is None else self.anchor.start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedLog:
+    """What the object store has of the log. Shared by the verbs that compare it with the database."""
+
+    database: Database
+    objects: ObjectStore
+    signer: Signer
+
+    async def anchors(self) -> list[AnchorPlace]:
+        """Return where anchors lie, in the order of their sizes. One listing."""
+        places = [parse_location(stored.key) async for stored in self.objects.list(ANCHORS)]
+        return [place for place in places if place is not None]
+
+    async def anchored(self, place: AnchorPlace) -> StoredLog:
+        """Return the log that an anchor names. Raises NotFound, Tampered if it is not what its key says."""
+        anchor = decode_anchor(await self.objects.get(place.key), [self.signer.verifier])
+        if (anchor.checkpoint.size, anchor.checkpoint.root) != (place.size, place.root):
+            raise Tampered("An anchor does not hold the checkpoint that its key names.")
+        return StoredLog(checkpoint=anchor.checkpoint, note=anchor.note, anchor=anchor)
+
+    async def published(self) -> StoredLog | None:
+        """Return the log as it was published in tiles; None if it never was. Raises Tampered."""
+        try:
+            note = await self.objects.get(CHECKPOINT)
+        except NotFound:
+            return None
+        checkpoint = open_checkpoint(note, [self.signer.verifier])
+        return StoredLog(checkpoint=checkpoint, note=note, anchor=None)
+
+    async def newest(self) -> StoredLog | None:
+        """Return the log up to the newest anchor; None if nothing was anchored or published.
+
+        Raises Tampered for what the key of the log did not sign, where a tile is missing, and where the anchors are
+        of two histories.
+        """
+        for _ in range(_TRIES):
+            places = await self.anchors()
+            if not places:
+                return await self.published()
+            with suppress(NotFound):  # A newer one has taken its place since the listing.
+                return await self._newest_of(places)
+        raise Unavailable("The anchors of the access log are replaced faster than they can be read.")
+
+    async def is_newer(self) -> bool:
+        """Say whether the object store knows more than the database, which is old then, or empty.
+
+        Raises Tampered if the two have different histories, or if a checkpoint is not the vault's.
+        """
+        standing = await self.compare(self.database)
+        if standing is Standing.FORKED:
+            raise Tampered(
+                "The object store holds another history of the access log than the database: the database was "
+                "set back and went on from there."
+            )
+        if standing is Standing.BEHIND:
+            return True
+        head, waiting = await self.database.read(lambda tx: (tx.tree.head(), tx.tree.waiting()))
+        # Where there are accounts there were events.
+        return not head.size and not waiting and await self._any_account()
+
+    async def compare(self, database: Database) -> Standing:
+        """Compare a database's log with every anchor, and with the published checkpoint where there is none."""
+        for _ in range(_TRIES):
+            with suppress(NotFound):
+                return await self._compare(database)
+        raise Unavailable("The anchors of the access log are replaced faster than they can be read.")
+
+    async def strangers(self, database: Database, places: Sequence[AnchorPlace]) -> list[AnchorPlace]:
+        """Return those of the listed anchors that are no beginning of a database's log.
+
+        What was anchored from this database is committed by now, so it is read here, after the listing.
+        """
+        return await database.read(lambda tx: [place for place in places if not has(tx, place)])
+
+    async def never_shown(
+        self, database: Database, places: Sequence[AnchorPlace], strangers: Sequence[AnchorPlace]
+    ) -> list[AnchorPlace]:
+        """Return those of the strangers that nobody can have shown, nor ever will.
+
+        That is certain of what contradicts a checkpoint that this database knows to be anchored: nobody shows an
+        anchor before a listing without a contradiction, and ever since there was one in each. Raises NotFound.
+        """
+        known = await database.read(shown)
+        others = [place for place in places if place not in strangers]
+        if known is None or all(place.size < known.size for place in others):
+            return []
+        root, found = text_of(known).root, list[AnchorPlace]()
+        for place in strangers:
+            if place.size > known.size:
+                anchor = (await self.anchored(place)).anchor
+                if anchor is None or anchor.start > known.size or anchor.root_at(known.size) == root:
+                    continue
+            found.append(place)
+        return found
+
+    async def _newest_of(self, places: Sequence[AnchorPlace]) -> StoredLog:
+        strangers = await self.strangers(self.database, places)
+        if len(places) > 1 and strangers:
+            void = await self.never_shown(self.database, places, strangers)
+            places = [place for place in places if place not in void]
+        stored = await self.anchored(places[-1])
+        for place in places:
+            if await self.root_at(stored, place.size) != place.root:
+                raise Tampered(
+                    "The object store holds anchors of two histories of the access log, and the database knows "
+                    f"neither: {place.key} and {places[-1].key}. Look which of the two databases wrote each of them, "
+                    "delete the anchors of the one that is given up, and repeat."
+                )
+        return stored
+
+    async def _compare(self, database: Database) -> Standing:
+        places = await self.anchors()
+        if places:
+            strangers = await self.strangers(database, places)
+            void = await self.never_shown(database, places, strangers) if strangers else []
+            others = [await self.anchored(place) for place in strangers if place not in void]
+        else:
+            old = await self.published()
+            others = [] if old is None or await database.read(lambda tx: has(tx, old.place)) else [old]
+        if not others:
+            return Standing.SAME
+        head = await database.read(lambda tx: tx.tree.head())
+        for other in others:
+            if other.checkpoint.size <= head.size or await self.root_at(other, head.size) != head.root:
+                return Standing.FORKED
+        return Standing.BEHIND
+
+    async def bundles(self, stored: StoredLog) -> AsyncIterator[list[bytes]]:
+        """Yield the leaves of a log, as many at once as lie in one file; those of its anchor come last.
+
+        Raises Tampered for a file that is too short or missing.
+        """
+        for tile in grown_tiles(0, stored.tiles):
+            if tile.level:
+                break
+            leaves = read_bundle(await self._file(tile, tile.bundle_path))
+            if len(leaves) < tile.width:
+                raise Tampered("A bundle of the published log is too short.")
+            yield leaves[: tile.width]
+        if stored.anchor is not None and stored.anchor.leaves:
+            yield list(stored.anchor.leaves)
+
+    async def root_at(self, stored: StoredLog, size: int) -> bytes:
+        """Return the root that a log in the object store had when it had ``size`` leaves, at most those that it has."""
+        if stored.anchor is not None and size >= stored.anchor.start:
+            return stored.anchor.root_at(size)
+        return await self._root(size, stored.tiles)
+
+    async def _root(self, size: int, published: int) -> bytes:
+        """Return the root that the published log had when it had ``size`` leaves."""
+        wanted: list[tuple[int, int]] = []
+
+        def note(level: int, index: int) -> bytes:
+            wanted.append((level, index))
+            return bytes(HASH_BYTES)
+
+        # Which nodes make a root is the same whatever their hashes are.
+        read_frontier(note, size)
+        nodes = {place: await self._node(*place, published) for place in wanted}
+        return read_frontier(lambda level, index: nodes[level, index], size).root()
+
+    async def _node(self, level: int, index: int, published: int) -> bytes:
+        base = level // HEIGHT
+        first, count = index << (level % HEIGHT), 1 << (level % HEIGHT)
+        tile_index = first // WIDTH
+        width = min(WIDTH, (published >> (base * HEIGHT)) - tile_index * WIDTH)
+        tile = Tile(level=base, index=tile_index, width=width)
+        data = await self._file(tile, tile.path)
+        start = (first - tile.start) * HASH_BYTES
+        hashes = [data[at : at + HASH_BYTES] for at in range(start, start + count * HASH_BYTES, HASH_BYTES)]
+        if any(len(one) != HASH_BYTES for one in hashes):
+            raise Tampered("A tile of the published log is too short.")
+        while len(hashes) > 1:
+            hashes = [node_hash(a, b) for a, b in zip(hashes[::2], hashes[1::2], strict=True)]
+        return hashes[0]
+
+    async def _file(self, tile: Tile, path: str) -> bytes:
+        """Return a file of the log; the full one may have taken the place of one that was not.
+
+        Raises Tampered if neither is there: nobody replaces it as an anchor is replaced.
+        """
+        keys = [PREFIX + path] if tile.full else [PREFIX + path, PREFIX + path.partition(".p/")[0]]
+        for key in keys:
+            with suppress(NotFound):
+                return await self._whole(key)
+        raise Tampered(f"A file of the published log is missing: {keys[-1]}.")
+
+    async def _whole(self, key: str) -> bytes:
+        # A bundle may be longer than what counts as small.
+        return await self.objects.read(key, 0, await self.objects.size(key))
+
+    async def _any_account(self) -> bool:
+        async for _ in self.objects.list(ACCOUNTS):
+            return True
+        return False
+
+
+def has(tx: Transaction, place: AnchorPlace) -> bool:
+    """Say whether the tree of an anchor is a beginning of the database's, or all of it."""
+    return place.size <= tx.tree.head().size and root_of(tx, place.size) == place.root

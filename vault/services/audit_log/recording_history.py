@@ -1,0 +1,154 @@
+"""The history of one recording: every event that names it, opened, and told as a story."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from vault.domain.audit_log.listening import Timeline, header_bytes
+from vault.domain.audit_log.story import HistoryItem, OpenedEvent, Origins, tell
+from vault.domain.recordings.recording import Recording, RecordingKeys
+from vault.domain.stored.evidence import Evidence
+from vault.errors import NotFound
+from vault.ports.access_log import LoggedEvent
+from vault.ports.consent_stores import EvidenceRow
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
+from vault.services.admission.evidence_chain import open_entry
+from vault.services.shared.account_data_keys import CarriedKeys
+from vault.services.shared.encrypted_fields import open_recording
+
+#: Events that are read at once.
+_AT_ONCE = 1000
+#: Events that are opened before others are served.
+_OPENED_AT_ONCE = 50
+#: Bytes before the samples of a rendition, which the vault writes itself.
+_RENDITION_HEADER = 44
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """A recording with what is kept beside it."""
+
+    recording: Recording
+    keys: RecordingKeys | None
+    evidence: Sequence[EvidenceRow]
+    #: The name of its connection.
+    connection: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadHistory:
+    """Tell the history of a recording, of an erased one too. What can no longer be opened is left out.
+
+    Of the evidence it uses moments and reasons alone, which name no party; so it is no reading of it.
+    """
+
+    database: Database
+    ring: KeyRing
+    carried: CarriedKeys
+
+    async def __call__(self, account_id: str, recording_id: str) -> Sequence[HistoryItem]:
+        """Return the whole story, oldest first. Raises NotFound, Tampered, Unavailable."""
+        row = await self.database.read(lambda tx: _row(tx, account_id, recording_id))
+        evidence = await self._evidence(row)
+        events = await self._events(account_id, recording_id)
+        # As many as listeners caused: the loop has others to serve meanwhile.
+        return await asyncio.to_thread(tell, _origins(row, evidence), events)
+
+    async def _events(self, account_id: str, recording_id: str) -> list[OpenedEvent]:
+        found: list[OpenedEvent] = []
+        while True:
+            start = found[-1].index + 1 if found else 0
+            page = await self._page(account_id, recording_id, start)
+            for number, logged in enumerate(page):
+                if number % _OPENED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+                found.append(await self._opened(logged))
+            if len(page) < _AT_ONCE:
+                return found
+
+    async def _page(self, account_id: str, recording_id: str, start: int) -> Sequence[LoggedEvent]:
+        return await self.database.read(
+            lambda tx: tx.events.page(account_id, recording_id=recording_id, start=start, limit=_AT_ONCE)
+        )
+
+    async def _opened(self, logged: LoggedEvent) -> OpenedEvent:
+        detail: Mapping[str, str] = {}
+        # Where the account's key of that time was destroyed, the story goes on without names.
+        with suppress(NotFound):
+            detail = await self.carried.open_detail(logged.event)
+        return OpenedEvent(index=logged.index, event=logged.event, detail=detail)
+
+    async def _evidence(self, row: _Row) -> Mapping[str, Evidence]:
+        """Return the entries of the evidence by their digests; none where nothing opens them any more."""
+        if row.keys is None or row.keys.details is None:
+            return {}
+        try:
+            opened = await open_recording(self.ring, row.recording, row.keys)
+        except NotFound:
+            return {}  # The account's key of that time was destroyed.
+        sealed = Evidence(canonical=opened.details().evidence)
+        return {entry.digest: entry for entry in [sealed, *(open_entry(opened, one) for one in row.evidence)]}
+
+
+def _row(tx: Transaction, account_id: str, recording_id: str) -> _Row:
+    recording = tx.recordings.get(account_id, recording_id)
+    if recording is None:
+        raise NotFound("There is no such recording.")
+    named = recording.connection_id
+    connection = None if named is None else tx.connections.get(named)
+    return _Row(
+        recording=recording,
+        keys=tx.recordings.keys(recording_id),
+        evidence=tx.evidence.of_recording(recording_id),
+        connection=None if connection is None else connection.name,
+    )
+
+
+def _origins(row: _Row, evidence: Mapping[str, Evidence]) -> Origins:
+    recording = row.recording
+    reasons = {reason.code: reason.text for reason in recording.reasons}
+    let_in: dict[str, str] = {}
+    sealed_at: datetime | None = None
+    for digest, entry in evidence.items():
+        said = entry.said
+        if said["kind"] == "sealing":
+            sealed_at = datetime.fromisoformat(said["at"])
+        decision = said.get("decision", {"verdict": None, "reasons": []})
+        reasons |= {reason["code"]: reason["text"] for reason in decision["reasons"]}
+        if decision["verdict"] == "allow" and decision["reasons"]:
+            # The last remark on what is let in says what let it in.
+            let_in[digest] = decision["reasons"][-1]["code"]
+    original = _original(recording)
+    return Origins(
+        received_at=recording.received_at,
+        connection_id=recording.connection_id,
+        connection=row.connection,
+        sealed_at=sealed_at,
+        played=_rendition(recording) or original,
+        original=original,
+        reasons=reasons,
+        let_in=let_in,
+    )
+
+
+def _original(recording: Recording) -> Timeline | None:
+    if recording.audio is None or recording.duration is None:
+        return None
+    size = recording.audio.size
+    header = header_bytes(
+        codec=recording.codec,
+        size=size,
+        duration=recording.duration,
+        sample_rate=recording.sample_rate,
+        channels=recording.channels,
+    )
+    return Timeline(size=size, duration=recording.duration, header=header)
+
+
+def _rendition(recording: Recording) -> Timeline | None:
+    if recording.rendition is None or recording.duration is None:
+        return None
+    return Timeline(size=recording.rendition.size, duration=recording.duration, header=_RENDITION_HEADER)

@@ -1,0 +1,173 @@
+"""An object store that goes back: a bucket restored from a backup, or a lagging replica in its place.
+
+What shows it is the log, which only grows there: the newest anchor is older than the checkpoint that the
+database knows to be anchored, or the copy of a checkpoint is gone that was published since the last look.
+A log that went on after the loss hides the first of the two from a look, so whoever anchors compares before
+that; and it never hides the second. At rest a look costs one listing; while the log grows, one small
+request for each publication since the last look.
+
+What follows is one transaction: everything that the database holds is marked to be written again, and the
+loss is on record. A kernel that the verbs share.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vault import metrics
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.anchor import AnchorPlace
+from vault.domain.stored.store_rewrite import (
+    StoreLook,
+    StoreRewrite,
+    decode_look,
+    decode_rewrite,
+    encode_look,
+    encode_rewrite,
+)
+from vault.errors import NotFound
+from vault.ports.access_log import KeptCheckpoint
+from vault.ports.database import Database, Transaction
+from vault.ports.objects import ObjectStore
+from vault.services.audit_log.publication import copy_of
+from vault.services.audit_log.published_tiles import PublishedLog, has
+from vault.structured_log import Log
+
+_LOG = Log(__name__)
+_REWRITE = "store_rewrite"
+_LOOK = "store_look"
+#: Copies of checkpoints that one look asks for; a busy log publishes two a minute.
+_MAX_COPIES = 8
+#: Listings of anchors before one that lacks the newest is believed.
+_LISTINGS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What one snapshot of the database knows of the object store."""
+
+    anchored: int
+    published: int
+    before: StoreLook | None
+    #: Checkpoints that were published since the last look, and the one before them.
+    copies: tuple[KeptCheckpoint, ...]
+
+
+async def look_for_loss(database: Database, objects: ObjectStore, published_log: PublishedLog) -> bool:
+    """Say whether the object store has less than the database knows to lie there; then it is on record.
+
+    Raises Unavailable, Tampered for a published checkpoint that the vault did not sign.
+    """
+    # Before the store is asked: what comes there meanwhile is no loss.
+    known = await database.read(_known)
+    found = await _found(objects, published_log, known)
+    if found is not None:
+        known_size = max(known.anchored, known.published)
+        return await record_loss(database, published_log, found=found, known=known_size)
+    now = StoreLook(anchored=known.anchored, published=known.published)
+    if known.before != now:
+        await database.write(lambda tx: tx.metadata.replace({_LOOK: encode_look(now)}))
+    return False
+
+
+async def compare_anchors(
+    database: Database, published_log: PublishedLog, places: Sequence[AnchorPlace], *, anchored: int
+) -> bool:
+    """Look at a listing of anchors as a look does; ``anchored`` was known to the database before the listing."""
+    found = max((place.size for place in places), default=0)
+    if found < anchored:
+        found = await _newest_anchor(published_log, anchored)
+    return found < anchored and await record_loss(database, published_log, found=found, known=anchored)
+
+
+async def _newest_anchor(published_log: PublishedLog, anchored: int) -> int:
+    """Return the size of the newest anchor; 0 if there is none.
+
+    A listing that runs while a node replaces its anchor may show neither the old one nor the new one, so one that
+    lacks what is anchored is repeated.
+    """
+    size = 0
+    for _ in range(_LISTINGS):
+        size = max((place.size for place in await published_log.anchors()), default=0)
+        if size >= anchored:
+            break
+    return size
+
+
+async def record_loss(database: Database, published_log: PublishedLog, *, found: int, known: int) -> bool:
+    """Put a loss on record and mark everything; False if it is known already. Raises Unavailable, Tampered."""
+    stored = await published_log.published()
+
+    def note(tx: Transaction) -> bool:
+        # Below what is published there lie all tiles, but for what a replica lost at random: those are compared.
+        published = stored.checkpoint.size if stored is not None and has(tx, stored.place) else 0
+        return note_loss(tx, found=found, known=known, published=published, actor="worker")
+
+    if not await database.write(note):
+        return False
+    metrics.STORE_WENT_BACK.inc()
+    _LOG.error("store.went_back", size=found, count=known - found)
+    return True
+
+
+def note_loss(tx: Transaction, *, found: int, known: int, published: int, actor: str) -> bool:
+    """Mark everything to be written again, and put it on record; False if this loss is known already."""
+    pending = rewrite_of(tx)
+    if pending is not None and pending.known >= known and actor == "worker":
+        return False
+    begun = StoreRewrite(found=found, known=known, checkpoints_above=found, tiles_size=published)
+    tx.metadata.replace({_REWRITE: encode_rewrite(begun)}, drop=[_LOOK])
+    tx.store.rewrite_log_and_accounts(published=published)
+    tx.events.append(
+        AccessEvent(
+            type="store.went_back", at=tx.now(), account_id=None, actor=actor, first=found, end=known,
+            result="noticed" if actor == "worker" else "asked",
+        )
+    )  # fmt: skip
+    return True
+
+
+def rewrite_of(tx: Transaction) -> StoreRewrite | None:
+    """Return the rewrite that is under way; None if there is none."""
+    kept = tx.metadata.get(_REWRITE)
+    return None if kept is None else decode_rewrite(kept)
+
+
+def keep_rewrite(tx: Transaction, before: StoreRewrite, after: StoreRewrite | None) -> None:
+    """Keep how far a rewrite is, or that it has ended, unless another loss was noticed meanwhile."""
+    if rewrite_of(tx) != before:
+        return
+    if after is None:
+        tx.metadata.replace({}, drop=[_REWRITE])
+    else:
+        tx.metadata.replace({_REWRITE: encode_rewrite(after)})
+
+
+def _known(tx: Transaction) -> _Known:
+    last, kept = tx.checkpoints.last(), tx.metadata.get(_LOOK)
+    before = None if kept is None else decode_look(kept)
+    anchored = 0 if last is None else last.size
+    copies: tuple[KeptCheckpoint, ...] = ()
+    if before is not None and before.anchored != anchored:
+        copies = tuple(tx.store.published_checkpoints(above=before.published - 1, limit=_MAX_COPIES))
+    return _Known(anchored=anchored, published=tx.store.published_size(), before=before, copies=copies)
+
+
+async def _found(objects: ObjectStore, published_log: PublishedLog, known: _Known) -> int | None:
+    """Return how many leaves the object store is known to have, if that is too few; else None."""
+    anchor = await _newest_anchor(published_log, known.anchored)
+    if anchor and anchor < known.anchored:
+        return anchor
+    if not anchor and (known.anchored or known.published):
+        # Nothing was anchored since a release from before anchors; or they are lost with all the rest.
+        published = await published_log.published()
+        size = 0 if published is None else published.checkpoint.size
+        if size < max(known.anchored, known.published):
+            return size
+    present = 0
+    for copy in known.copies:
+        try:
+            await objects.size(copy_of(copy.size))
+        except NotFound:
+            return present
+        present = copy.size
+    return None

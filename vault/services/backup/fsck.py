@@ -1,0 +1,149 @@
+"""Comparing rows and objects: what one of them has and the other has not, or has otherwise.
+
+It reads and changes nothing. The vault may work meanwhile: whatever looks wrong is looked at once more
+with the row as it is then, so a recording that was erased or written anew in between is no finding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from vault.domain.progress import Seen, unseen
+from vault.domain.recordings.recording import Recording, State
+from vault.errors import Invalid
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
+from vault.ports.objects import ObjectStore
+from vault.services.audit_log.published_tiles import PublishedLog
+from vault.services.audit_log.store_loss import rewrite_of
+from vault.services.backup.fsck_account import CompareAccount
+from vault.services.backup.fsck_log import CompareLog
+from vault.services.backup.fsck_objects import CompareObjects
+from vault.services.backup.fsck_recording import CompareRecording
+from vault.services.shared.clock_skew import earlier
+from vault.services.shared.iter_recordings import available_recordings
+from vault.services.shared.rate_limit import Pacer
+
+#: Sentences that one answer has room for.
+MOST_FINDINGS: Final = 10_000
+#: Objects and unfinished work younger than this may not have their row yet.
+GRACE: Final = timedelta(hours=24)
+#: How often a recording is compared again while its row keeps changing.
+_TRIES: Final = 3
+
+
+@dataclass(slots=True)
+class Checked:
+    """What was compared."""
+
+    recordings: int = 0
+    #: Of these, opened from the first frame to the last.
+    opened: int = 0
+    objects: int = 0
+    #: One sentence each, beginning with the recording or the key.
+    findings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fsck:
+    """Compare every available row with its objects, accounts and the log with theirs, and every object with its row."""
+
+    database: Database
+    objects: ObjectStore
+    ring: KeyRing
+    published_log: PublishedLog
+    clock: Clock
+    grace: timedelta = GRACE
+
+    async def __call__(self, *, sample: int, rate: float, seen: Seen = unseen) -> Checked:
+        """Return what was found; ``rate`` is in recordings or objects a second, 0 for no limit.
+
+        ``sample`` recordings are opened whole, evenly spread. Raises Invalid, Unavailable.
+        """
+        if sample < 0 or rate < 0:
+            raise Invalid("A sample and a rate are numbers from zero up.")
+        pacer, checked = Pacer(rate=rate), Checked()
+        await self._recordings(checked, sample, pacer, seen)
+        await self._accounts(checked, pacer)
+        await self._log(checked, pacer)
+        await self._objects(checked, pacer, seen)
+        left_out = len(checked.findings) - MOST_FINDINGS
+        if left_out > 0:
+            checked.findings[MOST_FINDINGS:] = [f"{left_out} more findings are left out."]
+        return checked
+
+    async def _recordings(self, checked: Checked, sample: int, pacer: Pacer, seen: Seen) -> None:
+        compare = CompareRecording(database=self.database, objects=self.objects, ring=self.ring)
+        total = await self.database.read(lambda tx: tx.inventory.count_available())
+        of = max(total, sample, 1)
+        async for recording in available_recordings(self.database):
+            await pacer.pause()
+            number = checked.recordings
+            checked.recordings += 1
+            # True for ``sample`` of all numbers, as evenly as can be.
+            whole = number * sample // of != (number + 1) * sample // of
+            findings = await compare.findings(recording, whole=whole)
+            if findings:
+                checked.findings += await self._confirmed(compare, recording, whole=whole)
+            checked.opened += whole
+            await seen("recordings", checked.recordings, total)
+
+    async def _confirmed(
+        self, compare: CompareRecording, recording: Recording, *, whole: bool
+    ) -> Sequence[str]:
+        """Compare again with the current row; nothing once it is no longer available, or keeps changing.
+
+        A manifest that is still to be written differs from its row for good reason. Only the manifest is
+        left out then: the audio is compared and opened all the same.
+        """
+        seen = await self._current(recording)
+        for _ in range(_TRIES):
+            now, manifest_due = seen
+            if now is None:
+                break
+            findings = await compare.findings(now, whole=whole, manifest=not manifest_due)
+            before, seen = seen, await self._current(recording)
+            if seen == before:
+                return findings
+        return ()
+
+    async def _current(self, recording: Recording) -> tuple[Recording | None, bool]:
+        """Return the current row, None if it is no longer available, and whether its manifest is due."""
+
+        def look(tx: Transaction) -> tuple[Recording | None, bool]:
+            now = tx.recordings.by_id(recording.id)
+            available = now is not None and now.state is State.AVAILABLE
+            return now if available else None, tx.inventory.manifest_due(recording.id)
+
+        return await self.database.read(look)
+
+    async def _accounts(self, checked: Checked, pacer: Pacer) -> None:
+        compare = CompareAccount(database=self.database, objects=self.objects, ring=self.ring)
+        async for account_id in compare.accounts():
+            await pacer.pause()
+            checked.findings += await compare.findings(account_id)
+
+    async def _log(self, checked: Checked, pacer: Pacer) -> None:
+        if await self.database.read(rewrite_of) is not None:
+            checked.findings.append(
+                "log/: the object store went back, and what the database holds is being written there again."
+            )
+        compare = CompareLog(database=self.database, objects=self.objects, published_log=self.published_log)
+        async for finding in compare.findings():
+            await pacer.pause()
+            checked.findings += [] if finding is None else [finding]
+
+    async def _objects(self, checked: Checked, pacer: Pacer, seen: Seen) -> None:
+        before = await self.database.read(lambda tx: earlier(tx, self.clock())) - self.grace
+        compare = CompareObjects(database=self.database, objects=self.objects, before=before)
+        async for versions in compare.keys():
+            await pacer.pause()
+            checked.objects += 1
+            findings = await compare.findings(versions)
+            if findings:
+                # A listing is some seconds old; what was erased since then is no finding.
+                findings = await compare.findings_now(versions[0].key)
+            checked.findings += findings
+            await seen("objects", checked.objects, 0)

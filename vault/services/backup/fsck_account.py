@@ -1,0 +1,82 @@
+"""Each account against its newest object: is what a restore would bring back what the database says now?"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.account_object import AccountObject, decode_account, decode_envelope
+from vault.domain.stored.account_object_name import ObjectName, location_of
+from vault.errors import NotFound, OwnKeyUnusable, Tampered
+from vault.ports.database import Database
+from vault.ports.keys import KeyRing
+from vault.ports.objects import ObjectStore
+from vault.sealing.message import open_message
+from vault.services.audit_log.own_history import account_object_names, sort_by_history
+
+#: Accounts that one transaction names.
+_ACCOUNTS = 500
+_PARTS = {
+    "account": "name", "keys": "keys", "wrapped_index_key": "keys", "index_key_version": "keys",
+    "switch": "the switch", "history": "the switch's history", "policies": "consent policies",
+    "connections": "connections", "objections": "objections", "notices": "notices", "prompts": "audio of notices",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareAccount:
+    """Says what is wrong with an account's newest object, one sentence each."""
+
+    database: Database
+    objects: ObjectStore
+    ring: KeyRing
+
+    async def accounts(self) -> AsyncIterator[str]:
+        """Yield the ids of all accounts."""
+        after = ""
+        while ids := await self.database.read(
+            lambda tx, after=after: tx.account_objects.ids(after=after, limit=_ACCOUNTS)  # type: ignore[misc]
+        ):
+            for account_id in ids:
+                yield account_id
+            after = ids[-1]
+
+    async def findings(self, account_id: str) -> list[str]:
+        """Return findings about one account; none while its object is to be written, or was written meanwhile."""
+        if not await self._settled(account_id):
+            return []
+        names = await account_object_names(self.objects, account_id)
+        own = (await sort_by_history(self.database, names)).own
+        found = await self._newest(account_id, own[0]) if own else [f"{account_id}: its object is missing."]
+        return found if await self._settled(account_id) else []
+
+    async def _settled(self, account_id: str) -> bool:
+        row = await self.database.read(lambda tx: tx.account_objects.revisions(account_id))
+        return row is not None and row.now == row.written
+
+    async def _newest(self, account_id: str, name: ObjectName) -> list[str]:
+        known = await self.database.read(lambda tx: tx.account_objects.read(account_id))
+        if name.revision != known.revision:
+            older = f"is of revision {name.revision}, and the account of revision {known.revision}."
+            return [f"{account_id}: its newest object {location_of(name)} {older}"]
+        try:
+            kept = await self._open(name)
+        except NotFound:
+            return []  # A newer one has taken its place.
+        except OwnKeyUnusable:
+            return []  # Its owner took the key away; nobody can look.
+        except Tampered as error:
+            return [f"{account_id}: its object {location_of(name)} cannot be used: {error}"]
+        same = {what for field, what in _PARTS.items() if getattr(kept, field) != getattr(known, field)}
+        if same:
+            return [f"{account_id}: its object {location_of(name)} differs in {', '.join(sorted(same))}."]
+        return []
+
+    async def _open(self, name: ObjectName) -> AccountObject:
+        location = location_of(name)
+        envelope = decode_envelope(await self.objects.read(location, 0, await self.objects.size(location)))
+        if envelope.name != name or not envelope.keys:
+            raise Tampered("It is not the object that it is named after.")
+        newest = max(envelope.keys)
+        key = await self.ring.unwrap(name.account_id, newest, envelope.keys[newest])
+        context = bound.of_account_object(name.account_id, name.revision, envelope.log)
+        return decode_account(open_message(key.key, envelope.sealed, context=context), envelope)

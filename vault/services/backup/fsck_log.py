@@ -1,0 +1,91 @@
+"""The access log in the object store against the tree: its tiles, its checkpoints, its anchor."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from vault.domain.audit_log.anchor import PREFIX as ANCHORS
+from vault.errors import NotFound, Tampered
+from vault.ports.database import Database
+from vault.ports.objects import ObjectStore
+from vault.services.audit_log.log_file_bytes import keys_of, stored_bytes, wanted_bytes
+from vault.services.audit_log.publication import copy_of
+from vault.services.audit_log.published_tiles import CHECKPOINT, PublishedLog, has
+from vault.tlog.tiles import Tile, grown_tiles
+
+#: Copies of checkpoints that one transaction names.
+_COPIES = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareLog:
+    """Says what of the log is not there as the tree has it, one sentence each."""
+
+    database: Database
+    objects: ObjectStore
+    published_log: PublishedLog
+
+    async def findings(self) -> AsyncIterator[str | None]:
+        """Yield a finding, or None, for each file of the log; what is published meanwhile is no finding."""
+        size = await self.database.read(lambda tx: tx.store.published_size())
+        yield await self._checkpoint(size)
+        yield await self._anchor()
+        for tile in grown_tiles(0, size):
+            for key in keys_of(tile):
+                finding = await self._file(tile, key)
+                now = await self.database.read(lambda tx: tx.store.published_size()) if finding else size
+                # A file that was not full goes once a fuller one is there.
+                yield finding if now == size or tile.full else None
+        async for finding in self._copies():
+            yield finding
+
+    async def _checkpoint(self, size: int) -> str | None:
+        if not size:
+            return None
+        try:
+            found = await self.published_log.published()
+        except Tampered as error:
+            return f"{CHECKPOINT}: {error}"
+        if found is None:
+            return f"{CHECKPOINT}: it is missing."
+        published = found.checkpoint
+        if published.size < size:
+            return f"{CHECKPOINT}: it covers {published.size} entries, and {size} were published."
+        own = await self.database.read(lambda tx: has(tx, found.place))
+        return None if own else f"{CHECKPOINT}: it is of another history of the access log."
+
+    async def _anchor(self) -> str | None:
+        last = await self.database.read(lambda tx: tx.checkpoints.last())
+        places = await self.published_log.anchors()
+        if last is None:
+            return None
+        own = await self.database.read(lambda tx: {place: has(tx, place) for place in places})
+        foreign = [place.key for place in places if place.size <= last.size and not own[place]]
+        if foreign:
+            return f"{foreign[0]}: it is of another history of the access log."
+        newest = max((place.size for place in places), default=0)
+        if newest >= last.size:
+            return None
+        return f"{ANCHORS}: the newest anchor covers {newest} entries, and {last.size} were anchored."
+
+    async def _file(self, tile: Tile, key: str) -> str | None:
+        found = await stored_bytes(self.objects, key)
+        if found is None:
+            return f"{key}: it is missing."
+        if found == await wanted_bytes(self.database, tile, key):
+            return None
+        return f"{key}: it is not what the tree of the access log says."
+
+    async def _copies(self) -> AsyncIterator[str | None]:
+        above = 0
+        while copies := await self.database.read(
+            lambda tx, above=above: tx.store.published_checkpoints(above=above, limit=_COPIES)  # type: ignore[misc]
+        ):
+            above = copies[-1].size
+            for copy in copies:
+                key = copy_of(copy.size)
+                try:
+                    same = await self.objects.get(key) == copy.note
+                except NotFound:
+                    yield f"{key}: it is missing."
+                else:
+                    yield None if same else f"{key}: it is not the checkpoint that was published."

@@ -1,0 +1,118 @@
+"""Every object below the vault's prefix against what names it."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from vault.domain.recordings.recording import State
+from vault.domain.stored.account_object_name import parse_location
+from vault.domain.stored.closing_acts import parse_location as parse_closing
+from vault.domain.stored.manifest import location_of
+from vault.domain.stored.tombstone import decode_tombstones
+from vault.domain.stored.vault_object import LOCATION as VAULT
+from vault.errors import Tampered
+from vault.ports.database import Database
+from vault.ports.objects import ObjectStore, StoredVersion
+from vault.services.audit_log.own_history import sort_by_history
+
+#: Where the log lies. Files of it are written twice by two nodes at once, and its checkpoint for ever anew.
+_LOG = "log/"
+_OWNER = "owner.json"
+#: An erasure that was put off has not come to its manifest yet.
+_WITH_MANIFEST = {State.AVAILABLE, State.ERASING}
+#: Segments of keys: recordings/account/recording/object, manifests/account/recording.json.
+_OBJECT_SEGMENTS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareObjects:
+    """Says what is wrong with an object, one sentence each."""
+
+    database: Database
+    objects: ObjectStore
+    #: What was written later may not have its row yet.
+    before: datetime
+
+    async def keys(self) -> AsyncIterator[list[StoredVersion]]:
+        """Yield the versions of each object but those of the log, key by key."""
+        versions: list[StoredVersion] = []
+        async for version in self.objects.versions(""):
+            if version.key.startswith(_LOG):
+                continue
+            if versions and versions[0].key != version.key:
+                yield versions
+                versions = []
+            versions.append(version)
+        if versions:
+            yield versions
+
+    async def findings(self, versions: Sequence[StoredVersion]) -> list[str]:
+        """Return findings about one object."""
+        key, latest = versions[0].key, next((one for one in versions if one.latest), versions[0])
+        if max(one.modified for one in versions) >= self.before:
+            return []
+        if latest.deleted:
+            older = sum(not one.deleted for one in versions)
+            return [f"{key}: it was deleted, and {older} older versions of it are still there."]
+        if len(versions) > 1:
+            return [f"{key}: it has {len(versions)} versions, and not one."]
+        return await self._named(key)
+
+    async def findings_now(self, key: str) -> list[str]:
+        """Return findings about one object as the store has it now; none if it is gone."""
+        versions = [one async for one in self.objects.versions(key) if one.key == key]
+        return await self.findings(versions) if versions else []
+
+    async def _named(self, key: str) -> list[str]:
+        parts = key.split("/")
+        if key in {VAULT, _OWNER}:
+            return []
+        if parts[0] == "recordings" and len(parts) == _OBJECT_SEGMENTS:
+            wanted = await self.database.read(lambda tx: tx.queue.wants_object(parts[2], key))
+            return [] if wanted else [f"{key}: no row names this object."]
+        kinds = {
+            "manifests": self._manifest, "accounts": self._account, "tombstones": self._tombstones,
+            "prompts": self._prompt, "closing": self._closing_act, "closed": self._closing_act,
+        }  # fmt: skip
+        if parts[0] in kinds:
+            return await kinds[parts[0]](key)
+        return [f"{key}: this is no object of a vault."]
+
+    async def _closing_act(self, key: str) -> list[str]:
+        place = parse_closing(key)
+        if place is None:
+            return [f"{key}: this is no object of a vault."]
+        unknown = await self.database.read(lambda tx: tx.closing.unknown([place[1]]))
+        return [f"{key}: the database does not know this closing act."] if unknown else []
+
+    async def _prompt(self, key: str) -> list[str]:
+        account_id = key.split("/")[1]
+        known = await self.database.read(lambda tx: tx.account_objects.revisions(account_id))
+        return [] if known is not None else [f"{key}: there is no such account."]
+
+    async def _manifest(self, key: str) -> list[str]:
+        recording_id = key.rsplit("/", maxsplit=1)[-1].removesuffix(".json")
+        row = await self.database.read(lambda tx: tx.recordings.by_id(recording_id))
+        if row is None or row.state not in _WITH_MANIFEST or location_of(row.account_id, row.id) != key:
+            return [f"{key}: no available recording has this manifest."]
+        return []
+
+    async def _account(self, key: str) -> list[str]:
+        name = parse_location(key)
+        known = await self.database.read(
+            lambda tx: None if name is None else tx.account_objects.revisions(name.account_id)
+        )
+        if name is None or known is None:
+            return [f"{key}: there is no such account."]
+        if (await sort_by_history(self.database, [name])).foreign:
+            return [f"{key}: another history of the database wrote it."]
+        if name.revision < known.written:
+            return [f"{key}: a newer object of this account was written."]
+        return []
+
+    async def _tombstones(self, key: str) -> list[str]:
+        try:
+            decode_tombstones(await self.objects.get(key))
+        except Tampered as error:
+            return [f"{key}: {error}"]
+        return []

@@ -1,0 +1,126 @@
+"""One available recording against its objects and its manifest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject
+from vault.domain.stored.encryption_context import Purpose
+from vault.domain.stored.manifest import Manifest, decode_manifest, location_of
+from vault.errors import NotFound, Tampered
+from vault.ports.consent_stores import EvidenceRow
+from vault.ports.database import Database
+from vault.ports.keys import KeyRing
+from vault.ports.objects import ObjectStore
+from vault.sealing.header import parse_header
+from vault.sealing.size import object_size
+from vault.services.admission.evidence_chain import open_entry
+from vault.services.shared.encrypted_fields import open_recording
+from vault.services.shared.encrypted_reader import SealedAudio
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareRecording:
+    """Says what is wrong with a recording, one sentence each."""
+
+    database: Database
+    objects: ObjectStore
+    ring: KeyRing
+
+    async def findings(self, recording: Recording, *, whole: bool, manifest: bool = True) -> list[str]:
+        """Return findings; with ``whole`` each sealed part is opened and every tag is checked.
+
+        Without ``manifest`` the manifest is left out.
+        """
+        keys, chain = await self.database.read(
+            lambda tx: (tx.recordings.keys(recording.id), tx.evidence.of_recording(recording.id))
+        )
+        if keys is None:
+            return [f"{recording.id}: its row has no key."]
+        found = []
+        for purpose, sealed in _objects_of(recording):
+            found += await self._object(recording, purpose, sealed)
+        if recording.audio is None:
+            found.append(f"{recording.id}: its row names no audio.")
+        if manifest:
+            found += await self._manifest(recording, keys, [row.digest for row in chain])
+        if whole and not found:
+            found += await self._open(recording, keys, chain)
+        return found
+
+    async def _object(self, recording: Recording, purpose: Purpose, sealed: SealedObject) -> list[str]:
+        try:
+            size = await self.objects.size(sealed.location)
+            header = parse_header(sealed.header)
+        except NotFound:
+            return [f"{recording.id}: its {purpose} {sealed.location} is missing."]
+        except Tampered:
+            return [f"{recording.id}: the header of its {purpose} in the row is none."]
+        wanted = object_size(len(header.write()), sealed.size, header.frame_length)
+        if size != wanted:
+            return [f"{recording.id}: its {purpose} {sealed.location} has {size} bytes, and not {wanted}."]
+        return []
+
+    async def _manifest(self, recording: Recording, keys: RecordingKeys, chain: list[str]) -> list[str]:
+        location = location_of(recording.account_id, recording.id)
+        try:
+            manifest = decode_manifest(await self.objects.get(location))
+        except NotFound:
+            return [f"{recording.id}: its manifest {location} is missing."]
+        except Tampered as error:
+            return [f"{recording.id}: its manifest {location} cannot be used: {error}"]
+        wrong = _differences(manifest, recording, keys, chain)
+        if wrong:
+            return [f"{recording.id}: its manifest {location} differs from its row in {', '.join(wrong)}."]
+        return []
+
+    async def _open(
+        self, recording: Recording, keys: RecordingKeys, chain: Sequence[EvidenceRow]
+    ) -> list[str]:
+        part: str = "key"
+        try:
+            opened = await open_recording(self.ring, recording, keys)
+            part = "details"
+            opened.details()
+            part = "waveform"
+            opened.waveform()
+            part = "chain of evidence"
+            for row in chain:
+                open_entry(opened, row)
+            for purpose, sealed in _objects_of(recording):
+                part = purpose
+                audio = SealedAudio(self.objects, opened.opener(sealed, purpose), sealed)
+                async for _ in audio.blocks():
+                    pass
+        except (Tampered, NotFound) as error:
+            return [f"{recording.id}: its {part} cannot be opened: {error}"]
+        return []
+
+
+def _objects_of(recording: Recording) -> list[tuple[Purpose, SealedObject]]:
+    parts: dict[Purpose, SealedObject | None] = {"audio": recording.audio, "rendition": recording.rendition}
+    return [(purpose, sealed) for purpose, sealed in parts.items() if sealed is not None]
+
+
+def _differences(
+    manifest: Manifest, recording: Recording, keys: RecordingKeys, chain: list[str]
+) -> list[str]:
+    """Return the names of what a manifest says otherwise than the row."""
+    there = manifest.recording
+    compared = {
+        "recording": (there.id, recording.id),
+        "account": (there.account_id, recording.account_id),
+        "source": (
+            (there.connection_id, there.recording_ref),
+            (recording.connection_id, recording.recording_ref),
+        ),
+        "audio": (there.audio, recording.audio),
+        "rendition": (there.rendition, recording.rendition),
+        "restriction": (there.restricted, recording.restricted),
+        "key version": (manifest.keys.key_version, keys.key_version),
+        "wrapped key": (manifest.keys.wrapped_key, keys.wrapped_key),
+        "evidence": (manifest.keys.evidence, keys.evidence),
+        "details": (manifest.keys.details, keys.details),
+        "waveform": (manifest.keys.waveform, keys.waveform),
+        "chain of evidence": ([digest for digest, _ in manifest.chain], chain),
+    }
+    return [name for name, (one, other) in compared.items() if one != other]

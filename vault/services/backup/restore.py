@@ -1,0 +1,155 @@
+"""Restoring: the present database, old, empty or gone its own way, becomes whole from what the object store has.
+
+The database's log is compared with the anchored one. What happened there and is unknown here is done to the
+database first; then the anchored leaves come into its tree at their places, and its own behind them. What was
+acknowledged here since stays, and of what both did the closed one wins. Until all is done a mark in the
+database keeps every node in recovery mode, so a restore that was cut short is run again; every step changes
+nothing the second time.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.progress import MARK, Report, Seen, unseen
+from vault.domain.recordings.recording import Recording
+from vault.domain.stored.account_object_name import ObjectName, by_account
+from vault.domain.stored.closing_acts import Act
+from vault.errors import Refused, Unavailable
+from vault.ports.access_log import KeptCheckpoint
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
+from vault.ports.objects import ObjectStore
+from vault.services.admission.case import Admission
+from vault.services.audit_log.anchor import Anchor
+from vault.services.audit_log.own_history import account_object_names
+from vault.services.audit_log.published_tiles import PublishedLog, StoredLog
+from vault.services.backup.restore_accounts import RestoreAccounts
+from vault.services.backup.restore_log import Parted, RestoreLog
+from vault.services.backup.restore_recordings import RestoreRecordings
+from vault.services.backup.restore_report import name_what_is_lost
+from vault.services.closing_acts.journal import Journal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """Make the database whole from the object store and the log in it."""
+
+    database: Database
+    objects: ObjectStore
+    ring: KeyRing
+    admission: Admission
+    published_log: PublishedLog
+    journal: Journal
+    anchor: Anchor
+    clock: Clock
+
+    async def __call__(self, *, actor: str, seen: Seen = unseen) -> Report:
+        """Return what was restored, and what was not.
+
+        Raises Refused where there is nothing to restore, Tampered if the log in the object store is not
+        what its checkpoint says, Unavailable.
+        """
+        log = RestoreLog(database=self.database, published_log=self.published_log)
+        anchored = await self.published_log.newest()
+        names = await account_object_names(self.objects)
+        parted = await log.compare(anchored, (one.size for one in names if one.size is not None), seen)
+        report = Report()
+        acts = await self.journal.missing(self.database, kept=True, findings=report.findings)
+        if not (acts or await self._is_due(anchored, parted)):
+            raise Refused("There is nothing to restore: the database is as new as the object store.")
+        mark = await self.database.write(lambda tx: _mark(tx, parted))
+        restricted = await self._bring_in(parted, names, acts, report, seen, actor=actor)
+        await name_what_is_lost(self.database, parted, report)
+        if anchored is not None:
+            await log.join(anchored, parted, seen)
+            await self.database.write(lambda tx: self._published(tx, anchored))
+        report.add("leaves", parted.lost.leaves)
+        report.add("own", parted.own.leaves)
+        await self.database.write(lambda tx: _finish(tx, mark, restricted, actor))
+        while await self.database.write(lambda tx: tx.restored.take_waiting(limit=1000)):
+            pass
+        with suppress(Unavailable):  # Otherwise a worker anchors it.
+            await self.anchor.extend()
+        return report
+
+    async def _is_due(self, anchored: StoredLog | None, parted: Parted) -> bool:
+        """Say whether the object store has anything that the database lacks, or a restore was cut short."""
+        if await self.database.read(lambda tx: tx.metadata.get(MARK)) is not None:
+            return True
+        if anchored is None or not anchored.checkpoint.size:
+            return await self.published_log.is_newer()
+        return parted.fork < anchored.checkpoint.size
+
+    async def _bring_in(
+        self,
+        parted: Parted,
+        names: Sequence[ObjectName],
+        acts: Sequence[Act],
+        report: Report,
+        seen: Seen,
+        *,
+        actor: str,
+    ) -> Sequence[Recording]:
+        """Do to the rows what the object store and the anchored log say; return what is restricted by that."""
+        accounts = RestoreAccounts(
+            database=self.database, objects=self.objects, ring=self.ring, names=by_account(names)
+        )
+        recordings = RestoreRecordings(
+            database=self.database, objects=self.objects, ring=self.ring, admission=self.admission
+        )
+        await accounts.bring_in(parted, acts, report, seen, actor=actor)
+        await recordings.tombstones(report, seen)
+        ids = await recordings.manifests(parted, report, seen)
+        await accounts.refuse_in_flight(report)
+        await accounts.fail_closed(parted, report)
+        await recordings.replay(parted, report, seen)
+        for act in acts:
+            await self.database.write(
+                lambda tx, one=act: self.journal.apply(tx, one, logged=one.event.id in parted.ids)  # type: ignore[misc]
+            )
+        report.add("acts", len(acts))
+        return await recordings.without_manifest(ids, parted, report)
+
+    def _published(self, tx: Transaction, anchored: StoredLog) -> None:
+        checkpoint = KeptCheckpoint(size=anchored.checkpoint.size, note=anchored.note, at=self.clock())
+        tx.restored.published(checkpoint, tiles=anchored.tiles, at=self.clock())
+
+
+def _mark(tx: Transaction, parted: Parted) -> bytes:
+    """Keep how far the histories had parted when the restore began; return that of the first attempt."""
+    kept = tx.metadata.get(MARK)
+    if kept is None:
+        kept = f"{parted.fork} {parted.size} {parted.fork + parted.lost.leaves}".encode()
+        tx.metadata.put({MARK: kept})
+    return kept
+
+
+def _finish(tx: Transaction, mark: bytes, restricted: Sequence[Recording], actor: str) -> None:
+    """Put on record what was restored, and end recovery mode."""
+    if tx.metadata.get(MARK) is None:
+        return  # Another restore beside this one was faster.
+    tx.metadata.replace({}, drop=[MARK])
+    now = tx.now()
+    fork, size, anchored = map(int, mark.split())
+    if size:
+        result = "forked" if fork < min(size, anchored) else "behind"
+        back = AccessEvent(
+            type="log.database_went_back", at=now, account_id=None, actor=actor, first=fork, end=anchored,
+            result=result,
+        )  # fmt: skip
+        tx.events.append(back)
+    tx.events.append(AccessEvent(type="vault.restored", at=now, account_id=None, actor=actor))
+    for recording in restricted:
+        tx.events.append(
+            AccessEvent(
+                type="recording.restricted",
+                at=now,
+                account_id=recording.account_id,
+                actor=actor,
+                recording_id=recording.id,
+                result="manifest_missing",
+            )
+        )

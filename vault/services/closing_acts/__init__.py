@@ -1,0 +1,1 @@
+"""Closing acts: the journal that keeps closed what was closed, and recovery mode."""

@@ -1,0 +1,1 @@
+"""Consent: statements, policies, objections, notices and call documents."""

@@ -1,0 +1,118 @@
+"""Putting a number on the list of those that must not be recorded: over REST, or by a key in a call."""
+
+import json
+from dataclasses import dataclass, replace
+
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.consent.consent_event import Objection
+from vault.domain.ids import new_id
+from vault.domain.stored import encryption_context as bound
+from vault.errors import NotFound
+from vault.ports.clock import Clock
+from vault.ports.consent_stores import ObjectionRow
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import AccountKey, KeyRing
+from vault.ports.numbers import Numbers
+from vault.sealing.message import open_message, seal
+from vault.services.admission.case import Admission, home_regions
+from vault.services.shared.account_data_keys import CarriedKeys
+from vault.services.shared.encrypted_fields import search_term
+from vault.services.shared.retry_on_rotation import under_current_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectionList:
+    """Shared by the verbs that know of objections.
+
+    The list changes under the account's exclusive lock, like the switch: a gate has either committed
+    before, or it sees the objection. Numbers are kept sealed and found by keyed hashes.
+    """
+
+    database: Database
+    ring: KeyRing
+    carried: CarriedKeys
+    admission: Admission
+    numbers: Numbers
+    clock: Clock
+
+    async def enter(
+        self, account_id: str, written: str, *, reason: str | None, actor: str
+    ) -> tuple[ObjectionRow, str, bool]:
+        """Return the objection, its number in E.164, and whether it is new: one that stands stays.
+
+        Once this returns, no recording of the number becomes available. Raises Invalid for no number.
+        """
+        number, term = await self.term(account_id, written)
+        sealed = await self.carried.seal_words(account_id, "objection-reason", reason)
+        objection = Objection(since=self.clock(), until=None, reason=sealed, by=actor)
+        row, new = await under_current_key(
+            self.ring, account_id, lambda key: self._enter(key, account_id, number, term, objection)
+        )
+        return row, number, new
+
+    async def _enter(
+        self, key: AccountKey, account_id: str, number: str, term: bytes, objection: Objection
+    ) -> tuple[ObjectionRow, bool]:
+        objection_id = new_id("obj")
+        context = bound.of_objection(account_id, objection_id)
+        row = ObjectionRow(
+            id=objection_id,
+            account_id=account_id,
+            term=term,
+            sealed_number=seal(key.key, context, json.dumps({"v": 1, "number": number}).encode()),
+            key_version=key.version,
+            objection=objection,
+        )
+
+        def enter(tx: Transaction) -> ObjectionRow:
+            tx.lock_account(account_id, exclusive=True)
+            known = standing(tx, account_id, term)
+            if known is not None:
+                tx.closing.recall(account_id, "objection.entered", known.id)
+                return known
+            entered = replace(row, objection=replace(objection, since=tx.now()))
+            tx.objections.add(entered)
+            tx.events.append(
+                AccessEvent(
+                    type="objection.entered",
+                    at=tx.now(),
+                    account_id=account_id,
+                    actor=objection.by,
+                    subject=objection_id,
+                )
+            )
+            return entered
+
+        kept = await self.database.write(enter, urgent=True)
+        return kept, kept.id == objection_id
+
+    async def term(self, account_id: str, written: str) -> tuple[str, bytes]:
+        """Return a number in E.164, and the keyed hash under which it is found. Raises Invalid."""
+        regions = await self.database.read(lambda tx: home_regions(tx, account_id))
+        number = self.numbers.e164(written, regions)
+        return number, search_term(await self.admission.index_key(account_id), "number", number)
+
+    async def number_of(self, row: ObjectionRow) -> str | None:
+        """Open the number of an objection; None if its key was destroyed. Raises Tampered, Unavailable.
+
+        That can be so where a restore joined two histories, and one had destroyed the key that the other used.
+        """
+        try:
+            key = await self.ring.version(row.account_id, row.key_version)
+        except NotFound:
+            return None
+        context = bound.of_objection(row.account_id, row.id)
+        number: str = json.loads(open_message(key.key, row.sealed_number, context=context))["number"]
+        return number
+
+    async def opened(self, row: ObjectionRow) -> Objection:
+        """Return an objection with its reason opened. Raises NotFound, Tampered."""
+        said = row.objection
+        reason = await self.carried.open_words(row.account_id, "objection-reason", said.reason)
+        return replace(said, reason=reason)
+
+
+def standing(tx: Transaction, account_id: str, term: bytes) -> ObjectionRow | None:
+    """Return the objection of a number that stands now."""
+    rows = tx.objections.of_terms(account_id, [term])
+    return next((row for row in rows if row.objection.until is None), None)

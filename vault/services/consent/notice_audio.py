@@ -1,0 +1,120 @@
+"""The audio of notices: made of an upload or of a beep, kept sealed, and given out as telephony fetches it."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass, replace
+
+from vault.domain.notices.audio import Encoding, PromptWish
+from vault.domain.notices.notice import Notice
+from vault.domain.notices.telephone_wav import telephone_wav
+from vault.domain.stored import encryption_context as bound
+from vault.errors import DescriberCrashed, NotFound, Refused, Tampered, Undecodable
+from vault.ports.audio import PromptMaker
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import AccountKey, KeyRing
+from vault.ports.notices import SealedPrompt
+from vault.sealing.message import open_message, seal
+from vault.services.consent.notice_lookup import draft_of, held_draft, one_of, record
+from vault.services.shared.retry_on_rotation import under_current_key
+from vault.structured_log import Log
+
+_LOG = Log(__name__)
+_CRASHED = "The decoder crashed on this file. Convert it, for example to WAV, and send it again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPrompt:
+    """Give a draft its audio, or take it away: without audio the platform speaks the text."""
+
+    database: Database
+    ring: KeyRing
+    prompt_maker: PromptMaker
+
+    async def __call__(
+        self, account_id: str, notice_id: str, upload: bytes, wish: PromptWish, *, actor: str
+    ) -> Notice:
+        """Return the draft with its audio. Nothing uploaded for the mode ``tone`` makes a beep alone.
+
+        Raises Undecodable, with the reason, for an upload that no prompt can be made of; Invalid, naming the
+        field, for a wish; NotFound; Refused for what is no draft, or says something else by now.
+        """
+        draft = await self.database.read(lambda tx: draft_of(tx, account_id, notice_id))
+        wish = replace(wish, tone_only=draft.mode == "tone" and not upload)
+        try:
+            prompt = await self.prompt_maker.make(upload, wish)
+        except DescriberCrashed as error:
+            _LOG.warning("prompt.crashed", account_id=account_id, reason=str(error))
+            raise Undecodable(_CRASHED) from error
+        audible = replace(draft, audio_sha256=_digest(prompt.pcm), audio_seconds=prompt.seconds)
+        return await under_current_key(
+            self.ring, account_id, lambda key: self._put(key, audible, prompt.pcm, actor)
+        )
+
+    async def _put(self, key: AccountKey, audible: Notice, pcm: bytes, actor: str) -> Notice:
+        account_id, notice_id = audible.account_id, audible.id
+        sealed = SealedPrompt(
+            message=seal(key.key, bound.of_prompt(account_id, notice_id), pcm), key_version=key.version
+        )
+
+        def put(tx: Transaction) -> Notice:
+            held_draft(tx, account_id, notice_id)
+            if not tx.notices.set_prompt(audible, sealed):
+                raise Refused("The draft was changed meanwhile.", reasons=("changed",))
+            record(tx, "notice.changed", audible, at=tx.now(), actor=actor)
+            return one_of(tx, account_id, notice_id)
+
+        return await self.database.write(put)
+
+    async def remove(self, account_id: str, notice_id: str, *, actor: str) -> None:
+        """Take the audio away; again changes nothing. Raises NotFound, Refused."""
+
+        def remove(tx: Transaction) -> None:
+            draft = held_draft(tx, account_id, notice_id)
+            if draft.audio_sha256 is None:
+                return
+            tx.notices.replace_draft(replace(draft, audio_sha256=None, audio_seconds=None))
+            record(tx, "notice.changed", draft, at=tx.now(), actor=actor)
+
+        await self.database.write(remove)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPrompt:
+    """Give out the audio of a notice as a WAV file."""
+
+    database: Database
+    ring: KeyRing
+
+    async def __call__(self, notice_id: str, encoding: Encoding) -> bytes:
+        """Return what anybody may hear: the audio of what was published. Raises NotFound, Tampered."""
+
+        def find(tx: Transaction) -> tuple[Notice, SealedPrompt | None]:
+            notice = tx.notices.by_id(notice_id)
+            if notice is None or not notice.audible:
+                raise NotFound("There is no such audio.")
+            return notice, tx.notices.prompt(notice_id)
+
+        return await self._opened(*await self.database.read(find), encoding)
+
+    async def of_account(self, account_id: str, notice_id: str, encoding: Encoding) -> bytes:
+        """Return what the account's own people may hear: drafts, too. Raises NotFound, Tampered."""
+
+        def find(tx: Transaction) -> tuple[Notice, SealedPrompt | None]:
+            return one_of(tx, account_id, notice_id), tx.notices.prompt(notice_id)
+
+        return await self._opened(*await self.database.read(find), encoding)
+
+    async def _opened(self, notice: Notice, sealed: SealedPrompt | None, encoding: Encoding) -> bytes:
+        if sealed is None:
+            raise NotFound("There is no such audio.")
+        key = await self.ring.version(notice.account_id, sealed.key_version)
+        pcm = open_message(key.key, sealed.message, context=bound.of_prompt(notice.account_id, notice.id))
+        # The context tells notices apart; the digest tells two prompts of one draft apart.
+        if not hmac.compare_digest(_digest(pcm), notice.audio_sha256 or ""):
+            raise Tampered("The audio of a notice is not what its row says.")
+        return telephone_wav(pcm, encoding)
+
+
+def _digest(pcm: bytes) -> str:
+    """Return SHA-256 of the audio as it is served in PCM16: what anybody can fetch and check."""
+    return hashlib.sha256(telephone_wav(pcm, "pcm")).hexdigest()

@@ -1,0 +1,87 @@
+"""Objections: numbers that must not be recorded, whichever side of a call they are on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.consent.consent_event import Objection
+from vault.errors import NotFound
+from vault.ports.database import Database, Transaction
+from vault.services.consent.enter_objection import ObjectionList, standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objected:
+    """An objection as an admin may see it."""
+
+    id: str
+    #: In E.164; None if the key that sealed it was destroyed. The objection holds all the same.
+    number: str | None
+    objection: Objection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnterObjection:
+    """Put a number on the list. Once this returns, no recording of it becomes available."""
+
+    objection_list: ObjectionList
+
+    async def __call__(
+        self, account_id: str, written: str, *, reason: str | None, actor: str
+    ) -> tuple[Objected, bool]:
+        """Return the objection and whether it is new: one that stands stays. Raises Invalid for no number."""
+        row, number, new = await self.objection_list.enter(account_id, written, reason=reason, actor=actor)
+        return Objected(id=row.id, number=number, objection=await self.objection_list.opened(row)), new
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndObjection:
+    """Take a number off the list. What was refused stays refused."""
+
+    database: Database
+    objection_list: ObjectionList
+
+    async def __call__(self, account_id: str, written: str, *, actor: str) -> None:
+        """Raise NotFound where the number is not on the list, Invalid for no number."""
+        _, term = await self.objection_list.term(account_id, written)
+
+        def end(tx: Transaction) -> None:
+            tx.lock_account(account_id, exclusive=True)
+            known = standing(tx, account_id, term)
+            if known is None:
+                raise NotFound("This number is not on the list.")
+            tx.objections.end(known.id, at=tx.now(), by=actor)
+            tx.events.append(
+                AccessEvent(type="objection.ended", at=tx.now(), account_id=account_id, actor=actor)
+            )
+
+        await self.database.write(end, urgent=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListObjections:
+    """Read the list, or the history of one number."""
+
+    database: Database
+    objection_list: ObjectionList
+
+    async def __call__(self, account_id: str, *, after: str | None, limit: int) -> Sequence[Objected]:
+        """Return the objections that stand, by id, those after ``after``."""
+        rows = await self.database.read(lambda tx: tx.objections.page(account_id, after=after, limit=limit))
+        return [
+            Objected(
+                id=row.id,
+                number=await self.objection_list.number_of(row),
+                objection=await self.objection_list.opened(row),
+            )
+            for row in rows
+        ]
+
+    async def history(self, account_id: str, written: str) -> Sequence[Objected]:
+        """Return every objection of one number, oldest first. Raises Invalid for no number."""
+        number, term = await self.objection_list.term(account_id, written)
+        rows = await self.database.read(lambda tx: tx.objections.of_terms(account_id, [term]))
+        return [
+            Objected(id=row.id, number=number, objection=await self.objection_list.opened(row))
+            for row in rows
+        ]

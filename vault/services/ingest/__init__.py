@@ -1,0 +1,1 @@
+"""Ingest: from a webhook or an upload to an encrypted recording."""

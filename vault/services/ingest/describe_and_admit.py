@@ -1,0 +1,262 @@
+"""Describe and gate: read back all of it, learn what it is, then one short transaction lets it in."""
+
+import asyncio
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from vault.domain.ids import new_id
+from vault.domain.reason import Reason
+from vault.domain.recordings.media import Description
+from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, SealedObject, State, pause_before
+from vault.domain.stored import encryption_context as bound
+from vault.errors import DescriberCrashed, LeaseLost, NotFound, Tampered, Unavailable, Undecodable
+from vault.ports.audio import Describer
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
+from vault.ports.objects import ObjectStore, ObjectWriter
+from vault.sealing.message import seal
+from vault.sealing.sealer import Sealer
+from vault.services.admission.case import Admission, KnownCall
+from vault.services.admission.gate_outcome import chain_gate, note, passage
+from vault.services.ingest.store_attempt import discard
+from vault.services.ingest.terminal_states import fail, refuse
+from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
+from vault.services.shared.encrypted_reader import SealedAudio
+from vault.services.shared.row_lease import claim, under_lease
+from vault.structured_log import Log
+from vault.thread_pools import Threads
+
+_LOG = Log(__name__)
+#: How often a file is given to the describer: the second time to a process that has read nothing else.
+_ATTEMPTS = 2
+_CRASHED = Reason(
+    code="describer_crashed",
+    text="The decoder crashed twice before it found any audio. Convert the file, for example to WAV.",
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Rendition:
+    """Seals what browsers play instead; makes its object at the first block, and only then."""
+
+    opened: OpenedRecording
+    objects: ObjectStore
+    location: str
+    sealer: Sealer
+    threads: Threads
+    writer: ObjectWriter | None = field(default=None)
+
+    async def write(self, block: bytes) -> None:
+        if self.writer is None:
+            self.writer = await self.objects.create(self.location)
+            await self.writer.write(self.sealer.header)
+        await self.writer.write(await self.threads.run(self.sealer.update, block))
+
+    async def finish(self) -> SealedObject | None:
+        if self.writer is None:
+            return None
+        await self.writer.write(self.sealer.finish())
+        await self.writer.finish()
+        header, size = self.sealer.header, self.sealer.plaintext_length
+        return SealedObject(location=self.location, header=header, size=size)
+
+    async def abort(self) -> None:
+        if self.writer is not None:
+            await self.writer.abort()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Describe:
+    """Move the stored recording that waited longest through the gate.
+
+    The whole object is read back with every tag checked and its hash compared: only then may the
+    platform's copy go. The gate is one transaction: shared account lock, the switch read after it,
+    the recording's own call facts, and the compare-and-set that makes it available or refuses it.
+    """
+
+    database: Database
+    ring: KeyRing
+    objects: ObjectStore
+    describer: Describer
+    threads: Threads
+    admission: Admission
+
+    async def __call__(self) -> bool:
+        """Do one piece of work; False if there was none."""
+        held = await claim(self.database, State.STORED)
+        if held is None:
+            return False
+        try:
+            await self._through_the_gate(held)
+        except LeaseLost:
+            _LOG.info("describe.lease_lost", recording_id=held.recording.id)
+        return True
+
+    async def _through_the_gate(self, held: Lease) -> None:
+        recording = held.recording
+        try:
+            await under_lease(self.database, held, self._describe(held))
+        except Undecodable as error:
+            await self._give_up(held, Reason(code="undecodable", text=str(error)))
+        except DescriberCrashed:
+            await self._give_up(held, _CRASHED)
+        except (Tampered, NotFound):
+            _LOG.error("describe.read_back_failed", recording_id=recording.id)
+            await self.database.write(lambda tx: self._fetch_again(tx, held))
+        except Unavailable as error:
+            if recording.attempts >= MAX_ATTEMPTS:
+                _LOG.error("describe.waiting_long", recording_id=recording.id, attempts=recording.attempts)
+            pause = pause_before(recording.attempts, 0.5)
+            await self.database.write(lambda tx: tx.queue.put_back(held, not_before=tx.now() + pause))
+            _LOG.warning("describe.put_off", recording_id=recording.id, reason=str(error))
+
+    async def _give_up(self, held: Lease, reason: Reason) -> None:
+        await self.database.write(lambda tx: fail(tx, held, reason))
+        if held.recording.audio is not None:
+            await discard(self.objects, held.recording.audio.location)
+
+    async def _describe(self, held: Lease) -> None:
+        recording = held.recording
+        keys = await self.database.read(lambda tx: tx.recordings.keys(recording.id))
+        if keys is None or recording.audio is None:
+            raise LeaseLost("The recording was shredded.")
+        opened = await open_recording(self.ring, recording, keys)
+        source = SealedAudio(self.objects, opened.opener(recording.audio, "audio"), recording.audio)
+        await self._read_back(source, opened)
+        description, made = await self._ask(source, opened)
+        values, admitted = _values(opened, description, made), None
+        while admitted is None:
+            # What was said of the call in the meantime must make the recording findable too.
+            known = await self.admission.know(
+                recording.account_id, recording.call_ref, opened.details().facts
+            )
+            gate = partial(self._gate, held=held, opened=opened, known=known, values=values)
+            admitted = await self.database.write(gate)
+        if not admitted:
+            for sealed in filter(None, (recording.audio, made)):
+                await discard(self.objects, sealed.location)
+
+    async def _read_back(self, source: SealedAudio, opened: OpenedRecording) -> None:
+        digest = hashlib.sha256()
+        async for block in source.blocks():
+            await self.threads.run(digest.update, block)
+        if not hmac.compare_digest(digest.digest(), opened.details().sha256):
+            raise Tampered("What was read back is not what was received.")
+
+    async def _ask(
+        self, source: SealedAudio, opened: OpenedRecording
+    ) -> tuple[Description | None, SealedObject | None]:
+        """Return the description and the rendition, if one is needed; neither for audio that crashes decoders.
+
+        Raises DescriberCrashed if the second attempt crashed too and neither decoded a sample.
+        """
+        decoded = False
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return await self._describe_once(source, self._rendition(opened))
+            except DescriberCrashed as error:
+                decoded = decoded or error.decoded
+                recording_id = opened.recording.id
+                _LOG.warning(
+                    "describe.crashed", recording_id=recording_id, reason=str(error), attempt=attempt
+                )
+                if attempt == _ATTEMPTS and not decoded:
+                    raise
+        # It is audio, and not lost because a decoder died of it; it has no waveform.
+        return None, None
+
+    async def _describe_once(
+        self, source: SealedAudio, rendition: _Rendition
+    ) -> tuple[Description, SealedObject | None]:
+        account_id = rendition.opened.recording.account_id
+        try:
+            description = await self.describer.describe(source, rendition, account_id=account_id)
+            return description, await rendition.finish() if description.rendition else None
+        except BaseException:
+            await asyncio.shield(rendition.abort())
+            raise
+
+    def _rendition(self, opened: OpenedRecording) -> _Rendition:
+        recording, evidence = opened.recording, opened.keys.evidence
+        context = bound.of_recording(recording.account_id, recording.id, "rendition", evidence)
+        assert recording.audio is not None  # noqa: S101 - the caller has looked
+        location = f"{recording.audio.location.removesuffix('.audio')}-{new_id('att')[-8:]}.rendition"
+        sealer = Sealer(opened.key, context)
+        return _Rendition(
+            opened=opened, objects=self.objects, location=location, sealer=sealer, threads=self.threads
+        )
+
+    def _gate(
+        self,
+        tx: Transaction,
+        *,
+        held: Lease,
+        opened: OpenedRecording,
+        known: KnownCall,
+        values: dict[str, Any],
+    ) -> bool | None:
+        """Let the recording in, keep it apart, or refuse it; False where its objects are not wanted.
+
+        None when more was said of the call than is ``known``.
+        """
+        recording = held.recording
+        tx.lock_account(recording.account_id)
+        tx.lock_call(recording.account_id, recording.call_ref)
+        if not self.admission.unchanged(tx, recording.account_id, known):
+            return None
+        seconds = values.get("duration")
+        decision = self.admission.decide(
+            tx,
+            recording.account_id,
+            known,
+            received_at=recording.received_at,
+            epoch_at_receipt=recording.epoch,
+            duration=None if seconds is None else timedelta(seconds=seconds),
+            described=True,
+        )
+        if not decision.record:
+            refuse(tx, held, decision)
+            return False
+        leads = passage(tx, decision, recording)
+        tx.queue.move(held, leads.to, **values, **leads.values)
+        tx.recordings.index(recording.account_id, recording.id, known.terms)
+        head = chain_gate(tx, opened, known, decision, tx.now())
+        code = decision.grounds[0].code if decision.verdict == "quarantine" else None
+        note(tx, recording, leads.to, actor="worker", result=code, evidence=head)
+        return True
+
+    @staticmethod
+    def _fetch_again(tx: Transaction, held: Lease) -> None:
+        attempts = held.recording.attempts
+        if attempts >= MAX_ATTEMPTS or tx.recordings.announcement(held.recording.id) is None:
+            fail(tx, held, Reason(code="read_back_failed", text="What was stored could not be read back."))
+            return
+        reason = Reason(
+            code="read_back_failed", text="What was stored could not be read back; it is fetched again."
+        )
+        pause = pause_before(attempts, 0.5)
+        tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now() + pause, reasons=(reason,))
+
+
+def _values(
+    opened: OpenedRecording, description: Description | None, made: SealedObject | None
+) -> dict[str, Any]:
+    """Return what was learned of the audio, as the gate will set it."""
+    recording = opened.recording
+    values: dict[str, Any] = {"rendition": made, "sealed_announcement": None, "attempts": 0}
+    if description is None:
+        return values
+    context = bound.of_recording(recording.account_id, recording.id, "waveform", opened.keys.evidence)
+    return values | {
+        "sealed_waveform": seal(opened.key, context, b"".join(description.peaks)),
+        "container": description.container,
+        "codec": description.codec,
+        "channels": description.channels,
+        "sample_rate": description.sample_rate,
+        "duration": description.duration,
+        "damaged": description.damaged,
+    }

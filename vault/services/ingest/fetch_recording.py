@@ -1,0 +1,176 @@
+"""Ingest: claim an announced recording, admit it again, fetch it and seal it."""
+
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from vault.domain.calls.call import Announcement, CallFacts
+from vault.domain.calls.provider_api import Access, MediaRequest
+from vault.domain.consent.decision import Decision
+from vault.domain.reason import Reason
+from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, State, pause_before
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.sealed_records import decode_announcement
+from vault.errors import FetchFailed, LeaseLost, NotFound, TooLarge, Unavailable, VaultError
+from vault.jitter import CHANCE
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
+from vault.ports.telephony import Fetcher, Provider, RestClient
+from vault.sealing.message import open_message
+from vault.services.admission.case import Admission, KnownCall
+from vault.services.ingest.store_attempt import Attempt
+from vault.services.ingest.terminal_states import fail, refuse
+from vault.services.shared.connection_cache import OpenedConnection, OpenedConnections
+from vault.services.shared.row_lease import claim, under_lease
+from vault.structured_log import Log
+
+_LOG = Log(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingest:
+    """Bring in the announced recording that waited longest.
+
+    received | retry_wait | transferring with a lease that ran out -> transferring -> stored, or
+    refused, or retry_wait, or failed. A crash at any point leaves a row that is claimed again when
+    its lease has run out, and at worst an object that the sweep removes.
+    """
+
+    database: Database
+    ring: KeyRing
+    fetcher: Fetcher
+    providers: Mapping[str, Provider]
+    connections: OpenedConnections
+    admission: Admission
+    attempt: Attempt
+    rest: RestClient
+    clock: Clock
+
+    async def __call__(self) -> bool:
+        """Do one piece of work; False if there was none."""
+        held = await claim(self.database, State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)
+        if held is None:
+            return False
+        recording_id = held.recording.id
+        try:
+            await self._bring_in(held)
+        except LeaseLost:
+            _LOG.info("ingest.lease_lost", recording_id=recording_id)
+        return True
+
+    async def _bring_in(self, held: Lease) -> None:
+        try:
+            await under_lease(self.database, held, self._transfer(held))
+        except LeaseLost:
+            raise
+        except FetchFailed as error:
+            await self._put_off(held, Reason(code="fetch_failed", text=str(error)), final=error.final)
+        except TooLarge as error:
+            await self._put_off(held, Reason(code="too_large", text=str(error)), final=True)
+        except Unavailable as error:
+            await self._wait_for_parts(held, Reason(code="unavailable", text=str(error)))
+        except (VaultError, OSError, ValueError, KeyError) as error:
+            _LOG.error(
+                "ingest.failed", trace=True, recording_id=held.recording.id, attempt=held.recording.attempts
+            )
+            text = f"An attempt ended unexpectedly ({type(error).__name__})."
+            await self._put_off(held, Reason(code="error", text=text), final=False)
+
+    async def _transfer(self, held: Lease) -> None:
+        recording = held.recording
+        if recording.attempts > MAX_ATTEMPTS:
+            # Each attempt ended without a word, perhaps with its process.
+            raise FetchFailed("Too many attempts were begun and never ended.", final=True)
+        sealed = await self.database.read(lambda tx: tx.recordings.announcement(recording.id))
+        if sealed is None or recording.connection_id is None:
+            raise FetchFailed("The announcement is gone.", final=True)
+        key = await self.ring.version(recording.account_id, sealed[1])
+        context = bound.of_announcement(recording.account_id, recording.id)
+        announcement, facts = decode_announcement(open_message(key.key, sealed[0], context=context))
+        known = await self.admission.know(recording.account_id, recording.call_ref, facts)
+        decision = await self.database.read(lambda tx: self._admit(tx, held, known))
+        if not decision.record:
+            await self.database.write(lambda tx: refuse(tx, held, decision))
+            return
+        opened = await self._opened(recording.connection_id)
+        provider, access = self.providers[opened.connection.provider], opened.access(self.clock())
+        if announcement.url is None:
+            announcement = await self._find(held, opened, announcement, access)
+        try:
+            await self._fetch(held, provider.media_request(announcement, access), facts, known, decision)
+        except FetchFailed as error:
+            # The URL may have expired on its way through the queue: the provider knows a fresh one.
+            if error.final or provider.find_request(announcement, access) is None:
+                raise
+            announcement = await self._find(held, opened, announcement, access)
+            await self._fetch(held, provider.media_request(announcement, access), facts, known, decision)
+
+    async def _opened(self, connection_id: str) -> OpenedConnection:
+        try:
+            return await self.connections.get(connection_id)
+        except NotFound:
+            if await self.database.read(lambda tx: tx.connections.get(connection_id)) is not None:
+                raise
+            raise FetchFailed("The connection that announced it was deleted.", final=True) from None
+
+    def _admit(self, tx: Transaction, held: Lease, known: KnownCall) -> Decision:
+        recording = held.recording
+        return self.admission.decide(
+            tx,
+            recording.account_id,
+            known,
+            received_at=recording.received_at,
+            epoch_at_receipt=recording.epoch,
+        )
+
+    async def _fetch(
+        self, held: Lease, request: MediaRequest, facts: CallFacts, known: KnownCall, decision: Decision
+    ) -> None:
+        async with self.fetcher.fetch(request) as fetched, aclosing(fetched.blocks()) as blocks:  # type: ignore[type-var]
+            await self.attempt(held, blocks, facts=facts, known=known, decision=decision)
+
+    async def _find(
+        self, held: Lease, opened: OpenedConnection, announcement: Announcement, access: Access
+    ) -> Announcement:
+        provider, recording = self.providers[opened.connection.provider], held.recording
+        request = provider.find_request(announcement, access)
+        if request is None:
+            raise FetchFailed("The announcement has no URL, and the provider cannot be asked.", final=True)
+        found = provider.found(announcement, await self.rest.send(request))
+        if found.url is None:
+            raise FetchFailed("The provider does not have the recording yet.")
+        if (ref := found.source_ref) is not None and recording.source_ref is None:
+            policy = opened.connection.source_policy
+            await self.database.write(lambda tx: tx.sources.name(recording.id, ref, policy))
+        return found
+
+    async def _put_off(self, held: Lease, reason: Reason, *, final: bool) -> None:
+        attempt = held.recording.attempts
+        if final or attempt >= MAX_ATTEMPTS:
+            await self.database.write(lambda tx: fail(tx, held, reason))
+            return
+        await self._wait(held, reason, attempts=attempt)
+
+    async def _wait_for_parts(self, held: Lease, reason: Reason) -> None:
+        """Wait for a part of the vault itself: however long that is out of reach, no recording fails for it.
+
+        The counter stops halfway, so that its provider still has its attempts afterwards.
+        """
+        await self._wait(held, reason, attempts=min(held.recording.attempts, MAX_ATTEMPTS // 2))
+
+    async def _wait(self, held: Lease, reason: Reason, *, attempts: int) -> None:
+        pause = pause_before(attempts, CHANCE.random())
+
+        def wait(tx: Transaction) -> None:
+            until = tx.now() + pause
+            tx.queue.move(held, State.RETRY_WAIT, not_before=until, reasons=(reason,), attempts=attempts)
+
+        await self.database.write(wait)
+        _LOG.info(
+            "ingest.put_off",
+            recording_id=held.recording.id,
+            attempt=attempts,
+            reason=reason.code,
+            seconds=round(pause.total_seconds(), 1),
+        )

@@ -1,0 +1,124 @@
+"""One attempt to bring a recording in: its own key, its own object, and the row that names them."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vault.domain.calls.call import CallFacts
+from vault.domain.consent.decision import Decision
+from vault.domain.recordings.recording import Lease, Recording, State
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.evidence import Evidence, at_sealing
+from vault.domain.stored.sealed_records import Details, encode_details
+from vault.errors import KeyRetired, Unavailable, VaultError
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import AccountKey, KeyRing
+from vault.ports.objects import ObjectStore
+from vault.sealing.keys import KEY_BYTES, NamedKey, recording_key
+from vault.sealing.message import seal
+from vault.services.admission.case import KnownCall
+from vault.services.ingest.encrypt_stream import seal_stream
+from vault.services.shared.encrypted_fields import wrap_recording_key
+from vault.services.shared.retry_on_rotation import under_current_key
+from vault.structured_log import Log
+from vault.thread_pools import Threads
+
+_LOG = Log(__name__)
+
+
+def objects_of(account_id: str, recording_id: str) -> str:
+    """Return the prefix below which everything of a recording lies, its manifest aside."""
+    return f"recordings/{account_id}/{recording_id}/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """Seal a stream into an object that only this attempt can have written, and move the row to stored.
+
+    A retry is a new key, a new message and a new object: a worker that lost its lease can make
+    garbage, which the sweep finds, and never overwrite.
+    """
+
+    database: Database
+    ring: KeyRing
+    objects: ObjectStore
+    threads: Threads
+    clock: Clock
+
+    async def __call__(
+        self,
+        held: Lease,
+        blocks: AsyncIterator[bytes],
+        *,
+        facts: CallFacts,
+        known: KnownCall,
+        decision: Decision,
+    ) -> Recording:
+        """Return it stored, bound to what was ``known`` of its call and decided; ``facts`` are its own.
+
+        Raises TooLarge, Unavailable, LeaseLost, and what ``blocks`` raises.
+        """
+        recording = held.recording
+        # Nothing is sealed for which there is no account key in the end.
+        first = await self.ring.current(recording.account_id)
+        key = recording_key(recording.id, secrets.token_bytes(KEY_BYTES))
+        evidence = self._evidence(recording, known, decision)
+        location = f"{objects_of(recording.account_id, recording.id)}{secrets.token_hex(8)}.audio"
+        context = bound.of_recording(recording.account_id, recording.id, "audio", evidence.digest)
+        sealed = await seal_stream(
+            blocks, key=key, context=context, objects=self.objects, location=location, threads=self.threads
+        )
+        details = Details(sha256=sealed.sha256, facts=facts, evidence=evidence.canonical)
+        values = {
+            "audio": sealed.sealed,
+            "evidence": evidence.digest,
+            "sealed_details": seal(key, {**context, "purpose": "details"}, encode_details(details)),
+        }
+
+        try:
+            return await self._store(held, key, values, first)
+        except VaultError as error:
+            # The row belongs to another now, or was refused: this attempt's object is garbage. Where the
+            # answer to the commit was lost the row may name it; the sweep, which asks the row, can tell.
+            if isinstance(error, KeyRetired) or not isinstance(error, Unavailable):
+                await asyncio.shield(discard(self.objects, location))
+            raise
+
+    async def _store(
+        self, held: Lease, key: NamedKey, values: Mapping[str, Any], first: AccountKey
+    ) -> Recording:
+        recording = held.recording
+
+        async def store(account_key: AccountKey) -> Recording:
+            wrapped = wrap_recording_key(account_key, recording.account_id, key, recording.id)
+            named = {**values, "wrapped_key": wrapped, "key_version": account_key.version}
+            return await self.database.write(lambda tx: _stored(tx, held, named))
+
+        return await under_current_key(self.ring, recording.account_id, store, first=first)
+
+    def _evidence(self, recording: Recording, known: KnownCall, decision: Decision) -> Evidence:
+        return at_sealing(
+            decision,
+            known.events,
+            known.facts,
+            statements=known.statements,
+            account_id=recording.account_id,
+            recording_id=recording.id,
+            at=self.clock(),
+        )
+
+
+def _stored(tx: Transaction, held: Lease, values: Mapping[str, Any]) -> Recording:
+    tx.lock_account(held.recording.account_id)
+    return tx.queue.move(held, State.STORED, **values, not_before=tx.now())
+
+
+async def discard(objects: ObjectStore, location: str) -> None:
+    """Delete an object that nothing names; the sweep does it later where the store does not answer now."""
+    try:
+        await objects.delete(location)
+    except Unavailable:
+        _LOG.warning("object.left_for_sweep")

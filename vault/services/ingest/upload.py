@@ -1,0 +1,209 @@
+"""A direct upload: the platform sends the audio itself, as the body of a request."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.calls.call import CallFacts, Voice
+from vault.domain.consent.decision import Decision
+from vault.domain.ids import new_id
+from vault.domain.recordings.recording import IDLE_UPLOAD, LEASE, Lease, Recording, State
+from vault.errors import Busy, LeaseLost, NotFound, RecordingErased, Refused, VaultError
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
+from vault.ports.stores import NewRecording
+from vault.services.admission.case import Admission, KnownCall
+from vault.services.ingest.encrypt_stream import gather
+from vault.services.ingest.store_attempt import Attempt
+from vault.services.ingest.terminal_states import refuse
+from vault.services.shared.encrypted_fields import open_recording
+from vault.services.shared.row_lease import under_lease
+
+#: Seconds after which a client may try again while another one sends the same recording.
+_RETRY_AFTER = 5
+_OTHER_CALL = (
+    "A recording of this name belongs to another call. Names of recordings are unique in the account: "
+    "put the name of the call before it, such as call-7-1."
+)
+_KEPT = frozenset({State.STORED, State.QUARANTINED, State.AVAILABLE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """Take a recording as a stream.
+
+    The row comes first, so that the switch can refuse what is on its way. A client that goes away
+    leaves the row for its next PUT; once its last byte has arrived the verb finishes on purpose.
+    """
+
+    database: Database
+    ring: KeyRing
+    clock: Clock
+    admission: Admission
+    attempt: Attempt
+
+    async def __call__(
+        self,
+        account_id: str,
+        call_ref: str,
+        recording_ref: str,
+        blocks: AsyncIterator[bytes],
+        *,
+        voices: Sequence[Voice] = (),
+        actor: str,
+    ) -> tuple[Recording, bool]:
+        """Return the recording and whether it is new: the same bytes again are no error.
+
+        Raises Refused (before a byte is read, where the switch is off), Busy, RecordingErased,
+        TooLarge, Unavailable, and what ``blocks`` raises.
+        """
+        new = replace(await self._new(account_id, call_ref, recording_ref), voices=tuple(voices))
+        claimed = None
+        while claimed is None:
+            call = await self.admission.know(account_id, call_ref)
+            claim = partial(self._claim, new=new, call=call, actor=actor)
+            claimed = await self.database.write(claim)
+        known, held, decision = claimed
+        if not decision.record or known.state is State.REFUSED:
+            reasons = known.reasons or decision.grounds
+            raise Refused(reasons[0].text, reasons=[reason.code for reason in reasons])
+        if known.state in _KEPT:
+            return await self._compare(known, blocks, actor), False
+        if held is None:
+            raise Busy("This recording is being sent by another request.", retry_after=_RETRY_AFTER)
+        try:
+            stored = await under_lease(self.database, held, self._seal(held, blocks, call, decision))
+        except LeaseLost as error:
+            raise await self._taken_away(held) from error
+        except BaseException:
+            await asyncio.shield(self._give_back(held))
+            raise
+        return stored, True
+
+    async def _new(self, account_id: str, call_ref: str, recording_ref: str) -> NewRecording:
+        return NewRecording(
+            id=new_id("rec"),
+            account_id=account_id,
+            connection_id=None,
+            recording_ref=recording_ref,
+            call_ref=call_ref,
+            received_at=self.clock(),
+            call_started_at=None,
+            call_ended_at=None,
+            sealed_announcement=None,
+            key_version=(await self.ring.current(account_id)).version,
+        )
+
+    async def _seal(
+        self, held: Lease, blocks: AsyncIterator[bytes], call: KnownCall, decision: Decision
+    ) -> Recording:
+        facts = CallFacts(call_ref=held.recording.call_ref)
+        return await self.attempt(held, blocks, facts=facts, known=call, decision=decision)
+
+    async def _taken_away(self, held: Lease) -> VaultError:
+        """Say what became of a recording while it was being sent, in the words of the state that it is in."""
+        recording = held.recording
+        now = await self.database.read(lambda tx: tx.recordings.get(recording.account_id, recording.id))
+        if now is None or now.state in {State.ERASING, State.ERASED}:
+            return RecordingErased("The recording was erased while it was being sent.")
+        if now.state is State.REFUSED:
+            # By the switch, or by a party of its call.
+            text = "The recording was refused while it was being sent."
+            return Refused(text, reasons=[reason.code for reason in now.reasons])
+        return Busy("Another request sends this recording, or has sent it.", retry_after=_RETRY_AFTER)
+
+    async def _give_back(self, held: Lease) -> None:
+        try:
+            await self.database.write(
+                lambda tx: tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now() + IDLE_UPLOAD)
+            )
+        except VaultError:
+            return  # The lease runs out by itself.
+
+    async def _compare(self, known: Recording, blocks: AsyncIterator[bytes], actor: str) -> Recording:
+        """Read the body and compare: the same bytes are welcome, others are a conflict on record."""
+        digest = hashlib.sha256()
+        async for block in gather(blocks):
+            digest.update(block)
+        keys = await self.database.read(lambda tx: tx.recordings.keys(known.id))
+        if keys is None:
+            raise NotFound("There is no such recording.")
+        opened = await open_recording(self.ring, known, keys)
+        if hmac.compare_digest(digest.digest(), opened.details().sha256):
+            return known
+        event = AccessEvent(
+            type="recording.conflict",
+            at=self.clock(),
+            account_id=known.account_id,
+            actor=actor,
+            recording_id=known.id,
+        )
+        await self.database.write(lambda tx: tx.events.append(event))
+        raise Refused(
+            "A recording of this name with other bytes is stored already.", reasons=("other_bytes",)
+        )
+
+    def _claim(
+        self, tx: Transaction, *, new: NewRecording, call: KnownCall, actor: str
+    ) -> tuple[Recording, Lease | None, Decision] | None:
+        """Find or insert the row, and take it for this client where it may be taken.
+
+        None where more was said of the call than is known.
+        """
+        tx.lock_account(new.account_id)
+        if not self.admission.unchanged(tx, new.account_id, call):
+            return None
+        known = _row(tx, new, actor)
+        # What has arrived was let in, or waits for the gate: off since then says nothing of sending it once more.
+        epoch = tx.accounts.switch(new.account_id).epoch if known.state in _KEPT else known.epoch
+        decision = self.admission.decide(
+            tx, new.account_id, call, received_at=known.received_at, epoch_at_receipt=epoch
+        )
+        if known.state in _KEPT or known.state is State.REFUSED:
+            return known, None, decision
+        held = tx.queue.claim_upload(known.id, lease=LEASE)
+        if held is not None and not decision.record:
+            return refuse(tx, held, decision, actor=actor), None, decision
+        return known, held, decision
+
+
+def _row(tx: Transaction, new: NewRecording, actor: str) -> Recording:
+    """Return the row of this name: inserted where there was none, as good as new where it failed.
+
+    Raises RecordingErased, Refused, Busy.
+    """
+    known = tx.recordings.by_ref(new.account_id, None, new.recording_ref)
+    if known is None:
+        switch = tx.accounts.switch(new.account_id)
+        tx.recordings.insert_upload(new, state=State.RECEIVED, reasons=(), epoch=switch.epoch)
+        known = tx.recordings.get(new.account_id, new.id)
+        if known is None:
+            raise NotFound("There is no such recording.")
+    if known.call_ref != new.call_ref:
+        # Whatever became of it: a name that is closed must not open again by way of another call.
+        raise Refused(_OTHER_CALL, reasons=("other_call",))
+    if known.state in {State.ERASING, State.ERASED}:
+        raise RecordingErased("The recording was erased.")
+    if known.state is State.FAILED:
+        return _restarted(tx, known, new, actor)
+    return known
+
+
+def _restarted(tx: Transaction, known: Recording, new: NewRecording, actor: str) -> Recording:
+    """Begin again with a recording that failed: received now, by the switch as it stands now."""
+    epoch = tx.accounts.switch(new.account_id).epoch
+    event = AccessEvent(
+        type="recording.sent_again",
+        at=tx.now(),
+        account_id=new.account_id,
+        actor=actor,
+        recording_id=known.id,
+        result=known.reasons[0].code if known.reasons else None,
+    )
+    tx.events.append(event)
+    return tx.recordings.restart_upload(known.id, new, epoch=epoch)

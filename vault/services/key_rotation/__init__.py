@@ -1,0 +1,1 @@
+"""Key rotation: new versions of account keys and of the root key."""

@@ -1,0 +1,1 @@
+"""A node: startup checks, the vault's identity and its readiness."""

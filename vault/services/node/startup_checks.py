@@ -1,0 +1,157 @@
+"""Starting: the vault knows its own root key and the key of its log, or does not start."""
+
+import secrets
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from vault.domain.ids import new_id
+from vault.domain.stored.encryption_context import of_log_key
+from vault.errors import Refused, StartRefused, Tampered, Unavailable
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import RootKey
+from vault.services.node.root_key_proof import LOG_KEY, NEXT_PROOF, PROOF, VAULT_ID, kept_proof, proof_context
+from vault.tlog.note import KEY_BYTES, Signer
+
+_KNOWN_TEXT = b"callvault root key proof v1"
+_LOG_NAME = "log_name"
+
+
+async def is_new(database: Database) -> bool:
+    """Say whether the database has never belonged to a vault; only then may a root key be made."""
+    return await database.read(lambda tx: tx.metadata.get(VAULT_ID)) is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProveRootKey:
+    """Keep a proof of the root key with a new database, and check it ever after.
+
+    Sealing under a wrong key would make everything since then unreadable with the right one, so a
+    wrong key refuses to start before anything is sealed.
+    """
+
+    database: Database
+    root_key: RootKey
+    #: The root key that the vault is to leave, where one is set.
+    previous: RootKey | None = None
+
+    async def __call__(self) -> str:
+        """Return the vault's id. Raises StartRefused for another root key, Unavailable."""
+        kept = await self.database.read(kept_proof)
+        if kept is None:
+            vault_id = new_id("vault")
+            proof = await _asked(self.root_key.wrap(_KNOWN_TEXT, proof_context(vault_id)))
+            try:
+                await self.database.write(
+                    lambda tx: tx.metadata.put({VAULT_ID: vault_id.encode(), PROOF: proof})
+                )
+            except Refused:
+                return await self()  # Another node was first; its proof counts.
+            return vault_id
+        vault_id, proof = kept
+        try:
+            await _asked(self.root_key.unwrap(proof, proof_context(vault_id)))
+        except Tampered as error:
+            if not await opens(self.previous, vault_id, proof):
+                raise StartRefused(
+                    "The root key is not the one that this vault was made with, so nothing was touched. Point "
+                    "VAULT_ROOT_KEY_URL at the right key; if its file is lost, restore it from your backup: "
+                    "without it nothing in this vault can ever be opened."
+                ) from error
+            await self._prove_next(vault_id)
+        return vault_id
+
+    async def _prove_next(self, vault_id: str) -> None:
+        """Keep a proof of the root key that the vault goes to, and let it go to no other on the way."""
+        kept = await self.database.read(lambda tx: tx.metadata.get(NEXT_PROOF))
+        if kept is None:
+            proof = await _asked(self.root_key.wrap(_KNOWN_TEXT, proof_context(vault_id)))
+            try:
+                await self.database.write(lambda tx: tx.metadata.put({NEXT_PROOF: proof}))
+            except Refused:
+                await self._prove_next(vault_id)  # Another node was first; its proof counts.
+        elif not await opens(self.root_key, vault_id, kept):
+            raise StartRefused(
+                "The vault is on its way to another root key than the one that VAULT_ROOT_KEY_URL names, and some "
+                "of its keys open with that one alone. Point VAULT_ROOT_KEY_URL there, and call "
+                "`callvault rotate --root` to its end."
+            )
+
+
+async def opens(root_key: RootKey | None, vault_id: str, proof: bytes) -> bool:
+    """Say whether this is the root key that made a proof. Raises Unavailable."""
+    if root_key is None:
+        return False
+    try:
+        await _asked(root_key.unwrap(proof, proof_context(vault_id)))
+    except Tampered:
+        return False
+    return True
+
+
+async def may_make_root_key(database: Database, previous: RootKey | None) -> bool:
+    """Say whether a root key may be made where none is: for a new vault, or one that is about to leave its own."""
+    kept = await database.read(kept_proof)
+    if kept is None:
+        return True
+    begun = await database.read(lambda tx: tx.metadata.get(NEXT_PROOF))
+    return begun is None and await opens(previous, *kept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLogKey:
+    """Open the key that signs the access log's checkpoints. A vault without one gets one, once.
+
+    Its name is made of the public URL of that moment and then stays, whatever the URL becomes: verifiers
+    know the log by it.
+    """
+
+    database: Database
+    root_key: RootKey
+    public_url: str
+
+    async def __call__(self, vault_id: str) -> Signer:
+        """Return the key with its name. Raises StartRefused if it was changed, Unavailable."""
+        context = of_log_key(vault_id)
+        kept = await self.database.read(_kept_log_key)
+        if kept is None:
+            signer = Signer(name=log_name(self.public_url), secret=secrets.token_bytes(KEY_BYTES))
+            wrapped = await self.root_key.wrap(signer.secret, context)
+            try:
+                await self.database.write(
+                    lambda tx: tx.metadata.put({_LOG_NAME: signer.name.encode(), LOG_KEY: wrapped})
+                )
+            except Refused:
+                return await self(vault_id)  # Another node was first; its key counts.
+            return signer
+        name, wrapped = kept
+        try:
+            return Signer(name=name, secret=await self.root_key.unwrap(wrapped, context))
+        except (Tampered, ValueError) as error:
+            raise StartRefused(
+                "The key of the access log cannot be opened, though the root key is right: its row was changed. "
+                "Restore the database from a backup."
+            ) from error
+
+
+async def _asked(answer: Awaitable[bytes]) -> bytes:
+    """Return what the key service answers. Raises Unavailable, and there says what an operator can do."""
+    try:
+        return await answer
+    except Unavailable as error:
+        raise Unavailable(
+            f"{error} Without its root key the vault does not start, and nothing was sealed. Once the key "
+            "service lets it use the key that VAULT_ROOT_KEY_URL names, start it again."
+        ) from error
+
+
+def log_name(public_url: str) -> str:
+    """Return the name of a new log: a URL without scheme, such as ``vault.example/access-log``."""
+    parts = urlsplit(public_url)
+    host = parts.netloc.rpartition("@")[2]
+    return quote(f"{host}{parts.path}/access-log", safe="/:[]%")
+
+
+def _kept_log_key(tx: Transaction) -> tuple[str, bytes] | None:
+    name, wrapped = tx.metadata.get(_LOG_NAME), tx.metadata.get(LOG_KEY)
+    return None if name is None or wrapped is None else (name.decode(), wrapped)

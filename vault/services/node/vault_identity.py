@@ -1,0 +1,77 @@
+"""The vault's own object in the object store: written at start, and read where the database is new."""
+
+from vault.domain.stored.vault_object import LOCATION, VaultObject, decode_vault, encode_vault
+from vault.errors import NotFound, StartRefused, Tampered, Unavailable
+from vault.ports.database import Database, Transaction
+from vault.ports.objects import ObjectStore
+from vault.services.audit_log.published_tiles import PublishedLog
+from vault.services.audit_log.store_loss import look_for_loss
+from vault.structured_log import Log
+from vault.tlog.note import Signer
+
+_LOG = Log(__name__)
+_NAMES = ("vault_id", "root_key_proof", "log_name", "log_key")
+
+
+async def compare_with_store(database: Database, objects: ObjectStore, signer: Signer) -> None:
+    """Write the vault's object as it should be, unless the database lacks what the object store has.
+
+    Such a database starts in recovery mode. Where the object store is the older one, that is on record now, and
+    everything is written there again. Raises Unavailable if that cannot be seen.
+    """
+    try:
+        published_log = PublishedLog(database=database, objects=objects, signer=signer)
+        if await published_log.is_newer():
+            return
+    except Tampered:
+        return
+    await look_for_loss(database, objects, published_log)
+    try:
+        await write_vault_object(database, objects)
+    except Unavailable as error:
+        # A store without room still holds recordings to be heard and erased; the next start writes it.
+        _LOG.warning("start.vault_object_put_off", reason=str(error))
+
+
+async def write_vault_object(database: Database, objects: ObjectStore) -> None:
+    """Write the vault's object, unless it lies there as it should be. Raises Unavailable."""
+    wanted = encode_vault(await database.read(_known))
+    try:
+        if await objects.get(LOCATION) == wanted:
+            return
+    except (NotFound, Tampered):
+        pass  # It is not there, or it is something else.
+    await objects.put(LOCATION, wanted)
+    await objects.delete_older(LOCATION)
+
+
+async def take_vault_over(database: Database, objects: ObjectStore) -> None:
+    """Make a new database that of the vault whose object lies in the store.
+
+    Its root key is not proved by this: who starts does that next, as always. Raises StartRefused if there
+    is no such object, Unavailable.
+    """
+    try:
+        known = decode_vault(await objects.get(LOCATION))
+    except (NotFound, Tampered) as error:
+        raise StartRefused(
+            "There is no vault to restore in the object store: vault.json is missing, or cannot be "
+            "understood. Point VAULT_OBJECTS_URL at the prefix of the vault."
+        ) from error
+    facts = {
+        "vault_id": known.vault_id.encode(),
+        "root_key_proof": known.root_key_proof,
+        "log_name": known.log_name.encode(),
+        "log_key": known.log_key,
+    }
+    await database.write(lambda tx: tx.metadata.put(facts))
+
+
+def _known(tx: Transaction) -> VaultObject:
+    facts = {name: tx.metadata.get(name) or b"" for name in _NAMES}
+    return VaultObject(
+        vault_id=facts["vault_id"].decode(),
+        root_key_proof=facts["root_key_proof"],
+        log_name=facts["log_name"].decode(),
+        log_key=facts["log_key"],
+    )

@@ -1,0 +1,1 @@
+"""Playback: links, sessions and the audio stream."""

@@ -1,0 +1,236 @@
+"""Sharing a recording: time-limited links, made and revoked one by one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from ipaddress import ip_network
+
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.ids import Token, new_id
+from vault.domain.playback.link import LONGEST_LIFE, MAX_SESSIONS, SHORTEST_LIFE, Kind, Link
+from vault.domain.recordings.recording import Recording, State
+from vault.domain.stored import encryption_context as bound
+from vault.errors import Invalid, NotFound, RecordingErased, Refused
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import AccountKey, KeyRing
+from vault.ports.link_stores import LinkFilter
+from vault.sealing.message import seal
+from vault.services.admission.case import Admission
+from vault.services.shared.account_data_keys import CarriedKeys
+from vault.services.shared.encrypted_fields import open_listener, search_term
+from vault.services.shared.retry_on_rotation import under_current_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkWish:
+    """What kind of link is wanted."""
+
+    #: Who is meant to listen.
+    listener: str
+    kind: Kind
+    #: How long it can be opened.
+    life: timedelta
+    sessions: int
+    #: CIDR networks that may open it; empty means any.
+    networks: Sequence[str] = ()
+    #: Whether the player offers the original as a file.
+    download: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateLink:
+    """Make a link. Its token is in the answer and nowhere else."""
+
+    database: Database
+    ring: KeyRing
+    admission: Admission
+    carried: CarriedKeys
+    clock: Clock
+
+    async def __call__(
+        self, account_id: str, recording_id: str, wish: LinkWish, *, actor: str
+    ) -> tuple[Link, Token]:
+        """Return the link and its token. Raises Invalid, NotFound, RecordingErased, Refused."""
+        _check(wish)
+        return await under_current_key(
+            self.ring, account_id, lambda key: self._create(key, account_id, recording_id, wish, actor)
+        )
+
+    async def _create(
+        self, key: AccountKey, account_id: str, recording_id: str, wish: LinkWish, actor: str
+    ) -> tuple[Link, Token]:
+        token, event_id = Token.new(), new_id("evt")
+        link = await self._link(key, account_id, recording_id, wish, actor)
+        event = AccessEvent(
+            id=event_id,
+            type="link.created",
+            at=link.created_at,
+            account_id=account_id,
+            actor=actor,
+            recording_id=recording_id,
+            link_id=link.id,
+            sealed_detail=await self.carried.seal_detail(account_id, event_id, {"listener": wish.listener}),
+        )
+
+        def insert(tx: Transaction) -> Link:
+            tx.lock_account(account_id)
+            _check_playable(tx.recordings.get(account_id, recording_id))
+            # By the clock that all nodes share.
+            made = replace(link, expires_at=tx.now() + wish.life)
+            tx.links.insert(made, token.digest)
+            tx.events.append(event)
+            return made
+
+        return await self.database.write(insert), token
+
+    async def _link(
+        self, key: AccountKey, account_id: str, recording_id: str, wish: LinkWish, actor: str
+    ) -> Link:
+        link_id, now = new_id("link"), self.clock()
+        return Link(
+            id=link_id,
+            account_id=account_id,
+            recording_id=recording_id,
+            kind=wish.kind,
+            created_by=actor,
+            created_at=now,
+            expires_at=now + wish.life,
+            sessions=wish.sessions,
+            networks=tuple(wish.networks),
+            download=wish.download,
+            revoked_at=None,
+            listener_term=search_term(await self.admission.index_key(account_id), "listener", wish.listener),
+            sealed_listener=seal(key.key, bound.of_listener(account_id, link_id), wish.listener.encode()),
+            key_version=key.version,
+        )
+
+
+def _check_playable(recording: Recording | None) -> None:
+    if recording is None:
+        raise NotFound("There is no such recording.")
+    if recording.state in {State.ERASING, State.ERASED}:
+        raise RecordingErased("The recording was erased.")
+    if recording.state is not State.AVAILABLE or recording.restricted:
+        said = "restricted" if recording.restricted else str(recording.state)
+        raise Refused(f"The recording is {said}, so it cannot be played.", reasons=(said,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListLinks:
+    """List a recording's links, with the names of those meant to listen."""
+
+    database: Database
+    ring: KeyRing
+    admission: Admission
+
+    async def __call__(self, account_id: str, recording_id: str) -> Sequence[tuple[Link, str]]:
+        """Return links and listeners, newest first. Raises NotFound."""
+
+        def find(tx: Transaction) -> Sequence[Link]:
+            if tx.recordings.get(account_id, recording_id) is None:
+                raise NotFound("There is no such recording.")
+            return tx.links.of_recording(account_id, recording_id)
+
+        return [(link, await open_listener(self.ring, link)) for link in await self.database.read(find)]
+
+    async def page(
+        self,
+        account_id: str,
+        *,
+        listener: str | None,
+        open_at: datetime | None,
+        before: tuple[datetime, str] | None,
+        limit: int,
+    ) -> Sequence[tuple[Link, str]]:
+        """Return an account's links, newest first: those of one listener, those that can still be opened."""
+        term = await listener_term(self.admission, account_id, listener)
+        wanted = LinkFilter(listener=term, open_at=open_at)
+        found = await self.database.read(
+            lambda tx: tx.links.page(account_id, wanted, before=before, limit=limit)
+        )
+        return [(link, await open_listener(self.ring, link)) for link in found]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeLink:
+    """Stop a link, and the sessions that it opened, from the next window on."""
+
+    database: Database
+    clock: Clock
+
+    async def __call__(self, account_id: str, recording_id: str, link_id: str, *, actor: str) -> None:
+        """Revoke; again changes nothing. Raises NotFound."""
+        now = self.clock()
+
+        def revoke(tx: Transaction) -> None:
+            link = tx.links.get(account_id, link_id)
+            if link is None or link.recording_id != recording_id:
+                raise NotFound("There is no such link.")
+            if link.revoked_at is not None:
+                tx.closing.recall(account_id, "link.revoked", link_id)
+                return
+            tx.links.revoke(link_id, now)
+            tx.events.append(_revoked(link, now, actor))
+
+        await self.database.write(revoke)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeLinks:
+    """Stop every link of a recording, of a listener, or of the account, each on record."""
+
+    database: Database
+    admission: Admission
+    clock: Clock
+
+    async def __call__(
+        self, account_id: str, *, recording_id: str | None, listener: str | None, actor: str
+    ) -> int:
+        """Return how many were stopped. Raises NotFound for a recording that is not there."""
+        term = await listener_term(self.admission, account_id, listener)
+        wanted, now = LinkFilter(recording_id=recording_id, listener=term), self.clock()
+
+        def revoke(tx: Transaction) -> int:
+            if recording_id is not None and tx.recordings.get(account_id, recording_id) is None:
+                raise NotFound("There is no such recording.")
+            # Which of them this stopped before is not known, so all of the account's are seen to.
+            tx.closing.recall(account_id, "link.revoked")
+            stopped = tx.links.revoke_all(account_id, wanted, now)
+            for link in stopped:
+                tx.events.append(_revoked(link, now, actor))
+            return len(stopped)
+
+        return await self.database.write(revoke)
+
+
+async def listener_term(admission: Admission, account_id: str, listener: str | None) -> bytes | None:
+    """Return the keyed hash under which a listener's links are found."""
+    if listener is None:
+        return None
+    return search_term(await admission.index_key(account_id), "listener", listener)
+
+
+def _revoked(link: Link, at: datetime, actor: str) -> AccessEvent:
+    return AccessEvent(
+        type="link.revoked",
+        at=at,
+        account_id=link.account_id,
+        actor=actor,
+        recording_id=link.recording_id,
+        link_id=link.id,
+    )
+
+
+def _check(wish: LinkWish) -> None:
+    if not SHORTEST_LIFE <= wish.life <= LONGEST_LIFE:
+        raise Invalid("A link lives from 1 second to 24 hours.", field="expires_in")
+    if not 1 <= wish.sessions <= MAX_SESSIONS:
+        raise Invalid(f"A link opens from 1 to {MAX_SESSIONS} sessions.", field="sessions")
+    for network in wish.networks:
+        try:
+            ip_network(network)
+        except ValueError as error:
+            raise Invalid(
+                "A network is written like 192.0.2.0/24 or 2001:db8::/32.", field="networks"
+            ) from error

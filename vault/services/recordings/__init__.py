@@ -1,0 +1,1 @@
+"""Recordings and calls: search, restrict, erase, and the sweep of orphans."""

@@ -1,0 +1,119 @@
+"""Erasing a recording: first its keys, then every version of every object, then the tombstone."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.recordings.recording import GONE, Lease, Recording, State, pause_before
+from vault.domain.stored.manifest import location_of
+from vault.errors import LeaseLost, Unavailable
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.ports.objects import ObjectStore
+from vault.services.ingest.store_attempt import objects_of
+from vault.services.shared.row_lease import claim, under_lease
+from vault.structured_log import Log
+
+_LOG = Log(__name__)
+_SCRUB_AGAIN = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erase:
+    """Shred a recording: when this returns, its row opens nothing, and no byte is served any more."""
+
+    database: Database
+    clock: Clock
+
+    async def __call__(self, account_id: str, recording_id: str, *, actor: str) -> Recording:
+        """Return the recording, which is now erasing. Raises NotFound, RecordingErased.
+
+        Repeated while a loss of the database could undo it, it sees to that, and raises nothing.
+        """
+        event = AccessEvent(
+            type="recording.erasing",
+            at=self.clock(),
+            account_id=account_id,
+            actor=actor,
+            recording_id=recording_id,
+        )
+
+        def begin(tx: Transaction) -> Recording:
+            tx.lock_account(account_id)
+            known = tx.recordings.get(account_id, recording_id)
+            if known is not None:
+                # Whoever adds to the evidence of its call has done so, or finds it gone.
+                tx.lock_call(account_id, known.call_ref)
+                if known.state in GONE and tx.closing.recall(account_id, event.type, recording_id):
+                    return known
+            recording = tx.queue.begin_erasing(account_id, recording_id)
+            tx.events.append(event)
+            return recording
+
+        return await self.database.write(begin)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveErased:
+    """Remove what is left of a shredded recording: manifest, objects, terms, call facts.
+
+    Every step can be repeated, so a crash in between costs nothing but the repetition.
+    """
+
+    database: Database
+    objects: ObjectStore
+
+    async def __call__(self) -> bool:
+        """Do one piece of work; False if there was none."""
+        held = await claim(self.database, State.ERASING)
+        if held is None:
+            return False
+        try:
+            await under_lease(self.database, held, self._remove(held))
+        except LeaseLost:
+            _LOG.info("erase.lease_lost", recording_id=held.recording.id)
+        except Unavailable as error:
+            pause = pause_before(held.recording.attempts, 0.5)
+            _LOG.warning("erase.put_off", recording_id=held.recording.id, reason=str(error))
+            await self.database.write(lambda tx: tx.queue.put_back(held, not_before=tx.now() + pause))
+        return True
+
+    async def _remove(self, held: Lease) -> None:
+        recording = held.recording
+        # The manifest holds a wrapped key, so it goes first, and what a crash left of its writing with it.
+        manifest = location_of(recording.account_id, recording.id)
+        prefix = objects_of(recording.account_id, recording.id)
+        now = await self.database.read(lambda tx: tx.now())
+        await self.objects.delete(manifest)
+        for begun in (manifest, prefix):
+            await self.objects.abort_uploads(begun, before=now)
+        for stored in [stored async for stored in self.objects.list(prefix)]:
+            await self.objects.delete(stored.key)
+        for sealed in filter(None, (recording.audio, recording.rendition)):
+            # A bucket with versions lists no object behind a delete marker, but keeps it.
+            await self.objects.delete(sealed.location)
+        if not await self.database.scrub():
+            await self.database.write(lambda tx: tx.queue.put_back(held, not_before=tx.now() + _SCRUB_AGAIN))
+            return
+        await self.database.write(lambda tx: _tombstone(tx, held))
+
+
+def _tombstone(tx: Transaction, held: Lease) -> None:
+    # Two recordings of a call that end at the same moment each see the other: the later one forgets the call.
+    tx.lock_account(held.recording.account_id)
+    tx.lock_call(held.recording.account_id, held.recording.call_ref)
+    now = tx.now()
+    recording = tx.queue.move(held, State.ERASED, erased_at=now, manifest_key_version=None)
+    tx.recordings.forget_terms(recording.id)
+    others = tx.recordings.of_call(recording.account_id, recording.call_ref)
+    if all(other.state is State.ERASED for other in others):
+        tx.call_facts.forget_call(recording.account_id, recording.call_ref)
+    tx.events.append(
+        AccessEvent(
+            type="recording.erased",
+            at=now,
+            account_id=recording.account_id,
+            actor="worker",
+            recording_id=recording.id,
+        )
+    )

@@ -1,0 +1,80 @@
+"""Restriction: a recording is kept and cannot be heard, until it is lifted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.recordings.recording import Recording, State
+from vault.errors import NotFound, RecordingErased
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.services.admission.evidence_chain import SETTLED, EvidenceChain, append, settled
+from vault.services.shared.encrypted_fields import OpenedRecording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restrict:
+    """Keep a recording from being heard, or lift that. Sessions that are open hear nothing more."""
+
+    database: Database
+    chain: EvidenceChain
+    clock: Clock
+
+    async def __call__(
+        self, account_id: str, recording_id: str, *, restricted: bool, reason: str | None, actor: str
+    ) -> None:
+        """Raise NotFound, RecordingErased. Setting it to what it is changes nothing."""
+        while True:
+            recording = await self.database.read(lambda tx: _existing(tx, account_id, recording_id))
+            opened = await self.chain.of_call(account_id, recording.call_ref)
+            change = partial(
+                self._change, account_id=account_id, recording_id=recording_id, restricted=restricted,
+                opened=opened, said={"by": actor, "restricted": restricted, "reason": reason}, actor=actor,
+            )  # fmt: skip
+            if await self.database.write(change):
+                return
+
+    def _change(
+        self,
+        tx: Transaction,
+        *,
+        account_id: str,
+        recording_id: str,
+        restricted: bool,
+        opened: Mapping[str, OpenedRecording],
+        said: dict[str, object],
+        actor: str,
+    ) -> bool:
+        tx.lock_account(account_id)
+        tx.lock_call(account_id, _existing(tx, account_id, recording_id).call_ref)
+        # What is read after the lock is what no erasure can undo.
+        recording = _existing(tx, account_id, recording_id)
+        if settled(tx, account_id, recording.call_ref, opened) is None:
+            return False
+        if recording.restricted == restricted:
+            if restricted:
+                tx.closing.recall(account_id, "recording.restricted", recording_id)
+            return True
+        tx.recordings.restrict(recording_id, restricted=restricted)
+        if recording.state in SETTLED:
+            append(tx, opened[recording_id], "restriction", said, at=self.clock())
+        tx.events.append(
+            AccessEvent(
+                type="recording.restricted" if restricted else "recording.unrestricted",
+                at=tx.now(),
+                account_id=account_id,
+                actor=actor,
+                recording_id=recording_id,
+            )
+        )
+        return True
+
+
+def _existing(tx: Transaction, account_id: str, recording_id: str) -> Recording:
+    recording = tx.recordings.get(account_id, recording_id)
+    if recording is None:
+        raise NotFound("There is no such recording.")
+    if recording.state in {State.ERASING, State.ERASED}:
+        raise RecordingErased("The recording was erased.")
+    return recording

@@ -1,0 +1,177 @@
+"""The whole service on one page: everything that the vault does."""
+
+from dataclasses import dataclass
+
+from vault.ports.database import Database
+from vault.services.accounts.accounts import FindAccount, ListAccounts, OpenAccount
+from vault.services.accounts.api_keys import Authenticate, IssueKey, ListKeys, RevokeKey
+from vault.services.accounts.connection_list import DeleteConnection, ReadConnections
+from vault.services.accounts.connections import SetConnection
+from vault.services.accounts.encrypt_clear_texts import SealWords
+from vault.services.accounts.idempotency import AnswerOnce
+from vault.services.accounts.recording_switch import ReadSwitch, SetSwitch
+from vault.services.admission.call_start_rest import Admit
+from vault.services.admission.quarantine import ExpireQuarantine, RefuseQuarantined, Release
+from vault.services.admission.read_evidence import ReadEvidence
+from vault.services.audit_log.export import ExportLog
+from vault.services.audit_log.list_events import ListEvents
+from vault.services.audit_log.proofs import ExportKey, ProveEvent, ProveGrowth, ReadCheckpoint
+from vault.services.audit_log.publish_tiles import PublishLog
+from vault.services.audit_log.recording_history import ReadHistory
+from vault.services.audit_log.sequence_and_sign import SequenceEvents, SignCheckpoint
+from vault.services.backup.fsck import Fsck
+from vault.services.backup.restore import Restore
+from vault.services.backup.rewrite_store import LookAtStore, RewriteStore
+from vault.services.backup.write_account_objects import WriteAccountObjects, WriteTombstones
+from vault.services.backup.write_manifests import WriteManifests
+from vault.services.closing_acts.check_recovery import CheckRecovery
+from vault.services.closing_acts.journal import KeepJournal
+from vault.services.consent.call_documents import Steer
+from vault.services.consent.notice_audio import ReadPrompt, SetPrompt
+from vault.services.consent.notices import DraftNotice, ListNotices, PublishNotice, ReadNotice, RetireNotice
+from vault.services.consent.objections import EndObjection, EnterObjection, ListObjections
+from vault.services.consent.policy import ReadPolicy, SetPolicy
+from vault.services.consent.report_consent import Consent
+from vault.services.consent.rules import ShowRules
+from vault.services.ingest.delete_provider_copy import DeleteAtSource
+from vault.services.ingest.describe_and_admit import Describe
+from vault.services.ingest.fetch_recording import Ingest
+from vault.services.ingest.idle_uploads import SettleIdleUploads
+from vault.services.ingest.pause_at_provider import PauseRecordings
+from vault.services.ingest.receive_webhook import Receive
+from vault.services.ingest.reconcile import Reconcile
+from vault.services.ingest.upload import Upload
+from vault.services.key_rotation.rewrap_account import Rewrap
+from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
+from vault.services.key_rotation.rotate_account_key import ReadRotations, RotateAccountKey
+from vault.services.node.readiness_probe import CheckPart
+from vault.services.playback.audio_stream import FindSound, Stream
+from vault.services.playback.close_sessions import EndSessions
+from vault.services.playback.links import CreateLink, ListLinks, RevokeLink, RevokeLinks
+from vault.services.playback.player_view import ShowCall
+from vault.services.playback.sessions import (
+    AskSession,
+    FindSession,
+    LookAtLink,
+    OpenLink,
+    PlayMedia,
+    ResumeSession,
+)
+from vault.services.playback.waveform import ReadWaveform
+from vault.services.recordings.calls import EraseCall, FindCalls, ReadCall
+from vault.services.recordings.erase import Erase, RemoveErased
+from vault.services.recordings.restrict import Restrict
+from vault.services.recordings.search import Browse
+from vault.services.recordings.sweep_orphans import Sweep
+from vault.services.shared.singleton_job import TakeTurn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Vault:
+    """Every verb, ready to be called. The front doors know this and nothing behind it."""
+
+    # An account is opened, connected to its platform, and switched.
+    find_account: FindAccount
+    open_account: OpenAccount
+    list_accounts: ListAccounts
+    set_connection: SetConnection
+    read_connections: ReadConnections
+    delete_connection: DeleteConnection
+    set_switch: SetSwitch
+    read_switch: ReadSwitch
+    show_rules: ShowRules
+    # What parties are told of a recording is drafted, given a voice, and published.
+    draft_notice: DraftNotice
+    set_prompt: SetPrompt
+    publish_notice: PublishNotice
+    retire_notice: RetireNotice
+    list_notices: ListNotices
+    read_notice: ReadNotice
+    read_prompt: ReadPrompt
+    # Somebody with a key acts for it.
+    authenticate: Authenticate
+    issue_key: IssueKey
+    list_keys: ListKeys
+    revoke_key: RevokeKey
+    answer_once: AnswerOnce
+    # What its parties are told and answer, and what the account makes of it.
+    set_policy: SetPolicy
+    read_policy: ReadPolicy
+    enter_objection: EnterObjection
+    end_objection: EndObjection
+    list_objections: ListObjections
+    steer: Steer
+    consent: Consent
+    # A call is announced, comes in, and is let through the gate.
+    admit: Admit
+    receive: Receive
+    pause_recordings: PauseRecordings
+    upload: Upload
+    ingest: Ingest
+    describe: Describe
+    write_manifests: WriteManifests
+    delete_at_source: DeleteAtSource
+    reconcile: Reconcile
+    release: Release
+    refuse_quarantined: RefuseQuarantined
+    expire_quarantine: ExpireQuarantine
+    settle_idle_uploads: SettleIdleUploads
+    # It is found, shared and heard.
+    browse: Browse
+    read_call: ReadCall
+    find_calls: FindCalls
+    create_link: CreateLink
+    list_links: ListLinks
+    revoke_link: RevokeLink
+    revoke_links: RevokeLinks
+    look_at_link: LookAtLink
+    open_link: OpenLink
+    resume_session: ResumeSession
+    play_media: PlayMedia
+    find_session: FindSession
+    ask_session: AskSession
+    show_call: ShowCall
+    find_sound: FindSound
+    stream: Stream
+    end_sessions: EndSessions
+    read_waveform: ReadWaveform
+    restrict: Restrict
+    # Who heard it, and on what ground it was recorded, can be proved.
+    read_evidence: ReadEvidence
+    sequence_events: SequenceEvents
+    sign_checkpoint: SignCheckpoint
+    publish_log: PublishLog
+    read_checkpoint: ReadCheckpoint
+    list_events: ListEvents
+    read_history: ReadHistory
+    prove_event: ProveEvent
+    prove_growth: ProveGrowth
+    export_log: ExportLog
+    export_key: ExportKey
+    # A database can be made whole from the object store, and compared with it.
+    write_account_objects: WriteAccountObjects
+    write_tombstones: WriteTombstones
+    keep_journal: KeepJournal
+    look_at_store: LookAtStore
+    rewrite_store: RewriteStore
+    check_recovery: CheckRecovery
+    restore: Restore
+    fsck: Fsck
+    # And a recording leaves.
+    erase: Erase
+    erase_call: EraseCall
+    remove_erased: RemoveErased
+    sweep: Sweep
+    # What an older release kept in clear is sealed.
+    seal_words: SealWords
+    # Keys of accounts are rotated, and what lay under the ones before is wrapped anew.
+    rotate_account_key: RotateAccountKey
+    read_rotations: ReadRotations
+    rewrap: Rewrap
+    rewrap_root_key: RewrapRootKey
+    # What all nodes together do once.
+    take_turn: TakeTurn
+    # Whether it can do its work.
+    check_part: CheckPart
+    #: For metrics alone.
+    database: Database

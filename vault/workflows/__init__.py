@@ -1,1 +1,0 @@
-"""The verbs: one file for each thing that the service does."""
