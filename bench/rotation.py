@@ -96,7 +96,7 @@ async def _bring_in_many(vault: Vault, account_id: str, count: int) -> list[str]
 async def _heard(vault: Vault, account_id: str, recording_id: str) -> bool:
     """Download a recording, and say whether it is what was sent in."""
     try:
-        sound = await vault.find_sound.for_download(account_id, recording_id, actor=_ACTOR)
+        sound = await vault.resolve_audio.for_download(account_id, recording_id, actor=_ACTOR)
         blocks = [part async for part in await vault.stream(sound, 0, sound.size)]
     except VaultError:
         return False

@@ -12,7 +12,7 @@ from vault.composition import utc_now
 from vault.services.service import Vault
 from vault.settings import Settings
 from vault.web.app import build
-from vault.web.http.public_url import Hosting
+from vault.web.http.public_url import PublicUrl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Scene:
 
 def app_of(settings: Settings, vault: Vault) -> FastAPI:
     """Return the vault's own app, built as ``vault/server/asgi.py`` builds it."""
-    hosting = Hosting(public_url=settings.public_url, trusted_proxies=settings.trusted_proxies)
+    hosting = PublicUrl(public_url=settings.public_url, trusted_proxies=settings.trusted_proxies)
     app = build(hosting, utc_now)
     app.state.vault = vault
     return app

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from vault.domain.consent.consent_event import ConsentPolicy
-from vault.domain.notices.notice import NoticeWish
+from vault.domain.notices.notice import NoticeRequest
 from vault.domain.playback.link import DEFAULT_SESSIONS
 from vault.domain.recordings.recording import LEASE, Recording, State
 from vault.domain.rules.rules import RuleOverride
 from vault.ports.database import Transaction
-from vault.services.accounts.connections import ConnectionWish
-from vault.services.playback.links import LinkWish
+from vault.services.accounts.connections import ConnectionRequest
+from vault.services.playback.links import LinkRequest
 from vault.services.service import Vault
 from vault.settings import Settings, read_settings
 
@@ -23,7 +23,7 @@ _ACTOR = "bench"
 _BLOCK = 1024 * 1024
 #: Links made at once.
 _AT_ONCE = 64
-_NOTICE = NoticeWish(
+_NOTICE = NoticeRequest(
     language="en", audience="caller", mode="opt_out_key", controller="Acme Limited",
     purposes="to check the quality of our service", refusal="press 9 now",
     full_notice="acme.example/privacy", retention="six months",
@@ -46,7 +46,7 @@ def settings_of(data_dir: str, database_url: str, media_allow: str = "", objects
 async def connect(vault: Vault, provider: str, credentials: Mapping[str, str]) -> str:
     """Open the account, connect it to the provider, and return the public URL of its webhook."""
     account, _ = await vault.open_account(ACCOUNT, name=None, locale=None, actor=_ACTOR)
-    wish = ConnectionWish(provider=provider, credentials=credentials)
+    wish = ConnectionRequest(provider=provider, credentials=credentials)
     _, url, _ = await vault.set_connection(account.id, "bench", wish, actor=_ACTOR)
     return url
 
@@ -86,7 +86,7 @@ class Listening:
 
 async def share(vault: Vault, recording: Recording, count: int) -> list[str]:
     """Make links as an admin does, many at once, each for as many sessions as by default; return their tokens."""
-    wish = LinkWish(
+    wish = LinkRequest(
         listener="bench", kind="player", life=timedelta(hours=1), sessions=DEFAULT_SESSIONS, networks=()
     )
     tokens: list[str] = []

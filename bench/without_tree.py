@@ -13,7 +13,7 @@ from bench.variants import Behind
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.log_tree.sequencer_postgresql import _PLACE, _WAITING, AT_ONCE
-from vault.database.log_tree.sequencer_sqlite import GroupSequencer
+from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
 from vault.domain.ids import Token
 from vault.ports.database import Database, Transaction
 from vault.services.playback.sessions import OpenedLink
@@ -30,7 +30,7 @@ SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::bytea
 class _LateTree:
     """Stands before the sequencer of SQLite's writer; a group that says so commits without it."""
 
-    def __init__(self, sequencer: GroupSequencer) -> None:
+    def __init__(self, sequencer: SqliteSequencer) -> None:
         self._sequencer = sequencer
         self.left_out = False
 

@@ -11,14 +11,14 @@ import yaml
 
 from vault.composition import utc_now
 from vault.web.app import build
-from vault.web.http.public_url import Hosting
+from vault.web.http.public_url import PublicUrl
 
 CONTRACT = Path(__file__).with_name("openapi.yaml")
 
 
 def contract() -> str:
     """Return the contract of the app as it is now."""
-    app = build(Hosting(public_url="https://vault.example"), utc_now)
+    app = build(PublicUrl(public_url="https://vault.example"), utc_now)
     # Through JSON, so that what routes share is written out each time and not as YAML aliases.
     document = json.loads(json.dumps(app.openapi()))
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)

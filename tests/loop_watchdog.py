@@ -81,9 +81,9 @@ class Watchdog:
         with suppress(ImportError):
             import uvloop  # noqa: PLC0415 - not everywhere
 
-            from vault.server.http_limits import BoundedHeads  # noqa: PLC0415 - not before the tests ask for it
+            from vault.server.http_limits import LimitedHttpProtocol  # noqa: PLC0415 - not before the tests ask for it
 
-            create, received, watchdog = uvloop.Loop.create_task, BoundedHeads.data_received, self
+            create, received, watchdog = uvloop.Loop.create_task, LimitedHttpProtocol.data_received, self
 
             def create_task(loop: Any, coro: Any, **named: Any) -> Any:
                 return create(loop, _Measured(coro, watchdog), **named)
@@ -92,7 +92,7 @@ class Watchdog:
                 watchdog.step(lambda: received(protocol, data), received)
 
             uvloop.Loop.create_task = create_task
-            BoundedHeads.data_received = data_received  # type: ignore[method-assign]
+            LimitedHttpProtocol.data_received = data_received  # type: ignore[method-assign]
 
     def step(self, run: Callable[[], Any], what: object) -> Any:
         """Run a step and measure it."""

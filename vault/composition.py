@@ -32,7 +32,7 @@ from vault.ports.database import Database
 from vault.ports.keys import RootKey
 from vault.ports.objects import ObjectStore
 from vault.ports.telephony import Provider
-from vault.services.admission.call_facts import KeepFacts
+from vault.services.admission.call_facts import StoreCallFacts
 from vault.services.admission.call_start import CallStart
 from vault.services.admission.case import Admission
 from vault.services.admission.evidence_chain import EvidenceChain
@@ -43,7 +43,7 @@ from vault.services.audit_log.sequence_and_sign import SignCheckpoint
 from vault.services.closing_acts.check_recovery import CheckRecovery
 from vault.services.closing_acts.journal import Journal, JournaledDatabase
 from vault.services.consent.enter_objection import ObjectionList
-from vault.services.consent.record_consent import Tell
+from vault.services.consent.record_consent import RecordConsent
 from vault.services.ingest.announce import Announce
 from vault.services.ingest.store_attempt import Attempt
 from vault.services.node.startup_checks import OpenLogKey, ProveRootKey, is_new, may_make_root_key
@@ -51,8 +51,8 @@ from vault.services.node.vault_identity import compare_with_store, take_vault_ov
 from vault.services.playback.log_allowance import Allowance
 from vault.services.playback.sessions import OpenLink
 from vault.services.service import Vault
-from vault.services.shared.account_data_keys import CarriedKeys
-from vault.services.shared.connection_cache import OpenedConnections
+from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.connection_cache import ConnectionCache
 from vault.settings import Settings
 from vault.telephony.http.client import GuardedHttp
 from vault.telephony.http.download import MediaFetcher
@@ -74,16 +74,16 @@ PROVIDERS: tuple[Provider, ...] = (
 )  # fmt: skip
 #: What verbs share, each made of the parts before it.
 _SHARED = {
-    "carried": CarriedKeys,
-    "connections": OpenedConnections,
+    "carried": AccountDataKeys,
+    "connections": ConnectionCache,
     "published_log": PublishedLog,
     "publication": Publication,
     "anchor": Anchor,
     "admission": Admission,
     "chain": EvidenceChain,
-    "keep_facts": KeepFacts,
+    "keep_facts": StoreCallFacts,
     "call_start": CallStart,
-    "tell": Tell,
+    "tell": RecordConsent,
     "objection_list": ObjectionList,
     "announce": Announce,
     "attempt": Attempt,

@@ -3,4 +3,4 @@
 import random
 
 #: A generator of its own: what is drawn here disturbs nobody who seeded the one that all of Python shares.
-CHANCE = random.Random()  # noqa: S311 - it keeps no secret
+RANDOM = random.Random()  # noqa: S311 - it keeps no secret

@@ -13,11 +13,11 @@ from vault.audio.assembling import SILENT, TOO_LONG
 from vault.audio.limits import Limits
 from vault.audio.prompt import LIMITS, SubprocessPromptMaker
 from vault.audio.reasons import Reason
-from vault.domain.notices.audio import MAX_UPLOAD, PromptWish
+from vault.domain.notices.audio import MAX_UPLOAD, PromptRequest
 from vault.errors import DescriberCrashed, Invalid, Undecodable
 from vault.thread_pools import Threads
 
-PLAIN = PromptWish()
+PLAIN = PromptRequest()
 GOOD = corpus.good()
 HOSTILE = Path(__file__).with_name("hostile_child.py")
 #: A child that keeps its parent waiting is given up after half a second.
@@ -83,7 +83,7 @@ async def test_what_a_line_does_not_carry_is_left_out(maker):
 @pytest.mark.parametrize("beep", ["start", "end"])
 async def test_a_prompt_is_put_together_as_asked(maker, beep):
     """Silence, beep, gap and speech lie where they were asked for, to the sample, at one level."""
-    wish = PromptWish(
+    wish = PromptRequest(
         beep=beep, beep_hz=1000, beep_seconds=0.25, lead_seconds=0.5, trail_seconds=0.75, level_dbfs=-23.0
     )
     prompt = await maker.make(tone(1.0), wish)
@@ -106,7 +106,7 @@ async def test_a_prompt_is_put_together_as_asked(maker, beep):
 @pytest.mark.parametrize("hertz", [300, 1400, 3400])
 async def test_a_beep_alone(maker, hertz):
     """Of nothing uploaded a tone is made, of the frequency and length that were asked for, without a click."""
-    wish = PromptWish(tone_only=True, beep="start", beep_hz=hertz, beep_seconds=1.0, lead_seconds=0)
+    wish = PromptRequest(tone_only=True, beep="start", beep_hz=hertz, beep_seconds=1.0, lead_seconds=0)
     prompt = await maker.make(b"", wish)
     samples = samples_of(prompt.pcm)
     assert (prompt.seconds, len(samples)) == (1.2, 9600)
@@ -118,7 +118,7 @@ async def test_a_beep_alone(maker, hertz):
 
 async def test_the_usual_beep_is_1400_hz_for_half_a_second(maker):
     """The defaults are what telephony warns with."""
-    prompt = await maker.make(b"", PromptWish(tone_only=True, beep="end"))
+    prompt = await maker.make(b"", PromptRequest(tone_only=True, beep="end"))
     assert prompt.seconds == pytest.approx(0.2 + 0.5 + 0.2)
     assert pitch(samples_of(prompt.pcm)) == pytest.approx(1400, abs=0.5)
 
@@ -128,7 +128,7 @@ async def test_speech_comes_to_its_level(maker, target):
     """Whatever its level was, and with peaks far above its average, which stay below -3 dBFS."""
     time = np.arange(16000) / 8000
     clicks = np.where(np.arange(16000) % 800 == 0, 26000, 900) * np.sin(2 * np.pi * 310 * time + 1)
-    prompt = await maker.make(corpus.wav(clicks.astype(np.int16)[:, None]), PromptWish(level_dbfs=target))
+    prompt = await maker.make(corpus.wav(clicks.astype(np.int16)[:, None]), PromptRequest(level_dbfs=target))
     spoken = part(samples_of(prompt.pcm), 0.2, 2.0)
     assert level(spoken) == pytest.approx(target, abs=1)
     assert prompt.level_dbfs == pytest.approx(level(spoken), abs=0.01)
@@ -211,9 +211,9 @@ async def test_an_upload_that_is_empty_or_too_large_is_refused(maker):
     with pytest.raises(Undecodable, match="at most 5 MiB"):
         await maker.make(bytes(MAX_UPLOAD + 1), PLAIN)
     with pytest.raises(Undecodable, match="no audio"):
-        await maker.make(tone(1.0), PromptWish(tone_only=True, beep="start"))
+        await maker.make(tone(1.0), PromptRequest(tone_only=True, beep="start"))
     with pytest.raises(Invalid):
-        await maker.make(tone(1.0), PromptWish(beep_hz=20))
+        await maker.make(tone(1.0), PromptRequest(beep_hz=20))
     assert set(psutil.Process().children()) == before
     with pytest.raises(Undecodable, match=Reason.UNKNOWN_FORMAT):
         await maker.make(bytes(MAX_UPLOAD), PLAIN)
@@ -264,9 +264,9 @@ async def test_no_child_is_left_after_a_prompt(maker):
 async def test_a_notice_is_made_of_odd_files_too(maker):
     """What holds audio becomes a prompt, and what holds none is refused by its reason."""
     for name in ("mp4-subtitles", "mkv-ass"):
-        assert (await maker.make(odd_corpus.audible()[name][0], PromptWish())).seconds == pytest.approx(
+        assert (await maker.make(odd_corpus.audible()[name][0], PromptRequest())).seconds == pytest.approx(
             1.4, abs=0.05
         )
     data, reason = odd_corpus.inaudible()["mp4-only-subtitles"]
     with pytest.raises(Undecodable, match=str(reason)):
-        await maker.make(data, PromptWish())
+        await maker.make(data, PromptRequest())

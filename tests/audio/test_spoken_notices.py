@@ -12,14 +12,14 @@ from tests.servers.required import require
 from vault.audio.prompt import SubprocessPromptMaker
 from vault.composition import notice_texts
 from vault.domain.consent.consent_event import Keys
-from vault.domain.notices.audio import GAP_SECONDS, PromptWish
+from vault.domain.notices.audio import GAP_SECONDS, PromptRequest
 from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES
 from vault.domain.notices.telephone_wav import telephone_wav
 from vault.thread_pools import Threads
 
 TEXTS = notice_texts()
 EVERY = list(product(sorted(TEXTS.languages), AUDIENCES, NOTICE_MODES))
-BEEP = PromptWish(beep="start", beep_seconds=0.4, lead_seconds=0.25, trail_seconds=0.5)
+BEEP = PromptRequest(beep="start", beep_seconds=0.4, lead_seconds=0.25, trail_seconds=0.5)
 #: µ-law has steps, and the largest of them is 1/32 of full scale.
 TOLERANCE = {"pcm": 0, "ulaw": 1024}
 
@@ -61,7 +61,7 @@ async def test_a_default_notice_can_be_heard(maker, kind):
 
 async def test_a_stream_of_speech_is_taken_as_it_comes(maker):
     """What espeak-ng writes into a pipe claims 2 GiB of samples, which is not held against it."""
-    prompt = await maker.make(streamed("This call is recorded."), PromptWish())
+    prompt = await maker.make(streamed("This call is recorded."), PromptRequest())
     assert prompt.seconds == pytest.approx(
         0.4 + len(decode(spoken("This call is recorded."))) / 22050, abs=0.01
     )

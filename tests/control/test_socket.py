@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from vault.control.socket import ask, control_socket, perform
-from vault.domain.progress import Seen
+from vault.domain.progress import ProgressCallback
 from vault.errors import Invalid, Unavailable
 from vault.services.backup.fsck import Checked
 
@@ -23,12 +23,12 @@ class Stub:
         """Say what it was told to say."""
         return self.old
 
-    async def fsck(self, *, sample: int, rate: float, seen: Seen) -> Checked:
+    async def fsck(self, *, sample: int, rate: float, progress: ProgressCallback) -> Checked:
         """Show how far it is, and find something."""
         if rate < 0:
             raise Invalid("A rate is no less than zero.")
         for number in range(self.shown):
-            await seen("recordings", number + 1, self.shown)
+            await progress("recordings", number + 1, self.shown)
         return Checked(recordings=self.shown, opened=sample, findings=["rec_1: odd."])
 
 
@@ -42,17 +42,17 @@ async def test_progress_comes_before_the_result(place: Path):
     """Each step once, in order; who does not ask for steps gets the result all the same."""
     shown: list[tuple[str, int, int]] = []
 
-    async def seen(what: str, done: int, of: int) -> None:
+    async def progress(what: str, done: int, of: int) -> None:
         shown.append((what, done, of))
 
     vault: Any = Stub()
     async with control_socket(vault, place):
         wanted = {"recordings": 3, "opened": 7, "objects": 0, "findings": ["rec_1: odd."]}
-        assert await ask(place, "fsck", {"sample": 7, "rate": 0}, seen) == wanted
+        assert await ask(place, "fsck", {"sample": 7, "rate": 0}, progress) == wanted
         assert shown == [("recordings", 1, 3), ("recordings", 2, 3), ("recordings", 3, 3)]
         assert await ask(place, "fsck", {"sample": 7, "rate": 0}) == wanted
         with pytest.raises(Invalid, match="no less than zero"):
-            await ask(place, "fsck", {"sample": 7, "rate": -1}, seen)
+            await ask(place, "fsck", {"sample": 7, "rate": -1}, progress)
 
 
 async def test_one_who_leaves_ends_its_command_alone(place: Path):

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from vault.database.engines.micro_batch import RowGroup
+from vault.database.engines.micro_batch import MicroBatch
 from vault.errors import NotFound, Unavailable
 
 
@@ -30,7 +30,7 @@ class Writes:
 async def test_rows_that_come_meanwhile_share_a_group():
     """While two groups are under way the rest is collected, up to the largest group."""
     writes = Writes()
-    rows = RowGroup(writes, writers=2, largest=5)
+    rows = MicroBatch(writes, writers=2, largest=5)
     writes.go.clear()
     tasks = [asyncio.ensure_future(rows.add(n)) for n in range(1, 3)]
     await asyncio.sleep(0.01)
@@ -44,7 +44,7 @@ async def test_rows_that_come_meanwhile_share_a_group():
 
 async def test_no_row_is_left_behind():
     """Rows that arrive just as a writer stops are written all the same."""
-    rows = RowGroup(Writes(), writers=2, largest=3)
+    rows = MicroBatch(Writes(), writers=2, largest=3)
     for round_ in range(200):
         tasks = []
         for n in range(round_ % 7 + 1):
@@ -57,7 +57,7 @@ async def test_no_row_is_left_behind():
 
 async def test_a_rows_own_answer_is_its_own():
     """A row that is answered with an error raises it, a poisonous one fails alone, the others succeed."""
-    rows = RowGroup(Writes(), writers=1)
+    rows = MicroBatch(Writes(), writers=1)
     answers = await asyncio.gather(*(rows.add(n) for n in (1, 0, -1, 2)), return_exceptions=True)
     assert (answers[0], answers[3]) == (2, 4)
     assert isinstance(answers[1], NotFound)
@@ -67,7 +67,7 @@ async def test_a_rows_own_answer_is_its_own():
 async def test_an_unavailable_database_is_asked_once():
     """When the database is gone its whole group hears so, and is not written row by row."""
     writes = Writes()
-    rows = RowGroup(writes, writers=1)
+    rows = MicroBatch(writes, writers=1)
     answers = await asyncio.gather(*(rows.add(n) for n in (1, -2, 2)), return_exceptions=True)
     assert [type(answer) for answer in answers] == [Unavailable] * 3
     assert writes.groups == [[1, -2, 2]]
@@ -76,7 +76,7 @@ async def test_an_unavailable_database_is_asked_once():
 async def test_a_cancelled_row_is_written_and_its_neighbours_hear():
     """Cancelling one caller neither undoes its row nor stops the group."""
     writes = Writes()
-    rows = RowGroup(writes, writers=1)
+    rows = MicroBatch(writes, writers=1)
     tasks = [asyncio.ensure_future(rows.add(n)) for n in (1, 2, 3)]
     await asyncio.sleep(0)
     tasks[1].cancel()
@@ -89,7 +89,7 @@ async def test_the_queue_has_a_bound():
     """Beyond it callers are told to come back."""
     writes = Writes()
     writes.go.clear()
-    rows = RowGroup(writes, writers=1, largest=10)
+    rows = MicroBatch(writes, writers=1, largest=10)
     tasks = [asyncio.ensure_future(rows.add(1)) for _ in range(10)]
     await asyncio.sleep(0.01)
     tasks += [asyncio.ensure_future(rows.add(1)) for _ in range(4096)]

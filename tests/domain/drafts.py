@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 
-from vault.domain.notices.notice import Notice, NoticeWish, text_digest
+from vault.domain.notices.notice import Notice, NoticeRequest, text_digest
 from vault.domain.rules.rules import Rule, RuleBook
 
 MORNING = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -47,4 +47,4 @@ def notice(notice_id="ntc_1", **said):
 
 def wish(**said):
     """Return what an author says, complete but for the text."""
-    return NoticeWish(**{"language": "en", "audience": "caller", "mode": "announce"} | ELEMENTS | said)
+    return NoticeRequest(**{"language": "en", "audience": "caller", "mode": "announce"} | ELEMENTS | said)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.consent.call_window import CallSpan, first_moment_off
 from vault.domain.consent.consent_event import ConsentPolicy
-from vault.domain.consent.decision import Case, decide
+from vault.domain.consent.decision import AdmissionInput, decide
 from vault.domain.rules.rules import Rule, strictest
 
 T0 = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
@@ -80,7 +80,7 @@ def test_the_table_of_switches(changes, call, epoch, codes, moment):
     """Every rule that says no is named, and the first moment off is the one in the table."""
     entries = history(*changes)
     last = entries[-1]
-    case = Case(
+    case = AdmissionInput(
         switch=Switch(enabled=last.enabled, epoch=last.epoch, changed_at=last.at, changed_by=last.by),
         history=entries,
         span=call,

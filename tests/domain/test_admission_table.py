@@ -9,7 +9,7 @@ from tests.domain.packaged_rules import packaged
 from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.consent.call_window import CallSpan
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection
-from vault.domain.consent.decision import Case, Place, decide
+from vault.domain.consent.decision import AdmissionInput, Place, decide
 from vault.domain.rules.rules import strictest
 
 BOOK = packaged()
@@ -59,7 +59,7 @@ def objections(more: str) -> tuple[Objection, ...]:
     return (Objection(since=at(-600), until=until, reason=None, by="key_1"),)
 
 
-def case_of(caller: str | None, callee: str | None, words: str, more: str) -> Case:
+def case_of(caller: str | None, callee: str | None, words: str, more: str) -> AdmissionInput:
     """Return the case of a row."""
     setting = dict(part.split("=") for part in more.split() if "=" in part)
     policy = {"missing_evidence": setting.get("missing", "quarantine"), "mode": setting.get("mode", "none")}
@@ -70,7 +70,7 @@ def case_of(caller: str | None, callee: str | None, words: str, more: str) -> Ca
     at_receipt = 1 if "off before" in more else 0
     start, undecoded = "start" in more.split(), "undecoded" in more
     places = [("caller", caller), ("callee", callee)]
-    return Case(
+    return AdmissionInput(
         switch=Switch(
             enabled=history[-1].enabled, epoch=epoch, changed_at=history[-1].at, changed_by="key_1"
         ),
@@ -146,5 +146,7 @@ def test_the_explicit_offset_counts_before_the_clock():
         moved = ConsentEvent(
             **{n: getattr(event, n) for n in event.__slots__} | {"offset": timedelta(seconds=offset)}
         )
-        changed = Case(**{n: getattr(case, n) for n in Case.__slots__} | {"events": (moved,)})
+        changed = AdmissionInput(
+            **{n: getattr(case, n) for n in AdmissionInput.__slots__} | {"events": (moved,)}
+        )
         assert decide(changed).verdict == verdict, offset

@@ -9,7 +9,7 @@ from tests.domain.drafts import BOOK, ELEMENTS, notice, wish
 from vault.composition import notice_texts
 from vault.domain.consent.consent_event import Keys
 from vault.domain.notices.default_texts import parse_default_texts
-from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES, NoticeWish, check_complete
+from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES, NoticeRequest, check_complete
 from vault.errors import Invalid
 
 TEXTS = notice_texts()
@@ -31,7 +31,7 @@ def spoken(kind, **said):
     language, audience, mode = kind
     asked = wish(language=language, audience=audience, mode=mode, refusal="", **said)
     filled = TEXTS.fill(asked, KEYS)
-    values = {name: getattr(filled, name) for name in NoticeWish.__slots__}
+    values = {name: getattr(filled, name) for name in NoticeRequest.__slots__}
     return notice(**values, audio_sha256="00")
 
 
@@ -79,7 +79,7 @@ def test_the_words_of_the_author_are_taken():
 
 def test_what_is_missing_stays_visible():
     """A draft shows what must still be said."""
-    draft = TEXTS.fill(NoticeWish(language="fr-CA", audience="caller", mode="announce"), KEYS)
+    draft = TEXTS.fill(NoticeRequest(language="fr-CA", audience="caller", mode="announce"), KEYS)
     assert re.findall(r"\{\w+\}", draft.text) == ["{controller}", "{purposes}", "{full_notice}"]
     assert draft.text.startswith("Cet appel est enregistré")
 

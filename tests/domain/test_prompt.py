@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from vault.domain.notices.audio import PromptWish
+from vault.domain.notices.audio import PromptRequest
 from vault.errors import Invalid
 
 #: A field, and what is just inside and just outside on both sides.
@@ -21,16 +21,16 @@ LIMITS = [
 def test_a_wish_has_limits(field, inside, outside):
     """The limits themselves are inside; what is outside names its field."""
     for value in inside:
-        PromptWish(**{field: value}).check()
+        PromptRequest(**{field: value}).check()
     for value in outside:
         with pytest.raises(Invalid) as caught:
-            PromptWish(**{field: value}).check()
+            PromptRequest(**{field: value}).check()
         assert caught.value.field == field
 
 
 def test_a_prompt_of_nothing_is_a_beep():
     """Without speech and without a beep there would be silence."""
-    PromptWish(tone_only=True, beep="end").check()
+    PromptRequest(tone_only=True, beep="end").check()
     with pytest.raises(Invalid) as caught:
-        PromptWish(tone_only=True).check()
+        PromptRequest(tone_only=True).check()
     assert caught.value.field == "beep"

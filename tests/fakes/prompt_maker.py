@@ -10,7 +10,7 @@ import wave
 from array import array
 from dataclasses import dataclass, field
 
-from vault.domain.notices.audio import MAX_SECONDS, MAX_UPLOAD, RATE, SILENT_DBFS, Prompt, PromptWish
+from vault.domain.notices.audio import MAX_SECONDS, MAX_UPLOAD, RATE, SILENT_DBFS, Prompt, PromptRequest
 from vault.errors import DescriberCrashed, Undecodable
 
 
@@ -20,9 +20,9 @@ class FakePromptMaker:
 
     crashes: int = 0
     #: What was asked for, upload by upload.
-    wishes: list[PromptWish] = field(default_factory=list)
+    wishes: list[PromptRequest] = field(default_factory=list)
 
-    async def make(self, upload: bytes, wish: PromptWish) -> Prompt:
+    async def make(self, upload: bytes, wish: PromptRequest) -> Prompt:
         """Make a prompt."""
         wish.check()
         self.wishes.append(wish)
@@ -64,7 +64,7 @@ def level(samples: array) -> float:
     return 10 * math.log10(power / 32768**2) if power else -math.inf
 
 
-def square(wish: PromptWish) -> array:
+def square(wish: PromptRequest) -> array:
     """Return a beep of the wanted level and length."""
     height = round(32768 * 10 ** (wish.level_dbfs / 20))
     half = max(1, RATE // wish.beep_hz // 2)

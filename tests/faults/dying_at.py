@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from vault.cli.main import main
 from vault.database.engines import postgresql, sqlite
-from vault.database.log_tree.sequencer_sqlite import GroupSequencer
+from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
 from vault.database.stores import log_tree
 from vault.database.stores.recording_queue import QueueRows
 from vault.database.stores.tombstones import TombstoneRows
@@ -101,7 +101,7 @@ POINTS: Final = (
     _point("it is described", "behind", Describe, "_ask"),
     _point("the gate is written", "behind", Describe, "_gate"),
     _point("the gate is committed", "behind", Describe, "_describe"),
-    _point("the log is grown", "behind", GroupSequencer, "sequence", _grown),
+    _point("the log is grown", "behind", SqliteSequencer, "sequence", _grown),
     _point("the log is grown", "behind", log_tree, "sequence_waiting", lambda _, moved: moved > 0),
     _point("the manifest is due", "before", WriteManifests, "_write"),
     _point("the manifest is there", "before", QueueRows, "manifest_written"),

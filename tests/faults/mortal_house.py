@@ -23,7 +23,7 @@ from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of
 from vault.errors import FetchFailed, NotFound, RecordingErased, Refused, Unavailable, VaultError
 from vault.services.closing_acts.journal import NOT_STORED
-from vault.services.consent.report_consent import ConsentWish
+from vault.services.consent.report_consent import ConsentRequest
 from vault.thread_pools import Threads
 
 #: The worker's verbs, and the states in which they find something to do.
@@ -182,7 +182,7 @@ class MortalHouse:
 
     def decline(self, call: str) -> None:
         """Let the caller say no."""
-        wish = ConsentWish(party="caller", answer="declined", method="key", at=datetime.now(UTC))
+        wish = ConsentRequest(party="caller", answer="declined", method="key", at=datetime.now(UTC))
         self.do(self.house.vault.consent(self.house.account.id, call, wish, actor="key_test"))
 
     async def switch(self, *, enabled: bool) -> None:

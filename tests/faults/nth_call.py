@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy import text
 
 from tests.fakes.objects import FakeObjects
-from vault.database.engines.micro_batch import RowGroup
+from vault.database.engines.micro_batch import MicroBatch
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.errors import Unavailable
@@ -151,8 +151,8 @@ def struck(database: AnyDatabase, nth: Nth) -> AnyDatabase:
             return await call(nth.inside("transaction", function), **how)
 
         other._call = struck_call  # type: ignore[method-assign]
-        other._announcements = RowGroup(other._announce_group)
-        other._grants = RowGroup(other._grant_group)
+        other._announcements = MicroBatch(other._announce_group)
+        other._grants = MicroBatch(other._grant_group)
         return other
     other._writer = _Struck("write", other._writer.write, nth)  # type: ignore[assignment]
     other._readers = _Struck("read", other._readers.read, nth)  # type: ignore[assignment]

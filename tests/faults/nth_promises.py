@@ -67,7 +67,7 @@ async def _rows(story: Story) -> None:
 
 
 async def _heard(vault: Vault, story: Story) -> bytes:
-    sound = await vault.find_sound.for_download(story.account, story.fetched, actor="key_test")
+    sound = await vault.resolve_audio.for_download(story.account, story.fetched, actor="key_test")
     return b"".join([block async for block in await vault.stream(sound, 0, sound.size)])
 
 

@@ -25,8 +25,8 @@ from vault.database.schema.singleton_leases import turns
 from vault.domain.calls.webhook import Delivery
 from vault.domain.recordings.recording import State
 from vault.errors import Busy, LeaseLost, RecordingErased, Refused, Unavailable
-from vault.services.accounts.connections import ConnectionWish
-from vault.services.playback.links import LinkWish
+from vault.services.accounts.connections import ConnectionRequest
+from vault.services.playback.links import LinkRequest
 from vault.services.service import Vault
 from vault.telephony.signatures.standard_webhooks import sign
 
@@ -124,7 +124,7 @@ class Story:
         """A webhook, an upload, and both come through the gate."""
         vault = self.site.vault
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-        wish = ConnectionWish(provider="platform", credentials={"secret": secret})
+        wish = ConnectionRequest(provider="platform", credentials={"secret": secret})
         connection, _, _ = await self.ask(lambda: vault.set_connection(self.account, "main", wish, **_ME))
         delivery = self._delivery(secret)
         receipt = await self.ask(lambda: vault.receive("platform", connection.id, delivery))
@@ -141,14 +141,14 @@ class Story:
     async def _listen(self) -> None:
         """A link, its session, and all of the audio."""
         vault = self.site.vault
-        wish = LinkWish(listener="Ada", kind="player", life=timedelta(minutes=15), sessions=1)
+        wish = LinkRequest(listener="Ada", kind="player", life=timedelta(minutes=15), sessions=1)
         _, token = await self.ask(lambda: vault.create_link(self.account, self.fetched, wish, **_ME))
         nonce = secrets.token_hex(16)
         opened = await self.ask(lambda: vault.open_link(token.text, nonce=nonce, address=None, agent="test"))
 
         async def play() -> bytes:
             session, recording = await vault.find_session(opened.session.id, opened.secret.text)
-            sound = await vault.find_sound.for_session(session, recording)
+            sound = await vault.resolve_audio.for_session(session, recording)
             return b"".join([block async for block in await vault.stream(sound, 0, sound.size)])
 
         assert await self.ask(play) == FETCHED
@@ -183,7 +183,7 @@ class Story:
             "ingest": vault.ingest,
             "describe": vault.describe,
             "remove_erased": vault.remove_erased,
-            **{name: partial(vault.take_turn.if_due, name, verb) for name, verb in due.items()},
+            **{name: partial(vault.singleton_job.if_due, name, verb) for name, verb in due.items()},
             "sequence": vault.sequence_events,
             "sign": replace(vault.sign_checkpoint, pause=now),
             "publish": replace(vault.publish_log, pause=now),

@@ -18,7 +18,7 @@ from vault.database.schema.core import links, sessions
 from vault.domain.playback.link import session_length
 from vault.domain.recordings.recording import State
 from vault.errors import NotAuthentic, NotFound
-from vault.services.playback.links import LinkWish
+from vault.services.playback.links import LinkRequest
 from vault.services.playback.sessions import OpenedLink
 from vault.thread_pools import Threads
 from vault.tlog.checkpoint import open_checkpoint
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.faults]
 
 WRONG = [timedelta(minutes=10), timedelta(minutes=-10), timedelta(days=400), timedelta(hours=-1)]
 _LIFE = timedelta(minutes=15)
-_WISH = LinkWish(listener="Kim", kind="player", life=_LIFE, sessions=1000)
+_WISH = LinkRequest(listener="Kim", kind="player", life=_LIFE, sessions=1000)
 _ME = {"actor": "key_test"}
 IDS = ["ten minutes ahead", "ten minutes behind", "400 days ahead", "an hour behind"]
 
@@ -117,7 +117,7 @@ async def test_a_link_that_is_over_opens_on_no_node(house: House, wrong: House) 
         await _age(house, links, "expires_at", link.id, timedelta(seconds=1 + number * 5))
         for node in (house, wrong):
             with pytest.raises(NotFound):
-                await node.vault.look_at_link(token.text, address=None)
+                await node.vault.preview_link(token.text, address=None)
             with pytest.raises(NotFound):
                 await _open(node, token.text, f"{number}")
 
@@ -139,7 +139,7 @@ async def test_a_session_that_is_over_plays_on_no_node(house: House, wrong: Hous
     for number in range(ages):
         opened = await _open(house, token.text, f"{number}")
         found, row = await house.vault.find_session(opened.session.id, opened.secret.text)
-        sounds = [(one, await one.vault.find_sound.for_session(found, row)) for one in (house, wrong)]
+        sounds = [(one, await one.vault.resolve_audio.for_session(found, row)) for one in (house, wrong)]
         await _age(house, sessions, "ends_at", found.id, timedelta(seconds=1 + number * 5))
         for node, sound in sounds:
             with pytest.raises(NotFound):
@@ -167,14 +167,14 @@ async def test_what_a_node_behind_makes_is_not_over_already(house: House, wrong:
     recording_id = await _available(house)
     link, token = await wrong.vault.create_link(house.account.id, recording_id, _WISH, **_ME)
     assert link.expires_at > datetime.now(UTC) + _LIFE - timedelta(minutes=1)
-    await house.vault.look_at_link(token.text, address=None)
+    await house.vault.preview_link(token.text, address=None)
     try:
         opened = await _open(wrong, token.text)
     except NotFound:
         # By the clock of a node that is far ahead the link is over, and none of its sessions is used up.
         opened = await _open(house, token.text)
     session, row = await house.vault.find_session(opened.session.id, opened.secret.text)
-    sound = await house.vault.find_sound.for_session(session, row)
+    sound = await house.vault.resolve_audio.for_session(session, row)
     assert b"".join([block async for block in await house.vault.stream(sound, 0, sound.size)]) == AUDIO
 
 

@@ -23,7 +23,7 @@ from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.recordings.recording import State
 from vault.sealing.keys import recording_key
 from vault.sealing.message import seal
-from vault.services.consent.report_consent import ConsentWish
+from vault.services.consent.report_consent import ConsentRequest
 from vault.services.service import Vault
 from vault.settings import Settings, read_settings
 
@@ -90,7 +90,7 @@ async def _take_in(vault: Vault, account_id: str, ref: str) -> dict[str, Any]:
         call_ref=ref, caller=CALLER, callee=CALLEE, agent=AGENT, direction="inbound", started_at=now
     )
     await vault.admit(account_id, facts)
-    wish = ConsentWish(party="caller", answer="announced", method="announcement", at=now)
+    wish = ConsentRequest(party="caller", answer="announced", method="announcement", at=now)
     await vault.consent(account_id, ref, wish, **_ME)
     row, _ = await vault.upload(account_id, ref, ref, _blocks(sound_of(ref)), **_ME)
     while (await vault.browse.one(account_id, row.id)).recording.state is not State.AVAILABLE:

@@ -170,8 +170,8 @@ async def the_recording_is_what_it_was(vault: Vault, account_id: str, ref: str, 
     )
     if ref == "restricted":
         with pytest.raises(NotFound):
-            await vault.find_sound.for_download(account_id, recording_id, actor="operator")
+            await vault.resolve_audio.for_download(account_id, recording_id, actor="operator")
         return
-    sound = await vault.find_sound.for_download(account_id, recording_id, actor="operator")
+    sound = await vault.resolve_audio.for_download(account_id, recording_id, actor="operator")
     heard = b"".join([block async for block in await vault.stream(sound, 0, sound.size)])
     assert heard == sound_of(ref)

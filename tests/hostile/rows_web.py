@@ -21,22 +21,22 @@ from tests.hostile.parsers import KIB, Row, latin, text
 from tests.hostile.shapes import FORM, JSON, TEXT, Shape, repeated, within
 from vault.domain.playback.link import may_open
 from vault.errors import Invalid
-from vault.server.http_limits import BoundedHeads
+from vault.server.http_limits import LimitedHttpProtocol
 from vault.services.accounts.api_keys import _split
-from vault.services.playback.links import LinkWish
+from vault.services.playback.links import LinkRequest
 from vault.services.playback.links import _check as check_link
 from vault.web.audio.range_header import parse_range
 from vault.web.http import problems
 from vault.web.http.client_address import client_address
 from vault.web.http.cookies import read_cookie, set_aside
 from vault.web.http.pagination import read_cursor
-from vault.web.http.public_url import Hosting
+from vault.web.http.public_url import PublicUrl
 from vault.web.middleware.link_rate_limit import _counted_as
 from vault.web.middleware.request_limits import _refusal
 from vault.web.routes.webhooks import _delivery
 from vault.web.schemas.base import Body
 
-_HOSTING = Hosting(public_url="https://vault.example", trusted_proxies=(ip_network("10.0.0.0/8"),))
+_HOSTING = PublicUrl(public_url="https://vault.example", trusted_proxies=(ip_network("10.0.0.0/8"),))
 _APP = SimpleNamespace(state=SimpleNamespace(hosting=_HOSTING, clock=lambda: datetime.now(UTC)))
 
 
@@ -65,7 +65,7 @@ def _address(value: str) -> None:
     _counted_as(found or "::1")
 
 
-_WISH = LinkWish(listener="a", kind="player", life=timedelta(hours=1), sessions=1)
+_WISH = LinkRequest(listener="a", kind="player", life=timedelta(hours=1), sessions=1)
 
 
 def _networks(value: str) -> None:
@@ -135,7 +135,7 @@ async def _app(_scope: Any, _receive: Any, _send: Any) -> None:
     return
 
 
-_CONFIG = uvicorn.Config(_app, http=BoundedHeads, log_config=None, lifespan="off")
+_CONFIG = uvicorn.Config(_app, http=LimitedHttpProtocol, log_config=None, lifespan="off")
 _CONFIG.load()
 
 
@@ -143,7 +143,7 @@ def _served(size_of_piece: int, data: bytes) -> None:
     """Feed the server's protocol, in pieces as small as a sender likes."""
 
     async def serve() -> None:
-        protocol = BoundedHeads(config=_CONFIG, server_state=ServerState(), app_state={})
+        protocol = LimitedHttpProtocol(config=_CONFIG, server_state=ServerState(), app_state={})
         protocol.connection_made(_Transport())  # type: ignore[arg-type]
         for at in range(0, len(data), size_of_piece):
             protocol.data_received(data[at : at + size_of_piece])

@@ -74,9 +74,9 @@ def _become(asked: dict[str, Any], out: int, err: int) -> None:
     os.environ.update(asked["environment"])
     module, *arguments = asked["module"]
     sys.argv = [module, *arguments]
-    from vault.jitter import CHANCE  # noqa: PLC0415 - imported long ago
+    from vault.jitter import RANDOM  # noqa: PLC0415 - imported long ago
 
-    CHANCE.seed()
+    RANDOM.seed()
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 

@@ -11,11 +11,11 @@ from vault.domain.audit_log.access_event import EventType
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import GONE, State
 from vault.errors import NotAuthentic
-from vault.services.accounts.connections import ConnectionWish
-from vault.services.playback.links import LinkWish
+from vault.services.accounts.connections import ConnectionRequest
+from vault.services.playback.links import LinkRequest
 
 NUMBER = "+33123456780"
-_LINK = LinkWish(listener="Ada", kind="player", life=timedelta(hours=1), sessions=5)
+_LINK = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=5)
 _SECRET = "whsec_" + "bmV3" * 8
 
 
@@ -74,7 +74,7 @@ async def _vaults_key(house: House, name: str) -> tuple[str, str]:
 
 
 async def _connection(house: House, name: str) -> str:
-    wish = ConnectionWish(provider="platform", credentials={"secret": _SECRET})
+    wish = ConnectionRequest(provider="platform", credentials={"secret": _SECRET})
     await house.vault.set_connection(house.account.id, name, wish, **ME)
     return name
 

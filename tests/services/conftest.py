@@ -33,7 +33,7 @@ from vault.domain.calls.webhook import Delivery
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.recordings.recording import Recording, State
 from vault.keyservice.key_ring import AccountKeyRing
-from vault.services.accounts.connections import ConnectionWish
+from vault.services.accounts.connections import ConnectionRequest
 from vault.services.audit_log.list_events import EventFilter
 from vault.services.ingest.receive_webhook import Receipt
 from vault.services.service import Vault
@@ -145,7 +145,7 @@ class House:
 
     async def heard(self, recording_id: str) -> bytes:
         """Download the recording."""
-        sound = await self.vault.find_sound.for_download(self.account.id, recording_id, actor="key_test")
+        sound = await self.vault.resolve_audio.for_download(self.account.id, recording_id, actor="key_test")
         return b"".join([block async for block in await self.vault.stream(sound, 0, sound.size)])
 
     def lasting_objects(self) -> list[str]:
@@ -213,7 +213,7 @@ async def new_house(
         account, _ = await vault.open_account("acme", name=None, locale=None, actor="key_test")
         await vault.set_policy(account.id, WITHOUT_EVIDENCE, if_version=None, actor="key_test")
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-        wish = ConnectionWish(provider="platform", credentials={"secret": secret})
+        wish = ConnectionRequest(provider="platform", credentials={"secret": secret})
         connection, _, _ = await vault.set_connection(account.id, "main", wish, actor="key_test")
         yield House(
             vault=vault,

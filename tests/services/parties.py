@@ -14,7 +14,7 @@ from vault.domain.consent.decision import Decision
 from vault.domain.recordings.recording import State
 from vault.domain.stored.evidence import Evidence
 from vault.services.admission.read_evidence import EvidenceView
-from vault.services.consent.report_consent import ConsentWish
+from vault.services.consent.report_consent import ConsentRequest
 
 #: California, where a notice is enough, and New York, where none is asked for: inbound, so the caller must know.
 CALLER, CALLEE = "+14155550123", "+12125550100"
@@ -59,7 +59,7 @@ async def tell(
     **more: Any,
 ) -> Decision:
     """Tell what a party was told or answered, now unless said otherwise; return the answer's decision."""
-    wish = ConsentWish(
+    wish = ConsentRequest(
         party=party,
         answer=answer,
         method=method or _METHODS.get(answer, "key"),

@@ -11,19 +11,19 @@ from tests.services.conftest import AUDIO, House
 from tests.services.parties import CALLER, PARTIES, tell
 from vault.database.stores.key_rotations import PLACES
 from vault.domain.calls.call import CallFacts
-from vault.domain.notices.audio import PromptWish
+from vault.domain.notices.audio import PromptRequest
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import decode_manifest, location_of
 from vault.ports.rotation import SEALED_KINDS
 from vault.ports.stores import RecordingFilter
-from vault.services.accounts.connections import ConnectionWish
+from vault.services.accounts.connections import ConnectionRequest
 from vault.services.audit_log.list_events import EventFilter
 from vault.services.key_rotation.rotate_account_key import RotationProgress
-from vault.services.playback.links import LinkWish
+from vault.services.playback.links import LinkRequest
 
-LINK = LinkWish(listener="Ada", kind="player", life=timedelta(minutes=15), sessions=5)
+LINK = LinkRequest(listener="Ada", kind="player", life=timedelta(minutes=15), sessions=5)
 ME = {"actor": "key_test"}
-CONNECTION = ConnectionWish(provider="platform", credentials={"secret": "whsec_" + "bmV3" * 8})
+CONNECTION = ConnectionRequest(provider="platform", credentials={"secret": "whsec_" + "bmV3" * 8})
 
 
 async def fill(house: House) -> str:
@@ -38,7 +38,7 @@ async def fill(house: House) -> str:
     await house.announce("waits", url="https://media.example/other.wav")
     await vault.enter_objection(account_id, "+33123456780", reason=None, **ME)
     draft = await vault.draft_notice(account_id, wish(text=TEXT), **ME)
-    await vault.set_prompt(account_id, draft.id, AUDIO, PromptWish(beep="start"), **ME)
+    await vault.set_prompt(account_id, draft.id, AUDIO, PromptRequest(beep="start"), **ME)
     await vault.create_link(account_id, recording_id, LINK, **ME)
     return recording_id
 

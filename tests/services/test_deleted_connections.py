@@ -11,7 +11,7 @@ from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import recordings
 from vault.domain.recordings.recording import State
 from vault.errors import NotAuthentic
-from vault.services.accounts.connections import ConnectionWish
+from vault.services.accounts.connections import ConnectionRequest
 from vault.thread_pools import Threads
 
 ME = {"actor": "key_test"}
@@ -114,7 +114,7 @@ async def test_a_restore_brings_the_one_that_was_made_again(house: House, tmp_pa
     await write_all(house)
     backup = copied(house, tmp_path / "backup")
     await delete(house)
-    wish = ConnectionWish(provider="platform", credentials={"secret": house.secret})
+    wish = ConnectionRequest(provider="platform", credentials={"secret": house.secret})
     again, _, _ = await house.vault.set_connection(house.account.id, "main", wish, **ME)
     await write_all(house)
     async with house_over(house, SqliteDatabase(backup), threads) as new:

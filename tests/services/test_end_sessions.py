@@ -13,17 +13,17 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Session
 from vault.services.audit_log.list_events import EventFilter
 from vault.services.playback.audio_stream import Sound
-from vault.services.playback.links import LinkWish
+from vault.services.playback.links import LinkRequest
 
 
 async def opened(house: House, recording: str) -> tuple[Session, Sound, Sound]:
     """Open a new link; returns the session, what it plays and what it may keep."""
-    wish = LinkWish(listener="Robin", kind="player", life=timedelta(hours=1), sessions=1, download=True)
+    wish = LinkRequest(listener="Robin", kind="player", life=timedelta(hours=1), sessions=1, download=True)
     _, token = await house.vault.create_link(house.account.id, recording, wish, actor="key_test")
     answer = await house.vault.open_link(token.text, nonce="n", address=None, agent="a")
     session, row = await house.vault.find_session(answer.session.id, answer.secret.text)
-    find = house.vault.find_sound
-    return session, await find.for_session(session, row), await find.for_keeping(session, row)
+    find = house.vault.resolve_audio
+    return session, await find.for_session(session, row), await find.for_session_download(session, row)
 
 
 async def hear(house: House, sound: Sound, start: int, end: int) -> None:

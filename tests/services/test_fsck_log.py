@@ -111,4 +111,4 @@ async def test_the_advice_works(house: House, what: str):
         await house.vault.rewrite_store()
         await write_all(house)
     assert (await checked(house)).findings == []
-    assert not await house.vault.look_at_store()
+    assert not await house.vault.check_store()

@@ -9,7 +9,7 @@ from tests.journeys.tenant import moment, tone
 from tests.services.conftest import House
 from tests.services.parties import ME, announced, evidence, let_in, set_policy, tell, through_the_gate
 from vault.domain.calls.call import CallFacts
-from vault.domain.notices.audio import PromptWish
+from vault.domain.notices.audio import PromptRequest
 from vault.domain.recordings.recording import State
 from vault.errors import Invalid, Refused
 
@@ -113,7 +113,7 @@ async def test_a_notice_that_was_told_is_one_that_was_published(house: House):
         with pytest.raises(Invalid) as caught:
             await tell(house, "announced", notice=notice_id)
         assert caught.value.field == "notice"
-    await house.vault.set_prompt(house.account.id, draft.id, tone(1.0), PromptWish(), **ME)
+    await house.vault.set_prompt(house.account.id, draft.id, tone(1.0), PromptRequest(), **ME)
     notice = await house.vault.publish_notice(house.account.id, draft.id, **ME)
     await house.vault.retire_notice(house.account.id, notice.id, **ME)
     await tell(house, "announced", notice=notice.id)

@@ -17,7 +17,7 @@ from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.access_log import checkpoints
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts
-from vault.domain.stored.closing_acts import Act, ToldNo, decode_acts, encode_acts, location_of
+from vault.domain.stored.closing_acts import Act, ConsentRefusal, decode_acts, encode_acts, location_of
 from vault.thread_pools import Threads
 from vault.tlog.note import MAX_NOTE_BYTES, Signer, open_note, sign_note
 
@@ -92,7 +92,7 @@ async def test_a_no_outlives_every_backup_and_every_rotation(house: House, tmp_p
     ((location, _),) = acts_in(house, "closed/").items()
     text = open_note(bytes(house.objects.objects[location].body), [SIGNER.verifier]).text
     (act,) = decode_acts(text, location)
-    assert isinstance(act.content, ToldNo)
+    assert isinstance(act.content, ConsentRefusal)
     assert act.content.key_version == 2
     async with house_over(house, SqliteDatabase(old), threads) as late:
         assert await journal_of(late).missing(late.database) == []

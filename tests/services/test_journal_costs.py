@@ -16,7 +16,7 @@ from tests.services.test_closing import acts_in, keeper, puts
 from vault.domain.calls.call import CallFacts
 from vault.errors import Refused, Unavailable
 from vault.services.closing_acts import journal
-from vault.services.playback.links import LinkWish
+from vault.services.playback.links import LinkRequest
 from vault.thread_pools import Threads
 
 
@@ -37,7 +37,7 @@ async def test_nothing_else_costs_anything(house: House):
         recording_id = await let_in(house)
         row, _ = await house.vault.upload(house.account.id, "c", "r", blocks_of(AUDIO), **ME)
         await house.settle(row.id)
-        wish = LinkWish(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
+        wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
         await house.vault.create_link(house.account.id, recording_id, wish, **ME)
         assert await house.heard(recording_id) == AUDIO
     assert said

@@ -145,7 +145,7 @@ async def test_a_recording_before_its_gate_is_not_heard(house: House):
     await house.vault.ingest()
     assert await house.state(recording_id) is State.STORED
     with pytest.raises(NotFound):
-        await house.vault.find_sound.for_download(house.account.id, recording_id, actor="key_test")
+        await house.vault.resolve_audio.for_download(house.account.id, recording_id, actor="key_test")
 
 
 async def test_an_upload_by_two_clients_is_one_recording(house: House):

@@ -8,7 +8,7 @@ from tests.services.conftest import House
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.services.audit_log import list_events
 from vault.services.audit_log.list_events import EventFilter
-from vault.services.playback.links import LinkWish
+from vault.services.playback.links import LinkRequest
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
@@ -62,11 +62,11 @@ async def test_a_listener_narrows_a_list(house: House):
     await house.settle(recording)
 
     async def listen(listener: str) -> None:
-        wish = LinkWish(listener=listener, kind="player", life=timedelta(hours=1), sessions=1)
+        wish = LinkRequest(listener=listener, kind="player", life=timedelta(hours=1), sessions=1)
         link, token = await house.vault.create_link(house.account.id, recording, wish, actor="key_test")
         opened = await house.vault.open_link(token.text, nonce="n", address=None, agent="a")
         session, found = await house.vault.find_session(opened.session.id, opened.secret.text)
-        sound = await house.vault.find_sound.for_session(session, found)
+        sound = await house.vault.resolve_audio.for_session(session, found)
         assert b"".join([block async for block in await house.vault.stream(sound, 0, 100)])
         await house.vault.read_waveform(house.account.id, recording, actor=session.id, session_id=session.id)
         await house.vault.revoke_link(house.account.id, recording, link.id, actor="key_test")
@@ -102,7 +102,7 @@ async def test_details_are_opened(house: House):
     """What the leaf only commits to is shown to the account."""
     recording = (await house.announce()).recording_id
     await house.settle(recording)
-    wish = LinkWish(listener="Kim Doe", kind="player", life=timedelta(hours=1), sessions=1)
+    wish = LinkRequest(listener="Kim Doe", kind="player", life=timedelta(hours=1), sessions=1)
     await house.vault.create_link(house.account.id, recording, wish, actor="key_test")
     page = await house.vault.list_events(house.account.id, EventFilter(), start=0, limit=1000)
     (detail,) = [said for logged, said in page.items if logged.event.type == "link.created"]

@@ -12,13 +12,13 @@ from tests.journeys.tenant import tone
 from tests.services.conftest import House
 from vault.database.schema.notices import notices
 from vault.domain.consent.consent_event import Keys
-from vault.domain.notices.audio import PromptWish
+from vault.domain.notices.audio import PromptRequest
 from vault.errors import Invalid, NotFound, Refused, Tampered, Undecodable
 from vault.services.audit_log.list_events import EventFilter
 
 ME = {"actor": "key_test"}
 SPEECH = tone(1.0)
-BEEP = PromptWish(beep="start")
+BEEP = PromptRequest(beep="start")
 
 
 async def drafted(house: House, **said):
@@ -171,7 +171,7 @@ async def test_audio_is_heard_as_it_was_made(house: House):
     made, id_ = await drafted(house), house.account.id
     with pytest.raises(NotFound):
         await house.vault.read_prompt.of_account(id_, made.id, "pcm")
-    audible = await house.vault.set_prompt(id_, made.id, SPEECH, PromptWish(), **ME)
+    audible = await house.vault.set_prompt(id_, made.id, SPEECH, PromptRequest(), **ME)
     draft_file = await house.vault.read_prompt.of_account(id_, made.id, "pcm")
     with pytest.raises(NotFound):
         await house.vault.read_prompt(made.id, "pcm")
@@ -190,12 +190,12 @@ async def test_audio_lies_sealed_in_its_row(house: House):
     id_, rows = house.account.id, []
     for hertz in (300.0, 500.0):
         made = await drafted(house)
-        await house.vault.set_prompt(id_, made.id, tone(1.0, hertz=hertz), PromptWish(), **ME)
+        await house.vault.set_prompt(id_, made.id, tone(1.0, hertz=hertz), PromptRequest(), **ME)
         sealed = await house.database.read(lambda tx, i=made.id: tx.notices.prompt(i))
         assert tone(1.0, hertz=hertz)[1000:1100] not in sealed.message
         rows.append((made.id, sealed))
     (first, old), (second, foreign) = rows
-    await house.vault.set_prompt(id_, first, tone(2.0), PromptWish(), **ME)
+    await house.vault.set_prompt(id_, first, tone(2.0), PromptRequest(), **ME)
     digest = (await house.vault.read_notice(id_, second)).audio_sha256
     for message, more in (
         (foreign.message, {}),
@@ -220,7 +220,7 @@ async def test_audio_goes_when_it_would_say_something_else(house: House):
     ]
     for change, stays in changes:
         made = await drafted(house)
-        await house.vault.set_prompt(id_, made.id, SPEECH, PromptWish(), **ME)
+        await house.vault.set_prompt(id_, made.id, SPEECH, PromptRequest(), **ME)
         after = await house.vault.draft_notice.change(id_, made.id, change, **ME)
         assert (after.audio_sha256 is not None) is stays
         assert await house.vault.read_notice(id_, made.id) == after
@@ -234,7 +234,7 @@ async def test_a_tone_is_made_of_nothing(house: House):
         await house.vault.publish_notice(id_, made.id, **ME)
     assert caught.value.field == "audio"
     with pytest.raises(Invalid) as caught:
-        await house.vault.set_prompt(id_, made.id, b"", PromptWish(), **ME)
+        await house.vault.set_prompt(id_, made.id, b"", PromptRequest(), **ME)
     assert caught.value.field == "beep"
     audible = await house.vault.set_prompt(id_, made.id, b"", BEEP, **ME)
     assert audible.audio_seconds == pytest.approx(0.9)

@@ -14,7 +14,7 @@ from vault.database.sql.dialect import log_lock_key
 from vault.domain.ids import Token
 from vault.errors import Unavailable
 from vault.services.audit_log.list_events import EventFilter
-from vault.services.playback.links import LinkWish
+from vault.services.playback.links import LinkRequest
 from vault.tlog.proof_file import verify_proof_file
 
 
@@ -22,7 +22,7 @@ async def link_of(house: House, kind: str) -> Token:
     """Bring a recording in and make a link to it."""
     recording = (await house.announce()).recording_id
     await house.settle(recording)
-    wish = LinkWish(listener="k", kind=kind, life=timedelta(hours=1), sessions=1)
+    wish = LinkRequest(listener="k", kind=kind, life=timedelta(hours=1), sessions=1)
     _, token = await house.vault.create_link(house.account.id, recording, wish, actor="key_test")
     return token
 
@@ -42,7 +42,7 @@ async def test_a_session_has_its_event_in_the_tree(either: House, kind: str):
         opened = await either.vault.open_link(token.text, nonce="n", address=None, agent="a")
         session_id = opened.session.id
     else:
-        session, _ = await either.vault.play_media(token.text, address=None, agent="a")
+        session, _ = await either.vault.open_media_link(token.text, address=None, agent="a")
         session_id = session.id
     ((index, session_of_event),) = await opened_events(either)
     assert session_of_event == session_id
@@ -80,12 +80,12 @@ async def test_without_the_sequencer_there_is_no_session(
     async with new_house(tmp_path, threads, postgresql) as house:
         token = await link_of(house, kind)
         open_link = replace(house.vault.open_link, database=Impatient(postgresql))
-        play_media = replace(house.vault.play_media, open_link=open_link)
+        open_media_link = replace(house.vault.open_media_link, open_link=open_link)
 
         async def open_it() -> str:
             if kind == "player":
                 return (await open_link(token.text, nonce="n", address=None, agent="a")).session.id
-            return (await play_media(token.text, address=None, agent="a"))[0].id
+            return (await open_media_link(token.text, address=None, agent="a"))[0].id
 
         with psycopg.connect(migrated_url) as hanging:
             hanging.execute("SELECT pg_advisory_xact_lock(%s)", (log_lock_key(),))

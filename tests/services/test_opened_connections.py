@@ -7,20 +7,20 @@ import pytest
 
 from tests.services.conftest import House
 from vault.errors import NotFound
-from vault.services.accounts.connections import ConnectionWish
+from vault.services.accounts.connections import ConnectionRequest
 from vault.services.shared import connection_cache
-from vault.services.shared.connection_cache import OpenedConnections
+from vault.services.shared.connection_cache import ConnectionCache
 
 NEW = "whsec_" + "B" * 44
 
 
-def other_node(house: House) -> OpenedConnections:
+def other_node(house: House) -> ConnectionCache:
     """Return what another node remembers, which is nothing yet."""
     shared = house.vault.receive.connections
-    return OpenedConnections(database=house.database, ring=shared.ring, carried=shared.carried)
+    return ConnectionCache(database=house.database, ring=shared.ring, carried=shared.carried)
 
 
-async def secrets_of(node: OpenedConnections, house: House) -> Sequence[str]:
+async def secrets_of(node: ConnectionCache, house: House) -> Sequence[str]:
     """Return the secrets that a node takes."""
     opened = await node.get(house.connection_id)
     return [str(one["secret"]) for one in opened.credentials]
@@ -28,7 +28,7 @@ async def secrets_of(node: OpenedConnections, house: House) -> Sequence[str]:
 
 async def change(house: House) -> None:
     """Change the credentials through the first node."""
-    wish = ConnectionWish(provider="platform", credentials={"secret": NEW})
+    wish = ConnectionRequest(provider="platform", credentials={"secret": NEW})
     await house.vault.set_connection(house.account.id, "main", wish, actor="key_test")
 
 

@@ -14,7 +14,7 @@ from vault.database.schema.consent import pauses
 from vault.domain.calls.provider_api import RestReply
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed
-from vault.services.accounts.connections import ConnectionWish
+from vault.services.accounts.connections import ConnectionRequest
 from vault.services.audit_log.list_events import EventFilter
 from vault.telephony.signatures.standard_webhooks import sign
 
@@ -23,7 +23,9 @@ PAUSE = ("POST", f"{API}/call-9/pause")
 
 async def started(house: House, *, pause_refused: bool = True) -> str:
     """Tell of a call that has just begun, by a connection that pauses or does not."""
-    wish = ConnectionWish(provider="fake", credentials={"secret": house.secret}, pause_refused=pause_refused)
+    wish = ConnectionRequest(
+        provider="fake", credentials={"secret": house.secret}, pause_refused=pause_refused
+    )
     connection, _, _ = await house.vault.set_connection(house.account.id, "other", wish, actor="key_test")
     now = datetime.now(UTC)
     data = {"call_ref": "call-9", "direction": "inbound", "from": "+12025550100", "started_at": moment(now)}

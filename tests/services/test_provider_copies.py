@@ -18,7 +18,7 @@ from vault.domain.calls.webhook import Delivery
 from vault.domain.recordings.recording import State
 from vault.errors import FetchFailed
 from vault.metrics import REGISTRY
-from vault.services.accounts.connections import ConnectionWish
+from vault.services.accounts.connections import ConnectionRequest
 from vault.services.ingest.delete_provider_copy import MOST_ATTEMPTS
 from vault.telephony.signatures.standard_webhooks import sign
 
@@ -28,7 +28,7 @@ SECRET = "whsec_" + "A" * 44
 
 async def connect(house: House, **wish: Any) -> str:
     """Connect the account to the provider that has a REST interface."""
-    wanted = ConnectionWish(provider="fake", credentials={"secret": SECRET}, **wish)
+    wanted = ConnectionRequest(provider="fake", credentials={"secret": SECRET}, **wish)
     connection, _, _ = await house.vault.set_connection(house.account.id, "fake", wanted, actor="key_test")
     return connection.id
 

@@ -20,7 +20,7 @@ from vault.domain.stored.account_object_name import PREFIX
 from vault.domain.stored.manifest import location_of as manifest_of
 from vault.errors import NotAuthentic, NotFound
 from vault.ports.stores import RecordingFilter
-from vault.services.playback.links import LinkWish
+from vault.services.playback.links import LinkRequest
 from vault.thread_pools import Threads
 from vault.tlog.log_file import read_head, verify_log
 
@@ -120,7 +120,7 @@ async def test_an_old_copy_takes_back_what_happened_since(house: House, tmp_path
     """Erased stays erased, refused refused, off off, restricted restricted, revoked revoked; the rest comes in."""
     erased_later = await available(house, "rec-1")
     held_later = await available(house, "rec-2", call_ref="call-2")
-    wish = LinkWish(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
+    wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
     link, _ = await house.vault.create_link(house.account.id, held_later, wish, actor="key_test")
     key, text = await house.vault.issue_key(name="k", scopes=["*"], account_id=None, actor="operator")
     waiting = (await house.announce("rec-3", call_ref="call-3")).recording_id

@@ -21,9 +21,9 @@ from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import metadata
 from vault.domain.recordings.recording import State
 from vault.errors import NotAuthentic, Refused
-from vault.services.accounts.connections import ConnectionWish
+from vault.services.accounts.connections import ConnectionRequest
 from vault.services.audit_log.checkpoints import root_of
-from vault.services.playback.links import LinkWish
+from vault.services.playback.links import LinkRequest
 from vault.thread_pools import Threads
 from vault.tlog.checkpoint import open_checkpoint
 
@@ -110,7 +110,7 @@ async def parted(house: House, new: House, ids: dict[str, Any]) -> None:
 
 async def connected(house: House, name: str) -> None:
     """Connect the account to another platform."""
-    wish = ConnectionWish(provider="platform", credentials={"secret": house.secret})
+    wish = ConnectionRequest(provider="platform", credentials={"secret": house.secret})
     await house.vault.set_connection(house.account.id, name, wish, actor="key_test")
 
 
@@ -122,7 +122,7 @@ async def common(house: House) -> dict[str, Any]:
     ids["erased"] = await available(house, "rec-1", call_ref="call-1")
     ids["held"] = await available(house, "rec-2", call_ref="call-2")
     ids["key"] = await house.vault.issue_key(name="k", scopes=["*"], account_id=None, actor="operator")
-    wish = LinkWish(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
+    wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
     link, _ = await house.vault.create_link(house.account.id, ids["held"], wish, actor="key_test")
     ids["link"] = link.id
     await write_all(house)

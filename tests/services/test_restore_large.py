@@ -15,7 +15,7 @@ from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.replay import Replay
 from vault.domain.ids import new_id
-from vault.domain.progress import Report, unseen
+from vault.domain.progress import Report, no_progress
 from vault.services.backup.restore_log import Parted, RestoreLog
 from vault.services.backup.restore_report import name_what_is_lost
 from vault.thread_pools import Threads
@@ -63,7 +63,7 @@ async def test_what_was_only_heard_takes_no_memory(house: House, tmp_path: Path,
     ]
     async with house_over(house, SqliteDatabase(old), threads) as back:
         log = RestoreLog(database=back.database, published_log=back.vault.restore.published_log)
-        parted = await log.compare(await back.vault.restore.published_log.newest(), (), unseen)
+        parted = await log.compare(await back.vault.restore.published_log.newest(), (), no_progress)
     assert parted.lost.leaves > 2000
     assert parted.ids == {closed}
     assert not parted.lost.recordings

@@ -16,7 +16,7 @@ from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.domain.recordings.recording import State
 from vault.errors import Refused
 from vault.services.audit_log.list_events import EventFilter
-from vault.services.playback.links import LinkWish
+from vault.services.playback.links import LinkRequest
 from vault.thread_pools import Threads
 
 
@@ -63,7 +63,7 @@ async def test_events_that_waited_in_an_old_copy_come_in_once(
     """They are in the published log by now: they keep their sealed detail, and stand where they stand there."""
     recording_id = await available(house, "rec-1")
     await write_all(house)
-    wish = LinkWish(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
+    wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
     await house.vault.create_link(house.account.id, recording_id, wish, actor="key_test")
     house.database.close()
     old = PostgresqlDatabase(postgresql_server.new_database(template=_name(migrated_url)))

@@ -14,7 +14,7 @@ from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import recordings
 from vault.domain.recordings.recording import State
 from vault.errors import NotFound
-from vault.services.playback.links import LinkWish
+from vault.services.playback.links import LinkRequest
 from vault.thread_pools import Threads
 
 
@@ -53,7 +53,7 @@ async def test_an_old_copy_forgets_a_version_that_was_destroyed(
     """Its rows are brought under the new version by their manifests; what only the old one opens goes."""
     said = {"from": "+4915112345678", "to": "+33612345678"}
     before = await available(house, "rec-1", **said)
-    wish = LinkWish(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
+    wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
     await house.vault.create_link(house.account.id, before, wish, actor="key_test")
     waiting = (await house.announce("rec-2", call_ref="call-2")).recording_id
     await write_all(house)

@@ -23,7 +23,7 @@ from tests.services.rotation import (
     versions,
 )
 from vault.domain.calls.call import CallFacts
-from vault.domain.notices.audio import PromptWish
+from vault.domain.notices.audio import PromptRequest
 from vault.domain.recordings.recording import State
 from vault.ports.rotation import SEALED_KINDS
 from vault.services.audit_log.list_events import EventFilter
@@ -58,7 +58,7 @@ async def test_whatever_comes_lies_under_the_new_version_on_every_node(house: Ho
         lambda: tell(house, "announced"),
         lambda: house.announce("waits", url="https://media.example/other.wav"),
         lambda: vault.enter_objection(account_id, "+33123456780", reason=None, **ME),
-        lambda: vault.set_prompt(account_id, draft.id, AUDIO, PromptWish(beep="start"), **ME),
+        lambda: vault.set_prompt(account_id, draft.id, AUDIO, PromptRequest(beep="start"), **ME),
         lambda: vault.create_link(account_id, recording_id, LINK, **ME),
         lambda: vault.set_connection(account_id, "two", CONNECTION, **ME),
     ):

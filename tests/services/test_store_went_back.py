@@ -89,7 +89,7 @@ async def test_a_store_of_a_minute_ago_is_noticed_and_filled_again(
     """Audio is missing and not tampered with; a loss of the database right after brings back the present switch."""
     first, gone = await available(house, "rec-1"), await available(house, "rec-2")
     await write_all(house)
-    assert not await house.vault.look_at_store()
+    assert not await house.vault.check_store()
     before = await contents(house.objects)
     lost, dropped = await available(house, "rec-3"), await erased(house, "rec-4")
     await house.vault.erase(house.account.id, gone, actor="key_test")
@@ -113,13 +113,13 @@ async def test_a_store_of_a_minute_ago_is_noticed_and_filled_again(
             pass
         await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
         await replace(house.vault.publish_log, pause=timedelta(0))()
-    assert await house.vault.look_at_store()
+    assert await house.vault.check_store()
     monkeypatch.undo()
     assert [record.message for record in caplog.records].count("store.went_back") == 1
-    assert not await house.vault.look_at_store()
+    assert not await house.vault.check_store()
     assert len(await went_back(house)) == 1
     await rewrite(house)
-    assert not await house.vault.look_at_store()
+    assert not await house.vault.check_store()
     # What had been erased came back with the old bucket.
     await replace(house.vault.sweep, grace=-timedelta(days=1))()
     missing = (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings
@@ -128,7 +128,7 @@ async def test_a_store_of_a_minute_ago_is_noticed_and_filled_again(
     switch = await house.vault.read_switch(house.account.id)
     async with empty_house(house, tmp_path / "new", threads) as new:
         await new.vault.restore(actor="operator")
-        assert not await new.vault.look_at_store()
+        assert not await new.vault.check_store()
         assert await new.vault.read_switch(new.account.id) == switch
         assert not switch.enabled
         assert await new.heard(first) == AUDIO
@@ -167,10 +167,10 @@ async def test_a_look_at_rest_is_one_small_request(tmp_path: Path, threads: Thre
     """A listing; before there are anchors, the published checkpoint as well. Nothing is written."""
     async with new_house(tmp_path, threads) as house:
         await write_all(house)
-        await house.vault.look_at_store()
+        await house.vault.check_store()
         before = await house.database.read(lambda tx: tx.metadata.get("store_look"))
         house.objects.calls.clear()
-        assert not await house.vault.look_at_store()
+        assert not await house.vault.check_store()
         assert house.objects.calls in (["list"], ["list", "get"])
         assert await house.database.read(lambda tx: tx.metadata.get("store_look")) == before
 
@@ -183,7 +183,7 @@ async def test_a_crash_between_two_steps_leaves_the_rest_due(tmp_path: Path, thr
         house.objects.objects = {
             key: kept for key, kept in house.objects.objects.items() if key.startswith("recordings/")
         }
-        assert await house.vault.look_at_store()
+        assert await house.vault.check_store()
         while await house.vault.rewrite_store.any_due():
             house.objects.fail(at=1, when="after")
             with suppress(Unavailable):
@@ -201,7 +201,7 @@ async def test_what_was_lost_between_two_publications_is_seen_by_whoever_anchors
     """A log that went on and was not published hides nothing: it is noticed before the next anchor is put."""
     async with new_house(tmp_path, threads) as house:
         await write_all(house)
-        assert not await house.vault.look_at_store()
+        assert not await house.vault.check_store()
         before = {key: Kept(bytearray(kept.body), kept.at) for key, kept in house.objects.objects.items()}
         await off(house)
         assert await house.vault.write_account_objects()
@@ -212,7 +212,7 @@ async def test_what_was_lost_between_two_publications_is_seen_by_whoever_anchors
         assert await sign()
         assert len(await went_back(house)) == 1
         # The new anchor carries the leaves that the tiles of the old bucket lack.
-        assert not await house.vault.look_at_store()
+        assert not await house.vault.check_store()
         await rewrite(house)
         assert (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings == []
         switch = await house.vault.read_switch(house.account.id)
@@ -230,10 +230,10 @@ async def test_it_is_noticed_on_postgresql(tmp_path: Path, threads: Threads, pos
         await off(house)
         await write_all(house)
         house.objects.objects = before
-        assert await house.vault.look_at_store()
+        assert await house.vault.check_store()
         await rewrite(house)
         assert len(await went_back(house)) == 1
-        assert not await house.vault.look_at_store()
+        assert not await house.vault.check_store()
         assert (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings == []
         assert await house.heard(heard) == AUDIO
 

@@ -13,9 +13,9 @@ from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.singleton_leases import turns as turn_rows
 from vault.errors import Busy, FetchFailed, Invalid, LeaseLost
-from vault.services.accounts.idempotency import AnswerOnce
+from vault.services.accounts.idempotency import Idempotency
 from vault.services.shared import singleton_job
-from vault.services.shared.singleton_job import TakeTurn
+from vault.services.shared.singleton_job import SingletonJob
 
 Database = SqliteDatabase | PostgresqlDatabase
 HOUR = timedelta(hours=1)
@@ -40,7 +40,7 @@ async def test_ten_nodes_sweep_once(database: Database, other: Database):
         done.append(1)
         await asyncio.sleep(0.05)
 
-    nodes = [TakeTurn(database=one) for one in (database, other) * 5]
+    nodes = [SingletonJob(database=one) for one in (database, other) * 5]
     first = await asyncio.gather(*(node("sweep", work, every=HOUR) for node in nodes))
     again = await asyncio.gather(*(node("sweep", work, every=HOUR) for node in nodes))
     assert (sorted(first), again, done) == ([False] * 9 + [True], [False] * 10, [1])
@@ -48,7 +48,7 @@ async def test_ten_nodes_sweep_once(database: Database, other: Database):
 
 async def test_turns_of_other_names_are_free(database: Database):
     """A turn keeps nobody from another one."""
-    take = TakeTurn(database=database)
+    take = SingletonJob(database=database)
 
     async def inner() -> None:
         assert await take("expire", nothing, every=HOUR)
@@ -59,7 +59,7 @@ async def test_turns_of_other_names_are_free(database: Database):
 async def test_work_that_fails_is_tried_again_soon(database: Database, monkeypatch: pytest.MonkeyPatch):
     """The error comes out, and the next turn is not an hour away."""
     monkeypatch.setattr(singleton_job, "_AFTER_FAILURE", timedelta())
-    take = TakeTurn(database=database)
+    take = SingletonJob(database=database)
 
     async def fails() -> None:
         raise FetchFailed("no")
@@ -77,12 +77,12 @@ async def test_a_stopping_node_gives_its_turn_to_the_next(database: Database, ot
         begun.set()
         await asyncio.sleep(60)
 
-    task = asyncio.create_task(TakeTurn(database=database)("sweep", endless, every=HOUR))
+    task = asyncio.create_task(SingletonJob(database=database)("sweep", endless, every=HOUR))
     await begun.wait()
-    assert not await TakeTurn(database=other)("sweep", nothing, every=HOUR)
+    assert not await SingletonJob(database=other)("sweep", nothing, every=HOUR)
     task.cancel()
     await asyncio.wait({task})
-    assert await TakeTurn(database=other)("sweep", nothing, every=HOUR)
+    assert await SingletonJob(database=other)("sweep", nothing, every=HOUR)
 
 
 class Sleeping:
@@ -115,16 +115,16 @@ async def test_a_node_that_slept_hears_that_it_lost_its_turn(
         finally:
             stopped.append("first")
 
-    first = asyncio.create_task(TakeTurn(database=node)("sweep", sleeps, every=HOUR))
+    first = asyncio.create_task(SingletonJob(database=node)("sweep", sleeps, every=HOUR))
     await begun.wait()
     async with node.asleep:
         # Its lease ends, as it does after a minute on the database's clock.
         await other.write(lambda tx: tx.connection.execute(update(turn_rows).values(until=LONG_AGO)))
-        assert await TakeTurn(database=other)("sweep", nothing, every=HOUR)
+        assert await SingletonJob(database=other)("sweep", nothing, every=HOUR)
     with pytest.raises(LeaseLost):
         await first
     assert stopped == ["first"]
-    assert not await TakeTurn(database=database)("sweep", nothing, every=HOUR)
+    assert not await SingletonJob(database=database)("sweep", nothing, every=HOUR)
 
 
 async def test_two_nodes_answer_a_repeated_request_once(database: Database, other: Database):
@@ -166,7 +166,7 @@ async def test_a_request_that_failed_can_be_repeated_on_another_node(database: D
 
 async def ask(database: Database, answer, request: bytes = b"same") -> tuple[int, bytes]:
     """Send one request with its Idempotency-Key to a node of its own."""
-    once = AnswerOnce(database=database, clock=lambda: datetime.now(UTC))
+    once = Idempotency(database=database, clock=lambda: datetime.now(UTC))
     return await once(key_id="key_1", bearer="cv_1_x", idempotency_key="k", request=request, answer=answer)
 
 

@@ -7,7 +7,7 @@ from tests.services.conftest import AUDIO, URL, House
 from vault.domain.recordings.recording import State
 from vault.errors import Unavailable
 from vault.ports.database import Transaction
-from vault.worker.polling_task import Crew
+from vault.worker.polling_task import PollingTask
 from vault.worker.tasks import PATIENCE, work
 
 
@@ -65,7 +65,7 @@ async def test_a_crew_that_rests_looks_as_often_as_one_hand():
         return False
 
     stopping = asyncio.Event()
-    crew = Crew(work="test", step=nothing, hands=4, idle=0.02)
+    crew = PollingTask(work="test", step=nothing, hands=4, idle=0.02)
     hands = [asyncio.create_task(crew.run(stopping)) for _ in range(4)]
     await asyncio.sleep(1.0)
     stopping.set()
@@ -84,7 +84,7 @@ async def test_no_error_of_a_step_ends_a_crew():
         stopping.set()
         return True
 
-    crew = Crew(work="test", step=step)
+    crew = PollingTask(work="test", step=step)
     crew.trouble = 0.01
     await asyncio.wait_for(crew.run(stopping), 5)
     assert errors == []

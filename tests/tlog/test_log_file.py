@@ -55,7 +55,7 @@ def test_a_log_that_fits_is_verified(size):
     """Size, root and the number of leaves in full come out, and progress was told entry by entry."""
     seen = []
     lines = lines_of(LEAVES[:size])
-    found = verify(lines, note_of(LEAVES[:size]), seen=lambda done, size: seen.append((done, size)))
+    found = verify(lines, note_of(LEAVES[:size]), progress=lambda done, size: seen.append((done, size)))
     assert (found.checkpoint.size, found.checkpoint.root) == (
         size,
         mth(LEAVES[:size]) if size else EMPTY_ROOT,

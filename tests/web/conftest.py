@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from tests.journeys.tenant import Tenant, tone
 from tests.servers.ports import free_ports
 from vault.server.asgi import app_of
-from vault.server.http_limits import BoundedHeads
+from vault.server.http_limits import LimitedHttpProtocol
 from vault.services.service import Vault
 from vault.settings import read_settings
 
@@ -66,7 +66,7 @@ def running(app: FastAPI, port: int) -> Iterator[asyncio.AbstractEventLoop]:
     config = uvicorn.Config(
         app,
         port=port,
-        http=BoundedHeads,
+        http=LimitedHttpProtocol,
         ws="none",
         access_log=False,
         log_config=None,

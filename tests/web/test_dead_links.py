@@ -15,22 +15,22 @@ from tests.web.conftest import AUDIO, House, open_house
 from vault.database.schema.core import links
 from vault.errors import TooMany
 from vault.web.http.html import not_valid
-from vault.web.http.public_url import Hosting
-from vault.web.middleware.link_rate_limit import MINUTE, MOST, MOST_ADDRESSES, DeadLinks, LinkLimit
+from vault.web.http.public_url import PublicUrl
+from vault.web.middleware.link_rate_limit import MINUTE, MOST, MOST_ADDRESSES, FailedLinks, LinkRateLimit
 
 pytestmark = pytest.mark.faults
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
 
-def counted(table: DeadLinks, address: str, times: int, *, now: datetime = NOON) -> DeadLinks:
+def counted(table: FailedLinks, address: str, times: int, *, now: datetime = NOON) -> FailedLinks:
     """Count dead links of an address, and return the table."""
     for _ in range(times):
         table.count(address, now)
     return table
 
 
-def waits(table: DeadLinks, address: str, now: datetime = NOON) -> int:
+def waits(table: FailedLinks, address: str, now: datetime = NOON) -> int:
     """Return the seconds that an address has to wait; 0 if it need not."""
     try:
         table.check(address, now)
@@ -55,14 +55,14 @@ def waits(table: DeadLinks, address: str, now: datetime = NOON) -> int:
 )
 def test_an_address_waits_until_its_minute_is_over(times: int, later: float, seconds: int):
     """The sixtieth dead link is answered; what comes after it waits for what is left of the minute."""
-    table = counted(DeadLinks(), "192.0.2.1", times)
+    table = counted(FailedLinks(), "192.0.2.1", times)
     assert waits(table, "192.0.2.1", NOON + timedelta(seconds=later)) == seconds
     assert waits(table, "192.0.2.2", NOON + timedelta(seconds=later)) == 0
 
 
 def test_a_minute_begins_anew():
     """What was counted before it is forgotten."""
-    table = counted(DeadLinks(), "192.0.2.1", MOST)
+    table = counted(FailedLinks(), "192.0.2.1", MOST)
     counted(table, "192.0.2.1", MOST - 1, now=NOON + MINUTE)
     assert waits(table, "192.0.2.1", NOON + MINUTE) == 0
     counted(table, "192.0.2.1", 1, now=NOON + MINUTE * 1.5)
@@ -80,17 +80,17 @@ def test_a_minute_begins_anew():
 )
 def test_ipv6_counts_by_its_network(other: str, seconds: int):
     """The /64 is one client, and the next is another."""
-    assert waits(counted(DeadLinks(), "2001:db8:0:1::1", MOST), other) == seconds
+    assert waits(counted(FailedLinks(), "2001:db8:0:1::1", MOST), other) == seconds
 
 
 def test_a_zone_is_no_part_of_a_network():
     """A link-local address with its zone counts like one without."""
-    assert waits(counted(DeadLinks(), "fe80::1%eth0", MOST), "fe80::2") == 60
+    assert waits(counted(FailedLinks(), "fe80::1%eth0", MOST), "fe80::2") == 60
 
 
 def test_the_oldest_is_forgotten_first():
     """The table is bounded; an address whose minute began again is young."""
-    table = counted(DeadLinks(), "192.0.2.1", MOST)
+    table = counted(FailedLinks(), "192.0.2.1", MOST)
     counted(table, "192.0.2.2", MOST, now=NOON)
     counted(table, "192.0.2.1", MOST, now=NOON + MINUTE)
     for n in range(MOST_ADDRESSES - 1):
@@ -108,7 +108,7 @@ def behind_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """The app behind a proxy on loopback, so that a client can have any address."""
     with open_house(tmp_path_factory.mktemp("d")) as house:
         trusted = (ip_network("127.0.0.0/8"),)
-        house.app.state.hosting = Hosting(public_url=house.url, trusted_proxies=trusted)
+        house.app.state.hosting = PublicUrl(public_url=house.url, trusted_proxies=trusted)
         yield house
 
 
@@ -201,8 +201,8 @@ async def test_a_dead_link_is_answered_at_its_time(took: float, client: tuple[st
     async def send(message):
         heads.append((message["status"], loop.time()))
 
-    limited = LinkLimit(app, table=DeadLinks(), clock=lambda: NOON)
-    state = SimpleNamespace(state=SimpleNamespace(hosting=Hosting(public_url="http://x")))
+    limited = LinkRateLimit(app, table=FailedLinks(), clock=lambda: NOON)
+    state = SimpleNamespace(state=SimpleNamespace(hosting=PublicUrl(public_url="http://x")))
     begun = loop.time()
 
     async def ask(path: str, status: int) -> None:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from vault.domain.notices.audio import MAX_UPLOAD
-from vault.web.middleware.request_limits import MAX_BODY, Guard
+from vault.web.middleware.request_limits import MAX_BODY, RequestLimits
 
 pytestmark = pytest.mark.faults
 
@@ -38,7 +38,7 @@ async def knock(pieces, *, method="POST", path="/x", headers=(), query=b"", pati
         sent.append(message)
 
     scope = {"type": "http", "method": method, "path": path, "query_string": query, "headers": list(headers)}
-    await asyncio.wait_for(Guard(reading, secure=True, patience=patience)(scope, receive, send), 5)
+    await asyncio.wait_for(RequestLimits(reading, secure=True, patience=patience)(scope, receive, send), 5)
     return sent[0]["status"], len(taken), dict(sent[0]["headers"])
 
 

@@ -17,7 +17,7 @@ from vault.errors import Tampered, Unavailable
 from vault.services.closing_acts import check_recovery
 from vault.services.closing_acts.check_recovery import CheckRecovery
 from vault.web.app import build
-from vault.web.http.public_url import Hosting
+from vault.web.http.public_url import PublicUrl
 
 pytestmark = pytest.mark.faults
 
@@ -55,7 +55,7 @@ def recovery_of(*said: Standing | Exception) -> CheckRecovery:
 
 def app_in_recovery() -> FastAPI:
     """Return the app while its database is old. It has no vault: nothing behind a door may be reached."""
-    app = build(Hosting(public_url="http://127.0.0.1", trusted_proxies=()), utc_now)
+    app = build(PublicUrl(public_url="http://127.0.0.1", trusted_proxies=()), utc_now)
     app.state.recovery = recovery_of()
     app.state.recovery.recovery.reason = "It is old."
     return app

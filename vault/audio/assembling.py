@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vault.audio.levels import level_dbfs, levelled
-from vault.domain.notices.audio import GAP_SECONDS, MAX_SECONDS, RATE, SILENT_DBFS, Prompt, PromptWish
+from vault.domain.notices.audio import GAP_SECONDS, MAX_SECONDS, RATE, SILENT_DBFS, Prompt, PromptRequest
 from vault.errors import Undecodable
 
 #: The peak of a sine above its root mean square, in dB.
@@ -21,7 +21,7 @@ TOO_LONG = f"A prompt is at most {MAX_SECONDS} seconds long, with its beep and i
 SILENT = f"The audio is silent: its level is below {SILENT_DBFS:g} dBFS."
 
 
-def assemble(speech: bytes, wish: PromptWish) -> Prompt:
+def assemble(speech: bytes, wish: PromptRequest) -> Prompt:
     """Return the prompt made of PCM16 little-endian at RATE, which is empty for a beep alone.
 
     Raises Undecodable for speech that is silent, and for a prompt of more than MAX_SECONDS.
@@ -39,7 +39,7 @@ def assemble(speech: bytes, wish: PromptWish) -> Prompt:
     return Prompt(pcm=pcm, seconds=seconds, level_dbfs=level_dbfs(np.frombuffer(heard, "<i2")))
 
 
-def _voice(speech: bytes, wish: PromptWish) -> bytes:
+def _voice(speech: bytes, wish: PromptRequest) -> bytes:
     """Return the speech at its level. Raises Undecodable where there is none to be heard."""
     samples = np.frombuffer(speech, "<i2")
     if level_dbfs(samples) < SILENT_DBFS:
@@ -47,7 +47,7 @@ def _voice(speech: bytes, wish: PromptWish) -> bytes:
     return levelled(samples, wish.level_dbfs).astype("<i2").tobytes()
 
 
-def _pieces(voice: bytes, wish: PromptWish) -> list[Any]:
+def _pieces(voice: bytes, wish: PromptRequest) -> list[Any]:
     """Return pydub's segments in their order."""
     pydub = _pydub()
     spoken = [pydub.AudioSegment(data=voice, sample_width=2, frame_rate=RATE, channels=1)] if voice else []
@@ -57,7 +57,7 @@ def _pieces(voice: bytes, wish: PromptWish) -> list[Any]:
     return [_silence(wish.lead_seconds), *before, *spoken, *after, _silence(wish.trail_seconds)]
 
 
-def _beep(wish: PromptWish) -> Any:
+def _beep(wish: PromptRequest) -> Any:
     """Return a sine of the wanted level."""
     sine = _pydub().generators.Sine(wish.beep_hz, sample_rate=RATE)
     loud = sine.to_audio_segment(duration=1000 * wish.beep_seconds, volume=wish.level_dbfs + _SINE_CREST)

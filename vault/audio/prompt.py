@@ -12,7 +12,7 @@ from vault.audio.children import COMMAND, spawn_or_unavailable
 from vault.audio.jobs import SpeechJob
 from vault.audio.limits import Limits
 from vault.audio.reasons import Reason
-from vault.domain.notices.audio import MAX_SECONDS, MAX_UPLOAD, Prompt, PromptWish
+from vault.domain.notices.audio import MAX_SECONDS, MAX_UPLOAD, Prompt, PromptRequest
 from vault.errors import Undecodable
 from vault.thread_pools import Threads
 
@@ -34,7 +34,7 @@ class SubprocessPromptMaker:
         self._command = tuple(command)
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
-    async def make(self, upload: bytes, wish: PromptWish) -> Prompt:
+    async def make(self, upload: bytes, wish: PromptRequest) -> Prompt:
         """Make a prompt; see the port for the errors."""
         wish.check()
         if len(upload) > MAX_UPLOAD:

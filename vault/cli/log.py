@@ -46,11 +46,11 @@ async def _export(settings: Settings, file: BinaryIO) -> None:
     async with operating(settings) as operator:
         head = await operator("log.head", {})
         file.write(head["text"].encode())
-        with _progress() as seen:
+        with _progress() as progress:
             for start in range(0, head["size"], _AT_ONCE):
                 end = min(start + _AT_ONCE, head["size"])
                 file.write((await operator("log.entries", {"start": start, "end": end})).encode())
-                seen(end, head["size"])
+                progress(end, head["size"])
         file.flush()
 
 
@@ -72,11 +72,11 @@ def verify(
 
     Needs no vault and no secret. Exits with 1 and names the first bad entry if one is.
     """
-    with _lines(export, api_key) as lines, _progress() as seen:
+    with _lines(export, api_key) as lines, _progress() as progress:
         named, note = read_head(lines)
         verifier = named if key is None else _verifier(key)
         earlier = [_read(path) for path in checkpoint or []]
-        found = verify_log(lines, note, [verifier], earlier=earlier, seen=seen)
+        found = verify_log(lines, note, [verifier], earlier=earlier, progress=progress)
     typer.echo(f"log          {found.checkpoint.origin}")
     typer.echo(f"entries      {found.checkpoint.size}, {found.in_full} of them in full")
     typer.echo(f"signed by    {verifier.write()}" + ("" if key else "  (named by the export itself)"))

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from vault.control.socket import ask, perform
-from vault.domain.progress import Seen, unseen
+from vault.domain.progress import ProgressCallback, no_progress
 from vault.errors import Unavailable
 from vault.settings import Settings
 
@@ -15,7 +15,9 @@ from vault.settings import Settings
 class Operator(Protocol):
     """Does a command with its arguments, tells how far it is, and returns its result."""
 
-    def __call__(self, command: str, arguments: Mapping[str, Any], seen: Seen = unseen, /) -> Awaitable[Any]:
+    def __call__(
+        self, command: str, arguments: Mapping[str, Any], progress: ProgressCallback = no_progress, /
+    ) -> Awaitable[Any]:
         """Raise whatever the command raises."""
 
 

@@ -13,7 +13,7 @@ import typer
 from vault import structured_log
 from vault.cli.operator import operating
 from vault.database.engines.sqlite_backup import copy_database
-from vault.domain.progress import Seen, unseen
+from vault.domain.progress import ProgressCallback, no_progress
 from vault.errors import Invalid
 from vault.settings import Settings, read_settings
 
@@ -110,16 +110,23 @@ def rewrite_store() -> None:
 def _run(command: str, arguments: Mapping[str, Any], *, restoring: bool = False) -> dict[str, Any]:
     settings = read_settings(os.environ)
     structured_log.set_up(settings.log_level)
-    with _bar() as seen:
-        result: dict[str, Any] = asyncio.run(_ask(settings, command, arguments, seen, restoring=restoring))
+    with _bar() as progress:
+        result: dict[str, Any] = asyncio.run(
+            _ask(settings, command, arguments, progress, restoring=restoring)
+        )
     return result
 
 
 async def _ask(
-    settings: Settings, command: str, arguments: Mapping[str, Any], seen: Seen, *, restoring: bool
+    settings: Settings,
+    command: str,
+    arguments: Mapping[str, Any],
+    progress: ProgressCallback,
+    *,
+    restoring: bool,
 ) -> Any:
     async with operating(settings, restoring=restoring) as operator:
-        return await operator(command, arguments, seen)
+        return await operator(command, arguments, progress)
 
 
 @contextmanager
@@ -138,10 +145,10 @@ def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def _bar() -> Iterator[Seen]:
+def _bar() -> Iterator[ProgressCallback]:
     """Offer what shows how far one is, as a bar on a terminal; elsewhere nothing is shown."""
     if not sys.stderr.isatty():
-        yield unseen
+        yield no_progress
         return
     with typer.progressbar(length=1, file=sys.stderr, label="starting", show_eta=False) as bar:
 

@@ -38,9 +38,9 @@ async def perform_rotation(vault: "Vault", command: str, arguments: Mapping[str,
 
 async def _step(vault: "Vault", account_id: str) -> None:
     """Do what the worker does about a rotation, once; where a worker has the turn, nothing."""
-    await vault.take_turn("rewrap", lambda: vault.rewrap(account_id), every=timedelta())
-    await vault.take_turn.if_due("manifests", vault.write_manifests)
-    await vault.take_turn.if_due("account_objects", vault.write_account_objects)
+    await vault.singleton_job("rewrap", lambda: vault.rewrap(account_id), every=timedelta())
+    await vault.singleton_job.if_due("manifests", vault.write_manifests)
+    await vault.singleton_job.if_due("account_objects", vault.write_account_objects)
 
 
 def _progress(progress: "RotationProgress") -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vault.control.rotation_commands import perform_rotation
-from vault.domain.progress import Seen, unseen
+from vault.domain.progress import ProgressCallback, no_progress
 from vault.errors import Invalid, NotFound, StartRefused, Unavailable, VaultError
 from vault.structured_log import Log
 
@@ -77,7 +77,9 @@ async def _serve(vault: "Vault", reader: asyncio.StreamReader, writer: asyncio.S
     writer.close()
 
 
-async def ask(path: Path, command: str, arguments: Mapping[str, Any], seen: Seen = unseen, /) -> Any:
+async def ask(
+    path: Path, command: str, arguments: Mapping[str, Any], progress: ProgressCallback = no_progress, /
+) -> Any:
     """Ask a running server. Raises Unavailable if there is none, Invalid for an error that it answers."""
     try:
         reader, writer = await asyncio.open_unix_connection(path, limit=_LONGEST_ANSWER)
@@ -87,7 +89,7 @@ async def ask(path: Path, command: str, arguments: Mapping[str, Any], seen: Seen
         writer.write(json.dumps({"command": command, "arguments": dict(arguments)}).encode() + b"\n")
         await writer.drain()
         while (line := await reader.readline()) and "seen" in (answer := json.loads(line)):
-            await seen(*answer["seen"])
+            await progress(*answer["seen"])
     finally:
         writer.close()
     if not line:
@@ -97,15 +99,17 @@ async def ask(path: Path, command: str, arguments: Mapping[str, Any], seen: Seen
     return answer["result"]
 
 
-async def perform(vault: "Vault", command: str, arguments: Mapping[str, Any], seen: Seen = unseen, /) -> Any:
+async def perform(
+    vault: "Vault", command: str, arguments: Mapping[str, Any], progress: ProgressCallback = no_progress, /
+) -> Any:
     """Do what an operator asked, in this process. Raises whatever the verb raises.
 
     In recovery mode an old database is left as it is, but for restoring it: Unavailable.
     """
     if command == "restore":
-        return asdict(await vault.restore(actor=OPERATOR, seen=seen))
+        return asdict(await vault.restore(actor=OPERATOR, progress=progress))
     if command == "fsck":
-        return asdict(await vault.fsck(sample=arguments["sample"], rate=arguments["rate"], seen=seen))
+        return asdict(await vault.fsck(sample=arguments["sample"], rate=arguments["rate"], progress=progress))
     return None if command == "hello" else await _perform(vault, command, arguments)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 #: Told how far one is: of what, how many are done, and of how many; 0 where nobody knows.
-Seen = Callable[[str, int, int], Awaitable[None]]
+ProgressCallback = Callable[[str, int, int], Awaitable[None]]
 
 
 #: The fact of the vault that is there from a restore's beginning to its end. While it is, nothing is served.
@@ -26,5 +26,5 @@ class Report:
         self.counts[what] = self.counts.get(what, 0) + count
 
 
-async def unseen(_what: str, _done: int, _all: int) -> None:
+async def no_progress(_what: str, _done: int, _all: int) -> None:
     """Show nothing."""

@@ -28,7 +28,7 @@ from botocore.parsers import ResponseParserError
 
 from vault import tracing
 from vault.errors import NotFound, Unavailable, VaultError
-from vault.jitter import CHANCE
+from vault.jitter import RANDOM
 from vault.thread_pools import Threads
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class S3Calls:
         for attempt in range(self.attempts):
             if attempt:
                 longest = min(_LONGEST_PAUSE, self.pause * 2 ** (attempt - 1))
-                await asyncio.sleep(CHANCE.uniform(longest / 2, longest))
+                await asyncio.sleep(RANDOM.uniform(longest / 2, longest))
             try:
                 with tracing.span("s3", vault__call=tracing.call_of(function)):
                     return await self.threads.run(function)

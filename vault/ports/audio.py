@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from vault.domain.notices.audio import Prompt, PromptWish
+from vault.domain.notices.audio import Prompt, PromptRequest
 from vault.domain.recordings.media import Description
 
 
@@ -43,7 +43,7 @@ class Describer(Protocol):
 class PromptMaker(Protocol):
     """Makes the audio of notices: decodes what was uploaded in a limited subprocess, and puts it together."""
 
-    async def make(self, upload: bytes, wish: PromptWish) -> Prompt:
+    async def make(self, upload: bytes, wish: PromptRequest) -> Prompt:
         """Return a prompt made of ``upload``, which is empty where a beep alone is wanted.
 
         Raises Invalid, naming the field, for a wish that cannot be; Undecodable, with the reason, for an

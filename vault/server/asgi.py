@@ -24,7 +24,7 @@ from vault.composition import assemble, utc_now
 from vault.control.socket import control_socket
 from vault.settings import Settings, read_settings
 from vault.web.app import build
-from vault.web.http.public_url import Hosting
+from vault.web.http.public_url import PublicUrl
 from vault.web.http.readiness import Readiness
 from vault.worker.tasks import work
 
@@ -62,7 +62,7 @@ def app_of(settings: Settings, *, worker: bool) -> FastAPI:
                 stack.push_async_callback(_end, asyncio.create_task(working), readiness.stopping)
             yield
 
-    hosting = Hosting(
+    hosting = PublicUrl(
         public_url=settings.public_url,
         trusted_proxies=settings.trusted_proxies,
         reference=settings.reference,

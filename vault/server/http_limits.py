@@ -39,7 +39,7 @@ def server_config(app: Any, *, host: str, port: int, stop_seconds: int) -> uvico
         lifespan="off",
         host=host,
         port=port,
-        http=BoundedHeads,
+        http=LimitedHttpProtocol,
         ws="none",
         access_log=False,  # It would print tokens in paths.
         log_config=None,
@@ -70,7 +70,7 @@ def check_address(host: str, port: int, *, options: str) -> None:
         ) from error
 
 
-class BoundedHeads(HttpToolsProtocol):
+class LimitedHttpProtocol(HttpToolsProtocol):
     """uvicorn's own protocol, which closes a connection whose head is too long or too slow."""
 
     def __init__(self, *args: Any, **more: Any) -> None:

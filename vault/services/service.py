@@ -7,8 +7,8 @@ from vault.services.accounts.accounts import FindAccount, ListAccounts, OpenAcco
 from vault.services.accounts.api_keys import Authenticate, IssueKey, ListKeys, RevokeKey
 from vault.services.accounts.connection_list import DeleteConnection, ReadConnections
 from vault.services.accounts.connections import SetConnection
-from vault.services.accounts.encrypt_clear_texts import SealWords
-from vault.services.accounts.idempotency import AnswerOnce
+from vault.services.accounts.encrypt_clear_texts import EncryptClearTexts
+from vault.services.accounts.idempotency import Idempotency
 from vault.services.accounts.recording_switch import ReadSwitch, SetSwitch
 from vault.services.admission.call_start_rest import Admit
 from vault.services.admission.quarantine import ExpireQuarantine, RefuseQuarantined, Release
@@ -21,12 +21,12 @@ from vault.services.audit_log.recording_history import ReadHistory
 from vault.services.audit_log.sequence_and_sign import SequenceEvents, SignCheckpoint
 from vault.services.backup.fsck import Fsck
 from vault.services.backup.restore import Restore
-from vault.services.backup.rewrite_store import LookAtStore, RewriteStore
+from vault.services.backup.rewrite_store import CheckStore, RewriteStore
 from vault.services.backup.write_account_objects import WriteAccountObjects, WriteTombstones
 from vault.services.backup.write_manifests import WriteManifests
 from vault.services.closing_acts.check_recovery import CheckRecovery
 from vault.services.closing_acts.journal import KeepJournal
-from vault.services.consent.call_documents import Steer
+from vault.services.consent.call_documents import BuildCallDocument
 from vault.services.consent.notice_audio import ReadPrompt, SetPrompt
 from vault.services.consent.notices import DraftNotice, ListNotices, PublishNotice, ReadNotice, RetireNotice
 from vault.services.consent.objections import EndObjection, EnterObjection, ListObjections
@@ -45,16 +45,16 @@ from vault.services.key_rotation.rewrap_account import Rewrap
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.key_rotation.rotate_account_key import ReadRotations, RotateAccountKey
 from vault.services.node.readiness_probe import CheckPart
-from vault.services.playback.audio_stream import FindSound, Stream
+from vault.services.playback.audio_stream import ResolveAudio, Stream
 from vault.services.playback.close_sessions import EndSessions
 from vault.services.playback.links import CreateLink, ListLinks, RevokeLink, RevokeLinks
 from vault.services.playback.player_view import ShowCall
 from vault.services.playback.sessions import (
-    AskSession,
     FindSession,
-    LookAtLink,
+    GetSessionState,
     OpenLink,
-    PlayMedia,
+    OpenMediaLink,
+    PreviewLink,
     ResumeSession,
 )
 from vault.services.playback.waveform import ReadWaveform
@@ -63,7 +63,7 @@ from vault.services.recordings.erase import Erase, RemoveErased
 from vault.services.recordings.restrict import Restrict
 from vault.services.recordings.search import Browse
 from vault.services.recordings.sweep_orphans import Sweep
-from vault.services.shared.singleton_job import TakeTurn
+from vault.services.shared.singleton_job import SingletonJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -93,14 +93,14 @@ class Vault:
     issue_key: IssueKey
     list_keys: ListKeys
     revoke_key: RevokeKey
-    answer_once: AnswerOnce
+    answer_once: Idempotency
     # What its parties are told and answer, and what the account makes of it.
     set_policy: SetPolicy
     read_policy: ReadPolicy
     enter_objection: EnterObjection
     end_objection: EndObjection
     list_objections: ListObjections
-    steer: Steer
+    steer: BuildCallDocument
     consent: Consent
     # A call is announced, comes in, and is let through the gate.
     admit: Admit
@@ -124,14 +124,14 @@ class Vault:
     list_links: ListLinks
     revoke_link: RevokeLink
     revoke_links: RevokeLinks
-    look_at_link: LookAtLink
+    preview_link: PreviewLink
     open_link: OpenLink
     resume_session: ResumeSession
-    play_media: PlayMedia
+    open_media_link: OpenMediaLink
     find_session: FindSession
-    ask_session: AskSession
+    get_session_state: GetSessionState
     show_call: ShowCall
-    find_sound: FindSound
+    resolve_audio: ResolveAudio
     stream: Stream
     end_sessions: EndSessions
     read_waveform: ReadWaveform
@@ -152,7 +152,7 @@ class Vault:
     write_account_objects: WriteAccountObjects
     write_tombstones: WriteTombstones
     keep_journal: KeepJournal
-    look_at_store: LookAtStore
+    check_store: CheckStore
     rewrite_store: RewriteStore
     check_recovery: CheckRecovery
     restore: Restore
@@ -163,14 +163,14 @@ class Vault:
     remove_erased: RemoveErased
     sweep: Sweep
     # What an older release kept in clear is sealed.
-    seal_words: SealWords
+    seal_words: EncryptClearTexts
     # Keys of accounts are rotated, and what lay under the ones before is wrapped anew.
     rotate_account_key: RotateAccountKey
     read_rotations: ReadRotations
     rewrap: Rewrap
     rewrap_root_key: RewrapRootKey
     # What all nodes together do once.
-    take_turn: TakeTurn
+    singleton_job: SingletonJob
     # Whether it can do its work.
     check_part: CheckPart
     #: For metrics alone.

@@ -72,11 +72,11 @@ def verify_log(
     verifiers: Sequence[Verifier],
     *,
     earlier: Sequence[bytes] = (),
-    seen: Callable[[int, int], None] = lambda _read, _size: None,
+    progress: Callable[[int, int], None] = lambda _read, _size: None,
 ) -> Verified:
     """Verify the lines after the head against the signed note and earlier checkpoints of the same log.
 
-    ``seen`` hears how many entries were read, of how many. Raises Tampered, which names the first bad
+    ``progress`` is called with the entries read so far, and how many there are. Raises Tampered, which names the first bad
     entry, or the shortest range in which it lies that the file tells.
     """
     checkpoint = open_checkpoint(note, verifiers)
@@ -84,7 +84,7 @@ def verify_log(
     reader = _Reader(checkpoint, sorted(known, key=lambda one: one.size))
     for line in lines:
         reader.take(_one_line(line))
-        seen(reader.frontier.size, checkpoint.size)
+        progress(reader.frontier.size, checkpoint.size)
     reader.finish()
     return Verified(checkpoint=checkpoint, in_full=reader.in_full)
 

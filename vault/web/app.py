@@ -12,11 +12,11 @@ from vault.web.contract import document, reference_page
 from vault.web.contract.descriptions import PROBLEM
 from vault.web.http import html, problems
 from vault.web.http.methods import HeadAsGet, Methods
-from vault.web.http.public_url import Hosting
-from vault.web.middleware.link_rate_limit import DeadLinks, LinkLimit
-from vault.web.middleware.recovery_mode import RecoveryGate
-from vault.web.middleware.request_limits import Guard
-from vault.web.middleware.tracing import Traced
+from vault.web.http.public_url import PublicUrl
+from vault.web.middleware.link_rate_limit import FailedLinks, LinkRateLimit
+from vault.web.middleware.recovery_mode import RecoveryMode
+from vault.web.middleware.request_limits import RequestLimits
+from vault.web.middleware.tracing import TracingMiddleware
 from vault.web.player import links as player_links
 from vault.web.player import sessions
 from vault.web.routes import (
@@ -51,7 +51,7 @@ _DOORS = (
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> FastAPI:
+def build(hosting: PublicUrl, clock: Clock, lifespan: Lifespan | None = None) -> FastAPI:
     """Return the app; its lifespan sets ``app.state.vault`` before the first request."""
     app = FastAPI(
         title="callvault",
@@ -81,11 +81,11 @@ def build(hosting: Hosting, clock: Clock, lifespan: Lifespan | None = None) -> F
         pass  # FastAPI would look at all routes at the first request, and take 0.1 s of the loop.
     # The innermost, so that all others see the method that was sent.
     app.add_middleware(HeadAsGet, methods=methods)
-    app.add_middleware(LinkLimit, table=DeadLinks(), clock=clock)
-    app.add_middleware(RecoveryGate)
+    app.add_middleware(LinkRateLimit, table=FailedLinks(), clock=clock)
+    app.add_middleware(RecoveryMode)
     # After it, so that it is further out: its headers stand on the answers of the other, too.
-    app.add_middleware(Guard, secure=hosting.secure)
-    app.add_middleware(Traced)
+    app.add_middleware(RequestLimits, secure=hosting.secure)
+    app.add_middleware(TracingMiddleware)
     return app
 
 
@@ -97,5 +97,5 @@ def build_health() -> FastAPI:
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.add_middleware(HeadAsGet, methods=methods)
-    app.add_middleware(Guard, secure=False)
+    app.add_middleware(RequestLimits, secure=False)
     return app

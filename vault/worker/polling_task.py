@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from vault import metrics
 from vault.errors import LeaseLost, Unavailable
-from vault.jitter import CHANCE
+from vault.jitter import RANDOM
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -22,7 +22,7 @@ Step = Callable[[], Awaitable[bool]]
 
 
 @dataclass(slots=True, kw_only=True)
-class Crew:
+class PollingTask:
     """Those who do one kind of work."""
 
     #: What metrics call the work.
@@ -72,7 +72,7 @@ class Crew:
         self._resting += 1
         try:
             with suppress(TimeoutError):
-                async with asyncio.timeout(pause * self._resting * (0.75 + CHANCE.random() / 2)):
+                async with asyncio.timeout(pause * self._resting * (0.75 + RANDOM.random() / 2)):
                     await stopping.wait()
         finally:
             self._resting -= 1

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from vault.services.service import Vault
 from vault.services.shared.singleton_job import Due
-from vault.worker.polling_task import Crew
+from vault.worker.polling_task import PollingTask
 from vault.worker.recovery import looking, unless_recovering
 
 _DESCRIBERS = 2
@@ -60,7 +60,7 @@ async def work(vault: Vault, *, workers: int, stopping: asyncio.Event | None = N
         await asyncio.gather(told, *tasks, return_exceptions=True)
 
 
-def crews(vault: Vault, workers: int) -> list[Crew]:
+def crews(vault: Vault, workers: int) -> list[PollingTask]:
     """Return who does what, outside recovery mode."""
     made = _crews(vault, workers)
     for crew in made:
@@ -68,26 +68,26 @@ def crews(vault: Vault, workers: int) -> list[Crew]:
     return made
 
 
-def _crews(vault: Vault, workers: int) -> list[Crew]:
+def _crews(vault: Vault, workers: int) -> list[PollingTask]:
     return [
-        Crew(work="ingest", step=vault.ingest, hands=workers),
-        Crew(work="describe", step=vault.describe, hands=_DESCRIBERS),
+        PollingTask(work="ingest", step=vault.ingest, hands=workers),
+        PollingTask(work="describe", step=vault.describe, hands=_DESCRIBERS),
         _when_due(vault, "manifests", vault.write_manifests),
         # What lies under a key that its account has taken away stays due for as long.
         _when_due(vault, "account_objects", vault.write_account_objects, idle=_STUCK_PAUSE),
         _when_due(vault, "tombstones", vault.write_tombstones, pace=_TOMBSTONE_PAUSE),
         _when_due(vault, "closing_acts", vault.keep_journal, idle=_STUCK_PAUSE),
         _when_due(vault, "rewrite_store", vault.rewrite_store, idle=_STUCK_PAUSE),
-        _by_turns(vault, "look_at_store", vault.look_at_store, every=_STORE_PAUSE),
+        _by_turns(vault, "check_store", vault.check_store, every=_STORE_PAUSE),
         _when_due(vault, "rewrap", vault.rewrap, idle=_STUCK_PAUSE),
-        Crew(work="remove_erased", step=vault.remove_erased),
-        Crew(work="delete_at_source", step=vault.delete_at_source, idle=1.0),
-        Crew(work="reconcile", step=vault.reconcile, idle=1.0),
-        Crew(work="pause_recordings", step=vault.pause_recordings),
-        Crew(work="end_sessions", step=vault.end_sessions, idle=_SESSIONS_PAUSE),
-        Crew(work="sequence", step=vault.sequence_events),
-        Crew(work="sign", step=looking(vault, vault.sign_checkpoint), pace=_ANCHOR_PAUSE),
-        Crew(work="publish", step=vault.publish_log, pace=_LOG_PAUSE),
+        PollingTask(work="remove_erased", step=vault.remove_erased),
+        PollingTask(work="delete_at_source", step=vault.delete_at_source, idle=1.0),
+        PollingTask(work="reconcile", step=vault.reconcile, idle=1.0),
+        PollingTask(work="pause_recordings", step=vault.pause_recordings),
+        PollingTask(work="end_sessions", step=vault.end_sessions, idle=_SESSIONS_PAUSE),
+        PollingTask(work="sequence", step=vault.sequence_events),
+        PollingTask(work="sign", step=looking(vault, vault.sign_checkpoint), pace=_ANCHOR_PAUSE),
+        PollingTask(work="publish", step=vault.publish_log, pace=_LOG_PAUSE),
         _by_turns(vault, "sweep", vault.sweep, every=SWEEP_PAUSE),
         _by_turns(vault, "seal_words", vault.seal_words, every=SWEEP_PAUSE),
         _by_turns(vault, "expire_quarantine", vault.expire_quarantine, every=_EXPIRY_PAUSE),
@@ -95,15 +95,17 @@ def _crews(vault: Vault, workers: int) -> list[Crew]:
     ]
 
 
-def _when_due(vault: Vault, name: str, verb: Due, *, pace: float = 0.0, idle: float = 0.2) -> Crew:
+def _when_due(vault: Vault, name: str, verb: Due, *, pace: float = 0.0, idle: float = 0.2) -> PollingTask:
     """Return who does what one node at a time does, as soon as it is due."""
-    return Crew(work=name, step=lambda: vault.take_turn.if_due(name, verb), pace=pace, idle=idle)
+    return PollingTask(work=name, step=lambda: vault.singleton_job.if_due(name, verb), pace=pace, idle=idle)
 
 
-def _by_turns(vault: Vault, name: str, verb: Callable[[], Awaitable[object]], *, every: timedelta) -> Crew:
+def _by_turns(
+    vault: Vault, name: str, verb: Callable[[], Awaitable[object]], *, every: timedelta
+) -> PollingTask:
     """Return who does what one node at a time does, every so often."""
 
     async def turn() -> bool:
-        return await vault.take_turn(name, verb, every=every)
+        return await vault.singleton_job(name, verb, every=every)
 
-    return Crew(work=name, step=turn, pace=_TURN_PAUSE)
+    return PollingTask(work=name, step=turn, pace=_TURN_PAUSE)

@@ -19,7 +19,7 @@ _LOG = Log(__name__)
 _LOOK_INTERVAL = 1.0
 
 
-class NotLookedAt(Exception):
+class ConnectionNotChecked(Exception):
     """The connection's identity was not accepted; nothing was done on it."""
 
     def __init__(self, identity: Identity, serial: int) -> None:
@@ -32,7 +32,7 @@ class OutOfDate(Exception):
     """The connection speaks to a history that was left for another one: it is to be thrown away."""
 
 
-class LookGate:
+class ConnectionCheck:
     """One identity is accepted at a time; connections of an earlier one are out of date."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -72,7 +72,7 @@ class LookGate:
             if connection.serial < serial:
                 raise OutOfDate
         if guarded:
-            raise NotLookedAt(connection.identity, connection.serial)
+            raise ConnectionNotChecked(connection.identity, connection.serial)
         raise Unavailable(
             "The database became another one while it was looked at.", retry_after=1, cause="database"
         )
@@ -81,16 +81,16 @@ class LookGate:
         """Say whether the last look at this identity failed: its connections are not kept."""
         return self._failed is not None and self._failed[0] == identity
 
-    async def look_at(self, unseen: NotLookedAt, *, seconds: float) -> None:
+    async def look_at(self, no_progress: ConnectionNotChecked, *, seconds: float) -> None:
         """Return once the identity is accepted. Raises Unavailable: what the look raised, or it takes too long."""
         with self._lock:
-            if self._accepted is not None and self._accepted[0] == unseen.identity:
+            if self._accepted is not None and self._accepted[0] == no_progress.identity:
                 return  # While this caller was on its way here.
             failed = self._failed
-        if failed is not None and failed[0] == unseen.identity and self._clock() < failed[2]:
+        if failed is not None and failed[0] == no_progress.identity and self._clock() < failed[2]:
             raise Unavailable(str(failed[1]), retry_after=failed[1].retry_after, cause=failed[1].cause)
         if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look_once(unseen))
+            self._looking = asyncio.create_task(self._look_once(no_progress))
         looking = self._looking
         await asyncio.wait({looking}, timeout=max(0.0, seconds))
         if not looking.done():
@@ -101,9 +101,9 @@ class LookGate:
         if (failed := self._failed) is not None:
             raise Unavailable(str(failed[1]), retry_after=failed[1].retry_after, cause=failed[1].cause)
 
-    async def _look_once(self, unseen: NotLookedAt) -> None:
+    async def _look_once(self, no_progress: ConnectionNotChecked) -> None:
         with self._lock:
-            look, self._under_look, self._failed = self._look, unseen.identity, None
+            look, self._under_look, self._failed = self._look, no_progress.identity, None
         failure: Unavailable | None = Unavailable("The service is stopping.", cause="database")
         try:
             if look is not None:
@@ -120,6 +120,6 @@ class LookGate:
             with self._lock:
                 self._under_look = None
                 if failure is not None:
-                    self._failed = (unseen.identity, failure, self._clock() + _LOOK_INTERVAL)
+                    self._failed = (no_progress.identity, failure, self._clock() + _LOOK_INTERVAL)
                 elif self._look is look:
-                    self._accepted = (unseen.identity, unseen.serial)
+                    self._accepted = (no_progress.identity, no_progress.serial)

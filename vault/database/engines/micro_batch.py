@@ -18,7 +18,7 @@ _Waiting: TypeAlias = tuple[Row, asyncio.Future[Result]]
 _LONGEST_QUEUE = 4096
 
 
-class RowGroup(Generic[Row, Result]):
+class MicroBatch(Generic[Row, Result]):
     """At most ``writers`` groups are under way at once; nobody waits for a timer."""
 
     def __init__(

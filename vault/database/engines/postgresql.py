@@ -14,7 +14,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from vault import metrics
-from vault.database.engines.micro_batch import RowGroup
+from vault.database.engines.micro_batch import MicroBatch
 from vault.database.engines.migrate import check_schema
 from vault.database.engines.postgresql_call import DEADLINE, UNKNOWN
 from vault.database.engines.postgresql_calls import Lane, PostgresqlCalls
@@ -34,8 +34,8 @@ class PostgresqlRows:
         """Share the threads and connections of ``calls``."""
         self._calls = calls
         self._guarded = guarded
-        self._announcements: RowGroup[NewRecording, Announced] = RowGroup(self._announce_group)
-        self._grants: RowGroup[Grant, bool] = RowGroup(self._grant_group)
+        self._announcements: MicroBatch[NewRecording, Announced] = MicroBatch(self._announce_group)
+        self._grants: MicroBatch[Grant, bool] = MicroBatch(self._grant_group)
 
     async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
         """Run ``function`` in a transaction of its own."""

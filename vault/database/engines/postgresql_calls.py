@@ -20,12 +20,12 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from vault.database.engines.connection_check import LookGate, NotLookedAt, OutOfDate
+from vault.database.engines.connection_check import ConnectionCheck, ConnectionNotChecked, OutOfDate
 from vault.database.engines.postgresql_call import NOTHING_DONE, UNKNOWN, Call, GivenUp, Phase
 from vault.database.engines.postgresql_connection import VaultConnection, connect
 from vault.database.sql.postgresql_url import connection_parameters
 from vault.errors import DatabaseUnfit, Invalid, Unavailable
-from vault.jitter import CHANCE
+from vault.jitter import RANDOM
 from vault.structured_log import Log
 from vault.thread_pools import DaemonThreads
 
@@ -55,7 +55,7 @@ class PostgresqlCalls:
     def __init__(self, url: str) -> None:
         """Connect lazily. Raises StartRefused for a URL that cannot be read."""
         connection_parameters(url)
-        self.gate = LookGate()
+        self.gate = ConnectionCheck()
         self._url = url
         #: The call that a thread works on, for connections that it makes.
         self._local = threading.local()
@@ -75,9 +75,9 @@ class PostgresqlCalls:
             call = Call(snapshot=lane == "read", guarded=guarded, ends_at=ends_at)
             try:
                 return await self._run_once(call, function, lane)
-            except NotLookedAt as unseen:
+            except ConnectionNotChecked as no_progress:
                 ends_at = call.ends_at
-                await self.gate.look_at(unseen, seconds=call.seconds_left())
+                await self.gate.look_at(no_progress, seconds=call.seconds_left())
 
     def refuse_stuck(self) -> None:
         """Raise Unavailable if writes had no end a moment ago, though reads have."""
@@ -156,7 +156,7 @@ class PostgresqlCalls:
                     raise
                 if not _may_succeed(cause):
                     raise _failure(cause, call) from error
-                time.sleep(CHANCE.uniform(0, 0.01 * 2**attempt))
+                time.sleep(RANDOM.uniform(0, 0.01 * 2**attempt))
         raise Unavailable("The database is too busy.", retry_after=1, cause="database")
 
     def _transact(self, call: Call, function: Callable[[Connection], T], engine: Engine) -> T:
@@ -191,7 +191,7 @@ class PostgresqlCalls:
                 connection.close()
             except BaseException as error:
                 call.leave()
-                if isinstance(error, NotLookedAt) and self.gate.was_refused(error.identity):
+                if isinstance(error, ConnectionNotChecked) and self.gate.was_refused(error.identity):
                     connection.invalidate()
                 connection.close()
                 raise

@@ -19,9 +19,9 @@ from sqlalchemy.pool import QueuePool
 
 from vault.database.engines.migrate import check_schema, migrate_sqlite
 from vault.database.engines.sqlite_readers import Readers
-from vault.database.engines.sqlite_wal import LogCopier
+from vault.database.engines.sqlite_wal import WalCheckpointer
 from vault.database.engines.sqlite_writer import Writer
-from vault.database.log_tree.sequencer_sqlite import GroupSequencer
+from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
 from vault.database.stores.hot_statements import announce_one, grant_one
 from vault.errors import StartRefused
 from vault.ports.database import Announced, Grant, Transaction
@@ -62,14 +62,14 @@ class SqliteDatabase:
                 reading = [opened.enter_context(self._reading.connect()) for _ in range(_READERS)]
                 self._writer_connection = opened.enter_context(self._engine.connect())
                 driver: sqlite3.Connection = self._writer_connection.connection.driver_connection  # type: ignore[assignment]
-                sequencer = GroupSequencer(driver)
+                sequencer = SqliteSequencer(driver)
             except (DBAPIError, sqlite3.Error, OSError) as error:
                 raise StartRefused(
                     f"{path} could not be opened as a database. Check that it is one, that the disk has room, "
                     "and that this user may write to it."
                 ) from error
             self._opened = opened.pop_all()
-        self._log_copier = LogCopier(path, limit=log_limit)
+        self._log_copier = WalCheckpointer(path, limit=log_limit)
         self._writer = Writer(
             self._writer_connection,
             between_groups=lambda: self._log_copier.keep_short(driver),

@@ -28,7 +28,7 @@ _PATIENCE = 50
 _USUAL_PATIENCE = 5000
 
 
-class LogCopier:
+class WalCheckpointer:
     """Keeps one database's write-ahead log near ``limit`` bytes."""
 
     def __init__(self, path: Path, *, limit: int) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from vault import metrics
 from vault.database.engines.sqlite_jobs import Job, deliver
 from vault.database.engines.transaction import SqlTransaction
-from vault.database.log_tree.sequencer_sqlite import GroupSequencer
+from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
 from vault.database.stores.restore_leaves import HEAD_MOVED
 from vault.errors import Unavailable
 from vault.structured_log import Log
@@ -54,7 +54,7 @@ class Writer:
         connection: Connection,
         *,
         between_groups: Callable[[], None],
-        sequencer: GroupSequencer | None = None,
+        sequencer: SqliteSequencer | None = None,
     ) -> None:
         """Take over a connection in autocommit mode: BEGIN and COMMIT are said here.
 

@@ -8,10 +8,10 @@ from vault.database.sql.dialect import database_now, lock_account, lock_call
 from vault.database.stores.access_events import EventRows
 from vault.database.stores.account_objects import AccountObjectRows
 from vault.database.stores.accounts import AccountRows
-from vault.database.stores.api_keys import KeyRows
+from vault.database.stores.api_keys import ApiKeyRows
 from vault.database.stores.call_facts import CallRows
 from vault.database.stores.checkpoints import CheckpointRows
-from vault.database.stores.clear_texts import WordsRows
+from vault.database.stores.clear_texts import ClearTextRows
 from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.connections import ConnectionRows
 from vault.database.stores.consent import ConsentRows, EvidenceRows, ObjectionRows, PauseRows, PolicyRows
@@ -25,7 +25,7 @@ from vault.database.stores.provider_copies import SourceRows
 from vault.database.stores.recording_queue import QueueRows
 from vault.database.stores.recordings import RecordingRows
 from vault.database.stores.restore import RestoredRows
-from vault.database.stores.singleton_leases import TurnRows
+from vault.database.stores.singleton_leases import SingletonLeaseRows
 from vault.database.stores.tombstones import TombstoneRows
 from vault.database.stores.vault_metadata import MetadataRows
 
@@ -53,7 +53,7 @@ class SqlTransaction:
         self.events = EventRows(connection, self.closing)
         self.tree = TreeRows(connection)
         self.checkpoints = CheckpointRows(connection)
-        self.api_keys = KeyRows(connection)
+        self.api_keys = ApiKeyRows(connection)
         self.rotations = RotationRows(connection)
         self.metadata = MetadataRows(connection)
         self.account_objects = AccountObjectRows(connection)
@@ -61,8 +61,8 @@ class SqlTransaction:
         self.inventory = InventoryRows(connection)
         self.restored = RestoredRows(connection)
         self.store = StoreRows(connection)
-        self.turns = TurnRows(connection)
-        self.words = WordsRows(connection)
+        self.turns = SingletonLeaseRows(connection)
+        self.words = ClearTextRows(connection)
 
     def now(self) -> datetime:
         """Return the database's time."""

@@ -27,7 +27,7 @@ SELECT ?, id, account_id, recording_id, body, ?, sealed_detail FROM event_outbox
 _AT_ONCE = 10_000
 
 
-class GroupSequencer:
+class SqliteSequencer:
     """The tree of one SQLite file, used by the thread that writes."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:

@@ -20,7 +20,7 @@ _FORGOTTEN_AT_ONCE = 1000
 _FIND = CompiledSelect(select(api_keys).where(api_keys.c.id == bindparam("id")))
 
 
-class KeyRows:
+class ApiKeyRows:
     """The API keys of one transaction."""
 
     def __init__(self, connection: DbConnection) -> None:

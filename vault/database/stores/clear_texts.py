@@ -20,7 +20,7 @@ _COLUMNS: Mapping[Words, Column[Any]] = {
 }
 
 
-class WordsRows:
+class ClearTextRows:
     """The words in clear of one transaction."""
 
     def __init__(self, connection: DbConnection) -> None:

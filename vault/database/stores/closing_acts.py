@@ -19,7 +19,7 @@ from vault.domain.stored.closing_acts import (
     CLOSING,
     MOST,
     Act,
-    ToldNo,
+    ConsentRefusal,
     closing_of,
     decode_act,
     encode_act,
@@ -104,7 +104,7 @@ class ClosingRows:
         """
         waiting = self._db.execute(select(_C.event_id).where(~_C.settled, _C.revision == _NO_ACCOUNT))
         undone = {act.event.id for act in acts} & set(waiting.scalars())
-        told = [(act.event.id, act.content) for act in acts if isinstance(act.content, ToldNo)]
+        told = [(act.event.id, act.content) for act in acts if isinstance(act.content, ConsentRefusal)]
         there = dict[str, int]()
         for start in range(0, len(told), _IDS_AT_ONCE):
             ids = [no.id for _, no in told[start : start + _IDS_AT_ONCE]]
@@ -247,7 +247,7 @@ class ClosingRows:
 
     def _fresh(self, act: Act) -> Act:
         """Return the act with what its row says now: a rotation of the account's key seals it again."""
-        told = told_no(self._db, act.content.id) if isinstance(act.content, ToldNo) else None
+        told = told_no(self._db, act.content.id) if isinstance(act.content, ConsentRefusal) else None
         return act if told is None else replace(act, content=told)
 
 

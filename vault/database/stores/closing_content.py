@@ -13,7 +13,7 @@ from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.consent_event import Objection
 from vault.domain.stored.account_object import KeptObjection
-from vault.domain.stored.closing_acts import Content, ContentName, ErasedCall, ToldNo
+from vault.domain.stored.closing_acts import ConsentRefusal, Content, ContentName, ErasedCall
 
 
 def _nothing(_db: DbConnection, _event: AccessEvent) -> Content:
@@ -37,12 +37,12 @@ def _objection(db: DbConnection, event: AccessEvent) -> Content:
     )
 
 
-def told_no(db: DbConnection, consent_id: str | None) -> ToldNo | None:
+def told_no(db: DbConnection, consent_id: str | None) -> ConsentRefusal | None:
     """Return a party's no as its row has it; None if there is no row."""
     row = db.execute(select(consent_events).where(consent_events.c.id == consent_id)).one_or_none()
     if row is None:
         return None
-    return ToldNo(**{name: row._mapping[name] for name in ToldNo.__slots__})  # noqa: SLF001 - SQLAlchemy's public name
+    return ConsentRefusal(**{name: row._mapping[name] for name in ConsentRefusal.__slots__})  # noqa: SLF001 - SQLAlchemy's public name
 
 
 def _told(db: DbConnection, event: AccessEvent) -> Content:

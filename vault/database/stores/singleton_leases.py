@@ -11,7 +11,7 @@ from vault.database.sql.dialect import database_now, insert_for
 from vault.errors import LeaseLost
 
 
-class TurnRows:
+class SingletonLeaseRows:
     """The turns of one transaction."""
 
     def __init__(self, connection: DbConnection) -> None:

@@ -41,7 +41,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class AdmissionInput:
     """Everything that a decision stands on."""
 
     switch: Switch
@@ -101,7 +101,7 @@ class Decision:
         return self.verdict != "refuse"
 
 
-def decide(case: Case) -> Decision:
+def decide(case: AdmissionInput) -> Decision:
     """Decide on one case."""
     need = Need.of(case.demand, case.policy)
     against = [*_switch(case), *_objections(case), *_answers(case)]
@@ -138,7 +138,7 @@ def decide(case: Case) -> Decision:
     )
 
 
-def _switch(case: Case) -> list[Reason]:
+def _switch(case: AdmissionInput) -> list[Reason]:
     reasons = []
     switch = case.switch
     if not switch.enabled:
@@ -154,7 +154,7 @@ def _switch(case: Case) -> list[Reason]:
     return reasons
 
 
-def _objections(case: Case) -> list[Reason]:
+def _objections(case: AdmissionInput) -> list[Reason]:
     """An objection counts from the moment it stands, and for every call that it overlaps."""
     for objection in case.objections:
         if objection.until is None or objection.until > case.span.start:
@@ -163,7 +163,7 @@ def _objections(case: Case) -> list[Reason]:
     return []
 
 
-def _answers(case: Case) -> list[Reason]:
+def _answers(case: AdmissionInput) -> list[Reason]:
     """A no stays a no, whatever was said before or after it: the strictest answer counts."""
     reasons = []
     for event in case.events:
@@ -173,7 +173,7 @@ def _answers(case: Case) -> list[Reason]:
     return reasons
 
 
-def _places(case: Case) -> list[Reason]:
+def _places(case: AdmissionInput) -> list[Reason]:
     """Say which rule is asked, and what of it is a guess."""
     reasons = []
     for rule in case.demand.rules:
@@ -202,14 +202,14 @@ _ASKS = {
 }
 
 
-def _accepted_without(case: Case) -> Reason:
+def _accepted_without(case: AdmissionInput) -> Reason:
     if case.released:
         return Reason(code="released", text="An admin released it from quarantine.", source="consent-policy")
     text = "The account accepts recordings without this evidence."
     return Reason(code="accepted_without_evidence", text=text, source="consent-policy")
 
 
-def _allowed(case: Case, need: Need) -> Reason:
+def _allowed(case: AdmissionInput, need: Need) -> Reason:
     if need.level == "one":
         return Reason(code="no_notice_needed", text="No notice is needed.")
     if not case.recorded:

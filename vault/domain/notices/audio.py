@@ -30,7 +30,7 @@ _RANGES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PromptWish:
+class PromptRequest:
     """How a prompt shall be made of speech that was uploaded, or of nothing."""
 
     #: Before or after the speech.

@@ -12,7 +12,14 @@ from typing import Any
 
 from vault.domain.consent.consent_event import Keys, Party
 from vault.domain.notices.language import base_language, language_tag
-from vault.domain.notices.notice import AUDIENCES, ELEMENTS, NOTICE_MODES, PLACEHOLDER, NoticeMode, NoticeWish
+from vault.domain.notices.notice import (
+    AUDIENCES,
+    ELEMENTS,
+    NOTICE_MODES,
+    PLACEHOLDER,
+    NoticeMode,
+    NoticeRequest,
+)
 from vault.errors import Invalid
 
 
@@ -34,7 +41,7 @@ class NoticeTexts:
 
     languages: Mapping[str, DefaultTexts]
 
-    def fill(self, wish: NoticeWish, keys: Keys) -> NoticeWish:
+    def fill(self, wish: NoticeRequest, keys: Keys) -> NoticeRequest:
         """Return the wish with the default text of its language, audience and mode.
 
         Where the text says how to refuse and the wish does not, the default words are taken. What else is

@@ -38,7 +38,7 @@ _LAST_RESORT = "en"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoticeWish:
+class NoticeRequest:
     """What an author says of a notice. Elements that are empty make a draft that cannot be published."""
 
     #: A tag in the spelling of ``language_tag``.

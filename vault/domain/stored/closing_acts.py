@@ -43,7 +43,7 @@ Until = Literal["leaf", "account_object", "always"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToldNo:
+class ConsentRefusal:
     """A party's no, as its row has it."""
 
     id: str
@@ -61,7 +61,7 @@ class ErasedCall:
 
 
 #: What an act says beside its leaf.
-Content = SwitchChange | KeptObjection | ToldNo | ErasedCall | Recording | None
+Content = SwitchChange | KeptObjection | ConsentRefusal | ErasedCall | Recording | None
 ContentName = Literal["none", "switch", "objection", "told", "call", "recording"]
 
 
@@ -255,7 +255,7 @@ def _read_objection(fields: Fields, _event: AccessEvent) -> Content:
 
 
 def _read_told(fields: Fields, _event: AccessEvent) -> Content:
-    told = ToldNo(
+    told = ConsentRefusal(
         id=fields.text("id"),
         call_ref=fields.text("call_ref"),
         heard_at=fields.moment("heard_at"),

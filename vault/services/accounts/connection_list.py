@@ -8,7 +8,7 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import NotFound
 from vault.ports.database import Database, Transaction
 from vault.ports.telephony import Provider
-from vault.services.shared.connection_cache import OpenedConnections
+from vault.services.shared.connection_cache import ConnectionCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class DeleteConnection:
     """
 
     database: Database
-    connections: OpenedConnections
+    connections: ConnectionCache
 
     async def __call__(self, account_id: str, name: str, *, actor: str) -> None:
         """Raise NotFound where there is none of this name.

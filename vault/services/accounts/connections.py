@@ -16,15 +16,15 @@ from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.telephony import Credentials, Provider
 from vault.sealing.message import seal
-from vault.services.shared.account_data_keys import CarriedKeys
-from vault.services.shared.connection_cache import OpenedConnections
-from vault.services.shared.retry_on_rotation import under_current_key
+from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.connection_cache import ConnectionCache
+from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class ConnectionWish:
+class ConnectionRequest:
     """What an admin wants of a connection."""
 
     provider: str
@@ -50,23 +50,23 @@ class SetConnection:
 
     database: Database
     ring: KeyRing
-    carried: CarriedKeys
+    carried: AccountDataKeys
     clock: Clock
     providers: Mapping[str, Provider]
-    connections: OpenedConnections
+    connections: ConnectionCache
     public_url: str
 
     async def __call__(
         self,
         account_id: str,
         name: str,
-        wish: ConnectionWish,
+        wish: ConnectionRequest,
         *,
         actor: str,
     ) -> tuple[Connection, str, Mapping[str, object]]:
         """Return the connection, its webhook URL and what to enter at the platform. Raises Invalid, Refused."""
         platform = self._check(name, wish)
-        connection = await under_current_key(
+        connection = await retry_if_rotated(
             self.ring, account_id, lambda key: self._connect(key, account_id, name, wish, actor=actor)
         )
         self.connections.forget(connection.id)
@@ -74,7 +74,7 @@ class SetConnection:
         return connection, webhook_url, platform.setup(webhook_url)
 
     async def _connect(
-        self, key: AccountKey, account_id: str, name: str, wish: ConnectionWish, *, actor: str
+        self, key: AccountKey, account_id: str, name: str, wish: ConnectionRequest, *, actor: str
     ) -> Connection:
         platform = self.providers[wish.provider]
         every = [one for one in (wish.credentials, wish.previous_credentials) if one is not None]
@@ -99,7 +99,7 @@ class SetConnection:
         connection = await self.database.write(lambda tx: _put(tx, wanted, wish, event))
         return replace(connection, api_base=wish.api_base, next_url=wish.next_url)
 
-    def _check(self, name: str, wish: ConnectionWish) -> Provider:
+    def _check(self, name: str, wish: ConnectionRequest) -> Provider:
         if not _NAME.fullmatch(name):
             raise Invalid(
                 "A connection's name has 1 to 64 small letters, digits, dots, dashes and underscores.",
@@ -114,7 +114,7 @@ class SetConnection:
         return platform
 
 
-def _put(tx: Transaction, wanted: Connection, wish: ConnectionWish, event: AccessEvent) -> Connection:
+def _put(tx: Transaction, wanted: Connection, wish: ConnectionRequest, event: AccessEvent) -> Connection:
     """Write the connection; a change that says nothing of it keeps the moment from which it collects."""
     tx.lock_account(wanted.account_id, exclusive=True)
     before = tx.connections.find(wanted.account_id, wanted.name)

@@ -10,19 +10,19 @@ from vault.errors import NotFound, OwnKeyUnusable, Tampered
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.ports.words import TOMBSTONES_CLEAN, ClearWords
-from vault.services.shared.account_data_keys import CarriedKeys
+from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SealWords:
+class EncryptClearTexts:
     """Seal what lies in clear in the database, and rewrite tombstones that hold an admin's words."""
 
     database: Database
     objects: ObjectStore
-    carried: CarriedKeys
+    carried: AccountDataKeys
 
     async def __call__(self) -> int:
         """Return how many words were sealed, and objects rewritten. Raises Unavailable."""

@@ -22,7 +22,7 @@ _LEASE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerOnce:
+class Idempotency:
     """Keep answers by API key and Idempotency-Key.
 
     An answer may hold a secret, a link's token or a new key, so it is sealed under a key made from

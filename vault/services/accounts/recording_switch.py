@@ -8,7 +8,7 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.reason import Reason
 from vault.errors import NotFound, Unavailable
 from vault.ports.database import Database, Transaction
-from vault.services.shared.account_data_keys import CarriedKeys
+from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -30,7 +30,7 @@ class SetSwitch:
     """
 
     database: Database
-    carried: CarriedKeys
+    carried: AccountDataKeys
 
     async def __call__(self, account_id: str, *, enabled: bool, reason: str | None, actor: str) -> Switch:
         """Return the switch as it stands after the commit. Setting it to what it is changes nothing.
@@ -87,7 +87,7 @@ class ReadSwitch:
     """Say how the switch stands, and how it stood."""
 
     database: Database
-    carried: CarriedKeys
+    carried: AccountDataKeys
 
     async def __call__(self, account_id: str) -> Switch:
         """Return the switch."""

@@ -18,7 +18,7 @@ from vault.sealing.message import seal
 from vault.services.admission.case import Admission, Said, said_of
 from vault.services.admission.evidence_chain import EvidenceChain, append, settled
 from vault.services.shared.encrypted_fields import OpenedRecording
-from vault.services.shared.retry_on_rotation import under_current_key
+from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeepFacts:
+class StoreCallFacts:
     """Shared by the verbs that hear of calls: one row for each thing that was said.
 
     A recording that is still on its way is indexed at the gate, which sees the row. One that is
@@ -47,7 +47,7 @@ class KeepFacts:
 
     async def __call__(self, account_id: str, facts: CallFacts, *, delivery: str) -> Kept:
         """Keep what was said, once for each ``delivery``. Raises Refused for one too many of a call."""
-        return await under_current_key(
+        return await retry_if_rotated(
             self.ring, account_id, lambda key: self._keep(key, account_id, facts, delivery)
         )
 

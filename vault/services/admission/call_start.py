@@ -10,7 +10,7 @@ from vault.domain.ids import ID_BYTES
 from vault.domain.notices.notice import Notice, choose
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
-from vault.services.admission.call_facts import KeepFacts
+from vault.services.admission.call_facts import StoreCallFacts
 from vault.services.admission.case import Admission
 from vault.services.shared.encrypted_fields import search_term, statement_id
 
@@ -36,7 +36,7 @@ class CallStart:
 
     database: Database
     admission: Admission
-    keep_facts: KeepFacts
+    keep_facts: StoreCallFacts
     clock: Clock
 
     async def __call__(self, account_id: str, facts: CallFacts) -> CallAnswer:

@@ -15,7 +15,7 @@ from vault.domain.calls.regions import regions_of
 from vault.domain.consent.call_claims import MAX_FACTS, SIDES, CallClaims, distinct, outside_parties
 from vault.domain.consent.call_window import CallSpan
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Party
-from vault.domain.consent.decision import Case, Decision, Place, decide
+from vault.domain.consent.decision import AdmissionInput, Decision, Place, decide
 from vault.domain.rules.rules import Demand, Rule, RuleBook, strictest
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.consent_json import decode_event
@@ -25,7 +25,7 @@ from vault.ports.keys import KeyRing
 from vault.ports.numbers import Numbers
 from vault.ports.stores import CallFactRow
 from vault.sealing.message import open_message
-from vault.services.shared.account_data_keys import CarriedKeys
+from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import join_facts, open_facts, search_term
 
 #: Consent events that are opened in one step of the loop.
@@ -43,7 +43,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownCall:
+class CallContext:
     """The facts of a call, decrypted, and the rows that they came from."""
 
     #: Joined for display: the newest value of each field.
@@ -77,9 +77,9 @@ class Admission:
     ring: KeyRing
     rule_book: RuleBook
     numbers: Numbers
-    carried: CarriedKeys
+    carried: AccountDataKeys
 
-    async def know(self, account_id: str, call_ref: str, *own: CallFacts) -> KnownCall:
+    async def know(self, account_id: str, call_ref: str, *own: CallFacts) -> CallContext:
         """Read and open what was said of a call, after what its own recording says. Raises Unavailable."""
         said = await self.database.read(lambda tx: said_of(tx, account_id, call_ref))
         return await self.open(account_id, call_ref, said, *own)
@@ -91,7 +91,7 @@ class Admission:
         said: Said,
         *own: CallFacts,
         fresh: Mapping[str, CallFacts] | None = None,
-    ) -> KnownCall:
+    ) -> CallContext:
         """Open what was said of a call, after what its own recording says. Raises Unavailable.
 
         ``fresh`` are rows that the caller has just written, by id: they need not be opened.
@@ -99,7 +99,7 @@ class Admission:
         statements = [*own, *await open_facts(self.ring, said.facts, fresh)]
         claims = CallClaims.of(statements)
         index_key = await self.index_key(account_id)
-        return KnownCall(
+        return CallContext(
             facts=join_facts(call_ref, statements),
             claims=claims,
             statements=distinct(statements),
@@ -151,7 +151,7 @@ class Admission:
         """Return the key under which an account's numbers are hashed. Raises NotFound."""
         return await self.carried.index_key(account_id)
 
-    def unchanged(self, tx: Transaction, account_id: str, known: KnownCall) -> bool:
+    def unchanged(self, tx: Transaction, account_id: str, known: CallContext) -> bool:
         """Say whether nothing was said of the call since it was read."""
         call_ref = known.facts.call_ref
         fact_ids = tuple(row.id for row in tx.call_facts.of_call(account_id, call_ref))
@@ -164,7 +164,7 @@ class Admission:
         self,
         tx: Transaction,
         account_id: str,
-        known: KnownCall,
+        known: CallContext,
         *,
         received_at: datetime,
         epoch_at_receipt: int | None = None,
@@ -178,7 +178,7 @@ class Admission:
         # Off makes the epoch grow, so before that there is no moment off to look for.
         looked_up = switch.epoch > 0 and epoch_at_receipt is not None
         return decide(
-            Case(
+            AdmissionInput(
                 switch=switch,
                 history=tx.accounts.switch_history(account_id) if looked_up else (),
                 span=_span(known.claims, received_at=received_at, duration=duration, described=described),
@@ -252,7 +252,7 @@ def _span(
     )
 
 
-def _places(known: KnownCall, policy: ConsentPolicy) -> tuple[Place, ...]:
+def _places(known: CallContext, policy: ConsentPolicy) -> tuple[Place, ...]:
     """Return every place that a party can be in, by any direction that was said: the strictest rule holds."""
     found: dict[Place, None] = {}
     for party in SIDES:
@@ -262,7 +262,7 @@ def _places(known: KnownCall, policy: ConsentPolicy) -> tuple[Place, ...]:
     return tuple(found)
 
 
-def _places_of(known: KnownCall, party: Party, home: str | None) -> list[Place]:
+def _places_of(known: CallContext, party: Party, home: str | None) -> list[Place]:
     said = known.claims.places_of(party)
     if said:
         return [Place(party=party, place=place, known_by="said") for place in sorted(said)]

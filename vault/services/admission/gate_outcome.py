@@ -15,7 +15,7 @@ from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored.consent_json import event_json
 from vault.domain.stored.evidence import Evidence, call_json, decision_json
 from vault.ports.database import Transaction
-from vault.services.admission.case import KnownCall
+from vault.services.admission.case import CallContext
 from vault.services.admission.evidence_chain import append
 from vault.services.shared.encrypted_fields import OpenedRecording
 
@@ -27,28 +27,30 @@ _EVENTS: Mapping[State, EventType] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Passage:
+class GateOutcome:
     """What the gate does with a recording: the state it gets, and what is set with it."""
 
     to: State
     values: Mapping[str, Any]
 
 
-def passage(tx: Transaction, decision: Decision, recording: Recording) -> Passage:
+def passage(tx: Transaction, decision: Decision, recording: Recording) -> GateOutcome:
     """Return where a decision leads."""
     now = tx.now()
     if decision.verdict == "refuse":
-        return Passage(to=State.REFUSED, values={"reasons": decision.grounds})
+        return GateOutcome(to=State.REFUSED, values={"reasons": decision.grounds})
     if decision.verdict == "quarantine":
         days = tx.policies.current(recording.account_id).quarantine_days
         until = recording.quarantined_until or now + timedelta(days=days)
-        return Passage(to=State.QUARANTINED, values={"reasons": decision.grounds, "quarantined_until": until})
+        return GateOutcome(
+            to=State.QUARANTINED, values={"reasons": decision.grounds, "quarantined_until": until}
+        )
     values = {"reasons": (), "available_at": now, "manifest_due": True, "quarantined_until": None}
-    return Passage(to=State.AVAILABLE, values=values)
+    return GateOutcome(to=State.AVAILABLE, values=values)
 
 
 def chain_gate(
-    tx: Transaction, opened: OpenedRecording, known: KnownCall, decision: Decision, at: datetime
+    tx: Transaction, opened: OpenedRecording, known: CallContext, decision: Decision, at: datetime
 ) -> str:
     """Chain what came since sealing, and the gate's own decision; return the head."""
     sealed = Evidence(canonical=opened.details().evidence).said

@@ -12,10 +12,10 @@ from vault.errors import NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
-from vault.services.admission.case import Admission, KnownCall
+from vault.services.admission.case import Admission, CallContext
 from vault.services.admission.evidence_chain import append
 from vault.services.admission.readmit import regate
-from vault.services.shared.account_data_keys import CarriedKeys
+from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
 
 #: The admin's words are in the sealed detail of the event, and go when the recording is erased.
@@ -51,7 +51,7 @@ class Release:
                 return decision
 
     def _release(
-        self, tx: Transaction, *, opened: OpenedRecording, known: KnownCall, reason: str, actor: str
+        self, tx: Transaction, *, opened: OpenedRecording, known: CallContext, reason: str, actor: str
     ) -> Decision | None:
         recording = opened.recording
         tx.lock_account(recording.account_id)
@@ -69,7 +69,7 @@ class RefuseQuarantined:
 
     database: Database
     ring: KeyRing
-    carried: CarriedKeys
+    carried: AccountDataKeys
     clock: Clock
 
     async def __call__(self, account_id: str, recording_id: str, *, reason: str, actor: str) -> None:

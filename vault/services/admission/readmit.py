@@ -5,7 +5,7 @@ from datetime import timedelta
 from vault.domain.consent.decision import Decision
 from vault.domain.recordings.recording import State
 from vault.ports.database import Transaction
-from vault.services.admission.case import Admission, KnownCall
+from vault.services.admission.case import Admission, CallContext
 from vault.services.admission.gate_outcome import chain_gate, note, passage
 from vault.services.shared.encrypted_fields import OpenedRecording
 
@@ -14,7 +14,7 @@ def regate(
     tx: Transaction,
     admission: Admission,
     opened: OpenedRecording,
-    known: KnownCall,
+    known: CallContext,
     *,
     actor: str,
     released: bool = False,

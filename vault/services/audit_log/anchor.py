@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 
 from vault.domain.audit_log.anchor import AnchorPlace, Standing
 from vault.errors import LeaseLost, NotFound, Tampered, Unavailable
-from vault.jitter import CHANCE
+from vault.jitter import RANDOM
 from vault.ports.access_log import KeptCheckpoint
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
@@ -182,7 +182,7 @@ class Anchor:
         """Put the draft as an anchor and keep it as shown, unless the store has another history. Raises Unavailable."""
         for tries in range(_TRIES):
             if tries:
-                await self.sleep(CHANCE.random() * _PAUSE * 2**tries)
+                await self.sleep(RANDOM.random() * _PAUSE * 2**tries)
             smaller = await self._attempt(draft)
             if smaller is not None:
                 kept = await self.database.write(lambda tx: self._keep(tx, draft))

@@ -11,7 +11,7 @@ from vault.errors import NotFound
 from vault.ports.access_log import LoggedEvent
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
-from vault.services.shared.account_data_keys import CarriedKeys
+from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_listener
 
 #: With a filter, events that are read at once, and how often at most for one page.
@@ -57,7 +57,7 @@ class ListEvents:
 
     database: Database
     ring: KeyRing
-    carried: CarriedKeys
+    carried: AccountDataKeys
 
     async def __call__(self, account_id: str, wanted: EventFilter, *, start: int, limit: int) -> EventPage:
         """Return events from the index ``start`` on, oldest first."""

@@ -16,7 +16,7 @@ from vault.ports.consent_stores import EvidenceRow
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.services.admission.evidence_chain import open_entry
-from vault.services.shared.account_data_keys import CarriedKeys
+from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_recording
 
 #: Events that are read at once.
@@ -47,7 +47,7 @@ class ReadHistory:
 
     database: Database
     ring: KeyRing
-    carried: CarriedKeys
+    carried: AccountDataKeys
 
     async def __call__(self, account_id: str, recording_id: str) -> Sequence[HistoryItem]:
         """Return the whole story, oldest first. Raises NotFound, Tampered, Unavailable."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from vault.domain.progress import Seen, unseen
+from vault.domain.progress import ProgressCallback, no_progress
 from vault.domain.recordings.recording import Recording, State
 from vault.errors import Invalid
 from vault.ports.clock import Clock
@@ -24,7 +24,7 @@ from vault.services.backup.fsck_objects import CompareObjects
 from vault.services.backup.fsck_recording import CompareRecording
 from vault.services.shared.clock_skew import earlier
 from vault.services.shared.iter_recordings import available_recordings
-from vault.services.shared.rate_limit import Pacer
+from vault.services.shared.rate_limit import RateLimiter
 
 #: Sentences that one answer has room for.
 MOST_FINDINGS: Final = 10_000
@@ -57,24 +57,28 @@ class Fsck:
     clock: Clock
     grace: timedelta = GRACE
 
-    async def __call__(self, *, sample: int, rate: float, seen: Seen = unseen) -> Checked:
+    async def __call__(
+        self, *, sample: int, rate: float, progress: ProgressCallback = no_progress
+    ) -> Checked:
         """Return what was found; ``rate`` is in recordings or objects a second, 0 for no limit.
 
         ``sample`` recordings are opened whole, evenly spread. Raises Invalid, Unavailable.
         """
         if sample < 0 or rate < 0:
             raise Invalid("A sample and a rate are numbers from zero up.")
-        pacer, checked = Pacer(rate=rate), Checked()
-        await self._recordings(checked, sample, pacer, seen)
+        pacer, checked = RateLimiter(rate=rate), Checked()
+        await self._recordings(checked, sample, pacer, progress)
         await self._accounts(checked, pacer)
         await self._log(checked, pacer)
-        await self._objects(checked, pacer, seen)
+        await self._objects(checked, pacer, progress)
         left_out = len(checked.findings) - MOST_FINDINGS
         if left_out > 0:
             checked.findings[MOST_FINDINGS:] = [f"{left_out} more findings are left out."]
         return checked
 
-    async def _recordings(self, checked: Checked, sample: int, pacer: Pacer, seen: Seen) -> None:
+    async def _recordings(
+        self, checked: Checked, sample: int, pacer: RateLimiter, progress: ProgressCallback
+    ) -> None:
         compare = CompareRecording(database=self.database, objects=self.objects, ring=self.ring)
         total = await self.database.read(lambda tx: tx.inventory.count_available())
         of = max(total, sample, 1)
@@ -88,7 +92,7 @@ class Fsck:
             if findings:
                 checked.findings += await self._confirmed(compare, recording, whole=whole)
             checked.opened += whole
-            await seen("recordings", checked.recordings, total)
+            await progress("recordings", checked.recordings, total)
 
     async def _confirmed(
         self, compare: CompareRecording, recording: Recording, *, whole: bool
@@ -119,13 +123,13 @@ class Fsck:
 
         return await self.database.read(look)
 
-    async def _accounts(self, checked: Checked, pacer: Pacer) -> None:
+    async def _accounts(self, checked: Checked, pacer: RateLimiter) -> None:
         compare = CompareAccount(database=self.database, objects=self.objects, ring=self.ring)
         async for account_id in compare.accounts():
             await pacer.pause()
             checked.findings += await compare.findings(account_id)
 
-    async def _log(self, checked: Checked, pacer: Pacer) -> None:
+    async def _log(self, checked: Checked, pacer: RateLimiter) -> None:
         if await self.database.read(rewrite_of) is not None:
             checked.findings.append(
                 "log/: the object store went back, and what the database holds is being written there again."
@@ -135,7 +139,7 @@ class Fsck:
             await pacer.pause()
             checked.findings += [] if finding is None else [finding]
 
-    async def _objects(self, checked: Checked, pacer: Pacer, seen: Seen) -> None:
+    async def _objects(self, checked: Checked, pacer: RateLimiter, progress: ProgressCallback) -> None:
         before = await self.database.read(lambda tx: earlier(tx, self.clock())) - self.grace
         compare = CompareObjects(database=self.database, objects=self.objects, before=before)
         async for versions in compare.keys():
@@ -146,4 +150,4 @@ class Fsck:
                 # A listing is some seconds old; what was erased since then is no finding.
                 findings = await compare.findings_now(versions[0].key)
             checked.findings += findings
-            await seen("objects", checked.objects, 0)
+            await progress("objects", checked.objects, 0)

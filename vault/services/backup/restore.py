@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.progress import MARK, Report, Seen, unseen
+from vault.domain.progress import MARK, ProgressCallback, Report, no_progress
 from vault.domain.recordings.recording import Recording
 from vault.domain.stored.account_object_name import ObjectName, by_account
 from vault.domain.stored.closing_acts import Act
@@ -46,7 +46,7 @@ class Restore:
     anchor: Anchor
     clock: Clock
 
-    async def __call__(self, *, actor: str, seen: Seen = unseen) -> Report:
+    async def __call__(self, *, actor: str, progress: ProgressCallback = no_progress) -> Report:
         """Return what was restored, and what was not.
 
         Raises Refused where there is nothing to restore, Tampered if the log in the object store is not
@@ -55,16 +55,16 @@ class Restore:
         log = RestoreLog(database=self.database, published_log=self.published_log)
         anchored = await self.published_log.newest()
         names = await account_object_names(self.objects)
-        parted = await log.compare(anchored, (one.size for one in names if one.size is not None), seen)
+        parted = await log.compare(anchored, (one.size for one in names if one.size is not None), progress)
         report = Report()
         acts = await self.journal.missing(self.database, kept=True, findings=report.findings)
         if not (acts or await self._is_due(anchored, parted)):
             raise Refused("There is nothing to restore: the database is as new as the object store.")
         mark = await self.database.write(lambda tx: _mark(tx, parted))
-        restricted = await self._bring_in(parted, names, acts, report, seen, actor=actor)
+        restricted = await self._bring_in(parted, names, acts, report, progress, actor=actor)
         await name_what_is_lost(self.database, parted, report)
         if anchored is not None:
-            await log.join(anchored, parted, seen)
+            await log.join(anchored, parted, progress)
             await self.database.write(lambda tx: self._published(tx, anchored))
         report.add("leaves", parted.lost.leaves)
         report.add("own", parted.own.leaves)
@@ -89,7 +89,7 @@ class Restore:
         names: Sequence[ObjectName],
         acts: Sequence[Act],
         report: Report,
-        seen: Seen,
+        progress: ProgressCallback,
         *,
         actor: str,
     ) -> Sequence[Recording]:
@@ -100,12 +100,12 @@ class Restore:
         recordings = RestoreRecordings(
             database=self.database, objects=self.objects, ring=self.ring, admission=self.admission
         )
-        await accounts.bring_in(parted, acts, report, seen, actor=actor)
-        await recordings.tombstones(report, seen)
-        ids = await recordings.manifests(parted, report, seen)
+        await accounts.bring_in(parted, acts, report, progress, actor=actor)
+        await recordings.tombstones(report, progress)
+        ids = await recordings.manifests(parted, report, progress)
         await accounts.refuse_in_flight(report)
         await accounts.fail_closed(parted, report)
-        await recordings.replay(parted, report, seen)
+        await recordings.replay(parted, report, progress)
         for act in acts:
             await self.database.write(
                 lambda tx, one=act: self.journal.apply(tx, one, logged=one.event.id in parted.ids)  # type: ignore[misc]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.replay import closes, merge_history
-from vault.domain.progress import Report, Seen
+from vault.domain.progress import ProgressCallback, Report
 from vault.domain.reason import Reason
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.account_object import (
@@ -58,7 +58,7 @@ class RestoreAccounts:
     names: Mapping[str, Sequence[ObjectName]]
 
     async def bring_in(
-        self, parted: Parted, acts: Sequence[Act], report: Report, seen: Seen, *, actor: str
+        self, parted: Parted, acts: Sequence[Act], report: Report, progress: ProgressCallback, *, actor: str
     ) -> None:
         """Bring in every account, with its switch as both histories and the journal have it."""
         names, offs = self.names, _offs(acts)
@@ -70,7 +70,7 @@ class RestoreAccounts:
                 await self.database.write(
                     lambda tx, one=account_id, kept=kept: _switch(tx, one, kept, parted, actor)  # type: ignore[misc]
                 )
-            await seen("accounts", number, len(everything))
+            await progress("accounts", number, len(everything))
 
     async def refuse_in_flight(self, report: Report) -> None:
         """Do what the switch does when it goes off, for what no manifest has brought in."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from vault.domain.audit_log.replay import Replay
-from vault.domain.progress import Seen
+from vault.domain.progress import ProgressCallback
 from vault.domain.stored.closing_acts import CLOSING
 from vault.errors import Tampered
 from vault.ports.database import Database
@@ -49,7 +49,9 @@ class RestoreLog:
     database: Database
     published_log: PublishedLog
 
-    async def compare(self, anchored: StoredLog | None, sizes: Iterable[int], seen: Seen) -> Parted:
+    async def compare(
+        self, anchored: StoredLog | None, sizes: Iterable[int], progress: ProgressCallback
+    ) -> Parted:
         """Read the whole anchored log against its checkpoint, and the database's own events behind it.
 
         ``sizes`` are those at which the anchored log's root is wanted.
@@ -72,7 +74,7 @@ class RestoreLog:
             for leaf in leaves[max(0, parted.fork - start) :] if not same else ():
                 _take_lost(parted, leaf, own)
             frontier = _grown(frontier, hashes, wanted, parted.roots)
-            await seen("log", frontier.size, size)
+            await progress("log", frontier.size, size)
         if anchored is not None and frontier.root() != anchored.checkpoint.root:
             raise Tampered("The leaves in the object store are not those that the anchored checkpoint signs.")
         if anchored is None:
@@ -81,7 +83,7 @@ class RestoreLog:
             _take_own(parted, leaf)
         return parted
 
-    async def join(self, anchored: StoredLog, parted: Parted, seen: Seen) -> None:
+    async def join(self, anchored: StoredLog, parted: Parted, progress: ProgressCallback) -> None:
         """Put the anchored leaves at their places, and the database's own behind them.
 
         Raises Tampered if they are no longer those that were compared.
@@ -97,7 +99,7 @@ class RestoreLog:
                 at = max(start, parted.fork)
                 if new := leaves[at - start :]:
                     await self.database.write(lambda tx, at=at, new=new: tx.restored.leaves(at, new))  # type: ignore[misc]
-                await seen("leaves", end, anchored.checkpoint.size)
+                await progress("leaves", end, anchored.checkpoint.size)
         while await self.database.write(lambda tx: tx.restored.take_waiting(limit=_AT_ONCE)):
             pass
 

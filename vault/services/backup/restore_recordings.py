@@ -9,7 +9,7 @@ from functools import partial
 from vault.domain.audit_log.replay import Replay
 from vault.domain.calls.call import CallFacts
 from vault.domain.ids import new_id
-from vault.domain.progress import Report, Seen
+from vault.domain.progress import ProgressCallback, Report
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.evidence import Evidence, calls_in
@@ -54,7 +54,7 @@ class RestoreRecordings:
     ring: KeyRing
     admission: Admission
 
-    async def tombstones(self, report: Report, seen: Seen) -> None:
+    async def tombstones(self, report: Report, progress: ProgressCallback) -> None:
         """Bring in what was refused, failed or erased."""
         done = 0
         async for stored in self.objects.list(TOMBSTONES):
@@ -69,10 +69,10 @@ class RestoreRecordings:
                 lambda tx, some=recordings: [tx.restored.tombstone(one) for one in some] and None  # type: ignore[misc]
             )
             done += len(recordings)
-            await seen("tombstones", done, 0)
+            await progress("tombstones", done, 0)
         report.add("tombstones", done)
 
-    async def manifests(self, parted: Parted, report: Report, seen: Seen) -> set[str]:
+    async def manifests(self, parted: Parted, report: Report, progress: ProgressCallback) -> set[str]:
         """Bring in what has a manifest; return the ids."""
         ids: set[str] = set()
         replay, own = parted.lost, parted.own.recordings
@@ -83,11 +83,11 @@ class RestoreRecordings:
             ids.update(placed)
             for place in refused:
                 report.findings.append(f"{place}: another recording has its name in its source.")
-            await seen("manifests", len(ids), 0)
+            await progress("manifests", len(ids), 0)
         report.add("available", len(ids))
         return ids
 
-    async def replay(self, parted: Parted, report: Report, seen: Seen) -> None:
+    async def replay(self, parted: Parted, report: Report, progress: ProgressCallback) -> None:
         """Do to rows that were there what the log says happened to them since; what is closed stays closed."""
         replay, own = parted.lost, parted.own
         changes: list[Callable[[Transaction], object]] = [
@@ -106,7 +106,7 @@ class RestoreRecordings:
             some = changes[start : start + _AT_ONCE]
             done = await self.database.write(lambda tx, some=some: [change(tx) for change in some])  # type: ignore[misc]
             report.add("erased", sum(one is True for one in done))
-            await seen("log entries", start + len(some), len(changes))
+            await progress("log entries", start + len(some), len(changes))
 
     async def without_manifest(self, ids: set[str], parted: Parted, report: Report) -> Sequence[Recording]:
         """Restrict what is available in the database and has no manifest any more; return it.

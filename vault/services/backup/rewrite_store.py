@@ -26,7 +26,7 @@ _TILES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LookAtStore:
+class CheckStore:
     """Notice that the object store went back."""
 
     database: Database

@@ -15,7 +15,7 @@ from vault import metrics
 from vault.domain.audit_log.anchor import Standing
 from vault.domain.progress import MARK
 from vault.errors import Tampered, Unavailable, VaultError
-from vault.jitter import CHANCE
+from vault.jitter import RANDOM
 from vault.ports.database import Database
 from vault.services.audit_log.published_tiles import PublishedLog
 from vault.services.closing_acts.journal import Journal
@@ -98,7 +98,7 @@ class CheckRecovery:
         """Wait until the next look, which comes soon once the mode has begun."""
         if not self.on:
             # Many processes that started together do not ask together.
-            pause = asyncio.ensure_future(self.sleep(_INTERVAL * (0.75 + CHANCE.random() / 2)))
+            pause = asyncio.ensure_future(self.sleep(_INTERVAL * (0.75 + RANDOM.random() / 2)))
             begun = asyncio.ensure_future(self.recovery.begun.wait())
             try:
                 await asyncio.wait({pause, begun}, return_when=asyncio.FIRST_COMPLETED)

@@ -10,7 +10,7 @@ from vault.domain.audit_log.replay import merge_history
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.stored.account_object import KeptObjection
-from vault.domain.stored.closing_acts import Act, ErasedCall, ToldNo
+from vault.domain.stored.closing_acts import Act, ConsentRefusal, ErasedCall
 from vault.errors import NotFound
 from vault.ports.consent_stores import ConsentRow, ObjectionRow
 from vault.ports.database import Transaction
@@ -63,7 +63,7 @@ def _objection(tx: Transaction, act: Act) -> None:
 
 def _told(tx: Transaction, act: Act) -> None:
     told, account_id = act.content, act.event.account_id
-    assert isinstance(told, ToldNo) and account_id is not None  # noqa: S101, PT018 - see above
+    assert isinstance(told, ConsentRefusal) and account_id is not None  # noqa: S101, PT018 - see above
     tx.lock_call(account_id, told.call_ref)
     there = [one for one in tx.consents.of_call(account_id, told.call_ref) if one.id == told.id]
     if there and (there[0].key_version >= told.key_version or not _has_key(tx, account_id, told.key_version)):

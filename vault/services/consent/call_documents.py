@@ -22,9 +22,9 @@ from vault.ports.database import Database
 from vault.ports.telephony import Provider, RestClient
 from vault.services.admission.call_start import CallAnswer, CallStart
 from vault.services.consent.enter_objection import ObjectionList
-from vault.services.consent.record_consent import Tell
+from vault.services.consent.record_consent import RecordConsent
 from vault.services.shared.authenticate_webhook import prove
-from vault.services.shared.connection_cache import OpenedConnection, OpenedConnections
+from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -32,14 +32,14 @@ Stage = Literal["call", "heard", "key"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Steer:
+class BuildCallDocument:
     """Answer one request for a document."""
 
     database: Database
     providers: Mapping[str, Provider]
-    connections: OpenedConnections
+    connections: ConnectionCache
     call_start: CallStart
-    tell: Tell
+    tell: RecordConsent
     objection_list: ObjectionList
     rest: RestClient
     clock: Clock

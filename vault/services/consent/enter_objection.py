@@ -15,9 +15,9 @@ from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.numbers import Numbers
 from vault.sealing.message import open_message, seal
 from vault.services.admission.case import Admission, home_regions
-from vault.services.shared.account_data_keys import CarriedKeys
+from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import search_term
-from vault.services.shared.retry_on_rotation import under_current_key
+from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class ObjectionList:
 
     database: Database
     ring: KeyRing
-    carried: CarriedKeys
+    carried: AccountDataKeys
     admission: Admission
     numbers: Numbers
     clock: Clock
@@ -45,7 +45,7 @@ class ObjectionList:
         number, term = await self.term(account_id, written)
         sealed = await self.carried.seal_words(account_id, "objection-reason", reason)
         objection = Objection(since=self.clock(), until=None, reason=sealed, by=actor)
-        row, new = await under_current_key(
+        row, new = await retry_if_rotated(
             self.ring, account_id, lambda key: self._enter(key, account_id, number, term, objection)
         )
         return row, number, new

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, replace
 
-from vault.domain.notices.audio import Encoding, PromptWish
+from vault.domain.notices.audio import Encoding, PromptRequest
 from vault.domain.notices.notice import Notice
 from vault.domain.notices.telephone_wav import telephone_wav
 from vault.domain.stored import encryption_context as bound
@@ -15,7 +15,7 @@ from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.notices import SealedPrompt
 from vault.sealing.message import open_message, seal
 from vault.services.consent.notice_lookup import draft_of, held_draft, one_of, record
-from vault.services.shared.retry_on_rotation import under_current_key
+from vault.services.shared.retry_on_rotation import retry_if_rotated
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -31,7 +31,7 @@ class SetPrompt:
     prompt_maker: PromptMaker
 
     async def __call__(
-        self, account_id: str, notice_id: str, upload: bytes, wish: PromptWish, *, actor: str
+        self, account_id: str, notice_id: str, upload: bytes, wish: PromptRequest, *, actor: str
     ) -> Notice:
         """Return the draft with its audio. Nothing uploaded for the mode ``tone`` makes a beep alone.
 
@@ -46,7 +46,7 @@ class SetPrompt:
             _LOG.warning("prompt.crashed", account_id=account_id, reason=str(error))
             raise Undecodable(_CRASHED) from error
         audible = replace(draft, audio_sha256=_digest(prompt.pcm), audio_seconds=prompt.seconds)
-        return await under_current_key(
+        return await retry_if_rotated(
             self.ring, account_id, lambda key: self._put(key, audible, prompt.pcm, actor)
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 from vault.domain.ids import new_id
 from vault.domain.notices.default_texts import NoticeTexts
 from vault.domain.notices.language import language_tag
-from vault.domain.notices.notice import Notice, NoticeStatus, NoticeWish, check_complete, text_digest
+from vault.domain.notices.notice import Notice, NoticeRequest, NoticeStatus, check_complete, text_digest
 from vault.domain.rules.rule_book_loader import read_place
 from vault.domain.rules.rules import RuleBook
 from vault.errors import Invalid, Refused
@@ -22,7 +22,7 @@ class DraftNotice:
     database: Database
     notice_texts: NoticeTexts
 
-    async def __call__(self, account_id: str, wish: NoticeWish, *, actor: str) -> Notice:
+    async def __call__(self, account_id: str, wish: NoticeRequest, *, actor: str) -> Notice:
         """Return a new draft; without a text of its own it has the default one. Raises Invalid."""
         wish, notice_id = _spelled(wish), new_id("ntc")
 
@@ -48,7 +48,7 @@ class DraftNotice:
 
         return await self.database.write(insert)
 
-    async def change(self, account_id: str, notice_id: str, wish: NoticeWish, *, actor: str) -> Notice:
+    async def change(self, account_id: str, notice_id: str, wish: NoticeRequest, *, actor: str) -> Notice:
         """Put a draft anew. Its audio goes where it would say something else. Raises NotFound, Refused, Invalid."""
         wish = _spelled(wish)
 
@@ -75,7 +75,7 @@ class DraftNotice:
 
         await self.database.write(delete)
 
-    def _with_text(self, tx: Transaction, account_id: str, wish: NoticeWish) -> NoticeWish:
+    def _with_text(self, tx: Transaction, account_id: str, wish: NoticeRequest) -> NoticeRequest:
         """Return the wish with a text: the keys that it names are those of the account's consent policy."""
         return wish if wish.text else self.notice_texts.fill(wish, tx.policies.current(account_id).keys)
 
@@ -148,7 +148,7 @@ class ReadNotice:
         return await self.database.read(lambda tx: one_of(tx, account_id, notice_id))
 
 
-def _spelled(wish: NoticeWish) -> NoticeWish:
+def _spelled(wish: NoticeRequest) -> NoticeRequest:
     """Return the wish with language and places in their one spelling. Raises Invalid."""
     try:
         places = tuple(dict.fromkeys(read_place(place) for place in wish.places))
@@ -157,5 +157,5 @@ def _spelled(wish: NoticeWish) -> NoticeWish:
     return replace(wish, language=language_tag(wish.language), places=places)
 
 
-def _fields(wish: NoticeWish) -> dict[str, Any]:
+def _fields(wish: NoticeRequest) -> dict[str, Any]:
     return {field.name: getattr(wish, field.name) for field in fields(wish)}

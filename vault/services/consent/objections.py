@@ -11,7 +11,7 @@ from vault.services.consent.enter_objection import ObjectionList, standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Objected:
+class ObjectionView:
     """An objection as an admin may see it."""
 
     id: str
@@ -28,10 +28,10 @@ class EnterObjection:
 
     async def __call__(
         self, account_id: str, written: str, *, reason: str | None, actor: str
-    ) -> tuple[Objected, bool]:
+    ) -> tuple[ObjectionView, bool]:
         """Return the objection and whether it is new: one that stands stays. Raises Invalid for no number."""
         row, number, new = await self.objection_list.enter(account_id, written, reason=reason, actor=actor)
-        return Objected(id=row.id, number=number, objection=await self.objection_list.opened(row)), new
+        return ObjectionView(id=row.id, number=number, objection=await self.objection_list.opened(row)), new
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +65,11 @@ class ListObjections:
     database: Database
     objection_list: ObjectionList
 
-    async def __call__(self, account_id: str, *, after: str | None, limit: int) -> Sequence[Objected]:
+    async def __call__(self, account_id: str, *, after: str | None, limit: int) -> Sequence[ObjectionView]:
         """Return the objections that stand, by id, those after ``after``."""
         rows = await self.database.read(lambda tx: tx.objections.page(account_id, after=after, limit=limit))
         return [
-            Objected(
+            ObjectionView(
                 id=row.id,
                 number=await self.objection_list.number_of(row),
                 objection=await self.objection_list.opened(row),
@@ -77,11 +77,11 @@ class ListObjections:
             for row in rows
         ]
 
-    async def history(self, account_id: str, written: str) -> Sequence[Objected]:
+    async def history(self, account_id: str, written: str) -> Sequence[ObjectionView]:
         """Return every objection of one number, oldest first. Raises Invalid for no number."""
         number, term = await self.objection_list.term(account_id, written)
         rows = await self.database.read(lambda tx: tx.objections.of_terms(account_id, [term]))
         return [
-            Objected(id=row.id, number=number, objection=await self.objection_list.opened(row))
+            ObjectionView(id=row.id, number=number, objection=await self.objection_list.opened(row))
             for row in rows
         ]

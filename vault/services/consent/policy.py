@@ -12,7 +12,7 @@ from vault.errors import Busy, Invalid, Refused
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.words import SEALED_WORDS
-from vault.services.shared.account_data_keys import CarriedKeys
+from vault.services.shared.account_data_keys import AccountDataKeys
 
 _KEYS = frozenset("0123456789*#")
 _LONGEST_QUARANTINE = 365
@@ -25,7 +25,7 @@ class SetPolicy:
     """Change the policy. It changes under the account's exclusive lock, and every version is kept."""
 
     database: Database
-    carried: CarriedKeys
+    carried: AccountDataKeys
     rule_book: RuleBook
     clock: Clock
 
@@ -104,7 +104,7 @@ class ReadPolicy:
     """Say what the policy is, and what it was."""
 
     database: Database
-    carried: CarriedKeys
+    carried: AccountDataKeys
 
     async def __call__(self, account_id: str) -> ConsentPolicy:
         """Return the policy as it stands."""
@@ -117,7 +117,7 @@ class ReadPolicy:
         return [await open_policy(self.carried, account_id, one) for one in history]
 
 
-async def open_policy(carried: CarriedKeys, account_id: str, policy: ConsentPolicy) -> ConsentPolicy:
+async def open_policy(carried: AccountDataKeys, account_id: str, policy: ConsentPolicy) -> ConsentPolicy:
     """Open the reasons of a policy. Raises NotFound, Tampered."""
     return await _with_reasons(policy, lambda one: carried.open_words(account_id, "policy-reason", one))
 

@@ -23,11 +23,11 @@ from vault.ports.consent_stores import ConsentRow
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import seal
-from vault.services.admission.case import Admission, KnownCall
+from vault.services.admission.case import Admission, CallContext
 from vault.services.admission.evidence_chain import EvidenceChain, append, settled
 from vault.services.admission.readmit import regate
 from vault.services.shared.encrypted_fields import OpenedRecording
-from vault.services.shared.retry_on_rotation import under_current_key
+from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 #: Clocks of platforms differ from ours by so much at most.
 TOLERANCE = timedelta(seconds=60)
@@ -39,7 +39,7 @@ _DURING = frozenset({"announcement", "tone", "key", "speech"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tell:
+class RecordConsent:
     """Shared by the verbs that hear of consent."""
 
     database: Database
@@ -53,7 +53,7 @@ class Tell:
 
         Raises Refused for what cannot have happened: in the future, or outside the call that is known.
         """
-        return await under_current_key(
+        return await retry_if_rotated(
             self.ring, account_id, lambda key: self._keep(key, account_id, call_ref, event)
         )
 
@@ -85,7 +85,7 @@ class Tell:
         *,
         row: ConsentRow,
         event: ConsentEvent,
-        known: KnownCall,
+        known: CallContext,
         opened: Mapping[str, OpenedRecording],
     ) -> Decision | None:
         tx.lock_account(row.account_id)
@@ -110,7 +110,7 @@ class Tell:
         return self.admission.decide(tx, row.account_id, now_known, received_at=event.heard_at)
 
 
-def refuse_impossible(event: ConsentEvent, known: KnownCall) -> None:
+def refuse_impossible(event: ConsentEvent, known: CallContext) -> None:
     """Raise Refused for an event that cannot have happened as it is told."""
     claims = known.claims
     if event.at > event.heard_at + TOLERANCE:
@@ -123,7 +123,7 @@ def refuse_impossible(event: ConsentEvent, known: KnownCall) -> None:
         raise Refused("The call had not begun by then.", reasons=("before_the_call",))
 
 
-def _refuse_one_too_many(event: ConsentEvent, known: KnownCall) -> None:
+def _refuse_one_too_many(event: ConsentEvent, known: CallContext) -> None:
     """Raise Refused where the call has its events. What says no is counted by itself, so nothing crowds it out."""
     alike = sum((one.answer in _NO) == (event.answer in _NO) for one in known.events)
     if alike >= MAX_EVENTS:

@@ -10,7 +10,7 @@ from vault.domain.notices.notice import Notice
 from vault.errors import Invalid
 from vault.ports.clock import Clock
 from vault.ports.database import Database
-from vault.services.consent.record_consent import Tell
+from vault.services.consent.record_consent import RecordConsent
 
 #: Which methods an answer can come by.
 _METHODS: dict[Answer, frozenset[Method]] = {
@@ -22,7 +22,7 @@ _METHODS: dict[Answer, frozenset[Method]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentWish:
+class ConsentRequest:
     """What a platform says of one party."""
 
     party: Party
@@ -40,11 +40,11 @@ class Consent:
     """Keep one consent event, in the order in which the vault hears of them; the strictest counts."""
 
     database: Database
-    tell: Tell
+    tell: RecordConsent
     clock: Clock
 
     async def __call__(
-        self, account_id: str, call_ref: str, wish: ConsentWish, *, actor: str
+        self, account_id: str, call_ref: str, wish: ConsentRequest, *, actor: str
     ) -> tuple[ConsentEvent, Decision]:
         """Return the event and how the call's case stands now. Raises Invalid, Refused, Unavailable."""
         if wish.method not in _METHODS[wish.answer]:

@@ -17,10 +17,10 @@ from vault.ports.database import Announced, Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.stores import NewRecording
 from vault.sealing.message import seal
-from vault.services.admission.call_facts import KeepFacts
+from vault.services.admission.call_facts import StoreCallFacts
 from vault.services.admission.case import Admission, Said, said_of
 from vault.services.shared.encrypted_fields import statement_id
-from vault.services.shared.retry_on_rotation import under_current_key
+from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Announce:
     database: Database
     ring: KeyRing
     admission: Admission
-    keep_facts: KeepFacts
+    keep_facts: StoreCallFacts
 
     async def __call__(
         self,
@@ -66,7 +66,7 @@ class Announce:
                 replace(new, sealed_announcement=sealed, key_version=key.version)
             )
 
-        return _counted(await under_current_key(self.ring, account_id, announce), decision)
+        return _counted(await retry_if_rotated(self.ring, account_id, announce), decision)
 
     async def _keep(self, connection: Connection, facts: CallFacts, recording_ref: str) -> Said:
         """Keep what it says of the call, if no other delivery said the same; return all that was said.

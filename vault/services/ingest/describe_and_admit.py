@@ -20,13 +20,13 @@ from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore, ObjectWriter
 from vault.sealing.message import seal
 from vault.sealing.sealer import Sealer
-from vault.services.admission.case import Admission, KnownCall
+from vault.services.admission.case import Admission, CallContext
 from vault.services.admission.gate_outcome import chain_gate, note, passage
 from vault.services.ingest.store_attempt import discard
 from vault.services.ingest.terminal_states import fail, refuse
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
 from vault.services.shared.encrypted_reader import SealedAudio
-from vault.services.shared.row_lease import claim, under_lease
+from vault.services.shared.row_lease import claim, hold_lease
 from vault.structured_log import Log
 from vault.thread_pools import Threads
 
@@ -99,7 +99,7 @@ class Describe:
     async def _through_the_gate(self, held: Lease) -> None:
         recording = held.recording
         try:
-            await under_lease(self.database, held, self._describe(held))
+            await hold_lease(self.database, held, self._describe(held))
         except Undecodable as error:
             await self._give_up(held, Reason(code="undecodable", text=str(error)))
         except DescriberCrashed:
@@ -196,7 +196,7 @@ class Describe:
         *,
         held: Lease,
         opened: OpenedRecording,
-        known: KnownCall,
+        known: CallContext,
         values: dict[str, Any],
     ) -> bool | None:
         """Let the recording in, keep it apart, or refuse it; False where its objects are not wanted.

@@ -12,17 +12,17 @@ from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, State, pause_
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import decode_announcement
 from vault.errors import FetchFailed, LeaseLost, NotFound, TooLarge, Unavailable, VaultError
-from vault.jitter import CHANCE
+from vault.jitter import RANDOM
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.sealing.message import open_message
-from vault.services.admission.case import Admission, KnownCall
+from vault.services.admission.case import Admission, CallContext
 from vault.services.ingest.store_attempt import Attempt
 from vault.services.ingest.terminal_states import fail, refuse
-from vault.services.shared.connection_cache import OpenedConnection, OpenedConnections
-from vault.services.shared.row_lease import claim, under_lease
+from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
+from vault.services.shared.row_lease import claim, hold_lease
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -41,7 +41,7 @@ class Ingest:
     ring: KeyRing
     fetcher: Fetcher
     providers: Mapping[str, Provider]
-    connections: OpenedConnections
+    connections: ConnectionCache
     admission: Admission
     attempt: Attempt
     rest: RestClient
@@ -61,7 +61,7 @@ class Ingest:
 
     async def _bring_in(self, held: Lease) -> None:
         try:
-            await under_lease(self.database, held, self._transfer(held))
+            await hold_lease(self.database, held, self._transfer(held))
         except LeaseLost:
             raise
         except FetchFailed as error:
@@ -114,7 +114,7 @@ class Ingest:
                 raise
             raise FetchFailed("The connection that announced it was deleted.", final=True) from None
 
-    def _admit(self, tx: Transaction, held: Lease, known: KnownCall) -> Decision:
+    def _admit(self, tx: Transaction, held: Lease, known: CallContext) -> Decision:
         recording = held.recording
         return self.admission.decide(
             tx,
@@ -125,7 +125,7 @@ class Ingest:
         )
 
     async def _fetch(
-        self, held: Lease, request: MediaRequest, facts: CallFacts, known: KnownCall, decision: Decision
+        self, held: Lease, request: MediaRequest, facts: CallFacts, known: CallContext, decision: Decision
     ) -> None:
         async with self.fetcher.fetch(request) as fetched, aclosing(fetched.blocks()) as blocks:  # type: ignore[type-var]
             await self.attempt(held, blocks, facts=facts, known=known, decision=decision)
@@ -160,7 +160,7 @@ class Ingest:
         await self._wait(held, reason, attempts=min(held.recording.attempts, MAX_ATTEMPTS // 2))
 
     async def _wait(self, held: Lease, reason: Reason, *, attempts: int) -> None:
-        pause = pause_before(attempts, CHANCE.random())
+        pause = pause_before(attempts, RANDOM.random())
 
         def wait(tx: Transaction) -> None:
             until = tx.now() + pause

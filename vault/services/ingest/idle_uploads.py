@@ -8,7 +8,7 @@ from vault.domain.reason import Reason
 from vault.domain.recordings.recording import IDLE_UPLOAD, LEASE, Lease, State
 from vault.errors import LeaseLost, VaultError
 from vault.ports.database import Database, Transaction
-from vault.services.admission.case import Admission, KnownCall
+from vault.services.admission.case import Admission, CallContext
 from vault.services.ingest.terminal_states import fail, refuse
 from vault.structured_log import Log
 
@@ -57,7 +57,7 @@ class SettleIdleUploads:
             decide = partial(self._decide, held=held, waited_in=waited_in, call=call)
             settled = await self.database.write(decide)
 
-    def _decide(self, tx: Transaction, *, held: Lease, waited_in: State, call: KnownCall) -> bool:
+    def _decide(self, tx: Transaction, *, held: Lease, waited_in: State, call: CallContext) -> bool:
         """Move the row; False where more was said of the call than is known."""
         recording = held.recording
         tx.lock_account(recording.account_id)

@@ -14,7 +14,7 @@ from vault.ports.clock import Clock
 from vault.ports.consent_stores import Pause
 from vault.ports.database import Database, Transaction
 from vault.ports.telephony import Provider, RestClient
-from vault.services.shared.connection_cache import OpenedConnections
+from vault.services.shared.connection_cache import ConnectionCache
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -30,7 +30,7 @@ class PauseRecordings:
     database: Database
     rest: RestClient
     providers: Mapping[str, Provider]
-    connections: OpenedConnections
+    connections: ConnectionCache
     clock: Clock
 
     async def __call__(self) -> bool:

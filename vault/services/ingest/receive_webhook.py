@@ -12,11 +12,11 @@ from vault.ports.clock import Clock
 from vault.ports.consent_stores import Pause
 from vault.ports.database import Database, Transaction
 from vault.ports.telephony import Provider
-from vault.services.admission.call_facts import KeepFacts, Kept
+from vault.services.admission.call_facts import Kept, StoreCallFacts
 from vault.services.admission.case import Admission
 from vault.services.ingest.announce import Announce
 from vault.services.shared.authenticate_webhook import prove
-from vault.services.shared.connection_cache import OpenedConnections
+from vault.services.shared.connection_cache import ConnectionCache
 from vault.services.shared.encrypted_fields import content_id
 
 
@@ -40,10 +40,10 @@ class Receive:
     database: Database
     clock: Clock
     providers: Mapping[str, Provider]
-    connections: OpenedConnections
+    connections: ConnectionCache
     admission: Admission
     announce: Announce
-    keep_facts: KeepFacts
+    keep_facts: StoreCallFacts
 
     async def __call__(self, provider_name: str, connection_id: str, delivery: Delivery) -> Receipt:
         """Return what became of it. Raises NotAuthentic, Invalid, Refused for too many facts, Unavailable."""

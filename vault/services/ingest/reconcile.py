@@ -13,7 +13,7 @@ from vault.ports.clock import Clock
 from vault.ports.database import Database
 from vault.ports.telephony import Provider, RestClient
 from vault.services.ingest.announce import Announce
-from vault.services.shared.connection_cache import OpenedConnections
+from vault.services.shared.connection_cache import ConnectionCache
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -37,7 +37,7 @@ class Reconcile:
     database: Database
     rest: RestClient
     providers: Mapping[str, Provider]
-    connections: OpenedConnections
+    connections: ConnectionCache
     announce: Announce
     clock: Clock
 

@@ -19,10 +19,10 @@ from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.objects import ObjectStore
 from vault.sealing.keys import KEY_BYTES, NamedKey, recording_key
 from vault.sealing.message import seal
-from vault.services.admission.case import KnownCall
+from vault.services.admission.case import CallContext
 from vault.services.ingest.encrypt_stream import seal_stream
 from vault.services.shared.encrypted_fields import wrap_recording_key
-from vault.services.shared.retry_on_rotation import under_current_key
+from vault.services.shared.retry_on_rotation import retry_if_rotated
 from vault.structured_log import Log
 from vault.thread_pools import Threads
 
@@ -54,7 +54,7 @@ class Attempt:
         blocks: AsyncIterator[bytes],
         *,
         facts: CallFacts,
-        known: KnownCall,
+        known: CallContext,
         decision: Decision,
     ) -> Recording:
         """Return it stored, bound to what was ``known`` of its call and decided; ``facts`` are its own.
@@ -97,9 +97,9 @@ class Attempt:
             named = {**values, "wrapped_key": wrapped, "key_version": account_key.version}
             return await self.database.write(lambda tx: _stored(tx, held, named))
 
-        return await under_current_key(self.ring, recording.account_id, store, first=first)
+        return await retry_if_rotated(self.ring, recording.account_id, store, first=first)
 
-    def _evidence(self, recording: Recording, known: KnownCall, decision: Decision) -> Evidence:
+    def _evidence(self, recording: Recording, known: CallContext, decision: Decision) -> Evidence:
         return at_sealing(
             decision,
             known.events,

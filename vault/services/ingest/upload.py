@@ -17,12 +17,12 @@ from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.stores import NewRecording
-from vault.services.admission.case import Admission, KnownCall
+from vault.services.admission.case import Admission, CallContext
 from vault.services.ingest.encrypt_stream import gather
 from vault.services.ingest.store_attempt import Attempt
 from vault.services.ingest.terminal_states import refuse
 from vault.services.shared.encrypted_fields import open_recording
-from vault.services.shared.row_lease import under_lease
+from vault.services.shared.row_lease import hold_lease
 
 #: Seconds after which a client may try again while another one sends the same recording.
 _RETRY_AFTER = 5
@@ -77,7 +77,7 @@ class Upload:
         if held is None:
             raise Busy("This recording is being sent by another request.", retry_after=_RETRY_AFTER)
         try:
-            stored = await under_lease(self.database, held, self._seal(held, blocks, call, decision))
+            stored = await hold_lease(self.database, held, self._seal(held, blocks, call, decision))
         except LeaseLost as error:
             raise await self._taken_away(held) from error
         except BaseException:
@@ -100,7 +100,7 @@ class Upload:
         )
 
     async def _seal(
-        self, held: Lease, blocks: AsyncIterator[bytes], call: KnownCall, decision: Decision
+        self, held: Lease, blocks: AsyncIterator[bytes], call: CallContext, decision: Decision
     ) -> Recording:
         facts = CallFacts(call_ref=held.recording.call_ref)
         return await self.attempt(held, blocks, facts=facts, known=call, decision=decision)
@@ -149,7 +149,7 @@ class Upload:
         )
 
     def _claim(
-        self, tx: Transaction, *, new: NewRecording, call: KnownCall, actor: str
+        self, tx: Transaction, *, new: NewRecording, call: CallContext, actor: str
     ) -> tuple[Recording, Lease | None, Decision] | None:
         """Find or insert the row, and take it for this client where it may be taken.
 

@@ -54,7 +54,7 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FindSound:
+class ResolveAudio:
     """Turn a session, or an API key, and a recording into the sound to be heard.
 
     A browser gets the rendition where it could not play the original; a download gets the original.
@@ -82,7 +82,7 @@ class FindSound:
         )
         return await self._sound(recording, event, played=True)
 
-    async def for_keeping(self, session: Session, recording: Recording) -> Sound:
+    async def for_session_download(self, session: Session, recording: Recording) -> Sound:
         """Return what a session keeps as a file, where its link lets it. Raises as ``for_session`` does."""
         link = await self.database.read(lambda tx: tx.links.get(session.account_id, session.link_id))
         if link is None or not link.download:

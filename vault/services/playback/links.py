@@ -17,13 +17,13 @@ from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.link_stores import LinkFilter
 from vault.sealing.message import seal
 from vault.services.admission.case import Admission
-from vault.services.shared.account_data_keys import CarriedKeys
+from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_listener, search_term
-from vault.services.shared.retry_on_rotation import under_current_key
+from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LinkWish:
+class LinkRequest:
     """What kind of link is wanted."""
 
     #: Who is meant to listen.
@@ -45,20 +45,20 @@ class CreateLink:
     database: Database
     ring: KeyRing
     admission: Admission
-    carried: CarriedKeys
+    carried: AccountDataKeys
     clock: Clock
 
     async def __call__(
-        self, account_id: str, recording_id: str, wish: LinkWish, *, actor: str
+        self, account_id: str, recording_id: str, wish: LinkRequest, *, actor: str
     ) -> tuple[Link, Token]:
         """Return the link and its token. Raises Invalid, NotFound, RecordingErased, Refused."""
         _check(wish)
-        return await under_current_key(
+        return await retry_if_rotated(
             self.ring, account_id, lambda key: self._create(key, account_id, recording_id, wish, actor)
         )
 
     async def _create(
-        self, key: AccountKey, account_id: str, recording_id: str, wish: LinkWish, actor: str
+        self, key: AccountKey, account_id: str, recording_id: str, wish: LinkRequest, actor: str
     ) -> tuple[Link, Token]:
         token, event_id = Token.new(), new_id("evt")
         link = await self._link(key, account_id, recording_id, wish, actor)
@@ -85,7 +85,7 @@ class CreateLink:
         return await self.database.write(insert), token
 
     async def _link(
-        self, key: AccountKey, account_id: str, recording_id: str, wish: LinkWish, actor: str
+        self, key: AccountKey, account_id: str, recording_id: str, wish: LinkRequest, actor: str
     ) -> Link:
         link_id, now = new_id("link"), self.clock()
         return Link(
@@ -222,7 +222,7 @@ def _revoked(link: Link, at: datetime, actor: str) -> AccessEvent:
     )
 
 
-def _check(wish: LinkWish) -> None:
+def _check(wish: LinkRequest) -> None:
     if not SHORTEST_LIFE <= wish.life <= LONGEST_LIFE:
         raise Invalid("A link lives from 1 second to 24 hours.", field="expires_in")
     if not 1 <= wish.sessions <= MAX_SESSIONS:

@@ -12,7 +12,7 @@ from vault.domain.recordings.recording import Recording, State
 from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
-from vault.services.shared.account_data_keys import CarriedKeys
+from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.clock_skew import later
 
 _NO_LINK = "This link is not valid. Ask for a new one."
@@ -27,7 +27,7 @@ class OpenedLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LookAtLink:
+class PreviewLink:
     """Say whether a link could be opened now. Changes nothing: scanners and previews do this."""
 
     database: Database
@@ -49,7 +49,7 @@ class OpenLink:
     """
 
     database: Database
-    carried: CarriedKeys
+    carried: AccountDataKeys
     clock: Clock
 
     async def __call__(self, token: str, *, nonce: str, address: str | None, agent: str) -> OpenedLink:
@@ -113,7 +113,7 @@ class FindSession:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskSession:
+class GetSessionState:
     """Say how a session stands, to the one who holds its cookie: nobody else is told why it ended."""
 
     database: Database
@@ -152,7 +152,7 @@ class ResumeSession:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlayMedia:
+class OpenMediaLink:
     """Open a media link's one session at the first GET, and find it again at every later one."""
 
     database: Database

@@ -11,7 +11,7 @@ from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.services.ingest.store_attempt import objects_of
-from vault.services.shared.row_lease import claim, under_lease
+from vault.services.shared.row_lease import claim, hold_lease
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -69,7 +69,7 @@ class RemoveErased:
         if held is None:
             return False
         try:
-            await under_lease(self.database, held, self._remove(held))
+            await hold_lease(self.database, held, self._remove(held))
         except LeaseLost:
             _LOG.info("erase.lease_lost", recording_id=held.recording.id)
         except Unavailable as error:

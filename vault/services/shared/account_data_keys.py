@@ -23,7 +23,7 @@ from vault.sealing.header import parse_header
 from vault.sealing.keys import KEY_BYTES, NamedKey, detail_key
 from vault.sealing.message import open_message, seal
 from vault.sealing.wrapping import unwrap, wrap
-from vault.services.shared.retry_on_rotation import under_current_key
+from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 _MOST_REMEMBERED: Final = 10_000
 # The provider information is the key's name, then two lengths and the IV (sealing/FORMAT.md).
@@ -31,7 +31,7 @@ _AFTER_NAME: Final = 4 + 4 + 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CarriedKeys:
+class AccountDataKeys:
     """Shared by the verbs that search, and by those that write or read details of access events."""
 
     database: Database
@@ -51,7 +51,7 @@ class CarriedKeys:
 
     async def seal_detail(self, account_id: str, event_id: str, detail: Mapping[str, str]) -> bytes:
         """Seal what an access event says of people. Raises NotFound, Unavailable."""
-        key = await under_current_key(
+        key = await retry_if_rotated(
             self.ring, account_id, lambda current: self._new_detail_key(account_id, current)
         )
         text = json.dumps({"v": 1, **detail}, separators=(",", ":")).encode()
@@ -70,7 +70,7 @@ class CarriedKeys:
         """Seal words that a person typed, for a text column. Raises NotFound, Unavailable."""
         if words is None or words.startswith(SEALED_WORDS):
             return words
-        key = await under_current_key(
+        key = await retry_if_rotated(
             self.ring, account_id, lambda current: self._new_detail_key(account_id, current)
         )
         message = seal(key, bound.of_words(account_id, what), words.encode())

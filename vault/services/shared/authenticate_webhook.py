@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from vault.domain.calls.webhook import Delivery
 from vault.errors import NotAuthentic, NotFound
 from vault.ports.telephony import Provider
-from vault.services.shared.connection_cache import OpenedConnection, OpenedConnections
+from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -20,7 +20,7 @@ _REASONS = {
 
 async def prove(
     providers: Mapping[str, Provider],
-    connections: OpenedConnections,
+    connections: ConnectionCache,
     provider_name: str,
     connection_id: str,
     delivery: Delivery,

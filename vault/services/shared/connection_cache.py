@@ -15,7 +15,7 @@ from vault.ports.database import Database
 from vault.ports.keys import KeyRing
 from vault.ports.telephony import Credentials
 from vault.sealing.message import open_message
-from vault.services.shared.account_data_keys import CarriedKeys
+from vault.services.shared.account_data_keys import AccountDataKeys
 
 #: Seconds for which credentials that another node has replaced are still taken here.
 REMEMBERED = 10.0
@@ -37,7 +37,7 @@ class OpenedConnection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenedConnections:
+class ConnectionCache:
     """The connections that webhooks came in by lately, with their credentials.
 
     A webhook must not cost a read and a decryption each time. A change through this process is seen
@@ -47,7 +47,7 @@ class OpenedConnections:
 
     database: Database
     ring: KeyRing
-    carried: CarriedKeys
+    carried: AccountDataKeys
     _known: OrderedDict[str, tuple[float, OpenedConnection]] = field(default_factory=OrderedDict)
 
     async def get(self, connection_id: str) -> OpenedConnection:

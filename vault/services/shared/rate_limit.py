@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True, kw_only=True)
-class Pacer:
+class RateLimiter:
     """Lets ``rate`` pieces of work begin in each second; 0 for as many as can."""
 
     rate: float

@@ -12,7 +12,7 @@ T = TypeVar("T")
 _TRIES: Final = 3
 
 
-async def under_current_key(
+async def retry_if_rotated(
     ring: KeyRing,
     account_id: str,
     work: Callable[[AccountKey], Awaitable[T]],

@@ -23,7 +23,7 @@ async def claim(database: Database, *states: State) -> Lease | None:
     return await database.write(lambda tx: tx.queue.claim(states, lease=LEASE))
 
 
-async def under_lease(database: Database, held: Lease, work: Coroutine[Any, Any, T]) -> T:
+async def hold_lease(database: Database, held: Lease, work: Coroutine[Any, Any, T]) -> T:
     """Run ``work`` and renew the lease beside it.
 
     Raises LeaseLost, after the work has ended, when the row was taken away: by a worker that

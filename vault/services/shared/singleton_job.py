@@ -33,7 +33,7 @@ class Due(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakeTurn:
+class SingletonJob:
     """Do a piece of work if it is time for it and no other node does it."""
 
     database: Database

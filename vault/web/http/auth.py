@@ -88,11 +88,11 @@ class access:  # noqa: N801 - used like a function
         found = await vault.find_account(account)
         if caller.key.account_id not in {None, found.id}:
             raise NotFound("There is no such account.")
-        demand(caller, self.scope)
+        require_scope(caller, self.scope)
         return Access(found, caller)
 
 
-def demand(caller: Caller, scope: Scope) -> None:
+def require_scope(caller: Caller, scope: Scope) -> None:
     """Raise Forbidden unless the caller's key carries the scope."""
     if not caller.key.allows(scope):
         raise Forbidden(f"This key does not carry the scope {scope}.")

@@ -5,7 +5,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hosting:
+class PublicUrl:
     """How the world reaches the service."""
 
     #: Links and webhook URLs begin with it; never taken from a Host header.

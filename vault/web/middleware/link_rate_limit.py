@@ -42,7 +42,7 @@ class _Minute:
     count: int = 0
 
 
-class DeadLinks:
+class FailedLinks:
     """The table: how often each address met a dead link in its minute."""
 
     def __init__(self) -> None:
@@ -81,10 +81,10 @@ class DeadLinks:
         return minute
 
 
-class LinkLimit:
+class LinkRateLimit:
     """Wraps the app: counts the answers 404 below ``/p/``, and answers 429 before the app is asked."""
 
-    def __init__(self, app: ASGIApp, *, table: DeadLinks, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, *, table: FailedLinks, clock: Clock) -> None:
         """Count in ``table`` by ``clock``."""
         self._app = app
         self._table = table

@@ -20,7 +20,7 @@ _WORDS = (
 _OPEN = frozenset({"/healthz", "/metrics"})
 
 
-class RecoveryGate:
+class RecoveryMode:
     """Answers in place of the doors while the process is in recovery mode."""
 
     def __init__(self, app: ASGIApp) -> None:

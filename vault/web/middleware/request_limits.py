@@ -49,7 +49,7 @@ _DEFAULTS = {
 metrics.RESPONSES.labels("500")
 
 
-class Guard:
+class RequestLimits:
     """Wraps the app."""
 
     def __init__(self, app: ASGIApp, *, secure: bool, patience: float = PATIENCE) -> None:

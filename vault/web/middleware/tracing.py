@@ -5,7 +5,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vault import tracing
 
 
-class Traced:
+class TracingMiddleware:
     """Wraps the app, as the outermost layer."""
 
     def __init__(self, app: ASGIApp) -> None:

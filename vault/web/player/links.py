@@ -38,7 +38,7 @@ async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Res
         left = resumed[0].ends_at - request.app.state.clock()
         return page("continue.html", session=resumed[0].id, left=length(max(0.0, left.total_seconds())))
     try:
-        link = await vault.look_at_link(token, address=address)
+        link = await vault.preview_link(token, address=address)
         if link.kind == "player":
             return page("link.html", token=token, nonce=secrets.token_urlsafe(16))
     except NotFound:
@@ -48,11 +48,11 @@ async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Res
     try:
         if request.method == "HEAD":
             # Its headers are those of the GET; it opens nothing and uses nothing up.
-            link, recording = await vault.play_media.look(token, address=address)
-            sound = await vault.find_sound.for_look(link, recording)
+            link, recording = await vault.open_media_link.look(token, address=address)
+            sound = await vault.resolve_audio.for_look(link, recording)
         else:
-            session, recording = await vault.play_media(token, address=address, agent=_agent(request))
-            sound = await vault.find_sound.for_session(session, recording)
+            session, recording = await vault.open_media_link(token, address=address, agent=_agent(request))
+            sound = await vault.resolve_audio.for_session(session, recording)
     except NotFound:
         return not_valid()
     return await answer(request, sound, vault.stream)

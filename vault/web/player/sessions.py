@@ -41,7 +41,7 @@ async def get_session_audio(request: Request, vault: TheVault, session: SessionI
     With an extension it is the same audio, for browsers that want one in an address.
     """
     found, recording = await _session(request, vault, session)
-    return await answer(request, await vault.find_sound.for_session(found, recording), vault.stream)
+    return await answer(request, await vault.resolve_audio.for_session(found, recording), vault.stream)
 
 
 @router.head("/download", include_in_schema=False)
@@ -49,7 +49,7 @@ async def get_session_audio(request: Request, vault: TheVault, session: SessionI
 async def get_session_download(request: Request, vault: TheVault, session: SessionId) -> Response:
     """Serve the original as a file to an open session whose link allows it. It is on record as a download."""
     found, recording = await _session(request, vault, session)
-    sound = await vault.find_sound.for_keeping(found, recording)
+    sound = await vault.resolve_audio.for_session_download(found, recording)
     return await answer(request, sound, vault.stream, filename=sound.file_name)
 
 
@@ -64,7 +64,7 @@ async def get_session_waveform(request: Request, vault: TheVault, session: Sessi
 @router.get("/state", openapi_extra=SESSION)
 async def get_session_state(request: Request, vault: TheVault, session: SessionId) -> SessionOut:
     """Say whether the session still plays, and why not. A player asks while it is open."""
-    found, standing = await vault.ask_session(session, _secret(request, session))
+    found, standing = await vault.get_session_state(session, _secret(request, session))
     return SessionOut.of(found, standing, now=request.app.state.clock())
 
 

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 
 from vault.errors import Forbidden, NotFound
-from vault.services.accounts.connections import ConnectionWish
+from vault.services.accounts.connections import ConnectionRequest
 from vault.web.contract.descriptions import scope
-from vault.web.http.auth import Access, TheCaller, TheVault, access, demand
+from vault.web.http.auth import Access, TheCaller, TheVault, access, require_scope
 from vault.web.http.idempotency import answer_json
 from vault.web.schemas.settings import (
     AccountIn,
@@ -39,7 +39,7 @@ async def put_account(
     vault: TheVault, caller: TheCaller, account: Annotated[str, Path(max_length=128)], body: AccountIn
 ) -> Response:
     """Open an account, or change its name and locale. Only a key for all accounts can open one."""
-    demand(caller, "settings:write")
+    require_scope(caller, "settings:write")
     if caller.key.account_id is not None:
         # Raises NotFound for an account that is not there, which this key must not tell from others.
         found = await vault.find_account(account)
@@ -93,7 +93,7 @@ async def put_connection(
     vault: TheVault, allowed: Setting, name: Annotated[str, Path(max_length=128)], body: ConnectionIn
 ) -> ConnectionOut:
     """Connect the account to a telephony platform. The secrets never come back."""
-    wish = ConnectionWish(
+    wish = ConnectionRequest(
         provider=body.provider,
         credentials=body.credentials,
         previous_credentials=body.previous_credentials,
@@ -141,7 +141,7 @@ async def list_accounts(
     vault: TheVault, caller: TheCaller, asked: Annotated[AccountsQuery, Query()]
 ) -> AccountsOut:
     """List accounts by name; a key for one account sees that one alone."""
-    demand(caller, "recordings:read")
+    require_scope(caller, "recordings:read")
     found = await vault.list_accounts(caller.key.account_id, after=asked.cursor, limit=asked.limit)
     following = found[-1].ref if len(found) == asked.limit else None
     return AccountsOut(items=[AccountOut.of(one) for one in found], next_cursor=following)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from vault.errors import Forbidden, NotFound
 from vault.web.contract.descriptions import IDEMPOTENT, scope
-from vault.web.http.auth import TheCaller, TheVault, demand
+from vault.web.http.auth import TheCaller, TheVault, require_scope
 from vault.web.http.idempotency import answer_once
 from vault.web.schemas.settings import KeyIn, KeyMadeOut, KeyOut, KeysOut
 
@@ -17,7 +17,7 @@ _SCOPE = scope("keys:write")
 @router.post("", status_code=201, response_model=KeyMadeOut, openapi_extra=IDEMPOTENT | _SCOPE)
 async def post_key(request: Request, vault: TheVault, caller: TheCaller, body: KeyIn) -> Response:
     """Make a key. It can do no more than the key that makes it."""
-    demand(caller, "keys:write")
+    require_scope(caller, "keys:write")
     beyond = sorted(scope for scope in body.scopes if not caller.key.allows(scope))
     if beyond:
         raise Forbidden(f"This key cannot give what it does not have: {', '.join(beyond)[:200]}.")
@@ -40,12 +40,12 @@ async def post_key(request: Request, vault: TheVault, caller: TheCaller, body: K
 @router.get("", openapi_extra=_SCOPE)
 async def list_keys(vault: TheVault, caller: TheCaller) -> KeysOut:
     """List keys, revoked ones too, oldest first."""
-    demand(caller, "keys:write")
+    require_scope(caller, "keys:write")
     return KeysOut(items=[KeyOut.of(key) for key in await vault.list_keys(caller.key.account_id)])
 
 
 @router.delete("/{key}", status_code=204, openapi_extra=_SCOPE)
 async def delete_key(vault: TheVault, caller: TheCaller, key: Annotated[str, Path(max_length=64)]) -> None:
     """Revoke a key: it is worthless from the next request on."""
-    demand(caller, "keys:write")
+    require_scope(caller, "keys:write")
     await vault.revoke_key(key, account_id=caller.key.account_id, actor=caller.key.id)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from vault.domain.playback.link import DEFAULT_LIFE, DEFAULT_SESSIONS
 from vault.errors import Invalid
-from vault.services.playback.links import LinkWish
+from vault.services.playback.links import LinkRequest
 from vault.web.contract.descriptions import IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_once
@@ -40,7 +40,7 @@ async def post_link(
         raise Invalid("A media link has no page that could offer a download.", field="download")
 
     async def produce() -> LinkMadeOut:
-        wish = LinkWish(
+        wish = LinkRequest(
             listener=body.listener,
             kind=body.kind,
             life=timedelta(seconds=body.expires_in) if body.expires_in is not None else DEFAULT_LIFE,

@@ -162,7 +162,7 @@ async def delete_restriction(vault: TheVault, allowed: Erasing, recording: Recor
 )
 async def get_audio(request: Request, vault: TheVault, allowed: Reading, recording: RecordingId) -> Response:
     """Download the original, or a range of it. Every window is on record before its bytes leave."""
-    sound = await vault.find_sound.for_download(allowed.account.id, recording, actor=allowed.actor)
+    sound = await vault.resolve_audio.for_download(allowed.account.id, recording, actor=allowed.actor)
     return await answer(request, sound, vault.stream, filename=sound.file_name)
 
 

@@ -12,7 +12,7 @@ from vault.domain.reason import Reason
 from vault.domain.stored.evidence import Evidence
 from vault.services.admission.call_start import CallAnswer
 from vault.services.admission.read_evidence import EvidenceView
-from vault.services.consent.report_consent import ConsentWish
+from vault.services.consent.report_consent import ConsentRequest
 from vault.web.schemas.base import Body, MomentIn, MomentOut, Text
 
 #: ISO 3166-1 (``FR``) or ISO 3166-2 (``US-WA``).
@@ -147,9 +147,9 @@ class ConsentIn(Body):
     offset: Annotated[float, Field(ge=-43_200, le=43_200)] | None = None
     length: Seconds | None = None
 
-    def wish(self) -> ConsentWish:
+    def wish(self) -> ConsentRequest:
         """Return it in the words of the vault."""
-        return ConsentWish(
+        return ConsentRequest(
             party=self.party,
             answer=self.event,
             method=self.method,

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from vault.domain.consent import consent_event as nouns
 from vault.domain.rules.rules import Consent, RuleOverride
-from vault.services.consent.objections import Objected
+from vault.services.consent.objections import ObjectionView
 from vault.web.schemas.base import Body, Flag, MomentOut, Text
 
 
@@ -159,7 +159,7 @@ class ObjectionOut(BaseModel):
     ended_by: str | None = None
 
     @classmethod
-    def of(cls, one: Objected) -> "ObjectionOut":
+    def of(cls, one: ObjectionView) -> "ObjectionOut":
         """Show an objection."""
         same = ("since", "until", "reason", "by", "ended_by")
         return cls(id=one.id, number=one.number, **{name: getattr(one.objection, name) for name in same})

@@ -6,8 +6,8 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from vault.domain.consent.consent_event import Party
 from vault.domain.notices import notice as nouns
-from vault.domain.notices.audio import Beep, PromptWish
-from vault.domain.notices.notice import NoticeMode, NoticeStatus, NoticeWish
+from vault.domain.notices.audio import Beep, PromptRequest
+from vault.domain.notices.notice import NoticeMode, NoticeRequest, NoticeStatus
 from vault.web.schemas.base import Body, MomentOut
 
 
@@ -37,10 +37,10 @@ class NoticeIn(Body):
     retention: Element = ""
     text: Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_readable)] | None = None
 
-    def wish(self) -> NoticeWish:
+    def wish(self) -> NoticeRequest:
         """Return what the author wants."""
         said = self.model_dump()
-        return NoticeWish(**said | {"places": tuple(self.places), "text": self.text or ""})
+        return NoticeRequest(**said | {"places": tuple(self.places), "text": self.text or ""})
 
 
 class NoticeOut(BaseModel):
@@ -91,7 +91,7 @@ class NoticesQuery(Body):
     status: NoticeStatus | None = None
 
 
-_DEFAULT = PromptWish()
+_DEFAULT = PromptRequest()
 
 
 class PromptQuery(Body):
@@ -110,6 +110,6 @@ class PromptQuery(Body):
     #: The loudness of speech, in decibels below full scale.
     level_dbfs: float = _DEFAULT.level_dbfs
 
-    def wish(self) -> PromptWish:
+    def wish(self) -> PromptRequest:
         """Return what is wanted."""
-        return PromptWish(**self.model_dump())
+        return PromptRequest(**self.model_dump())
