@@ -20,17 +20,17 @@ from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.ports.database import Database
-from vault.services.audit_log.sequence_and_sign import AT_ONCE, SequenceEvents
+from vault.services.audit_log.sequence_and_sign import BATCH_SIZE, SequenceEvents
 
 _WITH, _WITHOUT = "into the tree", "without the tree"
 _SQLITE_WORDS = {
-    _WITH: f"database.write of one event each, {AT_ONCE:,} queued before the writer goes on: groups of at most 256, "
+    _WITH: f"database.write of one event each, {BATCH_SIZE:,} queued before the writer goes on: groups of at most 256, "
     "each with its leaves, its nodes and its head in one commit",
     _WITHOUT: "the same writes to the same file, their groups committed without nodes and head; the tree "
     "catches up afterwards, which is not timed",
 }
 _POSTGRESQL_WORDS = {
-    _WITH: f"SequenceEvents until nothing waits in the outbox, {AT_ONCE:,} events in a transaction: lock, leaf "
+    _WITH: f"SequenceEvents until nothing waits in the outbox, {BATCH_SIZE:,} events in a transaction: lock, leaf "
     "hashes, nodes, head, rows moved",
     _WITHOUT: "the same transactions with the same rows moved by the same statement, but no lock, no hashing, no "
     "nodes, no head",
@@ -114,11 +114,13 @@ class _Outbox:
 
 
 async def _append(database: Database, events: Sequence[AccessEvent]) -> None:
-    for start in range(0, len(events), AT_ONCE):
+    for start in range(0, len(events), BATCH_SIZE):
         queued = threading.Event()
         # Until all are queued the writer waits here: how they fall into groups does not hang on chance.
         holding = asyncio.ensure_future(_hold(database, queued))
-        writes = [asyncio.ensure_future(_write(database, event)) for event in events[start : start + AT_ONCE]]
+        writes = [
+            asyncio.ensure_future(_write(database, event)) for event in events[start : start + BATCH_SIZE]
+        ]
         await asyncio.sleep(0)
         queued.set()
         await asyncio.gather(holding, *writes)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from bench.variants import Behind
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.database.log_tree.sequencer_postgresql import _PLACE, _WAITING, AT_ONCE
+from vault.database.log_tree.sequencer_postgresql import _PLACE, _WAITING, BATCH_SIZE
 from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
 from vault.domain.ids import Token
 from vault.ports.database import Database, Transaction
@@ -93,7 +93,7 @@ class TreeLater(Behind):
         if self._late is not None:
             await self.database.write(lambda _: None)
             return
-        while await self.database.write(lambda tx: tx.tree.sequence(limit=AT_ONCE)):
+        while await self.database.write(lambda tx: tx.tree.sequence(limit=BATCH_SIZE)):
             pass
 
 
@@ -112,7 +112,7 @@ class PlaceEvents:
 
 def _place(tx: Any) -> int:
     cursor: Any = tx.connection.connection.cursor()
-    rows = cursor.execute(_WAITING, (AT_ONCE,)).fetchall()
+    rows = cursor.execute(_WAITING, (BATCH_SIZE,)).fetchall()
     (first,) = cursor.execute(_NEXT).fetchone()
     positions = [position for position, _ in rows]
     places = list(range(first, first + len(rows)))

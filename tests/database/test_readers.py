@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.database.engines.sqlite_readers import LONGEST_QUEUE, Readers
+from vault.database.engines.sqlite_readers import MAX_QUEUE_LENGTH, Readers
 from vault.errors import Refused, Unavailable
 
 
@@ -160,12 +160,12 @@ async def test_a_cancelled_caller_keeps_nobody_waiting(sqlite: SqliteDatabase, r
 async def test_a_full_queue_refuses(readers: Readers):
     """Beyond the bound a caller is told to come back."""
     async with busy(readers):
-        waiting = [fact(readers, "fact") for _ in range(LONGEST_QUEUE)]
+        waiting = [fact(readers, "fact") for _ in range(MAX_QUEUE_LENGTH)]
         await asyncio.sleep(0)
         with pytest.raises(Unavailable) as refused:
             await fact(readers, "fact")
         assert refused.value.retry_after == 1
-    assert await asyncio.gather(*waiting) == [None] * LONGEST_QUEUE
+    assert await asyncio.gather(*waiting) == [None] * MAX_QUEUE_LENGTH
 
 
 async def test_closing_answers_what_is_queued(sqlite: SqliteDatabase):

@@ -152,7 +152,7 @@ async def test_the_log_stays_short_under_constant_readers(tmp_path: Path):
 
 async def test_the_log_is_emptied_beside_the_copier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A scrub while another copy of the log is under way waits for it; nothing is left in the log."""
-    monkeypatch.setattr(sqlite_wal, "_PAUSE", 0)
+    monkeypatch.setattr(sqlite_wal, "_CHECKPOINT_INTERVAL", 0)
     database = SqliteDatabase(tmp_path / "vault.db")
     for number in range(50):
         await database.write(lambda tx, n=number: tx.metadata.put({f"fact {n}": b"x" * 1_000_000}))
@@ -164,7 +164,7 @@ async def test_the_log_is_emptied_beside_the_copier(tmp_path: Path, monkeypatch:
 @pytest.mark.faults
 async def test_what_was_written_is_read_beside_the_copier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Whatever was committed is read next, while the log is copied and started over all the time."""
-    monkeypatch.setattr(sqlite_wal, "_PAUSE", 0)
+    monkeypatch.setattr(sqlite_wal, "_CHECKPOINT_INTERVAL", 0)
     database = SqliteDatabase(tmp_path / "vault.db")
     await open_account(database)
     for number in range(count("writes read back beside a copier without rest", small=500, full=30_000)):
@@ -186,7 +186,7 @@ async def test_a_log_that_was_copied_is_not_copied_again(tmp_path: Path, monkeyp
         connection.set_trace_callback(lambda it: said.append(it) if "wal_checkpoint(" in it else None)
         return connection
 
-    monkeypatch.setattr(sqlite_wal, "_PAUSE", 0.001)
+    monkeypatch.setattr(sqlite_wal, "_CHECKPOINT_INTERVAL", 0.001)
     monkeypatch.setattr(sqlite_wal.sqlite3, "connect", watched)
     database = SqliteDatabase(tmp_path / "vault.db")
     for number in range(1, 4):

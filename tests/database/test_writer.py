@@ -9,7 +9,7 @@ import pytest
 
 from tests.database.rows import raising
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.database.engines.sqlite_writer import LONGEST_QUEUE
+from vault.database.engines.sqlite_writer import MAX_QUEUE_LENGTH
 from vault.errors import Unavailable
 
 
@@ -72,7 +72,7 @@ async def test_urgent_writes_overtake(sqlite: SqliteDatabase):
 async def test_a_full_queue_refuses_and_lets_urgent_writes_in(sqlite: SqliteDatabase):
     """Beyond the bound a caller is told to come back; the switch gets in all the same."""
     async with busy(sqlite):
-        waiting = [asyncio.ensure_future(sqlite.write(lambda _tx: None)) for _ in range(LONGEST_QUEUE)]
+        waiting = [asyncio.ensure_future(sqlite.write(lambda _tx: None)) for _ in range(MAX_QUEUE_LENGTH)]
         await asyncio.sleep(0)
         with pytest.raises(Unavailable) as refused:
             await sqlite.write(lambda _tx: None)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from vault.domain.playback.link import (
     FIRST_WINDOW,
-    LARGEST_WINDOW,
+    MAX_WINDOW,
     may_open,
     session_length,
     standing,
@@ -99,8 +99,8 @@ def test_windows_double_from_the_first_to_the_largest():
     sizes = [stop - first for first, stop in windows(0, 20 * 1024 * 1024)]
     expected = [FIRST_WINDOW * 2**n for n in range(7)]
     assert sizes[:7] == expected
-    assert expected[-1] == LARGEST_WINDOW
-    assert set(sizes[7:-1]) == {LARGEST_WINDOW}
+    assert expected[-1] == MAX_WINDOW
+    assert set(sizes[7:-1]) == {MAX_WINDOW}
 
 
 @pytest.mark.parametrize("length", [0, 1, FIRST_WINDOW - 1, FIRST_WINDOW, FIRST_WINDOW + 1])

@@ -8,7 +8,7 @@ import pytest
 
 from tests.services.conftest import AUDIO, House, another_node
 from tests.services.test_end_sessions import opened, recording_of
-from vault.domain.playback.link import LOG_ENTRIES_AT_ONCE, LOG_ENTRIES_PER_SECOND, log_entries_allowed
+from vault.domain.playback.link import LOG_ENTRIES_PER_SECOND, LOG_ENTRY_BURST, log_entries_allowed
 from vault.errors import TooMany
 from vault.services.playback.audio_stream import Sound
 from vault.thread_pools import Threads
@@ -17,8 +17,8 @@ from vault.thread_pools import Threads
 def test_an_allowance_grows_with_the_session():
     """It begins with what a burst of seeks needs; a clock that was set back takes nothing of it away."""
     hour = timedelta(hours=1)
-    assert log_entries_allowed(timedelta(0)) == log_entries_allowed(-hour) == LOG_ENTRIES_AT_ONCE
-    assert log_entries_allowed(hour) == LOG_ENTRIES_AT_ONCE + 3600 * LOG_ENTRIES_PER_SECOND
+    assert log_entries_allowed(timedelta(0)) == log_entries_allowed(-hour) == LOG_ENTRY_BURST
+    assert log_entries_allowed(hour) == LOG_ENTRY_BURST + 3600 * LOG_ENTRIES_PER_SECOND
 
 
 async def ask(house: House, sound: Sound, times: int) -> int:
@@ -45,7 +45,7 @@ async def test_a_session_gets_its_entries_and_no_more(
     either: House, tmp_path: Path, threads: Threads, monkeypatch: pytest.MonkeyPatch
 ):
     """Whichever node it asks, however it asks; after a while there is more, and other sessions have their own."""
-    monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRIES_AT_ONCE", 60)
+    monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRY_BURST", 60)
     monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRIES_PER_SECOND", 0)
     recording = await recording_of(either)
     session, played, kept = await opened(either, recording)
@@ -70,7 +70,7 @@ async def test_a_session_gets_its_entries_and_no_more(
 
 async def test_an_answer_that_runs_goes_on(house: House, monkeypatch: pytest.MonkeyPatch):
     """Its later windows are paid by the next request, so a listener's stream is never cut."""
-    monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRIES_AT_ONCE", 2)
+    monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRY_BURST", 2)
     monkeypatch.setattr("vault.domain.playback.link.FIRST_WINDOW", 1000)
     session, played, _ = await opened(house, await recording_of(house))
     assert await ask(house, played, 1) == 1
@@ -82,6 +82,6 @@ async def test_an_answer_that_runs_goes_on(house: House, monkeypatch: pytest.Mon
 
 async def test_a_key_has_no_such_limit(house: House, monkeypatch: pytest.MonkeyPatch):
     """It is the account's own program, which an admin can revoke."""
-    monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRIES_AT_ONCE", 0)
+    monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRY_BURST", 0)
     recording = await recording_of(house)
     assert await house.heard(recording) == AUDIO

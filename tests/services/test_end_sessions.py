@@ -101,7 +101,7 @@ async def test_two_nodes_say_it_once(either: House):
 
 async def test_other_sessions_of_the_recording_keep_their_own(either: House, monkeypatch: pytest.MonkeyPatch):
     """What one of them was sent says nothing of another's; and long logs are read page by page."""
-    monkeypatch.setattr("vault.services.playback.close_sessions._EVENTS_AT_ONCE", 2)
+    monkeypatch.setattr("vault.services.playback.close_sessions._EVENT_BATCH_SIZE", 2)
     recording = await recording_of(either)
     first, its_sound, _ = await opened(either, recording)
     second, other_sound, _ = await opened(either, recording)
@@ -118,7 +118,7 @@ async def test_other_sessions_of_the_recording_keep_their_own(either: House, mon
 
 async def test_what_was_read_before_a_crash_is_not_read_again(either: House, monkeypatch: pytest.MonkeyPatch):
     """Reading goes on at the first request that was left open; what is written then is the same."""
-    monkeypatch.setattr("vault.services.playback.close_sessions._EVENTS_AT_ONCE", 1)
+    monkeypatch.setattr("vault.services.playback.close_sessions._EVENT_BATCH_SIZE", 1)
     session, played, _ = await opened(either, await recording_of(either))
     for _ in range(3):
         await hear(either, played, 0, 10)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from tests.services.conftest import AUDIO, LONG_AGO, House, blocks_of
 from vault.database.schema.core import recordings
 from vault.domain.calls.call import CallFacts
-from vault.domain.recordings.recording import IDLE_UPLOAD, State
+from vault.domain.recordings.recording import UPLOAD_IDLE_TIMEOUT, State
 from vault.errors import Busy, Refused, Unavailable
 
 ME = {"actor": "key_test"}
@@ -144,7 +144,7 @@ async def test_the_wait_is_an_hour(either: House):
     (waits,) = await either.database.read(
         lambda tx: [row.not_before for row in tx.connection.execute(_NOT_BEFORE)]
     )
-    assert before + IDLE_UPLOAD <= waits <= after + IDLE_UPLOAD
+    assert before + UPLOAD_IDLE_TIMEOUT <= waits <= after + UPLOAD_IDLE_TIMEOUT
 
 
 async def test_a_call_that_cannot_be_read_is_put_off(either: House, monkeypatch: pytest.MonkeyPatch):

@@ -106,7 +106,7 @@ async def test_objects_of_several_acts_are_put_at_once(house: House):
 
 async def test_a_store_that_hangs_does_not_hold_the_answer(house: House, monkeypatch: pytest.MonkeyPatch):
     """After some seconds the caller hears what stands and what to do, though the store may still take it."""
-    monkeypatch.setattr(journal, "_PATIENCE", 0.05)
+    monkeypatch.setattr(journal, "_PUT_TIMEOUT", 0.05)
     put, go = house.objects.put, asyncio.Event()
 
     async def hang(key: str, body: bytes, **how: Any) -> bool:

@@ -90,7 +90,7 @@ async def test_a_listener_narrows_a_list(house: House):
 
 async def test_a_page_looks_at_a_bounded_number_of_events(house: House, monkeypatch: pytest.MonkeyPatch):
     """A filter that fits the last event alone gives short pages on the way to it, and then the event."""
-    monkeypatch.setattr(list_events, "_AT_ONCE", 10)
+    monkeypatch.setattr(list_events, "_BATCH_SIZE", 10)
     monkeypatch.setattr(list_events, "_READS", 3)
     start = len(await house.events())
     await add_at(house, *[NOON] * (100 - start), NOON + timedelta(days=1))

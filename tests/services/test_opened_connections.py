@@ -41,7 +41,7 @@ async def test_old_credentials_are_taken_until_they_are_read_anew(
     await change(house)
     assert await secrets_of(house.vault.receive.connections, house) == [NEW]
     assert await secrets_of(node, house) == [house.secret]
-    monkeypatch.setattr(connection_cache, "REMEMBERED", 0.0)
+    monkeypatch.setattr(connection_cache, "CACHE_TTL", 0.0)
     assert await secrets_of(node, house) == [NEW]
 
 
@@ -54,7 +54,7 @@ async def test_a_wrong_signature_is_a_reason_to_look_again_but_not_each_time(
     await secrets_of(node, house)
     await change(house)
     assert not node.doubt(house.connection_id)
-    monkeypatch.setattr(connection_cache, "_FRESH", 0.01)
+    monkeypatch.setattr(connection_cache, "_MIN_REFRESH_INTERVAL", 0.01)
     await asyncio.sleep(0.02)
     assert node.doubt(house.connection_id)
     assert await secrets_of(node, house) == [NEW]

@@ -8,7 +8,7 @@ from vault.domain.recordings.recording import State
 from vault.errors import Unavailable
 from vault.ports.database import Transaction
 from vault.worker.polling_task import PollingTask
-from vault.worker.tasks import PATIENCE, work
+from vault.worker.tasks import SHUTDOWN_GRACE, work
 
 
 async def test_a_stopping_worker_gives_back_what_it_has_in_hand(house: House):
@@ -51,7 +51,7 @@ async def test_the_loop_ends_when_it_is_told_to(house: House):
     begun = loop.time()
     stopping.set()
     await working
-    assert loop.time() - begun < PATIENCE + 3
+    assert loop.time() - begun < SHUTDOWN_GRACE + 3
     assert (await house.row(recording_id)).attempts == 0
 
 

@@ -7,19 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault.errors import Invalid
-from vault.telephony.call_documents.text_to_speech import AT_ONCE, USUAL, carried, language_of, pieces
+from vault.telephony.call_documents.text_to_speech import MAX_CHARACTERS, USUAL, carried, language_of, pieces
 from vault.telephony.parsing.dtmf import pressed
 
 
-@pytest.mark.parametrize("length", [1, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, 2 * AT_ONCE, 2 * AT_ONCE + 1])
+@pytest.mark.parametrize(
+    "length",
+    [1, MAX_CHARACTERS - 1, MAX_CHARACTERS, MAX_CHARACTERS + 1, 2 * MAX_CHARACTERS, 2 * MAX_CHARACTERS + 1],
+)
 @pytest.mark.parametrize("character", ["x", "é", "\u0645", "\u3042", "\U0001f4de"])
 def test_no_piece_is_longer_than_its_bytes_and_none_is_lost(length: int, character: str) -> None:
     """Characters of one to four bytes, at the boundaries: no piece has half a character."""
     text = character * (length // len(character.encode()) + 1)
     parts = pieces(text)
     assert "".join(parts) == text
-    assert all(0 < len(part.encode()) <= AT_ONCE for part in parts)
-    assert all(len(part.encode()) > AT_ONCE - 4 for part in parts[:-1])
+    assert all(0 < len(part.encode()) <= MAX_CHARACTERS for part in parts)
+    assert all(len(part.encode()) > MAX_CHARACTERS - 4 for part in parts[:-1])
 
 
 @pytest.mark.parametrize(
@@ -47,7 +50,7 @@ def test_any_text_is_said_whole(text: str) -> None:
     """Only white space between pieces goes, and what XML cannot carry."""
     parts = pieces(text)
     assert "".join("".join(parts).split()) == "".join(carried(text).split())
-    assert all(part and part == part.strip() and len(quote(part)) <= 3 * AT_ONCE for part in parts)
+    assert all(part and part == part.strip() and len(quote(part)) <= 3 * MAX_CHARACTERS for part in parts)
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t", "\x00", "\ud800", "\x01\x02 \x03"])

@@ -16,7 +16,13 @@ from vault.database.schema.core import links
 from vault.errors import TooMany
 from vault.web.http.html import not_valid
 from vault.web.http.public_url import PublicUrl
-from vault.web.middleware.link_rate_limit import MINUTE, MOST, MOST_ADDRESSES, FailedLinks, LinkRateLimit
+from vault.web.middleware.link_rate_limit import (
+    MAX_ADDRESSES,
+    MAX_FAILURES,
+    MINUTE,
+    FailedLinks,
+    LinkRateLimit,
+)
 
 pytestmark = pytest.mark.faults
 
@@ -42,15 +48,15 @@ def waits(table: FailedLinks, address: str, now: datetime = NOON) -> int:
 @pytest.mark.parametrize(
     ("times", "later", "seconds"),
     [
-        (MOST - 1, 0.0, 0),
-        (MOST, 0.0, 60),
-        (MOST + 40, 0.0, 60),
-        (MOST, 0.5, 60),
-        (MOST, 30.0, 30),
-        (MOST, 59.999, 1),
-        (MOST, 60.0, 0),
+        (MAX_FAILURES - 1, 0.0, 0),
+        (MAX_FAILURES, 0.0, 60),
+        (MAX_FAILURES + 40, 0.0, 60),
+        (MAX_FAILURES, 0.5, 60),
+        (MAX_FAILURES, 30.0, 30),
+        (MAX_FAILURES, 59.999, 1),
+        (MAX_FAILURES, 60.0, 0),
         # A clock that was set back keeps nobody waiting for longer.
-        (MOST, -3600.0, 0),
+        (MAX_FAILURES, -3600.0, 0),
     ],
 )
 def test_an_address_waits_until_its_minute_is_over(times: int, later: float, seconds: int):
@@ -62,8 +68,8 @@ def test_an_address_waits_until_its_minute_is_over(times: int, later: float, sec
 
 def test_a_minute_begins_anew():
     """What was counted before it is forgotten."""
-    table = counted(FailedLinks(), "192.0.2.1", MOST)
-    counted(table, "192.0.2.1", MOST - 1, now=NOON + MINUTE)
+    table = counted(FailedLinks(), "192.0.2.1", MAX_FAILURES)
+    counted(table, "192.0.2.1", MAX_FAILURES - 1, now=NOON + MINUTE)
     assert waits(table, "192.0.2.1", NOON + MINUTE) == 0
     counted(table, "192.0.2.1", 1, now=NOON + MINUTE * 1.5)
     assert waits(table, "192.0.2.1", NOON + MINUTE * 1.5) == 30
@@ -80,26 +86,26 @@ def test_a_minute_begins_anew():
 )
 def test_ipv6_counts_by_its_network(other: str, seconds: int):
     """The /64 is one client, and the next is another."""
-    assert waits(counted(FailedLinks(), "2001:db8:0:1::1", MOST), other) == seconds
+    assert waits(counted(FailedLinks(), "2001:db8:0:1::1", MAX_FAILURES), other) == seconds
 
 
 def test_a_zone_is_no_part_of_a_network():
     """A link-local address with its zone counts like one without."""
-    assert waits(counted(FailedLinks(), "fe80::1%eth0", MOST), "fe80::2") == 60
+    assert waits(counted(FailedLinks(), "fe80::1%eth0", MAX_FAILURES), "fe80::2") == 60
 
 
 def test_the_oldest_is_forgotten_first():
     """The table is bounded; an address whose minute began again is young."""
-    table = counted(FailedLinks(), "192.0.2.1", MOST)
-    counted(table, "192.0.2.2", MOST, now=NOON)
-    counted(table, "192.0.2.1", MOST, now=NOON + MINUTE)
-    for n in range(MOST_ADDRESSES - 1):
+    table = counted(FailedLinks(), "192.0.2.1", MAX_FAILURES)
+    counted(table, "192.0.2.2", MAX_FAILURES, now=NOON)
+    counted(table, "192.0.2.1", MAX_FAILURES, now=NOON + MINUTE)
+    for n in range(MAX_ADDRESSES - 1):
         table.count(f"10.0.{n >> 8}.{n & 255}", NOON + MINUTE)
-    assert len(table) == MOST_ADDRESSES
+    assert len(table) == MAX_ADDRESSES
     assert waits(table, "192.0.2.2", NOON + timedelta(seconds=59)) == 0
     assert waits(table, "192.0.2.1", NOON + MINUTE) == 60
     table.count("10.1.0.0", NOON + MINUTE)
-    assert len(table) == MOST_ADDRESSES
+    assert len(table) == MAX_ADDRESSES
     assert waits(table, "192.0.2.1", NOON + MINUTE) == 0
 
 
@@ -127,7 +133,8 @@ def test_too_many_dead_links_are_429(behind_proxy: House):
     guesser, listener = at(behind_proxy, "192.0.2.1"), at(behind_proxy, "192.0.2.2")
     dead = [revoked["url"], elsewhere["url"], f"/p/{'x' * 43}", "/p/x"]
     asked = [
-        guesser.get(dead[n % 4]) if n % 2 else open_link(guesser, dead[n % 4], nonce="n") for n in range(MOST)
+        guesser.get(dead[n % 4]) if n % 2 else open_link(guesser, dead[n % 4], nonce="n")
+        for n in range(MAX_FAILURES)
     ]
     assert {(answer.status_code, answer.content) for answer in asked} == {(404, asked[0].content)}
     for answer in (guesser.get("/p/x"), guesser.get(good["url"]), open_link(guesser, good["url"], nonce="n")):
@@ -227,7 +234,7 @@ def test_good_links_and_other_doors_count_nothing(behind_proxy: House):
     tenant = Tenant.open(behind_proxy.admin)
     url = tenant.link(tenant.uploaded(AUDIO))["url"]
     busy = at(behind_proxy, "192.0.2.3")
-    for _ in range(MOST + 1):
+    for _ in range(MAX_FAILURES + 1):
         assert busy.get(url).status_code == 200
         assert busy.get("/s/sess_nobody").status_code == 404
     assert busy.get(url).status_code == 200

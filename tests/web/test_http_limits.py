@@ -105,7 +105,7 @@ def test_a_head_that_does_not_end_is_refused(
     port: int, before: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """408 when its time is over, however steadily it comes, on a new connection and on one in use."""
-    monkeypatch.setattr(http_limits, "_PATIENCE", 0.5)
+    monkeypatch.setattr(http_limits, "_HEAD_TIMEOUT", 0.5)
     with connected(port) as raw:
         if before:
             raw.sendall(before)
@@ -125,7 +125,7 @@ def test_a_head_that_does_not_end_is_refused(
 
 def test_who_says_nothing_is_told_nothing(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that a browser made in advance is closed, without an answer to what it did not ask."""
-    monkeypatch.setattr(http_limits, "_PATIENCE", 0.3)
+    monkeypatch.setattr(http_limits, "_HEAD_TIMEOUT", 0.3)
     with connected(port) as raw:
         assert until_closed(raw) == b""
 
@@ -175,7 +175,7 @@ def test_a_body_that_comes_after_its_answer_holds_no_connection(
     port: int, rest: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Answered early, it has its time for the rest; then it is closed, and nothing more is said."""
-    monkeypatch.setattr(http_limits, "_PATIENCE", 0.5)
+    monkeypatch.setattr(http_limits, "_HEAD_TIMEOUT", 0.5)
     with connected(port) as raw:
         raw.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
         answer = b""
@@ -191,7 +191,7 @@ def test_a_body_that_comes_after_its_answer_holds_no_connection(
 
 def test_a_slow_answer_is_not_cut(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time is that of heads, not of answers: not even where the next head begins in the meantime."""
-    monkeypatch.setattr(http_limits, "_PATIENCE", 0.1)
+    monkeypatch.setattr(http_limits, "_HEAD_TIMEOUT", 0.1)
     with connected(port) as raw:
         raw.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET ")
         answer = b""

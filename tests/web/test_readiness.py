@@ -30,7 +30,7 @@ class Parts:
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
     """All parts are well."""
-    monkeypatch.setattr(readiness, "_FRESH", 0.0)
+    monkeypatch.setattr(readiness, "_MIN_CACHE_TTL", 0.0)
     return Parts()
 
 

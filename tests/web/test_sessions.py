@@ -108,7 +108,7 @@ def test_a_session_that_asks_for_too_much_waits(
     house: House, shared: tuple[Tenant, str], monkeypatch: pytest.MonkeyPatch
 ):
     """A range and the waveform are 429 with a delay; how it stands, HEAD, and other sessions go on."""
-    monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRIES_AT_ONCE", 2)
+    monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRY_BURST", 2)
     monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRIES_PER_SECOND", 0)
     browser, path, _ = opened(house, *shared)
     media = shared[0].link(shared[1], kind="media")["url"]

@@ -8,7 +8,7 @@ from vault.errors import Undecodable
 #: Bytes from which text is told apart.
 SNIFFED = 512
 #: Fewer bytes than this may also be all that is left of a magic number.
-SHORTEST_TEXT = 16
+MIN_TEXT_BYTES = 16
 #: Bytes that hold the last Ogg page: one is at most 65,307 bytes long (RFC 3533, section 6).
 OGG_TAIL = 65_307 + 27
 #: The fixed part of an Ogg page header.
@@ -27,7 +27,7 @@ def refuse_non_audio(file: BinaryIO) -> None:
         raise Undecodable(Reason.EMPTY)
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     words = b" ".join(head.split())
-    plain = len(head) >= SHORTEST_TEXT and words.isascii() and words.decode("ascii").isprintable()
+    plain = len(head) >= MIN_TEXT_BYTES and words.isascii() and words.decode("ascii").isprintable()
     if plain or text.startswith(b"<"):
         raise Undecodable(Reason.TEXT)
 

@@ -23,7 +23,7 @@ _BLOCK = 80
 _NEAR = 0.1
 _ROUNDS = 20
 #: Raised by more than this (in dB), what is left between the words would be heard as noise.
-_MOST_GAIN = 45.0
+_MAX_GAIN_DB = 45.0
 
 
 def level_dbfs(samples: Samples) -> float:
@@ -37,7 +37,7 @@ def levelled(samples: Samples, target: float) -> Samples:
     for _ in range(_ROUNDS):
         limited = _limited(signal * 10 ** (gain / 20))
         missing = target - _level(limited)
-        if abs(missing) <= _NEAR or gain + missing > _MOST_GAIN:
+        if abs(missing) <= _NEAR or gain + missing > _MAX_GAIN_DB:
             break
         gain += missing
     return np.rint(limited).astype(np.int16)

@@ -19,7 +19,7 @@ from vault.thread_pools import Threads
 #: A prompt of 30 s is decoded in a fraction of a second.
 LIMITS = Limits(cpu_base=20, cpu_per_mib=4, patience=10.0, max_duration=MAX_SECONDS)
 #: Children that run at once.
-_AT_ONCE = 2
+_CONCURRENCY = 2
 
 
 class SubprocessPromptMaker:
@@ -32,7 +32,7 @@ class SubprocessPromptMaker:
         self._threads = threads
         self._limits = limits
         self._command = tuple(command)
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._slots = asyncio.Semaphore(_CONCURRENCY)
 
     async def make(self, upload: bytes, wish: PromptRequest) -> Prompt:
         """Make a prompt; see the port for the errors."""

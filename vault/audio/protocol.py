@@ -65,7 +65,7 @@ class Kind(IntEnum):
 
 
 #: Most payload bytes of what a child may send.
-LONGEST = {
+MAX_PAYLOAD_BYTES = {
     Kind.READY: 0,
     Kind.READ: READ.size,
     Kind.RENDITION: RENDITION.size,
@@ -85,7 +85,7 @@ def frame(kind: Kind, payload: bytes) -> bytes:
 def child_head(head: bytes) -> tuple[Kind, int]:
     """Return kind and payload length of a frame from a child. Raises DescriberCrashed."""
     version, kind, length = HEAD.unpack(head)
-    if version != VERSION or kind not in LONGEST or length > LONGEST[Kind(kind)]:
+    if version != VERSION or kind not in MAX_PAYLOAD_BYTES or length > MAX_PAYLOAD_BYTES[Kind(kind)]:
         raise DescriberCrashed("The describer sent a frame that is not one of the protocol.")
     return Kind(kind), length
 

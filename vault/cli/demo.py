@@ -32,7 +32,7 @@ from vault.settings import Settings, read_settings
 from vault.telephony.signatures.standard_webhooks import sign
 
 SAMPLE = Path(__file__).parents[1] / "audio" / "sample" / "call.wav"
-_PATIENCE = 60.0
+_TIMEOUT = 60.0
 _NOTICE = {
     "language": "en",
     "audience": "caller",
@@ -161,7 +161,7 @@ class _Walk:
 
     async def _until_available(self, recording_id: str) -> Mapping[str, Any]:
         begun = time.perf_counter()
-        while time.perf_counter() - begun < _PATIENCE:
+        while time.perf_counter() - begun < _TIMEOUT:
             recording = await self._rest("GET", f"/v1/accounts/demo/recordings/{recording_id}")
             if recording["state"] == "available":
                 took = time.perf_counter() - begun
@@ -181,7 +181,7 @@ class _Walk:
 def _http(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Mapping[str, Any]:
     request = urllib.request.Request(url, data=body, headers=dict(headers), method=method)  # noqa: S310 - loopback
     try:
-        with urllib.request.urlopen(request, timeout=_PATIENCE) as response:  # noqa: S310 - loopback
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310 - loopback
             answer: Mapping[str, Any] = json.load(response)
             return answer
     except urllib.error.HTTPError as error:

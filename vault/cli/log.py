@@ -22,7 +22,7 @@ from vault.tlog.note import Verifier, parse_verifier
 log = typer.Typer(help="Take the access log out.", no_args_is_help=True)
 
 #: Entries that are asked for at once.
-_AT_ONCE = 1000
+_BATCH_SIZE = 1000
 _SECONDS = 60.0
 
 
@@ -47,8 +47,8 @@ async def _export(settings: Settings, file: BinaryIO) -> None:
         head = await operator("log.head", {})
         file.write(head["text"].encode())
         with _progress() as progress:
-            for start in range(0, head["size"], _AT_ONCE):
-                end = min(start + _AT_ONCE, head["size"])
+            for start in range(0, head["size"], _BATCH_SIZE):
+                end = min(start + _BATCH_SIZE, head["size"])
                 file.write((await operator("log.entries", {"start": start, "end": end})).encode())
                 progress(end, head["size"])
         file.flush()
@@ -133,7 +133,7 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
     with typer.progressbar(length=0, file=sys.stderr, label="entries") as bar:
 
         def show(done: int, size: int) -> None:
-            if done % _AT_ONCE == 0 or done == size:
+            if done % _BATCH_SIZE == 0 or done == size:
                 bar.length = size
                 bar.update(done - bar.pos)
 

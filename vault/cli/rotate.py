@@ -13,7 +13,7 @@ from vault.errors import Invalid
 from vault.settings import Settings, read_settings
 
 #: Seconds between two looks while there is nothing to do but wait.
-_PAUSE = 0.5
+_POLL_INTERVAL = 0.5
 
 
 def rotate(
@@ -50,7 +50,7 @@ async def _rotate(settings: Settings, account: str) -> str:
             before = progress
             progress = await operator("rotate.step", arguments)
             if progress["remaining"] == before["remaining"]:
-                await asyncio.sleep(_PAUSE)
+                await asyncio.sleep(_POLL_INTERVAL)
             else:
                 _tell(_line(progress))
         _tell(f"Version {progress['leaving']} is destroyed.")

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from vault.services.service import Vault
 
 _LOG = Log(__name__)
-_LONGEST = 64 * 1024
+_MAX_REQUEST_BYTES = 64 * 1024
 #: Bytes of the longest answer: a part of the access log.
-_LONGEST_ANSWER = 64 * 1024 * 1024
+_MAX_ANSWER_BYTES = 64 * 1024 * 1024
 OPERATOR = "operator"
 
 
@@ -35,7 +35,7 @@ async def control_socket(vault: "Vault", path: Path) -> AsyncIterator[None]:
     old = os.umask(0o177)
     try:
         server = await asyncio.start_unix_server(
-            lambda reader, writer: _serve(vault, reader, writer), path=path, limit=_LONGEST
+            lambda reader, writer: _serve(vault, reader, writer), path=path, limit=_MAX_REQUEST_BYTES
         )
     except OSError as error:
         raise StartRefused(
@@ -82,7 +82,7 @@ async def ask(
 ) -> Any:
     """Ask a running server. Raises Unavailable if there is none, Invalid for an error that it answers."""
     try:
-        reader, writer = await asyncio.open_unix_connection(path, limit=_LONGEST_ANSWER)
+        reader, writer = await asyncio.open_unix_connection(path, limit=_MAX_ANSWER_BYTES)
     except OSError as error:
         raise Unavailable("No server is running here.") from error
     try:

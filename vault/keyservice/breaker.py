@@ -28,9 +28,9 @@ State = Literal["closed", "open", "half-open"]
 #: Failures in a row that open it, and the seconds within which they must have happened.
 FAILURES, WINDOW = 3, 30.0
 #: Seconds for which it stays open before somebody tries again.
-PAUSE = 3.0
+OPEN_SECONDS = 3.0
 #: Calls under way at once; misses of the key ring are rare.
-AT_ONCE = 4
+CONCURRENCY = 4
 
 
 async def _nothing() -> None:
@@ -47,8 +47,8 @@ class Breaker:
         close: Callable[[], Awaitable[None]] = _nothing,
         failures: int = FAILURES,
         window: float = WINDOW,
-        pause: float = PAUSE,
-        at_once: int = AT_ONCE,
+        pause: float = OPEN_SECONDS,
+        at_once: int = CONCURRENCY,
         now: Callable[[], float] = monotonic,
     ) -> None:
         """Begin closed."""

@@ -24,7 +24,7 @@ from vault.sealing.wrapping import unwrap, wrap
 FORMAT = "callvault-root-key/v1"
 
 _KEY_ID = re.compile(r"[0-9a-f]{16}")
-_LONGEST = 4096
+_MAX_BYTES = 4096
 
 
 class LocalRootKey:
@@ -88,7 +88,7 @@ def load(path: Path) -> LocalRootKey:
                 "Other users of this machine can get at the root key file. Run `chmod 600` on it, and "
                 "consider whether somebody has read it already."
             )
-        return LocalRootKey(_parse(os.read(fd, _LONGEST)))
+        return LocalRootKey(_parse(os.read(fd, _MAX_BYTES)))
     finally:
         os.close(fd)
 

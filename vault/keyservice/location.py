@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 #: Connections to one key service; misses of the key ring are rare.
 CONNECTIONS = 8
 #: Seconds for which an idle connection is kept: less than the balancers on the way do.
-_IDLE = 30.0
+_IDLE_TIMEOUT = 30.0
 #: More than a system's whole bundle of authorities has.
 _CA_FILE_BYTES = 4 * 1024 * 1024
 #: Where OpenBao listens unless it is told otherwise.
@@ -236,7 +236,7 @@ def _open_openbao(location: OpenBaoLocation, threads: Threads) -> openbao.OpenBa
             f"VAULT_ROOT_KEY_URL, or set {TOKEN_VARIABLE}."
         )
     pool = httpcore.AsyncConnectionPool(
-        ssl_context=_trust(location), max_connections=CONNECTIONS, keepalive_expiry=_IDLE
+        ssl_context=_trust(location), max_connections=CONNECTIONS, keepalive_expiry=_IDLE_TIMEOUT
     )
     return openbao.OpenBaoKey(
         pool,

@@ -34,7 +34,7 @@ from vault.thread_pools import Threads
 TIMEOUT = 3
 TRIES = 2
 #: An answer has a few hundred bytes.
-LARGEST_ANSWER = 64 * 1024
+MAX_ANSWER_BYTES = 64 * 1024
 
 _CIPHERTEXT = re.compile(rb"vault:v[1-9][0-9]{0,8}:([A-Za-z0-9+/]+={0,2})")
 _TOKEN_FILE_BYTES = 16 * 1024
@@ -160,7 +160,7 @@ class OpenBaoKey:
             async with aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_stream())) as blocks:
                 async for block in blocks:
                     body += block
-                    if len(body) > LARGEST_ANSWER:
+                    if len(body) > MAX_ANSWER_BYTES:
                         raise Unavailable(words.NOT_UNDERSTOOD, cause="keyservice")
             return response.status, bytes(body)
         finally:

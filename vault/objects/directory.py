@@ -33,7 +33,7 @@ Args = TypeVarTuple("Args")
 
 # How often a publication begins again because another process removed a folder under it.
 _FOLDER_TRIES = 100
-_LISTED_AT_ONCE = 500
+_LIST_BATCH_SIZE = 500
 # Without O_NONBLOCK a FIFO in the place of an object would hold its reader, and a thread, for ever.
 _READING = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 # What opening a socket, or a device that nobody serves, fails with.
@@ -264,7 +264,7 @@ class DirectoryStore:
 
 
 def _take(walk: Iterator[StoredObject]) -> tuple[StoredObject, ...]:
-    return tuple(islice(walk, _LISTED_AT_ONCE))
+    return tuple(islice(walk, _LIST_BATCH_SIZE))
 
 
 def _pread(fd: int, start: int, end: int) -> bytes:

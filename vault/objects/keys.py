@@ -10,7 +10,7 @@ import re
 #: Bytes of the largest object that is read whole: manifests, markers, checkpoints.
 SMALL = 1024 * 1024
 #: Bytes of the longest key. A key with a time and a random mark is one file name (at most 255).
-LONGEST = 200
+MAX_KEY_BYTES = 200
 
 # A segment never begins with a dot: "." and ".." would climb, and hidden names are the store's own.
 _SEGMENT = r"[A-Za-z0-9_=+@-][A-Za-z0-9._=+@-]*"
@@ -20,11 +20,11 @@ _PREFIX = re.compile(rf"(?:{_SEGMENT}/)*(?:{_SEGMENT})?")
 
 def check_key(key: str) -> None:
     """Raise ValueError if this is no key: keys are made by the vault, so it is a mistake of its own."""
-    if len(key) > LONGEST or _KEY.fullmatch(key) is None:
+    if len(key) > MAX_KEY_BYTES or _KEY.fullmatch(key) is None:
         raise ValueError("That is no key of an object store.")
 
 
 def check_prefix(prefix: str) -> None:
     """Raise ValueError if no key could begin like this."""
-    if len(prefix) > LONGEST or _PREFIX.fullmatch(prefix) is None:
+    if len(prefix) > MAX_KEY_BYTES or _PREFIX.fullmatch(prefix) is None:
         raise ValueError("That is no prefix of a key.")

@@ -21,7 +21,7 @@ from vault.thread_pools import Threads
 CONNECTIONS = 32
 
 #: A hundred years: more is a slip of the hand that nobody could undo.
-LONGEST_LOCK = 36_525
+MAX_LOCK_DAYS = 36_525
 
 _EXAMPLE = "VAULT_OBJECTS_URL is file:///path or s3://bucket/prefix?endpoint_url=https://host&region=name."
 
@@ -113,6 +113,6 @@ def _bucket(parts: SplitResult, plain_http: Sequence[str]) -> S3Location:
 
 
 def _lock_days(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text[:6]) > LONGEST_LOCK:
-        raise StartRefused(f"lock_days in the S3 URL is a number of days up to {LONGEST_LOCK}. " + _EXAMPLE)
+    if not text.isascii() or not text.isdigit() or int(text[:6]) > MAX_LOCK_DAYS:
+        raise StartRefused(f"lock_days in the S3 URL is a number of days up to {MAX_LOCK_DAYS}. " + _EXAMPLE)
     return int(text)

@@ -34,7 +34,7 @@ UPLOADING = 8
 _RANGE_NOT_SATISFIABLE = 416
 _NO_LOCK = frozenset({"ObjectLockConfigurationNotFoundError", "InvalidRequest", "NotImplemented"})
 # Seconds for which it is remembered that the bucket has versions, or none.
-_VERSIONS_REMEMBERED = 10.0
+_VERSIONING_CACHE_TTL = 10.0
 # Each round removes up to a thousand versions and then looks again.
 _DELETE_ROUNDS = 100
 
@@ -259,7 +259,7 @@ class S3Store:
     async def _keeps_versions(self) -> bool:
         """Say whether the bucket has versions, or had them once. Who may not be told must look each time."""
         now = asyncio.get_running_loop().time()
-        if self._versions_asked is None or now - self._versions_asked >= _VERSIONS_REMEMBERED:
+        if self._versions_asked is None or now - self._versions_asked >= _VERSIONING_CACHE_TTL:
             try:
                 answer = await self.calls.run(lambda: self.client.get_bucket_versioning(Bucket=self.bucket))
                 self._versioned = "Status" in answer

@@ -59,7 +59,7 @@ _ABSENT = frozenset({"NoSuchKey", "NoSuchVersion", "404", "NotFound"})
 _PRECONDITION_FAILED = 412
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
-_LONGEST_PAUSE = 2.0
+_MAX_BACKOFF = 2.0
 
 
 class S3Refusal(Exception):
@@ -111,7 +111,7 @@ class S3Calls:
         """
         for attempt in range(self.attempts):
             if attempt:
-                longest = min(_LONGEST_PAUSE, self.pause * 2 ** (attempt - 1))
+                longest = min(_MAX_BACKOFF, self.pause * 2 ** (attempt - 1))
                 await asyncio.sleep(RANDOM.uniform(longest / 2, longest))
             try:
                 with tracing.span("s3", vault__call=tracing.call_of(function)):

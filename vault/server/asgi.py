@@ -29,7 +29,7 @@ from vault.web.http.readiness import Readiness
 from vault.worker.tasks import work
 
 #: Seconds in which answers that were cut put on record how far they came.
-_LAST_WORDS = 5.0
+_SHUTDOWN_GRACE = 5.0
 #: Bytes of an answer that may wait unsent in the kernel, where they cannot be called back when a session ends.
 #: Without a limit they are several mebibytes.
 _UNSENT = 1024 * 1024
@@ -108,7 +108,7 @@ class Server(uvicorn.Server):
         """Stop to listen, wait for requests, and for the last words of those that were cut."""
         await super().shutdown(sockets)
         if cut := set(self.server_state.tasks):
-            await asyncio.wait(cut, timeout=_LAST_WORDS)
+            await asyncio.wait(cut, timeout=_SHUTDOWN_GRACE)
 
     def _later(self, sig: int) -> None:
         asyncio.get_running_loop().call_later(self._drain_seconds, super().handle_exit, sig, None)

@@ -18,13 +18,13 @@ from vault.errors import StartRefused
 from vault.web.middleware.request_limits import CUT
 
 #: Bytes of a head, its trailers among it; and of what else is no body: sizes and extensions of a chunk.
-_LONGEST = 64 * 1024
+_MAX_HEAD_BYTES = 64 * 1024
 #: Fields of a head: each of the shortest takes twenty times its bytes.
 _FIELDS = 200
 #: Requests that wait for the answers of those before them.
 _QUEUE = 8
 #: Seconds in which a connection brings a whole head, or the rest of a body whose answer it has already.
-_PATIENCE = 30.0
+_HEAD_TIMEOUT = 30.0
 #: Seconds that a connection may rest between two requests. Longer than a balancer's own limit, of 60 seconds
 #: mostly: else it sends the next request into a connection that is being closed, and answers 502.
 _REST = 75
@@ -98,7 +98,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Read on, and count what was read since there last was a body."""
         self._no_body += len(data)
         super().data_received(data)
-        if self._no_body > _LONGEST:
+        if self._no_body > _MAX_HEAD_BYTES:
             self._refuse(*_too_long())
         elif not self._answering():
             self._wait()
@@ -162,7 +162,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _count(self, length: int) -> None:
         self._head += length
-        if self._head > _LONGEST or self._fields > _FIELDS:
+        if self._head > _MAX_HEAD_BYTES or self._fields > _FIELDS:
             self._stop(*_too_long())
 
     def _stop(self, status: int, detail: str) -> None:
@@ -176,7 +176,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _wait(self) -> None:
         if self._deadline is None:
-            self._deadline = self.loop.call_later(_PATIENCE, self._too_slow)
+            self._deadline = self.loop.call_later(_HEAD_TIMEOUT, self._too_slow)
 
     def _wait_no_more(self) -> None:
         if self._deadline is not None:
@@ -192,7 +192,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             # It has its answer, or has asked for nothing: browsers connect in advance.
             self.transport.close()
         else:
-            self._refuse(408, f"The head of a request comes within {_PATIENCE:.0f} seconds.")
+            self._refuse(408, f"The head of a request comes within {_HEAD_TIMEOUT:.0f} seconds.")
 
     def _answering(self) -> bool:
         return bool(self.cycle) and not self.cycle.response_complete
@@ -219,7 +219,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
 
 def _too_long() -> tuple[int, str]:
-    return 431, f"The head of a request has up to {_LONGEST} bytes and {_FIELDS} fields."
+    return 431, f"The head of a request has up to {_MAX_HEAD_BYTES} bytes and {_FIELDS} fields."
 
 
 def _problem(status: int, detail: str) -> bytes:

@@ -76,8 +76,8 @@ def verify_log(
 ) -> Verified:
     """Verify the lines after the head against the signed note and earlier checkpoints of the same log.
 
-    ``progress`` is called with the entries read so far, and how many there are. Raises Tampered, which names the first bad
-    entry, or the shortest range in which it lies that the file tells.
+    ``progress`` is called with the entries read so far, and how many there are. Raises Tampered, which names the
+    first bad entry, or the shortest range in which it lies that the file tells.
     """
     checkpoint = open_checkpoint(note, verifiers)
     known = [open_checkpoint(one, verifiers) for one in earlier]

@@ -17,27 +17,27 @@ from vault.worker.recovery import looking, unless_recovering
 
 _DESCRIBERS = 2
 #: Between two sweeps of the whole fleet.
-SWEEP_PAUSE = timedelta(hours=1)
+SWEEP_INTERVAL = timedelta(hours=1)
 #: Between two looks of the whole fleet for quarantines that have run out.
-_EXPIRY_PAUSE = timedelta(seconds=60)
+_EXPIRY_INTERVAL = timedelta(seconds=60)
 #: Between two looks of the whole fleet whether the object store went back; with the pause of a turn, a minute.
-_STORE_PAUSE = timedelta(seconds=40)
+_STORE_CHECK_INTERVAL = timedelta(seconds=40)
 #: Between two looks of the whole fleet for uploads that no client sends any more.
-_UPLOADS_PAUSE = timedelta(seconds=60)
+_UPLOADS_INTERVAL = timedelta(seconds=60)
 #: Seconds between two looks of a node whether it is its turn.
-_TURN_PAUSE = 15.0
+_SINGLETON_INTERVAL = 15.0
 #: Seconds between two looks for tombstones: while the switch is off there may be one for every call.
-_TOMBSTONE_PAUSE = 1.0
+_TOMBSTONE_INTERVAL = 1.0
 #: Seconds between two looks for work that may be due and not be possible.
-_STUCK_PAUSE = 1.0
+_STUCK_INTERVAL = 1.0
 #: Seconds between two looks for sessions that are over.
-_SESSIONS_PAUSE = 60.0
+_SESSIONS_INTERVAL = 60.0
 #: Seconds between two checks whether more of the log can be published.
-_LOG_PAUSE = 1.0
+_PUBLISH_INTERVAL = 1.0
 #: Seconds between two checks whether the log has grown and must be anchored, which has an interval of its own.
-_ANCHOR_PAUSE = 0.5
+_ANCHOR_INTERVAL = 0.5
 #: Seconds that work in hand may take to end once the node is to stop; then it is given back.
-PATIENCE = 0.5
+SHUTDOWN_GRACE = 0.5
 
 
 async def work(vault: Vault, *, workers: int, stopping: asyncio.Event | None = None) -> None:
@@ -53,7 +53,7 @@ async def work(vault: Vault, *, workers: int, stopping: asyncio.Event | None = N
     told = asyncio.create_task(stopping.wait())
     try:
         await told
-        await asyncio.wait(tasks, timeout=PATIENCE)
+        await asyncio.wait(tasks, timeout=SHUTDOWN_GRACE)
     finally:
         for task in (told, *tasks):
             task.cancel()
@@ -74,24 +74,24 @@ def _crews(vault: Vault, workers: int) -> list[PollingTask]:
         PollingTask(work="describe", step=vault.describe, hands=_DESCRIBERS),
         _when_due(vault, "manifests", vault.write_manifests),
         # What lies under a key that its account has taken away stays due for as long.
-        _when_due(vault, "account_objects", vault.write_account_objects, idle=_STUCK_PAUSE),
-        _when_due(vault, "tombstones", vault.write_tombstones, pace=_TOMBSTONE_PAUSE),
-        _when_due(vault, "closing_acts", vault.keep_journal, idle=_STUCK_PAUSE),
-        _when_due(vault, "rewrite_store", vault.rewrite_store, idle=_STUCK_PAUSE),
-        _by_turns(vault, "check_store", vault.check_store, every=_STORE_PAUSE),
-        _when_due(vault, "rewrap", vault.rewrap, idle=_STUCK_PAUSE),
+        _when_due(vault, "account_objects", vault.write_account_objects, idle=_STUCK_INTERVAL),
+        _when_due(vault, "tombstones", vault.write_tombstones, pace=_TOMBSTONE_INTERVAL),
+        _when_due(vault, "closing_acts", vault.keep_journal, idle=_STUCK_INTERVAL),
+        _when_due(vault, "rewrite_store", vault.rewrite_store, idle=_STUCK_INTERVAL),
+        _by_turns(vault, "check_store", vault.check_store, every=_STORE_CHECK_INTERVAL),
+        _when_due(vault, "rewrap", vault.rewrap, idle=_STUCK_INTERVAL),
         PollingTask(work="remove_erased", step=vault.remove_erased),
         PollingTask(work="delete_at_source", step=vault.delete_at_source, idle=1.0),
         PollingTask(work="reconcile", step=vault.reconcile, idle=1.0),
         PollingTask(work="pause_recordings", step=vault.pause_recordings),
-        PollingTask(work="end_sessions", step=vault.end_sessions, idle=_SESSIONS_PAUSE),
+        PollingTask(work="end_sessions", step=vault.end_sessions, idle=_SESSIONS_INTERVAL),
         PollingTask(work="sequence", step=vault.sequence_events),
-        PollingTask(work="sign", step=looking(vault, vault.sign_checkpoint), pace=_ANCHOR_PAUSE),
-        PollingTask(work="publish", step=vault.publish_log, pace=_LOG_PAUSE),
-        _by_turns(vault, "sweep", vault.sweep, every=SWEEP_PAUSE),
-        _by_turns(vault, "seal_words", vault.seal_words, every=SWEEP_PAUSE),
-        _by_turns(vault, "expire_quarantine", vault.expire_quarantine, every=_EXPIRY_PAUSE),
-        _by_turns(vault, "settle_idle_uploads", vault.settle_idle_uploads, every=_UPLOADS_PAUSE),
+        PollingTask(work="sign", step=looking(vault, vault.sign_checkpoint), pace=_ANCHOR_INTERVAL),
+        PollingTask(work="publish", step=vault.publish_log, pace=_PUBLISH_INTERVAL),
+        _by_turns(vault, "sweep", vault.sweep, every=SWEEP_INTERVAL),
+        _by_turns(vault, "seal_words", vault.seal_words, every=SWEEP_INTERVAL),
+        _by_turns(vault, "expire_quarantine", vault.expire_quarantine, every=_EXPIRY_INTERVAL),
+        _by_turns(vault, "settle_idle_uploads", vault.settle_idle_uploads, every=_UPLOADS_INTERVAL),
     ]
 
 
@@ -108,4 +108,4 @@ def _by_turns(
     async def turn() -> bool:
         return await vault.singleton_job(name, verb, every=every)
 
-    return PollingTask(work=name, step=turn, pace=_TURN_PAUSE)
+    return PollingTask(work=name, step=turn, pace=_SINGLETON_INTERVAL)

@@ -16,7 +16,7 @@ from vault.structured_log import Log
 
 _LOG = Log(__name__)
 #: Seconds after a look that failed before the next one.
-_LOOK_INTERVAL = 1.0
+_CHECK_INTERVAL = 1.0
 
 
 class ConnectionNotChecked(Exception):
@@ -120,6 +120,6 @@ class ConnectionCheck:
             with self._lock:
                 self._under_look = None
                 if failure is not None:
-                    self._failed = (no_progress.identity, failure, self._clock() + _LOOK_INTERVAL)
+                    self._failed = (no_progress.identity, failure, self._clock() + _CHECK_INTERVAL)
                 elif self._look is look:
                     self._accepted = (no_progress.identity, no_progress.serial)

@@ -15,7 +15,7 @@ from vault.errors import Unavailable, VaultError
 Row = TypeVar("Row")
 Result = TypeVar("Result")
 _Waiting: TypeAlias = tuple[Row, asyncio.Future[Result]]
-_LONGEST_QUEUE = 4096
+_MAX_QUEUE_LENGTH = 4096
 
 
 class MicroBatch(Generic[Row, Result]):
@@ -40,7 +40,7 @@ class MicroBatch(Generic[Row, Result]):
 
         Raises the row's own error, or Unavailable. A cancelled caller's row is written all the same.
         """
-        if len(self._waiting) >= _LONGEST_QUEUE:
+        if len(self._waiting) >= _MAX_QUEUE_LENGTH:
             raise Unavailable("Too many writes are waiting.", retry_after=1, cause="database")
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((row, future))

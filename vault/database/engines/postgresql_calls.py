@@ -35,9 +35,9 @@ _LOG = Log(__name__)
 #: Threads of each lane, each with a connection. Those for urgent writes let the switch never queue behind a flood.
 LANES: dict[Lane, int] = {"write": 12, "urgent": 2, "read": 8}
 #: Calls that may wait for a connection; beyond them a caller is told to come back later.
-_LONGEST_QUEUE = 4096
+_MAX_QUEUE_LENGTH = 4096
 #: Deadlock, and serialization failure: the same function may succeed at once.
-_AGAIN = {"40P01", "40001"}
+_RETRYABLE_CODES = {"40P01", "40001"}
 _ATTEMPTS = 6
 #: Seconds within which an idle connection must show that it still lives, before it is used.
 _PING_SECONDS = 2.0
@@ -100,7 +100,7 @@ class PostgresqlCalls:
     async def _run_once(self, call: Call, function: Callable[[Connection], T], lane: Lane) -> T:
         if self._closed:
             raise Unavailable("The service is stopping.", cause="database")
-        if lane != "urgent" and len(self._running) >= _LONGEST_QUEUE:
+        if lane != "urgent" and len(self._running) >= _MAX_QUEUE_LENGTH:
             raise Unavailable("Too many calls wait for the database.", retry_after=1, cause="database")
         self._running.add(call)
         future = self._threads[lane].submit(lambda: self._work(call, function, self._engines[lane]))
@@ -248,7 +248,7 @@ def _driver(connection: Connection) -> VaultConnection:
 
 
 def _may_succeed(cause: BaseException | None) -> bool:
-    return getattr(cause, "sqlstate", None) in _AGAIN
+    return getattr(cause, "sqlstate", None) in _RETRYABLE_CODES
 
 
 def _failure(cause: BaseException | None, call: Call) -> BaseException:

@@ -21,9 +21,9 @@ from vault.structured_log import Log
 
 _LOG = Log(__name__)
 #: Reads that may wait; beyond them a caller is told to come back later.
-LONGEST_QUEUE = 4096
+MAX_QUEUE_LENGTH = 4096
 #: Reads in one transaction, so that a long one keeps few others waiting.
-LARGEST_GROUP = 16
+MAX_GROUP_SIZE = 16
 
 
 class Readers:
@@ -47,7 +47,7 @@ class Readers:
         with self._wake:
             if self._closing:
                 raise Unavailable("The service is stopping.", cause="database")
-            if len(self._waiting) >= LONGEST_QUEUE:
+            if len(self._waiting) >= MAX_QUEUE_LENGTH:
                 raise Unavailable("Too many reads are waiting.", retry_after=1, cause="database")
             self._waiting.append(job)
             self._wake.notify()
@@ -78,7 +78,7 @@ class Readers:
                 self._wake.wait()
             # No more than a fair share, so that a few reads are read beside each other.
             share = -(-len(self._waiting) // len(self._threads))
-            return [self._waiting.popleft() for _ in range(min(share, LARGEST_GROUP))]
+            return [self._waiting.popleft() for _ in range(min(share, MAX_GROUP_SIZE))]
 
 
 def _read(group: Sequence[Job], connection: Connection, driver: sqlite3.Connection) -> None:

@@ -21,11 +21,11 @@ from vault.structured_log import Log
 
 _LOG = Log(__name__)
 #: Seconds between two copies beside the writer.
-_PAUSE = 1.0
+_CHECKPOINT_INTERVAL = 1.0
 #: Milliseconds that the writer waits for readers of the old part before it goes on without, for a log at its
 #: limit: twice as long for one that is twice as long, so that slow readers cannot let it grow for ever.
-_PATIENCE = 50
-_USUAL_PATIENCE = 5000
+_BUSY_TIMEOUT_MS = 50
+_DEFAULT_BUSY_TIMEOUT_MS = 5000
 
 
 class WalCheckpointer:
@@ -53,11 +53,11 @@ class WalCheckpointer:
                 return
             # Another try makes sense only after a while: each costs the writer its patience.
             self._start_over_at = size + self._limit // 4
-            patience = _PATIENCE * size // self._limit
+            patience = _BUSY_TIMEOUT_MS * size // self._limit
             connection.execute(f"PRAGMA busy_timeout={patience}").fetchone()
             if self._checkpoint(connection, "TRUNCATE"):
                 self._start_over_at = self._limit
-            connection.execute(f"PRAGMA busy_timeout={_USUAL_PATIENCE}").fetchone()
+            connection.execute(f"PRAGMA busy_timeout={_DEFAULT_BUSY_TIMEOUT_MS}").fetchone()
         except (OSError, sqlite3.Error) as error:
             _LOG.warning("database.log_not_shortened", error=type(error).__name__)
         finally:
@@ -78,7 +78,7 @@ class WalCheckpointer:
 
     def _copy(self) -> None:
         with closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
-            while not self._stop.wait(_PAUSE):
+            while not self._stop.wait(_CHECKPOINT_INTERVAL):
                 with self._copying:
                     self._copy_what_is_new(connection)
 

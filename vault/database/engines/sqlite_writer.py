@@ -28,9 +28,9 @@ from vault.structured_log import Log
 
 _LOG = Log(__name__)
 #: Writes that may wait; beyond them a caller is told to come back later.
-LONGEST_QUEUE = 4096
+MAX_QUEUE_LENGTH = 4096
 #: Writes in one transaction, so that one group's answers do not wait for a whole flood.
-LARGEST_GROUP = 256
+MAX_GROUP_SIZE = 256
 #: SQLite's primary result codes that speak of the file, the disk or a lock, and not of the function.
 _FAILURES = frozenset(
     {
@@ -84,7 +84,7 @@ class Writer:
                 raise Unavailable("The service is stopping.", cause="database")
             # Urgent writes have a queue of their own, so that a flood does not keep the switch out.
             queue = self._urgent if urgent else self._waiting
-            if len(queue) >= LONGEST_QUEUE:
+            if len(queue) >= MAX_QUEUE_LENGTH:
                 raise Unavailable("Too many writes are waiting.", retry_after=1, cause="database")
             queue.append(job)
             self._wake.notify()
@@ -113,7 +113,7 @@ class Writer:
                 self._wake.wait()
             group = list(self._urgent)
             self._urgent.clear()
-            while self._waiting and len(group) < LARGEST_GROUP:
+            while self._waiting and len(group) < MAX_GROUP_SIZE:
                 group.append(self._waiting.popleft())
             return group
 

@@ -18,9 +18,9 @@ from vault.tlog.hashing import leaf_hash
 from vault.tlog.tree import Frontier
 
 #: Rows moved by one statement.
-AT_ONCE = 1000
+BATCH_SIZE = 1000
 #: Rows that an opened link brings in with it, if the worker is behind; beyond them it must wait.
-_MOST_SETTLED = 20 * AT_ONCE
+_MAX_SETTLED = 20 * BATCH_SIZE
 _WAITING = "SELECT position, body FROM event_outbox ORDER BY position LIMIT %s"
 _PLACE = """
 WITH moved AS (DELETE FROM event_outbox WHERE position = ANY(%s) RETURNING *)
@@ -51,9 +51,9 @@ def settle(connection: Connection) -> None:
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": log_lock_key()})
     moved = 0
-    while (now := _move(connection, AT_ONCE)) == AT_ONCE:
+    while (now := _move(connection, BATCH_SIZE)) == BATCH_SIZE:
         moved += now
-        if moved >= _MOST_SETTLED:
+        if moved >= _MAX_SETTLED:
             raise Unavailable("The access log is behind.", retry_after=1, cause="database")
 
 

@@ -24,7 +24,7 @@ INSERT INTO access_events (tree_index, id, account_id, recording_id, body, leaf_
 SELECT ?, id, account_id, recording_id, body, ?, sealed_detail FROM event_outbox WHERE position = ?
 """
 #: Events of an older release that get their place in one transaction, at start.
-_AT_ONCE = 10_000
+_BATCH_SIZE = 10_000
 
 
 class SqliteSequencer:
@@ -86,7 +86,7 @@ class SqliteSequencer:
         more = True
         while more:
             self._cursor.execute("BEGIN IMMEDIATE")
-            rows = self._cursor.execute(_OLDER, (_AT_ONCE,)).fetchall()
+            rows = self._cursor.execute(_OLDER, (_BATCH_SIZE,)).fetchall()
             more = bool(rows)
             if rows:
                 first = self._read_head().size

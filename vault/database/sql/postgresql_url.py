@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 
 from vault.errors import StartRefused
 
-_LARGEST_PORT = 65535
+_MAX_PORT = 65535
 #: What ``target_session_attrs`` may be: the vault writes, so it asks for no standby.
 _TARGETS = {"any", "read-write", "primary"}
 
@@ -83,4 +83,4 @@ def _list(parameters: Mapping[str, str], name: str) -> list[str]:
 
 
 def _is_port(value: str) -> bool:
-    return value.isascii() and value.isdigit() and 1 <= int(value) <= _LARGEST_PORT
+    return value.isascii() and value.isdigit() and 1 <= int(value) <= _MAX_PORT

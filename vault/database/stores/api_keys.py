@@ -15,7 +15,7 @@ from vault.errors import Busy
 from vault.ports.stores import KeptAnswer
 
 # Deletions of one transaction: few enough that nobody waits for it.
-_FORGOTTEN_AT_ONCE = 1000
+_BATCH_SIZE = 1000
 # Every request with a key asks this.
 _FIND = CompiledSelect(select(api_keys).where(api_keys.c.id == bindparam("id")))
 
@@ -73,7 +73,7 @@ class ApiKeyRows:
     def forget_answers(self, before: datetime) -> bool:
         """Delete some answers kept before then; False once there are none."""
         k = kept_answers.c
-        old = select(k.key_id, k.idempotency_key).where(k.kept_at < before).limit(_FORGOTTEN_AT_ONCE)
+        old = select(k.key_id, k.idempotency_key).where(k.kept_at < before).limit(_BATCH_SIZE)
         gone = delete(kept_answers).where(tuple_(k.key_id, k.idempotency_key).in_(old))
         return bool(self._db.execute(gone).rowcount)
 

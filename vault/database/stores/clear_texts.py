@@ -11,7 +11,7 @@ from vault.database.schema.core import connections, switch_changes
 from vault.database.stores.account_objects import account_changed
 from vault.ports.words import SEALED_WORDS, ClearWords, Words
 
-_AT_ONCE = 200
+_BATCH_SIZE = 200
 _COLUMNS: Mapping[Words, Column[Any]] = {
     "switch-reason": switch_changes.c.reason,
     "objection-reason": objections.c.reason,
@@ -33,7 +33,7 @@ class ClearTextRows:
             table = column.table
             clear = column.is_not(None) & not_(column.startswith(SEALED_WORDS))
             rows = self._db.execute(
-                select(table.c.account_id, table.c.id, column).where(clear).limit(_AT_ONCE)
+                select(table.c.account_id, table.c.id, column).where(clear).limit(_BATCH_SIZE)
             )
             if found := [
                 ClearWords(what=what, account_id=account_id, row_id=str(row_id), words=words)
@@ -62,7 +62,7 @@ class ClearTextRows:
                 ClearWords(what="policy-reason", account_id=account_id, row_id=str(version), words=words)
                 for words in sorted({one for one in _reasons(policy) if not one.startswith(SEALED_WORDS)})
             ]
-            if len(found) >= _AT_ONCE:
+            if len(found) >= _BATCH_SIZE:
                 break
         return found
 

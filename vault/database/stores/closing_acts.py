@@ -17,7 +17,7 @@ from vault.database.stores.closing_content import CONTENTS, told_no
 from vault.domain.audit_log.access_event import AccessEvent, EventType, parse_event
 from vault.domain.stored.closing_acts import (
     CLOSING,
-    MOST,
+    MAX_WEIGHT,
     Act,
     ConsentRefusal,
     closing_of,
@@ -29,7 +29,7 @@ from vault.domain.stored.tombstone import FINAL
 
 _C = closing_acts.c
 #: Ids in one statement.
-_IDS_AT_ONCE: Final = 500
+_BATCH_SIZE: Final = 500
 #: Acts that end a recording. Where its row is lost too, only its tombstone keeps it from being fetched once more.
 _ENDS: Final[Sequence[EventType]] = ("recording.erasing", "recording.refused")
 #: Stands where an act was done again to a database without its account: accounts begin with revision 1.
@@ -44,7 +44,7 @@ class ClosingRows:
         self._db = connection
         self._taken: dict[str, Act] = {}
         #: Account and name of the object that is being filled, and the weight of the acts in it.
-        self._filling: tuple[str | None, str, int] = (None, "", MOST)
+        self._filling: tuple[str | None, str, int] = (None, "", MAX_WEIGHT)
         self._put: Container[str] = ()
 
     def note(self, event: AccessEvent) -> None:
@@ -71,7 +71,7 @@ class ClosingRows:
 
     def take(self) -> Sequence[Act]:
         """Return the acts of this transaction, and those that it recalled, since this was last asked."""
-        taken, self._taken, self._filling = self._taken, {}, (None, "", MOST)
+        taken, self._taken, self._filling = self._taken, {}, (None, "", MAX_WEIGHT)
         return list(taken.values())
 
     def recall(self, account_id: str | None, kind: EventType, name: str | None = None) -> bool:
@@ -91,8 +91,8 @@ class ClosingRows:
         """Return those events of which this database knows no act."""
         asked = list(event_ids)
         known: set[str] = set()
-        for start in range(0, len(asked), _IDS_AT_ONCE):
-            some = asked[start : start + _IDS_AT_ONCE]
+        for start in range(0, len(asked), _BATCH_SIZE):
+            some = asked[start : start + _BATCH_SIZE]
             known |= set(self._db.execute(select(_C.event_id).where(_C.event_id.in_(some))).scalars())
         return set(asked) - known
 
@@ -106,8 +106,8 @@ class ClosingRows:
         undone = {act.event.id for act in acts} & set(waiting.scalars())
         told = [(act.event.id, act.content) for act in acts if isinstance(act.content, ConsentRefusal)]
         there = dict[str, int]()
-        for start in range(0, len(told), _IDS_AT_ONCE):
-            ids = [no.id for _, no in told[start : start + _IDS_AT_ONCE]]
+        for start in range(0, len(told), _BATCH_SIZE):
+            ids = [no.id for _, no in told[start : start + _BATCH_SIZE]]
             c = consent_events.c
             found = self._db.execute(select(c.id, c.key_version).where(c.id.in_(ids)))
             there |= {row.id: row.key_version for row in found}
@@ -205,13 +205,13 @@ class ClosingRows:
                         "settled": True,
                     }
                 )  # fmt: skip
-        for start in range(0, len(rows), _IDS_AT_ONCE):
-            insert_new(self._db, closing_acts, *rows[start : start + _IDS_AT_ONCE])
+        for start in range(0, len(rows), _BATCH_SIZE):
+            insert_new(self._db, closing_acts, *rows[start : start + _BATCH_SIZE])
 
     def _placed(self, act: Act) -> Act:
         """Return the act in the object that is being filled, or in a new one, which has its name."""
         account_id, batch, weight = self._filling
-        if account_id != act.event.account_id or weight + act.weight > MOST:
+        if account_id != act.event.account_id or weight + act.weight > MAX_WEIGHT:
             batch, weight = act.event.id, 0
         self._filling = (act.event.account_id, batch, weight + act.weight)
         return replace(act, batch=batch)

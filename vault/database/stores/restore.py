@@ -33,7 +33,7 @@ from vault.errors import Refused
 from vault.ports.access_log import KeptCheckpoint
 
 #: Rows of one statement, for which databases have a limit of parameters; and of those that have audio.
-_ROWS_AT_ONCE, _PROMPTS_AT_ONCE = 200, 16
+_BATCH_SIZE, _PROMPT_BATCH_SIZE = 200, 16
 
 
 class RestoredRows:
@@ -226,9 +226,9 @@ class RestoredRows:
             if prompt is not None:
                 row |= {"sealed_audio": prompt.message, "key_version": prompt.key_version}
             rows.append(row)
-        self._put(notices, ["id"], *rows, at_once=_PROMPTS_AT_ONCE)
+        self._put(notices, ["id"], *rows, at_once=_PROMPT_BATCH_SIZE)
 
-    def _put(self, table: Table, key: list[str], *rows: dict[str, Any], at_once: int = _ROWS_AT_ONCE) -> None:
+    def _put(self, table: Table, key: list[str], *rows: dict[str, Any], at_once: int = _BATCH_SIZE) -> None:
         """Insert rows of the same columns, or bring those that are there to this state."""
         for start in range(0, len(rows), at_once):
             put = insert_for(self._db, table).values(list(rows[start : start + at_once]))

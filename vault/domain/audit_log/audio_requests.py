@@ -19,7 +19,7 @@ GRANT_OF: Mapping[EventType, EventType] = {
 }
 GRANTS = frozenset(GRANT_OF.values())
 #: Pairs of one block: inserting into a longer one would take longer than finding the block.
-_LONGEST_BLOCK = 1024
+_MAX_BLOCK_LENGTH = 1024
 #: A length, and a request's place in the list.
 _Pair = tuple[int, int]
 
@@ -113,7 +113,7 @@ class _Ordered:
         place = min(self._block_of(pair), len(self._blocks) - 1)
         block = self._blocks[place]
         insort(block, pair)
-        if len(block) > _LONGEST_BLOCK:
+        if len(block) > _MAX_BLOCK_LENGTH:
             half = len(block) // 2
             self._blocks.insert(place + 1, block[half:])
             del block[half:]

@@ -19,7 +19,7 @@ _NOBODY = "somebody"
 #: What is said where the seconds of a part cannot be told.
 _PART = "a part"
 #: Spans that one sentence names; of more it says how many.
-_MOST_SPANS = 8
+_MAX_SPANS = 8
 #: What happened, where one name says it all; a result is added to some.
 _SENTENCES: Mapping[EventType, str] = {
     "recording.available": "Available",
@@ -217,7 +217,7 @@ def _sent(part: Listening, timeline: Timeline | None, who: str) -> str:
 
 
 def _parts(spans: Sequence[str]) -> str:
-    if len(spans) > _MOST_SPANS:
+    if len(spans) > _MAX_SPANS:
         return f"{len(spans)} parts"
     return _PART if _PART in spans else " and ".join(spans)
 

@@ -6,7 +6,7 @@ from vault.errors import Invalid
 
 #: A language of two or three letters and its subtags (RFC 5646, section 2.1), without the rare forms.
 _TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-_LONGEST = 35
+_MAX_LENGTH = 35
 #: A region has two letters, a script has four (RFC 5646, section 2.1.1).
 _REGION, _SCRIPT = 2, 4
 
@@ -16,7 +16,7 @@ def language_tag(written: str) -> str:
 
     Raises Invalid, naming the field ``language``, for what is no tag.
     """
-    if len(written) > _LONGEST or not _TAG.fullmatch(written):
+    if len(written) > _MAX_LENGTH or not _TAG.fullmatch(written):
         raise Invalid("A language is a tag such as en, fr-CA or zh-Hant-TW.", field="language")
     first, *rest = written.lower().split("-")
     return "-".join([first, *(_spelled(subtag) for subtag in rest)])

@@ -15,7 +15,7 @@ from vault.domain.notices.audio import RATE, Encoding
 _PCM, _ULAW = (1, 16), (7, 8)
 #: G.711 knows 14 bits; 16-bit samples lose their last two.
 _LOST_BITS = 2
-_LARGEST = 1 << 13
+_MAX_SAMPLE = 1 << 13
 #: What is added to a value before its segment is found.
 _BIAS = 33
 
@@ -35,18 +35,18 @@ def ulaw(pcm: bytes) -> bytes:
     if sys.byteorder == "big":
         samples.byteswap()
     table = _codes()
-    return bytes([table[(sample >> _LOST_BITS) + _LARGEST] for sample in samples])
+    return bytes([table[(sample >> _LOST_BITS) + _MAX_SAMPLE] for sample in samples])
 
 
 @cache
 def _codes() -> bytes:
     """Return the code of every 14-bit value, from the lowest up."""
-    return bytes(_code(value) for value in range(-_LARGEST, _LARGEST))
+    return bytes(_code(value) for value in range(-_MAX_SAMPLE, _MAX_SAMPLE))
 
 
 def _code(value: int) -> int:
     """Return sign, segment and step, inverted as they go over the line."""
-    magnitude = min(abs(value) + _BIAS, _LARGEST - 1)
+    magnitude = min(abs(value) + _BIAS, _MAX_SAMPLE - 1)
     segment = magnitude.bit_length() - _BIAS.bit_length()
     step = magnitude >> segment + 1 & 0x0F
     return (segment << 4 | step) ^ (0x7F if value < 0 else 0xFF)

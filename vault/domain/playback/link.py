@@ -12,20 +12,20 @@ Kind = Literal["player", "media"]
 #: How a session stands: it plays, or why it plays no more.
 Standing = Literal["open", "ended", "erased", "restricted", "revoked"]
 
-SHORTEST_LIFE = timedelta(seconds=1)
-LONGEST_LIFE = timedelta(hours=24)
-DEFAULT_LIFE = timedelta(minutes=15)
+MIN_LIFETIME = timedelta(seconds=1)
+MAX_LIFETIME = timedelta(hours=24)
+DEFAULT_LIFETIME = timedelta(minutes=15)
 DEFAULT_SESSIONS = 5
 MAX_SESSIONS = 1000
-SHORTEST_SESSION = timedelta(minutes=5)
+MIN_SESSION_LIFETIME = timedelta(minutes=5)
 #: Entries of the log that a session may cause in a moment, and for each second since it was opened. A listener
 #: who seeks every two seconds for hours stays below it, whatever the browser makes of a seek.
-LOG_ENTRIES_AT_ONCE = 1000
+LOG_ENTRY_BURST = 1000
 LOG_ENTRIES_PER_SECOND = 2
 
 #: The first grant is small, so that the first byte comes soon; the windows double up to the largest.
 FIRST_WINDOW = 64 * 1024
-LARGEST_WINDOW = 4 * 1024 * 1024
+MAX_WINDOW = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +70,12 @@ class Session:
 
 def session_length(duration: float | None) -> timedelta:
     """Return how long a session lasts: twice the recording, at least five minutes."""
-    return max(SHORTEST_SESSION, timedelta(seconds=2 * (duration or 0)))
+    return max(MIN_SESSION_LIFETIME, timedelta(seconds=2 * (duration or 0)))
 
 
 def log_entries_allowed(age: timedelta) -> int:
     """Return how many grants of audio, and looks at the waveform, a session of this age may have had."""
-    return LOG_ENTRIES_AT_ONCE + int(LOG_ENTRIES_PER_SECOND * max(0.0, age.total_seconds()))
+    return LOG_ENTRY_BURST + int(LOG_ENTRIES_PER_SECOND * max(0.0, age.total_seconds()))
 
 
 def standing(session: Session, link: Link, recording: Recording, *, now: datetime) -> Standing:
@@ -116,4 +116,4 @@ def windows(start: int, end: int) -> Iterator[tuple[int, int]]:
     while start < end:
         stop = min(end, (start + length) // FIRST_WINDOW * FIRST_WINDOW)
         yield start, stop
-        start, length = stop, min(LARGEST_WINDOW, length * 2)
+        start, length = stop, min(MAX_WINDOW, length * 2)

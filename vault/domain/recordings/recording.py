@@ -51,16 +51,16 @@ IN_FLIGHT = (State.RECEIVED, State.TRANSFERRING, State.STORED, State.RETRY_WAIT,
 LEASE = timedelta(seconds=90)
 RENEWAL = timedelta(seconds=30)
 #: How long an upload that was cut off waits for its client, before it is given up.
-IDLE_UPLOAD = timedelta(hours=1)
+UPLOAD_IDLE_TIMEOUT = timedelta(hours=1)
 #: Attempts before a recording fails for good: with the backoff below, about a day.
 MAX_ATTEMPTS = 24
-_FIRST_PAUSE = timedelta(seconds=2)
-_LONGEST_PAUSE = timedelta(hours=2)
+_FIRST_BACKOFF = timedelta(seconds=2)
+_MAX_BACKOFF = timedelta(hours=2)
 
 
-def pause_before(attempt: int, jitter: float) -> timedelta:
+def backoff_before(attempt: int, jitter: float) -> timedelta:
     """Return how long to wait before the attempt after ``attempt`` (from 1); ``jitter`` is in [0, 1)."""
-    full = min(_LONGEST_PAUSE, _FIRST_PAUSE * (1 << min(attempt - 1, 20)))
+    full = min(_MAX_BACKOFF, _FIRST_BACKOFF * (1 << min(attempt - 1, 20)))
     return full * (0.5 + jitter / 2)
 
 

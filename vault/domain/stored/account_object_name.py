@@ -20,7 +20,7 @@ _NAME = re.compile(
     rf"{PREFIX}(acct_[0-9a-f]+)/(?:([0-9]{{20}})-([0-9a-f]{{{ROOT_DIGITS}}})-)?([0-9]{{12,19}})\.json"
 )
 #: Sizes and revisions are numbers that a column holds.
-_LARGEST = 2**63 - 1
+_MAX_NUMBER = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ def parse_location(key: str) -> ObjectName | None:
     if found is None:
         return None
     account_id, size, root, revision = found.groups()
-    if int(revision) > _LARGEST or int(size or 0) > _LARGEST:
+    if int(revision) > _MAX_NUMBER or int(size or 0) > _MAX_NUMBER:
         return None
     return ObjectName(
         account_id=account_id,

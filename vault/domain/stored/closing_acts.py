@@ -31,7 +31,7 @@ PREFIX: Final = "closing/"
 #: Below this lies, for good, what neither the log nor an account's object says again.
 KEPT_PREFIX: Final = "closed/"
 #: Weight of one object, so that each is below the limit of a note: an act of weight 1 has up to a kilobyte.
-MOST: Final = 200
+MAX_WEIGHT: Final = 200
 _HEAVY: Final = 8
 #: Stands for what belongs to no account.
 VAULT: Final = "vault"

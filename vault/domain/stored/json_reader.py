@@ -16,7 +16,7 @@ from vault.errors import Tampered
 
 T = TypeVar("T", bound=str)
 #: Numbers of the database.
-_LARGEST = 2**63
+_MAX_NUMBER = 2**63
 #: Digits of the longest number that is one of those.
 _DIGITS = 20
 
@@ -57,7 +57,7 @@ class Fields:
     def integer(self, name: str, *, least: int = 0) -> int:
         """Return a whole number from ``least`` up."""
         value = self._take(name)
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value < _LARGEST:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value < _MAX_NUMBER:
             raise self._wrong(f"has no number as {name}")
         return value
 
@@ -70,7 +70,7 @@ class Fields:
         if self._is_null(name):
             return None
         value = self._take(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _MAX_NUMBER:
             raise self._wrong(f"has no number as {name}")
         return float(value)
 

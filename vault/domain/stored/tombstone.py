@@ -17,7 +17,7 @@ from vault.errors import Tampered
 #: Final states: only erasing leaves them, or, for a failed upload, sending it again.
 FINAL = (State.REFUSED, State.FAILED, State.ERASED)
 #: Tombstones in one object, so that each is far below a mebibyte.
-MOST = 200
+MAX_TOMBSTONES = 200
 PREFIX = "tombstones/"
 
 

@@ -12,7 +12,7 @@ from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 
 _PREFIX = "cv_"
-_LONGEST = 256
+_MAX_LENGTH = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Authenticate:
 
 
 def _split(text: str) -> tuple[str, str]:
-    if not text.startswith(_PREFIX) or len(text) > _LONGEST or not text.isascii():
+    if not text.startswith(_PREFIX) or len(text) > _MAX_LENGTH or not text.isascii():
         return "", ""
     identifier, _, secret = text.removeprefix(_PREFIX).partition("_")
     return identifier, secret

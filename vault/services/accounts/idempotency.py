@@ -16,7 +16,7 @@ from vault.sealing.keys import NamedKey
 from vault.sealing.message import open_message, seal
 
 _CONTEXT = {"purpose": "kept-answer"}
-_LONGEST = 255
+_MAX_KEY_LENGTH = 255
 #: How long a request may be answered before its repetition is.
 _LEASE = timedelta(seconds=60)
 
@@ -50,8 +50,8 @@ class Idempotency:
         Raises Invalid when the same key comes with another request, Busy while the first one runs.
         An error of ``answer`` is not kept.
         """
-        if not 1 <= len(idempotency_key) <= _LONGEST:
-            raise Invalid(f"An Idempotency-Key has 1 to {_LONGEST} characters.", field="Idempotency-Key")
+        if not 1 <= len(idempotency_key) <= _MAX_KEY_LENGTH:
+            raise Invalid(f"An Idempotency-Key has 1 to {_MAX_KEY_LENGTH} characters.", field="Idempotency-Key")
         name = hashlib.sha256(idempotency_key.encode()).digest()
         secret = hmac.digest(bearer.encode(), b"callvault/kept-answer\0" + idempotency_key.encode(), "sha256")
         sealing_key = NamedKey(name="kept-answer", secret=secret)

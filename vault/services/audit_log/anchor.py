@@ -38,12 +38,12 @@ _LOG = Log(__name__)
 #: How often an attempt is repeated that met another history, which may take its own anchor back.
 _TRIES = 6
 #: Seconds of the first random pause between two attempts; each is up to twice as long as the one before.
-_PAUSE = 0.05
+_FIRST_BACKOFF_SECONDS = 0.05
 #: Seconds between two checks whether another node has published the log.
-_PUBLICATION_PAUSE = 0.5
+_PUBLICATION_INTERVAL = 0.5
 _PUBLICATION_TRIES = 20
 #: Seconds that somebody waits for an anchor, which goes on without them: many tiles may have to be published before.
-_PATIENCE = 20.0
+_TIMEOUT = 20.0
 _UNREACHABLE = (
     "The object store cannot be reached, so nothing of the access log can be shown that is newer than its last "
     "anchored checkpoint. Repeat once the object store answers."
@@ -99,7 +99,7 @@ class Anchor:
                 return known
             # One that runs already may have begun before the leaves were there.
             try:
-                async with asyncio.timeout(_PATIENCE):
+                async with asyncio.timeout(_TIMEOUT):
                     await self._together()
             except TimeoutError:
                 break
@@ -151,7 +151,7 @@ class Anchor:
             with suppress(LeaseLost):  # Another node has taken the work over.
                 if await self.publication(kept):
                     return
-            await self.sleep(_PUBLICATION_PAUSE)
+            await self.sleep(_PUBLICATION_INTERVAL)
             published = await self.database.read(lambda tx: tx.checkpoints.publication())
             if published.size >= kept.size:
                 return
@@ -182,7 +182,7 @@ class Anchor:
         """Put the draft as an anchor and keep it as shown, unless the store has another history. Raises Unavailable."""
         for tries in range(_TRIES):
             if tries:
-                await self.sleep(RANDOM.random() * _PAUSE * 2**tries)
+                await self.sleep(RANDOM.random() * _FIRST_BACKOFF_SECONDS * 2**tries)
             smaller = await self._attempt(draft)
             if smaller is not None:
                 kept = await self.database.write(lambda tx: self._keep(tx, draft))

@@ -13,7 +13,7 @@ from vault.tlog.note import Signer
 from vault.tlog.tree import Node
 
 #: Entries that are read at once.
-AT_ONCE = 1000
+BATCH_SIZE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +55,8 @@ class ExportLog:
 
     async def _parts(self, account_id: str | None, size: int, head: bytes) -> AsyncIterator[bytes]:
         yield head
-        for start in range(0, size, AT_ONCE):
-            yield await self.entries(account_id, start, min(start + AT_ONCE, size))
+        for start in range(0, size, BATCH_SIZE):
+            yield await self.entries(account_id, start, min(start + BATCH_SIZE, size))
 
 
 def _read(tx: Transaction, start: int, end: int) -> tuple[list[Leaf], list[Node]]:

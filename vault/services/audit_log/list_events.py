@@ -15,10 +15,10 @@ from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_listener
 
 #: With a filter, events that are read at once, and how often at most for one page.
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 _READS = 10
 #: Events that are opened before others are served.
-_OPENED_AT_ONCE = 50
+_DECRYPT_BATCH_SIZE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class ListEvents:
 
     async def __call__(self, account_id: str, wanted: EventFilter, *, start: int, limit: int) -> EventPage:
         """Return events from the index ``start`` on, oldest first."""
-        asked = _AT_ONCE if wanted.looks_inside else limit
+        asked = _BATCH_SIZE if wanted.looks_inside else limit
         found: list[LoggedEvent] = []
         listeners: dict[str, str | None] = {}
         for _ in range(_READS):
@@ -111,7 +111,7 @@ class ListEvents:
     async def _page(self, found: Sequence[LoggedEvent], next_start: int | None) -> EventPage:
         items = []
         for number, one in enumerate(found):
-            if number % _OPENED_AT_ONCE == 0:
+            if number % _DECRYPT_BATCH_SIZE == 0:
                 await asyncio.sleep(0)
             items.append((one, await self.carried.open_detail(one.event)))
         return EventPage(items=items, next_start=next_start)

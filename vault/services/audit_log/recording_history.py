@@ -20,9 +20,9 @@ from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_recording
 
 #: Events that are read at once.
-_AT_ONCE = 1000
+_BATCH_SIZE = 1000
 #: Events that are opened before others are served.
-_OPENED_AT_ONCE = 50
+_DECRYPT_BATCH_SIZE = 50
 #: Bytes before the samples of a rendition, which the vault writes itself.
 _RENDITION_HEADER = 44
 
@@ -63,15 +63,15 @@ class ReadHistory:
             start = found[-1].index + 1 if found else 0
             page = await self._page(account_id, recording_id, start)
             for number, logged in enumerate(page):
-                if number % _OPENED_AT_ONCE == 0:
+                if number % _DECRYPT_BATCH_SIZE == 0:
                     await asyncio.sleep(0)
                 found.append(await self._opened(logged))
-            if len(page) < _AT_ONCE:
+            if len(page) < _BATCH_SIZE:
                 return found
 
     async def _page(self, account_id: str, recording_id: str, start: int) -> Sequence[LoggedEvent]:
         return await self.database.read(
-            lambda tx: tx.events.page(account_id, recording_id=recording_id, start=start, limit=_AT_ONCE)
+            lambda tx: tx.events.page(account_id, recording_id=recording_id, start=start, limit=_BATCH_SIZE)
         )
 
     async def _opened(self, logged: LoggedEvent) -> OpenedEvent:

@@ -10,8 +10,8 @@ from vault.ports.database import Database, Transaction
 from vault.services.audit_log.anchor import Anchor
 
 #: Events that one transaction moves.
-AT_ONCE = 1000
-_TURN = "anchor"
+BATCH_SIZE = 1000
+_JOB = "anchor"
 #: For how long other nodes leave it to one. It is not renewed: two at once are only more requests.
 _LEASE = timedelta(seconds=10)
 
@@ -26,7 +26,7 @@ class SequenceEvents:
         """Move a batch; False if none waited, or another node moves them."""
         if not await self.database.read(lambda tx: tx.tree.waiting()):
             return False
-        return await self.database.write(lambda tx: tx.tree.sequence(limit=AT_ONCE)) > 0
+        return await self.database.write(lambda tx: tx.tree.sequence(limit=BATCH_SIZE)) > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +45,14 @@ class SignCheckpoint:
         """
         if not await self.database.read(self._due):
             return False
-        token = await self.database.write(lambda tx: tx.turns.claim(_TURN, lease=_LEASE))
+        token = await self.database.write(lambda tx: tx.turns.claim(_JOB, lease=_LEASE))
         if token is None:
             return False
         try:
             return await self.anchor.extend()
         finally:
             with suppress(LeaseLost, Unavailable):
-                await self.database.write(lambda tx: tx.turns.pass_on(_TURN, token, next_at=tx.now()))
+                await self.database.write(lambda tx: tx.turns.pass_on(_JOB, token, next_at=tx.now()))
 
     def _due(self, tx: Transaction) -> bool:
         last, head = tx.checkpoints.last(), tx.tree.head()
@@ -60,4 +60,4 @@ class SignCheckpoint:
             return head.size > 0
         # One from the future was signed by a node whose clock is wrong, and must not hold up the others.
         young = last.at <= self.clock() < last.at + self.pause
-        return not young and last.size < head.size and tx.turns.is_free(_TURN)
+        return not young and last.size < head.size and tx.turns.is_free(_JOB)

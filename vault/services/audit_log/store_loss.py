@@ -34,7 +34,7 @@ from vault.structured_log import Log
 
 _LOG = Log(__name__)
 _REWRITE = "store_rewrite"
-_LOOK = "store_look"
+_CHECK = "store_look"
 #: Copies of checkpoints that one look asks for; a busy log publishes two a minute.
 _MAX_COPIES = 8
 #: Listings of anchors before one that lacks the newest is believed.
@@ -65,7 +65,7 @@ async def look_for_loss(database: Database, objects: ObjectStore, published_log:
         return await record_loss(database, published_log, found=found, known=known_size)
     now = StoreLook(anchored=known.anchored, published=known.published)
     if known.before != now:
-        await database.write(lambda tx: tx.metadata.replace({_LOOK: encode_look(now)}))
+        await database.write(lambda tx: tx.metadata.replace({_CHECK: encode_look(now)}))
     return False
 
 
@@ -115,7 +115,7 @@ def note_loss(tx: Transaction, *, found: int, known: int, published: int, actor:
     if pending is not None and pending.known >= known and actor == "worker":
         return False
     begun = StoreRewrite(found=found, known=known, checkpoints_above=found, tiles_size=published)
-    tx.metadata.replace({_REWRITE: encode_rewrite(begun)}, drop=[_LOOK])
+    tx.metadata.replace({_REWRITE: encode_rewrite(begun)}, drop=[_CHECK])
     tx.store.rewrite_log_and_accounts(published=published)
     tx.events.append(
         AccessEvent(
@@ -143,7 +143,7 @@ def keep_rewrite(tx: Transaction, before: StoreRewrite, after: StoreRewrite | No
 
 
 def _known(tx: Transaction) -> _Known:
-    last, kept = tx.checkpoints.last(), tx.metadata.get(_LOOK)
+    last, kept = tx.checkpoints.last(), tx.metadata.get(_CHECK)
     before = None if kept is None else decode_look(kept)
     anchored = 0 if last is None else last.size
     copies: tuple[KeptCheckpoint, ...] = ()

@@ -27,7 +27,7 @@ from vault.services.shared.iter_recordings import available_recordings
 from vault.services.shared.rate_limit import RateLimiter
 
 #: Sentences that one answer has room for.
-MOST_FINDINGS: Final = 10_000
+MAX_FINDINGS: Final = 10_000
 #: Objects and unfinished work younger than this may not have their row yet.
 GRACE: Final = timedelta(hours=24)
 #: How often a recording is compared again while its row keeps changing.
@@ -71,9 +71,9 @@ class Fsck:
         await self._accounts(checked, pacer)
         await self._log(checked, pacer)
         await self._objects(checked, pacer, progress)
-        left_out = len(checked.findings) - MOST_FINDINGS
+        left_out = len(checked.findings) - MAX_FINDINGS
         if left_out > 0:
-            checked.findings[MOST_FINDINGS:] = [f"{left_out} more findings are left out."]
+            checked.findings[MAX_FINDINGS:] = [f"{left_out} more findings are left out."]
         return checked
 
     async def _recordings(

@@ -17,7 +17,7 @@ from vault.tlog.hashing import leaf_hash
 from vault.tlog.tree import Frontier
 
 #: Leaves that move in one transaction.
-_AT_ONCE = 2000
+_BATCH_SIZE = 2000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,7 +89,9 @@ class RestoreLog:
         Raises Tampered if they are no longer those that were compared.
         """
         if parted.fork < anchored.checkpoint.size:
-            while not await self.database.write(lambda tx: tx.restored.set_back(parted.fork, limit=_AT_ONCE)):
+            while not await self.database.write(
+                lambda tx: tx.restored.set_back(parted.fork, limit=_BATCH_SIZE)
+            ):
                 pass
             number = end = 0
             async for leaves in self._bundles(anchored):
@@ -100,7 +102,7 @@ class RestoreLog:
                 if new := leaves[at - start :]:
                     await self.database.write(lambda tx, at=at, new=new: tx.restored.leaves(at, new))  # type: ignore[misc]
                 await progress("leaves", end, anchored.checkpoint.size)
-        while await self.database.write(lambda tx: tx.restored.take_waiting(limit=_AT_ONCE)):
+        while await self.database.write(lambda tx: tx.restored.take_waiting(limit=_BATCH_SIZE)):
             pass
 
     async def _common(self, start: int, hashes: Sequence[bytes]) -> int:
@@ -112,8 +114,8 @@ class RestoreLog:
 
     async def _own(self, parted: Parted) -> AsyncIterator[bytes]:
         """Yield what stands in the database's tree behind the fork, and what waits for it."""
-        for start in range(parted.fork, parted.size, _AT_ONCE):
-            end = min(start + _AT_ONCE, parted.size)
+        for start in range(parted.fork, parted.size, _BATCH_SIZE):
+            end = min(start + _BATCH_SIZE, parted.size)
             read = await self.database.read(
                 lambda tx, start=start, end=end: tx.tree.leaves(start, end)  # type: ignore[misc]
             )
@@ -121,7 +123,7 @@ class RestoreLog:
                 yield one.leaf
         after: int | None = None
         while waiting := await self.database.read(
-            lambda tx, after=after: tx.restored.waiting(after, limit=_AT_ONCE)  # type: ignore[misc]
+            lambda tx, after=after: tx.restored.waiting(after, limit=_BATCH_SIZE)  # type: ignore[misc]
         ):
             for _, leaf in waiting:
                 yield leaf

@@ -32,7 +32,7 @@ from vault.services.shared.iter_recordings import available_recordings
 
 _MANIFESTS = "manifests/"
 #: Recordings that are opened at once and written in one transaction.
-_AT_ONCE = 32
+_BATCH_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +102,8 @@ class RestoreRecordings:
             *(partial(_revoke_key, one, at) for one, at in replay.revoked_keys.items()),
             *(partial(_delete_connection, one) for one in replay.deleted_connections),
         ]
-        for start in range(0, len(changes), _AT_ONCE):
-            some = changes[start : start + _AT_ONCE]
+        for start in range(0, len(changes), _BATCH_SIZE):
+            some = changes[start : start + _BATCH_SIZE]
             done = await self.database.write(lambda tx, some=some: [change(tx) for change in some])  # type: ignore[misc]
             report.add("erased", sum(one is True for one in done))
             await progress("log entries", start + len(some), len(changes))
@@ -248,7 +248,7 @@ async def _batches(keys: AsyncIterator[str]) -> AsyncIterator[list[str]]:
     batch: list[str] = []
     async for key in keys:
         batch.append(key)
-        if len(batch) == _AT_ONCE:
+        if len(batch) == _BATCH_SIZE:
             yield batch
             batch = []
     if batch:

@@ -16,7 +16,7 @@ _LOST: Mapping[str, str] = {
 }
 
 #: Recordings that are looked for in one transaction, which has a few seconds.
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 
 
 async def name_what_is_lost(database: Database, parted: Parted, report: Report) -> None:
@@ -39,8 +39,8 @@ async def name_what_is_lost(database: Database, parted: Parted, report: Report) 
 async def _count_gone(database: Database, recording_ids: Sequence[str]) -> int:
     """Return how many of these recordings have no row."""
     gone = 0
-    for start in range(0, len(recording_ids), _AT_ONCE):
-        some = recording_ids[start : start + _AT_ONCE]
+    for start in range(0, len(recording_ids), _BATCH_SIZE):
+        some = recording_ids[start : start + _BATCH_SIZE]
         there = await database.read(lambda tx, some=some: tx.recordings.existing(some))  # type: ignore[misc]
         gone += len(some) - len(there)
     return gone

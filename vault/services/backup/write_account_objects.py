@@ -22,7 +22,7 @@ from vault.domain.stored.account_object import (
     prompt_location,
 )
 from vault.domain.stored.account_object_name import LogState, ObjectName, location_of, name_at
-from vault.domain.stored.tombstone import MOST, encode_tombstones
+from vault.domain.stored.tombstone import MAX_TOMBSTONES, encode_tombstones
 from vault.domain.stored.tombstone import location_of as location_of_tombstones
 from vault.errors import NotFound, OwnKeyUnusable, Tampered, Unavailable
 from vault.ports.database import Database, Transaction
@@ -31,9 +31,9 @@ from vault.ports.objects import ObjectStore
 from vault.sealing.message import seal
 from vault.services.audit_log.own_history import account_object_names, sort_by_history
 
-_AT_ONCE = 16
+_BATCH_SIZE = 16
 #: Events that one transaction brings into the tree.
-_EVENTS_AT_ONCE = 1000
+_EVENT_BATCH_SIZE = 1000
 #: How often an account that changes all the time is read again before it is written as it was.
 _MAX_READS = 3
 #: How many times, and after how many seconds, it is checked whether the account's events are in the tree.
@@ -58,7 +58,7 @@ class WriteAccountObjects:
         put_off: list[str] = []
         written = 0
         while not written:
-            due = await self.database.read(lambda tx: tx.account_objects.due(_AT_ONCE, but=put_off))
+            due = await self.database.read(lambda tx: tx.account_objects.due(_BATCH_SIZE, but=put_off))
             if not due:
                 break
             for account_id in due:
@@ -137,7 +137,7 @@ class WriteAccountObjects:
     async def _wait_for(self, account_id: str, waiting: frozenset[int]) -> None:
         """Return once these events of the account are in the tree; sequence them if nobody else does."""
         for _ in range(_MAX_WAITS):
-            await self.database.write(lambda tx: tx.tree.sequence(limit=_EVENTS_AT_ONCE))
+            await self.database.write(lambda tx: tx.tree.sequence(limit=_EVENT_BATCH_SIZE))
             if not waiting & await self.database.read(lambda tx: tx.account_objects.waiting(account_id)):
                 return
             await asyncio.sleep(_WAIT_SECONDS)
@@ -182,7 +182,7 @@ class WriteTombstones:
 
     async def __call__(self) -> bool:
         """Write those of one account; False if none was due."""
-        due = await self.database.read(lambda tx: tx.tombstones.due(MOST))
+        due = await self.database.read(lambda tx: tx.tombstones.due(MAX_TOMBSTONES))
         if not due:
             return False
         account_id = due[0].account_id

@@ -15,7 +15,7 @@ from vault.ports.objects import ObjectStore
 from vault.services.shared.gather_all import gathered
 
 #: Manifests on their way at once: enough to keep the threads of an object store busy.
-_AT_ONCE = 64
+_BATCH_SIZE = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class WriteManifests:
 
     async def __call__(self) -> bool:
         """Do a few; False if none was due."""
-        due = await self.database.read(lambda tx: tx.queue.manifests_due(_AT_ONCE))
+        due = await self.database.read(lambda tx: tx.queue.manifests_due(_BATCH_SIZE))
         await gathered([self._write(one) for one in due])
         return bool(due)
 

@@ -25,10 +25,10 @@ _LOG = Log(__name__)
 #: Seconds between two looks while the mode is on.
 WATCH_INTERVAL = 1.0
 #: Seconds between two looks of each process while it is off. One costs two listings and no object.
-_INTERVAL = 60.0
+_CHECK_INTERVAL = 60.0
 #: A look is repeated before the mode begins: an anchor of another node may be on its way out.
-_LOOKS = 4
-_LOOK_PAUSE = 0.3
+_CHECKS = 4
+_RECHECK_SECONDS = 0.3
 _REMEDY = (
     "Nothing is served and nothing is written. Run `callvault restore` with the database that is to be kept."
 )
@@ -68,14 +68,14 @@ class CheckRecovery:
         """Whether the process is in recovery mode, as the last look found."""
         return self.recovery.reason is not None
 
-    async def __call__(self, *, looks: int = _LOOKS) -> bool:
+    async def __call__(self, *, looks: int = _CHECKS) -> bool:
         """Look, and begin or end recovery mode; say whether it is on. Raises Unavailable.
 
         It begins only if each of so many looks finds the same.
         """
         for tries in range(looks):
             if tries:
-                await self.sleep(_LOOK_PAUSE)
+                await self.sleep(_RECHECK_SECONDS)
             missing = await self._missing()
             if missing is None or self.on:
                 break
@@ -98,7 +98,7 @@ class CheckRecovery:
         """Wait until the next look, which comes soon once the mode has begun."""
         if not self.on:
             # Many processes that started together do not ask together.
-            pause = asyncio.ensure_future(self.sleep(_INTERVAL * (0.75 + RANDOM.random() / 2)))
+            pause = asyncio.ensure_future(self.sleep(_CHECK_INTERVAL * (0.75 + RANDOM.random() / 2)))
             begun = asyncio.ensure_future(self.recovery.begun.wait())
             try:
                 await asyncio.wait({pause, begun}, return_when=asyncio.FIRST_COMPLETED)

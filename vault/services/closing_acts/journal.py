@@ -38,16 +38,16 @@ NOT_STORED: Final = (
     "undo it: repeat."
 )
 #: Seconds that the object of an act may take before its caller is told to repeat.
-_PATIENCE: Final = 10.0
+_PUT_TIMEOUT: Final = 10.0
 #: How long a node that did an act has to put its object before another one does.
 _GRACE: Final = timedelta(seconds=5)
 #: Objects that the worker puts concurrently, and at most in one step.
-_AT_ONCE, _BATCH_SIZE = 8, 50
-_READ_AT_ONCE: Final = 16
+_CONCURRENCY, _BATCH_SIZE = 8, 50
+_READ_CONCURRENCY: Final = 16
 #: How long this process believes that what it put is still there.
-_BELIEVED: Final = timedelta(minutes=10)
+_CACHE_TTL: Final = timedelta(minutes=10)
 #: Objects that a process remembers to have put; the worker of another asks the object store about the others.
-_REMEMBERED: Final = 4096
+_MAX_CACHED: Final = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class Journal:
     async def put(self, acts: Iterable[Act]) -> None:
         """Put the objects of acts concurrently. Raises Unavailable, which says that the acts stand."""
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_PUT_TIMEOUT):
                 await gathered([self._put(where, some) for where, some in _by_location(acts).items()])
         except (VaultError, TimeoutError) as error:
             _LOG.warning("closing.not_stored", error=type(error).__name__)
@@ -91,8 +91,8 @@ class Journal:
         unknown = await database.read(lambda tx: tx.closing.unknown(set(places.values())))
         wanted = [location for location, first in places.items() if kept or first in unknown]
         acts = list[Act]()
-        for start in range(0, len(wanted), _READ_AT_ONCE):
-            some = wanted[start : start + _READ_AT_ONCE]
+        for start in range(0, len(wanted), _READ_CONCURRENCY):
+            some = wanted[start : start + _READ_CONCURRENCY]
             for found in await gathered([self._read(location, findings) for location in some]):
                 acts.extend(found)
         ids = await database.read(lambda tx: tx.closing.unknown({act.event.id for act in acts}))
@@ -114,7 +114,7 @@ class Journal:
     async def _put(self, location: str, acts: Sequence[Act]) -> None:
         await self.objects.put(location, sign_note(encode_acts(acts), [self.signer]))
         self.put_here[location] = None
-        if len(self.put_here) > _REMEMBERED:
+        if len(self.put_here) > _MAX_CACHED:
             self.put_here.pop(next(iter(self.put_here)), None)
 
     async def _read(self, location: str, findings: list[str] | None) -> Sequence[Act]:
@@ -196,7 +196,7 @@ class KeepJournal:
         return bool(due or over)
 
     async def _store(self, due: Sequence[Act]) -> None:
-        wanted, since = _by_location(due), self.clock() - _BELIEVED
+        wanted, since = _by_location(due), self.clock() - _CACHE_TTL
         # An older one may have gone since, with a bucket that was set back.
         there = {
             where
@@ -208,8 +208,8 @@ class KeepJournal:
             there |= {stored.key async for stored in self.objects.list(PREFIX)}
         # What lies for good is due because it was sealed again.
         left = [acts for where, acts in wanted.items() if acts[0].kept or where not in there]
-        for start in range(0, len(left), _AT_ONCE):
-            await self.journal.put([act for acts in left[start : start + _AT_ONCE] for act in acts])
+        for start in range(0, len(left), _CONCURRENCY):
+            await self.journal.put([act for acts in left[start : start + _CONCURRENCY] for act in acts])
         for location in (location for location, acts in wanted.items() if acts[0].kept):
             await self.objects.delete_older(location)
         await self.database.write(lambda tx: tx.closing.stored(due))

@@ -15,7 +15,7 @@ from vault.ports.words import SEALED_WORDS
 from vault.services.shared.account_data_keys import AccountDataKeys
 
 _KEYS = frozenset("0123456789*#")
-_LONGEST_QUARANTINE = 365
+_MAX_QUARANTINE_DAYS = 365
 #: How often a change is made again because another came in between.
 _ATTEMPTS = 16
 
@@ -137,8 +137,8 @@ def check(policy: ConsentPolicy, rule_book: RuleBook) -> None:
     """Raise Invalid, naming the field, for a policy that cannot be meant."""
     if policy.missing_evidence == "accept" and not policy.reason:
         raise Invalid("Say why missing evidence is accepted: it goes on record.", field="reason")
-    if not 1 <= policy.quarantine_days <= _LONGEST_QUARANTINE:
-        raise Invalid(f"A quarantine lasts 1 to {_LONGEST_QUARANTINE} days.", field="quarantine_days")
+    if not 1 <= policy.quarantine_days <= _MAX_QUARANTINE_DAYS:
+        raise Invalid(f"A quarantine lasts 1 to {_MAX_QUARANTINE_DAYS} days.", field="quarantine_days")
     if policy.home_place is not None and policy.home_place not in rule_book.rules:
         raise Invalid(f"The rule book has no place {policy.home_place}.", field="home_place")
     keys = [one for one in (policy.keys.accept, policy.keys.decline, policy.keys.object) if one is not None]

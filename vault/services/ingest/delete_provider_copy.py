@@ -16,9 +16,9 @@ from vault.structured_log import Log
 
 _LOG = Log(__name__)
 _LEASE = timedelta(seconds=90)
-_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
+_FIRST_BACKOFF, _MAX_BACKOFF = timedelta(minutes=1), timedelta(hours=6)
 #: With the pauses above, about a week.
-MOST_ATTEMPTS = 40
+MAX_ATTEMPTS = 40
 #: There is nothing to delete any more, or there never was.
 _GONE = frozenset({404, 410})
 
@@ -87,10 +87,10 @@ def _not_deleted(tx: Transaction, recording: Recording) -> None:
 
 
 def _later(tx: Transaction, recording: Recording, result: str) -> None:
-    if recording.source_attempts >= MOST_ATTEMPTS:
+    if recording.source_attempts >= MAX_ATTEMPTS:
         _give_up(tx, recording, result)
         return
-    pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(recording.source_attempts - 1, 20))
+    pause = min(_MAX_BACKOFF, _FIRST_BACKOFF * 2 ** min(recording.source_attempts - 1, 20))
     tx.sources.try_again(recording.id, tx.now() + pause)
     if recording.source_attempts == 1:
         # Once is enough to tell: what follows are repetitions, until it is deleted or kept.

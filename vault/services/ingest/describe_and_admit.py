@@ -11,7 +11,7 @@ from typing import Any
 from vault.domain.ids import new_id
 from vault.domain.reason import Reason
 from vault.domain.recordings.media import Description
-from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, SealedObject, State, pause_before
+from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, SealedObject, State, backoff_before
 from vault.domain.stored import encryption_context as bound
 from vault.errors import DescriberCrashed, LeaseLost, NotFound, Tampered, Unavailable, Undecodable
 from vault.ports.audio import Describer
@@ -110,7 +110,7 @@ class Describe:
         except Unavailable as error:
             if recording.attempts >= MAX_ATTEMPTS:
                 _LOG.error("describe.waiting_long", recording_id=recording.id, attempts=recording.attempts)
-            pause = pause_before(recording.attempts, 0.5)
+            pause = backoff_before(recording.attempts, 0.5)
             await self.database.write(lambda tx: tx.queue.put_back(held, not_before=tx.now() + pause))
             _LOG.warning("describe.put_off", recording_id=recording.id, reason=str(error))
 
@@ -238,7 +238,7 @@ class Describe:
         reason = Reason(
             code="read_back_failed", text="What was stored could not be read back; it is fetched again."
         )
-        pause = pause_before(attempts, 0.5)
+        pause = backoff_before(attempts, 0.5)
         tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now() + pause, reasons=(reason,))
 
 

@@ -8,7 +8,7 @@ from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.calls.provider_api import Access, MediaRequest
 from vault.domain.consent.decision import Decision
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, State, pause_before
+from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, State, backoff_before
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import decode_announcement
 from vault.errors import FetchFailed, LeaseLost, NotFound, TooLarge, Unavailable, VaultError
@@ -160,7 +160,7 @@ class Ingest:
         await self._wait(held, reason, attempts=min(held.recording.attempts, MAX_ATTEMPTS // 2))
 
     async def _wait(self, held: Lease, reason: Reason, *, attempts: int) -> None:
-        pause = pause_before(attempts, RANDOM.random())
+        pause = backoff_before(attempts, RANDOM.random())
 
         def wait(tx: Transaction) -> None:
             until = tx.now() + pause

@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import partial
 
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import IDLE_UPLOAD, LEASE, Lease, State
+from vault.domain.recordings.recording import LEASE, UPLOAD_IDLE_TIMEOUT, Lease, State
 from vault.errors import LeaseLost, VaultError
 from vault.ports.database import Database, Transaction
 from vault.services.admission.case import Admission, CallContext
@@ -74,7 +74,7 @@ class SettleIdleUploads:
             refuse(tx, held, decision)
         elif waited_in is State.TRANSFERRING:
             # The process that served its client died: the client may be on its way to another.
-            tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now() + IDLE_UPLOAD)
+            tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now() + UPLOAD_IDLE_TIMEOUT)
         else:
             fail(tx, held, _ABANDONED)
         return True

@@ -18,9 +18,9 @@ from vault.services.shared.connection_cache import ConnectionCache
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
-_AGAIN = timedelta(seconds=3)
+_RETRY_INTERVAL = timedelta(seconds=3)
 #: A call that was not being recorded at the first tries is over soon.
-_MOST_ATTEMPTS = 5
+_MAX_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class PauseRecordings:
 
     async def __call__(self) -> bool:
         """Do one piece of work; False if there was none."""
-        wanted = await self.database.write(lambda tx: tx.pauses.claim(pause=_AGAIN))
+        wanted = await self.database.write(lambda tx: tx.pauses.claim(pause=_RETRY_INTERVAL))
         if wanted is None:
             return False
         try:
@@ -43,7 +43,7 @@ class PauseRecordings:
         except (FetchFailed, NotFound) as error:
             _LOG.warning("pause.failed", connection_id=wanted.connection_id, reason=str(error))
             paused = False
-        if paused or wanted.attempts >= _MOST_ATTEMPTS:
+        if paused or wanted.attempts >= _MAX_ATTEMPTS:
             await self.database.write(lambda tx: self._done(tx, wanted, paused=paused))
         return True
 

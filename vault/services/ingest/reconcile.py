@@ -18,12 +18,12 @@ from vault.structured_log import Log
 
 _LOG = Log(__name__)
 #: How often a connection's list is compared.
-PAUSE = timedelta(minutes=15)
+INTERVAL = timedelta(minutes=15)
 #: How far the comparison reaches back before the last one: media may take a day to be ready.
 OVERLAP = timedelta(hours=24)
 #: A webhook may still be on its way; what is younger than this is left to it.
-PATIENCE = timedelta(minutes=5)
-_MOST_PAGES = 1000
+MIN_AGE = timedelta(minutes=5)
+_MAX_PAGES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Reconcile:
 
     async def __call__(self) -> bool:
         """Compare the list of one connection; False if none was due."""
-        claimed = await self.database.write(lambda tx: tx.connections.claim_reconciliation(pause=PAUSE))
+        claimed = await self.database.write(lambda tx: tx.connections.claim_reconciliation(pause=INTERVAL))
         if claimed is None:
             return False
         connection, until = claimed
@@ -63,7 +63,7 @@ class Reconcile:
     async def _compare(self, connection: Connection, since: datetime, now: datetime) -> int:
         provider = self.providers[connection.provider]
         missed, cursor = 0, None
-        for _ in range(_MOST_PAGES):
+        for _ in range(_MAX_PAGES):
             page = await self._page(provider, connection, since, cursor)
             for listed in page.items:
                 missed += await self._miss(connection, listed, now)
@@ -83,7 +83,7 @@ class Reconcile:
     async def _miss(self, connection: Connection, listed: Listed, now: datetime) -> int:
         """Announce what was listed; 1 if nobody had."""
         ended = listed.facts.ended_at
-        if ended is not None and not connection.collect_from <= ended <= now - PATIENCE:
+        if ended is not None and not connection.collect_from <= ended <= now - MIN_AGE:
             # A list by days reaches further back than it was asked to.
             return 0
         announced = await self.announce(

@@ -11,7 +11,7 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts, Voice
 from vault.domain.consent.decision import Decision
 from vault.domain.ids import new_id
-from vault.domain.recordings.recording import IDLE_UPLOAD, LEASE, Lease, Recording, State
+from vault.domain.recordings.recording import LEASE, UPLOAD_IDLE_TIMEOUT, Lease, Recording, State
 from vault.errors import Busy, LeaseLost, NotFound, RecordingErased, Refused, VaultError
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
@@ -30,7 +30,7 @@ _OTHER_CALL = (
     "A recording of this name belongs to another call. Names of recordings are unique in the account: "
     "put the name of the call before it, such as call-7-1."
 )
-_KEPT = frozenset({State.STORED, State.QUARANTINED, State.AVAILABLE})
+_KEPT_STATES = frozenset({State.STORED, State.QUARANTINED, State.AVAILABLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Upload:
         if not decision.record or known.state is State.REFUSED:
             reasons = known.reasons or decision.grounds
             raise Refused(reasons[0].text, reasons=[reason.code for reason in reasons])
-        if known.state in _KEPT:
+        if known.state in _KEPT_STATES:
             return await self._compare(known, blocks, actor), False
         if held is None:
             raise Busy("This recording is being sent by another request.", retry_after=_RETRY_AFTER)
@@ -120,7 +120,7 @@ class Upload:
     async def _give_back(self, held: Lease) -> None:
         try:
             await self.database.write(
-                lambda tx: tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now() + IDLE_UPLOAD)
+                lambda tx: tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now() + UPLOAD_IDLE_TIMEOUT)
             )
         except VaultError:
             return  # The lease runs out by itself.
@@ -160,11 +160,11 @@ class Upload:
             return None
         known = _row(tx, new, actor)
         # What has arrived was let in, or waits for the gate: off since then says nothing of sending it once more.
-        epoch = tx.accounts.switch(new.account_id).epoch if known.state in _KEPT else known.epoch
+        epoch = tx.accounts.switch(new.account_id).epoch if known.state in _KEPT_STATES else known.epoch
         decision = self.admission.decide(
             tx, new.account_id, call, received_at=known.received_at, epoch_at_receipt=epoch
         )
-        if known.state in _KEPT or known.state is State.REFUSED:
+        if known.state in _KEPT_STATES or known.state is State.REFUSED:
             return known, None, decision
         held = tx.queue.claim_upload(known.id, lease=LEASE)
         if held is not None and not decision.record:

@@ -27,19 +27,19 @@ from vault.tlog.note import Signer
 
 _LOG = Log(__name__)
 #: Rows that one transaction replaces: few enough that nobody waits for it.
-AT_ONCE: Final = 256
+BATCH_SIZE: Final = 256
 #: Prompts are large, up to half a mebibyte each.
-_PROMPTS_AT_ONCE: Final = 8
+_PROMPT_BATCH_SIZE: Final = 8
 #: Manifests that may wait: beyond them keys are not wrapped anew, so that new recordings' get their turn.
-MOST_MANIFESTS: Final = 2048
+MAX_MANIFESTS_DUE: Final = 2048
 #: How long a request may take from reading a row to unwrapping its key.
 GRACE: Final = timedelta(seconds=10)
 _ROTATIONS: Final = 100
 #: Batches of one version before it is the turn of the next.
 _BATCHES: Final = 16
 #: Rows of one kind that are passed over because they do not open.
-_MOST_DAMAGED: Final = 100
-_LAST_WORDS: Final[tuple[EventType, ...]] = ("key.rewrapped", "key.destroyed")
+_MAX_DAMAGED: Final = 100
+_FINAL_EVENTS: Final[tuple[EventType, ...]] = ("key.rewrapped", "key.destroyed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class Rewrap:
                 worked, batches = True, batches + 1
                 if batches == _BATCHES and not passed_over:
                     return True
-                if len(passed_over) > _MOST_DAMAGED:
+                if len(passed_over) > _MAX_DAMAGED:
                     break
             damaged += len(passed_over)
         if damaged:
@@ -100,9 +100,12 @@ class Rewrap:
         """Return rows to be replaced; none where so many manifests wait that their keys must, too."""
 
         def read(tx: Transaction) -> Sequence[SealedRow]:
-            if kind == "recording_key" and tx.rotations.manifests_behind(MOST_MANIFESTS) == MOST_MANIFESTS:
+            if (
+                kind == "recording_key"
+                and tx.rotations.manifests_behind(MAX_MANIFESTS_DUE) == MAX_MANIFESTS_DUE
+            ):
                 return ()
-            limit = _PROMPTS_AT_ONCE if kind == "prompt" else AT_ONCE
+            limit = _PROMPT_BATCH_SIZE if kind == "prompt" else BATCH_SIZE
             return tx.rotations.under(
                 kind, rotation.account_id, rotation.version, but=passed_over, limit=limit
             )
@@ -169,7 +172,7 @@ class Rewrap:
         )
         # Before its events: the act of the second waits for the account's object without this version.
         tx.rotations.destroy(rotation, at=now, statement=sign_statement(statement, self.signer))
-        for kind in _LAST_WORDS:
+        for kind in _FINAL_EVENTS:
             tx.events.append(
                 AccessEvent(
                     type=kind,

@@ -25,7 +25,7 @@ from vault.tlog.note import Signer
 #: Wrapped keys by their name: an account's id and a version, or the log's.
 _Wrapped = Mapping[tuple[str, int], bytes]
 #: Keys that are looked at together: a key service answers several at a time.
-_AT_ONCE: Final = 8
+_CONCURRENCY: Final = 8
 _TRIES: Final = 10
 
 
@@ -54,8 +54,8 @@ class RewrapRootKey:
         for _ in range(_TRIES):
             there = await self.database.read(_wrapped)
             new = [name for name, wrapped in there.items() if seen.get(name) != wrapped]
-            for start in range(0, len(new), _AT_ONCE):
-                names = new[start : start + _AT_ONCE]
+            for start in range(0, len(new), _CONCURRENCY):
+                names = new[start : start + _CONCURRENCY]
                 moved = await gathered(
                     [self._move(vault_id, name, there[name], self.previous_root_key) for name in names]
                 )

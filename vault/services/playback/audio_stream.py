@@ -31,9 +31,9 @@ from vault.structured_log import Log
 
 _LOG = Log(__name__)
 #: Bytes opened at once at most: larger blocks are no faster.
-_LARGEST_BLOCK = 1024 * 1024
+_MAX_BLOCK_BYTES = 1024 * 1024
 #: How long it is believed that a session, its link and its recording are still good.
-_BELIEVED = timedelta(milliseconds=250)
+_CACHE_TTL = timedelta(milliseconds=250)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,8 +217,8 @@ class Stream:
         position = start
         asked_at: datetime | None = None
         while position < end:
-            stop, now = min(end, position + _LARGEST_BLOCK), self.clock()
-            if asked_at is None or now - asked_at >= _BELIEVED:
+            stop, now = min(end, position + _MAX_BLOCK_BYTES), self.clock()
+            if asked_at is None or now - asked_at >= _CACHE_TTL:
                 asked_at = now
                 yield await self._read_beside(self._check(sound), sound, position, stop)
             else:

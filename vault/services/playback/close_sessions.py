@@ -20,7 +20,7 @@ from vault.ports.database import Database, Transaction
 from vault.services.shared.clock_skew import earlier
 
 #: Sessions, and events, that are read at once.
-_SESSIONS_AT_ONCE, _EVENTS_AT_ONCE = 100, 1000
+_SESSION_BATCH_SIZE, _EVENT_BATCH_SIZE = 100, 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class EndSessions:
 
     def _due(self, tx: Transaction) -> Sequence[UnsettledSession]:
         # The earlier of two clocks: by one that is ahead, sessions would be over that still play.
-        return tx.links.unsettled(earlier(tx, self.clock()) - self.grace, limit=_SESSIONS_AT_ONCE)
+        return tx.links.unsettled(earlier(tx, self.clock()) - self.grace, limit=_SESSION_BATCH_SIZE)
 
     async def _requests(
         self, account_id: str, recording_id: str, sessions: Sequence[UnsettledSession]
@@ -63,14 +63,14 @@ class EndSessions:
         while start is not None:
             page = await self.database.read(
                 lambda tx, start=start: tx.events.page(  # type: ignore[misc]
-                    account_id, recording_id=recording_id, start=start, limit=_EVENTS_AT_ONCE
+                    account_id, recording_id=recording_id, start=start, limit=_EVENT_BATCH_SIZE
                 )
             )
             for one in page:
                 named = one.event.session_id or ""
                 if named in found and one.index >= begins[named]:
                     found[named].take(one.index, one.event)
-            start = page[-1].index + 1 if len(page) == _EVENTS_AT_ONCE else None
+            start = page[-1].index + 1 if len(page) == _EVENT_BATCH_SIZE else None
             if start is not None:
                 await self._progress(found, start)
         return found

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
-from vault.domain.playback.link import LONGEST_LIFE, MAX_SESSIONS, SHORTEST_LIFE, Kind, Link
+from vault.domain.playback.link import MAX_LIFETIME, MAX_SESSIONS, MIN_LIFETIME, Kind, Link
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored import encryption_context as bound
 from vault.errors import Invalid, NotFound, RecordingErased, Refused
@@ -223,7 +223,7 @@ def _revoked(link: Link, at: datetime, actor: str) -> AccessEvent:
 
 
 def _check(wish: LinkRequest) -> None:
-    if not SHORTEST_LIFE <= wish.life <= LONGEST_LIFE:
+    if not MIN_LIFETIME <= wish.life <= MAX_LIFETIME:
         raise Invalid("A link lives from 1 second to 24 hours.", field="expires_in")
     if not 1 <= wish.sessions <= MAX_SESSIONS:
         raise Invalid(f"A link opens from 1 to {MAX_SESSIONS} sessions.", field="sessions")

@@ -13,9 +13,9 @@ from vault.ports.database import Database
 #: Entries taken from the row at once.
 _PORTION = 25
 #: Sessions that are counted; the one that took a portion longest ago is forgotten first.
-_MOST_SESSIONS = 10_000
+_MAX_SESSIONS = 10_000
 #: Seconds after which a session that used up its allowance has some again.
-_LATER = 10
+_RETRY_AFTER = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +32,12 @@ class Allowance:
             taken = await self.database.write(lambda tx: tx.links.take_log_entries(session_id, wanted))
             # Put at the end of the table, so that its order is that in which portions were taken.
             self._left[session_id] = self._left.pop(session_id, 0) + taken
-            while len(self._left) > _MOST_SESSIONS:
+            while len(self._left) > _MAX_SESSIONS:
                 del self._left[next(iter(self._left))]
             if self._left.get(session_id, 0) <= 0:
                 raise TooMany(
                     "This session asked for too many parts. Wait, and ask for larger ones.",
-                    retry_after=_LATER,
+                    retry_after=_RETRY_AFTER,
                 )
         self._left[session_id] -= 1
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.recordings.recording import GONE, Lease, Recording, State, pause_before
+from vault.domain.recordings.recording import GONE, Lease, Recording, State, backoff_before
 from vault.domain.stored.manifest import location_of
 from vault.errors import LeaseLost, Unavailable
 from vault.ports.clock import Clock
@@ -15,7 +15,7 @@ from vault.services.shared.row_lease import claim, hold_lease
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
-_SCRUB_AGAIN = timedelta(seconds=1)
+_SCRUB_INTERVAL = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class RemoveErased:
         except LeaseLost:
             _LOG.info("erase.lease_lost", recording_id=held.recording.id)
         except Unavailable as error:
-            pause = pause_before(held.recording.attempts, 0.5)
+            pause = backoff_before(held.recording.attempts, 0.5)
             _LOG.warning("erase.put_off", recording_id=held.recording.id, reason=str(error))
             await self.database.write(lambda tx: tx.queue.put_back(held, not_before=tx.now() + pause))
         return True
@@ -93,7 +93,9 @@ class RemoveErased:
             # A bucket with versions lists no object behind a delete marker, but keeps it.
             await self.objects.delete(sealed.location)
         if not await self.database.scrub():
-            await self.database.write(lambda tx: tx.queue.put_back(held, not_before=tx.now() + _SCRUB_AGAIN))
+            await self.database.write(
+                lambda tx: tx.queue.put_back(held, not_before=tx.now() + _SCRUB_INTERVAL)
+            )
             return
         await self.database.write(lambda tx: _tombstone(tx, held))
 

@@ -25,7 +25,7 @@ from vault.sealing.message import open_message, seal
 from vault.sealing.wrapping import unwrap, wrap
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
-_MOST_REMEMBERED: Final = 10_000
+_MAX_CACHED: Final = 10_000
 # The provider information is the key's name, then two lengths and the IV (sealing/FORMAT.md).
 _AFTER_NAME: Final = 4 + 4 + 12
 
@@ -135,7 +135,7 @@ class AccountDataKeys:
         if kept is None:
             kept = await read()
             key = await self.ring.version(account_id, kept.key_version)
-            if len(self._wrapped) >= _MOST_REMEMBERED:
+            if len(self._wrapped) >= _MAX_CACHED:
                 self._wrapped.clear()
             self._wrapped[slot] = kept
         return unwrap(key.key, kept.wrapped, context)

@@ -18,10 +18,10 @@ from vault.sealing.message import open_message
 from vault.services.shared.account_data_keys import AccountDataKeys
 
 #: Seconds for which credentials that another node has replaced are still taken here.
-REMEMBERED = 10.0
+CACHE_TTL = 10.0
 #: Seconds for which even a wrong signature is no reason to read a connection anew.
-_FRESH = 1.0
-_MOST_REMEMBERED = 10_000
+_MIN_REFRESH_INTERVAL = 1.0
+_MAX_CACHED = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -54,7 +54,7 @@ class ConnectionCache:
         """Return the connection. Raises NotFound."""
         now = asyncio.get_running_loop().time()
         known = self._known.get(connection_id)
-        if known is not None and now - known[0] < REMEMBERED:
+        if known is not None and now - known[0] < CACHE_TTL:
             return known[1]
         connection = await self.database.read(lambda tx: tx.connections.get(connection_id))
         if connection is None:
@@ -64,7 +64,7 @@ class ConnectionCache:
             credentials=await _credentials(self.ring, connection),
         )
         self._known[connection_id] = (now, opened)
-        while len(self._known) > _MOST_REMEMBERED:
+        while len(self._known) > _MAX_CACHED:
             self._known.popitem(last=False)
         return opened
 
@@ -75,7 +75,7 @@ class ConnectionCache:
         sends wrong ones on purpose costs a read a second.
         """
         known = self._known.get(connection_id)
-        if known is None or asyncio.get_running_loop().time() - known[0] < _FRESH:
+        if known is None or asyncio.get_running_loop().time() - known[0] < _MIN_REFRESH_INTERVAL:
             return False
         self.forget(connection_id)
         return True

@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 from vault.domain.recordings.recording import Recording
 from vault.ports.database import Database
 
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 
 
 async def available_recordings(database: Database) -> AsyncIterator[Recording]:
     """Yield available recordings by id, each as it stood when it was read."""
     after = ""
     while page := await database.read(
-        lambda tx, after=after: tx.inventory.available(after=after, limit=_AT_ONCE)  # type: ignore[misc]
+        lambda tx, after=after: tx.inventory.available(after=after, limit=_BATCH_SIZE)  # type: ignore[misc]
     ):
         after = page[-1].id
         for recording in page:

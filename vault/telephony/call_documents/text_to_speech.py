@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 #: Bytes of a piece, in UTF-8. Vonage takes 1,500 characters, Telnyx and Polly voices 3,000, SignalWire 4,096.
 #: Twilio allows 4,500 characters after URL encoding, which makes three of a byte (error 13521).
-AT_ONCE = 1500
+MAX_CHARACTERS = 1500
 
 #: Every character that XML 1.0 can carry (its production Char); halves of surrogate pairs are none.
 NOT_CARRIED = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -90,9 +90,9 @@ def carried(text: str) -> str:
 def pieces(text: str) -> list[str]:
     """Return what is to be said, in order, each of 1 to AT_ONCE bytes; empty where nothing can be said."""
     rest, parts = carried(text).strip(), []
-    while len(encoded := rest.encode("utf-8")) > AT_ONCE:
+    while len(encoded := rest.encode("utf-8")) > MAX_CHARACTERS:
         # A character that was cut in two goes into the next piece.
-        end = _end(encoded[:AT_ONCE].decode("utf-8", "ignore"))
+        end = _end(encoded[:MAX_CHARACTERS].decode("utf-8", "ignore"))
         parts.append(rest[:end].rstrip())
         rest = rest[end:].lstrip()
     return [*parts, rest] if rest else parts

@@ -12,7 +12,7 @@ from vault.telephony.http.client import NETWORK_ERRORS, GuardedHttp
 #: Bytes of an answer; a page of recordings has some tens of thousands.
 MAX_BODY = 1024 * 1024
 #: Seconds for a whole exchange.
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 
 class ProviderRest:
@@ -25,7 +25,7 @@ class ProviderRest:
     async def send(self, request: RestRequest) -> RestReply:
         """Return the answer, whatever its status. Raises FetchFailed without URL or credentials in it."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 return await self._send(request)
         except TimeoutError:
             raise FetchFailed("The provider did not answer in time.") from None

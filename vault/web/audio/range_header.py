@@ -7,7 +7,7 @@ from vault.errors import NotSatisfiable
 _RANGE = re.compile(r"([0-9]{0,128}+)-([0-9]{0,128}+)", re.ASCII)
 #: Characters of a header that is looked at: a position has no upper limit, and a number of so many digits
 #: is computed at once.
-_LONGEST = 128
+_MAX_LENGTH = 128
 
 
 def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
@@ -19,7 +19,7 @@ def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
     """
     if header is None or not header.lower().startswith("bytes="):
         return None
-    if len(header) > _LONGEST:
+    if len(header) > _MAX_LENGTH:
         raise NotSatisfiable(size)
     # Empty elements of a list do not count (RFC 9110, 5.6.1.2).
     elements = (element.strip(" \t") for element in header[6:].split(","))

@@ -16,13 +16,13 @@ from vault.web.audio.range_header import parse_range
 from vault.web.http.conditions import unmet
 
 #: Seconds that a reader may take no byte before the stream is given up.
-_STALLED = 60.0
+_WRITE_TIMEOUT = 60.0
 #: Seconds of the sound that a player is sent at the beginning of each request.
 _AHEAD = 30.0
 #: How many seconds of it follow for each second of the clock: the player's highest speed is 2.
 _TIMES = 4.0
 #: Seconds between two pieces that a player is sent, at most.
-_LONGEST_PAUSE = 5.0
+_MAX_PAUSE = 5.0
 #: What browsers say in Sec-Fetch-Dest for media elements (Fetch Metadata Request Headers, section 2.1).
 _PLAYERS = {"audio", "video"}
 pause = asyncio.sleep
@@ -60,7 +60,7 @@ class _Blocks(StreamingResponse):
 
     def _pieces(self, block: bytes) -> Iterator[bytes]:
         """Cut a block so that no pause is long: proxies give up a stream that stands still for a minute."""
-        step = len(block) if self.pace is None else max(1, int(self.pace.rate * _LONGEST_PAUSE))
+        step = len(block) if self.pace is None else max(1, int(self.pace.rate * _MAX_PAUSE))
         return (block[start : start + step] for start in range(0, len(block), step))
 
     async def stream_response(self, send: Send) -> None:
@@ -75,7 +75,7 @@ class _Blocks(StreamingResponse):
                     more = left > 0
                     # The last block ends the answer, so that the connection's next request does not wait
                     # until the log has heard what was sent.
-                    async with asyncio.timeout(_STALLED):
+                    async with asyncio.timeout(_WRITE_TIMEOUT):
                         await send({"type": "http.response.body", "body": piece, "more_body": more})
                     if more and self.pace is not None:
                         await pause(self.pace.pause(length - left, time.monotonic() - begun))

@@ -17,7 +17,7 @@ _LOG = Log(__name__)
 #: Seconds within which a part must answer.
 DEADLINE = 2.0
 #: Seconds for which an answer is kept; trouble is kept for the least of them.
-_KEPT: dict[Part, float] = {"database": 1.0, "objects": 5.0, "root_key": 30.0}
+_CACHE_TTL: dict[Part, float] = {"database": 1.0, "objects": 5.0, "root_key": 30.0}
 #: What is said of a part in trouble: nothing of its address, its name or its own words.
 _WORDS: dict[Part, str] = {
     "database": "The database does not answer.",
@@ -27,7 +27,7 @@ _WORDS: dict[Part, str] = {
 _FOREIGN_SCHEMA = "The database has the schema of another release."
 _STOPPING = "This node is about to stop."
 _RECOVERY = "The vault is in recovery mode: its database lacks what its object store has."
-_FRESH = min(_KEPT.values())
+_MIN_CACHE_TTL = min(_CACHE_TTL.values())
 
 
 @dataclass(slots=True)
@@ -49,14 +49,14 @@ class Readiness:
     deadline: float = DEADLINE
     #: Whether this process is in recovery mode, where that is not said by a gate before its doors.
     recovery: CheckRecovery | None = None
-    _looks: dict[Part, _Look] = field(default_factory=lambda: {part: _Look() for part in _KEPT})
+    _looks: dict[Part, _Look] = field(default_factory=lambda: {part: _Look() for part in _CACHE_TTL})
 
     async def troubles(self) -> dict[str, str]:
         """Return a sentence for each reason not to send requests here; none means ready."""
         found: dict[str, str] = {"stopping": _STOPPING} if self.stopping.is_set() else {}
         if self.recovery is not None and self.recovery.on:
             found["recovery"] = _RECOVERY
-        for part in _KEPT:
+        for part in _CACHE_TTL:
             if part == "root_key" and "database" in found:
                 continue  # Its proof lies in the database.
             if (trouble := await self._trouble(part)) is not None:
@@ -76,7 +76,7 @@ class Readiness:
             return _WORDS[part]
         if look.asking is asking:
             look.asking, look.trouble = None, asking.result()
-            look.good_until = loop.time() + (_KEPT[part] if look.trouble is None else _FRESH)
+            look.good_until = loop.time() + (_CACHE_TTL[part] if look.trouble is None else _MIN_CACHE_TTL)
         return look.trouble
 
     async def _ask(self, part: Part) -> str | None:

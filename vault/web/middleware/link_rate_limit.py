@@ -22,10 +22,10 @@ from vault.web.http.client_address import client_address
 from vault.web.http.html import refusal
 
 #: Answers 404 that one address gets within a minute; every request after them waits until it is over.
-MOST = 60
+MAX_FAILURES = 60
 MINUTE = timedelta(minutes=1)
 #: Addresses that are counted; the one whose minute began first is forgotten first.
-MOST_ADDRESSES = 10_000
+MAX_ADDRESSES = 10_000
 #: Whoever has one IPv6 address usually has the 2**64 beside it (RFC 6177, section 2).
 _IPV6_BITS = 64
 _LINKS = "/p/"
@@ -56,7 +56,7 @@ class FailedLinks:
     def check(self, address: str, now: datetime) -> None:
         """Raise TooMany while the address has to wait."""
         minute = self._running(address, now)
-        if minute is None or minute.count < MOST:
+        if minute is None or minute.count < MAX_FAILURES:
             return
         left = math.ceil((minute.began + MINUTE - now).total_seconds())
         raise TooMany("Too many links that open nothing were asked for from here.", retry_after=left)
@@ -67,7 +67,7 @@ class FailedLinks:
         if minute is None:
             # Put in anew, so that the order of the table is that in which minutes began.
             minute = self._minutes[_counted_as(address)] = _Minute(now)
-            while len(self._minutes) > MOST_ADDRESSES:
+            while len(self._minutes) > MAX_ADDRESSES:
                 del self._minutes[next(iter(self._minutes))]
         minute.count += 1
 

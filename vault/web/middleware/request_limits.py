@@ -27,7 +27,7 @@ CUT = "callvault.cut"
 #: Largest body of everything that is no audio, in bytes.
 MAX_BODY = 64 * 1024
 #: Seconds that a sender may send nothing of its body before it is given up.
-PATIENCE = 30.0
+BODY_TIMEOUT = 30.0
 #: Where the body is a recording, which has limits of its own. The whole path counts: an account may be
 #: named ``recordings``.
 _RECORDING = re.compile(r"/v1/accounts/[^/]+/calls/[^/]+/recordings/[^/]+")
@@ -52,7 +52,7 @@ metrics.RESPONSES.labels("500")
 class RequestLimits:
     """Wraps the app."""
 
-    def __init__(self, app: ASGIApp, *, secure: bool, patience: float = PATIENCE) -> None:
+    def __init__(self, app: ASGIApp, *, secure: bool, patience: float = BODY_TIMEOUT) -> None:
         """With ``secure`` browsers are told to use https from now on. ``patience`` is in seconds."""
         self._app = app
         self._patience = patience

@@ -19,9 +19,9 @@ from vault.web.player.sessions import cookie_of
 
 router = APIRouter(tags=["playback"])
 #: Seconds that a browser keeps a session's cookie after its end: whoever holds it is told why it ended.
-_REMEMBERED = 3600
+_COOKIE_GRACE = 3600
 #: Sessions of a browser that are looked at.
-_MOST_HELD = 16
+_MAX_SESSIONS_CHECKED = 16
 TokenInPath = Annotated[str, Path(max_length=128)]
 
 
@@ -88,7 +88,7 @@ async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Re
     response.set_cookie(
         cookie_of(session.id, secure=secure),
         opened.secret.text,
-        max_age=int((session.ends_at - session.opened_at).total_seconds()) + _REMEMBERED,
+        max_age=int((session.ends_at - session.opened_at).total_seconds()) + _COOKIE_GRACE,
         path="/",
         secure=secure,
         httponly=True,
@@ -101,7 +101,7 @@ async def _resumed(request: Request, vault: TheVault, token: str) -> tuple[Sessi
     """Return the link's session whose cookie the browser sent, with its state."""
     prefix = cookie_of("sess_", secure=request.app.state.hosting.secure)
     # The youngest stand last.
-    held = list(cookies_from(request, prefix).items())[-_MOST_HELD:]
+    held = list(cookies_from(request, prefix).items())[-_MAX_SESSIONS_CHECKED:]
     newest = {name.removeprefix("__Host-"): secret for name, secret in held}
     return await vault.resume_session(token, newest)
 

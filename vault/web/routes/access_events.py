@@ -25,7 +25,7 @@ from vault.web.schemas.access_log import (
 router = APIRouter(tags=["access log"])
 Auditing = Annotated[Access, Depends(access("audit:read"))]
 _ACCOUNT = "/v1/accounts/{account}"
-_LARGEST = 2**62
+_MAX_INDEX = 2**62
 _TEXT = "text/plain; charset=utf-8"
 
 
@@ -61,7 +61,7 @@ async def get_recording_history(
     responses={200: text("A tlog-proof")},
 )
 async def get_access_event_proof(
-    vault: TheVault, allowed: Auditing, index: Annotated[int, Path(ge=0, le=_LARGEST)]
+    vault: TheVault, allowed: Auditing, index: Annotated[int, Path(ge=0, le=_MAX_INDEX)]
 ) -> Response:
     """Return a tlog-proof: that the event's leaf stands in the log, under a signed checkpoint."""
     proof = await vault.prove_event(allowed.account.id, index)

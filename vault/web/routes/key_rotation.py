@@ -15,7 +15,7 @@ from vault.web.schemas.base import MomentOut
 router = APIRouter(prefix="/v1/accounts/{account}/key-rotation", tags=["key rotation"])
 Rotating = Annotated[Access, Depends(access("keys:write"))]
 Auditing = Annotated[Access, Depends(access("audit:read"))]
-_LARGEST = 2**31 - 1
+_MAX_VERSION = 2**31 - 1
 
 
 class LeavingVersionOut(BaseModel):
@@ -75,7 +75,7 @@ async def get_key_rotation(vault: TheVault, allowed: Rotating) -> KeyRotationOut
 
 @router.get("/statements/{version}", response_class=Response, responses={200: text("The signed statement")})
 async def get_key_statement(
-    vault: TheVault, allowed: Auditing, version: Annotated[int, Path(ge=1, le=_LARGEST)]
+    vault: TheVault, allowed: Auditing, version: Annotated[int, Path(ge=1, le=_MAX_VERSION)]
 ) -> Response:
     """Return the statement, signed by the key of the log, that no recording lay under a version that was destroyed."""
     note = await vault.read_rotations.statement(allowed.account.id, version)

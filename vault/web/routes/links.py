@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from vault.domain.playback.link import DEFAULT_LIFE, DEFAULT_SESSIONS
+from vault.domain.playback.link import DEFAULT_LIFETIME, DEFAULT_SESSIONS
 from vault.errors import Invalid
 from vault.services.playback.links import LinkRequest
 from vault.web.contract.descriptions import IDEMPOTENT
@@ -43,7 +43,7 @@ async def post_link(
         wish = LinkRequest(
             listener=body.listener,
             kind=body.kind,
-            life=timedelta(seconds=body.expires_in) if body.expires_in is not None else DEFAULT_LIFE,
+            life=timedelta(seconds=body.expires_in) if body.expires_in is not None else DEFAULT_LIFETIME,
             sessions=1 if body.kind == "media" else body.sessions or DEFAULT_SESSIONS,
             networks=body.networks,
             download=body.download,
