@@ -19,7 +19,7 @@ from vault.errors import Unavailable
 from vault.services.closing_acts import check_recovery
 from vault.thread_pools import Threads
 from vault.worker.recovery import looking
-from vault.worker.tasks import crews
+from vault.worker.tasks import polling_tasks
 
 pytestmark = pytest.mark.faults
 
@@ -47,7 +47,7 @@ def begun(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 async def steps(house: House) -> list[bool]:
     """Take one step of every kind of the worker's work."""
-    return [await crew.step() for crew in crews(house.vault, 1)]
+    return [await task.step() for task in polling_tasks(house.vault, 1)]
 
 
 async def test_one_of_two_primaries_stops_when_its_anchor_meets_the_other(

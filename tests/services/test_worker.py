@@ -55,25 +55,25 @@ async def test_the_loop_ends_when_it_is_told_to(house: House):
     assert (await house.row(recording_id)).attempts == 0
 
 
-async def test_a_crew_that_rests_looks_as_often_as_one_hand():
-    """Four hands with nothing to do ask no more than one would: that is what every node pays all day."""
-    looks = 0
+async def test_the_polling_rate_does_not_depend_on_the_concurrency():
+    """Four idle pollers poll no more often than one: that is what every node pays all day."""
+    polls = 0
 
     async def nothing() -> bool:
-        nonlocal looks
-        looks += 1
+        nonlocal polls
+        polls += 1
         return False
 
     stopping = asyncio.Event()
-    crew = PollingTask(work="test", step=nothing, hands=4, idle=0.02)
-    hands = [asyncio.create_task(crew.run(stopping)) for _ in range(4)]
+    polling = PollingTask(work="test", step=nothing, concurrency=4, idle_interval=0.02)
+    pollers = [asyncio.create_task(polling.run(stopping)) for _ in range(4)]
     await asyncio.sleep(1.0)
     stopping.set()
-    await asyncio.gather(*hands)
-    assert 10 <= looks <= 80, "50 a second is one hand's measure, 200 that of four"
+    await asyncio.gather(*pollers)
+    assert 10 <= polls <= 80, "one poller polls 50 times a second, four would poll 200 times"
 
 
-async def test_no_error_of_a_step_ends_a_crew():
+async def test_no_error_of_a_step_ends_the_polling():
     """A part that does not answer and a mistake of ours are waited out."""
     errors = [Unavailable("no"), KeyError("x"), None]
     stopping = asyncio.Event()
@@ -84,9 +84,8 @@ async def test_no_error_of_a_step_ends_a_crew():
         stopping.set()
         return True
 
-    crew = PollingTask(work="test", step=step)
-    crew.trouble = 0.01
-    await asyncio.wait_for(crew.run(stopping), 5)
+    polling = PollingTask(work="test", step=step, error_backoff=0.01)
+    await asyncio.wait_for(polling.run(stopping), 5)
     assert errors == []
 
 

@@ -1,8 +1,7 @@
-"""Hands that look for work of one kind, in one process, until it is told to stop.
+"""A task that polls for work of one kind, in one process, until it is told to stop.
 
-Looking costs a transaction, on every node, whether there is work or not. So the pause after a look in vain
-grows with the number of hands that rest: a crew of four looks as often as a crew of one, and those who are
-left look more often while others work.
+A poll costs a transaction, on every node, whether there is work or not. So the poll interval is multiplied by
+the number of idle pollers: the polling rate does not depend on the concurrency.
 """
 
 import asyncio
@@ -17,26 +16,26 @@ from vault.structured_log import Log
 
 _LOG = Log(__name__)
 
-#: One look for work: True if there was some, and it is done.
+#: One poll: True if there was work, and it is done.
 Step = Callable[[], Awaitable[bool]]
 
 
 @dataclass(slots=True, kw_only=True)
 class PollingTask:
-    """Those who do one kind of work."""
+    """Polls for one kind of work and does it."""
 
-    #: What metrics call the work.
+    #: The work's name in metrics.
     work: str
     step: Step
-    #: How many do it at once.
-    hands: int = 1
-    #: Seconds between two looks of the whole crew when there was nothing to do.
-    idle: float = 0.2
-    #: Also after work: seconds between two looks at what has a pace of its own.
-    pace: float = 0.0
+    #: How many steps run concurrently.
+    concurrency: int = 1
+    #: Seconds between two polls, over all pollers of the task, while there is no work.
+    idle_interval: float = 0.2
+    #: Seconds to wait after a step that did work, for work with an interval of its own.
+    min_interval: float = 0.0
     #: Seconds to wait after a part did not answer.
-    trouble: float = 2.0
-    _resting: int = field(default=0, init=False)
+    error_backoff: float = 2.0
+    _idle_pollers: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         """Count from the beginning: Prometheus sees an increase only of what it has seen before."""
@@ -44,35 +43,35 @@ class PollingTask:
         metrics.TROUBLES.labels(self.work)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Look and work until ``stopping``; what is begun is finished. Nothing that a step does ends it."""
+        """Poll and work until ``stopping``; a step that has begun is finished. No error of a step ends the loop."""
         while not stopping.is_set():
             metrics.LOOKS.labels(self.work).inc()
-            pause = await self._look()
-            if pause:
-                await self._rest(stopping, pause)
+            interval = await self._poll()
+            if interval:
+                await self._wait(stopping, interval)
 
-    async def _look(self) -> float:
-        """Take one step and return how many seconds to wait before the next."""
+    async def _poll(self) -> float:
+        """Run one step and return the seconds to wait before the next."""
         try:
             if await self.step():
-                return self.pace
+                return self.min_interval
         except LeaseLost:
             return 0.0
         except Unavailable as error:
             _LOG.warning("worker.waiting", reason=str(error))
-        except Exception as error:  # noqa: BLE001 - the next piece of work may be a good one
-            # The vault's own errors too: a step deals with those that it foresees.
+        except Exception as error:  # noqa: BLE001 - the next step may succeed
+            # The vault's own errors as well: a step handles those that it expects.
             _LOG.error("worker.failed", error=type(error).__name__, trace=True)
         else:
-            return max(self.idle, self.pace)
+            return max(self.idle_interval, self.min_interval)
         metrics.TROUBLES.labels(self.work).inc()
-        return self.trouble
+        return self.error_backoff
 
-    async def _rest(self, stopping: asyncio.Event, pause: float) -> None:
-        self._resting += 1
+    async def _wait(self, stopping: asyncio.Event, interval: float) -> None:
+        self._idle_pollers += 1
         try:
             with suppress(TimeoutError):
-                async with asyncio.timeout(pause * self._resting * (0.75 + RANDOM.random() / 2)):
+                async with asyncio.timeout(interval * self._idle_pollers * (0.75 + RANDOM.random() / 2)):
                     await stopping.wait()
         finally:
-            self._resting -= 1
+            self._idle_pollers -= 1

@@ -43,12 +43,14 @@ SHUTDOWN_GRACE = 0.5
 async def work(vault: Vault, *, workers: int, stopping: asyncio.Event | None = None) -> None:
     """Run until cancelled, or until a moment after ``stopping`` is set.
 
-    What is in hand then and does not end within PATIENCE is given back with its lease, and another node
+    What is in hand then and does not end within SHUTDOWN_GRACE is given back with its lease, and another node
     takes it at once. A process that dies leaves it until the lease runs out.
     """
     stopping = stopping or asyncio.Event()
     tasks = [
-        asyncio.create_task(crew.run(stopping)) for crew in crews(vault, workers) for _ in range(crew.hands)
+        asyncio.create_task(polling.run(stopping))
+        for polling in polling_tasks(vault, workers)
+        for _ in range(polling.concurrency)
     ]
     told = asyncio.create_task(stopping.wait())
     try:
@@ -60,52 +62,59 @@ async def work(vault: Vault, *, workers: int, stopping: asyncio.Event | None = N
         await asyncio.gather(told, *tasks, return_exceptions=True)
 
 
-def crews(vault: Vault, workers: int) -> list[PollingTask]:
-    """Return who does what, outside recovery mode."""
-    made = _crews(vault, workers)
-    for crew in made:
-        crew.step = unless_recovering(vault, crew.step)
-    return made
+def polling_tasks(vault: Vault, workers: int) -> list[PollingTask]:
+    """Return the tasks of the worker, which do nothing in recovery mode."""
+    tasks = _polling_tasks(vault, workers)
+    for task in tasks:
+        task.step = unless_recovering(vault, task.step)
+    return tasks
 
 
-def _crews(vault: Vault, workers: int) -> list[PollingTask]:
+def _polling_tasks(vault: Vault, workers: int) -> list[PollingTask]:
     return [
-        PollingTask(work="ingest", step=vault.ingest, hands=workers),
-        PollingTask(work="describe", step=vault.describe, hands=_DESCRIBERS),
+        PollingTask(work="ingest", step=vault.ingest, concurrency=workers),
+        PollingTask(work="describe", step=vault.describe, concurrency=_DESCRIBERS),
         _when_due(vault, "manifests", vault.write_manifests),
         # What lies under a key that its account has taken away stays due for as long.
-        _when_due(vault, "account_objects", vault.write_account_objects, idle=_STUCK_INTERVAL),
-        _when_due(vault, "tombstones", vault.write_tombstones, pace=_TOMBSTONE_INTERVAL),
-        _when_due(vault, "closing_acts", vault.keep_journal, idle=_STUCK_INTERVAL),
-        _when_due(vault, "rewrite_store", vault.rewrite_store, idle=_STUCK_INTERVAL),
-        _by_turns(vault, "check_store", vault.check_store, every=_STORE_CHECK_INTERVAL),
-        _when_due(vault, "rewrap", vault.rewrap, idle=_STUCK_INTERVAL),
+        _when_due(vault, "account_objects", vault.write_account_objects, idle_interval=_STUCK_INTERVAL),
+        _when_due(vault, "tombstones", vault.write_tombstones, min_interval=_TOMBSTONE_INTERVAL),
+        _when_due(vault, "closing_acts", vault.keep_journal, idle_interval=_STUCK_INTERVAL),
+        _when_due(vault, "rewrite_store", vault.rewrite_store, idle_interval=_STUCK_INTERVAL),
+        _singleton(vault, "look_at_store", vault.check_store, every=_STORE_CHECK_INTERVAL),
+        _when_due(vault, "rewrap", vault.rewrap, idle_interval=_STUCK_INTERVAL),
         PollingTask(work="remove_erased", step=vault.remove_erased),
-        PollingTask(work="delete_at_source", step=vault.delete_at_source, idle=1.0),
-        PollingTask(work="reconcile", step=vault.reconcile, idle=1.0),
+        PollingTask(work="delete_at_source", step=vault.delete_at_source, idle_interval=1.0),
+        PollingTask(work="reconcile", step=vault.reconcile, idle_interval=1.0),
         PollingTask(work="pause_recordings", step=vault.pause_recordings),
-        PollingTask(work="end_sessions", step=vault.end_sessions, idle=_SESSIONS_INTERVAL),
+        PollingTask(work="end_sessions", step=vault.end_sessions, idle_interval=_SESSIONS_INTERVAL),
         PollingTask(work="sequence", step=vault.sequence_events),
-        PollingTask(work="sign", step=looking(vault, vault.sign_checkpoint), pace=_ANCHOR_INTERVAL),
-        PollingTask(work="publish", step=vault.publish_log, pace=_PUBLISH_INTERVAL),
-        _by_turns(vault, "sweep", vault.sweep, every=SWEEP_INTERVAL),
-        _by_turns(vault, "seal_words", vault.seal_words, every=SWEEP_INTERVAL),
-        _by_turns(vault, "expire_quarantine", vault.expire_quarantine, every=_EXPIRY_INTERVAL),
-        _by_turns(vault, "settle_idle_uploads", vault.settle_idle_uploads, every=_UPLOADS_INTERVAL),
+        PollingTask(work="sign", step=looking(vault, vault.sign_checkpoint), min_interval=_ANCHOR_INTERVAL),
+        PollingTask(work="publish", step=vault.publish_log, min_interval=_PUBLISH_INTERVAL),
+        _singleton(vault, "sweep", vault.sweep, every=SWEEP_INTERVAL),
+        _singleton(vault, "seal_words", vault.seal_words, every=SWEEP_INTERVAL),
+        _singleton(vault, "expire_quarantine", vault.expire_quarantine, every=_EXPIRY_INTERVAL),
+        _singleton(vault, "settle_idle_uploads", vault.settle_idle_uploads, every=_UPLOADS_INTERVAL),
     ]
 
 
-def _when_due(vault: Vault, name: str, verb: Due, *, pace: float = 0.0, idle: float = 0.2) -> PollingTask:
-    """Return who does what one node at a time does, as soon as it is due."""
-    return PollingTask(work=name, step=lambda: vault.singleton_job.if_due(name, verb), pace=pace, idle=idle)
+def _when_due(
+    vault: Vault, name: str, verb: Due, *, min_interval: float = 0.0, idle_interval: float = 0.2
+) -> PollingTask:
+    """Return the task of a job that one node at a time does, as soon as it is due."""
+    return PollingTask(
+        work=name,
+        step=lambda: vault.singleton_job.if_due(name, verb),
+        min_interval=min_interval,
+        idle_interval=idle_interval,
+    )
 
 
-def _by_turns(
+def _singleton(
     vault: Vault, name: str, verb: Callable[[], Awaitable[object]], *, every: timedelta
 ) -> PollingTask:
-    """Return who does what one node at a time does, every so often."""
+    """Return the task of a job that one node at a time does, at intervals."""
 
-    async def turn() -> bool:
+    async def step() -> bool:
         return await vault.singleton_job(name, verb, every=every)
 
-    return PollingTask(work=name, step=turn, pace=_SINGLETON_INTERVAL)
+    return PollingTask(work=name, step=step, min_interval=_SINGLETON_INTERVAL)

@@ -51,7 +51,9 @@ class Idempotency:
         An error of ``answer`` is not kept.
         """
         if not 1 <= len(idempotency_key) <= _MAX_KEY_LENGTH:
-            raise Invalid(f"An Idempotency-Key has 1 to {_MAX_KEY_LENGTH} characters.", field="Idempotency-Key")
+            raise Invalid(
+                f"An Idempotency-Key has 1 to {_MAX_KEY_LENGTH} characters.", field="Idempotency-Key"
+            )
         name = hashlib.sha256(idempotency_key.encode()).digest()
         secret = hmac.digest(bearer.encode(), b"callvault/kept-answer\0" + idempotency_key.encode(), "sha256")
         sealing_key = NamedKey(name="kept-answer", secret=secret)
