@@ -9,7 +9,7 @@ import pytest
 from vault.control.socket import ask, control_socket, perform
 from vault.domain.progress import ProgressCallback
 from vault.errors import Invalid, Unavailable
-from vault.services.backup.fsck import Checked
+from vault.services.backup.fsck import FsckResult
 
 
 @dataclass
@@ -23,13 +23,13 @@ class Stub:
         """Say what it was told to say."""
         return self.old
 
-    async def fsck(self, *, sample: int, rate: float, progress: ProgressCallback) -> Checked:
+    async def fsck(self, *, sample: int, rate: float, progress: ProgressCallback) -> FsckResult:
         """Show how far it is, and find something."""
         if rate < 0:
             raise Invalid("A rate is no less than zero.")
         for number in range(self.shown):
             await progress("recordings", number + 1, self.shown)
-        return Checked(recordings=self.shown, opened=sample, findings=["rec_1: odd."])
+        return FsckResult(recordings=self.shown, opened=sample, findings=["rec_1: odd."])
 
 
 @pytest.fixture

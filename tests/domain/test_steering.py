@@ -3,7 +3,7 @@
 import pytest
 
 from tests.domain.test_admission_table import case_of
-from vault.domain.calls.call_document import Ask, Go, Play, Record
+from vault.domain.calls.call_document import Gather, Play, Record, Redirect
 from vault.domain.consent.call_flow import Addresses, after_notice, after_yes, opening
 from vault.domain.consent.decision import decide
 
@@ -19,10 +19,10 @@ NOTICE = Play(text="This call is recorded.", language="en")
 STEPS = {
     "record": Record(status_url=TO.status),
     "notice": NOTICE,
-    "ask": Ask(prompt=NOTICE, answer_url=TO.key),
-    "heard": Go(url=TO.heard),
-    "heard inside": Go(url=TO.heard_inside),
-    "go on": Go(url=TO.next),
+    "ask": Gather(prompt=NOTICE, answer_url=TO.key),
+    "heard": Redirect(url=TO.heard),
+    "heard inside": Redirect(url=TO.heard_inside),
+    "go on": Redirect(url=TO.next),
 }
 #: Where the caller is; what the account asks; the mode and position that follow.
 ASKED = {

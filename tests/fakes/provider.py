@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from vault.domain.calls.call import Announcement, CallFacts, Heard
+from vault.domain.calls.call import Announcement, CallFacts, WebhookContent
 from vault.domain.calls.provider_api import Access, Listed, ListedPage, RestReply, RestRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed
@@ -19,7 +19,7 @@ class FakeProvider(Platform):
 
     again: timedelta | None = None
 
-    def understand(self, delivery: Delivery) -> Heard | None:
+    def understand(self, delivery: Delivery) -> WebhookContent | None:
         """Understand as the platform does, and give the recording a name at the source."""
         heard = Platform.understand(self, delivery)
         if heard is None or heard.announcement is None:

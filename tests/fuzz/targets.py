@@ -117,7 +117,7 @@ def _webhook(provider: Provider, data: bytes) -> None:
         )
         _quiet(lambda _: provider.authenticate(delivery, [_CREDENTIALS[provider.name]]), NotAuthentic)(b"")  # noqa: B023 - called at once
         _quiet(lambda _: provider.understand(delivery), Invalid)(b"")  # noqa: B023 - the same
-        if (flow := provider.call_flow) is not None:
+        if (flow := provider.call_documents) is not None:
             _quiet(lambda _: flow.step(delivery), Invalid)(b"")  # noqa: B023 - the same
     _quiet(lambda _: provider.listed(RestReply(status=200, body=body)), FetchFailed)(b"")
 

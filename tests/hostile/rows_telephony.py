@@ -55,8 +55,8 @@ def _deliver(provider: Provider, method: str, query: str, headers: Mapping[str, 
     delivery = Delivery(method=method, url=url, headers=headers, body=body, received_at=NOW)
     calls = [partial(provider.authenticate, delivery, [CREDENTIALS[provider.name]])]
     calls.append(partial(provider.understand, delivery))
-    if provider.call_flow is not None:
-        calls.append(partial(provider.call_flow.step, delivery))
+    if provider.call_documents is not None:
+        calls.append(partial(provider.call_documents.step, delivery))
     _every(iter(calls))
 
 

@@ -7,7 +7,7 @@ from tests.faults.counts import count
 from tests.ports.conftest import Adapter
 from tests.services.anchoring import anchor_of
 from tests.tlog.reference import mth
-from vault.domain.audit_log.anchor import PREFIX, Standing
+from vault.domain.audit_log.anchor import PREFIX, Relation
 from vault.errors import Unavailable
 from vault.ports.objects import ObjectStore
 from vault.services.audit_log.anchor import Anchor
@@ -73,8 +73,8 @@ async def test_of_two_histories_one_is_shown(adapter: Adapter):
         assert one_history(shown, one, two), number
         # The database that goes on is the store's; the other one is told that it is not.
         standings = [await node(base, store).compare(base) for base in (one, two)]
-        assert standings[again.index(True)] is Standing.SAME
-        assert standings[again.index(False)] is Standing.FORKED
+        assert standings[again.index(True)] is Relation.SAME
+        assert standings[again.index(False)] is Relation.FORKED
 
 
 async def test_what_was_anchored_is_read_back_whole(adapter: Adapter):
@@ -93,8 +93,8 @@ async def test_what_was_anchored_is_read_back_whole(adapter: Adapter):
     assert (found.tiles, found.checkpoint.size) == (301, 304)
     assert [leaf async for bundle in log.bundles(found) for leaf in bundle] == database.leaves
     assert len(await anchors(store)) == 1
-    assert await anchor.compare(database) is Standing.SAME
-    assert await anchor.compare(old) is Standing.BEHIND
+    assert await anchor.compare(database) is Relation.SAME
+    assert await anchor.compare(old) is Relation.BEHIND
     old.leaves.append(b"another")
-    assert await anchor.compare(old) is Standing.FORKED
-    assert await anchor.compare(LogDatabase()) is Standing.BEHIND
+    assert await anchor.compare(old) is Relation.FORKED
+    assert await anchor.compare(LogDatabase()) is Relation.BEHIND

@@ -14,7 +14,7 @@ from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection
 from vault.domain.consent.decision import Decision
-from vault.services.admission.case import Admission, Said
+from vault.services.admission.case import Admission, CallRows
 from vault.telephony.numbering.number_plans import NumberPlans
 
 T0 = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
@@ -68,10 +68,10 @@ class Around:
 
     def decide(self, statements: Sequence[CallFacts]) -> Decision:
         """Decide on a call of which this was said."""
-        known = result_of(ADMISSION.open("acct", "call-1", Said(facts=(), consents=()), *statements))
+        known = result_of(ADMISSION.open("acct", "call-1", CallRows(facts=(), consents=()), *statements))
         objecting = result_of(
             ADMISSION.open(
-                "acct", "call-1", Said(facts=(), consents=()),
+                "acct", "call-1", CallRows(facts=(), consents=()),
                 *(CallFacts(call_ref="call-1", caller=number) for number in self.objecting),
             )
         ).numbers  # fmt: skip

@@ -10,7 +10,7 @@ from tests.services.conftest import AUDIO, House, another_node
 from tests.services.test_end_sessions import opened, recording_of
 from vault.domain.playback.link import LOG_ENTRIES_PER_SECOND, LOG_ENTRY_BURST, log_entries_allowed
 from vault.errors import TooMany
-from vault.services.playback.audio_stream import Sound
+from vault.services.playback.audio_stream import PlayableAudio
 from vault.thread_pools import Threads
 
 
@@ -21,7 +21,7 @@ def test_an_allowance_grows_with_the_session():
     assert log_entries_allowed(hour) == LOG_ENTRY_BURST + 3600 * LOG_ENTRIES_PER_SECOND
 
 
-async def ask(house: House, sound: Sound, times: int) -> int:
+async def ask(house: House, sound: PlayableAudio, times: int) -> int:
     """Ask for a byte so often, and return how often it came before the first refusal."""
     for count in range(times):
         try:

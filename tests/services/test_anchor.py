@@ -13,7 +13,7 @@ from tests.services.restoring import house_over, write_all
 from tests.services.test_access_log import NOON, add, damage, exported, leaves_of, verified
 from tests.services.test_publish import check_published, publisher
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.domain.audit_log.anchor import PREFIX, Standing, parse_location
+from vault.domain.audit_log.anchor import PREFIX, Relation, parse_location
 from vault.errors import Invalid, StartRefused, Tampered, Unavailable
 from vault.settings import read_settings
 from vault.thread_pools import Threads
@@ -168,7 +168,7 @@ async def test_a_database_that_went_back_shows_nothing_of_its_own(
         await add(back, grown)
         lies = {key: bytes(kept.body) for key, kept in house.objects.objects.items()}
         standing = await back.vault.sign_checkpoint.anchor.compare(back.database)
-        assert standing is (Standing.FORKED if grown else Standing.BEHIND)
+        assert standing is (Relation.FORKED if grown else Relation.BEHIND)
         if grown:
             for show in shows(back, shared + grown - 1).values():
                 with pytest.raises(Unavailable, match=r"lacks.*callvault restore"):

@@ -10,7 +10,7 @@ from tests.services.restoring import empty_house, house_over, write_all
 from tests.services.test_access_log import add, damage, leaves_of
 from tests.services.test_anchor import anchors, put_back, sign, size_shown
 from tests.services.test_publish import free_the_lease, published, publisher
-from vault.domain.audit_log.anchor import PREFIX, Standing
+from vault.domain.audit_log.anchor import PREFIX, Relation
 from vault.errors import Tampered, Unavailable
 from vault.services.audit_log.publication import copy_of
 from vault.services.audit_log.published_tiles import CHECKPOINT
@@ -31,12 +31,12 @@ async def test_a_log_of_the_release_before_goes_on(house: House, same: bool):
         del house.objects.objects[key]
     damage(house, "UPDATE checkpoints SET anchored_at = NULL")
     anchor = house.vault.export_log.anchor
-    assert await anchor.compare(house.database) is Standing.SAME
+    assert await anchor.compare(house.database) is Relation.SAME
     if not same:
         size = len(await leaves_of(house))
         note = sign_checkpoint(Checkpoint(origin=SIGNER.name, size=size, root=bytes(32)), SIGNER)
         await house.objects.put(CHECKPOINT, note)
-        assert await anchor.compare(house.database) is Standing.FORKED
+        assert await anchor.compare(house.database) is Relation.FORKED
         with pytest.raises(Unavailable, match="callvault restore"):
             await house.vault.export_log.head()
         assert not anchors(house)
@@ -84,8 +84,8 @@ async def test_what_contradicts_a_shown_checkpoint_was_never_shown(
         dead = anchor_of(back.database, house.objects)
         draft = await back.database.read(dead._draft)
         await house.objects.put(draft.place.key, draft.body)
-        assert await house.vault.export_log.anchor.compare(house.database) is Standing.SAME
-        assert await back.vault.export_log.anchor.compare(back.database) is Standing.FORKED
+        assert await house.vault.export_log.anchor.compare(house.database) is Relation.SAME
+        assert await back.vault.export_log.anchor.compare(back.database) is Relation.FORKED
         newest = await house.vault.restore.published_log.newest()
         assert newest is not None
         assert newest.checkpoint.size == len(await leaves_of(house))
@@ -124,7 +124,7 @@ async def test_a_missing_tile_is_named(house: House, tmp_path: Path, threads: Th
         await write_all(house)
         await add(house, 1)
         assert await sign(house)
-        assert await back.vault.export_log.anchor.compare(back.database) is Standing.BEHIND
+        assert await back.vault.export_log.anchor.compare(back.database) is Relation.BEHIND
         for key in [key for key in house.objects.objects if key.startswith("log/tile/0/")]:
             del house.objects.objects[key]
         before = len(house.objects.calls)

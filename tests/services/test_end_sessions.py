@@ -12,11 +12,11 @@ from vault.database.stores.access_events import EventRows
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Session
 from vault.services.audit_log.list_events import EventFilter
-from vault.services.playback.audio_stream import Sound
+from vault.services.playback.audio_stream import PlayableAudio
 from vault.services.playback.links import LinkRequest
 
 
-async def opened(house: House, recording: str) -> tuple[Session, Sound, Sound]:
+async def opened(house: House, recording: str) -> tuple[Session, PlayableAudio, PlayableAudio]:
     """Open a new link; returns the session, what it plays and what it may keep."""
     wish = LinkRequest(listener="Robin", kind="player", life=timedelta(hours=1), sessions=1, download=True)
     _, token = await house.vault.create_link(house.account.id, recording, wish, actor="key_test")
@@ -26,14 +26,14 @@ async def opened(house: House, recording: str) -> tuple[Session, Sound, Sound]:
     return session, await find.for_session(session, row), await find.for_session_download(session, row)
 
 
-async def hear(house: House, sound: Sound, start: int, end: int) -> None:
+async def hear(house: House, sound: PlayableAudio, start: int, end: int) -> None:
     """Take all of a range, so that its end is in the log."""
     assert (
         b"".join([block async for block in await house.vault.stream(sound, start, end)]) == AUDIO[start:end]
     )
 
 
-async def die(house: House, sound: Sound, start: int, end: int) -> None:
+async def die(house: House, sound: PlayableAudio, start: int, end: int) -> None:
     """Have a range granted and go no further, as a process that is killed then."""
     await house.vault.stream(sound, start, end)
 

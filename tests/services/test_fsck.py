@@ -12,10 +12,10 @@ from tests.services.test_restore import available, erased
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of
 from vault.errors import Invalid
-from vault.services.backup.fsck import Checked
+from vault.services.backup.fsck import FsckResult
 
 
-async def checked(house: House, *, sample: int = 100) -> Checked:
+async def checked(house: House, *, sample: int = 100) -> FsckResult:
     """Compare as if the grace period were over."""
     verb = replace(house.vault.fsck, grace=-timedelta(days=1))
     return await verb(sample=sample, rate=0)
@@ -121,7 +121,7 @@ async def test_a_sound_vault_has_no_findings(house: House):
     await write_all(house)
     await write_all(house)
     done = await checked(house)
-    assert done == Checked(recordings=1, opened=1, objects=5, findings=[])
+    assert done == FsckResult(recordings=1, opened=1, objects=5, findings=[])
     # Audio, manifest, account, tombstone; and the act of the erasure, which the worker has not settled.
     assert sorted({key.split("/")[0] for key in house.objects.objects}) == [
         "accounts", "closing", "log", "manifests", "recordings", "tombstones",

@@ -11,7 +11,7 @@ import pytest
 from tests.journeys.tenant import moment
 from tests.services.conftest import House
 from tests.services.parties import CALLEE, CALLER, ME, announced, grounds, through_the_gate
-from vault.domain.calls.call import CallFacts, Heard
+from vault.domain.calls.call import CallFacts, WebhookContent
 from vault.domain.calls.webhook import Delivery
 from vault.domain.consent.call_claims import MAX_FACTS
 from vault.domain.recordings.recording import State
@@ -24,7 +24,7 @@ from vault.telephony.signatures.standard_webhooks import sign
 class Nameless(Platform):
     """A platform whose deliveries have no id that anyone signed."""
 
-    def understand(self, delivery: Delivery) -> Heard | None:
+    def understand(self, delivery: Delivery) -> WebhookContent | None:
         """Forget the id."""
         heard = Platform.understand(self, delivery)
         return None if heard is None else replace(heard, delivery_id=None)

@@ -16,7 +16,7 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.replay import Replay
 from vault.domain.ids import new_id
 from vault.domain.progress import Report, no_progress
-from vault.services.backup.restore_log import Parted, RestoreLog
+from vault.services.backup.restore_log import Divergence, RestoreLog
 from vault.services.backup.restore_report import name_what_is_lost
 from vault.thread_pools import Threads
 
@@ -27,7 +27,7 @@ async def test_what_is_lost_is_counted_by_the_hundred(house: House):
     lost = Replay(
         first_at=utc_now(), last_at=utc_now(), available={known, *(new_id("rec") for _ in range(1200))}
     )
-    parted, report = Parted(fork=0, size=1, lost=lost, own=Replay()), Report()
+    parted, report = Divergence(fork=0, size=1, lost=lost, own=Replay()), Report()
     reads, read = 0, house.database.read
 
     async def watching(function: Callable[[Any], Any]) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from xml.etree.ElementTree import Element, canonicalize, fromstring
 
-from vault.domain.calls.call_document import Ask, CallStep, Document, Go, Play, Record, Script
+from vault.domain.calls.call_document import CallFlow, CallStep, Document, Gather, Play, Record, Redirect
 from vault.errors import Invalid
 
 AUDIO = "https://vault.example/notices/n1/audio.wav?language=en&for=caller"
@@ -16,13 +16,17 @@ GERMAN = Play(text="Dieses Gespräch wird aufgezeichnet.", language="de")
 SOUND = Play(text="This call is recorded.", language="en-GB", audio_url=AUDIO)
 PROMPT = Play(text="Press 1 to decline.", language="en")
 
-SCRIPTS: dict[str, Script] = {
-    "announce, record and go on": (NOTICE, Record(status_url=STATUS), Go(url=HEARD)),
-    "announce with audio": (SOUND, Go(url=HEARD)),
-    "ask, record and go on": (Ask(prompt=PROMPT, answer_url=KEY), Record(status_url=STATUS), Go(url=HEARD)),
-    "ask with audio and patience": (Ask(prompt=SOUND, answer_url=KEY, seconds=9), Go(url=HEARD)),
+SCRIPTS: dict[str, CallFlow] = {
+    "announce, record and go on": (NOTICE, Record(status_url=STATUS), Redirect(url=HEARD)),
+    "announce with audio": (SOUND, Redirect(url=HEARD)),
+    "ask, record and go on": (
+        Gather(prompt=PROMPT, answer_url=KEY),
+        Record(status_url=STATUS),
+        Redirect(url=HEARD),
+    ),
+    "ask with audio and patience": (Gather(prompt=SOUND, answer_url=KEY, seconds=9), Redirect(url=HEARD)),
     "two languages": (NOTICE, GERMAN, Record(status_url=STATUS)),
-    "go on without a word": (Go(url=HEARD),),
+    "go on without a word": (Redirect(url=HEARD),),
     "nothing": (),
 }
 

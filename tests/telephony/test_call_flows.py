@@ -46,7 +46,7 @@ def test_a_platform_that_asks_is_told_where(provider: Provider) -> None:
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_platform_that_asks_reads_every_script(provider: Provider, name: str) -> None:
     """A document has at most the 100 kilobytes that the strictest of them takes (Plivo)."""
-    flow = provider.call_flow
+    flow = provider.call_documents
     assert flow is not None
     document = flow.document(SCRIPTS[name])
     assert document.media_type in ("application/xml", "application/json")
@@ -56,7 +56,7 @@ def test_a_platform_that_asks_reads_every_script(provider: Provider, name: str) 
 @pytest.mark.parametrize("provider", SILENT, ids=name_of)
 def test_a_platform_that_does_not_ask_has_no_flow(provider: Provider) -> None:
     """Nothing is entered for what never comes."""
-    assert provider.call_flow is None
+    assert provider.call_documents is None
     assert "call_start" not in provider.setup("https://vault.example/webhooks/p/c")
 
 

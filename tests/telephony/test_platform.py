@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault.domain.calls.call import Announcement, CallFacts, Heard
+from vault.domain.calls.call import Announcement, CallFacts, WebhookContent
 from vault.domain.calls.provider_api import MediaRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid, NotAuthentic
@@ -51,7 +51,7 @@ def completed(**changes: object) -> dict[str, object]:
 
 def test_a_completed_recording_is_understood_whole() -> None:
     """Numbers become E.164, times become UTC, and the delivery has its identity."""
-    assert PROVIDER.understand(delivery(completed())) == Heard(
+    assert PROVIDER.understand(delivery(completed())) == WebhookContent(
         facts=CallFacts(
             call_ref="call-1",
             direction="inbound",
@@ -85,7 +85,9 @@ def test_voices_are_named_by_channel() -> None:
 def test_calls_announce_nothing_and_need_only_their_name(kind: str) -> None:
     """What an event does not say is None, and unknown fields are ignored."""
     event = {"type": kind, "data": {"call_ref": "c", "agent": None, "from": "", "new": [1]}, "extra": {}}
-    assert PROVIDER.understand(delivery(event)) == Heard(facts=CallFacts(call_ref="c"), delivery_id="msg_1")
+    assert PROVIDER.understand(delivery(event)) == WebhookContent(
+        facts=CallFacts(call_ref="c"), delivery_id="msg_1"
+    )
 
 
 def test_another_event_concerns_nobody() -> None:

@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from vault.composition import utc_now
-from vault.domain.audit_log.anchor import Standing
+from vault.domain.audit_log.anchor import Relation
 from vault.errors import Tampered, Unavailable
 from vault.services.closing_acts import check_recovery
 from vault.services.closing_acts.check_recovery import CheckRecovery
@@ -26,9 +26,9 @@ pytestmark = pytest.mark.faults
 class Answers:
     """Answers how the database stands, one after the other; in its place nothing is missing."""
 
-    said: list[Standing | Exception]
+    said: list[Relation | Exception]
 
-    async def compare(self, _: object) -> Standing:
+    async def compare(self, _: object) -> Relation:
         """Return or raise the next answer."""
         answer = self.said.pop(0)
         if isinstance(answer, Exception):
@@ -45,7 +45,7 @@ class Answers:
         return function(SimpleNamespace(tree=tree, metadata=SimpleNamespace(get=lambda _: None)))
 
 
-def recovery_of(*said: Standing | Exception) -> CheckRecovery:
+def recovery_of(*said: Relation | Exception) -> CheckRecovery:
     """Return the mode of a process whose looks answer so, and which never sleeps."""
     answers: Any = Answers(list(said))
     return CheckRecovery(
@@ -88,12 +88,12 @@ async def test_every_door_is_closed_but_two():
         assert (await client.get("/no/such/door")).status_code == 503
 
 
-OLD, SAME = Standing.BEHIND, Standing.SAME
+OLD, SAME = Relation.BEHIND, Relation.SAME
 
 
 @pytest.mark.parametrize("said", [[OLD, SAME], [OLD, Unavailable("down"), Tampered("odd"), SAME]])
 async def test_the_doors_open_once_it_is_over(
-    monkeypatch: pytest.MonkeyPatch, said: list[Standing | Exception]
+    monkeypatch: pytest.MonkeyPatch, said: list[Relation | Exception]
 ):
     """Somebody restored; and while nobody can tell, they stay closed."""
     monkeypatch.setattr(check_recovery, "WATCH_INTERVAL", 0.0)

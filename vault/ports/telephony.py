@@ -5,8 +5,8 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from vault.domain.calls.call import Announcement, Heard
-from vault.domain.calls.call_document import CallStep, Document, Script
+from vault.domain.calls.call import Announcement, WebhookContent
+from vault.domain.calls.call_document import CallFlow, CallStep, Document
 from vault.domain.calls.provider_api import Access, ListedPage, MediaRequest, RestReply, RestRequest
 from vault.domain.calls.webhook import Delivery
 
@@ -30,7 +30,7 @@ class Provider(Protocol):
         as a wrong secret.
         """
 
-    def understand(self, delivery: Delivery) -> Heard | None:
+    def understand(self, delivery: Delivery) -> WebhookContent | None:
         """Return what an authentic delivery says; None for events that do not concern the vault.
 
         Raises Invalid, naming the field, for a body that cannot be meant.
@@ -66,7 +66,7 @@ class Provider(Protocol):
         """Return what the provider listed. Raises FetchFailed for an answer that is no list."""
 
     @property
-    def call_flow(self) -> "CallFlow | None":
+    def call_documents(self) -> "CallDocuments | None":
         """Return how calls are steered by documents; None where the platform asks for none."""
 
     def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:
@@ -85,21 +85,21 @@ class Provider(Protocol):
         """Return what the admin must enter at the platform, as JSON for people.
 
         ``url``, ``events``, ``retries``, under ``delete_at_source`` what that can and cannot do, and under
-        ``call_start`` where a platform with a ``call_flow`` is told to ask.
+        ``call_start`` where a platform with a ``call_documents`` is told to ask.
         """
 
 
-class CallFlow(Protocol):
-    """How a platform asks what to do with a call, and in which words it is told. Pure, like the rest."""
+class CallDocuments(Protocol):
+    """How a platform asks what to do with a call, and how it is answered. Pure, like the rest."""
 
     def step(self, delivery: Delivery) -> CallStep:
         """Return what an authentic request for a document says. Raises Invalid, naming the field."""
 
-    def document(self, script: Script) -> Document:
-        """Return the script as the platform reads it.
+    def document(self, flow: CallFlow) -> Document:
+        """Return the call flow as the platform reads it.
 
-        Who pressed nothing goes on behind ``Ask``, or, where the platform asks ``answer_url`` then too (Vonage),
-        with what that answers to no key. ``Record`` is left out where ``record_request`` begins a recording.
+        If the caller presses no key, the call continues after ``Gather``. Vonage instead requests ``answer_url``
+        again, and that reply decides. ``Record`` is left out where ``record_request`` begins a recording.
         """
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.telephony.malformed import payload
-from vault.domain.calls.call import Announcement, Heard
+from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.provider_api import Access, RestReply
 from vault.domain.calls.webhook import Delivery
 from vault.ports.telephony import Provider
@@ -35,7 +35,7 @@ def delivery(event: object, headers: dict[str, str] | None = None) -> Delivery:
     return Delivery(method="POST", url=url, headers=headers or {}, body=body, received_at=NOW)
 
 
-def heard(event: object) -> Heard:
+def heard(event: object) -> WebhookContent:
     said = PROVIDER.understand(delivery(event))
     assert said is not None
     return said

@@ -14,7 +14,7 @@ from tests.telephony.aircall.recorded import (
     load,
 )
 from tests.telephony.malformed import WRONG, changed, malformed
-from vault.domain.calls.call import Announcement, CallFacts, Heard, fold
+from vault.domain.calls.call import Announcement, CallFacts, WebhookContent, fold
 from vault.errors import Invalid
 from vault.telephony.providers.aircall.adapter import EVENTS
 
@@ -22,7 +22,7 @@ from vault.telephony.providers.aircall.adapter import EVENTS
 def test_an_ended_call_is_understood_whole() -> None:
     """Spaces leave the numbers, seconds become UTC, answered stands apart from started."""
     event = load("call_ended")
-    assert heard(event) == Heard(
+    assert heard(event) == WebhookContent(
         facts=CallFacts(
             call_ref="812345678",
             direction="inbound",

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from plivo.utils import signature_v3
 
-from vault.domain.calls.call import Announcement, Heard
+from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.provider_api import Access
 from vault.domain.calls.webhook import Delivery
 from vault.ports.telephony import Provider
@@ -69,5 +69,5 @@ def delivery(
     return Delivery(method=method, url=url, headers=headers or {}, body=body, received_at=NOW)
 
 
-def heard(form: str | bytes) -> Heard | None:
+def heard(form: str | bytes) -> WebhookContent | None:
     return PROVIDER.understand(delivery(form))

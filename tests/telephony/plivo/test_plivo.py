@@ -18,7 +18,7 @@ from tests.telephony.plivo.recorded import (
     heard,
     load,
 )
-from vault.domain.calls.call import Announcement, CallFacts, Heard, fold
+from vault.domain.calls.call import Announcement, CallFacts, WebhookContent, fold
 from vault.errors import Invalid
 
 START = datetime(2026, 1, 31, 9, 28, 0, 500_000, tzinfo=UTC)
@@ -32,20 +32,20 @@ def test_a_recording_is_understood_whole() -> None:
     """Milliseconds come as text with a fraction, and the nonce names the delivery."""
     headers = {"x-plivo-signature-v3-nonce": "12345"}
     said = PROVIDER.understand(delivery(load("record"), headers))
-    assert said == Heard(facts=RECORDED, announcement=ANNOUNCED, delivery_id="12345")
+    assert said == WebhookContent(facts=RECORDED, announcement=ANNOUNCED, delivery_id="12345")
 
 
 def test_a_callback_by_get_says_the_same_in_its_query() -> None:
     """A callbackMethod of GET puts the fields into the query."""
     said = PROVIDER.understand(delivery(b"", method="GET", url=f"{URL}?{load('record')}"))
-    assert said == Heard(facts=RECORDED, announcement=ANNOUNCED)
+    assert said == WebhookContent(facts=RECORDED, announcement=ANNOUNCED)
 
 
 def test_the_record_api_writes_names_in_lower_case() -> None:
     """The same fields under their other names."""
     said = heard(load("record_api"))
     url = "http://s3.amazonaws.com/recordings_2013/made-up.mp3"
-    assert said == Heard(
+    assert said == WebhookContent(
         facts=CallFacts(call_ref=CALL, started_at=START, ended_at=END),
         announcement=Announcement(recording_ref=RECORDING, url=url, source_ref=RECORDING),
     )
@@ -62,7 +62,7 @@ def test_a_url_is_read_under_any_of_its_names(name: str) -> None:
 
 def test_a_recording_that_has_only_begun_announces_nothing() -> None:
     """The action of a session recording comes at its beginning, with a duration of -1 and no times."""
-    assert heard(load("record_begun")) == Heard(facts=WHO)
+    assert heard(load("record_begun")) == WebhookContent(facts=WHO)
 
 
 def test_a_call_is_told_in_pieces() -> None:
@@ -74,8 +74,8 @@ def test_a_call_is_told_in_pieces() -> None:
         ended_at=datetime(2026, 1, 31, 9, 29, tzinfo=UTC),
     )
     answer, hangup = heard(load("answer")), heard(load("hangup"))
-    assert answer == Heard(facts=WHO)
-    assert hangup == Heard(facts=fold([WHO, times]))
+    assert answer == WebhookContent(facts=WHO)
+    assert hangup == WebhookContent(facts=fold([WHO, times]))
     assert fold([hangup.facts, answer.facts]) == hangup.facts
 
 

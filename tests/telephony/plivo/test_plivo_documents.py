@@ -12,14 +12,14 @@ from tests.telephony.malformed import WRONG
 from tests.telephony.plivo.recorded import CALL, NOW, PROVIDER, URL, changed, delivery, heard, load
 from tests.telephony.scripts import HOSTILE, KEY, LONG, SCRIPTS, STATUS, asked_or_invalid, canonical, read
 from vault.domain.calls.call import CallFacts
-from vault.domain.calls.call_document import Ask, CallStep, Go, Play, Record, Script
+from vault.domain.calls.call_document import CallFlow, CallStep, Gather, Play, Record, Redirect
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
-from vault.ports.telephony import CallFlow
+from vault.ports.telephony import CallDocuments
 from vault.telephony.call_documents.text_to_speech import carried
-from vault.telephony.providers.plivo.documents import LANGUAGES, PlivoFlow
+from vault.telephony.providers.plivo.documents import LANGUAGES, PlivoDocuments
 
-FLOW: CallFlow = PlivoFlow()
+FLOW: CallDocuments = PlivoDocuments()
 FACTS = CallFacts(call_ref=CALL, direction="inbound", caller="+12025550100", callee="+442079460000")
 TAGS = {"en-GB": "en-GB", "de": "de-DE", "en": "en-US"}
 
@@ -30,14 +30,14 @@ def played(step: Play) -> plivoxml.PlayElement | plivoxml.SpeakElement:
     return plivoxml.SpeakElement(step.text, language=TAGS[step.language])
 
 
-def built(script: Script) -> str:
+def built(script: CallFlow) -> str:
     """Return the script as Plivo's SDK writes it."""
     response = plivoxml.ResponseElement()
     for step in script:
         match step:
             case Play():
                 response.add(played(step))
-            case Ask():
+            case Gather():
                 asked = plivoxml.GetInputElement(
                     action=step.answer_url,
                     method="POST",
@@ -59,7 +59,7 @@ def built(script: Script) -> str:
                         callback_method="POST",
                     )
                 )
-            case Go():
+            case Redirect():
                 response.add(plivoxml.RedirectElement(step.url, method="POST"))
     return response.to_string(pretty=False)
 
@@ -107,14 +107,16 @@ def test_any_text_is_spoken_whole(name: str) -> None:
 @given(text=st.text(st.characters(exclude_categories=())), url=st.text(st.characters(exclude_categories=())))
 def test_any_text_and_any_url_make_a_document(text: str, url: str) -> None:
     """What is written can be read again."""
-    root = read(FLOW.document((Ask(prompt=Play(text=text, language="en"), answer_url=url), Go(url=url))))
+    root = read(
+        FLOW.document((Gather(prompt=Play(text=text, language="en"), answer_url=url), Redirect(url=url)))
+    )
     assert [child.tag for child in root] == ["GetInput", "Redirect"]
 
 
 @pytest.mark.parametrize(("seconds", "timeout"), [(0, "5"), (5, "5"), (6, "6"), (60, "60"), (61, "60")])
 def test_a_question_waits_as_long_as_plivo_can(seconds: int, timeout: str) -> None:
     """ExecutionTimeout is 5 to 60 seconds."""
-    ask = Ask(prompt=Play(text="?", language="en"), answer_url=KEY, seconds=seconds)
+    ask = Gather(prompt=Play(text="?", language="en"), answer_url=KEY, seconds=seconds)
     assert read(FLOW.document((ask,)))[0].get("executionTimeout") == timeout
 
 
@@ -210,4 +212,4 @@ def test_any_request_is_a_step_or_invalid(body: bytes, method: str, tail: str) -
 
 def test_the_flow_is_the_providers() -> None:
     """The adapter hands out this flow."""
-    assert PROVIDER.call_flow == FLOW
+    assert PROVIDER.call_documents == FLOW

@@ -27,7 +27,7 @@ from tests.telephony.signalwire.recorded import (
     load,
     reply,
 )
-from vault.domain.calls.call import CallFacts, Heard
+from vault.domain.calls.call import CallFacts, WebhookContent
 from vault.domain.calls.provider_api import Access, Listed, ListedPage
 from vault.errors import FetchFailed, Invalid
 
@@ -84,7 +84,7 @@ EVENTS = [
 @pytest.mark.parametrize(("name", "facts", "announcement"), EVENTS)
 def test_each_shape_says_what_it_says(name: str, facts: CallFacts, announcement: object) -> None:
     """A recorded form becomes facts, and an announcement only where a recording is ready."""
-    assert heard(load(name)) == Heard(facts=facts, announcement=announcement)
+    assert heard(load(name)) == WebhookContent(facts=facts, announcement=announcement)
 
 
 def test_every_payload_is_tested() -> None:

@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twilio.twiml.voice_response import Gather, VoiceResponse
+from twilio.twiml.voice_response import Gather as TwilioGather
+from twilio.twiml.voice_response import VoiceResponse
 
 from tests.telephony import forms_of
 from tests.telephony.scripts import HOSTILE, LONG, SCRIPTS, STATUS, asked_or_invalid, canonical, read
@@ -28,14 +29,14 @@ from tests.telephony.signalwire.recorded import (
     load,
 )
 from vault.domain.calls.call import CallFacts
-from vault.domain.calls.call_document import Ask, CallStep, Go, Play, Record, Script
+from vault.domain.calls.call_document import CallFlow, CallStep, Gather, Play, Record, Redirect
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid
-from vault.ports.telephony import CallFlow
+from vault.ports.telephony import CallDocuments
 from vault.telephony.call_documents.text_to_speech import carried
 from vault.telephony.providers.signalwire.adapter import FLOW
 
-FLOW_PORT: CallFlow = FLOW
+FLOW_PORT: CallDocuments = FLOW
 TAGS = {"en-GB": "en-GB", "de": "de-DE", "en": "en-US"}
 DOCUMENTED = {
     "Response": set(),
@@ -63,25 +64,27 @@ DOCUMENTED = {
 FACTS = CallFacts(call_ref=CALL, direction="inbound", caller="+12025550100", callee="+12025550199")
 
 
-def play(parent: VoiceResponse | Gather, step: Play) -> None:
+def play(parent: VoiceResponse | TwilioGather, step: Play) -> None:
     if step.audio_url is None:
         parent.say(step.text, language=TAGS[step.language])
     else:
         parent.play(step.audio_url)
 
 
-def built(script: Script) -> str:
+def built(script: CallFlow) -> str:
     """Return the script as Twilio's SDK writes it, without what begins a recording."""
     response = VoiceResponse()
     for step in script:
         match step:
             case Play():
                 play(response, step)
-            case Ask():
-                gather = Gather(action=step.answer_url, method="POST", num_digits=1, timeout=step.seconds)
+            case Gather():
+                gather = TwilioGather(
+                    action=step.answer_url, method="POST", num_digits=1, timeout=step.seconds
+                )
                 play(gather, step.prompt)
                 response.append(gather)
-            case Go():
+            case Redirect():
                 response.redirect(step.url, method="POST")
     return response.to_xml()
 
@@ -194,5 +197,5 @@ def test_any_request_is_a_step_or_invalid(body: bytes, method: str, tail: str, k
 
 def test_the_flow_is_the_providers() -> None:
     """The adapter hands out this flow, in which no document begins a recording."""
-    assert PROVIDER.call_flow is FLOW
+    assert PROVIDER.call_documents is FLOW
     assert read(FLOW.document((Record(status_url=STATUS),))).find("Start") is None

@@ -9,7 +9,7 @@ from typing import Any
 from nacl.signing import SigningKey
 
 from tests.telephony.malformed import payload
-from vault.domain.calls.call import Announcement, Heard
+from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.provider_api import Access, RestReply
 from vault.domain.calls.webhook import Delivery
 from vault.ports.telephony import Provider
@@ -62,7 +62,7 @@ def delivery(event: object, headers: dict[str, str] | None = None, *, at: dateti
     return Delivery(method="POST", url=url, headers=headers or {}, body=body, received_at=at)
 
 
-def heard(event: object) -> Heard:
+def heard(event: object) -> WebhookContent:
     said = PROVIDER.understand(delivery(event))
     assert said is not None
     return said

@@ -19,7 +19,7 @@ from tests.telephony.telnyx.recorded import (
     heard,
     load,
 )
-from vault.domain.calls.call import CallFacts, Heard, fold
+from vault.domain.calls.call import CallFacts, WebhookContent, fold
 from vault.errors import Invalid
 
 
@@ -34,7 +34,7 @@ def saved(**changes: object) -> dict[str, Any]:
 def test_a_saved_recording_is_understood_whole() -> None:
     """The lossless URL is taken, the event's id is the delivery's, and the leg is the call."""
     event = saved()
-    assert heard(event) == Heard(
+    assert heard(event) == WebhookContent(
         facts=CallFacts(
             call_ref=LEG,
             caller="+12025550133",

@@ -24,15 +24,15 @@ from tests.telephony.scripts import (
     read,
 )
 from tests.telephony.telnyx.recorded import ACCESS, CREDENTIALS, HERE, NOW, PROVIDER, at, delivery, signed
-from vault.domain.calls.call import Announcement, CallFacts, Heard
-from vault.domain.calls.call_document import Ask, CallStep, Play
+from vault.domain.calls.call import Announcement, CallFacts, WebhookContent
+from vault.domain.calls.call_document import CallStep, Gather, Play
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid, NotAuthentic
-from vault.ports.telephony import CallFlow
+from vault.ports.telephony import CallDocuments
 from vault.telephony.call_documents.text_to_speech import carried
 from vault.telephony.providers.telnyx.texml import FLOW, LANGUAGES
 
-FLOW_PORT: CallFlow = FLOW
+FLOW_PORT: CallDocuments = FLOW
 FORM = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
 CALL = "v3:9X2vxPDFY2RHSJ1EdMS0RHRksMTg7ldNxdjWbVr9zBjbGjGsSe-aiQ"
 RECORDING = "35094891-3290-4142-b2c2-b2eda57534cf"
@@ -108,7 +108,7 @@ def test_a_document_is_these_bytes() -> None:
 
 def test_audio_is_played_inside_the_question() -> None:
     """A key may be pressed before the prompt is over."""
-    ask = Ask(prompt=Play(text="x", language="en", audio_url=AUDIO), answer_url=KEY)
+    ask = Gather(prompt=Play(text="x", language="en", audio_url=AUDIO), answer_url=KEY)
     assert [play.text for play in read(FLOW.document((ask,))).findall("Gather/Play")] == [AUDIO]
 
 
@@ -197,7 +197,7 @@ def test_a_recording_of_a_document_is_announced() -> None:
     announced = Announcement(
         recording_ref=RECORDING, url=url, source_ref=RECORDING, voices=("unknown", "unknown")
     )
-    assert said == Heard(facts=CallFacts(call_ref=CALL), announcement=announced)
+    assert said == WebhookContent(facts=CallFacts(call_ref=CALL), announcement=announced)
     assert FLOW.step(form(load("texml_request"))).facts.call_ref == said.facts.call_ref
     request = PROVIDER.find_request(announced, ACCESS)
     assert request is not None
@@ -209,13 +209,15 @@ def test_a_recording_of_a_document_is_announced() -> None:
 def test_an_unfinished_recording_announces_nothing(status: str) -> None:
     """It may come yet, or never."""
     said = PROVIDER.understand(form({**load("texml_recording_completed"), "RecordingStatus": status}))
-    assert said == Heard(facts=CallFacts(call_ref=CALL))
+    assert said == WebhookContent(facts=CallFacts(call_ref=CALL))
 
 
 def test_the_progress_of_a_call_is_told_by_forms_too() -> None:
     """Numbers and times of the call, as its status callback has them."""
     said = PROVIDER.understand(form(load("texml_call_completed")))
-    assert said == Heard(facts=replace(FACTS, started_at=at("22:20:26.028"), ended_at=at("22:25:20")))
+    assert said == WebhookContent(
+        facts=replace(FACTS, started_at=at("22:20:26.028"), ended_at=at("22:25:20"))
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -247,4 +249,4 @@ def test_any_request_is_a_step_or_invalid(body: bytes, method: str, tail: str, k
 
 def test_the_flow_is_the_providers() -> None:
     """The adapter hands out this flow."""
-    assert PROVIDER.call_flow is FLOW
+    assert PROVIDER.call_documents is FLOW

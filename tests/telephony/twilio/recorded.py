@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.telephony import forms_of
-from vault.domain.calls.call import Announcement, Heard
+from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.provider_api import Access, RestReply
 from vault.domain.calls.webhook import Delivery
 from vault.ports.telephony import Provider
@@ -40,7 +40,7 @@ def delivery(form: object, headers: dict[str, str] | None = None, *, url: str = 
     return Delivery(method="POST", url=url, headers=headers or {}, body=body, received_at=NOW)
 
 
-def heard(form: object) -> Heard:
+def heard(form: object) -> WebhookContent:
     said = PROVIDER.understand(delivery(form))
     assert said is not None
     return said

@@ -22,7 +22,7 @@ from tests.telephony.twilio.recorded import (
     heard,
     load,
 )  # fmt: skip
-from vault.domain.calls.call import CallFacts, Heard, fold
+from vault.domain.calls.call import CallFacts, WebhookContent, fold
 from vault.errors import Invalid
 
 PARTIES = {"caller": "+12025550100", "callee": "+12025550199"}
@@ -93,7 +93,7 @@ VOICEMAIL = replace(READY, kind="voicemail", voices=("caller",))
 )
 def test_each_shape_says_what_it_says(name: str, facts: CallFacts, announcement: object) -> None:
     """A recorded form becomes facts, and an announcement only where a recording is ready."""
-    assert heard(load(name)) == Heard(facts=facts, announcement=announcement)
+    assert heard(load(name)) == WebhookContent(facts=facts, announcement=announcement)
 
 
 def test_every_payload_is_tested() -> None:
@@ -115,7 +115,7 @@ def test_a_get_is_read_from_its_query_alone() -> None:
     """The body of a GET is signed by nobody."""
     query = f"https://vault.example/w?CallSid={CALL}&CallStatus=ringing"
     said = PROVIDER.understand(replace(delivery(load("recording_completed"), url=query), method="GET"))
-    assert said == Heard(facts=CallFacts(call_ref=CALL))
+    assert said == WebhookContent(facts=CallFacts(call_ref=CALL))
 
 
 def test_a_token_that_nobody_signed_is_no_id_of_a_delivery() -> None:

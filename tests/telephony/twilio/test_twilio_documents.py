@@ -7,7 +7,8 @@ from xml.etree.ElementTree import Element
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twilio.twiml.voice_response import Gather, Start, VoiceResponse
+from twilio.twiml.voice_response import Gather as TwilioGather
+from twilio.twiml.voice_response import Start, VoiceResponse
 
 from tests.telephony import forms_of
 from tests.telephony.scripts import (
@@ -24,34 +25,34 @@ from tests.telephony.scripts import (
 )
 from tests.telephony.twilio.recorded import CALL, NOW, PROVIDER, URL, delivery, load
 from vault.domain.calls.call import CallFacts
-from vault.domain.calls.call_document import Ask, CallStep, Go, Play, Record, Script
+from vault.domain.calls.call_document import CallFlow, CallStep, Gather, Play, Record, Redirect
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
-from vault.ports.telephony import CallFlow
+from vault.ports.telephony import CallDocuments
 from vault.telephony.call_documents.text_to_speech import carried
 from vault.telephony.providers.twilio.adapter import FLOW
 
-FLOW_PORT: CallFlow = FLOW
+FLOW_PORT: CallDocuments = FLOW
 PARTIES = {"caller": "+12025550100", "callee": "+12025550199"}
 TAGS = {"en-GB": "en-GB", "de": "de-DE", "en": "en-US"}
 
 
-def play(parent: VoiceResponse | Gather, step: Play) -> None:
+def play(parent: VoiceResponse | TwilioGather, step: Play) -> None:
     if step.audio_url is None:
         parent.say(step.text, language=TAGS[step.language])
     else:
         parent.play(step.audio_url)
 
 
-def built(script: Script) -> str:
+def built(script: CallFlow) -> str:
     """Return the script as Twilio's SDK writes it."""
     response = VoiceResponse()
     for step in script:
         match step:
             case Play():
                 play(response, step)
-            case Ask():
-                gather = Gather(
+            case Gather():
+                gather = TwilioGather(
                     action=step.answer_url,
                     method="POST",
                     num_digits=1,
@@ -71,7 +72,7 @@ def built(script: Script) -> str:
                     recording_status_callback_event="completed absent",
                 )
                 response.append(start)
-            case Go():
+            case Redirect():
                 response.redirect(step.url, method="POST")
     return response.to_xml()
 
@@ -113,7 +114,7 @@ def spoken(root: Element) -> list[str]:
 def test_a_hostile_text_is_spoken_and_nothing_else(name: str) -> None:
     """Whatever stands in a notice, it is one text in one element, without what XML cannot carry."""
     text = HOSTILE[name]
-    root = read(FLOW.document((Play(text=text, language="en"), Go(url=HEARD))))
+    root = read(FLOW.document((Play(text=text, language="en"), Redirect(url=HEARD))))
     assert [child.tag for child in root] == ["Say", "Redirect"]
     # XML reads every line end as one (XML 1.0, section 2.11).
     assert spoken(root) == [carried(text).strip().replace("\r\n", "\n")]
@@ -130,7 +131,7 @@ def test_a_long_text_is_spoken_whole(name: str) -> None:
 @given(text=st.text(st.characters(exclude_categories=())), url=st.text(st.characters(exclude_categories=())))
 def test_any_text_and_any_url_make_a_document(text: str, url: str) -> None:
     """What is written can be read again, with the text of the notice and one prompt inside its question."""
-    script = (Ask(prompt=Play(text=text, language="en"), answer_url=url), Go(url=url))
+    script = (Gather(prompt=Play(text=text, language="en"), answer_url=url), Redirect(url=url))
     root = read(FLOW.document(script))
     assert [child.tag for child in root] == ["Gather", "Redirect"]
     assert {say.tag for say in root[0]} <= {"Say"}
@@ -140,7 +141,7 @@ def test_any_text_and_any_url_make_a_document(text: str, url: str) -> None:
 @pytest.mark.parametrize(("seconds", "timeout"), [(-1, "1"), (0, "1"), (1, "1"), (120, "120"), (121, "120")])
 def test_a_question_waits_within_bounds(seconds: int, timeout: str) -> None:
     """No question waits for ever, or not at all."""
-    ask = Ask(prompt=Play(text="?", language="en", audio_url=AUDIO), answer_url=KEY, seconds=seconds)
+    ask = Gather(prompt=Play(text="?", language="en", audio_url=AUDIO), answer_url=KEY, seconds=seconds)
     assert read(FLOW.document((ask,)))[0].get("timeout") == timeout
 
 
@@ -247,4 +248,4 @@ def test_any_fields_are_a_step_or_invalid(form: dict[str, str]) -> None:
 
 def test_the_flow_is_the_providers() -> None:
     """The adapter hands out this flow, and says where Twilio is told to ask."""
-    assert PROVIDER.call_flow is FLOW
+    assert PROVIDER.call_documents is FLOW

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.telephony.malformed import malformed
 from tests.telephony.vonage.recorded import ANNOUNCED, CALL, PROVIDER, URL, delivery, load, query, token
-from vault.domain.calls.call import CallFacts, Heard, fold
+from vault.domain.calls.call import CallFacts, WebhookContent, fold
 from vault.errors import Invalid
 
 JSON_PAYLOADS = ["record", "started", "answered", "completed", "outbound_leg", "machine", "transfer"]
@@ -21,7 +21,7 @@ RECORDED = CallFacts(
 )
 
 
-def heard(event: object) -> Heard | None:
+def heard(event: object) -> WebhookContent | None:
     return PROVIDER.understand(delivery(event))
 
 
@@ -35,19 +35,21 @@ def test_a_recording_is_understood_whole() -> None:
     """The recording has one name, its file another, and the token names the delivery."""
     body = json.dumps(load("record")).encode()
     said = PROVIDER.understand(delivery(body, "Bearer " + token(body, jti="jti-1")))
-    assert said == Heard(facts=RECORDED, announcement=ANNOUNCED, delivery_id="jti-1")
+    assert said == WebhookContent(facts=RECORDED, announcement=ANNOUNCED, delivery_id="jti-1")
 
 
 def test_a_recording_by_get_says_the_same_in_its_query() -> None:
     """An eventMethod of GET puts the fields into the query, beside what the URL had of its own."""
     said = PROVIDER.understand(delivery(b"", method="GET", url=f"{URL}?own=1&{query('record_get')}"))
-    assert said == Heard(facts=RECORDED, announcement=ANNOUNCED)
+    assert said == WebhookContent(facts=RECORDED, announcement=ANNOUNCED)
 
 
 def test_an_answer_by_get_tells_who_calls() -> None:
     """The answer URL knows no direction, for it is asked for calls of both."""
     said = PROVIDER.understand(delivery(b"", method="GET", url=f"{URL}?{query('answer_get')}"))
-    assert said == Heard(facts=CallFacts(call_ref=CALL, caller="+12025550100", callee="+442079460000"))
+    assert said == WebhookContent(
+        facts=CallFacts(call_ref=CALL, caller="+12025550100", callee="+442079460000")
+    )
 
 
 def test_the_query_of_a_post_is_no_event() -> None:

@@ -14,14 +14,14 @@ from tests.telephony.malformed import malformed
 from tests.telephony.scripts import AUDIO, HEARD, HOSTILE, KEY, LONG, SCRIPTS, STATUS, asked_or_invalid
 from tests.telephony.vonage.recorded import CALL, NOW, PROVIDER, URL, delivery, load, query
 from vault.domain.calls.call import CallFacts
-from vault.domain.calls.call_document import Ask, CallStep, Go, Play, Record, Script
+from vault.domain.calls.call_document import CallFlow, CallStep, Gather, Play, Record, Redirect
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
-from vault.ports.telephony import CallFlow
+from vault.ports.telephony import CallDocuments
 from vault.telephony.call_documents.text_to_speech import carried
-from vault.telephony.providers.vonage.ncco import LANGUAGES, NccoFlow
+from vault.telephony.providers.vonage.ncco import LANGUAGES, NccoDocuments
 
-FLOW: CallFlow = NccoFlow()
+FLOW: CallDocuments = NccoDocuments()
 FACTS = CallFacts(call_ref=CALL, caller="+12025550100", callee="+442079460000")
 MODELS = {
     "talk": ncco.Talk,
@@ -72,7 +72,7 @@ EXPECTED: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def read(script: Script) -> list[dict[str, Any]]:
+def read(script: CallFlow) -> list[dict[str, Any]]:
     """Return the actions, each of which is, whole, one of the vendor's models."""
     document = FLOW.document(script)
     assert document.media_type == "application/json"
@@ -98,9 +98,9 @@ def test_a_document_is_these_bytes() -> None:
 
 def test_nothing_stands_behind_a_question() -> None:
     """Vonage always asks for the answer; what stood behind would be for the answer that was lost."""
-    ask = Ask(prompt=Play(text="?", language="en"), answer_url=KEY)
+    ask = Gather(prompt=Play(text="?", language="en"), answer_url=KEY)
     record = Record(status_url=STATUS)
-    actions = read((record, ask, record, Go(url=HEARD)))
+    actions = read((record, ask, record, Redirect(url=HEARD)))
     assert [action["action"] for action in actions] == ["record", "talk", "input"]
 
 
@@ -118,7 +118,7 @@ def test_any_text_is_spoken_whole(name: str) -> None:
 
 def test_every_piece_of_a_prompt_may_be_ended_by_a_key() -> None:
     """What lets a key through must be followed by an input, with nothing but talk between."""
-    actions = read((Ask(prompt=Play(text=LONG["words"], language="en"), answer_url=KEY),))
+    actions = read((Gather(prompt=Play(text=LONG["words"], language="en"), answer_url=KEY),))
     assert [action["action"] for action in actions] == [*["talk"] * (len(actions) - 1), "input"]
     assert all(action["bargeIn"] is True for action in actions[:-1])
 
@@ -128,8 +128,8 @@ def test_any_text_and_any_url_make_a_document(text: str, url: str) -> None:
     """What is written can be read again."""
     script = (
         Play(text=text, language="en"),
-        Go(url=url),
-        Ask(prompt=Play(text=text, language="en"), answer_url=url),
+        Redirect(url=url),
+        Gather(prompt=Play(text=text, language="en"), answer_url=url),
     )
     actions = read(script)
     assert [action["eventUrl"] for action in actions if "eventUrl" in action] == [[carried(url)]] * 2
@@ -138,7 +138,7 @@ def test_any_text_and_any_url_make_a_document(text: str, url: str) -> None:
 @pytest.mark.parametrize(("seconds", "time_out"), [(-1, 1), (1, 1), (10, 10), (11, 10)])
 def test_a_question_waits_as_long_as_vonage_can(seconds: int, time_out: int) -> None:
     """TimeOut is at most 10 seconds."""
-    ask = Ask(prompt=Play(text="?", language="en"), answer_url=KEY, seconds=seconds)
+    ask = Gather(prompt=Play(text="?", language="en"), answer_url=KEY, seconds=seconds)
     assert read((ask,))[-1]["dtmf"]["timeOut"] == time_out
 
 
@@ -251,4 +251,4 @@ def test_any_keys_are_a_step_or_invalid(dtmf: object) -> None:
 
 def test_the_flow_is_the_providers() -> None:
     """The adapter hands out this flow."""
-    assert PROVIDER.call_flow == FLOW
+    assert PROVIDER.call_documents == FLOW

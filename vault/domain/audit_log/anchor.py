@@ -14,7 +14,7 @@ PREFIX = "log/anchors/"
 _KEY = re.compile(rf"{PREFIX}([0-9]{{20}})-([0-9a-f]{{64}})-([0-9a-f]{{16}})")
 
 
-class Standing(Enum):
+class Relation(Enum):
     """What the access log of a database is to the one in the object store."""
 
     #: Every anchor is a beginning of the database's log, or that log itself.

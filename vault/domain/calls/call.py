@@ -83,7 +83,7 @@ class Announcement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class WebhookContent:
     """What one delivery of a webhook said."""
 
     facts: CallFacts

@@ -19,7 +19,7 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class Gather:
     """Play a notice and wait for one key; the key goes to ``answer_url``, and no key goes on after ``seconds``.
 
     The platform follows what ``answer_url`` answers, which is a document like this one.
@@ -41,14 +41,14 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Go:
+class Redirect:
     """Go on with the document that lies at ``url``: the last step of a script."""
 
     url: str
 
 
-Step = Play | Ask | Record | Go
-Script = tuple[Step, ...]
+Step = Play | Gather | Record | Redirect
+CallFlow = tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

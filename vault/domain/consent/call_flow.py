@@ -6,7 +6,7 @@ remembered between the steps but what stands in the addresses.
 
 from dataclasses import dataclass
 
-from vault.domain.calls.call_document import Ask, Go, Play, Record, Script, Step
+from vault.domain.calls.call_document import CallFlow, Gather, Play, Record, Redirect, Step
 from vault.domain.consent.decision import Decision
 
 
@@ -26,44 +26,44 @@ class Addresses:
     next: str
 
 
-def opening(decision: Decision, prompt: Play | None, to: Addresses) -> Script:
+def opening(decision: Decision, prompt: Play | None, to: Addresses) -> CallFlow:
     """Return what is done at the start of a call.
 
     Without a notice to play, a call that needs one is not recorded: ``prompt`` is None where none is published.
     """
     if not decision.record:
-        return (Go(url=to.next),)
+        return (Redirect(url=to.next),)
     if decision.mode == "none":
-        return Record(status_url=to.status), Go(url=to.next)
+        return Record(status_url=to.status), Redirect(url=to.next)
     if prompt is None:
-        return (Go(url=to.next),)
+        return (Redirect(url=to.next),)
     # What must be heard in the recording is played once it runs; what must come first is played before.
     first: tuple[Step, ...] = (Record(status_url=to.status),) if decision.position == "inside" else ()
     if decision.mode in {"opt_out_key", "opt_in_key"}:
-        return *first, Ask(prompt=prompt, answer_url=to.key), Go(url=to.heard)
-    return *first, prompt, Go(url=to.heard)
+        return *first, Gather(prompt=prompt, answer_url=to.key), Redirect(url=to.heard)
+    return *first, prompt, Redirect(url=to.heard)
 
 
-def after_notice(decision: Decision, prompt: Play | None, to: Addresses, *, running: bool) -> Script:
+def after_notice(decision: Decision, prompt: Play | None, to: Addresses, *, running: bool) -> CallFlow:
     """Return what is done once the notice was heard and no key was pressed.
 
     Silence is no yes: where one is needed the call goes on unrecorded. ``running`` says that the notice was
     heard in the recording, which runs already.
     """
     if not decision.record or running or decision.position == "inside" or decision.mode == "opt_in_key":
-        return (Go(url=to.next),)
+        return (Redirect(url=to.next),)
     return _record(decision, prompt, to)
 
 
-def after_yes(decision: Decision, prompt: Play | None, to: Addresses) -> Script:
+def after_yes(decision: Decision, prompt: Play | None, to: Addresses) -> CallFlow:
     """Return what is done once the party agreed by key."""
     if not decision.record or decision.position == "inside":
-        return (Go(url=to.next),)
+        return (Redirect(url=to.next),)
     return _record(decision, prompt, to)
 
 
-def _record(decision: Decision, prompt: Play | None, to: Addresses) -> Script:
+def _record(decision: Decision, prompt: Play | None, to: Addresses) -> CallFlow:
     if decision.position == "before_and_inside" and prompt is not None:
         # It was told before, and must be heard inside as well.
-        return Record(status_url=to.status), prompt, Go(url=to.heard_inside)
-    return Record(status_url=to.status), Go(url=to.next)
+        return Record(status_url=to.status), prompt, Redirect(url=to.heard_inside)
+    return Record(status_url=to.status), Redirect(url=to.next)

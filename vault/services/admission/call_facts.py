@@ -15,20 +15,20 @@ from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.stores import CallFactRow
 from vault.sealing.message import seal
-from vault.services.admission.case import Admission, Said, said_of
+from vault.services.admission.case import Admission, CallRows, read_call_rows
 from vault.services.admission.evidence_chain import EvidenceChain, append, settled
 from vault.services.shared.encrypted_fields import OpenedRecording
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class StoredFacts:
     """What became of something that was said of a call."""
 
     #: The id of its row; None if the same delivery said it before.
     row_id: str | None
     #: All that has been said of the call, this row among it.
-    said: Said
+    said: CallRows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +45,13 @@ class StoreCallFacts:
     chain: EvidenceChain
     clock: Clock
 
-    async def __call__(self, account_id: str, facts: CallFacts, *, delivery: str) -> Kept:
+    async def __call__(self, account_id: str, facts: CallFacts, *, delivery: str) -> StoredFacts:
         """Keep what was said, once for each ``delivery``. Raises Refused for one too many of a call."""
         return await retry_if_rotated(
             self.ring, account_id, lambda key: self._keep(key, account_id, facts, delivery)
         )
 
-    async def _keep(self, key: AccountKey, account_id: str, facts: CallFacts, delivery: str) -> Kept:
+    async def _keep(self, key: AccountKey, account_id: str, facts: CallFacts, delivery: str) -> StoredFacts:
         fact_id = new_id("fact")
         row = CallFactRow(
             id=fact_id,
@@ -89,7 +89,7 @@ def _add(
     facts: CallFacts,
     terms: Sequence[bytes],
     opened: Mapping[str, OpenedRecording],
-) -> Kept | None:
+) -> StoredFacts | None:
     """Add the row and what follows from it; None where a recording that it concerns is not opened."""
     tx.lock_account(row.account_id)
     tx.lock_call(row.account_id, row.call_ref)
@@ -105,4 +105,4 @@ def _add(
     for recording in through if new else ():
         append(tx, opened[recording.id], "facts", {"call": facts_json(facts)}, at=row.at)
         tx.recordings.index(row.account_id, recording.id, terms)
-    return Kept(row_id=row.id if new else None, said=said_of(tx, row.account_id, row.call_ref))
+    return StoredFacts(row_id=row.id if new else None, said=read_call_rows(tx, row.account_id, row.call_ref))

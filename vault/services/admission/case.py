@@ -33,7 +33,7 @@ _EVENT_BATCH = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class CallRows:
     """What was said of a call, sealed, as one transaction sees it."""
 
     facts: Sequence[CallFactRow]
@@ -79,16 +79,16 @@ class Admission:
     numbers: Numbers
     carried: AccountDataKeys
 
-    async def know(self, account_id: str, call_ref: str, *own: CallFacts) -> CallContext:
+    async def load_call(self, account_id: str, call_ref: str, *own: CallFacts) -> CallContext:
         """Read and open what was said of a call, after what its own recording says. Raises Unavailable."""
-        said = await self.database.read(lambda tx: said_of(tx, account_id, call_ref))
+        said = await self.database.read(lambda tx: read_call_rows(tx, account_id, call_ref))
         return await self.open(account_id, call_ref, said, *own)
 
     async def open(
         self,
         account_id: str,
         call_ref: str,
-        said: Said,
+        said: CallRows,
         *own: CallFacts,
         fresh: Mapping[str, CallFacts] | None = None,
     ) -> CallContext:
@@ -220,9 +220,9 @@ class Admission:
         return decode_event(open_message(key.key, row.sealed_event, context=context))
 
 
-def said_of(tx: Transaction, account_id: str, call_ref: str) -> Said:
+def read_call_rows(tx: Transaction, account_id: str, call_ref: str) -> CallRows:
     """Return what was said of a call so far."""
-    return Said(
+    return CallRows(
         facts=tx.call_facts.of_call(account_id, call_ref),
         consents=tx.consents.of_call(account_id, call_ref),
         regions=home_regions(tx, account_id),

@@ -44,7 +44,7 @@ class Release:
         while True:
             opened = await quarantined(self.database, self.ring, account_id, recording_id)
             recording = opened.recording
-            known = await self.admission.know(account_id, recording.call_ref, opened.details().facts)
+            known = await self.admission.load_call(account_id, recording.call_ref, opened.details().facts)
             release = partial(self._release, opened=opened, known=known, reason=reason, actor=actor)
             decision = await self.database.write(release)
             if decision is not None:

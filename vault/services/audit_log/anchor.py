@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
-from vault.domain.audit_log.anchor import AnchorPlace, Standing
+from vault.domain.audit_log.anchor import AnchorPlace, Relation
 from vault.errors import LeaseLost, NotFound, Tampered, Unavailable
 from vault.jitter import RANDOM
 from vault.ports.access_log import KeptCheckpoint
@@ -113,7 +113,7 @@ class Anchor:
         await self._together()
         return True
 
-    async def compare(self, database: Database) -> Standing:
+    async def compare(self, database: Database) -> Relation:
         """Compare a database's log with every anchor, and with what was published where there is none.
 
         Raises Unavailable where the object store or the database does not answer, Tampered for an anchor that the

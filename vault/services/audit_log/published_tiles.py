@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from vault.domain.audit_log.anchor import PREFIX as ANCHORS
-from vault.domain.audit_log.anchor import AnchorPlace, Standing, parse_location
+from vault.domain.audit_log.anchor import AnchorPlace, Relation, parse_location
 from vault.domain.stored.account_object_name import PREFIX as ACCOUNTS
 from vault.errors import NotFound, Tampered, Unavailable
 from vault.ports.database import Database, Transaction
@@ -98,18 +98,18 @@ class PublishedLog:
         Raises Tampered if the two have different histories, or if a checkpoint is not the vault's.
         """
         standing = await self.compare(self.database)
-        if standing is Standing.FORKED:
+        if standing is Relation.FORKED:
             raise Tampered(
                 "The object store holds another history of the access log than the database: the database was "
                 "set back and went on from there."
             )
-        if standing is Standing.BEHIND:
+        if standing is Relation.BEHIND:
             return True
         head, waiting = await self.database.read(lambda tx: (tx.tree.head(), tx.tree.waiting()))
         # Where there are accounts there were events.
         return not head.size and not waiting and await self._any_account()
 
-    async def compare(self, database: Database) -> Standing:
+    async def compare(self, database: Database) -> Relation:
         """Compare a database's log with every anchor, and with the published checkpoint where there is none."""
         for _ in range(_TRIES):
             with suppress(NotFound):
@@ -159,7 +159,7 @@ class PublishedLog:
                 )
         return stored
 
-    async def _compare(self, database: Database) -> Standing:
+    async def _compare(self, database: Database) -> Relation:
         places = await self.anchors()
         if places:
             strangers = await self.strangers(database, places)
@@ -169,12 +169,12 @@ class PublishedLog:
             old = await self.published()
             others = [] if old is None or await database.read(lambda tx: has(tx, old.place)) else [old]
         if not others:
-            return Standing.SAME
+            return Relation.SAME
         head = await database.read(lambda tx: tx.tree.head())
         for other in others:
             if other.checkpoint.size <= head.size or await self.root_at(other, head.size) != head.root:
-                return Standing.FORKED
-        return Standing.BEHIND
+                return Relation.FORKED
+        return Relation.BEHIND
 
     async def bundles(self, stored: StoredLog) -> AsyncIterator[list[bytes]]:
         """Yield the leaves of a log, as many at once as lie in one file; those of its anchor come last.

@@ -35,7 +35,7 @@ _TRIES: Final = 3
 
 
 @dataclass(slots=True)
-class Checked:
+class FsckResult:
     """What was compared."""
 
     recordings: int = 0
@@ -59,14 +59,14 @@ class Fsck:
 
     async def __call__(
         self, *, sample: int, rate: float, progress: ProgressCallback = no_progress
-    ) -> Checked:
+    ) -> FsckResult:
         """Return what was found; ``rate`` is in recordings or objects a second, 0 for no limit.
 
         ``sample`` recordings are opened whole, evenly spread. Raises Invalid, Unavailable.
         """
         if sample < 0 or rate < 0:
             raise Invalid("A sample and a rate are numbers from zero up.")
-        pacer, checked = RateLimiter(rate=rate), Checked()
+        pacer, checked = RateLimiter(rate=rate), FsckResult()
         await self._recordings(checked, sample, pacer, progress)
         await self._accounts(checked, pacer)
         await self._log(checked, pacer)
@@ -77,7 +77,7 @@ class Fsck:
         return checked
 
     async def _recordings(
-        self, checked: Checked, sample: int, pacer: RateLimiter, progress: ProgressCallback
+        self, checked: FsckResult, sample: int, pacer: RateLimiter, progress: ProgressCallback
     ) -> None:
         compare = CompareRecording(database=self.database, objects=self.objects, ring=self.ring)
         total = await self.database.read(lambda tx: tx.inventory.count_available())
@@ -123,13 +123,13 @@ class Fsck:
 
         return await self.database.read(look)
 
-    async def _accounts(self, checked: Checked, pacer: RateLimiter) -> None:
+    async def _accounts(self, checked: FsckResult, pacer: RateLimiter) -> None:
         compare = CompareAccount(database=self.database, objects=self.objects, ring=self.ring)
         async for account_id in compare.accounts():
             await pacer.pause()
             checked.findings += await compare.findings(account_id)
 
-    async def _log(self, checked: Checked, pacer: RateLimiter) -> None:
+    async def _log(self, checked: FsckResult, pacer: RateLimiter) -> None:
         if await self.database.read(rewrite_of) is not None:
             checked.findings.append(
                 "log/: the object store went back, and what the database holds is being written there again."
@@ -139,7 +139,7 @@ class Fsck:
             await pacer.pause()
             checked.findings += [] if finding is None else [finding]
 
-    async def _objects(self, checked: Checked, pacer: RateLimiter, progress: ProgressCallback) -> None:
+    async def _objects(self, checked: FsckResult, pacer: RateLimiter, progress: ProgressCallback) -> None:
         before = await self.database.read(lambda tx: earlier(tx, self.clock())) - self.grace
         compare = CompareObjects(database=self.database, objects=self.objects, before=before)
         async for versions in compare.keys():

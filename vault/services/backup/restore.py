@@ -27,7 +27,7 @@ from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.own_history import account_object_names
 from vault.services.audit_log.published_tiles import PublishedLog, StoredLog
 from vault.services.backup.restore_accounts import RestoreAccounts
-from vault.services.backup.restore_log import Parted, RestoreLog
+from vault.services.backup.restore_log import Divergence, RestoreLog
 from vault.services.backup.restore_recordings import RestoreRecordings
 from vault.services.backup.restore_report import name_what_is_lost
 from vault.services.closing_acts.journal import Journal
@@ -75,7 +75,7 @@ class Restore:
             await self.anchor.extend()
         return report
 
-    async def _is_due(self, anchored: StoredLog | None, parted: Parted) -> bool:
+    async def _is_due(self, anchored: StoredLog | None, parted: Divergence) -> bool:
         """Say whether the object store has anything that the database lacks, or a restore was cut short."""
         if await self.database.read(lambda tx: tx.metadata.get(MARK)) is not None:
             return True
@@ -85,7 +85,7 @@ class Restore:
 
     async def _bring_in(
         self,
-        parted: Parted,
+        parted: Divergence,
         names: Sequence[ObjectName],
         acts: Sequence[Act],
         report: Report,
@@ -118,7 +118,7 @@ class Restore:
         tx.restored.published(checkpoint, tiles=anchored.tiles, at=self.clock())
 
 
-def _mark(tx: Transaction, parted: Parted) -> bytes:
+def _mark(tx: Transaction, parted: Divergence) -> bytes:
     """Keep how far the histories had parted when the restore began; return that of the first attempt."""
     kept = tx.metadata.get(MARK)
     if kept is None:

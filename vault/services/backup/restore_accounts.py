@@ -27,7 +27,7 @@ from vault.ports.objects import ObjectStore
 from vault.ports.restoring import Revisions
 from vault.sealing.message import open_message
 from vault.services.audit_log.own_history import sort_by_history
-from vault.services.backup.restore_log import Parted
+from vault.services.backup.restore_log import Divergence
 
 #: Why a switch is off that one of two histories left on.
 _CLOSED = "A restore joined two histories of the database, and recording was switched off in one of them."
@@ -39,7 +39,7 @@ _REFUSED = Reason(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
+class LostAccount:
     """An account as one of its objects says that it was."""
 
     known: AccountObject
@@ -58,7 +58,13 @@ class RestoreAccounts:
     names: Mapping[str, Sequence[ObjectName]]
 
     async def bring_in(
-        self, parted: Parted, acts: Sequence[Act], report: Report, progress: ProgressCallback, *, actor: str
+        self,
+        parted: Divergence,
+        acts: Sequence[Act],
+        report: Report,
+        progress: ProgressCallback,
+        *,
+        actor: str,
     ) -> None:
         """Bring in every account, with its switch as both histories and the journal have it."""
         names, offs = self.names, _offs(acts)
@@ -76,7 +82,7 @@ class RestoreAccounts:
         """Do what the switch does when it goes off, for what no manifest has brought in."""
         report.add("refused", await self.database.write(lambda tx: tx.restored.refuse_stale(_REFUSED)))
 
-    async def fail_closed(self, parted: Parted, report: Report) -> None:
+    async def fail_closed(self, parted: Divergence, report: Report) -> None:
         """Give up what was on its way under a version of its account's key that was destroyed since."""
         for account_id in {*parted.lost.switch, *parted.lost.changed, *self.names}:
             failed = await self.database.write(
@@ -89,7 +95,7 @@ class RestoreAccounts:
                 )
 
     async def _bring_in(
-        self, account_id: str, names: Sequence[ObjectName], parted: Parted, report: Report
+        self, account_id: str, names: Sequence[ObjectName], parted: Divergence, report: Report
     ) -> Sequence[SwitchChange] | None:
         """Bring an account in; return what its objects say of its switch, None where it has no row."""
         row = await self.database.read(lambda tx: tx.account_objects.revisions(account_id))
@@ -112,7 +118,7 @@ class RestoreAccounts:
             )
         return [change for one in lost for change in one.known.history]
 
-    async def _put(self, one: Lost, parted: Parted, report: Report, *, there: bool) -> bool:
+    async def _put(self, one: LostAccount, parted: Divergence, report: Report, *, there: bool) -> bool:
         """Bring an account to what its object says, or add that to what it became since; False if it has no place."""
         known, own = one.known, parted.own
         account_id, prompts = known.account.id, await self._prompts(known, report)
@@ -145,9 +151,9 @@ class RestoreAccounts:
         account_id: str,
         names: Sequence[ObjectName],
         row: Revisions | None,
-        parted: Parted,
+        parted: Divergence,
         report: Report,
-    ) -> list[Lost]:
+    ) -> list[LostAccount]:
         """Return what the database has not: the newest of the anchored history, then all of others, newest first."""
         if row is not None:
             sorted_names = (await sort_by_history(self.database, names)).behind(parted.fork)
@@ -155,14 +161,14 @@ class RestoreAccounts:
             names = [*sorted_names.ahead, *sorted_names.foreign, *newer]
         # The anchored log, and no tree of one's own, which may be empty or of the history that lost.
         anchored = sort_names(names, parted.roots)
-        found, others = list[Lost](), list[Lost]()
+        found, others = list[LostAccount](), list[LostAccount]()
         try:
             for name in anchored.own:
                 if not found and (known := await self._opened(name, report)) is not None:
-                    found.append(Lost(known=known, anchored=True))
+                    found.append(LostAccount(known=known, anchored=True))
             for name in [*anchored.ahead, *anchored.foreign]:
                 if (known := await self._opened(name, report)) is not None:
-                    others.append(Lost(known=known, anchored=False))
+                    others.append(LostAccount(known=known, anchored=False))
         except OwnKeyUnusable as error:
             # An older one is no substitute: it may open, and what changed since would be lost unsaid.
             report.findings.append(
@@ -214,7 +220,7 @@ def _offs(acts: Sequence[Act]) -> Mapping[str, Sequence[SwitchChange]]:
 
 
 def _switch(
-    tx: Transaction, account_id: str, kept: Sequence[SwitchChange], parted: Parted, actor: str
+    tx: Transaction, account_id: str, kept: Sequence[SwitchChange], parted: Divergence, actor: str
 ) -> None:
     """Join the histories of a switch; the closed one wins."""
     tx.lock_account(account_id, exclusive=True)

@@ -21,7 +21,7 @@ _BATCH_SIZE = 2000
 
 
 @dataclass(slots=True, kw_only=True)
-class Parted:
+class Divergence:
     """How the database's log and the anchored one part."""
 
     #: How many leaves both begin with.
@@ -51,14 +51,14 @@ class RestoreLog:
 
     async def compare(
         self, anchored: StoredLog | None, sizes: Iterable[int], progress: ProgressCallback
-    ) -> Parted:
+    ) -> Divergence:
         """Read the whole anchored log against its checkpoint, and the database's own events behind it.
 
         ``sizes`` are those at which the anchored log's root is wanted.
         Raises Tampered if the leaves are not those that the checkpoint signs.
         """
         head = await self.database.read(lambda tx: tx.tree.head())
-        parted = Parted(fork=0, size=head.size, lost=Replay(), own=Replay(lists_recordings=True))
+        parted = Divergence(fork=0, size=head.size, lost=Replay(), own=Replay(lists_recordings=True))
         frontier, same, wanted = Frontier(), True, sorted(set(sizes))
         own = set[str]()
         size = 0 if anchored is None else anchored.checkpoint.size
@@ -83,7 +83,7 @@ class RestoreLog:
             _take_own(parted, leaf)
         return parted
 
-    async def join(self, anchored: StoredLog, parted: Parted, progress: ProgressCallback) -> None:
+    async def join(self, anchored: StoredLog, parted: Divergence, progress: ProgressCallback) -> None:
         """Put the anchored leaves at their places, and the database's own behind them.
 
         Raises Tampered if they are no longer those that were compared.
@@ -112,7 +112,7 @@ class RestoreLog:
         pairs = zip(hashes, there, strict=False)
         return next((n for n, (one, other) in enumerate(pairs) if one != other), len(there))
 
-    async def _own(self, parted: Parted) -> AsyncIterator[bytes]:
+    async def _own(self, parted: Divergence) -> AsyncIterator[bytes]:
         """Yield what stands in the database's tree behind the fork, and what waits for it."""
         for start in range(parted.fork, parted.size, _BATCH_SIZE):
             end = min(start + _BATCH_SIZE, parted.size)
@@ -140,7 +140,7 @@ def _id(leaf: bytes) -> str:
     return str(json.loads(leaf)["id"])
 
 
-def _take_lost(parted: Parted, leaf: bytes, own: Collection[str]) -> None:
+def _take_lost(parted: Divergence, leaf: bytes, own: Collection[str]) -> None:
     """Take an anchored leaf; ``own`` has the ids of the database's own events."""
     parted.lost.take(leaf)
     said = json.loads(leaf)
@@ -149,7 +149,7 @@ def _take_lost(parted: Parted, leaf: bytes, own: Collection[str]) -> None:
         parted.ids.add(said["id"])
 
 
-def _take_own(parted: Parted, leaf: bytes) -> None:
+def _take_own(parted: Divergence, leaf: bytes) -> None:
     said = json.loads(leaf)
     if said["id"] not in parted.ids:
         parted.own.take(leaf)

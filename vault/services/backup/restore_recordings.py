@@ -26,7 +26,7 @@ from vault.ports.stores import CallFactRow
 from vault.sealing.message import seal
 from vault.services.admission.case import Admission
 from vault.services.admission.evidence_chain import open_entry
-from vault.services.backup.restore_log import Parted
+from vault.services.backup.restore_log import Divergence
 from vault.services.shared.encrypted_fields import open_recording, statement_id
 from vault.services.shared.iter_recordings import available_recordings
 
@@ -36,7 +36,7 @@ _BATCH_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class OpenedManifest:
     """A manifest whose key was tried, with the terms under which its recording is found."""
 
     manifest: Manifest
@@ -72,7 +72,7 @@ class RestoreRecordings:
             await progress("tombstones", done, 0)
         report.add("tombstones", done)
 
-    async def manifests(self, parted: Parted, report: Report, progress: ProgressCallback) -> set[str]:
+    async def manifests(self, parted: Divergence, report: Report, progress: ProgressCallback) -> set[str]:
         """Bring in what has a manifest; return the ids."""
         ids: set[str] = set()
         replay, own = parted.lost, parted.own.recordings
@@ -87,7 +87,7 @@ class RestoreRecordings:
         report.add("available", len(ids))
         return ids
 
-    async def replay(self, parted: Parted, report: Report, progress: ProgressCallback) -> None:
+    async def replay(self, parted: Divergence, report: Report, progress: ProgressCallback) -> None:
         """Do to rows that were there what the log says happened to them since; what is closed stays closed."""
         replay, own = parted.lost, parted.own
         changes: list[Callable[[Transaction], object]] = [
@@ -108,7 +108,9 @@ class RestoreRecordings:
             report.add("erased", sum(one is True for one in done))
             await progress("log entries", start + len(some), len(changes))
 
-    async def without_manifest(self, ids: set[str], parted: Parted, report: Report) -> Sequence[Recording]:
+    async def without_manifest(
+        self, ids: set[str], parted: Divergence, report: Report
+    ) -> Sequence[Recording]:
         """Restrict what is available in the database and has no manifest any more; return it.
 
         The last thing that an erasure may have done before the log was lost is to delete the manifest. So
@@ -125,7 +127,7 @@ class RestoreRecordings:
             )
         return found
 
-    async def _open(self, key: str, replay: Replay, report: Report) -> Opened | None:
+    async def _open(self, key: str, replay: Replay, report: Report) -> OpenedManifest | None:
         """Open a manifest; None, and a finding, where it cannot be used."""
         try:
             manifest = _named(key, decode_manifest(await self.objects.get(key)))
@@ -145,7 +147,7 @@ class RestoreRecordings:
             report.findings.append(f"{key}: {error}")
             return None
 
-    async def _said(self, manifest: Manifest) -> Opened:
+    async def _said(self, manifest: Manifest) -> OpenedManifest:
         """Return the manifest with what its evidence says of the call. Raises Tampered, NotFound."""
         recording = manifest.recording
         opened = await open_recording(self.ring, recording, manifest.keys)
@@ -163,7 +165,7 @@ class RestoreRecordings:
             _row(recording, key, call, position=position, delivery=statement_id(index_key, call))
             for position, call in enumerate(dict.fromkeys(calls))
         ]
-        return Opened(manifest=manifest, terms=terms, facts=facts)
+        return OpenedManifest(manifest=manifest, terms=terms, facts=facts)
 
 
 def _named(key: str, manifest: Manifest) -> Manifest:
@@ -173,7 +175,9 @@ def _named(key: str, manifest: Manifest) -> Manifest:
     return manifest
 
 
-def _put(tx: Transaction, opened: Sequence[Opened], own: Collection[str]) -> tuple[list[str], list[str]]:
+def _put(
+    tx: Transaction, opened: Sequence[OpenedManifest], own: Collection[str]
+) -> tuple[list[str], list[str]]:
     """Write rows, terms and facts; return the ids that have rows now, and the manifests that have no place."""
     placed, refused = [], []
     for one in opened:

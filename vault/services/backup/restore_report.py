@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from vault.domain.progress import Report
 from vault.ports.database import Database
-from vault.services.backup.restore_log import Parted
+from vault.services.backup.restore_log import Divergence
 
 #: Events whose content stood in the lost database alone.
 _LOST: Mapping[str, str] = {
@@ -19,7 +19,7 @@ _LOST: Mapping[str, str] = {
 _BATCH_SIZE = 500
 
 
-async def name_what_is_lost(database: Database, parted: Parted, report: Report) -> None:
+async def name_what_is_lost(database: Database, parted: Divergence, report: Report) -> None:
     """Count and name what happened in the lost time and left no object; let the providers' lists be compared."""
     lost = parted.lost
     if not parted.size or lost.first_at is None or lost.last_at is None:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from vault import metrics
-from vault.domain.audit_log.anchor import Standing
+from vault.domain.audit_log.anchor import Relation
 from vault.domain.progress import MARK
 from vault.errors import Tampered, Unavailable, VaultError
 from vault.jitter import RANDOM
@@ -33,8 +33,8 @@ _REMEDY = (
     "Nothing is served and nothing is written. Run `callvault restore` with the database that is to be kept."
 )
 _WORDS = {
-    Standing.BEHIND: f"The database is older than the access log in its object store. {_REMEDY}",
-    Standing.FORKED: f"The object store has access log that the database lacks, which went another way. {_REMEDY}",
+    Relation.BEHIND: f"The database is older than the access log in its object store. {_REMEDY}",
+    Relation.FORKED: f"The object store has access log that the database lacks, which went another way. {_REMEDY}",
 }
 _UNTRUE = (
     "An anchor or the checkpoint of the access log in the object store was not signed by this vault, or is not what it "
@@ -114,11 +114,11 @@ class CheckRecovery:
             standing = await self.published_log.compare(self.database)
         except Tampered:
             return _UNTRUE
-        if standing is not Standing.SAME:
+        if standing is not Relation.SAME:
             return _WORDS[standing]
         empty = not await self.database.read(lambda tx: tx.tree.head().size)
         if empty and await self.published_log.is_newer():
-            return _WORDS[Standing.BEHIND]
+            return _WORDS[Relation.BEHIND]
         if acts := await self.journal.missing(self.database):
             return (
                 f"The database lacks {len(acts)} of the closing acts that lie in its object store. {_REMEDY}"

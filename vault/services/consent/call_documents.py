@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Literal
 
 from vault.domain.accounts.account import Connection
-from vault.domain.calls.call_document import CallStep, Document, Play, Record, Script
+from vault.domain.calls.call_document import CallFlow, CallStep, Document, Play, Record
 from vault.domain.calls.webhook import Delivery
 from vault.domain.consent.call_flow import Addresses, after_notice, after_yes, opening
 from vault.domain.consent.consent_event import Answer, ConsentEvent, Method, Party
@@ -55,18 +55,18 @@ class BuildCallDocument:
         provider, opened = await prove(
             self.providers, self.connections, provider_name, connection_id, delivery
         )
-        flow = provider.call_flow
-        if flow is None:
+        documents = provider.call_documents
+        if documents is None:
             raise NotFound("This provider asks for no documents.")
         if opened.connection.next_url is None:
             text = "Set next_url on the connection: the call needs to know how it goes on."
             raise Refused(text, reasons=("no_next_url",))
-        step = flow.step(delivery)
-        script = await self._script(stage, opened, step, running=running)
-        for one in script:
+        step = documents.step(delivery)
+        call_flow = await self._call_flow(stage, opened, step, running=running)
+        for one in call_flow:
             if isinstance(one, Record):
                 await self._begin(provider, opened, step, one)
-        return flow.document(script)
+        return documents.document(call_flow)
 
     async def _begin(
         self, provider: Provider, opened: OpenedConnection, step: CallStep, record: Record
@@ -87,9 +87,9 @@ class BuildCallDocument:
         if status // 100 != 2:  # noqa: PLR2004 - the class of success
             _LOG.warning("steer.not_recorded", connection_id=opened.connection.id, status=status)
 
-    async def _script(
+    async def _call_flow(
         self, stage: Stage, opened: OpenedConnection, step: CallStep, *, running: bool
-    ) -> Script:
+    ) -> CallFlow:
         connection, facts = opened.connection, step.facts
         answer = await self.call_start(connection.account_id, facts)
         if stage == "call" and answer.facts.started_at is None:

@@ -71,7 +71,7 @@ class RecordConsent:
             opened = await self.chain.of_call(account_id, call_ref)
             # What a recording's announcement said of the call, its numbers above all, stands nowhere else.
             own = [one.details().facts for one in opened.values()]
-            known = await self.admission.know(account_id, call_ref, *own)
+            known = await self.admission.load_call(account_id, call_ref, *own)
             refuse_impossible(event, known)
             _refuse_one_too_many(event, known)
             tell = partial(self._tell, row=row, event=event, known=known, opened=opened)

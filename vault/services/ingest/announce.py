@@ -18,7 +18,7 @@ from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.stores import NewRecording
 from vault.sealing.message import seal
 from vault.services.admission.call_facts import StoreCallFacts
-from vault.services.admission.case import Admission, Said, said_of
+from vault.services.admission.case import Admission, CallRows, read_call_rows
 from vault.services.shared.encrypted_fields import statement_id
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
@@ -68,7 +68,7 @@ class Announce:
 
         return _counted(await retry_if_rotated(self.ring, account_id, announce), decision)
 
-    async def _keep(self, connection: Connection, facts: CallFacts, recording_ref: str) -> Said:
+    async def _keep(self, connection: Connection, facts: CallFacts, recording_ref: str) -> CallRows:
         """Keep what it says of the call, if no other delivery said the same; return all that was said.
 
         A recording that was erased brings nothing back when it is announced once more.
@@ -76,9 +76,9 @@ class Announce:
         account_id = connection.account_id
         delivery = statement_id(await self.admission.index_key(account_id), facts)
 
-        def read(tx: Transaction) -> tuple[Said, Recording | None]:
+        def read(tx: Transaction) -> tuple[CallRows, Recording | None]:
             known = tx.recordings.by_ref(account_id, connection.id, recording_ref)
-            return said_of(tx, account_id, facts.call_ref), known
+            return read_call_rows(tx, account_id, facts.call_ref), known
 
         said, known = await self.database.read(read)
         kept = not distinct([facts]) or any(row.delivery == delivery for row in said.facts)

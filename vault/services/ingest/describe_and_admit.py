@@ -131,7 +131,7 @@ class Describe:
         values, admitted = _values(opened, description, made), None
         while admitted is None:
             # What was said of the call in the meantime must make the recording findable too.
-            known = await self.admission.know(
+            known = await self.admission.load_call(
                 recording.account_id, recording.call_ref, opened.details().facts
             )
             gate = partial(self._gate, held=held, opened=opened, known=known, values=values)

@@ -88,7 +88,7 @@ class Ingest:
         key = await self.ring.version(recording.account_id, sealed[1])
         context = bound.of_announcement(recording.account_id, recording.id)
         announcement, facts = decode_announcement(open_message(key.key, sealed[0], context=context))
-        known = await self.admission.know(recording.account_id, recording.call_ref, facts)
+        known = await self.admission.load_call(recording.account_id, recording.call_ref, facts)
         decision = await self.database.read(lambda tx: self._admit(tx, held, known))
         if not decision.record:
             await self.database.write(lambda tx: refuse(tx, held, decision))

@@ -53,7 +53,7 @@ class SettleIdleUploads:
     async def _settle(self, held: Lease, waited_in: State) -> None:
         recording, settled = held.recording, False
         while not settled:
-            call = await self.admission.know(recording.account_id, recording.call_ref)
+            call = await self.admission.load_call(recording.account_id, recording.call_ref)
             decide = partial(self._decide, held=held, waited_in=waited_in, call=call)
             settled = await self.database.write(decide)
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vault.domain.accounts.account import Connection
-from vault.domain.calls.call import Announcement, CallFacts, Heard
+from vault.domain.calls.call import Announcement, CallFacts, WebhookContent
 from vault.domain.calls.webhook import Delivery
 from vault.domain.recordings.recording import State
 from vault.ports.clock import Clock
 from vault.ports.consent_stores import Pause
 from vault.ports.database import Database, Transaction
 from vault.ports.telephony import Provider
-from vault.services.admission.call_facts import Kept, StoreCallFacts
+from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
 from vault.services.admission.case import Admission
 from vault.services.ingest.announce import Announce
 from vault.services.shared.authenticate_webhook import prove
@@ -68,7 +68,7 @@ class Receive:
         status: Literal["accepted", "duplicate"] = "accepted" if announced.created else "duplicate"
         return Receipt(status=status, recording_id=announced.recording_id)
 
-    async def _note(self, connection: Connection, heard: Heard, delivery: Delivery) -> Receipt:
+    async def _note(self, connection: Connection, heard: WebhookContent, delivery: Delivery) -> Receipt:
         named = heard.delivery_id
         if named is None:
             named = content_id(await self.admission.index_key(connection.account_id), delivery)
@@ -79,7 +79,7 @@ class Receive:
             await self._pause(connection, heard.facts.call_ref, kept)
         return Receipt(status="noted")
 
-    async def _pause(self, connection: Connection, call_ref: str, kept: Kept) -> None:
+    async def _pause(self, connection: Connection, call_ref: str, kept: StoredFacts) -> None:
         """Have the provider pause the recording of a call that may not be recorded."""
         account_id = connection.account_id
         known = await self.admission.open(account_id, call_ref, kept.said)

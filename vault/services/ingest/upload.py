@@ -65,7 +65,7 @@ class Upload:
         new = replace(await self._new(account_id, call_ref, recording_ref), voices=tuple(voices))
         claimed = None
         while claimed is None:
-            call = await self.admission.know(account_id, call_ref)
+            call = await self.admission.load_call(account_id, call_ref)
             claim = partial(self._claim, new=new, call=call, actor=actor)
             claimed = await self.database.write(claim)
         known, held, decision = claimed

@@ -37,7 +37,7 @@ _CACHE_TTL = timedelta(milliseconds=250)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sound:
+class PlayableAudio:
     """The audio that a listener gets, ready to be read."""
 
     source: SealedAudio
@@ -65,11 +65,11 @@ class ResolveAudio:
     objects: ObjectStore
     clock: Clock
 
-    async def for_session(self, session: Session, recording: Recording) -> Sound:
+    async def for_session(self, session: Session, recording: Recording) -> PlayableAudio:
         """Return what a session plays. Raises NotFound, Unavailable, Tampered."""
         return await self._sound(recording, self._by_session(session, "playback.grant"), played=True)
 
-    async def for_look(self, link: Link, recording: Recording) -> Sound:
+    async def for_look(self, link: Link, recording: Recording) -> PlayableAudio:
         """Return what a media link plays, for its headers alone. Raises as ``for_session`` does."""
         event = AccessEvent(
             id="",
@@ -82,14 +82,14 @@ class ResolveAudio:
         )
         return await self._sound(recording, event, played=True)
 
-    async def for_session_download(self, session: Session, recording: Recording) -> Sound:
+    async def for_session_download(self, session: Session, recording: Recording) -> PlayableAudio:
         """Return what a session keeps as a file, where its link lets it. Raises as ``for_session`` does."""
         link = await self.database.read(lambda tx: tx.links.get(session.account_id, session.link_id))
         if link is None or not link.download:
             raise NotFound("This link is for listening; it offers no file.")
         return await self._sound(recording, self._by_session(session, "download.grant"), played=False)
 
-    async def for_download(self, account_id: str, recording_id: str, *, actor: str) -> Sound:
+    async def for_download(self, account_id: str, recording_id: str, *, actor: str) -> PlayableAudio:
         """Return what an API key downloads. Raises NotFound, Unavailable, Tampered."""
         recording = await self.database.read(lambda tx: tx.recordings.get(account_id, recording_id))
         if recording is None or recording.state is not State.AVAILABLE or recording.restricted:
@@ -116,7 +116,7 @@ class ResolveAudio:
             session_id=session.id,
         )
 
-    async def _sound(self, recording: Recording, event: AccessEvent, *, played: bool) -> Sound:
+    async def _sound(self, recording: Recording, event: AccessEvent, *, played: bool) -> PlayableAudio:
         keys = await self.database.read(lambda tx: tx.recordings.keys(recording.id))
         if keys is None or recording.audio is None:
             raise NotFound("There is no audio of this recording.")
@@ -130,7 +130,7 @@ class ResolveAudio:
         except Tampered as error:
             await record_alarm(self.database, event, error, self.clock())
             raise
-        return Sound(
+        return PlayableAudio(
             source=SealedAudio(self.objects, opener, sealed),
             content_type=kind,
             file_name=recording.id
@@ -161,7 +161,7 @@ class Stream:
     allowance: Allowance
     clock: Clock
 
-    async def __call__(self, sound: Sound, start: int, end: int) -> AsyncIterator[bytes]:
+    async def __call__(self, sound: PlayableAudio, start: int, end: int) -> AsyncIterator[bytes]:
         """Grant the first window, open its first block, and return the blocks of [start, end).
 
         Raises NotFound when session, link or recording are no longer good, TooMany when the session had too
@@ -183,7 +183,7 @@ class Stream:
         return self._blocks(sound, first, window, list(plan))
 
     async def _blocks(
-        self, sound: Sound, first: bytes, window: tuple[int, int], rest: list[tuple[int, int]]
+        self, sound: PlayableAudio, first: bytes, window: tuple[int, int], rest: list[tuple[int, int]]
     ) -> AsyncIterator[bytes]:
         sent, position = len(first), window[0] + len(first)
         ahead: asyncio.Task[None] | None = None
@@ -209,7 +209,7 @@ class Stream:
                 ahead.cancel()
             await asyncio.shield(self._end(sound, sent))
 
-    async def _window(self, sound: Sound, start: int, end: int) -> AsyncGenerator[bytes, None]:
+    async def _window(self, sound: PlayableAudio, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Yield the blocks of a granted window. Before the first it is asked whether it still may be heard.
 
         Before later ones too, if the reader is slow: a minute may pass between two blocks.
@@ -226,7 +226,7 @@ class Stream:
             position = stop
 
     async def _read_beside(
-        self, allowed: Coroutine[None, None, None], sound: Sound, start: int, end: int
+        self, allowed: Coroutine[None, None, None], sound: PlayableAudio, start: int, end: int
     ) -> bytes:
         """Read while ``allowed`` finds out whether the bytes may leave. Raises what either raises."""
         reading = asyncio.create_task(self._read(sound, start, end))
@@ -239,7 +239,7 @@ class Stream:
             with suppress(BaseException):
                 await reading
 
-    async def _read(self, sound: Sound, start: int, end: int) -> bytes:
+    async def _read(self, sound: PlayableAudio, start: int, end: int) -> bytes:
         try:
             return await sound.source.read(start, end)
         except NotFound:
@@ -247,19 +247,19 @@ class Stream:
             await self._check(sound)
             raise RecordingMissing from None
 
-    async def _check(self, sound: Sound) -> None:
+    async def _check(self, sound: PlayableAudio) -> None:
         """Raise NotFound unless session, link and recording are still good."""
         event = replace(sound.event, at=self.clock())
         if not await self.database.read(lambda tx: tx.links.still_good(event)):
             raise _ended()
 
-    async def _grant(self, sound: Sound, window: tuple[int, int]) -> None:
+    async def _grant(self, sound: PlayableAudio, window: tuple[int, int]) -> None:
         event = replace(sound.event, id=new_id("evt"), at=self.clock(), first=window[0], end=window[1])
         if not await self.database.grant(Grant(event=event, session_id=event.session_id)):
             raise _ended()
         metrics.GRANTS.labels(event.type.removesuffix(".grant")).inc()
 
-    async def _end(self, sound: Sound, sent: int) -> None:
+    async def _end(self, sound: PlayableAudio, sent: int) -> None:
         """Say what was really sent; the grants are what counts where this cannot be written."""
         metrics.SERVED.labels(sound.event.type.removesuffix(".grant")).inc(sent)
         ended: EventType = "download.end" if sound.event.type == "download.grant" else "playback.end"

@@ -10,7 +10,7 @@ from vault.domain.recordings.recording import GONE, Recording
 from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
-from vault.services.admission.case import Admission, Said, said_of
+from vault.services.admission.case import Admission, CallRows, read_call_rows
 from vault.services.admission.evidence_chain import EvidenceChain
 
 
@@ -37,8 +37,8 @@ class ReadCall:
     async def __call__(self, account_id: str, call_ref: str) -> CallView:
         """Return the call. Raises NotFound where nothing is known of it, Unavailable."""
 
-        def read(tx: Transaction) -> tuple[Said, Sequence[Recording]]:
-            return said_of(tx, account_id, call_ref), tx.recordings.of_call(account_id, call_ref)
+        def read(tx: Transaction) -> tuple[CallRows, Sequence[Recording]]:
+            return read_call_rows(tx, account_id, call_ref), tx.recordings.of_call(account_id, call_ref)
 
         said, recordings = await self.database.read(read)
         if not (said.facts or said.consents or recordings):
@@ -67,7 +67,7 @@ class FindCalls:
         refs = await self.database.read(
             lambda tx: tx.call_facts.find(account_id, terms, after=after, limit=limit)
         )
-        return [(await self.admission.know(account_id, ref)).facts for ref in refs]
+        return [(await self.admission.load_call(account_id, ref)).facts for ref in refs]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

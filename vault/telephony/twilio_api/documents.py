@@ -1,8 +1,8 @@
 """Documents in the 2010-04-01 dialect: TwiML, and what SignalWire (cXML) and Telnyx (TeXML) made of it.
 
 One keypress is asked for with ``<Gather>``; where nothing is pressed in time, the platform goes on with what
-stands behind it. So a script reads the same for whoever answers and whoever keeps silent. What differs between
-the platforms stands in the fields of ``LamlFlow``, and each platform's file says where it is documented.
+stands behind it. So a call flow reads the same for whoever answers and whoever keeps silent. What differs between
+the platforms stands in the fields of ``TwilioApiDocuments``, and each platform's file says where it is documented.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from vault.domain.calls.call_document import Ask, CallStep, Document, Go, Play, Record, Script
+from vault.domain.calls.call_document import CallFlow, CallStep, Document, Gather, Play, Record, Redirect
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
 from vault.telephony.call_documents.text_to_speech import language_of, pieces
@@ -23,8 +23,8 @@ SECONDS = (1, 120)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LamlFlow:
-    """The port CallFlow in one platform's dialect."""
+class TwilioApiDocuments:
+    """The port CallDocuments in one platform's dialect."""
 
     #: Attributes of ``<Recording>``; None where no document can begin a recording and ``Record`` is left out.
     recording: Mapping[str, str] | None
@@ -52,18 +52,18 @@ class LamlFlow:
             facts=events.call_facts(form, self.refs), key=pressed(events.text(form, "Digits"), field="Digits")
         )
 
-    def document(self, script: Script) -> Document:
-        """Return the script as the platform reads it."""
+    def document(self, flow: CallFlow) -> Document:
+        """Return the call flow as the platform reads it."""
         response = Element("Response")
-        for step in script:
+        for step in flow:
             match step:
                 case Play():
                     self._play(response, step)
-                case Ask():
+                case Gather():
                     self._ask(response, step)
                 case Record():
                     self._record(response, step)
-                case Go():
+                case Redirect():
                     add(response, "Redirect", {"method": "POST"}, step.url)
         return written(response)
 
@@ -76,7 +76,7 @@ class LamlFlow:
         for piece in pieces(step.text):
             add(parent, "Say", spoken, piece)
 
-    def _ask(self, response: Element, step: Ask) -> None:
+    def _ask(self, response: Element, step: Gather) -> None:
         least, most = SECONDS
         attributes = {
             "action": step.answer_url,

@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from vault.domain.calls.call import Announcement, CallFacts, Direction, Heard, Kind, Voice
+from vault.domain.calls.call import Announcement, CallFacts, Direction, Kind, Voice, WebhookContent
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
 from vault.telephony.http.url import MAX_URL, parse_media_url
@@ -84,7 +84,7 @@ def fields(delivery: Delivery) -> Form:
     return parse_form(delivery.body)
 
 
-def understand(form: Form, *, refs: re.Pattern[str] = REF) -> Heard | None:
+def understand(form: Form, *, refs: re.Pattern[str] = REF) -> WebhookContent | None:
     """Return what an event says; None if it concerns neither a recording nor a call. Raises Invalid.
 
     It has no id: Twilio's I-Twilio-Idempotency-Token is not signed, so whoever repeats a delivery chooses it.
@@ -94,7 +94,7 @@ def understand(form: Form, *, refs: re.Pattern[str] = REF) -> Heard | None:
         return None
     announced = status == "completed" or (status is None and url is not None)
     facts = call_facts(form, refs) if status is None else _recording_facts(form, refs, ready=announced)
-    return Heard(facts=facts, announcement=_announcement(form, refs) if announced else None)
+    return WebhookContent(facts=facts, announcement=_announcement(form, refs) if announced else None)
 
 
 def call_facts(form: Form, refs: re.Pattern[str] = REF) -> CallFacts:

@@ -9,7 +9,7 @@ from vault.domain.calls.provider_api import Access, ListedPage, RestReply, RestR
 from vault.telephony.twilio_api import rest
 
 
-class LamlProvider(ABC):
+class TwilioApiProvider(ABC):
     """What Twilio and SignalWire answer alike, each at its own origin. It has no state."""
 
     __slots__ = ()

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
-from vault.services.playback.audio_stream import Sound, Stream
+from vault.services.playback.audio_stream import PlayableAudio, Stream
 from vault.web.audio.range_header import parse_range
 from vault.web.http.conditions import unmet
 
@@ -41,7 +41,7 @@ class Pace:
     rate: float
 
     @classmethod
-    def of(cls, sound: Sound) -> "Pace | None":
+    def of(cls, sound: PlayableAudio) -> "Pace | None":
         """Return the pace of a sound; None if its duration is unknown."""
         if not sound.duration:
             return None
@@ -83,7 +83,9 @@ class _Blocks(StreamingResponse):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def answer(request: Request, sound: Sound, stream: Stream, *, filename: str | None = None) -> Response:
+async def answer(
+    request: Request, sound: PlayableAudio, stream: Stream, *, filename: str | None = None
+) -> Response:
     """Answer a GET or HEAD for audio. Raises NotSatisfiable, and what ``stream`` raises before the head.
 
     A browser's own player says by ``Sec-Fetch-Dest`` that it is one, and is sent the audio at its pace; programs get

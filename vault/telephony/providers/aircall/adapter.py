@@ -22,11 +22,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from vault.domain.calls.call import Announcement, Heard
+from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.provider_api import Access, Listed, ListedPage, MediaRequest, RestReply, RestRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid, NotAuthentic
-from vault.ports.telephony import CallFlow, Credentials
+from vault.ports.telephony import CallDocuments, Credentials
 from vault.telephony.parsing.json_fields import Json, check_fields, media, member, text
 from vault.telephony.parsing.strict_json import parse_object
 from vault.telephony.providers.aircall.events import (
@@ -80,7 +80,7 @@ class Aircall:
         if not proven:
             raise NotAuthentic("The delivery does not carry this connection's token.")
 
-    def understand(self, delivery: Delivery) -> Heard | None:
+    def understand(self, delivery: Delivery) -> WebhookContent | None:
         """Return what the event says; None for events that do not concern the vault. Raises Invalid."""
         event = parse_object(delivery.body)
         kind = event.get("event")
@@ -91,7 +91,7 @@ class Aircall:
         data = event.get("data")
         if not isinstance(data, dict):
             raise Invalid("data is an object.", field="data")
-        return Heard(facts=facts_of(data, "data."), announcement=announced(kind, data))
+        return WebhookContent(facts=facts_of(data, "data."), announcement=announced(kind, data))
 
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
         """Return a plain request to Aircall's hosts and buckets, without credentials."""
@@ -158,7 +158,7 @@ class Aircall:
         return ListedPage(items=items, cursor=_next_page(answer))
 
     @property
-    def call_flow(self) -> CallFlow | None:
+    def call_documents(self) -> CallDocuments | None:
         """Return None: Aircall asks nobody what to do with a call."""
         return None
 

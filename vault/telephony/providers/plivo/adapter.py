@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode, urlsplit
 
-from vault.domain.calls.call import Announcement, Heard
+from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.provider_api import Access, ListedPage, MediaRequest, RestReply, RestRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid
-from vault.ports.telephony import CallFlow, Credentials
+from vault.ports.telephony import CallDocuments, Credentials
 from vault.telephony.parsing.forms import parse_query
 from vault.telephony.parsing.json_fields import Json, media
 from vault.telephony.providers.plivo.callbacks import heard, listed_recording
-from vault.telephony.providers.plivo.documents import OVERRIDES, PlivoFlow
+from vault.telephony.providers.plivo.documents import OVERRIDES, PlivoDocuments
 from vault.telephony.rest_api.own_hosts import own_hosts, takes_credentials
 from vault.telephony.rest_api.replies import basic, reply_object, rest_base, rest_hosts
 from vault.telephony.signatures.plivo_hmac import NONCE, NONCE_HEADER, verify_plivo
@@ -55,7 +55,7 @@ class Plivo:
         """Raise NotAuthentic unless one of the tokens made a signature of version 3."""
         verify_plivo([entry.get("auth_token", "") for entry in credentials], delivery)
 
-    def understand(self, delivery: Delivery) -> Heard | None:
+    def understand(self, delivery: Delivery) -> WebhookContent | None:
         """Return what the callback says; None where it tells of no call and no recording. Raises Invalid."""
         nonce = delivery.headers.get(NONCE_HEADER, "")
         return heard(delivery, nonce if NONCE.fullmatch(nonce) else None)
@@ -124,9 +124,9 @@ class Plivo:
         return ListedPage(items=[item for item in items if item is not None], cursor=_next_offset(page))
 
     @property
-    def call_flow(self) -> CallFlow:
+    def call_documents(self) -> CallDocuments:
         """Return how Plivo's XML steers calls."""
-        return PlivoFlow()
+        return PlivoDocuments()
 
     def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
         """Return None: documents decide before anything is recorded."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from vault.domain.calls.call import Announcement, CallFacts, Direction, Heard
+from vault.domain.calls.call import Announcement, CallFacts, Direction, WebhookContent
 from vault.domain.calls.call_document import CallStep
 from vault.domain.calls.provider_api import Listed
 from vault.domain.calls.webhook import Delivery
@@ -39,7 +39,7 @@ NUMBER = re.compile(r"(-?)[0-9]{1,15}(?:\.[0-9]{1,9})?")
 Reader = Callable[[str, str], datetime]
 
 
-def heard(delivery: Delivery, delivery_id: str | None) -> Heard | None:
+def heard(delivery: Delivery, delivery_id: str | None) -> WebhookContent | None:
     """Return what a callback says; None where it tells of no call and no recording. Raises Invalid."""
     said = _said(delivery)
     begun = _has_only_begun(said)
@@ -50,7 +50,7 @@ def heard(delivery: Delivery, delivery_id: str | None) -> Heard | None:
             return None
         raise Invalid(f"{CALL[0]} is required.", field=CALL[0])
     facts = _facts(said, call_ref) if begun else _recorded(said, _facts(said, call_ref))
-    return Heard(facts=facts, announcement=announcement, delivery_id=delivery_id)
+    return WebhookContent(facts=facts, announcement=announcement, delivery_id=delivery_id)
 
 
 def asked(delivery: Delivery) -> CallStep:

@@ -9,7 +9,7 @@ follows; without maxLength it would stop after a minute. Sources: plivo.com/docs
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from vault.domain.calls.call_document import Ask, CallStep, Document, Go, Play, Record, Script
+from vault.domain.calls.call_document import CallFlow, CallStep, Document, Gather, Play, Record, Redirect
 from vault.domain.calls.webhook import Delivery
 from vault.telephony.call_documents.text_to_speech import language_of, pieces
 from vault.telephony.call_documents.xml import add, written
@@ -34,27 +34,27 @@ LANGUAGES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class PlivoFlow:
-    """The port CallFlow in Plivo's XML."""
+class PlivoDocuments:
+    """The port CallDocuments in Plivo's XML."""
 
     def step(self, delivery: Delivery) -> CallStep:
         """Return what an authentic request for a document says. Raises Invalid, naming the field."""
         return asked(delivery)
 
-    def document(self, script: Script) -> Document:
-        """Return the script as Plivo reads it."""
+    def document(self, flow: CallFlow) -> Document:
+        """Return the call flow as Plivo reads it."""
         response = Element("Response")
-        for step in script:
+        for step in flow:
             match step:
                 case Play():
                     _play(response, step)
-                case Ask():
+                case Gather():
                     _ask(response, step)
                 case Record():
                     # Whoever chose a fragment chose how often Plivo repeats itself.
                     overrides = "" if "#" in step.status_url else OVERRIDES
                     add(response, "Record", {**RECORDING, "callbackUrl": step.status_url + overrides})
-                case Go():
+                case Redirect():
                     add(response, "Redirect", {"method": "POST"}, step.url)
         return written(response)
 
@@ -68,7 +68,7 @@ def _play(parent: Element, step: Play) -> None:
         add(parent, "Speak", {} if language is None else {"language": language}, piece)
 
 
-def _ask(response: Element, step: Ask) -> None:
+def _ask(response: Element, step: Gather) -> None:
     least, most = SECONDS
     attributes = {
         "action": step.answer_url,

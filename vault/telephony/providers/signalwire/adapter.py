@@ -14,17 +14,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from vault.domain.calls.call import Announcement, Heard
+from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.provider_api import Access, MediaRequest, RestRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid, NotAuthentic
-from vault.ports.telephony import CallFlow, Credentials
+from vault.ports.telephony import CallDocuments, Credentials
 from vault.telephony.parsing.forms import Form
 from vault.telephony.rest_api.replies import rest_base
 from vault.telephony.signatures.twilio_hmac import Claim, as_bytes, raw_claim, url_claims, verify_claims
 from vault.telephony.twilio_api import events, rest
-from vault.telephony.twilio_api.documents import LamlFlow
-from vault.telephony.twilio_api.provider_base import LamlProvider
+from vault.telephony.twilio_api.documents import TwilioApiDocuments
+from vault.telephony.twilio_api.provider_base import TwilioApiProvider
 
 #: Spaces, and where they keep media.
 HOSTS = ("*.signalwire.com",)
@@ -39,11 +39,11 @@ FORMATS: Mapping[str, re.Pattern[str]] = {
 
 #: cXML has <Start> with <Stream> and no <Recording>, and an unknown element is an error: so recording is begun
 #: over the REST interface. That an empty finishOnKey frees the # is not documented, so # is no answer here.
-FLOW = LamlFlow(recording=None, gather={"method": "POST"}, say={})
+FLOW = TwilioApiDocuments(recording=None, gather={"method": "POST"}, say={})
 
 
 @dataclass(frozen=True, slots=True)
-class SignalWire(LamlProvider):
+class SignalWire(TwilioApiProvider):
     """The provider ``signalwire``. It has no state."""
 
     prefix: ClassVar[str] = "/api/laml/2010-04-01"
@@ -58,7 +58,7 @@ class SignalWire(LamlProvider):
         keys = [as_bytes(entry.get("signing_key", "")) for entry in credentials]
         verify_claims(keys, _claims(delivery))
 
-    def understand(self, delivery: Delivery) -> Heard | None:
+    def understand(self, delivery: Delivery) -> WebhookContent | None:
         """Return what a form says; None for JSON of SWML and RELAY. Raises Invalid."""
         return None if events.is_json(delivery) else events.understand(events.fields(delivery))
 
@@ -76,7 +76,7 @@ class SignalWire(LamlProvider):
         return self.rest(access).media_request(announcement, is_own=lambda _url: False, hosts=HOSTS)
 
     @property
-    def call_flow(self) -> CallFlow:
+    def call_documents(self) -> CallDocuments:
         """Return how cXML steers calls."""
         return FLOW
 

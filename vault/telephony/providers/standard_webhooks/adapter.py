@@ -12,11 +12,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from vault.domain.calls.call import MAX_VOICES, VOICES, Announcement, CallFacts, Direction, Heard, Voice
+from vault.domain.calls.call import (
+    MAX_VOICES,
+    VOICES,
+    Announcement,
+    CallFacts,
+    Direction,
+    Voice,
+    WebhookContent,
+)
 from vault.domain.calls.provider_api import Access, ListedPage, MediaRequest, RestReply, RestRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid
-from vault.ports.telephony import CallFlow, Credentials
+from vault.ports.telephony import CallDocuments, Credentials
 from vault.telephony.http.url import MAX_URL, parse_media_url
 from vault.telephony.parsing.phone_number import clean, normalize
 from vault.telephony.parsing.strict_json import parse_object
@@ -54,7 +62,7 @@ class Platform:
             received_at=delivery.received_at,
         )
 
-    def understand(self, delivery: Delivery) -> Heard | None:
+    def understand(self, delivery: Delivery) -> WebhookContent | None:
         """Return what the event says; None for an event of another type. Raises Invalid."""
         event = parse_object(delivery.body)
         kind = event.get("type")
@@ -66,7 +74,7 @@ class Platform:
         data = event.get("data")
         if not isinstance(data, dict):
             raise Invalid("data is an object.", field="data")
-        return Heard(
+        return WebhookContent(
             facts=_facts(data),
             announcement=_announcement(data) if kind == "recording.completed" else None,
             delivery_id=delivery.headers.get("webhook-id"),
@@ -113,7 +121,7 @@ class Platform:
         return ListedPage()
 
     @property
-    def call_flow(self) -> CallFlow | None:
+    def call_documents(self) -> CallDocuments | None:
         """Return None: it asks for no document; it asks over the REST interface."""
         return None
 

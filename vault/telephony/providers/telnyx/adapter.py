@@ -21,11 +21,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
-from vault.domain.calls.call import Announcement, Heard
+from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.provider_api import Access, Listed, ListedPage, MediaRequest, RestReply, RestRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid
-from vault.ports.telephony import CallFlow, Credentials
+from vault.ports.telephony import CallDocuments, Credentials
 from vault.telephony.parsing.json_fields import Json, check_fields, member, moment, ref
 from vault.telephony.parsing.strict_json import parse_object
 from vault.telephony.providers.telnyx import texml
@@ -79,7 +79,7 @@ class Telnyx:
             received_at=delivery.received_at,
         )
 
-    def understand(self, delivery: Delivery) -> Heard | None:
+    def understand(self, delivery: Delivery) -> WebhookContent | None:
         """Return what the event says; None for events that do not concern the vault. Raises Invalid."""
         if texml.is_form(delivery):
             return events.understand(events.fields(delivery), refs=texml.REFS)
@@ -94,10 +94,12 @@ class Telnyx:
         payload, delivery_id = member(data, "payload", path="data."), ref(data, "id", path="data.")
         if kind not in (SAVED, CONFERENCE_SAVED):
             facts = told(kind, payload, moment(data, "occurred_at", path="data."))
-            return Heard(facts=facts, delivery_id=delivery_id)
+            return WebhookContent(facts=facts, delivery_id=delivery_id)
         recording_id = ref(payload, "recording_id", path=PATH)
         announcement = announced(payload, PATH, recording_id, "recording_urls", delivery_id)
-        return Heard(facts=recorded(payload, PATH), announcement=announcement, delivery_id=delivery_id)
+        return WebhookContent(
+            facts=recorded(payload, PATH), announcement=announcement, delivery_id=delivery_id
+        )
 
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
         """Return a plain request to Telnyx's hosts and buckets, without credentials."""
@@ -176,7 +178,7 @@ class Telnyx:
         return ListedPage(items=items, cursor=_next_page(answer))
 
     @property
-    def call_flow(self) -> CallFlow:
+    def call_documents(self) -> CallDocuments:
         """Return how TeXML steers the calls of TeXML applications."""
         return texml.FLOW
 

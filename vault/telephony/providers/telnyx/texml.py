@@ -14,7 +14,7 @@ texml-instruction-fetching, and callbacks texml-gather, texml-recording-complete
 import re
 
 from vault.domain.calls.webhook import Delivery
-from vault.telephony.twilio_api.documents import LamlFlow
+from vault.telephony.twilio_api.documents import TwilioApiDocuments
 
 #: A call is called ``v3:`` and base64 for URLs, a recording by a UUID.
 REFS = re.compile(r"[0-9A-Za-z][0-9A-Za-z_:\-]{0,199}")
@@ -25,7 +25,7 @@ LANGUAGES = frozenset(
     "ko-KR nb-NO nl-NL pl-PL pt-BR pt-PT ro-RO ru-RU sv-SE tr-TR".split()
 )
 
-FLOW = LamlFlow(
+FLOW = TwilioApiDocuments(
     recording={
         "channels": "dual",
         "track": "both",

@@ -15,11 +15,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from vault.domain.calls.call import Announcement, Heard
+from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.provider_api import Access, MediaRequest, RestRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
-from vault.ports.telephony import CallFlow, Credentials
+from vault.ports.telephony import CallDocuments, Credentials
 from vault.telephony.http.url import PORTS, MediaUrl
 from vault.telephony.rest_api.replies import rest_base
 from vault.telephony.signatures.twilio_hmac import (
@@ -30,8 +30,8 @@ from vault.telephony.signatures.twilio_hmac import (
     verify_claims,
 )
 from vault.telephony.twilio_api import events, rest
-from vault.telephony.twilio_api.documents import LamlFlow
-from vault.telephony.twilio_api.provider_base import LamlProvider
+from vault.telephony.twilio_api.documents import TwilioApiDocuments
+from vault.telephony.twilio_api.provider_base import TwilioApiProvider
 
 ORIGIN = "https://api.twilio.com"
 #: Where media lies, also of accounts in other regions (api.dublin.ie1.twilio.com).
@@ -50,7 +50,7 @@ OPTIONAL = frozenset({"shared_key_id", "shared_key"})
 OVERRIDES = "#rc=5&rp=all"
 
 #: /docs/voice/twiml/gather, /recording and /say. An empty finishOnKey makes # a key like the others.
-FLOW = LamlFlow(
+FLOW = TwilioApiDocuments(
     recording={
         "channels": "dual",
         "track": "both",
@@ -65,7 +65,7 @@ FLOW = LamlFlow(
 
 
 @dataclass(frozen=True, slots=True)
-class Twilio(LamlProvider):
+class Twilio(TwilioApiProvider):
     """The provider ``twilio``. It has no state."""
 
     prefix: ClassVar[str] = "/2010-04-01"
@@ -98,7 +98,7 @@ class Twilio(LamlProvider):
         ]
         verify_claims(keys, url_claims(given, "sha256", delivery, form))
 
-    def understand(self, delivery: Delivery) -> Heard | None:
+    def understand(self, delivery: Delivery) -> WebhookContent | None:
         """Return what a form says; None for JSON, which tells of no recording. Raises Invalid."""
         if events.is_json(delivery):
             return None
@@ -120,7 +120,7 @@ class Twilio(LamlProvider):
         )
 
     @property
-    def call_flow(self) -> CallFlow:
+    def call_documents(self) -> CallDocuments:
         """Return how TwiML steers calls."""
         return FLOW
 

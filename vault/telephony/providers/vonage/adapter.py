@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from vault.domain.calls.call import Announcement, Heard
+from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.provider_api import Access, ListedPage, MediaRequest, RestReply, RestRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid
-from vault.ports.telephony import CallFlow, Credentials
+from vault.ports.telephony import CallDocuments, Credentials
 from vault.telephony.providers.vonage.callbacks import FILE, heard
-from vault.telephony.providers.vonage.ncco import NccoFlow
+from vault.telephony.providers.vonage.ncco import NccoDocuments
 from vault.telephony.rest_api.own_hosts import own_hosts, takes_credentials
 from vault.telephony.rest_api.replies import rest_base, rest_hosts
 from vault.telephony.signatures.jwt import application_token, callback_id, verify_callback
@@ -53,7 +53,7 @@ class Vonage:
         keys = [(entry.get("signature_secret", ""), entry.get("application_id", "")) for entry in credentials]
         verify_callback(keys, delivery)
 
-    def understand(self, delivery: Delivery) -> Heard | None:
+    def understand(self, delivery: Delivery) -> WebhookContent | None:
         """Return what the event says; None where it tells of no conversation. Raises Invalid."""
         return heard(delivery, callback_id(delivery))
 
@@ -107,9 +107,9 @@ class Vonage:
         return ListedPage()
 
     @property
-    def call_flow(self) -> CallFlow:
+    def call_documents(self) -> CallDocuments:
         """Return how NCCOs steer calls."""
-        return NccoFlow()
+        return NccoDocuments()
 
     def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
         """Return None: documents decide before anything is recorded."""

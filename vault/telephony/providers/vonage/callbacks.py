@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from vault.domain.calls.call import Announcement, CallFacts, Direction, Heard
+from vault.domain.calls.call import Announcement, CallFacts, Direction, WebhookContent
 from vault.domain.calls.call_document import CallStep
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
@@ -28,16 +28,18 @@ BEGINS = frozenset({"started", "ringing"})
 ENDS = frozenset({"completed", "busy", "cancelled", "unanswered", "rejected", "failed", "timeout"})
 
 
-def heard(delivery: Delivery, delivery_id: str | None) -> Heard | None:
+def heard(delivery: Delivery, delivery_id: str | None) -> WebhookContent | None:
     """Return what an event says; None where it tells of no conversation. Raises Invalid."""
     said = _said(delivery)
     if said.get("recording_url") is not None:
-        return Heard(facts=_recorded(said), announcement=_announcement(said), delivery_id=delivery_id)
+        return WebhookContent(
+            facts=_recorded(said), announcement=_announcement(said), delivery_id=delivery_id
+        )
     call_ref, status = ref(said, "conversation_uuid"), text(said, "status")
     if call_ref is None or (status is None and text(said, "from") is None):
         # A transfer, an answer of a machine detector, a key that was pressed: nothing of a call's facts.
         return None
-    return Heard(facts=_facts(said, call_ref, status), delivery_id=delivery_id)
+    return WebhookContent(facts=_facts(said, call_ref, status), delivery_id=delivery_id)
 
 
 def asked(delivery: Delivery) -> CallStep:

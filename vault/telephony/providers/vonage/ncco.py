@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vault.domain.calls.call_document import Ask, CallStep, Document, Go, Play, Record, Script
+from vault.domain.calls.call_document import CallFlow, CallStep, Document, Gather, Play, Record, Redirect
 from vault.domain.calls.webhook import Delivery
 from vault.telephony.call_documents.text_to_speech import carried, language_of, pieces
 from vault.telephony.providers.vonage.callbacks import asked
@@ -35,27 +35,27 @@ Action = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class NccoFlow:
-    """The port CallFlow in NCCOs."""
+class NccoDocuments:
+    """The port CallDocuments in NCCOs."""
 
     def step(self, delivery: Delivery) -> CallStep:
         """Return what an authentic request for an NCCO says. Raises Invalid, naming the field."""
         return asked(delivery)
 
-    def document(self, script: Script) -> Document:
-        """Return the script as Vonage reads it."""
+    def document(self, flow: CallFlow) -> Document:
+        """Return the call flow as Vonage reads it."""
         actions: list[Action] = []
-        for step in script:
+        for step in flow:
             match step:
                 case Play():
                     actions += _play(step)
-                case Ask():
+                case Gather():
                     actions += [*_play(step.prompt, {"bargeIn": True}), _input(step)]
                     # What follows is the answer's to say.
                     break
                 case Record():
                     actions.append(_record(step))
-                case Go():
+                case Redirect():
                     actions.append(_go(step))
         return Document(media_type="application/json", body=json.dumps(actions, ensure_ascii=False).encode())
 
@@ -72,7 +72,7 @@ def _play(step: Play, options: Action | None = None) -> Sequence[Action]:
     ]
 
 
-def _input(step: Ask) -> Action:
+def _input(step: Gather) -> Action:
     least, most = SECONDS
     return {
         "action": "input",
@@ -94,7 +94,7 @@ def _record(step: Record) -> Action:
     }
 
 
-def _go(step: Go) -> Action:
+def _go(step: Redirect) -> Action:
     # A payload is required and comes back beside the conversation's name; nobody reads it.
     return {
         "action": "notify",
