@@ -27,7 +27,7 @@ def begin():
     sys.argv = ["callvault", *name.split()]
     main.main()
 
-wiring.open_root_key = seen
+composition.open_root_key = seen
 for name in json.loads(sys.argv[1]):
     if not (pid := os.fork()):
         begin()
