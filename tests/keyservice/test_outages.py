@@ -115,16 +115,21 @@ class Kept:
 
     @contextmanager
     def failing(self, fault: Fault) -> Iterator[None]:
-        """Let the key service fail for a while; afterwards the breaker's pause is over."""
+        """Let the key service fail for a while; afterwards the breaker is closed again.
+
+        The trial that closes it may be a worker's, or one that began under the fault: it is repeated.
+        """
         self.proxy.fault = fault
         try:
             yield
         finally:
             self.proxy.fault = None
-            deadline = time.monotonic() + 2 * self.breaker.pause + 1
-            while self.breaker.state == "open":
+            deadline = time.monotonic() + 30
+            while self.breaker.state != "closed":
                 assert time.monotonic() < deadline
-                time.sleep(0.02)
+                time.sleep(self.breaker.pause / 4)
+                self.forget()
+                self.hook()
 
 
 @contextmanager
