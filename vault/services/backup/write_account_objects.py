@@ -2,10 +2,10 @@
 
 An object of an account is written under the number of its newest change and the state of the log, and those
 before it are deleted, but not what another history wrote: it may be all that is left of acknowledged changes.
-Only an object that holds a destroyed version of the account's key is deleted whichever database wrote it: the
-statement about the version says that no copy of it is left. One node at a time writes, by turns; should one
-that lost its turn write late, its object has a lower number, and the account is due again. A crash leaves an
-object too many, never one too few.
+An object that contradicts the own log is deleted as well once it holds a destroyed version of the account's
+key: no restore uses it, and the statement about the version says that no copy of it is left. One node at a
+time writes, by turns; should one that lost its turn write late, its object has a lower number, and the account
+is due again. A crash leaves an object too many, never one too few.
 """
 
 import asyncio
@@ -86,9 +86,9 @@ class WriteAccountObjects:
         name = name_at(account_id, known.revision, log)
         await self.objects.put(location_of(name), encode_envelope(envelope))
         names = await sort_by_history(self.database, await account_object_names(self.objects, account_id))
-        others = [*names.ahead, *names.foreign]
-        destroyed = [one for one in others if await self._holds_destroyed_key(one, oldest=min(known.keys))]
-        if len(others) > len(destroyed):
+        oldest = min(known.keys)
+        destroyed = [one for one in names.foreign if await self._holds_destroyed_key(one, oldest=oldest)]
+        if names.ahead or len(names.foreign) > len(destroyed):
             # Another history knows notices of its own, and their audio goes with its objects.
             unknown = []
         older = [one for one in names.own if one != name and one.revision <= known.revision]
