@@ -18,6 +18,9 @@ RECORDS = sorted(DECISIONS.glob("[0-9]*.md"))
 NAMED = re.compile(r"(?<![\w./<-])((?:vault|tests|docs|infra|openapi|bench|\.ci)/[\w./*-]*[\w*/])")
 #: A class or a constant in code: ``KeyRing``, ``MAX_ATTEMPTS``.
 CODE_NAME = re.compile(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+|[A-Z]+(?:_[A-Z]+)+)`")
+#: Those that take part in a sequence diagram.
+PARTICIPANT = re.compile(r"^ +participant \w+ as (.*)$", re.MULTILINE)
+CLASS = re.compile(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADINGS = ["Context", "Decision", "Consequences"]
 SHORTEST, LONGEST = 25, 50
@@ -50,7 +53,9 @@ def words_of_the_code() -> frozenset[str]:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_named_class_and_constant_exists(page: Path) -> None:
     """A class or constant that a page names stands in the code, so a rename must change the page too."""
-    assert sorted(set(CODE_NAME.findall(page.read_text())) - words_of_the_code()) == []
+    text = page.read_text()
+    named = CODE_NAME.findall(text) + CLASS.findall(" ".join(PARTICIPANT.findall(text)))
+    assert sorted(set(named) - words_of_the_code()) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -82,3 +87,5 @@ def test_a_decision_is_short_and_has_three_parts(record: Path) -> None:
     assert "\nStatus: " in text
     assert re.findall(r"^## (.*)$", text, re.MULTILINE) == HEADINGS
     assert SHORTEST <= len(text.splitlines()) <= LONGEST
+    assert "`vault/" in text, "name the files that implement it"
+    assert "`tests/" in text, "name the tests that would fail without it"
