@@ -68,9 +68,9 @@ from vault.services.shared.singleton_job import SingletonJob
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Vault:
-    """Every verb, ready to be called. The front doors know this and nothing behind it."""
+    """Every service, ready to be called. Web, control socket and worker use only this object."""
 
-    # An account is opened, connected to its platform, and switched.
+    # Accounts, connections and the recording switch.
     find_account: FindAccount
     open_account: OpenAccount
     list_accounts: ListAccounts
@@ -80,7 +80,7 @@ class Vault:
     set_switch: SetSwitch
     read_switch: ReadSwitch
     show_rules: ShowRules
-    # What parties are told of a recording is drafted, given a voice, and published.
+    # Notices: text, audio and publication.
     draft_notice: DraftNotice
     set_prompt: SetPrompt
     publish_notice: PublishNotice
@@ -88,13 +88,13 @@ class Vault:
     list_notices: ListNotices
     read_notice: ReadNotice
     read_prompt: ReadPrompt
-    # Somebody with a key acts for it.
+    # API keys and idempotent requests.
     authenticate: Authenticate
     issue_key: IssueKey
     list_keys: ListKeys
     revoke_key: RevokeKey
     answer_once: Idempotency
-    # What its parties are told and answer, and what the account makes of it.
+    # Consent: policy, objections, call documents and reports.
     set_policy: SetPolicy
     read_policy: ReadPolicy
     enter_objection: EnterObjection
@@ -102,7 +102,7 @@ class Vault:
     list_objections: ListObjections
     steer: BuildCallDocument
     consent: Consent
-    # A call is announced, comes in, and is let through the gate.
+    # From announcement or upload to the gate's decision.
     admit: Admit
     receive: Receive
     pause_recordings: PauseRecordings
@@ -116,7 +116,7 @@ class Vault:
     refuse_quarantined: RefuseQuarantined
     expire_quarantine: ExpireQuarantine
     settle_idle_uploads: SettleIdleUploads
-    # It is found, shared and heard.
+    # Search, links and playback.
     browse: Browse
     read_call: ReadCall
     find_calls: FindCalls
@@ -136,7 +136,7 @@ class Vault:
     end_sessions: EndSessions
     read_waveform: ReadWaveform
     restrict: Restrict
-    # Who heard it, and on what ground it was recorded, can be proved.
+    # Evidence of consent, and the access log with its proofs.
     read_evidence: ReadEvidence
     sequence_events: SequenceEvents
     sign_checkpoint: SignCheckpoint
@@ -148,7 +148,7 @@ class Vault:
     prove_growth: ProveGrowth
     export_log: ExportLog
     export_key: ExportKey
-    # A database can be made whole from the object store, and compared with it.
+    # Restoring the database from the object store, and comparing both.
     write_account_objects: WriteAccountObjects
     write_tombstones: WriteTombstones
     keep_journal: KeepJournal
@@ -157,21 +157,21 @@ class Vault:
     check_recovery: CheckRecovery
     restore: Restore
     fsck: Fsck
-    # And a recording leaves.
+    # Erasure, and deletion of what is expired or orphaned.
     erase: Erase
     erase_call: EraseCall
     remove_erased: RemoveErased
     sweep: Sweep
-    # What an older release kept in clear is sealed.
+    # Seals texts that an older release stored in clear.
     seal_words: EncryptClearTexts
-    # Keys of accounts are rotated, and what lay under the ones before is wrapped anew.
+    # Key rotation, and rewrapping of what older keys wrap.
     rotate_account_key: RotateAccountKey
     read_rotations: ReadRotations
     rewrap: Rewrap
     rewrap_root_key: RewrapRootKey
-    # What all nodes together do once.
+    # Jobs that only one node at a time runs.
     singleton_job: SingletonJob
-    # Whether it can do its work.
+    # Readiness.
     check_part: CheckPart
-    #: For metrics alone.
+    #: Only for metrics.
     database: Database

@@ -1,8 +1,8 @@
-"""Keys that a rotation carries over: the index key, and the keys of the details of access events.
+"""Keys that outlive a rotation: an account's index key and the detail keys of its access events.
 
-What they made must stay as it is. Terms of the index are found by equality, and the log's leaves commit to
-the sealed bytes of details. So a rotation wraps these keys anew, and leaves alone what lies under them.
-Details that come later are sealed under a key of their own generation.
+Their output must not change: search terms are found by equality, and the log's leaves commit to the sealed
+bytes of details. So a rotation rewraps these keys and does not re-encrypt data under them. Details written
+after a rotation are sealed under a new detail key.
 """
 
 import base64
@@ -32,15 +32,15 @@ _AFTER_NAME: Final = 4 + 4 + 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountDataKeys:
-    """Shared by the verbs that search, and by those that write or read details of access events."""
+    """Open the index key and the detail keys; seal and open event details and typed texts."""
 
     database: Database
     ring: KeyRing
-    #: Wrapped keys by account and number, 0 for the index key. Wrapped anew, they are read anew.
+    #: Cache of wrapped keys by account and number, 0 for the index key. A rewrapped key is read again.
     _wrapped: dict[tuple[str, int], WrappedSecret] = field(default_factory=dict)
 
     async def index_key(self, account_id: str) -> bytes:
-        """Return the key under which an account's numbers and names are hashed. Raises NotFound."""
+        """Return the key that hashes an account's phone numbers and names. Raises NotFound."""
         context = bound.of_index_key(account_id)
         return await self._open(
             account_id,
@@ -50,7 +50,7 @@ class AccountDataKeys:
         )
 
     async def seal_detail(self, account_id: str, event_id: str, detail: Mapping[str, str]) -> bytes:
-        """Seal what an access event says of people. Raises NotFound, Unavailable."""
+        """Seal the personal data of an access event. Raises NotFound, Unavailable."""
         key = await retry_if_rotated(
             self.ring, account_id, lambda current: self._new_detail_key(account_id, current)
         )
@@ -58,16 +58,16 @@ class AccountDataKeys:
         return seal(key, bound.of_event_detail(account_id, event_id), text)
 
     async def open_detail(self, event: AccessEvent) -> Mapping[str, str]:
-        """Open what an access event says of people. Raises NotFound for a key that is gone, Tampered."""
+        """Open the personal data of an access event. Raises NotFound if the key is destroyed, Tampered."""
         if event.sealed_detail is None or event.account_id is None:
             return {}
         key = await self._detail_key(event.account_id, sealed_under(event.sealed_detail))
         context = bound.of_event_detail(event.account_id, event.id)
-        said: dict[str, str] = json.loads(open_message(key, event.sealed_detail, context=context))
-        return {name: value for name, value in said.items() if name != "v"}
+        fields: dict[str, str] = json.loads(open_message(key, event.sealed_detail, context=context))
+        return {name: value for name, value in fields.items() if name != "v"}
 
     async def seal_words(self, account_id: str, what: Words, words: str | None) -> str | None:
-        """Seal words that a person typed, for a text column. Raises NotFound, Unavailable."""
+        """Seal a text that a person typed, for a text column. Raises NotFound, Unavailable."""
         if words is None or words.startswith(SEALED_WORDS):
             return words
         key = await retry_if_rotated(
@@ -77,21 +77,21 @@ class AccountDataKeys:
         return SEALED_WORDS + base64.b64encode(message).decode()
 
     async def open_words(self, account_id: str, what: Words, kept: str | None) -> str | None:
-        """Open what a text column holds; what an older release kept in clear is returned as it is.
+        """Open the value of a text column; a clear text of an older release is returned unchanged.
 
-        Raises NotFound for a key that is gone, Tampered.
+        Raises NotFound if the key is destroyed, Tampered.
         """
         if kept is None or not kept.startswith(SEALED_WORDS):
             return kept
         try:
             message = base64.b64decode(kept.removeprefix(SEALED_WORDS), validate=True)
         except ValueError as error:
-            raise Tampered("Sealed words are no base64.") from error
+            raise Tampered("A sealed text is not valid base64.") from error
         key = await self._detail_key(account_id, sealed_under(message))
         return open_message(key, message, context=bound.of_words(account_id, what)).decode()
 
     async def _new_detail_key(self, account_id: str, current: AccountKey) -> NamedKey:
-        """Return the key for details that are sealed now: one for each version of the account's key."""
+        """Return the detail key of the current version of the account's key; create it if missing."""
         number = current.version
         try:
             return await self._detail_key(account_id, number)
@@ -106,7 +106,7 @@ class AccountDataKeys:
             )
 
         await self.database.write(add)
-        # Read again: another request may have been first.
+        # Read it back: a concurrent request may have added its key first.
         return await self._detail_key(account_id, number)
 
     async def _detail_key(self, account_id: str, number: int) -> NamedKey:
@@ -126,25 +126,25 @@ class AccountDataKeys:
         read: Callable[[], Awaitable[WrappedSecret]],
     ) -> bytes:
         slot = (account_id, number)
-        kept = self._wrapped.get(slot)
-        if kept is not None:
+        cached = self._wrapped.get(slot)
+        if cached is not None:
             try:
-                key = await self.ring.version(account_id, kept.key_version)
+                key = await self.ring.version(account_id, cached.key_version)
             except NotFound:
-                kept = None  # That version is gone: by now another wraps it.
-        if kept is None:
-            kept = await read()
-            key = await self.ring.version(account_id, kept.key_version)
+                cached = None  # That version is destroyed, so a newer one wraps the key.
+        if cached is None:
+            cached = await read()
+            key = await self.ring.version(account_id, cached.key_version)
             if len(self._wrapped) >= _MAX_CACHED:
                 self._wrapped.clear()
-            self._wrapped[slot] = kept
-        return unwrap(key.key, kept.wrapped, context)
+            self._wrapped[slot] = cached
+        return unwrap(key.key, cached.wrapped, context)
 
 
 def sealed_under(message: bytes) -> int:
-    """Return the number of the detail key that a message names. Raises Tampered for another kind of key."""
+    """Return the number of the detail key in a message's header. Raises Tampered for another kind of key."""
     name = parse_header(message).data_keys[0].info[:-_AFTER_NAME].decode("ascii", "replace")
     _, _, number = name.rpartition("/")
     if not name.startswith("details/") or not number.isdigit():
-        raise Tampered("The message was not sealed under a key of details.")
+        raise Tampered("The message was not sealed under a detail key.")
     return int(number)

@@ -1,4 +1,4 @@
-"""Proving a request of a platform, before anything of it is believed."""
+"""Authenticate a platform's request before its content is used."""
 
 from collections.abc import Mapping
 
@@ -12,8 +12,8 @@ _LOG = Log(__name__)
 _REASONS = {
     "connection": "no connection of this provider has the id in the URL",
     "headers": "the headers that carry the signature are missing or malformed",
-    "clock": "the time that was signed is too far from this machine's",
-    "body": "the body is not the one that was signed",
+    "clock": "the signed timestamp is too far from this machine's clock",
+    "body": "the body is not the signed one",
     "signature": "no secret of the connection made this signature; it covers the body, for some providers the URL",
 }
 
@@ -25,9 +25,9 @@ async def prove(
     connection_id: str,
     delivery: Delivery,
 ) -> tuple[Provider, OpenedConnection]:
-    """Return the adapter and the connection that the request came by. Raises NotAuthentic, NotFound.
+    """Return the adapter and the connection of the request. Raises NotAuthentic, NotFound.
 
-    The caller never hears which check failed; the log does, so that a platform can be set up.
+    Which check failed is logged, to help with the setup of a platform; the client never learns it.
     """
     provider = providers.get(provider_name)
     if provider is None:
@@ -37,7 +37,7 @@ async def prove(
     except NotFound:
         opened = None
     if opened is None or opened.connection.provider != provider_name:
-        # An unknown connection takes the same path, and as long as a wrong signature.
+        # An unknown connection takes the same path and the same time as a wrong signature.
         _LOG.info("webhook.refused", provider=provider_name, reason=_REASONS["connection"])
         provider.authenticate(delivery, [])
         raise NotAuthentic("The signature is not valid.")
@@ -50,7 +50,7 @@ async def prove(
         try:
             opened = await connections.get(connection_id)
         except NotFound:
-            # Another node has deleted it.
+            # Another node deleted it.
             raise NotAuthentic("The signature is not valid.") from None
         try:
             provider.authenticate(delivery, opened.credentials)

@@ -1,7 +1,8 @@
-"""Two clocks that may disagree, the node's and the database's: what is limited in time ends by the sooner.
+"""Clock skew between the node and the database.
 
-It begins by the database's, which all nodes share. So a node that is behind plays nothing that is over and
-makes nothing that is over already, and one that is ahead makes nothing that lasts too long.
+Whatever has a limited lifetime starts by the database's clock, which all nodes share, and ends as soon as either
+clock says so. So a node whose clock is slow neither plays nor creates expired things, and a node whose clock is
+fast creates nothing that lasts too long.
 """
 
 from datetime import datetime
@@ -10,10 +11,10 @@ from vault.ports.database import Transaction
 
 
 def later(tx: Transaction, now: datetime) -> datetime:
-    """Return the later of both times: by this one something is over."""
+    """Return the later time, which decides whether something has expired."""
     return max(now, tx.now())
 
 
 def earlier(tx: Transaction, now: datetime) -> datetime:
-    """Return the earlier of both times: by this one something is old enough to be removed."""
+    """Return the earlier time, which decides whether something is old enough to be deleted."""
     return min(now, tx.now())

@@ -1,4 +1,4 @@
-"""The connections that webhooks came in by lately, with their credentials in hand."""
+"""Cache of the connections of recent webhooks, with decrypted credentials."""
 
 import asyncio
 from collections import OrderedDict
@@ -17,32 +17,31 @@ from vault.ports.telephony import Credentials
 from vault.sealing.message import open_message
 from vault.services.shared.account_data_keys import AccountDataKeys
 
-#: Seconds for which credentials that another node has replaced are still taken here.
+#: Seconds for which this node still accepts credentials that another node has replaced.
 CACHE_TTL = 10.0
-#: Seconds for which even a wrong signature is no reason to read a connection anew.
+#: Min seconds between two reads of a connection because of wrong signatures.
 _MIN_REFRESH_INTERVAL = 1.0
 _MAX_CACHED = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class OpenedConnection:
-    """A connection with its credentials in hand: current first, then previous."""
+    """A connection with its decrypted credentials: current first, then previous."""
 
     connection: Connection
     credentials: Sequence[Credentials]
 
     def access(self, now: datetime) -> Access:
-        """Return what an adapter needs to ask the provider."""
+        """Return what an adapter needs for requests to the provider."""
         return Access(credentials=self.credentials[0], api_base=self.connection.api_base, now=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionCache:
-    """The connections that webhooks came in by lately, with their credentials.
+    """The connections of recent webhooks with their credentials, so most webhooks need no read and no decryption.
 
-    A webhook must not cost a read and a decryption each time. A change through this process is seen
-    at once. Of one through another node, new credentials are good at once, as ``doubt`` has them read, and
-    old ones for REMEMBERED seconds more.
+    A change through this process applies immediately. After a change through another node, new credentials
+    are accepted immediately, because ``doubt`` makes them be read, and old ones for up to CACHE_TTL seconds.
     """
 
     database: Database
@@ -69,10 +68,10 @@ class ConnectionCache:
         return opened
 
     def doubt(self, connection_id: str) -> bool:
-        """Forget what is not of this very moment, and say whether anything was: it may have been changed.
+        """Drop the connection from the cache, unless it was read within the last second; say whether it was dropped.
 
-        A webhook whose signature is wrong may be one that another node has been told the new secret of. Who
-        sends wrong ones on purpose costs a read a second.
+        A wrong signature may come from a new secret that was set through another node. An attacker who sends
+        wrong signatures causes at most one read per second.
         """
         known = self._known.get(connection_id)
         if known is None or asyncio.get_running_loop().time() - known[0] < _MIN_REFRESH_INTERVAL:
@@ -81,7 +80,7 @@ class ConnectionCache:
         return True
 
     def forget(self, connection_id: str) -> None:
-        """Read the connection anew next time."""
+        """Drop the connection from the cache, so that the next use reads it again."""
         self._known.pop(connection_id, None)
 
     async def _with_urls(self, connection: Connection) -> Connection:

@@ -1,4 +1,4 @@
-"""Opening and sealing what belongs to an account or a recording: kernels that the verbs share."""
+"""Open and seal the encrypted fields of accounts, calls and recordings; keyed hashes for lookup."""
 
 import hashlib
 import hmac
@@ -22,7 +22,7 @@ from vault.sealing.wrapping import unwrap, wrap
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedRecording:
-    """A recording with its key in hand."""
+    """A recording with its unwrapped key."""
 
     recording: Recording
     key: NamedKey
@@ -40,7 +40,7 @@ class OpenedRecording:
         return open_message(self.key, self.keys.waveform, context=self._context("waveform"))
 
     def opener(self, sealed: SealedObject, purpose: bound.Purpose) -> Opener:
-        """Return what opens the audio or its rendition: it pins header, length and context."""
+        """Return the opener of the audio or its rendition; it pins header, length and context."""
         return Opener(self.key, sealed.header, plaintext_length=sealed.size, context=self._context(purpose))
 
     def _context(self, purpose: bound.Purpose) -> bound.Context:
@@ -49,7 +49,7 @@ class OpenedRecording:
 
 
 async def open_recording(ring: KeyRing, recording: Recording, keys: RecordingKeys) -> OpenedRecording:
-    """Unwrap a recording's key. Raises NotFound when the account key is destroyed, Tampered, Unavailable."""
+    """Unwrap a recording's key. Raises NotFound if the account key is destroyed, Tampered, Unavailable."""
     account_key = await ring.version(recording.account_id, keys.key_version)
     context = bound.of_recording_key(recording.account_id, recording.id)
     secret = unwrap(account_key.key, keys.wrapped_key, context)
@@ -64,7 +64,7 @@ def wrap_recording_key(account_key: AccountKey, account_id: str, key: NamedKey, 
 async def open_facts(
     ring: KeyRing, rows: Sequence[CallFactRow], known: Mapping[str, CallFacts] | None = None
 ) -> list[CallFacts]:
-    """Open what was said of a call, in the order it was said; but for rows that are ``known``, by id."""
+    """Decrypt the facts in ``rows``, in their order; rows whose id is in ``known`` are taken from there."""
     opened = []
     for row in rows:
         if known is not None and row.id in known:
@@ -77,42 +77,42 @@ async def open_facts(
 
 
 def join_facts(call_ref: str, pieces: Sequence[CallFacts]) -> CallFacts:
-    """Join what was said of a call; a call of which nothing was said has its name alone.
+    """Merge the facts of a call; without any, the result holds only ``call_ref``.
 
-    It lasts from the earliest start to the latest end, as decisions take it: what announces a recording often
-    names the recording's own times.
+    The call lasts from the earliest start to the latest end, as in decisions, because the announcement of a
+    recording often carries the recording's own times.
     """
-    starts = [one.started_at for one in pieces if one.started_at is not None]
-    ends = [one.ended_at for one in pieces if one.ended_at is not None]
+    starts = [piece.started_at for piece in pieces if piece.started_at is not None]
+    ends = [piece.ended_at for piece in pieces if piece.ended_at is not None]
     joined = fold([CallFacts(call_ref=call_ref), *pieces])
     return replace(joined, started_at=min(starts, default=None), ended_at=max(ends, default=None))
 
 
 def statement_id(index_key: bytes, facts: CallFacts) -> str:
-    """Return the delivery under which a statement without a name of its own is kept once.
+    """Return the delivery id that deduplicates a statement without an id of its own: a keyed hash of its facts.
 
-    A plain hash of facts would let anyone with the row test guesses of phone numbers.
+    With a plain hash, anyone who reads the row could test guesses of phone numbers.
     """
     return f"call/{search_term(index_key, 'call', encode_facts(facts).decode()).hex()}"
 
 
 def content_id(index_key: bytes, delivery: Delivery) -> str:
-    """Return the id of a delivery whose sender gave it none: a keyed hash of what it says, so a replay has the same.
+    """Return the id of a delivery whose sender gave it none: a keyed hash of method, query and body.
 
-    It says it in its body, or by GET in its query.
+    A replay has the same id. A GET carries its content in the query.
     """
     digest = hashlib.sha256(f"{delivery.method} {urlsplit(delivery.url).query}\n".encode() + delivery.body)
     return f"body/{search_term(index_key, 'delivery', digest.hexdigest()).hex()}"
 
 
 def search_term(index_key: bytes, kind: str, value: str) -> bytes:
-    """Return the keyed hash under which a value is found; without the key no guess can be tested."""
+    """Return the keyed hash that finds a value; without the key nobody can test guesses."""
     message = f"{kind}\0{value.casefold()}".encode("utf-8", "surrogatepass")
     return hmac.digest(index_key, message, hashlib.sha256)
 
 
 async def open_listener(ring: KeyRing, link: Link) -> str:
-    """Open the name of the person a link is meant for. Raises NotFound, Tampered, Unavailable."""
+    """Open the listener's name of a link. Raises NotFound, Tampered, Unavailable."""
     key = await ring.version(link.account_id, link.key_version)
     context = bound.of_listener(link.account_id, link.id)
     return open_message(key.key, link.sealed_listener, context=context).decode()

@@ -1,4 +1,4 @@
-"""The plaintext of one sealed object, by ranges: each a single read of only the frames needed."""
+"""Read ranges of a sealed object's plaintext; each range is one read of only the frames it needs."""
 
 from collections.abc import AsyncIterator
 
@@ -6,15 +6,15 @@ from vault.domain.recordings.recording import SealedObject
 from vault.ports.objects import ObjectStore
 from vault.sealing.opener import Opener
 
-#: Plaintext bytes read at once when all of it is wanted.
+#: Plaintext bytes per read when the whole object is read.
 _BLOCK = 1024 * 1024
 
 
 class SealedAudio:
-    """Reads through an opener that pins what the row says. Nothing unauthenticated comes out."""
+    """Read through an opener that pins the row's values. Never returns unauthenticated bytes."""
 
     def __init__(self, objects: ObjectStore, opener: Opener, sealed: SealedObject) -> None:
-        """Read ``sealed`` from ``objects``; the opener was made for exactly this object."""
+        """Read ``sealed`` from ``objects``; ``opener`` must be made for this object."""
         self._objects = objects
         self._opener = opener
         self._location = sealed.location
@@ -28,9 +28,9 @@ class SealedAudio:
         return self._opener.open(start, end, ciphertext)
 
     async def blocks(self) -> AsyncIterator[bytes]:
-        """Yield all of it, block by block."""
+        """Yield the whole plaintext in blocks."""
         if self.size == 0:
-            # An empty recording still has a frame that says so, and it must be the right one.
+            # An empty recording has one frame, which must be authenticated too.
             await self.read(0, 0)
         for start in range(0, self.size, _BLOCK):
             yield await self.read(start, min(self.size, start + _BLOCK))

@@ -1,4 +1,4 @@
-"""Waiting for several pieces of work at once: a kernel that the verbs share."""
+"""Run several coroutines concurrently and wait until all have ended."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -8,9 +8,9 @@ T = TypeVar("T")
 
 
 async def gathered(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """Return what each piece returned, in their order, once all have ended; then the first error is raised.
+    """Return the results in order once all coroutines have ended, or raise the first error.
 
-    None goes on when this has returned or raised: its caller may close what it works with.
+    No coroutine still runs when this returns or raises, so the caller may close their resources.
     """
     results = await asyncio.gather(*work, return_exceptions=True)
     good: list[T] = []

@@ -1,4 +1,4 @@
-"""Every available recording of the vault, in turn: a kernel that the verbs share."""
+"""Iterate over all available recordings of the vault."""
 
 from collections.abc import AsyncIterator
 
@@ -9,7 +9,7 @@ _BATCH_SIZE = 500
 
 
 async def available_recordings(database: Database) -> AsyncIterator[Recording]:
-    """Yield available recordings by id, each as it stood when it was read."""
+    """Yield available recordings ordered by id, each as it was when its batch was read."""
     after = ""
     while page := await database.read(
         lambda tx, after=after: tx.inventory.available(after=after, limit=_BATCH_SIZE)  # type: ignore[misc]

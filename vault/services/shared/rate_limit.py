@@ -1,4 +1,4 @@
-"""A rate limit for work that should leave room for others: a kernel."""
+"""A rate limit for background work."""
 
 import asyncio
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 @dataclass(slots=True, kw_only=True)
 class RateLimiter:
-    """Lets ``rate`` pieces of work begin in each second; 0 for as many as can."""
+    """Allow ``rate`` operations per second; 0 means no limit."""
 
     rate: float
     _next: float = 0.0
 
     async def pause(self) -> None:
-        """Wait until the next piece may begin."""
+        """Wait until the next operation may begin."""
         if not self.rate:
             return
         now = asyncio.get_running_loop().time()

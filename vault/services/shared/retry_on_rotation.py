@@ -1,4 +1,4 @@
-"""Sealing under the key that is current when the row is written: a kernel that the verbs share."""
+"""Seal under the account key that is current when the row is written."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
@@ -8,7 +8,7 @@ from vault.ports.keys import AccountKey, KeyRing
 
 T = TypeVar("T")
 
-#: Rotations of one account that may overtake one request: a second one waits until the first is done.
+#: Two rotations of an account may overtake one request; each next rotation waits until the last one is done.
 _TRIES: Final = 3
 
 
@@ -19,11 +19,11 @@ async def retry_if_rotated(
     *,
     first: AccountKey | None = None,
 ) -> T:
-    """Let ``work`` seal and write, and do so anew where the account's key was rotated in between.
+    """Let ``work`` seal and write; retry it if the account's key was rotated in between.
 
-    The database refuses what was sealed under a version that is not current any more, whatever this node
-    still believes; so a rotation holds on every node at once. Who has had the key in hand since before begins
-    with that: the key service need not answer again. Raises what ``work`` raises.
+    The database refuses what was sealed under an older version, whatever this node has cached, so a rotation
+    takes effect on every node immediately. A caller that already holds the key passes it as ``first``, which
+    saves a request to the key service. Raises what ``work`` raises.
     """
     for _ in range(_TRIES - 1):
         try:

@@ -1,4 +1,4 @@
-"""Work under a lease: renewed while it goes on, and stopped when somebody else took the row."""
+"""Work under a lease on a row: the lease is renewed meanwhile, and the work is cancelled when the lease is lost."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -9,14 +9,14 @@ from vault.errors import LeaseLost, Unavailable, VaultError
 from vault.ports.database import Database, Transaction
 
 T = TypeVar("T")
-#: Seconds from the commit of a write to the moment in which whoever waited for it goes on.
+#: Max seconds from the commit of the work's last write until the work returns.
 _LAST_WRITE = 2.0
 
 
 async def claim(database: Database, *states: State) -> Lease | None:
-    """Take the row that waited longest in one of the states. Raises Unavailable.
+    """Claim the row that has waited longest in one of the states. Raises Unavailable.
 
-    Most looks are in vain, so a snapshot is looked at first, for little more than half the cost of a write.
+    Most polls find nothing, so a snapshot is read first: that costs little more than half of a write.
     """
     if not await database.read(lambda tx: tx.queue.is_waiting(states)):
         return None
@@ -24,12 +24,12 @@ async def claim(database: Database, *states: State) -> Lease | None:
 
 
 async def hold_lease(database: Database, held: Lease, work: Coroutine[Any, Any, T]) -> T:
-    """Run ``work`` and renew the lease beside it.
+    """Run ``work`` and renew the lease concurrently.
 
-    Raises LeaseLost, after the work has ended, when the row was taken away: by a worker that
-    thought this one dead, or by the switch. What the work itself raises comes out as it is.
-    A caller that is cancelled gives the row back once the work has ended, and the attempt does not count:
-    a node that stops is no reason to wait, and none to give a recording up.
+    Raises LeaseLost, after the work has ended, if the row was taken by another worker, which took this one for
+    dead, or by the recording switch. Raises what ``work`` raises. When the caller is cancelled, the row is put
+    back once the work has ended, without backoff and without counting the attempt: the stop of a node must
+    neither delay a recording nor exhaust its attempts.
     """
     try:
         return await _beside_renewals(database, held, work)
@@ -50,7 +50,7 @@ async def _beside_renewals(database: Database, held: Lease, work: Coroutine[Any,
             try:
                 await database.write(lambda tx: _renew(tx, held))
             except LeaseLost:
-                # The work's own last write may be what gave the lease up; then its result is on its way.
+                # The work's own last write may have released the lease; then it is about to return.
                 done, _ = await asyncio.wait({task}, timeout=_LAST_WRITE)
                 if not done:
                     raise
@@ -65,7 +65,7 @@ async def _beside_renewals(database: Database, held: Lease, work: Coroutine[Any,
             task.cancel()
             await asyncio.wait({task})
         if not task.cancelled():
-            task.exception()  # Mark it as seen: who was cancelled, or lost the lease, hears of that and not of this.
+            task.exception()  # Mark it as retrieved: the caller gets CancelledError or LeaseLost instead.
 
 
 def _renew(tx: Transaction, held: Lease) -> None:
@@ -76,4 +76,4 @@ async def _give_back(database: Database, held: Lease) -> None:
     try:
         await database.write(lambda tx: tx.queue.put_back(held, not_before=tx.now(), counts=False))
     except VaultError:
-        return  # It is in another state already, or the lease runs out by itself.
+        return  # The row is already in another state, or the lease expires.

@@ -1,8 +1,8 @@
-"""Turns: what all nodes together do once, and which of them does it.
+"""Singleton jobs: work that one node at a time does for all nodes.
 
-A turn is a name with a lease on the database's time. Whoever has it renews it beside the work; a node that
-lost it, because it slept or could not reach the database, stops. It may have gone on for a moment beside
-its successor, so the work itself must bear to be done twice; the turn is what makes it cheap.
+A job holds a named lease, by the database's clock. Its node renews the lease during the work, and cancels the
+work if the lease is lost, because the node slept or could not reach the database. For a moment two nodes may
+run the same job, so the work must be idempotent; the lease only saves the cost of running it twice.
 """
 
 import asyncio
@@ -14,34 +14,34 @@ from typing import Protocol
 from vault.errors import LeaseLost, Unavailable, VaultError
 from vault.ports.database import Database
 
-#: How long a turn is held without a sign of life.
+#: How long a lease lasts without renewal.
 LEASE = timedelta(seconds=60)
-#: Between two signs of life.
+#: The renewal interval.
 RENEWAL = timedelta(seconds=20)
-#: After work that failed, until another node may try.
+#: Backoff after failed work, before any node tries again.
 _AFTER_FAILURE = timedelta(seconds=30)
 
 
 class Due(Protocol):
-    """A verb that knows whether there is anything for it to do."""
+    """A service that can tell cheaply whether it has work."""
 
     async def any_due(self) -> bool:
-        """Say whether there is. Much cheaper than the work."""
+        """Return whether there is work; much cheaper than the work."""
 
     async def __call__(self) -> bool:
-        """Do some of it; False if there was nothing that could be done now."""
+        """Do some of the work; return False if there was nothing to do now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SingletonJob:
-    """Do a piece of work if it is time for it and no other node does it."""
+    """Run a job if it is due and no other node runs it."""
 
     database: Database
 
     async def __call__(self, name: str, work: Callable[[], Awaitable[object]], *, every: timedelta) -> bool:
-        """Return whether the work was done here; its next turn is ``every`` after its end.
+        """Return whether this node did the work; it is due again ``every`` after its end.
 
-        Raises LeaseLost, after the work has ended, if another node took the turn; and what the work raises.
+        Raises LeaseLost, after the work has ended, if another node took the lease; raises what the work raises.
         """
         if not await self.database.read(lambda tx: tx.turns.is_free(name)):
             return False
@@ -53,25 +53,25 @@ class SingletonJob:
             await self._beside_renewals(name, token, asyncio.ensure_future(work()))
             pause = every
         except asyncio.CancelledError:
-            # This node stops: another one takes over at once.
+            # This node stops: another one may take over immediately.
             pause = timedelta()
             raise
         finally:
             await asyncio.shield(self._pass_on(name, token, min(pause, every)))
         return True
 
-    async def if_due(self, name: str, verb: Due) -> bool:
-        """Do what is due, one node at a time, its turn offered again at once; return whether any was done here.
+    async def if_due(self, name: str, service: Due) -> bool:
+        """Do what is due, one node at a time, with no interval afterwards; return whether this node did any.
 
-        Raises as the call does.
+        Raises the same errors as ``__call__``.
         """
-        if not await verb.any_due():
+        if not await service.any_due():
             return False
         worked = False
 
         async def work() -> None:
             nonlocal worked
-            worked = await verb()
+            worked = await service()
 
         return await self(name, work, every=timedelta()) and worked
 
@@ -84,7 +84,7 @@ class SingletonJob:
                     await self.database.write(lambda tx: tx.turns.renew(name, token, lease=LEASE))
                 except Unavailable:
                     if loop.time() + RENEWAL.total_seconds() >= good_until:
-                        raise LeaseLost("The turn could not be renewed in time.") from None
+                        raise LeaseLost("The job's lease could not be renewed in time.") from None
                 else:
                     good_until = loop.time() + LEASE.total_seconds()
             task.result()
@@ -97,4 +97,4 @@ class SingletonJob:
         try:
             await self.database.write(lambda tx: tx.turns.pass_on(name, token, next_at=tx.now() + pause))
         except VaultError:
-            return  # Another node has it, or the lease runs out by itself.
+            return  # Another node holds the lease, or it expires.
