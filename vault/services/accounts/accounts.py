@@ -1,4 +1,4 @@
-"""Opening an account, and reading it."""
+"""Open, change, find and list accounts."""
 
 import re
 import secrets
@@ -21,7 +21,7 @@ _REF = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindAccount:
-    """Turn the account in a URL into the account, by name or id."""
+    """Find the account that a URL names, by name or id."""
 
     database: Database
 
@@ -35,12 +35,12 @@ class FindAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListAccounts:
-    """List accounts: all of them, or the one that a key is bound to."""
+    """List all accounts, or only the one that an API key is bound to."""
 
     database: Database
 
     async def __call__(self, bound_to: str | None, *, after: str | None, limit: int) -> Sequence[Account]:
-        """Return those behind the name ``after``, by name."""
+        """Return the accounts after the name ``after``, ordered by name."""
         if bound_to is None:
             return await self.database.read(lambda tx: tx.accounts.page(after=after, limit=limit))
         own = await self.database.read(lambda tx: tx.accounts.find(bound_to))
@@ -49,7 +49,7 @@ class ListAccounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAccount:
-    """Open an account, or change its name and locale. A new account records: the switch is an opt-out."""
+    """Open an account, or change its name and locale. A new account has its recording switch on."""
 
     database: Database
     ring: KeyRing
@@ -58,13 +58,13 @@ class OpenAccount:
     async def __call__(
         self, ref: str, *, name: str | None, locale: str | None, actor: str
     ) -> tuple[Account, bool]:
-        """Return the account and whether it is new. Raises Invalid for a name that URLs cannot carry."""
+        """Return the account and whether it is new. Raises Invalid for a ``ref`` that is not allowed in URLs."""
         found = await self.database.read(lambda tx: tx.accounts.find(ref))
         if found is None:
             try:
                 return await self._open(ref, name or ref, locale or "en", actor), True
             except Refused:
-                # Two requests opened it at once, and this one came second.
+                # A concurrent request opened it first.
                 found = await self.database.read(lambda tx: tx.accounts.find(ref))
                 if found is None:
                     raise
@@ -74,7 +74,8 @@ class OpenAccount:
     async def _open(self, ref: str, name: str, locale: str, actor: str) -> Account:
         if not _REF.fullmatch(ref) or ref.startswith("acct_"):
             raise Invalid(
-                "An account's name has 1 to 64 small letters, digits, dots, dashes and underscores.",
+                "account must be 1 to 64 lowercase letters, digits, dots, dashes or underscores, must begin and end "
+                "with a letter or digit, and must not begin with acct_.",
                 field="account",
             )
         now = self.clock()
@@ -93,7 +94,7 @@ class OpenAccount:
     def _rename(
         self, tx: Transaction, account_id: str, name: str | None, locale: str | None, actor: str
     ) -> Account:
-        # Read under the lock: who changes the name beside one who changes the locale takes neither back.
+        # Read under the lock: concurrent changes of name and locale must not undo each other.
         tx.lock_account(account_id, exclusive=True)
         before = tx.accounts.find(account_id)
         if before is None:

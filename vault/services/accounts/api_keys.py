@@ -1,4 +1,4 @@
-"""API keys: made, checked and revoked. A key reads ``cv_<id>_<secret>``; only the secret's hash is kept."""
+"""Create, check, list and revoke API keys. A key is ``cv_<id>_<secret>``; only the secret's hash is stored."""
 
 import hmac
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _MAX_LENGTH = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueKey:
-    """Make an API key, for one account or for all."""
+    """Create an API key for one account or for all."""
 
     database: Database
     clock: Clock
@@ -25,10 +25,10 @@ class IssueKey:
     async def __call__(
         self, *, name: str, scopes: Sequence[str], account_id: str | None, actor: str
     ) -> tuple[ApiKey, Token]:
-        """Return the key and, this once, its text. Raises Invalid for a scope that is not there."""
+        """Return the key and its text, which is never returned again. Raises Invalid for an unknown scope or none."""
         unknown = sorted(set(scopes) - set(SCOPES))
         if unknown or not scopes:
-            raise Invalid(f"Scopes are {', '.join(SCOPES)}; name at least one.", field="scopes")
+            raise Invalid(f"scopes must contain at least one of: {', '.join(SCOPES)}.", field="scopes")
         key = ApiKey(
             id=new_id("key"),
             name=name,
@@ -56,12 +56,12 @@ class IssueKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authenticate:
-    """Tell who holds a key. Revoking works from the next request on, so nothing is remembered."""
+    """Authenticate a request by its API key. Nothing is cached, so a revocation applies to the next request."""
 
     database: Database
 
     async def __call__(self, text: str) -> ApiKey:
-        """Return the key. Raises NotAuthentic, the same for every reason."""
+        """Return the key. Raises NotAuthentic, with the same message for every reason."""
         identifier, secret = _split(text)
         found = await self.database.read(lambda tx: tx.api_keys.find(f"key_{identifier}"))
         expected = found[1] if found else Token("").digest
@@ -80,24 +80,24 @@ def _split(text: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListKeys:
-    """List keys, revoked ones too."""
+    """List API keys, including revoked ones."""
 
     database: Database
 
     async def __call__(self, account_id: str | None) -> Sequence[ApiKey]:
-        """Return the keys of an account, or of all."""
+        """Return the keys of one account, or of all accounts for None."""
         return await self.database.read(lambda tx: tx.api_keys.page(account_id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevokeKey:
-    """Make a key worthless."""
+    """Revoke an API key."""
 
     database: Database
     clock: Clock
 
     async def __call__(self, key_id: str, *, account_id: str | None, actor: str) -> None:
-        """Revoke; again changes nothing. Raises NotFound, also for another account's key."""
+        """Revoke the key; a repeated call changes nothing. Raises NotFound, also for another account's key."""
         now = self.clock()
 
         def revoke(tx: Transaction) -> None:

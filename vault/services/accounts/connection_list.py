@@ -1,4 +1,4 @@
-"""The connections of an account: listed, shown and deleted. Their secrets stay sealed."""
+"""List, show and delete an account's connections. Their secrets are never opened here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from vault.services.shared.connection_cache import ConnectionCache
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionView:
-    """A connection, its webhook URL and what to enter at the platform."""
+    """A connection, its webhook URL and the settings to enter at the platform."""
 
     connection: Connection
     webhook_url: str
@@ -29,12 +29,12 @@ class ReadConnections:
     public_url: str
 
     async def __call__(self, account_id: str) -> Sequence[ConnectionView]:
-        """Return all of them, by name."""
+        """Return all connections of the account, ordered by name."""
         found = await self.database.read(lambda tx: tx.connections.of_account(account_id))
-        return [self._view(one) for one in found]
+        return [self._view(connection) for connection in found]
 
     async def one(self, account_id: str, name: str) -> ConnectionView:
-        """Return one. Raises NotFound."""
+        """Return one connection. Raises NotFound."""
         return self._view(await self.database.read(lambda tx: _found(tx, account_id, name)))
 
     def _view(self, connection: Connection) -> ConnectionView:
@@ -45,19 +45,20 @@ class ReadConnections:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteConnection:
-    """Delete a connection with its credentials, so that nothing is taken from its platform any more.
+    """Delete a connection with its credentials, so that nothing more is accepted from its platform.
 
-    What was fetched stays. What was announced and not fetched yet fails, and the provider's copies are kept:
-    without credentials the vault can neither fetch nor delete them. One that is made again has another id.
+    Fetched recordings stay. Announced recordings that are not fetched yet fail, and the provider's copies are
+    kept: without credentials the vault can neither fetch nor delete them. A new connection of the same name
+    gets another id.
     """
 
     database: Database
     connections: ConnectionCache
 
     async def __call__(self, account_id: str, name: str, *, actor: str) -> None:
-        """Raise NotFound where there is none of this name.
+        """Delete the connection. Raises NotFound if the account has none of this name.
 
-        Repeated while a loss of the database could undo it, it sees to that, and raises nothing.
+        If the object of this closing act is not known to be stored, a repeated call stores it and raises nothing.
         """
         deleted: list[str] = []
 
@@ -82,7 +83,7 @@ class DeleteConnection:
         try:
             await self.database.write(delete)
         finally:
-            # What raises Unavailable may be done nevertheless.
+            # A write that raises Unavailable may have been committed.
             for connection_id in deleted:
                 self.connections.forget(connection_id)
 

@@ -1,4 +1,4 @@
-"""Connecting an account to a telephony platform."""
+"""Connect an account to a telephony platform."""
 
 import re
 from collections.abc import Mapping
@@ -25,28 +25,28 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ConnectionRequest:
-    """What an admin wants of a connection."""
+    """The settings of a connection, as an admin sends them."""
 
     provider: str
     credentials: Credentials
-    #: Still good during a rotation.
+    #: Still accepted while the platform's secret is rotated.
     previous_credentials: Credentials | None = None
-    #: Where the platform's REST interface is, where it is not the usual place.
+    #: Base URL of the platform's REST API; None for the provider's usual one.
     api_base: str | None = None
-    #: None means what the provider's adapter thinks best.
+    #: None means the default of the provider's adapter.
     delete_at_source: bool | None = None
     delete_refused: bool = False
-    #: Where the platform goes on with a call once the vault has answered at its start.
+    #: URL where the platform continues a call after the vault's answer at call start.
     next_url: str | None = None
     #: Pause a recording at the provider when its call may not be recorded.
     pause_refused: bool = False
-    #: Bring in what the provider recorded since then; None means from now on, or what was said before.
+    #: Collect what the provider recorded since then; None means since now, or the earlier value if there is one.
     collect_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetConnection:
-    """Connect an account to a platform, or change the connection. Secrets never come back."""
+    """Connect an account to a platform, or change the connection. Secrets are never returned."""
 
     database: Database
     ring: KeyRing
@@ -64,7 +64,7 @@ class SetConnection:
         *,
         actor: str,
     ) -> tuple[Connection, str, Mapping[str, object]]:
-        """Return the connection, its webhook URL and what to enter at the platform. Raises Invalid, Refused."""
+        """Return the connection, its webhook URL and the settings for the platform. Raises Invalid, Refused."""
         platform = self._check(name, wish)
         connection = await retry_if_rotated(
             self.ring, account_id, lambda key: self._connect(key, account_id, name, wish, actor=actor)
@@ -77,8 +77,8 @@ class SetConnection:
         self, key: AccountKey, account_id: str, name: str, wish: ConnectionRequest, *, actor: str
     ) -> Connection:
         platform = self.providers[wish.provider]
-        every = [one for one in (wish.credentials, wish.previous_credentials) if one is not None]
-        sealed = seal(key.key, bound.of_credentials(account_id, name), encode_credentials(every))
+        both = [item for item in (wish.credentials, wish.previous_credentials) if item is not None]
+        sealed = seal(key.key, bound.of_credentials(account_id, name), encode_credentials(both))
         wanted = Connection(
             id=new_id("conn"),
             account_id=account_id,
@@ -102,12 +102,13 @@ class SetConnection:
     def _check(self, name: str, wish: ConnectionRequest) -> Provider:
         if not _NAME.fullmatch(name):
             raise Invalid(
-                "A connection's name has 1 to 64 small letters, digits, dots, dashes and underscores.",
+                "name must be 1 to 64 lowercase letters, digits, dots, dashes or underscores, and must begin and end "
+                "with a letter or digit.",
                 field="name",
             )
         platform = self.providers.get(wish.provider)
         if platform is None:
-            raise Invalid(f"Providers are: {', '.join(sorted(self.providers))}.", field="provider")
+            raise Invalid(f"provider must be one of: {', '.join(sorted(self.providers))}.", field="provider")
         platform.check_credentials(wish.credentials)
         if wish.previous_credentials is not None:
             platform.check_credentials(wish.previous_credentials)
@@ -115,13 +116,13 @@ class SetConnection:
 
 
 def _put(tx: Transaction, wanted: Connection, wish: ConnectionRequest, event: AccessEvent) -> Connection:
-    """Write the connection; a change that says nothing of it keeps the moment from which it collects."""
+    """Write the connection. A change without ``collect_from`` keeps the earlier value."""
     tx.lock_account(wanted.account_id, exclusive=True)
     before = tx.connections.find(wanted.account_id, wanted.name)
     if before is not None and before.provider != wanted.provider:
         raise Refused(
-            f"The connection {wanted.name} is one to {before.provider}. Give the new one another name, or DELETE "
-            "this one first.",
+            f"The connection {wanted.name} already exists for the provider {before.provider}. Use another name, or "
+            "DELETE that connection first.",
             reasons=("other_provider",),
         )
     if wish.collect_from is None and before is not None:

@@ -1,6 +1,6 @@
-"""Sealing words that an older release kept in clear: reasons, addresses, and what admins wrote in tombstones.
+"""Seal texts that an older release stored in clear: reasons, URLs, and admins' texts in tombstones.
 
-It runs with every release, because a restore brings in what an older one wrote to the object store.
+It stays in every release, because a restore may bring in objects that an older release wrote.
 """
 
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ _LOG = Log(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncryptClearTexts:
-    """Seal what lies in clear in the database, and rewrite tombstones that hold an admin's words."""
+    """Seal clear texts in the database, and rewrite tombstones that contain an admin's text."""
 
     database: Database
     objects: ObjectStore
     carried: AccountDataKeys
 
     async def __call__(self) -> int:
-        """Return how many words were sealed, and objects rewritten. Raises Unavailable."""
+        """Return the number of texts sealed plus objects rewritten. Raises Unavailable."""
         sealed, rewritten = await self._seal(), await self._clean_tombstones()
         if sealed or rewritten:
-            # The words leave the database's own log, too.
+            # Remove the clear texts from the database's own log too.
             await self.database.scrub()
             _LOG.info("words.sealed", count=sealed + rewritten)
         return sealed + rewritten
@@ -40,7 +40,7 @@ class EncryptClearTexts:
             for clear in found:
                 done += await self._seal_one(clear)
             if done == before:
-                break  # None of these accounts' keys can be used now.
+                break  # None of these accounts' keys is usable now.
         return done
 
     async def _seal_one(self, clear: ClearWords) -> bool:
@@ -59,17 +59,17 @@ class EncryptClearTexts:
         return True
 
     async def _clean_tombstones(self) -> int:
-        """Rewrite each object that holds an admin's words under its own key; once for each vault."""
+        """Rewrite in place each object that contains an admin's text; once per vault."""
         if await self.database.read(lambda tx: tx.metadata.get(TOMBSTONES_CLEAN)) is not None:
             return 0
         rewritten = 0
         async for stored in self.objects.list(PREFIX):
             try:
                 body = await self.objects.get(stored.key)
-                # Reading replaces the words by the fixed sentence.
+                # The decoder replaces the admin's text by a fixed sentence.
                 recordings = decode_tombstones(body)
             except (NotFound, Tampered):
-                continue  # fsck says so.
+                continue  # fsck reports it.
             clean = encode_tombstones(stored.key.split("/")[1], recordings)
             if clean != body:
                 await self.objects.put(stored.key, clean)

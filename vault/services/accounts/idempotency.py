@@ -1,4 +1,4 @@
-"""Idempotency keys: the same request again gets the answer that it got the first time."""
+"""Idempotency keys: a retry of a request gets the first request's response."""
 
 import asyncio
 import hashlib
@@ -17,19 +17,18 @@ from vault.sealing.message import open_message, seal
 
 _CONTEXT = {"purpose": "kept-answer"}
 _MAX_KEY_LENGTH = 255
-#: How long a request may be answered before its repetition is.
+#: Max time for the response to a request; after it a retry may run.
 _LEASE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Idempotency:
-    """Keep answers by API key and Idempotency-Key.
+    """Store responses by API key and Idempotency-Key.
 
-    An answer may hold a secret, a link's token or a new key, so it is sealed under a key made from
-    the caller's own API key and Idempotency-Key: what lies in the database opens for nobody else.
-    While a request is answered it has a turn in the database, so that its repetition is not answered beside
-    it by another node; a node that dies in the middle leaves the turn until it runs out. The sweep deletes
-    answers after a day; the same request is a new one then.
+    A response may contain a secret, such as a link's token or a new API key, so it is sealed under a key derived
+    from the client's API key and Idempotency-Key; nobody else can open the stored response. A request in progress
+    holds a database lease, so another node cannot process a retry concurrently; after a node's crash the lease
+    expires. The sweep deletes responses after a day; then a retry counts as a new request.
     """
 
     database: Database
@@ -45,21 +44,21 @@ class Idempotency:
         request: bytes,
         answer: Callable[[], Awaitable[tuple[int, bytes]]],
     ) -> tuple[int, bytes]:
-        """Return status and body, from before or from ``answer``.
+        """Return status and body, stored ones or those of ``answer``.
 
-        Raises Invalid when the same key comes with another request, Busy while the first one runs.
-        An error of ``answer`` is not kept.
+        Raises Invalid if the key was used with another request, Busy while the first request is in progress.
+        An error of ``answer`` is raised and not stored.
         """
         if not 1 <= len(idempotency_key) <= _MAX_KEY_LENGTH:
             raise Invalid(
-                f"An Idempotency-Key has 1 to {_MAX_KEY_LENGTH} characters.", field="Idempotency-Key"
+                f"Idempotency-Key must have 1 to {_MAX_KEY_LENGTH} characters.", field="Idempotency-Key"
             )
         name = hashlib.sha256(idempotency_key.encode()).digest()
         secret = hmac.digest(bearer.encode(), b"callvault/kept-answer\0" + idempotency_key.encode(), "sha256")
         sealing_key = NamedKey(name="kept-answer", secret=secret)
         fingerprint = hmac.digest(secret, request, "sha256")
         once = _Once(key_id=key_id, name=name, key=sealing_key, fingerprint=fingerprint)
-        # Before the database is asked: between its answer and ours the first request could end.
+        # Check this before the database read, after which the first request could end unnoticed.
         if (key_id, name) in self._running:
             raise _busy()
         self._running.add((key_id, name))
@@ -71,11 +70,11 @@ class Idempotency:
     async def _answer(
         self, once: "_Once", answer: Callable[[], Awaitable[tuple[int, bytes]]]
     ) -> tuple[int, bytes]:
-        kept, token = await self.database.read(once.kept), None
-        if kept is None:
-            kept, token = await self.database.write(once.begin)
-        if kept is not None:
-            return once.opened(kept)
+        stored, token = await self.database.read(once.stored), None
+        if stored is None:
+            stored, token = await self.database.write(once.begin)
+        if stored is not None:
+            return once.opened(stored)
         if token is None:
             raise _busy()
         new: KeptAnswer | None = None
@@ -95,45 +94,45 @@ class _Once:
     key_id: str
     #: The hash of the Idempotency-Key.
     name: bytes
-    #: Seals the answer.
+    #: Seals the response.
     key: NamedKey
-    #: Of the request.
+    #: The keyed hash of the request.
     fingerprint: bytes
 
     @property
-    def turn(self) -> str:
-        """Return the name of the turn to answer it."""
+    def lease(self) -> str:
+        """Return the name of the lease of the request in progress."""
         return f"{ANSWER_LEASES}{self.key_id}/{self.name.hex()}"
 
-    def kept(self, tx: Transaction) -> KeptAnswer | None:
-        """Return the answer that was kept."""
+    def stored(self, tx: Transaction) -> KeptAnswer | None:
+        """Return the stored response, if there is one."""
         return tx.api_keys.answer(self.key_id, self.name)
 
     def begin(self, tx: Transaction) -> tuple[KeptAnswer | None, str | None]:
-        """Return the answer that was kept meanwhile, or the token of the turn to answer; neither while it runs."""
-        token = tx.turns.claim(self.turn, lease=_LEASE)
-        # Read after the claim: whoever had the turn before kept its answer when it gave the turn back.
-        kept = self.kept(tx)
-        if kept is not None and token is not None:
-            tx.turns.forget(self.turn, token)
-        return kept, token
+        """Return the response stored meanwhile, or the token of a new lease; neither while the request is running."""
+        token = tx.turns.claim(self.lease, lease=_LEASE)
+        # Read after the claim: the previous holder stored its response when it released the lease.
+        stored = self.stored(tx)
+        if stored is not None and token is not None:
+            tx.turns.forget(self.lease, token)
+        return stored, token
 
     def end(self, tx: Transaction, *, token: str, new: KeptAnswer | None, at: datetime) -> None:
-        """Keep the answer, where there is one, and give the turn back. Raises Busy if another kept one first."""
+        """Store the response, if any, and release the lease. Raises Busy if another request stored one first."""
         if new is not None:
             tx.api_keys.keep_answer(self.key_id, self.name, new, at)
-        tx.turns.forget(self.turn, token)
+        tx.turns.forget(self.lease, token)
 
     def sealed(self, status: int, body: bytes) -> KeptAnswer:
-        """Return the answer as it is kept."""
+        """Return the response with a sealed body."""
         return KeptAnswer(fingerprint=self.fingerprint, status=status, body=seal(self.key, _CONTEXT, body))
 
-    def opened(self, kept: KeptAnswer) -> tuple[int, bytes]:
-        """Return status and body of a kept answer. Raises Invalid where it is another request's."""
-        if not hmac.compare_digest(kept.fingerprint, self.fingerprint):
-            message = "This Idempotency-Key came with another request before."
+    def opened(self, stored: KeptAnswer) -> tuple[int, bytes]:
+        """Return status and body of a stored response. Raises Invalid if it belongs to another request."""
+        if not hmac.compare_digest(stored.fingerprint, self.fingerprint):
+            message = "Idempotency-Key was already used with another request; use a new one."
             raise Invalid(message, field="Idempotency-Key")
-        return kept.status, open_message(self.key, kept.body, context=_CONTEXT)
+        return stored.status, open_message(self.key, stored.body, context=_CONTEXT)
 
 
 def _busy() -> Busy:

@@ -1,4 +1,4 @@
-"""The recording switch: what an admin promises with it, the commit of this transaction keeps."""
+"""The recording switch: its effect begins with the commit of the transaction that sets it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,18 +24,18 @@ _REFUSED = Reason(
 class SetSwitch:
     """Switch recording on or off for an account.
 
-    When ``off`` returns, no recording becomes available until it is on again, and whatever was in
-    flight is refused for good, its key gone. The account's exclusive lock comes first; a gate that
-    holds the shared one has either committed before, or reads the switch after.
+    After a switch to off returns, no recording becomes available until the switch is on again, and every recording
+    in progress is refused permanently, its key deleted. The account's exclusive lock is taken first; a gate,
+    which holds the shared lock, has either committed before or reads the new value.
     """
 
     database: Database
     carried: AccountDataKeys
 
     async def __call__(self, account_id: str, *, enabled: bool, reason: str | None, actor: str) -> Switch:
-        """Return the switch as it stands after the commit. Setting it to what it is changes nothing.
+        """Return the switch after the commit. Setting it to its current value changes nothing.
 
-        Raises Unavailable where the reason cannot be sealed; only switching off does not wait for that.
+        Raises Unavailable if the reason cannot be sealed; switching off works without the reason instead.
         """
         sealed = await self._sealed(account_id, reason, enabled=enabled)
 
@@ -84,19 +84,19 @@ class SetSwitch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSwitch:
-    """Say how the switch stands, and how it stood."""
+    """Read the recording switch and its history."""
 
     database: Database
     carried: AccountDataKeys
 
     async def __call__(self, account_id: str) -> Switch:
-        """Return the switch."""
+        """Return the current switch."""
         return await self.database.read(lambda tx: tx.accounts.switch(account_id))
 
     async def history(self, account_id: str) -> Sequence[SwitchChange]:
         """Return every change, oldest first."""
         history = await self.database.read(lambda tx: tx.accounts.switch_history(account_id))
         return [
-            replace(one, reason=await self.carried.open_words(account_id, "switch-reason", one.reason))
-            for one in history
+            replace(change, reason=await self.carried.open_words(account_id, "switch-reason", change.reason))
+            for change in history
         ]

@@ -1,4 +1,7 @@
-"""Keeping what is said of a call: also after its recording came in, when it must still be found and proved by it."""
+"""Store the facts reported of a call, also after its recording has passed the gate.
+
+Such a recording is found by the new facts, and they are added to its evidence.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,20 +26,20 @@ from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFacts:
-    """What became of something that was said of a call."""
+    """The result of storing a fact."""
 
-    #: The id of its row; None if the same delivery said it before.
+    #: The id of its row; None if the same delivery was stored before.
     row_id: str | None
-    #: All that has been said of the call, this row among it.
+    #: All rows of the call, including this one.
     said: CallRows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreCallFacts:
-    """Shared by the verbs that hear of calls: one row for each thing that was said.
+    """Store one row for each reported fact of a call.
 
-    A recording that is still on its way is indexed at the gate, which sees the row. One that is
-    through is indexed here, and its evidence grows by what was said.
+    A recording before the gate is indexed at the gate, which reads the row. A recording past the gate is
+    indexed here, and the fact is appended to its evidence.
     """
 
     database: Database
@@ -46,7 +49,7 @@ class StoreCallFacts:
     clock: Clock
 
     async def __call__(self, account_id: str, facts: CallFacts, *, delivery: str) -> StoredFacts:
-        """Keep what was said, once for each ``delivery``. Raises Refused for one too many of a call."""
+        """Store the facts once per ``delivery``. Raises Refused if the call has the max number of facts."""
         return await retry_if_rotated(
             self.ring, account_id, lambda key: self._keep(key, account_id, facts, delivery)
         )
@@ -68,16 +71,16 @@ class StoreCallFacts:
         opened: Mapping[str, OpenedRecording] = {}
         while True:
             add = partial(_add, row=row, facts=facts, terms=terms, opened=opened)
-            kept = await self.database.write(add)
-            if kept is not None:
-                return kept
+            stored = await self.database.write(add)
+            if stored is not None:
+                return stored
             opened = await self.chain.of_call(account_id, facts.call_ref)
 
 
 def _too_many() -> Refused:
     text = (
-        f"This call has {MAX_FACTS} different facts, and this one is not kept. Its recordings are kept apart. "
-        "Delete the call, or send what belongs to another call under that call's name."
+        f"This call already has the maximum of {MAX_FACTS} different facts, so this one is not stored, and the call's "
+        "recordings are quarantined. Delete the call, or send facts of another call under that call's name."
     )
     return Refused(text, reasons=("too_many_facts",))
 
@@ -90,14 +93,14 @@ def _add(
     terms: Sequence[bytes],
     opened: Mapping[str, OpenedRecording],
 ) -> StoredFacts | None:
-    """Add the row and what follows from it; None where a recording that it concerns is not opened."""
+    """Add the row, index the call and extend evidence; None if a recording of the call is not in ``opened``."""
     tx.lock_account(row.account_id)
     tx.lock_call(row.account_id, row.call_ref)
     through = settled(tx, row.account_id, row.call_ref, opened)
     if through is None:
         return None
     known = tx.call_facts.of_call(row.account_id, row.call_ref)
-    if len(known) >= MAX_FACTS and all(one.delivery != row.delivery for one in known):
+    if len(known) >= MAX_FACTS and all(other.delivery != row.delivery for other in known):
         raise _too_many()
     new = tx.call_facts.add(row)
     if new:

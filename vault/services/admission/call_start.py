@@ -1,4 +1,4 @@
-"""Call start: what is known of a call is kept, and the one decision says whether and how to record it."""
+"""Call start: store the reported facts, and decide whether and how the call may be recorded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class CallAnswer:
     #: The call's id, the same for every request about it.
     call_id: str
     decision: Decision
-    #: What is known of the call by now.
+    #: All facts known of the call, merged.
     facts: CallFacts
     #: The parties outside the account.
     outside: frozenset[Party]
@@ -32,7 +32,7 @@ class CallAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallStart:
-    """Shared by the verbs that answer at call start."""
+    """Store a call's facts and decide; used by REST and by call documents."""
 
     database: Database
     admission: Admission
@@ -40,11 +40,11 @@ class CallStart:
     clock: Clock
 
     async def __call__(self, account_id: str, facts: CallFacts) -> CallAnswer:
-        """Keep the facts and answer. The same request again adds nothing. Raises Unavailable."""
+        """Store the facts and return the answer. A repeated request adds nothing. Raises Unavailable."""
         index_key = await self.admission.index_key(account_id)
-        kept = await self.keep_facts(account_id, facts, delivery=statement_id(index_key, facts))
-        own = {} if kept.row_id is None else {kept.row_id: facts}
-        known = await self.admission.open(account_id, facts.call_ref, kept.said, fresh=own)
+        stored = await self.keep_facts(account_id, facts, delivery=statement_id(index_key, facts))
+        own = {} if stored.row_id is None else {stored.row_id: facts}
+        known = await self.admission.open(account_id, facts.call_ref, stored.said, fresh=own)
 
         def read(tx: Transaction) -> tuple[Decision, Sequence[Notice], str]:
             decision = self.admission.decide(tx, account_id, known, received_at=self.clock())
@@ -56,7 +56,7 @@ class CallStart:
             )
 
         decision, published, locale = await self.database.read(read)
-        # A call has no row of its own: its id is a keyed hash of the name that the platform gave it.
+        # A call has no row of its own: its id is a keyed hash of the platform's name for it.
         call_id = f"call_{search_term(index_key, 'call id', facts.call_ref)[:ID_BYTES].hex()}"
         languages = [tag for tag in (known.facts.language, locale) if tag is not None]
         outside = known.claims.outside
@@ -69,7 +69,7 @@ class CallStart:
 def _notices(
     decision: Decision, outside: frozenset[Party], published: Sequence[Notice], languages: Sequence[str]
 ) -> tuple[tuple[Party, Notice], ...]:
-    """Return which of the published notices is played to whom; none where nothing is recorded."""
+    """Return which published notice to play to which party; none if the call is not recorded."""
     if not decision.record:
         return ()
     wanted: list[tuple[Party, Mode]] = [(party, decision.mode) for party in sorted(outside)]

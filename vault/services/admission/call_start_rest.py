@@ -1,4 +1,4 @@
-"""Call start: the platform asks whether to record, and the vault answers with every reason."""
+"""Call start over REST: answer a platform's request for a decision, with every reason."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from vault.services.admission.call_start import CallAnswer, CallStart
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admit:
-    """Keep what the platform says of a call, and decide whether and how it may be recorded."""
+    """Store a call's facts, and decide whether and how it may be recorded."""
 
     call_start: CallStart
 

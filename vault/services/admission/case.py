@@ -1,8 +1,8 @@
-"""Putting a case together: what is known of a call, and what the account has decided, for the one decision.
+"""Collect the input of an admission decision: the call's facts, and the account's switch, policy and objections.
 
-What was said of a call is sealed, and opening it needs keys that may have to be fetched. So it is read
-and opened before the transaction that decides, and that transaction first makes sure that nothing was
-said since: a caller who finds that there was begins again.
+Facts are sealed, and decrypting them may need a request to the key service. So they are read and decrypted
+before the transaction that decides. That transaction first checks that nothing was added since; if something
+was, the caller starts again.
 """
 
 import asyncio
@@ -28,23 +28,23 @@ from vault.sealing.message import open_message
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import join_facts, open_facts, search_term
 
-#: Consent events that are opened in one step of the loop.
+#: Consent events decrypted before the event loop gets control again.
 _EVENT_BATCH = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRows:
-    """What was said of a call, sealed, as one transaction sees it."""
+    """The sealed facts and consent events of a call, as one transaction sees them."""
 
     facts: Sequence[CallFactRow]
     consents: Sequence[ConsentRow]
-    #: The countries in whose plans the account writes national numbers.
+    #: Countries whose numbering plans apply to the account's national numbers.
     regions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallContext:
-    """The facts of a call, decrypted, and the rows that they came from."""
+    """The decrypted facts and consent events of a call, and the rows that they come from."""
 
     #: Joined for display: the newest value of each field.
     facts: CallFacts
@@ -52,26 +52,26 @@ class CallContext:
     claims: CallClaims
     #: Each different statement, oldest first.
     statements: tuple[CallFacts, ...]
-    #: In the order in which the vault heard of them.
+    #: In the order in which the vault received them.
     events: tuple[ConsentEvent, ...]
-    #: The keyed hashes of its numbers in every reading: for objections, and to find its recordings.
+    #: Keyed hashes of its numbers in every possible E.164 form: for objections, and to find its recordings.
     numbers: tuple[bytes, ...]
-    #: The keyed hashes of its agents.
+    #: Keyed hashes of its agents.
     agents: tuple[bytes, ...]
-    #: Where the prefixes of a party's numbers hint that it is; None for a number that does not tell.
+    #: Places that the prefixes of a party's numbers indicate; None for a prefix that indicates none.
     hints: Mapping[Party, frozenset[str | None]]
     fact_ids: tuple[str, ...]
     consent_rows: int
 
     @property
     def terms(self) -> list[bytes]:
-        """Return everything by which the call's recordings are found."""
+        """Return all keyed hashes that find the call's recordings."""
         return [*self.numbers, *self.agents]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """Shared by every verb that admits: call start, announcement, upload, ingest, gate, release."""
+    """Load calls and decide on them: at call start, announcement, upload, fetch, gate and release."""
 
     database: Database
     ring: KeyRing
@@ -80,40 +80,40 @@ class Admission:
     carried: AccountDataKeys
 
     async def load_call(self, account_id: str, call_ref: str, *own: CallFacts) -> CallContext:
-        """Read and open what was said of a call, after what its own recording says. Raises Unavailable."""
-        said = await self.database.read(lambda tx: read_call_rows(tx, account_id, call_ref))
-        return await self.open(account_id, call_ref, said, *own)
+        """Read and decrypt the facts of a call; ``own``, from its recordings, count as older. Raises Unavailable."""
+        rows = await self.database.read(lambda tx: read_call_rows(tx, account_id, call_ref))
+        return await self.open(account_id, call_ref, rows, *own)
 
     async def open(
         self,
         account_id: str,
         call_ref: str,
-        said: CallRows,
+        rows: CallRows,
         *own: CallFacts,
         fresh: Mapping[str, CallFacts] | None = None,
     ) -> CallContext:
-        """Open what was said of a call, after what its own recording says. Raises Unavailable.
+        """Decrypt the facts of a call; ``own``, from its recordings, count as older. Raises Unavailable.
 
-        ``fresh`` are rows that the caller has just written, by id: they need not be opened.
+        ``fresh`` holds the facts of rows that the caller has just written, by id; these are not decrypted.
         """
-        statements = [*own, *await open_facts(self.ring, said.facts, fresh)]
+        statements = [*own, *await open_facts(self.ring, rows.facts, fresh)]
         claims = CallClaims.of(statements)
         index_key = await self.index_key(account_id)
         return CallContext(
             facts=join_facts(call_ref, statements),
             claims=claims,
             statements=distinct(statements),
-            events=await self._events(said.consents),
-            # Reading a number takes longer than all the queries of a decision, so it is not done under a lock.
-            numbers=tuple(self._number_terms(index_key, claims, said.regions)),
+            events=await self._events(rows.consents),
+            # Parsing a number takes longer than all the queries of a decision, so it is not done under a lock.
+            numbers=tuple(self._number_terms(index_key, claims, rows.regions)),
             agents=tuple(search_term(index_key, "agent", agent) for agent in sorted(claims.agents)),
             hints={party: self._hints(claims, party) for party in SIDES},
-            fact_ids=tuple(row.id for row in said.facts),
-            consent_rows=len(said.consents),
+            fact_ids=tuple(row.id for row in rows.facts),
+            consent_rows=len(rows.consents),
         )
 
     async def terms_of(self, account_id: str, facts: CallFacts) -> list[bytes]:
-        """Return every keyed hash under which a call is found by what one statement says of it."""
+        """Return all keyed hashes that find a call by the numbers and agents in ``facts``."""
         index_key = await self.index_key(account_id)
         regions = await self.database.read(lambda tx: home_regions(tx, account_id))
         claims = CallClaims.of([facts])
@@ -121,25 +121,25 @@ class Admission:
         return [*self._number_terms(index_key, claims, regions), *agents]
 
     async def terms_of_number(self, account_id: str, written: str) -> tuple[bytes, ...]:
-        """Return the keyed hashes under which a number can be found. Raises Invalid for what is none.
+        """Return the keyed hashes that find a number. Raises Invalid if ``written`` is not a phone number.
 
-        Rows of earlier releases have the hash of the number as it was written alone, so what it may have been
-        written like is tried too.
+        Rows of earlier releases have only the hash of the number as it was written, so other spellings are
+        included.
         """
         regions = await self.database.read(lambda tx: home_regions(tx, account_id))
         numbers = {self.numbers.e164(written, regions), *self.numbers.readings(written, regions)}
         spellings = {spelling for number in numbers for spelling in self.numbers.spellings(number)}
         index_key = await self.index_key(account_id)
         found = sorted({written.strip(), *numbers, *spellings})
-        return tuple(search_term(index_key, "number", one) for one in found)
+        return tuple(search_term(index_key, "number", number) for number in found)
 
     def _number_terms(self, index_key: bytes, claims: CallClaims, regions: Sequence[str]) -> list[bytes]:
-        # Whoever names a party's place also says in which plan its number is written.
-        said = regions_of("", sorted(claims.caller_places | claims.callee_places))
-        where = tuple(dict.fromkeys([*regions, *said]))
+        # A party's place also tells the numbering plan of its number.
+        reported = regions_of("", sorted(claims.caller_places | claims.callee_places))
+        plans = tuple(dict.fromkeys([*regions, *reported]))
         found = set(claims.numbers)
         for number in claims.numbers:
-            found |= self.numbers.readings(number, where)
+            found |= self.numbers.readings(number, plans)
         return [search_term(index_key, "number", number) for number in sorted(found)]
 
     def _hints(self, claims: CallClaims, party: Party) -> frozenset[str | None]:
@@ -148,11 +148,11 @@ class Admission:
         return frozenset(self.numbers.place(number) for number in claims.numbers_of(party))
 
     async def index_key(self, account_id: str) -> bytes:
-        """Return the key under which an account's numbers are hashed. Raises NotFound."""
+        """Return the key that hashes an account's numbers. Raises NotFound."""
         return await self.carried.index_key(account_id)
 
     def unchanged(self, tx: Transaction, account_id: str, known: CallContext) -> bool:
-        """Say whether nothing was said of the call since it was read."""
+        """Say whether no fact or consent event was added to the call since ``known`` was read."""
         call_ref = known.facts.call_ref
         fact_ids = tuple(row.id for row in tx.call_facts.of_call(account_id, call_ref))
         return (
@@ -172,10 +172,10 @@ class Admission:
         described: bool = False,
         released: bool = False,
     ) -> Decision:
-        """Decide by what this transaction sees; the caller holds the account's lock where that must last."""
+        """Decide by what this transaction sees. For a decision that must stay true, the caller holds the account's lock."""
         switch, policy = tx.accounts.switch(account_id), tx.policies.current(account_id)
         places = _places(known, policy)
-        # Off makes the epoch grow, so before that there is no moment off to look for.
+        # Switching off increments the epoch, so at epoch 0 the history has no off period.
         looked_up = switch.epoch > 0 and epoch_at_receipt is not None
         return decide(
             AdmissionInput(
@@ -196,21 +196,21 @@ class Admission:
         )
 
     def _demand(self, places: Sequence[Place], policy: ConsentPolicy) -> Demand:
-        overrides = {one.place: one for one in policy.overrides}
+        overrides = {override.place: override for override in policy.overrides}
 
         def rule(place: str | None) -> Rule:
             shipped = self.rule_book.of(place)
             own = overrides.get(place or "*") or overrides.get(shipped.place)
             return shipped if own is None else own.apply(shipped)
 
-        return strictest([rule(place) for place in dict.fromkeys(one.place for one in places)])
+        return strictest([rule(place) for place in dict.fromkeys(item.place for item in places)])
 
     async def _events(self, rows: Sequence[ConsentRow]) -> tuple[ConsentEvent, ...]:
         events = []
         for number, row in enumerate(rows, start=1):
             events.append(await self._event(row))
             if number % _EVENT_BATCH == 0:
-                # Opening them all takes a fifth of a second where a call has its greatest number: others come between.
+                # Decrypting the max number of events takes 0.2 seconds, so let other tasks run in between.
                 await asyncio.sleep(0)
         return tuple(events)
 
@@ -221,7 +221,7 @@ class Admission:
 
 
 def read_call_rows(tx: Transaction, account_id: str, call_ref: str) -> CallRows:
-    """Return what was said of a call so far."""
+    """Return the sealed facts and consent events of a call."""
     return CallRows(
         facts=tx.call_facts.of_call(account_id, call_ref),
         consents=tx.consents.of_call(account_id, call_ref),
@@ -230,7 +230,7 @@ def read_call_rows(tx: Transaction, account_id: str, call_ref: str) -> CallRows:
 
 
 def home_regions(tx: Transaction, account_id: str) -> tuple[str, ...]:
-    """Return the countries in whose plans an account writes national numbers: its home place, its locale."""
+    """Return the countries whose numbering plans apply to an account's national numbers: home place, then locale."""
     account = tx.accounts.find(account_id)
     home = tx.policies.current(account_id).home_place
     return regions_of("" if account is None else account.locale, [home])
@@ -253,7 +253,7 @@ def _span(
 
 
 def _places(known: CallContext, policy: ConsentPolicy) -> tuple[Place, ...]:
-    """Return every place that a party can be in, by any direction that was said: the strictest rule holds."""
+    """Return every place that a party may be in, for each direction reported; the strictest rule applies."""
     found: dict[Place, None] = {}
     for party in SIDES:
         for direction in known.claims.readings:
@@ -263,9 +263,9 @@ def _places(known: CallContext, policy: ConsentPolicy) -> tuple[Place, ...]:
 
 
 def _places_of(known: CallContext, party: Party, home: str | None) -> list[Place]:
-    said = known.claims.places_of(party)
-    if said:
-        return [Place(party=party, place=place, known_by="said") for place in sorted(said)]
+    reported = known.claims.places_of(party)
+    if reported:
+        return [Place(party=party, place=place, known_by="said") for place in sorted(reported)]
     hints = known.hints[party]
     places = [Place(party=party, place=hint, known_by="prefix") for hint in sorted(filter(None, hints))]
     if not hints or None in hints:

@@ -1,4 +1,4 @@
-"""The chain of evidence of a recording: what comes after sealing is added to it, and nothing is taken away."""
+"""The evidence chain of a recording: append-only; it holds all evidence that arrives after sealing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from vault.ports.keys import KeyRing
 from vault.sealing.message import open_message, seal
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
 
-#: Recordings that have been through the gate, and whose evidence still grows.
+#: States of recordings that have passed the gate and whose evidence still grows.
 SETTLED = frozenset({State.QUARANTINED, State.AVAILABLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceChain:
-    """Shared by the verbs that add to evidence. Keys are unwrapped before the transaction that adds."""
+    """Unwrap the recording keys that an append needs, before the transaction that appends."""
 
     database: Database
     ring: KeyRing
 
     async def of_call(self, account_id: str, call_ref: str) -> Mapping[str, OpenedRecording]:
-        """Return the call's settled recordings by id, with their keys in hand."""
+        """Return the call's settled recordings by id, with unwrapped keys."""
 
         def read(tx: Transaction) -> list[tuple[Recording, RecordingKeys | None]]:
             found = tx.recordings.of_call(account_id, call_ref)
-            return [(one, tx.recordings.keys(one.id)) for one in found if one.state in SETTLED]
+            return [(item, tx.recordings.keys(item.id)) for item in found if item.state in SETTLED]
 
         found = await self.database.read(read)
         return {
@@ -43,19 +43,19 @@ class EvidenceChain:
 def settled(
     tx: Transaction, account_id: str, call_ref: str, opened: Mapping[str, OpenedRecording]
 ) -> list[Recording] | None:
-    """Return the call's settled recordings as this transaction sees them; None if one is not ``opened``."""
-    found = [one for one in tx.recordings.of_call(account_id, call_ref) if one.state in SETTLED]
-    return found if all(one.id in opened for one in found) else None
+    """Return the call's settled recordings as this transaction sees them; None if one is not in ``opened``."""
+    found = [item for item in tx.recordings.of_call(account_id, call_ref) if item.state in SETTLED]
+    return found if all(item.id in opened for item in found) else None
 
 
 def append(
-    tx: Transaction, opened: OpenedRecording, entry: Entry, said: Mapping[str, Any], *, at: datetime
+    tx: Transaction, opened: OpenedRecording, entry: Entry, content: Mapping[str, Any], *, at: datetime
 ) -> str:
-    """Add an entry and return its digest, the new head. The manifest is written anew."""
+    """Append an entry and return its digest, the new head. The manifest becomes due for a rewrite."""
     recording = opened.recording
     rows = tx.evidence.of_recording(recording.id)
     before = rows[-1].digest if rows else opened.keys.evidence
-    evidence = chained(before, entry, said, recording_id=recording.id, at=at)
+    evidence = chained(before, entry, content, recording_id=recording.id, at=at)
     context = bound.of_recording(recording.account_id, recording.id, "evidence", opened.keys.evidence)
     tx.evidence.add(
         EvidenceRow(

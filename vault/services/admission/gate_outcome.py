@@ -1,7 +1,7 @@
-"""The gate: where a recording becomes available, is kept in quarantine, or is refused.
+"""The gate: a recording becomes available, is quarantined, or is refused.
 
-Everything that can forbid it is read after the account's and the call's lock, so nothing that was
-committed before can be missed, and nothing that comes later can have been overlooked.
+Everything that can forbid a recording is read under the account's and the call's lock: earlier commits are
+seen, and later ones see the gate's result.
 """
 
 from collections.abc import Mapping
@@ -28,14 +28,14 @@ _EVENTS: Mapping[State, EventType] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateOutcome:
-    """What the gate does with a recording: the state it gets, and what is set with it."""
+    """The gate's result: the recording's new state, and the columns to set with it."""
 
     to: State
     values: Mapping[str, Any]
 
 
 def passage(tx: Transaction, decision: Decision, recording: Recording) -> GateOutcome:
-    """Return where a decision leads."""
+    """Return the gate outcome of a decision."""
     now = tx.now()
     if decision.verdict == "refuse":
         return GateOutcome(to=State.REFUSED, values={"reasons": decision.grounds})
@@ -52,13 +52,13 @@ def passage(tx: Transaction, decision: Decision, recording: Recording) -> GateOu
 def chain_gate(
     tx: Transaction, opened: OpenedRecording, known: CallContext, decision: Decision, at: datetime
 ) -> str:
-    """Chain what came since sealing, and the gate's own decision; return the head."""
+    """Append the evidence that arrived since sealing, then the gate's decision; return the head."""
     sealed = Evidence(canonical=opened.details().evidence).said
     if not tx.evidence.of_recording(opened.recording.id):
-        # Later ones were chained as they came.
-        there = {event["id"] for event in sealed["consent"]}
+        # Only at the first gate: after it, evidence is appended as it arrives.
+        sealed_ids = {event["id"] for event in sealed["consent"]}
         for event in known.events:
-            if event.id not in there:
+            if event.id not in sealed_ids:
                 append(tx, opened, "consent", {"event": event_json(event)}, at=at)
         call = call_json(known.facts, known.statements)
         if any(call.get(name) != sealed.get(name) for name in ("call", "statements")):
@@ -69,7 +69,7 @@ def chain_gate(
 def note(
     tx: Transaction, recording: Recording, to: State, *, actor: str, result: str | None, evidence: str | None
 ) -> None:
-    """Write the access event of a passage."""
+    """Write the access event of a gate outcome."""
     tx.events.append(
         AccessEvent(
             type=_EVENTS[to],

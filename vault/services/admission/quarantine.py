@@ -1,4 +1,4 @@
-"""Quarantine: sealed, unplayable, and waiting for an admin who lets a recording out or refuses it."""
+"""Quarantine: a recording is sealed and cannot be played until an admin releases or refuses it."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +18,7 @@ from vault.services.admission.readmit import regate
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
 
-#: The admin's words are in the sealed detail of the event, and go when the recording is erased.
+#: The admin's reason is in the sealed detail of the event, and is deleted when the recording is erased.
 _BY_ADMIN = Reason(code="refused_by_admin", text="An admin refused it.")
 _EXPIRED = Reason(
     code="quarantine_expired",
@@ -29,7 +29,7 @@ _EXPIRED = Reason(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """Let a recording out, on an admin's word: through the same gate, and on record with the reason."""
+    """Release a recording by an admin's decision: through the same gate, with the reason in its evidence."""
 
     database: Database
     ring: KeyRing
@@ -37,9 +37,9 @@ class Release:
     clock: Clock
 
     async def __call__(self, account_id: str, recording_id: str, *, reason: str, actor: str) -> Decision:
-        """Return the decision, which refuses the recording where anything else than evidence is against it.
+        """Return the decision; it refuses the recording if more than missing evidence forbids it.
 
-        Raises NotFound, Refused where it is not in quarantine.
+        Raises NotFound, Refused if it is not in quarantine.
         """
         while True:
             opened = await quarantined(self.database, self.ring, account_id, recording_id)
@@ -65,7 +65,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefuseQuarantined:
-    """Refuse a recording in quarantine for good: its keys are gone when this returns."""
+    """Refuse a recording in quarantine permanently: its keys are deleted when this returns."""
 
     database: Database
     ring: KeyRing
@@ -73,9 +73,9 @@ class RefuseQuarantined:
     clock: Clock
 
     async def __call__(self, account_id: str, recording_id: str, *, reason: str, actor: str) -> None:
-        """Raise NotFound, or Refused where it is not in quarantine.
+        """Refuse the recording. Raises NotFound, Refused if it is not in quarantine.
 
-        Repeated while a loss of the database could undo it, it sees to that, and raises nothing.
+        If the object of this closing act is not known to be stored, a repeated call stores it and raises nothing.
         """
         try:
             opened = await quarantined(self.database, self.ring, account_id, recording_id)
@@ -105,12 +105,12 @@ class RefuseQuarantined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpireQuarantine:
-    """Refuse what nobody let out in time."""
+    """Refuse recordings whose quarantine has expired."""
 
     database: Database
 
     async def __call__(self) -> None:
-        """Refuse what is due, each on its own: an account's lock is held for one recording at a time."""
+        """Refuse each in its own transaction, so an account's lock is held for one recording at a time."""
         for recording in await self.database.read(lambda tx: tx.queue.quarantines_over()):
             event = AccessEvent(
                 type="recording.refused",
@@ -127,7 +127,7 @@ class ExpireQuarantine:
 async def quarantined(
     database: Database, ring: KeyRing, account_id: str, recording_id: str
 ) -> OpenedRecording:
-    """Return a recording in quarantine with its key in hand. Raises NotFound, Refused."""
+    """Return a recording in quarantine with its unwrapped key. Raises NotFound, Refused."""
 
     def read(tx: Transaction) -> tuple[Recording | None, RecordingKeys | None]:
         return tx.recordings.get(account_id, recording_id), tx.recordings.keys(recording_id)
@@ -145,7 +145,7 @@ def _not_quarantined() -> Refused:
 
 
 def _refuse(tx: Transaction, *, recording: Recording, ground: Reason, event: AccessEvent) -> bool:
-    """Refuse a recording that was seen in quarantine, if it still is; the call's lock says so for good."""
+    """Refuse a recording if it is still in quarantine, which the call's lock guarantees until the commit."""
     tx.lock_account(recording.account_id)
     tx.lock_call(recording.account_id, recording.call_ref)
     now = tx.recordings.get(recording.account_id, recording.id)

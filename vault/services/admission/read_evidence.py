@@ -1,4 +1,4 @@
-"""The evidence of a recording: everything that anyone needs to check it, and nothing that must be believed."""
+"""Read the evidence of a recording: complete, so that anybody can verify it without trusting the vault."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ _Row = tuple[Recording | None, RecordingKeys | None, Sequence[EvidenceRow]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceView:
-    """The evidence in the encryption context, and what was chained to it."""
+    """The evidence from sealing, and the entries chained to it."""
 
     recording_id: str
-    #: Its digest stands in the encryption context of every sealed part.
+    #: Its digest is in the encryption context of every sealed part.
     sealed: Evidence
     chain: tuple[Evidence, ...]
 
@@ -34,17 +34,16 @@ class EvidenceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadEvidence:
-    """Open the evidence of a recording. It tells of people, so reading it is on record."""
+    """Open the evidence of a recording. It contains personal data, so each read is an access event."""
 
     database: Database
     ring: KeyRing
     clock: Clock
 
     async def __call__(self, account_id: str, recording_id: str, *, actor: str) -> EvidenceView:
-        """Return the evidence, its chain checked.
+        """Return the evidence after its chain is checked.
 
-        Raises NotFound, RecordingErased, Tampered, and Refused where there is none: before it was sealed, and
-        after a refusal.
+        Raises NotFound, RecordingErased, Tampered, and Refused if there is none: before sealing or after a refusal.
         """
 
         def read(tx: Transaction) -> _Row:

@@ -1,4 +1,4 @@
-"""Letting a recording out of quarantine, through the same gate as any other."""
+"""Decide again on a quarantined recording, through the same gate as any other."""
 
 from datetime import timedelta
 
@@ -19,9 +19,9 @@ def regate(
     actor: str,
     released: bool = False,
 ) -> Decision:
-    """Decide anew on a recording in quarantine; the caller holds the account's and the call's lock.
+    """Decide again on a recording in quarantine; the caller holds the account's and the call's lock.
 
-    It stays where it is as long as the decision is quarantine.
+    If the decision is quarantine, nothing changes.
     """
     recording = opened.recording
     length = recording.duration
@@ -35,17 +35,17 @@ def regate(
         described=True,
         released=released,
     )
-    leads = passage(tx, decision, recording)
-    if leads.to is State.QUARANTINED:
+    outcome = passage(tx, decision, recording)
+    if outcome.to is State.QUARANTINED:
         return decision
     head = chain_gate(tx, opened, known, decision, tx.now())
-    tx.queue.settle(recording, leads.to, **leads.values)
-    note(tx, recording, leads.to, actor=actor, result=_result(decision, released=released), evidence=head)
+    tx.queue.settle(recording, outcome.to, **outcome.values)
+    note(tx, recording, outcome.to, actor=actor, result=_result(decision, released=released), evidence=head)
     return decision
 
 
 def _result(decision: Decision, *, released: bool) -> str | None:
     if decision.verdict == "refuse":
         return decision.grounds[0].code
-    # The last remark on what is let in says what let it in.
+    # The last remark of an admission is its reason.
     return "released" if released else decision.remarks[-1].code

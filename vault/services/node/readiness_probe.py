@@ -1,4 +1,4 @@
-"""Asking a part that the vault cannot do without whether it does its work, at a price that can be paid often."""
+"""Cheap readiness checks of the database, the object store and the root key."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,30 +14,30 @@ Part = Literal["database", "objects", "root_key"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckPart:
-    """Ask the database for its schema, the object store for its marker's size, the root key to open its proof."""
+    """Check the database's schema, the size of the object store's marker, or that the root key opens its proof."""
 
     database: Database
     objects: ObjectStore
     root_key: RootKey
-    #: The key of the object that says whose store it is.
+    #: Key of the object that names the vault to which the object store belongs.
     owner_marker: str
 
     async def __call__(self, part: Part) -> None:
-        """Return where all is well.
+        """Check one part.
 
-        Raises StartRefused for a foreign schema, NotFound for a store without its marker, Tampered for
-        another root key, Unavailable.
+        Raises StartRefused for a foreign schema, NotFound if the store has no marker, Tampered for another
+        root key, Unavailable.
         """
         if part == "database":
             await self.database.check()
         elif part == "objects":
             await self.objects.size(self.owner_marker)
         else:
-            await self._ask_root_key()
+            await self._check_root_key()
 
-    async def _ask_root_key(self) -> None:
-        kept = await self.database.read(kept_proof)
-        if kept is None:
-            raise Tampered("The proof of the root key is gone.")
-        vault_id, proof = kept
+    async def _check_root_key(self) -> None:
+        stored = await self.database.read(kept_proof)
+        if stored is None:
+            raise Tampered("The proof of the root key is missing in the database.")
+        vault_id, proof = stored
         await self.root_key.unwrap(proof, proof_context(vault_id))

@@ -1,17 +1,17 @@
-"""The proof of the root key: a known text that only the right key opens, kept with the vault's id."""
+"""The proof of the root key: a known text that only the right key opens, stored beside the vault's id."""
 
 from typing import Final
 
 from vault.ports.database import Transaction
 
-#: Names of facts in the vault's metadata.
+#: Names of rows in the vault's metadata.
 VAULT_ID: Final = "vault_id"
 PROOF: Final = "root_key_proof"
-#: The same under the root key that the vault is on its way to; only there on the way.
+#: The same under the next root key; exists only during a rotation of the root key.
 NEXT_PROOF: Final = "next_root_key_proof"
-#: How many root keys the vault has had, this one included; 1 where nothing is said.
+#: Number of root keys that the vault has had, including the current one; 1 if the row is missing.
 ROOT_VERSION: Final = "root_key_version"
-#: Before the number of a root key that was left: the signed statement about it.
+#: Prefix of the signed statement about a replaced root key; that key's number follows.
 STATEMENT: Final = "root_key_statement/"
 #: The key that signs checkpoints, wrapped by the root key.
 LOG_KEY: Final = "log_key"
@@ -24,5 +24,5 @@ def kept_proof(tx: Transaction) -> tuple[str, bytes] | None:
 
 
 def proof_context(vault_id: str) -> dict[str, str]:
-    """Return the context to which the proof is bound."""
+    """Return the proof's encryption context."""
     return {"vault_id": vault_id, "purpose": "root-key-proof"}

@@ -1,4 +1,4 @@
-"""Starting: the vault knows its own root key and the key of its log, or does not start."""
+"""Startup checks: the vault starts only if the root key and the log's signing key are the right ones."""
 
 import secrets
 from collections.abc import Awaitable
@@ -18,43 +18,43 @@ _LOG_NAME = "log_name"
 
 
 async def is_new(database: Database) -> bool:
-    """Say whether the database has never belonged to a vault; only then may a root key be made."""
+    """Say whether the database has never belonged to a vault; only then may a root key be created."""
     return await database.read(lambda tx: tx.metadata.get(VAULT_ID)) is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProveRootKey:
-    """Keep a proof of the root key with a new database, and check it ever after.
+    """Store a proof of the root key in a new database, and check it at each later start.
 
-    Sealing under a wrong key would make everything since then unreadable with the right one, so a
-    wrong key refuses to start before anything is sealed.
+    Data sealed under a wrong root key would be unreadable with the right one, so with a wrong key the vault
+    refuses to start before it seals anything.
     """
 
     database: Database
     root_key: RootKey
-    #: The root key that the vault is to leave, where one is set.
+    #: During a rotation of the root key: the key that is being replaced.
     previous: RootKey | None = None
 
     async def __call__(self) -> str:
         """Return the vault's id. Raises StartRefused for another root key, Unavailable."""
-        kept = await self.database.read(kept_proof)
-        if kept is None:
+        stored = await self.database.read(kept_proof)
+        if stored is None:
             vault_id = new_id("vault")
-            proof = await _asked(self.root_key.wrap(_KNOWN_TEXT, proof_context(vault_id)))
+            proof = await _reply(self.root_key.wrap(_KNOWN_TEXT, proof_context(vault_id)))
             try:
                 await self.database.write(
                     lambda tx: tx.metadata.put({VAULT_ID: vault_id.encode(), PROOF: proof})
                 )
             except Refused:
-                return await self()  # Another node was first; its proof counts.
+                return await self()  # Another node was first; its proof is valid.
             return vault_id
-        vault_id, proof = kept
+        vault_id, proof = stored
         try:
-            await _asked(self.root_key.unwrap(proof, proof_context(vault_id)))
+            await _reply(self.root_key.unwrap(proof, proof_context(vault_id)))
         except Tampered as error:
             if not await opens(self.previous, vault_id, proof):
                 raise StartRefused(
-                    "The root key is not the one that this vault was made with, so nothing was touched. Point "
+                    "The root key is not the one that this vault was made with, so nothing was changed. Point "
                     "VAULT_ROOT_KEY_URL at the right key; if its file is lost, restore it from your backup: "
                     "without it nothing in this vault can ever be opened."
                 ) from error
@@ -62,48 +62,48 @@ class ProveRootKey:
         return vault_id
 
     async def _prove_next(self, vault_id: str) -> None:
-        """Keep a proof of the root key that the vault goes to, and let it go to no other on the way."""
-        kept = await self.database.read(lambda tx: tx.metadata.get(NEXT_PROOF))
-        if kept is None:
-            proof = await _asked(self.root_key.wrap(_KNOWN_TEXT, proof_context(vault_id)))
+        """Store a proof of the next root key; once it is stored, refuse any other next root key."""
+        stored = await self.database.read(lambda tx: tx.metadata.get(NEXT_PROOF))
+        if stored is None:
+            proof = await _reply(self.root_key.wrap(_KNOWN_TEXT, proof_context(vault_id)))
             try:
                 await self.database.write(lambda tx: tx.metadata.put({NEXT_PROOF: proof}))
             except Refused:
-                await self._prove_next(vault_id)  # Another node was first; its proof counts.
-        elif not await opens(self.root_key, vault_id, kept):
+                await self._prove_next(vault_id)  # Another node was first; its proof is valid.
+        elif not await opens(self.root_key, vault_id, stored):
             raise StartRefused(
-                "The vault is on its way to another root key than the one that VAULT_ROOT_KEY_URL names, and some "
-                "of its keys open with that one alone. Point VAULT_ROOT_KEY_URL there, and call "
-                "`callvault rotate --root` to its end."
+                "The vault is being rotated to another root key than the one that VAULT_ROOT_KEY_URL names, and some "
+                "of its keys already open only with that one. Point VAULT_ROOT_KEY_URL at it, and run "
+                "`callvault rotate --root` until it is done."
             )
 
 
 async def opens(root_key: RootKey | None, vault_id: str, proof: bytes) -> bool:
-    """Say whether this is the root key that made a proof. Raises Unavailable."""
+    """Say whether the root key opens a proof. Raises Unavailable."""
     if root_key is None:
         return False
     try:
-        await _asked(root_key.unwrap(proof, proof_context(vault_id)))
+        await _reply(root_key.unwrap(proof, proof_context(vault_id)))
     except Tampered:
         return False
     return True
 
 
 async def may_make_root_key(database: Database, previous: RootKey | None) -> bool:
-    """Say whether a root key may be made where none is: for a new vault, or one that is about to leave its own."""
-    kept = await database.read(kept_proof)
-    if kept is None:
+    """Say whether a missing root key may be created: for a new vault, or before a rotation of the root key begins."""
+    stored = await database.read(kept_proof)
+    if stored is None:
         return True
     begun = await database.read(lambda tx: tx.metadata.get(NEXT_PROOF))
-    return begun is None and await opens(previous, *kept)
+    return begun is None and await opens(previous, *stored)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenLogKey:
-    """Open the key that signs the access log's checkpoints. A vault without one gets one, once.
+    """Open the key that signs the access log's checkpoints; create it if the vault has none.
 
-    Its name is made of the public URL of that moment and then stays, whatever the URL becomes: verifiers
-    know the log by it.
+    The log's name is made from the public URL at that moment and never changes, even if the URL does: verifiers
+    identify the log by it.
     """
 
     database: Database
@@ -111,10 +111,10 @@ class OpenLogKey:
     public_url: str
 
     async def __call__(self, vault_id: str) -> Signer:
-        """Return the key with its name. Raises StartRefused if it was changed, Unavailable."""
+        """Return the signer with the log's name. Raises StartRefused if the row was changed, Unavailable."""
         context = of_log_key(vault_id)
-        kept = await self.database.read(_kept_log_key)
-        if kept is None:
+        stored = await self.database.read(_stored_log_key)
+        if stored is None:
             signer = Signer(name=log_name(self.public_url), secret=secrets.token_bytes(KEY_BYTES))
             wrapped = await self.root_key.wrap(signer.secret, context)
             try:
@@ -122,9 +122,9 @@ class OpenLogKey:
                     lambda tx: tx.metadata.put({_LOG_NAME: signer.name.encode(), LOG_KEY: wrapped})
                 )
             except Refused:
-                return await self(vault_id)  # Another node was first; its key counts.
+                return await self(vault_id)  # Another node was first; its key is valid.
             return signer
-        name, wrapped = kept
+        name, wrapped = stored
         try:
             return Signer(name=name, secret=await self.root_key.unwrap(wrapped, context))
         except (Tampered, ValueError) as error:
@@ -134,8 +134,8 @@ class OpenLogKey:
             ) from error
 
 
-async def _asked(answer: Awaitable[bytes]) -> bytes:
-    """Return what the key service answers. Raises Unavailable, and there says what an operator can do."""
+async def _reply(answer: Awaitable[bytes]) -> bytes:
+    """Return the key service's reply. Raises Unavailable, with advice for the operator."""
     try:
         return await answer
     except Unavailable as error:
@@ -146,12 +146,12 @@ async def _asked(answer: Awaitable[bytes]) -> bytes:
 
 
 def log_name(public_url: str) -> str:
-    """Return the name of a new log: a URL without scheme, such as ``vault.example/access-log``."""
+    """Return the name of a new log: a URL without its scheme, such as ``vault.example/access-log``."""
     parts = urlsplit(public_url)
     host = parts.netloc.rpartition("@")[2]
     return quote(f"{host}{parts.path}/access-log", safe="/:[]%")
 
 
-def _kept_log_key(tx: Transaction) -> tuple[str, bytes] | None:
+def _stored_log_key(tx: Transaction) -> tuple[str, bytes] | None:
     name, wrapped = tx.metadata.get(_LOG_NAME), tx.metadata.get(LOG_KEY)
     return None if name is None or wrapped is None else (name.decode(), wrapped)

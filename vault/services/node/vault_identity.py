@@ -1,4 +1,4 @@
-"""The vault's own object in the object store: written at start, and read where the database is new."""
+"""The vault object in the object store: written at start, read by a restore into a new database."""
 
 from vault.domain.stored.vault_object import LOCATION, VaultObject, decode_vault, encode_vault
 from vault.errors import NotFound, StartRefused, Tampered, Unavailable
@@ -14,10 +14,10 @@ _NAMES = ("vault_id", "root_key_proof", "log_name", "log_key")
 
 
 async def compare_with_store(database: Database, objects: ObjectStore, signer: Signer) -> None:
-    """Write the vault's object as it should be, unless the database lacks what the object store has.
+    """Write the vault object, unless the database is behind the object store.
 
-    Such a database starts in recovery mode. Where the object store is the older one, that is on record now, and
-    everything is written there again. Raises Unavailable if that cannot be seen.
+    Such a database starts in recovery mode. If the object store is behind, that is recorded here, and everything
+    is written there again. Raises Unavailable if the two cannot be compared.
     """
     try:
         published_log = PublishedLog(database=database, objects=objects, signer=signer)
@@ -29,34 +29,34 @@ async def compare_with_store(database: Database, objects: ObjectStore, signer: S
     try:
         await write_vault_object(database, objects)
     except Unavailable as error:
-        # A store without room still holds recordings to be heard and erased; the next start writes it.
+        # Recordings in a full store can still be played and erased; the next start writes the object.
         _LOG.warning("start.vault_object_put_off", reason=str(error))
 
 
 async def write_vault_object(database: Database, objects: ObjectStore) -> None:
-    """Write the vault's object, unless it lies there as it should be. Raises Unavailable."""
+    """Write the vault object, unless the stored one is current. Raises Unavailable."""
     wanted = encode_vault(await database.read(_known))
     try:
         if await objects.get(LOCATION) == wanted:
             return
     except (NotFound, Tampered):
-        pass  # It is not there, or it is something else.
+        pass  # It is missing or damaged.
     await objects.put(LOCATION, wanted)
     await objects.delete_older(LOCATION)
 
 
 async def take_vault_over(database: Database, objects: ObjectStore) -> None:
-    """Make a new database that of the vault whose object lies in the store.
+    """Make a new database belong to the vault whose object is in the object store.
 
-    Its root key is not proved by this: who starts does that next, as always. Raises StartRefused if there
-    is no such object, Unavailable.
+    The root key is not checked here: the startup check that follows does that. Raises StartRefused if there is
+    no valid vault object, Unavailable.
     """
     try:
         known = decode_vault(await objects.get(LOCATION))
     except (NotFound, Tampered) as error:
         raise StartRefused(
-            "There is no vault to restore in the object store: vault.json is missing, or cannot be "
-            "understood. Point VAULT_OBJECTS_URL at the prefix of the vault."
+            "There is no vault to restore in the object store: vault.json is missing or cannot be "
+            "parsed. Point VAULT_OBJECTS_URL at the prefix of the vault."
         ) from error
     facts = {
         "vault_id": known.vault_id.encode(),
