@@ -172,7 +172,7 @@ class Admission:
         described: bool = False,
         released: bool = False,
     ) -> Decision:
-        """Decide by what this transaction sees. For a decision that must stay true, the caller holds the account's lock."""
+        """Decide by what this transaction sees; if the decision must stay true, the caller holds the account's lock."""
         switch, policy = tx.accounts.switch(account_id), tx.policies.current(account_id)
         places = _places(known, policy)
         # Switching off increments the epoch, so at epoch 0 the history has no off period.
