@@ -1,7 +1,7 @@
-"""Steering a call by documents: the platform asks at its start, after the notice, and with the key pressed.
+"""Call documents: the platform requests one at call start, after the notice, and after a key press.
 
-That the platform comes back after the notice is the evidence that it was played to its end, so the
-event is kept at that moment and not when the notice was handed out.
+The request after the notice is the evidence that the notice was played to its end, so the consent event is
+stored then, and not when the notice was sent.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ Stage = Literal["call", "heard", "key"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildCallDocument:
-    """Answer one request for a document."""
+    """Answer one request for a call document."""
 
     database: Database
     providers: Mapping[str, Provider]
@@ -50,30 +50,30 @@ class BuildCallDocument:
     ) -> Document:
         """Return the document. Raises NotAuthentic, NotFound, Invalid, Refused, Unavailable.
 
-        ``running`` says that the address led back from a notice inside the recording.
+        ``running`` means that the notice was played inside the recording.
         """
         provider, opened = await prove(
             self.providers, self.connections, provider_name, connection_id, delivery
         )
         documents = provider.call_documents
         if documents is None:
-            raise NotFound("This provider asks for no documents.")
+            raise NotFound("This provider does not use call documents.")
         if opened.connection.next_url is None:
-            text = "Set next_url on the connection: the call needs to know how it goes on."
+            text = "Set next_url on the connection: the URL where the platform continues the call."
             raise Refused(text, reasons=("no_next_url",))
         step = documents.step(delivery)
         call_flow = await self._call_flow(stage, opened, step, running=running)
-        for one in call_flow:
-            if isinstance(one, Record):
-                await self._begin(provider, opened, step, one)
+        for instruction in call_flow:
+            if isinstance(instruction, Record):
+                await self._begin(provider, opened, step, instruction)
         return documents.document(call_flow)
 
     async def _begin(
         self, provider: Provider, opened: OpenedConnection, step: CallStep, record: Record
     ) -> None:
-        """Begin a recording by REST, where the platform has no document for it.
+        """Start a recording over REST, if the platform cannot start it by a document.
 
-        Where that fails the call goes on unrecorded: nobody waits on the line for the vault.
+        If that fails, the call continues without a recording: the parties must not wait for the vault.
         """
         try:
             access = opened.access(self.clock())
@@ -93,64 +93,65 @@ class BuildCallDocument:
         connection, facts = opened.connection, step.facts
         answer = await self.call_start(connection.account_id, facts)
         if stage == "call" and answer.facts.started_at is None:
-            # A later beginning than one that is known would hide what the switch did before it.
+            # Set only if no start is known: a later start would hide earlier changes of the recording switch.
             begun = replace(facts, started_at=self.clock())
             answer = await self.call_start(connection.account_id, begun)
-        turn = _Turn(connection=connection, call_ref=facts.call_ref, answer=answer)
-        to, prompt = self._addresses(connection), self._prompt(turn.notice)
+        request = _DocumentRequest(connection=connection, call_ref=facts.call_ref, answer=answer)
+        to, prompt = self._addresses(connection), self._prompt(request.notice)
         if stage == "call":
             return opening(answer.decision, prompt, to)
         if step.key is None:
-            # No key cut the notice short.
-            await self._tell(turn, "announced")
-        said = None if step.key is None else await self._answered(turn, step.key)
-        if said == "accepted":
+            # No key press interrupted the notice.
+            await self._record(request, "announced")
+        consent = None if step.key is None else await self._answered(request, step.key)
+        if consent == "accepted":
             return after_yes(answer.decision, prompt, to)
-        decision = replace(answer.decision, verdict="refuse") if said == "declined" else answer.decision
+        decision = replace(answer.decision, verdict="refuse") if consent == "declined" else answer.decision
         return after_notice(decision, prompt, to, running=running)
 
-    async def _answered(self, turn: "_Turn", key: str) -> Answer | None:
-        """Keep what the key says; None for a key that says nothing."""
-        account_id = turn.connection.account_id
+    async def _answered(self, request: "_DocumentRequest", key: str) -> Answer | None:
+        """Store the answer that the key means; None for a key without a meaning."""
+        account_id = request.connection.account_id
         keys = (await self.database.read(lambda tx: tx.policies.current(account_id))).keys
         if key == keys.accept:
-            await self._tell(turn, "accepted")
+            await self._record(request, "accepted")
             return "accepted"
         if key not in {keys.decline, keys.object}:
             return None
-        await self._tell(turn, "declined")
+        await self._record(request, "declined")
         if key == keys.object:
-            await self._object(turn)
+            await self._object(request)
         return "declined"
 
-    async def _tell(self, turn: "_Turn", said: Answer) -> None:
-        notice, now = turn.notice, self.clock()
+    async def _record(self, request: "_DocumentRequest", answer: Answer) -> None:
+        notice, now = request.notice, self.clock()
         if notice is None:
             return
-        told = said == "announced"
-        length = None if notice.audio_seconds is None or not told else timedelta(seconds=notice.audio_seconds)
-        method: Method = ("tone" if notice.mode == "tone" else "announcement") if told else "key"
-        for party in turn.parties:
+        played = answer == "announced"
+        seconds = notice.audio_seconds if played else None
+        length = None if seconds is None else timedelta(seconds=seconds)
+        method: Method = ("tone" if notice.mode == "tone" else "announcement") if played else "key"
+        for party in request.parties:
             event = ConsentEvent(
                 id=new_id("told"),
                 party=party,
-                answer=said,
+                answer=answer,
                 method=method,
-                # It began when it had not yet ended.
+                # The start of the notice: it has just ended.
                 at=now - (length or timedelta(0)),
                 heard_at=now,
                 notice=notice.as_evidence,
                 length=length,
-                told_by=turn.connection.id,
+                told_by=request.connection.id,
             )
-            await self.tell(turn.connection.account_id, turn.call_ref, event)
+            await self.tell(request.connection.account_id, request.call_ref, event)
 
-    async def _object(self, turn: "_Turn") -> None:
-        """Put the party's number on the list, where it shows one and it is known who that is."""
-        facts, connection = turn.answer.facts, turn.connection
-        number = facts.caller if turn.parties == ("caller",) else facts.callee
-        if number is None or len(turn.parties) > 1:
-            # The other number is the account's own, and must not end up on the list.
+    async def _object(self, request: "_DocumentRequest") -> None:
+        """Enter an objection for the outside party's number, if there is a number and only one outside party."""
+        facts, connection = request.answer.facts, request.connection
+        number = facts.caller if request.parties == ("caller",) else facts.callee
+        if number is None or len(request.parties) > 1:
+            # One of two numbers is the account's own, which must not get an objection.
             return
         try:
             await self.objection_list.enter(
@@ -177,8 +178,8 @@ class BuildCallDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Turn:
-    """One turn of the conversation with the platform about one call."""
+class _DocumentRequest:
+    """One request of the platform for a document, with the vault's answer for its call."""
 
     connection: Connection
     call_ref: str
@@ -186,14 +187,14 @@ class _Turn:
 
     @property
     def parties(self) -> tuple[Party, ...]:
-        """Return who is on this line: the party outside the account.
+        """Return the parties outside the account.
 
-        Where nobody says who called whom (TeXML never does), it is the caller or the callee, so what was
-        heard and pressed is kept of both: whichever of them is outside the account, it was that one.
+        Where the direction of the call is not reported (TeXML never does), these are caller and callee, so events
+        are stored for both: one of them is the party who heard the notice and pressed the key.
         """
         return tuple(sorted(self.answer.outside))
 
     @property
     def notice(self) -> Notice | None:
-        """Return what is heard on it."""
+        """Return the notice for the outside party."""
         return next((notice for party, notice in self.answer.notices if party != "agent"), None)

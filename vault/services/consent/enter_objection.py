@@ -1,4 +1,4 @@
-"""Putting a number on the list of those that must not be recorded: over REST, or by a key in a call."""
+"""Enter objections: phone numbers that must not be recorded, over REST or by a key press in a call."""
 
 import json
 from dataclasses import dataclass, replace
@@ -22,10 +22,10 @@ from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectionList:
-    """Shared by the verbs that know of objections.
+    """Enter objections and open their rows.
 
-    The list changes under the account's exclusive lock, like the switch: a gate has either committed
-    before, or it sees the objection. Numbers are kept sealed and found by keyed hashes.
+    The list changes under the account's exclusive lock, as the recording switch does: a gate has either committed
+    before, or it sees the objection. Numbers are stored sealed and found by keyed hashes.
     """
 
     database: Database
@@ -38,9 +38,10 @@ class ObjectionList:
     async def enter(
         self, account_id: str, written: str, *, reason: str | None, actor: str
     ) -> tuple[ObjectionRow, str, bool]:
-        """Return the objection, its number in E.164, and whether it is new: one that stands stays.
+        """Return the objection, its number in E.164, and whether it is new; an objection in force is kept unchanged.
 
-        Once this returns, no recording of the number becomes available. Raises Invalid for no number.
+        Once this returns, no recording of the number becomes available. Raises Invalid if ``written`` is not a
+        phone number.
         """
         number, term = await self.term(account_id, written)
         sealed = await self.carried.seal_words(account_id, "objection-reason", reason)
@@ -83,11 +84,11 @@ class ObjectionList:
             )
             return entered
 
-        kept = await self.database.write(enter, urgent=True)
-        return kept, kept.id == objection_id
+        stored = await self.database.write(enter, urgent=True)
+        return stored, stored.id == objection_id
 
     async def term(self, account_id: str, written: str) -> tuple[str, bytes]:
-        """Return a number in E.164, and the keyed hash under which it is found. Raises Invalid."""
+        """Return a number in E.164, and the keyed hash that finds it. Raises Invalid."""
         regions = await self.database.read(lambda tx: home_regions(tx, account_id))
         number = self.numbers.e164(written, regions)
         return number, search_term(await self.admission.index_key(account_id), "number", number)
@@ -95,7 +96,7 @@ class ObjectionList:
     async def number_of(self, row: ObjectionRow) -> str | None:
         """Open the number of an objection; None if its key was destroyed. Raises Tampered, Unavailable.
 
-        That can be so where a restore joined two histories, and one had destroyed the key that the other used.
+        A key can be missing if a restore merged two histories, and one had destroyed a key that the other used.
         """
         try:
             key = await self.ring.version(row.account_id, row.key_version)
@@ -107,12 +108,12 @@ class ObjectionList:
 
     async def opened(self, row: ObjectionRow) -> Objection:
         """Return an objection with its reason opened. Raises NotFound, Tampered."""
-        said = row.objection
-        reason = await self.carried.open_words(row.account_id, "objection-reason", said.reason)
-        return replace(said, reason=reason)
+        sealed = row.objection
+        reason = await self.carried.open_words(row.account_id, "objection-reason", sealed.reason)
+        return replace(sealed, reason=reason)
 
 
 def standing(tx: Transaction, account_id: str, term: bytes) -> ObjectionRow | None:
-    """Return the objection of a number that stands now."""
+    """Return the number's objection that is in force now, if there is one."""
     rows = tx.objections.of_terms(account_id, [term])
     return next((row for row in rows if row.objection.until is None), None)

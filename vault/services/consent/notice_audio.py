@@ -1,4 +1,4 @@
-"""The audio of notices: made of an upload or of a beep, kept sealed, and given out as telephony fetches it."""
+"""The audio of notices: made from an upload or a beep, stored sealed, and served to telephony platforms."""
 
 import hashlib
 import hmac
@@ -24,7 +24,7 @@ _CRASHED = "The decoder crashed on this file. Convert it, for example to WAV, an
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetPrompt:
-    """Give a draft its audio, or take it away: without audio the platform speaks the text."""
+    """Set or remove the audio of a draft. Without audio the platform speaks the text."""
 
     database: Database
     ring: KeyRing
@@ -33,10 +33,10 @@ class SetPrompt:
     async def __call__(
         self, account_id: str, notice_id: str, upload: bytes, wish: PromptRequest, *, actor: str
     ) -> Notice:
-        """Return the draft with its audio. Nothing uploaded for the mode ``tone`` makes a beep alone.
+        """Return the draft with its audio. For the mode ``tone``, an empty upload makes only a beep.
 
-        Raises Undecodable, with the reason, for an upload that no prompt can be made of; Invalid, naming the
-        field, for a wish; NotFound; Refused for what is no draft, or says something else by now.
+        Raises Undecodable, with the reason, for an upload that cannot become a prompt; Invalid, naming the
+        field, for ``wish``; NotFound; Refused if the notice is not a draft or was changed in the meantime.
         """
         draft = await self.database.read(lambda tx: draft_of(tx, account_id, notice_id))
         wish = replace(wish, tone_only=draft.mode == "tone" and not upload)
@@ -59,14 +59,16 @@ class SetPrompt:
         def put(tx: Transaction) -> Notice:
             held_draft(tx, account_id, notice_id)
             if not tx.notices.set_prompt(audible, sealed):
-                raise Refused("The draft was changed meanwhile.", reasons=("changed",))
+                raise Refused(
+                    "The draft was changed in the meantime. Send the audio again.", reasons=("changed",)
+                )
             record(tx, "notice.changed", audible, at=tx.now(), actor=actor)
             return one_of(tx, account_id, notice_id)
 
         return await self.database.write(put)
 
     async def remove(self, account_id: str, notice_id: str, *, actor: str) -> None:
-        """Take the audio away; again changes nothing. Raises NotFound, Refused."""
+        """Remove the audio; a repeated call changes nothing. Raises NotFound, Refused."""
 
         def remove(tx: Transaction) -> None:
             draft = held_draft(tx, account_id, notice_id)
@@ -80,13 +82,13 @@ class SetPrompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadPrompt:
-    """Give out the audio of a notice as a WAV file."""
+    """Return the audio of a notice as a WAV file."""
 
     database: Database
     ring: KeyRing
 
     async def __call__(self, notice_id: str, encoding: Encoding) -> bytes:
-        """Return what anybody may hear: the audio of what was published. Raises NotFound, Tampered."""
+        """Return the public audio of a published notice. Raises NotFound, Tampered."""
 
         def find(tx: Transaction) -> tuple[Notice, SealedPrompt | None]:
             notice = tx.notices.by_id(notice_id)
@@ -97,7 +99,7 @@ class ReadPrompt:
         return await self._opened(*await self.database.read(find), encoding)
 
     async def of_account(self, account_id: str, notice_id: str, encoding: Encoding) -> bytes:
-        """Return what the account's own people may hear: drafts, too. Raises NotFound, Tampered."""
+        """Return the audio of any notice of the account, including drafts. Raises NotFound, Tampered."""
 
         def find(tx: Transaction) -> tuple[Notice, SealedPrompt | None]:
             return one_of(tx, account_id, notice_id), tx.notices.prompt(notice_id)
@@ -109,12 +111,12 @@ class ReadPrompt:
             raise NotFound("There is no such audio.")
         key = await self.ring.version(notice.account_id, sealed.key_version)
         pcm = open_message(key.key, sealed.message, context=bound.of_prompt(notice.account_id, notice.id))
-        # The context tells notices apart; the digest tells two prompts of one draft apart.
+        # The encryption context distinguishes notices; the digest distinguishes two prompts of one draft.
         if not hmac.compare_digest(_digest(pcm), notice.audio_sha256 or ""):
-            raise Tampered("The audio of a notice is not what its row says.")
+            raise Tampered("The audio of a notice does not match the digest in its row.")
         return telephone_wav(pcm, encoding)
 
 
 def _digest(pcm: bytes) -> str:
-    """Return SHA-256 of the audio as it is served in PCM16: what anybody can fetch and check."""
+    """Return the SHA-256 of the WAV file in PCM16, which anybody can fetch and check."""
     return hashlib.sha256(telephone_wav(pcm, "pcm")).hexdigest()

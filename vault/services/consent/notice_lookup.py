@@ -1,4 +1,4 @@
-"""Notices as the verbs about them take them from their rows, and the access events of their changes."""
+"""Look up notices and drafts, and write the access events of their changes."""
 
 from datetime import datetime
 
@@ -17,16 +17,16 @@ def one_of(tx: Transaction, account_id: str, notice_id: str) -> Notice:
 
 
 def draft_of(tx: Transaction, account_id: str, notice_id: str) -> Notice:
-    """Return a draft of this account. Raises NotFound, and Refused for what was published."""
+    """Return a draft of this account. Raises NotFound, Refused if the notice was published."""
     notice = one_of(tx, account_id, notice_id)
     if notice.status != "draft":
-        message = f"Version {notice.version} was published, so it never changes: draft another notice."
+        message = f"Version {notice.version} was published and cannot be changed; draft a new notice."
         raise Refused(message, reasons=(notice.status,))
     return notice
 
 
 def held_draft(tx: Transaction, account_id: str, notice_id: str) -> Notice:
-    """Return a draft that nobody else changes before this transaction ends. Raises NotFound, Refused."""
+    """Return a draft, locked against other changes until this transaction ends. Raises NotFound, Refused."""
     tx.lock_account(account_id, exclusive=True)
     return draft_of(tx, account_id, notice_id)
 

@@ -1,4 +1,4 @@
-"""Notices: drafted, published under a version that never changes, and retired."""
+"""Draft, publish, retire and read notices. A published version never changes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -23,16 +23,16 @@ class DraftNotice:
     notice_texts: NoticeTexts
 
     async def __call__(self, account_id: str, wish: NoticeRequest, *, actor: str) -> Notice:
-        """Return a new draft; without a text of its own it has the default one. Raises Invalid."""
+        """Return a new draft; without a text in ``wish`` it gets the default text. Raises Invalid."""
         wish, notice_id = _spelled(wish), new_id("ntc")
 
         def insert(tx: Transaction) -> Notice:
-            said, now = self._with_text(tx, account_id, wish), tx.now()
+            content, now = self._with_text(tx, account_id, wish), tx.now()
             notice = Notice(
                 id=notice_id,
                 account_id=account_id,
-                **_fields(said),
-                text_sha256=text_digest(said.text),
+                **_fields(content),
+                text_sha256=text_digest(content.text),
                 audio_sha256=None,
                 audio_seconds=None,
                 status="draft",
@@ -49,13 +49,13 @@ class DraftNotice:
         return await self.database.write(insert)
 
     async def change(self, account_id: str, notice_id: str, wish: NoticeRequest, *, actor: str) -> Notice:
-        """Put a draft anew. Its audio goes where it would say something else. Raises NotFound, Refused, Invalid."""
+        """Replace a draft. A new text, language or mode removes its audio. Raises NotFound, Refused, Invalid."""
         wish = _spelled(wish)
 
         def change(tx: Transaction) -> Notice:
             before = held_draft(tx, account_id, notice_id)
-            said = self._with_text(tx, account_id, wish)
-            after = replace(before, **_fields(said), text_sha256=text_digest(said.text))
+            content = self._with_text(tx, account_id, wish)
+            after = replace(before, **_fields(content), text_sha256=text_digest(content.text))
             if (after.text, after.language, after.mode) != (before.text, before.language, before.mode):
                 after = replace(after, audio_sha256=None, audio_seconds=None)
             if after != before:
@@ -66,7 +66,7 @@ class DraftNotice:
         return await self.database.write(change)
 
     async def delete(self, account_id: str, notice_id: str, *, actor: str) -> None:
-        """Delete a draft. Raises NotFound, and Refused for what was published."""
+        """Delete a draft. Raises NotFound, Refused if the notice was published."""
 
         def delete(tx: Transaction) -> None:
             draft = held_draft(tx, account_id, notice_id)
@@ -76,21 +76,21 @@ class DraftNotice:
         await self.database.write(delete)
 
     def _with_text(self, tx: Transaction, account_id: str, wish: NoticeRequest) -> NoticeRequest:
-        """Return the wish with a text: the keys that it names are those of the account's consent policy."""
+        """Return the request with a text; a default text names the keys of the account's consent policy."""
         return wish if wish.text else self.notice_texts.fill(wish, tx.policies.current(account_id).keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishNotice:
-    """Publish a draft: from now on it is what parties are told, and it never changes."""
+    """Publish a draft: from now on it is played to parties, and it never changes."""
 
     database: Database
     rule_book: RuleBook
 
     async def __call__(self, account_id: str, notice_id: str, *, actor: str) -> Notice:
-        """Return the published version; the one before it is retired.
+        """Return the published version; the previous one is retired.
 
-        Raises Invalid, naming the element that is missing; NotFound; Refused for what is no draft.
+        Raises Invalid, naming the missing element; NotFound; Refused if the notice is not a draft.
         """
 
         def publish(tx: Transaction) -> Notice:
@@ -112,13 +112,13 @@ class RetireNotice:
     database: Database
 
     async def __call__(self, account_id: str, notice_id: str, *, actor: str) -> Notice:
-        """Return the retired version; again changes nothing. Raises NotFound, and Refused for a draft."""
+        """Return the retired version; a repeated call changes nothing. Raises NotFound, Refused for a draft."""
 
         def retire(tx: Transaction) -> Notice:
             tx.lock_account(account_id, exclusive=True)
             notice, now = one_of(tx, account_id, notice_id), tx.now()
             if notice.status == "draft":
-                raise Refused("A draft is deleted, not retired.", reasons=("draft",))
+                raise Refused("A draft cannot be retired; delete it instead.", reasons=("draft",))
             if tx.notices.retire(account_id, notice_id, now):
                 record(tx, "notice.retired", notice, at=now, actor=actor)
             return one_of(tx, account_id, notice_id)
@@ -128,12 +128,12 @@ class RetireNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListNotices:
-    """List an account's notices: drafts, what is published, and what was."""
+    """List an account's notices: drafts, published and retired ones."""
 
     database: Database
 
     async def __call__(self, account_id: str, status: NoticeStatus | None = None) -> Sequence[Notice]:
-        """Return them, newest first, all or those of one status."""
+        """Return all notices, or those of one status, newest first."""
         return await self.database.read(lambda tx: tx.notices.of_account(account_id, status))
 
 
@@ -144,12 +144,12 @@ class ReadNotice:
     database: Database
 
     async def __call__(self, account_id: str, notice_id: str) -> Notice:
-        """Return it. Raises NotFound."""
+        """Return the notice. Raises NotFound."""
         return await self.database.read(lambda tx: one_of(tx, account_id, notice_id))
 
 
 def _spelled(wish: NoticeRequest) -> NoticeRequest:
-    """Return the wish with language and places in their one spelling. Raises Invalid."""
+    """Return the request with language and places in canonical spelling. Raises Invalid."""
     try:
         places = tuple(dict.fromkeys(read_place(place) for place in wish.places))
     except Invalid as error:

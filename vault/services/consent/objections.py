@@ -1,4 +1,4 @@
-"""Objections: numbers that must not be recorded, whichever side of a call they are on."""
+"""Objections: phone numbers that must not be recorded, on either side of a call."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,44 +12,47 @@ from vault.services.consent.enter_objection import ObjectionList, standing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectionView:
-    """An objection as an admin may see it."""
+    """An objection with its number and reason opened."""
 
     id: str
-    #: In E.164; None if the key that sealed it was destroyed. The objection holds all the same.
+    #: In E.164; None if the key that sealed it was destroyed. The objection is in force nevertheless.
     number: str | None
     objection: Objection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnterObjection:
-    """Put a number on the list. Once this returns, no recording of it becomes available."""
+    """Enter an objection. Once this returns, no recording of the number becomes available."""
 
     objection_list: ObjectionList
 
     async def __call__(
         self, account_id: str, written: str, *, reason: str | None, actor: str
     ) -> tuple[ObjectionView, bool]:
-        """Return the objection and whether it is new: one that stands stays. Raises Invalid for no number."""
+        """Return the objection and whether it is new; one in force is kept unchanged.
+
+        Raises Invalid if ``written`` is not a phone number.
+        """
         row, number, new = await self.objection_list.enter(account_id, written, reason=reason, actor=actor)
         return ObjectionView(id=row.id, number=number, objection=await self.objection_list.opened(row)), new
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndObjection:
-    """Take a number off the list. What was refused stays refused."""
+    """End an objection. Recordings that were refused stay refused."""
 
     database: Database
     objection_list: ObjectionList
 
     async def __call__(self, account_id: str, written: str, *, actor: str) -> None:
-        """Raise NotFound where the number is not on the list, Invalid for no number."""
+        """End the number's objection. Raises NotFound if it has none, Invalid if ``written`` is not a number."""
         _, term = await self.objection_list.term(account_id, written)
 
         def end(tx: Transaction) -> None:
             tx.lock_account(account_id, exclusive=True)
             known = standing(tx, account_id, term)
             if known is None:
-                raise NotFound("This number is not on the list.")
+                raise NotFound("This number has no objection.")
             tx.objections.end(known.id, at=tx.now(), by=actor)
             tx.events.append(
                 AccessEvent(type="objection.ended", at=tx.now(), account_id=account_id, actor=actor)
@@ -60,13 +63,13 @@ class EndObjection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListObjections:
-    """Read the list, or the history of one number."""
+    """List objections, or show the history of one number."""
 
     database: Database
     objection_list: ObjectionList
 
     async def __call__(self, account_id: str, *, after: str | None, limit: int) -> Sequence[ObjectionView]:
-        """Return the objections that stand, by id, those after ``after``."""
+        """Return the objections in force after the id ``after``, ordered by id."""
         rows = await self.database.read(lambda tx: tx.objections.page(account_id, after=after, limit=limit))
         return [
             ObjectionView(
@@ -78,7 +81,7 @@ class ListObjections:
         ]
 
     async def history(self, account_id: str, written: str) -> Sequence[ObjectionView]:
-        """Return every objection of one number, oldest first. Raises Invalid for no number."""
+        """Return all objections of one number, oldest first. Raises Invalid if ``written`` is not a number."""
         number, term = await self.objection_list.term(account_id, written)
         rows = await self.database.read(lambda tx: tx.objections.of_terms(account_id, [term]))
         return [

@@ -1,8 +1,8 @@
-"""Keeping what a party was told or answered, and doing at once what follows from it.
+"""Store consent events (notices played to a party, a party's answers), and apply them to the call's recordings.
 
-Under the account's shared lock and the call's: a gate that is passing right now has either committed
-before, and its recording is dealt with here, or it sees the event. So once a no has been answered with
-success, no recording of the call becomes available.
+This happens under the account's shared lock and the call's lock: a concurrent gate has either committed before,
+and its recording is handled here, or it sees the event. So once the request that reports a no has succeeded, no
+recording of the call becomes available.
 """
 
 from collections.abc import Mapping
@@ -29,18 +29,18 @@ from vault.services.admission.readmit import regate
 from vault.services.shared.encrypted_fields import OpenedRecording
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
-#: Clocks of platforms differ from ours by so much at most.
+#: Max clock skew between a platform and the vault.
 TOLERANCE = timedelta(seconds=60)
 _NO = frozenset({"declined", "withdrawn"})
-#: Consent events of one call that are kept: as many that say no, and as many of all other answers.
+#: Max consent events of one call; events that say no and all other events are counted separately.
 MAX_EVENTS = 1000
-#: What can only happen while the parties are connected.
+#: Methods that are possible only during the call.
 _DURING = frozenset({"announcement", "tone", "key", "speech"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordConsent:
-    """Shared by the verbs that hear of consent."""
+    """Store consent events, from REST and from call documents."""
 
     database: Database
     ring: KeyRing
@@ -49,9 +49,9 @@ class RecordConsent:
     clock: Clock
 
     async def __call__(self, account_id: str, call_ref: str, event: ConsentEvent) -> Decision:
-        """Keep the event and return how the call's case stands now.
+        """Store the event and return the current decision on the call.
 
-        Raises Refused for what cannot have happened: in the future, or outside the call that is known.
+        Raises Refused for an event in the future or outside the known time of the call.
         """
         return await retry_if_rotated(
             self.ring, account_id, lambda key: self._keep(key, account_id, call_ref, event)
@@ -69,17 +69,17 @@ class RecordConsent:
         )
         while True:
             opened = await self.chain.of_call(account_id, call_ref)
-            # What a recording's announcement said of the call, its numbers above all, stands nowhere else.
-            own = [one.details().facts for one in opened.values()]
+            # The facts in a recording's announcement, above all its numbers, are stored nowhere else.
+            own = [recording.details().facts for recording in opened.values()]
             known = await self.admission.load_call(account_id, call_ref, *own)
             refuse_impossible(event, known)
             _refuse_one_too_many(event, known)
-            tell = partial(self._tell, row=row, event=event, known=known, opened=opened)
-            decision = await self.database.write(tell)
+            store = partial(self._store, row=row, event=event, known=known, opened=opened)
+            decision = await self.database.write(store)
             if decision is not None:
                 return decision
 
-    def _tell(
+    def _store(
         self,
         tx: Transaction,
         *,
@@ -111,31 +111,32 @@ class RecordConsent:
 
 
 def refuse_impossible(event: ConsentEvent, known: CallContext) -> None:
-    """Raise Refused for an event that cannot have happened as it is told."""
+    """Raise Refused for an event whose time contradicts the clock or the call's known times."""
     claims = known.claims
     if event.at > event.heard_at + TOLERANCE:
-        raise Refused("This lies in the future.", reasons=("in_the_future",))
+        raise Refused("at is in the future.", reasons=("in_the_future",))
     if event.method not in _DURING or event.answer == "withdrawn":
         return
     if claims.ends and event.at > max(claims.ends) + TOLERANCE:
-        raise Refused("The call was over by then.", reasons=("after_the_call",))
+        raise Refused("at is after the end of the call.", reasons=("after_the_call",))
     if claims.starts and event.at < min(claims.starts) - TOLERANCE:
-        raise Refused("The call had not begun by then.", reasons=("before_the_call",))
+        raise Refused("at is before the start of the call.", reasons=("before_the_call",))
 
 
 def _refuse_one_too_many(event: ConsentEvent, known: CallContext) -> None:
-    """Raise Refused where the call has its events. What says no is counted by itself, so nothing crowds it out."""
-    alike = sum((one.answer in _NO) == (event.answer in _NO) for one in known.events)
+    """Raise Refused if the call has the max number of events. A no has its own limit, so others cannot exhaust it."""
+    alike = sum((other.answer in _NO) == (event.answer in _NO) for other in known.events)
     if alike >= MAX_EVENTS:
         text = (
-            f"This call has {MAX_EVENTS} consent events of this kind, and this one is not kept. Send what belongs to "
-            "another call under that call's name; to refuse recordings of a person, put the number on the objections."
+            f"This call already has {MAX_EVENTS} consent events of this kind, the maximum, so this one is not stored. "
+            "Send events of another call under that call's name; to refuse recordings of a person, add the number to "
+            "the objections."
         )
         raise Refused(text, reasons=("too_many_events",))
 
 
 def _refuse(tx: Transaction, row: ConsentRow, event: ConsentEvent) -> None:
-    """Refuse what is on its way, and what waits in quarantine."""
+    """Refuse the call's recordings that are in progress or in quarantine."""
     reason = Reason(code=event.answer, text=f"The {event.party} {event.answer}.", source="consent")
     for recording_id in tx.queue.refuse_in_flight(row.account_id, reason, call_ref=row.call_ref):
         tx.events.append(
@@ -151,7 +152,7 @@ def _refuse(tx: Transaction, row: ConsentRow, event: ConsentEvent) -> None:
 
 
 def _withdraw(tx: Transaction, recording: Recording, event: ConsentEvent) -> None:
-    """Do with an available recording what the account's policy says."""
+    """Erase or restrict an available recording, as the account's policy requires."""
     erase = tx.policies.current(recording.account_id).withdrawal == "erase"
     if erase:
         tx.queue.begin_erasing(recording.account_id, recording.id)

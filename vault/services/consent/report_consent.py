@@ -1,4 +1,4 @@
-"""Consent, told by the platform over REST: who was told what, and what they answered."""
+"""Consent reported by the platform over REST: notices played to parties, and parties' answers."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from vault.ports.clock import Clock
 from vault.ports.database import Database
 from vault.services.consent.record_consent import RecordConsent
 
-#: Which methods an answer can come by.
+#: The methods that are possible for each answer.
 _METHODS: dict[Answer, frozenset[Method]] = {
     "announced": frozenset({"announcement", "tone", "form", "speech"}),
     "accepted": frozenset({"key", "speech", "form"}),
@@ -23,7 +23,7 @@ _METHODS: dict[Answer, frozenset[Method]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentRequest:
-    """What a platform says of one party."""
+    """One consent event of one party, as the platform sends it."""
 
     party: Party
     answer: Answer
@@ -37,7 +37,7 @@ class ConsentRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """Keep one consent event, in the order in which the vault hears of them; the strictest counts."""
+    """Store one consent event. Events keep the order in which the vault received them; the strictest one counts."""
 
     database: Database
     tell: RecordConsent
@@ -46,10 +46,10 @@ class Consent:
     async def __call__(
         self, account_id: str, call_ref: str, wish: ConsentRequest, *, actor: str
     ) -> tuple[ConsentEvent, Decision]:
-        """Return the event and how the call's case stands now. Raises Invalid, Refused, Unavailable."""
+        """Return the event and the current decision on the call. Raises Invalid, Refused, Unavailable."""
         if wish.method not in _METHODS[wish.answer]:
-            ways = ", ".join(sorted(_METHODS[wish.answer]))
-            raise Invalid(f"Nobody has {wish.answer} by {wish.method}: it is {ways}.", field="method")
+            methods = ", ".join(sorted(_METHODS[wish.answer]))
+            raise Invalid(f"method must be one of {methods} for the event {wish.answer}.", field="method")
         notice = None if wish.notice is None else await self._notice(account_id, wish.notice)
         length = wish.length
         if length is None and notice is not None and notice.audio_seconds is not None:
@@ -71,5 +71,5 @@ class Consent:
     async def _notice(self, account_id: str, notice_id: str) -> Notice:
         found = await self.database.read(lambda tx: tx.notices.get(account_id, notice_id))
         if found is None or found.status == "draft":
-            raise Invalid("There is no published notice of this id.", field="notice")
+            raise Invalid("notice must be the id of a published or retired notice.", field="notice")
         return found

@@ -1,4 +1,4 @@
-"""Showing the rule book: what is shipped on recording by place."""
+"""Show the shipped rule book: the recording rules by place."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from vault.errors import Invalid, NotFound
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowRules:
-    """Show the rules as they are shipped, without any account's overrides."""
+    """Show the shipped rules, without any account's overrides."""
 
     rule_book: RuleBook
 
@@ -20,12 +20,12 @@ class ShowRules:
         return self.rule_book.version
 
     async def __call__(self, place: str) -> Rule:
-        """Return the rule of a place; the strict one where nobody knows it. Raises NotFound for no place."""
+        """Return the rule of a place, or the strict default rule. Raises NotFound for a malformed place."""
         try:
             return self.rule_book.of(read_place(place))
         except Invalid as error:
             raise NotFound(str(error)) from error
 
     async def all(self) -> Sequence[Rule]:
-        """Return every rule in the order of places, the one of unknown places first."""
+        """Return the default rule, then all rules ordered by place."""
         return (self.rule_book.unknown, *self.rule_book.rules.values())
