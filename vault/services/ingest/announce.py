@@ -1,4 +1,4 @@
-"""Turning what a provider announced into a row: by webhook, or found in the provider's own list."""
+"""Insert the row of a recording that a provider announced by webhook, or that was found in the provider's list."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,11 +25,11 @@ from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announce:
-    """Shared by the verbs that hear of recordings: insert the row, its URL and its call facts sealed.
+    """Insert the row of an announced recording, with its URL and call facts sealed.
 
-    What is known already decides whether it is refused at once; the gate decides again. A repeated
-    announcement changes nothing, unless it says something new of the call. What it says of the call is also
-    kept as a fact of the call: it must count for the call's other recordings, and after this one was refused.
+    The facts known so far decide whether the recording is refused immediately; the gate decides again. A repeated
+    announcement changes nothing, unless it contains new facts of the call. Its facts are also stored as facts of
+    the call: they count for the call's other recordings, even if this recording is refused.
     """
 
     database: Database
@@ -45,10 +45,10 @@ class Announce:
         announcement: Announcement,
         received_at: datetime,
     ) -> Announced:
-        """Return the row that stands for the announcement now. Raises Unavailable."""
+        """Return the row of the announcement, new or existing. Raises Unavailable."""
         account_id = connection.account_id
-        said = await self._keep(connection, facts, announcement.recording_ref)
-        known = await self.admission.open(account_id, facts.call_ref, said, facts)
+        rows = await self._store_facts(connection, facts, announcement.recording_ref)
+        known = await self.admission.open(account_id, facts.call_ref, rows, facts)
 
         def admit(tx: Transaction) -> Decision:
             epoch = tx.accounts.switch(account_id).epoch
@@ -68,10 +68,10 @@ class Announce:
 
         return _counted(await retry_if_rotated(self.ring, account_id, announce), decision)
 
-    async def _keep(self, connection: Connection, facts: CallFacts, recording_ref: str) -> CallRows:
-        """Keep what it says of the call, if no other delivery said the same; return all that was said.
+    async def _store_facts(self, connection: Connection, facts: CallFacts, recording_ref: str) -> CallRows:
+        """Store the call facts, unless the same facts are stored already; return all rows of the call.
 
-        A recording that was erased brings nothing back when it is announced once more.
+        If the recording was erased, a repeated announcement stores nothing.
         """
         account_id = connection.account_id
         delivery = statement_id(await self.admission.index_key(account_id), facts)
@@ -80,15 +80,15 @@ class Announce:
             known = tx.recordings.by_ref(account_id, connection.id, recording_ref)
             return read_call_rows(tx, account_id, facts.call_ref), known
 
-        said, known = await self.database.read(read)
-        kept = not distinct([facts]) or any(row.delivery == delivery for row in said.facts)
-        if kept or (known is not None and known.state in {State.ERASING, State.ERASED}):
-            return said
+        rows, known = await self.database.read(read)
+        stored = not distinct([facts]) or any(row.delivery == delivery for row in rows.facts)
+        if stored or (known is not None and known.state in {State.ERASING, State.ERASED}):
+            return rows
         try:
             return (await self.keep_facts(account_id, facts, delivery=delivery)).said
         except Refused:
-            # The recording itself keeps these facts, and a call with so many is quarantined.
-            return said
+            # The recording's own row holds these facts, and recordings of a call with max facts are quarantined.
+            return rows
 
 
 def _new(
@@ -98,7 +98,7 @@ def _new(
     received_at: datetime,
     decision: Decision,
 ) -> NewRecording:
-    """Return the row, without what is sealed."""
+    """Return the new row without its sealed announcement."""
     return NewRecording(
         id=new_id("rec"),
         account_id=connection.account_id,
@@ -119,7 +119,7 @@ def _new(
 
 
 def _counted(announced: Announced, decision: Decision) -> Announced:
-    """Count a row that begins as refused: it has no event of its own."""
+    """Count a row inserted as refused, which gets no access event of its own."""
     if announced.created and announced.state is State.REFUSED:
         reason = "switch_off" if decision.record else decision.grounds[0].code
         metrics.REFUSED.labels(reason).inc()

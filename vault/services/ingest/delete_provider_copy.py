@@ -1,4 +1,4 @@
-"""Deleting the provider's copy, once the vault has read back its own, or has refused to have one."""
+"""Delete the provider's copy after the vault has read back its own copy or refused the recording."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,18 +17,17 @@ from vault.structured_log import Log
 _LOG = Log(__name__)
 _LEASE = timedelta(seconds=90)
 _FIRST_BACKOFF, _MAX_BACKOFF = timedelta(minutes=1), timedelta(hours=6)
-#: With the pauses above, about a week.
+#: With the backoff above, about a week.
 MAX_ATTEMPTS = 40
-#: There is nothing to delete any more, or there never was.
+#: Statuses that mean that the provider has no copy.
 _GONE = frozenset({404, 410})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteAtSource:
-    """Ask a provider to delete its copy; where it may answer success for what has not arrived, ask twice.
+    """Request a provider to delete its copy; twice if it may report success before its copy exists.
 
-    Everything that happens is in the recording's history. A deletion can be repeated, so a crash in
-    between costs nothing but the repetition.
+    All results are in the recording's history. A deletion is idempotent, so a crash only causes a repetition.
     """
 
     database: Database
@@ -38,12 +37,12 @@ class DeleteAtSource:
     clock: Clock
 
     async def __call__(self) -> bool:
-        """Do one piece of work; False if there was none."""
+        """Delete one copy; return False if none is due."""
         recording = await self.database.write(lambda tx: tx.sources.claim(lease=_LEASE))
         if recording is None:
             return False
         try:
-            reply = await self._ask(recording)
+            reply = await self._request(recording)
         except (FetchFailed, NotFound) as error:
             _LOG.warning("source.not_deleted", recording_id=recording.id, reason=str(error))
             await self.database.write(lambda tx: _not_deleted(tx, recording))
@@ -55,7 +54,7 @@ class DeleteAtSource:
         await self.database.write(lambda tx: _note(tx, recording, provider, answer))
         return True
 
-    async def _ask(self, recording: Recording) -> tuple[Provider, RestReply] | None:
+    async def _request(self, recording: Recording) -> tuple[Provider, RestReply] | None:
         if recording.connection_id is None or recording.source_ref is None:
             return None
         opened = await self.connections.get(recording.connection_id)
@@ -80,7 +79,7 @@ def _note(tx: Transaction, recording: Recording, provider: Provider, answer: Res
 def _not_deleted(tx: Transaction, recording: Recording) -> None:
     connection_id = recording.connection_id
     if connection_id is not None and tx.connections.get(connection_id) is None:
-        # Its credentials are gone with it, so there is nothing to try again with.
+        # Its credentials were deleted with it, so a retry is impossible.
         _give_up(tx, recording, "connection_deleted")
     else:
         _later(tx, recording, "error")
@@ -93,7 +92,7 @@ def _later(tx: Transaction, recording: Recording, result: str) -> None:
     pause = min(_MAX_BACKOFF, _FIRST_BACKOFF * 2 ** min(recording.source_attempts - 1, 20))
     tx.sources.try_again(recording.id, tx.now() + pause)
     if recording.source_attempts == 1:
-        # Once is enough to tell: what follows are repetitions, until it is deleted or kept.
+        # Only the first failure is an event; retries follow until the copy is deleted or given up.
         _event(tx, recording, "source.delete_failed", result)
 
 

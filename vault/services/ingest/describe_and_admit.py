@@ -1,4 +1,4 @@
-"""Describe and gate: read back all of it, learn what it is, then one short transaction lets it in."""
+"""Describe and gate: read back the whole object, describe its audio, then decide in one short transaction."""
 
 import asyncio
 import hashlib
@@ -31,7 +31,7 @@ from vault.structured_log import Log
 from vault.thread_pools import Threads
 
 _LOG = Log(__name__)
-#: How often a file is given to the describer: the second time to a process that has read nothing else.
+#: Max attempts of the describer per file; the second one uses a fresh process.
 _ATTEMPTS = 2
 _CRASHED = Reason(
     code="describer_crashed",
@@ -41,7 +41,7 @@ _CRASHED = Reason(
 
 @dataclass(slots=True, kw_only=True)
 class _Rendition:
-    """Seals what browsers play instead; makes its object at the first block, and only then."""
+    """Seal the rendition, which browsers play instead of the audio; its object is created at the first block."""
 
     opened: OpenedRecording
     objects: ObjectStore
@@ -71,11 +71,11 @@ class _Rendition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Describe:
-    """Move the stored recording that waited longest through the gate.
+    """Take the stored recording that has waited longest through the gate.
 
-    The whole object is read back with every tag checked and its hash compared: only then may the
-    platform's copy go. The gate is one transaction: shared account lock, the switch read after it,
-    the recording's own call facts, and the compare-and-set that makes it available or refuses it.
+    The whole object is read back, every tag checked and the hash compared; only then may the platform's copy be
+    deleted. The gate is one transaction: the shared account lock, then the recording switch, the recording's own
+    call facts, and the compare-and-swap that makes it available, quarantines it or refuses it.
     """
 
     database: Database
@@ -86,7 +86,7 @@ class Describe:
     admission: Admission
 
     async def __call__(self) -> bool:
-        """Do one piece of work; False if there was none."""
+        """Process one recording; return False if none is due."""
         held = await claim(self.database, State.STORED)
         if held is None:
             return False
@@ -127,10 +127,10 @@ class Describe:
         opened = await open_recording(self.ring, recording, keys)
         source = SealedAudio(self.objects, opened.opener(recording.audio, "audio"), recording.audio)
         await self._read_back(source, opened)
-        description, made = await self._ask(source, opened)
+        description, made = await self._describe_audio(source, opened)
         values, admitted = _values(opened, description, made), None
         while admitted is None:
-            # What was said of the call in the meantime must make the recording findable too.
+            # Facts that arrived in the meantime must be indexed too.
             known = await self.admission.load_call(
                 recording.account_id, recording.call_ref, opened.details().facts
             )
@@ -145,14 +145,16 @@ class Describe:
         async for block in source.blocks():
             await self.threads.run(digest.update, block)
         if not hmac.compare_digest(digest.digest(), opened.details().sha256):
-            raise Tampered("What was read back is not what was received.")
+            raise Tampered(
+                "The hash of the object that was read back differs from that of the received audio."
+            )
 
-    async def _ask(
+    async def _describe_audio(
         self, source: SealedAudio, opened: OpenedRecording
     ) -> tuple[Description | None, SealedObject | None]:
-        """Return the description and the rendition, if one is needed; neither for audio that crashes decoders.
+        """Return the description, and the rendition if one is needed; (None, None) for audio that crashes decoders.
 
-        Raises DescriberCrashed if the second attempt crashed too and neither decoded a sample.
+        Raises DescriberCrashed if all attempts crashed and none decoded a sample.
         """
         decoded = False
         for attempt in range(1, _ATTEMPTS + 1):
@@ -166,7 +168,7 @@ class Describe:
                 )
                 if attempt == _ATTEMPTS and not decoded:
                     raise
-        # It is audio, and not lost because a decoder died of it; it has no waveform.
+        # It is audio, so it is kept although it crashes the decoder; it has no waveform.
         return None, None
 
     async def _describe_once(
@@ -183,7 +185,7 @@ class Describe:
     def _rendition(self, opened: OpenedRecording) -> _Rendition:
         recording, evidence = opened.recording, opened.keys.evidence
         context = bound.of_recording(recording.account_id, recording.id, "rendition", evidence)
-        assert recording.audio is not None  # noqa: S101 - the caller has looked
+        assert recording.audio is not None  # noqa: S101 - the caller has checked it
         location = f"{recording.audio.location.removesuffix('.audio')}-{new_id('att')[-8:]}.rendition"
         sealer = Sealer(opened.key, context)
         return _Rendition(
@@ -199,9 +201,9 @@ class Describe:
         known: CallContext,
         values: dict[str, Any],
     ) -> bool | None:
-        """Let the recording in, keep it apart, or refuse it; False where its objects are not wanted.
+        """Make the recording available, quarantine it, or refuse it; return False if its objects must be deleted.
 
-        None when more was said of the call than is ``known``.
+        Return None if facts of the call were added after ``known`` was read.
         """
         recording = held.recording
         tx.lock_account(recording.account_id)
@@ -221,22 +223,22 @@ class Describe:
         if not decision.record:
             refuse(tx, held, decision)
             return False
-        leads = passage(tx, decision, recording)
-        tx.queue.move(held, leads.to, **values, **leads.values)
+        outcome = passage(tx, decision, recording)
+        tx.queue.move(held, outcome.to, **values, **outcome.values)
         tx.recordings.index(recording.account_id, recording.id, known.terms)
         head = chain_gate(tx, opened, known, decision, tx.now())
         code = decision.grounds[0].code if decision.verdict == "quarantine" else None
-        note(tx, recording, leads.to, actor="worker", result=code, evidence=head)
+        note(tx, recording, outcome.to, actor="worker", result=code, evidence=head)
         return True
 
     @staticmethod
     def _fetch_again(tx: Transaction, held: Lease) -> None:
         attempts = held.recording.attempts
         if attempts >= MAX_ATTEMPTS or tx.recordings.announcement(held.recording.id) is None:
-            fail(tx, held, Reason(code="read_back_failed", text="What was stored could not be read back."))
+            fail(tx, held, Reason(code="read_back_failed", text="The stored audio could not be read back."))
             return
         reason = Reason(
-            code="read_back_failed", text="What was stored could not be read back; it is fetched again."
+            code="read_back_failed", text="The stored audio could not be read back; it is fetched again."
         )
         pause = backoff_before(attempts, 0.5)
         tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now() + pause, reasons=(reason,))
@@ -245,7 +247,7 @@ class Describe:
 def _values(
     opened: OpenedRecording, description: Description | None, made: SealedObject | None
 ) -> dict[str, Any]:
-    """Return what was learned of the audio, as the gate will set it."""
+    """Return the columns that describe the audio, for the gate to set."""
     recording = opened.recording
     values: dict[str, Any] = {"rendition": made, "sealed_announcement": None, "attempts": 0}
     if description is None:

@@ -1,7 +1,7 @@
-"""The one way in for audio: blocks come, frames go, and nothing in between touches a disk.
+"""Seal an audio stream into an object, block by block, without temporary files. All audio enters the vault here.
 
-One block is sealed and written while the next one is being received. Hashing costs several times
-what sealing does, so both happen in one hop to a thread. Memory is a few blocks, whatever the length.
+One block is sealed and written while the next one is received. Hashing costs several times as much as sealing,
+so both run in one hop to a thread. Memory use is a few blocks, independent of the length.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ from vault.thread_pools import Threads
 
 #: Plaintext bytes sealed in one hop to a thread.
 BLOCK: Final = 1024 * 1024
-#: Longest recording, in bytes.
+#: Max bytes of a recording.
 MAX_BYTES: Final = 2 * 1024**3
 _IN_FLIGHT: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:
-    """What one stream became."""
+    """The sealed object of a stream, and the plaintext's SHA-256."""
 
     sealed: SealedObject
     sha256: bytes
@@ -44,9 +44,9 @@ async def seal_stream(
     location: str,
     threads: Threads,
 ) -> Sealed:
-    """Seal a stream into one object that is durable when this returns.
+    """Seal a stream into one object, which is durable when this returns.
 
-    Raises TooLarge past MAX_BYTES, Unavailable, and whatever ``blocks`` raises; then nothing is kept.
+    Raises TooLarge for more than MAX_BYTES, Unavailable, and what ``blocks`` raises; then nothing is stored.
     """
     sealer = Sealer(key, context)
     writer = await objects.create(location)
@@ -96,7 +96,7 @@ async def _pump(
 
 
 async def gather(blocks: AsyncIterator[bytes], size: int = BLOCK) -> AsyncGenerator[bytes, None]:
-    """Join what comes into blocks of at least ``size`` bytes, the last one aside. Raises TooLarge."""
+    """Join parts into blocks of at least ``size`` bytes, except the last one. Raises TooLarge."""
     parts: list[bytes] = []
     held = total = 0
     async for part in blocks:
@@ -104,7 +104,7 @@ async def gather(blocks: AsyncIterator[bytes], size: int = BLOCK) -> AsyncGenera
         held += len(part)
         total += len(part)
         if total > MAX_BYTES:
-            raise TooLarge(f"A recording has at most {MAX_BYTES} bytes.")
+            raise TooLarge(f"The recording has more than {MAX_BYTES} bytes, the maximum.")
         if held >= size:
             yield parts[0] if len(parts) == 1 else b"".join(parts)
             parts, held = [], 0

@@ -1,4 +1,4 @@
-"""Ingest: claim an announced recording, admit it again, fetch it and seal it."""
+"""Ingest: claim an announced recording, decide on it again, fetch it and seal it."""
 
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -30,11 +30,11 @@ _LOG = Log(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingest:
-    """Bring in the announced recording that waited longest.
+    """Fetch the announced recording that has waited longest.
 
-    received | retry_wait | transferring with a lease that ran out -> transferring -> stored, or
-    refused, or retry_wait, or failed. A crash at any point leaves a row that is claimed again when
-    its lease has run out, and at worst an object that the sweep removes.
+    received | retry_wait | transferring with an expired lease -> transferring -> stored, or refused, or
+    retry_wait, or failed. After a crash at any point, the row is claimed again once its lease has expired, and
+    the sweep removes the orphaned object, if there is one.
     """
 
     database: Database
@@ -48,18 +48,18 @@ class Ingest:
     clock: Clock
 
     async def __call__(self) -> bool:
-        """Do one piece of work; False if there was none."""
+        """Process one recording; return False if none is due."""
         held = await claim(self.database, State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)
         if held is None:
             return False
         recording_id = held.recording.id
         try:
-            await self._bring_in(held)
+            await self._process(held)
         except LeaseLost:
             _LOG.info("ingest.lease_lost", recording_id=recording_id)
         return True
 
-    async def _bring_in(self, held: Lease) -> None:
+    async def _process(self, held: Lease) -> None:
         try:
             await hold_lease(self.database, held, self._transfer(held))
         except LeaseLost:
@@ -80,11 +80,11 @@ class Ingest:
     async def _transfer(self, held: Lease) -> None:
         recording = held.recording
         if recording.attempts > MAX_ATTEMPTS:
-            # Each attempt ended without a word, perhaps with its process.
-            raise FetchFailed("Too many attempts were begun and never ended.", final=True)
+            # No attempt reported a result; perhaps each one crashed its process.
+            raise FetchFailed(f"{MAX_ATTEMPTS} attempts began, and none ended with a result.", final=True)
         sealed = await self.database.read(lambda tx: tx.recordings.announcement(recording.id))
         if sealed is None or recording.connection_id is None:
-            raise FetchFailed("The announcement is gone.", final=True)
+            raise FetchFailed("The recording's announcement was deleted.", final=True)
         key = await self.ring.version(recording.account_id, sealed[1])
         context = bound.of_announcement(recording.account_id, recording.id)
         announcement, facts = decode_announcement(open_message(key.key, sealed[0], context=context))
@@ -100,7 +100,7 @@ class Ingest:
         try:
             await self._fetch(held, provider.media_request(announcement, access), facts, known, decision)
         except FetchFailed as error:
-            # The URL may have expired on its way through the queue: the provider knows a fresh one.
+            # The URL may have expired in the queue; the provider may return a new one.
             if error.final or provider.find_request(announcement, access) is None:
                 raise
             announcement = await self._find(held, opened, announcement, access)
@@ -136,7 +136,9 @@ class Ingest:
         provider, recording = self.providers[opened.connection.provider], held.recording
         request = provider.find_request(announcement, access)
         if request is None:
-            raise FetchFailed("The announcement has no URL, and the provider cannot be asked.", final=True)
+            raise FetchFailed(
+                "The announcement has no URL, and the provider has no request for it.", final=True
+            )
         found = provider.found(announcement, await self.rest.send(request))
         if found.url is None:
             raise FetchFailed("The provider does not have the recording yet.")
@@ -153,9 +155,9 @@ class Ingest:
         await self._wait(held, reason, attempts=attempt)
 
     async def _wait_for_parts(self, held: Lease, reason: Reason) -> None:
-        """Wait for a part of the vault itself: however long that is out of reach, no recording fails for it.
+        """Wait for an unavailable part of the vault itself, which never makes a recording fail.
 
-        The counter stops halfway, so that its provider still has its attempts afterwards.
+        The attempt counter stops at half the max, so that attempts are left for failures of the provider.
         """
         await self._wait(held, reason, attempts=min(held.recording.attempts, MAX_ATTEMPTS // 2))
 

@@ -1,4 +1,4 @@
-"""Uploads that no client sends any more: refused, or given up after an hour, so that none waits for ever."""
+"""Settle uploads that their client abandoned: refuse them, or let them fail after an hour."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,27 +13,27 @@ from vault.services.ingest.terminal_states import fail, refuse
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
-#: Until the next attempt at an upload whose call could not be read, as with an account's key out of reach.
+#: Retry interval for an upload whose call cannot be read, for example because the account's key is unavailable.
 _PUT_OFF = timedelta(minutes=5)
 _ABANDONED = Reason(
-    code="upload_abandoned", text="Its client began to send it and did not come back. It may be sent again."
+    code="upload_abandoned", text="The client began the upload and did not finish it. It may be sent again."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettleIdleUploads:
-    """Settle uploads whose client died, or gave up.
+    """Settle uploads whose client crashed or gave up.
 
-    What may not be recorded is refused as soon as nobody holds its lease: its client may have been told so
-    while a dead process held it. Anything else waits for its client for as long as IDLE_UPLOAD and fails then;
-    who comes later begins again.
+    A recording that may not be stored is refused as soon as nobody holds its lease: the client may already have
+    got that response while a dead process held the lease. Any other upload waits UPLOAD_IDLE_TIMEOUT for its
+    client and then fails; a later upload starts over.
     """
 
     database: Database
     admission: Admission
 
     async def __call__(self) -> None:
-        """Settle all that are due. Raises Unavailable."""
+        """Settle all due uploads. Raises Unavailable."""
         while (claimed := await self._claim()) is not None:
             held, waited_in = claimed
             try:
@@ -45,7 +45,7 @@ class SettleIdleUploads:
                 await self.database.write(partial(_put_off, held=held))
 
     async def _claim(self) -> tuple[Lease, State] | None:
-        # Most looks find nothing, so they cost no write.
+        # Most polls find nothing, so a read comes before the write.
         if not await self.database.read(lambda tx: tx.queue.any_idle_upload()):
             return None
         return await self.database.write(lambda tx: tx.queue.claim_idle_upload(lease=LEASE))
@@ -58,7 +58,7 @@ class SettleIdleUploads:
             settled = await self.database.write(decide)
 
     def _decide(self, tx: Transaction, *, held: Lease, waited_in: State, call: CallContext) -> bool:
-        """Move the row; False where more was said of the call than is known."""
+        """Move the row; return False if facts of the call were added after ``call`` was read."""
         recording = held.recording
         tx.lock_account(recording.account_id)
         if not self.admission.unchanged(tx, recording.account_id, call):
@@ -73,7 +73,7 @@ class SettleIdleUploads:
         if not decision.record:
             refuse(tx, held, decision)
         elif waited_in is State.TRANSFERRING:
-            # The process that served its client died: the client may be on its way to another.
+            # The process that served the client died: the client may retry at another one.
             tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now() + UPLOAD_IDLE_TIMEOUT)
         else:
             fail(tx, held, _ABANDONED)

@@ -1,7 +1,7 @@
-"""Pausing at the provider a recording whose call may not be recorded, where nobody asked the vault at its start.
+"""Pause a recording at the provider if its call may not be recorded and the platform did not ask at call start.
 
-It is a courtesy to the parties and no promise: what was recorded before the pause is at the provider, and
-the vault refuses it when it is announced.
+This is best effort: the provider keeps the audio from before the pause, and the vault refuses it when it is
+announced.
 """
 
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ from vault.structured_log import Log
 
 _LOG = Log(__name__)
 _RETRY_INTERVAL = timedelta(seconds=3)
-#: A call that was not being recorded at the first tries is over soon.
+#: After these attempts the call is assumed not to be recorded.
 _MAX_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PauseRecordings:
-    """Ask a provider to pause, and repeat it a few times: a call's recording may begin a moment later."""
+    """Request a pause from the provider, with a few retries: the recording may begin a moment later."""
 
     database: Database
     rest: RestClient
@@ -34,12 +34,12 @@ class PauseRecordings:
     clock: Clock
 
     async def __call__(self) -> bool:
-        """Do one piece of work; False if there was none."""
+        """Process one pause; return False if none is due."""
         wanted = await self.database.write(lambda tx: tx.pauses.claim(pause=_RETRY_INTERVAL))
         if wanted is None:
             return False
         try:
-            paused = await self._ask(wanted)
+            paused = await self._request(wanted)
         except (FetchFailed, NotFound) as error:
             _LOG.warning("pause.failed", connection_id=wanted.connection_id, reason=str(error))
             paused = False
@@ -47,7 +47,7 @@ class PauseRecordings:
             await self.database.write(lambda tx: self._done(tx, wanted, paused=paused))
         return True
 
-    async def _ask(self, wanted: Pause) -> bool:
+    async def _request(self, wanted: Pause) -> bool:
         opened = await self.connections.get(wanted.connection_id)
         provider = self.providers[opened.connection.provider]
         request = provider.pause_request(wanted.call_ref, opened.access(self.clock()))

@@ -1,4 +1,4 @@
-"""Receiving a webhook: proved over its raw bytes, understood, and one row durable before the answer."""
+"""Receive a webhook: authenticate its raw bytes, parse it, and commit one row before the response."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from vault.services.shared.encrypted_fields import content_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What became of a delivery. All of these are a 2xx, so that the platform stops retrying."""
+    """The result of a delivery. The response is a 2xx for every status, so that the platform stops retrying."""
 
     status: Literal["accepted", "duplicate", "refused", "noted", "ignored"]
     recording_id: str | None = None
@@ -30,11 +30,11 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receive:
-    """Take one delivery of a webhook.
+    """Receive one delivery of a webhook.
 
-    A repeated one changes nothing. When the recording switch is off the recording is refused for
-    good, and the platform hears a 2xx all the same. A crash before the commit leaves nothing, and
-    the platform retries; a crash after it leaves a row that a worker will find.
+    A repeated delivery changes nothing. While the recording switch is off, the recording is refused permanently,
+    and the response is still a 2xx. After a crash before the commit, the platform retries; after a crash later, a
+    worker finds the row.
     """
 
     database: Database
@@ -46,16 +46,16 @@ class Receive:
     keep_facts: StoreCallFacts
 
     async def __call__(self, provider_name: str, connection_id: str, delivery: Delivery) -> Receipt:
-        """Return what became of it. Raises NotAuthentic, Invalid, Refused for too many facts, Unavailable."""
+        """Return the result. Raises NotAuthentic, Invalid, Refused for too many facts, Unavailable."""
         provider, opened = await prove(
             self.providers, self.connections, provider_name, connection_id, delivery
         )
-        heard = provider.understand(delivery)
-        if heard is None:
+        content = provider.understand(delivery)
+        if content is None:
             return Receipt(status="ignored")
-        if heard.announcement is not None:
-            return await self._announce(opened.connection, heard.facts, heard.announcement, delivery)
-        return await self._note(opened.connection, heard, delivery)
+        if content.announcement is not None:
+            return await self._announce(opened.connection, content.facts, content.announcement, delivery)
+        return await self._note(opened.connection, content, delivery)
 
     async def _announce(
         self, connection: Connection, facts: CallFacts, announcement: Announcement, delivery: Delivery
@@ -68,21 +68,23 @@ class Receive:
         status: Literal["accepted", "duplicate"] = "accepted" if announced.created else "duplicate"
         return Receipt(status=status, recording_id=announced.recording_id)
 
-    async def _note(self, connection: Connection, heard: WebhookContent, delivery: Delivery) -> Receipt:
-        named = heard.delivery_id
-        if named is None:
-            named = content_id(await self.admission.index_key(connection.account_id), delivery)
-        kept = await self.keep_facts(connection.account_id, heard.facts, delivery=f"{connection.id}/{named}")
-        if kept.row_id is None:
+    async def _note(self, connection: Connection, content: WebhookContent, delivery: Delivery) -> Receipt:
+        identifier = content.delivery_id
+        if identifier is None:
+            identifier = content_id(await self.admission.index_key(connection.account_id), delivery)
+        stored = await self.keep_facts(
+            connection.account_id, content.facts, delivery=f"{connection.id}/{identifier}"
+        )
+        if stored.row_id is None:
             return Receipt(status="duplicate")
-        if connection.pause_refused and heard.facts.ended_at is None:
-            await self._pause(connection, heard.facts.call_ref, kept)
+        if connection.pause_refused and content.facts.ended_at is None:
+            await self._pause(connection, content.facts.call_ref, stored)
         return Receipt(status="noted")
 
-    async def _pause(self, connection: Connection, call_ref: str, kept: StoredFacts) -> None:
-        """Have the provider pause the recording of a call that may not be recorded."""
+    async def _pause(self, connection: Connection, call_ref: str, stored: StoredFacts) -> None:
+        """Queue a pause at the provider, if the call may not be recorded."""
         account_id = connection.account_id
-        known = await self.admission.open(account_id, call_ref, kept.said)
+        known = await self.admission.open(account_id, call_ref, stored.said)
         pause = Pause(account_id=account_id, connection_id=connection.id, call_ref=call_ref, attempts=0)
 
         def want(tx: Transaction) -> None:

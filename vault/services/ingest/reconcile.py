@@ -1,4 +1,4 @@
-"""Asking again: the provider's own list, compared with what it announced."""
+"""Reconcile: compare the provider's list of recordings with its announcements."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,21 +17,21 @@ from vault.services.shared.connection_cache import ConnectionCache
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
-#: How often a connection's list is compared.
+#: Interval between two comparisons of a connection's list.
 INTERVAL = timedelta(minutes=15)
-#: How far the comparison reaches back before the last one: media may take a day to be ready.
+#: How far a comparison reaches back before the previous one: media may take a day to be ready.
 OVERLAP = timedelta(hours=24)
-#: A webhook may still be on its way; what is younger than this is left to it.
+#: Recordings of younger calls are skipped: their webhook may still arrive.
 MIN_AGE = timedelta(minutes=5)
 _MAX_PAGES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconcile:
-    """Find recordings that a provider has and the vault never heard of, and bring them in.
+    """Find recordings that the provider has and never announced, and announce them.
 
-    Each is an access event, ``recording.missed``, and then goes the way of every announcement:
-    admission asks about it as about any other.
+    Each one is an access event, ``recording.missed``, and is then processed like any other announcement,
+    admission included.
     """
 
     database: Database
@@ -42,7 +42,7 @@ class Reconcile:
     clock: Clock
 
     async def __call__(self) -> bool:
-        """Compare the list of one connection; False if none was due."""
+        """Compare the list of one connection; return False if none is due."""
         claimed = await self.database.write(lambda tx: tx.connections.claim_reconciliation(pause=INTERVAL))
         if claimed is None:
             return False
@@ -51,10 +51,10 @@ class Reconcile:
         try:
             missed = await self._compare(connection, max(until - OVERLAP, connection.collect_from), now)
         except (FetchFailed, NotFound) as error:
-            # Not found: it was deleted in the meantime.
+            # NotFound: the connection was deleted in the meantime.
             _LOG.warning("reconcile.failed", connection_id=connection.id, reason=str(error))
             return True
-        # Whoever asked meanwhile for more of the past is not overruled.
+        # With ``was``: an admin's earlier ``collect_from``, set in the meantime, is not overwritten.
         await self.database.write(lambda tx: tx.connections.reconciled(connection.id, now, was=until))
         if missed:
             _LOG.warning("reconcile.missed", connection_id=connection.id, count=missed)
@@ -70,8 +70,10 @@ class Reconcile:
             if page.cursor is None:
                 return missed
             cursor = page.cursor
-        # What lies behind is not compared, so nothing may say that it was.
-        raise FetchFailed("The provider's list has more pages than are read at once.")
+        # The rest is not compared, so this connection must not be marked as reconciled.
+        raise FetchFailed(
+            f"The provider's list has more than {_MAX_PAGES} pages, the maximum for one comparison."
+        )
 
     async def _page(
         self, provider: Provider, connection: Connection, since: datetime, cursor: str | None
@@ -81,10 +83,10 @@ class Reconcile:
         return ListedPage() if request is None else provider.listed(await self.rest.send(request))
 
     async def _miss(self, connection: Connection, listed: Listed, now: datetime) -> int:
-        """Announce what was listed; 1 if nobody had."""
+        """Announce a listed recording; return 1 if it was missed, else 0."""
         ended = listed.facts.ended_at
         if ended is not None and not connection.collect_from <= ended <= now - MIN_AGE:
-            # A list by days reaches further back than it was asked to.
+            # A provider that lists whole days returns more than the requested period.
             return 0
         announced = await self.announce(
             connection, facts=listed.facts, announcement=listed.announcement, received_at=now

@@ -1,4 +1,4 @@
-"""One attempt to bring a recording in: its own key, its own object, and the row that names them."""
+"""One attempt to store a recording: with its own key and its own object, and the row that names both."""
 
 import asyncio
 import secrets
@@ -30,16 +30,16 @@ _LOG = Log(__name__)
 
 
 def objects_of(account_id: str, recording_id: str) -> str:
-    """Return the prefix below which everything of a recording lies, its manifest aside."""
+    """Return the prefix of all objects of a recording except its manifest."""
     return f"recordings/{account_id}/{recording_id}/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """Seal a stream into an object that only this attempt can have written, and move the row to stored.
+    """Seal a stream into an object that only this attempt writes, and move the row to stored.
 
-    A retry is a new key, a new message and a new object: a worker that lost its lease can make
-    garbage, which the sweep finds, and never overwrite.
+    A retry uses a new key, a new message and a new object. So a worker that lost its lease can leave an orphan,
+    which the sweep deletes, but can never overwrite an object.
     """
 
     database: Database
@@ -57,12 +57,12 @@ class Attempt:
         known: CallContext,
         decision: Decision,
     ) -> Recording:
-        """Return it stored, bound to what was ``known`` of its call and decided; ``facts`` are its own.
+        """Store the recording and return it; ``known`` and ``decision`` become its evidence, ``facts`` are its own.
 
         Raises TooLarge, Unavailable, LeaseLost, and what ``blocks`` raises.
         """
         recording = held.recording
-        # Nothing is sealed for which there is no account key in the end.
+        # Get the account key first: without it the sealed stream could not be stored.
         first = await self.ring.current(recording.account_id)
         key = recording_key(recording.id, secrets.token_bytes(KEY_BYTES))
         evidence = self._evidence(recording, known, decision)
@@ -81,8 +81,8 @@ class Attempt:
         try:
             return await self._store(held, key, values, first)
         except VaultError as error:
-            # The row belongs to another now, or was refused: this attempt's object is garbage. Where the
-            # answer to the commit was lost the row may name it; the sweep, which asks the row, can tell.
+            # The row was taken by another worker, or refused: this attempt's object is an orphan. If the reply to
+            # the commit was lost, the row may name the object, so it is left to the sweep, which checks the row.
             if isinstance(error, KeyRetired) or not isinstance(error, Unavailable):
                 await asyncio.shield(discard(self.objects, location))
             raise
@@ -117,7 +117,7 @@ def _stored(tx: Transaction, held: Lease, values: Mapping[str, Any]) -> Recordin
 
 
 async def discard(objects: ObjectStore, location: str) -> None:
-    """Delete an object that nothing names; the sweep does it later where the store does not answer now."""
+    """Delete an orphaned object; if the object store is unavailable, the sweep does it later."""
     try:
         await objects.delete(location)
     except Unavailable:

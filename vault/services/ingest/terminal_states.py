@@ -1,4 +1,4 @@
-"""The two final verdicts on a recording that is held: refused by a rule, or failed."""
+"""The two terminal states of a leased recording: refused by a decision, or failed."""
 
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.consent.decision import Decision
@@ -10,14 +10,14 @@ _WORKER = "worker"
 
 
 def refuse(tx: Transaction, held: Lease, decision: Decision, *, actor: str = _WORKER) -> Recording:
-    """Refuse a held recording for good, with an event. Returns it as it is then."""
+    """Refuse a leased recording permanently, with an access event; return the updated recording."""
     recording = tx.queue.move(held, State.REFUSED, reasons=decision.grounds)
     _event(tx, "recording.refused", recording, actor, decision.grounds[0].code)
     return recording
 
 
 def fail(tx: Transaction, held: Lease, reason: Reason) -> None:
-    """Give a held recording up, with an event."""
+    """Move a leased recording to failed, with an access event."""
     recording = tx.queue.move(held, State.FAILED, reasons=(reason,))
     _event(tx, "recording.failed", recording, _WORKER, reason.code)
 

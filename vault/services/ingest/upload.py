@@ -1,4 +1,4 @@
-"""A direct upload: the platform sends the audio itself, as the body of a request."""
+"""Direct upload: the platform sends the audio as the body of a request."""
 
 import asyncio
 import hashlib
@@ -24,21 +24,22 @@ from vault.services.ingest.terminal_states import refuse
 from vault.services.shared.encrypted_fields import open_recording
 from vault.services.shared.row_lease import hold_lease
 
-#: Seconds after which a client may try again while another one sends the same recording.
+#: Retry-After in seconds while another client sends the same recording.
 _RETRY_AFTER = 5
 _OTHER_CALL = (
-    "A recording of this name belongs to another call. Names of recordings are unique in the account: "
-    "put the name of the call before it, such as call-7-1."
+    "A recording of this name belongs to another call. Names of recordings must be unique in the account: "
+    "begin them with the name of the call, such as call-7-1."
 )
 _KEPT_STATES = frozenset({State.STORED, State.QUARANTINED, State.AVAILABLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """Take a recording as a stream.
+    """Receive a recording as a stream.
 
-    The row comes first, so that the switch can refuse what is on its way. A client that goes away
-    leaves the row for its next PUT; once its last byte has arrived the verb finishes on purpose.
+    The row is inserted first, so that the recording switch can refuse an upload in progress. If the client
+    disconnects, the row waits for its next PUT; once the last byte has arrived, the upload is completed even
+    without the client.
     """
 
     database: Database
@@ -57,10 +58,10 @@ class Upload:
         voices: Sequence[Voice] = (),
         actor: str,
     ) -> tuple[Recording, bool]:
-        """Return the recording and whether it is new: the same bytes again are no error.
+        """Return the recording and whether it is new; a retry with the same bytes is not an error.
 
-        Raises Refused (before a byte is read, where the switch is off), Busy, RecordingErased,
-        TooLarge, Unavailable, and what ``blocks`` raises.
+        Raises Refused (while the switch is off, before a byte is read), Busy, RecordingErased, TooLarge,
+        Unavailable, and what ``blocks`` raises.
         """
         new = replace(await self._new(account_id, call_ref, recording_ref), voices=tuple(voices))
         claimed = None
@@ -75,11 +76,11 @@ class Upload:
         if known.state in _KEPT_STATES:
             return await self._compare(known, blocks, actor), False
         if held is None:
-            raise Busy("This recording is being sent by another request.", retry_after=_RETRY_AFTER)
+            raise Busy("Another request is sending this recording.", retry_after=_RETRY_AFTER)
         try:
             stored = await hold_lease(self.database, held, self._seal(held, blocks, call, decision))
         except LeaseLost as error:
-            raise await self._taken_away(held) from error
+            raise await self._why_lost(held) from error
         except BaseException:
             await asyncio.shield(self._give_back(held))
             raise
@@ -105,17 +106,17 @@ class Upload:
         facts = CallFacts(call_ref=held.recording.call_ref)
         return await self.attempt(held, blocks, facts=facts, known=call, decision=decision)
 
-    async def _taken_away(self, held: Lease) -> VaultError:
-        """Say what became of a recording while it was being sent, in the words of the state that it is in."""
+    async def _why_lost(self, held: Lease) -> VaultError:
+        """Return the error that explains a lost lease, by the recording's state now."""
         recording = held.recording
         now = await self.database.read(lambda tx: tx.recordings.get(recording.account_id, recording.id))
         if now is None or now.state in {State.ERASING, State.ERASED}:
             return RecordingErased("The recording was erased while it was being sent.")
         if now.state is State.REFUSED:
-            # By the switch, or by a party of its call.
+            # By the recording switch, or by a party of its call.
             text = "The recording was refused while it was being sent."
             return Refused(text, reasons=[reason.code for reason in now.reasons])
-        return Busy("Another request sends this recording, or has sent it.", retry_after=_RETRY_AFTER)
+        return Busy("Another request is sending or has sent this recording.", retry_after=_RETRY_AFTER)
 
     async def _give_back(self, held: Lease) -> None:
         try:
@@ -123,10 +124,10 @@ class Upload:
                 lambda tx: tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now() + UPLOAD_IDLE_TIMEOUT)
             )
         except VaultError:
-            return  # The lease runs out by itself.
+            return  # The lease expires.
 
     async def _compare(self, known: Recording, blocks: AsyncIterator[bytes], actor: str) -> Recording:
-        """Read the body and compare: the same bytes are welcome, others are a conflict on record."""
+        """Hash the body and compare it with the stored recording; other bytes are Refused, with an access event."""
         digest = hashlib.sha256()
         async for block in gather(blocks):
             digest.update(block)
@@ -151,15 +152,16 @@ class Upload:
     def _claim(
         self, tx: Transaction, *, new: NewRecording, call: CallContext, actor: str
     ) -> tuple[Recording, Lease | None, Decision] | None:
-        """Find or insert the row, and take it for this client where it may be taken.
+        """Find or insert the row, and claim it for this client if possible.
 
-        None where more was said of the call than is known.
+        Return None if facts of the call were added after ``call`` was read.
         """
         tx.lock_account(new.account_id)
         if not self.admission.unchanged(tx, new.account_id, call):
             return None
         known = _row(tx, new, actor)
-        # What has arrived was let in, or waits for the gate: off since then says nothing of sending it once more.
+        # A recording that is already stored is decided by the current epoch: a switch to off since its receipt must
+        # not refuse a retry.
         epoch = tx.accounts.switch(new.account_id).epoch if known.state in _KEPT_STATES else known.epoch
         decision = self.admission.decide(
             tx, new.account_id, call, received_at=known.received_at, epoch_at_receipt=epoch
@@ -173,7 +175,7 @@ class Upload:
 
 
 def _row(tx: Transaction, new: NewRecording, actor: str) -> Recording:
-    """Return the row of this name: inserted where there was none, as good as new where it failed.
+    """Return the row of this name: inserted if there is none, restarted if it failed.
 
     Raises RecordingErased, Refused, Busy.
     """
@@ -185,7 +187,7 @@ def _row(tx: Transaction, new: NewRecording, actor: str) -> Recording:
         if known is None:
             raise NotFound("There is no such recording.")
     if known.call_ref != new.call_ref:
-        # Whatever became of it: a name that is closed must not open again by way of another call.
+        # In every state: another call must not reopen the name of a refused or erased recording.
         raise Refused(_OTHER_CALL, reasons=("other_call",))
     if known.state in {State.ERASING, State.ERASED}:
         raise RecordingErased("The recording was erased.")
@@ -195,7 +197,7 @@ def _row(tx: Transaction, new: NewRecording, actor: str) -> Recording:
 
 
 def _restarted(tx: Transaction, known: Recording, new: NewRecording, actor: str) -> Recording:
-    """Begin again with a recording that failed: received now, by the switch as it stands now."""
+    """Restart a failed recording: it counts as received now, under the current epoch of the switch."""
     epoch = tx.accounts.switch(new.account_id).epoch
     event = AccessEvent(
         type="recording.sent_again",

@@ -1,4 +1,4 @@
-"""A call as a whole: what was said of it and what became of it, and erasing all of it."""
+"""Read, find and erase whole calls: their facts, the decision on them and their recordings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,18 +16,18 @@ from vault.services.admission.evidence_chain import EvidenceChain
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallView:
-    """A call as its account may see it."""
+    """A call with its decrypted facts, its decision and its recordings."""
 
     facts: CallFacts
-    #: How it would be decided now.
+    #: The decision on the call as of now.
     decision: Decision
-    #: Oldest first, those that were erased too.
+    #: Oldest first, including erased ones.
     recordings: Sequence[Recording]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadCall:
-    """Show a call, also one that was only announced and has no recording."""
+    """Show a call, including one without a recording."""
 
     database: Database
     admission: Admission
@@ -35,17 +35,17 @@ class ReadCall:
     clock: Clock
 
     async def __call__(self, account_id: str, call_ref: str) -> CallView:
-        """Return the call. Raises NotFound where nothing is known of it, Unavailable."""
+        """Return the call. Raises NotFound if nothing is stored about it, Unavailable."""
 
         def read(tx: Transaction) -> tuple[CallRows, Sequence[Recording]]:
             return read_call_rows(tx, account_id, call_ref), tx.recordings.of_call(account_id, call_ref)
 
-        said, recordings = await self.database.read(read)
-        if not (said.facts or said.consents or recordings):
+        rows, recordings = await self.database.read(read)
+        if not (rows.facts or rows.consents or recordings):
             raise _not_found()
         opened = await self.chain.of_call(account_id, call_ref)
-        own = [one.details().facts for one in opened.values()]
-        known = await self.admission.open(account_id, call_ref, said, *own)
+        own = [recording.details().facts for recording in opened.values()]
+        known = await self.admission.open(account_id, call_ref, rows, *own)
         decision = await self.database.read(
             lambda tx: self.admission.decide(tx, account_id, known, received_at=self.clock())
         )
@@ -54,7 +54,7 @@ class ReadCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindCalls:
-    """Find calls by a number of theirs, also those without recordings."""
+    """Find calls by a party's number, including calls without recordings."""
 
     database: Database
     admission: Admission
@@ -62,7 +62,7 @@ class FindCalls:
     async def __call__(
         self, account_id: str, number: str, *, after: str | None, limit: int
     ) -> Sequence[CallFacts]:
-        """Return the facts of a page of calls, by their names. Raises Invalid for what is no number."""
+        """Return the facts of a page of calls, ordered by name. Raises Invalid if ``number`` is not a phone number."""
         terms = await self.admission.terms_of_number(account_id, number)
         refs = await self.database.read(
             lambda tx: tx.call_facts.find(account_id, terms, after=after, limit=limit)
@@ -72,16 +72,16 @@ class FindCalls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EraseCall:
-    """Erase a call: its facts at once, each of its recordings as ``Erase`` does.
+    """Erase a call: its facts immediately, each of its recordings as ``Erase`` does.
 
-    What its parties answered stays, sealed, because a no must also keep out what is sent of the call later.
+    Its consent events stay, sealed: a no must also apply to recordings of the call that arrive later.
     """
 
     database: Database
     clock: Clock
 
     async def __call__(self, account_id: str, call_ref: str, *, actor: str) -> Sequence[Recording]:
-        """Return the call's recordings. Erased once more it changes nothing. Raises NotFound, Unavailable."""
+        """Erase the call and return its recordings. A repeated call changes nothing. Raises NotFound, Unavailable."""
 
         def erase(tx: Transaction) -> Sequence[Recording] | None:
             tx.lock_account(account_id)
@@ -90,7 +90,7 @@ class EraseCall:
             facts = tx.call_facts.of_call(account_id, call_ref)
             if not (recordings or facts or tx.consents.of_call(account_id, call_ref)):
                 return [] if tx.closing.recall(account_id, "call.erased", call_ref) else None
-            left = [one for one in recordings if one.state not in GONE]
+            left = [recording for recording in recordings if recording.state not in GONE]
             for recording in left:
                 tx.queue.begin_erasing(account_id, recording.id)
                 tx.events.append(self._event(account_id, actor, recording))
@@ -105,7 +105,7 @@ class EraseCall:
         recordings = await self.database.write(erase)
         if recordings is None:
             raise _not_found()
-        # Where the write-ahead log is being read right now, its next round overwrites what was deleted.
+        # If a reader holds the write-ahead log now, a later checkpoint overwrites the deleted rows.
         await self.database.scrub()
         return recordings
 

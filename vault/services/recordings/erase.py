@@ -1,4 +1,4 @@
-"""Erasing a recording: first its keys, then every version of every object, then the tombstone."""
+"""Erase a recording: first its keys, then every version of every object, then write the tombstone."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,7 +20,7 @@ _SCRUB_INTERVAL = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erase:
-    """Shred a recording: when this returns, its row opens nothing, and no byte is served any more."""
+    """Shred a recording: when this returns, its keys are deleted and no byte of it is served any more."""
 
     database: Database
     clock: Clock
@@ -28,7 +28,7 @@ class Erase:
     async def __call__(self, account_id: str, recording_id: str, *, actor: str) -> Recording:
         """Return the recording, which is now erasing. Raises NotFound, RecordingErased.
 
-        Repeated while a loss of the database could undo it, it sees to that, and raises nothing.
+        If the object of this closing act is not known to be stored, a repeated call stores it and raises nothing.
         """
         event = AccessEvent(
             type="recording.erasing",
@@ -42,7 +42,7 @@ class Erase:
             tx.lock_account(account_id)
             known = tx.recordings.get(account_id, recording_id)
             if known is not None:
-                # Whoever adds to the evidence of its call has done so, or finds it gone.
+                # A concurrent append to the call's evidence has committed before, or finds no recording.
                 tx.lock_call(account_id, known.call_ref)
                 if known.state in GONE and tx.closing.recall(account_id, event.type, recording_id):
                     return known
@@ -55,16 +55,16 @@ class Erase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveErased:
-    """Remove what is left of a shredded recording: manifest, objects, terms, call facts.
+    """Delete the rest of a shredded recording: manifest, objects, search terms, call facts.
 
-    Every step can be repeated, so a crash in between costs nothing but the repetition.
+    Every step is idempotent, so a crash only causes a repetition.
     """
 
     database: Database
     objects: ObjectStore
 
     async def __call__(self) -> bool:
-        """Do one piece of work; False if there was none."""
+        """Process one recording; return False if none is due."""
         held = await claim(self.database, State.ERASING)
         if held is None:
             return False
@@ -80,7 +80,7 @@ class RemoveErased:
 
     async def _remove(self, held: Lease) -> None:
         recording = held.recording
-        # The manifest holds a wrapped key, so it goes first, and what a crash left of its writing with it.
+        # The manifest holds a wrapped key, so it is deleted first, with unfinished uploads of it from a crash.
         manifest = location_of(recording.account_id, recording.id)
         prefix = objects_of(recording.account_id, recording.id)
         now = await self.database.read(lambda tx: tx.now())
@@ -90,7 +90,7 @@ class RemoveErased:
         for stored in [stored async for stored in self.objects.list(prefix)]:
             await self.objects.delete(stored.key)
         for sealed in filter(None, (recording.audio, recording.rendition)):
-            # A bucket with versions lists no object behind a delete marker, but keeps it.
+            # A versioned bucket keeps an object behind a delete marker, but does not list it.
             await self.objects.delete(sealed.location)
         if not await self.database.scrub():
             await self.database.write(
@@ -101,7 +101,7 @@ class RemoveErased:
 
 
 def _tombstone(tx: Transaction, held: Lease) -> None:
-    # Two recordings of a call that end at the same moment each see the other: the later one forgets the call.
+    # Under the call's lock: of two recordings erased concurrently, the later one sees the other and deletes the facts.
     tx.lock_account(held.recording.account_id)
     tx.lock_call(held.recording.account_id, held.recording.call_ref)
     now = tx.now()

@@ -1,4 +1,4 @@
-"""Restriction: a recording is kept and cannot be heard, until it is lifted."""
+"""Restriction: a restricted recording is kept but cannot be played until the restriction is lifted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from vault.services.shared.encrypted_fields import OpenedRecording
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restrict:
-    """Keep a recording from being heard, or lift that. Sessions that are open hear nothing more."""
+    """Restrict a recording or lift its restriction. Open playback sessions get no more audio of a restricted one."""
 
     database: Database
     chain: EvidenceChain
@@ -24,13 +24,13 @@ class Restrict:
     async def __call__(
         self, account_id: str, recording_id: str, *, restricted: bool, reason: str | None, actor: str
     ) -> None:
-        """Raise NotFound, RecordingErased. Setting it to what it is changes nothing."""
+        """Set the restriction; setting its current value changes nothing. Raises NotFound, RecordingErased."""
         while True:
             recording = await self.database.read(lambda tx: _existing(tx, account_id, recording_id))
             opened = await self.chain.of_call(account_id, recording.call_ref)
             change = partial(
                 self._change, account_id=account_id, recording_id=recording_id, restricted=restricted,
-                opened=opened, said={"by": actor, "restricted": restricted, "reason": reason}, actor=actor,
+                opened=opened, entry={"by": actor, "restricted": restricted, "reason": reason}, actor=actor,
             )  # fmt: skip
             if await self.database.write(change):
                 return
@@ -43,12 +43,12 @@ class Restrict:
         recording_id: str,
         restricted: bool,
         opened: Mapping[str, OpenedRecording],
-        said: dict[str, object],
+        entry: dict[str, object],
         actor: str,
     ) -> bool:
         tx.lock_account(account_id)
         tx.lock_call(account_id, _existing(tx, account_id, recording_id).call_ref)
-        # What is read after the lock is what no erasure can undo.
+        # Read again under the lock, so that no erasure can run concurrently.
         recording = _existing(tx, account_id, recording_id)
         if settled(tx, account_id, recording.call_ref, opened) is None:
             return False
@@ -58,7 +58,7 @@ class Restrict:
             return True
         tx.recordings.restrict(recording_id, restricted=restricted)
         if recording.state in SETTLED:
-            append(tx, opened[recording_id], "restriction", said, at=self.clock())
+            append(tx, opened[recording_id], "restriction", entry, at=self.clock())
         tx.events.append(
             AccessEvent(
                 type="recording.restricted" if restricted else "recording.unrestricted",

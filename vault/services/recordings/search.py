@@ -1,4 +1,4 @@
-"""Looking at recordings: one, or a page of them, with what is known of their calls."""
+"""Read one recording or a page of recordings, with the facts of their calls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ _Row = tuple[Recording, RecordingKeys | None, Sequence[CallFactRow]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingView:
-    """A recording as its account may see it."""
+    """A recording with the decrypted facts of its call."""
 
     recording: Recording
     facts: CallFacts
@@ -26,14 +26,14 @@ class RecordingView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Browse:
-    """Read recordings and open what was said of their calls."""
+    """Read recordings and decrypt the facts of their calls."""
 
     database: Database
     ring: KeyRing
     admission: Admission
 
     async def one(self, account_id: str, recording_id: str) -> RecordingView:
-        """Return one recording, in whatever state. Raises NotFound."""
+        """Return one recording in any state. Raises NotFound."""
 
         def find(tx: Transaction) -> _Row | None:
             recording = tx.recordings.get(account_id, recording_id)
@@ -54,9 +54,9 @@ class Browse:
         before: tuple[datetime, str] | None,
         limit: int,
     ) -> Sequence[RecordingView]:
-        """Return a page, newest first. Numbers and agents are found by their keyed hashes alone.
+        """Return a page, newest first. Numbers and agents are found only by their keyed hashes.
 
-        Raises Invalid for a number that cannot be read.
+        Raises Invalid if ``number`` is not a phone number.
         """
         terms: list[tuple[bytes, ...]] = []
         if number is not None:
@@ -75,10 +75,10 @@ class Browse:
     ) -> RecordingView:
         if recording.state in {State.ERASING, State.ERASED}:
             return RecordingView(recording=recording, facts=CallFacts(call_ref=recording.call_ref))
-        said = await open_facts(self.ring, rows)
+        facts = await open_facts(self.ring, rows)
         if keys is not None and keys.details is not None:
-            said.insert(0, (await open_recording(self.ring, recording, keys)).details().facts)
-        return RecordingView(recording=recording, facts=join_facts(recording.call_ref, said))
+            facts.insert(0, (await open_recording(self.ring, recording, keys)).details().facts)
+        return RecordingView(recording=recording, facts=join_facts(recording.call_ref, facts))
 
 
 def _row(tx: Transaction, recording: Recording) -> _Row:

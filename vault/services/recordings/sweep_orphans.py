@@ -1,4 +1,4 @@
-"""The sweep: removes what crashed attempts left behind, after a grace period and after asking again."""
+"""The sweep: delete orphans of crashed attempts, after a grace period and a last check of the row."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,18 +15,17 @@ from vault.services.shared.clock_skew import earlier
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
-#: An object or upload that nothing names is left alone for so long, and an answer to a request is kept.
+#: Min age at which an orphaned object or upload, or a stored response of an idempotent request, is deleted.
 GRACE = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """Remove objects that no row names, manifests of recordings that are gone, and unfinished uploads.
+    """Delete objects that no row names, manifests of recordings that are gone, and unfinished uploads.
 
-    Only what lies under the vault's own prefix is looked at. The row is asked immediately before
-    each deletion, and an object's key is unique to its attempt, so nothing living can be hit.
-    Rows are never deleted: a manifest without one is what a restore could not bring in, and stays with its
-    audio for the next.
+    Only objects under the vault's own prefix are considered. The row is read immediately before each deletion, and
+    an object's key is unique to its attempt, so no object in use can be deleted. Rows are never deleted: a manifest
+    without a row is one that a restore could not import, and it stays, with its audio, for the next restore.
     """
 
     database: Database
@@ -35,10 +34,10 @@ class Sweep:
     grace: timedelta = GRACE
 
     async def __call__(self) -> int:
-        """Return how many objects and uploads were removed."""
-        # The earlier of two clocks: a node in another year must not take the uploads of others for old.
+        """Return the number of objects and uploads deleted."""
+        # The earlier of two clocks: a node with a wrong clock must not delete the new uploads of other nodes.
         before = await self.database.read(lambda tx: earlier(tx, self.clock())) - self.grace
-        # Of every kind: a manifest that was never finished holds a wrapped key, and a tile of the log is in the way.
+        # Uploads of every kind: an unfinished manifest holds a wrapped key, an unfinished log tile blocks its key.
         removed = await self.objects.abort_uploads("", before=before)
         async for stored in self.objects.list("recordings/"):
             parts = stored.key.split("/")
@@ -51,7 +50,7 @@ class Sweep:
                 removed += 1
         removed += await self._manifests()
         await self._answers(before)
-        # Keys of what was refused or failed are gone from their rows; here they leave the database's log.
+        # Rows of refused or failed recordings have lost their keys; here the keys are removed from the database's WAL too.
         if not await self.database.scrub():
             _LOG.warning("sweep.database_log_not_emptied")
         metrics.SWEPT.inc(removed)
@@ -60,7 +59,7 @@ class Sweep:
         return removed
 
     async def _answers(self, before: datetime) -> None:
-        """Delete answers kept for repeated requests, and leases that dead nodes left on unanswered ones."""
+        """Delete old stored responses of idempotent requests, and leases that dead nodes left on such requests."""
         while await self.database.write(lambda tx: tx.api_keys.forget_answers(before)):
             pass
         await self.database.write(lambda tx: tx.turns.forget_leases(ANSWER_LEASES, before))
@@ -69,9 +68,9 @@ class Sweep:
         if await self.database.read(lambda tx: tx.queue.wants_object(recording_id, location)):
             return True
         known = await self.database.read(lambda tx: tx.recordings.by_id(recording_id))
-        return known is None and await self._is_there(location_of(account_id, recording_id))
+        return known is None and await self._exists(location_of(account_id, recording_id))
 
-    async def _is_there(self, key: str) -> bool:
+    async def _exists(self, key: str) -> bool:
         try:
             await self.objects.size(key)
         except NotFound:
@@ -79,19 +78,21 @@ class Sweep:
         return True
 
     async def _manifests(self) -> int:
-        """Remove manifests of recordings that are shredded: each holds a wrapped key, so at once."""
+        """Delete manifests of shredded recordings; without grace period, because each holds a wrapped key."""
         removed = 0
         async for stored in self.objects.list("manifests/"):
             _, account_id, name = [*stored.key.split("/", 2), ""][:3]
             recording_id = name.removesuffix(".json")
             if stored.key != location_of(account_id, recording_id):
                 continue
-            if await self.database.read(lambda tx, a=account_id, r=recording_id: _has_left(tx, a, r)):  # type: ignore[misc]
+            if await self.database.read(
+                lambda tx, a=account_id, r=recording_id: _needs_no_manifest(tx, a, r)
+            ):  # type: ignore[misc]
                 await self.objects.delete(stored.key)
                 removed += 1
         return removed
 
 
-def _has_left(tx: Transaction, account_id: str, recording_id: str) -> bool:
+def _needs_no_manifest(tx: Transaction, account_id: str, recording_id: str) -> bool:
     recording = tx.recordings.get(account_id, recording_id)
     return recording is not None and recording.state is not State.AVAILABLE
