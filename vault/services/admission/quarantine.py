@@ -22,7 +22,7 @@ from vault.services.shared.encrypted_fields import OpenedRecording, open_recordi
 _BY_ADMIN = Reason(code="refused_by_admin", text="An admin refused it.")
 _EXPIRED = Reason(
     code="quarantine_expired",
-    text="Nobody let it out of quarantine in time, and its evidence did not come.",
+    text="It was not released from quarantine in time, and the missing evidence did not arrive.",
     source="consent-policy",
 )
 

@@ -50,7 +50,7 @@ class Sweep:
                 removed += 1
         removed += await self._manifests()
         await self._answers(before)
-        # Rows of refused or failed recordings have lost their keys; here the keys are removed from the database's WAL too.
+        # The keys of refused or failed recordings were deleted from their rows; this deletes them from the WAL too.
         if not await self.database.scrub():
             _LOG.warning("sweep.database_log_not_emptied")
         metrics.SWEPT.inc(removed)
