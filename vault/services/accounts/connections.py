@@ -60,62 +60,62 @@ class SetConnection:
         self,
         account_id: str,
         name: str,
-        wish: ConnectionRequest,
+        request: ConnectionRequest,
         *,
         actor: str,
     ) -> tuple[Connection, str, Mapping[str, object]]:
         """Return the connection, its webhook URL and the settings for the platform. Raises Invalid, Refused."""
-        platform = self._check(name, wish)
+        platform = self._check(name, request)
         connection = await retry_if_rotated(
-            self.ring, account_id, lambda key: self._connect(key, account_id, name, wish, actor=actor)
+            self.ring, account_id, lambda key: self._connect(key, account_id, name, request, actor=actor)
         )
         self.connections.forget(connection.id)
-        webhook_url = f"{self.public_url}/webhooks/{wish.provider}/{connection.id}"
+        webhook_url = f"{self.public_url}/webhooks/{request.provider}/{connection.id}"
         return connection, webhook_url, platform.setup(webhook_url)
 
     async def _connect(
-        self, key: AccountKey, account_id: str, name: str, wish: ConnectionRequest, *, actor: str
+        self, key: AccountKey, account_id: str, name: str, request: ConnectionRequest, *, actor: str
     ) -> Connection:
-        platform = self.providers[wish.provider]
-        both = [item for item in (wish.credentials, wish.previous_credentials) if item is not None]
+        platform = self.providers[request.provider]
+        both = [item for item in (request.credentials, request.previous_credentials) if item is not None]
         sealed = seal(key.key, bound.of_credentials(account_id, name), encode_credentials(both))
         wanted = Connection(
             id=new_id("conn"),
             account_id=account_id,
             name=name,
-            provider=wish.provider,
+            provider=request.provider,
             sealed_credentials=sealed,
             key_version=key.version,
-            api_base=await self.carried.seal_words(account_id, "api-base", wish.api_base),
+            api_base=await self.carried.seal_words(account_id, "api-base", request.api_base),
             delete_at_source=platform.deletes_by_default
-            if wish.delete_at_source is None
-            else wish.delete_at_source,
-            delete_refused=wish.delete_refused,
-            collect_from=wish.collect_from or self.clock(),
-            next_url=await self.carried.seal_words(account_id, "next-url", wish.next_url),
-            pause_refused=wish.pause_refused,
+            if request.delete_at_source is None
+            else request.delete_at_source,
+            delete_refused=request.delete_refused,
+            collect_from=request.collect_from or self.clock(),
+            next_url=await self.carried.seal_words(account_id, "next-url", request.next_url),
+            pause_refused=request.pause_refused,
         )
         event = AccessEvent(type="connection.changed", at=self.clock(), account_id=account_id, actor=actor)
-        connection = await self.database.write(lambda tx: _put(tx, wanted, wish, event))
-        return replace(connection, api_base=wish.api_base, next_url=wish.next_url)
+        connection = await self.database.write(lambda tx: _put(tx, wanted, request, event))
+        return replace(connection, api_base=request.api_base, next_url=request.next_url)
 
-    def _check(self, name: str, wish: ConnectionRequest) -> Provider:
+    def _check(self, name: str, request: ConnectionRequest) -> Provider:
         if not _NAME.fullmatch(name):
             raise Invalid(
                 "name must be 1 to 64 lowercase letters, digits, dots, dashes or underscores, and must begin and end "
                 "with a letter or digit.",
                 field="name",
             )
-        platform = self.providers.get(wish.provider)
+        platform = self.providers.get(request.provider)
         if platform is None:
             raise Invalid(f"provider must be one of: {', '.join(sorted(self.providers))}.", field="provider")
-        platform.check_credentials(wish.credentials)
-        if wish.previous_credentials is not None:
-            platform.check_credentials(wish.previous_credentials)
+        platform.check_credentials(request.credentials)
+        if request.previous_credentials is not None:
+            platform.check_credentials(request.previous_credentials)
         return platform
 
 
-def _put(tx: Transaction, wanted: Connection, wish: ConnectionRequest, event: AccessEvent) -> Connection:
+def _put(tx: Transaction, wanted: Connection, request: ConnectionRequest, event: AccessEvent) -> Connection:
     """Write the connection. A change without ``collect_from`` keeps the earlier value."""
     tx.lock_account(wanted.account_id, exclusive=True)
     before = tx.connections.find(wanted.account_id, wanted.name)
@@ -125,7 +125,7 @@ def _put(tx: Transaction, wanted: Connection, wish: ConnectionRequest, event: Ac
             "DELETE that connection first.",
             reasons=("other_provider",),
         )
-    if wish.collect_from is None and before is not None:
+    if request.collect_from is None and before is not None:
         connection = tx.connections.put(replace(wanted, collect_from=before.collect_from))
     else:
         connection = tx.connections.put(wanted)

@@ -31,17 +31,17 @@ class SetPrompt:
     prompt_maker: PromptMaker
 
     async def __call__(
-        self, account_id: str, notice_id: str, upload: bytes, wish: PromptRequest, *, actor: str
+        self, account_id: str, notice_id: str, upload: bytes, request: PromptRequest, *, actor: str
     ) -> Notice:
         """Return the draft with its audio. For the mode ``tone``, an empty upload makes only a beep.
 
         Raises Undecodable, with the reason, for an upload that cannot become a prompt; Invalid, naming the
-        field, for ``wish``; NotFound; Refused if the notice is not a draft or was changed in the meantime.
+        field, for ``request``; NotFound; Refused if the notice is not a draft or was changed in the meantime.
         """
         draft = await self.database.read(lambda tx: draft_of(tx, account_id, notice_id))
-        wish = replace(wish, tone_only=draft.mode == "tone" and not upload)
+        request = replace(request, tone_only=draft.mode == "tone" and not upload)
         try:
-            prompt = await self.prompt_maker.make(upload, wish)
+            prompt = await self.prompt_maker.make(upload, request)
         except DescriberCrashed as error:
             _LOG.warning("prompt.crashed", account_id=account_id, reason=str(error))
             raise Undecodable(_CRASHED) from error

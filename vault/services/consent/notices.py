@@ -22,12 +22,12 @@ class DraftNotice:
     database: Database
     notice_texts: NoticeTexts
 
-    async def __call__(self, account_id: str, wish: NoticeRequest, *, actor: str) -> Notice:
-        """Return a new draft; without a text in ``wish`` it gets the default text. Raises Invalid."""
-        wish, notice_id = _spelled(wish), new_id("ntc")
+    async def __call__(self, account_id: str, request: NoticeRequest, *, actor: str) -> Notice:
+        """Return a new draft; without a text in ``request`` it gets the default text. Raises Invalid."""
+        request, notice_id = _spelled(request), new_id("ntc")
 
         def insert(tx: Transaction) -> Notice:
-            content, now = self._with_text(tx, account_id, wish), tx.now()
+            content, now = self._with_text(tx, account_id, request), tx.now()
             notice = Notice(
                 id=notice_id,
                 account_id=account_id,
@@ -48,13 +48,13 @@ class DraftNotice:
 
         return await self.database.write(insert)
 
-    async def change(self, account_id: str, notice_id: str, wish: NoticeRequest, *, actor: str) -> Notice:
+    async def change(self, account_id: str, notice_id: str, request: NoticeRequest, *, actor: str) -> Notice:
         """Replace a draft. A new text, language or mode removes its audio. Raises NotFound, Refused, Invalid."""
-        wish = _spelled(wish)
+        request = _spelled(request)
 
         def change(tx: Transaction) -> Notice:
             before = held_draft(tx, account_id, notice_id)
-            content = self._with_text(tx, account_id, wish)
+            content = self._with_text(tx, account_id, request)
             after = replace(before, **_fields(content), text_sha256=text_digest(content.text))
             if (after.text, after.language, after.mode) != (before.text, before.language, before.mode):
                 after = replace(after, audio_sha256=None, audio_seconds=None)
@@ -75,9 +75,11 @@ class DraftNotice:
 
         await self.database.write(delete)
 
-    def _with_text(self, tx: Transaction, account_id: str, wish: NoticeRequest) -> NoticeRequest:
+    def _with_text(self, tx: Transaction, account_id: str, request: NoticeRequest) -> NoticeRequest:
         """Return the request with a text; a default text names the keys of the account's consent policy."""
-        return wish if wish.text else self.notice_texts.fill(wish, tx.policies.current(account_id).keys)
+        return (
+            request if request.text else self.notice_texts.fill(request, tx.policies.current(account_id).keys)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,14 +150,14 @@ class ReadNotice:
         return await self.database.read(lambda tx: one_of(tx, account_id, notice_id))
 
 
-def _spelled(wish: NoticeRequest) -> NoticeRequest:
+def _spelled(request: NoticeRequest) -> NoticeRequest:
     """Return the request with language and places in canonical spelling. Raises Invalid."""
     try:
-        places = tuple(dict.fromkeys(read_place(place) for place in wish.places))
+        places = tuple(dict.fromkeys(read_place(place) for place in request.places))
     except Invalid as error:
         raise Invalid(str(error), field="places") from error
-    return replace(wish, language=language_tag(wish.language), places=places)
+    return replace(request, language=language_tag(request.language), places=places)
 
 
-def _fields(wish: NoticeRequest) -> dict[str, Any]:
-    return {field.name: getattr(wish, field.name) for field in fields(wish)}
+def _fields(request: NoticeRequest) -> dict[str, Any]:
+    return {field.name: getattr(request, field.name) for field in fields(request)}

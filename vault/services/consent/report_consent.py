@@ -44,25 +44,25 @@ class Consent:
     clock: Clock
 
     async def __call__(
-        self, account_id: str, call_ref: str, wish: ConsentRequest, *, actor: str
+        self, account_id: str, call_ref: str, request: ConsentRequest, *, actor: str
     ) -> tuple[ConsentEvent, Decision]:
         """Return the event and the current decision on the call. Raises Invalid, Refused, Unavailable."""
-        if wish.method not in _METHODS[wish.answer]:
-            methods = ", ".join(sorted(_METHODS[wish.answer]))
-            raise Invalid(f"method must be one of {methods} for the event {wish.answer}.", field="method")
-        notice = None if wish.notice is None else await self._notice(account_id, wish.notice)
-        length = wish.length
+        if request.method not in _METHODS[request.answer]:
+            methods = ", ".join(sorted(_METHODS[request.answer]))
+            raise Invalid(f"method must be one of {methods} for the event {request.answer}.", field="method")
+        notice = None if request.notice is None else await self._notice(account_id, request.notice)
+        length = request.length
         if length is None and notice is not None and notice.audio_seconds is not None:
             length = timedelta(seconds=notice.audio_seconds)
         event = ConsentEvent(
             id=new_id("told"),
-            party=wish.party,
-            answer=wish.answer,
-            method=wish.method,
-            at=wish.at,
+            party=request.party,
+            answer=request.answer,
+            method=request.method,
+            at=request.at,
             heard_at=self.clock(),
             notice=None if notice is None else notice.as_evidence,
-            offset=wish.offset,
+            offset=request.offset,
             length=length,
             told_by=actor,
         )

@@ -87,40 +87,40 @@ class Describe:
 
     async def __call__(self) -> bool:
         """Process one recording; return False if none is due."""
-        held = await claim(self.database, State.STORED)
-        if held is None:
+        lease = await claim(self.database, State.STORED)
+        if lease is None:
             return False
         try:
-            await self._through_the_gate(held)
+            await self._through_the_gate(lease)
         except LeaseLost:
-            _LOG.info("describe.lease_lost", recording_id=held.recording.id)
+            _LOG.info("describe.lease_lost", recording_id=lease.recording.id)
         return True
 
-    async def _through_the_gate(self, held: Lease) -> None:
-        recording = held.recording
+    async def _through_the_gate(self, lease: Lease) -> None:
+        recording = lease.recording
         try:
-            await hold_lease(self.database, held, self._describe(held))
+            await hold_lease(self.database, lease, self._describe(lease))
         except Undecodable as error:
-            await self._give_up(held, Reason(code="undecodable", text=str(error)))
+            await self._give_up(lease, Reason(code="undecodable", text=str(error)))
         except DescriberCrashed:
-            await self._give_up(held, _CRASHED)
+            await self._give_up(lease, _CRASHED)
         except (Tampered, NotFound):
             _LOG.error("describe.read_back_failed", recording_id=recording.id)
-            await self.database.write(lambda tx: self._fetch_again(tx, held))
+            await self.database.write(lambda tx: self._fetch_again(tx, lease))
         except Unavailable as error:
             if recording.attempts >= MAX_ATTEMPTS:
                 _LOG.error("describe.waiting_long", recording_id=recording.id, attempts=recording.attempts)
             pause = backoff_before(recording.attempts, 0.5)
-            await self.database.write(lambda tx: tx.queue.put_back(held, not_before=tx.now() + pause))
+            await self.database.write(lambda tx: tx.queue.put_back(lease, not_before=tx.now() + pause))
             _LOG.warning("describe.put_off", recording_id=recording.id, reason=str(error))
 
-    async def _give_up(self, held: Lease, reason: Reason) -> None:
-        await self.database.write(lambda tx: fail(tx, held, reason))
-        if held.recording.audio is not None:
-            await discard(self.objects, held.recording.audio.location)
+    async def _give_up(self, lease: Lease, reason: Reason) -> None:
+        await self.database.write(lambda tx: fail(tx, lease, reason))
+        if lease.recording.audio is not None:
+            await discard(self.objects, lease.recording.audio.location)
 
-    async def _describe(self, held: Lease) -> None:
-        recording = held.recording
+    async def _describe(self, lease: Lease) -> None:
+        recording = lease.recording
         keys = await self.database.read(lambda tx: tx.recordings.keys(recording.id))
         if keys is None or recording.audio is None:
             raise LeaseLost("The recording was shredded.")
@@ -134,7 +134,7 @@ class Describe:
             known = await self.admission.load_call(
                 recording.account_id, recording.call_ref, opened.details().facts
             )
-            gate = partial(self._gate, held=held, opened=opened, known=known, values=values)
+            gate = partial(self._gate, lease=lease, opened=opened, known=known, values=values)
             admitted = await self.database.write(gate)
         if not admitted:
             for sealed in filter(None, (recording.audio, made)):
@@ -196,7 +196,7 @@ class Describe:
         self,
         tx: Transaction,
         *,
-        held: Lease,
+        lease: Lease,
         opened: OpenedRecording,
         known: CallContext,
         values: dict[str, Any],
@@ -205,7 +205,7 @@ class Describe:
 
         Return None if facts of the call were added after ``known`` was read.
         """
-        recording = held.recording
+        recording = lease.recording
         tx.lock_account(recording.account_id)
         tx.lock_call(recording.account_id, recording.call_ref)
         if not self.admission.unchanged(tx, recording.account_id, known):
@@ -221,10 +221,10 @@ class Describe:
             described=True,
         )
         if not decision.record:
-            refuse(tx, held, decision)
+            refuse(tx, lease, decision)
             return False
         outcome = passage(tx, decision, recording)
-        tx.queue.move(held, outcome.to, **values, **outcome.values)
+        tx.queue.move(lease, outcome.to, **values, **outcome.values)
         tx.recordings.index(recording.account_id, recording.id, known.terms)
         head = chain_gate(tx, opened, known, decision, tx.now())
         code = decision.grounds[0].code if decision.verdict == "quarantine" else None
@@ -232,16 +232,16 @@ class Describe:
         return True
 
     @staticmethod
-    def _fetch_again(tx: Transaction, held: Lease) -> None:
-        attempts = held.recording.attempts
-        if attempts >= MAX_ATTEMPTS or tx.recordings.announcement(held.recording.id) is None:
-            fail(tx, held, Reason(code="read_back_failed", text="The stored audio could not be read back."))
+    def _fetch_again(tx: Transaction, lease: Lease) -> None:
+        attempts = lease.recording.attempts
+        if attempts >= MAX_ATTEMPTS or tx.recordings.announcement(lease.recording.id) is None:
+            fail(tx, lease, Reason(code="read_back_failed", text="The stored audio could not be read back."))
             return
         reason = Reason(
             code="read_back_failed", text="The stored audio could not be read back; it is fetched again."
         )
         pause = backoff_before(attempts, 0.5)
-        tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now() + pause, reasons=(reason,))
+        tx.queue.move(lease, State.RETRY_WAIT, not_before=tx.now() + pause, reasons=(reason,))
 
 
 def _values(

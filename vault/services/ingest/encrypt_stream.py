@@ -98,15 +98,15 @@ async def _pump(
 async def gather(blocks: AsyncIterator[bytes], size: int = BLOCK) -> AsyncGenerator[bytes, None]:
     """Join parts into blocks of at least ``size`` bytes, except the last one. Raises TooLarge."""
     parts: list[bytes] = []
-    held = total = 0
+    buffered = total = 0
     async for part in blocks:
         parts.append(part)
-        held += len(part)
+        buffered += len(part)
         total += len(part)
         if total > MAX_BYTES:
             raise TooLarge(f"The recording has more than {MAX_BYTES} bytes, the maximum.")
-        if held >= size:
+        if buffered >= size:
             yield parts[0] if len(parts) == 1 else b"".join(parts)
-            parts, held = [], 0
-    if held:
+            parts, buffered = [], 0
+    if buffered:
         yield b"".join(parts)

@@ -49,36 +49,36 @@ class Ingest:
 
     async def __call__(self) -> bool:
         """Process one recording; return False if none is due."""
-        held = await claim(self.database, State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)
-        if held is None:
+        lease = await claim(self.database, State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)
+        if lease is None:
             return False
-        recording_id = held.recording.id
+        recording_id = lease.recording.id
         try:
-            await self._process(held)
+            await self._process(lease)
         except LeaseLost:
             _LOG.info("ingest.lease_lost", recording_id=recording_id)
         return True
 
-    async def _process(self, held: Lease) -> None:
+    async def _process(self, lease: Lease) -> None:
         try:
-            await hold_lease(self.database, held, self._transfer(held))
+            await hold_lease(self.database, lease, self._transfer(lease))
         except LeaseLost:
             raise
         except FetchFailed as error:
-            await self._put_off(held, Reason(code="fetch_failed", text=str(error)), final=error.final)
+            await self._put_off(lease, Reason(code="fetch_failed", text=str(error)), final=error.final)
         except TooLarge as error:
-            await self._put_off(held, Reason(code="too_large", text=str(error)), final=True)
+            await self._put_off(lease, Reason(code="too_large", text=str(error)), final=True)
         except Unavailable as error:
-            await self._wait_for_parts(held, Reason(code="unavailable", text=str(error)))
+            await self._wait_for_parts(lease, Reason(code="unavailable", text=str(error)))
         except (VaultError, OSError, ValueError, KeyError) as error:
             _LOG.error(
-                "ingest.failed", trace=True, recording_id=held.recording.id, attempt=held.recording.attempts
+                "ingest.failed", trace=True, recording_id=lease.recording.id, attempt=lease.recording.attempts
             )
             text = f"An attempt ended unexpectedly ({type(error).__name__})."
-            await self._put_off(held, Reason(code="error", text=text), final=False)
+            await self._put_off(lease, Reason(code="error", text=text), final=False)
 
-    async def _transfer(self, held: Lease) -> None:
-        recording = held.recording
+    async def _transfer(self, lease: Lease) -> None:
+        recording = lease.recording
         if recording.attempts > MAX_ATTEMPTS:
             # No attempt reported a result; perhaps each one crashed its process.
             raise FetchFailed(f"{MAX_ATTEMPTS} attempts began, and none ended with a result.", final=True)
@@ -89,22 +89,22 @@ class Ingest:
         context = bound.of_announcement(recording.account_id, recording.id)
         announcement, facts = decode_announcement(open_message(key.key, sealed[0], context=context))
         known = await self.admission.load_call(recording.account_id, recording.call_ref, facts)
-        decision = await self.database.read(lambda tx: self._admit(tx, held, known))
+        decision = await self.database.read(lambda tx: self._admit(tx, lease, known))
         if not decision.record:
-            await self.database.write(lambda tx: refuse(tx, held, decision))
+            await self.database.write(lambda tx: refuse(tx, lease, decision))
             return
         opened = await self._opened(recording.connection_id)
         provider, access = self.providers[opened.connection.provider], opened.access(self.clock())
         if announcement.url is None:
-            announcement = await self._find(held, opened, announcement, access)
+            announcement = await self._find(lease, opened, announcement, access)
         try:
-            await self._fetch(held, provider.media_request(announcement, access), facts, known, decision)
+            await self._fetch(lease, provider.media_request(announcement, access), facts, known, decision)
         except FetchFailed as error:
             # The URL may have expired in the queue; the provider may return a new one.
             if error.final or provider.find_request(announcement, access) is None:
                 raise
-            announcement = await self._find(held, opened, announcement, access)
-            await self._fetch(held, provider.media_request(announcement, access), facts, known, decision)
+            announcement = await self._find(lease, opened, announcement, access)
+            await self._fetch(lease, provider.media_request(announcement, access), facts, known, decision)
 
     async def _opened(self, connection_id: str) -> OpenedConnection:
         try:
@@ -114,8 +114,8 @@ class Ingest:
                 raise
             raise FetchFailed("The connection that announced it was deleted.", final=True) from None
 
-    def _admit(self, tx: Transaction, held: Lease, known: CallContext) -> Decision:
-        recording = held.recording
+    def _admit(self, tx: Transaction, lease: Lease, known: CallContext) -> Decision:
+        recording = lease.recording
         return self.admission.decide(
             tx,
             recording.account_id,
@@ -125,15 +125,15 @@ class Ingest:
         )
 
     async def _fetch(
-        self, held: Lease, request: MediaRequest, facts: CallFacts, known: CallContext, decision: Decision
+        self, lease: Lease, request: MediaRequest, facts: CallFacts, known: CallContext, decision: Decision
     ) -> None:
         async with self.fetcher.fetch(request) as fetched, aclosing(fetched.blocks()) as blocks:  # type: ignore[type-var]
-            await self.attempt(held, blocks, facts=facts, known=known, decision=decision)
+            await self.attempt(lease, blocks, facts=facts, known=known, decision=decision)
 
     async def _find(
-        self, held: Lease, opened: OpenedConnection, announcement: Announcement, access: Access
+        self, lease: Lease, opened: OpenedConnection, announcement: Announcement, access: Access
     ) -> Announcement:
-        provider, recording = self.providers[opened.connection.provider], held.recording
+        provider, recording = self.providers[opened.connection.provider], lease.recording
         request = provider.find_request(announcement, access)
         if request is None:
             raise FetchFailed(
@@ -147,31 +147,31 @@ class Ingest:
             await self.database.write(lambda tx: tx.sources.name(recording.id, ref, policy))
         return found
 
-    async def _put_off(self, held: Lease, reason: Reason, *, final: bool) -> None:
-        attempt = held.recording.attempts
+    async def _put_off(self, lease: Lease, reason: Reason, *, final: bool) -> None:
+        attempt = lease.recording.attempts
         if final or attempt >= MAX_ATTEMPTS:
-            await self.database.write(lambda tx: fail(tx, held, reason))
+            await self.database.write(lambda tx: fail(tx, lease, reason))
             return
-        await self._wait(held, reason, attempts=attempt)
+        await self._wait(lease, reason, attempts=attempt)
 
-    async def _wait_for_parts(self, held: Lease, reason: Reason) -> None:
+    async def _wait_for_parts(self, lease: Lease, reason: Reason) -> None:
         """Wait for an unavailable part of the vault itself, which never makes a recording fail.
 
         The attempt counter stops at half the max, so that attempts are left for failures of the provider.
         """
-        await self._wait(held, reason, attempts=min(held.recording.attempts, MAX_ATTEMPTS // 2))
+        await self._wait(lease, reason, attempts=min(lease.recording.attempts, MAX_ATTEMPTS // 2))
 
-    async def _wait(self, held: Lease, reason: Reason, *, attempts: int) -> None:
+    async def _wait(self, lease: Lease, reason: Reason, *, attempts: int) -> None:
         pause = backoff_before(attempts, RANDOM.random())
 
         def wait(tx: Transaction) -> None:
             until = tx.now() + pause
-            tx.queue.move(held, State.RETRY_WAIT, not_before=until, reasons=(reason,), attempts=attempts)
+            tx.queue.move(lease, State.RETRY_WAIT, not_before=until, reasons=(reason,), attempts=attempts)
 
         await self.database.write(wait)
         _LOG.info(
             "ingest.put_off",
-            recording_id=held.recording.id,
+            recording_id=lease.recording.id,
             attempt=attempts,
             reason=reason.code,
             seconds=round(pause.total_seconds(), 1),

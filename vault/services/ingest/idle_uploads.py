@@ -35,14 +35,14 @@ class SettleIdleUploads:
     async def __call__(self) -> None:
         """Settle all due uploads. Raises Unavailable."""
         while (claimed := await self._claim()) is not None:
-            held, waited_in = claimed
+            lease, waited_in = claimed
             try:
-                await self._settle(held, waited_in)
+                await self._settle(lease, waited_in)
             except LeaseLost:
                 continue
             except VaultError as error:
-                _LOG.warning("upload.not_settled", recording_id=held.recording.id, reason=str(error))
-                await self.database.write(partial(_put_off, held=held))
+                _LOG.warning("upload.not_settled", recording_id=lease.recording.id, reason=str(error))
+                await self.database.write(partial(_put_off, lease=lease))
 
     async def _claim(self) -> tuple[Lease, State] | None:
         # Most polls find nothing, so a read comes before the write.
@@ -50,16 +50,16 @@ class SettleIdleUploads:
             return None
         return await self.database.write(lambda tx: tx.queue.claim_idle_upload(lease=LEASE))
 
-    async def _settle(self, held: Lease, waited_in: State) -> None:
-        recording, settled = held.recording, False
+    async def _settle(self, lease: Lease, waited_in: State) -> None:
+        recording, settled = lease.recording, False
         while not settled:
             call = await self.admission.load_call(recording.account_id, recording.call_ref)
-            decide = partial(self._decide, held=held, waited_in=waited_in, call=call)
+            decide = partial(self._decide, lease=lease, waited_in=waited_in, call=call)
             settled = await self.database.write(decide)
 
-    def _decide(self, tx: Transaction, *, held: Lease, waited_in: State, call: CallContext) -> bool:
+    def _decide(self, tx: Transaction, *, lease: Lease, waited_in: State, call: CallContext) -> bool:
         """Move the row; return False if facts of the call were added after ``call`` was read."""
-        recording = held.recording
+        recording = lease.recording
         tx.lock_account(recording.account_id)
         if not self.admission.unchanged(tx, recording.account_id, call):
             return False
@@ -71,14 +71,14 @@ class SettleIdleUploads:
             epoch_at_receipt=recording.epoch,
         )
         if not decision.record:
-            refuse(tx, held, decision)
+            refuse(tx, lease, decision)
         elif waited_in is State.TRANSFERRING:
             # The process that served the client died: the client may retry at another one.
-            tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now() + UPLOAD_IDLE_TIMEOUT)
+            tx.queue.move(lease, State.RETRY_WAIT, not_before=tx.now() + UPLOAD_IDLE_TIMEOUT)
         else:
-            fail(tx, held, _ABANDONED)
+            fail(tx, lease, _ABANDONED)
         return True
 
 
-def _put_off(tx: Transaction, *, held: Lease) -> None:
-    tx.queue.put_back(held, not_before=tx.now() + _PUT_OFF, counts=False)
+def _put_off(tx: Transaction, *, lease: Lease) -> None:
+    tx.queue.put_back(lease, not_before=tx.now() + _PUT_OFF, counts=False)

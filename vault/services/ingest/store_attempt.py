@@ -50,7 +50,7 @@ class Attempt:
 
     async def __call__(
         self,
-        held: Lease,
+        lease: Lease,
         blocks: AsyncIterator[bytes],
         *,
         facts: CallFacts,
@@ -61,7 +61,7 @@ class Attempt:
 
         Raises TooLarge, Unavailable, LeaseLost, and what ``blocks`` raises.
         """
-        recording = held.recording
+        recording = lease.recording
         # Get the account key first: without it the sealed stream could not be stored.
         first = await self.ring.current(recording.account_id)
         key = recording_key(recording.id, secrets.token_bytes(KEY_BYTES))
@@ -79,7 +79,7 @@ class Attempt:
         }
 
         try:
-            return await self._store(held, key, values, first)
+            return await self._store(lease, key, values, first)
         except VaultError as error:
             # The row was taken by another worker, or refused: this attempt's object is an orphan. If the reply to
             # the commit was lost, the row may name the object, so it is left to the sweep, which checks the row.
@@ -88,14 +88,14 @@ class Attempt:
             raise
 
     async def _store(
-        self, held: Lease, key: NamedKey, values: Mapping[str, Any], first: AccountKey
+        self, lease: Lease, key: NamedKey, values: Mapping[str, Any], first: AccountKey
     ) -> Recording:
-        recording = held.recording
+        recording = lease.recording
 
         async def store(account_key: AccountKey) -> Recording:
             wrapped = wrap_recording_key(account_key, recording.account_id, key, recording.id)
             named = {**values, "wrapped_key": wrapped, "key_version": account_key.version}
-            return await self.database.write(lambda tx: _stored(tx, held, named))
+            return await self.database.write(lambda tx: _stored(tx, lease, named))
 
         return await retry_if_rotated(self.ring, recording.account_id, store, first=first)
 
@@ -111,9 +111,9 @@ class Attempt:
         )
 
 
-def _stored(tx: Transaction, held: Lease, values: Mapping[str, Any]) -> Recording:
-    tx.lock_account(held.recording.account_id)
-    return tx.queue.move(held, State.STORED, **values, not_before=tx.now())
+def _stored(tx: Transaction, lease: Lease, values: Mapping[str, Any]) -> Recording:
+    tx.lock_account(lease.recording.account_id)
+    return tx.queue.move(lease, State.STORED, **values, not_before=tx.now())
 
 
 async def discard(objects: ObjectStore, location: str) -> None:

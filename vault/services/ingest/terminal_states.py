@@ -9,16 +9,16 @@ from vault.ports.database import Transaction
 _WORKER = "worker"
 
 
-def refuse(tx: Transaction, held: Lease, decision: Decision, *, actor: str = _WORKER) -> Recording:
+def refuse(tx: Transaction, lease: Lease, decision: Decision, *, actor: str = _WORKER) -> Recording:
     """Refuse a leased recording permanently, with an access event; return the updated recording."""
-    recording = tx.queue.move(held, State.REFUSED, reasons=decision.grounds)
+    recording = tx.queue.move(lease, State.REFUSED, reasons=decision.grounds)
     _event(tx, "recording.refused", recording, actor, decision.grounds[0].code)
     return recording
 
 
-def fail(tx: Transaction, held: Lease, reason: Reason) -> None:
+def fail(tx: Transaction, lease: Lease, reason: Reason) -> None:
     """Move a leased recording to failed, with an access event."""
-    recording = tx.queue.move(held, State.FAILED, reasons=(reason,))
+    recording = tx.queue.move(lease, State.FAILED, reasons=(reason,))
     _event(tx, "recording.failed", recording, _WORKER, reason.code)
 
 

@@ -30,7 +30,7 @@ _OTHER_CALL = (
     "A recording of this name belongs to another call. Names of recordings must be unique in the account: "
     "begin them with the name of the call, such as call-7-1."
 )
-_KEPT_STATES = frozenset({State.STORED, State.QUARANTINED, State.AVAILABLE})
+_ARRIVED_STATES = frozenset({State.STORED, State.QUARANTINED, State.AVAILABLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,20 +69,20 @@ class Upload:
             call = await self.admission.load_call(account_id, call_ref)
             claim = partial(self._claim, new=new, call=call, actor=actor)
             claimed = await self.database.write(claim)
-        known, held, decision = claimed
+        known, lease, decision = claimed
         if not decision.record or known.state is State.REFUSED:
             reasons = known.reasons or decision.grounds
             raise Refused(reasons[0].text, reasons=[reason.code for reason in reasons])
-        if known.state in _KEPT_STATES:
+        if known.state in _ARRIVED_STATES:
             return await self._compare(known, blocks, actor), False
-        if held is None:
+        if lease is None:
             raise Busy("Another request is sending this recording.", retry_after=_RETRY_AFTER)
         try:
-            stored = await hold_lease(self.database, held, self._seal(held, blocks, call, decision))
+            stored = await hold_lease(self.database, lease, self._seal(lease, blocks, call, decision))
         except LeaseLost as error:
-            raise await self._why_lost(held) from error
+            raise await self._why_lost(lease) from error
         except BaseException:
-            await asyncio.shield(self._give_back(held))
+            await asyncio.shield(self._give_back(lease))
             raise
         return stored, True
 
@@ -101,14 +101,14 @@ class Upload:
         )
 
     async def _seal(
-        self, held: Lease, blocks: AsyncIterator[bytes], call: CallContext, decision: Decision
+        self, lease: Lease, blocks: AsyncIterator[bytes], call: CallContext, decision: Decision
     ) -> Recording:
-        facts = CallFacts(call_ref=held.recording.call_ref)
-        return await self.attempt(held, blocks, facts=facts, known=call, decision=decision)
+        facts = CallFacts(call_ref=lease.recording.call_ref)
+        return await self.attempt(lease, blocks, facts=facts, known=call, decision=decision)
 
-    async def _why_lost(self, held: Lease) -> VaultError:
+    async def _why_lost(self, lease: Lease) -> VaultError:
         """Return the error that explains a lost lease, by the recording's state now."""
-        recording = held.recording
+        recording = lease.recording
         now = await self.database.read(lambda tx: tx.recordings.get(recording.account_id, recording.id))
         if now is None or now.state in {State.ERASING, State.ERASED}:
             return RecordingErased("The recording was erased while it was being sent.")
@@ -118,10 +118,10 @@ class Upload:
             return Refused(text, reasons=[reason.code for reason in now.reasons])
         return Busy("Another request is sending or has sent this recording.", retry_after=_RETRY_AFTER)
 
-    async def _give_back(self, held: Lease) -> None:
+    async def _give_back(self, lease: Lease) -> None:
         try:
             await self.database.write(
-                lambda tx: tx.queue.move(held, State.RETRY_WAIT, not_before=tx.now() + UPLOAD_IDLE_TIMEOUT)
+                lambda tx: tx.queue.move(lease, State.RETRY_WAIT, not_before=tx.now() + UPLOAD_IDLE_TIMEOUT)
             )
         except VaultError:
             return  # The lease expires.
@@ -162,16 +162,16 @@ class Upload:
         known = _row(tx, new, actor)
         # A recording that is already stored is decided by the current epoch: a switch to off since its receipt must
         # not refuse a retry.
-        epoch = tx.accounts.switch(new.account_id).epoch if known.state in _KEPT_STATES else known.epoch
+        epoch = tx.accounts.switch(new.account_id).epoch if known.state in _ARRIVED_STATES else known.epoch
         decision = self.admission.decide(
             tx, new.account_id, call, received_at=known.received_at, epoch_at_receipt=epoch
         )
-        if known.state in _KEPT_STATES or known.state is State.REFUSED:
+        if known.state in _ARRIVED_STATES or known.state is State.REFUSED:
             return known, None, decision
-        held = tx.queue.claim_upload(known.id, lease=LEASE)
-        if held is not None and not decision.record:
-            return refuse(tx, held, decision, actor=actor), None, decision
-        return known, held, decision
+        lease = tx.queue.claim_upload(known.id, lease=LEASE)
+        if lease is not None and not decision.record:
+            return refuse(tx, lease, decision, actor=actor), None, decision
+        return known, lease, decision
 
 
 def _row(tx: Transaction, new: NewRecording, actor: str) -> Recording:

@@ -65,21 +65,21 @@ class RemoveErased:
 
     async def __call__(self) -> bool:
         """Process one recording; return False if none is due."""
-        held = await claim(self.database, State.ERASING)
-        if held is None:
+        lease = await claim(self.database, State.ERASING)
+        if lease is None:
             return False
         try:
-            await hold_lease(self.database, held, self._remove(held))
+            await hold_lease(self.database, lease, self._remove(lease))
         except LeaseLost:
-            _LOG.info("erase.lease_lost", recording_id=held.recording.id)
+            _LOG.info("erase.lease_lost", recording_id=lease.recording.id)
         except Unavailable as error:
-            pause = backoff_before(held.recording.attempts, 0.5)
-            _LOG.warning("erase.put_off", recording_id=held.recording.id, reason=str(error))
-            await self.database.write(lambda tx: tx.queue.put_back(held, not_before=tx.now() + pause))
+            pause = backoff_before(lease.recording.attempts, 0.5)
+            _LOG.warning("erase.put_off", recording_id=lease.recording.id, reason=str(error))
+            await self.database.write(lambda tx: tx.queue.put_back(lease, not_before=tx.now() + pause))
         return True
 
-    async def _remove(self, held: Lease) -> None:
-        recording = held.recording
+    async def _remove(self, lease: Lease) -> None:
+        recording = lease.recording
         # The manifest holds a wrapped key, so it is deleted first, with unfinished uploads of it from a crash.
         manifest = location_of(recording.account_id, recording.id)
         prefix = objects_of(recording.account_id, recording.id)
@@ -94,18 +94,18 @@ class RemoveErased:
             await self.objects.delete(sealed.location)
         if not await self.database.scrub():
             await self.database.write(
-                lambda tx: tx.queue.put_back(held, not_before=tx.now() + _SCRUB_INTERVAL)
+                lambda tx: tx.queue.put_back(lease, not_before=tx.now() + _SCRUB_INTERVAL)
             )
             return
-        await self.database.write(lambda tx: _tombstone(tx, held))
+        await self.database.write(lambda tx: _tombstone(tx, lease))
 
 
-def _tombstone(tx: Transaction, held: Lease) -> None:
+def _tombstone(tx: Transaction, lease: Lease) -> None:
     # Under the call's lock: of two recordings erased concurrently, the later one sees the other and deletes the facts.
-    tx.lock_account(held.recording.account_id)
-    tx.lock_call(held.recording.account_id, held.recording.call_ref)
+    tx.lock_account(lease.recording.account_id)
+    tx.lock_call(lease.recording.account_id, lease.recording.call_ref)
     now = tx.now()
-    recording = tx.queue.move(held, State.ERASED, erased_at=now, manifest_key_version=None)
+    recording = tx.queue.move(lease, State.ERASED, erased_at=now, manifest_key_version=None)
     tx.recordings.forget_terms(recording.id)
     others = tx.recordings.of_call(recording.account_id, recording.call_ref)
     if all(other.state is State.ERASED for other in others):

@@ -85,14 +85,12 @@ class Sweep:
             recording_id = name.removesuffix(".json")
             if stored.key != location_of(account_id, recording_id):
                 continue
-            if await self.database.read(
-                lambda tx, a=account_id, r=recording_id: _needs_no_manifest(tx, a, r)
-            ):  # type: ignore[misc]
+            if await self.database.read(lambda tx, a=account_id, r=recording_id: _is_gone(tx, a, r)):  # type: ignore[misc]
                 await self.objects.delete(stored.key)
                 removed += 1
         return removed
 
 
-def _needs_no_manifest(tx: Transaction, account_id: str, recording_id: str) -> bool:
+def _is_gone(tx: Transaction, account_id: str, recording_id: str) -> bool:
     recording = tx.recordings.get(account_id, recording_id)
     return recording is not None and recording.state is not State.AVAILABLE

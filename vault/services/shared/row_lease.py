@@ -23,7 +23,7 @@ async def claim(database: Database, *states: State) -> Lease | None:
     return await database.write(lambda tx: tx.queue.claim(states, lease=LEASE))
 
 
-async def hold_lease(database: Database, held: Lease, work: Coroutine[Any, Any, T]) -> T:
+async def hold_lease(database: Database, lease: Lease, work: Coroutine[Any, Any, T]) -> T:
     """Run ``work`` and renew the lease concurrently.
 
     Raises LeaseLost, after the work has ended, if the row was taken by another worker, which took this one for
@@ -32,13 +32,13 @@ async def hold_lease(database: Database, held: Lease, work: Coroutine[Any, Any, 
     neither delay a recording nor exhaust its attempts.
     """
     try:
-        return await _beside_renewals(database, held, work)
+        return await _beside_renewals(database, lease, work)
     except asyncio.CancelledError:
-        await asyncio.shield(_give_back(database, held))
+        await asyncio.shield(_give_back(database, lease))
         raise
 
 
-async def _beside_renewals(database: Database, held: Lease, work: Coroutine[Any, Any, T]) -> T:
+async def _beside_renewals(database: Database, lease: Lease, work: Coroutine[Any, Any, T]) -> T:
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     good_until = loop.time() + LEASE.total_seconds()
@@ -48,7 +48,7 @@ async def _beside_renewals(database: Database, held: Lease, work: Coroutine[Any,
             if done:
                 return task.result()
             try:
-                await database.write(lambda tx: _renew(tx, held))
+                await database.write(lambda tx: _renew(tx, lease))
             except LeaseLost:
                 # The work's own last write may have released the lease; then it is about to return.
                 done, _ = await asyncio.wait({task}, timeout=_LAST_WRITE)
@@ -68,12 +68,12 @@ async def _beside_renewals(database: Database, held: Lease, work: Coroutine[Any,
             task.exception()  # Mark it as retrieved: the caller gets CancelledError or LeaseLost instead.
 
 
-def _renew(tx: Transaction, held: Lease) -> None:
-    tx.queue.renew(held.recording.id, held.token, lease=LEASE)
+def _renew(tx: Transaction, lease: Lease) -> None:
+    tx.queue.renew(lease.recording.id, lease.token, lease=LEASE)
 
 
-async def _give_back(database: Database, held: Lease) -> None:
+async def _give_back(database: Database, lease: Lease) -> None:
     try:
-        await database.write(lambda tx: tx.queue.put_back(held, not_before=tx.now(), counts=False))
+        await database.write(lambda tx: tx.queue.put_back(lease, not_before=tx.now(), counts=False))
     except VaultError:
         return  # The row is already in another state, or the lease expires.
