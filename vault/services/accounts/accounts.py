@@ -49,7 +49,7 @@ class ListAccounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAccount:
-    """Open an account, or change its name and locale. A new account has its recording switch on."""
+    """Open an account, or change its name and locale. A new account has its recording switch on (opt-out)."""
 
     database: Database
     ring: KeyRing

@@ -152,7 +152,7 @@ class Admission:
         return await self.carried.index_key(account_id)
 
     def unchanged(self, tx: Transaction, account_id: str, known: CallContext) -> bool:
-        """Say whether no fact or consent event was added to the call since ``known`` was read."""
+        """Return whether no fact or consent event was added to the call since ``known`` was read."""
         call_ref = known.facts.call_ref
         fact_ids = tuple(row.id for row in tx.call_facts.of_call(account_id, call_ref))
         return (

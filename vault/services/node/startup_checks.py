@@ -18,7 +18,7 @@ _LOG_NAME = "log_name"
 
 
 async def is_new(database: Database) -> bool:
-    """Say whether the database has never belonged to a vault; only then may a root key be created."""
+    """Return whether the database has never belonged to a vault; only then may a root key be created."""
     return await database.read(lambda tx: tx.metadata.get(VAULT_ID)) is None
 
 
@@ -79,7 +79,7 @@ class ProveRootKey:
 
 
 async def opens(root_key: RootKey | None, vault_id: str, proof: bytes) -> bool:
-    """Say whether the root key opens a proof. Raises Unavailable."""
+    """Return whether the root key opens a proof. Raises Unavailable."""
     if root_key is None:
         return False
     try:
@@ -90,7 +90,7 @@ async def opens(root_key: RootKey | None, vault_id: str, proof: bytes) -> bool:
 
 
 async def may_make_root_key(database: Database, previous: RootKey | None) -> bool:
-    """Say whether a missing root key may be created: for a new vault, or before a rotation of the root key begins."""
+    """Return whether a missing root key may be created: for a new vault, or before a root key rotation begins."""
     stored = await database.read(kept_proof)
     if stored is None:
         return True

@@ -1,8 +1,8 @@
 """Clock skew between the node and the database.
 
-Whatever has a limited lifetime starts by the database's clock, which all nodes share, and ends as soon as either
-clock says so. So a node whose clock is slow neither plays nor creates expired things, and a node whose clock is
-fast creates nothing that lasts too long.
+A time limit starts by the database's clock, which all nodes share, and ends as soon as either clock says so. So a
+node whose clock is slow neither plays nor creates anything expired, and a node whose clock is fast creates nothing
+that lasts too long.
 """
 
 from datetime import datetime

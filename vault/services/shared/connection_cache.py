@@ -41,7 +41,7 @@ class ConnectionCache:
     """The connections of recent webhooks with their credentials, so most webhooks need no read and no decryption.
 
     A change through this process applies immediately. After a change through another node, new credentials
-    are accepted immediately, because ``doubt`` makes them be read, and old ones for up to CACHE_TTL seconds.
+    are accepted immediately, because ``doubt`` triggers a read, and old ones for up to CACHE_TTL seconds.
     """
 
     database: Database
@@ -68,7 +68,7 @@ class ConnectionCache:
         return opened
 
     def doubt(self, connection_id: str) -> bool:
-        """Drop the connection from the cache, unless it was read within the last second; say whether it was dropped.
+        """Drop the connection from the cache, unless it was read within the last second; return whether it was dropped.
 
         A wrong signature may come from a new secret that was set through another node. An attacker who sends
         wrong signatures causes at most one read per second.
