@@ -35,7 +35,7 @@ class ReadConnections:
 
     async def one(self, account_id: str, name: str) -> ConnectionView:
         """Return one connection. Raises NotFound."""
-        return self._view(await self.database.read(lambda tx: _found(tx, account_id, name)))
+        return self._view(await self.database.read(lambda tx: _existing(tx, account_id, name)))
 
     def _view(self, connection: Connection) -> ConnectionView:
         webhook_url = f"{self.public_url}/webhooks/{connection.provider}/{connection.id}"
@@ -67,7 +67,7 @@ class DeleteConnection:
             connection = tx.connections.find(account_id, name)
             if connection is None and tx.closing.recall(account_id, "connection.deleted", name):
                 return
-            connection = _found(tx, account_id, name)
+            connection = _existing(tx, account_id, name)
             tx.connections.delete(connection)
             event = AccessEvent(
                 type="connection.deleted",
@@ -88,7 +88,7 @@ class DeleteConnection:
                 self.connections.forget(connection_id)
 
 
-def _found(tx: Transaction, account_id: str, name: str) -> Connection:
+def _existing(tx: Transaction, account_id: str, name: str) -> Connection:
     connection = tx.connections.find(account_id, name)
     if connection is None:
         raise NotFound("There is no such connection.")

@@ -57,38 +57,38 @@ class Idempotency:
         secret = hmac.digest(bearer.encode(), b"callvault/kept-answer\0" + idempotency_key.encode(), "sha256")
         sealing_key = NamedKey(name="kept-answer", secret=secret)
         fingerprint = hmac.digest(secret, request, "sha256")
-        once = _Once(key_id=key_id, name=name, key=sealing_key, fingerprint=fingerprint)
+        current = _IdempotentRequest(key_id=key_id, name=name, key=sealing_key, fingerprint=fingerprint)
         # Check this before the database read, after which the first request could end unnoticed.
         if (key_id, name) in self._running:
             raise _busy()
         self._running.add((key_id, name))
         try:
-            return await self._answer(once, answer)
+            return await self._answer(current, answer)
         finally:
             self._running.discard((key_id, name))
 
     async def _answer(
-        self, once: "_Once", answer: Callable[[], Awaitable[tuple[int, bytes]]]
+        self, current: "_IdempotentRequest", answer: Callable[[], Awaitable[tuple[int, bytes]]]
     ) -> tuple[int, bytes]:
-        stored, token = await self.database.read(once.stored), None
+        stored, token = await self.database.read(current.stored), None
         if stored is None:
-            stored, token = await self.database.write(once.begin)
+            stored, token = await self.database.write(current.begin)
         if stored is not None:
-            return once.opened(stored)
+            return current.opened(stored)
         if token is None:
             raise _busy()
         new: KeptAnswer | None = None
         try:
             status, body = await answer()
-            new = once.sealed(status, body)
+            new = current.sealed(status, body)
         finally:
-            end = partial(once.end, token=token, new=new, at=self.clock())
+            end = partial(current.end, token=token, new=new, at=self.clock())
             await asyncio.shield(self.database.write(end))
         return status, body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class _Once:
+class _IdempotentRequest:
     """One request with its Idempotency-Key."""
 
     key_id: str

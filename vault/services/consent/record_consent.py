@@ -73,7 +73,7 @@ class RecordConsent:
             own = [recording.details().facts for recording in opened.values()]
             known = await self.admission.load_call(account_id, call_ref, *own)
             refuse_impossible(event, known)
-            _refuse_one_too_many(event, known)
+            _check_event_count(event, known)
             store = partial(self._store, row=row, event=event, known=known, opened=opened)
             decision = await self.database.write(store)
             if decision is not None:
@@ -123,7 +123,7 @@ def refuse_impossible(event: ConsentEvent, known: CallContext) -> None:
         raise Refused("at is before the start of the call.", reasons=("before_the_call",))
 
 
-def _refuse_one_too_many(event: ConsentEvent, known: CallContext) -> None:
+def _check_event_count(event: ConsentEvent, known: CallContext) -> None:
     """Raise Refused if the call has the max number of events. A no has its own limit, so others cannot exhaust it."""
     alike = sum((other.answer in _NO) == (event.answer in _NO) for other in known.events)
     if alike >= MAX_EVENTS:

@@ -51,7 +51,7 @@ class DeleteAtSource:
             await self.database.write(lambda tx: _give_up(tx, recording, "impossible"))
             return True
         provider, answer = reply
-        await self.database.write(lambda tx: _note(tx, recording, provider, answer))
+        await self.database.write(lambda tx: _record_reply(tx, recording, provider, answer))
         return True
 
     async def _request(self, recording: Recording) -> tuple[Provider, RestReply] | None:
@@ -63,7 +63,7 @@ class DeleteAtSource:
         return None if request is None else (provider, await self.rest.send(request))
 
 
-def _note(tx: Transaction, recording: Recording, provider: Provider, answer: RestReply) -> None:
+def _record_reply(tx: Transaction, recording: Recording, provider: Provider, answer: RestReply) -> None:
     succeeded = answer.status // 100 == 2  # noqa: PLR2004 - the class of success
     again = provider.delete_again_after
     if succeeded and again is not None and recording.source_attempts == 1:
@@ -73,7 +73,7 @@ def _note(tx: Transaction, recording: Recording, provider: Provider, answer: Res
         tx.sources.deleted(recording.id, tx.now())
         _event(tx, recording, "source.deleted", "deleted" if succeeded else "gone")
     else:
-        _later(tx, recording, f"http_{answer.status}")
+        _retry_or_fail(tx, recording, f"http_{answer.status}")
 
 
 def _not_deleted(tx: Transaction, recording: Recording) -> None:
@@ -82,10 +82,10 @@ def _not_deleted(tx: Transaction, recording: Recording) -> None:
         # Its credentials were deleted with it, so a retry is impossible.
         _give_up(tx, recording, "connection_deleted")
     else:
-        _later(tx, recording, "error")
+        _retry_or_fail(tx, recording, "error")
 
 
-def _later(tx: Transaction, recording: Recording, result: str) -> None:
+def _retry_or_fail(tx: Transaction, recording: Recording, result: str) -> None:
     if recording.source_attempts >= MAX_ATTEMPTS:
         _give_up(tx, recording, result)
         return

@@ -65,17 +65,17 @@ class Ingest:
         except LeaseLost:
             raise
         except FetchFailed as error:
-            await self._put_off(lease, Reason(code="fetch_failed", text=str(error)), final=error.final)
+            await self._retry_or_fail(lease, Reason(code="fetch_failed", text=str(error)), final=error.final)
         except TooLarge as error:
-            await self._put_off(lease, Reason(code="too_large", text=str(error)), final=True)
+            await self._retry_or_fail(lease, Reason(code="too_large", text=str(error)), final=True)
         except Unavailable as error:
-            await self._wait_for_parts(lease, Reason(code="unavailable", text=str(error)))
+            await self._wait_for_vault(lease, Reason(code="unavailable", text=str(error)))
         except (VaultError, OSError, ValueError, KeyError) as error:
             _LOG.error(
                 "ingest.failed", trace=True, recording_id=lease.recording.id, attempt=lease.recording.attempts
             )
             text = f"An attempt ended unexpectedly ({type(error).__name__})."
-            await self._put_off(lease, Reason(code="error", text=text), final=False)
+            await self._retry_or_fail(lease, Reason(code="error", text=text), final=False)
 
     async def _transfer(self, lease: Lease) -> None:
         recording = lease.recording
@@ -147,14 +147,14 @@ class Ingest:
             await self.database.write(lambda tx: tx.sources.name(recording.id, ref, policy))
         return found
 
-    async def _put_off(self, lease: Lease, reason: Reason, *, final: bool) -> None:
+    async def _retry_or_fail(self, lease: Lease, reason: Reason, *, final: bool) -> None:
         attempt = lease.recording.attempts
         if final or attempt >= MAX_ATTEMPTS:
             await self.database.write(lambda tx: fail(tx, lease, reason))
             return
         await self._wait(lease, reason, attempts=attempt)
 
-    async def _wait_for_parts(self, lease: Lease, reason: Reason) -> None:
+    async def _wait_for_vault(self, lease: Lease, reason: Reason) -> None:
         """Wait for an unavailable part of the vault itself, which never makes a recording fail.
 
         The attempt counter stops at half the max, so that attempts are left for failures of the provider.

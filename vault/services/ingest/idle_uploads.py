@@ -14,7 +14,7 @@ from vault.structured_log import Log
 
 _LOG = Log(__name__)
 #: Retry interval for an upload whose call cannot be read, for example because the account's key is unavailable.
-_PUT_OFF = timedelta(minutes=5)
+_RETRY_INTERVAL = timedelta(minutes=5)
 _ABANDONED = Reason(
     code="upload_abandoned", text="The client began the upload and did not finish it. It may be sent again."
 )
@@ -42,7 +42,7 @@ class SettleIdleUploads:
                 continue
             except VaultError as error:
                 _LOG.warning("upload.not_settled", recording_id=lease.recording.id, reason=str(error))
-                await self.database.write(partial(_put_off, lease=lease))
+                await self.database.write(partial(_retry_later, lease=lease))
 
     async def _claim(self) -> tuple[Lease, State] | None:
         # Most polls find nothing, so a read comes before the write.
@@ -80,5 +80,5 @@ class SettleIdleUploads:
         return True
 
 
-def _put_off(tx: Transaction, *, lease: Lease) -> None:
-    tx.queue.put_back(lease, not_before=tx.now() + _PUT_OFF, counts=False)
+def _retry_later(tx: Transaction, *, lease: Lease) -> None:
+    tx.queue.put_back(lease, not_before=tx.now() + _RETRY_INTERVAL, counts=False)

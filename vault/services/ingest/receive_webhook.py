@@ -55,7 +55,7 @@ class Receive:
             return Receipt(status="ignored")
         if content.announcement is not None:
             return await self._announce(opened.connection, content.facts, content.announcement, delivery)
-        return await self._note(opened.connection, content, delivery)
+        return await self._store_facts(opened.connection, content, delivery)
 
     async def _announce(
         self, connection: Connection, facts: CallFacts, announcement: Announcement, delivery: Delivery
@@ -68,7 +68,9 @@ class Receive:
         status: Literal["accepted", "duplicate"] = "accepted" if announced.created else "duplicate"
         return Receipt(status=status, recording_id=announced.recording_id)
 
-    async def _note(self, connection: Connection, content: WebhookContent, delivery: Delivery) -> Receipt:
+    async def _store_facts(
+        self, connection: Connection, content: WebhookContent, delivery: Delivery
+    ) -> Receipt:
         identifier = content.delivery_id
         if identifier is None:
             identifier = content_id(await self.admission.index_key(connection.account_id), delivery)

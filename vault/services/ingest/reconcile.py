@@ -66,7 +66,7 @@ class Reconcile:
         for _ in range(_MAX_PAGES):
             page = await self._page(provider, connection, since, cursor)
             for listed in page.items:
-                missed += await self._miss(connection, listed, now)
+                missed += await self._announce_missed(connection, listed, now)
             if page.cursor is None:
                 return missed
             cursor = page.cursor
@@ -82,7 +82,7 @@ class Reconcile:
         request = provider.list_request(since, cursor, opened.access(self.clock()))
         return ListedPage() if request is None else provider.listed(await self.rest.send(request))
 
-    async def _miss(self, connection: Connection, listed: Listed, now: datetime) -> int:
+    async def _announce_missed(self, connection: Connection, listed: Listed, now: datetime) -> int:
         """Announce a listed recording; return 1 if it was missed, else 0."""
         ended = listed.facts.ended_at
         if ended is not None and not connection.collect_from <= ended <= now - MIN_AGE:

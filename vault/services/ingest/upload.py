@@ -82,7 +82,7 @@ class Upload:
         except LeaseLost as error:
             raise await self._why_lost(lease) from error
         except BaseException:
-            await asyncio.shield(self._give_back(lease))
+            await asyncio.shield(self._release(lease))
             raise
         return stored, True
 
@@ -118,7 +118,7 @@ class Upload:
             return Refused(text, reasons=[reason.code for reason in now.reasons])
         return Busy("Another request is sending or has sent this recording.", retry_after=_RETRY_AFTER)
 
-    async def _give_back(self, lease: Lease) -> None:
+    async def _release(self, lease: Lease) -> None:
         try:
             await self.database.write(
                 lambda tx: tx.queue.move(lease, State.RETRY_WAIT, not_before=tx.now() + UPLOAD_IDLE_TIMEOUT)

@@ -32,16 +32,16 @@ async def hold_lease(database: Database, lease: Lease, work: Coroutine[Any, Any,
     neither delay a recording nor exhaust its attempts.
     """
     try:
-        return await _beside_renewals(database, lease, work)
+        return await _run_and_renew(database, lease, work)
     except asyncio.CancelledError:
-        await asyncio.shield(_give_back(database, lease))
+        await asyncio.shield(_put_back(database, lease))
         raise
 
 
-async def _beside_renewals(database: Database, lease: Lease, work: Coroutine[Any, Any, T]) -> T:
+async def _run_and_renew(database: Database, lease: Lease, work: Coroutine[Any, Any, T]) -> T:
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
-    good_until = loop.time() + LEASE.total_seconds()
+    valid_until = loop.time() + LEASE.total_seconds()
     try:
         while True:
             done, _ = await asyncio.wait({task}, timeout=RENEWAL.total_seconds())
@@ -56,10 +56,10 @@ async def _beside_renewals(database: Database, lease: Lease, work: Coroutine[Any
                     raise
                 return task.result()
             except Unavailable:
-                if loop.time() + RENEWAL.total_seconds() >= good_until:
+                if loop.time() + RENEWAL.total_seconds() >= valid_until:
                     raise LeaseLost("The lease could not be renewed in time.") from None
             else:
-                good_until = loop.time() + LEASE.total_seconds()
+                valid_until = loop.time() + LEASE.total_seconds()
     finally:
         if not task.done():
             task.cancel()
@@ -72,7 +72,7 @@ def _renew(tx: Transaction, lease: Lease) -> None:
     tx.queue.renew(lease.recording.id, lease.token, lease=LEASE)
 
 
-async def _give_back(database: Database, lease: Lease) -> None:
+async def _put_back(database: Database, lease: Lease) -> None:
     try:
         await database.write(lambda tx: tx.queue.put_back(lease, not_before=tx.now(), counts=False))
     except VaultError:

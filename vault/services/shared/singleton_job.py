@@ -50,14 +50,14 @@ class SingletonJob:
             return False
         pause = _AFTER_FAILURE
         try:
-            await self._beside_renewals(name, token, asyncio.ensure_future(work()))
+            await self._run_and_renew(name, token, asyncio.ensure_future(work()))
             pause = every
         except asyncio.CancelledError:
             # This node stops: another one may take over immediately.
             pause = timedelta()
             raise
         finally:
-            await asyncio.shield(self._pass_on(name, token, min(pause, every)))
+            await asyncio.shield(self._release(name, token, min(pause, every)))
         return True
 
     async def if_due(self, name: str, service: Due) -> bool:
@@ -75,25 +75,25 @@ class SingletonJob:
 
         return await self(name, work, every=timedelta()) and worked
 
-    async def _beside_renewals(self, name: str, token: str, task: "asyncio.Future[object]") -> None:
+    async def _run_and_renew(self, name: str, token: str, task: "asyncio.Future[object]") -> None:
         loop = asyncio.get_running_loop()
-        good_until = loop.time() + LEASE.total_seconds()
+        valid_until = loop.time() + LEASE.total_seconds()
         try:
             while not (await asyncio.wait({task}, timeout=RENEWAL.total_seconds()))[0]:
                 try:
                     await self.database.write(lambda tx: tx.turns.renew(name, token, lease=LEASE))
                 except Unavailable:
-                    if loop.time() + RENEWAL.total_seconds() >= good_until:
+                    if loop.time() + RENEWAL.total_seconds() >= valid_until:
                         raise LeaseLost("The job's lease could not be renewed in time.") from None
                 else:
-                    good_until = loop.time() + LEASE.total_seconds()
+                    valid_until = loop.time() + LEASE.total_seconds()
             task.result()
         finally:
             if not task.done():
                 task.cancel()
                 await asyncio.wait({task})
 
-    async def _pass_on(self, name: str, token: str, pause: timedelta) -> None:
+    async def _release(self, name: str, token: str, pause: timedelta) -> None:
         try:
             await self.database.write(lambda tx: tx.turns.pass_on(name, token, next_at=tx.now() + pause))
         except VaultError:
