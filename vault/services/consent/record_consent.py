@@ -114,13 +114,13 @@ def refuse_impossible(event: ConsentEvent, known: CallContext) -> None:
     """Raise Refused for an event whose time contradicts the clock or the call's known times."""
     claims = known.claims
     if event.at > event.heard_at + TOLERANCE:
-        raise Refused("at is in the future.", reasons=("in_the_future",))
+        raise Refused("at must not be in the future.", reasons=("in_the_future",))
     if event.method not in _DURING or event.answer == "withdrawn":
         return
     if claims.ends and event.at > max(claims.ends) + TOLERANCE:
-        raise Refused("at is after the end of the call.", reasons=("after_the_call",))
+        raise Refused("at must not be after the end of the call.", reasons=("after_the_call",))
     if claims.starts and event.at < min(claims.starts) - TOLERANCE:
-        raise Refused("at is before the start of the call.", reasons=("before_the_call",))
+        raise Refused("at must not be before the start of the call.", reasons=("before_the_call",))
 
 
 def _check_event_count(event: ConsentEvent, known: CallContext) -> None:
