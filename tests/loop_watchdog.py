@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -132,7 +133,7 @@ class Watchdog:
             # Also what is seen for the first time: behind a long call of C, which no thread can look into, a look
             # comes once, as soon as it returns.
             for ident, serial in dict(self._running).items():
-                stack = _stack(sys._current_frames().get(ident))
+                stack = _stack(_frame_of(ident))
                 if self._running.get(ident) == serial:
                     self._seen.setdefault(serial, []).append(stack)
             for serial in set(self._seen) - set(self._running.values()):
@@ -142,6 +143,21 @@ class Watchdog:
         ident = threading.get_ident()
         if ident in self._collecting:
             self._collecting[ident] += time.thread_time() * (-1 if phase == "start" else 1)
+
+
+def _frame_of(ident: int) -> FrameType | None:
+    """Return what a thread runs now.
+
+    Before Python 3.11.9 a collection inside of ``_current_frames`` can block the whole process for ever, when
+    another thread is starting (https://github.com/python/cpython/issues/106883).
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames().get(ident)
+    finally:
+        if collecting:
+            gc.enable()
 
 
 class _Measured(Coroutine[Any, Any, Any]):

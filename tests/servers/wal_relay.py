@@ -30,6 +30,9 @@ class WalRelay:
 
     def close(self) -> None:
         """Stop to listen and cut what is connected."""
+        # Closing alone does not wake the thread that accepts.
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         self.cut()
 
