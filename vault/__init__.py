@@ -1,1 +1,1 @@
-"""A self-hosted vault for call recordings: sealed, switchable, and every access on record."""
+"""A self-hosted vault for call recordings: encrypted, with a recording switch and an access log."""

@@ -1,6 +1,6 @@
-"""The only file that names concrete classes: it puts the rooms together into one Vault.
+"""Composition root: the only file that names concrete classes. It wires all packages into one Vault.
 
-What a laptop has no use for is imported where a setting asks for it: boto3 and psycopg are half of a start.
+Packages that only some settings need are imported lazily: boto3 and psycopg take half of the startup time.
 """
 
 import gc
@@ -68,11 +68,11 @@ from vault.telephony.providers.vonage.adapter import Vonage
 from vault.thread_pools import Threads
 from vault.tlog.note import Signer
 
-#: Every telephony platform that there is an adapter for.
+#: The adapter of every supported telephony platform.
 PROVIDERS: tuple[Provider, ...] = (
     Platform(), Aircall(), Twilio(), Vonage(), Telnyx(), Plivo(), SignalWire(),
 )  # fmt: skip
-#: What verbs share, each made of the parts before it.
+#: Parts that services share, by field name. Each is built from the parts before it.
 _SHARED = {
     "carried": AccountDataKeys,
     "connections": ConnectionCache,
@@ -91,33 +91,33 @@ _SHARED = {
     "allowance": Allowance,
 }
 _DESCRIBERS = 2
-#: Threads that seal: the cipher is fast enough for one core to outrun every disk.
+#: Threads for encryption. On one core, the cipher is already faster than any disk.
 _SEALERS = 4
 _THREADS = {"keys": 4, "own_keys": 16, "objects": 32, "sealing": _SEALERS, "prompts": 1}
 
 
 def utc_now() -> datetime:
-    """Return the present moment."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 @cache
 def rule_book() -> RuleBook:
-    """Return the rules of recording by place, as packaged; read once."""
+    """Return the packaged recording rules by jurisdiction; read once."""
     files = sorted((Path(__file__).parent / "domain" / "rule_book").glob("*.toml"))
     return parse([file.read_text("utf-8") for file in files])
 
 
 @cache
 def notice_texts() -> NoticeTexts:
-    """Return the default texts of notices in every language that is packaged; read once."""
+    """Return the packaged default notice texts in every language; read once."""
     files = sorted((Path(__file__).parent / "domain" / "notice_texts").glob("*.toml"))
-    texts = [parse_default_texts(file.read_text("utf-8")) for file in files]
-    return NoticeTexts(languages={one.language: one for one in texts})
+    defaults = [parse_default_texts(file.read_text("utf-8")) for file in files]
+    return NoticeTexts(languages={texts.language: texts for texts in defaults})
 
 
 def migrate(settings: Settings) -> None:
-    """Bring the database to this release's schema."""
+    """Migrate the database to this release's schema."""
     if settings.sqlite_path is None:
         from vault.database.engines.migrate import migrate_postgresql
 
@@ -130,11 +130,11 @@ def migrate(settings: Settings) -> None:
 async def assemble(
     settings: Settings, *, restoring: bool = False, describing: bool = True
 ) -> AsyncIterator[Vault]:
-    """Put a vault together, check its root key and its prefix, and take it apart at the end.
+    """Build a vault, check its root key and its object store prefix, and close it on exit.
 
-    With ``restoring`` a new database becomes that of the vault in the object store. Unless it is ``describing``
-    it starts no describers before they are asked. Raises StartRefused before anything is sealed; Unavailable
-    when a part does not answer.
+    With ``restoring``, a new database takes over the identity of the vault in the object store. Without
+    ``describing``, describers start on first use. Raises StartRefused before anything is sealed; Unavailable when
+    a dependency does not answer.
     """
     harden_process()
     async with AsyncExitStack() as stack:
@@ -169,13 +169,13 @@ async def assemble(
 
 
 def _freeze() -> None:
-    """Tell the collector that what lives by now lives as long as the process, and need not be looked at again."""
+    """Exclude all current objects from garbage collection: they live as long as the process."""
     gc.collect()
     gc.freeze()
 
 
 async def _begin(database: Database, objects: ObjectStore, *, restoring: bool) -> None:
-    """Look whose objects these are before a new database has an id: with one it can become no other vault's.
+    """Check the owner of the object store prefix before a new database gets an id, which never changes.
 
     Raises StartRefused.
     """
@@ -187,7 +187,7 @@ async def _begin(database: Database, objects: ObjectStore, *, restoring: bool) -
     try:
         await refuse_owned(objects)
     except StartRefused:
-        # Unless another node has just begun this vault on the same database.
+        # Another node may have just initialized this vault on the same database.
         if await is_new(database):
             raise
 
@@ -195,7 +195,7 @@ async def _begin(database: Database, objects: ObjectStore, *, restoring: bool) -
 async def _signer(
     settings: Settings, database: Database, objects: ObjectStore, root_key: RootKey, vault_id: str
 ) -> Signer:
-    """Claim the prefix, open the key of the log, and see that it is the log that lies there. Raises StartRefused."""
+    """Claim the prefix, open the log key, and check that the published log is this log. Raises StartRefused."""
     await claim(objects, vault_id)
     opened = OpenLogKey(database=database, root_key=root_key, public_url=settings.public_url)
     signer = await opened(vault_id)
@@ -210,7 +210,7 @@ async def _store(settings: Settings, threads: Threads) -> ObjectStore:
 async def _root_keys(
     settings: Settings, database: Database, threads: Threads, stack: AsyncExitStack
 ) -> tuple[Breaker, Breaker | None]:
-    """Open the root key, and the one that the vault is to leave where one is set. Raises StartRefused."""
+    """Open the root key, and the previous root key if one is set. Raises StartRefused."""
     previous, plain_http = None, settings.plain_http_allow
     if settings.previous_root_key_url is not None:
         previous = open_root_key(settings.previous_root_key_url, threads, plain_http=plain_http)
@@ -222,10 +222,10 @@ async def _root_keys(
 
 
 def _threads(stack: AsyncExitStack) -> dict[str, Threads]:
-    made = {name: Threads(name, size) for name, size in _THREADS.items()}
-    for pool in made.values():
+    pools = {name: Threads(name, size) for name, size in _THREADS.items()}
+    for pool in pools.values():
         stack.callback(pool.close)
-    return made
+    return pools
 
 
 async def _describer(stack: AsyncExitStack, *, started: bool) -> SubprocessDescriber:
@@ -245,7 +245,7 @@ def _ring(
 
 
 def _database(settings: Settings, *, guarded: bool) -> tuple[Database, Callable[[], None]]:
-    """Open the database, and return how it is closed. Only a restore works on one that was not looked at."""
+    """Open the database; return it and its close function. Only a restore skips the connection checks."""
     if settings.sqlite_path is not None:
         sqlite = SqliteDatabase(settings.sqlite_path)
         return sqlite, sqlite.close
@@ -257,8 +257,8 @@ def _database(settings: Settings, *, guarded: bool) -> tuple[Database, Callable[
     return postgresql if guarded else postgresql.unguarded, postgresql.close
 
 
-def _vault(settings: Settings, **rooms: object) -> Vault:
-    """Give every verb the parts that its fields name."""
+def _vault(settings: Settings, **adapters: object) -> Vault:
+    """Build every service from the parts that its fields name."""
     parts: dict[str, Any] = {
         "clock": utc_now,
         "providers": {provider.name: provider for provider in PROVIDERS},
@@ -267,34 +267,34 @@ def _vault(settings: Settings, **rooms: object) -> Vault:
         "notice_texts": notice_texts(),
         "numbers": NumberPlans(),
         "owner_marker": OWNER,
-        "current_root_key": rooms.get("root_key"),
+        "current_root_key": adapters.get("root_key"),
         "previous_root_key": None,
-        **rooms,
+        **adapters,
     }
-    parts["journal"] = _made(Journal, parts)
+    parts["journal"] = _build(Journal, parts)
     parts["database"] = JournaledDatabase(inner=parts["database"], journal=parts["journal"])
     for name, shared in _SHARED.items():
-        parts[name] = _made(shared, parts)
-    parts["check_recovery"] = _check_recovery(parts, rooms["database"])
-    sign = _made(SignCheckpoint, parts)
+        parts[name] = _build(shared, parts)
+    parts["check_recovery"] = _check_recovery(parts, adapters["database"])
+    sign = _build(SignCheckpoint, parts)
     parts["sign_checkpoint"] = replace(sign, pause=timedelta(seconds=settings.anchor_seconds))
-    verbs: dict[str, Any] = {
-        field.name: parts.get(field.name) or _made(field.type, parts) for field in fields(Vault)
+    services: dict[str, Any] = {
+        field.name: parts.get(field.name) or _build(field.type, parts) for field in fields(Vault)
     }
-    return Vault(**verbs)
+    return Vault(**services)
 
 
 def _check_recovery(parts: Mapping[str, Any], database: Any) -> Any:
-    """Make what looks whether the database lacks anything: it must not wait for its own look."""
+    """Build the recovery check on the unguarded database: the guard would wait for this same check."""
     bare = getattr(database, "unguarded", database)
-    seen = {"database": bare, "published_log": replace(parts["published_log"], database=bare)}
-    made = _made(CheckRecovery, {**parts, **seen})
+    unguarded = {"database": bare, "published_log": replace(parts["published_log"], database=bare)}
+    check = _build(CheckRecovery, {**parts, **unguarded})
     if bare is not database:
-        database.look = made.look
-    return made
+        database.look = check.look
+    return check
 
 
-def _made(kind: Any, parts: Mapping[str, object]) -> Any:
-    """Make a verb: a part for each of its fields, by name. A field without a part must have a default."""
-    kind = tracing.traced(kind)
-    return kind(**{field.name: parts[field.name] for field in fields(kind) if field.name in parts})
+def _build(cls: Any, parts: Mapping[str, object]) -> Any:
+    """Build a service from the parts its fields name. A field without a part must have a default."""
+    cls = tracing.traced(cls)
+    return cls(**{field.name: parts[field.name] for field in fields(cls) if field.name in parts})

@@ -1,4 +1,4 @@
-"""Process settings made before a key is loaded, so that keys and audio stay in this process's memory."""
+"""Process limits set before a key is loaded, so that keys and audio stay in this process's memory."""
 
 import resource
 
@@ -6,17 +6,16 @@ from vault.audio.confinement import check_open_files, forbid_attaching
 
 
 def harden_process() -> None:
-    """Forbid core dumps and debuggers. Raises StartRefused for a process that may open too few files."""
+    """Forbid core dumps and debuggers. Raises StartRefused if the limit of open files is too low."""
     check_open_files()
-    _dump_no_core()
+    _forbid_core_dumps()
     forbid_attaching()
 
 
-def _dump_no_core() -> None:
+def _forbid_core_dumps() -> None:
     """Keep keys and audio off the disk when this process crashes.
 
-    One byte is too little for a file, and is how Linux knows not to ask a program that collects cores either,
-    which it asks where the limit is none (core(5)).
+    A limit of 1 byte, not 0: with 0, Linux still pipes the dump to a core handler; with 1 it does not (core(5)).
     """
-    _, most = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (1 if most else 0, most))
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (1 if hard_limit else 0, hard_limit))

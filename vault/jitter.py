@@ -1,6 +1,6 @@
-"""Chance that spreads retries and looks over time, and hides nothing."""
+"""Random numbers for jitter in retries and polls; not for secrets."""
 
 import random
 
-#: A generator of its own: what is drawn here disturbs nobody who seeded the one that all of Python shares.
-RANDOM = random.Random()  # noqa: S311 - it keeps no secret
+#: A separate generator, so that it does not disturb code that seeded Python's global one.
+RANDOM = random.Random()  # noqa: S311 - not for secrets

@@ -1,7 +1,6 @@
-"""Settings: the environment, read once into one frozen value.
+"""Settings, read once from the environment into a frozen dataclass.
 
-Every variable begins with ``VAULT_``; one that is not known is refused, so that a misspelt one is
-not silently without effect.
+Every variable begins with ``VAULT_``. An unknown one is refused, so that a typo is not silently ignored.
 """
 
 import re
@@ -29,9 +28,9 @@ DEFAULT_PUBLIC_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything an operator can choose."""
+    """The settings of an operator."""
 
-    #: Database, objects and root key of a vault on one machine, and its control socket.
+    #: Directory of the control socket and, by default, of the database, the objects and the root key.
     data_dir: Path
     #: ``sqlite`` for the file in the data directory, or ``postgresql://...``.
     database_url: str
@@ -39,52 +38,52 @@ class Settings:
     objects_url: str
     #: ``file:///path``, ``aws-kms://key?endpoint_url=&region=`` or ``openbao://host:port/mount/key?token_file=&ca=``.
     root_key_url: str
-    #: The root key that the vault is to leave; None unless it goes from one to another.
+    #: The root key to migrate from; None unless a root key migration is in progress.
     previous_root_key_url: str | None
-    #: ``aws-kms://?endpoint_url=`` where accounts may bring keys of their own; None where they may not.
+    #: ``aws-kms://?endpoint_url=`` where accounts may use customer-managed keys; None where they may not.
     own_keys_url: str | None
-    #: Where the world reaches the vault; links and webhook URLs begin with it.
+    #: The vault's public base URL; links and webhook URLs begin with it.
     public_url: str
-    #: Proxies whose X-Forwarded-For is believed.
+    #: Proxies whose X-Forwarded-For is trusted.
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
-    #: ``host:port`` entries that the fetcher may reach although private, and over http.
+    #: ``host:port`` entries that the fetcher may reach even if private, and over http.
     media_allow: tuple[str, ...]
     #: ``host:port`` entries of key services and object stores that may be reached over plain http.
     plain_http_allow: tuple[str, ...]
     log_level: str
-    #: How many recordings are ingested at once.
+    #: How many recordings are ingested concurrently.
     workers: int
-    #: Seconds for which a server that was told to stop still takes requests, while /readyz says 503.
+    #: Seconds for which a stopping server still accepts requests, while /readyz answers 503.
     drain_seconds: int
-    #: Seconds that requests in flight have to end after that.
+    #: Seconds after that in which requests in flight may finish.
     stop_seconds: int
     #: Seconds between two anchors of the access log while it grows.
     anchor_seconds: int
-    #: Where spans are sent (OTLP over HTTP); None for nowhere.
+    #: URL to send spans to (OTLP over HTTP); None turns tracing off.
     tracing_url: str | None
-    #: Whether the contract is served, at /openapi.json and /reference.
+    #: Whether the OpenAPI document is served, at /openapi.json and /reference.
     reference: bool
 
     @property
     def sqlite_path(self) -> Path | None:
-        """Return the SQLite file; None on PostgreSQL."""
+        """Return the path of the SQLite file; None on PostgreSQL."""
         return self.data_dir / "vault.db" if self.database_url == "sqlite" else None
 
     @property
     def control_socket(self) -> Path:
-        """Return where commands reach a running server."""
+        """Return the path of the Unix socket on which a running server takes commands."""
         return self.data_dir / "control.sock"
 
 
 def read_settings(environment: Mapping[str, str], *, port: int = DEFAULT_PORT) -> Settings:
-    """Read the environment; the default public URL names the ``port`` that is listened on.
+    """Read the settings from the environment; ``port`` is the listening port in the default public URL.
 
-    An empty variable is as good as none: Compose sets such. Raises StartRefused, naming the variable that is wrong.
+    An empty variable counts as unset, because Compose sets empty ones. Raises StartRefused, naming the variable.
     """
     unknown = sorted(name for name in environment if name.startswith("VAULT_") and name not in _KNOWN)
     if unknown:
         raise StartRefused(
-            f"These settings are not known: {', '.join(unknown)}. Known: {', '.join(sorted(_KNOWN))}."
+            f"These settings are unknown: {', '.join(unknown)}. Known: {', '.join(sorted(_KNOWN))}."
         )
     environment = {name: value for name, value in environment.items() if value}
     data_dir = Path(environment.get("VAULT_DATA_DIR", "./var")).absolute()
@@ -115,7 +114,7 @@ def read_settings(environment: Mapping[str, str], *, port: int = DEFAULT_PORT) -
 def _database_url(value: str) -> str:
     if value == "sqlite" or value.startswith("postgresql://"):
         return value
-    raise StartRefused("VAULT_DATABASE_URL is `sqlite` or begins with postgresql://.")
+    raise StartRefused("VAULT_DATABASE_URL must be `sqlite` or begin with postgresql://.")
 
 
 def _public_url(value: str) -> str:
@@ -127,11 +126,11 @@ def _public_url(value: str) -> str:
     named = parts.scheme in {"http", "https"} and parts.hostname and port_is_sound
     if not named or parts.query or parts.fragment:
         raise StartRefused(
-            "VAULT_PUBLIC_URL is an http or https URL without query, such as https://vault.example."
+            "VAULT_PUBLIC_URL must be an http or https URL without query, such as https://vault.example."
         )
     if parts.path.strip("/"):
         raise StartRefused(
-            "VAULT_PUBLIC_URL has a path, and the vault answers only at the root of a host. Give it a host name of "
+            "VAULT_PUBLIC_URL must not have a path: the vault serves only the root of a host. Give it a host name of "
             "its own, such as https://vault.example."
         )
     return value.rstrip("/")
@@ -142,39 +141,41 @@ def _networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
         return tuple(ip_network(item) for item in _list(value))
     except ValueError as error:
         raise StartRefused(
-            "VAULT_TRUSTED_PROXIES is a list of networks such as 10.0.0.0/8, with commas."
+            "VAULT_TRUSTED_PROXIES must be a comma-separated list of networks such as 10.0.0.0/8."
         ) from error
 
 
 def _hosts(value: str) -> tuple[str, ...]:
     hosts = _list(value)
-    if not all(_HOST_AND_PORT.fullmatch(one) for one in hosts):
-        raise StartRefused("VAULT_PLAIN_HTTP_ALLOW is a list of host:port such as minio:9000, with commas.")
+    if not all(_HOST_AND_PORT.fullmatch(host) for host in hosts):
+        raise StartRefused(
+            "VAULT_PLAIN_HTTP_ALLOW must be a comma-separated list of host:port such as minio:9000."
+        )
     return hosts
 
 
 def _level(value: str) -> str:
     if value not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-        raise StartRefused("VAULT_LOG_LEVEL is DEBUG, INFO, WARNING or ERROR.")
+        raise StartRefused("VAULT_LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR.")
     return value
 
 
 def _count(value: str) -> int:
     number = _number(value)
-    if number is None or not 1 <= number <= 64:  # noqa: PLR2004 - said in the message
-        raise StartRefused("VAULT_WORKERS is a number from 1 to 64.")
+    if number is None or not 1 <= number <= 64:  # noqa: PLR2004 - stated in the message
+        raise StartRefused("VAULT_WORKERS must be an integer from 1 to 64.")
     return number
 
 
 def _seconds(environment: Mapping[str, str], name: str, default: str) -> int:
     number = _number(environment.get(name, default))
-    if number is None or number > 300:  # noqa: PLR2004 - said in the message
-        raise StartRefused(f"A number of seconds from 0 to 300 is what {name} takes.")
+    if number is None or number > 300:  # noqa: PLR2004 - stated in the message
+        raise StartRefused(f"{name} must be an integer from 0 to 300.")
     return number
 
 
 def _number(value: str) -> int | None:
-    """Return what decimal digits say; None for anything else, and for more digits than a setting can mean."""
+    """Parse decimal digits; None for anything else, and for more than 9 digits."""
     return int(value) if _DIGITS.fullmatch(value) else None
 
 
@@ -190,7 +191,7 @@ def _tracing_url(value: str | None) -> str | None:
     parts = split_url(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
         raise StartRefused(
-            "VAULT_TRACING_URL is an http or https URL without credentials, such as "
+            "VAULT_TRACING_URL must be an http or https URL without credentials, such as "
             "http://127.0.0.1:4318/v1/traces."
         )
     return value

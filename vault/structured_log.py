@@ -1,7 +1,7 @@
-"""Structured logs: one JSON object a line, with random ids and never with what people said or are.
+"""Structured logs: one JSON object per line, with random ids and without personal data.
 
-A log call names an event and passes values from a closed set of fields. A field that is not in the
-set raises at once, so a token, an address or a number cannot slip in by a careless keyword.
+A log call names an event and passes values from a closed set of fields. Any other field raises
+immediately, so a token, an address or a phone number cannot slip in by a careless keyword.
 """
 
 import json
@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Final
 
-#: Everything that a log line may say. Ids are the vault's own random ones.
+#: The only fields of a log line. Ids are the vault's own random ones.
 FIELDS: Final = frozenset(
     {
         "account_id", "recording_id", "connection_id", "link_id", "session_id", "key_id", "state", "attempt",
@@ -21,10 +21,10 @@ FIELDS: Final = frozenset(
 
 
 class JsonFormatter(logging.Formatter):
-    """Writes a record as one line of JSON; a traceback shows frames, and never values."""
+    """Writes a record as one line of JSON; a traceback has frames, never values."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, without its end."""
+        """Return the line, without a newline."""
         line: dict[str, object] = {
             "at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{record.msecs:03.0f}Z",
             "level": record.levelname.lower(),
@@ -38,7 +38,7 @@ class JsonFormatter(logging.Formatter):
 
     @staticmethod
     def _frames(record: logging.LogRecord) -> list[str]:
-        """Name the frames alone: messages and source lines of an error may carry what was sent."""
+        """Return the frames only: an error's message and source lines may contain request data."""
         frames = []
         trace = record.exc_info[2] if record.exc_info else None
         while trace is not None:
@@ -52,29 +52,29 @@ class Log:
     """Logs the events of one module."""
 
     def __init__(self, name: str) -> None:
-        """Log under the module's name."""
+        """Create the logger of the module."""
         self._logger = logging.getLogger(name)
 
     def info(self, event: str, **fields: object) -> None:
-        """Say that something happened as it should."""
+        """Log a normal event."""
         self._emit(logging.INFO, event, fields)
 
     def warning(self, event: str, **fields: object) -> None:
-        """Say that something went wrong which the service deals with by itself."""
+        """Log a problem that the service handles by itself."""
         self._emit(logging.WARNING, event, fields)
 
     def error(self, event: str, *, trace: bool = False, **fields: object) -> None:
-        """Say that an operator should look."""
+        """Log a problem that an operator should check."""
         self._emit(logging.ERROR, event, fields, trace=trace)
 
     def critical(self, event: str, **fields: object) -> None:
-        """Say that the service stands still until an operator acts."""
+        """Log that the service is stopped until an operator acts."""
         self._emit(logging.CRITICAL, event, fields)
 
     def _emit(self, level: int, event: str, fields: dict[str, object], *, trace: bool = False) -> None:
-        strangers = fields.keys() - FIELDS
-        if strangers:
-            raise ValueError(f"A log line may not say {sorted(strangers)}.")
+        unknown = fields.keys() - FIELDS
+        if unknown:
+            raise ValueError(f"These log fields are not allowed: {sorted(unknown)}.")
         self._logger.log(level, event, extra={"fields": fields}, exc_info=trace)
 
 
@@ -88,5 +88,5 @@ def set_up(level: str = "INFO") -> None:
     # These log URLs and headers, which carry tokens and signatures.
     for chatty in ("botocore", "boto3", "urllib3", "httpcore", "uvicorn.access", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
-    # It tells of every step of a migration.
+    # It logs every step of a migration.
     logging.getLogger("alembic").setLevel(logging.WARNING)

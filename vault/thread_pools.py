@@ -1,8 +1,8 @@
-"""A bounded pool of threads that a cancelled caller does not run away from.
+"""Bounded thread pools whose callers wait for the thread even when cancelled.
 
 Cancelling an ``await`` on a thread leaves the thread running. If its caller then closes the file or
-gives the lease back, the thread works on something that is no longer there. So ``run`` waits for
-the thread even when its caller was cancelled, and only then lets the cancellation through.
+releases the lease, the thread uses a resource that is gone. So ``run`` waits for the thread even when
+its caller was cancelled, and only then raises the cancellation.
 """
 
 import asyncio
@@ -18,44 +18,44 @@ Args = TypeVarTuple("Args")
 
 
 class Threads:
-    """At most ``size`` calls at once; more of them wait in the order they came."""
+    """Runs at most ``size`` calls concurrently; further calls wait in a FIFO queue."""
 
     def __init__(self, name: str, size: int) -> None:
-        """Name the threads, so that a stack dump says which room they belong to."""
+        """Create the pool; ``name`` is the threads' prefix in stack dumps."""
         self.executor = ThreadPoolExecutor(max_workers=size, thread_name_prefix=name)
 
     async def run(self, function: Callable[[Unpack[Args]], T], *args: *Args) -> T:
-        """Run ``function(*args)`` off the loop and return what it returns, or raise what it raises.
+        """Run ``function(*args)`` in a thread and return its result, or raise its error.
 
-        A cancellation is let through only after the thread has ended.
+        A cancellation is raised only after the call has ended.
         """
         future = asyncio.get_running_loop().run_in_executor(self.executor, _call, function, *args)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
             while not future.done():
-                # A second cancellation must not leave the thread behind either.
+                # A second cancellation must wait for the thread too.
                 try:
                     await asyncio.wait([future])
                 except asyncio.CancelledError:
                     continue
             if not future.cancelled():
-                future.exception()  # Mark it as seen: the caller is gone.
+                future.exception()  # Mark it as retrieved: the caller is gone.
             raise
 
     def close(self) -> None:
-        """Wait for the running calls and let the threads go."""
+        """Wait for the running calls and stop the threads."""
         self.executor.shutdown(wait=True)
 
 
 class DaemonThreads:
-    """At most ``size`` calls at once, on threads that no end of the process waits for.
+    """Runs at most ``size`` calls concurrently, on threads that do not delay the end of the process.
 
-    For calls that may never return: a ThreadPoolExecutor is joined when the interpreter ends.
+    For calls that may never return: the interpreter joins a ThreadPoolExecutor's threads when it exits.
     """
 
     def __init__(self, name: str, size: int) -> None:
-        """Start no thread before the first call."""
+        """Create the pool; threads start on demand."""
         self._name, self._size = name, size
         self._queue: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -63,7 +63,7 @@ class DaemonThreads:
         self._lock = threading.Lock()
 
     def submit(self, function: Callable[[], T]) -> "Future[T]":
-        """Return the future of ``function()``; cancelled before a thread has taken it, it never runs."""
+        """Queue ``function()`` and return its future; if cancelled before it starts, it never runs."""
         future: Future[T] = Future()
         self._queue.put((future, function))
         with self._lock:
@@ -75,7 +75,7 @@ class DaemonThreads:
         return future
 
     def close(self, *, seconds: float) -> bool:
-        """Let the threads go, and wait for them for so long. Returns whether all have ended."""
+        """Stop the threads and wait up to ``seconds`` for them. Return whether all have ended."""
         for _ in self._threads:
             self._queue.put(None)
         deadline = time.monotonic() + seconds
@@ -89,12 +89,12 @@ class DaemonThreads:
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(_call(function))
-                except BaseException as error:  # noqa: BLE001 - it belongs to whom waits for the future
+                except BaseException as error:  # noqa: BLE001 - raised in the caller, by the future
                     future.set_exception(error)
             del future, function, taken
 
     def _next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
-        """Return the next call; None at the end. A thread counts as idle only while the queue is empty."""
+        """Return the next call; None to stop. A thread counts as idle only while the queue is empty."""
         try:
             return self._queue.get_nowait()
         except Empty:
@@ -103,7 +103,7 @@ class DaemonThreads:
 
 
 def _call(function: Callable[[Unpack[Args]], T], *args: *Args) -> T:
-    """Call it, and never let StopIteration out: a future refuses it, and its caller would wait for ever."""
+    """Call the function; convert StopIteration, which a future cannot hold: its caller would wait forever."""
     try:
         return function(*args)
     except StopIteration as error:

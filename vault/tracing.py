@@ -1,9 +1,9 @@
-"""Spans of OpenTelemetry: how long a request, a verb, and a call of S3, KMS or OpenBao took. Off unless a URL is set.
+"""OpenTelemetry spans for requests, services, and calls of S3, KMS or OpenBao. Off unless a URL is set.
 
-A span names a route's template, a verb's class or a call's method, and carries the attributes below, which
-hold no path, query, header, id, number or message; of an error it has the name of its class. Nothing of the
-process is handed to OpenTelemetry as a whole: its provider is the vault's own, so that instrumentation which
-other packages bring along finds none, and tells nothing. What comes with a request is not believed either.
+A span is named after a route's template, a service's class or a call's method. The attributes below hold no
+path, query, header, id, number or message; an error is recorded as its class name only. The tracer provider is
+private, never the global one, so instrumentation in other packages sends nothing. Trace contexts in incoming
+requests are ignored.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -17,38 +17,38 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
 
 Kind = TypeVar("Kind", bound=type)
-#: Everything that a span may say.
+#: The only attributes of a span.
 ATTRIBUTES: Final = frozenset(
     {"http.request.method", "http.response.status_code", "vault.call", "vault.idle"}
 )
-#: Seconds for one attempt to hand spans over.
+#: Timeout of one export request, in seconds.
 _TIMEOUT = 5
 _tracers: list["Tracer"] = []
 
 
 def is_on() -> bool:
-    """Say whether spans are made."""
+    """Return whether tracing is on."""
     return bool(_tracers)
 
 
 def set_up(url: str) -> Callable[[], None]:
-    """Send spans to ``url`` (OTLP over HTTP) from now on; return what stops it and sends the rest.
+    """Send spans to ``url`` (OTLP over HTTP) from now on; return a function that flushes and stops.
 
-    Raises StartRefused if the packages for it are not installed.
+    Raises StartRefused if the OpenTelemetry packages are not installed.
     """
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - only where it was asked for
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - optional dependency
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
     except ImportError as error:
         raise StartRefused(
-            "VAULT_TRACING_URL is set, but what sends spans is not installed: `pip install 'callvault[otel]'`, "
-            "or unset it."
+            "VAULT_TRACING_URL is set, but the OpenTelemetry packages are not installed. "
+            "`pip install 'callvault[otel]'`, or unset it."
         ) from error
 
     class Busy(BatchSpanProcessor):
-        """Leaves out the worker's looks in vain, which are most of what a quiet node does."""
+        """Drops the spans of polls that found no work, which are most spans of an idle node."""
 
         def on_end(self, span: "ReadableSpan") -> None:
             if not (span.attributes or {}).get("vault.idle"):
@@ -66,49 +66,49 @@ def set_up(url: str) -> Callable[[], None]:
 
 
 def span(name: str, **attributes: str) -> "AbstractContextManager[Span | None]":
-    """Return a block that is one span, below that of the caller; a block that does nothing where it is off.
+    """Return a context manager for one child span; it does nothing while tracing is off.
 
-    An attribute's dots are written as two underscores.
+    Write an attribute's dots as two underscores.
     """
     if not _tracers:
         return nullcontext()
     named = {key.replace("__", "."): value for key, value in attributes.items()}
-    if strangers := named.keys() - ATTRIBUTES:
-        raise ValueError(f"A span may not say {sorted(strangers)}.")
+    if unknown := named.keys() - ATTRIBUTES:
+        raise ValueError(f"These span attributes are not allowed: {sorted(unknown)}.")
     return _span(_tracers[-1], name, named)
 
 
 @contextmanager
 def _span(tracer: "Tracer", name: str, attributes: dict[str, str]) -> "Iterator[Span]":
-    from opentelemetry.trace import StatusCode  # noqa: PLC0415 - loaded by now
+    from opentelemetry.trace import StatusCode  # noqa: PLC0415 - optional, loaded by set_up
 
-    # OpenTelemetry would keep an error's message and the lines of its trace.
+    # By default OpenTelemetry records an error's message and traceback.
     with tracer.start_as_current_span(
         name, attributes=attributes, record_exception=False, set_status_on_exception=False
-    ) as made:
+    ) as current:
         try:
-            yield made
+            yield current
         except BaseException as error:
-            made.set_status(StatusCode.ERROR, type(error).__name__)
+            current.set_status(StatusCode.ERROR, type(error).__name__)
             raise
 
 
 def call_of(function: Callable[..., object]) -> str:
-    """Return the method in which a function was written, such as ``S3ObjectStore.read``."""
+    """Return the method that defines a function, such as ``S3ObjectStore.read``."""
     return str(getattr(function, "__qualname__", "")).partition(".<locals>")[0]
 
 
 def traced(kind: Kind) -> Kind:
-    """Return the verb with a span around each call; the verb itself where tracing is off."""
+    """Return the service class with a span around each call; unchanged while tracing is off."""
     if not _tracers or "__call__" not in vars(kind):
         return kind
     inner: Callable[..., Awaitable[Any]] = vars(kind)["__call__"]
 
     async def call(self: object, *arguments: Any, **named: Any) -> Any:
-        with span(kind.__name__) as made:
+        with span(kind.__name__) as current:
             result = await inner(self, *arguments, **named)
-            if result is False and made is not None:
-                made.set_attribute("vault.idle", value=True)
+            if result is False and current is not None:
+                current.set_attribute("vault.idle", value=True)
             return result
 
     return cast(

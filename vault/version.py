@@ -1,3 +1,3 @@
-"""The version of this release. pyproject.toml takes it from here: the image runs without the package's metadata."""
+"""The version of this release. pyproject.toml reads it from here: the image has no package metadata."""
 
 VERSION = "0.1.0"

@@ -82,6 +82,6 @@ def test_ports_of_plain_http_are_compared() -> None:
 )
 def test_a_list_of_hosts_is_checked(wrong: str) -> None:
     """A slip does not go unnoticed: it would allow nothing."""
-    with pytest.raises(StartRefused, match="VAULT_PLAIN_HTTP_ALLOW is"):
+    with pytest.raises(StartRefused, match="VAULT_PLAIN_HTTP_ALLOW must be"):
         read_settings({"VAULT_PLAIN_HTTP_ALLOW": wrong})
     assert read_settings({"VAULT_PLAIN_HTTP_ALLOW": "a:1, [::2]:3"}).plain_http_allow == ("a:1", "[::2]:3")

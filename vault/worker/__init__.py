@@ -1,1 +1,1 @@
-"""Time in: the loop that makes rows move on from the state they are in."""
+"""The worker process: polls for due work and runs the service for it."""

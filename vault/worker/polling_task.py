@@ -1,4 +1,4 @@
-"""A task that polls for work of one kind, in one process, until it is told to stop.
+"""A task that polls for one kind of work in one process until it is stopped.
 
 A poll costs a transaction, on every node, whether there is work or not. So the poll interval is multiplied by
 the number of idle pollers: the polling rate does not depend on the concurrency.
@@ -16,7 +16,7 @@ from vault.structured_log import Log
 
 _LOG = Log(__name__)
 
-#: One poll: True if there was work, and it is done.
+#: One poll; returns True if there was work and it was done.
 Step = Callable[[], Awaitable[bool]]
 
 
@@ -24,7 +24,7 @@ Step = Callable[[], Awaitable[bool]]
 class PollingTask:
     """Polls for one kind of work and does it."""
 
-    #: The work's name in metrics.
+    #: The ``work`` label in metrics.
     work: str
     step: Step
     #: How many steps run concurrently.
@@ -33,17 +33,17 @@ class PollingTask:
     idle_interval: float = 0.2
     #: Seconds to wait after a step that did work, for work with an interval of its own.
     min_interval: float = 0.0
-    #: Seconds to wait after a part did not answer.
+    #: Seconds to wait after a failed step.
     error_backoff: float = 2.0
     _idle_pollers: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        """Count from the beginning: Prometheus sees an increase only of what it has seen before."""
+        """Create the counters at 0: Prometheus shows an increase only for a series it already scraped."""
         metrics.LOOKS.labels(self.work)
         metrics.TROUBLES.labels(self.work)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Poll and work until ``stopping``; a step that has begun is finished. No error of a step ends the loop."""
+        """Poll until ``stopping``; a step in progress is finished. A step's error does not end the loop."""
         while not stopping.is_set():
             metrics.LOOKS.labels(self.work).inc()
             interval = await self._poll()
@@ -60,7 +60,7 @@ class PollingTask:
         except Unavailable as error:
             _LOG.warning("worker.waiting", reason=str(error))
         except Exception as error:  # noqa: BLE001 - the next step may succeed
-            # The vault's own errors as well: a step handles those that it expects.
+            # VaultErrors too: a step handles those that it expects.
             _LOG.error("worker.failed", error=type(error).__name__, trace=True)
         else:
             return max(self.idle_interval, self.min_interval)

@@ -1,4 +1,7 @@
-"""A worker does nothing while its database lacks what the object store has: it may have been undone since."""
+"""Recovery mode in the worker: it does nothing while its database is behind the object store.
+
+A row in such a database may be out of date.
+"""
 
 from contextlib import suppress
 
@@ -8,23 +11,23 @@ from vault.worker.polling_task import Step
 
 
 def unless_recovering(vault: Vault, step: Step) -> Step:
-    """Return the step, which finds nothing to do in recovery mode."""
+    """Wrap the step so that it finds no work in recovery mode."""
 
-    async def look() -> bool:
+    async def guarded() -> bool:
         return False if vault.check_recovery.on else await step()
 
-    return look
+    return guarded
 
 
 def looking(vault: Vault, step: Step) -> Step:
-    """Return the step that moves the anchor on; where it fails, another history may lie in the object store."""
+    """Wrap the anchor step: if it fails, check whether the object store has a different history."""
 
-    async def look() -> bool:
+    async def checked() -> bool:
         try:
             return await step()
         except Unavailable:
             with suppress(VaultError):
-                await vault.check_recovery(looks=1)  # The step has tried again and again by then.
+                await vault.check_recovery(looks=1)  # One check: the step itself has already retried.
             raise
 
-    return look
+    return checked

@@ -1,9 +1,9 @@
-"""Time in: asks the verbs, again and again, whether there is work in the state that each looks after.
+"""The worker's polling tasks: each polls one service for due work.
 
-Every node does all of it. What is claimed row by row is shared by itself: ingest, describe, erase, the
-provider's copies, lists and pauses, by leases in the rows. What moves the log on may run anywhere at once:
-the sequencer has an advisory lock and a compare-and-swap, the anchor a turn that is short, and
-publication a lease of its own. The rest is done by one node at a time, by turns (services/shared/singleton_job.py).
+Every node runs all of them. Ingest, describe, erase, the provider's copies, lists and pauses claim rows by
+leases in the rows. The log's tasks may run on several nodes concurrently: the sequencer has an advisory lock
+and a compare-and-swap, the anchor a short lease, and publication its own lease. The rest runs on one node at a
+time, as singleton jobs (services/shared/singleton_job.py).
 """
 
 import asyncio
@@ -16,35 +16,35 @@ from vault.worker.polling_task import PollingTask
 from vault.worker.recovery import looking, unless_recovering
 
 _DESCRIBERS = 2
-#: Between two sweeps of the whole fleet.
+#: Between two sweeps, over all nodes.
 SWEEP_INTERVAL = timedelta(hours=1)
-#: Between two looks of the whole fleet for quarantines that have run out.
+#: Between two polls for expired quarantines, over all nodes.
 _EXPIRY_INTERVAL = timedelta(seconds=60)
-#: Between two looks of the whole fleet whether the object store went back; with the pause of a turn, a minute.
+#: Between two checks whether the object store lost data, over all nodes; a minute with the singleton interval.
 _STORE_CHECK_INTERVAL = timedelta(seconds=40)
-#: Between two looks of the whole fleet for uploads that no client sends any more.
+#: Between two polls for abandoned uploads, over all nodes.
 _UPLOADS_INTERVAL = timedelta(seconds=60)
-#: Seconds between two looks of a node whether it is its turn.
+#: Seconds between two attempts of a node to take a singleton job's lease.
 _SINGLETON_INTERVAL = 15.0
-#: Seconds between two looks for tombstones: while the switch is off there may be one for every call.
+#: Seconds between two polls for tombstones: while the recording switch is off, each call may need one.
 _TOMBSTONE_INTERVAL = 1.0
-#: Seconds between two looks for work that may be due and not be possible.
+#: Seconds between two polls for work that may be due but blocked.
 _STUCK_INTERVAL = 1.0
-#: Seconds between two looks for sessions that are over.
+#: Seconds between two polls for ended sessions.
 _SESSIONS_INTERVAL = 60.0
 #: Seconds between two checks whether more of the log can be published.
 _PUBLISH_INTERVAL = 1.0
-#: Seconds between two checks whether the log has grown and must be anchored, which has an interval of its own.
+#: Seconds between two checks whether the log has grown and must be anchored; anchors have their own interval.
 _ANCHOR_INTERVAL = 0.5
-#: Seconds that work in hand may take to end once the node is to stop; then it is given back.
+#: Seconds that work in progress has to finish when the node stops; then its lease is released.
 SHUTDOWN_GRACE = 0.5
 
 
 async def work(vault: Vault, *, workers: int, stopping: asyncio.Event | None = None) -> None:
-    """Run until cancelled, or until a moment after ``stopping`` is set.
+    """Run until cancelled, or until shortly after ``stopping`` is set.
 
-    What is in hand then and does not end within SHUTDOWN_GRACE is given back with its lease, and another node
-    takes it at once. A process that dies leaves it until the lease runs out.
+    Work in progress that does not finish within SHUTDOWN_GRACE releases its lease, and another node takes it
+    immediately. If a process dies, its work waits until the lease expires.
     """
     stopping = stopping or asyncio.Event()
     tasks = [
@@ -52,18 +52,18 @@ async def work(vault: Vault, *, workers: int, stopping: asyncio.Event | None = N
         for polling in polling_tasks(vault, workers)
         for _ in range(polling.concurrency)
     ]
-    told = asyncio.create_task(stopping.wait())
+    stop = asyncio.create_task(stopping.wait())
     try:
-        await told
+        await stop
         await asyncio.wait(tasks, timeout=SHUTDOWN_GRACE)
     finally:
-        for task in (told, *tasks):
+        for task in (stop, *tasks):
             task.cancel()
-        await asyncio.gather(told, *tasks, return_exceptions=True)
+        await asyncio.gather(stop, *tasks, return_exceptions=True)
 
 
 def polling_tasks(vault: Vault, workers: int) -> list[PollingTask]:
-    """Return the tasks of the worker, which do nothing in recovery mode."""
+    """Return the worker's tasks, which do nothing in recovery mode."""
     tasks = _polling_tasks(vault, workers)
     for task in tasks:
         task.step = unless_recovering(vault, task.step)
@@ -75,7 +75,7 @@ def _polling_tasks(vault: Vault, workers: int) -> list[PollingTask]:
         PollingTask(work="ingest", step=vault.ingest, concurrency=workers),
         PollingTask(work="describe", step=vault.describe, concurrency=_DESCRIBERS),
         _when_due(vault, "manifests", vault.write_manifests),
-        # What lies under a key that its account has taken away stays due for as long.
+        # Objects under a revoked customer-managed key stay due while it is revoked.
         _when_due(vault, "account_objects", vault.write_account_objects, idle_interval=_STUCK_INTERVAL),
         _when_due(vault, "tombstones", vault.write_tombstones, min_interval=_TOMBSTONE_INTERVAL),
         _when_due(vault, "closing_acts", vault.keep_journal, idle_interval=_STUCK_INTERVAL),
@@ -98,23 +98,23 @@ def _polling_tasks(vault: Vault, workers: int) -> list[PollingTask]:
 
 
 def _when_due(
-    vault: Vault, name: str, verb: Due, *, min_interval: float = 0.0, idle_interval: float = 0.2
+    vault: Vault, name: str, job: Due, *, min_interval: float = 0.0, idle_interval: float = 0.2
 ) -> PollingTask:
-    """Return the task of a job that one node at a time does, as soon as it is due."""
+    """Return the task of a singleton job that runs as soon as it is due."""
     return PollingTask(
         work=name,
-        step=lambda: vault.singleton_job.if_due(name, verb),
+        step=lambda: vault.singleton_job.if_due(name, job),
         min_interval=min_interval,
         idle_interval=idle_interval,
     )
 
 
 def _singleton(
-    vault: Vault, name: str, verb: Callable[[], Awaitable[object]], *, every: timedelta
+    vault: Vault, name: str, job: Callable[[], Awaitable[object]], *, every: timedelta
 ) -> PollingTask:
-    """Return the task of a job that one node at a time does, at intervals."""
+    """Return the task of a singleton job that runs at an interval."""
 
     async def step() -> bool:
-        return await vault.singleton_job(name, verb, every=every)
+        return await vault.singleton_job(name, job, every=every)
 
     return PollingTask(work=name, step=step, min_interval=_SINGLETON_INTERVAL)
