@@ -1,4 +1,4 @@
-"""What is put on record when audio cannot be served: it was changed, or it is not there. A kernel of playing."""
+"""The access events for audio that cannot be served because it was tampered with or is missing."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -16,11 +16,11 @@ _LOG = Log(__name__)
 async def record_alarm(
     database: Database, event: AccessEvent, error: Tampered | RecordingMissing, at: datetime
 ) -> None:
-    """Put on record that what is stored is not what was sealed, or that it is gone.
+    """Record that stored audio differs from what was sealed, or that it is missing.
 
-    The two are different alarms: one says that somebody wrote to the object store, the other that the store
-    lost something, which plays again once it is put back. Without a log that can be written, the line in the
-    operator's log remains.
+    These are two alarms: tampered means that someone wrote to the object store; missing means that the store lost
+    an object, and the recording plays again once it is restored. If the access log cannot be written, only the
+    operator's log has the alarm.
     """
     if isinstance(error, RecordingMissing):
         _LOG.error("recording.missing", recording_id=event.recording_id)

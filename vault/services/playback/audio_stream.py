@@ -1,9 +1,9 @@
-"""Bytes out: each window of them is granted, durably, before the first of its bytes leaves.
+"""The audio stream: each window of bytes is granted durably before its first byte is sent.
 
-The first grant and the first read run together, and the answer's head waits for both: so a log that
-cannot be written is a 503 without a byte, and a tampered object a clean error. After that one
-window is granted ahead, and before its first byte leaves it is asked once more whether it may: otherwise
-two windows would leave after a session's end. What the log says is an upper bound of what was sent.
+The first grant and the first read run concurrently, and the response head waits for both: so a log that
+cannot be written gives a 503 without a byte, and a tampered object a clean error. After that, one window is
+granted ahead, and the permission is checked again before its first byte is sent: otherwise two windows could
+be sent after a session's end. The log states an upper bound of what was sent.
 """
 
 import asyncio
@@ -30,34 +30,34 @@ from vault.services.shared.encrypted_reader import SealedAudio
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
-#: Bytes opened at once at most: larger blocks are no faster.
+#: Maximum bytes decrypted at a time; larger blocks are not faster.
 _MAX_BLOCK_BYTES = 1024 * 1024
-#: How long it is believed that a session, its link and its recording are still good.
+#: How long a positive check of session, link and recording is cached.
 _CACHE_TTL = timedelta(milliseconds=250)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlayableAudio:
-    """The audio that a listener gets, ready to be read."""
+    """The audio for one listener, ready to be read."""
 
     source: SealedAudio
     content_type: str
-    #: What it is called where it is kept.
+    #: The file name of a download.
     file_name: str
     size: int
-    #: Seconds; None where nobody could tell.
+    #: Seconds; None if unknown.
     duration: float | None
-    #: The object's own id: another attempt, another tag.
+    #: The object's own id; each ingest attempt has another one.
     etag: str
-    #: What every grant says; each gets its own id, time and range.
+    #: The template of every grant; each gets its own id, time and range.
     event: AccessEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveAudio:
-    """Turn a session, or an API key, and a recording into the sound to be heard.
+    """Find the playable audio of a recording, for a session or an API key.
 
-    A browser gets the rendition where it could not play the original; a download gets the original.
+    A browser gets the rendition if it cannot play the original; a download gets the original.
     """
 
     database: Database
@@ -66,11 +66,11 @@ class ResolveAudio:
     clock: Clock
 
     async def for_session(self, session: Session, recording: Recording) -> PlayableAudio:
-        """Return what a session plays. Raises NotFound, Unavailable, Tampered."""
-        return await self._sound(recording, self._by_session(session, "playback.grant"), played=True)
+        """Return the audio that a session plays. Raises NotFound, Unavailable, Tampered."""
+        return await self._resolve(recording, self._by_session(session, "playback.grant"), played=True)
 
     async def for_look(self, link: Link, recording: Recording) -> PlayableAudio:
-        """Return what a media link plays, for its headers alone. Raises as ``for_session`` does."""
+        """Return the audio of a media link, for its headers only. Raises as ``for_session`` does."""
         event = AccessEvent(
             id="",
             type="playback.grant",
@@ -80,20 +80,20 @@ class ResolveAudio:
             recording_id=recording.id,
             link_id=link.id,
         )
-        return await self._sound(recording, event, played=True)
+        return await self._resolve(recording, event, played=True)
 
     async def for_session_download(self, session: Session, recording: Recording) -> PlayableAudio:
-        """Return what a session keeps as a file, where its link lets it. Raises as ``for_session`` does."""
+        """Return the audio that a session downloads, if its link allows it. Raises as ``for_session`` does."""
         link = await self.database.read(lambda tx: tx.links.get(session.account_id, session.link_id))
         if link is None or not link.download:
-            raise NotFound("This link is for listening; it offers no file.")
-        return await self._sound(recording, self._by_session(session, "download.grant"), played=False)
+            raise NotFound("This link does not allow downloads.")
+        return await self._resolve(recording, self._by_session(session, "download.grant"), played=False)
 
     async def for_download(self, account_id: str, recording_id: str, *, actor: str) -> PlayableAudio:
-        """Return what an API key downloads. Raises NotFound, Unavailable, Tampered."""
+        """Return the audio that an API key downloads. Raises NotFound, Unavailable, Tampered."""
         recording = await self.database.read(lambda tx: tx.recordings.get(account_id, recording_id))
         if recording is None or recording.state is not State.AVAILABLE or recording.restricted:
-            raise NotFound("There is no such recording to be heard.")
+            raise NotFound("There is no such recording that can be played.")
         event = AccessEvent(
             id="",
             type="download.grant",
@@ -102,7 +102,7 @@ class ResolveAudio:
             actor=actor,
             recording_id=recording_id,
         )
-        return await self._sound(recording, event, played=False)
+        return await self._resolve(recording, event, played=False)
 
     def _by_session(self, session: Session, kind: EventType) -> AccessEvent:
         return AccessEvent(
@@ -116,10 +116,10 @@ class ResolveAudio:
             session_id=session.id,
         )
 
-    async def _sound(self, recording: Recording, event: AccessEvent, *, played: bool) -> PlayableAudio:
+    async def _resolve(self, recording: Recording, event: AccessEvent, *, played: bool) -> PlayableAudio:
         keys = await self.database.read(lambda tx: tx.recordings.keys(recording.id))
         if keys is None or recording.audio is None:
-            raise NotFound("There is no audio of this recording.")
+            raise NotFound("This recording has no audio.")
         if played and recording.rendition is not None:
             sealed, kind = recording.rendition, content_type("wav")
         else:
@@ -155,81 +155,81 @@ def _etag(sealed: SealedObject) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """Serve a range of a sound."""
+    """Stream a byte range of the audio."""
 
     database: Database
     allowance: Allowance
     clock: Clock
 
-    async def __call__(self, sound: PlayableAudio, start: int, end: int) -> AsyncIterator[bytes]:
-        """Grant the first window, open its first block, and return the blocks of [start, end).
+    async def __call__(self, audio: PlayableAudio, start: int, end: int) -> AsyncIterator[bytes]:
+        """Grant the first window, decrypt its first block, and return the blocks of [start, end).
 
-        Raises NotFound when session, link or recording are no longer good, TooMany when the session had too
-        many grants, Unavailable when the log cannot be written, Tampered for a first frame that was changed,
-        RecordingMissing where the object store has no such object. Later the iterator raises.
+        Raises NotFound if session, link or recording are no longer valid, TooMany if the session had too many
+        grants, Unavailable if the log cannot be written, Tampered if the first frame was changed,
+        RecordingMissing if the object is missing from the store. Later errors are raised by the iterator.
         """
         if start == end:
             return _nothing()
-        if sound.event.session_id is not None:
-            await self.allowance.use(sound.event.session_id)
+        if audio.event.session_id is not None:
+            await self.allowance.use(audio.event.session_id)
         plan = windows(start, end)
         window = next(plan)
         stop = min(window[1], start + FIRST_WINDOW)
         try:
-            first = await self._read_beside(self._grant(sound, window), sound, start, stop)
+            first = await self._read_beside(self._grant(audio, window), audio, start, stop)
         except (Tampered, RecordingMissing) as error:
-            await record_alarm(self.database, sound.event, error, self.clock())
+            await record_alarm(self.database, audio.event, error, self.clock())
             raise
-        return self._blocks(sound, first, window, list(plan))
+        return self._blocks(audio, first, window, list(plan))
 
     async def _blocks(
-        self, sound: PlayableAudio, first: bytes, window: tuple[int, int], rest: list[tuple[int, int]]
+        self, audio: PlayableAudio, first: bytes, window: tuple[int, int], rest: list[tuple[int, int]]
     ) -> AsyncIterator[bytes]:
         sent, position = len(first), window[0] + len(first)
         ahead: asyncio.Task[None] | None = None
         try:
             yield first
             for following in [*rest, None]:
-                ahead = asyncio.create_task(self._grant(sound, following)) if following else None
-                async with aclosing(self._window(sound, position, window[1])) as blocks:
+                ahead = asyncio.create_task(self._grant(audio, following)) if following else None
+                async with aclosing(self._window(audio, position, window[1])) as blocks:
                     async for block in blocks:
                         sent += len(block)
                         yield block
                 if following is None or ahead is None:
                     break
                 await ahead
-                if sound.event.session_id is not None:
-                    self.allowance.owe(sound.event.session_id)
+                if audio.event.session_id is not None:
+                    self.allowance.owe(audio.event.session_id)
                 position, window = following[0], following
         except (Tampered, RecordingMissing) as error:
-            await record_alarm(self.database, sound.event, error, self.clock())
+            await record_alarm(self.database, audio.event, error, self.clock())
             raise
         finally:
             if ahead is not None and not ahead.done():
                 ahead.cancel()
-            await asyncio.shield(self._end(sound, sent))
+            await asyncio.shield(self._end(audio, sent))
 
-    async def _window(self, sound: PlayableAudio, start: int, end: int) -> AsyncGenerator[bytes, None]:
-        """Yield the blocks of a granted window. Before the first it is asked whether it still may be heard.
+    async def _window(self, audio: PlayableAudio, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """Yield the blocks of a granted window, after a check that session, link and recording are still valid.
 
-        Before later ones too, if the reader is slow: a minute may pass between two blocks.
+        The check is repeated for later blocks if the reader is slow: a minute may pass between two blocks.
         """
         position = start
-        asked_at: datetime | None = None
+        checked_at: datetime | None = None
         while position < end:
             stop, now = min(end, position + _MAX_BLOCK_BYTES), self.clock()
-            if asked_at is None or now - asked_at >= _CACHE_TTL:
-                asked_at = now
-                yield await self._read_beside(self._check(sound), sound, position, stop)
+            if checked_at is None or now - checked_at >= _CACHE_TTL:
+                checked_at = now
+                yield await self._read_beside(self._check(audio), audio, position, stop)
             else:
-                yield await self._read(sound, position, stop)
+                yield await self._read(audio, position, stop)
             position = stop
 
     async def _read_beside(
-        self, allowed: Coroutine[None, None, None], sound: PlayableAudio, start: int, end: int
+        self, allowed: Coroutine[None, None, None], audio: PlayableAudio, start: int, end: int
     ) -> bytes:
-        """Read while ``allowed`` finds out whether the bytes may leave. Raises what either raises."""
-        reading = asyncio.create_task(self._read(sound, start, end))
+        """Read while ``allowed`` checks whether the bytes may be sent. Raises what either raises."""
+        reading = asyncio.create_task(self._read(audio, start, end))
         try:
             await allowed
             return await reading
@@ -239,31 +239,31 @@ class Stream:
             with suppress(BaseException):
                 await reading
 
-    async def _read(self, sound: PlayableAudio, start: int, end: int) -> bytes:
+    async def _read(self, audio: PlayableAudio, start: int, end: int) -> bytes:
         try:
-            return await sound.source.read(start, end)
+            return await audio.source.read(start, end)
         except NotFound:
-            # Erased at this moment, or the object store has lost it: nobody changed what was sealed.
-            await self._check(sound)
+            # Just erased, or lost by the object store; not tampered with.
+            await self._check(audio)
             raise RecordingMissing from None
 
-    async def _check(self, sound: PlayableAudio) -> None:
-        """Raise NotFound unless session, link and recording are still good."""
-        event = replace(sound.event, at=self.clock())
+    async def _check(self, audio: PlayableAudio) -> None:
+        """Raise NotFound unless session, link and recording are still valid."""
+        event = replace(audio.event, at=self.clock())
         if not await self.database.read(lambda tx: tx.links.still_good(event)):
             raise _ended()
 
-    async def _grant(self, sound: PlayableAudio, window: tuple[int, int]) -> None:
-        event = replace(sound.event, id=new_id("evt"), at=self.clock(), first=window[0], end=window[1])
+    async def _grant(self, audio: PlayableAudio, window: tuple[int, int]) -> None:
+        event = replace(audio.event, id=new_id("evt"), at=self.clock(), first=window[0], end=window[1])
         if not await self.database.grant(Grant(event=event, session_id=event.session_id)):
             raise _ended()
         metrics.GRANTS.labels(event.type.removesuffix(".grant")).inc()
 
-    async def _end(self, sound: PlayableAudio, sent: int) -> None:
-        """Say what was really sent; the grants are what counts where this cannot be written."""
-        metrics.SERVED.labels(sound.event.type.removesuffix(".grant")).inc(sent)
-        ended: EventType = "download.end" if sound.event.type == "download.grant" else "playback.end"
-        event = replace(sound.event, id=new_id("evt"), type=ended, at=self.clock(), end=sent)
+    async def _end(self, audio: PlayableAudio, sent: int) -> None:
+        """Record the number of bytes sent; if it cannot be written, the grants are the upper bound."""
+        metrics.SERVED.labels(audio.event.type.removesuffix(".grant")).inc(sent)
+        ended: EventType = "download.end" if audio.event.type == "download.grant" else "playback.end"
+        event = replace(audio.event, id=new_id("evt"), type=ended, at=self.clock(), end=sent)
         try:
             await self.database.write(lambda tx: tx.events.append(event))
         except VaultError:
@@ -275,7 +275,7 @@ def _ended() -> NotFound:
 
 
 async def _nothing() -> AsyncIterator[bytes]:
-    """Yield no block: there is no byte in the range."""
+    """Yield no blocks, for an empty range."""
     blocks: tuple[bytes, ...] = ()
     for block in blocks:
         yield block

@@ -1,8 +1,8 @@
-"""The last word on sessions: where a process died in the middle of an answer, the log says what was sent at most.
+"""End events for sessions whose process died during a response: the log then states the maximum that was sent.
 
-Every request of a session ends with an event that says how many bytes were sent. One that was cut off by
-a crash has none; what it was granted is an upper bound. A crash in the middle of this verb leaves sessions
-that it finds again, and of their events those that it has not read.
+Every request of a session ends with an event with the number of bytes sent. A request cut off by a crash has
+none; its grants are an upper bound. If this job itself crashes, it finds the same sessions again, and reads
+only the events that it has not read.
 """
 
 from collections import defaultdict
@@ -19,17 +19,17 @@ from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.services.shared.clock_skew import earlier
 
-#: Sessions, and events, that are read at once.
+#: Sessions, and events, per batch.
 _SESSION_BATCH_SIZE, _EVENT_BATCH_SIZE = 100, 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndSessions:
-    """Write what is missing at the end of sessions that are over."""
+    """Write the missing end events of sessions that are over."""
 
     database: Database
     clock: Clock
-    #: How long after a session's end the last window may still be on its way to a slow reader.
+    #: How long after a session's end its last window may still be in transit to a slow reader.
     grace: timedelta = timedelta(minutes=10)
 
     async def __call__(self) -> bool:
@@ -37,7 +37,7 @@ class EndSessions:
         due = await self.database.read(self._due)
         if not due:
             return False
-        # What still waits for the sequencer must be seen too.
+        # Include the events that still wait for the sequencer.
         await self.database.write(lambda tx: tx.tree.settle())
         of_recording: defaultdict[tuple[str, str], list[UnsettledSession]] = defaultdict(list)
         for session in due:
@@ -50,13 +50,13 @@ class EndSessions:
         return True
 
     def _due(self, tx: Transaction) -> Sequence[UnsettledSession]:
-        # The earlier of two clocks: by one that is ahead, sessions would be over that still play.
+        # The earlier of two clocks: a clock that is ahead would end sessions that still play.
         return tx.links.unsettled(earlier(tx, self.clock()) - self.grace, limit=_SESSION_BATCH_SIZE)
 
     async def _requests(
         self, account_id: str, recording_id: str, sessions: Sequence[UnsettledSession]
     ) -> dict[str, Requests]:
-        """Read the recording's events once for all its sessions, page by page; return the requests of each."""
+        """Read the recording's events once for all its sessions, page by page; return each session's requests."""
         found = {session.session_id: Requests() for session in sessions}
         begins = {session.session_id: session.log_size for session in sessions}
         start: int | None = min(begins.values())
@@ -66,17 +66,17 @@ class EndSessions:
                     account_id, recording_id=recording_id, start=start, limit=_EVENT_BATCH_SIZE
                 )
             )
-            for one in page:
-                named = one.event.session_id or ""
-                if named in found and one.index >= begins[named]:
-                    found[named].take(one.index, one.event)
+            for logged in page:
+                session_id = logged.event.session_id or ""
+                if session_id in found and logged.index >= begins[session_id]:
+                    found[session_id].take(logged.index, logged.event)
             start = page[-1].index + 1 if len(page) == _EVENT_BATCH_SIZE else None
             if start is not None:
                 await self._progress(found, start)
         return found
 
     async def _progress(self, found: dict[str, Requests], start: int) -> None:
-        """Note where reading may begin after a restart, for sessions none of whose requests is open there."""
+        """Store where to resume reading after a restart, for sessions without an open request at that point."""
         closed = [session_id for session_id, requests in found.items() if not requests.any_open]
         await self.database.write(lambda tx: tx.links.read_until(closed, start))
         for session_id in closed:
@@ -84,7 +84,7 @@ class EndSessions:
 
 
 def _settle(tx: Transaction, *, session: UnsettledSession, missing: list[AccessEvent]) -> None:
-    # Another node may have said it meanwhile; a session has one last word.
+    # Another node may have settled it meanwhile; a session is settled once.
     if tx.links.settle(session.session_id):
         for event in missing:
             tx.events.append(event)

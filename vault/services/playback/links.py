@@ -1,4 +1,4 @@
-"""Sharing a recording: time-limited links, made and revoked one by one."""
+"""Time-limited links to a recording: create, list, revoke."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,15 +24,15 @@ from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkRequest:
-    """What kind of link is wanted."""
+    """The properties of a link to create."""
 
-    #: Who is meant to listen.
+    #: The name of the intended listener.
     listener: str
     kind: Kind
-    #: How long it can be opened.
+    #: How long the link can be opened.
     life: timedelta
     sessions: int
-    #: CIDR networks that may open it; empty means any.
+    #: CIDR networks from which it can be opened; empty means any.
     networks: Sequence[str] = ()
     #: Whether the player offers the original as a file.
     download: bool = False
@@ -40,7 +40,7 @@ class LinkRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateLink:
-    """Make a link. Its token is in the answer and nowhere else."""
+    """Create a link. Its token is only in the response; it is not stored."""
 
     database: Database
     ring: KeyRing
@@ -76,11 +76,11 @@ class CreateLink:
         def insert(tx: Transaction) -> Link:
             tx.lock_account(account_id)
             _check_playable(tx.recordings.get(account_id, recording_id))
-            # By the clock that all nodes share.
-            made = replace(link, expires_at=tx.now() + wish.life)
-            tx.links.insert(made, token.digest)
+            # By the database's clock, which all nodes share.
+            created = replace(link, expires_at=tx.now() + wish.life)
+            tx.links.insert(created, token.digest)
             tx.events.append(event)
-            return made
+            return created
 
         return await self.database.write(insert), token
 
@@ -112,20 +112,20 @@ def _check_playable(recording: Recording | None) -> None:
     if recording.state in {State.ERASING, State.ERASED}:
         raise RecordingErased("The recording was erased.")
     if recording.state is not State.AVAILABLE or recording.restricted:
-        said = "restricted" if recording.restricted else str(recording.state)
-        raise Refused(f"The recording is {said}, so it cannot be played.", reasons=(said,))
+        reason = "restricted" if recording.restricted else str(recording.state)
+        raise Refused(f"The recording is {reason}, so it cannot be played.", reasons=(reason,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListLinks:
-    """List a recording's links, with the names of those meant to listen."""
+    """List links with the names of their listeners."""
 
     database: Database
     ring: KeyRing
     admission: Admission
 
     async def __call__(self, account_id: str, recording_id: str) -> Sequence[tuple[Link, str]]:
-        """Return links and listeners, newest first. Raises NotFound."""
+        """Return a recording's links and listeners, newest first. Raises NotFound."""
 
         def find(tx: Transaction) -> Sequence[Link]:
             if tx.recordings.get(account_id, recording_id) is None:
@@ -143,7 +143,7 @@ class ListLinks:
         before: tuple[datetime, str] | None,
         limit: int,
     ) -> Sequence[tuple[Link, str]]:
-        """Return an account's links, newest first: those of one listener, those that can still be opened."""
+        """Return a page of an account's links, newest first, filtered by listener and by openable at ``open_at``."""
         term = await listener_term(self.admission, account_id, listener)
         wanted = LinkFilter(listener=term, open_at=open_at)
         found = await self.database.read(
@@ -154,13 +154,13 @@ class ListLinks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevokeLink:
-    """Stop a link, and the sessions that it opened, from the next window on."""
+    """Revoke a link, which also ends its sessions at their next window."""
 
     database: Database
     clock: Clock
 
     async def __call__(self, account_id: str, recording_id: str, link_id: str, *, actor: str) -> None:
-        """Revoke; again changes nothing. Raises NotFound."""
+        """Revoke the link; idempotent. Raises NotFound."""
         now = self.clock()
 
         def revoke(tx: Transaction) -> None:
@@ -178,7 +178,7 @@ class RevokeLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevokeLinks:
-    """Stop every link of a recording, of a listener, or of the account, each on record."""
+    """Revoke every link of a recording, of a listener, or of the account, with one event for each."""
 
     database: Database
     admission: Admission
@@ -187,25 +187,25 @@ class RevokeLinks:
     async def __call__(
         self, account_id: str, *, recording_id: str | None, listener: str | None, actor: str
     ) -> int:
-        """Return how many were stopped. Raises NotFound for a recording that is not there."""
+        """Return how many links were revoked. Raises NotFound for an unknown recording."""
         term = await listener_term(self.admission, account_id, listener)
         wanted, now = LinkFilter(recording_id=recording_id, listener=term), self.clock()
 
         def revoke(tx: Transaction) -> int:
             if recording_id is not None and tx.recordings.get(account_id, recording_id) is None:
                 raise NotFound("There is no such recording.")
-            # Which of them this stopped before is not known, so all of the account's are seen to.
+            # An earlier attempt may have revoked some of them, so recall every such act of the account.
             tx.closing.recall(account_id, "link.revoked")
-            stopped = tx.links.revoke_all(account_id, wanted, now)
-            for link in stopped:
+            revoked = tx.links.revoke_all(account_id, wanted, now)
+            for link in revoked:
                 tx.events.append(_revoked(link, now, actor))
-            return len(stopped)
+            return len(revoked)
 
         return await self.database.write(revoke)
 
 
 async def listener_term(admission: Admission, account_id: str, listener: str | None) -> bytes | None:
-    """Return the keyed hash under which a listener's links are found."""
+    """Return the keyed hash by which a listener's links are found."""
     if listener is None:
         return None
     return search_term(await admission.index_key(account_id), "listener", listener)
@@ -224,13 +224,13 @@ def _revoked(link: Link, at: datetime, actor: str) -> AccessEvent:
 
 def _check(wish: LinkRequest) -> None:
     if not MIN_LIFETIME <= wish.life <= MAX_LIFETIME:
-        raise Invalid("A link lives from 1 second to 24 hours.", field="expires_in")
+        raise Invalid("expires_in must be between 1 and 86400 seconds.", field="expires_in")
     if not 1 <= wish.sessions <= MAX_SESSIONS:
-        raise Invalid(f"A link opens from 1 to {MAX_SESSIONS} sessions.", field="sessions")
+        raise Invalid(f"sessions must be between 1 and {MAX_SESSIONS}.", field="sessions")
     for network in wish.networks:
         try:
             ip_network(network)
         except ValueError as error:
             raise Invalid(
-                "A network is written like 192.0.2.0/24 or 2001:db8::/32.", field="networks"
+                "networks must be CIDR networks such as 192.0.2.0/24 or 2001:db8::/32.", field="networks"
             ) from error

@@ -1,7 +1,7 @@
-"""What a listener sees of a call beside its sound: who is heard, when it was, and what the parties were told.
+"""The call details that the player shows: the listener, direction, start time and the notices to the parties.
 
-No number, no name of a party and no reference is among it: a link is for hearing one recording. It is part of
-what ``playback.open`` put on record, so it is no access of its own.
+They hold no phone number, party name or reference: a link gives access to one recording only. The
+``playback.open`` event covers them, so they are not logged as a separate access.
 """
 
 import hmac
@@ -35,7 +35,7 @@ _Rows = tuple[Link, RecordingKeys, Sequence[CallFactRow], Sequence[EvidenceRow]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToldNotice:
-    """What a party was told, word for word as the evidence pins it."""
+    """A notice that a party received, verified against the digest in the evidence."""
 
     party: Party
     #: A tag such as ``fr-CA``.
@@ -45,33 +45,33 @@ class ToldNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownCall:
-    """A call as its listener sees it."""
+    """The call details that a listener may see."""
 
-    #: Who is meant to listen.
+    #: The name of the intended listener.
     listener: str
     direction: Direction | None
-    #: None where nobody said when the call began.
+    #: None if the start time is unknown.
     started_at: datetime | None
-    #: In the order in which the parties were told, each notice once for each party.
+    #: In the order of delivery, each notice once per party.
     notices: tuple[ToldNotice, ...]
-    #: Whether the link lets its listener keep the original as a file.
+    #: Whether the link allows the original to be downloaded.
     may_download: bool
-    #: False where the describer crashed.
+    #: False if the describer crashed.
     has_waveform: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowCall:
-    """Open what the player's page says of a call."""
+    """Decrypt the call details for the player page."""
 
     database: Database
     ring: KeyRing
 
     async def __call__(self, session: Session, recording: Recording) -> ShownCall:
-        """Return what an open session may see. Raises NotFound, Tampered, Unavailable."""
-        link, keys, said, entries = await self.database.read(lambda tx: _rows(tx, session, recording))
+        """Return the call details for an open session. Raises NotFound, Tampered, Unavailable."""
+        link, keys, fact_rows, entries = await self.database.read(lambda tx: _rows(tx, session, recording))
         opened = await open_recording(self.ring, recording, keys)
-        facts = await self._facts(opened, said)
+        facts = await self._facts(opened, fact_rows)
         return ShownCall(
             listener=await open_listener(self.ring, link),
             direction=facts.direction,
@@ -82,8 +82,8 @@ class ShowCall:
         )
 
     async def _facts(self, opened: OpenedRecording, rows: Sequence[CallFactRow]) -> CallFacts:
-        said = await open_facts(self.ring, rows)
-        return join_facts(opened.recording.call_ref, [opened.details().facts, *said])
+        later_facts = await open_facts(self.ring, rows)
+        return join_facts(opened.recording.call_ref, [opened.details().facts, *later_facts])
 
     async def _notices(
         self, opened: OpenedRecording, entries: Sequence[EvidenceRow]
@@ -91,16 +91,18 @@ class ShowCall:
         account_id = opened.recording.account_id
         evidence = [Evidence(canonical=opened.details().evidence)]
         evidence += [open_entry(opened, row) for row in entries]
-        # A dict keeps the order, and one of each.
-        told = {(event["party"], event["notice"]["id"]): event["notice"] for event in _announced(evidence)}
+        # A dict removes duplicates and keeps the order.
+        announced = {
+            (event["party"], event["notice"]["id"]): event["notice"] for event in _announced(evidence)
+        }
 
         def read(tx: Transaction) -> dict[str, Notice | None]:
-            return {notice_id: tx.notices.get(account_id, notice_id) for _, notice_id in told}
+            return {notice_id: tx.notices.get(account_id, notice_id) for _, notice_id in announced}
 
-        notices = await self.database.read(read) if told else {}
+        notices = await self.database.read(read) if announced else {}
         return tuple(
-            _told(party, notice, pinned)
-            for (party, notice_id), pinned in told.items()
+            _verified(party, notice, pinned)
+            for (party, notice_id), pinned in announced.items()
             if (notice := notices[notice_id]) is not None
         )
 
@@ -117,13 +119,16 @@ def _rows(tx: Transaction, session: Session, recording: Recording) -> _Rows:
 def _announced(evidence: Sequence[Evidence]) -> Iterator[dict[str, Any]]:
     """Yield the consent events that name a notice."""
     for entry in evidence:
-        said = entry.said
-        events = said["consent"] if said["kind"] == "sealing" else [said["event"]] if "event" in said else []
+        content = entry.said
+        if content["kind"] == "sealing":
+            events = content["consent"]
+        else:
+            events = [content["event"]] if "event" in content else []
         yield from (event for event in events if "notice" in event)
 
 
-def _told(party: Party, notice: Notice, pinned: dict[str, Any]) -> ToldNotice:
-    """Raise Tampered where the text is not the one that the evidence has the digest of."""
+def _verified(party: Party, notice: Notice, pinned: dict[str, Any]) -> ToldNotice:
+    """Return the notice. Raises Tampered if its text does not match the digest in the evidence."""
     if not hmac.compare_digest(text_digest(notice.text), pinned["text_sha256"]):
-        raise Tampered("A notice is not what was announced.")
+        raise Tampered("The text of a notice differs from the announced text.")
     return ToldNotice(party=party, language=notice.language, text=notice.text)

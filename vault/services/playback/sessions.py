@@ -1,4 +1,4 @@
-"""Opening a link, and looking at one without opening it."""
+"""Playback sessions: open a link, preview it without opening, find or resume its session."""
 
 import hmac
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _NO_LINK = "This link is not valid. Ask for a new one."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedLink:
-    """A link that was opened: the session, and the secret for its cookie."""
+    """The result of opening a link: the session, and the secret for its cookie."""
 
     session: Session
     secret: Token
@@ -28,7 +28,7 @@ class OpenedLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewLink:
-    """Say whether a link could be opened now. Changes nothing: scanners and previews do this."""
+    """Check whether a link can be opened now. Changes nothing, so link scanners and previews do not use it up."""
 
     database: Database
     clock: Clock
@@ -43,9 +43,9 @@ class PreviewLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenLink:
-    """Open a link: the event is in the log's tree before the session exists for anyone.
+    """Open a link. The event is in the log's tree before the session can be used.
 
-    The nonce makes a lost answer repeatable: the same one gives the same session, with a new secret.
+    The nonce is an idempotency key: a retry with the same nonce returns the same session with a new secret.
     """
 
     database: Database
@@ -53,9 +53,9 @@ class OpenLink:
     clock: Clock
 
     async def __call__(self, token: str, *, nonce: str, address: str | None, agent: str) -> OpenedLink:
-        """Return the session. Raises NotFound, also when the link's sessions are used up; then on record.
+        """Return the session. Raises NotFound, also if the link's sessions are used up; a denial is logged.
 
-        Raises Unavailable when the event does not come into the tree in time; then there is no session.
+        Raises Unavailable if the event does not get into the tree in time; then no session is created.
         """
         now, digest, secret, session_id = self.clock(), Token(token).digest, Token.new(), new_id("sess")
         link, _ = await self.database.read(lambda tx: _find(tx, digest))
@@ -73,7 +73,7 @@ class OpenLink:
                 denied = replace(event, type="playback.denied", result="used_up" if good else "not_valid")
                 tx.events.append(denied)
             elif opened.id == session_id:
-                # A session that was there already has its event.
+                # A resumed session already has its event.
                 tx.events.append(replace(event, session_id=opened.id))
                 tx.tree.settle()
             return opened
@@ -99,61 +99,61 @@ class OpenLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindSession:
-    """Turn the session in a path and the secret in its cookie into the session."""
+    """Authenticate a session by the id in its path and the secret in its cookie."""
 
     database: Database
     clock: Clock
 
     async def __call__(self, session_id: str, secret: str) -> tuple[Session, Recording]:
         """Return the session and its recording. Raises NotFound, the same for every reason."""
-        session, how, recording = await _proven(self.database, session_id, secret, self.clock())
-        if how != "open":
+        session, status, recording = await _authenticated(self.database, session_id, secret, self.clock())
+        if status != "open":
             raise NotFound("This session has ended. Open the link again.")
         return session, recording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetSessionState:
-    """Say how a session stands, to the one who holds its cookie: nobody else is told why it ended."""
+    """Return a session's status to the holder of its cookie; nobody else learns why it ended."""
 
     database: Database
     clock: Clock
 
     async def __call__(self, session_id: str, secret: str) -> tuple[Session, Standing]:
-        """Return the session and how it stands. Raises NotFound without the right secret."""
-        session, how, _ = await _proven(self.database, session_id, secret, self.clock())
-        return session, how
+        """Return the session and its status. Raises NotFound without the right secret."""
+        session, status, _ = await _authenticated(self.database, session_id, secret, self.clock())
+        return session, status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeSession:
-    """Find a session of a link that a browser holds already, so that looking again opens no other."""
+    """Find a link's session that a browser already holds, so that a page reload does not open another."""
 
     database: Database
     clock: Clock
 
     async def __call__(self, token: str, held: Mapping[str, str]) -> tuple[Session, Standing] | None:
-        """Return one of the link's sessions and how it stands, an open one if there is one.
+        """Return one of the link's sessions and its status, preferably an open one.
 
-        ``held`` are secrets by the ids of their sessions. None if no secret is right: a stranger learns nothing.
+        ``held`` maps session ids to secrets. None if no secret is right, so an attacker learns nothing.
         """
         digest, found = Token(token).digest, None
         link = await self.database.read(lambda tx: tx.links.by_token(digest)) if held else None
         for session_id, secret in held.items() if link is not None else ():
             try:
-                session, how, _ = await _proven(self.database, session_id, secret, self.clock())
+                session, status, _ = await _authenticated(self.database, session_id, secret, self.clock())
             except NotFound:
                 continue
             if link is not None and session.link_id == link.id:
-                found = session, how
-                if how == "open":
+                found = session, status
+                if status == "open":
                     break
         return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenMediaLink:
-    """Open a media link's one session at the first GET, and find it again at every later one."""
+    """Open a media link's only session at the first GET, and find it at every later one."""
 
     database: Database
     clock: Clock
@@ -161,22 +161,22 @@ class OpenMediaLink:
 
     async def __call__(self, token: str, *, address: str | None, agent: str) -> tuple[Session, Recording]:
         """Return the session and its recording. Raises NotFound, the same for every reason."""
-        link, recording, session = await self._good(token, address)
+        link, recording, session = await self._playable(token, address)
         if session is None:
             session = (await self.open_link(token, nonce=link.id, address=address, agent=agent)).session
         return session, recording
 
     async def look(self, token: str, *, address: str | None) -> tuple[Link, Recording]:
-        """Return what a GET would play, and open nothing. Raises NotFound, the same for every reason."""
-        link, recording, _ = await self._good(token, address)
+        """Return the recording a GET would play; opens no session. Raises NotFound, the same for every reason."""
+        link, recording, _ = await self._playable(token, address)
         return link, recording
 
-    async def _good(self, token: str, address: str | None) -> tuple[Link, Recording, Session | None]:
-        """Return a link that plays now, with its session if it was opened. Raises NotFound."""
+    async def _playable(self, token: str, address: str | None) -> tuple[Link, Recording, Session | None]:
+        """Return a link that can be played now, with its session if it has one. Raises NotFound."""
         digest = Token(token).digest
         link, recording = await self.database.read(lambda tx: _find(tx, digest))
         if link.kind != "media":
-            # A player link's session is for the one who holds its cookie.
+            # A player link's session belongs to the holder of its cookie.
             raise NotFound(_NO_LINK)
         session, now = await self.database.read(
             lambda tx: (tx.links.session_of_link(link.id), later(tx, self.clock()))
@@ -196,10 +196,10 @@ def _find(tx: Transaction, digest: bytes) -> tuple[Link, Recording]:
     return link, recording
 
 
-async def _proven(
+async def _authenticated(
     database: Database, session_id: str, secret: str, now: datetime
 ) -> tuple[Session, Standing, Recording]:
-    """Return a session whose secret was shown, how it stands, and its recording. Raises NotFound."""
+    """Check the secret; return the session, its status and its recording. Raises NotFound."""
     found, recording, link, at = await database.read(lambda tx: (*_session(tx, session_id), later(tx, now)))
     expected = found[1] if found else Token("").digest
     same = hmac.compare_digest(Token(secret).digest, expected)

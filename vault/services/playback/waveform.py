@@ -1,4 +1,4 @@
-"""Reading a recording's waveform: a picture of it, which is logged as an access too."""
+"""The waveform of a recording. Reading it is logged as an access."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class ReadWaveform:
     async def __call__(
         self, account_id: str, recording_id: str, *, actor: str, session_id: str | None = None
     ) -> tuple[bytes, ...]:
-        """Return for each channel BUCKETS pairs (lowest, highest) of signed bytes. Raises NotFound, TooMany."""
+        """Return BUCKETS (min, max) pairs of signed bytes per channel. Raises NotFound, TooMany."""
         if session_id is not None:
             await self.allowance.use(session_id)
         event = AccessEvent(
@@ -45,13 +45,13 @@ class ReadWaveform:
                 or recording.state is not State.AVAILABLE
                 or recording.restricted
             ):
-                raise NotFound("There is no such recording to be heard.")
+                raise NotFound("There is no such recording that can be played.")
             tx.events.append(event)
             return recording, keys
 
         recording, keys = await self.database.write(take)
         waveform = (await open_recording(self.ring, recording, keys)).waveform()
         if not waveform:
-            raise NotFound("There is no waveform of this recording.")
+            raise NotFound("This recording has no waveform.")
         channel = 2 * BUCKETS
         return tuple(waveform[start : start + channel] for start in range(0, len(waveform), channel))
