@@ -258,5 +258,5 @@ def test_fsck_names_damage_beside_a_running_server(server: VaultProcess):
     assert found.returncode == 1
     lines = found.stdout.splitlines()
     assert [line.partition(":")[0] for line in lines] == [recording]
-    assert "bytes, and not" in lines[0]
+    assert "bytes instead of" in lines[0]
     assert "1 findings" in found.stderr

@@ -53,13 +53,13 @@ async def test_a_version_too_many_is_a_finding(adapter: Adapter, house: House):
     if not adapter.name.endswith("versioned"):
         assert findings == []
         return
-    assert findings == [f"{manifest}: it has 2 versions, and not one."]
+    assert findings == [f"{manifest}: it has 2 versions instead of one."]
     store = adapter.store
     assert isinstance(store, S3Store)
     store.client.delete_object(Bucket=store.bucket, Key=store.prefix + row.audio.location)
     assert (await verb(sample=0, rate=0)).findings == [
         f"{recording_id}: its audio {row.audio.location} is missing.",
-        f"{manifest}: it has 2 versions, and not one.",
+        f"{manifest}: it has 2 versions instead of one.",
         f"{row.audio.location}: it was deleted, and 1 older versions of it are still there.",
     ]
     assert datetime.now(UTC) > row.received_at

@@ -62,7 +62,7 @@ async def damage(house: House, what: str, recording_id: str) -> str:
             begins = "closing/vault/evt_0: the database does not know"
         case "foreign object":
             objects["stray/thing"] = Kept(bytearray(b""), now)
-            begins = "stray/thing: this is no object"
+            begins = "stray/thing: this is not an object"
         case "foreign account":
             objects["accounts/acct_0000/000000000001.json"] = Kept(bytearray(b""), now)
             begins = "accounts/acct_0000/000000000001.json: there is no such account"
@@ -78,8 +78,8 @@ async def damage(house: House, what: str, recording_id: str) -> str:
 
 FINDINGS = {
     "missing audio": "is missing.",
-    "truncated audio": "bytes, and not",
-    "longer audio": "bytes, and not",
+    "truncated audio": "bytes instead of",
+    "longer audio": "bytes instead of",
     "flipped bit": "its audio cannot be opened",
     "missing manifest": "its manifest",
     "other manifest": "differs from its row in restriction.",

@@ -8,7 +8,7 @@ from tests.services.test_fsck import checked, damage
 from tests.services.test_restore import available, off
 
 LOG = {
-    "changed tile": "is not what the tree",
+    "changed tile": "does not match the tree",
     "missing tile": "is missing",
     "missing entries": "is missing",
     "old checkpoint": "entries, and",

@@ -41,7 +41,7 @@ async def test_what_is_lost_is_counted_by_the_hundred(house: House):
     assert reads >= 3
     assert len(counted) < 20
     assert max(counted) <= 500
-    assert "1200 available recordings did not come back" in report.notes[0]
+    assert "1200 available recordings were not restored" in report.notes[0]
 
 
 async def test_what_was_only_heard_takes_no_memory(house: House, tmp_path: Path, threads: Threads):

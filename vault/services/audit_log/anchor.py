@@ -1,13 +1,13 @@
-"""Anchoring: a checkpoint lies in the object store before it is shown, and all that lie there are of one history.
+"""Anchoring: a checkpoint is stored in the object store before it is shown, and all stored ones share one history.
 
-Object stores differ in the conditions that they keep, so none is asked for. An attempt lists the anchors, puts one
-of its own and lists them again; it may be shown if every anchor of that second listing is a beginning of the
-database's own log. Of two attempts that contradict each other, the one whose put ended last finds the other in its
-listing, so the two are never both shown. It takes its own object back then, and tries again after a random pause.
+Object stores differ in their conditional writes, so none are used. An attempt lists the anchors, puts its own and
+lists them again; it may be shown if every anchor of the second listing is a prefix of the database's own log. Of
+two contradicting attempts, the one whose put ended last finds the other in its listing, so they are never both
+shown. It then deletes its own object, and retries after a random backoff.
 
-This holds because an anchor that may be shown leaves the store only when a larger one, of which it is a beginning,
-may be shown as well; and because an attempt relies on its own object alone, whose key nobody else has: another node
-of the same database learns from the database that an anchor may be shown, never from the listing.
+This is safe because an anchor that may be shown is deleted only when a larger one that extends it may be shown
+too; and because an attempt relies only on its own object, whose key is unique: another node of the same database
+learns from the database that an anchor may be shown, never from the listing.
 """
 
 import asyncio
@@ -35,46 +35,46 @@ from vault.tlog.note import Signer
 from vault.tlog.tree import read_frontier
 
 _LOG = Log(__name__)
-#: How often an attempt is repeated that met another history, which may take its own anchor back.
+#: Attempts if another history is found, because its writer may delete its anchor.
 _TRIES = 6
-#: Seconds of the first random pause between two attempts; each is up to twice as long as the one before.
+#: Maximum of the first random backoff in seconds; it doubles with each attempt.
 _FIRST_BACKOFF_SECONDS = 0.05
 #: Seconds between two checks whether another node has published the log.
 _PUBLICATION_INTERVAL = 0.5
 _PUBLICATION_TRIES = 20
-#: Seconds that somebody waits for an anchor, which goes on without them: many tiles may have to be published before.
+#: Seconds a caller waits for an anchor. Anchoring continues afterwards: many tiles may have to be published first.
 _TIMEOUT = 20.0
 _UNREACHABLE = (
-    "The object store cannot be reached, so nothing of the access log can be shown that is newer than its last "
-    "anchored checkpoint. Repeat once the object store answers."
+    "The object store cannot be reached, so the access log can be shown only up to its last anchored checkpoint. "
+    "Repeat once the object store answers."
 )
 _OTHER_HISTORY = (
-    "The object store holds access log that this database lacks, so nothing newer than the last anchored checkpoint "
-    "can be shown. Run `callvault restore` with the database that is to be kept."
+    "The object store holds access log entries that this database lacks, so the access log can be shown only up to "
+    "its last anchored checkpoint. Run `callvault restore` with the database to keep."
 )
-_STILL_BEHIND = "The access log is being anchored, and is not there yet. Repeat in a moment."
+_STILL_BEHIND = "The access log is still being anchored. Repeat in a moment."
 
 
 class _StoreWentBackError(Exception):
-    """The object store was seen to have less than before, and that is on record now."""
+    """The object store has lost data, and the loss has been logged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Draft:
-    """An anchor that is about to be put."""
+    """An anchor to put."""
 
     place: AnchorPlace
     note: bytes
     body: bytes
     #: Whether it covers the whole log.
     whole: bool
-    #: Leaves that the database knew to be anchored before.
+    #: Leaves that the database already knew to be anchored.
     anchored: int
 
 
 @dataclass(slots=True, kw_only=True)
 class Anchor:
-    """The newest checkpoint that may be shown. One for each process."""
+    """Anchors the log's head and returns the newest checkpoint that may be shown. One instance per process."""
 
     database: Database
     objects: ObjectStore
@@ -83,21 +83,21 @@ class Anchor:
     published_log: PublishedLog
     publication: Publication
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    #: Keys of attempts that were not seen to stand: an attempt that meets another history deletes them.
+    #: Keys of attempts that are not confirmed; an attempt that finds another history deletes them.
     _unsure: set[str] = field(default_factory=set, init=False)
     _running: "asyncio.Task[None] | None" = field(default=None, init=False)
 
     async def covering(self, leaves: int) -> KeptCheckpoint:
-        """Return an anchored checkpoint of at least so many leaves, which is anchored now if it must be.
+        """Return an anchored checkpoint of at least ``leaves`` leaves; anchor one if necessary.
 
-        Raises Unavailable where that is not possible, with a sentence that names the remedy: the object store does
-        not answer, or holds an anchor that is no beginning of the database's log.
+        Raises Unavailable, with a message that names the remedy, if the object store does not answer, or holds an
+        anchor that is not a prefix of the database's log.
         """
         for _ in range(3):
             known = await self.database.read(shown)
             if known is not None and known.size >= leaves:
                 return known
-            # One that runs already may have begun before the leaves were there.
+            # A run in progress may have begun before these leaves existed.
             try:
                 async with asyncio.timeout(_TIMEOUT):
                     await self._together()
@@ -114,32 +114,32 @@ class Anchor:
         return True
 
     async def compare(self, database: Database) -> Relation:
-        """Compare a database's log with every anchor, and with what was published where there is none.
+        """Compare a database's log with every anchor, or with the published log if there is no anchor.
 
-        Raises Unavailable where the object store or the database does not answer, Tampered for an anchor that the
-        key of the log did not sign.
+        Raises Unavailable if the object store or the database does not answer, Tampered for an anchor that the
+        log key did not sign.
         """
         return await self.published_log.compare(database)
 
     async def _together(self) -> None:
-        """Anchor the head, once for all who ask meanwhile. Nobody's cancellation ends it for the others."""
+        """Anchor the head once for all concurrent callers. A cancelled caller does not cancel it for the others."""
         if self._running is None or self._running.done():
             self._running = asyncio.ensure_future(self._anchor_head())
-            # Where all who asked were cancelled nobody hears what it ended with.
+            # If all callers were cancelled, nobody else retrieves its exception.
             self._running.add_done_callback(lambda task: task.cancelled() or task.exception())
         await asyncio.shield(self._running)
 
     async def _anchor_head(self) -> None:
-        """Anchor the head: in several steps where the tiles lack more leaves than one anchor takes."""
+        """Anchor the head, in several steps if more leaves are unpublished than one anchor can hold."""
         while True:
             kept, draft = await self.database.read(lambda tx: (shown(tx), self._draft(tx)))
             if draft.whole or kept is None or kept.size < draft.place.size:
                 try:
                     kept = await self._anchor(draft)
                 except _StoreWentBackError:
-                    continue  # Its tiles may be gone that the draft stands on.
+                    continue  # The tiles that the draft depends on may be lost.
             else:
-                # The store has lost tiles: those of what was anchored already come first.
+                # The store has lost tiles: publish those of the anchored part first.
                 await self._check()
             if draft.whole:
                 return
@@ -148,7 +148,7 @@ class Anchor:
     async def _publish(self, kept: KeptCheckpoint) -> None:
         """Publish up to a checkpoint, or wait until another node has. Raises Unavailable."""
         for _ in range(_PUBLICATION_TRIES):
-            with suppress(LeaseLost):  # Another node has taken the work over.
+            with suppress(LeaseLost):  # Another node has taken over.
                 if await self.publication(kept):
                     return
             await self.sleep(_PUBLICATION_INTERVAL)
@@ -160,17 +160,17 @@ class Anchor:
     def _draft(self, tx: Transaction) -> _Draft:
         start, head = tx.checkpoints.publication().size, tx.tree.head()
         leaves, size = list[bytes](), 0
-        for one in tx.tree.leaves(start, min(head.size, start + MAX_LEAVES)):
-            size += len(one.leaf)
+        for leaf in tx.tree.leaves(start, min(head.size, start + MAX_LEAVES)):
+            size += len(leaf.leaf)
             if size > MAX_BYTES and leaves:
                 break
-            leaves.append(one.leaf)
+            leaves.append(leaf.leaf)
         before = read_frontier(tx.tree.node, start)
         after = before.extend(map(leaf_hash, leaves))[0]
         text = Checkpoint(origin=self.signer.name, size=after.size, root=after.root())
         place = AnchorPlace(size=text.size, root=text.root, attempt=secrets.token_hex(8))
         if not has(tx, place):
-            raise Tampered("The leaves of the access log are not those that its tree was made of.")
+            raise Tampered("The leaves of the access log do not match its tree.")
         note = sign_checkpoint(text, self.signer)
         whole, last = after.size == head.size, tx.checkpoints.last()
         anchored = 0 if last is None else last.size
@@ -179,7 +179,10 @@ class Anchor:
         )
 
     async def _anchor(self, draft: _Draft) -> KeptCheckpoint:
-        """Put the draft as an anchor and keep it as shown, unless the store has another history. Raises Unavailable."""
+        """Put the draft as an anchor and store it as shown, unless the store has another history.
+
+        Raises Unavailable.
+        """
         for tries in range(_TRIES):
             if tries:
                 await self.sleep(RANDOM.random() * _FIRST_BACKOFF_SECONDS * 2**tries)
@@ -190,7 +193,7 @@ class Anchor:
                 return kept
             known = await self.database.read(shown)
             if known is not None and known.size >= draft.place.size:
-                return known  # Another node was quicker, and has removed what was smaller.
+                return known  # Another node was faster, and has deleted the smaller ones.
         _LOG.error("log.forked", size=draft.place.size)
         raise Unavailable(_OTHER_HISTORY, retry_after=30)
 
@@ -205,7 +208,7 @@ class Anchor:
             return None
         if await self._contradicted(found):
             return None
-        # A key of its own for each attempt: a deletion that is late must not hit the next one.
+        # Each attempt has its own key: a delayed deletion must not delete the next attempt's object.
         place = replace(draft.place, attempt=secrets.token_hex(8))
         self._unsure.add(place.key)
         with _store():
@@ -213,24 +216,24 @@ class Anchor:
             found = await self.published_log.anchors()
         if await self._contradicted(found) or place not in found:
             return None
-        # From here on it is never taken back.
+        # From here on it is never deleted as an attempt.
         self._unsure.clear()
         return [other for other in found if other.size < place.size]
 
     async def _check(self) -> None:
-        """Raise Unavailable if another history lies in the object store."""
+        """Raise Unavailable if the object store has another history."""
         with _store():
             found = await self.published_log.anchors()
         if await self._contradicted(found):
             raise Unavailable(_OTHER_HISTORY, retry_after=30)
 
     async def _contradicted(self, found: Sequence[AnchorPlace]) -> bool:
-        """Say whether another history lies in the object store; what this process put and did not show goes then."""
+        """Return whether the object store has another history; if so, delete this process's unconfirmed anchors."""
         strangers = await self.published_log.strangers(self.database, found)
         if not strangers:
             return False
         void = list[AnchorPlace]()
-        with _store(), suppress(NotFound):  # One that is gone by now is looked for again.
+        with _store(), suppress(NotFound):  # Deleted since the listing: the next attempt lists again.
             void = await self.published_log.never_shown(self.database, found, strangers)
         await self._delete([place.key for place in void])
         if len(void) == len(strangers):
@@ -239,25 +242,25 @@ class Anchor:
         return True
 
     async def _delete(self, keys: Sequence[str]) -> None:
-        """Remove anchors; what stays because the store does not answer is met again by the next attempt."""
+        """Delete anchors; if the store does not answer, the next attempt finds and deletes the rest."""
         for key in keys:
             with suppress(Unavailable):
                 await self.objects.delete(key)
                 self._unsure.discard(key)
 
     def _keep(self, tx: Transaction, draft: _Draft) -> KeptCheckpoint:
-        """Keep what was anchored as shown, if the tree is still the one that was anchored."""
+        """Store the anchored checkpoint as shown, if the database still has the anchored tree."""
         if not has(tx, draft.place):
             raise Unavailable(_OTHER_HISTORY, retry_after=30)
         kept = tx.checkpoints.keep(KeptCheckpoint(size=draft.place.size, note=draft.note, at=self.clock()))
         if kept.note != draft.note:
-            raise Tampered("A checkpoint of this size was shown over another root.")
+            raise Tampered("A checkpoint of this size was already shown with another root.")
         return kept
 
 
 @contextmanager
 def _store() -> Iterator[None]:
-    """Say what is not possible while the object store does not answer."""
+    """Replace the message of Unavailable from the object store by its effect on the access log."""
     try:
         yield
     except Unavailable as error:

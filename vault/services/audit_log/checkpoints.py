@@ -1,7 +1,7 @@
-"""What of the log may be shown: the newest checkpoint that is anchored, if the tree below it is still the same.
+"""The part of the log that may be shown: up to the newest anchored checkpoint, if the tree still matches it.
 
-A kernel that the verbs share. Code that shows a part of the tree asks in the same transaction, so that a database that
-was exchanged or written in meanwhile cannot put other nodes below a checkpoint.
+Shared by services. Code that shows a part of the tree must check in the same transaction, so that a database
+replaced or modified meanwhile cannot put other nodes under a checkpoint.
 """
 
 from vault.errors import Tampered
@@ -12,19 +12,19 @@ from vault.tlog.tree import read_frontier
 
 
 def root_of(tx: Transaction, size: int) -> bytes:
-    """Return the root that the database's log had when it had ``size`` leaves."""
+    """Return the root of the database's log at ``size`` leaves."""
     return read_frontier(tx.tree.node, size).root()
 
 
 def text_of(checkpoint: KeptCheckpoint) -> Checkpoint:
-    """Return what a checkpoint of the vault's own says; its signature was checked when it was kept."""
+    """Parse a checkpoint that the vault signed; its signature was checked when it was stored."""
     return parse_checkpoint(checkpoint.note.decode().partition("\n\n")[0] + "\n")
 
 
 def shown(tx: Transaction) -> KeptCheckpoint | None:
     """Return the newest checkpoint that may be shown; None before the first one.
 
-    Raises Tampered where the tree of this very transaction does not have its root.
+    Raises Tampered if the tree in this transaction does not have its root.
     """
     last = tx.checkpoints.last()
     if last is not None and (tx.tree.head().size < last.size or root_of(tx, last.size) != text_of(last).root):

@@ -1,4 +1,4 @@
-"""Reading the access events of an account, in the order of the tree, with their sealed details opened."""
+"""List an account's access events in log order, with decrypted details."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -14,45 +14,45 @@ from vault.ports.keys import KeyRing
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_listener
 
-#: With a filter, events that are read at once, and how often at most for one page.
+#: With a filter: events per read, and the maximum number of reads per page.
 _BATCH_SIZE = 500
 _READS = 10
-#: Events that are opened before others are served.
+#: Events decrypted before control returns to the event loop.
 _DECRYPT_BATCH_SIZE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFilter:
-    """What a list of events is narrowed to. None means any."""
+    """A filter of events. None means any."""
 
     recording_id: str | None = None
-    #: Who a link was made for: its making, its sessions, and what they were sent.
+    #: The listener of a link: matches its creation, its sessions and their playback.
     listener: str | None = None
     since: datetime | None = None
-    #: The first moment that is no longer meant.
+    #: Exclusive.
     until: datetime | None = None
 
     @property
     def looks_inside(self) -> bool:
-        """Say whether events must be opened to tell whether they are meant."""
+        """Return whether the filter can only be applied to decrypted events."""
         return any(value is not None for value in (self.listener, self.since, self.until))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventPage:
-    """Some events, with what their sealed details say."""
+    """A page of events with their decrypted details."""
 
     items: Sequence[tuple[LoggedEvent, Mapping[str, str]]]
-    #: The index with which the next page begins; None at the end of the log.
+    #: The first index of the next page; None at the end of the log.
     next_start: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListEvents:
-    """Read events that are in the tree, by index, so that no later one can come before an earlier.
+    """List events of the tree by index, so that pages never miss an event that is added later.
 
-    Times and listeners are not in the database in clear. A page looks at a bounded number of events for
-    them, so it may hold fewer than were asked for, or none, and still have a next one.
+    Times and listeners are not stored in clear text. To filter by them, a page scans a bounded number of events,
+    so it may have fewer events than the limit, or none, and still have a next page.
     """
 
     database: Database
@@ -61,18 +61,18 @@ class ListEvents:
 
     async def __call__(self, account_id: str, wanted: EventFilter, *, start: int, limit: int) -> EventPage:
         """Return events from the index ``start`` on, oldest first."""
-        asked = _BATCH_SIZE if wanted.looks_inside else limit
+        batch_size = _BATCH_SIZE if wanted.looks_inside else limit
         found: list[LoggedEvent] = []
         listeners: dict[str, str | None] = {}
         for _ in range(_READS):
-            rows = await self._read(account_id, wanted, start, asked)
+            rows = await self._read(account_id, wanted, start, batch_size)
             for row in rows:
                 start = row.index + 1
-                if await self._is_meant(row.event, wanted, listeners):
+                if await self._matches(row.event, wanted, listeners):
                     found.append(row)
                 if len(found) == limit:
                     return await self._page(found, start)
-            if len(rows) < asked:
+            if len(rows) < batch_size:
                 return await self._page(found, None)
         return await self._page(found, start)
 
@@ -83,7 +83,7 @@ class ListEvents:
             lambda tx: tx.events.page(account_id, recording_id=wanted.recording_id, start=start, limit=limit)
         )
 
-    async def _is_meant(
+    async def _matches(
         self, event: AccessEvent, wanted: EventFilter, listeners: dict[str, str | None]
     ) -> bool:
         if wanted.since is not None and event.at < wanted.since:
@@ -92,12 +92,12 @@ class ListEvents:
             return False
         if wanted.listener is None:
             return True
-        through = event.link_id or event.session_id
-        if through is None:
+        access_id = event.link_id or event.session_id
+        if access_id is None:
             return False
-        if through not in listeners:
-            listeners[through] = await self._listener(event)
-        return listeners[through] == wanted.listener.casefold()
+        if access_id not in listeners:
+            listeners[access_id] = await self._listener(event)
+        return listeners[access_id] == wanted.listener.casefold()
 
     async def _listener(self, event: AccessEvent) -> str | None:
         link = await self.database.read(lambda tx: _link(tx, event))
@@ -106,14 +106,14 @@ class ListEvents:
         try:
             return (await open_listener(self.ring, link)).casefold()
         except NotFound:
-            return None  # The account's key of that time was destroyed.
+            return None  # The account key that sealed the name was destroyed.
 
     async def _page(self, found: Sequence[LoggedEvent], next_start: int | None) -> EventPage:
         items = []
-        for number, one in enumerate(found):
+        for number, logged in enumerate(found):
             if number % _DECRYPT_BATCH_SIZE == 0:
                 await asyncio.sleep(0)
-            items.append((one, await self.carried.open_detail(one.event)))
+            items.append((logged, await self.carried.open_detail(logged.event)))
         return EventPage(items=items, next_start=next_start)
 
 

@@ -1,4 +1,4 @@
-"""Account objects in the store, sorted by whether the database's own tree has the history that they name."""
+"""Account objects in the store, classified by whether the database's tree contains the history in their names."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -13,25 +13,25 @@ from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.services.audit_log.checkpoints import root_of
 
-#: Roots that one transaction computes, each from some tens of nodes.
+#: Roots computed per transaction, each from a few dozen nodes.
 _BATCH_SIZE = 32
 
 
 async def account_object_names(objects: ObjectStore, account_id: str | None = None) -> list[ObjectName]:
-    """Return the names of one account's objects that lie in the store, or of all. Raises Unavailable."""
+    """List the names of the stored account objects, of one account or of all. Raises Unavailable."""
     prefix = PREFIX if account_id is None else f"{PREFIX}{account_id}/"
     names = [parse_location(stored.key) async for stored in objects.list(prefix)]
     return [name for name in names if name is not None]
 
 
 async def sort_by_history(database: Database, names: Iterable[ObjectName]) -> SortedNames:
-    """Sort names by what the tree of the database says about them. Raises Unavailable."""
+    """Classify names by the database's tree. Raises Unavailable."""
     known = list(names)
     sizes = sorted({name.size for name in known if name.size is not None})
     roots: dict[int, bytes] = {}
     for start in range(0, len(sizes), _BATCH_SIZE):
-        some = sizes[start : start + _BATCH_SIZE]
-        roots |= await database.read(lambda tx, some=some: _roots(tx, some))  # type: ignore[misc]
+        batch = sizes[start : start + _BATCH_SIZE]
+        roots |= await database.read(lambda tx, batch=batch: _roots(tx, batch))  # type: ignore[misc]
     return sort_names(known, roots)
 
 

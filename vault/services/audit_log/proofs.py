@@ -1,4 +1,4 @@
-"""For auditors: the log's checkpoints, proofs of single events, and the key that opens one recording elsewhere."""
+"""For auditors: the log's checkpoints, inclusion and consistency proofs, and the export of a recording's key."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,58 +21,58 @@ from vault.tlog.proofs import consistency_proof, inclusion_proof
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadCheckpoint:
-    """Show the world how far the log has grown, and which key says so."""
+    """Return the log's newest public checkpoint and its verifier key."""
 
     database: Database
     signer: Signer
     anchor: Anchor
     clock: Clock
-    #: The worker anchors every two seconds. Beyond this age none seems to run, and it is done when asked for.
+    #: The worker anchors every two seconds. If the checkpoint is older than this, the request itself anchors.
     oldest: timedelta = timedelta(seconds=5)
 
     async def __call__(self) -> bytes:
-        """Return the newest checkpoint that can be shown, as a signed note. Raises Unavailable before the first."""
+        """Return the newest anchored checkpoint as a signed note. Raises Unavailable before the first."""
         last, leaves = await self.database.read(self._wanted)
         try:
             return (await self.anchor.covering(leaves)).note
         except Unavailable:
-            # What is anchored is shown, whatever keeps a newer one from being so.
+            # If a newer one cannot be anchored, the last anchored one is still valid.
             if last is None:
                 raise
             return last.note
 
     def verifier_key(self) -> str:
-        """Return the verifier key of the log, as people pass it on."""
+        """Return the log's verifier key in text form."""
         return self.signer.verifier.write()
 
     def _wanted(self, tx: Transaction) -> tuple[KeptCheckpoint | None, int]:
-        """Return the last checkpoint, and how many leaves the answer should cover: all of them if that is old."""
+        """Return the last checkpoint, and how many leaves to cover: all of them if that checkpoint is old."""
         last = shown(tx)
-        # One from the future was signed by a node whose clock is wrong; nobody knows how old it is.
-        young = last is not None and last.at <= self.clock() < last.at + self.oldest
-        return last, 0 if young else tx.tree.head().size
+        # A time in the future comes from a node with a wrong clock; the real age is unknown.
+        recent = last is not None and last.at <= self.clock() < last.at + self.oldest
+        return last, 0 if recent else tx.tree.head().size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProveEvent:
-    """Prove that one event stands in the log, to whoever has its leaf and the log's verifier key."""
+    """Prove that an event is in the log, to a verifier with its leaf and the log's verifier key."""
 
     database: Database
     anchor: Anchor
 
     async def __call__(self, account_id: str, index: int) -> bytes:
-        """Return a proof file. Raises NotFound for an index that the account has no event at, Unavailable."""
+        """Return a proof file. Raises NotFound if the account has no event at the index, Unavailable."""
 
         def find(tx: Transaction) -> None:
             if tx.events.at(account_id, index) is None:
                 raise NotFound("There is no such event.")
 
         def prove(tx: Transaction) -> bytes:
-            # In one transaction, so that leaf, hashes and checkpoint are of one tree.
+            # In one transaction, so that leaf, hashes and checkpoint belong to one tree.
             find(tx)
             last = shown(tx)
             if last is None or last.size <= index:
-                raise Unavailable("The database was exchanged at this moment. Repeat.", retry_after=1)
+                raise Unavailable("The database was just replaced. Repeat.", retry_after=1)
             hashes = inclusion_proof(tx.tree.node, index, last.size)
             return ProofFile(index=index, hashes=hashes, checkpoint=last.note).write()
 
@@ -83,38 +83,38 @@ class ProveEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProveGrowth:
-    """Prove that the log only grew: that an earlier tree is a beginning of the one that a checkpoint signs."""
+    """Prove that the log is append-only: that an earlier tree is a prefix of a tree that a checkpoint covers."""
 
     database: Database
 
     async def __call__(self, old_size: int, size: int) -> Sequence[bytes]:
         """Return the hashes of PROOF(old_size, D[size]) of RFC 6962, section 2.1.2.
 
-        Raises Invalid where the earlier tree is the larger one, or ``size`` lies beyond the last checkpoint that
-        is anchored: what nobody was shown can be proved to nobody.
+        Raises Invalid if the earlier tree is the larger one, or ``size`` is beyond the last anchored checkpoint:
+        nothing newer has been published.
         """
 
         def prove(tx: Transaction) -> Sequence[bytes]:
             last = shown(tx)
             if size > (0 if last is None else last.size):
-                raise Invalid("No checkpoint covers a log of that size yet.", field="to")
+                raise Invalid("to must not exceed the size of the newest checkpoint.", field="to")
             return consistency_proof(tx.tree.node, old_size, size)
 
         if old_size > size:
-            raise Invalid("A log never shrinks: `from` is the smaller size.", field="from")
+            raise Invalid("from must not be greater than to.", field="from")
         return await self.database.read(prove)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportKey:
-    """Give out one recording's key, so that its objects can be opened without the vault. On record first."""
+    """Export a recording's key, so that its objects can be decrypted without the vault. Logged first."""
 
     database: Database
     ring: KeyRing
     clock: Clock
 
     async def __call__(self, recording_id: str, *, actor: str) -> Mapping[str, object]:
-        """Return what the official AWS Encryption SDK needs to open the objects. Raises NotFound."""
+        """Return what the official AWS Encryption SDK needs to decrypt the objects. Raises NotFound."""
 
         def take(tx: Transaction) -> tuple[Recording, RecordingKeys]:
             recording = tx.recordings.by_id(recording_id)
@@ -134,15 +134,15 @@ class ExportKey:
 
         recording, keys = await self.database.write(take)
         opened = await open_recording(self.ring, recording, keys)
-        sealed = {"audio": opened.recording.audio, "rendition": opened.recording.rendition}
+        objects = {"audio": opened.recording.audio, "rendition": opened.recording.rendition}
         return {
             "recording": recording_id,
             "key_namespace": opened.key.namespace,
             "key_name": opened.key.name,
             "key_hex": opened.key.secret.hex(),
             "objects": [
-                {"purpose": purpose, "location": one.location, "bytes": one.size}
-                for purpose, one in sealed.items()
-                if one is not None
+                {"purpose": purpose, "location": sealed.location, "bytes": sealed.size}
+                for purpose, sealed in objects.items()
+                if sealed is not None
             ],
         }

@@ -1,10 +1,10 @@
-"""Publication: an anchored log is written to the object store as tiles. A kernel that verbs share.
+"""Publish an anchored log to the object store as tiles. Shared by services.
 
-The files are those of c2sp.org/tlog-tiles below ``log/``: hashes, leaves, the last checkpoint; and each
-published checkpoint once more under its size, because the last one is overwritten. Every file but that
-one never changes: what is published is anchored, so it is of one history. A crash, or two nodes at once,
-leave nothing worse than a file too early. What stays for good, full tiles and the checkpoints under their
-sizes, is locked where the store can.
+The files are those of c2sp.org/tlog-tiles below ``log/``: hashes, leaves, and the last checkpoint; and a copy
+of each published checkpoint under its size, because the last one is overwritten. All other files never change:
+only an anchored log is published, so they share one history. The worst result of a crash, or of two concurrent
+nodes, is a file written too early. Permanent files (full tiles, and checkpoints under their sizes) are locked if
+the store supports it.
 """
 
 from dataclasses import dataclass
@@ -21,20 +21,19 @@ from vault.structured_log import Log
 from vault.tlog.tiles import HEIGHT, Tile, grown_tiles, write_bundle
 
 _LOG = Log(__name__)
-#: How long the work is held without a sign of life.
 _LEASE = timedelta(seconds=60)
-#: Tiles between two signs of life. So many at once are written only where the object store has lost them.
-_SIGN_OF_LIFE = 32
+#: Tiles between two renewals of the lease. More are written in one run only if the object store has lost them.
+_RENEW_EVERY_TILES = 32
 
 
 def copy_of(size: int) -> str:
-    """Return where the checkpoint of a size lies for good."""
+    """Return the key of the permanent checkpoint copy of a size."""
     return f"{PREFIX}checkpoints/{size:020}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """Writes to the object store what the log has grown by, up to a checkpoint that is anchored."""
+    """Writes the log's new entries to the object store, up to an anchored checkpoint."""
 
     database: Database
     objects: ObjectStore
@@ -44,8 +43,8 @@ class Publication:
     async def __call__(self, anchored: KeptCheckpoint) -> bool:
         """Publish; False if another node publishes.
 
-        Raises Tampered if the object store has what this log never was: then the database was set
-        back, or somebody wrote there, and nothing is overwritten. Raises LeaseLost.
+        Raises Tampered if the object store has another log: then the database was set back, or someone
+        else wrote there, and nothing is overwritten. Raises LeaseLost.
         """
         before = await self.database.write(lambda tx: tx.checkpoints.claim_publication(lease=_LEASE))
         if before is None:
@@ -53,12 +52,12 @@ class Publication:
         await self._compare_published(anchored)
         for number, tile in enumerate(grown_tiles(before, anchored.size), 1):
             await self._write(tile)
-            if number % _SIGN_OF_LIFE == 0:
+            if number % _RENEW_EVERY_TILES == 0:
                 await self.database.write(
                     lambda tx: tx.checkpoints.put_publication_off(until=tx.now() + _LEASE)
                 )
         await self._keep_copy(anchored)
-        # The one file that is overwritten: a node that slept meanwhile must not set it back.
+        # The only file that is overwritten: a node that was suspended meanwhile must not set it back.
         await self._compare_published(anchored)
         await self.objects.put(CHECKPOINT, anchored.note)
         await self.database.write(
@@ -69,7 +68,7 @@ class Publication:
     async def _compare_published(self, anchored: KeptCheckpoint) -> None:
         """Check that the published log is a prefix of the log to publish.
 
-        Raises Tampered if it is not even one of this log, LeaseLost if it goes further.
+        Raises Tampered if it is not part of this log at all, LeaseLost if it is longer.
         """
         found = await self.published_log.published()
         if found is None:
@@ -82,14 +81,14 @@ class Publication:
         if same and known(anchored.size):
             return
         if same and last is not None and known(last.size):
-            raise LeaseLost("Another node has published the log further than this one knew it.")
+            raise LeaseLost("Another node has published more of the log.")
         _LOG.error("log.forked", size=found.checkpoint.size)
         raise Tampered(
             "The object store holds another history of the access log than the database, or a later one."
         )
 
     async def _keep_copy(self, anchored: KeptCheckpoint) -> None:
-        """Put the checkpoint under its size, where none is overwritten. Raises Tampered if the store has another."""
+        """Put the checkpoint under its size, without overwriting. Raises Tampered if the store has another."""
         key = copy_of(anchored.size)
         if await self.objects.put(key, anchored.note, if_absent=True, locked=True):
             return
@@ -101,7 +100,7 @@ class Publication:
         end = tile.start + tile.width
         if not tile.level:
             leaves = await self.database.read(lambda tx: tx.tree.leaves(tile.start, end))
-            body = write_bundle([one.leaf for one in leaves])
+            body = write_bundle([leaf.leaf for leaf in leaves])
             await self.objects.put(PREFIX + tile.bundle_path, body, locked=tile.full)
         hashes = await self.database.read(lambda tx: tx.tree.hashes(tile.level * HEIGHT, tile.start, end))
         await self.objects.put(PREFIX + tile.path, b"".join(hashes), locked=tile.full)
@@ -109,7 +108,7 @@ class Publication:
             await self._remove_partial(tile)
 
     async def _remove_partial(self, tile: Tile) -> None:
-        """Remove the narrower ones, which nobody needs beside the full one."""
+        """Delete the partial tiles, which the full one replaces."""
         for path in [tile.path] if tile.level else [tile.path, tile.bundle_path]:
             for stored in [stored async for stored in self.objects.list(f"{PREFIX}{path}.p/")]:
                 await self.objects.delete(stored.key)

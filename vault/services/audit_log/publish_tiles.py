@@ -1,4 +1,4 @@
-"""Publishing the access log to the object store, where another copy of it outlives the database."""
+"""Publish the access log to the object store, as a copy that survives a loss of the database."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,18 +12,18 @@ from vault.tlog.anchor_file import MAX_LEAVES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishLog:
-    """Write to the object store what the log has grown by, up to its last anchored checkpoint."""
+    """Write the log's new entries to the object store, up to its last anchored checkpoint."""
 
     database: Database
     publication: Publication
     clock: Clock
-    #: Between two publications, so that a busy log is not a flood of small objects.
+    #: Minimum interval between two publications, so that a busy log does not write many small objects.
     pause: timedelta = timedelta(seconds=30)
-    #: Leaves that are published without a pause, because each anchor carries them until then.
+    #: This many unpublished leaves are published without waiting, because every anchor contains them until then.
     many: int = MAX_LEAVES // 2
 
     async def __call__(self) -> bool:
-        """Publish; False if there is nothing new, it is not time yet, or another node publishes.
+        """Publish; False if there is nothing new, the interval has not passed, or another node publishes.
 
         Raises Tampered, LeaseLost as ``Publication`` does.
         """
@@ -36,6 +36,6 @@ class PublishLog:
         last, published = tx.checkpoints.last(), tx.checkpoints.publication()
         if last is None or last.size <= published.size:
             return False
-        # One from the future was published by a node whose clock is wrong, and must not hold up the others.
-        young = published.at is not None and published.at <= self.clock() < published.at + self.pause
-        return not young or last.size - published.size >= self.many
+        # A time in the future comes from a node with a wrong clock, and must not block the others.
+        recent = published.at is not None and published.at <= self.clock() < published.at + self.pause
+        return not recent or last.size - published.size >= self.many

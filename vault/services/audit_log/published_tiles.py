@@ -1,7 +1,7 @@
-"""The log as it lies in the object store, read back: by a node that starts, and by a restore.
+"""Read the log from the object store, for the startup check and for a restore.
 
-It is the newest anchor with the tiles that were published before it. A release from before anchors left the last
-published checkpoint alone, which counts where there is no anchor.
+The stored log is the newest anchor with the tiles published before it. Releases without anchors wrote only a
+published checkpoint, which is used if there is no anchor.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -24,53 +24,53 @@ from vault.tlog.tree import read_frontier
 
 PREFIX = "log/"
 CHECKPOINT = PREFIX + "checkpoint"
-#: How often an anchor is looked for again that a newer one has replaced since it was listed.
+#: Retries if an anchor was replaced by a newer one after the listing.
 _TRIES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredLog:
-    """A whole log in the object store: its tiles, and the leaves of an anchor behind them."""
+    """A whole log in the object store: its tiles, followed by the leaves of an anchor."""
 
     checkpoint: Checkpoint
-    #: The signed note, byte for byte.
+    #: The signed note as stored.
     note: bytes
-    #: None for a log that a release from before anchors published.
+    #: None for a log published by a release without anchors.
     anchor: AnchorFile | None
 
     @property
     def place(self) -> AnchorPlace:
-        """Return size and root, as an anchor's key has them."""
+        """Return size and root in the form of an anchor's key."""
         return AnchorPlace(size=self.checkpoint.size, root=self.checkpoint.root, attempt="")
 
     @property
     def tiles(self) -> int:
-        """Return how many leaves lie in tiles; the anchor has the others."""
+        """Return how many leaves are in tiles; the others are in the anchor."""
         return self.checkpoint.size if self.anchor is None else self.anchor.start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedLog:
-    """What the object store has of the log. Shared by the verbs that compare it with the database."""
+    """The log in the object store. Shared by services that compare it with the database."""
 
     database: Database
     objects: ObjectStore
     signer: Signer
 
     async def anchors(self) -> list[AnchorPlace]:
-        """Return where anchors lie, in the order of their sizes. One listing."""
+        """List the anchors, ordered by size. One listing request."""
         places = [parse_location(stored.key) async for stored in self.objects.list(ANCHORS)]
         return [place for place in places if place is not None]
 
     async def anchored(self, place: AnchorPlace) -> StoredLog:
-        """Return the log that an anchor names. Raises NotFound, Tampered if it is not what its key says."""
+        """Return the log of an anchor. Raises NotFound, Tampered if the content does not match the key."""
         anchor = decode_anchor(await self.objects.get(place.key), [self.signer.verifier])
         if (anchor.checkpoint.size, anchor.checkpoint.root) != (place.size, place.root):
             raise Tampered("An anchor does not hold the checkpoint that its key names.")
         return StoredLog(checkpoint=anchor.checkpoint, note=anchor.note, anchor=anchor)
 
     async def published(self) -> StoredLog | None:
-        """Return the log as it was published in tiles; None if it never was. Raises Tampered."""
+        """Return the log published in tiles; None if it was never published. Raises Tampered."""
         try:
             note = await self.objects.get(CHECKPOINT)
         except NotFound:
@@ -81,19 +81,18 @@ class PublishedLog:
     async def newest(self) -> StoredLog | None:
         """Return the log up to the newest anchor; None if nothing was anchored or published.
 
-        Raises Tampered for what the key of the log did not sign, where a tile is missing, and where the anchors are
-        of two histories.
+        Raises Tampered for a wrong signature, a missing tile, or anchors of two histories.
         """
         for _ in range(_TRIES):
             places = await self.anchors()
             if not places:
                 return await self.published()
-            with suppress(NotFound):  # A newer one has taken its place since the listing.
+            with suppress(NotFound):  # A newer one has replaced it since the listing.
                 return await self._newest_of(places)
         raise Unavailable("The anchors of the access log are replaced faster than they can be read.")
 
     async def is_newer(self) -> bool:
-        """Say whether the object store knows more than the database, which is old then, or empty.
+        """Return whether the object store has more than the database, which is then old or empty.
 
         Raises Tampered if the two have different histories, or if a checkpoint is not the vault's.
         """
@@ -101,35 +100,35 @@ class PublishedLog:
         if standing is Relation.FORKED:
             raise Tampered(
                 "The object store holds another history of the access log than the database: the database was "
-                "set back and went on from there."
+                "set back to an earlier state and continued from there."
             )
         if standing is Relation.BEHIND:
             return True
         head, waiting = await self.database.read(lambda tx: (tx.tree.head(), tx.tree.waiting()))
-        # Where there are accounts there were events.
+        # Accounts in the store mean that there were events.
         return not head.size and not waiting and await self._any_account()
 
     async def compare(self, database: Database) -> Relation:
-        """Compare a database's log with every anchor, and with the published checkpoint where there is none."""
+        """Compare a database's log with every anchor, or with the published checkpoint if there is no anchor."""
         for _ in range(_TRIES):
             with suppress(NotFound):
                 return await self._compare(database)
         raise Unavailable("The anchors of the access log are replaced faster than they can be read.")
 
     async def strangers(self, database: Database, places: Sequence[AnchorPlace]) -> list[AnchorPlace]:
-        """Return those of the listed anchors that are no beginning of a database's log.
+        """Return the listed anchors whose log is not a prefix of the database's log.
 
-        What was anchored from this database is committed by now, so it is read here, after the listing.
+        The database is read after the listing: whatever it anchored before the listing is committed by now.
         """
         return await database.read(lambda tx: [place for place in places if not has(tx, place)])
 
     async def never_shown(
         self, database: Database, places: Sequence[AnchorPlace], strangers: Sequence[AnchorPlace]
     ) -> list[AnchorPlace]:
-        """Return those of the strangers that nobody can have shown, nor ever will.
+        """Return the strangers that no node has shown or ever will show.
 
-        That is certain of what contradicts a checkpoint that this database knows to be anchored: nobody shows an
-        anchor before a listing without a contradiction, and ever since there was one in each. Raises NotFound.
+        This is certain of an anchor that contradicts a checkpoint this database knows to be anchored: a node shows
+        an anchor only after a listing without a contradiction, and since then every listing has one. Raises NotFound.
         """
         known = await database.read(shown)
         others = [place for place in places if place not in strangers]
@@ -154,8 +153,8 @@ class PublishedLog:
             if await self.root_at(stored, place.size) != place.root:
                 raise Tampered(
                     "The object store holds anchors of two histories of the access log, and the database knows "
-                    f"neither: {place.key} and {places[-1].key}. Look which of the two databases wrote each of them, "
-                    "delete the anchors of the one that is given up, and repeat."
+                    f"neither: {place.key} and {places[-1].key}. Find out which database wrote each of them, "
+                    "delete the anchors of the database to discard, and repeat."
                 )
         return stored
 
@@ -177,7 +176,7 @@ class PublishedLog:
         return Relation.BEHIND
 
     async def bundles(self, stored: StoredLog) -> AsyncIterator[list[bytes]]:
-        """Yield the leaves of a log, as many at once as lie in one file; those of its anchor come last.
+        """Yield the leaves of a log, one list per file; the anchor's leaves are last.
 
         Raises Tampered for a file that is too short or missing.
         """
@@ -192,20 +191,20 @@ class PublishedLog:
             yield list(stored.anchor.leaves)
 
     async def root_at(self, stored: StoredLog, size: int) -> bytes:
-        """Return the root that a log in the object store had when it had ``size`` leaves, at most those that it has."""
+        """Return the root of the stored log at ``size`` leaves, at most its own size."""
         if stored.anchor is not None and size >= stored.anchor.start:
             return stored.anchor.root_at(size)
         return await self._root(size, stored.tiles)
 
     async def _root(self, size: int, published: int) -> bytes:
-        """Return the root that the published log had when it had ``size`` leaves."""
+        """Return the root of the published log at ``size`` leaves."""
         wanted: list[tuple[int, int]] = []
 
         def note(level: int, index: int) -> bytes:
             wanted.append((level, index))
             return bytes(HASH_BYTES)
 
-        # Which nodes make a root is the same whatever their hashes are.
+        # The nodes that form a root depend only on the size, so dummy hashes are enough to collect them.
         read_frontier(note, size)
         nodes = {place: await self._node(*place, published) for place in wanted}
         return read_frontier(lambda level, index: nodes[level, index], size).root()
@@ -219,16 +218,16 @@ class PublishedLog:
         data = await self._file(tile, tile.path)
         start = (first - tile.start) * HASH_BYTES
         hashes = [data[at : at + HASH_BYTES] for at in range(start, start + count * HASH_BYTES, HASH_BYTES)]
-        if any(len(one) != HASH_BYTES for one in hashes):
+        if any(len(digest) != HASH_BYTES for digest in hashes):
             raise Tampered("A tile of the published log is too short.")
         while len(hashes) > 1:
             hashes = [node_hash(a, b) for a, b in zip(hashes[::2], hashes[1::2], strict=True)]
         return hashes[0]
 
     async def _file(self, tile: Tile, path: str) -> bytes:
-        """Return a file of the log; the full one may have taken the place of one that was not.
+        """Return a file of the log; a full tile may have replaced a partial one.
 
-        Raises Tampered if neither is there: nobody replaces it as an anchor is replaced.
+        Raises Tampered if neither exists: unlike an anchor, a file is never replaced by another one.
         """
         keys = [PREFIX + path] if tile.full else [PREFIX + path, PREFIX + path.partition(".p/")[0]]
         for key in keys:
@@ -237,7 +236,7 @@ class PublishedLog:
         raise Tampered(f"A file of the published log is missing: {keys[-1]}.")
 
     async def _whole(self, key: str) -> bytes:
-        # A bundle may be longer than what counts as small.
+        # A bundle may exceed the limit of ``get``.
         return await self.objects.read(key, 0, await self.objects.size(key))
 
     async def _any_account(self) -> bool:
@@ -247,5 +246,5 @@ class PublishedLog:
 
 
 def has(tx: Transaction, place: AnchorPlace) -> bool:
-    """Say whether the tree of an anchor is a beginning of the database's, or all of it."""
+    """Return whether the tree of an anchor is a prefix of the database's tree, or equal to it."""
     return place.size <= tx.tree.head().size and root_of(tx, place.size) == place.root

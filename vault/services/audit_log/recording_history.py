@@ -1,4 +1,4 @@
-"""The history of one recording: every event that names it, opened, and told as a story."""
+"""The history of one recording, built from all of its decrypted events."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -19,17 +19,17 @@ from vault.services.admission.evidence_chain import open_entry
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_recording
 
-#: Events that are read at once.
+#: Events per read.
 _BATCH_SIZE = 1000
-#: Events that are opened before others are served.
+#: Events decrypted before control returns to the event loop.
 _DECRYPT_BATCH_SIZE = 50
-#: Bytes before the samples of a rendition, which the vault writes itself.
+#: Size of the WAV header of a rendition in bytes; the vault writes it itself.
 _RENDITION_HEADER = 44
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """A recording with what is kept beside it."""
+    """A recording with its related rows."""
 
     recording: Recording
     keys: RecordingKeys | None
@@ -40,9 +40,9 @@ class _Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadHistory:
-    """Tell the history of a recording, of an erased one too. What can no longer be opened is left out.
+    """Return the history of a recording, also of an erased one. Data that cannot be decrypted is left out.
 
-    Of the evidence it uses moments and reasons alone, which name no party; so it is no reading of it.
+    It uses only the times and reasons of the evidence, which name no party; so it is not logged as access to it.
     """
 
     database: Database
@@ -50,11 +50,11 @@ class ReadHistory:
     carried: AccountDataKeys
 
     async def __call__(self, account_id: str, recording_id: str) -> Sequence[HistoryItem]:
-        """Return the whole story, oldest first. Raises NotFound, Tampered, Unavailable."""
+        """Return the whole history, oldest first. Raises NotFound, Tampered, Unavailable."""
         row = await self.database.read(lambda tx: _row(tx, account_id, recording_id))
         evidence = await self._evidence(row)
         events = await self._events(account_id, recording_id)
-        # As many as listeners caused: the loop has others to serve meanwhile.
+        # The number of events is unbounded, so keep the work off the event loop.
         return await asyncio.to_thread(tell, _origins(row, evidence), events)
 
     async def _events(self, account_id: str, recording_id: str) -> list[OpenedEvent]:
@@ -76,29 +76,31 @@ class ReadHistory:
 
     async def _opened(self, logged: LoggedEvent) -> OpenedEvent:
         detail: Mapping[str, str] = {}
-        # Where the account's key of that time was destroyed, the story goes on without names.
+        # If the account key that sealed the detail was destroyed, the history has no names for it.
         with suppress(NotFound):
             detail = await self.carried.open_detail(logged.event)
         return OpenedEvent(index=logged.index, event=logged.event, detail=detail)
 
     async def _evidence(self, row: _Row) -> Mapping[str, Evidence]:
-        """Return the entries of the evidence by their digests; none where nothing opens them any more."""
+        """Return the evidence entries by digest; empty if they cannot be decrypted any more."""
         if row.keys is None or row.keys.details is None:
             return {}
         try:
             opened = await open_recording(self.ring, row.recording, row.keys)
         except NotFound:
-            return {}  # The account's key of that time was destroyed.
-        sealed = Evidence(canonical=opened.details().evidence)
-        return {entry.digest: entry for entry in [sealed, *(open_entry(opened, one) for one in row.evidence)]}
+            return {}  # The account key that sealed them was destroyed.
+        first = Evidence(canonical=opened.details().evidence)
+        return {
+            entry.digest: entry for entry in [first, *(open_entry(opened, each) for each in row.evidence)]
+        }
 
 
 def _row(tx: Transaction, account_id: str, recording_id: str) -> _Row:
     recording = tx.recordings.get(account_id, recording_id)
     if recording is None:
         raise NotFound("There is no such recording.")
-    named = recording.connection_id
-    connection = None if named is None else tx.connections.get(named)
+    connection_id = recording.connection_id
+    connection = None if connection_id is None else tx.connections.get(connection_id)
     return _Row(
         recording=recording,
         keys=tx.recordings.keys(recording_id),
@@ -113,13 +115,13 @@ def _origins(row: _Row, evidence: Mapping[str, Evidence]) -> Origins:
     let_in: dict[str, str] = {}
     sealed_at: datetime | None = None
     for digest, entry in evidence.items():
-        said = entry.said
-        if said["kind"] == "sealing":
-            sealed_at = datetime.fromisoformat(said["at"])
-        decision = said.get("decision", {"verdict": None, "reasons": []})
+        content = entry.said
+        if content["kind"] == "sealing":
+            sealed_at = datetime.fromisoformat(content["at"])
+        decision = content.get("decision", {"verdict": None, "reasons": []})
         reasons |= {reason["code"]: reason["text"] for reason in decision["reasons"]}
         if decision["verdict"] == "allow" and decision["reasons"]:
-            # The last remark on what is let in says what let it in.
+            # The last reason of an allow decision is the one that allowed it.
             let_in[digest] = decision["reasons"][-1]["code"]
     original = _original(recording)
     return Origins(

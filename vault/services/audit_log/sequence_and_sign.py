@@ -1,4 +1,4 @@
-"""The access log moves on: events come into the tree, and its head is signed and anchored."""
+"""Sequence waiting events into the log's tree, and sign and anchor its head."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.services.audit_log.anchor import Anchor
 
-#: Events that one transaction moves.
+#: Events sequenced per transaction.
 BATCH_SIZE = 1000
 _JOB = "anchor"
-#: For how long other nodes leave it to one. It is not renewed: two at once are only more requests.
+#: Lease of the anchor job. It is not renewed: two nodes that anchor concurrently only send more requests.
 _LEASE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SequenceEvents:
-    """Move events that wait into the tree. On SQLite none ever waits: each commit brings its own in."""
+    """Sequence waiting events into the tree. On SQLite none ever waits: each commit sequences its own events."""
 
     database: Database
 
     async def __call__(self) -> bool:
-        """Move a batch; False if none waited, or another node moves them."""
+        """Sequence a batch; False if none waited, or another node sequences them."""
         if not await self.database.read(lambda tx: tx.tree.waiting()):
             return False
         return await self.database.write(lambda tx: tx.tree.sequence(limit=BATCH_SIZE)) > 0
@@ -31,7 +31,7 @@ class SequenceEvents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignCheckpoint:
-    """Sign and anchor the head of the log if it grew, at most once in a while."""
+    """Sign and anchor the head of the log if it grew, at most once per ``pause``."""
 
     database: Database
     anchor: Anchor
@@ -39,7 +39,7 @@ class SignCheckpoint:
     pause: timedelta = timedelta(seconds=2)
 
     async def __call__(self) -> bool:
-        """Anchor; False if the last checkpoint is young or has the head's size, or another node is at it.
+        """Anchor the head; False if the last checkpoint is recent or covers it, or another node holds the lease.
 
         Raises Unavailable as ``Anchor.covering`` does.
         """
@@ -58,6 +58,6 @@ class SignCheckpoint:
         last, head = tx.checkpoints.last(), tx.tree.head()
         if last is None:
             return head.size > 0
-        # One from the future was signed by a node whose clock is wrong, and must not hold up the others.
-        young = last.at <= self.clock() < last.at + self.pause
-        return not young and last.size < head.size and tx.turns.is_free(_JOB)
+        # A time in the future comes from a node with a wrong clock, and must not block the others.
+        recent = last.at <= self.clock() < last.at + self.pause
+        return not recent and last.size < head.size and tx.turns.is_free(_JOB)

@@ -1,13 +1,13 @@
-"""An object store that goes back: a bucket restored from a backup, or a lagging replica in its place.
+"""Detect that the object store lost data: a bucket restored from a backup, or replaced by a lagging replica.
 
-What shows it is the log, which only grows there: the newest anchor is older than the checkpoint that the
-database knows to be anchored, or the copy of a checkpoint is gone that was published since the last look.
-A log that went on after the loss hides the first of the two from a look, so whoever anchors compares before
-that; and it never hides the second. At rest a look costs one listing; while the log grows, one small
-request for each publication since the last look.
+The stored log is append-only, so it shows a loss: the newest anchor is older than the checkpoint that the
+database knows to be anchored, or the copy of a checkpoint published since the last check is missing. New
+anchors after the loss hide the first sign from this check, so the anchor job compares before it anchors; they
+never hide the second. An idle check costs one listing; while the log grows, one small request for each
+publication since the last check.
 
-What follows is one transaction: everything that the database holds is marked to be written again, and the
-loss is on record. A kernel that the verbs share.
+A detected loss is handled in one transaction: everything in the database is marked to be written again, and
+the loss is logged. Shared by services.
 """
 
 from collections.abc import Sequence
@@ -35,29 +35,29 @@ from vault.structured_log import Log
 _LOG = Log(__name__)
 _REWRITE = "store_rewrite"
 _CHECK = "store_look"
-#: Copies of checkpoints that one look asks for; a busy log publishes two a minute.
+#: Copies of checkpoints per check; a busy log publishes two a minute.
 _MAX_COPIES = 8
-#: Listings of anchors before one that lacks the newest is believed.
+#: Listings that must all lack the newest anchor before it counts as lost.
 _LISTINGS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    """What one snapshot of the database knows of the object store."""
+    """One database snapshot's knowledge of the object store."""
 
     anchored: int
     published: int
     before: StoreLook | None
-    #: Checkpoints that were published since the last look, and the one before them.
+    #: Checkpoints published since the last check, and the one before them.
     copies: tuple[KeptCheckpoint, ...]
 
 
 async def look_for_loss(database: Database, objects: ObjectStore, published_log: PublishedLog) -> bool:
-    """Say whether the object store has less than the database knows to lie there; then it is on record.
+    """Check whether the object store has less than the database knows was stored; log the loss.
 
     Raises Unavailable, Tampered for a published checkpoint that the vault did not sign.
     """
-    # Before the store is asked: what comes there meanwhile is no loss.
+    # Before the store is read, so that concurrent writes to it do not look like a loss.
     known = await database.read(_known)
     found = await _found(objects, published_log, known)
     if found is not None:
@@ -72,7 +72,7 @@ async def look_for_loss(database: Database, objects: ObjectStore, published_log:
 async def compare_anchors(
     database: Database, published_log: PublishedLog, places: Sequence[AnchorPlace], *, anchored: int
 ) -> bool:
-    """Look at a listing of anchors as a look does; ``anchored`` was known to the database before the listing."""
+    """Check an existing listing of anchors for a loss; ``anchored`` was read from the database before the listing."""
     found = max((place.size for place in places), default=0)
     if found < anchored:
         found = await _newest_anchor(published_log, anchored)
@@ -82,8 +82,8 @@ async def compare_anchors(
 async def _newest_anchor(published_log: PublishedLog, anchored: int) -> int:
     """Return the size of the newest anchor; 0 if there is none.
 
-    A listing that runs while a node replaces its anchor may show neither the old one nor the new one, so one that
-    lacks what is anchored is repeated.
+    A listing during the replacement of an anchor may have neither the old nor the new one, so a listing that
+    lacks the known anchor is repeated.
     """
     size = 0
     for _ in range(_LISTINGS):
@@ -94,11 +94,11 @@ async def _newest_anchor(published_log: PublishedLog, anchored: int) -> int:
 
 
 async def record_loss(database: Database, published_log: PublishedLog, *, found: int, known: int) -> bool:
-    """Put a loss on record and mark everything; False if it is known already. Raises Unavailable, Tampered."""
+    """Log a loss and mark everything to be rewritten; False if it is already known. Raises Unavailable, Tampered."""
     stored = await published_log.published()
 
     def note(tx: Transaction) -> bool:
-        # Below what is published there lie all tiles, but for what a replica lost at random: those are compared.
+        # Up to the published size all tiles exist, except those that a replica lost at random: those are compared.
         published = stored.checkpoint.size if stored is not None and has(tx, stored.place) else 0
         return note_loss(tx, found=found, known=known, published=published, actor="worker")
 
@@ -110,7 +110,7 @@ async def record_loss(database: Database, published_log: PublishedLog, *, found:
 
 
 def note_loss(tx: Transaction, *, found: int, known: int, published: int, actor: str) -> bool:
-    """Mark everything to be written again, and put it on record; False if this loss is known already."""
+    """Mark everything to be written again, and log the loss; False if this loss is already known."""
     pending = rewrite_of(tx)
     if pending is not None and pending.known >= known and actor == "worker":
         return False
@@ -127,13 +127,13 @@ def note_loss(tx: Transaction, *, found: int, known: int, published: int, actor:
 
 
 def rewrite_of(tx: Transaction) -> StoreRewrite | None:
-    """Return the rewrite that is under way; None if there is none."""
-    kept = tx.metadata.get(_REWRITE)
-    return None if kept is None else decode_rewrite(kept)
+    """Return the rewrite in progress; None if there is none."""
+    row = tx.metadata.get(_REWRITE)
+    return None if row is None else decode_rewrite(row)
 
 
 def keep_rewrite(tx: Transaction, before: StoreRewrite, after: StoreRewrite | None) -> None:
-    """Keep how far a rewrite is, or that it has ended, unless another loss was noticed meanwhile."""
+    """Store the progress of a rewrite, or its end, unless another loss was detected meanwhile."""
     if rewrite_of(tx) != before:
         return
     if after is None:
@@ -143,8 +143,8 @@ def keep_rewrite(tx: Transaction, before: StoreRewrite, after: StoreRewrite | No
 
 
 def _known(tx: Transaction) -> _Known:
-    last, kept = tx.checkpoints.last(), tx.metadata.get(_CHECK)
-    before = None if kept is None else decode_look(kept)
+    last, row = tx.checkpoints.last(), tx.metadata.get(_CHECK)
+    before = None if row is None else decode_look(row)
     anchored = 0 if last is None else last.size
     copies: tuple[KeptCheckpoint, ...] = ()
     if before is not None and before.anchored != anchored:
@@ -153,12 +153,12 @@ def _known(tx: Transaction) -> _Known:
 
 
 async def _found(objects: ObjectStore, published_log: PublishedLog, known: _Known) -> int | None:
-    """Return how many leaves the object store is known to have, if that is too few; else None."""
+    """Return how many leaves the object store has, if these are too few; otherwise None."""
     anchor = await _newest_anchor(published_log, known.anchored)
     if anchor and anchor < known.anchored:
         return anchor
     if not anchor and (known.anchored or known.published):
-        # Nothing was anchored since a release from before anchors; or they are lost with all the rest.
+        # Nothing was anchored since a release without anchors, or the anchors are lost with all the rest.
         published = await published_log.published()
         size = 0 if published is None else published.checkpoint.size
         if size < max(known.anchored, known.published):

@@ -1,1 +1,1 @@
-"""Backup: what is written to the object store for a restore, the restore itself, and fsck."""
+"""Backup: the objects written for a restore, the restore itself, and fsck."""

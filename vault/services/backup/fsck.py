@@ -1,7 +1,7 @@
-"""Comparing rows and objects: what one of them has and the other has not, or has otherwise.
+"""Compare the database's rows with the object store and report the differences.
 
-It reads and changes nothing. The vault may work meanwhile: whatever looks wrong is looked at once more
-with the row as it is then, so a recording that was erased or written anew in between is no finding.
+It is read-only. The vault may run meanwhile: every difference is checked again with the current row, so a
+recording that was erased or rewritten in between is not reported.
 """
 
 from collections.abc import Sequence
@@ -26,29 +26,29 @@ from vault.services.shared.clock_skew import earlier
 from vault.services.shared.iter_recordings import available_recordings
 from vault.services.shared.rate_limit import RateLimiter
 
-#: Sentences that one answer has room for.
+#: Maximum findings in one response.
 MAX_FINDINGS: Final = 10_000
 #: Objects and unfinished work younger than this may not have their row yet.
 GRACE: Final = timedelta(hours=24)
-#: How often a recording is compared again while its row keeps changing.
+#: Retries of a recording's comparison while its row keeps changing.
 _TRIES: Final = 3
 
 
 @dataclass(slots=True)
 class FsckResult:
-    """What was compared."""
+    """The result of a comparison."""
 
     recordings: int = 0
-    #: Of these, opened from the first frame to the last.
+    #: Of these, decrypted from the first frame to the last.
     opened: int = 0
     objects: int = 0
-    #: One sentence each, beginning with the recording or the key.
+    #: One sentence each, beginning with the recording's id or the object's key.
     findings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fsck:
-    """Compare every available row with its objects, accounts and the log with theirs, and every object with its row."""
+    """Compare recordings, accounts and the log with their objects, and every object with its row."""
 
     database: Database
     objects: ObjectStore
@@ -60,12 +60,12 @@ class Fsck:
     async def __call__(
         self, *, sample: int, rate: float, progress: ProgressCallback = no_progress
     ) -> FsckResult:
-        """Return what was found; ``rate`` is in recordings or objects a second, 0 for no limit.
+        """Run the comparison; ``rate`` is the limit in recordings or objects per second, 0 for no limit.
 
-        ``sample`` recordings are opened whole, evenly spread. Raises Invalid, Unavailable.
+        ``sample`` recordings, evenly spread, are decrypted completely. Raises Invalid, Unavailable.
         """
         if sample < 0 or rate < 0:
-            raise Invalid("A sample and a rate are numbers from zero up.")
+            raise Invalid("sample and rate must be at least 0.")
         pacer, checked = RateLimiter(rate=rate), FsckResult()
         await self._recordings(checked, sample, pacer, progress)
         await self._accounts(checked, pacer)
@@ -86,7 +86,7 @@ class Fsck:
             await pacer.pause()
             number = checked.recordings
             checked.recordings += 1
-            # True for ``sample`` of all numbers, as evenly as can be.
+            # True for ``sample`` of all numbers, evenly spread.
             whole = number * sample // of != (number + 1) * sample // of
             findings = await compare.findings(recording, whole=whole)
             if findings:
@@ -97,31 +97,31 @@ class Fsck:
     async def _confirmed(
         self, compare: CompareRecording, recording: Recording, *, whole: bool
     ) -> Sequence[str]:
-        """Compare again with the current row; nothing once it is no longer available, or keeps changing.
+        """Compare again with the current row; no findings if it is no longer available, or keeps changing.
 
-        A manifest that is still to be written differs from its row for good reason. Only the manifest is
-        left out then: the audio is compared and opened all the same.
+        A manifest that is due differs from its row legitimately. Then only the manifest is skipped; the audio is
+        still compared and decrypted.
         """
-        seen = await self._current(recording)
+        current = await self._current(recording)
         for _ in range(_TRIES):
-            now, manifest_due = seen
+            now, manifest_due = current
             if now is None:
                 break
             findings = await compare.findings(now, whole=whole, manifest=not manifest_due)
-            before, seen = seen, await self._current(recording)
-            if seen == before:
+            before, current = current, await self._current(recording)
+            if current == before:
                 return findings
         return ()
 
     async def _current(self, recording: Recording) -> tuple[Recording | None, bool]:
-        """Return the current row, None if it is no longer available, and whether its manifest is due."""
+        """Return the current row (None if it is no longer available), and whether its manifest is due."""
 
-        def look(tx: Transaction) -> tuple[Recording | None, bool]:
+        def read(tx: Transaction) -> tuple[Recording | None, bool]:
             now = tx.recordings.by_id(recording.id)
             available = now is not None and now.state is State.AVAILABLE
             return now if available else None, tx.inventory.manifest_due(recording.id)
 
-        return await self.database.read(look)
+        return await self.database.read(read)
 
     async def _accounts(self, checked: FsckResult, pacer: RateLimiter) -> None:
         compare = CompareAccount(database=self.database, objects=self.objects, ring=self.ring)
@@ -132,7 +132,7 @@ class Fsck:
     async def _log(self, checked: FsckResult, pacer: RateLimiter) -> None:
         if await self.database.read(rewrite_of) is not None:
             checked.findings.append(
-                "log/: the object store went back, and what the database holds is being written there again."
+                "log/: the object store lost data, and the database is being written there again."
             )
         compare = CompareLog(database=self.database, objects=self.objects, published_log=self.published_log)
         async for finding in compare.findings():
@@ -147,7 +147,7 @@ class Fsck:
             checked.objects += 1
             findings = await compare.findings(versions)
             if findings:
-                # A listing is some seconds old; what was erased since then is no finding.
+                # The listing is some seconds old: check again whether the object was erased since.
                 findings = await compare.findings_now(versions[0].key)
             checked.findings += findings
             await progress("objects", checked.objects, 0)

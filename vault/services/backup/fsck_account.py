@@ -1,4 +1,4 @@
-"""Each account against its newest object: is what a restore would bring back what the database says now?"""
+"""Compare each account with its newest object: would a restore give the account's current state?"""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from vault.ports.objects import ObjectStore
 from vault.sealing.message import open_message
 from vault.services.audit_log.own_history import account_object_names, sort_by_history
 
-#: Accounts that one transaction names.
+#: Accounts per transaction.
 _ACCOUNTS = 500
 _PARTS = {
     "account": "name", "keys": "keys", "wrapped_index_key": "keys", "index_key_version": "keys",
@@ -24,7 +24,7 @@ _PARTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareAccount:
-    """Says what is wrong with an account's newest object, one sentence each."""
+    """Reports problems with an account's newest object, one sentence each."""
 
     database: Database
     objects: ObjectStore
@@ -41,7 +41,7 @@ class CompareAccount:
             after = ids[-1]
 
     async def findings(self, account_id: str) -> list[str]:
-        """Return findings about one account; none while its object is to be written, or was written meanwhile."""
+        """Return findings about one account; none while its object is due, or if it was written meanwhile."""
         if not await self._settled(account_id):
             return []
         names = await account_object_names(self.objects, account_id)
@@ -59,23 +59,26 @@ class CompareAccount:
             older = f"is of revision {name.revision}, and the account of revision {known.revision}."
             return [f"{account_id}: its newest object {location_of(name)} {older}"]
         try:
-            kept = await self._open(name)
+            stored = await self._open(name)
         except NotFound:
-            return []  # A newer one has taken its place.
+            return []  # A newer one has replaced it.
         except OwnKeyUnusable:
-            return []  # Its owner took the key away; nobody can look.
+            return []  # The customer-managed key cannot be used, so it cannot be decrypted.
         except Tampered as error:
             return [f"{account_id}: its object {location_of(name)} cannot be used: {error}"]
-        same = {what for field, what in _PARTS.items() if getattr(kept, field) != getattr(known, field)}
-        if same:
-            return [f"{account_id}: its object {location_of(name)} differs in {', '.join(sorted(same))}."]
+        different = {
+            part for field, part in _PARTS.items() if getattr(stored, field) != getattr(known, field)
+        }
+        if different:
+            parts = ", ".join(sorted(different))
+            return [f"{account_id}: its object {location_of(name)} differs in {parts}."]
         return []
 
     async def _open(self, name: ObjectName) -> AccountObject:
         location = location_of(name)
         envelope = decode_envelope(await self.objects.read(location, 0, await self.objects.size(location)))
         if envelope.name != name or not envelope.keys:
-            raise Tampered("It is not the object that it is named after.")
+            raise Tampered("Its content does not match its key.")
         newest = max(envelope.keys)
         key = await self.ring.unwrap(name.account_id, newest, envelope.keys[newest])
         context = bound.of_account_object(name.account_id, name.revision, envelope.log)

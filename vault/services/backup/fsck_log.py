@@ -1,4 +1,4 @@
-"""The access log in the object store against the tree: its tiles, its checkpoints, its anchor."""
+"""Compare the access log in the object store with the database's tree: tiles, checkpoints, anchor."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from vault.services.audit_log.publication import copy_of
 from vault.services.audit_log.published_tiles import CHECKPOINT, PublishedLog, has
 from vault.tlog.tiles import Tile, grown_tiles
 
-#: Copies of checkpoints that one transaction names.
+#: Checkpoint copies per transaction.
 _COPIES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareLog:
-    """Says what of the log is not there as the tree has it, one sentence each."""
+    """Reports files of the log that differ from the tree, one sentence each."""
 
     database: Database
     objects: ObjectStore
     published_log: PublishedLog
 
     async def findings(self) -> AsyncIterator[str | None]:
-        """Yield a finding, or None, for each file of the log; what is published meanwhile is no finding."""
+        """Yield a finding or None for each file of the log; files published meanwhile are not reported."""
         size = await self.database.read(lambda tx: tx.store.published_size())
         yield await self._checkpoint(size)
         yield await self._anchor()
@@ -33,7 +33,7 @@ class CompareLog:
             for key in keys_of(tile):
                 finding = await self._file(tile, key)
                 now = await self.database.read(lambda tx: tx.store.published_size()) if finding else size
-                # A file that was not full goes once a fuller one is there.
+                # A partial tile is deleted once a fuller one exists.
                 yield finding if now == size or tile.full else None
         async for finding in self._copies():
             yield finding
@@ -51,7 +51,7 @@ class CompareLog:
         if published.size < size:
             return f"{CHECKPOINT}: it covers {published.size} entries, and {size} were published."
         own = await self.database.read(lambda tx: has(tx, found.place))
-        return None if own else f"{CHECKPOINT}: it is of another history of the access log."
+        return None if own else f"{CHECKPOINT}: it belongs to another history of the access log."
 
     async def _anchor(self) -> str | None:
         last = await self.database.read(lambda tx: tx.checkpoints.last())
@@ -61,7 +61,7 @@ class CompareLog:
         own = await self.database.read(lambda tx: {place: has(tx, place) for place in places})
         foreign = [place.key for place in places if place.size <= last.size and not own[place]]
         if foreign:
-            return f"{foreign[0]}: it is of another history of the access log."
+            return f"{foreign[0]}: it belongs to another history of the access log."
         newest = max((place.size for place in places), default=0)
         if newest >= last.size:
             return None
@@ -73,7 +73,7 @@ class CompareLog:
             return f"{key}: it is missing."
         if found == await wanted_bytes(self.database, tile, key):
             return None
-        return f"{key}: it is not what the tree of the access log says."
+        return f"{key}: it does not match the tree of the access log."
 
     async def _copies(self) -> AsyncIterator[str | None]:
         above = 0
@@ -88,4 +88,4 @@ class CompareLog:
                 except NotFound:
                     yield f"{key}: it is missing."
                 else:
-                    yield None if same else f"{key}: it is not the checkpoint that was published."
+                    yield None if same else f"{key}: it does not match the published checkpoint."

@@ -1,4 +1,4 @@
-"""Every object below the vault's prefix against what names it."""
+"""Compare every object below the vault's prefix with the row or account that refers to it."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from vault.ports.database import Database
 from vault.ports.objects import ObjectStore, StoredVersion
 from vault.services.audit_log.own_history import sort_by_history
 
-#: Where the log lies. Files of it are written twice by two nodes at once, and its checkpoint for ever anew.
+#: The log's prefix. Two nodes may write a file concurrently, and the checkpoint is overwritten: versions are normal.
 _LOG = "log/"
 _OWNER = "owner.json"
-#: An erasure that was put off has not come to its manifest yet.
+#: A postponed erasure may not have deleted its manifest yet.
 _WITH_MANIFEST = {State.AVAILABLE, State.ERASING}
 #: Segments of keys: recordings/account/recording/object, manifests/account/recording.json.
 _OBJECT_SEGMENTS = 4
@@ -26,15 +26,15 @@ _OBJECT_SEGMENTS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareObjects:
-    """Says what is wrong with an object, one sentence each."""
+    """Reports problems with an object, one sentence each."""
 
     database: Database
     objects: ObjectStore
-    #: What was written later may not have its row yet.
+    #: Objects written later may not have their row yet.
     before: datetime
 
     async def keys(self) -> AsyncIterator[list[StoredVersion]]:
-        """Yield the versions of each object but those of the log, key by key."""
+        """Yield the versions of each object, key by key, except objects of the log."""
         versions: list[StoredVersion] = []
         async for version in self.objects.versions(""):
             if version.key.startswith(_LOG):
@@ -48,22 +48,22 @@ class CompareObjects:
 
     async def findings(self, versions: Sequence[StoredVersion]) -> list[str]:
         """Return findings about one object."""
-        key, latest = versions[0].key, next((one for one in versions if one.latest), versions[0])
-        if max(one.modified for one in versions) >= self.before:
+        key, latest = versions[0].key, next((version for version in versions if version.latest), versions[0])
+        if max(version.modified for version in versions) >= self.before:
             return []
         if latest.deleted:
-            older = sum(not one.deleted for one in versions)
+            older = sum(not version.deleted for version in versions)
             return [f"{key}: it was deleted, and {older} older versions of it are still there."]
         if len(versions) > 1:
-            return [f"{key}: it has {len(versions)} versions, and not one."]
-        return await self._named(key)
+            return [f"{key}: it has {len(versions)} versions instead of one."]
+        return await self._orphan(key)
 
     async def findings_now(self, key: str) -> list[str]:
-        """Return findings about one object as the store has it now; none if it is gone."""
-        versions = [one async for one in self.objects.versions(key) if one.key == key]
+        """Return findings about the object's current versions; none if it was deleted."""
+        versions = [version async for version in self.objects.versions(key) if version.key == key]
         return await self.findings(versions) if versions else []
 
-    async def _named(self, key: str) -> list[str]:
+    async def _orphan(self, key: str) -> list[str]:
         parts = key.split("/")
         if key in {VAULT, _OWNER}:
             return []
@@ -76,14 +76,14 @@ class CompareObjects:
         }  # fmt: skip
         if parts[0] in kinds:
             return await kinds[parts[0]](key)
-        return [f"{key}: this is no object of a vault."]
+        return [f"{key}: this is not an object of a vault."]
 
     async def _closing_act(self, key: str) -> list[str]:
         place = parse_closing(key)
         if place is None:
-            return [f"{key}: this is no object of a vault."]
+            return [f"{key}: this is not an object of a vault."]
         unknown = await self.database.read(lambda tx: tx.closing.unknown([place[1]]))
-        return [f"{key}: the database does not know this closing act."] if unknown else []
+        return [f"{key}: this closing act is not in the database."] if unknown else []
 
     async def _prompt(self, key: str) -> list[str]:
         account_id = key.split("/")[1]

@@ -1,4 +1,4 @@
-"""One available recording against its objects and its manifest."""
+"""Compare an available recording with its objects and its manifest."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ from vault.services.shared.encrypted_reader import SealedAudio
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareRecording:
-    """Says what is wrong with a recording, one sentence each."""
+    """Reports problems with a recording, one sentence each."""
 
     database: Database
     objects: ObjectStore
     ring: KeyRing
 
     async def findings(self, recording: Recording, *, whole: bool, manifest: bool = True) -> list[str]:
-        """Return findings; with ``whole`` each sealed part is opened and every tag is checked.
+        """Return findings; with ``whole``, decrypt every sealed part and check every authentication tag.
 
-        Without ``manifest`` the manifest is left out.
+        Without ``manifest``, the manifest is skipped.
         """
         keys, chain = await self.database.read(
             lambda tx: (tx.recordings.keys(recording.id), tx.evidence.of_recording(recording.id))
@@ -54,10 +54,10 @@ class CompareRecording:
         except NotFound:
             return [f"{recording.id}: its {purpose} {sealed.location} is missing."]
         except Tampered:
-            return [f"{recording.id}: the header of its {purpose} in the row is none."]
+            return [f"{recording.id}: the header of its {purpose} in the row is invalid."]
         wanted = object_size(len(header.write()), sealed.size, header.frame_length)
         if size != wanted:
-            return [f"{recording.id}: its {purpose} {sealed.location} has {size} bytes, and not {wanted}."]
+            return [f"{recording.id}: its {purpose} {sealed.location} has {size} bytes instead of {wanted}."]
         return []
 
     async def _manifest(self, recording: Recording, keys: RecordingKeys, chain: list[str]) -> list[str]:
@@ -104,18 +104,18 @@ def _objects_of(recording: Recording) -> list[tuple[Purpose, SealedObject]]:
 def _differences(
     manifest: Manifest, recording: Recording, keys: RecordingKeys, chain: list[str]
 ) -> list[str]:
-    """Return the names of what a manifest says otherwise than the row."""
-    there = manifest.recording
+    """Return the names of the parts in which the manifest differs from the row."""
+    stored = manifest.recording
     compared = {
-        "recording": (there.id, recording.id),
-        "account": (there.account_id, recording.account_id),
+        "recording": (stored.id, recording.id),
+        "account": (stored.account_id, recording.account_id),
         "source": (
-            (there.connection_id, there.recording_ref),
+            (stored.connection_id, stored.recording_ref),
             (recording.connection_id, recording.recording_ref),
         ),
-        "audio": (there.audio, recording.audio),
-        "rendition": (there.rendition, recording.rendition),
-        "restriction": (there.restricted, recording.restricted),
+        "audio": (stored.audio, recording.audio),
+        "rendition": (stored.rendition, recording.rendition),
+        "restriction": (stored.restricted, recording.restricted),
         "key version": (manifest.keys.key_version, keys.key_version),
         "wrapped key": (manifest.keys.wrapped_key, keys.wrapped_key),
         "evidence": (manifest.keys.evidence, keys.evidence),
@@ -123,4 +123,4 @@ def _differences(
         "waveform": (manifest.keys.waveform, keys.waveform),
         "chain of evidence": ([digest for digest, _ in manifest.chain], chain),
     }
-    return [name for name, (one, other) in compared.items() if one != other]
+    return [name for name, (in_manifest, in_row) in compared.items() if in_manifest != in_row]

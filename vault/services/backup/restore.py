@@ -1,10 +1,10 @@
-"""Restoring: the present database, old, empty or gone its own way, becomes whole from what the object store has.
+"""Restore the current database (old, empty or diverged) from the object store.
 
-The database's log is compared with the anchored one. What happened there and is unknown here is done to the
-database first; then the anchored leaves come into its tree at their places, and its own behind them. What was
-acknowledged here since stays, and of what both did the closed one wins. Until all is done a mark in the
-database keeps every node in recovery mode, so a restore that was cut short is run again; every step changes
-nothing the second time.
+The database's log is compared with the anchored log. First the effects of anchored events that the database lacks
+are applied; then the anchored leaves are put into its tree at their indexes, and its own leaves after them.
+Changes that the database acknowledged since are kept; in a conflict, the closing act wins. Until the end, a mark
+in the database keeps every node in recovery mode, so an interrupted restore can be run again; every step is
+idempotent.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ from vault.services.closing_acts.journal import Journal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restore:
-    """Make the database whole from the object store and the log in it."""
+    """Restore the database from the object store and the log in it."""
 
     database: Database
     objects: ObjectStore
@@ -47,19 +47,19 @@ class Restore:
     clock: Clock
 
     async def __call__(self, *, actor: str, progress: ProgressCallback = no_progress) -> Report:
-        """Return what was restored, and what was not.
+        """Restore; return a report of what was restored and what was not.
 
-        Raises Refused where there is nothing to restore, Tampered if the log in the object store is not
-        what its checkpoint says, Unavailable.
+        Raises Refused if there is nothing to restore, Tampered if the log in the object store does not match its
+        checkpoint, Unavailable.
         """
         log = RestoreLog(database=self.database, published_log=self.published_log)
         anchored = await self.published_log.newest()
         names = await account_object_names(self.objects)
-        parted = await log.compare(anchored, (one.size for one in names if one.size is not None), progress)
+        parted = await log.compare(anchored, (name.size for name in names if name.size is not None), progress)
         report = Report()
         acts = await self.journal.missing(self.database, kept=True, findings=report.findings)
         if not (acts or await self._is_due(anchored, parted)):
-            raise Refused("There is nothing to restore: the database is as new as the object store.")
+            raise Refused("There is nothing to restore: the database is as recent as the object store.")
         mark = await self.database.write(lambda tx: _mark(tx, parted))
         restricted = await self._bring_in(parted, names, acts, report, progress, actor=actor)
         await name_what_is_lost(self.database, parted, report)
@@ -76,7 +76,7 @@ class Restore:
         return report
 
     async def _is_due(self, anchored: StoredLog | None, parted: Divergence) -> bool:
-        """Say whether the object store has anything that the database lacks, or a restore was cut short."""
+        """Return whether the database lacks anything in the object store, or a restore was interrupted."""
         if await self.database.read(lambda tx: tx.metadata.get(MARK)) is not None:
             return True
         if anchored is None or not anchored.checkpoint.size:
@@ -93,7 +93,7 @@ class Restore:
         *,
         actor: str,
     ) -> Sequence[Recording]:
-        """Do to the rows what the object store and the anchored log say; return what is restricted by that."""
+        """Apply the object store and the anchored log to the rows; return the recordings that this restricts."""
         accounts = RestoreAccounts(
             database=self.database, objects=self.objects, ring=self.ring, names=by_account(names)
         )
@@ -108,7 +108,7 @@ class Restore:
         await recordings.replay(parted, report, progress)
         for act in acts:
             await self.database.write(
-                lambda tx, one=act: self.journal.apply(tx, one, logged=one.event.id in parted.ids)  # type: ignore[misc]
+                lambda tx, act=act: self.journal.apply(tx, act, logged=act.event.id in parted.ids)  # type: ignore[misc]
             )
         report.add("acts", len(acts))
         return await recordings.without_manifest(ids, parted, report)
@@ -119,28 +119,28 @@ class Restore:
 
 
 def _mark(tx: Transaction, parted: Divergence) -> bytes:
-    """Keep how far the histories had parted when the restore began; return that of the first attempt."""
-    kept = tx.metadata.get(MARK)
-    if kept is None:
-        kept = f"{parted.fork} {parted.size} {parted.fork + parted.lost.leaves}".encode()
-        tx.metadata.put({MARK: kept})
-    return kept
+    """Store the divergence at the start of the restore; return that of the first attempt."""
+    mark = tx.metadata.get(MARK)
+    if mark is None:
+        mark = f"{parted.fork} {parted.size} {parted.fork + parted.lost.leaves}".encode()
+        tx.metadata.put({MARK: mark})
+    return mark
 
 
 def _finish(tx: Transaction, mark: bytes, restricted: Sequence[Recording], actor: str) -> None:
-    """Put on record what was restored, and end recovery mode."""
+    """Log the restore, and end recovery mode."""
     if tx.metadata.get(MARK) is None:
-        return  # Another restore beside this one was faster.
+        return  # A concurrent restore was faster.
     tx.metadata.replace({}, drop=[MARK])
     now = tx.now()
     fork, size, anchored = map(int, mark.split())
     if size:
         result = "forked" if fork < min(size, anchored) else "behind"
-        back = AccessEvent(
+        went_back = AccessEvent(
             type="log.database_went_back", at=now, account_id=None, actor=actor, first=fork, end=anchored,
             result=result,
         )  # fmt: skip
-        tx.events.append(back)
+        tx.events.append(went_back)
     tx.events.append(AccessEvent(type="vault.restored", at=now, account_id=None, actor=actor))
     for recording in restricted:
         tx.events.append(

@@ -1,4 +1,4 @@
-"""The accounts of a restore: from their objects, and from what the log says of their switches."""
+"""Restore accounts from their objects, and their recording switches from the log."""
 
 import hashlib
 import hmac
@@ -29,7 +29,7 @@ from vault.sealing.message import open_message
 from vault.services.audit_log.own_history import sort_by_history
 from vault.services.backup.restore_log import Divergence
 
-#: Why a switch is off that one of two histories left on.
+#: The reason of a switch-off if one of two histories had left recording on.
 _CLOSED = "A restore joined two histories of the database, and recording was switched off in one of them."
 _REFUSED = Reason(
     code="switched_off_since_receipt",
@@ -40,21 +40,21 @@ _REFUSED = Reason(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LostAccount:
-    """An account as one of its objects says that it was."""
+    """An account's state from one of its objects."""
 
     known: AccountObject
-    #: Of the history that is anchored. Of another, what it says is only added.
+    #: Whether it belongs to the anchored history. An object of another history only adds to the account.
     anchored: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreAccounts:
-    """Bring accounts to what their newest object says, but for what the database did since without it."""
+    """Restore accounts to their newest object, except for changes the database acknowledged since."""
 
     database: Database
     objects: ObjectStore
     ring: KeyRing
-    #: Of all objects of accounts that lay in the store when the restore began, by account.
+    #: The account objects in the store when the restore began, by account.
     names: Mapping[str, Sequence[ObjectName]]
 
     async def bring_in(
@@ -66,46 +66,48 @@ class RestoreAccounts:
         *,
         actor: str,
     ) -> None:
-        """Bring in every account, with its switch as both histories and the journal have it."""
+        """Restore every account, and its recording switch from both histories and the journal."""
         names, offs = self.names, _offs(acts)
-        everything = sorted({*names, *offs, *parted.lost.switch, *parted.lost.changed})
-        for number, account_id in enumerate(everything, 1):
-            kept = await self._bring_in(account_id, names.get(account_id, ()), parted, report)
-            if kept is not None:
-                kept = [*kept, *offs.get(account_id, ())]
+        account_ids = sorted({*names, *offs, *parted.lost.switch, *parted.lost.changed})
+        for number, account_id in enumerate(account_ids, 1):
+            changes = await self._bring_in(account_id, names.get(account_id, ()), parted, report)
+            if changes is not None:
+                changes = [*changes, *offs.get(account_id, ())]
                 await self.database.write(
-                    lambda tx, one=account_id, kept=kept: _switch(tx, one, kept, parted, actor)  # type: ignore[misc]
+                    lambda tx, account_id=account_id, changes=changes: _switch(  # type: ignore[misc]
+                        tx, account_id, changes, parted, actor
+                    )
                 )
-            await progress("accounts", number, len(everything))
+            await progress("accounts", number, len(account_ids))
 
     async def refuse_in_flight(self, report: Report) -> None:
-        """Do what the switch does when it goes off, for what no manifest has brought in."""
+        """Refuse recordings in flight from before a switch-off, if no manifest has restored them."""
         report.add("refused", await self.database.write(lambda tx: tx.restored.refuse_stale(_REFUSED)))
 
     async def fail_closed(self, parted: Divergence, report: Report) -> None:
-        """Give up what was on its way under a version of its account's key that was destroyed since."""
+        """Fail recordings in flight that were sealed under a key version destroyed since."""
         for account_id in {*parted.lost.switch, *parted.lost.changed, *self.names}:
             failed = await self.database.write(
-                lambda tx, one=account_id: tx.restored.fail_closed(one)  # type: ignore[misc]
+                lambda tx, account_id=account_id: tx.restored.fail_closed(account_id)  # type: ignore[misc]
             )
             if failed:
                 report.findings.append(
-                    f"{account_id}: {failed} recordings on their way in were sealed under a key that was "
-                    "destroyed since. Uploads can be sent again; announced recordings need another name."
+                    f"{account_id}: {failed} recordings in flight were sealed under a key that was destroyed since. "
+                    "Uploads can be sent again; announced recordings need another name."
                 )
 
     async def _bring_in(
         self, account_id: str, names: Sequence[ObjectName], parted: Divergence, report: Report
     ) -> Sequence[SwitchChange] | None:
-        """Bring an account in; return what its objects say of its switch, None where it has no row."""
+        """Restore an account; return the switch changes from its objects, None if it has no row."""
         row = await self.database.read(lambda tx: tx.account_objects.revisions(account_id))
         lost = await self._lost(account_id, names, row, parted, report)
-        there = row is not None
-        for one in lost:
-            if not await self._put(one, parted, report, there=there):
+        exists = row is not None
+        for account in lost:
+            if not await self._put(account, parted, report, exists=exists):
                 return None
-            there = True
-        if not there:
+            exists = True
+        if not exists:
             report.findings.append(f"{account_id}: its object is missing, so the account is lost.")
             return None
         if lost:
@@ -116,14 +118,14 @@ class RestoreAccounts:
                 f"{account_id}: its object is older than the account's last change of {changed:%Y-%m-%d %H:%M:%S} "
                 "UTC. Check its connections, consent policy, objections and notices."
             )
-        return [change for one in lost for change in one.known.history]
+        return [change for account in lost for change in account.known.history]
 
-    async def _put(self, one: LostAccount, parted: Divergence, report: Report, *, there: bool) -> bool:
-        """Bring an account to what its object says, or add that to what it became since; False if it has no place."""
-        known, own = one.known, parted.own
+    async def _put(self, account: LostAccount, parted: Divergence, report: Report, *, exists: bool) -> bool:
+        """Set an account to its object's state, or merge that into later changes; False if its name is taken."""
+        known, own = account.known, parted.own
         account_id, prompts = known.account.id, await self._prompts(known, report)
-        if there and (not one.anchored or account_id in own.changed or account_id in own.switch):
-            # What was acknowledged since the histories parted stays as it is.
+        if exists and (not account.anchored or account_id in own.changed or account_id in own.switch):
+            # Changes acknowledged since the divergence are kept.
             deleted = own.deleted_connections | parted.lost.deleted_connections
             left_out = await self.database.write(
                 lambda tx: tx.restored.lost_account(
@@ -131,7 +133,7 @@ class RestoreAccounts:
                 )
             )
         else:
-            keep_keys = there and account_id in parted.touched
+            keep_keys = exists and account_id in parted.touched
             try:
                 left_out = await self.database.write(
                     lambda tx: tx.restored.account(known, prompts, keep_keys=keep_keys)
@@ -140,8 +142,8 @@ class RestoreAccounts:
                 report.findings.append(f"{account_id}: another account is named {known.account.ref}.")
                 return False
         report.findings += [
-            f"{account_id}: {words} of the lost time has no place beside what was set since, and is left out."
-            for words in left_out
+            f"{account_id}: {setting} of the lost time conflicts with a later setting, and is left out."
+            for setting in left_out
         ]
         self.ring.forget(account_id)
         return True
@@ -154,12 +156,12 @@ class RestoreAccounts:
         parted: Divergence,
         report: Report,
     ) -> list[LostAccount]:
-        """Return what the database has not: the newest of the anchored history, then all of others, newest first."""
+        """Return the states the database lacks: the anchored history's newest, then all others, newest first."""
         if row is not None:
             sorted_names = (await sort_by_history(self.database, names)).behind(parted.fork)
             newer = sorted_names.own_since(written=row.written, now=row.now)
             names = [*sorted_names.ahead, *sorted_names.foreign, *newer]
-        # The anchored log, and no tree of one's own, which may be empty or of the history that lost.
+        # Sort by the anchored log, not by the database's tree, which may be empty or the discarded history.
         anchored = sort_names(names, parted.roots)
         found, others = list[LostAccount](), list[LostAccount]()
         try:
@@ -170,15 +172,15 @@ class RestoreAccounts:
                 if (known := await self._opened(name, report)) is not None:
                     others.append(LostAccount(known=known, anchored=False))
         except OwnKeyUnusable as error:
-            # An older one is no substitute: it may open, and what changed since would be lost unsaid.
+            # Do not fall back to an older object: it may decrypt, but later changes would be lost silently.
             report.findings.append(
                 f"{account_id}: {error} Restore again into an empty database when it can be used."
             )
             return []
-        return found + sorted(others, key=lambda one: one.known.as_of, reverse=True)
+        return found + sorted(others, key=lambda account: account.known.as_of, reverse=True)
 
     async def _opened(self, name: ObjectName, report: Report) -> AccountObject | None:
-        """Open an object; None, and a finding, where it cannot be used. Raises OwnKeyUnusable."""
+        """Decrypt an object; if it cannot be used, add a finding and return None. Raises OwnKeyUnusable."""
         try:
             return await self._open(name)
         except (Tampered, NotFound) as error:
@@ -189,7 +191,7 @@ class RestoreAccounts:
         location, account_id = location_of(name), name.account_id
         envelope = decode_envelope(await self.objects.read(location, 0, await self.objects.size(location)))
         if envelope.name != name or not envelope.keys:
-            raise Tampered("It is not the object that it is named after.")
+            raise Tampered("Its content does not match its key.")
         newest = max(envelope.keys)
         key = await self.ring.unwrap(account_id, newest, envelope.keys[newest])
         context = bound.of_account_object(account_id, name.revision, envelope.log)
@@ -211,7 +213,7 @@ class RestoreAccounts:
 
 
 def _offs(acts: Sequence[Act]) -> Mapping[str, Sequence[SwitchChange]]:
-    """Return the changes to off that the journal has, by account."""
+    """Return the journal's switch-off changes, by account."""
     offs: dict[str, list[SwitchChange]] = {}
     for act in acts:
         if isinstance(act.content, SwitchChange) and act.event.account_id is not None:
@@ -220,22 +222,22 @@ def _offs(acts: Sequence[Act]) -> Mapping[str, Sequence[SwitchChange]]:
 
 
 def _switch(
-    tx: Transaction, account_id: str, kept: Sequence[SwitchChange], parted: Divergence, actor: str
+    tx: Transaction, account_id: str, changes: Sequence[SwitchChange], parted: Divergence, actor: str
 ) -> None:
-    """Join the histories of a switch; the closed one wins."""
+    """Merge the histories of a switch; off wins."""
     tx.lock_account(account_id, exclusive=True)
-    there = tx.accounts.switch_history(account_id)
+    current = tx.accounts.switch_history(account_id)
     logged = parted.lost.switch.get(account_id, ())
-    history = merge_history(there, kept, logged)
-    closing = history[-1].enabled and closes(there, kept, logged, parted.own.switch.get(account_id, ()))
+    history = merge_history(current, changes, logged)
+    closing = history[-1].enabled and closes(current, changes, logged, parted.own.switch.get(account_id, ()))
     if closing:
         now = tx.now()
         history.append(
             SwitchChange(enabled=False, epoch=history[-1].epoch + 1, at=now, by=actor, reason=_CLOSED)
         )
     if tx.restored.switch(account_id, history) and history[-1].enabled:
-        # What was received since recording was last off is as good as what came after an on.
-        last_off = max(one.at for one in history if not one.enabled)
+        # Recordings received since the last switch-off get the epoch of the last switch-on.
+        last_off = max(change.at for change in history if not change.enabled)
         tx.restored.carry_epoch(account_id, history[-1].epoch, since=last_off)
     if closing:
         event = AccessEvent(

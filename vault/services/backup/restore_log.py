@@ -1,4 +1,4 @@
-"""The access log of a restore: what is anchored, where the database's log parts from it, and one log of both."""
+"""Restore the access log: compare the anchored log with the database's log, and join both into one."""
 
 import hashlib
 import hmac
@@ -16,35 +16,35 @@ from vault.services.audit_log.published_tiles import PublishedLog, StoredLog
 from vault.tlog.hashing import leaf_hash
 from vault.tlog.tree import Frontier
 
-#: Leaves that move in one transaction.
+#: Leaves per transaction.
 _BATCH_SIZE = 2000
 
 
 @dataclass(slots=True, kw_only=True)
 class Divergence:
-    """How the database's log and the anchored one part."""
+    """The difference between the database's log and the anchored log."""
 
-    #: How many leaves both begin with.
+    #: Number of leaves in the common prefix.
     fork: int
-    #: How many leaves the database's tree has.
+    #: Number of leaves in the database's tree.
     size: int
-    #: What the anchored leaves behind the fork say.
+    #: The content of the anchored leaves after the fork.
     lost: Replay
-    #: What the database's own events say that are not anchored.
+    #: The content of the database's own events that are not anchored.
     own: Replay
-    #: Ids of the anchored events behind the fork that close something, or that the database has as its own too.
+    #: Ids of the anchored events after the fork that are closing acts, or that the database has as its own too.
     ids: set[str] = field(default_factory=set)
-    #: Accounts of the database's own.
+    #: Accounts with own events.
     touched: set[str] = field(default_factory=set)
-    #: A digest of each file that was read, so that the same leaves are read once more.
+    #: A digest of each file read, to check that the second pass reads the same leaves.
     digests: list[bytes] = field(default_factory=list)
-    #: Roots of the anchored log at the sizes that were asked for, as far as it has them.
+    #: Roots of the anchored log at the requested sizes, as far as it reaches.
     roots: dict[int, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreLog:
-    """Make one log of the anchored one and the database's own."""
+    """Joins the anchored log and the database's own log."""
 
     database: Database
     published_log: PublishedLog
@@ -52,10 +52,10 @@ class RestoreLog:
     async def compare(
         self, anchored: StoredLog | None, sizes: Iterable[int], progress: ProgressCallback
     ) -> Divergence:
-        """Read the whole anchored log against its checkpoint, and the database's own events behind it.
+        """Read the whole anchored log, verify it against its checkpoint, and read the database's own events.
 
-        ``sizes`` are those at which the anchored log's root is wanted.
-        Raises Tampered if the leaves are not those that the checkpoint signs.
+        ``sizes`` are the sizes at which the anchored log's root is needed.
+        Raises Tampered if the leaves do not match the signed checkpoint.
         """
         head = await self.database.read(lambda tx: tx.tree.head())
         parted = Divergence(fork=0, size=head.size, lost=Replay(), own=Replay(lists_recordings=True))
@@ -76,7 +76,7 @@ class RestoreLog:
             frontier = _grown(frontier, hashes, wanted, parted.roots)
             await progress("log", frontier.size, size)
         if anchored is not None and frontier.root() != anchored.checkpoint.root:
-            raise Tampered("The leaves in the object store are not those that the anchored checkpoint signs.")
+            raise Tampered("The leaves in the object store do not match the anchored checkpoint.")
         if anchored is None:
             parted.fork = 0
         async for leaf in self._own(parted):
@@ -84,9 +84,9 @@ class RestoreLog:
         return parted
 
     async def join(self, anchored: StoredLog, parted: Divergence, progress: ProgressCallback) -> None:
-        """Put the anchored leaves at their places, and the database's own behind them.
+        """Put the anchored leaves at their indexes, and the database's own leaves after them.
 
-        Raises Tampered if they are no longer those that were compared.
+        Raises Tampered if the anchored leaves have changed since the comparison.
         """
         if parted.fork < anchored.checkpoint.size:
             while not await self.database.write(
@@ -106,21 +106,23 @@ class RestoreLog:
             pass
 
     async def _common(self, start: int, hashes: Sequence[bytes]) -> int:
-        """Return with how many of these leaf hashes the database's tree goes on at ``start``."""
+        """Return how many of these leaf hashes the database's tree has from ``start`` on, up to a difference."""
         end = start + len(hashes)
-        there = await self.database.read(lambda tx: tx.tree.hashes(0, start, end))
-        pairs = zip(hashes, there, strict=False)
-        return next((n for n, (one, other) in enumerate(pairs) if one != other), len(there))
+        own = await self.database.read(lambda tx: tx.tree.hashes(0, start, end))
+        pairs = zip(hashes, own, strict=False)
+        return next(
+            (n for n, (anchored_hash, own_hash) in enumerate(pairs) if anchored_hash != own_hash), len(own)
+        )
 
     async def _own(self, parted: Divergence) -> AsyncIterator[bytes]:
-        """Yield what stands in the database's tree behind the fork, and what waits for it."""
+        """Yield the leaves of the database's tree after the fork, then those that wait for the sequencer."""
         for start in range(parted.fork, parted.size, _BATCH_SIZE):
             end = min(start + _BATCH_SIZE, parted.size)
             read = await self.database.read(
                 lambda tx, start=start, end=end: tx.tree.leaves(start, end)  # type: ignore[misc]
             )
-            for one in read:
-                yield one.leaf
+            for leaf in read:
+                yield leaf.leaf
         after: int | None = None
         while waiting := await self.database.read(
             lambda tx, after=after: tx.restored.waiting(after, limit=_BATCH_SIZE)  # type: ignore[misc]
@@ -130,7 +132,7 @@ class RestoreLog:
             after = waiting[-1][0]
 
     async def _bundles(self, anchored: StoredLog | None) -> AsyncIterator[list[bytes]]:
-        """Yield the leaves of the anchored log in their order. Raises Tampered where one is missing."""
+        """Yield the leaves of the anchored log in order. Raises Tampered if one is missing."""
         if anchored is not None:
             async for leaves in self.published_log.bundles(anchored):
                 yield leaves
@@ -141,25 +143,25 @@ def _id(leaf: bytes) -> str:
 
 
 def _take_lost(parted: Divergence, leaf: bytes, own: Collection[str]) -> None:
-    """Take an anchored leaf; ``own`` has the ids of the database's own events."""
+    """Add an anchored leaf; ``own`` has the ids of the database's own events."""
     parted.lost.take(leaf)
-    said = json.loads(leaf)
-    # Most of a log is listening: a process has no memory for all of it.
-    if said["type"] in CLOSING or said["id"] in own:
-        parted.ids.add(said["id"])
+    event = json.loads(leaf)
+    # Only these ids: the ids of all playback events would not fit in memory.
+    if event["type"] in CLOSING or event["id"] in own:
+        parted.ids.add(event["id"])
 
 
 def _take_own(parted: Divergence, leaf: bytes) -> None:
-    said = json.loads(leaf)
-    if said["id"] not in parted.ids:
+    event = json.loads(leaf)
+    if event["id"] not in parted.ids:
         parted.own.take(leaf)
-        parted.touched.add(said.get("account") or "")
+        parted.touched.add(event.get("account") or "")
 
 
 def _grown(
     frontier: Frontier, hashes: Sequence[bytes], sizes: Sequence[int], roots: dict[int, bytes]
 ) -> Frontier:
-    """Return the frontier behind these leaves; put the roots at those of ``sizes`` that it passes into ``roots``."""
+    """Return the frontier after these leaves; store the root at each of ``sizes`` it passes in ``roots``."""
     start = frontier.size
     for size in sizes[bisect_left(sizes, start) : bisect_right(sizes, start + len(hashes))]:
         frontier, _ = frontier.extend(hashes[frontier.size - start : size - start])
@@ -168,5 +170,5 @@ def _grown(
 
 
 def _digest(hashes: Iterable[bytes]) -> bytes:
-    """Return what the leaves of one file are known by."""
+    """Return a digest of the leaves of one file."""
     return hashlib.sha256(b"".join(hashes)).digest()

@@ -1,4 +1,4 @@
-"""The recordings of a restore: tombstones, manifests, and what the log says of those that are there."""
+"""Restore recordings: tombstones, manifests, and the log's changes to existing rows."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
@@ -31,23 +31,23 @@ from vault.services.shared.encrypted_fields import open_recording, statement_id
 from vault.services.shared.iter_recordings import available_recordings
 
 _MANIFESTS = "manifests/"
-#: Recordings that are opened at once and written in one transaction.
+#: Recordings decrypted concurrently and written in one transaction.
 _BATCH_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedManifest:
-    """A manifest whose key was tried, with the terms under which its recording is found."""
+    """A manifest whose key unwraps, with the recording's search terms."""
 
     manifest: Manifest
     terms: Sequence[bytes]
-    #: What was said of its call, sealed anew.
+    #: The facts of its call, re-encrypted.
     facts: Sequence[CallFactRow]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreRecordings:
-    """Bring recordings to what lies in the object store, but for what the log has meanwhile taken back."""
+    """Restores recordings from the object store, except those that the log has closed since."""
 
     database: Database
     objects: ObjectStore
@@ -55,7 +55,7 @@ class RestoreRecordings:
     admission: Admission
 
     async def tombstones(self, report: Report, progress: ProgressCallback) -> None:
-        """Bring in what was refused, failed or erased."""
+        """Restore recordings that were refused, failed or erased."""
         done = 0
         async for stored in self.objects.list(TOMBSTONES):
             try:
@@ -63,62 +63,64 @@ class RestoreRecordings:
             except Tampered as error:
                 report.findings.append(f"{stored.key}: {error}")
                 continue
-            # An erasure comes after a refusal, in whichever order their objects are listed.
-            recordings.sort(key=lambda one: one.state is State.ERASED)
+            # Apply erasures after refusals, independent of the order in the listing.
+            recordings.sort(key=lambda recording: recording.state is State.ERASED)
             await self.database.write(
-                lambda tx, some=recordings: [tx.restored.tombstone(one) for one in some] and None  # type: ignore[misc]
+                lambda tx, batch=recordings: [tx.restored.tombstone(row) for row in batch] and None  # type: ignore[misc]
             )
             done += len(recordings)
             await progress("tombstones", done, 0)
         report.add("tombstones", done)
 
     async def manifests(self, parted: Divergence, report: Report, progress: ProgressCallback) -> set[str]:
-        """Bring in what has a manifest; return the ids."""
+        """Restore recordings that have a manifest; return their ids."""
         ids: set[str] = set()
         replay, own = parted.lost, parted.own.recordings
         async for keys in _batches(stored.key async for stored in self.objects.list(_MANIFESTS)):
             opened = await asyncio.gather(*(self._open(key, replay, report) for key in keys))
-            good = [one for one in opened if one is not None]
-            placed, refused = await self.database.write(lambda tx, some=good: _put(tx, some, own))  # type: ignore[misc]
+            usable = [manifest for manifest in opened if manifest is not None]
+            placed, refused = await self.database.write(lambda tx, batch=usable: _put(tx, batch, own))  # type: ignore[misc]
             ids.update(placed)
-            for place in refused:
-                report.findings.append(f"{place}: another recording has its name in its source.")
+            for location in refused:
+                report.findings.append(f"{location}: another recording has the same name in its source.")
             await progress("manifests", len(ids), 0)
         report.add("available", len(ids))
         return ids
 
     async def replay(self, parted: Divergence, report: Report, progress: ProgressCallback) -> None:
-        """Do to rows that were there what the log says happened to them since; what is closed stays closed."""
+        """Apply the anchored log's changes to existing rows; closing acts are never undone."""
         replay, own = parted.lost, parted.own
         changes: list[Callable[[Transaction], object]] = [
-            *(partial(_erase, one) for one in replay.erased),
-            *(partial(_refuse, one, code, one in own.recordings) for one, code in replay.refused.items()),
+            *(partial(_erase, id_) for id_ in replay.erased),
+            *(partial(_refuse, id_, code, id_ in own.recordings) for id_, code in replay.refused.items()),
             *(
-                partial(_restrict, one, restricted)
-                for one, restricted in replay.restricted.items()
-                if restricted or not own.restricted.get(one)
+                partial(_restrict, id_, restricted)
+                for id_, restricted in replay.restricted.items()
+                if restricted or not own.restricted.get(id_)
             ),
-            *(partial(_revoke_link, one, at) for one, at in replay.revoked_links.items()),
-            *(partial(_revoke_key, one, at) for one, at in replay.revoked_keys.items()),
-            *(partial(_delete_connection, one) for one in replay.deleted_connections),
+            *(partial(_revoke_link, id_, at) for id_, at in replay.revoked_links.items()),
+            *(partial(_revoke_key, id_, at) for id_, at in replay.revoked_keys.items()),
+            *(partial(_delete_connection, id_) for id_ in replay.deleted_connections),
         ]
         for start in range(0, len(changes), _BATCH_SIZE):
-            some = changes[start : start + _BATCH_SIZE]
-            done = await self.database.write(lambda tx, some=some: [change(tx) for change in some])  # type: ignore[misc]
-            report.add("erased", sum(one is True for one in done))
-            await progress("log entries", start + len(some), len(changes))
+            batch = changes[start : start + _BATCH_SIZE]
+            results = await self.database.write(lambda tx, batch=batch: [change(tx) for change in batch])  # type: ignore[misc]
+            report.add("erased", sum(result is True for result in results))
+            await progress("log entries", start + len(batch), len(changes))
 
     async def without_manifest(
         self, ids: set[str], parted: Divergence, report: Report
     ) -> Sequence[Recording]:
-        """Restrict what is available in the database and has no manifest any more; return it.
+        """Restrict recordings that are available in the database but have no manifest; return them.
 
-        The last thing that an erasure may have done before the log was lost is to delete the manifest. So
-        nobody hears such a recording before a person has looked at it. The manifest of one that became
-        available since the histories parted may still be due.
+        An erasure may have deleted the manifest just before the log was lost. So such a recording cannot be played
+        before a person has checked it. Recordings that became available since the divergence are excluded: their
+        manifest may still be due.
         """
         known = ids | parted.own.available
-        found = [one async for one in available_recordings(self.database) if one.id not in known]
+        found = [
+            recording async for recording in available_recordings(self.database) if recording.id not in known
+        ]
         for recording in found:
             await self.database.write(partial(_restrict, recording.id, True))
             report.findings.append(
@@ -128,27 +130,27 @@ class RestoreRecordings:
         return found
 
     async def _open(self, key: str, replay: Replay, report: Report) -> OpenedManifest | None:
-        """Open a manifest; None, and a finding, where it cannot be used."""
+        """Decrypt a manifest; if it cannot be used, add a finding and return None."""
         try:
             manifest = _named(key, decode_manifest(await self.objects.get(key)))
             recording = manifest.recording
             if recording.id in replay.erased:
-                # What is left of it is still to be removed.
-                gone = replace(recording, state=State.ERASING)
-                await self.database.write(lambda tx: tx.restored.tombstone(gone))
+                # The state ERASING makes the worker delete its remains.
+                erasing = replace(recording, state=State.ERASING)
+                await self.database.write(lambda tx: tx.restored.tombstone(erasing))
                 report.add("erased")
                 return None
             if recording.id in replay.refused:
                 return None
             restricted = replay.restricted.get(recording.id, recording.restricted)
             known = replace(manifest, recording=replace(recording, restricted=restricted))
-            return await self._said(known)
+            return await self._with_facts(known)
         except (Tampered, NotFound, OwnKeyUnusable) as error:
             report.findings.append(f"{key}: {error}")
             return None
 
-    async def _said(self, manifest: Manifest) -> OpenedManifest:
-        """Return the manifest with what its evidence says of the call. Raises Tampered, NotFound."""
+    async def _with_facts(self, manifest: Manifest) -> OpenedManifest:
+        """Return the manifest with the call facts from its evidence. Raises Tampered, NotFound."""
         recording = manifest.recording
         opened = await open_recording(self.ring, recording, manifest.keys)
         calls = calls_in(Evidence(canonical=opened.details().evidence).said)
@@ -169,26 +171,26 @@ class RestoreRecordings:
 
 
 def _named(key: str, manifest: Manifest) -> Manifest:
-    """Return the manifest. Raises Tampered if it is named after another recording."""
+    """Return the manifest. Raises Tampered if its key is that of another recording."""
     if location_of(manifest.recording.account_id, manifest.recording.id) != key:
-        raise Tampered("It is not the manifest that it is named after.")
+        raise Tampered("Its content does not match its key.")
     return manifest
 
 
 def _put(
     tx: Transaction, opened: Sequence[OpenedManifest], own: Collection[str]
 ) -> tuple[list[str], list[str]]:
-    """Write rows, terms and facts; return the ids that have rows now, and the manifests that have no place."""
+    """Write rows, terms and facts; return the ids that have rows now, and the locations of refused manifests."""
     placed, refused = [], []
-    for one in opened:
-        recording = one.manifest.recording
-        if tx.restored.recording(one.manifest, keep=recording.id in own):
+    for restored in opened:
+        recording = restored.manifest.recording
+        if tx.restored.recording(restored.manifest, keep=recording.id in own):
             placed.append(recording.id)
-            tx.recordings.index(recording.account_id, recording.id, one.terms)
-            # Recordings of one call know different parts of what was said of it; what is there is not added.
-            for row in one.facts:
+            tx.recordings.index(recording.account_id, recording.id, restored.terms)
+            # Recordings of one call have different facts of it; duplicates are not added.
+            for row in restored.facts:
                 tx.call_facts.add(row)
-            tx.call_facts.index(recording.account_id, recording.call_ref, one.terms)
+            tx.call_facts.index(recording.account_id, recording.call_ref, restored.terms)
         elif tx.recordings.by_id(recording.id) is None:
             refused.append(location_of(recording.account_id, recording.id))
     return placed, refused
@@ -203,7 +205,7 @@ def _row(
         account_id=account_id,
         call_ref=recording.call_ref,
         delivery=delivery,
-        # Statements are read back in the order of this moment.
+        # Facts are read in the order of this time.
         at=recording.received_at + timedelta(microseconds=position),
         started_at=facts.started_at,
         ended_at=facts.ended_at,
@@ -223,13 +225,13 @@ def _erase(recording_id: str, tx: Transaction) -> bool:
 def _refuse(recording_id: str, code: str, own: bool, tx: Transaction) -> None:  # noqa: FBT001 - bound by place
     tx.restored.refuse(recording_id, code)
     if own:
-        # It was let through since, by a database that did not know of the refusal.
+        # It was admitted since, by a database that lacked the refusal.
         _restrict(recording_id, True, tx)
 
 
 def _restrict(recording_id: str, restricted: bool, tx: Transaction) -> None:  # noqa: FBT001 - bound by place
     tx.recordings.restrict(recording_id, restricted=restricted)
-    # The manifest that was read may say otherwise.
+    # The restored manifest may be out of date.
     tx.queue.rewrite_manifest(recording_id)
 
 
@@ -242,7 +244,7 @@ def _revoke_key(key_id: str, at: datetime, tx: Transaction) -> None:
 
 
 def _delete_connection(connection_id: str, tx: Transaction) -> None:
-    # The account's object that was found may be older than the deletion.
+    # The restored account object may be older than the deletion.
     connection = tx.connections.get(connection_id)
     if connection is not None:
         tx.connections.delete(connection)

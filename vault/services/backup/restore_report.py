@@ -1,4 +1,4 @@
-"""What a restore cannot bring back: it is counted and named, and the providers are asked for it."""
+"""Report the data that a restore cannot bring back, and start a reconcile of the providers' lists."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ from vault.domain.progress import Report
 from vault.ports.database import Database
 from vault.services.backup.restore_log import Divergence
 
-#: Events whose content stood in the lost database alone.
+#: Events whose content was only in the lost database.
 _LOST: Mapping[str, str] = {
     "key.created": "API keys",
     "link.created": "playback links",
@@ -15,24 +15,24 @@ _LOST: Mapping[str, str] = {
     "notice.drafted": "drafts of notices",
 }
 
-#: Recordings that are looked for in one transaction, which has a few seconds.
+#: Recordings per transaction; a transaction has a few seconds.
 _BATCH_SIZE = 500
 
 
 async def name_what_is_lost(database: Database, parted: Divergence, report: Report) -> None:
-    """Count and name what happened in the lost time and left no object; let the providers' lists be compared."""
+    """Report events of the lost time that left no object; make the providers' lists due for a reconcile."""
     lost = parted.lost
     if not parted.size or lost.first_at is None or lost.last_at is None:
         return
     since = lost.first_at
     report.add("providers", await database.write(lambda tx: tx.restored.ask_providers(since)))
     gone = await _count_gone(database, sorted(lost.available - set(lost.erased)))
-    counts = {words: lost.types[kind] for kind, words in _LOST.items()} | {"available recordings": gone}
-    words = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    counts = {name: lost.types[kind] for kind, name in _LOST.items()} | {"available recordings": gone}
+    words = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     report.notes.append(
-        f"The database lacked what happened from {since:%Y-%m-%d %H:%M:%S} to {lost.last_at:%H:%M:%S} UTC"
-        f"{': ' + words + ' did not come back' if words else ''}. Call starts, facts of calls and webhooks of that "
-        "time have no object: the providers' lists are compared now, and platforms of your own send theirs again."
+        f"The database lacked the events from {since:%Y-%m-%d %H:%M:%S} to {lost.last_at:%H:%M:%S} UTC"
+        f"{': ' + words + ' were not restored' if words else ''}. Call starts, facts of calls and webhooks of that "
+        "time have no object: the providers' lists are compared now, and your own platforms must send theirs again."
     )
 
 
@@ -40,7 +40,7 @@ async def _count_gone(database: Database, recording_ids: Sequence[str]) -> int:
     """Return how many of these recordings have no row."""
     gone = 0
     for start in range(0, len(recording_ids), _BATCH_SIZE):
-        some = recording_ids[start : start + _BATCH_SIZE]
-        there = await database.read(lambda tx, some=some: tx.recordings.existing(some))  # type: ignore[misc]
-        gone += len(some) - len(there)
+        batch = recording_ids[start : start + _BATCH_SIZE]
+        existing = await database.read(lambda tx, batch=batch: tx.recordings.existing(batch))  # type: ignore[misc]
+        gone += len(batch) - len(existing)
     return gone

@@ -1,4 +1,4 @@
-"""A look at the object store every minute, and writing everything there again after it lost something."""
+"""Check the object store every minute, and write everything to it again after it lost data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,39 +17,39 @@ from vault.structured_log import Log
 from vault.tlog.tiles import Tile, grown_tiles
 
 _LOG = Log(__name__)
-#: Recordings that one transaction marks.
+#: Recordings marked per transaction.
 _RECORDINGS = 1000
-#: Copies of checkpoints that one step looks at.
+#: Checkpoint copies checked per step.
 _CHECKPOINTS = 32
-#: Tiles that one step compares.
+#: Tiles compared per step.
 _TILES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckStore:
-    """Notice that the object store went back."""
+    """Detect that the object store lost data."""
 
     database: Database
     objects: ObjectStore
     published_log: PublishedLog
 
     async def __call__(self) -> bool:
-        """Say whether something new was lost. Raises Unavailable."""
+        """Return whether a new loss was found. Raises Unavailable."""
         return await look_for_loss(self.database, self.objects, self.published_log)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewriteStore:
-    """Let everything that the database holds be written to the object store again, step by step.
+    """Rewrite everything in the database to the object store, step by step.
 
-    Accounts and the log were marked when the loss was noticed. Their verbs do the writing.
+    Accounts and the log were marked when the loss was detected; their own services write them.
     """
 
     database: Database
     objects: ObjectStore
 
     async def begin(self, *, actor: str) -> None:
-        """Begin because an operator asks for it. Raises Unavailable."""
+        """Start a rewrite on an operator's request. Raises Unavailable."""
 
         def mark(tx: Transaction) -> None:
             size = tx.store.published_size()
@@ -58,11 +58,11 @@ class RewriteStore:
         await self.database.write(mark)
 
     async def any_due(self) -> bool:
-        """Say whether a rewrite is under way."""
+        """Return whether a rewrite is in progress."""
         return await self.database.read(rewrite_of) is not None
 
     async def __call__(self) -> bool:
-        """Do one step; False if there is none, or the log is still on its way. Raises Unavailable."""
+        """Do one step; False if there is none, or the log is still being published. Raises Unavailable."""
         rewrite = await self.database.read(rewrite_of)
         if rewrite is None:
             return False
@@ -73,10 +73,10 @@ class RewriteStore:
             await self.database.write(lambda tx: keep_rewrite(tx, rewrite, after))
         elif tiles := _some_tiles(rewrite):
             await self._write_tiles(tiles)
-            further = replace(rewrite, tiles_done=rewrite.tiles_done + len(tiles))
-            await self.database.write(lambda tx: keep_rewrite(tx, rewrite, further))
+            advanced = replace(rewrite, tiles_done=rewrite.tiles_done + len(tiles))
+            await self.database.write(lambda tx: keep_rewrite(tx, rewrite, advanced))
         elif await self.database.read(lambda tx: tx.store.published_size()) <= rewrite.known:
-            # The loss is on record behind what was known, so the log grows beyond that.
+            # The event of the loss comes after the known size, so the published log must grow beyond it.
             return False
         else:
             await write_vault_object(self.database, self.objects)
@@ -85,7 +85,7 @@ class RewriteStore:
         return True
 
     async def _write_checkpoints(self, rewrite: StoreRewrite) -> StoreRewrite:
-        """Write copies of checkpoints that are gone; return how far the rewrite is then."""
+        """Write missing checkpoint copies; return the progress after that."""
         copies = await self.database.read(
             lambda tx: tx.store.published_checkpoints(above=rewrite.checkpoints_above, limit=_CHECKPOINTS)
         )
@@ -100,7 +100,7 @@ class RewriteStore:
         return replace(rewrite, checkpoints_above=copies[-1].size)
 
     async def _write_tiles(self, tiles: Sequence[Tile]) -> None:
-        """Write files of the log that are not there as they should be."""
+        """Write log files that are missing or differ."""
         for tile in tiles:
             for key in keys_of(tile):
                 wanted = await wanted_bytes(self.database, tile, key)
@@ -109,9 +109,9 @@ class RewriteStore:
 
 
 def _some_tiles(rewrite: StoreRewrite) -> list[Tile]:
-    """Return the next tiles to be compared; none once all are."""
-    every = grown_tiles(0, rewrite.tiles_size)
-    return list(islice(every, rewrite.tiles_done, rewrite.tiles_done + _TILES))
+    """Return the next tiles to compare; empty at the end."""
+    tiles = grown_tiles(0, rewrite.tiles_size)
+    return list(islice(tiles, rewrite.tiles_done, rewrite.tiles_done + _TILES))
 
 
 def _mark_recordings(tx: Transaction, rewrite: StoreRewrite) -> None:

@@ -1,4 +1,4 @@
-"""Manifests: written after the gate, so that the bucket alone can tell what lies in it."""
+"""Write manifests after the gate, so that the bucket alone describes its recordings."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,55 +14,55 @@ from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.services.shared.gather_all import gathered
 
-#: Manifests on their way at once: enough to keep the threads of an object store busy.
+#: Manifests written concurrently; enough to keep the object store's threads busy.
 _BATCH_SIZE = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteManifests:
-    """Write the manifests that are due.
+    """Write due manifests.
 
-    A recording can be erased while its manifest is on the way, and the manifest holds its key. So
-    the row is asked again after the write, and a manifest that came too late is deleted at once; a
-    crash in between leaves it to the sweep. One node at a time writes, by turns; should one that lost its
-    turn write after its successor, it finds that the row's keys or evidence are others by now, and the mark
-    is set again.
+    A recording can be erased while its manifest is being written, and the manifest holds its key. So the row is
+    read again after the write, and a manifest that was written too late is deleted immediately; after a crash in
+    between, the sweep deletes it. This is a singleton job; if a node writes after its lease has expired and its
+    successor has written, it finds that the row's keys or evidence have changed, and marks the manifest as due
+    again.
     """
 
     database: Database
     objects: ObjectStore
 
     async def any_due(self) -> bool:
-        """Say whether there is a manifest to write."""
+        """Return whether a manifest is due."""
         return bool(await self.database.read(lambda tx: tx.queue.manifests_due(1)))
 
     async def __call__(self) -> bool:
-        """Do a few; False if none was due."""
+        """Write a batch; False if none was due."""
         due = await self.database.read(lambda tx: tx.queue.manifests_due(_BATCH_SIZE))
-        await gathered([self._write(one) for one in due])
+        await gathered([self._write(recording) for recording in due])
         return bool(due)
 
     async def _write(self, recording: Recording) -> None:
-        known = await self.database.read(lambda tx: _said(tx, recording))
+        known = await self.database.read(lambda tx: _content(tx, recording))
         row, keys, chain = known
         location = location_of(recording.account_id, recording.id)
         if row is not None and keys is not None:
-            entries = [(one.digest, one.sealed_entry) for one in chain]
+            entries = [(entry.digest, entry.sealed_entry) for entry in chain]
             try:
                 await self.objects.put(location, encode_manifest(row, keys, entries))
-                # An older version holds the key as it was wrapped before.
+                # An older version holds a previous wrapped key.
                 await self.objects.delete_older(location)
             except asyncio.CancelledError:
-                # The turn was lost, and this may have come after what its successor wrote.
+                # The lease was lost, and this write may have come after the successor's.
                 await asyncio.shield(self._due_again(recording.id))
                 raise
 
         def done(tx: Transaction) -> bool:
-            # This holds the row: what comes to the evidence from here on sets the mark again.
+            # This locks the row: evidence added later marks the manifest as due again.
             tx.queue.manifest_written(recording.id, None if keys is None else keys.key_version)
-            now = _said(tx, recording)
+            now = _content(tx, recording)
             if now != known:
-                # What came in the meantime must be written, too.
+                # Changes made meanwhile must be written too.
                 tx.queue.rewrite_manifest(recording.id)
             return now.row is not None and now.row.state is State.AVAILABLE
 
@@ -74,16 +74,16 @@ class WriteManifests:
             await self.database.write(lambda tx: tx.queue.rewrite_manifest(recording_id))
 
 
-class _Said(NamedTuple):
-    """What a manifest is made of, as one snapshot has it."""
+class _Content(NamedTuple):
+    """The content of a manifest in one snapshot."""
 
     row: Recording | None
     keys: RecordingKeys | None
     chain: Sequence[EvidenceRow]
 
 
-def _said(tx: Transaction, recording: Recording) -> _Said:
-    return _Said(
+def _content(tx: Transaction, recording: Recording) -> _Content:
+    return _Content(
         row=tx.recordings.get(recording.account_id, recording.id),
         keys=tx.recordings.keys(recording.id),
         chain=tx.evidence.of_recording(recording.id),

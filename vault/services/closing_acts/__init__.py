@@ -1,1 +1,1 @@
-"""Closing acts: the journal that keeps closed what was closed, and recovery mode."""
+"""Closing acts: the journal that makes them survive a loss of the database, and recovery mode."""

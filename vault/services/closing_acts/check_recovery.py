@@ -1,9 +1,9 @@
-"""Recovery mode: a process serves and writes nothing while its database lacks what the object store has.
+"""Recovery mode: a process serves and writes nothing while its database is behind the object store.
 
-What such a database says may have been taken back since: the switch is off, a recording was erased, a key was
-revoked. The process looks when it starts, at every new history that its database has (vault/database), when its
-anchor meets another history, and every minute: what another primary acknowledged may come into the object store
-late. The mode ends by itself once a restore has made the database whole.
+Such a database may be out of date: the recording switch is off, a recording was erased, or a key was revoked. The
+process checks at startup, when its database has a new history (vault/database), when its anchor finds another
+history, and every minute: writes that another primary acknowledged may reach the object store late. The mode
+ends by itself once a restore has completed the database.
 """
 
 import asyncio
@@ -22,24 +22,22 @@ from vault.services.closing_acts.journal import Journal
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
-#: Seconds between two looks while the mode is on.
+#: Seconds between two checks while the mode is on.
 WATCH_INTERVAL = 1.0
-#: Seconds between two looks of each process while it is off. One costs two listings and no object.
+#: Seconds between two checks of each process while it is off. A check costs two listings and reads no object.
 _CHECK_INTERVAL = 60.0
-#: A look is repeated before the mode begins: an anchor of another node may be on its way out.
+#: Checks that must agree before the mode begins: another node's anchor may be about to be deleted.
 _CHECKS = 4
 _RECHECK_SECONDS = 0.3
-_REMEDY = (
-    "Nothing is served and nothing is written. Run `callvault restore` with the database that is to be kept."
-)
+_REMEDY = "Nothing is served and nothing is written. Run `callvault restore` with the database to keep."
 _WORDS = {
     Relation.BEHIND: f"The database is older than the access log in its object store. {_REMEDY}",
-    Relation.FORKED: f"The object store has access log that the database lacks, which went another way. {_REMEDY}",
+    Relation.FORKED: f"The access log in the object store and the one in the database have diverged. {_REMEDY}",
 }
 _UNTRUE = (
-    "An anchor or the checkpoint of the access log in the object store was not signed by this vault, or is not what it "
-    "is named after, or a file of the log is missing. Nothing is served and nothing is written. Look who wrote below "
-    "log/ in the object store, and put an older version back."
+    "An anchor or the checkpoint of the access log in the object store was not signed by this vault, or does not match "
+    "its name, or a file of the log is missing. Nothing is served and nothing is written. Find out who wrote below "
+    "log/ in the object store, and restore an older version."
 )
 
 
@@ -47,7 +45,7 @@ _UNTRUE = (
 class Recovery:
     """Whether a process is in recovery mode."""
 
-    #: What is missing and what to do, while the mode is on.
+    #: The problem and the remedy, while the mode is on.
     reason: str | None = None
     #: Set while it is on.
     begun: asyncio.Event = field(default_factory=asyncio.Event)
@@ -55,7 +53,7 @@ class Recovery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckRecovery:
-    """Say whether the database lacks what the object store has; one for each process, which then does not serve."""
+    """Check whether the database is behind the object store. One instance per process."""
 
     database: Database
     published_log: PublishedLog
@@ -65,13 +63,13 @@ class CheckRecovery:
 
     @property
     def on(self) -> bool:
-        """Whether the process is in recovery mode, as the last look found."""
+        """Whether the process is in recovery mode, by the last check."""
         return self.recovery.reason is not None
 
     async def __call__(self, *, looks: int = _CHECKS) -> bool:
-        """Look, and begin or end recovery mode; say whether it is on. Raises Unavailable.
+        """Check, and begin or end recovery mode; return whether it is on. Raises Unavailable.
 
-        It begins only if each of so many looks finds the same.
+        The mode begins only if each of ``looks`` checks finds a problem.
         """
         for tries in range(looks):
             if tries:
@@ -83,21 +81,21 @@ class CheckRecovery:
         return self.on
 
     async def look(self) -> None:
-        """Look before the first call to a database of another history. Raises Unavailable if it lacks anything."""
+        """Check before the first use of a database with a new history. Raises Unavailable in recovery mode."""
         if await self():
             raise Unavailable("The vault is in recovery mode.", retry_after=60)
 
     async def watch(self) -> None:
-        """Look every minute, and every second while the mode is on; for as long as the process lives."""
+        """Check every minute, and every second while the mode is on, until the process ends."""
         while True:
             await self._rest()
             with suppress(VaultError):
                 await self()
 
     async def _rest(self) -> None:
-        """Wait until the next look, which comes soon once the mode has begun."""
+        """Wait until the next check; return early when the mode begins."""
         if not self.on:
-            # Many processes that started together do not ask together.
+            # Jitter spreads the checks of processes that started at the same time.
             pause = asyncio.ensure_future(self.sleep(_CHECK_INTERVAL * (0.75 + RANDOM.random() / 2)))
             begun = asyncio.ensure_future(self.recovery.begun.wait())
             try:
@@ -109,7 +107,7 @@ class CheckRecovery:
             await self.sleep(WATCH_INTERVAL)
 
     async def _missing(self) -> str | None:
-        """Return what the database lacks, with the remedy."""
+        """Return the problem and the remedy; None if the database is complete."""
         try:
             standing = await self.published_log.compare(self.database)
         except Tampered:
@@ -120,11 +118,9 @@ class CheckRecovery:
         if empty and await self.published_log.is_newer():
             return _WORDS[Relation.BEHIND]
         if acts := await self.journal.missing(self.database):
-            return (
-                f"The database lacks {len(acts)} of the closing acts that lie in its object store. {_REMEDY}"
-            )
+            return f"The database lacks {len(acts)} of the closing acts stored in its object store. {_REMEDY}"
         if await self.database.read(lambda tx: tx.metadata.get(MARK)) is not None:
-            return f"A restore of the database was begun and is not at its end. {_REMEDY}"
+            return f"A restore of the database was started and is not complete. {_REMEDY}"
         return None
 
     def _set(self, missing: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Closing acts, done again to a database that does not know of them. Each changes nothing the second time."""
+"""Reapply closing acts to a database that lost them. Each effect is idempotent."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -17,7 +17,7 @@ from vault.ports.database import Transaction
 
 
 def do_again(tx: Transaction, act: Act) -> None:
-    """Close what the act closed. What is not there in this database needs no closing."""
+    """Apply the act's effect. Rows that are missing in this database are skipped."""
     account_id = act.event.account_id
     if account_id is not None:
         tx.lock_account(account_id, exclusive=True)
@@ -26,14 +26,14 @@ def do_again(tx: Transaction, act: Act) -> None:
 
 def _switch(tx: Transaction, act: Act) -> None:
     change, account_id = act.content, act.event.account_id
-    assert isinstance(change, SwitchChange) and account_id is not None  # noqa: S101, PT018 - decoding has seen to it
+    assert isinstance(change, SwitchChange) and account_id is not None  # noqa: S101, PT018 - ensured by decoding
     if not _has_account(tx, account_id):
         return
-    there = tx.accounts.switch_history(account_id)
-    if any(one.at == change.at and not one.enabled for one in there):
+    history = tx.accounts.switch_history(account_id)
+    if any(known.at == change.at and not known.enabled for known in history):
         return
-    tx.restored.switch(account_id, merge_history(there, [change], ()))
-    # Who switched on meanwhile did not know of this. The closed one wins.
+    tx.restored.switch(account_id, merge_history(history, [change], ()))
+    # A later switch on was made without knowledge of this act. Off wins.
     tx.accounts.set_switch(account_id, enabled=False, at=tx.now(), by=change.by, reason=change.reason)
     ground = Reason(
         code="switched_off_since_receipt",
@@ -48,7 +48,7 @@ def _objection(tx: Transaction, act: Act) -> None:
     assert isinstance(kept, KeptObjection) and account_id is not None  # noqa: S101, PT018 - see above
     if not _has_account(tx, account_id):
         return
-    if all(one.id != kept.id for one in tx.objections.of_terms(account_id, [kept.term])):
+    if all(row.id != kept.id for row in tx.objections.of_terms(account_id, [kept.term])):
         tx.objections.restore(
             ObjectionRow(
                 id=kept.id,
@@ -61,38 +61,40 @@ def _objection(tx: Transaction, act: Act) -> None:
         )
 
 
-def _told(tx: Transaction, act: Act) -> None:
-    told, account_id = act.content, act.event.account_id
-    assert isinstance(told, ConsentRefusal) and account_id is not None  # noqa: S101, PT018 - see above
-    tx.lock_call(account_id, told.call_ref)
-    there = [one for one in tx.consents.of_call(account_id, told.call_ref) if one.id == told.id]
-    if there and (there[0].key_version >= told.key_version or not _has_key(tx, account_id, told.key_version)):
+def _refuse_consent(tx: Transaction, act: Act) -> None:
+    refusal, account_id = act.content, act.event.account_id
+    assert isinstance(refusal, ConsentRefusal) and account_id is not None  # noqa: S101, PT018 - see above
+    tx.lock_call(account_id, refusal.call_ref)
+    known = [row for row in tx.consents.of_call(account_id, refusal.call_ref) if row.id == refusal.id]
+    if known and (
+        known[0].key_version >= refusal.key_version or not _has_key(tx, account_id, refusal.key_version)
+    ):
         return
     tx.consents.restore(
         ConsentRow(
-            id=told.id,
+            id=refusal.id,
             account_id=account_id,
-            call_ref=told.call_ref,
-            heard_at=told.heard_at,
-            sealed_event=told.sealed_event,
-            key_version=told.key_version,
+            call_ref=refusal.call_ref,
+            heard_at=refusal.heard_at,
+            sealed_event=refusal.sealed_event,
+            key_version=refusal.key_version,
         )
     )
-    if there:
-        return  # It was sealed again, no more: the older version of the key is destroyed, or will be.
+    if known:
+        return  # Only re-encrypted: the older version of the key is destroyed, or will be.
     party, _, answer = (act.event.result or "").rpartition("_")
     ground = Reason(code=answer, text=f"The {party} {answer}.", source="consent")
-    _refuse(tx, account_id, ground, act.event, call_ref=told.call_ref)
+    _refuse(tx, account_id, ground, act.event, call_ref=refusal.call_ref)
 
 
 def _erase(tx: Transaction, act: Act) -> None:
     recording = act.content
     assert isinstance(recording, Recording)  # noqa: S101 - see above
-    there = tx.recordings.by_id(recording.id)
-    if there is None:
-        # Its tombstone keeps out what its source sends again; what is left of it is still to be removed.
+    row = tx.recordings.by_id(recording.id)
+    if row is None:
+        # The tombstone blocks retries from its source; ERASING makes the worker delete its remains.
         tx.restored.tombstone(replace(recording, state=State.ERASING))
-    elif there.state not in GONE:
+    elif row.state not in GONE:
         tx.queue.begin_erasing(recording.account_id, recording.id)
 
 
@@ -104,10 +106,10 @@ def _refuse_one(tx: Transaction, act: Act) -> None:
 
 def _restrict(tx: Transaction, act: Act) -> None:
     recording_id = act.event.recording_id or ""
-    there = tx.recordings.by_id(recording_id)
-    if there is not None and there.state not in GONE:
+    row = tx.recordings.by_id(recording_id)
+    if row is not None and row.state not in GONE:
         tx.recordings.restrict(recording_id, restricted=True)
-        # The manifest may say otherwise.
+        # The manifest may be out of date.
         tx.queue.rewrite_manifest(recording_id)
 
 
@@ -133,17 +135,17 @@ def _destroy_key(tx: Transaction, act: Act) -> None:
 
 
 def _delete_connection(tx: Transaction, act: Act) -> None:
-    # One that was made again under its name has another id.
+    # A new connection with the same name has another id.
     connection = tx.connections.get(act.event.result or "")
     if connection is not None:
         tx.connections.delete(connection)
 
 
-#: One for each type that closes something (vault/domain/stored/closing_acts.py).
+#: The effect of each closing event type (vault/domain/stored/closing_acts.py).
 EFFECTS: Final[Mapping[EventType, Callable[[Transaction, Act], None]]] = {
     "switch.changed": _switch,
     "objection.entered": _objection,
-    "consent.told": _told,
+    "consent.told": _refuse_consent,
     "recording.erasing": _erase,
     "recording.refused": _refuse_one,
     "recording.restricted": _restrict,

@@ -1,9 +1,10 @@
-"""The journal of closing acts: what was closed stays closed although the whole database is lost.
+"""The journal of closing acts, which survive even a loss of the whole database.
 
-``Events.append`` notes an act in the transaction that closes something. ``JournaledDatabase`` puts its object
-into the object store after the commit and before the verb hears of it, so that the answer means both. What
-a crash left between the two, ``KeepJournal`` puts. An object goes once the published log or the account's object says
-the act too; what neither says, a party's no and the facts of an erased call, lies for good below ``closed/``.
+``Events.append`` writes an act in the transaction that closes something. ``JournaledDatabase`` puts the act's object
+into the object store after the commit and before it returns to the service, so that a response implies both.
+``KeepJournal`` puts objects that a crash left out. An object is deleted once the published log or the account's
+object contains the act too; an act that neither contains (a party's refusal, the facts of an erased call) is kept
+permanently below ``closed/``.
 """
 
 import asyncio
@@ -34,36 +35,36 @@ from vault.tlog.note import MAX_NOTE_BYTES, Signer, open_note, sign_note
 T = TypeVar("T")
 _LOG = Log(__name__)
 NOT_STORED: Final = (
-    "It is done and stands in the database. The object store cannot be reached, so a loss of the database could "
-    "undo it: repeat."
+    "The change is committed to the database. The object store cannot be reached, so a loss of the database could "
+    "undo the change: repeat the request."
 )
-#: Seconds that the object of an act may take before its caller is told to repeat.
+#: Timeout in seconds for an act's object; after it, the caller must retry.
 _PUT_TIMEOUT: Final = 10.0
-#: How long a node that did an act has to put its object before another one does.
+#: How long the node of an act has to put its object before another node does.
 _GRACE: Final = timedelta(seconds=5)
-#: Objects that the worker puts concurrently, and at most in one step.
+#: Objects that the worker puts concurrently, and per step.
 _CONCURRENCY, _BATCH_SIZE = 8, 50
 _READ_CONCURRENCY: Final = 16
-#: How long this process believes that what it put is still there.
+#: How long this process assumes that an object it put still exists.
 _CACHE_TTL: Final = timedelta(minutes=10)
-#: Objects that a process remembers to have put; the worker of another asks the object store about the others.
+#: Maximum cached keys of objects that this process put; for others, the worker lists the object store.
 _MAX_CACHED: Final = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journal:
-    """The objects of closing acts: put, found again, and done again to a database that lost them."""
+    """Stores the objects of closing acts, finds them again, and reapplies them to a database that lost them."""
 
     objects: ObjectStore
     signer: Signer
-    #: The newest objects that this process has put, until their rows say so.
+    #: Keys of the newest objects that this process has put, until their rows record it.
     put_here: dict[str, None] = field(default_factory=dict, repr=False)
 
     async def put(self, acts: Iterable[Act]) -> None:
-        """Put the objects of acts concurrently. Raises Unavailable, which says that the acts stand."""
+        """Put the objects of acts concurrently. Raises Unavailable with NOT_STORED: the acts are committed."""
         try:
             async with asyncio.timeout(_PUT_TIMEOUT):
-                await gathered([self._put(where, some) for where, some in _by_location(acts).items()])
+                await gathered([self._put(location, batch) for location, batch in _by_location(acts).items()])
         except (VaultError, TimeoutError) as error:
             _LOG.warning("closing.not_stored", error=type(error).__name__)
             raise Unavailable(NOT_STORED) from error
@@ -71,29 +72,29 @@ class Journal:
     async def missing(
         self, database: Database, *, kept: bool = False, findings: list[str] | None = None
     ) -> Sequence[Act]:
-        """Return acts in the object store whose events the database does not know, oldest first.
+        """Return acts in the object store whose events the database lacks, oldest first.
 
-        With ``kept`` also those that lie for good, and those that it knows and could not do, which only a
-        restore need look through. What cannot be believed is passed over with a line in ``findings`` and in
-        the log. Raises Unavailable.
+        With ``kept``, also the permanent ones, and those that the database knows but could not apply; only a
+        restore needs these. Invalid objects are skipped with a line in ``findings`` and in the log. Raises
+        Unavailable.
         """
         places = dict[str, str]()
         for prefix in (PREFIX, KEPT_PREFIX) if kept else (PREFIX,):
             async for stored in self.objects.list(prefix):
                 place = parse_location(stored.key)
                 if place is None:
-                    _ignore(stored.key, "It is not named like a closing act.", findings)
+                    _ignore(stored.key, "The key is not that of a closing act.", findings)
                 elif stored.size > MAX_NOTE_BYTES:
-                    _ignore(stored.key, "It is too large for one.", findings)
+                    _ignore(stored.key, "The object is too large for a closing act.", findings)
                 else:
                     places[stored.key] = place[1]
-        # After the listing: an act whose object was seen there is committed.
+        # After the listing: an act with an object in it is committed.
         unknown = await database.read(lambda tx: tx.closing.unknown(set(places.values())))
         wanted = [location for location, first in places.items() if kept or first in unknown]
         acts = list[Act]()
         for start in range(0, len(wanted), _READ_CONCURRENCY):
-            some = wanted[start : start + _READ_CONCURRENCY]
-            for found in await gathered([self._read(location, findings) for location in some]):
+            batch = wanted[start : start + _READ_CONCURRENCY]
+            for found in await gathered([self._read(location, findings) for location in batch]):
                 acts.extend(found)
         ids = await database.read(lambda tx: tx.closing.unknown({act.event.id for act in acts}))
         if kept:
@@ -101,12 +102,12 @@ class Journal:
         return sorted((act for act in acts if act.event.id in ids), key=lambda act: act.event.at)
 
     def apply(self, tx: Transaction, act: Act, *, logged: bool = False) -> None:
-        """Do an act again, and let the log say it, unless it is ``logged``: its leaf is there, or comes in by itself.
+        """Reapply an act and append its leaf to the log. With ``logged``, the leaf is there or is added separately.
 
-        The account is brought in before. Done twice it changes nothing.
+        The account must be restored before. Idempotent.
         """
         do_again(tx, act)
-        # Afterwards: it waits for the account's object of the revision that this has made.
+        # Afterwards: it waits for the account object of the revision that this created.
         new = tx.closing.adopt(act)
         if new and not logged:
             tx.events.append_leaf(act.leaf)
@@ -122,7 +123,7 @@ class Journal:
             note = open_note(await self.objects.get(location), [self.signer.verifier])
             return decode_acts(note.text, location)
         except NotFound:
-            return ()  # It was settled since it was listed.
+            return ()  # Settled since the listing.
         except Tampered as error:
             _ignore(location, str(error), findings)
             return ()
@@ -130,15 +131,15 @@ class Journal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournaledDatabase:
-    """A database whose closing acts lie in the object store too when ``write`` returns."""
+    """A database whose closing acts are also in the object store when ``write`` returns."""
 
     inner: Database
     journal: Journal
 
     async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
-        """Run ``function``, and put the objects of what it closed before its result is heard of.
+        """Run ``function``, and put the objects of its closing acts before returning its result.
 
-        Raises Unavailable with NOT_STORED if that fails; then everything was written nevertheless.
+        Raises Unavailable with NOT_STORED if that fails; the transaction is committed nevertheless.
         """
 
         def noted(tx: Transaction) -> tuple[T, Sequence[Act]]:
@@ -155,25 +156,25 @@ class JournaledDatabase:
         return await self.inner.read(function)
 
     async def announce(self, new: NewRecording) -> Announced:
-        """Insert the recording. That closes nothing."""
+        """Insert the recording. Has no closing acts."""
         return await self.inner.announce(new)
 
     async def grant(self, grant: Grant) -> bool:
-        """Write the event if everything is still good. That closes nothing."""
+        """Write the event if everything is still valid. Has no closing acts."""
         return await self.inner.grant(grant)
 
     async def check(self) -> None:
-        """Ask for the schema."""
+        """Check the schema."""
         await self.inner.check()
 
     async def scrub(self) -> bool:
-        """Leave nothing of what was deleted in the database's own files."""
+        """Remove the traces of deleted rows from the database's own files."""
         return await self.inner.scrub()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepJournal:
-    """Put what a crash left, and remove what is said elsewhere by now. At rest it asks the object store nothing."""
+    """Put objects that a crash left out, and delete those no longer needed. Idle, it sends no requests to the store."""
 
     database: Database
     objects: ObjectStore
@@ -181,51 +182,51 @@ class KeepJournal:
     clock: Clock
 
     async def any_due(self) -> bool:
-        """Say whether there is anything to put or to remove."""
+        """Return whether there is anything to put or to delete."""
         return await self.database.read(lambda tx: tx.closing.any_due(self.clock() - _GRACE))
 
     async def __call__(self) -> bool:
-        """Do some of it; False if there was nothing. Raises Unavailable."""
+        """Process one batch; False if there was nothing to do. Raises Unavailable."""
         due = await self.database.read(lambda tx: tx.closing.due(self.clock() - _GRACE, limit=_BATCH_SIZE))
         if due:
             await self._store(due)
         await self.database.write(lambda tx: tx.closing.place())
-        over = await self.database.read(lambda tx: tx.closing.settleable(limit=_BATCH_SIZE))
-        if over:
-            await self._settle(over)
-        return bool(due or over)
+        settleable = await self.database.read(lambda tx: tx.closing.settleable(limit=_BATCH_SIZE))
+        if settleable:
+            await self._settle(settleable)
+        return bool(due or settleable)
 
     async def _store(self, due: Sequence[Act]) -> None:
         wanted, since = _by_location(due), self.clock() - _CACHE_TTL
-        # An older one may have gone since, with a bucket that was set back.
-        there = {
-            where
-            for where, acts in wanted.items()
-            if where in self.journal.put_here and acts[0].event.at >= since
+        # An older one may be gone since, if the bucket was set back.
+        present = {
+            location
+            for location, acts in wanted.items()
+            if location in self.journal.put_here and acts[0].event.at >= since
         }
-        if any(where not in there and not acts[0].kept for where, acts in wanted.items()):
-            # The node that did them has put most of them.
-            there |= {stored.key async for stored in self.objects.list(PREFIX)}
-        # What lies for good is due because it was sealed again.
-        left = [acts for where, acts in wanted.items() if acts[0].kept or where not in there]
-        for start in range(0, len(left), _CONCURRENCY):
-            await self.journal.put([act for acts in left[start : start + _CONCURRENCY] for act in acts])
+        if any(location not in present and not acts[0].kept for location, acts in wanted.items()):
+            # Most were already put by the node of the act.
+            present |= {stored.key async for stored in self.objects.list(PREFIX)}
+        # A permanent act is due because it was re-encrypted.
+        missing = [acts for location, acts in wanted.items() if acts[0].kept or location not in present]
+        for start in range(0, len(missing), _CONCURRENCY):
+            await self.journal.put([act for acts in missing[start : start + _CONCURRENCY] for act in acts])
         for location in (location for location, acts in wanted.items() if acts[0].kept):
             await self.objects.delete_older(location)
         await self.database.write(lambda tx: tx.closing.stored(due))
         for location in _by_location(due):
             self.journal.put_here.pop(location, None)
 
-    async def _settle(self, over: Sequence[Act]) -> None:
-        after: list[Act] = []
-        for acts in _by_location(over).values():
-            stays = [act for act in acts if CLOSING[act.event.type].until == "always"]
-            kept = [replace(act, batch=stays[0].event.id, kept=True) for act in stays]
+    async def _settle(self, settleable: Sequence[Act]) -> None:
+        settled: list[Act] = []
+        for acts in _by_location(settleable).values():
+            permanent = [act for act in acts if CLOSING[act.event.type].until == "always"]
+            kept = [replace(act, batch=permanent[0].event.id, kept=True) for act in permanent]
             if kept:
                 await self.journal.put(kept)
-            after += [act for act in acts if act not in stays] + kept
+            settled += [act for act in acts if act not in permanent] + kept
             await self.objects.delete(acts[0].location)
-        await self.database.write(lambda tx: tx.closing.settled(after))
+        await self.database.write(lambda tx: tx.closing.settled(settled))
 
 
 def _by_location(acts: Iterable[Act]) -> dict[str, list[Act]]:

@@ -1,7 +1,7 @@
-"""Taking what lies under one version of an account's key, and sealing it anew under another.
+"""Re-encrypt rows from one version of an account's key to another.
 
-Keys are unwrapped and wrapped, messages opened and sealed; the encryption contexts stay what they were, so
-nothing can be put in another's place on the way. What does not open stays as it is.
+Keys are unwrapped and wrapped, messages are opened and sealed. The encryption contexts do not change, so rows
+cannot be swapped on the way. Rows that do not decrypt are left unchanged.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from vault.sealing.keys import NamedKey
 from vault.sealing.message import open_message, seal
 from vault.sealing.wrapping import unwrap, wrap
 
-#: What each kind is bound to, by account and name.
+#: The encryption context of each kind, by account and name.
 _BOUND: Final[Mapping[SealedKind, Callable[[str, str], Context]]] = {
     "recording_key": bound.of_recording_key,
     "index_key": lambda account_id, _: bound.of_index_key(account_id),
@@ -28,14 +28,14 @@ _BOUND: Final[Mapping[SealedKind, Callable[[str, str], Context]]] = {
     "listener": bound.of_listener,
     "prompt": bound.of_prompt,
 }
-#: Kinds that are keys, and so wrapped and not sealed as messages.
+#: Kinds that are keys: these are wrapped, not sealed as messages.
 _KEYS: Final[frozenset[SealedKind]] = frozenset({"recording_key", "index_key", "detail_key"})
 
 
 def reseal(
     kind: SealedKind, account_id: str, rows: Sequence[SealedRow], *, old: NamedKey, new: NamedKey
 ) -> tuple[list[tuple[SealedRow, bytes]], list[str]]:
-    """Return each row with its secret or text under the new key, and the names of those that do not open."""
+    """Return each row with its new ciphertext, and the names of the rows that do not decrypt."""
     sealed, damaged = [], []
     for row in rows:
         try:

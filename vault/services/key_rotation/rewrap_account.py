@@ -1,12 +1,12 @@
-"""Emptying an old version of an account's key, online, and destroying it.
+"""Re-encrypt all rows of an old version of an account's key, online, then destroy the version.
 
-Progress is in the rows themselves: each says which version it lies under. So a crash costs nothing but the
-batch that was not committed, and whoever goes on begins where the rows say. Every row is compared with what
-was read before it is replaced: what was changed or shredded meanwhile stays as it is. No audio is touched.
+Progress is in the rows themselves: each has its key version. So a crash loses only the uncommitted batch, and
+any node can continue. Rows are replaced by compare-and-swap: those changed or shredded meanwhile are skipped.
+Audio is not touched.
 
-A version is destroyed in the transaction that counts, under the account's exclusive lock, that nothing lies
-under it: no row, no manifest, and no copy in the account's object. Between the last row and that transaction
-lies GRACE, so that a request which had read a row before finds the version that its copy names.
+A version is destroyed in a transaction under the account's exclusive lock, which counts that nothing uses it any
+more: no row, no manifest, and no copy in the account's object. GRACE passes between the last row and that
+transaction, so that a request that read a row before can still use the version its copy names.
 """
 
 from collections.abc import Sequence
@@ -26,53 +26,53 @@ from vault.tlog.key_statement import KeyStatement, sign_statement
 from vault.tlog.note import Signer
 
 _LOG = Log(__name__)
-#: Rows that one transaction replaces: few enough that nobody waits for it.
+#: Rows per transaction; small, so that other transactions do not wait for it.
 BATCH_SIZE: Final = 256
 #: Prompts are large, up to half a mebibyte each.
 _PROMPT_BATCH_SIZE: Final = 8
-#: Manifests that may wait: beyond them keys are not wrapped anew, so that new recordings' get their turn.
+#: Maximum backlog of manifests; above it keys are not rewrapped, so that manifests of new recordings are not delayed.
 MAX_MANIFESTS_DUE: Final = 2048
-#: How long a request may take from reading a row to unwrapping its key.
+#: Maximum time of a request between reading a row and unwrapping its key.
 GRACE: Final = timedelta(seconds=10)
 _ROTATIONS: Final = 100
-#: Batches of one version before it is the turn of the next.
+#: Batches per rotation and step, before the next rotation.
 _BATCHES: Final = 16
-#: Rows of one kind that are passed over because they do not open.
+#: Maximum rows per kind that are skipped because they do not decrypt.
 _MAX_DAMAGED: Final = 100
 _FINAL_EVENTS: Final[tuple[EventType, ...]] = ("key.rewrapped", "key.destroyed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewrap:
-    """Do a piece of the work on versions that are on their way out."""
+    """Run one step of every unfinished rotation."""
 
     database: Database
     ring: KeyRing
     signer: Signer
-    #: Those that seal: a batch takes milliseconds, which the loop of the server does not have.
+    #: The encryption threads: a batch takes milliseconds, too long for the event loop.
     threads: Threads
     grace: timedelta = GRACE
 
     async def any_due(self) -> bool:
-        """Say whether a version is on its way out."""
+        """Return whether a rotation is unfinished."""
         return bool(await self.database.read(lambda tx: tx.rotations.unfinished(1)))
 
     async def __call__(self, account_id: str | None = None) -> bool:
-        """Replace some batches of each version's rows, or destroy it; False if all that is left is to wait.
+        """Re-encrypt some batches of each old version's rows, or destroy the version; False if it can only wait.
 
-        Raises Tampered once all is done but what does not open under the version it names, which stays;
-        Unavailable.
+        Raises Tampered if the only rows left are some that do not decrypt under the version they name (these are
+        kept); Unavailable.
         """
         found = await self.database.read(
             lambda tx: tx.rotations.unfinished(_ROTATIONS, account_id=account_id)
         )
-        # Who asks for one account hears why nothing happens; the others of a whole round do not wait for it.
-        work = self._try if account_id is None else self._work_on
-        done = [await work(rotation) for rotation in found]
-        return any(done)
+        # For a single account, an unusable key is reported; in a round over all accounts, it is skipped.
+        step = self._try if account_id is None else self._work_on
+        progress = [await step(rotation) for rotation in found]
+        return any(progress)
 
     async def _try(self, rotation: KeyRotation) -> bool:
-        """Work on one, and pass it over where its account's own key cannot be used: the others go on."""
+        """Work on one rotation; skip it if the account's customer-managed key cannot be used."""
         try:
             return await self._work_on(rotation)
         except OwnKeyUnusable:
@@ -81,23 +81,23 @@ class Rewrap:
     async def _work_on(self, rotation: KeyRotation) -> bool:
         worked, damaged, batches = False, 0, 0
         for kind in SEALED_KINDS:
-            passed_over: list[str] = []
-            while rows := await self._rows(rotation, kind, passed_over):
-                passed_over += await self._replace(rotation, kind, rows)
+            skipped: list[str] = []
+            while rows := await self._rows(rotation, kind, skipped):
+                skipped += await self._replace(rotation, kind, rows)
                 worked, batches = True, batches + 1
-                if batches == _BATCHES and not passed_over:
+                if batches == _BATCHES and not skipped:
                     return True
-                if len(passed_over) > _MAX_DAMAGED:
+                if len(skipped) > _MAX_DAMAGED:
                     break
-            damaged += len(passed_over)
+            damaged += len(skipped)
         if damaged:
-            raise Tampered(f"{damaged} rows do not open under the version of the key that they name.")
+            raise Tampered(f"{damaged} rows do not decrypt under the key version that they name.")
         return worked or await self._finish(rotation)
 
     async def _rows(
-        self, rotation: KeyRotation, kind: SealedKind, passed_over: Sequence[str]
+        self, rotation: KeyRotation, kind: SealedKind, skipped: Sequence[str]
     ) -> Sequence[SealedRow]:
-        """Return rows to be replaced; none where so many manifests wait that their keys must, too."""
+        """Return rows to re-encrypt; no recording keys while the backlog of manifests is at its maximum."""
 
         def read(tx: Transaction) -> Sequence[SealedRow]:
             if (
@@ -106,19 +106,17 @@ class Rewrap:
             ):
                 return ()
             limit = _PROMPT_BATCH_SIZE if kind == "prompt" else BATCH_SIZE
-            return tx.rotations.under(
-                kind, rotation.account_id, rotation.version, but=passed_over, limit=limit
-            )
+            return tx.rotations.under(kind, rotation.account_id, rotation.version, but=skipped, limit=limit)
 
         return await self.database.read(read)
 
     async def _replace(
         self, rotation: KeyRotation, kind: SealedKind, rows: Sequence[SealedRow]
     ) -> Sequence[str]:
-        """Seal rows anew and put them in their places; return the names of those that do not open."""
+        """Re-encrypt and replace rows; return the names of those that do not decrypt."""
         account_id = rotation.account_id
         old = await self.ring.version(account_id, rotation.version)
-        # Not the current one as this node remembers it: only one version at a time is on its way out.
+        # Not this node's cached current version. Only one rotation runs at a time, so the next version is current.
         new = await self.ring.version(account_id, rotation.version + 1)
         sealed, damaged = await self.threads.run(
             lambda: reseal(kind, account_id, rows, old=old.key, new=new.key)
@@ -143,9 +141,9 @@ class Rewrap:
             if not await self.database.write(lambda tx: self._destroy(tx, rotation)):
                 return False
         finally:
-            # What raises Unavailable may be done nevertheless.
+            # After Unavailable, the transaction may be committed nevertheless.
             self.ring.forget(rotation.account_id)
-        # What was replaced and deleted leaves the database's own log; the sweep does it where that must wait.
+        # Remove replaced and deleted rows from the database's own log; if it cannot now, the sweep does it later.
         await self.database.scrub()
         _LOG.info("key.destroyed", account_id=rotation.account_id)
         return True
@@ -155,11 +153,11 @@ class Rewrap:
         return settled is not None and tx.now() >= settled + self.grace and _is_gone(tx, rotation)
 
     def _destroy(self, tx: Transaction, rotation: KeyRotation) -> bool:
-        """Count for the last time, say so, and destroy. False if something is left after all."""
+        """Count a last time, sign the statement and destroy the version. False if something still uses it."""
         account_id, version = rotation.account_id, rotation.version
         tx.lock_account(account_id, exclusive=True)
-        still = [one.version for one in tx.rotations.unfinished(1, account_id=account_id)]
-        if still != [version] or not _is_gone(tx, rotation):
+        unfinished = [other.version for other in tx.rotations.unfinished(1, account_id=account_id)]
+        if unfinished != [version] or not _is_gone(tx, rotation):
             return False
         now = tx.now()
         statement = KeyStatement(
@@ -170,7 +168,7 @@ class Rewrap:
             at=now,
             size=tx.tree.head().size,
         )
-        # Before its events: the act of the second waits for the account's object without this version.
+        # Before its events: the closing act of the second waits for an account object without this version.
         tx.rotations.destroy(rotation, at=now, statement=sign_statement(statement, self.signer))
         for kind in _FINAL_EVENTS:
             tx.events.append(

@@ -1,9 +1,9 @@
-"""From one root key to the next: every account key and the key of the log are wrapped anew.
+"""Migrate to a new root key: rewrap every account key and the log key.
 
-The keys tell by themselves who wrapped what, so progress is in what is wrapped, and a crash costs nothing: what
-opens under the new root key is done. The end is one transaction, which compares every wrapped key there is
-with those that were seen to open under the new root key, moves the proof, and keeps a signed statement. What
-came or changed since then is looked at before another try.
+A wrapped key shows which root key wrapped it, so progress is in the wrapped keys, and a crash loses nothing: a key
+that unwraps under the new root key is done. The end is one transaction: it compares all wrapped keys with those
+verified under the new root key, replaces the proof, and stores a signed statement. If keys were added or changed
+meanwhile, these are rewrapped first and the transaction is tried again.
 """
 
 from collections.abc import Mapping
@@ -22,42 +22,42 @@ from vault.services.shared.gather_all import gathered
 from vault.tlog.key_statement import KeyStatement, sign_statement
 from vault.tlog.note import Signer
 
-#: Wrapped keys by their name: an account's id and a version, or the log's.
+#: Wrapped keys by name: an account id and a version, or the log key's name.
 _Wrapped = Mapping[tuple[str, int], bytes]
-#: Keys that are looked at together: a key service answers several at a time.
+#: Keys rewrapped concurrently.
 _CONCURRENCY: Final = 8
 _TRIES: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewrapRootKey:
-    """Leave the previous root key: when this returns, nothing in the vault is wrapped by it."""
+    """Migrate off the previous root key: when this returns, it wraps nothing in the vault any more."""
 
     database: Database
     objects: ObjectStore
     signer: Signer
-    #: The one that the vault goes to.
+    #: The new root key.
     current_root_key: RootKey
-    #: The one that it leaves; None where no move is set up.
+    #: The root key to retire; None without a migration.
     previous_root_key: RootKey | None = field(default=None)
 
     async def __call__(self, *, actor: str) -> bytes:
-        """Return the signed statement. Raises Refused where no move is under way, Tampered, Unavailable."""
+        """Return the signed statement. Raises Refused if no migration is in progress, Tampered, Unavailable."""
         vault_id, moving = await self.database.read(_where)
         if self.previous_root_key is None or not moving:
             raise Refused(
-                "No other root key is set up. Set VAULT_ROOT_KEY_URL to the new one, "
-                "VAULT_PREVIOUS_ROOT_KEY_URL to the one before, restart every node, and call this again.",
+                "No previous root key is set. Set VAULT_ROOT_KEY_URL to the new root key and "
+                "VAULT_PREVIOUS_ROOT_KEY_URL to the previous one, restart every node, and repeat.",
                 reasons=("no_move",),
             )
         seen: dict[tuple[str, int], bytes] = {}
         for _ in range(_TRIES):
-            there = await self.database.read(_wrapped)
-            new = [name for name, wrapped in there.items() if seen.get(name) != wrapped]
+            current = await self.database.read(_wrapped)
+            new = [name for name, wrapped in current.items() if seen.get(name) != wrapped]
             for start in range(0, len(new), _CONCURRENCY):
                 names = new[start : start + _CONCURRENCY]
                 moved = await gathered(
-                    [self._move(vault_id, name, there[name], self.previous_root_key) for name in names]
+                    [self._move(vault_id, name, current[name], self.previous_root_key) for name in names]
                 )
                 seen.update(zip(names, moved, strict=True))
             statement = await self.database.write(lambda tx: self._end(tx, vault_id, seen, actor))
@@ -65,10 +65,10 @@ class RewrapRootKey:
                 await write_vault_object(self.database, self.objects)
                 await self.database.scrub()
                 return statement
-        raise Unavailable("Keys were added faster than they could be looked at.")
+        raise Unavailable("Keys were added faster than they could be rewrapped. Repeat.")
 
     async def _move(self, vault_id: str, name: tuple[str, int], wrapped: bytes, previous: RootKey) -> bytes:
-        """Return a key as the new root key wraps it, in its place."""
+        """Rewrap a key under the new root key if necessary; return the wrapped key."""
         account_id, version = name
         context = bound.of_log_key(vault_id) if name == _LOG else bound.of_account_key(account_id, version)
         try:
@@ -77,19 +77,19 @@ class RewrapRootKey:
             secret = await previous.unwrap(wrapped, context)
         else:
             return wrapped
-        anew = await self.current_root_key.wrap(secret, context)
+        rewrapped = await self.current_root_key.wrap(secret, context)
 
         def replace(tx: Transaction) -> None:
             if name == _LOG:
-                tx.metadata.replace({LOG_KEY: anew})
+                tx.metadata.replace({LOG_KEY: rewrapped})
             else:
-                tx.rotations.replace_wrapped_key(account_id, version, old=wrapped, new=anew)
+                tx.rotations.replace_wrapped_key(account_id, version, old=wrapped, new=rewrapped)
 
         await self.database.write(replace)
-        return anew
+        return rewrapped
 
     def _end(self, tx: Transaction, vault_id: str, seen: _Wrapped, actor: str) -> bytes | None:
-        """Compare, say so, and move the proof; None if there is a key that was not seen."""
+        """Compare all wrapped keys, log the event and replace the proof; None if a key was not seen."""
         proof = tx.metadata.get(NEXT_PROOF)
         if proof is None or any(seen.get(name) != wrapped for name, wrapped in _wrapped(tx).items()):
             return None
@@ -118,12 +118,12 @@ _LOG: Final = ("", 0)
 
 
 def _where(tx: Transaction) -> tuple[str, bool]:
-    """Return the vault's id, and whether it is on its way to another root key."""
+    """Return the vault's id, and whether a root key migration is in progress."""
     return (tx.metadata.get(VAULT_ID) or b"").decode(), tx.metadata.get(NEXT_PROOF) is not None
 
 
 def _wrapped(tx: Transaction) -> _Wrapped:
-    """Return everything that a root key wraps, but for the proof."""
+    """Return everything that a root key wraps, except the proof."""
     keys = dict(tx.rotations.wrapped_keys())
     log_key = tx.metadata.get(LOG_KEY)
     return keys if log_key is None else keys | {_LOG: log_key}

@@ -1,4 +1,4 @@
-"""Rotating an account's key: a new version seals what comes, at once and on every node."""
+"""Rotate an account's key: the new version seals all new data immediately, on every node."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,30 +15,30 @@ from vault.tlog.note import Signer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotationProgress:
-    """How far the rotations of an account's key have come."""
+    """The progress of the rotations of an account's key."""
 
-    #: The version that seals now.
+    #: The current version.
     current: int
-    #: Oldest first; at most the last one is under way.
+    #: Oldest first; at most the last one is in progress.
     rotations: Sequence[KeyRotation]
-    #: What still lies under the version that is on its way out, by kind; all zero or empty where none is.
+    #: Rows that still use the outgoing version, by kind; all zero, or empty if there is none.
     remaining: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotateAccountKey:
-    """Add the next version of an account's key. What lies under the one before is wrapped anew by Rewrap.
+    """Add the next version of an account's key. Rewrap re-encrypts the data of the previous version.
 
-    The new version is committed under the account's exclusive lock, and whoever writes what was sealed holds
-    the shared one and asks which version is current (database/stores/current_key_check.py). So once this has returned,
-    nothing more comes under the old version on any node.
+    The new version is committed under the account's exclusive lock. Every write of sealed data holds the shared
+    lock and checks which version is current (database/stores/current_key_check.py). So after this has returned,
+    no node writes data under the old version.
     """
 
     database: Database
     ring: KeyRing
 
     async def __call__(self, account_id: str, *, actor: str) -> RotationProgress:
-        """Return how the account's rotations stand. Raises Refused while one is under way, Unavailable."""
+        """Begin a rotation; return the account's progress. Raises Refused while one is in progress, Unavailable."""
         before = await self.database.read(lambda tx: _idle(tx, account_id))
         now = await self.ring.version(account_id, before)
         return await self._begin(account_id, before, now.own_key, actor)
@@ -46,11 +46,11 @@ class RotateAccountKey:
     async def under(
         self, account_id: str, own_key: str | None, *, actor: str
     ) -> tuple[RotationProgress, bool]:
-        """Let the next version lie under a key of the account's own, or under the root key alone again.
+        """Rotate to a version wrapped by a customer-managed key, or again by the root key only.
 
-        Returns how the account's rotations stand, and whether one was begun: none is where that is so already.
-        Raises Invalid for what names no key; Refused where the vault cannot use it, or while a rotation is
-        under way; Unavailable.
+        Returns the account's progress, and whether a rotation was begun: none if the key is already in use.
+        Raises Invalid for a malformed key name; Refused if the vault cannot use the key, or while a rotation is in
+        progress; Unavailable.
         """
         if (await _current(self.database, self.ring, account_id)).own_key == own_key:
             return await self.database.read(lambda tx: progress_of(tx, account_id)), False
@@ -75,7 +75,7 @@ class RotateAccountKey:
                 destroyed_at=None,
                 statement=None,
             )
-            # Refused as retired if another request added this version since it was asked for.
+            # Raises KeyRetired if another request added this version meanwhile.
             tx.rotations.begin(rotation, wrapped_key=wrapped)
             tx.events.append(
                 AccessEvent(type="key.rotated", at=now, account_id=account_id, actor=actor, result=result)
@@ -90,7 +90,7 @@ class RotateAccountKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadRotations:
-    """Say how far the rotations of an account's key have come, and give out the statements."""
+    """Read the progress of an account's rotations, and the signed statements."""
 
     database: Database
     ring: KeyRing
@@ -98,46 +98,46 @@ class ReadRotations:
     anchor: Anchor
 
     async def __call__(self, account_id: str) -> RotationProgress:
-        """Return every rotation there was."""
+        """Return the progress of all rotations."""
         return await self.database.read(lambda tx: progress_of(tx, account_id))
 
     async def current(self, account_id: str) -> AccountKey:
-        """Return the version that seals what comes. Raises Tampered, Unavailable."""
+        """Return the current version. Raises Tampered, Unavailable."""
         return await _current(self.database, self.ring, account_id)
 
     async def statement(self, account_id: str, version: int) -> bytes:
-        """Return the signed statement about a version that was destroyed. Raises NotFound, Unavailable."""
+        """Return the signed statement about a destroyed version. Raises NotFound, Unavailable."""
         for rotation in await self.database.read(lambda tx: tx.rotations.of_account(account_id)):
             if rotation.version == version and rotation.statement is not None:
-                # It says how large the log was, so it is shown once that much of the log is anchored.
-                said = open_statement(rotation.statement, [self.signer.verifier])
-                await self.anchor.covering(said.size)
+                # It states the log's size, so that much of the log must be anchored before it is shown.
+                statement = open_statement(rotation.statement, [self.signer.verifier])
+                await self.anchor.covering(statement.size)
                 return rotation.statement
         raise NotFound("This version of the account's key was not destroyed.")
 
 
 async def _current(database: Database, ring: KeyRing, account_id: str) -> AccountKey:
-    # Another node may have begun a rotation: which version is current is the database's to say, not the ring's.
+    # From the database, not the ring's cache: another node may have begun a rotation.
     version = await database.read(lambda tx: tx.accounts.current_key_version(account_id))
     return await ring.version(account_id, version)
 
 
 def progress_of(tx: Transaction, account_id: str) -> RotationProgress:
-    """Return how the account's rotations stand in this transaction."""
+    """Return the progress of the account's rotations in this transaction."""
     rotations = tx.rotations.of_account(account_id)
-    leaving = [rotation.version for rotation in rotations if rotation.destroyed_at is None]
+    outgoing = [rotation.version for rotation in rotations if rotation.destroyed_at is None]
     return RotationProgress(
         current=tx.accounts.current_key_version(account_id),
         rotations=rotations,
-        remaining=tx.rotations.remaining(account_id, leaving[0]) if leaving else {},
+        remaining=tx.rotations.remaining(account_id, outgoing[0]) if outgoing else {},
     )
 
 
 def _idle(tx: Transaction, account_id: str) -> int:
-    """Return the current version. Raises Refused while one before it is on its way out."""
+    """Return the current version. Raises Refused while a rotation is in progress."""
     if tx.rotations.unfinished(1, account_id=account_id):
         raise Refused(
-            "A version of this account's key is on its way out. When it is destroyed, rotate again.",
+            "A rotation of this account's key is in progress. Rotate again when it has finished.",
             reasons=("rotation_under_way",),
         )
     return tx.accounts.current_key_version(account_id)
