@@ -215,7 +215,7 @@ async def test_it_takes_the_time_it_is_told_to(house: House):
 
     begun = datetime.now(UTC)
     verb = replace(house.vault.fsck, grace=-timedelta(days=1))
-    await verb(sample=1, rate=50, seen=seen)
+    await verb(sample=1, rate=50, progress=seen)
     assert datetime.now(UTC) - begun >= timedelta(milliseconds=60)
     assert shown == [("recordings", 1, 1), ("objects", 1, 0), ("objects", 2, 0), ("objects", 3, 0)]
 

@@ -106,7 +106,7 @@ async def test_the_advice_works(house: House, what: str):
         await damage(house, what, recording_id)
     assert (await checked(house)).findings
     await house.vault.rewrite_store.begin(actor="operator")
-    assert any("went back" in one for one in (await checked(house)).findings)
+    assert any("lost data" in one for one in (await checked(house)).findings)
     while await house.vault.rewrite_store.any_due():
         await house.vault.rewrite_store()
         await write_all(house)

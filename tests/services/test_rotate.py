@@ -152,7 +152,7 @@ async def test_what_does_not_open_keeps_the_version(house: House):
     await house.set(damaged, sealed_announcement=b"not a message")
     await rotate(house)
     for _ in range(3):
-        with pytest.raises(Tampered, match="1 rows do not open"):
+        with pytest.raises(Tampered, match="1 rows do not decrypt"):
             await step(house)
         await house.vault.write_manifests()
     progress = await house.vault.read_rotations(house.account.id)
