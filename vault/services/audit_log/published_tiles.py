@@ -227,7 +227,7 @@ class PublishedLog:
     async def _file(self, tile: Tile, path: str) -> bytes:
         """Return a file of the log; a full tile may have replaced a partial one.
 
-        Raises Tampered if neither exists: unlike an anchor, a file is never replaced by another one.
+        Raises Tampered if neither exists: unlike anchors, files are never deleted otherwise.
         """
         keys = [PREFIX + path] if tile.full else [PREFIX + path, PREFIX + path.partition(".p/")[0]]
         for key in keys:

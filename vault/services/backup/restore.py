@@ -55,19 +55,21 @@ class Restore:
         log = RestoreLog(database=self.database, published_log=self.published_log)
         anchored = await self.published_log.newest()
         names = await account_object_names(self.objects)
-        parted = await log.compare(anchored, (name.size for name in names if name.size is not None), progress)
+        divergence = await log.compare(
+            anchored, (name.size for name in names if name.size is not None), progress
+        )
         report = Report()
         acts = await self.journal.missing(self.database, kept=True, findings=report.findings)
-        if not (acts or await self._is_due(anchored, parted)):
+        if not (acts or await self._is_due(anchored, divergence)):
             raise Refused("There is nothing to restore: the database is as recent as the object store.")
-        mark = await self.database.write(lambda tx: _mark(tx, parted))
-        restricted = await self._bring_in(parted, names, acts, report, progress, actor=actor)
-        await name_what_is_lost(self.database, parted, report)
+        mark = await self.database.write(lambda tx: _mark(tx, divergence))
+        restricted = await self._bring_in(divergence, names, acts, report, progress, actor=actor)
+        await name_what_is_lost(self.database, divergence, report)
         if anchored is not None:
-            await log.join(anchored, parted, progress)
+            await log.join(anchored, divergence, progress)
             await self.database.write(lambda tx: self._published(tx, anchored))
-        report.add("leaves", parted.lost.leaves)
-        report.add("own", parted.own.leaves)
+        report.add("leaves", divergence.lost.leaves)
+        report.add("own", divergence.own.leaves)
         await self.database.write(lambda tx: _finish(tx, mark, restricted, actor))
         while await self.database.write(lambda tx: tx.restored.take_waiting(limit=1000)):
             pass
@@ -75,17 +77,17 @@ class Restore:
             await self.anchor.extend()
         return report
 
-    async def _is_due(self, anchored: StoredLog | None, parted: Divergence) -> bool:
+    async def _is_due(self, anchored: StoredLog | None, divergence: Divergence) -> bool:
         """Return whether the database lacks anything in the object store, or a restore was interrupted."""
         if await self.database.read(lambda tx: tx.metadata.get(MARK)) is not None:
             return True
         if anchored is None or not anchored.checkpoint.size:
             return await self.published_log.is_newer()
-        return parted.fork < anchored.checkpoint.size
+        return divergence.fork < anchored.checkpoint.size
 
     async def _bring_in(
         self,
-        parted: Divergence,
+        divergence: Divergence,
         names: Sequence[ObjectName],
         acts: Sequence[Act],
         report: Report,
@@ -100,29 +102,29 @@ class Restore:
         recordings = RestoreRecordings(
             database=self.database, objects=self.objects, ring=self.ring, admission=self.admission
         )
-        await accounts.bring_in(parted, acts, report, progress, actor=actor)
+        await accounts.bring_in(divergence, acts, report, progress, actor=actor)
         await recordings.tombstones(report, progress)
-        ids = await recordings.manifests(parted, report, progress)
+        ids = await recordings.manifests(divergence, report, progress)
         await accounts.refuse_in_flight(report)
-        await accounts.fail_closed(parted, report)
-        await recordings.replay(parted, report, progress)
+        await accounts.fail_closed(divergence, report)
+        await recordings.replay(divergence, report, progress)
         for act in acts:
             await self.database.write(
-                lambda tx, act=act: self.journal.apply(tx, act, logged=act.event.id in parted.ids)  # type: ignore[misc]
+                lambda tx, act=act: self.journal.apply(tx, act, logged=act.event.id in divergence.ids)  # type: ignore[misc]
             )
         report.add("acts", len(acts))
-        return await recordings.without_manifest(ids, parted, report)
+        return await recordings.without_manifest(ids, divergence, report)
 
     def _published(self, tx: Transaction, anchored: StoredLog) -> None:
         checkpoint = KeptCheckpoint(size=anchored.checkpoint.size, note=anchored.note, at=self.clock())
         tx.restored.published(checkpoint, tiles=anchored.tiles, at=self.clock())
 
 
-def _mark(tx: Transaction, parted: Divergence) -> bytes:
+def _mark(tx: Transaction, divergence: Divergence) -> bytes:
     """Store the divergence at the start of the restore; return that of the first attempt."""
     mark = tx.metadata.get(MARK)
     if mark is None:
-        mark = f"{parted.fork} {parted.size} {parted.fork + parted.lost.leaves}".encode()
+        mark = f"{divergence.fork} {divergence.size} {divergence.fork + divergence.lost.leaves}".encode()
         tx.metadata.put({MARK: mark})
     return mark
 

@@ -59,7 +59,7 @@ class RestoreAccounts:
 
     async def bring_in(
         self,
-        parted: Divergence,
+        divergence: Divergence,
         acts: Sequence[Act],
         report: Report,
         progress: ProgressCallback,
@@ -68,14 +68,14 @@ class RestoreAccounts:
     ) -> None:
         """Restore every account, and its recording switch from both histories and the journal."""
         names, offs = self.names, _offs(acts)
-        account_ids = sorted({*names, *offs, *parted.lost.switch, *parted.lost.changed})
+        account_ids = sorted({*names, *offs, *divergence.lost.switch, *divergence.lost.changed})
         for number, account_id in enumerate(account_ids, 1):
-            changes = await self._bring_in(account_id, names.get(account_id, ()), parted, report)
+            changes = await self._bring_in(account_id, names.get(account_id, ()), divergence, report)
             if changes is not None:
                 changes = [*changes, *offs.get(account_id, ())]
                 await self.database.write(
                     lambda tx, account_id=account_id, changes=changes: _switch(  # type: ignore[misc]
-                        tx, account_id, changes, parted, actor
+                        tx, account_id, changes, divergence, actor
                     )
                 )
             await progress("accounts", number, len(account_ids))
@@ -84,9 +84,9 @@ class RestoreAccounts:
         """Refuse recordings in flight from before a switch-off, if no manifest has restored them."""
         report.add("refused", await self.database.write(lambda tx: tx.restored.refuse_stale(_REFUSED)))
 
-    async def fail_closed(self, parted: Divergence, report: Report) -> None:
+    async def fail_closed(self, divergence: Divergence, report: Report) -> None:
         """Fail recordings in flight that were sealed under a key version destroyed since."""
-        for account_id in {*parted.lost.switch, *parted.lost.changed, *self.names}:
+        for account_id in {*divergence.lost.switch, *divergence.lost.changed, *self.names}:
             failed = await self.database.write(
                 lambda tx, account_id=account_id: tx.restored.fail_closed(account_id)  # type: ignore[misc]
             )
@@ -97,14 +97,14 @@ class RestoreAccounts:
                 )
 
     async def _bring_in(
-        self, account_id: str, names: Sequence[ObjectName], parted: Divergence, report: Report
+        self, account_id: str, names: Sequence[ObjectName], divergence: Divergence, report: Report
     ) -> Sequence[SwitchChange] | None:
         """Restore an account; return the switch changes from its objects, None if it has no row."""
         row = await self.database.read(lambda tx: tx.account_objects.revisions(account_id))
-        lost = await self._lost(account_id, names, row, parted, report)
+        lost = await self._lost(account_id, names, row, divergence, report)
         exists = row is not None
         for account in lost:
-            if not await self._put(account, parted, report, exists=exists):
+            if not await self._put(account, divergence, report, exists=exists):
                 return None
             exists = True
         if not exists:
@@ -112,7 +112,7 @@ class RestoreAccounts:
             return None
         if lost:
             report.add("accounts")
-        changed = parted.lost.changed.get(account_id)
+        changed = divergence.lost.changed.get(account_id)
         if changed is not None and (not lost or changed > lost[0].known.as_of):
             report.findings.append(
                 f"{account_id}: its object is older than the account's last change of {changed:%Y-%m-%d %H:%M:%S} "
@@ -120,20 +120,22 @@ class RestoreAccounts:
             )
         return [change for account in lost for change in account.known.history]
 
-    async def _put(self, account: LostAccount, parted: Divergence, report: Report, *, exists: bool) -> bool:
+    async def _put(
+        self, account: LostAccount, divergence: Divergence, report: Report, *, exists: bool
+    ) -> bool:
         """Set an account to its object's state, or merge that into later changes; False if its name is taken."""
-        known, own = account.known, parted.own
+        known, own = account.known, divergence.own
         account_id, prompts = known.account.id, await self._prompts(known, report)
         if exists and (not account.anchored or account_id in own.changed or account_id in own.switch):
             # Changes acknowledged since the divergence are kept.
-            deleted = own.deleted_connections | parted.lost.deleted_connections
+            deleted = own.deleted_connections | divergence.lost.deleted_connections
             left_out = await self.database.write(
                 lambda tx: tx.restored.lost_account(
                     known, prompts, but=deleted, policies=account_id not in own.policies
                 )
             )
         else:
-            keep_keys = exists and account_id in parted.touched
+            keep_keys = exists and account_id in divergence.touched
             try:
                 left_out = await self.database.write(
                     lambda tx: tx.restored.account(known, prompts, keep_keys=keep_keys)
@@ -153,16 +155,16 @@ class RestoreAccounts:
         account_id: str,
         names: Sequence[ObjectName],
         row: Revisions | None,
-        parted: Divergence,
+        divergence: Divergence,
         report: Report,
     ) -> list[LostAccount]:
         """Return the states the database lacks: the anchored history's newest, then all others, newest first."""
         if row is not None:
-            sorted_names = (await sort_by_history(self.database, names)).behind(parted.fork)
+            sorted_names = (await sort_by_history(self.database, names)).behind(divergence.fork)
             newer = sorted_names.own_since(written=row.written, now=row.now)
             names = [*sorted_names.ahead, *sorted_names.foreign, *newer]
         # Sort by the anchored log, not by the database's tree, which may be empty or the discarded history.
-        anchored = sort_names(names, parted.roots)
+        anchored = sort_names(names, divergence.roots)
         found, others = list[LostAccount](), list[LostAccount]()
         try:
             for name in anchored.own:
@@ -222,14 +224,16 @@ def _offs(acts: Sequence[Act]) -> Mapping[str, Sequence[SwitchChange]]:
 
 
 def _switch(
-    tx: Transaction, account_id: str, changes: Sequence[SwitchChange], parted: Divergence, actor: str
+    tx: Transaction, account_id: str, changes: Sequence[SwitchChange], divergence: Divergence, actor: str
 ) -> None:
     """Merge the histories of a switch; off wins."""
     tx.lock_account(account_id, exclusive=True)
     current = tx.accounts.switch_history(account_id)
-    logged = parted.lost.switch.get(account_id, ())
+    logged = divergence.lost.switch.get(account_id, ())
     history = merge_history(current, changes, logged)
-    closing = history[-1].enabled and closes(current, changes, logged, parted.own.switch.get(account_id, ()))
+    closing = history[-1].enabled and closes(
+        current, changes, logged, divergence.own.switch.get(account_id, ())
+    )
     if closing:
         now = tx.now()
         history.append(

@@ -58,47 +58,47 @@ class RestoreLog:
         Raises Tampered if the leaves do not match the signed checkpoint.
         """
         head = await self.database.read(lambda tx: tx.tree.head())
-        parted = Divergence(fork=0, size=head.size, lost=Replay(), own=Replay(lists_recordings=True))
+        divergence = Divergence(fork=0, size=head.size, lost=Replay(), own=Replay(lists_recordings=True))
         frontier, same, wanted = Frontier(), True, sorted(set(sizes))
         own = set[str]()
         size = 0 if anchored is None else anchored.checkpoint.size
         async for leaves in self._bundles(anchored):
             start = frontier.size
             hashes = [leaf_hash(leaf) for leaf in leaves]
-            parted.digests.append(_digest(hashes))
+            divergence.digests.append(_digest(hashes))
             if same:
                 common = await self._common(start, hashes)
                 same = common == len(hashes)
-                parted.fork = start + common
-                own = set() if same else {_id(leaf) async for leaf in self._own(parted)}
-            for leaf in leaves[max(0, parted.fork - start) :] if not same else ():
-                _take_lost(parted, leaf, own)
-            frontier = _grown(frontier, hashes, wanted, parted.roots)
+                divergence.fork = start + common
+                own = set() if same else {_id(leaf) async for leaf in self._own(divergence)}
+            for leaf in leaves[max(0, divergence.fork - start) :] if not same else ():
+                _take_lost(divergence, leaf, own)
+            frontier = _grown(frontier, hashes, wanted, divergence.roots)
             await progress("log", frontier.size, size)
         if anchored is not None and frontier.root() != anchored.checkpoint.root:
             raise Tampered("The leaves in the object store do not match the anchored checkpoint.")
         if anchored is None:
-            parted.fork = 0
-        async for leaf in self._own(parted):
-            _take_own(parted, leaf)
-        return parted
+            divergence.fork = 0
+        async for leaf in self._own(divergence):
+            _take_own(divergence, leaf)
+        return divergence
 
-    async def join(self, anchored: StoredLog, parted: Divergence, progress: ProgressCallback) -> None:
+    async def join(self, anchored: StoredLog, divergence: Divergence, progress: ProgressCallback) -> None:
         """Put the anchored leaves at their indexes, and the database's own leaves after them.
 
         Raises Tampered if the anchored leaves have changed since the comparison.
         """
-        if parted.fork < anchored.checkpoint.size:
+        if divergence.fork < anchored.checkpoint.size:
             while not await self.database.write(
-                lambda tx: tx.restored.set_back(parted.fork, limit=_BATCH_SIZE)
+                lambda tx: tx.restored.set_back(divergence.fork, limit=_BATCH_SIZE)
             ):
                 pass
             number = end = 0
             async for leaves in self._bundles(anchored):
-                if not hmac.compare_digest(_digest(map(leaf_hash, leaves)), parted.digests[number]):
+                if not hmac.compare_digest(_digest(map(leaf_hash, leaves)), divergence.digests[number]):
                     raise Tampered("The anchored log was changed while it was read.")
                 number, start, end = number + 1, end, end + len(leaves)
-                at = max(start, parted.fork)
+                at = max(start, divergence.fork)
                 if new := leaves[at - start :]:
                     await self.database.write(lambda tx, at=at, new=new: tx.restored.leaves(at, new))  # type: ignore[misc]
                 await progress("leaves", end, anchored.checkpoint.size)
@@ -114,10 +114,10 @@ class RestoreLog:
             (n for n, (anchored_hash, own_hash) in enumerate(pairs) if anchored_hash != own_hash), len(own)
         )
 
-    async def _own(self, parted: Divergence) -> AsyncIterator[bytes]:
+    async def _own(self, divergence: Divergence) -> AsyncIterator[bytes]:
         """Yield the leaves of the database's tree after the fork, then those that wait for the sequencer."""
-        for start in range(parted.fork, parted.size, _BATCH_SIZE):
-            end = min(start + _BATCH_SIZE, parted.size)
+        for start in range(divergence.fork, divergence.size, _BATCH_SIZE):
+            end = min(start + _BATCH_SIZE, divergence.size)
             read = await self.database.read(
                 lambda tx, start=start, end=end: tx.tree.leaves(start, end)  # type: ignore[misc]
             )
@@ -142,20 +142,20 @@ def _id(leaf: bytes) -> str:
     return str(json.loads(leaf)["id"])
 
 
-def _take_lost(parted: Divergence, leaf: bytes, own: Collection[str]) -> None:
+def _take_lost(divergence: Divergence, leaf: bytes, own: Collection[str]) -> None:
     """Add an anchored leaf; ``own`` has the ids of the database's own events."""
-    parted.lost.take(leaf)
+    divergence.lost.take(leaf)
     event = json.loads(leaf)
     # Only these ids: the ids of all playback events would not fit in memory.
     if event["type"] in CLOSING or event["id"] in own:
-        parted.ids.add(event["id"])
+        divergence.ids.add(event["id"])
 
 
-def _take_own(parted: Divergence, leaf: bytes) -> None:
+def _take_own(divergence: Divergence, leaf: bytes) -> None:
     event = json.loads(leaf)
-    if event["id"] not in parted.ids:
-        parted.own.take(leaf)
-        parted.touched.add(event.get("account") or "")
+    if event["id"] not in divergence.ids:
+        divergence.own.take(leaf)
+        divergence.touched.add(event.get("account") or "")
 
 
 def _grown(

@@ -72,10 +72,10 @@ class RestoreRecordings:
             await progress("tombstones", done, 0)
         report.add("tombstones", done)
 
-    async def manifests(self, parted: Divergence, report: Report, progress: ProgressCallback) -> set[str]:
+    async def manifests(self, divergence: Divergence, report: Report, progress: ProgressCallback) -> set[str]:
         """Restore recordings that have a manifest; return their ids."""
         ids: set[str] = set()
-        replay, own = parted.lost, parted.own.recordings
+        replay, own = divergence.lost, divergence.own.recordings
         async for keys in _batches(stored.key async for stored in self.objects.list(_MANIFESTS)):
             opened = await asyncio.gather(*(self._open(key, replay, report) for key in keys))
             usable = [manifest for manifest in opened if manifest is not None]
@@ -87,9 +87,9 @@ class RestoreRecordings:
         report.add("available", len(ids))
         return ids
 
-    async def replay(self, parted: Divergence, report: Report, progress: ProgressCallback) -> None:
+    async def replay(self, divergence: Divergence, report: Report, progress: ProgressCallback) -> None:
         """Apply the anchored log's changes to existing rows; closing acts are never undone."""
-        replay, own = parted.lost, parted.own
+        replay, own = divergence.lost, divergence.own
         changes: list[Callable[[Transaction], object]] = [
             *(partial(_erase, id_) for id_ in replay.erased),
             *(partial(_refuse, id_, code, id_ in own.recordings) for id_, code in replay.refused.items()),
@@ -109,7 +109,7 @@ class RestoreRecordings:
             await progress("log entries", start + len(batch), len(changes))
 
     async def without_manifest(
-        self, ids: set[str], parted: Divergence, report: Report
+        self, ids: set[str], divergence: Divergence, report: Report
     ) -> Sequence[Recording]:
         """Restrict recordings that are available in the database but have no manifest; return them.
 
@@ -117,7 +117,7 @@ class RestoreRecordings:
         before a person has checked it. Recordings that became available since the divergence are excluded: their
         manifest may still be due.
         """
-        known = ids | parted.own.available
+        known = ids | divergence.own.available
         found = [
             recording async for recording in available_recordings(self.database) if recording.id not in known
         ]

@@ -10,7 +10,7 @@ from vault.services.backup.restore_log import Divergence
 _LOST: Mapping[str, str] = {
     "key.created": "API keys",
     "link.created": "playback links",
-    "consent.told": "statements of what parties were told or answered",
+    "consent.told": "consent statements of parties",
     "recording.quarantined": "recordings in quarantine",
     "notice.drafted": "drafts of notices",
 }
@@ -19,10 +19,10 @@ _LOST: Mapping[str, str] = {
 _BATCH_SIZE = 500
 
 
-async def name_what_is_lost(database: Database, parted: Divergence, report: Report) -> None:
+async def name_what_is_lost(database: Database, divergence: Divergence, report: Report) -> None:
     """Report events of the lost time that left no object; make the providers' lists due for a reconcile."""
-    lost = parted.lost
-    if not parted.size or lost.first_at is None or lost.last_at is None:
+    lost = divergence.lost
+    if not divergence.size or lost.first_at is None or lost.last_at is None:
         return
     since = lost.first_at
     report.add("providers", await database.write(lambda tx: tx.restored.ask_providers(since)))

@@ -93,7 +93,7 @@ class ResolveAudio:
         """Return the audio that an API key downloads. Raises NotFound, Unavailable, Tampered."""
         recording = await self.database.read(lambda tx: tx.recordings.get(account_id, recording_id))
         if recording is None or recording.state is not State.AVAILABLE or recording.restricted:
-            raise NotFound("There is no such recording that can be played.")
+            raise NotFound("There is no playable recording with this id.")
         event = AccessEvent(
             id="",
             type="download.grant",

@@ -49,19 +49,19 @@ class CreateLink:
     clock: Clock
 
     async def __call__(
-        self, account_id: str, recording_id: str, wish: LinkRequest, *, actor: str
+        self, account_id: str, recording_id: str, request: LinkRequest, *, actor: str
     ) -> tuple[Link, Token]:
         """Return the link and its token. Raises Invalid, NotFound, RecordingErased, Refused."""
-        _check(wish)
+        _check(request)
         return await retry_if_rotated(
-            self.ring, account_id, lambda key: self._create(key, account_id, recording_id, wish, actor)
+            self.ring, account_id, lambda key: self._create(key, account_id, recording_id, request, actor)
         )
 
     async def _create(
-        self, key: AccountKey, account_id: str, recording_id: str, wish: LinkRequest, actor: str
+        self, key: AccountKey, account_id: str, recording_id: str, request: LinkRequest, actor: str
     ) -> tuple[Link, Token]:
         token, event_id = Token.new(), new_id("evt")
-        link = await self._link(key, account_id, recording_id, wish, actor)
+        link = await self._link(key, account_id, recording_id, request, actor)
         event = AccessEvent(
             id=event_id,
             type="link.created",
@@ -70,14 +70,16 @@ class CreateLink:
             actor=actor,
             recording_id=recording_id,
             link_id=link.id,
-            sealed_detail=await self.carried.seal_detail(account_id, event_id, {"listener": wish.listener}),
+            sealed_detail=await self.carried.seal_detail(
+                account_id, event_id, {"listener": request.listener}
+            ),
         )
 
         def insert(tx: Transaction) -> Link:
             tx.lock_account(account_id)
             _check_playable(tx.recordings.get(account_id, recording_id))
             # By the database's clock, which all nodes share.
-            created = replace(link, expires_at=tx.now() + wish.life)
+            created = replace(link, expires_at=tx.now() + request.life)
             tx.links.insert(created, token.digest)
             tx.events.append(event)
             return created
@@ -85,23 +87,25 @@ class CreateLink:
         return await self.database.write(insert), token
 
     async def _link(
-        self, key: AccountKey, account_id: str, recording_id: str, wish: LinkRequest, actor: str
+        self, key: AccountKey, account_id: str, recording_id: str, request: LinkRequest, actor: str
     ) -> Link:
         link_id, now = new_id("link"), self.clock()
         return Link(
             id=link_id,
             account_id=account_id,
             recording_id=recording_id,
-            kind=wish.kind,
+            kind=request.kind,
             created_by=actor,
             created_at=now,
-            expires_at=now + wish.life,
-            sessions=wish.sessions,
-            networks=tuple(wish.networks),
-            download=wish.download,
+            expires_at=now + request.life,
+            sessions=request.sessions,
+            networks=tuple(request.networks),
+            download=request.download,
             revoked_at=None,
-            listener_term=search_term(await self.admission.index_key(account_id), "listener", wish.listener),
-            sealed_listener=seal(key.key, bound.of_listener(account_id, link_id), wish.listener.encode()),
+            listener_term=search_term(
+                await self.admission.index_key(account_id), "listener", request.listener
+            ),
+            sealed_listener=seal(key.key, bound.of_listener(account_id, link_id), request.listener.encode()),
             key_version=key.version,
         )
 
@@ -222,12 +226,12 @@ def _revoked(link: Link, at: datetime, actor: str) -> AccessEvent:
     )
 
 
-def _check(wish: LinkRequest) -> None:
-    if not MIN_LIFETIME <= wish.life <= MAX_LIFETIME:
+def _check(request: LinkRequest) -> None:
+    if not MIN_LIFETIME <= request.life <= MAX_LIFETIME:
         raise Invalid("expires_in must be between 1 and 86400 seconds.", field="expires_in")
-    if not 1 <= wish.sessions <= MAX_SESSIONS:
+    if not 1 <= request.sessions <= MAX_SESSIONS:
         raise Invalid(f"sessions must be between 1 and {MAX_SESSIONS}.", field="sessions")
-    for network in wish.networks:
+    for network in request.networks:
         try:
             ip_network(network)
         except ValueError as error:

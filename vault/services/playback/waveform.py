@@ -45,7 +45,7 @@ class ReadWaveform:
                 or recording.state is not State.AVAILABLE
                 or recording.restricted
             ):
-                raise NotFound("There is no such recording that can be played.")
+                raise NotFound("There is no playable recording with this id.")
             tx.events.append(event)
             return recording, keys
 
