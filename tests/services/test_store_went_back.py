@@ -100,7 +100,7 @@ async def test_a_store_of_a_minute_ago_is_noticed_and_filled_again(
         key: body for key, body in (await contents(house.objects)).items() if lost in key and "/rec" in key
     }
     await put_back(house.objects, before)
-    with pytest.raises(RecordingMissing, match="put it back"):
+    with pytest.raises(RecordingMissing, match="restore it"):
         await house.heard(lost)
     assert (await house.events(lost)).count("recording.missing") == 1
     assert "recording.tampered" not in await house.events()

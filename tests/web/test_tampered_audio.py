@@ -202,7 +202,7 @@ def test_an_object_that_was_taken_away_is_missing_and_not_tampered(one: Stored, 
     assert b"retry-after: 60" in hearing.head
     problem = json.loads(bytes(hearing.body))
     assert problem["reasons"] == ["recording_missing"]
-    assert "put it back" in problem["detail"]
+    assert "restore it" in problem["detail"]
     hearing.close()
     assert one.tenant.types(one.recording).count("recording.missing") == missing + 1
     one.path.write_bytes(before)
