@@ -256,7 +256,7 @@ def test_a_host_that_is_not_the_providers_is_not_asked(attacked: Attacked, bird:
         f"https://localhost:{bird.port}/a.wav",
         f"http://[::ffff:127.0.0.1]:{bird.port}/a.wav",
     ):
-        assert attacked.fails(media) == "A provider is asked by https and on its own port."
+        assert attacked.fails(media) == "The URL must use https and port 443."
     foreign = attacked.fails("https://127.0.0.1/a.wav")
     if attacked.sender.name == "platform":
         # It may keep its media anywhere, but at no private address.

@@ -1,1 +1,1 @@
-"""Telephony platforms: their signatures, their events, and how their media is fetched."""
+"""Telephony platforms: webhook signatures, webhook events, call documents and media downloads."""

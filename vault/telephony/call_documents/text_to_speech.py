@@ -1,26 +1,26 @@
-"""What a notice becomes when a machine speaks it: pieces that a platform takes at once, and a voice's language.
+"""Text to speech for notices: splitting text to a platform's limit, and choosing the voice's language.
 
-A notice is spoken whole or the evidence that it was announced is wrong. So nothing is cut off: a long text
-becomes several pieces, one after the other, that end where a sentence or at least a word does.
+A notice must be spoken completely, or the evidence that it was announced is wrong. So text is never cut off: a long
+text becomes several pieces in order, each ending at a sentence end or at least a word end.
 """
 
 import re
 from collections.abc import Collection
 
-#: Bytes of a piece, in UTF-8. Vonage takes 1,500 characters, Telnyx and Polly voices 3,000, SignalWire 4,096.
-#: Twilio allows 4,500 characters after URL encoding, which makes three of a byte (error 13521).
+#: Maximum bytes of a piece, in UTF-8. Vonage takes 1,500 characters, Telnyx and Polly voices 3,000, SignalWire 4,096.
+#: Twilio takes 4,500 characters after URL encoding, where one byte becomes three characters (error 13521).
 MAX_CHARACTERS = 1500
 
-#: Every character that XML 1.0 can carry (its production Char); halves of surrogate pairs are none.
+#: Characters that XML 1.0 cannot contain (the complement of its production Char), unpaired surrogates included.
 NOT_CARRIED = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 SENTENCE = re.compile(
     r"[.!?\u2026\u3002\uff01\uff1f\u061f\u0964][\"'\u201d\u00bb)]?\s|[\u3002\uff01\uff1f\u0964]"
 )
 SPACE = re.compile(r"\s")
 
-#: A tag of RFC 5646: language, script, region, and whatever comes behind.
+#: A tag of RFC 5646: language, script, region, and any further subtags.
 TAG = re.compile(r"([A-Za-z]{2,3})(?:-[A-Za-z]{4})?(?:-([A-Za-z]{2}|[0-9]{3}))?(?:-[0-9A-Za-z]{1,8})*")
-#: The voice that a language has without a region, as the platforms' own lists name it.
+#: The default region of each language, as in the platforms' own lists of voices.
 USUAL = {
     "af": "af-ZA",
     "bg": "bg-BG",
@@ -78,20 +78,20 @@ USUAL = {
     "yue": "yue-CN",
     "zh": "zh-CN",
 }
-#: What some lists call a language by: the one that is spoken, where the tag is of a family (ISO 639-3).
+#: Macrolanguage codes and the individual language that some platforms list instead (ISO 639-3).
 SPOKEN = {"ar": "arb", "zh": "cmn"}
 
 
 def carried(text: str) -> str:
-    """Return ``text`` without the characters that neither XML nor UTF-8 can carry."""
+    """Remove the characters that XML or UTF-8 cannot contain."""
     return NOT_CARRIED.sub("", text)
 
 
 def pieces(text: str) -> list[str]:
-    """Return what is to be said, in order, each of 1 to AT_ONCE bytes; empty where nothing can be said."""
+    """Split a text into pieces of 1 to MAX_CHARACTERS bytes, in order; an empty list if no text is left."""
     rest, parts = carried(text).strip(), []
     while len(encoded := rest.encode("utf-8")) > MAX_CHARACTERS:
-        # A character that was cut in two goes into the next piece.
+        # A character split at the limit goes into the next piece.
         end = _end(encoded[:MAX_CHARACTERS].decode("utf-8", "ignore"))
         parts.append(rest[:end].rstrip())
         rest = rest[end:].lstrip()
@@ -99,10 +99,10 @@ def pieces(text: str) -> list[str]:
 
 
 def language_of(tag: str, offered: Collection[str] | None = None) -> str | None:
-    """Return the language to ask for: a tag with a region, of those ``offered`` where the platform has a list.
+    """Choose the voice's language: a tag with a region, from ``offered`` where the platform has a list.
 
-    A tag that is not offered becomes the usual one of its language. None where that is not offered
-    either: then the platform's own default reads the text, and a notice should have its own audio.
+    A tag that is not offered is replaced by the default of its language. None if that is not offered
+    either: the platform's default voice then reads the text, and the notice should have its own audio.
     """
     match = TAG.fullmatch(tag)
     if match is None:
@@ -112,7 +112,7 @@ def language_of(tag: str, offered: Collection[str] | None = None) -> str | None:
     wanted = usual if region is None else f"{base}-{region.upper()}"
     if offered is None:
         return wanted
-    # Some lists have a language without a region, as Arabic.
+    # Some lists have a language without a region, such as Arabic.
     sought, spoken = [wanted, usual, base], SPOKEN.get(base)
     if spoken is not None:
         sought += [f"{spoken}-{region.upper()}"] if region else []
@@ -121,7 +121,7 @@ def language_of(tag: str, offered: Collection[str] | None = None) -> str | None:
 
 
 def _end(head: str) -> int:
-    """Return where to end a piece: behind its last sentence, else behind its last word, else where it is full."""
+    """Return the end index of a piece: after its last sentence, else after its last word, else its full length."""
     sentences, spaces = list(SENTENCE.finditer(head)), list(SPACE.finditer(head))
     last = sentences or spaces
     return last[-1].end() if last else len(head)

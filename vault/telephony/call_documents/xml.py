@@ -1,4 +1,4 @@
-"""What the documents of all platforms that read XML have in common: how they are written."""
+"""Serialization shared by all XML call documents."""
 
 from collections.abc import Mapping
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -7,12 +7,12 @@ from vault.domain.calls.call_document import Document
 from vault.telephony.call_documents.text_to_speech import carried
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
-#: All platforms take text/xml too, which old readers take for US-ASCII whatever the document says (RFC 3023).
+#: All platforms accept text/xml too, but old parsers read that as US-ASCII regardless of the declaration (RFC 3023).
 MEDIA_TYPE = "application/xml"
 
 
 def add(parent: Element, name: str, attributes: Mapping[str, str], text: str | None = None) -> Element:
-    """Append an element and return it. What XML cannot carry is dropped; the rest is escaped when written."""
+    """Append an element and return it. Characters that XML cannot contain are dropped; the rest is escaped."""
     element = SubElement(parent, name, {key: carried(value) for key, value in attributes.items()})
     if text is not None:
         element.text = carried(text)
@@ -20,6 +20,6 @@ def add(parent: Element, name: str, attributes: Mapping[str, str], text: str | N
 
 
 def written(response: Element) -> Document:
-    """Return the document as its bytes, in UTF-8."""
+    """Serialize the document in UTF-8."""
     body = DECLARATION + tostring(response, encoding="unicode")
     return Document(media_type=MEDIA_TYPE, body=body.encode("utf-8"))

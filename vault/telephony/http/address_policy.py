@@ -1,23 +1,23 @@
-"""Which addresses media may be fetched from: the public internet, and nothing of ours.
+"""Addresses that outgoing requests may use: the public internet, and no internal network.
 
-``ipaddress.is_global`` is not the rule. On Python 3.11 it calls 192.0.0.192 (a metadata service),
+``ipaddress.is_global`` is not strict enough. On Python 3.11 it is true for 192.0.0.192 (a metadata service),
 168.63.129.16 (the host of an Azure machine), 64:ff9b::a9fe:a9fe (169.254.169.254 behind NAT64),
-2002:7f00:1:: (127.0.0.1 behind 6to4) and all multicast global. So the lists stand here: of IPv4 every
-block of the IANA special-purpose registry is refused, and of IPv6 only global unicast is let through, less
-what the registry takes out of it.
+2002:7f00:1:: (127.0.0.1 behind 6to4) and all multicast. So this module has its own lists: every IPv4 block of
+the IANA special-purpose registry is denied; of IPv6 only global unicast is allowed, except the blocks in
+the registry.
 """
 
 import ipaddress
 
 from vault.errors import FetchFailed
 
-#: https://www.iana.org/assignments/iana-ipv4-special-registry, multicast, and one cloud's host address.
+#: https://www.iana.org/assignments/iana-ipv4-special-registry, multicast, and Azure's host address.
 IPV4_DENIED = tuple(
     ipaddress.IPv4Network(block)
     for block in (
         "0.0.0.0/8",  # this network
         "10.0.0.0/8",  # private
-        "100.64.0.0/10",  # shared by carriers, and one cloud's metadata
+        "100.64.0.0/10",  # carrier-grade NAT, and one cloud's metadata
         "127.0.0.0/8",  # loopback
         "168.63.129.16/32",  # Azure's host
         "169.254.0.0/16",  # link-local, and most clouds' metadata
@@ -36,7 +36,7 @@ IPV4_DENIED = tuple(
     )
 )
 
-#: Global unicast (RFC 4291, section 2.4). Loopback, NAT64, unique local and link-local lie outside of it.
+#: Global unicast (RFC 4291, section 2.4). Loopback, NAT64, unique local and link-local are outside it.
 IPV6_ALLOWED = ipaddress.IPv6Network("2000::/3")
 
 #: https://www.iana.org/assignments/iana-ipv6-special-registry, inside global unicast.
@@ -45,7 +45,7 @@ IPV6_DENIED = tuple(
     for block in (
         "2001::/23",  # protocol assignments: Teredo, benchmarks, ORCHID
         "2001:db8::/32",  # documentation
-        "2002::/16",  # 6to4 carries an IPv4 address
+        "2002::/16",  # 6to4: contains an IPv4 address
         "2620:4f:8000::/48",  # AS112
         "3fff::/20",  # documentation
     )
@@ -53,7 +53,7 @@ IPV6_DENIED = tuple(
 
 
 def check_address(address: str) -> None:
-    """Raise FetchFailed, final, unless ``address`` is a literal on the public internet."""
+    """Raise FetchFailed, final, unless ``address`` is a literal IP address on the public internet."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -61,7 +61,7 @@ def check_address(address: str) -> None:
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.scope_id is not None:
             raise _refused()
-        # The kernel dials the IPv4 address inside, so that one is what counts.
+        # The kernel connects to the mapped IPv4 address, so that one is checked.
         parsed = parsed.ipv4_mapped or parsed
     if isinstance(parsed, ipaddress.IPv4Address):
         public = not any(parsed in block for block in IPV4_DENIED)
@@ -72,5 +72,5 @@ def check_address(address: str) -> None:
 
 
 def _refused() -> FetchFailed:
-    """Return the one error of this module: what a name resolves to inside is nobody's business."""
+    """Build the one error of this module: it must not reveal which internal address a name resolves to."""
     return FetchFailed("The host has an address that media is not fetched from.", final=True)

@@ -1,8 +1,8 @@
-"""Connections for the fetcher: one resolution, every answer checked, the checked address dialled.
+"""Outgoing connections without DNS rebinding: resolve once, check every address, connect to a checked address.
 
-A check of the name followed by a connection to the name resolves twice, and the second answer may be
-another one (DNS rebinding). Here the literal that was checked is what the kernel gets. TLS still proves
-the name, because httpcore takes it from the URL and not from the socket.
+Checking a name and then connecting to the name resolves it twice, and the second answer may differ (DNS
+rebinding). Here the kernel gets the IP address that was checked. TLS still verifies the host name, because
+httpcore takes it from the URL and not from the socket.
 """
 
 import asyncio
@@ -14,22 +14,22 @@ import httpcore
 from vault.errors import FetchFailed
 from vault.telephony.http.address_policy import check_address
 
-#: Takes a host and a port; returns the addresses as literals. Raises OSError.
+#: Takes a host and a port; returns IP addresses as text. Raises OSError.
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 
-#: Addresses of one host that are tried before giving up.
+#: Maximum addresses of one host that are tried.
 MAX_DIALS = 4
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """Ask the system's resolver. IPv4 comes first: a vault without IPv6 need not wait for it to fail."""
+    """Resolve with the system's resolver, IPv4 first, so that a host without IPv6 does not wait for a timeout."""
     answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     answers.sort(key=lambda answer: answer[0] != socket.AF_INET)
     return [str(answer[4][0]) for answer in answers]
 
 
 class CheckedNetwork(httpcore.AsyncNetworkBackend):
-    """A network backend of httpcore that reaches public addresses, and hosts the operator named."""
+    """An httpcore network backend that connects to public addresses and to the operator's trusted hosts."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         dialer: httpcore.AsyncNetworkBackend,
         dns_seconds: float,
     ) -> None:
-        """Take the hosts and ports whose addresses are not checked, and the parts that do the work."""
+        """Take the ``trusted`` hosts and ports, whose addresses are not checked, and the resolver and dialer."""
         self.trusted = trusted
         self.resolver = resolver
         self.dialer = dialer
@@ -55,7 +55,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Connect to ``host``. Raises FetchFailed, final, if any of its addresses is not public.
 
-        One bad answer among good ones refuses all: an honest host has none.
+        One non-public address among public ones refuses the host: a legitimate host has none.
         """
         addresses = list(dict.fromkeys(await self._resolve(host, port)))
         if (host, port) not in self.trusted:
@@ -65,8 +65,8 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         deadline = None if timeout is None else loop.time() + timeout
         dials = addresses[:MAX_DIALS]
         for left, address in zip(range(len(dials), 0, -1), dials, strict=True):
-            # Each address has an equal share of the time that is left, so that one which drops
-            # packets does not eat the time of those behind it.
+            # Each address gets an equal share of the remaining time, so an address that drops
+            # packets does not use up the time of the next ones.
             share = None if deadline is None else max(0.0, deadline - loop.time()) / left
             try:
                 return await self.dialer.connect_tcp(
@@ -83,11 +83,11 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         timeout: float | None = None,  # noqa: ARG002, ASYNC109 - httpcore's signature
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002 - httpcore's signature
     ) -> httpcore.AsyncNetworkStream:
-        """Refuse: no media lies behind a Unix socket."""
+        """Refuse: media is never fetched from a Unix socket."""
         raise FetchFailed("Media is not fetched from a Unix socket.", final=True)
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep, which httpcore does between attempts of its own."""
+        """Sleep; httpcore calls this between its retries."""
         await asyncio.sleep(seconds)
 
     async def _resolve(self, host: str, port: int) -> Sequence[str]:

@@ -1,8 +1,8 @@
-"""HTTP to hosts that a request names, and to no other address: what fetching and REST calls share.
+"""The HTTP client under downloads and REST calls; it connects only to the hosts a request allows (SSRF protection).
 
-Taken apart strictly (``media_url``), on a list, at public addresses that are dialled as they were checked
-(``network``, ``address_policy``), never redirected, within limits of time. No error carries the URL. Every
-exchange has its own connection, which ends with it.
+URLs are parsed strictly (``url``), hosts must be on the request's list, connections go to public addresses that were
+checked (``checked_network``, ``address_policy``), redirects are not followed, and every step has a timeout.
+No error contains the URL. Each request has its own connection.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from vault.telephony.http.checked_network import CheckedNetwork, Resolver, resol
 from vault.telephony.http.limits import Limits
 from vault.telephony.http.url import MediaUrl, host_matches, parse_authority, parse_media_url
 
-#: Everything that httpcore raises for what a server or a network does. ssl's errors are OSErrors.
+#: Every error httpcore raises for server and network failures. ssl's errors are OSErrors.
 NETWORK_ERRORS = (
     httpcore.NetworkError,
     httpcore.TimeoutException,
@@ -29,14 +29,14 @@ NETWORK_ERRORS = (
 
 
 def trust() -> ssl.SSLContext:
-    """Return a context that trusts the system's authorities, and certifi's where the system has none."""
+    """Return a TLS context that trusts the system's CA certificates and certifi's."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
 
 
 class GuardedHttp:
-    """Opens URLs for one operator's list of trusted hosts."""
+    """Sends requests to the hosts each request allows, and to the operator's trusted hosts."""
 
     def __init__(
         self,
@@ -47,10 +47,10 @@ class GuardedHttp:
         dialer: httpcore.AsyncNetworkBackend | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        """Take the operator's list of ``host:port`` that may be private, foreign and plain http.
+        """Take ``allow``, the operator's trusted ``host:port`` entries.
 
-        Credentials of a request go there too: the operator vouches for those hosts. Raises StartRefused
-        for an entry that is not exactly a host and a port.
+        These may be private addresses, hosts outside the request's list, and plain http. They also receive the
+        request's credentials. Raises StartRefused for an entry that is not exactly a host and a port.
         """
         self.trusted = frozenset(_trusted(entry) for entry in allow)
         self.limits = limits or Limits()
@@ -66,9 +66,9 @@ class GuardedHttp:
     async def open(
         self, method: str, address: str, headers: Mapping[str, str], hosts: tuple[str, ...], body: bytes = b""
     ) -> AsyncIterator[httpcore.Response]:
-        """Send a request and yield the answer, its head read and its body on its way.
+        """Send a request and yield the response after its headers, with the body still unread.
 
-        Raises FetchFailed: final for a URL, host or address that may not be asked.
+        Raises FetchFailed, final for a URL, host or address that is not allowed.
         """
         url = self._admit(address, hosts)
         lines = _headers(headers, url, body)
@@ -86,7 +86,7 @@ class GuardedHttp:
                 await response.aclose()
 
     def _admit(self, address: str, hosts: tuple[str, ...]) -> MediaUrl:
-        """Return the URL's parts if the request and the operator let it be fetched at all."""
+        """Parse the URL and check that the request or the operator allows its host, scheme and port."""
         try:
             url = parse_media_url(address)
         except ValueError:
@@ -94,7 +94,7 @@ class GuardedHttp:
         if (url.host, url.port) in self.trusted:
             return url
         if url.scheme != "https" or url.port != self.limits.https_port:
-            raise FetchFailed("A provider is asked by https and on its own port.", final=True)
+            raise FetchFailed(f"The URL must use https and port {self.limits.https_port}.", final=True)
         if not host_matches(url.host, hosts):
             raise FetchFailed("The host is not one of the provider's.", final=True)
         return url
@@ -113,7 +113,7 @@ class GuardedHttp:
 
         async def on_event(name: str, _info: object) -> None:
             if name == "http11.receive_response_headers.started":
-                # httpcore's own timeout is per read, which a server can feed byte by byte.
+                # httpcore's own timeout is per read; a server that sends byte by byte would never reach it.
                 opening.reschedule(loop.time() + limits.head)
 
         request = httpcore.Request(
@@ -130,14 +130,14 @@ class GuardedHttp:
             async with opening:
                 return await pool.handle_async_request(request)
         except TimeoutError:
-            raise FetchFailed("The host did not answer in time.") from None
+            raise FetchFailed("The host did not respond in time.") from None
         except NETWORK_ERRORS as error:
-            # Only the kind: messages of libraries quote addresses and names.
-            raise FetchFailed(f"The host could not be asked ({type(error).__name__}).") from None
+            # Only the class name: messages of libraries contain addresses and host names.
+            raise FetchFailed(f"The request to the host failed ({type(error).__name__}).") from None
 
 
 def _headers(wanted: Mapping[str, str], url: MediaUrl, body: bytes) -> list[tuple[bytes, bytes]]:
-    """Return the request's headers and ours, of which ours win."""
+    """Merge the request's headers with this client's; this client's win."""
     headers = {name.lower(): value for name, value in wanted.items()} | {
         "host": url.authority,
         "accept": "*/*",
@@ -150,11 +150,13 @@ def _headers(wanted: Mapping[str, str], url: MediaUrl, body: bytes) -> list[tupl
     try:
         return [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
     except UnicodeEncodeError:
-        raise FetchFailed("The connection's credentials do not fit into a header.", final=True) from None
+        raise FetchFailed(
+            "The connection's credentials must be ASCII to be sent in a header.", final=True
+        ) from None
 
 
 def _trusted(entry: str) -> tuple[str, int]:
-    """Return an entry of the operator's list as host and port."""
+    """Parse an entry of VAULT_MEDIA_ALLOW as host and port."""
     try:
         host, port = parse_authority(entry.strip())
     except ValueError:

@@ -1,9 +1,9 @@
-"""Fetches media over https from the hosts that a request names, and from no other address.
+"""Downloads media from the hosts that a request allows.
 
-The URL comes from outside, so it is an attempt to make the vault talk to something of its operator's
-until proven otherwise (``guarded_http``). The answer may be endless, lying or slow: its head, its size and
-its pace are limited (``pace``), a content encoding is refused because it could unpack to anything, and one
-block is in memory at a time. No error carries the URL.
+The URL is untrusted input and may point into the operator's network (SSRF), so ``client`` checks it. The response may
+be endless, false or slow: the size of its headers, its size and its minimum rate are limited (``limits``),
+a content encoding is refused because its decompressed size is unbounded, and one block is in memory at a time.
+No error contains the URL.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from vault.telephony.http.client import NETWORK_ERRORS, GuardedHttp
 from vault.telephony.http.limits import Limits, Pace, too_slow
 
 OK = 200
-#: Answers after which the same URL may still bring the media: not there yet, too busy, or broken.
+#: 4xx statuses worth a retry: the media is not available yet, or the host is overloaded.
 #: 401, 403 and 404 are among them because media is announced before all of a platform's servers have it.
 WORTH_RETRYING = frozenset({401, 403, 404, 408, 425, 429})
 
@@ -34,23 +34,23 @@ class MediaFetcher:
 
     @asynccontextmanager
     async def fetch(self, request: MediaRequest) -> AsyncIterator["HttpMedia"]:
-        """Open the URL and check the head of the answer. Raises FetchFailed, as the port says."""
+        """Request the URL and check the response's status and headers. Raises FetchFailed, as the port specifies."""
         async with self._http.open("GET", request.url, request.headers, request.hosts) as response:
             yield HttpMedia(response, self._check_head(response), self._limits)
 
     def _check_head(self, response: httpcore.Response) -> int | None:
-        """Return the declared length. Raises FetchFailed for what is no plain, complete answer."""
+        """Return the Content-Length. Raises FetchFailed unless the response is a complete, unencoded 200."""
         fields = [(name.lower(), value) for name, value in response.headers]
         size = sum(len(name) + len(value) for name, value in fields)
         if len(fields) > self._limits.max_head_fields or size > self._limits.max_head_bytes:
-            raise FetchFailed("The head of the answer is too large.", final=True)
+            raise FetchFailed("The response headers are too large.", final=True)
         status = response.status
         if status != OK:
             lasting = status < OK or (300 <= status < 500 and status not in WORTH_RETRYING)  # noqa: PLR2004 - classes of RFC 9110, section 15
             raise FetchFailed(f"The host answered {status}.", final=lasting)
         if any(name == b"content-encoding" for name, _ in fields):
-            raise FetchFailed("The media is encoded, although it was asked for as it is.", final=True)
-        # h11 has refused lengths that contradict each other or are no number.
+            raise FetchFailed("The response has a Content-Encoding, although none was accepted.", final=True)
+        # h11 has refused contradictory or non-numeric lengths.
         lengths = [int(value) for name, value in fields if name == b"content-length"]
         if not lengths:
             return None
@@ -60,21 +60,21 @@ class MediaFetcher:
 
 
 class HttpMedia:
-    """A Fetched: an answer whose head was accepted, and whose body is still on its way."""
+    """A Fetched: a response whose headers were accepted and whose body is not read yet."""
 
     def __init__(self, response: httpcore.Response, length: int | None, limits: Limits) -> None:
-        """Keep the answer; its body is read once, by ``blocks``."""
+        """Take the response; its body is read once, by ``blocks``."""
         self._response = response
         self._length = length
         self._limits = limits
 
     @property
     def length(self) -> int | None:
-        """Return the declared length in bytes, where one was declared."""
+        """Return the Content-Length in bytes, or None."""
         return self._length
 
     async def blocks(self) -> AsyncGenerator[bytes, None]:
-        """Yield the body as it comes, 64 KiB at most at a time. Close it with ``aclosing``."""
+        """Yield the body in blocks of at most 64 KiB, as they arrive. Close it with ``aclosing``."""
         pace = Pace(self._limits, self._length)
         clock = asyncio.get_running_loop().time
         body = cast("AsyncGenerator[bytes, None]", self._response.aiter_stream())
@@ -86,11 +86,11 @@ class HttpMedia:
                 if block:
                     yield block
         if self._length not in (None, pace.received):
-            raise FetchFailed("The media is not as long as it was announced.")
+            raise FetchFailed("The media does not have the announced length.")
 
 
 async def _next(body: AsyncGenerator[bytes, None], pace: Pace, clock: Callable[[], float]) -> bytes | None:
-    """Return the next block, counted, or None at the end. Raises FetchFailed."""
+    """Read the next block and count it against the limits; None at the end. Raises FetchFailed."""
     asked = clock()
     try:
         async with asyncio.timeout(pace.patience()):

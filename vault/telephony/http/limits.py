@@ -1,8 +1,8 @@
-"""The limits of one fetch, and the pace a body must keep.
+"""The limits of one download, and the minimum rate of a body.
 
-A server that sends one byte now and then would hold a worker for days. So a body has three clocks: the
-time without any byte, the time for a minimum of bytes, and the time for the whole. They count only the
-seconds spent waiting for the server: our own sealing and storing is not the server's fault.
+A server that sends one byte now and then would occupy a worker for days. So a body has three timeouts: idle time,
+a minimum of bytes per window, and total time. They count only the seconds spent waiting for the server, not the
+time the vault takes to seal and store.
 """
 
 from dataclasses import dataclass
@@ -12,35 +12,35 @@ from vault.errors import FetchFailed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one fetch may take. Durations are in seconds, sizes in bytes."""
+    """The limits of one download. Durations are in seconds, sizes in bytes."""
 
     dns: float = 5
-    #: For the connection, and again for the TLS handshake.
+    #: Timeout of the TCP connection, and again of the TLS handshake.
     connect: float = 5
-    #: From the request until the whole head of the answer is there.
+    #: Timeout from the request to the end of the response headers.
     head: float = 10
-    #: Without a byte of the body.
+    #: Timeout without a byte of the body.
     idle: float = 15
-    #: For the whole body, whatever its size...
+    #: Timeout of the whole body: this constant ...
     total: float = 60
-    #: ... and as much again as its size takes at this rate, in bytes a second.
+    #: ... plus the body's size divided by this rate, in bytes per second.
     total_rate: float = 64 * 1024
     #: In every window of this length ...
     window: float = 20
-    #: ... at least this many bytes arrive. Telephone audio as it is spoken is 8000 bytes a second.
+    #: ... at least this many bytes must arrive. Real-time telephone audio is 8000 bytes per second.
     window_bytes: int = 20 * 4096
     max_bytes: int = 2 * 1024**3
     max_head_bytes: int = 32 * 1024
     max_head_fields: int = 100
-    #: The only port of https; others stand in the operator's list.
+    #: The only port allowed for https, except for the operator's trusted hosts.
     https_port: int = 443
 
 
 class Pace:
-    """Counts the bytes of one body and the seconds waited for them. It has no clock of its own."""
+    """Counts the bytes of one body and the seconds waited for them. It does not read a clock."""
 
     def __init__(self, limits: Limits, length: int | None) -> None:
-        """Begin at nothing. ``length`` is the declared one; without it, the largest counts."""
+        """Start at zero. ``length`` is the Content-Length; without one, ``max_bytes`` is assumed."""
         self.limits = limits
         self.received = 0
         self._waited = 0.0
@@ -50,7 +50,7 @@ class Pace:
         self._window_bytes = 0
 
     def patience(self) -> float:
-        """Return how many seconds the next block may take; more than that is a passed limit."""
+        """Return the timeout of the next block in seconds: the smallest of the three timeouts' remainders."""
         wait = min(self.limits.idle, self._deadline - self._waited)
         if self._window_bytes < self.limits.window_bytes:
             wait = min(wait, self._window_end - self._waited)
@@ -59,7 +59,7 @@ class Pace:
     def take(self, size: int, seconds: float) -> None:
         """Count a block of ``size`` bytes that took ``seconds``.
 
-        Raises FetchFailed: final for more bytes than the limit, else for a pace that is too slow.
+        Raises FetchFailed: final for more bytes than the limit, not final for a rate that is too low.
         """
         self.received += size
         self._waited += seconds
@@ -76,5 +76,5 @@ class Pace:
 
 
 def too_slow() -> FetchFailed:
-    """Return the error of every passed clock; another attempt may meet a faster server."""
-    return FetchFailed("The media came too slowly.")
+    """Build the error of all three timeouts. It is not final: a retry may reach a faster server."""
+    return FetchFailed("The media arrived too slowly.")

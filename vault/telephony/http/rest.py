@@ -1,4 +1,4 @@
-"""Calls providers' REST interfaces, over the same guarded network as the fetcher."""
+"""Calls providers' REST APIs with the same guarded HTTP client as downloads."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -9,9 +9,9 @@ from vault.domain.calls.provider_api import RestReply, RestRequest
 from vault.errors import FetchFailed
 from vault.telephony.http.client import NETWORK_ERRORS, GuardedHttp
 
-#: Bytes of an answer; a page of recordings has some tens of thousands.
+#: Maximum bytes of a response; a page of recordings has some tens of thousands.
 MAX_BODY = 1024 * 1024
-#: Seconds for a whole exchange.
+#: Seconds for a whole request and response.
 TIMEOUT = 20.0
 
 
@@ -19,28 +19,31 @@ class ProviderRest:
     """The RestClient port."""
 
     def __init__(self, http: GuardedHttp) -> None:
-        """Ask through ``http``."""
+        """Send requests through ``http``."""
         self._http = http
 
     async def send(self, request: RestRequest) -> RestReply:
-        """Return the answer, whatever its status. Raises FetchFailed without URL or credentials in it."""
+        """Send the request and return the response of any status.
+
+        Raises FetchFailed, whose message contains neither the URL nor credentials.
+        """
         try:
             async with asyncio.timeout(TIMEOUT):
                 return await self._send(request)
         except TimeoutError:
-            raise FetchFailed("The provider did not answer in time.") from None
+            raise FetchFailed("The provider did not respond in time.") from None
 
     async def _send(self, request: RestRequest) -> RestReply:
         opened = self._http.open(request.method, request.url, request.headers, request.hosts, request.body)
         async with opened as response:
-            # Not bytes: adding to those copies them each time, and a block may be one byte.
+            # A bytearray: appending to bytes copies them each time, and a block may be one byte.
             body = bytearray()
             try:
                 async with aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_stream())) as blocks:
                     async for block in blocks:
                         body += block
                         if len(body) > MAX_BODY:
-                            raise FetchFailed("The provider's answer is too long.")
+                            raise FetchFailed(f"The provider's response has more than {MAX_BODY} bytes.")
             except NETWORK_ERRORS as error:
-                raise FetchFailed(f"The provider's answer ended early ({type(error).__name__}).") from None
+                raise FetchFailed(f"The provider's response ended early ({type(error).__name__}).") from None
             return RestReply(status=response.status, body=bytes(body))

@@ -1,9 +1,9 @@
-"""The URL of a recording, taken apart strictly: one reading, or none.
+"""A strict URL parser: only URLs that all parsers read the same way are accepted.
 
-Browsers, libraries and resolvers disagree about odd URLs: a tab inside the scheme, a backslash, an at
-sign, a host of Unicode digits, ``0x7f.1``. Such a URL can pass a check in one reading and be fetched in
-another. So only what every reader takes apart alike is accepted: printable ASCII, a host of letters,
-digits and hyphens or a canonical address, no userinfo.
+Browsers, libraries and resolvers disagree about unusual URLs: a tab inside the scheme, a backslash, an at
+sign, a host of Unicode digits, ``0x7f.1``. A check could then pass for one host and the request go to another.
+So a URL must be printable ASCII, with a host of letters, digits and hyphens or a canonical IP address, and without
+userinfo.
 """
 
 import ipaddress
@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-#: Characters of a URL; pre-signed ones have up to 2000.
+#: Maximum characters of a URL; pre-signed ones have up to 2000.
 MAX_URL = 4096
 
 PORTS = {"https": 443, "http": 80}
@@ -27,10 +27,10 @@ class MediaUrl:
     """The parts of a URL. It has no repr: path and query may carry a signature."""
 
     scheme: str
-    #: Lower case; an IPv6 address is without its brackets and in its shortest form.
+    #: Lower case; an IPv6 address without brackets and in its shortest form.
     host: str
     port: int
-    #: Path and query, as they stand in the request line.
+    #: Path and query, as sent in the request line.
     target: str
 
     @property
@@ -41,13 +41,13 @@ class MediaUrl:
 
 
 def parse_media_url(url: str) -> MediaUrl:
-    """Take an http or https URL apart. Raises ValueError, without the URL in it, for odd ones."""
+    """Parse an http or https URL. Raises ValueError, without the URL in its message, for an ambiguous URL."""
     if len(url) > MAX_URL or PRINTABLE.fullmatch(url) is None:
-        raise ValueError(f"A URL has at most {MAX_URL} characters of printable ASCII.")
+        raise ValueError(f"The URL must have at most {MAX_URL} characters, all printable ASCII.")
     scheme, separator, rest = url.partition("://")
     scheme = scheme.lower()
     if not separator or scheme not in PORTS:
-        raise ValueError("The URL begins with https://.")
+        raise ValueError("The URL must begin with https:// or http://.")
     parts = urlsplit(f"{scheme}://{rest}")
     host, port = parse_authority(parts.netloc)
     return MediaUrl(
@@ -59,18 +59,18 @@ def parse_media_url(url: str) -> MediaUrl:
 
 
 def parse_authority(authority: str) -> tuple[str, int | None]:
-    """Take ``host`` or ``host:port`` apart. Raises ValueError for userinfo and for odd hosts."""
+    """Parse ``host`` or ``host:port``. Raises ValueError for userinfo and for ambiguous hosts."""
     match = AUTHORITY.fullmatch(authority)
     if match is None:
-        raise ValueError("The URL names a plain ASCII host, without a user.")
+        raise ValueError("The URL must have an ASCII host and no userinfo.")
     port = int(match[2]) if match[2] else None
     if port is not None and port > 0xFFFF:  # noqa: PLR2004 - the largest port there is
-        raise ValueError("There is no such port.")
+        raise ValueError("The port must be at most 65535.")
     return _host(match[1].lower()), port
 
 
 def host_matches(host: str, patterns: tuple[str, ...]) -> bool:
-    """Say whether ``host`` is named by an exact pattern, by ``*.`` and a suffix, or by ``*``."""
+    """Tell whether ``host`` matches an exact pattern, ``*.`` and a suffix, or ``*``."""
     return any(
         pattern in ("*", host) or (pattern.startswith("*.") and host.endswith(pattern[1:]))
         for pattern in patterns
@@ -79,7 +79,7 @@ def host_matches(host: str, patterns: tuple[str, ...]) -> bool:
 
 def _host(host: str) -> str:
     if host.startswith("["):
-        # The pattern lets no zone through, so this is an address that means the same everywhere.
+        # AUTHORITY does not match a zone, so the address has one meaning on every machine.
         return str(ipaddress.IPv6Address(host[1:-1]))
     labels = host.split(".")
     if NUMBER.fullmatch(labels[-1]):
@@ -88,8 +88,8 @@ def _host(host: str) -> str:
         except ValueError:
             canonical = ""
         if canonical != host:
-            raise ValueError("An address is written as four decimal numbers.")
+            raise ValueError("An IPv4 address must be written as four decimal numbers.")
         return host
     if not all(LABEL.fullmatch(label) for label in labels):
-        raise ValueError("The host is a plain ASCII name.")
+        raise ValueError("The host must consist of letters, digits, hyphens and dots.")
     return host

@@ -1,1 +1,1 @@
-"""Numbering plans: the place of a telephone number."""
+"""Numbering plans: the region of a telephone number."""

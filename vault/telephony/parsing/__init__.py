@@ -1,1 +1,1 @@
-"""Parsers of what providers send."""
+"""Parsers for providers' webhooks and API responses."""

@@ -8,12 +8,12 @@ KEY = re.compile(r"[0-9*#]")
 
 
 def pressed(digits: str | None, *, field: str) -> str | None:
-    """Return the one key; None where none was pressed in time, or none was asked for.
+    """Return the pressed key; None if none was pressed in time, or the document did not ask for one.
 
-    Raises Invalid, naming the field, for several keys and for what no keypad has: documents ask for one.
+    Raises Invalid, naming the field, for several keys (documents ask for one) and for other characters.
     """
     if not digits:
         return None
     if KEY.fullmatch(digits) is None:
-        raise Invalid(f"{field} is one key: 0 to 9, * or #.", field=field)
+        raise Invalid(f"{field} must be one key: 0 to 9, * or #.", field=field)
     return digits

@@ -1,9 +1,9 @@
-"""Forms and query strings as webhooks send them, read from raw bytes without losing anything.
+"""A strict parser for webhook forms and query strings, from raw bytes and without loss.
 
-What a signature covers must be what is understood later. Order, duplicates and blank values are therefore
-kept, exactly one reading exists (an ampersand separates, a plus is a space, percent signs escape UTF-8),
-and what libraries read differently - half an escape, bytes that are no UTF-8, raw control characters -
-is refused instead of repaired.
+The adapter must read exactly what the signature covers. So order, duplicates and blank values are
+preserved, there is one interpretation (an ampersand separates, a plus is a space, percent signs escape UTF-8),
+and input that libraries interpret differently - incomplete escapes, invalid UTF-8, raw control characters -
+is refused, not repaired.
 """
 
 import re
@@ -13,25 +13,25 @@ from urllib.parse import unquote_to_bytes
 
 from vault.errors import Invalid
 
-#: Bytes of a form or a query string.
+#: Maximum bytes of a form or a query string.
 MAX_BYTES = 64 * 1024
-#: Fields of a form; the longest callbacks that are known have about fifty.
+#: Maximum fields of a form; the longest known callbacks have about fifty.
 MAX_FIELDS = 200
 
-#: A percent sign that escapes nothing: some readers keep it, some refuse it.
+#: A percent sign without two hex digits: some parsers keep it, some refuse it.
 BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-#: Encoded text holds printable ASCII, or UTF-8 that a lax sender left as it was.
+#: Control characters and spaces. Encoded text is printable ASCII, or UTF-8 that the sender did not encode.
 RAW_CONTROL = re.compile(rb"[\x00-\x20\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Names and values in the order in which they were sent."""
+    """Names and values in the order they were sent."""
 
     pairs: tuple[tuple[str, str], ...] = ()
 
     def first(self, name: str) -> str | None:
-        """Return the first value of ``name``, which may be blank; None where it was not sent."""
+        """Return the first value of ``name``, which may be blank; None if it was not sent."""
         return next((value for key, value in self.pairs if key == name), None)
 
     def all(self, name: str) -> tuple[str, ...]:
@@ -48,12 +48,12 @@ class Form:
 
 
 def parse_form(body: bytes) -> Form:
-    """Return the fields of an x-www-form-urlencoded ``body``. Raises Invalid, field ``body``."""
+    """Parse an x-www-form-urlencoded ``body``. Raises Invalid, field ``body``."""
     return _parse(body, field="body")
 
 
 def parse_query(query: str | bytes) -> Form:
-    """Return the fields of a raw query string, without its question mark. Raises Invalid, field ``query``."""
+    """Parse a raw query string, without its question mark. Raises Invalid, field ``query``."""
     if isinstance(query, str):
         try:
             query = query.encode("utf-8")
@@ -67,7 +67,7 @@ def _parse(raw: bytes, *, field: str) -> Form:
         raise Invalid(f"The {field} has more than {MAX_BYTES} bytes.", field=field)
     if RAW_CONTROL.search(raw) is not None or BAD_ESCAPE.search(raw) is not None:
         raise Invalid(f"The {field} is not urlencoded.", field=field)
-    # An empty piece, as in a=1&&b=2, is nothing to every reader.
+    # Every parser ignores an empty piece, as in a=1&&b=2.
     pieces = [piece for piece in raw.split(b"&") if piece]
     if len(pieces) > MAX_FIELDS:
         raise Invalid(f"The {field} has more than {MAX_FIELDS} fields.", field=field)

@@ -1,7 +1,7 @@
-"""Which E.164 numbers a spelling can mean: ``sip:``, ``tel:``, ``00``, bare digits, national, with an extension.
+"""The E.164 numbers a spelling can mean: ``sip:``, ``tel:``, ``00``, bare digits, national, with an extension.
 
-Two questions are asked of this. Whom may this be? has every possible answer, because an objection must count
-however its number is written. Which number is meant? has one answer, or none.
+``readings`` returns all of them, because an objection must match however its number is written.
+``best_reading`` returns the most likely one, or None.
 """
 
 import re
@@ -15,41 +15,41 @@ from vault.telephony.parsing.phone_number import COUNTRY_AND_NUMBER, clean
 
 _SCHEME = re.compile(r"(?:sips?|tel|callto):", re.IGNORECASE)
 _CONTEXT = re.compile(r";phone-context=(\+[0-9]{1,15})", re.IGNORECASE)
-#: A number begins with a plus, a bracket or a digit of any script; a name such as ``client:alice2025550100`` is none.
+#: A number begins with a plus, a bracket or a digit of any script; ``client:alice2025550100`` is not a number.
 _NUMBER = re.compile(r"[+\uff0b(\[]|\d")
-#: Digits from which on bare digits are hardly ever a national number.
+#: Bare digits of at least this length are hardly ever a national number.
 _UNAMBIGUOUS = 11
-#: What people put between digits.
+#: Separators between digits.
 _BETWEEN = re.compile(r"[\s\u00a0\u2010-\u2015()\[\]./~*-]+")
 
 
 def readings(written: str, regions: Sequence[str] = ()) -> frozenset[str]:
-    """Return every E.164 number that a spelling can mean; national spellings are read in each region."""
+    """Return every E.164 number that a spelling can mean; national spellings are parsed in each region."""
     text = subscriber(written)
-    return frozenset(_e164(one) for one in _parsed(text, regions))
+    return frozenset(_e164(parsed) for parsed in _parsed(text, regions))
 
 
 def best_reading(written: str, regions: Sequence[str] = ()) -> str | None:
-    """Return the one E.164 number that a spelling means; None where it can be read as none.
+    """Return the most likely E.164 number of a spelling; None if it cannot be parsed.
 
-    A spelling with its country has one reading. Of the others a number that is in use in its plan comes
-    before one that is only of a possible length.
+    A spelling with a country code has one reading. Otherwise a number that is valid in its numbering plan is
+    preferred to one whose length is only possible.
     """
     text = subscriber(written)
     if text.rfind("+") > 0:
-        # Two numbers in one text, of which neither is meant more than the other.
+        # Two numbers in one text: ambiguous.
         return None
     found = list(_parsed(text, regions))
-    for one in found:
-        if phonenumbers.is_valid_number(one) and not _is_doubtful(text, one, regions):
-            return _e164(one)
-    return next((_e164(one) for one in found if not _is_doubtful(text, one, regions)), None)
+    for number in found:
+        if phonenumbers.is_valid_number(number) and not _is_doubtful(text, number, regions):
+            return _e164(number)
+    return next((_e164(number) for number in found if not _is_doubtful(text, number, regions)), None)
 
 
 def _is_doubtful(text: str, number: PhoneNumber, regions: Sequence[str]) -> bool:
-    """Say whether bare digits read as an international number are more likely another country's national one.
+    """Tell whether bare digits, parsed as international, are more likely a national number of another country.
 
-    2025550100 is a number of Washington without its country, and by its length also one of Egypt with it.
+    2025550100 is a number of Washington without its country code, and by its length also one of Egypt with it.
     """
     digits = _BETWEEN.sub("", text)
     if _e164(number) != f"+{digits}":
@@ -61,10 +61,10 @@ def _is_doubtful(text: str, number: PhoneNumber, regions: Sequence[str]) -> bool
 
 
 def subscriber(written: str) -> str:
-    """Return the number inside an address: the user part of a SIP URI, without its parameters."""
+    """Extract the number from an address: the user part of a SIP URI, without parameters."""
     text = clean(written)
     for _ in range(2):
-        # Some platforms encode an address that is encoded already.
+        # Some platforms percent-encode an address twice.
         text = unquote(text)
     if (opens := text.find("<")) >= 0:
         text = text[opens + 1 :].partition(">")[0]
@@ -73,13 +73,13 @@ def subscriber(written: str) -> str:
     if scheme is not None:
         text = text.lstrip()[scheme.end() :].removeprefix("//")
     text = re.split(r"[@;?]", text, maxsplit=1)[0]
-    # A SIP address may carry a password behind its user.
+    # A SIP URI may contain a password after its user.
     text = text.partition(":")[0].strip() if scheme is not None else text.strip()
     return f"{context[1]}{text}" if context is not None and not text.startswith("+") else text
 
 
 def _parsed(text: str, regions: Sequence[str]) -> Iterator[PhoneNumber]:
-    """Yield each number of a possible length that the text can be read as, the most explicit reading first."""
+    """Yield each number of a possible length that the text can mean, the most explicit reading first."""
     if _NUMBER.match(text) is None:
         return
     digits = _BETWEEN.sub("", text)
@@ -89,12 +89,12 @@ def _parsed(text: str, regions: Sequence[str]) -> Iterator[PhoneNumber]:
     else:
         spelled = [(f"+{digits[2:]}", None)] if digits.startswith("00") else []
         spelled += [(text, region) for region in regions]
-        # The international prefix of North America, written where no region tells.
+        # 011 is the international prefix of North America; used when the regions do not cover it.
         spelled += [(f"+{digits[3:]}", None)] if digits.startswith("011") else []
         bare = digits.partition("x")[0]
         spelled += [(f"+{bare}", None)] if COUNTRY_AND_NUMBER.fullmatch(bare) else []
-    for one, region in spelled:
-        parsed = _parse(one, region)
+    for spelling, region in spelled:
+        parsed = _parse(spelling, region)
         if parsed is not None and (number := _e164(parsed)) not in seen:
             seen.add(number)
             yield parsed
@@ -107,7 +107,7 @@ def _parse(text: str, region: str | None) -> PhoneNumber | None:
         return None
     if phonenumbers.is_possible_number_with_reason(parsed) != ValidationResult.IS_POSSIBLE:
         return None
-    # What reads as another number has digits that no plan has.
+    # If parsing the E.164 form changes the number, its digits fit no numbering plan.
     number = _e164(parsed)
     return parsed if _e164(phonenumbers.parse(number, None)) == number else None
 

@@ -1,26 +1,26 @@
-"""Telephone numbers as platforms write them, made E.164 where they say which country they are of.
+"""Normalizes providers' telephone numbers to E.164 where they contain a country code.
 
-A caller chooses what stands in his caller id. So nothing that stands there can make a delivery be
-refused: what is no number is kept as it was written, cut to a length, without control characters.
+A caller controls the caller ID. So no caller ID can cause a webhook to be refused: text that is not a number is
+kept, without control characters and truncated.
 """
 
 import re
 
 import phonenumbers
 
-#: Characters kept of what is no number: room for a SIP address.
+#: Maximum characters of text that is not a number: enough for a SIP address.
 MAX_TEXT = 200
 
-#: What people put between digits. Letters, extensions and a leading 00 make it no E.164 number.
+#: A plus and digits with separators. Letters, extensions and a leading 00 do not match.
 INTERNATIONAL = re.compile(r"(?:tel:)?(\+[0-9][0-9 \u00a0()./\-]{1,40})")
-#: A country code and a number without the plus before them.
+#: A country code and a number without the plus.
 COUNTRY_AND_NUMBER = re.compile(r"[1-9][0-9]{7,14}")
 
 
 def normalize(written: str) -> str:
-    """Return E.164 (``+`` and digits) for an international number, and anything else as written.
+    """Convert an international number to E.164 (``+`` and digits); clean any other text.
 
-    A national number without its country is kept as written: guessing would make it another's.
+    A national number without its country code is not converted: a guess could make it another person's number.
     """
     text = clean(written)
     match = INTERNATIONAL.fullmatch(text)
@@ -36,16 +36,15 @@ def normalize(written: str) -> str:
 
 
 def clean(written: str) -> str:
-    """Return free text of a platform in one line: printable, at most MAX_TEXT characters, trimmed."""
-    kept = "".join(c if c.isprintable() else " " for c in written[: 4 * MAX_TEXT])
-    return kept.strip()[:MAX_TEXT]
+    """Clean a platform's free text: one line, printable, trimmed, at most MAX_TEXT characters."""
+    printable = "".join(c if c.isprintable() else " " for c in written[: 4 * MAX_TEXT])
+    return printable.strip()[:MAX_TEXT]
 
 
 def from_digits(written: str) -> str:
-    """Return E.164 for digits that begin with a country code and have no plus, as Vonage and Plivo write them.
+    """Convert digits that begin with a country code, without a plus, to E.164. Vonage and Plivo send these.
 
-    E.164, section 6, allows 15 digits, and no country code begins with a zero. Anything else is read
-    as ``normalize`` reads it.
+    E.164, section 6, allows 15 digits, and no country code begins with a zero. Other text goes to ``normalize``.
     """
     text = clean(written)
     return normalize(f"+{text}" if COUNTRY_AND_NUMBER.fullmatch(text) else text)

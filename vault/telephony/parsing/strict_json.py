@@ -1,7 +1,7 @@
-"""JSON as a webhook may send it: small, flat, without duplicate keys and without numbers that are none.
+"""A strict JSON parser for webhooks: limited size and depth, no duplicate keys, no NaN or Infinity.
 
-Two readers of one JSON text may disagree about it: which of two equal keys counts, what NaN is, how
-deep is too deep. What the signature covers must mean one thing, so such texts are refused (RFC 8259,
+Two parsers may disagree about one JSON text: which of two equal keys counts, what NaN is, how
+deep is too deep. Signed text must have one meaning, so such texts are refused (RFC 8259,
 section 4, and RFC 7493).
 """
 
@@ -12,24 +12,21 @@ from typing import NoReturn
 
 from vault.errors import Invalid
 
-#: Bytes of a body. The Standard Webhooks specification recommends less than 20 KiB.
+#: Maximum bytes of a body. The Standard Webhooks specification recommends less than 20 KiB.
 MAX_BYTES = 64 * 1024
-#: Objects and arrays inside each other.
+#: Maximum nesting of objects and arrays.
 MAX_DEPTH = 32
-#: Digits of a number: more is no quantity of anything here, and slow to convert.
+#: Maximum digits of a number: no field needs more, and long numbers are slow to convert.
 MAX_DIGITS = 64
 
-#: A string, whether it ends or not. Possessive, and nothing after it can fail: so it is tried at most once per
-#: character, and a text of quotes and backslashes costs no more than any other.
+#: A string, terminated or not. Possessive quantifiers and no failing tail: there is no backtracking, so
+#: a text of quotes and backslashes takes linear time.
 STRINGS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 BRACKETS = re.compile(r"[\[\]{}]")
 
 
 def parse_object(body: bytes, *, limit: int = MAX_BYTES) -> dict[str, object]:
-    """Return the object that ``body``, of at most ``limit`` bytes, is.
-
-    Raises Invalid, field ``body``, for everything else.
-    """
+    """Parse a JSON object of at most ``limit`` bytes. Raises Invalid, field ``body``, for anything else."""
     if len(body) > limit:
         raise _invalid(f"The body has more than {limit} bytes.")
     try:
@@ -48,12 +45,12 @@ def parse_object(body: bytes, *, limit: int = MAX_BYTES) -> dict[str, object]:
     except (ValueError, RecursionError):
         raise _invalid("The body is not JSON.") from None
     if not isinstance(value, dict):
-        raise _invalid("The body is a JSON object.")
+        raise _invalid("The body must be a JSON object.")
     return value
 
 
 def _check_depth(text: str) -> None:
-    """Count brackets outside of strings before the parser recurses into them."""
+    """Check the nesting depth before the parser recurses, by counting brackets outside strings."""
     depth = 0
     for bracket in BRACKETS.findall(STRINGS.sub("", text)):
         depth += 1 if bracket in "[{" else -1
@@ -62,27 +59,27 @@ def _check_depth(text: str) -> None:
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        # The key is the sender's text, so the message does not repeat it.
-        raise _invalid("The body names one key twice in one object.")
-    return made
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        # The message does not contain the key: it is the sender's text.
+        raise _invalid("The body contains an object with a duplicate key.")
+    return members
 
 
 def _constant(_name: str) -> NoReturn:
-    raise _invalid("The body holds a number that is none.")
+    raise _invalid("The body contains NaN or Infinity, which JSON does not allow.")
 
 
 def _float(text: str) -> float:
     number = float(text) if len(text) <= MAX_DIGITS else math.inf
     if not math.isfinite(number):
-        raise _invalid("The body holds a number that is too large.")
+        raise _invalid("The body contains a number that is too large.")
     return number
 
 
 def _int(text: str) -> int:
     if len(text) > MAX_DIGITS:
-        raise _invalid("The body holds a number that is too large.")
+        raise _invalid("The body contains a number that is too large.")
     return int(text)
 
 

@@ -1,11 +1,11 @@
-"""Points in time as platforms write them, made aware and UTC."""
+"""Parsers of the platforms' timestamp formats; all return aware UTC datetimes."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
 from vault.errors import Invalid
 
-#: No telephone call of this vault began outside these years; a zero or a wrong unit does.
+#: Plausible years of a call; a zero or a timestamp in the wrong unit is outside.
 YEARS = range(2000, 2101)
 
 RFC3339 = re.compile(
@@ -15,7 +15,7 @@ RFC3339 = re.compile(
 
 
 def from_rfc3339(text: str, *, field: str) -> datetime:
-    """Return an RFC 3339 timestamp, whose offset is required, in UTC.
+    """Parse an RFC 3339 timestamp; its offset is required.
 
     Digits beyond microseconds are dropped. Raises Invalid, naming ``field``.
     """
@@ -31,28 +31,28 @@ def from_rfc3339(text: str, *, field: str) -> datetime:
     except (ValueError, OverflowError):
         raise _invalid(field) from None
     if moment.year not in YEARS:
-        raise Invalid(f"{field} lies outside the years {YEARS[0]} to {YEARS[-1]}.", field=field)
+        raise Invalid(f"{field} must be in the years {YEARS[0]} to {YEARS[-1]}.", field=field)
     return moment
 
 
 def from_unix(value: object, *, field: str) -> datetime:
-    """Return whole seconds since 1970, as a JSON integer, in UTC. Raises Invalid, naming ``field``.
+    """Parse whole seconds since 1970, a JSON integer. Raises Invalid, naming ``field``.
 
-    Milliseconds lie outside the years of the vault, so they are refused and not misread.
+    Milliseconds give a year outside YEARS, so they are refused and not misread.
     """
     if not isinstance(value, int):
-        raise Invalid(f"{field} is a number of seconds since 1970.", field=field)
+        raise Invalid(f"{field} must be an integer, in seconds since 1970.", field=field)
     try:
         moment = datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError):
         moment = None
     if moment is None or moment.year not in YEARS:
-        raise Invalid(f"{field} lies outside the years {YEARS[0]} to {YEARS[-1]}.", field=field)
+        raise Invalid(f"{field} must be in the years {YEARS[0]} to {YEARS[-1]}.", field=field)
     return moment
 
 
 def _invalid(field: str) -> Invalid:
-    return Invalid(f"{field} is an RFC 3339 timestamp with an offset.", field=field)
+    return Invalid(f"{field} must be an RFC 3339 timestamp with an offset.", field=field)
 
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -63,9 +63,9 @@ RFC2822 = re.compile(
 
 
 def from_rfc2822(text: str, *, field: str) -> datetime:
-    """Return a date of RFC 2822, section 3.3, with a four-digit year and an offset, in UTC.
+    """Parse a date of RFC 2822, section 3.3, with a four-digit year and an offset.
 
-    Twilio's and SignalWire's dialect: ``Thu, 09 Nov 2023 17:05:04 +0000``. The day of the week is not
+    Twilio and SignalWire send these: ``Thu, 09 Nov 2023 17:05:04 +0000``. The day of the week is not
     compared with the date. Raises Invalid, naming ``field``.
     """
     match = RFC2822.fullmatch(text)
@@ -87,12 +87,12 @@ def from_rfc2822(text: str, *, field: str) -> datetime:
     except (ValueError, OverflowError):
         raise _not_2822(field) from None
     if moment.year not in YEARS:
-        raise Invalid(f"{field} lies outside the years {YEARS[0]} to {YEARS[-1]}.", field=field)
+        raise Invalid(f"{field} must be in the years {YEARS[0]} to {YEARS[-1]}.", field=field)
     return moment
 
 
 def _not_2822(field: str) -> Invalid:
-    return Invalid(f"{field} is a date of RFC 2822 with an offset.", field=field)
+    return Invalid(f"{field} must be an RFC 2822 date with an offset.", field=field)
 
 
 MILLISECONDS = re.compile(r"([0-9]{1,15})(?:\.[0-9]{1,9})?")
@@ -102,30 +102,29 @@ SPACED = re.compile(
 
 
 def from_milliseconds(text: str, *, field: str) -> datetime:
-    """Return milliseconds since 1970 in UTC: Plivo's ``1407235163907.00000``, whose fraction is dropped.
+    """Parse milliseconds since 1970: Plivo's ``1407235163907.00000``; the fraction is dropped.
 
-    Seconds lie outside the years of the vault, so they are refused and not misread. Raises Invalid,
-    naming ``field``.
+    Seconds give a year outside YEARS, so they are refused and not misread. Raises Invalid, naming ``field``.
     """
     match = MILLISECONDS.fullmatch(text)
     if match is None:
-        raise Invalid(f"{field} is a number of milliseconds since 1970.", field=field)
+        raise Invalid(f"{field} must be a number of milliseconds since 1970.", field=field)
     try:
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(match[1]))
     except OverflowError:
         moment = None
     if moment is None or moment.year not in YEARS:
-        raise Invalid(f"{field} lies outside the years {YEARS[0]} to {YEARS[-1]}.", field=field)
+        raise Invalid(f"{field} must be in the years {YEARS[0]} to {YEARS[-1]}.", field=field)
     return moment
 
 
 def from_spaced(text: str, *, field: str) -> datetime:
-    """Return a date and a time with a space between them, in UTC: Plivo's ``2014-08-05 16:15:15+05:30``.
+    """Parse a date and a time separated by a space: Plivo's ``2014-08-05 16:15:15+05:30``.
 
     Without an offset it is UTC. Raises Invalid, naming ``field``.
     """
     match = SPACED.fullmatch(text)
     if match is None:
-        raise Invalid(f"{field} is a date, a space and a time.", field=field)
+        raise Invalid(f"{field} must be a date, a space and a time.", field=field)
     day, clock, fraction, offset = match.groups()
     return from_rfc3339(f"{day}T{clock}{fraction or ''}{offset or 'Z'}", field=field)

@@ -1,1 +1,1 @@
-"""Replies of providers' REST interfaces."""
+"""Requests to and replies from providers' REST APIs."""

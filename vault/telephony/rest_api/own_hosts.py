@@ -1,7 +1,7 @@
-"""Which hosts are a provider's own, so that its credentials may go there.
+"""The hosts that may receive a provider's credentials.
 
-Decided on the parsed host, never on the text of the URL: ``https://evil.example/?nexmo.com`` contains the
-provider's name too. The host of the connection's ``api_base`` is the provider's own because its admin said so.
+Decided by the parsed host, never by the text of the URL: ``https://evil.example/?nexmo.com`` also contains the
+provider's name. The host of the connection's ``api_base`` is trusted because an admin configured it.
 """
 
 from vault.domain.calls.provider_api import Access
@@ -10,15 +10,15 @@ from vault.telephony.rest_api.replies import rest_hosts
 
 
 def own_hosts(usual: tuple[str, ...], access: Access) -> tuple[str, ...]:
-    """Return the provider's hosts, and that of the connection's ``api_base``. Raises FetchFailed for a bad one."""
+    """Return the provider's hosts and the host of ``api_base``. Raises FetchFailed for an invalid ``api_base``."""
     return usual if access.api_base is None else (*usual, *rest_hosts(access.api_base))
 
 
 def takes_credentials(url: str, usual: tuple[str, ...], access: Access) -> bool:
-    """Say whether ``url`` is the provider's own, and credentials do not go there in the clear.
+    """Tell whether credentials may be sent to ``url``: the provider's own host, and encrypted.
 
-    Plain http is only for an ``api_base`` that is plain http itself; the fetcher lets such a host through only
-    where the operator vouches for it. Raises FetchFailed for a bad ``api_base``.
+    Plain http is allowed only if ``api_base`` itself uses it; the HTTP client refuses such a host unless
+    the operator trusts it. Raises FetchFailed for an invalid ``api_base``.
     """
     try:
         parsed = parse_media_url(url)

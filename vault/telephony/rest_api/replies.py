@@ -1,7 +1,7 @@
-"""Asking a provider's REST interface: where it is, who asks, and what the answer must look like.
+"""Shared parts of calls to a provider's REST API: base URL, authentication, and validation of the response.
 
-Answers are read as strictly as webhooks: a provider that answers oddly is asked again later, never half
-believed. No error carries the URL, the credentials or the body.
+Responses are parsed as strictly as webhooks: after an unexpected one the request is retried later; a response is
+never used in part. No error contains the URL, the credentials or the body.
 """
 
 import base64
@@ -12,39 +12,39 @@ from vault.errors import FetchFailed, Invalid
 from vault.telephony.http.url import parse_media_url
 from vault.telephony.parsing.strict_json import parse_object
 
-#: Bytes of an answer: as much as the REST client keeps.
+#: Maximum bytes of a response: the limit of the REST client.
 MAX_REPLY = 1024 * 1024
-#: The provider's word that what was asked for is gone for good (RFC 9110, 15.5.11). 404 is not: the media
-#: is asked for right after it was announced, and not all of a platform's servers need know it yet.
+#: The status for permanent deletion (RFC 9110, 15.5.11). 404 is not final: media is requested right after its
+#: announcement, when not all of a platform's servers have it.
 GONE = 410
 
 
 def rest_base(access: Access, usual: str) -> str:
-    """Return where the interface is, without a slash at its end: the connection's own place, or the usual."""
+    """Return the API's base URL without a trailing slash: the connection's ``api_base``, or ``usual``."""
     return (access.api_base or usual).rstrip("/")
 
 
 def rest_hosts(base: str) -> tuple[str, ...]:
-    """Return the one host that calls below ``base`` may reach. Raises FetchFailed for a base that is none."""
+    """Return the host of the base URL, the only one allowed. Raises FetchFailed, final, for an invalid URL."""
     try:
         return (parse_media_url(base).host,)
     except ValueError:
-        raise FetchFailed("The connection's api_base is not a URL that can be asked.", final=True) from None
+        raise FetchFailed("The connection's api_base must be an http or https URL.", final=True) from None
 
 
 def basic(user: str, password: str) -> str:
-    """Return the value of an Authorization header for HTTP Basic (RFC 7617)."""
+    """Build the value of an Authorization header for HTTP Basic (RFC 7617)."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
 
 
 def reply_object(reply: RestReply) -> Mapping[str, object]:
-    """Return the JSON object of a successful answer.
+    """Parse the JSON object of a successful response.
 
-    Raises FetchFailed: final for 410, else to be tried again, wrong credentials included.
+    Raises FetchFailed: final for 410; any other failure is retried, wrong credentials included.
     """
     if reply.status // 100 != 2:  # noqa: PLR2004 - the class of success
         raise FetchFailed(f"The provider answered {reply.status}.", final=reply.status == GONE)
     try:
         return parse_object(reply.body, limit=MAX_REPLY)
     except Invalid:
-        raise FetchFailed("The provider's answer is not the JSON that was asked for.") from None
+        raise FetchFailed("The provider's response is not a valid JSON object.") from None
