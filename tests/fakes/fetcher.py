@@ -102,7 +102,7 @@ class FakeFetcher:
         try:
             url = parse_media_url(request.url)
         except ValueError:
-            raise FetchFailed("The URL of the media is not one that can be fetched.", final=True) from None
+            raise FetchFailed("The media URL is invalid.", final=True) from None
         if f"{url.host}:{url.port}" in self.allow:
             return
         if url.scheme != "https" or not host_matches(url.host, request.hosts):

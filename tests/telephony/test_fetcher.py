@@ -104,7 +104,7 @@ async def test_a_status_says_whether_trying_again_helps(
 async def test_an_encoded_body_is_refused_before_it_is_read(server: MediaServer, encoding: str) -> None:
     """No encoding was asked for, and any could unpack to terabytes."""
     script = answer(b"\x1f\x8b" + bytes(100), headers={"Content-Encoding": encoding})
-    assert "encoded" in await fails(server, script, final=True)
+    assert "Content-Encoding" in await fails(server, script, final=True)
 
 
 @pytest.mark.parametrize(

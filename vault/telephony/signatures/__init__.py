@@ -1,1 +1,1 @@
-"""Signatures of webhooks."""
+"""Verification of webhook signatures."""

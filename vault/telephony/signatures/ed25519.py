@@ -1,8 +1,8 @@
 """Ed25519 signatures over ``timestamp|body``, as Telnyx sends them.
 
-Sources: the vendor's own verification code (``telnyx/lib/webhook_verification.py``) and RFC 8032. Its
-lax decoding is not taken over: key and signature are compared with their one canonical base64, so that a
-delivery cannot be written in two ways. The timestamp is part of what is signed and must be fresh.
+Sources: the vendor's verification code (``telnyx/lib/webhook_verification.py``) and RFC 8032. Unlike the vendor's
+code, this accepts only canonical base64 for key and signature, so that a webhook has one valid form.
+The timestamp is signed and must be within TOLERANCE.
 """
 
 import base64
@@ -16,28 +16,28 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from vault.errors import Invalid, NotAuthentic
 
-#: Seconds between the sender's clock and ours, in either direction (the vendor's figure).
+#: Maximum seconds between the sender's clock and ours, in either direction (the vendor's value).
 TOLERANCE = 300
 KEY_BYTES, SIGNATURE_BYTES = 32, 64
 TIMESTAMP = re.compile(r"[1-9][0-9]{0,11}")
-#: Tried where there is no key, so that this takes as long as a wrong one. It never proves anything.
+#: Verified when there is no key, so that the time does not reveal it. It never authenticates anything.
 DUMMY_KEY = bytes.fromhex("58" + "66" * 31)
 
 
 def ed25519_key(encoded: str) -> bytes:
-    """Return the 32 bytes of a public key. Raises Invalid, field ``public_key``, for anything else."""
+    """Decode a public key to 32 bytes. Raises Invalid, field ``public_key``."""
     key = _decoded(encoded, KEY_BYTES)
     if key is None:
-        raise Invalid("The public key is the base64 of 32 bytes.", field="public_key")
+        raise Invalid("public_key must be the base64 of 32 bytes.", field="public_key")
     return key
 
 
 def verify_ed25519(
     keys: Sequence[str], *, timestamp: str, signature: str, body: bytes, received_at: datetime
 ) -> None:
-    """Raise NotAuthentic unless one of ``keys`` (base64) signed ``timestamp|body``; never anything else.
+    """Raise NotAuthentic, and no other error, unless one of ``keys`` (base64) signed ``timestamp|body``.
 
-    ``received_at`` is aware. Every key is tried, and without any a dummy is.
+    ``received_at`` is aware. All keys are tried; without any, a dummy key is.
     """
     given = _decoded(signature, SIGNATURE_BYTES)
     if given is None or TIMESTAMP.fullmatch(timestamp) is None:
@@ -51,14 +51,14 @@ def verify_ed25519(
             Ed25519PublicKey.from_public_bytes(key or DUMMY_KEY).verify(given, signed)
         except InvalidSignature:
             continue
-        # No early end, and a dummy proves nothing: which key fits is nobody's business.
+        # No early exit, so the time does not reveal which key matched. The dummy key proves nothing.
         proven |= key is not None
     if not proven:
         raise _not_authentic()
 
 
 def _decoded(encoded: str, size: int) -> bytes | None:
-    """Return ``size`` bytes if ``encoded`` is the one base64 text that stands for them."""
+    """Decode ``encoded`` if it is the canonical base64 of ``size`` bytes; else None."""
     try:
         raw = base64.b64decode(encoded.encode("ascii"), validate=True)
     except (UnicodeEncodeError, binascii.Error, ValueError):
@@ -67,5 +67,5 @@ def _decoded(encoded: str, size: int) -> bytes | None:
 
 
 def _not_authentic(failed: str = "signature") -> NotAuthentic:
-    """Return the one error of this module: it tells nobody which part was wrong."""
+    """Build the one error of this module; its message does not reveal which check failed."""
     return NotAuthentic("The delivery is not signed with this connection's key.", failed=failed)

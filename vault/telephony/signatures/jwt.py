@@ -1,11 +1,11 @@
-"""JSON Web Tokens as Vonage uses them: HS256 on what it sends, RS256 on what it is asked.
+"""Vonage's JSON Web Tokens: HS256 on its callbacks, RS256 on requests to its REST API.
 
-Only the two algorithms are known here, each to one function, so a token cannot choose (RFC 8725, 3.1). The
-vendor's library checks the signature of a callback and nothing else; this also ties it to the body, to the
-moment and to one application. A token without ``jti`` is refused: it is what a replay is recognised by.
+Each function accepts one fixed algorithm, so a token cannot choose it (RFC 8725, 3.1). The vendor's library
+checks only the signature of a callback; this also checks the body hash, the time and the
+application. A token without ``jti`` is refused, because replays are detected by it.
 
-A callback by GET has no body, and Vonage does not sign its query. Such a token proves the sender and the
-moment, not the query; the setup therefore asks for POST.
+A GET callback has no body, and Vonage does not sign its query. Its token proves the sender and the
+time, not the query; the setup instructions therefore require POST.
 """
 
 import base64
@@ -27,10 +27,10 @@ from vault.telephony.parsing.strict_json import parse_object
 from vault.telephony.signatures.rsa_keys import load_rsa_key
 from vault.telephony.signatures.standard_webhooks import DUMMY_KEY, TOLERANCE
 
-#: How long a token for the REST interface is good; the vendor's SDK uses the same.
+#: Lifetime of a token for the REST API; the vendor's SDK uses the same.
 LIFE = timedelta(minutes=15)
 
-#: An HMAC-SHA256 has 43 characters of base64url. The scheme's name is in any case (RFC 9110, section 11.1).
+#: An HMAC-SHA256 has 43 characters of base64url. The scheme name is case-insensitive (RFC 9110, section 11.1).
 BEARER = re.compile(
     r"(?:[Bb][Ee][Aa][Rr][Ee][Rr]) +([A-Za-z0-9_-]{1,1024})\.([A-Za-z0-9_-]{1,8192})\.([A-Za-z0-9_-]{43})"
 )
@@ -40,10 +40,10 @@ Claims = Mapping[str, object]
 
 
 def verify_callback(keys: Sequence[tuple[str, str]], delivery: Delivery) -> None:
-    """Raise NotAuthentic unless one of ``keys`` proves the delivery; never anything else.
+    """Raise NotAuthentic, and no other error, unless one of ``keys`` signed the callback.
 
-    ``keys`` are pairs of a signature secret and an application id. An empty secret proves nothing.
-    Without any key the work is done with a dummy one.
+    ``keys`` are pairs of signature secret and application id. An empty secret is never accepted.
+    Without any key, a dummy key is used so that the time does not reveal it.
     """
     match = BEARER.fullmatch(delivery.headers.get("authorization", ""))
     if match is None:
@@ -53,7 +53,7 @@ def verify_callback(keys: Sequence[tuple[str, str]], delivery: Delivery) -> None
     for secret, application in keys or [("", "")]:
         key = secret.encode("utf-8", "surrogatepass") or DUMMY_KEY
         expected = _base64url(hmac.digest(key, signed, hashlib.sha256))
-        # No early end: which secret fits is nobody's business.
+        # No early exit, so the time does not reveal which secret matched.
         if hmac.compare_digest(expected, given) and secret:
             applications.append(application)
     if not applications:
@@ -69,7 +69,7 @@ def verify_callback(keys: Sequence[tuple[str, str]], delivery: Delivery) -> None
 
 
 def callback_id(delivery: Delivery) -> str | None:
-    """Return the ``jti`` of a delivery whose token was verified before; None where there is none."""
+    """Return the ``jti`` of a callback whose token was verified before; None if it has none."""
     match = BEARER.fullmatch(delivery.headers.get("authorization", ""))
     if match is None:
         return None
@@ -81,10 +81,7 @@ def callback_id(delivery: Delivery) -> str | None:
 
 
 def application_token(application_id: str, private_key: str, *, now: datetime) -> str:
-    """Return the token that an application shows to the REST interface, good for 15 minutes.
-
-    Raises Invalid, field ``private_key``.
-    """
+    """Create an application's token for the REST API, valid for 15 minutes. Raises Invalid, field ``private_key``."""
     issued = int(now.timestamp())
     claims = {
         "application_id": application_id,
@@ -99,13 +96,13 @@ def application_token(application_id: str, private_key: str, *, now: datetime) -
 
 
 def _check_header(header: Claims) -> None:
-    # ``crit`` names what a reader must understand, and this one understands nothing more (RFC 7515, 4.1.11).
+    # ``crit`` lists extensions that must be understood, and none is supported (RFC 7515, 4.1.11).
     if header.get("alg") != "HS256" or header.get("typ", "JWT") != "JWT" or "crit" in header:
         raise _not_authentic()
 
 
 def _check_time(claims: Claims, received_at: datetime) -> None:
-    """Raise NotAuthentic unless it was made within five minutes, and its own limits are kept."""
+    """Raise NotAuthentic unless ``iat`` is within TOLERANCE, ``exp`` is ahead and ``nbf`` has passed."""
     at = received_at.timestamp()
     moments = {name: claims[name] for name in ("iat", "exp", "nbf") if name in claims}
     for moment in moments.values():
@@ -121,7 +118,7 @@ def _check_time(claims: Claims, received_at: datetime) -> None:
 
 
 def _check_body(claims: Claims, delivery: Delivery) -> None:
-    """Raise NotAuthentic unless the token is of this body; a GET without one may leave its hash away."""
+    """Raise NotAuthentic unless ``payload_hash`` matches the body; optional for a GET without a body."""
     given = claims.get("payload_hash")
     if given is None and delivery.method == "GET" and not delivery.body:
         return
@@ -131,7 +128,7 @@ def _check_body(claims: Claims, delivery: Delivery) -> None:
 
 
 def _object(part: str) -> Claims:
-    """Return the JSON object of a part of a token. Raises NotAuthentic."""
+    """Decode the JSON object in one part of a token. Raises NotAuthentic."""
     try:
         raw = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
         return parse_object(raw)
@@ -152,5 +149,5 @@ def _utf8(text: str) -> bytes:
 
 
 def _not_authentic(failed: str = "signature") -> NotAuthentic:
-    """Return the one error of this module: it tells nobody which part was wrong."""
+    """Build the one error of this module; its message does not reveal which check failed."""
     return NotAuthentic("The delivery is not signed with this connection's secret.", failed=failed)

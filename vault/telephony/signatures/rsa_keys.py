@@ -1,9 +1,9 @@
-"""RSA private keys that an admin enters, checked at the price of a few signatures whatever they hold.
+"""Checks of RSA private keys that an admin enters, with a bounded cost for any input.
 
-OpenSSL's own check tests two numbers for primality before it looks at anything else, holds the interpreter's lock
-meanwhile (so a thread would not help), and takes 0.35 s for 4,096 bits and half a minute for 16,384. For a key of
-another kind the mere loading computes a power of any size. So only what says that it is RSA is loaded, without that
-check; its numbers are compared with each other, and the key signs something that its public half verifies.
+OpenSSL's own check first tests both primes for primality, holds the GIL meanwhile (so a thread would not help), and
+takes 0.35 s for 4,096 bits and half a minute for 16,384. For other key types, loading alone computes a
+modular exponentiation of any size. So only PKCS #8 with the RSA algorithm id is loaded, without OpenSSL's check; then
+its numbers are checked against each other, and the key signs a message that its public key verifies.
 """
 
 import base64
@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from vault.errors import Invalid
 
-#: Bits of a key: below the first nothing is signed (RFC 7518, section 3.3), above the second it takes too long.
+#: Bits of a key: less is not allowed for RS256 (RFC 7518, section 3.3), more takes too long to sign.
 MIN_BITS, MAX_BITS = 2048, 4096
-#: Characters of a PEM text; a key of MAX_BITS has 3,300.
+#: Maximum characters of a PEM text; a key of MAX_BITS has 3,300.
 _MAX_PEM = 8192
 _PEM = re.compile(r"-----BEGIN (RSA )?PRIVATE KEY-----([A-Za-z0-9+/=\s]*)-----END (?:RSA )?PRIVATE KEY-----")
 #: PKCS #8: version 0, and rsaEncryption as the algorithm (RFC 5208, section 5; RFC 8017, appendix A.1).
@@ -29,7 +29,7 @@ _SEQUENCE, _OCTETS = 0x30, 0x04
 
 
 def load_rsa_key(pem: str) -> rsa.RSAPrivateKey:
-    """Return a key that was checked when it was entered. Raises Invalid, field ``private_key``."""
+    """Load a key without checking it; ``check_rsa_key`` did when it was entered. Raises Invalid, ``private_key``."""
     der = _pkcs8(pem)
     try:
         key = serialization.load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)
@@ -41,24 +41,24 @@ def load_rsa_key(pem: str) -> rsa.RSAPrivateKey:
 
 
 def check_rsa_key(pem: str) -> None:
-    """Raise Invalid, field ``private_key``, unless this is an RSA key of a usual size that can sign."""
+    """Raise Invalid, field ``private_key``, unless this is an RSA key of MIN_BITS to MAX_BITS that can sign."""
     key = load_rsa_key(pem)
     if not MIN_BITS <= key.key_size <= MAX_BITS:
-        _refuse(f" This one has {key.key_size} bits.")
-    if not _fits_together(key.private_numbers()):
-        _refuse(" The numbers of this one do not belong together.")
+        _refuse(f" This key has {key.key_size} bits.")
+    if not _is_consistent(key.private_numbers()):
+        _refuse(" The numbers in this key are inconsistent.")
     message = secrets.token_bytes(32)
     try:
         signature = key.sign(message, padding.PKCS1v15(), hashes.SHA256())
         key.public_key().verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
     except (InvalidSignature, ValueError):
-        _refuse(" This one does not sign.")
+        _refuse(" This key cannot sign.")
 
 
-def _fits_together(key: rsa.RSAPrivateNumbers) -> bool:
-    """Tell whether every number is what it must be beside the others (RFC 8017, section 3.2).
+def _is_consistent(key: rsa.RSAPrivateNumbers) -> bool:
+    """Check the numbers of a key against each other (RFC 8017, section 3.2).
 
-    The first comparison also limits their size: nothing is computed with p and q before they are known to make n.
+    The first comparison also limits their size: p and q are not used before their product is known to be n.
     """
     n, e = key.public_numbers.n, key.public_numbers.e
     if not (1 < key.p < n and 1 < key.q < n and key.p * key.q == n and 1 < e < n and 1 < key.d < n):
@@ -73,7 +73,7 @@ def _fits_together(key: rsa.RSAPrivateNumbers) -> bool:
 
 
 def _pkcs8(pem: str) -> bytes:
-    """Return a PEM text as PKCS #8 of an RSA key and of nothing else. Raises Invalid."""
+    """Convert a PEM text to the PKCS #8 of an RSA key. Raises Invalid for anything else."""
     match = _PEM.search(pem) if len(pem) <= _MAX_PEM and pem.count("-----BEGIN") == 1 else None
     if match is None:
         _refuse()
@@ -89,18 +89,18 @@ def _pkcs8(pem: str) -> bytes:
 
 
 def _tagged(tag: int, content: bytes) -> bytes:
-    """Return a value in DER; two bytes of length are enough for what _MAX_PEM lets through."""
+    """Encode a value in DER; two bytes of length are enough for a text of _MAX_PEM."""
     return bytes([tag, 0x82]) + len(content).to_bytes(2, "big") + content
 
 
 def _content(der: bytes) -> bytes:
-    """Return what stands in the outermost sequence; empty where that is not longer than 255 bytes, as a key's is."""
+    """Return the content of the outermost sequence; empty if it has at most 255 bytes, which no key has."""
     return der[4:] if der[:2] == bytes([_SEQUENCE, 0x82]) else b""
 
 
-def _refuse(why: str = "") -> NoReturn:
+def _refuse(reason: str = "") -> NoReturn:
     raise Invalid(
-        f"private_key must be an RSA key of {MIN_BITS} to {MAX_BITS} bits, in PEM and without a password.{why} "
+        f"private_key must be an RSA key of {MIN_BITS} to {MAX_BITS} bits, in PEM and without a password.{reason} "
         "Make a new key pair, such as with `openssl genrsa 4096`, and give the platform its public key.",
         field="private_key",
     )

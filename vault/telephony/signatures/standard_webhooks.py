@@ -1,12 +1,11 @@
-"""Standard Webhooks signatures: the proof that a delivery comes from who shares the secret.
+"""Standard Webhooks signatures, symmetric, version 1: HMAC-SHA256 over ``id.timestamp.body``.
 
-The scheme is the symmetric one of the Standard Webhooks specification, version 1: HMAC-SHA256 over
-``id.timestamp.body``, with the id and the timestamp in headers. The published Python library raises
-ValueError, binascii.Error or UnicodeDecodeError for malformed headers and bodies, so this one is our
-own: bytes in, bytes compared, and every way of being wrong is NotAuthentic.
+The id and the timestamp are in headers. The published Python library raises
+ValueError, binascii.Error or UnicodeDecodeError for malformed headers and bodies, so the vault has its own
+implementation: it works on bytes, and every failure is NotAuthentic.
 
-Signatures are compared as the text that was sent, against the text that would have been sent. Decoding
-first would let one signature be written in several ways, because base64 ignores its last bits.
+Signatures are compared in their base64 form, without decoding. Decoding
+first would give one signature several valid forms, because base64 ignores its last bits.
 """
 
 import base64
@@ -19,33 +18,33 @@ from datetime import datetime
 
 from vault.errors import Invalid, NotAuthentic
 
-#: Seconds between the sender's clock and ours, in either direction (the specification's figure).
+#: Maximum seconds between the sender's clock and ours, in either direction (the specification's value).
 TOLERANCE = 300
-#: Bytes of a secret: the specification asks for 24 to 64.
+#: Bytes of a secret: the specification requires 24 to 64.
 SECRET_BYTES = range(24, 65)
-#: Signatures in one header: the current secret's and those that are on their way out.
+#: Maximum signatures in one header: of the current secret and of previous ones during rotation.
 MAX_SIGNATURES = 16
 
 PREFIX = "whsec_"
 _HOW = (
     "The secret must be whsec_ followed by 24 to 64 random bytes in base64: whsec_$(openssl rand -base64 32)."
 )
-#: Used where there is no secret at all, so that this takes as long as a wrong one.
+#: Used when there is no secret, so that the time does not reveal it.
 DUMMY_KEY = b"\x00" * 32
 
-#: Printable ASCII without the space, and without the dot, which would move the id's end.
+#: Printable ASCII without the space and the dot; a dot would make the end of the id ambiguous.
 ID = re.compile(r"[!-\-/-~]{1,256}")
 TIMESTAMP = re.compile(r"[1-9][0-9]{0,11}")
 SIGNATURE = re.compile(r"(v[0-9][0-9a-z]{0,7}),([A-Za-z0-9+/]{1,512}={0,2})")
 
 
 def secret_bytes(secret: str) -> bytes:
-    """Return the key inside ``whsec_`` and base64. Raises Invalid, field ``secret``, for anything else."""
+    """Decode the key after ``whsec_`` from base64. Raises Invalid, field ``secret``."""
     encoded = secret.removeprefix(PREFIX)
     if not secret.startswith(PREFIX):
         raise Invalid(_HOW, field="secret")
     try:
-        # Some generators leave the padding away.
+        # Some generators omit the padding.
         key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise Invalid(_HOW, field="secret") from None
@@ -55,12 +54,15 @@ def secret_bytes(secret: str) -> bytes:
 
 
 def sign(secret: str, *, delivery_id: str, sent_at: datetime, body: bytes) -> dict[str, str]:
-    """Return the three headers that prove ``body``. ``sent_at`` is aware; its second counts.
+    """Sign ``body`` and return the three headers. ``sent_at`` is aware, and truncated to seconds.
 
-    Raises Invalid for a secret or an id that no receiver would accept.
+    Raises Invalid for an invalid secret or id.
     """
     if ID.fullmatch(delivery_id) is None:
-        raise Invalid("The id has 1 to 256 printable ASCII characters and no dot.", field="webhook-id")
+        raise Invalid(
+            "webhook-id must have 1 to 256 characters: printable ASCII without space and dot.",
+            field="webhook-id",
+        )
     timestamp = str(int(sent_at.timestamp()))
     return {
         "webhook-id": delivery_id,
@@ -70,10 +72,10 @@ def sign(secret: str, *, delivery_id: str, sent_at: datetime, body: bytes) -> di
 
 
 def verify(secrets: Sequence[str], *, headers: Mapping[str, str], body: bytes, received_at: datetime) -> None:
-    """Raise NotAuthentic unless one of ``secrets`` signed ``body``; never anything else.
+    """Raise NotAuthentic, and no other error, unless one of ``secrets`` signed ``body``.
 
     ``headers`` has names in lower case, with the values of repeated headers joined by a comma.
-    ``received_at`` is aware. Without any secret the work is done with a dummy key.
+    ``received_at`` is aware. Without any secret, a dummy key is used so that the time does not reveal it.
     """
     delivery_id = headers.get("webhook-id", "")
     timestamp = headers.get("webhook-timestamp", "")
@@ -86,7 +88,7 @@ def verify(secrets: Sequence[str], *, headers: Mapping[str, str], body: bytes, r
     for key in [_key(secret) for secret in secrets] or [DUMMY_KEY]:
         expected = _signature(key, delivery_id, timestamp, body)
         for candidate in given:
-            # No early end: which secret or signature fits is nobody's business.
+            # No early exit, so the time does not reveal which secret or signature matched.
             proven |= hmac.compare_digest(expected, candidate)
     if not (proven and secrets):
         raise _not_authentic()
@@ -98,9 +100,9 @@ def _signature(key: bytes, delivery_id: str, timestamp: str, body: bytes) -> byt
 
 
 def _signatures(header: str) -> list[bytes]:
-    """Return the ``v1`` signatures of the header; other versions are passed over, as the rules say.
+    """Return the ``v1`` signatures of the header; other versions are skipped, as the specification requires.
 
-    One malformed entry spoils the header: this is how a repeated header, joined by a comma, looks.
+    One malformed entry invalidates the header: a repeated header, joined by a comma, has this form.
     """
     entries = header.split(" ")
     if len(entries) > MAX_SIGNATURES:
@@ -119,5 +121,5 @@ def _key(secret: str) -> bytes:
 
 
 def _not_authentic(failed: str = "signature") -> NotAuthentic:
-    """Return the one error of this module: it tells nobody which part was wrong."""
+    """Build the one error of this module; its message does not reveal which check failed."""
     return NotAuthentic("The delivery is not signed with this connection's secret.", failed=failed)

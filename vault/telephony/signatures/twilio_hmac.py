@@ -1,14 +1,13 @@
-"""Signatures of Twilio and of SignalWire, which took Twilio's over: an HMAC over the URL and the parameters.
+"""Signatures of Twilio and of SignalWire, which adopted Twilio's: an HMAC over the URL and the parameters.
 
     base64(HMAC(key, url + name + value + name + value ...))    of a form
     base64(HMAC(key, url))                                      of a query, or of JSON whose hash is in the query
-    hex(HMAC(key, url + raw body))                              SignalWire's own, of anything
+    hex(HMAC(key, url + raw body))                              SignalWire's own scheme, for any body
 
-The scheme has no separators and no time. So nothing here says that a delivery is fresh, and what
-is read from a form later must not depend on where a repeated parameter stood. SignalWire's SDK also
-accepts a signature over the URL alone for a form with parameters; then nothing proves the form, so
-that is refused here. Sources: ``request_validator.py`` of twilio 9.13.0, ``webhook_validator.py`` of
-signalwire-sdk 3.7.5.
+The schemes have no separators and no timestamp. So replays cannot be detected here, and the adapter must not
+depend on the order of repeated parameters. SignalWire's SDK also accepts a signature over the URL alone for a form
+with parameters; that leaves the form unauthenticated, so it is refused here.
+Sources: ``request_validator.py`` of twilio 9.13.0, ``webhook_validator.py`` of signalwire-sdk 3.7.5.
 """
 
 import base64
@@ -25,43 +24,43 @@ from vault.telephony.parsing.forms import Form, parse_query
 from vault.telephony.signatures.standard_webhooks import DUMMY_KEY
 
 URL = re.compile(r"(https?)://([^/?#]*)(.*)", re.DOTALL)
-#: Anything, and a port at its end; an IPv6 address keeps its colons inside brackets.
+#: A host and an optional port; an IPv6 address has its colons inside brackets.
 NETLOC = re.compile(r"([^\]]*?|[^\]]*\])(?::([0-9]{1,5}))?")
 PORTS = {"https": "443", "http": "80"}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Claim:
-    """A signature that was sent, and what it is said to be a signature of."""
+    """A received signature, and the text it must be a signature of."""
 
     given: bytes
-    #: What ``hmac.digest`` calls the hash.
+    #: The hash's name for ``hmac.digest``.
     algorithm: str
     text: bytes
-    #: Whether it is written in hexadecimal, or else in base64.
+    #: True for hexadecimal, False for base64.
     hexadecimal: bool = False
 
     def expected(self, key: bytes) -> bytes:
-        """Return the signature that ``key`` makes, as the text that would be sent."""
+        """Compute the signature with ``key``, in the encoding of the received one."""
         digest = hmac.digest(key, self.text, self.algorithm)
         return digest.hex().encode("ascii") if self.hexadecimal else base64.b64encode(digest)
 
 
 def verify_claims(keys: Sequence[bytes], claims: Sequence[Claim]) -> None:
-    """Raise NotAuthentic unless one of ``keys`` made one of the signatures. Empty keys prove nothing."""
+    """Raise NotAuthentic unless one of ``keys`` made one of the signatures. Empty keys are never accepted."""
     proven, usable = False, [key for key in keys if key]
     for key in usable or [DUMMY_KEY]:
         for claim in claims:
-            # No early end: which key or which reading fits is nobody's business.
+            # No early exit, so the time does not reveal which key or claim matched.
             proven |= hmac.compare_digest(claim.expected(key), claim.given)
     if not (proven and usable):
         raise not_authentic()
 
 
 def url_claims(given: str, algorithm: str, delivery: Delivery, form: Form | None) -> list[Claim]:
-    """Return Twilio's scheme: the URL with and without its port, each with the parameters.
+    """Build the claims of Twilio's scheme: the URL with and without its port, each with the parameters.
 
-    ``form`` is None where the body is no form; then the URL must carry the hash of the body.
+    ``form`` is None if the body is not a form; then the URL must contain the hash of the body.
     Raises NotAuthentic if it does not.
     """
     if form is None and not _body_hash_fits(delivery):
@@ -75,14 +74,14 @@ def url_claims(given: str, algorithm: str, delivery: Delivery, form: Form | None
 
 
 def raw_claim(given: str, algorithm: str, delivery: Delivery) -> Claim:
-    """Return SignalWire's own scheme: hexadecimal, over the URL and the body as it came."""
+    """Build the claim of SignalWire's own scheme: hexadecimal, over the URL and the raw body."""
     return Claim(as_bytes(given), algorithm, as_bytes(delivery.url) + delivery.body, hexadecimal=True)
 
 
 def url_variants(url: str) -> list[str]:
-    """Return ``url`` without a port, and with the port it names or else the usual one of its scheme.
+    """Return ``url`` without a port, and with its port or the default port of its scheme.
 
-    Which of the two Twilio signs is not always the same: its own validator tries both.
+    Twilio signs sometimes the one and sometimes the other; its own validator tries both.
     """
     match = URL.fullmatch(url)
     place = NETLOC.fullmatch(match[2]) if match else None
@@ -96,7 +95,7 @@ def url_variants(url: str) -> list[str]:
 def shared_key_id(header: str) -> str:
     """Return the id in ``key=<id>,algorithm=HMAC_SHA256``. Raises NotAuthentic for any other settings.
 
-    A sender must not choose a weaker way: with this header it is a shared key and SHA-256, or nothing.
+    A sender must not choose a weaker scheme: with this header only a shared key and SHA-256 are accepted.
     """
     settings: dict[str, str] = {}
     for part in header.split(","):
@@ -110,19 +109,19 @@ def shared_key_id(header: str) -> str:
 
 
 def as_bytes(text: str) -> bytes:
-    """Return UTF-8, for any text at all: headers and paths may hold what is no Unicode."""
+    """Encode any text in UTF-8; headers and paths may contain lone surrogates."""
     return text.encode("utf-8", "surrogatepass")
 
 
 def not_authentic() -> NotAuthentic:
-    """Return the one error of this module: it tells nobody which part was wrong."""
+    """Build the one error of this module; its message does not reveal which check failed."""
     return NotAuthentic("The delivery is not signed with this connection's secret.")
 
 
 def _parameters(form: Form) -> list[str]:
-    """Return the parameters as they are signed: Twilio's way, and SignalWire's where it differs.
+    """Return the signed form of the parameters: Twilio's, and SignalWire's if it differs.
 
-    Twilio sorts and drops duplicates. SignalWire's SDK keeps them, in the order they were sent.
+    Twilio sorts and drops duplicate values. SignalWire's SDK keeps them, in the order they were sent.
     """
     names = sorted({name for name, _ in form})
     distinct = "".join(name + value for name in names for value in sorted(set(form.all(name))))

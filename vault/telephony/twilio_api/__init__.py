@@ -1,1 +1,1 @@
-"""The interface of Twilio, which SignalWire and Telnyx speak as well."""
+"""Twilio's API, which SignalWire and Telnyx also implement."""

@@ -1,8 +1,8 @@
-"""Documents in the 2010-04-01 dialect: TwiML, and what SignalWire (cXML) and Telnyx (TeXML) made of it.
+"""Call documents in TwiML and its variants: SignalWire's cXML and Telnyx's TeXML.
 
-One keypress is asked for with ``<Gather>``; where nothing is pressed in time, the platform goes on with what
-stands behind it. So a call flow reads the same for whoever answers and whoever keeps silent. What differs between
-the platforms stands in the fields of ``TwilioApiDocuments``, and each platform's file says where it is documented.
+``<Gather>`` asks for one keypress; if none arrives in time, the platform continues with the next element. So
+a call flow works the same with and without an answer. The differences between the platforms are fields of
+``TwilioApiDocuments``; each platform's file names its documentation.
 """
 
 import re
@@ -18,42 +18,42 @@ from vault.telephony.call_documents.xml import add, written
 from vault.telephony.parsing.dtmf import pressed
 from vault.telephony.twilio_api import events
 
-#: What TeXML allows; the others name no limit.
+#: Minimum and maximum timeout of ``<Gather>`` in TeXML, in seconds; the others document no limit.
 SECONDS = (1, 120)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwilioApiDocuments:
-    """The port CallDocuments in one platform's dialect."""
+    """The port CallDocuments for one platform's variant of TwiML."""
 
-    #: Attributes of ``<Recording>``; None where no document can begin a recording and ``Record`` is left out.
+    #: Attributes of ``<Recording>``; None if documents cannot start a recording: then ``Record`` is omitted.
     recording: Mapping[str, str] | None
-    #: Attributes of ``<Gather>`` besides action, numDigits and timeout.
+    #: Attributes of ``<Gather>`` other than action, numDigits and timeout.
     gather: Mapping[str, str]
-    #: Attributes of ``<Say>`` besides its language.
+    #: Attributes of ``<Say>`` other than its language.
     say: Mapping[str, str]
-    #: What is put behind the URL that is told of the recording: how often the platform repeats it.
+    #: Fragment appended to the recording's callback URL, which sets the platform's retries.
     overrides: str = ""
-    #: The languages of ``<Say>``; None where the platform takes more than can be listed.
+    #: The languages of ``<Say>``; None if the platform has no complete list.
     languages: Collection[str] | None = None
-    #: How the platform names calls.
+    #: The format of the platform's call ids.
     refs: re.Pattern[str] = events.REF
-    #: Whether the signature covers the query, so that a GET can be believed.
+    #: Whether the signature covers the query; if not, a GET is refused.
     signs_query: bool = True
 
     def step(self, delivery: Delivery) -> CallStep:
-        """Return what an authentic request for a document says. Raises Invalid, naming the field."""
+        """Parse an authenticated request for a document. Raises Invalid, naming the field."""
         if events.is_json(delivery):
-            raise Invalid("A document is asked for by a form.", field="body")
+            raise Invalid("The body of a request for a document must be a form.", field="body")
         if delivery.method == "GET" and not self.signs_query:
-            raise Invalid("The platform does not sign a query: it must ask by POST.", field="method")
+            raise Invalid("The method must be POST: the platform does not sign a query.", field="method")
         form = events.fields(delivery)
         return CallStep(
             facts=events.call_facts(form, self.refs), key=pressed(events.text(form, "Digits"), field="Digits")
         )
 
     def document(self, flow: CallFlow) -> Document:
-        """Return the call flow as the platform reads it."""
+        """Write the call flow as the platform's XML."""
         response = Element("Response")
         for step in flow:
             match step:
@@ -89,7 +89,7 @@ class TwilioApiDocuments:
     def _record(self, response: Element, step: Record) -> None:
         if self.recording is None:
             return
-        # Whoever chose a fragment chose how often the platform repeats itself.
+        # A fragment in the URL already sets the platform's retries.
         overrides = "" if "#" in step.status_url else self.overrides
         where = {"recordingStatusCallback": step.status_url + overrides}
         add(add(response, "Start", {}), "Recording", {**self.recording, **where})

@@ -1,14 +1,13 @@
-"""The events of the 2010-04-01 dialect, which Twilio speaks and others took over (LaML, cXML, TeXML).
+"""The webhooks of Twilio's API (version 2010-04-01), which SignalWire and Telnyx also send.
 
-No field names the event; its shape does. ``RecordingStatus`` makes it a recording's status,
-``RecordingUrl`` without it what ``<Record>`` or ``<Dial>`` say when they end, ``CallStatus`` alone a call's
-progress. Everything else concerns nobody. Fields come absent or blank, and both say nothing.
+No field names the event type; its fields determine it. ``RecordingStatus`` makes it a recording's status,
+``RecordingUrl`` without it the end of ``<Record>`` or ``<Dial>``, ``CallStatus`` alone a call's progress. All other
+events are ignored. Absent and blank fields mean the same.
 
-The signature neither separates names from values nor orders repeated ones. So a field that is read here
-is said once or alike: two different values of one name are refused.
+The signature neither separates names from values nor fixes the order of repeated ones. So a field with two different
+values is refused.
 
-What names calls and recordings is each platform's own, so ``refs`` is passed along: REF, where it is not
-given.
+The format of ids differs by platform, so functions take ``refs``, which defaults to REF.
 """
 
 import re
@@ -24,14 +23,15 @@ from vault.telephony.parsing.forms import Form, parse_form, parse_query
 from vault.telephony.parsing.phone_number import normalize
 from vault.telephony.parsing.timestamps import from_rfc2822, from_rfc3339
 
-#: Twilio's are two letters and 32 hexadecimal digits, SignalWire's are UUIDs. They become parts of paths.
+#: Ids of calls and recordings: Twilio's are two letters and 32 hexadecimal digits, SignalWire's are UUIDs.
+#: They become parts of URL paths.
 REF = re.compile(r"[0-9A-Za-z\-]{1,64}")
-#: Seconds: at most some months.
+#: A duration in seconds, at most some months.
 SECONDS = re.compile(r"[0-9]{1,7}")
-#: The id at the end of a RecordingUrl, for events that do not tell it otherwise.
+#: The id at the end of a RecordingUrl, for events without a RecordingSid.
 IN_URL = re.compile(r"/Recordings/([0-9A-Za-z\-]{1,64})(?:\.(?:wav|mp3))?\Z")
 
-#: Legs as the platform sees them; others, of trunks, say nothing of who called whom.
+#: Directions of call legs. Other values, such as those of trunks, do not say who called whom.
 DIRECTIONS: Mapping[str, Direction] = {
     "inbound": "inbound",
     "outbound": "outbound",
@@ -41,7 +41,7 @@ DIRECTIONS: Mapping[str, Direction] = {
 BEGUN = frozenset({"queued", "initiated", "ringing"})
 ANSWERED = frozenset({"in-progress", "answered"})
 ENDED = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
-#: What only the progress of a call or the end of a ``<Dial>`` says, and the end of a ``<Record>`` never.
+#: Fields of a call's progress and of the end of a ``<Dial>``, never of the end of a ``<Record>``.
 NOT_RECORD_VERB = ("CallbackSource", "CallDuration", "DialCallStatus", "DialCallSid")
 
 
@@ -51,43 +51,45 @@ def check_credentials(
     *,
     optional: Collection[str] = (),
 ) -> None:
-    """Raise Invalid, naming the field, unless each of ``formats`` is there and fits, and nothing else is."""
+    """Raise Invalid, naming the field, unless exactly the names in ``formats`` are present and match."""
     if set(credentials) - set(formats):
         known = [f"{name} (optional)" if name in optional else name for name in formats]
-        raise Invalid(f"The credentials are {', '.join(known)} and nothing else.", field="credentials")
+        raise Invalid(f"credentials must contain only {', '.join(known)}.", field="credentials")
     for name, pattern in formats.items():
         if name not in credentials:
             if name in optional:
                 continue
-            raise Invalid(f"The credentials need {name}.", field=name)
+            raise Invalid(f"credentials must contain {name}.", field=name)
         if pattern.fullmatch(credentials[name]) is None:
-            raise Invalid(f"{name} does not look like one of the provider's.", field=name)
+            raise Invalid(
+                f"{name} does not have the provider's format: copy it from its console.", field=name
+            )
 
 
 def is_json(delivery: Delivery) -> bool:
-    """Say whether the body calls itself JSON; everything else is read as a form."""
+    """Tell whether the Content-Type is JSON; everything else is parsed as a form."""
     media_type = delivery.headers.get("content-type", "").partition(";")[0].strip().lower()
     return delivery.method != "GET" and media_type == "application/json"
 
 
 def fields(delivery: Delivery) -> Form:
-    """Return the parameters: of the query for GET, else of the body. Raises Invalid.
+    """Parse the parameters: of the query for GET, else of the body. Raises Invalid.
 
-    Authentication and understanding both read this, so that nothing is understood that was not signed.
+    Both signature verification and event parsing use this, so that only signed fields are read.
     """
     if delivery.method == "GET":
         try:
             query = urlsplit(delivery.url).query
         except ValueError:
-            raise Invalid("The URL is none.", field="query") from None
+            raise Invalid("The query is invalid: the URL cannot be parsed.", field="query") from None
         return parse_query(query)
     return parse_form(delivery.body)
 
 
 def understand(form: Form, *, refs: re.Pattern[str] = REF) -> WebhookContent | None:
-    """Return what an event says; None if it concerns neither a recording nor a call. Raises Invalid.
+    """Parse an event; None if it is not about a recording or a call. Raises Invalid.
 
-    It has no id: Twilio's I-Twilio-Idempotency-Token is not signed, so whoever repeats a delivery chooses it.
+    The result has no delivery id: I-Twilio-Idempotency-Token is not signed, so an attacker could choose it.
     """
     status, url = text(form, "RecordingStatus"), text(form, "RecordingUrl")
     if status is None and url is None and text(form, "CallStatus") is None:
@@ -98,7 +100,7 @@ def understand(form: Form, *, refs: re.Pattern[str] = REF) -> WebhookContent | N
 
 
 def call_facts(form: Form, refs: re.Pattern[str] = REF) -> CallFacts:
-    """Return what the progress of a call says of it, or the request for its document. Raises Invalid."""
+    """Parse the call facts of a call's progress or of a request for its document. Raises Invalid."""
     if text(form, "ParentCallSid") is not None:
         return _child_facts(form, refs)
     status, at = text(form, "CallStatus"), _moment(form, "Timestamp")
@@ -107,14 +109,14 @@ def call_facts(form: Form, refs: re.Pattern[str] = REF) -> CallFacts:
     dialling, reached = _client(written), _client(callee)
     talk = _seconds(form, "CallDuration")
     began = at - talk if at and talk is not None and status == "completed" else None
-    # The platform answers an inbound call itself: its duration is the whole call's, and only an
-    # outbound call's answer is a person's.
+    # The platform itself answers an inbound call, so its duration is that of the whole call; only an
+    # outbound call is answered by a person.
     begun, answered = (None, began) if leg == "outbound" else (began, None)
-    # Telnyx names no direction, but always the beginning.
+    # Telnyx sends no direction, but always the start time.
     initiated = _moment(form, "CallInitiatedAt")
     return CallFacts(
         call_ref=ref(form, "CallSid", refs=refs),
-        # What the account's own client dials is inbound to the platform alone.
+        # A call from the account's own client is inbound only for the platform.
         direction="outbound" if dialling else leg,
         caller=_number(written),
         callee=_number(callee),
@@ -126,10 +128,10 @@ def call_facts(form: Form, refs: re.Pattern[str] = REF) -> CallFacts:
 
 
 def voices_of(channels: str, source: str | None, track: str | None) -> tuple[Voice, ...]:
-    """Return who is heard: ``channels`` is 1 or 2, or anything else where the platform does not say.
+    """Return the voice of each channel: ``channels`` is 1 or 2, or anything else if the platform does not say.
 
-    ``<Dial>`` records the leg that dialled first and the dialled one second. Of other recordings with
-    two channels only their number is known. ``<Record>`` hears the caller alone.
+    ``<Dial>`` records the dialling leg on the first channel and the dialled leg on the second. For other
+    two-channel recordings the voices are unknown. ``<Record>`` records the caller only.
     """
     if channels == "2":
         return ("caller", "callee") if source == "DialVerb" else ("unknown", "unknown")
@@ -141,34 +143,34 @@ def voices_of(channels: str, source: str | None, track: str | None) -> tuple[Voi
 
 
 def text(form: Form, name: str) -> str | None:
-    """Return a field, or None where it is absent or blank. Raises Invalid if it says two things."""
+    """Return a field, or None if it is absent or blank. Raises Invalid if it has two different values."""
     values = set(form.all(name)) - {""}
     if len(values) > 1:
-        raise Invalid(f"{name} is there twice.", field=name)
+        raise Invalid(f"{name} must not have two different values.", field=name)
     return values.pop() if values else None
 
 
 def ref(form: Form, *names: str, refs: re.Pattern[str] = REF) -> str:
-    """Return the first of ``names`` that is there, as an id. Raises Invalid, naming the field."""
+    """Return the first of ``names`` that is present, as an id. Raises Invalid, naming the field."""
     for name in names:
         value = text(form, name)
         if value is not None:
             if refs.fullmatch(value) is None:
-                raise Invalid(f"{name} is no id of the provider's.", field=name)
+                raise Invalid(f"{name} does not have the format of the provider's ids.", field=name)
             return value
     raise Invalid(f"{names[0]} is required.", field=names[0])
 
 
 def moment(written: str, *, field: str) -> datetime:
-    """Return a point in time: RFC 2822, and RFC 3339 which SignalWire writes in places. Raises Invalid."""
+    """Parse a point in time: RFC 2822, or RFC 3339, which SignalWire uses in some fields. Raises Invalid."""
     parse = from_rfc3339 if written[:4].isdigit() else from_rfc2822
     return parse(written, field=field)
 
 
 def _child_facts(form: Form, refs: re.Pattern[str]) -> CallFacts:
-    """Return what the dialled leg says of the call: who was reached, and when talking began.
+    """Parse the call facts of a dialled leg: the agent, and the time of the answer.
 
-    Its numbers, its start and its end are the leg's own and would overwrite the call's.
+    Its numbers, start and end are the leg's own and would overwrite the call's.
     """
     ref(form, "CallSid", refs=refs)
     at = _moment(form, "Timestamp")
@@ -180,10 +182,10 @@ def _child_facts(form: Form, refs: re.Pattern[str]) -> CallFacts:
 
 
 def _recording_facts(form: Form, refs: re.Pattern[str], *, ready: bool) -> CallFacts:
-    """Return what a recording's status says of its call: the span it covers, once it is ready.
+    """Parse the call facts of a recording's status: its time span, once it is ready.
 
-    Until more is heard of the call this span decides whether recording was switched on. An unfinished
-    recording says less than the call's own events, and its times and durations may be blank or negative.
+    Until the call's own events arrive, this span decides whether recording was switched on. The times and durations
+    of an unfinished recording may be blank or negative, so they are not used.
     """
     call_ref = ref(form, "CallSid", "ConferenceSid", refs=refs)
     if not ready:
@@ -200,7 +202,7 @@ def _announcement(form: Form, refs: re.Pattern[str]) -> Announcement:
     recording = _recording_ref(form, url, refs)
     channels, source = text(form, "RecordingChannels"), text(form, "RecordingSource")
     if channels not in (None, "1", "2"):
-        raise Invalid("RecordingChannels is 1 or 2.", field="RecordingChannels")
+        raise Invalid("RecordingChannels must be 1 or 2.", field="RecordingChannels")
     return Announcement(
         recording_ref=recording,
         url=url,
@@ -215,15 +217,15 @@ def _check_url(url: str) -> None:
         parse_media_url(url)
     except ValueError:
         raise Invalid(
-            f"RecordingUrl is an https URL of at most {MAX_URL} ASCII characters with a plain host.",
+            f"RecordingUrl must be an http or https URL of at most {MAX_URL} ASCII characters, without userinfo.",
             field="RecordingUrl",
         ) from None
 
 
 def _recording_ref(form: Form, url: str | None, refs: re.Pattern[str]) -> str:
-    told = IN_URL.search(urlsplit(url).path) if url is not None else None
-    if told is not None and text(form, "RecordingSid") is None:
-        return told[1]
+    match = IN_URL.search(urlsplit(url).path) if url is not None else None
+    if match is not None and text(form, "RecordingSid") is None:
+        return match[1]
     return ref(form, "RecordingSid", refs=refs)
 
 
@@ -240,7 +242,7 @@ def _number(written: str | None) -> str | None:
 
 
 def _client(written: str | None) -> str | None:
-    """Return the name in ``client:name``: a person of the account, at a browser or an app."""
+    """Return the name in ``client:name``: an agent who uses a browser or an app."""
     if written is None or not written.startswith("client:"):
         return None
     return normalize(written.removeprefix("client:")) or None
@@ -256,5 +258,5 @@ def _seconds(form: Form, name: str) -> timedelta | None:
     if value is None:
         return None
     if SECONDS.fullmatch(value) is None:
-        raise Invalid(f"{name} is a number of seconds.", field=name)
+        raise Invalid(f"{name} must be a number of seconds.", field=name)
     return timedelta(seconds=int(value))

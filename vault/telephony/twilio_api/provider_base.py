@@ -1,4 +1,4 @@
-"""The part of a provider that only asks the REST interface of the 2010-04-01 dialect."""
+"""The base class of providers with Twilio's REST API."""
 
 from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
@@ -10,52 +10,52 @@ from vault.telephony.twilio_api import rest
 
 
 class TwilioApiProvider(ABC):
-    """What Twilio and SignalWire answer alike, each at its own origin. It has no state."""
+    """The parts that Twilio and SignalWire share; only the origin differs. It has no state."""
 
     __slots__ = ()
 
-    #: What stands before ``/Accounts`` in every path of the interface.
+    #: The path prefix before ``/Accounts``.
     prefix: ClassVar[str]
 
     @abstractmethod
     def rest(self, access: Access) -> rest.Rest:
-        """Return the account at its origin."""
+        """Return the REST API of the connection's account."""
 
     def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:
-        """Return the call that describes the recording; None without its id. URLs do not expire."""
+        """Build the request for the recording's metadata; None without its id. URLs do not expire."""
         if announcement.source_ref is None:
             return None
         rest = self.rest(access)
         return rest.request("GET", rest.recording(announcement.source_ref) + ".json")
 
     def found(self, announcement: Announcement, reply: RestReply) -> Announcement:
-        """Return the announcement with the URL of today. Raises FetchFailed, final if it was deleted."""
+        """Return the announcement with its current URL. Raises FetchFailed, final if the recording was deleted."""
         return rest.found(announcement, reply)
 
     def delete_request(self, source_ref: str, access: Access) -> RestRequest | None:
-        """Return the call that deletes the media at once; 204 is the answer."""
+        """Build the request that deletes the media immediately; the provider responds with 204."""
         rest = self.rest(access)
         return rest.request("DELETE", rest.recording(source_ref) + ".json")
 
     @property
     def deletes_by_default(self) -> bool:
-        """Return True: the provider's copy would stay, and cost, until somebody deletes it."""
+        """Return True: the provider keeps and bills its copy until it is deleted."""
         return True
 
     @property
     def delete_again_after(self) -> timedelta | None:
-        """Return None: what is not there yet is answered with 404, not with success."""
+        """Return None: a deletion before the media exists returns 404, not success."""
         return None
 
     def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:
-        """Return the call that lists recordings made on the day of ``since`` or later."""
+        """Build the request that lists recordings from the day of ``since`` on."""
         rest = self.rest(access)
         return rest.request("GET", rest.list_path(since, cursor))
 
     def listed(self, reply: RestReply) -> ListedPage:
-        """Return the finished recordings of a page. Raises FetchFailed for an answer that is no list."""
+        """Return the finished recordings of a page. Raises FetchFailed if the response is not a list."""
         return rest.listed(reply, prefix=self.prefix)
 
     def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: documents decide before anything is recorded."""
+        """Return None: call documents decide before a recording starts."""
         return None

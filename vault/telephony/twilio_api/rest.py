@@ -1,8 +1,7 @@
-"""The REST interface of the 2010-04-01 dialect: recordings of one account, asked for, listed, deleted.
+"""Twilio's REST API, version 2010-04-01: fetch, list and delete the recordings of one account.
 
-A recording that is known by its id alone, or that the interface names by a path, gets a URL without
-scheme and host; ``media_request`` puts the origin in front. So an announcement never depends on which
-origin the connection had when it was made.
+A recording that is known only by its id or path gets a URL without scheme and host; ``media_request`` adds the
+origin. So an announcement does not depend on the connection's origin at the time it was made.
 """
 
 import re
@@ -20,27 +19,27 @@ from vault.telephony.twilio_api.events import REF, SECONDS, moment, voices_of
 
 #: Recordings on a page: some tens of thousands of bytes.
 PAGE_SIZE = 50
-#: A path that stays on its host: one slash at its beginning, and printable ASCII.
+#: A path that cannot change the host: a single slash at the start, then printable ASCII.
 PATH = re.compile(r"/[0-9A-Za-z][!-\[\]-~]{0,2000}")
 EXTENSIONS = (".wav", ".mp3")
 
-#: A recording with one of these will not come any more.
+#: Statuses of recordings that will never be available.
 NEVER = frozenset({"deleted", "absent", "failed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Rest:
-    """One account at one origin. It has no repr: it holds the credentials."""
+    """One account at one origin. It has no repr: it contains the credentials."""
 
     #: Scheme and host, without a slash at the end.
     origin: str
-    #: What stands before ``/Accounts``.
+    #: The path prefix before ``/Accounts``.
     prefix: str
     account: str
     password: str
 
     def request(self, method: str, path: str) -> RestRequest:
-        """Return a call of ``path``. Raises FetchFailed, final, for an origin that is none."""
+        """Build a request to ``path``. Raises FetchFailed, final, for an invalid origin."""
         return RestRequest(
             method=method,
             url=self.origin + path,
@@ -49,15 +48,15 @@ class Rest:
         )
 
     def recording(self, source_ref: str) -> str:
-        """Return the path of a recording, without extension. Raises FetchFailed, final, for an odd id."""
+        """Return the path of a recording, without extension. Raises FetchFailed, final, for a malformed id."""
         if REF.fullmatch(source_ref) is None:
-            raise FetchFailed("The recording's id is none of this provider.", final=True)
+            raise FetchFailed("The recording's id does not have the provider's format.", final=True)
         return f"{self.prefix}/Accounts/{self.account}/Recordings/{source_ref}"
 
     def start_recording(self, call_ref: str, status_url: str) -> RestRequest:
-        """Return the call that records both parties from now on, a channel each. Raises FetchFailed, final."""
+        """Build the request that starts a two-channel recording of both parties. Raises FetchFailed, final."""
         if REF.fullmatch(call_ref) is None:
-            raise FetchFailed("The call's id is none of this provider.", final=True)
+            raise FetchFailed("The call's id does not have the provider's format.", final=True)
         form = {
             "RecordingChannels": "dual",
             "RecordingTrack": "both",
@@ -66,24 +65,24 @@ class Rest:
             "RecordingStatusCallbackMethod": "POST",
             "RecordingStatusCallbackEvent": "completed absent",
         }
-        asked = self.request(
+        request = self.request(
             "POST", f"{self.prefix}/Accounts/{self.account}/Calls/{call_ref}/Recordings.json"
         )
-        headers = {**asked.headers, "content-type": "application/x-www-form-urlencoded"}
-        return replace(asked, headers=headers, body=urlencode(form).encode("ascii"))
+        headers = {**request.headers, "content-type": "application/x-www-form-urlencoded"}
+        return replace(request, headers=headers, body=urlencode(form).encode("ascii"))
 
     def list_path(self, since: datetime, cursor: str | None) -> str:
-        """Return the path of a page: from the day of ``since`` on, or where ``cursor`` points."""
+        """Return the path of a page: the first from the day of ``since`` on, or the path in ``cursor``."""
         accounts = f"{self.prefix}/Accounts/{self.account}/Recordings"
         if cursor is None:
             day = since.astimezone(UTC).date().isoformat()
             return f"{accounts}.json?DateCreated%3E={day}&PageSize={PAGE_SIZE}"
         if PATH.fullmatch(cursor) is None or not cursor.startswith(accounts):
-            raise FetchFailed("The next page is not one of this account's.", final=True)
+            raise FetchFailed("The path of the next page is not one of this account.", final=True)
         return cursor
 
     def basic(self) -> dict[str, str]:
-        """Return the header of HTTP Basic authentication."""
+        """Build the header of HTTP Basic authentication."""
         return {"authorization": basic(self.account, self.password)}
 
     def media_request(
@@ -94,10 +93,10 @@ class Rest:
         hosts: tuple[str, ...],
         both_channels: bool = False,
     ) -> MediaRequest:
-        """Return the request for the audio as WAV. Raises FetchFailed, final, without a usable URL.
+        """Build the request for the audio as WAV. Raises FetchFailed, final, without a valid URL.
 
-        Credentials go to the origin, and to what ``is_own`` says is the provider's interface.
-        ``both_channels`` asks not to mix a recording with two.
+        Credentials are sent to the origin, and to URLs for which ``is_own`` is true.
+        ``both_channels`` requests a two-channel recording unmixed.
         """
         url = announcement.url
         if url is None and announcement.source_ref is not None:
@@ -121,13 +120,13 @@ class Rest:
 
 
 def found(announcement: Announcement, reply: RestReply) -> Announcement:
-    """Return the announcement as the interface describes the recording now. Raises FetchFailed."""
+    """Update the announcement from the recording's metadata. Raises FetchFailed."""
     recording = reply_object(reply)
     status = recording.get("status")
     if recording.get("sid") != announcement.source_ref or not isinstance(status, str):
-        raise FetchFailed("The provider's answer is not about this recording.")
+        raise FetchFailed("The provider's response is not about this recording.")
     if status in NEVER:
-        raise FetchFailed("The provider does not have the recording any more.", final=True)
+        raise FetchFailed("The provider no longer has the recording.", final=True)
     if status != "completed":
         raise FetchFailed("The provider does not have the recording yet.")
     return replace(
@@ -138,20 +137,20 @@ def found(announcement: Announcement, reply: RestReply) -> Announcement:
 
 
 def listed(reply: RestReply, *, prefix: str) -> ListedPage:
-    """Return the finished recordings of a page. Raises FetchFailed for an answer that is no list.
+    """Return the finished recordings of a page. Raises FetchFailed if the response is not a list.
 
-    An entry that names no recording or no call is passed over: it must not hide the others.
+    An entry without a recording or call id is skipped, so that it does not hide the others.
     """
     page = reply_object(reply)
     recordings, following = page.get("recordings"), page.get("next_page_uri") or None
     if not isinstance(recordings, list):
-        raise FetchFailed("The provider's answer is no list of recordings.")
+        raise FetchFailed("The provider's response is not a list of recordings.")
     if following is not None and not (
         isinstance(following, str)
         and PATH.fullmatch(following)
         and following.startswith(f"{prefix}/Accounts/")
     ):
-        raise FetchFailed("The provider's next page is no path of its interface.")
+        raise FetchFailed("The path of the provider's next page is not one of its API.")
     entries = [_listed(entry) for entry in recordings if isinstance(entry, dict)]
     return ListedPage(items=[entry for entry in entries if entry is not None], cursor=following)
 
@@ -193,7 +192,7 @@ def _voices(recording: Mapping[str, object]) -> tuple[Voice, ...]:
 
 
 def _url(recording: Mapping[str, object]) -> str | None:
-    """Return where the media lies: as it is told, or beside the description, without ``.json``."""
+    """Return the media's URL: ``media_url``, or the metadata's path without ``.json``."""
     media_url, uri = recording.get("media_url"), recording.get("uri")
     if isinstance(media_url, str):
         try:
@@ -219,4 +218,4 @@ def _parsed(url: str) -> MediaUrl:
     try:
         return parse_media_url(url)
     except ValueError:
-        raise FetchFailed("The URL of the media is not one that can be fetched.", final=True) from None
+        raise FetchFailed("The media URL is invalid.", final=True) from None
