@@ -1,1 +1,1 @@
-"""Providers: a package for each."""
+"""The providers, one package each."""

@@ -1,7 +1,7 @@
-"""Plivo: signed forms, recordings that stay until they are deleted, and a list of them.
+"""Plivo: signed form callbacks, recordings that stay until they are deleted, and a list of recordings.
 
-A callback has no type: it announces a recording when it names one (``plivo_callbacks``). Media is public to who
-knows its URL, unless the account protects it; so the account's name and token go along, to Plivo's own hosts alone.
+A callback has no type: it announces a recording if it names one (``callbacks``). A media URL needs no
+authentication unless the account requires it; so credentials are sent, but only to Plivo's own hosts.
 """
 
 import re
@@ -25,7 +25,7 @@ from vault.telephony.signatures.plivo_hmac import NONCE, NONCE_HEADER, verify_pl
 
 REST = "https://api.plivo.com"
 HOSTS = ("*.plivo.com",)
-#: Older recordings lie in buckets of Plivo's at Amazon, open to who knows the URL.
+#: Older recordings are in Plivo's S3 buckets, which need no authentication.
 MEDIA_HOSTS = (*HOSTS, "s3.amazonaws.com", "*.s3.amazonaws.com")
 
 FIELDS: Mapping[str, re.Pattern[str]] = {
@@ -33,7 +33,7 @@ FIELDS: Mapping[str, re.Pattern[str]] = {
     "auth_token": re.compile(r"[!-~]{1,512}"),
 }
 NOT_FOUND = 404
-#: The most that Plivo lists at once.
+#: Plivo's maximum page size.
 PAGE = 20
 
 
@@ -46,67 +46,67 @@ class Plivo:
     def check_credentials(self, credentials: Credentials) -> None:
         """Raise Invalid, naming the field, unless these are exactly an ``auth_id`` and an ``auth_token``."""
         if set(credentials) - set(FIELDS):
-            raise Invalid(f"Plivo's credentials are {' and '.join(FIELDS)}.", field="credentials")
+            raise Invalid(f"credentials must contain only {' and '.join(FIELDS)}.", field="credentials")
         for field, pattern in FIELDS.items():
             if pattern.fullmatch(credentials.get(field, "")) is None:
-                raise Invalid(f"Plivo's credentials need an {field} as the console shows it.", field=field)
+                raise Invalid(f"credentials must contain {field} as Plivo's console shows it.", field=field)
 
     def authenticate(self, delivery: Delivery, credentials: Sequence[Credentials]) -> None:
-        """Raise NotAuthentic unless one of the tokens made a signature of version 3."""
+        """Raise NotAuthentic unless one of the tokens made a version 3 signature."""
         verify_plivo([entry.get("auth_token", "") for entry in credentials], delivery)
 
     def understand(self, delivery: Delivery) -> WebhookContent | None:
-        """Return what the callback says; None where it tells of no call and no recording. Raises Invalid."""
+        """Parse the callback; None if it is not about a call or a recording. Raises Invalid."""
         nonce = delivery.headers.get(NONCE_HEADER, "")
         return heard(delivery, nonce if NONCE.fullmatch(nonce) else None)
 
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
-        """Return the request, by https, with the account's name and token where the host is Plivo's."""
+        """Build the request, over https, with credentials if the host is Plivo's."""
         if announcement.url is None:
             raise FetchFailed("The announcement has no URL.", final=True)
         url, hosts = announcement.url, own_hosts(MEDIA_HOSTS, access)
         if url.startswith("http://s3.amazonaws.com/"):
-            # How old accounts are told of their recordings; the bucket speaks https too.
+            # Old accounts get http URLs; the bucket supports https too.
             url = f"https{url.removeprefix('http')}"
         headers = _credentials(access) if takes_credentials(url, HOSTS, access) else {}
         return MediaRequest(url=url, headers=headers, hosts=hosts)
 
     def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:
-        """Return the call that describes one recording."""
+        """Build the request for a recording's metadata."""
         source_ref = announcement.source_ref
         return None if source_ref is None else _rest("GET", f"{quote(source_ref, safe='')}/", access)
 
     def found(self, announcement: Announcement, reply: RestReply) -> Announcement:
-        """Return the announcement with the URL that Plivo names now. Raises FetchFailed, final for 410.
+        """Return the announcement with its current URL. Raises FetchFailed, final for 410.
 
-        404 is not final: this is asked seconds after a callback, when not all of Plivo's servers may know it.
+        404 is not final: this runs seconds after a callback, when not all of Plivo's servers may have the recording.
         """
         if reply.status == NOT_FOUND:
-            raise FetchFailed("The provider does not know the recording, or not yet.")
+            raise FetchFailed("The provider does not have the recording, or not yet.")
         try:
             url = media(reply_object(reply), "recording_url")
         except Invalid:
             url = None
         if url is None:
-            raise FetchFailed("The provider's answer names no URL.")
+            raise FetchFailed("The provider's response contains no URL.")
         return replace(announcement, url=url)
 
     def delete_request(self, source_ref: str, access: Access) -> RestRequest | None:
-        """Return the deletion of one recording; Plivo answers 204."""
+        """Build the request that deletes a recording; Plivo responds with 204."""
         return _rest("DELETE", f"{quote(source_ref, safe='')}/", access)
 
     @property
     def deletes_by_default(self) -> bool:
-        """Return True: the deletion is documented, and Plivo keeps (and after 90 days bills) what is not deleted."""
+        """Return True: deletion is documented, and Plivo keeps recordings (and bills them after 90 days)."""
         return True
 
     @property
     def delete_again_after(self) -> timedelta | None:
-        """Return None: success means that it is deleted."""
+        """Return None: success means that the recording was deleted."""
         return None
 
     def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:
-        """Return the call for a page of recordings added since; the cursor is an offset."""
+        """Build the request for a page of recordings added since; the cursor is an offset."""
         query = {
             "add_time__gte": f"{since.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
             "limit": PAGE,
@@ -115,29 +115,29 @@ class Plivo:
         return _rest("GET", f"?{urlencode(query)}", access)
 
     def listed(self, reply: RestReply) -> ListedPage:
-        """Return a page of Plivo's list. Raises FetchFailed for an answer that is no list."""
+        """Parse a page of recordings. Raises FetchFailed if the response is not a list."""
         page = reply_object(reply)
         objects = page.get("objects")
         if not isinstance(objects, list):
-            raise FetchFailed("The provider's answer is no list of recordings.")
-        items = [listed_recording(one) for one in objects]
+            raise FetchFailed("The provider's response is not a list of recordings.")
+        items = [listed_recording(entry) for entry in objects]
         return ListedPage(items=[item for item in items if item is not None], cursor=_next_offset(page))
 
     @property
     def call_documents(self) -> CallDocuments:
-        """Return how Plivo's XML steers calls."""
+        """Return the reader and writer of Plivo's XML."""
         return PlivoDocuments()
 
     def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: documents decide before anything is recorded."""
+        """Return None: call documents decide before a recording starts."""
         return None
 
     def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: Plivo's XML begins recordings."""
+        """Return None: Plivo's XML starts recordings."""
         return None
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
-        """Return what to enter in the application and in Record elements."""
+        """Return the values for the application and for Record elements."""
         return {
             "url": webhook_url + OVERRIDES,
             "method": "POST",
@@ -145,9 +145,9 @@ class Plivo:
                 "url": f"{webhook_url}/call",
                 "method": "POST",
                 "enter_at": (
-                    "answer_url of the application, answer_method POST. The vault answers with XML that plays the "
-                    "notices, begins the recording where it may, and goes on at the connection's next_url. A notice "
-                    "in a language that <Speak> does not list needs audio of its own."
+                    "answer_url of the application, answer_method POST. The vault responds with XML that plays the "
+                    "notices, starts the recording if allowed, and continues at the connection's next_url. A notice "
+                    "in a language that <Speak> does not list needs an audio file."
                 ),
             },
             "events": [
@@ -156,13 +156,13 @@ class Plivo:
             ],
             "signature": "Version 3 (X-Plivo-Signature-V3 and -Ma-V3). Version 2 is not accepted.",
             "retries": (
-                "The end of the URL, #rc=5&rp=all, makes Plivo repeat a callback five times after every failure; "
-                "by default it repeats once, and never after a 5xx. Enter the URL with it."
+                "The end of the URL, #rc=5&rp=all, makes Plivo retry a callback five times after any failure; "
+                "by default it retries once, and never after a 5xx. Enter the URL with it."
             ),
             "recording": 'Set maxLength on <Record>: by default Plivo stops after 60 seconds. fileFormat="wav".',
             "delete_at_source": (
                 "On by default. Plivo keeps recordings until they are deleted, and bills them after 90 days. The "
-                "vault deletes its account's copy once it has read back its own; Plivo says nothing of backups."
+                "vault deletes Plivo's copy after it has verified its own; Plivo does not document backups."
             ),
         }
 
@@ -186,7 +186,7 @@ def _rest(method: str, rest: str, access: Access) -> RestRequest:
 
 
 def _next_offset(page: Json) -> str | None:
-    """Return the offset of the next page; None at the end. Raises FetchFailed where it cannot be read."""
+    """Return the offset of the next page; None at the end. Raises FetchFailed if it cannot be parsed."""
     meta = page.get("meta")
     following = meta.get("next") if isinstance(meta, dict) else None
     if following is None:
@@ -196,5 +196,5 @@ def _next_offset(page: Json) -> str | None:
     except (Invalid, ValueError):
         offset = None
     if offset is None or re.fullmatch("[1-9][0-9]{0,8}", offset) is None:
-        raise FetchFailed("The provider's list does not say where it goes on.")
+        raise FetchFailed("The provider's response does not contain the offset of the next page.")
     return offset

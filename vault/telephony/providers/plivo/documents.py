@@ -1,8 +1,8 @@
 """Plivo's XML: notices, one keypress and recordings of a whole call.
 
-``<GetInput>`` asks for the key; where none is pressed in time, Plivo goes on with the element behind it.
-``<Record recordSession>`` records both parties in the background until the call ends, whatever document
-follows; without maxLength it would stop after a minute. Sources: plivo.com/docs/voice/xml, pages input
+``<GetInput>`` asks for the key; if none is pressed in time, Plivo continues with the next element.
+``<Record recordSession>`` records both parties in the background until the call ends, also across later
+documents; without maxLength it would stop after a minute. Sources: plivo.com/docs/voice/xml, pages input
 (GetInput), record, audio-output (Speak, and the languages it lists) and call routing (Redirect).
 """
 
@@ -15,16 +15,16 @@ from vault.telephony.call_documents.text_to_speech import language_of, pieces
 from vault.telephony.call_documents.xml import add, written
 from vault.telephony.providers.plivo.callbacks import asked
 
-#: Callback options: five retries, whatever went wrong. Without them a 5xx is not repeated.
+#: Callback options: five retries after any failure. Without them Plivo does not retry a 5xx.
 OVERRIDES = "#rc=5&rp=all"
-#: What executionTimeout allows; it counts from the end of the prompt.
+#: Minimum and maximum of executionTimeout in seconds; it counts from the end of the prompt.
 SECONDS = (5, 60)
 RECORDING = {
     "recordSession": "true",
     "redirect": "false",
     "fileFormat": "wav",
     "recordChannelType": "stereo",
-    # Four hours, as Plivo limits calls that set no limit of their own.
+    # Four hours: Plivo's default limit of a call.
     "maxLength": "14400",
     "callbackMethod": "POST",
 }
@@ -35,14 +35,14 @@ LANGUAGES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class PlivoDocuments:
-    """The port CallDocuments in Plivo's XML."""
+    """The port CallDocuments for Plivo's XML."""
 
     def step(self, delivery: Delivery) -> CallStep:
-        """Return what an authentic request for a document says. Raises Invalid, naming the field."""
+        """Parse an authenticated request for a document. Raises Invalid, naming the field."""
         return asked(delivery)
 
     def document(self, flow: CallFlow) -> Document:
-        """Return the call flow as Plivo reads it."""
+        """Write the call flow as Plivo's XML."""
         response = Element("Response")
         for step in flow:
             match step:
@@ -51,7 +51,7 @@ class PlivoDocuments:
                 case Gather():
                     _ask(response, step)
                 case Record():
-                    # Whoever chose a fragment chose how often Plivo repeats itself.
+                    # A fragment in the URL already sets Plivo's retries.
                     overrides = "" if "#" in step.status_url else OVERRIDES
                     add(response, "Record", {**RECORDING, "callbackUrl": step.status_url + overrides})
                 case Redirect():
@@ -76,7 +76,7 @@ def _ask(response: Element, step: Gather) -> None:
         "inputType": "dtmf",
         "executionTimeout": str(min(max(step.seconds, least), most)),
         "numDigits": "1",
-        # Usually # ends the input and is no key itself.
+        # By default # ends the input and is not reported as a key.
         "finishOnKey": "none",
     }
     _play(add(response, "GetInput", attributes), step.prompt)

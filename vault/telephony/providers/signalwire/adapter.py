@@ -1,9 +1,9 @@
-"""SignalWire: Twilio's dialect at the host of one's own space, signed with a signing key.
+"""SignalWire: Twilio's API at the host of the customer's space, signed with a signing key.
 
-Forms (cXML) are signed as Twilio signs them. JSON, and what else SignalWire signs in its own way, carries a
-hexadecimal HMAC over the URL and the raw body: SHA-1, and SHA-256 beside it, which then alone counts.
-SignalWire's own SDK falls back to a signature over the URL alone; a form with parameters that was
-accepted so would be proven by nothing, so that is refused here.
+Forms (cXML) are signed as Twilio signs them. JSON and other bodies have a hexadecimal HMAC over the URL and the raw
+body: SHA-1, or both SHA-1 and SHA-256, of which only SHA-256 is then checked.
+SignalWire's own SDK also accepts a signature over the URL alone; that leaves the parameters of a form
+unauthenticated, so it is refused here.
 
 Sources: signalwire-sdk 3.7.5, ``core/security/webhook_validator.py``; signalwire.com/docs, compatibility
 API, cXML (voice), recordings and webhook security.
@@ -26,7 +26,7 @@ from vault.telephony.twilio_api import events, rest
 from vault.telephony.twilio_api.documents import TwilioApiDocuments
 from vault.telephony.twilio_api.provider_base import TwilioApiProvider
 
-#: Spaces, and where they keep media.
+#: Spaces and their media hosts.
 HOSTS = ("*.signalwire.com",)
 
 FORMATS: Mapping[str, re.Pattern[str]] = {
@@ -37,8 +37,8 @@ FORMATS: Mapping[str, re.Pattern[str]] = {
     "space": re.compile(r"[0-9a-z](?:[0-9a-z\-]{0,61}[0-9a-z])?"),
 }
 
-#: cXML has <Start> with <Stream> and no <Recording>, and an unknown element is an error: so recording is begun
-#: over the REST interface. That an empty finishOnKey frees the # is not documented, so # is no answer here.
+#: cXML has <Start> with <Stream> but without <Recording>, and an unknown element is an error: so the REST API starts
+#: the recording. It is not documented that an empty finishOnKey makes # a normal key, so # is not offered.
 FLOW = TwilioApiDocuments(recording=None, gather={"method": "POST"}, say={})
 
 
@@ -50,7 +50,7 @@ class SignalWire(TwilioApiProvider):
     name: str = "signalwire"
 
     def check_credentials(self, credentials: Credentials) -> None:
-        """Raise Invalid unless there are exactly signing_key, project_id, api_token and space."""
+        """Raise Invalid unless these are exactly signing_key, project_id, api_token and space."""
         events.check_credentials(credentials, FORMATS)
 
     def authenticate(self, delivery: Delivery, credentials: Sequence[Credentials]) -> None:
@@ -59,11 +59,11 @@ class SignalWire(TwilioApiProvider):
         verify_claims(keys, _claims(delivery))
 
     def understand(self, delivery: Delivery) -> WebhookContent | None:
-        """Return what a form says; None for JSON of SWML and RELAY. Raises Invalid."""
+        """Parse a form; None for JSON (of SWML and RELAY). Raises Invalid."""
         return None if events.is_json(delivery) else events.understand(events.fields(delivery))
 
     def rest(self, access: Access) -> rest.Rest:
-        """Return the project at the interface of its space."""
+        """Return the REST API of the project's space."""
         return rest.Rest(
             origin=rest_base(access, f"https://{access.credentials.get('space', '')}.signalwire.com"),
             prefix=self.prefix,
@@ -72,24 +72,24 @@ class SignalWire(TwilioApiProvider):
         )
 
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
-        """Return a request for WAV; Basic authentication to the connection's own space alone."""
+        """Build a request for WAV, with Basic authentication only to the connection's own space."""
         return self.rest(access).media_request(announcement, is_own=lambda _url: False, hosts=HOSTS)
 
     @property
     def call_documents(self) -> CallDocuments:
-        """Return how cXML steers calls."""
+        """Return the reader and writer of cXML."""
         return FLOW
 
     def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:
         """Return ``POST .../Calls/{id}/Recordings``, because cXML has no element that records in the background.
 
-        SignalWire answers 200 and the recording, 400 where the call is over. Raises FetchFailed, final, for
-        what is no call of SignalWire's.
+        SignalWire responds with 200 and the recording, or with 400 if the call has ended. Raises FetchFailed, final,
+        if the id is not one of SignalWire's.
         """
         return self.rest(access).start_recording(call_ref, status_url)
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
-        """Return what to enter in cXML or the dashboard, and what SignalWire does about retries and deletion."""
+        """Return the values for cXML or the dashboard, and SignalWire's behaviour on retries and deletion."""
         return {
             "url": webhook_url,
             "method": "POST",
@@ -101,34 +101,33 @@ class SignalWire(TwilioApiProvider):
                 "url": f"{webhook_url}/call",
                 "method": "POST",
                 "enter_at": (
-                    "The number's setting for incoming calls, handled by a cXML webhook. The vault answers with "
-                    "cXML that plays the notices and goes on at the connection's next_url; it begins the recording, "
-                    "where it may, over the REST interface, for which the API token needs the scope Voice. A notice "
-                    "in a language that SignalWire does not speak needs audio of its own, and # answers no notice."
+                    "The number's setting for incoming calls, handled by a cXML webhook. The vault responds with "
+                    "cXML that plays the notices and continues at the connection's next_url; it starts the recording, "
+                    "if allowed, over the REST API, for which the API token needs the scope Voice. A notice "
+                    "in a language that SignalWire does not support needs an audio file, and # cannot be an answer key."
                 ),
             },
             "enter_at": (
                 "recordingStatusCallback of <Dial> and <Record>, RecordingStatusCallback of REST calls, and "
-                "the status callback of numbers. The recording callback tells no numbers, so without the "
-                "status callback a recording has none. JSON of SWML and RELAY is accepted and not used."
+                "the status callback of numbers. The recording callback contains no numbers, so without the "
+                "status callback a recording has none. JSON of SWML and RELAY is accepted and ignored."
             ),
             "retries": (
-                "Callbacks are best effort: they can be late or missing, and nothing in the URL changes "
-                "that. So the vault compares SignalWire's list of recordings."
+                "Callbacks are best effort: they can be late or missing, and no option in the URL changes "
+                "that. So the vault also reads SignalWire's list of recordings."
             ),
             "signature": (
-                "X-SignalWire-Signature with the project's Signing Key (not the API token), over exactly "
-                "this URL."
+                "X-SignalWire-Signature with the project's Signing Key (not the API token), over exactly this URL."
             ),
             "delete_at_source": (
-                "On by default: the recording is deleted once the vault has read back its own. A failed "
-                "deletion is repeated; a recording that the vault never heard of stays."
+                "On by default: the recording is deleted after the vault has verified its own copy. A failed "
+                "deletion is retried; a recording that the vault does not know is not deleted."
             ),
         }
 
 
 def _claims(delivery: Delivery) -> list[Claim]:
-    """Return every reading of the delivery's signatures that proves all of its body."""
+    """Build the claims of all schemes in which a signature would cover the whole body."""
     headers = delivery.headers
     given = headers.get("x-signalwire-signature", headers.get("x-twilio-signature", ""))
     stronger = headers.get("x-signalwire-sha256-signature")
@@ -140,7 +139,7 @@ def _claims(delivery: Delivery) -> list[Claim]:
     try:
         claims += url_claims(given, "sha1", delivery, form)
     except NotAuthentic:
-        # JSON whose hash is not in the URL: only the signature over the raw body can prove it.
+        # JSON whose hash is not in the URL: only a signature over the raw body covers it.
         return claims
     return claims
 
@@ -151,5 +150,5 @@ def _form(delivery: Delivery) -> Form | None:
     try:
         return events.fields(delivery)
     except Invalid:
-        # Something else: a signature over the raw body may still prove it.
+        # Not a form: a signature over the raw body may still cover it.
         return None

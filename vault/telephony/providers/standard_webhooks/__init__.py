@@ -1,1 +1,1 @@
-"""Platforms of one's own, which send Standard Webhooks."""
+"""The customer's own telephony platform, which sends Standard Webhooks."""

@@ -1,11 +1,11 @@
-"""The vault's own telephony platform: Standard Webhooks signatures and three events.
+"""The customer's own telephony platform: Standard Webhooks signatures and three events.
 
     {type: call.started | call.ended | recording.completed, timestamp,
      data: {call_ref, direction, from, to, started_at, ended_at, agent, recording_ref, recording_url, voices}}
 
-Unknown fields are ignored and unknown events concern nobody, so that the platform may grow first.
-Names that the vault keys on (refs) are strict; what people wrote (numbers, agents) is cleaned and kept,
-because a caller must not be able to stop a recording by what stands in his caller id.
+Unknown fields and events are ignored, so that the platform can add some before the vault supports them.
+Ids (refs) are strict, because the vault uses them as keys; free text (numbers, agents) is cleaned, not refused,
+because a caller must not be able to stop a recording with a malformed caller ID.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ from vault.telephony.parsing.strict_json import parse_object
 from vault.telephony.parsing.timestamps import from_rfc3339
 from vault.telephony.signatures.standard_webhooks import secret_bytes, verify
 
-#: Characters of a name that the platform gives to a call or a recording.
+#: Maximum characters of the platform's id of a call or a recording.
 MAX_REF = 200
 
 EVENTS = ("call.started", "call.ended", "recording.completed")
@@ -45,12 +45,12 @@ class Platform:
     name: str = "platform"
 
     def check_credentials(self, credentials: Credentials) -> None:
-        """Raise Invalid unless there is exactly a ``secret`` of ``whsec_`` and base64."""
+        """Raise Invalid unless this is exactly a ``secret`` of ``whsec_`` and base64."""
         unknown = sorted(set(credentials) - {"secret"})
         if unknown:
-            raise Invalid("The platform's credentials are a secret and nothing else.", field="credentials")
+            raise Invalid("credentials must contain only secret.", field="credentials")
         if "secret" not in credentials:
-            raise Invalid("The platform's credentials need a secret.", field="secret")
+            raise Invalid("credentials must contain secret.", field="secret")
         secret_bytes(credentials["secret"])
 
     def authenticate(self, delivery: Delivery, credentials: Sequence[Credentials]) -> None:
@@ -63,78 +63,78 @@ class Platform:
         )
 
     def understand(self, delivery: Delivery) -> WebhookContent | None:
-        """Return what the event says; None for an event of another type. Raises Invalid."""
+        """Parse the event; None for an event of another type. Raises Invalid."""
         event = parse_object(delivery.body)
         kind = event.get("type")
         if not isinstance(kind, str):
-            raise Invalid("type names the event.", field="type")
+            raise Invalid("type must be a string: the event's type.", field="type")
         if kind not in EVENTS:
             return None
         _moment(event, "timestamp")
         data = event.get("data")
         if not isinstance(data, dict):
-            raise Invalid("data is an object.", field="data")
+            raise Invalid("data must be an object.", field="data")
         return WebhookContent(
             facts=_facts(data),
             announcement=_announcement(data) if kind == "recording.completed" else None,
             delivery_id=delivery.headers.get("webhook-id"),
         )
 
-    def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:  # noqa: ARG002 - the port's signature; the URL itself is the permission
-        """Return a request without credentials to any public https host.
+    def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:  # noqa: ARG002 - the port's signature; the URL needs no credentials
+        """Build a request without credentials to any public https host.
 
-        The platform signs its events and may keep its media anywhere; private addresses are only
-        reached where the operator's list names them.
+        The platform signs its events and may store its media anywhere; private addresses are allowed only if they
+        are in the operator's VAULT_MEDIA_ALLOW.
         """
         if announcement.url is None:
             raise FetchFailed("The announcement has no URL.", final=True)
         return MediaRequest(url=announcement.url, headers={}, hosts=("*",))
 
-    def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:  # noqa: ARG002 - there is nobody to ask
-        """Return None: the platform has no REST interface that the vault knows of."""
+    def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
+        """Return None: the platform has no REST API known to the vault."""
         return None
 
-    def found(self, announcement: Announcement, reply: RestReply) -> Announcement:  # noqa: ARG002 - nothing was asked
-        """Return the announcement as it is."""
+    def found(self, announcement: Announcement, reply: RestReply) -> Announcement:  # noqa: ARG002 - the port's signature
+        """Return the announcement unchanged."""
         return announcement
 
-    def delete_request(self, source_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - there is nobody to ask
-        """Return None: the platform has no REST interface that the vault knows of."""
+    def delete_request(self, source_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
+        """Return None: the platform has no REST API known to the vault."""
         return None
 
     @property
     def deletes_by_default(self) -> bool:
-        """Return False: it cannot."""
+        """Return False: the vault cannot delete the platform's copy."""
         return False
 
     @property
     def delete_again_after(self) -> timedelta | None:
-        """Return None: it cannot."""
+        """Return None: the vault cannot delete the platform's copy."""
         return None
 
-    def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:  # noqa: ARG002 - there is nobody to ask
-        """Return None: the platform has no REST interface that the vault knows of."""
+    def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
+        """Return None: the platform has no REST API known to the vault."""
         return None
 
-    def listed(self, reply: RestReply) -> ListedPage:  # noqa: ARG002 - nothing was asked
+    def listed(self, reply: RestReply) -> ListedPage:  # noqa: ARG002 - the port's signature
         """Return an empty page."""
         return ListedPage()
 
     @property
     def call_documents(self) -> CallDocuments | None:
-        """Return None: it asks for no document; it asks over the REST interface."""
+        """Return None: the platform does not request documents; it uses the vault's REST API."""
         return None
 
     def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: the platform asks before it records."""
+        """Return None: the platform asks the vault before it records."""
         return None
 
     def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: the platform records by itself."""
+        """Return None: the platform starts recordings itself."""
         return None
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
-        """Return where the platform sends its events, how it signs them, and an example."""
+        """Return the webhook URL, the signature scheme, and an example event."""
         return {
             "url": webhook_url,
             "method": "POST",
@@ -143,11 +143,11 @@ class Platform:
             "signature": (
                 "Standard Webhooks, symmetric: webhook-signature is v1, a comma, and the base64 of "
                 "HMAC-SHA256 over webhook-id, a dot, webhook-timestamp, a dot, and the raw body. The key "
-                "is the base64 part of the secret, decoded. A repeated delivery keeps its webhook-id."
+                "is the base64 part of the secret, decoded. A retry has the same webhook-id."
             ),
             "recording_url": (
                 "An https URL on port 443 of a public address, fetched once without credentials; it should "
-                "stay valid for a day. Private hosts must stand in the operator's VAULT_MEDIA_ALLOW."
+                "stay valid for a day. Private hosts must be in the operator's VAULT_MEDIA_ALLOW."
             ),
             "example": {
                 "type": "recording.completed",
@@ -171,7 +171,7 @@ class Platform:
 def _facts(data: Mapping[str, object]) -> CallFacts:
     direction = _text(data, "direction")
     if direction is not None and direction not in DIRECTIONS:
-        raise Invalid("data.direction is inbound or outbound.", field="data.direction")
+        raise Invalid("data.direction must be inbound or outbound.", field="data.direction")
     caller, callee, agent = _text(data, "from"), _text(data, "to"), _text(data, "agent")
     return CallFacts(
         call_ref=_ref(data, "call_ref"),
@@ -193,38 +193,39 @@ def _announcement(data: Mapping[str, object]) -> Announcement:
         parse_media_url(url)
     except ValueError:
         raise Invalid(
-            f"data.recording_url is an http or https URL of at most {MAX_URL} ASCII characters, "
-            "with a plain host and without a user.",
+            f"data.recording_url must be an http or https URL of at most {MAX_URL} ASCII characters, "
+            "without userinfo.",
             field="data.recording_url",
         ) from None
     return Announcement(recording_ref=recording_ref, url=url, voices=_voices(data))
 
 
 def _voices(data: Mapping[str, object]) -> tuple[Voice, ...]:
-    """Return who is heard on each channel; nothing where the event does not say."""
+    """Return the voice of each channel; empty if the event does not say."""
     value = data.get("voices")
     if value is None:
         return ()
-    if not isinstance(value, list) or len(value) > MAX_VOICES or not all(one in VOICES for one in value):
+    if not isinstance(value, list) or len(value) > MAX_VOICES or not all(voice in VOICES for voice in value):
         raise Invalid(
-            "data.voices names caller, callee, all or unknown for each channel.", field="data.voices"
+            f"data.voices must be a list of at most {MAX_VOICES}: caller, callee, all or unknown for each channel.",
+            field="data.voices",
         )
     return tuple(value)
 
 
 def _ref(data: Mapping[str, object], key: str) -> str:
-    """Return a required name: it is a key of rows, so nothing of it is changed or guessed."""
+    """Return a required id unchanged: it is a key of rows. Raises Invalid."""
     ref = _text(data, key)
     if ref is None or not 1 <= len(ref) <= MAX_REF or not ref.isprintable():
-        raise Invalid(f"data.{key} has 1 to {MAX_REF} printable characters.", field=f"data.{key}")
+        raise Invalid(f"data.{key} must have 1 to {MAX_REF} characters, all printable.", field=f"data.{key}")
     return ref
 
 
 def _text(data: Mapping[str, object], key: str) -> str | None:
-    """Return a string, or None where the event says nothing; null says nothing too."""
+    """Return a string, or None if it is absent or null. Raises Invalid."""
     value = data.get(key)
     if value is not None and not isinstance(value, str):
-        raise Invalid(f"data.{key} is a string.", field=f"data.{key}")
+        raise Invalid(f"data.{key} must be a string.", field=f"data.{key}")
     return value
 
 
@@ -233,5 +234,5 @@ def _moment(data: Mapping[str, object], key: str, *, path: str = "") -> datetime
     if value is None:
         return None
     if not isinstance(value, str):
-        raise Invalid(f"{path}{key} is a string.", field=f"{path}{key}")
+        raise Invalid(f"{path}{key} must be a string.", field=f"{path}{key}")
     return from_rfc3339(value, field=f"{path}{key}")

@@ -1,15 +1,15 @@
-"""Telnyx Call Control, API v2: JSON events under an Ed25519 signature, media behind URLs of ten minutes.
+"""Telnyx Call Control, API v2: JSON events with an Ed25519 signature, media URLs that expire after ten minutes.
 
-A call here is one call leg, because recordings are made of legs and a session's other legs have other
+A call here is one call leg, because a recording belongs to a leg and the session's other legs have other
 parties. A conference's recording belongs to no leg: its call is the conference.
 
-``recording_id`` is in most payloads and in none of the vendor's models. Where it is missing, the recording
-is called after its leg and the moment its recording began, and is looked for in the list; then the provider's
-copy cannot be deleted by the vault, and the list may later bring it in once more under its id.
+``recording_id`` is in most payloads but in none of the vendor's models. If it is missing, the recording's id is made
+of its leg and its start time, and the recording is searched in the list. The vault then cannot delete the provider's
+copy, and the list may later deliver the recording a second time under its own id.
 
-The API's older version, without ``data``, is refused. TeXML applications send forms (``texml``), in which a call is
-called by its CallSid, the ``call_control_id``. The list of recordings knows the leg instead: what only the list
-tells of a TeXML call does not find that call's evidence.
+API v1, without ``data``, is refused. TeXML applications send forms (``texml``), in which the call's id is
+its CallSid, the ``call_control_id``. The list of recordings contains the leg's id instead: the evidence of a
+TeXML call is not found for a recording that only the list reports.
 
 Sources: developers.telnyx.com (callbacks, call recordings), the vendor's SDK 4.189.
 """
@@ -48,12 +48,12 @@ from vault.telephony.twilio_api import events
 
 REST = "https://api.telnyx.com"
 HOSTS = ("s3.amazonaws.com", "api.telnyx.com")
-#: The recorder's buckets by name, in whatever region: S3's other way to write the same place.
+#: Telnyx's buckets as virtual-hosted S3 URLs, in any region.
 BUCKET = re.compile(r"telephony-recorder-[a-z0-9-]{1,63}\.s3(?:\.[a-z0-9-]{1,32})?\.amazonaws\.com")
 
 SAVED, CONFERENCE_SAVED = "call.recording.saved", "conference.recording.saved"
 EVENTS = (INITIATED, ANSWERED, HANGUP, SAVED, CONFERENCE_SAVED)
-#: ``filter=value``: how a recording without an id is looked for.
+#: ``filter=value``: the list filter for a recording without an id.
 FILTER = re.compile(r"(call_leg_id|call_session_id|conference_id)=(.{1,200})", re.DOTALL)
 PAGE = 100
 
@@ -65,7 +65,7 @@ class Telnyx:
     name: str = "telnyx"
 
     def check_credentials(self, credentials: Credentials) -> None:
-        """Raise Invalid unless there are exactly ``public_key`` (base64 of 32 bytes) and ``api_key``."""
+        """Raise Invalid unless these are exactly ``public_key`` (base64 of 32 bytes) and ``api_key``."""
         check_fields(credentials, ("public_key", "api_key"))
         ed25519_key(credentials["public_key"])
 
@@ -80,15 +80,15 @@ class Telnyx:
         )
 
     def understand(self, delivery: Delivery) -> WebhookContent | None:
-        """Return what the event says; None for events that do not concern the vault. Raises Invalid."""
+        """Parse the event; None for events that the vault does not use. Raises Invalid."""
         if texml.is_form(delivery):
             return events.understand(events.fields(delivery), refs=texml.REFS)
         data = parse_object(delivery.body).get("data")
         if not isinstance(data, dict):
-            raise Invalid("data is an object: the webhooks of API version 2 have one.", field="data")
+            raise Invalid("data must be an object: set webhook_api_version to 2 at Telnyx.", field="data")
         kind = data.get("event_type")
         if not isinstance(kind, str):
-            raise Invalid("data.event_type names the event.", field="data.event_type")
+            raise Invalid("data.event_type must be a string: the event's type.", field="data.event_type")
         if kind not in EVENTS:
             return None
         payload, delivery_id = member(data, "payload", path="data."), ref(data, "id", path="data.")
@@ -102,7 +102,7 @@ class Telnyx:
         )
 
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
-        """Return a plain request to Telnyx's hosts and buckets, without credentials."""
+        """Build a request to Telnyx's hosts and buckets, without credentials."""
         return presigned(announcement, access, hosts=HOSTS, bucket=BUCKET)
 
     def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:
@@ -116,9 +116,9 @@ class Telnyx:
         return _request("GET", f"/v2/recordings/{source}", access)
 
     def found(self, announcement: Announcement, reply: RestReply) -> Announcement:
-        """Return the announcement with a URL of now, and with the recording's id once it is known.
+        """Return the announcement with a new URL, and with the recording's id if it was missing.
 
-        Raises FetchFailed: final where the recording is gone, or lies where only its owner can fetch it.
+        Raises FetchFailed: final if the recording was deleted, or is in the customer's own bucket.
         """
         data = reply_object(reply).get("data")
         try:
@@ -128,46 +128,46 @@ class Telnyx:
             recording_id, urls = ref(recording, "id"), member(recording, "download_urls")
             url = media_url(recording, "download_urls", "")
         except Invalid:
-            raise FetchFailed("The provider's answer is not a recording.") from None
+            raise FetchFailed("The provider's response is not a recording.") from None
         if recording_id is None or RECORDING_ID.fullmatch(recording_id) is None:
-            raise FetchFailed("The provider's answer is not a recording.")
+            raise FetchFailed("The provider's response is not a recording.")
         if "=" not in (announcement.source_ref or "") and recording_id != announcement.source_ref:
-            raise FetchFailed("The provider told of another recording.")
+            raise FetchFailed("The provider's response is about another recording.")
         if url is None:
             raise FetchFailed("The provider has no URL of the recording.", final=any(urls.values()))
         return replace(announcement, url=url, source_ref=recording_id)
 
     def delete_request(self, source_ref: str, access: Access) -> RestRequest | None:
-        """Return ``DELETE /v2/recordings/{id}``; None for a recording whose id was not said."""
+        """Return ``DELETE /v2/recordings/{id}``; None for a recording without an id."""
         if RECORDING_ID.fullmatch(source_ref) is None:
             return None
         return _request("DELETE", f"/v2/recordings/{source_ref}", access)
 
     @property
     def deletes_by_default(self) -> bool:
-        """Return True: the vault's copy is to be the only one."""
+        """Return True: the vault's copy should be the only one."""
         return True
 
     @property
     def delete_again_after(self) -> timedelta | None:
-        """Return None: the answer names what was deleted."""
+        """Return None: the response names the deleted recording."""
         return None
 
     def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:
-        """Return a page of the recordings created since; the cursor is a page number."""
+        """Build the request for a page of recordings created since; the cursor is a page number."""
         created = since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         query = {"filter[created_at][gte]": created, "page[number]": cursor or "1", "page[size]": str(PAGE)}
         return _request("GET", f"/v2/recordings?{urlencode(query)}", access)
 
     def listed(self, reply: RestReply) -> ListedPage:
-        """Return what a page lists. Raises FetchFailed for an answer that is no list.
+        """Parse a page of recordings. Raises FetchFailed if the response is not a list.
 
-        A recording that cannot be read is passed over, so that it does not hide the others.
+        An invalid recording is skipped, so that it does not hide the others.
         """
         answer = reply_object(reply)
         recordings = answer.get("data")
         if not isinstance(recordings, list):
-            raise FetchFailed("The provider's answer is not a list of recordings.")
+            raise FetchFailed("The provider's response is not a list of recordings.")
         items: list[Listed] = []
         for recording in recordings:
             with suppress(Invalid):
@@ -179,19 +179,19 @@ class Telnyx:
 
     @property
     def call_documents(self) -> CallDocuments:
-        """Return how TeXML steers the calls of TeXML applications."""
+        """Return the reader and writer of TeXML, for TeXML applications."""
         return texml.FLOW
 
     def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: documents decide before anything is recorded."""
+        """Return None: call documents decide before a recording starts."""
         return None
 
     def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: TeXML begins recordings."""
+        """Return None: TeXML starts recordings."""
         return None
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
-        """Return what to enter in Mission Control, at the Voice API application."""
+        """Return the values for the Voice API application in Mission Control."""
         return {
             "url": webhook_url,
             "webhook_api_version": "2",
@@ -200,22 +200,22 @@ class Telnyx:
                 "url": f"{webhook_url}/call",
                 "method": "POST",
                 "enter_at": (
-                    "The webhook URL of a TeXML application, voice method POST: Telnyx signs no query, and asks "
-                    "for the next document as it asked for the first. The vault answers with TeXML that plays the "
-                    "notices, begins the recording where it may, and goes on at the connection's next_url. A Voice "
-                    "API application asks for no document. As the application's URL for call progress events enter "
-                    "the url above. A notice in a language that Telnyx does not speak needs audio of its own."
+                    "The webhook URL of a TeXML application, voice method POST: Telnyx does not sign a query, and "
+                    "uses the same method for all documents. The vault responds with TeXML that plays the "
+                    "notices, starts the recording if allowed, and continues at the connection's next_url. A Voice "
+                    "API application requests no documents. As the application's URL for call progress events enter "
+                    "the url above. A notice in a language that Telnyx does not support needs an audio file."
                 ),
             },
-            "public_key": "Mission Control, Keys and Credentials, Public Key: it proves every delivery.",
-            "retries": "Telnyx repeats what was not answered with 2xx; as failover URL enter the same one, or none.",
+            "public_key": "Mission Control, Keys and Credentials, Public Key: it authenticates the webhooks.",
+            "retries": "Telnyx retries unless it gets a 2xx; as failover URL enter the same one, or none.",
             "recording": (
-                "Record with channels dual and format wav: each party is heard apart, and nothing is lost. "
-                "Recordings that Telnyx puts into a bucket of your own are not fetched."
+                "Record with channels dual and format wav: each party has its own channel, without loss of quality. "
+                "Recordings that Telnyx stores in your own bucket are not fetched."
             ),
             "delete_at_source": (
-                "On by default. Once the vault has read back its own copy it deletes Telnyx's for good. What "
-                "was announced without a recording_id stays there, and so do records of the call itself."
+                "On by default. After the vault has verified its own copy it deletes Telnyx's permanently. Recordings "
+                "announced without a recording_id are not deleted there, nor are records of the call itself."
             ),
         }
 
@@ -227,11 +227,11 @@ def _request(method: str, target: str, access: Access) -> RestRequest:
 
 
 def _next_page(answer: Json) -> str | None:
-    """Return the number of the next page. Raises FetchFailed where the answer does not count its pages."""
+    """Return the number of the next page. Raises FetchFailed if the response has no page numbers."""
     meta = answer.get("meta")
     page, pages = (
         (meta.get("page_number"), meta.get("total_pages")) if isinstance(meta, dict) else (None, None)
     )
     if not isinstance(page, int) or not isinstance(pages, int):
-        raise FetchFailed("The provider's answer does not say how many pages there are.")
+        raise FetchFailed("The provider's response does not contain the number of pages.")
     return str(page + 1) if page < pages else None

@@ -1,7 +1,6 @@
-"""What Telnyx's events and lists say of call legs and recordings (Call Control, API v2).
+"""Parses call legs and recordings from Telnyx's events and lists (Call Control, API v2).
 
-``path`` in a signature is where the object stands, as errors name it: ``data.payload.`` in an event, ``data.``
-in a list.
+The parameter ``path`` is the object's path for error messages: ``data.payload.`` in an event, ``data.`` in a list.
 """
 
 import re
@@ -16,15 +15,15 @@ from vault.telephony.parsing.timestamps import from_rfc3339
 INITIATED, ANSWERED, HANGUP = "call.initiated", "call.answered", "call.hangup"
 DIRECTIONS: Mapping[str, Direction] = {"incoming": "inbound", "outgoing": "outbound"}
 
-#: A recording's id at the REST interface; it holds no equals sign, which the other source_refs do.
+#: A recording's id in the REST API; it has no equals sign, unlike the other source_refs.
 RECORDING_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_:.-]{0,199}")
-#: Lossless first. Where a bucket of the customer's own is used, the URL is not one of http.
+#: Lossless first. For a recording in the customer's own bucket, the URL is not an http URL.
 FORMATS = ("wav", "mp3")
 PATH = "data.payload."
 
 
 def told(kind: str, payload: Json, occurred_at: datetime | None) -> CallFacts:
-    """Return what an event of a leg says. Only ``occurred_at`` says when it was answered or ended."""
+    """Parse the facts of a leg's event. Only ``occurred_at`` contains the time of the answer or the end."""
     started_at, ended_at = (moment(payload, f"{word}_time", path=PATH) for word in ("start", "end"))
     if (leg := ref(payload, "call_leg_id", path=PATH)) is None:
         raise Invalid(f"{PATH}call_leg_id is required.", field=f"{PATH}call_leg_id")
@@ -40,7 +39,7 @@ def told(kind: str, payload: Json, occurred_at: datetime | None) -> CallFacts:
 
 
 def recorded(recording: Json, path: str) -> CallFacts:
-    """Return what is said of a recording's call. Its times are the recording's; events of calls know better."""
+    """Parse the call facts of a recording. The times are the recording's; call events are more exact."""
     started_at, ended_at = (moment(recording, f"{word}_time", path=path) for word in ("start", "end"))
     return CallFacts(
         call_ref=_call(recording, path)[1],
@@ -55,9 +54,9 @@ def recorded(recording: Json, path: str) -> CallFacts:
 def announced(
     recording: Json, path: str, recording_id: str | None, urls: str, delivery_id: str | None
 ) -> Announcement:
-    """Return the recording under its id, or under its call and its beginning where it has none."""
+    """Build the announcement: its ref is the recording's id, or else its call and start time."""
     if recording_id is not None and RECORDING_ID.fullmatch(recording_id) is None:
-        raise Invalid(f"{path}recording_id is an id.", field=f"{path}recording_id")
+        raise Invalid(f"{path}recording_id must be an id.", field=f"{path}recording_id")
     (name, call), started_at = _call(recording, path), moment(recording, "recording_started_at", path=path)
     when = delivery_id if started_at is None else started_at.isoformat()
     if recording_id is None and when is None:
@@ -71,7 +70,7 @@ def announced(
 
 
 def media_url(recording: Json, key: str, path: str) -> str | None:
-    """Return the URL of the best format under ``key``; None without one of http. Raises Invalid."""
+    """Return the URL of the best format under ``key``; None if there is no http URL. Raises Invalid."""
     urls = member(recording, key, path=path)
     for name in FORMATS:
         written = text(urls, name, path=f"{path}{key}.") or ""
@@ -81,26 +80,26 @@ def media_url(recording: Json, key: str, path: str) -> str | None:
 
 
 def sought(recording_ref: str, recordings: Sequence[object]) -> object:
-    """Return the one of a call's recordings that began when the announced one did. Raises FetchFailed."""
+    """Return the call's recording with the announced start time. Raises FetchFailed unless there is exactly one."""
     listed = [member({"data": each}, "data") for each in recordings]
     try:
         began = from_rfc3339(recording_ref.rpartition("/")[2], field="recording_ref")
     except Invalid:
         fitting = listed
     else:
-        # The list rounds what the event says to the microsecond.
+        # The event has microseconds; the list is rounded.
         times = [(moment(each, "recording_started_at"), each) for each in listed]
         fitting = [each for at, each in times if at is not None and abs(at - began) <= timedelta(seconds=1)]
     if len(fitting) != 1:
-        raise FetchFailed("The provider's list does not have this one recording.")
+        raise FetchFailed("The provider's list does not contain exactly one recording with this start time.")
     return fitting[0]
 
 
 def _call(recording: Json, path: str) -> tuple[str, str]:
-    """Return which id names the recording's call, and the id."""
+    """Return the field that identifies the recording's call, and its value."""
     names = ["call_leg_id", "conference_id", "call_session_id"]
     if recording.get("source") == "conference":
-        # The list names a leg of a conference too; the event does not.
+        # For a conference, the list also contains a leg's id; the event does not.
         names.sort(key=lambda name: name != "conference_id")
     for name in names:
         if (value := ref(recording, name, path=path)) is not None:
@@ -111,12 +110,12 @@ def _call(recording: Json, path: str) -> tuple[str, str]:
 def _direction(payload: Json, path: str) -> Direction | None:
     word = text(payload, "direction", path=path)
     if word is not None and word not in DIRECTIONS:
-        raise Invalid(f"{path}direction is incoming or outgoing.", field=f"{path}direction")
+        raise Invalid(f"{path}direction must be incoming or outgoing.", field=f"{path}direction")
     return None if word is None else DIRECTIONS[word]
 
 
 def _voices(channels: str | None, direction: Direction | None) -> tuple[Voice, ...]:
-    """Return who is heard: the first leg is on channel A, and only a call that came in began with its caller."""
+    """Return the voice of each channel: channel A is the first leg, which is the caller only for inbound calls."""
     if channels == "dual":
         return ("caller", "callee") if direction == "inbound" else ("unknown", "unknown")
     return ("all",) if channels == "single" else ()

@@ -1,10 +1,9 @@
-"""TeXML: Telnyx's dialect of TwiML, whose applications ask for documents and are told of by forms.
+"""TeXML: Telnyx's variant of TwiML. TeXML applications request call documents and send forms.
 
-Requests and callbacks are forms under the same Ed25519 headers as the JSON of Call Control. The signature
-covers time and body, not the URL, so nothing is believed of a GET. Attributes that TeXML does not know are
-ignored in silence, so only documented ones stand here: ``<Gather>`` has no method and asks as the
-application is set, ``<Recording>`` writes mp3 unless told otherwise, and ``<Say>`` speaks English alone
-unless its voice is alice.
+Requests and callbacks are forms with the same Ed25519 headers as the JSON of Call Control. The signature
+covers time and body, not the URL, so a GET is refused. Telnyx ignores unknown attributes without an error, so only
+documented ones are used: ``<Gather>`` has no method and uses the application's setting, ``<Recording>`` defaults to
+mp3, and ``<Say>`` supports only English unless its voice is alice.
 
 Sources: developers.telnyx.com, docs/voice/programmable-voice/texml-verbs (gather, recording, redirect, say),
 texml-instruction-fetching, and callbacks texml-gather, texml-recording-completed; SDK 4.189,
@@ -16,7 +15,7 @@ import re
 from vault.domain.calls.webhook import Delivery
 from vault.telephony.twilio_api.documents import TwilioApiDocuments
 
-#: A call is called ``v3:`` and base64 for URLs, a recording by a UUID.
+#: A call's id is ``v3:`` and base64url, a recording's id is a UUID.
 REFS = re.compile(r"[0-9A-Za-z][0-9A-Za-z_:\-]{0,199}")
 FORM = "application/x-www-form-urlencoded"
 
@@ -42,6 +41,6 @@ FLOW = TwilioApiDocuments(
 
 
 def is_form(delivery: Delivery) -> bool:
-    """Say whether a TeXML application sent this: everything else is JSON of Call Control."""
+    """Tell whether a TeXML application sent this; everything else is JSON of Call Control."""
     media_type = delivery.headers.get("content-type", "").partition(";")[0].strip().lower()
     return delivery.method == "POST" and media_type == FORM

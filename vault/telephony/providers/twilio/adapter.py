@@ -1,9 +1,9 @@
-"""Twilio: forms signed with the account's token, or with a shared key; recordings that stay until deleted.
+"""Twilio: forms signed with the account's token or with a shared key; recordings that stay until deleted.
 
-Twilio signs the URL and the parameters with HMAC-SHA1 and the AuthToken, or, where the header
-``X-Twilio-Webhooks-Signature-Settings`` says so, with HMAC-SHA256 and a shared key. That header is not
-signed: with it only a shared key counts, and without it only the token, so nobody can pick a weaker proof
-than the one he can make. There is no time in a signature; recordings are recognised by their sid.
+Twilio signs the URL and the parameters with HMAC-SHA1 and the AuthToken, or, with the header
+``X-Twilio-Webhooks-Signature-Settings``, with HMAC-SHA256 and a shared key. That header is not
+signed: with it only a shared key is accepted, and without it only the token, so an attacker gains nothing by adding or
+removing it. The signature has no timestamp; duplicates are detected by the recording's sid.
 
 Sources: twilio.com/docs/usage/webhooks/webhooks-security and /webhook-shared-keys,
 /docs/voice/twiml/recording, /docs/voice/api/recording, /docs/usage/webhooks/webhooks-connection-overrides.
@@ -34,10 +34,10 @@ from vault.telephony.twilio_api.documents import TwilioApiDocuments
 from vault.telephony.twilio_api.provider_base import TwilioApiProvider
 
 ORIGIN = "https://api.twilio.com"
-#: Where media lies, also of accounts in other regions (api.dublin.ie1.twilio.com).
+#: The hosts of media, including other regions (api.dublin.ie1.twilio.com).
 HOSTS = ("api.twilio.com", "*.twilio.com")
 
-#: What each credential looks like. Subaccounts have their own sid and token.
+#: The format of each credential. Subaccounts have their own sid and token.
 FORMATS: Mapping[str, re.Pattern[str]] = {
     "account_sid": re.compile(r"AC[0-9A-Za-z]{32}"),
     "auth_token": re.compile(r"[!-~]{1,256}"),
@@ -46,10 +46,10 @@ FORMATS: Mapping[str, re.Pattern[str]] = {
 }
 OPTIONAL = frozenset({"shared_key_id", "shared_key"})
 
-#: Connection overrides: five retries, whatever went wrong. Without them a 5xx is not repeated.
+#: Connection overrides: five retries after any failure. Without them Twilio does not retry a 5xx.
 OVERRIDES = "#rc=5&rp=all"
 
-#: /docs/voice/twiml/gather, /recording and /say. An empty finishOnKey makes # a key like the others.
+#: /docs/voice/twiml/gather, /recording and /say. An empty finishOnKey makes # a normal key.
 FLOW = TwilioApiDocuments(
     recording={
         "channels": "dual",
@@ -72,11 +72,13 @@ class Twilio(TwilioApiProvider):
     name: str = "twilio"
 
     def check_credentials(self, credentials: Credentials) -> None:
-        """Raise Invalid unless there are account_sid and auth_token, and both parts of a shared key or none."""
+        """Raise Invalid unless these are account_sid and auth_token, and both parts of a shared key or none."""
         events.check_credentials(credentials, FORMATS, optional=OPTIONAL)
         if len(OPTIONAL & set(credentials)) == 1:
             missing = next(iter(OPTIONAL - set(credentials)))
-            raise Invalid("A shared key has an id and a secret.", field=missing)
+            raise Invalid(
+                "credentials must contain both shared_key_id and shared_key, or neither.", field=missing
+            )
 
     def authenticate(self, delivery: Delivery, credentials: Sequence[Credentials]) -> None:
         """Raise NotAuthentic unless one of the credentials signed the URL and the parameters."""
@@ -99,13 +101,13 @@ class Twilio(TwilioApiProvider):
         verify_claims(keys, url_claims(given, "sha256", delivery, form))
 
     def understand(self, delivery: Delivery) -> WebhookContent | None:
-        """Return what a form says; None for JSON, which tells of no recording. Raises Invalid."""
+        """Parse a form; None for JSON, which is never about a recording. Raises Invalid."""
         if events.is_json(delivery):
             return None
         return events.understand(events.fields(delivery))
 
     def rest(self, access: Access) -> rest.Rest:
-        """Return the account (or subaccount) at Twilio's interface."""
+        """Return Twilio's REST API for the account or subaccount."""
         return rest.Rest(
             origin=rest_base(access, ORIGIN),
             prefix=self.prefix,
@@ -114,22 +116,22 @@ class Twilio(TwilioApiProvider):
         )
 
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
-        """Return a request for WAV with all channels; Basic authentication to interfaces of Twilio alone."""
+        """Build a request for WAV with all channels, with Basic authentication only to Twilio's API hosts."""
         return self.rest(access).media_request(
             announcement, is_own=_is_own, hosts=HOSTS, both_channels=len(announcement.voices) > 1
         )
 
     @property
     def call_documents(self) -> CallDocuments:
-        """Return how TwiML steers calls."""
+        """Return the reader and writer of TwiML."""
         return FLOW
 
     def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: TwiML begins recordings."""
+        """Return None: TwiML starts recordings."""
         return None
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
-        """Return what to enter in TwiML or the console, and what Twilio does about retries and deletion."""
+        """Return the values for TwiML or the console, and Twilio's behaviour on retries and deletion."""
         return {
             "url": webhook_url + OVERRIDES,
             "method": "POST",
@@ -141,24 +143,24 @@ class Twilio(TwilioApiProvider):
             "enter_at": (
                 "recordingStatusCallback of <Dial>, <Record>, <Recording> and <Conference> (in XML the "
                 "ampersand of the URL is written &amp;), RecordingStatusCallback of REST calls, and the "
-                "status callback of numbers and of <Number> and <Client>. The recording callback tells no "
+                "status callback of numbers and of <Number> and <Client>. The recording callback contains no "
                 "numbers, so without the status callback a recording has none."
             ),
             "recording": (
-                "record-from-answer-dual keeps the two sides apart. Recordings encrypted with your own "
-                "key at Twilio cannot be read by the vault."
+                "record-from-answer-dual records the two parties on separate channels. The vault cannot read "
+                "recordings that Twilio encrypts with your own key."
             ),
             "retries": (
-                "The part behind # asks Twilio for five retries after any failure. Without it an answer "
-                "of 5xx is not repeated. The vault also compares Twilio's list of recordings."
+                "The part after # asks Twilio for five retries after any failure. Without it Twilio does not "
+                "retry after a 5xx. The vault also reads Twilio's list of recordings."
             ),
             "signature": (
                 "X-Twilio-Signature with the AuthToken of the account (or subaccount) in the credentials, "
                 "over exactly this URL. Shared keys need shared_key_id and shared_key."
             ),
             "delete_at_source": (
-                "On by default. Twilio deletes the audio at once and keeps metadata of the recording for "
-                "40 days. A failed deletion is repeated; a recording that the vault never heard of stays."
+                "On by default. Twilio deletes the audio immediately and keeps metadata of the recording for "
+                "40 days. A failed deletion is retried; a recording that the vault does not know is not deleted."
             ),
         }
 
@@ -168,15 +170,15 @@ def _call_start(webhook_url: str) -> Mapping[str, str]:
         "url": f"{webhook_url}/call",
         "method": "POST",
         "enter_at": (
-            "The voice URL (A call comes in) of the number or the TwiML App. The vault answers with TwiML that "
-            "plays the notices, begins the recording where it may, and goes on at the connection's next_url. A "
-            "notice in a language that Twilio does not speak needs audio of its own."
+            "The voice URL (A call comes in) of the number or the TwiML App. The vault responds with TwiML that "
+            "plays the notices, starts the recording if allowed, and continues at the connection's next_url. A "
+            "notice in a language that Twilio does not support needs an audio file."
         ),
     }
 
 
 def _is_own(url: MediaUrl) -> bool:
-    """Say whether credentials may go there: Twilio's interface, of any region, by https."""
+    """Tell whether credentials may be sent to ``url``: Twilio's API, in any region, over https."""
     interface = url.host == "api.twilio.com" or (
         url.host.startswith("api.") and url.host.endswith(".twilio.com")
     )

@@ -1,9 +1,9 @@
-"""Vonage's Voice API: signed callbacks, and recordings that its REST interface serves for 30 days.
+"""Vonage's Voice API: signed callbacks, and recordings that its REST API serves for 30 days.
 
-``recording_url`` makes an event that of a recording. ``recording_uuid`` is its stable name; the file, which
-is the last part of the URL, has another. ``https://api.nexmo.com`` serves files as part of its REST interface,
-so a connection's ``api_base`` stands in for it in URLs of recordings too. Where a URL went stale, because a
-region's host moved, the file is asked for again under its name at that interface.
+An event with ``recording_url`` announces a recording. ``recording_uuid`` is its stable id; the file's name, the
+last part of the URL, is a different id. ``https://api.nexmo.com`` serves files as part of its REST API,
+so a connection's ``api_base`` replaces it in recording URLs too. If a URL no longer works, because a
+region's host changed, the file is requested by its name from the REST API.
 """
 
 import re
@@ -24,7 +24,7 @@ from vault.telephony.signatures.jwt import application_token, callback_id, verif
 from vault.telephony.signatures.rsa_keys import check_rsa_key
 
 REST = "https://api.nexmo.com"
-#: Files lie at api.nexmo.com, at api-us.nexmo.com and the like, and at api-<region>.vonage.com.
+#: Files are at api.nexmo.com, api-us.nexmo.com and similar hosts, and api-<region>.vonage.com.
 HOSTS = ("*.nexmo.com", "*.vonage.com")
 
 FIELDS = ("signature_secret", "application_id", "private_key")
@@ -42,23 +42,25 @@ class Vonage:
     def check_credentials(self, credentials: Credentials) -> None:
         """Raise Invalid, naming the field, unless these are exactly FIELDS and the key can sign."""
         if set(credentials) - set(FIELDS):
-            raise Invalid(f"Vonage's credentials are {', '.join(FIELDS)}.", field="credentials")
+            raise Invalid(f"credentials must contain only {', '.join(FIELDS)}.", field="credentials")
         for field, pattern in (("signature_secret", SECRET), ("application_id", APPLICATION)):
             if pattern.fullmatch(credentials.get(field, "")) is None:
-                raise Invalid(f"Vonage's credentials need a {field} as the dashboard shows it.", field=field)
+                raise Invalid(
+                    f"credentials must contain {field} as Vonage's dashboard shows it.", field=field
+                )
         check_rsa_key(credentials.get("private_key", ""))
 
     def authenticate(self, delivery: Delivery, credentials: Sequence[Credentials]) -> None:
-        """Raise NotAuthentic unless a token made with one of the secrets is of this delivery."""
+        """Raise NotAuthentic unless the token was signed with one of the secrets and matches this callback."""
         keys = [(entry.get("signature_secret", ""), entry.get("application_id", "")) for entry in credentials]
         verify_callback(keys, delivery)
 
     def understand(self, delivery: Delivery) -> WebhookContent | None:
-        """Return what the event says; None where it tells of no conversation. Raises Invalid."""
+        """Parse the event; None if it is not about a conversation. Raises Invalid."""
         return heard(delivery, callback_id(delivery))
 
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
-        """Return the request, with the application's token where the host is Vonage's."""
+        """Build the request, with the application's token if the host is Vonage's."""
         if announcement.url is None:
             raise FetchFailed("The announcement has no URL.", final=True)
         url = announcement.url
@@ -68,59 +70,59 @@ class Vonage:
         return MediaRequest(url=url, headers=headers, hosts=own_hosts(HOSTS, access))
 
     def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:
-        """Return a HEAD for the file at the REST interface, so that no audio comes with the answer."""
+        """Build a HEAD request for the file in the REST API, so that the response contains no audio."""
         if announcement.source_ref is None:
             return None
         return _rest("HEAD", f"/v1/files/{announcement.source_ref}", access)
 
     def found(self, announcement: Announcement, reply: RestReply) -> Announcement:
-        """Return the announcement with the file's URL at the REST interface, whatever was answered but 410.
+        """Return the announcement with the file's URL in the REST API, for any status except 410.
 
-        No document says that Vonage answers HEAD, so only "gone" is believed; the fetch finds out the rest.
+        HEAD is not documented by Vonage, so only 410 is used; the download shows any other failure.
         """
         if reply.status == GONE:
             raise FetchFailed("The provider has deleted the recording.", final=True)
         if announcement.source_ref is None:
-            raise FetchFailed("The recording has no name at the provider.", final=True)
+            raise FetchFailed("The recording's file name at the provider is unknown.", final=True)
         return replace(announcement, url=f"{REST}/v1/files/{announcement.source_ref}")
 
     def delete_request(self, source_ref: str, access: Access) -> RestRequest | None:
-        """Return the deletion of the Media API, for connections that ask for it."""
+        """Build the Media API's delete request, for connections with ``delete_at_source``."""
         return _rest("DELETE", f"/v3/media/{source_ref}", access) if FILE.fullmatch(source_ref) else None
 
     @property
     def deletes_by_default(self) -> bool:
-        """Return False: Vonage does not say that the Media API deletes recordings of calls."""
+        """Return False: Vonage does not document that the Media API deletes call recordings."""
         return False
 
     @property
     def delete_again_after(self) -> timedelta | None:
-        """Return None: success is not answered ahead of time, as far as is known."""
+        """Return None: as far as is known, success is not reported before the media exists."""
         return None
 
     def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
         """Return None: Vonage has no list of recordings."""
         return None
 
-    def listed(self, reply: RestReply) -> ListedPage:  # noqa: ARG002 - nothing was asked
+    def listed(self, reply: RestReply) -> ListedPage:  # noqa: ARG002 - the port's signature
         """Return an empty page."""
         return ListedPage()
 
     @property
     def call_documents(self) -> CallDocuments:
-        """Return how NCCOs steer calls."""
+        """Return the reader and writer of NCCOs."""
         return NccoDocuments()
 
     def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: documents decide before anything is recorded."""
+        """Return None: call documents decide before a recording starts."""
         return None
 
     def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: NCCOs begin recordings."""
+        """Return None: NCCOs start recordings."""
         return None
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
-        """Return what to enter in the application's Voice settings and in NCCOs."""
+        """Return the values for the application's Voice settings and for NCCOs."""
         return {
             "url": webhook_url,
             "method": "POST",
@@ -128,32 +130,33 @@ class Vonage:
                 "url": f"{webhook_url}/call",
                 "method": "POST",
                 "enter_at": (
-                    "answer_url of the application, answer_method POST. The vault answers with an NCCO that plays "
-                    "the notices, begins the recording where it may, and goes on at the connection's next_url, "
-                    "which Vonage asks with a notify event: it names the conversation_uuid and no numbers. A "
-                    "notice in a language that Vonage does not speak needs audio of its own."
+                    "answer_url of the application, answer_method POST. The vault responds with an NCCO that plays "
+                    "the notices, starts the recording if allowed, and continues at the connection's next_url, "
+                    "which Vonage requests with a notify event: it contains the conversation_uuid but no numbers. A "
+                    "notice in a language that Vonage does not support needs an audio file."
                 ),
             },
             "events": ["event_url of the application", "eventUrl of every record action, eventMethod POST"],
             "signature": (
-                "Signed callbacks must be on for the application's Voice capability. Each request carries a "
-                "JWT (HS256) made with the account's signature secret. By GET the query is not signed: use POST."
+                "Enable signed callbacks for the application's Voice capability. Each request contains a "
+                "JWT (HS256) made with the account's signature secret. A GET's query is not signed: use POST."
             ),
-            "retries": "Vonage decides; nothing can be set in the URL.",
+            "retries": "Vonage decides; the URL has no options for it.",
             "recording": (
-                "Vonage does not tell how it recorded. Use format wav, split conversation and channels 2 to "
-                "hear the parties apart. The private key is that of the application that records."
+                "Vonage's events do not contain the recording's format. Use format wav, split conversation and "
+                "channels 2, so that each party has its own channel. The private key must be that of the "
+                "application that records."
             ),
             "delete_at_source": (
-                "Off by default. Vonage deletes every recording by itself after 30 days. When it is on, the "
-                "vault sends DELETE /v3/media/<file>, but Vonage does not document that this deletes recordings "
-                "of calls; the recording's history shows what it answered."
+                "Off by default. Vonage deletes every recording itself after 30 days. When it is on, the "
+                "vault sends DELETE /v3/media/<file>, but Vonage does not document that this deletes "
+                "call recordings; the recording's history shows the response."
             ),
         }
 
 
 def _token(access: Access) -> dict[str, str]:
-    """Return the header that shows the application's token. Raises FetchFailed for a key that cannot sign."""
+    """Build the header with the application's token. Raises FetchFailed if the private key is invalid."""
     credentials = access.credentials
     try:
         token = application_token(

@@ -1,8 +1,8 @@
-"""What Vonage's callbacks and requests for NCCOs say of conversations and recordings.
+"""Parses Vonage's callbacks and requests for NCCOs.
 
-Everything is told of a conversation, which has a leg for each party. Two legs cannot be told apart by one
-event, so an outbound leg says who it is but not when the conversation began or ended: it may have joined
-late, and a call that seems shorter than it was could hide a moment in which recording was off.
+Events belong to a conversation, which has a leg for each party. One event does not show which leg is the first, so the
+times of an outbound leg are not used as the conversation's start or end: the leg may have joined late, and a
+call that seems too short could hide a time when recording was off.
 """
 
 import re
@@ -19,93 +19,93 @@ from vault.telephony.parsing.json_fields import Json, media, moment, ref, text, 
 from vault.telephony.parsing.phone_number import from_digits
 from vault.telephony.parsing.strict_json import parse_object
 
-#: A file's name at the REST interface; it becomes part of a path.
+#: A file's name in the REST API; it becomes part of a URL path.
 FILE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,199}")
 
 DIRECTIONS: Mapping[str, Direction] = {"inbound": "inbound", "outbound": "outbound"}
-#: Statuses that begin a leg, and those that end it.
+#: Statuses at the start and at the end of a leg.
 BEGINS = frozenset({"started", "ringing"})
 ENDS = frozenset({"completed", "busy", "cancelled", "unanswered", "rejected", "failed", "timeout"})
 
 
 def heard(delivery: Delivery, delivery_id: str | None) -> WebhookContent | None:
-    """Return what an event says; None where it tells of no conversation. Raises Invalid."""
-    said = _said(delivery)
-    if said.get("recording_url") is not None:
+    """Parse an event; None if it contains no facts of a conversation. Raises Invalid."""
+    event = _event(delivery)
+    if event.get("recording_url") is not None:
         return WebhookContent(
-            facts=_recorded(said), announcement=_announcement(said), delivery_id=delivery_id
+            facts=_recording_facts(event), announcement=_announcement(event), delivery_id=delivery_id
         )
-    call_ref, status = ref(said, "conversation_uuid"), text(said, "status")
-    if call_ref is None or (status is None and text(said, "from") is None):
-        # A transfer, an answer of a machine detector, a key that was pressed: nothing of a call's facts.
+    call_ref, status = ref(event, "conversation_uuid"), text(event, "status")
+    if call_ref is None or (status is None and text(event, "from") is None):
+        # A transfer, a machine detection result or a pressed key: no facts of the call.
         return None
-    return WebhookContent(facts=_facts(said, call_ref, status), delivery_id=delivery_id)
+    return WebhookContent(facts=_facts(event, call_ref, status), delivery_id=delivery_id)
 
 
 def asked(delivery: Delivery) -> CallStep:
-    """Return what a request for an NCCO says. Raises Invalid, naming the field.
+    """Parse a request for an NCCO. Raises Invalid, naming the field.
 
-    ``answer_url`` names the numbers, ``input`` the key too, and ``notify`` nothing but the conversation. A user
-    of an application has a name in place of a number.
+    A request to ``answer_url`` contains the numbers, ``input`` also the key, and ``notify`` only the conversation.
+    A user of an application has a name instead of a number.
     """
-    said = _said(delivery)
+    event = _event(delivery)
     return CallStep(
         facts=CallFacts(
-            call_ref=_required(said, "conversation_uuid"),
-            caller=_number(said, "from") or words(said, "from_user"),
-            callee=_number(said, "to"),
+            call_ref=_required(event, "conversation_uuid"),
+            caller=_number(event, "from") or words(event, "from_user"),
+            callee=_number(event, "to"),
         ),
-        key=pressed(_digits(said), field="dtmf"),
+        key=pressed(_digits(event), field="dtmf"),
     )
 
 
-def _said(delivery: Delivery) -> Json:
-    """Return the event: a JSON body, or the query of a GET, where no name may come twice."""
+def _event(delivery: Delivery) -> Json:
+    """Parse the event: a JSON body, or the query of a GET, in which each name must be unique."""
     if delivery.method != "GET":
         return parse_object(delivery.body)
     try:
         query = urlsplit(delivery.url).query
     except ValueError:
-        raise Invalid("The query cannot be read.", field="query") from None
+        raise Invalid("The query is invalid: the URL cannot be parsed.", field="query") from None
     form = parse_query(query)
-    said: dict[str, object] = dict(form)
-    if len(said) != len(form):
-        raise Invalid("The query says one thing twice.", field="query")
-    return said
+    event: dict[str, object] = dict(form)
+    if len(event) != len(form):
+        raise Invalid("The query must not contain a name twice.", field="query")
+    return event
 
 
-def _facts(said: Json, call_ref: str, status: str | None) -> CallFacts:
-    """Return what one leg says. Its times are the conversation's only where it came in."""
-    told = text(said, "direction")
-    if told is not None and told not in DIRECTIONS:
-        raise Invalid("direction is inbound or outbound.", field="direction")
-    direction = None if told is None else DIRECTIONS[told]
-    at, start, end = moment(said, "timestamp"), moment(said, "start_time"), moment(said, "end_time")
+def _facts(event: Json, call_ref: str, status: str | None) -> CallFacts:
+    """Parse the facts of one leg. Only an inbound leg has the conversation's start and end."""
+    word = text(event, "direction")
+    if word is not None and word not in DIRECTIONS:
+        raise Invalid("direction must be inbound or outbound.", field="direction")
+    direction = None if word is None else DIRECTIONS[word]
+    at, start, end = moment(event, "timestamp"), moment(event, "start_time"), moment(event, "end_time")
     whole = direction == "inbound"
     return CallFacts(
         call_ref=call_ref,
         direction=direction,
-        caller=_number(said, "from"),
-        callee=_number(said, "to"),
+        caller=_number(event, "from"),
+        callee=_number(event, "to"),
         started_at=at if whole and status in BEGINS else None,
-        # Vonage counts from the answer: start_time and end_time of ``completed`` are duration apart.
+        # start_time is the time of the answer: in ``completed``, end_time minus start_time is the duration.
         answered_at=start or (at if status == "answered" else None),
         ended_at=(end or at) if whole and status in ENDS else None,
     )
 
 
-def _recorded(said: Json) -> CallFacts:
-    """Return what an event of a recording says of its conversation: the times between which it was recorded."""
+def _recording_facts(event: Json) -> CallFacts:
+    """Parse the call facts of a recording's event: its start and end."""
     return CallFacts(
-        call_ref=_required(said, "conversation_uuid"),
-        started_at=moment(said, "start_time"),
-        ended_at=moment(said, "end_time"),
+        call_ref=_required(event, "conversation_uuid"),
+        started_at=moment(event, "start_time"),
+        ended_at=moment(event, "end_time"),
     )
 
 
-def _announcement(said: Json) -> Announcement:
-    moment(said, "timestamp")
-    recording_ref, url = _required(said, "recording_uuid"), media(said, "recording_url")
+def _announcement(event: Json) -> Announcement:
+    moment(event, "timestamp")
+    recording_ref, url = _required(event, "recording_uuid"), media(event, "recording_url")
     if url is None:
         raise Invalid("recording_url is required.", field="recording_url")
     name = urlsplit(url).path.rpartition("/")[2]
@@ -114,27 +114,27 @@ def _announcement(said: Json) -> Announcement:
     )
 
 
-def _required(said: Json, key: str) -> str:
-    name = ref(said, key)
+def _required(event: Json, key: str) -> str:
+    name = ref(event, key)
     if name is None:
         raise Invalid(f"{key} is required.", field=key)
     return name
 
 
-def _number(said: Json, key: str) -> str | None:
-    written = text(said, key)
+def _number(event: Json, key: str) -> str | None:
+    written = text(event, key)
     return None if written is None else from_digits(written) or None
 
 
-def _digits(said: Json) -> str | None:
-    """Return the keys; None for none. A GET writes the object as text, and older calls the keys alone."""
-    dtmf = said.get("dtmf")
+def _digits(event: Json) -> str | None:
+    """Return the pressed keys, or None. In a GET the object is JSON text; older API versions send only the keys."""
+    dtmf = event.get("dtmf")
     if isinstance(dtmf, str) and dtmf.startswith("{"):
         try:
             dtmf = parse_object(dtmf.encode("utf-8", "surrogatepass"))
         except Invalid:
-            raise Invalid("dtmf is an object.", field="dtmf") from None
+            raise Invalid("dtmf must be an object.", field="dtmf") from None
     digits = dtmf.get("digits") if isinstance(dtmf, dict) else dtmf
     if digits is not None and not isinstance(digits, str):
-        raise Invalid("dtmf says which keys were pressed.", field="dtmf")
+        raise Invalid("dtmf must contain the pressed keys as a string.", field="dtmf")
     return digits

@@ -1,10 +1,10 @@
-"""NCCOs: lists of actions, in JSON, that steer a conversation at Vonage.
+"""NCCOs: Vonage's call documents, JSON lists of actions.
 
-There is no redirect. What stands for one is ``notify``: Vonage asks a URL, and the NCCO that it answers takes the
-place of the running one (NCCO reference, Notify). ``input`` asks its URL in the same way, and always: a caller
-who pressed nothing is reported with ``timed_out``, and goes on with what that URL answers. So nothing stands
-behind an ``input``. It would be reached only where the vault could not be (webhook reference, fallback URL), and a
-no that was lost on its way must not go on like silence.
+There is no redirect; ``notify`` replaces it: Vonage requests a URL, and the NCCO in the response replaces
+the running one (NCCO reference, Notify). ``input`` requests its URL in the same way, and always: without a keypress
+the event has ``timed_out``, and the call continues with the NCCO in the response. So no action follows an
+``input``. It would run only if the vault could not be reached (webhook reference, fallback URL), and a
+lost objection must not be treated like no keypress.
 
 Sources: developer.vonage.com/en/voice/voice-api, ncco-reference and webhook-reference; the languages are those of
 the vendor's Java SDK, ``TextToSpeechLanguage``.
@@ -20,9 +20,9 @@ from vault.domain.calls.webhook import Delivery
 from vault.telephony.call_documents.text_to_speech import carried, language_of, pieces
 from vault.telephony.providers.vonage.callbacks import asked
 
-#: What ``timeOut`` allows, counted from what the caller did last.
+#: Minimum and maximum of ``timeOut`` in seconds, counted from the caller's last action.
 SECONDS = (1, 10)
-#: A text inside <speak> is read as markup. Nobody speaks these, so they are left out and no text is markup.
+#: Vonage interprets text inside <speak> as markup. These characters are removed, so text is never markup.
 MARKUP = re.compile("[<>]")
 LANGUAGES = frozenset(
     "af-ZA ar bg-BG bn-IN ca-ES cmn-CN cmn-TW cs-CZ cy-GB da-DK de-AT de-DE el-GR en-AU en-GB en-IE en-IN en-NZ "  # noqa: SIM905 - words
@@ -36,14 +36,14 @@ Action = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class NccoDocuments:
-    """The port CallDocuments in NCCOs."""
+    """The port CallDocuments for NCCOs."""
 
     def step(self, delivery: Delivery) -> CallStep:
-        """Return what an authentic request for an NCCO says. Raises Invalid, naming the field."""
+        """Parse an authenticated request for an NCCO. Raises Invalid, naming the field."""
         return asked(delivery)
 
     def document(self, flow: CallFlow) -> Document:
-        """Return the call flow as Vonage reads it."""
+        """Write the call flow as an NCCO."""
         actions: list[Action] = []
         for step in flow:
             match step:
@@ -51,7 +51,7 @@ class NccoDocuments:
                     actions += _play(step)
                 case Gather():
                     actions += [*_play(step.prompt, {"bargeIn": True}), _input(step)]
-                    # What follows is the answer's to say.
+                    # The response to the input continues the call.
                     break
                 case Record():
                     actions.append(_record(step))
@@ -61,13 +61,13 @@ class NccoDocuments:
 
 
 def _play(step: Play, options: Action | None = None) -> Sequence[Action]:
-    """Return the notice; with ``bargeIn`` a key ends it, and an ``input`` must follow."""
+    """Build the actions of a notice; with ``bargeIn`` a keypress ends it, and an ``input`` must follow."""
     if step.audio_url is not None:
         return [{"action": "stream", "streamUrl": [carried(step.audio_url)], **(options or {})}]
     language = language_of(step.language, LANGUAGES)
-    said: Action = {} if language is None else {"language": language}
+    spoken: Action = {} if language is None else {"language": language}
     return [
-        {"action": "talk", "text": piece, **said, **(options or {})}
+        {"action": "talk", "text": piece, **spoken, **(options or {})}
         for piece in pieces(MARKUP.sub(" ", step.text))
     ]
 
@@ -95,7 +95,7 @@ def _record(step: Record) -> Action:
 
 
 def _go(step: Redirect) -> Action:
-    # A payload is required and comes back beside the conversation's name; nobody reads it.
+    # A payload is required and is returned with the conversation's id; the vault ignores it.
     return {
         "action": "notify",
         "payload": {"next": "ncco"},
