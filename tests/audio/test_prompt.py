@@ -210,7 +210,7 @@ async def test_an_upload_that_is_empty_or_too_large_is_refused(maker):
         await maker.make(b"", PLAIN)
     with pytest.raises(Undecodable, match="at most 5 MiB"):
         await maker.make(bytes(MAX_UPLOAD + 1), PLAIN)
-    with pytest.raises(Undecodable, match="no audio"):
+    with pytest.raises(Undecodable, match="without audio"):
         await maker.make(tone(1.0), PromptRequest(tone_only=True, beep="start"))
     with pytest.raises(Invalid):
         await maker.make(tone(1.0), PromptRequest(beep_hz=20))

@@ -67,9 +67,9 @@ def describe_wave(data: bytes, *, max_duration: float = MAX_DURATION) -> Descrip
         raise Undecodable("The audio is not one that the vault takes.")
     count = len(frames) // (width * channels)
     if not count:
-        raise Undecodable("The file decodes to no sound at all.")
+        raise Undecodable("The file contains no audio samples.")
     if count > max_duration * rate:
-        raise Undecodable("The audio is longer than the vault keeps.")
+        raise Undecodable("The audio is longer than the vault's maximum duration.")
     samples = array("h", frames) if width == 2 else array("h", ((byte - 128) * 256 for byte in frames))
     return Description(
         container="wav",

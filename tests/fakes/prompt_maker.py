@@ -27,9 +27,13 @@ class FakePromptMaker:
         wish.check()
         self.wishes.append(wish)
         if len(upload) > MAX_UPLOAD:
-            raise Undecodable("What a prompt is made of has at most 5 MiB.")
+            raise Undecodable("The uploaded audio must have at most 5 MiB.")
         if bool(upload) == wish.tone_only:
-            raise Undecodable("The file is empty." if not upload else "A beep alone is made of no audio.")
+            raise Undecodable(
+                "The file is empty."
+                if not upload
+                else "A prompt that is only a beep must be sent without audio."
+            )
         if self.crashes > 0:
             self.crashes -= 1
             raise DescriberCrashed("The describer ended with status -9.")
@@ -39,7 +43,7 @@ class FakePromptMaker:
         middle = beep + gap + speech if wish.beep == "start" else speech + gap + beep
         pcm = (silence(wish.lead_seconds) + middle + silence(wish.trail_seconds)).tobytes()
         if len(pcm) > 2 * RATE * MAX_SECONDS:
-            raise Undecodable("A prompt is at most 30 seconds long.")
+            raise Undecodable("The prompt must be at most 30 seconds long.")
         return Prompt(pcm=pcm, seconds=len(pcm) / 2 / RATE, level_dbfs=level(speech or beep))
 
 

@@ -1,1 +1,1 @@
-"""Audio: what a recording really is, its waveform, and a rendition where browsers need one."""
+"""Audio: decode recordings, compute their waveforms, and render WAV files where browsers need one."""

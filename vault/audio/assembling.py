@@ -1,7 +1,7 @@
-"""Putting a prompt together from decoded speech, silence and a beep, by pydub.
+"""Assembles a prompt from decoded speech, silence and a beep, with pydub.
 
-pydub gets 16-bit PCM and gives 16-bit PCM, which it does without any other program: its own readers and
-writers would turn µ-law into 8 bits, or call FFmpeg's command line, so they are not used.
+pydub's input and output are 16-bit PCM, for which it needs no other program. Its own readers and
+writers are not used: they would convert µ-law to 8 bits, or run FFmpeg's command line.
 """
 
 import warnings
@@ -13,18 +13,18 @@ from vault.audio.levels import level_dbfs, levelled
 from vault.domain.notices.audio import GAP_SECONDS, MAX_SECONDS, RATE, SILENT_DBFS, Prompt, PromptRequest
 from vault.errors import Undecodable
 
-#: The peak of a sine above its root mean square, in dB.
+#: Crest factor of a sine in dB: its peak above its root mean square.
 _SINE_CREST = 10 * float(np.log10(2))
-#: Milliseconds in which a beep swells and dies away, so that it does not click.
+#: Milliseconds of a beep's fade-in and fade-out, so that it does not click.
 _FADE = 10
-TOO_LONG = f"A prompt is at most {MAX_SECONDS} seconds long, with its beep and its silence."
+TOO_LONG = f"The prompt must be at most {MAX_SECONDS} seconds long, including its beep and its silence."
 SILENT = f"The audio is silent: its level is below {SILENT_DBFS:g} dBFS."
 
 
 def assemble(speech: bytes, wish: PromptRequest) -> Prompt:
-    """Return the prompt made of PCM16 little-endian at RATE, which is empty for a beep alone.
+    """Assemble the prompt. ``speech`` is PCM16 little-endian at RATE, or empty for a beep without speech.
 
-    Raises Undecodable for speech that is silent, and for a prompt of more than MAX_SECONDS.
+    Raises Undecodable for silent speech, and for a prompt of more than MAX_SECONDS.
     """
     voice = b"" if wish.tone_only else _voice(speech, wish)
     pieces = _pieces(voice, wish)
@@ -35,12 +35,12 @@ def assemble(speech: bytes, wish: PromptRequest) -> Prompt:
     seconds = len(pcm) / 2 / RATE
     if seconds > MAX_SECONDS:
         raise Undecodable(TOO_LONG)
-    heard = voice or _beep(wish).raw_data
-    return Prompt(pcm=pcm, seconds=seconds, level_dbfs=level_dbfs(np.frombuffer(heard, "<i2")))
+    audible = voice or _beep(wish).raw_data
+    return Prompt(pcm=pcm, seconds=seconds, level_dbfs=level_dbfs(np.frombuffer(audible, "<i2")))
 
 
 def _voice(speech: bytes, wish: PromptRequest) -> bytes:
-    """Return the speech at its level. Raises Undecodable where there is none to be heard."""
+    """Return the speech at the requested level. Raises Undecodable if it is silent."""
     samples = np.frombuffer(speech, "<i2")
     if level_dbfs(samples) < SILENT_DBFS:
         raise Undecodable(SILENT)
@@ -48,7 +48,7 @@ def _voice(speech: bytes, wish: PromptRequest) -> bytes:
 
 
 def _pieces(voice: bytes, wish: PromptRequest) -> list[Any]:
-    """Return pydub's segments in their order."""
+    """Return pydub's segments in order."""
     pydub = _pydub()
     spoken = [pydub.AudioSegment(data=voice, sample_width=2, frame_rate=RATE, channels=1)] if voice else []
     gap = [_silence(GAP_SECONDS)] if spoken else []
@@ -58,7 +58,7 @@ def _pieces(voice: bytes, wish: PromptRequest) -> list[Any]:
 
 
 def _beep(wish: PromptRequest) -> Any:
-    """Return a sine of the wanted level."""
+    """Generate a sine of the requested level."""
     sine = _pydub().generators.Sine(wish.beep_hz, sample_rate=RATE)
     loud = sine.to_audio_segment(duration=1000 * wish.beep_seconds, volume=wish.level_dbfs + _SINE_CREST)
     return loud.fade_in(_FADE).fade_out(_FADE)
@@ -69,7 +69,7 @@ def _silence(seconds: float) -> Any:
 
 
 def _pydub() -> Any:
-    """Import pydub when it is needed for the first time: prompts are rare, and it complains that it has no FFmpeg."""
+    """Import pydub on first use: prompts are rare, and the import warns about a missing FFmpeg."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pydub  # noqa: PLC0415 - see above

@@ -1,8 +1,8 @@
-"""The describer's child: decodes recordings one after the other, within limits it cannot lift.
+"""The describer's child process: decodes recordings one after the other, within limits it cannot lift.
 
-Started as ``python -m vault.audio.child FD MEMORY`` by ``children.py``, with a socket as its only door
-(``protocol.py``). It imports nothing that could decode before its limits stand. It holds no key, opens no
-file, and may die at any moment: its parent kills it after the first thing that is out of order.
+``children.py`` starts it as ``python -m vault.audio.child FD MEMORY``; a socket is its only connection
+(``protocol.py``). Decoders are imported only after the limits are set. It has no key, opens no
+file, and may die at any time: its parent kills it after the first protocol violation.
 """
 
 import importlib
@@ -19,14 +19,14 @@ from vault.audio.protocol import JOB, RENDITION, Kind, Wanted, description_paylo
 from vault.audio.remote import PartnerLost, RemoteFile, receive, send
 from vault.errors import Undecodable
 
-#: The exit status that says: not enough memory.
+#: The exit status after a MemoryError.
 OUT_OF_MEMORY = 3
-#: PyAV's command line and its downloader of samples: no decoder imports them.
+#: PyAV's command line and its sample downloader, which no decoder imports.
 _NO_DECODERS = {"av.__main__", "av.datasets"}
 
 
 def main() -> None:
-    """Confine this process, say READY and work until the parent hangs up."""
+    """Confine this process, send READY and do jobs until the parent closes the connection."""
     descriptor, memory = int(sys.argv[1]), int(sys.argv[2])
     confinement.confine(memory)
     _warm_up()
@@ -38,12 +38,12 @@ def main() -> None:
 
 
 def _warm_up() -> None:
-    """Import the decoders and run through them once: nothing can be imported with the doors closed."""
-    import av  # noqa: PLC0415 - limits come first
+    """Import the decoders and run them once: after ``close_doors`` nothing can be imported."""
+    import av  # noqa: PLC0415 - the limits must be set first
 
-    from vault.audio import decoding, speech  # noqa: PLC0415 - limits come first
+    from vault.audio import decoding, speech  # noqa: PLC0415 - the limits must be set first
 
-    # PyAV imports some modules on demand, such as those of subtitles for the first file that has any.
+    # PyAV imports some modules on demand, such as those for subtitles.
     for module in pkgutil.walk_packages(av.__path__, "av."):
         if module.name not in _NO_DECODERS:
             importlib.import_module(module.name)
@@ -72,8 +72,8 @@ def _work(connection: socket.socket) -> None:
 
 
 def _describe(connection: socket.socket, file: BinaryIO, max_duration: float) -> None:
-    """Send what the file is, after its rendition where one is needed. Raises Undecodable."""
-    from vault.audio import decoding  # noqa: PLC0415 - limits come first
+    """Send the rendition, if one is needed, and then the description. Raises Undecodable."""
+    from vault.audio import decoding  # noqa: PLC0415 - the limits must be set first
 
     description = decoding.describe(
         file, max_duration=max_duration, on_first_samples=partial(send, connection, Kind.DECODED, b"")
@@ -89,7 +89,7 @@ def _describe(connection: socket.socket, file: BinaryIO, max_duration: float) ->
 
 def _speech(connection: socket.socket, file: BinaryIO, max_duration: float) -> None:
     """Send the samples of a prompt. Raises Undecodable."""
-    from vault.audio.speech import speech  # noqa: PLC0415 - limits come first
+    from vault.audio.speech import speech  # noqa: PLC0415 - the limits must be set first
 
     for block in speech(file, max_duration=max_duration):
         send(connection, Kind.SAMPLES, block)

@@ -1,7 +1,7 @@
-"""A describer's child as its parent sees it: a process, one end of a socket pair, and a clock.
+"""The parent's side of a describer's child: the process, one end of a socket pair, and a timeout.
 
-The child gets that socket and an environment with nothing of the parent's in it. Killing is always safe:
-a child holds nothing that anybody else needs.
+The child gets only the socket and an environment without the parent's variables. Killing it is always safe:
+it holds no state that another process needs.
 """
 
 import asyncio
@@ -22,19 +22,19 @@ T = TypeVar("T")
 
 #: ``-P -s -B``: import nothing from the working directory or the user's own packages, write no bytecode.
 COMMAND = (sys.executable, "-P", "-s", "-B", "-m", "vault.audio.child")
-#: Seconds that a dying child has to be reaped, so that the error can say how it died.
+#: Seconds to wait for a dying child's exit status, which the error then reports.
 REAPING = 2.0
 
 
 class Clock:
-    """Seconds that a child may keep its parent waiting; runs only inside ``wait``."""
+    """The total time the parent may wait for a child; it runs only inside ``wait``."""
 
     def __init__(self, seconds: float) -> None:
-        """Begin with all of them."""
+        """Start with ``seconds`` remaining."""
         self.remaining = seconds
 
     async def wait(self, awaitable: Awaitable[T]) -> T:
-        """Await it. Raises DescriberCrashed once the seconds are used up."""
+        """Await ``awaitable``. Raises DescriberCrashed when no time remains."""
         loop = asyncio.get_running_loop()
         start = loop.time()
         try:
@@ -47,7 +47,7 @@ class Clock:
 
 
 class Child:
-    """One running child. ``spawn`` gives one that is ready for a job."""
+    """One running child. ``spawn`` returns one that is ready for a job."""
 
     def __init__(
         self,
@@ -55,11 +55,11 @@ class Child:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        """Take over the process and the parent's end of the socket pair."""
+        """Take the process and the parent's end of the socket pair."""
         self.process = process
         self.reader = reader
         self.writer = writer
-        #: Jobs that it has begun, all of them for this account.
+        #: Number of jobs started, all for this account.
         self.jobs = 0
         self.account_id: str | None = None
 
@@ -68,7 +68,7 @@ class Child:
         """Start a child and wait until it is ready. Raises DescriberCrashed."""
         ours, theirs = socket.socketpair()
         with theirs:
-            # The streams come first: once the process runs, nothing is awaited that does not end it.
+            # Open the streams first: after the process has started, every failure must end it.
             reader, writer = await asyncio.open_connection(sock=ours, limit=BLOCK)
             try:
                 process = await asyncio.create_subprocess_exec(
@@ -97,7 +97,7 @@ class Child:
         """Wait for the child's first frame. Raises DescriberCrashed."""
         kind, _payload = await self.receive(clock)
         if kind is not Kind.READY:
-            raise DescriberCrashed("The describer did not begin by being ready.")
+            raise DescriberCrashed("The describer's first frame was not READY.")
 
     async def receive(self, clock: Clock) -> tuple[Kind, bytes]:
         """Return the child's next frame. Raises DescriberCrashed."""
@@ -108,7 +108,7 @@ class Child:
             raise await self._ended() from error
 
     async def send(self, clock: Clock, kind: Kind, payload: bytes) -> None:
-        """Send a frame and wait until the child has taken most of it. Raises DescriberCrashed."""
+        """Send a frame and wait until the write buffer has drained. Raises DescriberCrashed."""
         try:
             self.writer.write(frame(kind, payload))
             await clock.wait(self.writer.drain())
@@ -116,31 +116,31 @@ class Child:
             raise await self._ended() from error
 
     async def _ended(self) -> DescriberCrashed:
-        """Return an error that says how the child ended, where that is known."""
+        """Build the error with the child's exit status, if it is known."""
         try:
             async with asyncio.timeout(REAPING):
                 status = await self.process.wait()
         except TimeoutError:
-            return DescriberCrashed("The describer hung up.")
+            return DescriberCrashed("The describer closed the connection.")
         if status == OUT_OF_MEMORY:
-            return DescriberCrashed("The describer ran out of its memory.")
+            return DescriberCrashed("The describer reached its memory limit.")
         if status == -signal.SIGXCPU:
-            return DescriberCrashed("The describer ran out of its processor time.")
+            return DescriberCrashed("The describer reached its CPU time limit.")
         return DescriberCrashed(f"The describer ended with status {status}.")
 
     @property
     def usable(self) -> bool:
-        """Say whether it still runs and is connected."""
+        """Tell whether it is running and connected."""
         return self.process.returncode is None and not self.reader.at_eof() and not self.writer.is_closing()
 
     def kill(self) -> None:
-        """End the process now. It is reaped by ``gone``."""
+        """Kill the process. ``gone`` reaps it."""
         self.writer.close()
         if self.process.returncode is None:
             self.process.kill()
 
     async def gone(self) -> None:
-        """Wait until a killed child is reaped. A cancellation is raised after that: it takes milliseconds."""
+        """Wait until a killed child is reaped. A cancellation is delayed until then, which takes milliseconds."""
         cancelled: asyncio.CancelledError | None = None
         while self.process.returncode is None:
             try:
@@ -152,7 +152,7 @@ class Child:
 
 
 async def spawn_or_unavailable(command: Sequence[str], limits: Limits) -> Child:
-    """Start a child for a job. Raises Unavailable if it does not start, which is not the file's fault."""
+    """Start a child for a job. Raises Unavailable, not DescriberCrashed, if it fails: the file is not the cause."""
     try:
         return await Child.spawn(command, limits)
     except (DescriberCrashed, OSError) as error:
@@ -160,6 +160,6 @@ async def spawn_or_unavailable(command: Sequence[str], limits: Limits) -> Child:
 
 
 def _environment() -> dict[str, str]:
-    """Return all that the child's Python needs: where to import from, and not to start threads."""
+    """Return the child's environment: its import path, one thread for the math libraries, and a UTF-8 locale."""
     path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
     return {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"}

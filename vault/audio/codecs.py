@@ -1,13 +1,13 @@
-"""Which containers and codecs the vault decodes, and how FFmpeg is told to open nothing else.
+"""Allow lists of the containers and codecs that the vault decodes, and the FFmpeg options that enforce them.
 
-The lists are allow lists of what telephony writes. Everything else that the bundled FFmpeg can read is
-reach for an attacker, so the demuxers, the decoders tried while probing and every protocol are named here.
-This module imports nothing of PyAV: the process that holds keys reads these lists too.
+The lists contain the formats of telephony systems. Every other format of the bundled FFmpeg would only add
+attack surface, so the demuxers, the decoders used while probing, and all protocols are restricted here.
+This module does not import PyAV: the process with the keys uses these lists too.
 """
 
-#: The vault's containers, by the first of FFmpeg's names for each.
+#: Accepted containers, by the first of FFmpeg's names for each.
 CONTAINERS = frozenset({"wav", "mp3", "ogg", "matroska", "flac", "mov", "amr", "gsm"})
-#: The vault's codecs, by FFmpeg's canonical names.
+#: Accepted codecs, by FFmpeg's canonical names.
 CODECS = frozenset(
     {
         *("pcm_u8", "pcm_s8", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_s32be"),
@@ -17,11 +17,11 @@ CODECS = frozenset(
         *("adpcm_ima_wav", "adpcm_ima_qt", "adpcm_ms", "adpcm_g722", "adpcm_g726"),
     }
 )
-#: Samples a second that are taken.
+#: Accepted sample rates in Hz.
 SAMPLE_RATES = range(8000, 48001)
-#: Decoders whose names differ from the canonical names of their codecs.
+#: Accepted decoders: the codecs, and decoders whose names differ from their codecs' canonical names.
 DECODERS = CODECS | {"mp3float", "amrnb", "amrwb", "g722", "g726"}
-#: What ``av.open`` is told. No protocol has the name "none": a file cannot make FFmpeg open another one.
+#: Options for ``av.open``. No protocol is named "none", so a file cannot make FFmpeg open another file or URL.
 OPTIONS = {
     "format_whitelist": ",".join(sorted(CONTAINERS)),
     "codec_whitelist": ",".join(sorted(DECODERS)),

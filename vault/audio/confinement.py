@@ -1,9 +1,9 @@
-"""The limits that the describer's child sets on itself before it touches a byte of a recording.
+"""The limits that the describer's child sets on itself before it reads a byte of a recording.
 
-``confine`` comes before PyAV is imported, ``close_doors`` after: from then on the process can open
-nothing at all, neither a file nor a socket, and start nothing. All limits are hard ones, so only root
-could lift them; processor time alone is set anew for each job, and the parent's clock stands behind it.
-A crash leaves nothing: no core, no file. The kernel kills the child when its parent dies.
+``confine`` runs before PyAV is imported, ``close_doors`` after: from then on the process cannot open
+a file or a socket, nor start a process. All are hard limits, which only root could lift; only the CPU
+time limit is set again for each job, and the parent's timeout backs it up.
+A crash leaves no core dump and no file. The kernel kills the child when its parent dies.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ import sys
 
 from vault.errors import StartRefused
 
-#: Open files while importing; the imports hold a handful at once.
+#: Limit of open files during imports, which need only a few at a time.
 OPEN_FILES = 64
 # From <linux/prctl.h>.
 PR_SET_PDEATHSIG = 1
@@ -25,7 +25,7 @@ PR_SET_NO_NEW_PRIVS = 38
 def confine(memory: int) -> None:
     """Limit address space to ``memory`` bytes and forbid files, cores, processes and privileges.
 
-    Raises OSError or ValueError where the system refuses; the child must then not go on.
+    Raises OSError or ValueError if the system refuses; the child must then exit.
     """
     for limit, value in (
         (resource.RLIMIT_CORE, 0),
@@ -45,12 +45,12 @@ def confine(memory: int) -> None:
 
 
 def close_doors() -> None:
-    """Let no new file descriptor come into being; those that are open keep working."""
+    """Forbid new file descriptors; open ones keep working."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
 
 
 def check_open_files() -> None:
-    """Raise StartRefused where this process may not even give a child the files that it imports."""
+    """Raise StartRefused if this process's limit of open files is too low for a child's imports."""
     may_open, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if may_open < OPEN_FILES:
         raise StartRefused(
@@ -60,24 +60,24 @@ def check_open_files() -> None:
 
 
 def forbid_attaching() -> None:
-    """Let nobody but root read this process's memory and environment, by ptrace(2) or /proc.
+    """Allow only root to read this process's memory and environment, by ptrace(2) or /proc.
 
-    For the process that starts the children: otherwise one of them that a recording has taken over reads the
-    keys, for it has the same user id. Raises OSError where Linux refuses; other systems have no such call.
+    Called in the process that starts the children: otherwise a child compromised by a recording could read the
+    keys, because it has the same user id. Raises OSError if Linux refuses; does nothing on other systems.
     """
     if sys.platform == "linux":
         prctl(PR_SET_DUMPABLE, 0)
 
 
 def allow_processor(seconds: int) -> None:
-    """Let the process use that much more processor time; then the kernel ends it by SIGXCPU."""
+    """Allow ``seconds`` more CPU time; after that the kernel ends the process with SIGXCPU."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     used = math.ceil(usage.ru_utime + usage.ru_stime)
     resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, resource.RLIM_INFINITY))
 
 
 def prctl(option: int, value: int) -> None:
-    """Set an option of this process (prctl(2)). Raises OSError where it fails."""
+    """Set an option of this process (prctl(2)). Raises OSError."""
     library = ctypes.CDLL(None, use_errno=True)
     if library.prctl(option, ctypes.c_ulong(value), 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl failed")

@@ -1,26 +1,26 @@
-"""What FFmpeg does not tell about a file: that it is no audio at all, or that its end is missing."""
+"""Checks that FFmpeg does not make: whether a file is audio at all, and whether its end is missing."""
 
 from typing import BinaryIO
 
 from vault.audio.reasons import Reason
 from vault.errors import Undecodable
 
-#: Bytes from which text is told apart.
+#: Bytes that are checked for text.
 SNIFFED = 512
-#: Fewer bytes than this may also be all that is left of a magic number.
+#: Shorter files are not classified as text: they may be the start of an audio file.
 MIN_TEXT_BYTES = 16
-#: Bytes that hold the last Ogg page: one is at most 65,307 bytes long (RFC 3533, section 6).
+#: Bytes at the end that contain the last Ogg page: a page has at most 65,307 bytes (RFC 3533, section 6).
 OGG_TAIL = 65_307 + 27
 #: The fixed part of an Ogg page header.
 OGG_HEADER = 27
 #: Bytes of an ID3v2 header.
 ID3_HEADER = 10
-#: Bytes that hold an MP3 file's first frame once its ID3 tag is behind: the largest frame is shorter.
+#: Bytes after the ID3 tag that contain an MP3 file's first frame: the largest frame is shorter.
 MP3_FRAME = 4096
 
 
 def refuse_non_audio(file: BinaryIO) -> None:
-    """Raise Undecodable for nothing and for text: FFmpeg would only say "invalid data"."""
+    """Raise Undecodable for an empty file and for text: FFmpeg would only report "invalid data"."""
     file.seek(0)
     head = file.read(SNIFFED)
     if not head:
@@ -33,12 +33,12 @@ def refuse_non_audio(file: BinaryIO) -> None:
 
 
 def has_xing(file: BinaryIO) -> bool:
-    """Say whether an MP3 file states its length, in a Xing or Info frame before the audio."""
+    """Tell whether an MP3 file states its length, in a Xing or Info frame before the audio."""
     file.seek(0)
     head = file.read(ID3_HEADER)
     start = 0
     if head[:3] == b"ID3" and len(head) == ID3_HEADER:
-        # Four times seven bits (ID3v2.4, section 3.1).
+        # A synchsafe integer: four times seven bits (ID3v2.4, section 3.1).
         for byte in head[6:]:
             start = start << 7 | byte & 0x7F
         start += ID3_HEADER
@@ -48,7 +48,7 @@ def has_xing(file: BinaryIO) -> bool:
 
 
 def cut_short(file: BinaryIO, container: str) -> bool:
-    """Say whether an Ogg file ends within a page: what FFmpeg passes over in silence."""
+    """Tell whether an Ogg file ends within a page, which FFmpeg does not report."""
     if container != "ogg":
         return False
     size = file.seek(0, 2)

@@ -1,8 +1,8 @@
-"""Decoding a file-like object: what it is as audio, and its samples as 16-bit PCM.
+"""Decodes a file-like object to a Description and to 16-bit PCM samples.
 
-Pure functions over something that can ``read`` and ``seek``; the limits on time and memory are those of
-the process they run in (``child.py``). Whatever the bytes are, the outcome is a Description or an
-Undecodable: FFmpeg's own errors become one or are counted as damage, and a MemoryError alone gets through.
+Pure functions over an object with ``read`` and ``seek``; the limits on time and memory are those of
+the process (``child.py``). For any bytes the outcome is a Description or an Undecodable: FFmpeg's errors
+become an Undecodable or are counted as damage; only a MemoryError is raised unchanged.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,14 +24,14 @@ from vault.audio.reasons import Reason
 from vault.domain.recordings.media import DAMAGE_TOLERANCE, MAX_DURATION, Description, plays_in_browsers
 from vault.errors import Undecodable
 
-#: Samples per block that the resampler gives out.
+#: Samples per block of the resampler's output.
 BLOCK_SAMPLES = 65536
-# FFmpeg describes broken bytes at length; a child has nobody to tell.
+# FFmpeg logs every broken byte, and the child has no log.
 av.logging.set_level(None)
 
 
 class Pass:
-    """One decoding of the whole file from its beginning."""
+    """One decoding pass over the whole file."""
 
     def __init__(
         self,
@@ -40,11 +40,11 @@ class Pass:
         max_duration: float = MAX_DURATION,
         on_first_samples: Callable[[], None] = lambda: None,
     ) -> None:
-        """Open the file. Raises Undecodable where it is not audio within the vault's limits."""
+        """Open the file. Raises Undecodable unless it is audio within the vault's limits."""
         self.file = file
         self.max_duration = max_duration
         self.on_first_samples = on_first_samples
-        #: What a WAV header says; None for other files.
+        #: The content of a WAV header; None for other files.
         self.claims = riff.read_claims(file)
         containers.refuse_non_audio(file)
         file.seek(0)
@@ -53,12 +53,12 @@ class Pass:
         self.container = opening.container_name(self.input)
         self.codec = self.stream.codec_context.codec.canonical_name
         self.decoder = opening.decoder_for(self.stream.codec_context)
-        #: Known with the first sample.
+        #: Set with the first sample.
         self.channels = 0
         self.sample_rate = 0
         #: Samples per channel so far.
         self.samples = 0
-        #: Samples of the largest decoded frame: codecs fill up their last one.
+        #: Samples of the largest decoded frame: codecs pad the last frame to this length.
         self.frame_samples = 0
         self.errors = 0
 
@@ -71,7 +71,7 @@ class Pass:
             except MemoryError:
                 raise
             except FAULTS:
-                # The signal changed its rate or channels midway.
+                # The sample rate or the channels changed within the file.
                 self.errors += 1
                 continue
             for block in resampled:
@@ -81,14 +81,14 @@ class Pass:
                 yield _interleaved(block)
 
     def _frames(self) -> Iterator[AudioFrame]:
-        """Yield the decoded frames, counting samples and what could not be decoded."""
+        """Yield the decoded frames, counting samples and decoding errors."""
         for packet in self._packets():
             try:
                 frames = self.decoder.decode(packet)
             except MemoryError:
                 raise
             except FAULTS:
-                # sox and Asterisk pad an odd number of GSM blocks by a byte and count it as data.
+                # sox and Asterisk pad an odd number of GSM blocks with one byte, which is not an error.
                 self.errors += packet.size > 1
                 continue
             for frame in frames:
@@ -98,11 +98,11 @@ class Pass:
                 yield frame
 
     def _packets(self) -> "Iterator[Packet[AudioStream]]":
-        """Yield the packets up to the end or to where the container falls apart."""
+        """Yield the packets up to the end or the first container error."""
         unknown_size = self.claims is not None and self.claims.data_size is None
         try:
             for packet in self.input.demux(self.stream):
-                # A packet that the end of the file cut short. Without a size there is no telling.
+                # A packet truncated by the end of the file. Without a known size that is not an error.
                 if packet.is_corrupt and packet.size and not unknown_size:
                     self.errors += 1
                 yield packet
@@ -112,7 +112,7 @@ class Pass:
             self.errors += 1
 
     def _account(self, frame: AudioFrame) -> None:
-        """Check a frame against the limits: what headers say proves nothing."""
+        """Check a decoded frame against the limits, because headers may be false."""
         if not self.samples:
             self.channels, self.sample_rate = frame.layout.nb_channels, frame.sample_rate
             opening.check_shape(self.channels, self.sample_rate)
@@ -123,7 +123,7 @@ class Pass:
             raise Undecodable(Reason.TOO_LONG)
 
     def claimed_duration(self) -> float | None:
-        """Return the seconds that the header claims; None where there is only an estimate."""
+        """Return the duration in the header, in seconds; None if there is only an estimate."""
         if self.claims is not None:
             return self.claims.duration
         if self.container in ("amr", "gsm"):
@@ -132,25 +132,25 @@ class Pass:
             return None
         estimated = self.estimated_duration()
         if self.container == "ogg" and estimated is not None:
-            # Each stream of a chained Ogg file counts from zero (RFC 3533, section 4); FFmpeg reads the last.
+            # Each stream of a chained Ogg file starts at zero (RFC 3533, section 4); FFmpeg uses the last.
             chained = self.samples / self.sample_rate - estimated > self.padding
             return None if chained else estimated
         return estimated
 
     @property
     def padding(self) -> float:
-        """Return the seconds that a codec may add to fill up its frames."""
+        """Return the seconds of padding that a codec may add to fill its frames."""
         return 2 * self.frame_samples / self.sample_rate
 
     def estimated_duration(self) -> float | None:
-        """Return the seconds that a player expects before it has played everything."""
+        """Return the duration in seconds that a player estimates from the file's metadata."""
         own = opening.seconds(self.stream.duration, self.stream.time_base)
         return own or (self.input.duration / av.time_base if self.input.duration else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendition:
-    """The size of a WAV file that browsers play, fixed before its first byte."""
+    """The format and length of a WAV file for browsers, fixed before its first byte is written."""
 
     sample_rate: int
     channels: int
@@ -164,9 +164,9 @@ def describe(
     max_duration: float = MAX_DURATION,
     on_first_samples: Callable[[], None] = lambda: None,
 ) -> Description:
-    """Decode the whole file once and return what it is; call ``on_first_samples`` when there are some.
+    """Decode the whole file once and describe it; ``on_first_samples`` is called at the first decoded samples.
 
-    ``Description.rendition`` says that one is needed. Raises Undecodable.
+    ``Description.rendition`` is true if browsers need a rendition. Raises Undecodable.
     """
     decoding = Pass(file, max_duration=max_duration, on_first_samples=on_first_samples)
     with decoding.input:
@@ -193,7 +193,7 @@ def describe(
 
 
 def plan_rendition(description: Description) -> Rendition:
-    """Choose the rate: the source's own, halved until 12 hours of it fit into a WAV file."""
+    """Choose the sample rate: the source's own, halved until the samples fit into a WAV file."""
     rate = description.sample_rate
     while round(description.duration * rate) * 2 * description.channels > riff.MAX_DATA:
         rate //= 2
@@ -202,9 +202,9 @@ def plan_rendition(description: Description) -> Rendition:
 
 
 def render(file: BinaryIO, rendition: Rendition) -> Iterator[bytes]:
-    """Decode once more and yield exactly the PCM16 bytes that the rendition's header will name.
+    """Decode again and yield exactly the PCM16 bytes that the rendition's header announces.
 
-    What the decoder gives beyond that is a codec's padding; what it lacks is silence.
+    Samples beyond that are a codec's padding and are dropped; missing samples are filled with silence.
     """
     missing = rendition.samples
     decoding = Pass(file, max_duration=float("inf"))
@@ -227,7 +227,7 @@ def _interleaved(frame: AudioFrame) -> Samples:
 
 
 def _without_padding(decoding: Pass, claimed: float | None) -> float:
-    """Return the decoded seconds, without what a codec only added to fill up its frames."""
+    """Return the decoded seconds, without the codec's padding."""
     decoded = decoding.samples / decoding.sample_rate
     padded = not decoding.codec.startswith("pcm_") and claimed is not None
     if claimed and padded and 0 < decoded - claimed <= decoding.padding:
@@ -236,12 +236,12 @@ def _without_padding(decoding: Pass, claimed: float | None) -> float:
 
 
 def _needs_rendition(decoding: Pass, duration: float, estimated: float | None) -> bool:
-    """Say whether browsers need another file than the original."""
+    """Tell whether browsers need a rendition instead of the original file."""
     if not plays_in_browsers(decoding.container, decoding.codec):
         return True
     if decoding.claims is not None:
         return decoding.claims.repairable
-    # Chromium stops for good where it seeks beyond the true end of an MP3, and cannot reach the
-    # last minutes of one that is longer than it guessed.
+    # Chromium stops permanently after a seek beyond the true end of an MP3, and cannot reach the
+    # last minutes of one that is longer than its estimate.
     wrong = estimated is not None and abs(estimated - duration) > DAMAGE_TOLERANCE * duration
     return decoding.container == "mp3" and wrong

@@ -1,10 +1,10 @@
-"""The describer: a pool of warm, limited children that decode what nobody vouches for.
+"""The describer: a pool of confined child processes that decode untrusted audio.
 
-A child costs 0.2 s of processor time to start, so it is kept for the next job of the same account. No child
-works for two accounts: one that a recording has taken over could keep what it reads and put it into another's
-rendition. A child is also replaced after a number of jobs, and immediately when anything is out of order: an
-error of its own, a job that was cancelled, or a source or sink that failed midway.
-Jobs wait for a child in the order they came. A crash of the parent ends the children with it.
+Starting a child takes 0.2 s of CPU time, so it is reused for the next job of the same account. A child never
+works for two accounts: one compromised by a recording could store its data and put it into another account's
+rendition. A child is also replaced after a number of jobs, and immediately after its own error, a
+cancelled job, or a failure of the source or sink.
+Jobs get a child in the order of arrival. The children die with the parent.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from vault.ports.audio import AudioSource, RenditionSink
 
 
 class SubprocessDescriber:
-    """The Describer port on ``size`` children. Use as ``async with``, or ``start`` and ``close`` it."""
+    """The Describer port with ``size`` children. Use with ``async with``, or call ``start`` and ``close``."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class SubprocessDescriber:
         limits: Limits | None = None,
         command: Sequence[str] = COMMAND,
     ) -> None:
-        """Start nothing yet. ``command`` gets the socket's number and the memory limit appended."""
+        """Start no child yet. The socket's descriptor and the memory limit are appended to ``command``."""
         self.size = size
         self.jobs_per_child = jobs_per_child
         self.limits = limits or Limits()
@@ -58,7 +58,7 @@ class SubprocessDescriber:
         await self.close()
 
     async def start(self) -> None:
-        """Start all children at once and wait until they are ready. Raises DescriberCrashed."""
+        """Start all children in parallel and wait until they are ready. Raises DescriberCrashed."""
         children = await asyncio.gather(
             *(Child.spawn(self.command, self.limits) for _ in range(self.size)), return_exceptions=True
         )
@@ -68,7 +68,7 @@ class SubprocessDescriber:
                 raise child
 
     async def close(self) -> None:
-        """End all children and wait for them. Jobs under way must have been cancelled before."""
+        """End all children and wait for them. Running jobs must be cancelled before."""
         self._closed = True
         while self._idle:
             self._end(self._idle.popleft())
@@ -78,9 +78,9 @@ class SubprocessDescriber:
     async def describe(
         self, source: AudioSource, rendition: RenditionSink, *, account_id: str
     ) -> Description:
-        """Decode the whole source and return what it is; see the port for the errors.
+        """Decode the whole source and describe it; see the port for the errors.
 
-        Every byte of the source has been read when a description is returned.
+        When this returns, every byte of the source has been read.
         """
         async with self._slots:
             child = await self._take(account_id)
@@ -88,7 +88,7 @@ class SubprocessDescriber:
             try:
                 outcome = await Job(child, source, rendition, self.limits).run()
             except DescriberCrashed:
-                # The file is retried once, in a fresh process.
+                # The file is retried once, which must be in a new process.
                 self._end_idle_of(account_id)
                 self._replace(child)
                 raise
@@ -104,7 +104,7 @@ class SubprocessDescriber:
         return outcome
 
     async def _take(self, account_id: str) -> Child:
-        """Return an idle child of the account, or a fresh one. Raises Unavailable."""
+        """Return an idle child of the account, or a new one. Raises Unavailable."""
         for child in [child for child in self._idle if not child.usable]:
             self._idle.remove(child)
             self._end(child)
@@ -115,7 +115,7 @@ class SubprocessDescriber:
                     child.account_id = account_id
                     return child
         if self._idle:
-            # The idle child of another account that has waited longest is replaced.
+            # Replace the longest idle child of another account.
             self._end(self._idle.popleft())
         child = await spawn_or_unavailable(self.command, self.limits)
         child.account_id = account_id
@@ -128,12 +128,12 @@ class SubprocessDescriber:
             self._end(child)
 
     def _replace(self, child: Child) -> None:
-        """End the child and warm up another while nobody waits for it."""
+        """End the child and start another in the background."""
         self._end(child)
         self._background(self._warm_up())
 
     async def _warm_up(self) -> None:
-        """Add a child to the idle ones. Where that fails, the next job tries again and says why."""
+        """Start an idle child. If that fails, the next job tries again and reports the error."""
         try:
             child = await Child.spawn(self.command, self.limits)
         except (DescriberCrashed, OSError):
@@ -141,7 +141,7 @@ class SubprocessDescriber:
         self._give_back(child)
 
     def _give_back(self, child: Child) -> None:
-        """Keep the child for the next job, unless the pool is full or closed."""
+        """Return the child to the pool, or end it if the pool is full or closed."""
         if self._closed or len(self._idle) >= self.size:
             self._end(child)
         else:

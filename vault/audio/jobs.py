@@ -1,7 +1,7 @@
-"""One job as the parent sees it: answer the child's questions, doubt its answers.
+"""The parent's side of one job: it sends the blocks that the child requests, and validates the child's results.
 
-The whole source is read when a description is returned, also the blocks that the decoder had no need of:
-reading is what checks the tag of every frame, and the provider's copy is deleted on the strength of it.
+The whole source is read before a description is returned, including blocks that the decoder did not need:
+reading verifies the tag of every frame, and the provider's copy is deleted because of that verification.
 """
 
 import math
@@ -25,22 +25,22 @@ from vault.domain.recordings.media import Description
 from vault.errors import DescriberCrashed
 from vault.ports.audio import AudioSource, RenditionSink
 
-#: How often a child may ask for each block: two passes, and an index that lies far from the audio.
+#: Maximum average reads per block: enough for two passes and for an index far from the audio.
 READS_PER_BLOCK = 8
-#: Questions on top of that, for small files.
+#: Additional reads, for small files.
 SPARE_READS = 64
-#: A rendition may be longer or shorter than the description says by so many seconds.
+#: Maximum difference between a rendition's duration and the description's, in seconds.
 RENDITION_TOLERANCE = 0.01
 
 
 class _Dialogue:
-    """One source on its way through one child: the part that every job has."""
+    """The conversation with a child about one source: the part shared by all jobs."""
 
-    #: What the child is told to do.
+    #: The kind of result that the child must send.
     wanted: Wanted
 
     def __init__(self, child: Child, source: AudioSource, limits: Limits) -> None:
-        """Say who talks to whom; nothing is sent before ``begin``."""
+        """Take the child and the source; nothing is sent before ``begin``."""
         self.child = child
         self.source = source
         self.limits = limits
@@ -50,25 +50,25 @@ class _Dialogue:
         self.seen: set[int] = set()
 
     async def begin(self) -> None:
-        """Give the child its job."""
+        """Send the job to the child."""
         size, limits = self.source.size, self.limits
         payload = JOB.pack(size, limits.processor(size), limits.max_duration, self.wanted)
         await self.child.send(self.clock, Kind.JOB, payload)
 
     async def answer(self, payload: bytes) -> None:
-        """Answer a question with a block of the source."""
+        """Send the requested block of the source. Raises DescriberCrashed for an invalid request."""
         if len(payload) != READ.size:
-            raise DescriberCrashed("The describer asked for a block without a number.")
+            raise DescriberCrashed("The describer requested a block without a number.")
         (number,) = READ.unpack(payload)
         if number >= self.blocks:
-            raise DescriberCrashed("The describer asked for bytes outside the source.")
+            raise DescriberCrashed("The describer requested bytes outside the source.")
         self.reads -= 1
         if self.reads < 0:
-            raise DescriberCrashed("The describer asked for the source too often.")
+            raise DescriberCrashed("The describer requested too many blocks.")
         await self.child.send(self.clock, Kind.DATA, await self.block(number))
 
     async def block(self, number: int) -> bytes:
-        """Read a block of the source and remember that it was read."""
+        """Read a block of the source and mark it as read."""
         start = number * BLOCK
         data = await self.source.read(start, min(start + BLOCK, self.source.size))
         self.seen.add(number)
@@ -76,24 +76,24 @@ class _Dialogue:
 
 
 class Job(_Dialogue):
-    """One recording on its way through one child."""
+    """The description of one recording by one child."""
 
     wanted = Wanted.DESCRIPTION
 
     def __init__(self, child: Child, source: AudioSource, sink: RenditionSink, limits: Limits) -> None:
-        """Say who talks to whom; nothing is sent before ``run``."""
+        """Take the child, the source and the sink; nothing is sent before ``run``."""
         super().__init__(child, source, limits)
         self.sink = sink
-        #: Sample rate, channels and samples of the rendition, once the child has named them.
+        #: Sample rate, channels and samples of the rendition, after the child has sent them.
         self.rendition: tuple[int, int, int] | None = None
-        #: Bytes and frames of samples that may still come.
+        #: Bytes and frames of samples that the child may still send.
         self.missing = 0
         self.frames = 0
-        #: Whether the child has said that the file holds audio.
+        #: Whether the child has reported decoded samples.
         self.decoded = False
 
     async def run(self) -> Description | Reason:
-        """Return what the child found. Raises DescriberCrashed, and what source and sink raise."""
+        """Return the child's result. Raises DescriberCrashed, and the errors of source and sink."""
         try:
             return await self._converse()
         except DescriberCrashed as error:
@@ -101,7 +101,7 @@ class Job(_Dialogue):
             raise
 
     async def _converse(self) -> Description | Reason:
-        """Take the child's frames one by one until it ends the job."""
+        """Process the child's frames until it ends the job."""
         await self.begin()
         while True:
             kind, payload = await self.child.receive(self.clock)
@@ -122,12 +122,12 @@ class Job(_Dialogue):
                     await self._read_the_rest()
                     return description
                 case _:
-                    raise DescriberCrashed("The describer spoke out of turn.")
+                    raise DescriberCrashed("The describer sent an unexpected frame.")
 
     async def _begin_rendition(self, payload: bytes) -> None:
         """Write the header of the rendition."""
         if self.rendition is not None:
-            raise DescriberCrashed("The describer began a second rendition.")
+            raise DescriberCrashed("The describer started a second rendition.")
         sample_rate, channels, samples = read_rendition(payload, max_duration=self.limits.max_duration)
         self.rendition = (sample_rate, channels, samples)
         self.missing = samples * channels * 2
@@ -135,33 +135,33 @@ class Job(_Dialogue):
         await self.sink.write(riff.header(sample_rate=sample_rate, channels=channels, samples=samples))
 
     async def _take_samples(self, payload: bytes) -> None:
-        """Write samples of the rendition, as many as its header names and no more."""
+        """Write samples of the rendition, up to the number in its header."""
         self.missing -= len(payload)
         self.frames -= 1
         if not payload or self.missing < 0 or self.frames < 0:
-            raise DescriberCrashed("The describer sent more than the rendition holds.")
+            raise DescriberCrashed("The describer sent more samples than the rendition has.")
         await self.sink.write(payload)
 
     def _check_rendition(self, description: Description) -> None:
-        """Refuse a description that does not fit the rendition that came before it."""
+        """Refuse a description that contradicts the rendition before it."""
         if description.rendition != (self.rendition is not None) or self.missing:
-            raise DescriberCrashed("The describer did not send the rendition that it describes.")
+            raise DescriberCrashed("The describer's rendition is incomplete or contradicts its description.")
         if self.rendition is None:
             return
         sample_rate, channels, samples = self.rendition
         apart = abs(samples / sample_rate - description.duration)
         if channels != description.channels or apart > RENDITION_TOLERANCE:
-            raise DescriberCrashed("The describer sent another rendition than it describes.")
+            raise DescriberCrashed("The describer's rendition differs from its description.")
 
     async def _read_the_rest(self) -> None:
-        """Read the blocks that the decoder passed over, so that every tag has been checked."""
+        """Read the blocks that the decoder did not request, so that every tag is verified."""
         for number in range(self.blocks):
             if number not in self.seen:
                 await self.block(number)
 
 
 class SpeechJob(_Dialogue):
-    """The upload for a prompt on its way through one child; it is short enough to be kept in memory."""
+    """The decoding of a prompt's upload by one child; it is short enough to be kept in memory."""
 
     wanted = Wanted.SPEECH
 
@@ -169,7 +169,7 @@ class SpeechJob(_Dialogue):
         """Return PCM16 little-endian, one channel at RATE. Raises DescriberCrashed."""
         await self.begin()
         samples = bytearray()
-        # What a resampler adds at the end is a fraction of a second.
+        # The resampler may add a fraction of a second at the end.
         most = 2 * round(RATE * (self.limits.max_duration + 0.1))
         while True:
             kind, payload = await self.child.receive(self.clock)
@@ -179,10 +179,10 @@ class SpeechJob(_Dialogue):
                 case Kind.SAMPLES:
                     samples += payload
                     if not payload or len(payload) % 2 or len(samples) > most:
-                        raise DescriberCrashed("The describer sent more than a prompt holds.")
+                        raise DescriberCrashed("The describer sent more samples than a prompt has.")
                 case Kind.UNDECODABLE:
                     return read_reason(payload)
                 case Kind.SPEECH:
                     return bytes(samples)
                 case _:
-                    raise DescriberCrashed("The describer spoke out of turn.")
+                    raise DescriberCrashed("The describer sent an unexpected frame.")

@@ -1,7 +1,7 @@
-"""Bringing speech to a level: as loud on average as is wanted, and nowhere above the peak that lines bear.
+"""Normalizes speech to a level: the requested root mean square, with no peak above the limit of telephone lines.
 
-Speech has peaks up to 20 dB above its average, so gain alone cannot do both. Where a peak would be too high
-the gain is lowered for some milliseconds around it, and the whole is raised again by what that took.
+Speech has peaks up to 20 dB above its average, so gain alone cannot do both. Around a peak that would be too high
+the gain is lowered for some milliseconds, and the overall gain is raised to compensate.
 """
 
 import math
@@ -15,14 +15,14 @@ Signal = npt.NDArray[np.float64]
 Samples = npt.NDArray[np.int16]
 
 FULL_SCALE = 32768.0
-#: The highest sample there may be.
+#: The maximum sample value.
 _CEILING = np.floor(FULL_SCALE * 10 ** (PEAK_DBFS / 20))
-#: Samples that share a gain: 10 ms.
+#: Samples with the same gain: 10 ms.
 _BLOCK = 80
-#: dB from the wanted level that count as reached.
+#: Tolerance of the level in dB.
 _NEAR = 0.1
 _ROUNDS = 20
-#: Raised by more than this (in dB), what is left between the words would be heard as noise.
+#: Maximum gain in dB: more would make the background noise between the words audible.
 _MAX_GAIN_DB = 45.0
 
 
@@ -32,7 +32,7 @@ def level_dbfs(samples: Samples) -> float:
 
 
 def levelled(samples: Samples, target: float) -> Samples:
-    """Return the samples at ``target`` dBFS, none of them above PEAK_DBFS. There must be sound in them."""
+    """Return the samples at ``target`` dBFS, none above PEAK_DBFS. They must not be silent."""
     signal, gain = samples.astype(np.float64), 0.0
     for _ in range(_ROUNDS):
         limited = _limited(signal * 10 ** (gain / 20))
@@ -49,11 +49,11 @@ def _level(signal: Signal) -> float:
 
 
 def _limited(signal: Signal) -> Signal:
-    """Lower what is above the ceiling.
+    """Lower the gain where samples exceed the ceiling.
 
-    Each block has the gain that its highest sample needs. At the edge between two blocks the lower of their
-    gains holds, and between the edges it runs straight: so it is nowhere above what the block needs, and
-    nowhere jumps.
+    Each block needs the gain of its highest sample. At the edge between two blocks the lower of their
+    gains applies, and between edges it is interpolated: so the gain never exceeds what the block needs, and
+    never jumps.
     """
     padded = np.pad(np.abs(signal), (0, -len(signal) % _BLOCK)).reshape(-1, _BLOCK)
     needed = _CEILING / np.maximum(padded.max(axis=1), _CEILING)

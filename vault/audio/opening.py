@@ -1,4 +1,4 @@
-"""Opening bytes as audio, by what they are alone: no name, no other file and no protocol takes part."""
+"""Opens bytes as audio by their content only: file names, other files and protocols are not used."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -15,12 +15,12 @@ from vault.audio import codecs
 from vault.audio.reasons import Reason
 from vault.errors import Undecodable
 
-#: What FFmpeg raises on bytes that are not what they claim. Its MemoryError is not for us to judge.
+#: FFmpeg's errors for invalid bytes. MemoryError is excluded: it is raised unchanged.
 FAULTS = (FFmpegError, ValueError, ArithmeticError)
 
 
 def open_audio(file: BinaryIO) -> InputContainer:
-    """Open the bytes. Raises Undecodable where no demuxer of the vault knows them."""
+    """Open the bytes. Raises Undecodable if no accepted demuxer recognizes them."""
     try:
         return av.open(file, "r", options=dict(codecs.OPTIONS), metadata_errors="replace")
     except MemoryError:
@@ -30,7 +30,7 @@ def open_audio(file: BinaryIO) -> InputContainer:
 
 
 def audio_stream(container: InputContainer) -> AudioStream:
-    """Return the first audio stream, if the vault decodes what is in it."""
+    """Return the first audio stream. Raises Undecodable if it is missing or not accepted."""
     streams = container.streams.audio
     try:
         _check_streams(streams)
@@ -41,10 +41,10 @@ def audio_stream(container: InputContainer) -> AudioStream:
 
 
 def _check_streams(streams: Sequence[AudioStream]) -> None:
-    """Raise Undecodable unless the first of the audio streams is one that the vault decodes."""
+    """Raise Undecodable unless there is an audio stream and the vault accepts the first one."""
     if not streams:
         raise Undecodable(Reason.NO_STREAM)
-    # PyAV gives no context where FFmpeg has no decoder, whatever its stub says.
+    # Unlike its type stub says, PyAV returns None if FFmpeg has no decoder.
     context = cast("AudioCodecContext | None", streams[0].codec_context)
     if context is None or context.codec.canonical_name not in codecs.CODECS:
         raise Undecodable(Reason.CODEC)
@@ -52,7 +52,7 @@ def _check_streams(streams: Sequence[AudioStream]) -> None:
 
 
 def check_shape(channels: int, sample_rate: int) -> None:
-    """Raise Undecodable unless channels and rate are ones that the vault takes."""
+    """Raise Undecodable unless the channels and the sample rate are accepted."""
     if channels not in (1, 2):
         raise Undecodable(Reason.CHANNELS)
     if sample_rate not in codecs.SAMPLE_RATES:
@@ -60,15 +60,15 @@ def check_shape(channels: int, sample_rate: int) -> None:
 
 
 def container_name(container: InputContainer) -> str:
-    """Return the vault's name of the container: ``mov`` for FFmpeg's ``mov,mp4,m4a,3gp,3g2,mj2``."""
+    """Return the container's name, such as ``mov`` for FFmpeg's ``mov,mp4,m4a,3gp,3g2,mj2``."""
     return container.format.name.split(",")[0]
 
 
 def decoder_for(stream_context: AudioCodecContext) -> AudioCodecContext:
-    """Return what decodes the stream.
+    """Return the stream's decoder.
 
-    FFmpeg's own AMR-NB decoder knows no discontinuous transmission: it fails on the silence frames that
-    handsets write, and shortens the recording. libopencore_amrnb decodes them.
+    FFmpeg's own AMR-NB decoder does not support discontinuous transmission: it fails on handsets' silence
+    frames, and shortens the recording. libopencore_amrnb decodes them.
     """
     if stream_context.codec.canonical_name != "amr_nb":
         return stream_context
@@ -79,7 +79,7 @@ def decoder_for(stream_context: AudioCodecContext) -> AudioCodecContext:
 
 
 def seconds(duration: int | None, time_base: Fraction | None) -> float | None:
-    """Return a duration in seconds; None where it is not known or not more than nothing."""
+    """Return a duration in seconds; None if it is unknown or not positive."""
     if duration is None or time_base is None or duration <= 0:
         return None
     return float(duration * time_base)

@@ -1,8 +1,8 @@
-"""The prompt maker: an upload of whoever may draft notices becomes the audio of one.
+"""The prompt maker: converts an upload to the audio of a notice.
 
-What is uploaded is decoded where recordings are, in a limited child (``child.py``). Prompts are rare, so a child
-is started for each, away from the describer's pool: nobody waits for the pass over a recording of hours, and
-what has read hostile bytes does no other job. The samples that come back are put together here.
+The upload is decoded like recordings, in a confined child (``child.py``). Prompts are rare, so each gets its own new
+child, outside the describer's pool: a prompt does not wait for the decoding of a long recording, and a child that
+has read untrusted bytes does no other job. The returned samples are assembled in this process.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from vault.thread_pools import Threads
 
 #: A prompt of 30 s is decoded in a fraction of a second.
 LIMITS = Limits(cpu_base=20, cpu_per_mib=4, patience=10.0, max_duration=MAX_SECONDS)
-#: Children that run at once.
+#: Maximum children at a time.
 _CONCURRENCY = 2
 
 
@@ -28,7 +28,7 @@ class SubprocessPromptMaker:
     def __init__(
         self, threads: Threads, *, limits: Limits = LIMITS, command: Sequence[str] = COMMAND
     ) -> None:
-        """Assemble on ``threads``. ``command`` gets the socket's number and the memory limit appended."""
+        """Assemble on ``threads``. The socket's descriptor and the memory limit are appended to ``command``."""
         self._threads = threads
         self._limits = limits
         self._command = tuple(command)
@@ -38,16 +38,16 @@ class SubprocessPromptMaker:
         """Make a prompt; see the port for the errors."""
         wish.check()
         if len(upload) > MAX_UPLOAD:
-            raise Undecodable(f"What a prompt is made of has at most {MAX_UPLOAD >> 20} MiB.")
+            raise Undecodable(f"The uploaded audio must have at most {MAX_UPLOAD >> 20} MiB.")
         if upload and wish.tone_only:
-            raise Undecodable("A beep alone is made of no audio, and some was sent.")
+            raise Undecodable("A prompt that is only a beep must be sent without audio.")
         from vault.audio.assembling import assemble
 
         speech = b"" if wish.tone_only else await self._decoded(upload)
         return await self._threads.run(assemble, speech, wish)
 
     async def _decoded(self, upload: bytes) -> bytes:
-        """Return the upload as samples. Raises Undecodable, DescriberCrashed, Unavailable."""
+        """Decode the upload to samples. Raises Undecodable, DescriberCrashed, Unavailable."""
         if not upload:
             raise Undecodable(Reason.EMPTY.value)
         async with self._slots:

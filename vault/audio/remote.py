@@ -1,4 +1,4 @@
-"""A file that lies on the other side of the socket: the child's only way to the plaintext."""
+"""A file-like object that reads over the socket: the child's only access to the plaintext."""
 
 import io
 import socket
@@ -6,16 +6,16 @@ from collections import OrderedDict
 
 from vault.audio.protocol import BLOCK, HEAD, READ, VERSION, Kind, frame
 
-#: Blocks that are kept. PyAV reads 32 KiB at a time and goes back and forth between index and audio.
+#: Size of the block cache. PyAV reads 32 KiB at a time and seeks between index and audio.
 CACHED_BLOCKS = 8
 
 
 class PartnerLost(Exception):
-    """The parent is gone, or said something that is not of the protocol."""
+    """The parent closed the connection or violated the protocol."""
 
 
 def receive(connection: socket.socket, expected: Kind) -> bytes:
-    """Return the payload of the next frame, which must be of that kind. Raises PartnerLost."""
+    """Receive a frame of the ``expected`` kind and return its payload. Raises PartnerLost."""
     version, kind, length = HEAD.unpack(_exactly(connection, HEAD.size))
     if version != VERSION or kind != expected or length > BLOCK:
         raise PartnerLost
@@ -28,7 +28,7 @@ def send(connection: socket.socket, kind: Kind, payload: bytes) -> None:
 
 
 def _exactly(connection: socket.socket, length: int) -> bytes:
-    """Return that many bytes. Raises PartnerLost where the stream ends."""
+    """Receive exactly ``length`` bytes. Raises PartnerLost if the stream ends."""
     buffer = bytearray(length)
     view = memoryview(buffer)
     while view:
@@ -40,10 +40,10 @@ def _exactly(connection: socket.socket, length: int) -> bytes:
 
 
 class RemoteFile(io.RawIOBase):
-    """Reads blocks of the source as they are needed, and keeps the last few."""
+    """Reads blocks of the source on demand, with a small cache."""
 
     def __init__(self, connection: socket.socket, size: int) -> None:
-        """Stand at the first of ``size`` bytes."""
+        """Start at position 0 of a source of ``size`` bytes."""
         super().__init__()
         self.connection = connection
         self.size = size
@@ -51,11 +51,11 @@ class RemoteFile(io.RawIOBase):
         self.blocks: OrderedDict[int, bytes] = OrderedDict()
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Say that it can be read in any order."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
@@ -63,13 +63,13 @@ class RemoteFile(io.RawIOBase):
         return self.position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move, never to before the beginning; beyond the end is nothing to read."""
+        """Set the position, at least 0; reads beyond the end return no bytes."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.size}[whence]
         self.position = max(0, base + offset)
         return self.position
 
     def read(self, size: int = -1) -> bytes:
-        """Return ``size`` bytes, fewer only at the end."""
+        """Read ``size`` bytes, fewer only at the end."""
         end = self.size if size < 0 else min(self.size, self.position + size)
         parts = []
         while self.position < end:
@@ -80,7 +80,7 @@ class RemoteFile(io.RawIOBase):
         return b"".join(parts)
 
     def _block(self, number: int) -> bytes:
-        """Return a block, from the parent where it is not kept. Raises PartnerLost."""
+        """Return a block from the cache or the parent. Raises PartnerLost."""
         if number in self.blocks:
             self.blocks.move_to_end(number)
             return self.blocks[number]

@@ -1,7 +1,7 @@
-"""WAV headers: reading what one claims, and writing one whose sizes are exact.
+"""WAV headers: parse the claims of one, and write one with exact sizes.
 
-A recorder that crashed leaves zero sizes, one that streams writes 0xFFFFFFFF; both files hold audio, yet
-Firefox plays neither kind reliably. FFmpeg hides which of these it met, so the chunks are walked here.
+A recorder that crashed leaves sizes of zero, one that streams writes 0xFFFFFFFF; both files contain audio, but
+Firefox plays neither reliably. FFmpeg does not report these cases, so the chunks are parsed here.
 Layout: Multimedia Programming Interface and Data Specifications 1.0, and EBU Tech 3306 for RF64.
 """
 
@@ -11,51 +11,51 @@ from typing import BinaryIO
 
 #: Bytes of the header that ``header`` writes.
 HEADER_BYTES = 44
-#: Most bytes of samples in a WAV file: both sizes in its header have 32 bits.
+#: Maximum bytes of samples in a WAV file: both sizes in its header have 32 bits.
 MAX_DATA = (1 << 32) - 1 - HEADER_BYTES
-#: Sizes from here on say "not known when this was written", whatever the recorder subtracted from it.
+#: Sizes from this value on mean "unknown": 0xFFFFFFFF, or that minus a header size.
 UNKNOWN_SIZE = 0xFFFFFF00
 #: Format tags of codecs with a fixed number of bytes per sample: PCM, float, A-law, µ-law.
 EXACT_TAGS = {1, 3, 6, 7}
-#: WAVE_FORMAT_EXTENSIBLE: the real tag is the beginning of a GUID at offset 24.
+#: WAVE_FORMAT_EXTENSIBLE: the real tag is the start of a GUID at offset 24.
 EXTENSIBLE = 0xFFFE
-#: Chunks that are walked before giving up on finding the samples.
+#: Maximum chunks before the samples.
 MAX_CHUNKS = 64
 #: Bytes before the first chunk, and of the head of each chunk.
 RIFF_BYTES = 12
 CHUNK_HEAD = 8
-#: Bytes of the shortest fmt chunk, and of an extensible one; more are not looked at.
+#: Bytes of the shortest fmt chunk, and of an extensible one; further bytes are ignored.
 PCM_FMT_BYTES = 16
 FMT_BYTES = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WavClaims:
-    """What the header of a WAV file says, unchecked."""
+    """The values in the header of a WAV file, unchecked."""
 
-    #: Samples a second.
+    #: Samples per second.
     sample_rate: int
-    #: Bytes a second.
+    #: Bytes per second.
     byte_rate: int
-    #: Bytes of one sample of all channels, or of one coded block.
+    #: Bytes of one sample of all channels, or of one compressed block.
     block_align: int
     #: The codec, as a wFormatTag.
     tag: int
-    #: Samples by the fact chunk, which coded WAV files carry.
+    #: The number of samples in the fact chunk, which compressed WAV files have.
     fact: int | None
-    #: Bytes of samples; None where the header does not know.
+    #: Bytes of samples; None if the header does not contain it.
     data_size: int | None
-    #: An RF64 file, which browsers do not play.
+    #: Whether it is an RF64 file, which browsers do not play.
     rf64: bool
 
     @property
     def repairable(self) -> bool:
-        """Say whether a player is led astray by this header although the audio is there."""
+        """Tell whether this header misleads players although the audio is complete."""
         return self.data_size is None or self.rf64
 
     @property
     def duration(self) -> float | None:
-        """Return the seconds that the header claims, or None where it claims nothing."""
+        """Return the duration in the header in seconds, or None if it has none."""
         if self.data_size is None or not self.sample_rate:
             return None
         if self.tag in EXACT_TAGS:
@@ -67,7 +67,7 @@ class WavClaims:
 
 
 def header(*, sample_rate: int, channels: int, samples: int) -> bytes:
-    """Return the 44 bytes before ``samples`` PCM16 samples per channel."""
+    """Build the 44-byte header for ``samples`` PCM16 samples per channel."""
     frame = 2 * channels
     size = samples * frame
     fmt = struct.pack("<HHIIHH", 1, channels, sample_rate, sample_rate * frame, frame, 16)
@@ -76,7 +76,7 @@ def header(*, sample_rate: int, channels: int, samples: int) -> bytes:
 
 
 def read_claims(file: BinaryIO) -> WavClaims | None:
-    """Return what a WAV header claims; None where the bytes are no WAV file or end before the samples."""
+    """Parse a WAV header; None if the file is not a WAV file or ends before the samples."""
     file.seek(0)
     magic = file.read(RIFF_BYTES)
     if magic[:4] not in (b"RIFF", b"RF64") or magic[8:] != b"WAVE":
@@ -102,7 +102,7 @@ def read_claims(file: BinaryIO) -> WavClaims | None:
 
 
 def _claims(fmt: bytes, fact: int | None, data_size: int | None, *, rf64: bool) -> WavClaims | None:
-    """Put together what the chunks said; a data size of zero counts as not known."""
+    """Combine the values of the chunks; a data size of zero means unknown."""
     if len(fmt) < PCM_FMT_BYTES:
         return None
     tag, _channels, sample_rate, byte_rate, block_align = struct.unpack_from("<HHIIH", fmt)

@@ -1,7 +1,7 @@
-"""Speech for a prompt: a short upload in any codec, decoded to what a telephone line carries.
+"""Speech for a prompt: decodes a short upload in any codec to telephone quality.
 
-What would be kept of a recording and marked as damaged is refused here: somebody waits for the answer and can
-send it again, and a notice whose end is missing is none.
+Damage that a recording would only be marked with is an error here: the user waits for the response and can
+upload again, and a notice without its end is not a notice.
 """
 
 from collections.abc import Iterator
@@ -16,15 +16,15 @@ from vault.domain.notices.audio import RATE
 from vault.domain.recordings.media import DAMAGE_TOLERANCE
 from vault.errors import Undecodable
 
-#: Programs that write a WAV file into a pipe claim about 2 GiB of samples; no upload is as long.
+#: Programs that write a WAV file to a pipe claim about 2 GiB of samples; no upload is that long.
 _STREAMED = 0x7FFF0000
 
 
 def speech(file: BinaryIO, *, max_duration: float) -> Iterator[bytes]:
     """Yield PCM16 little-endian at RATE, two channels mixed into one.
 
-    Raises Undecodable for what is no audio, longer than ``max_duration`` seconds, or not whole; the last only
-    after the samples, so they count for nothing before the end.
+    Raises Undecodable for a file that is not audio, longer than ``max_duration`` seconds, or incomplete. The last is
+    raised only after all samples, so they must not be used before the end.
     """
     decoding = Pass(file, max_duration=max_duration)
     with decoding.input:
@@ -33,12 +33,12 @@ def speech(file: BinaryIO, *, max_duration: float) -> Iterator[bytes]:
             yield mixed.astype("<i2").tobytes()
         if not decoding.samples:
             raise Undecodable(Reason.BROKEN if decoding.errors else Reason.NO_SAMPLES)
-        if not _whole(decoding):
+        if not _is_complete(decoding):
             raise Undecodable(Reason.DAMAGED)
 
 
-def _whole(decoding: Pass) -> bool:
-    """Say whether everything was there that the file promised."""
+def _is_complete(decoding: Pass) -> bool:
+    """Tell whether the file was decoded without damage, to the duration it claims."""
     claims = decoding.claims
     if claims is not None and (claims.data_size is None or claims.data_size >= _STREAMED):
         return True

@@ -205,5 +205,5 @@ def test_the_setup_is_plain_and_honest() -> None:
     assert setup["url"] == "https://vault.example/webhooks/telnyx/c"
     assert setup["webhook_api_version"] == "2"
     assert {"call.recording.saved", "conference.recording.saved"} <= set(setup["events"])
-    assert "stays there" in setup["delete_at_source"]
+    assert "stay there" in setup["delete_at_source"]
     assert setup["retries"]

@@ -164,6 +164,6 @@ def _trusted(entry: str) -> tuple[str, int]:
     if port is None:
         raise StartRefused(
             "VAULT_MEDIA_ALLOW is a list of host:port entries with commas, such as 127.0.0.1:8090. "
-            f"The entry {entry!r} is none."
+            f"The entry {entry!r} is not one."
         )
     return host, port

@@ -215,7 +215,7 @@ class Telnyx:
             ),
             "delete_at_source": (
                 "On by default. After the vault has verified its own copy it deletes Telnyx's permanently. Recordings "
-                "announced without a recording_id are not deleted there, nor are records of the call itself."
+                "announced without a recording_id stay there, and so do records of the call itself."
             ),
         }
 
