@@ -133,9 +133,9 @@ async def test_a_steered_account_may_have_calls_both_ways(
 @pytest.mark.parametrize(
     "impossible",
     [
-        ("aircall", {"way": "steered"}, "asks for no documents"),
+        ("aircall", {"way": "steered"}, "requests no documents"),
         ("twilio", {"way": "steered", "press": "5"}, "1 accepts and 9 declines"),
-        ("twilio", {"press": "9"}, "goes with --steered"),
+        ("twilio", {"press": "9"}, "needs --steered"),
         ("vonage", {"way": "missed"}, "no list of recordings"),
     ],
     ids=["no-documents", "a-key-without-meaning", "a-key-without-documents", "no-list"],

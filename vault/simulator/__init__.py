@@ -1,1 +1,1 @@
-"""Telephony providers that are played against a running vault: webhooks, REST interface and media host."""
+"""Simulated telephony providers for a running vault: webhooks, REST API and media host."""

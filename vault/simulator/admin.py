@@ -1,4 +1,4 @@
-"""What the admin of the simulated account does: connections, the switch, the policy, notices, a release."""
+"""The admin of the simulated account: sets connections, the switch, the policy and notices, and releases recordings."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from vault.simulator.call import LENGTH
 from vault.simulator.scene import Scene
 from vault.simulator.sound import chime
 
-#: What the simulated account says, where no notice of its own fits.
+#: The notice that is published if the account has no suitable one.
 _NOTICE = {
     "language": "en",
     "places": ["US-CA"],
@@ -22,22 +22,22 @@ _NOTICE = {
     "purposes": "to try out what becomes of a recording",
     "full_notice": "simulated.example/privacy",
 }
-#: How to refuse, where no key does it.
+#: How to refuse without a key.
 _REFUSAL = "say so, and we go on without recording"
-#: What a policy says of itself, and nobody can set.
+#: Read-only fields of a policy.
 _WRITTEN = ("version", "changed_at", "changed_by")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Admin:
-    """Acts over the REST interface, with the key that the simulation was given."""
+    """Calls the REST API with the simulation's key."""
 
     scene: Scene
 
     async def connect(self, suffix: str = "", **more: object) -> Mapping[str, Any]:
-        """Set the connection and return it. The provider's copies are to be deleted, of refused recordings too."""
+        """Create or replace the connection and return it. The provider's copies are deleted, also if refused."""
         provider = self.scene.provider
-        said: dict[str, object] = {
+        body: dict[str, object] = {
             "provider": provider.name,
             "credentials": provider.credentials,
             "api_base": self.scene.server.base,
@@ -46,20 +46,20 @@ class Admin:
             **more,
         }
         path = f"/connections/simulated-{provider.name}{suffix}"
-        connection = await self.scene.vault.must("PUT", path, said)
+        connection = await self.scene.vault.must("PUT", path, body)
         self.scene.say("webhook", str(connection["webhook_url"]))
         return connection
 
     async def switch(self, *, enabled: bool) -> None:
         """Switch recording on or off."""
-        said = {"enabled": enabled, "reason": "simulation"}
-        switch = await self.scene.vault.must("PUT", "/recording-switch", said)
+        body = {"enabled": enabled, "reason": "simulation"}
+        switch = await self.scene.vault.must("PUT", "/recording-switch", body)
         self.scene.say("switch", f"{'on' if switch['enabled'] else 'off'}, epoch {switch['epoch']}")
 
     async def until_no_call_was_off(self, *, earlier: timedelta = timedelta(0)) -> None:
-        """Wait until a call that ended ``earlier`` than now lies behind the last moment in which recording was off.
+        """Wait until a call that ended ``earlier`` than now started after the last time when recording was off.
 
-        Raises VaultError where recording is off, and where the wait would be long.
+        Raises VaultError if recording is off, or if the wait would be long.
         """
         switch = await self.scene.vault.must("GET", "/recording-switch")
         if not switch["enabled"]:
@@ -71,30 +71,31 @@ class Admin:
         if all(change["enabled"] for change in changes):
             return
         began = datetime.now(UTC) - LENGTH - earlier
-        # The call's times are whole seconds, so it may begin up to one second earlier.
+        # The call's times are whole seconds, so it may start up to one second earlier.
         pause = (datetime.fromisoformat(switch["changed_at"]) - began).total_seconds() + 1
         if pause > 0 and earlier:
             raise VaultError(
-                f"Recording was off when the missed call was on, or after it. Try again in {int(pause)} seconds, "
+                f"Recording was off during the missed call, or after it. Try again in {int(pause)} seconds, "
                 "or with another --account."
             )
         if pause > 0:
             self.scene.say(
-                "waiting", f"{pause:.0f} s: recording was just off, and the call must not reach into that"
+                "waiting",
+                f"{pause:.0f} s: recording was just off, and the call must not overlap with that time",
             )
             await asyncio.sleep(pause)
 
     async def must_quarantine(self) -> None:
-        """Raise VaultError unless what lacks its evidence goes into quarantine."""
+        """Raise VaultError unless the policy quarantines recordings without evidence."""
         policy = await self._policy()
         if policy["missing_evidence"] != "quarantine":
             raise VaultError(
-                f"The consent policy of account {self.scene.vault.account} says {policy['missing_evidence']} where "
-                "evidence is missing. --silent needs quarantine; use another --account."
+                f"The consent policy of account {self.scene.vault.account} has {policy['missing_evidence']} for "
+                "missing evidence. --silent needs quarantine; use another --account."
             )
 
     async def declines(self, key: str) -> bool:
-        """Say whether a key is a no, by the account's policy. Raises Invalid for a key that says nothing."""
+        """Tell whether a key declines, by the account's policy. Raises Invalid for a key without a meaning."""
         keys = (await self._policy())["keys"]
         if key == keys["accept"]:
             return False
@@ -107,7 +108,7 @@ class Admin:
 
     @asynccontextmanager
     async def asking_for_a_key(self) -> AsyncIterator[None]:
-        """Have parties asked for a key until the end of the block, then as before."""
+        """Change the policy so that parties are asked for a key, and restore it at the end of the block."""
         before = await self._policy()
         if MODES.index(before["mode"]) >= MODES.index("opt_out_key"):
             yield
@@ -121,12 +122,12 @@ class Admin:
             self.scene.say("consent policy", "as before")
 
     async def publish_notice(self, mode: Mode) -> None:
-        """See to it that the party outside the account can be told: by the account's own notice, or by a new one."""
+        """Publish a notice for the outside party, unless the account already has a suitable one."""
         vault, party = self.scene.vault, self.scene.outside
         published = (await vault.must("GET", "/notices?status=published"))["items"]
         mode = max(mode, (await self._policy())["mode"], key=MODES.index)
         stricter = MODES[MODES.index(mode) :]
-        if any(one["audience"] == party and one["mode"] in stricter for one in published):
+        if any(notice["audience"] == party and notice["mode"] in stricter for notice in published):
             return
         wanted = {**_NOTICE, "audience": party, "mode": mode}
         if mode == "announce":
@@ -137,17 +138,17 @@ class Admin:
         self.scene.say("notice", f'published for the {party}: "{notice["text"]}"')
 
     async def release(self, recording_id: str) -> None:
-        """Let a recording out of quarantine."""
-        said = {"reason": "simulation"}
-        decision = await self.scene.vault.must("POST", f"/recordings/{recording_id}/release", said)
+        """Release a recording from quarantine."""
+        body = {"reason": "simulation"}
+        decision = await self.scene.vault.must("POST", f"/recordings/{recording_id}/release", body)
         self.scene.say("released", f"by an admin: {decision['verdict']}")
 
     async def _policy(self) -> dict[str, Any]:
         return await self.scene.vault.must("GET", "/consent-policy")
 
     async def _set_policy(self, policy: Mapping[str, Any]) -> None:
-        said = json.loads(json.dumps({name: value for name, value in policy.items() if name not in _WRITTEN}))
-        for override in said["overrides"]:
-            # Who said so, and when, is the vault's to write.
+        body = json.loads(json.dumps({name: value for name, value in policy.items() if name not in _WRITTEN}))
+        for override in body["overrides"]:
+            # The vault sets these two fields.
             del override["author"], override["at"]
-        await self.scene.vault.must("PUT", "/consent-policy", said)
+        await self.scene.vault.must("PUT", "/consent-policy", body)

@@ -1,7 +1,7 @@
-"""Aircall, simulated: JSON whose only proof is a token inside it, and media at pre-signed URLs.
+"""Simulated Aircall: JSON authenticated only by a token in the body, and media at pre-signed URLs.
 
-Sources: developer.aircall.io, webhooks overview, work with call data, API reference; payloads that were
-seen. Aircall records mp3; the simulated one calls the sample mp3 too, whatever it is.
+Sources: developer.aircall.io, webhooks overview, work with call data, API reference; captured
+payloads. Aircall records mp3; the simulator also labels the sample as mp3, whatever its format.
 """
 
 import re
@@ -22,9 +22,9 @@ _CALL = re.compile(r"/v1/calls/([0-9]+)")
 _MEDIA = re.compile(r"/companies/42/recordings/call-([0-9]+)-[0-9a-f]+\.mp3")
 _DELETE = re.compile(r"/v1/calls/([0-9]+)/(?:recording|voicemail)")
 _AGENT = "Robin Fields"
-#: Events after the call is over.
+#: Events after the end of the call.
 _OVER = frozenset({"call.hungup", "call.ended"})
-#: The account's line and its user, with the keys that were seen.
+#: The account's line and its user, with the keys of captured payloads.
 _NUMBER = {
     "id": 1234,
     "direct_link": "https://api.aircall.io/v1/numbers/1234",
@@ -58,7 +58,7 @@ class Aircall(SimulatedProvider):
     renews: ClassVar[bool] = True
 
     def __init__(self, base: str) -> None:
-        """Make up the webhook's token, and an API id with its token."""
+        """Generate the webhook's token, and an API id with its token."""
         super().__init__(base)
         self._token, self._api_id = secrets.token_hex(16), secrets.token_hex(16)
         self._api_token = secrets.token_hex(16)
@@ -66,39 +66,39 @@ class Aircall(SimulatedProvider):
 
     @property
     def credentials(self) -> Mapping[str, str]:
-        """Return the webhook's token, and who asks the REST interface."""
+        """Return the webhook's token, and the REST API's id and token."""
         return {"token": self._token, "api_id": self._api_id, "api_token": self._api_token}
 
     def new_call_ref(self) -> str:
-        """Return a number, as Aircall counts calls."""
+        """Return a number, as Aircall's call ids are."""
         return str(800_000_000 + secrets.randbelow(99_999_999))
 
     def new_recording_ref(self, call: SimulatedCall) -> str:
-        """Return the call's id: a recording has none of its own."""
+        """Return the call's id: a recording has no id of its own."""
         return call.ref
 
-    def agent(self, direction: Direction) -> str | None:  # noqa: ARG002 - it is told in both
+    def agent(self, direction: Direction) -> str | None:  # noqa: ARG002 - the same in both directions
         """Return the user's name."""
         return _AGENT
 
-    def call_events(self, call: SimulatedCall, url: str) -> Sequence[Webhook]:  # noqa: ARG002 - the URL proves nothing here
-        """Return created, ringing, answered and hungup; the last has no recording yet, for it is not ready."""
+    def call_events(self, call: SimulatedCall, url: str) -> Sequence[Webhook]:  # noqa: ARG002 - the URL is not signed
+        """Return created, ringing, answered and hungup; the last has no recording, because it is not ready."""
         names = ["call.created", "call.ringing_on_agent", "call.answered", "call.hungup"]
         if call.direction == "outbound":
             names.remove("call.ringing_on_agent")
         return [self._event(name, _call_object(call, name)) for name in names]
 
-    def recording_event(self, copy: Copy, url: str) -> Webhook:  # noqa: ARG002 - the URL proves nothing here
+    def recording_event(self, copy: Copy, url: str) -> Webhook:  # noqa: ARG002 - the URL is not signed
         """Return ``call.ended``, half a minute after the end, with the pre-signed URL of the recording."""
         return self._event("call.ended", self._with_media(copy, expired=copy.expired))
 
     def forged(self, webhook: Webhook) -> Webhook:
-        """Return the webhook with another token: nothing else of it is proof."""
+        """Return the webhook with another token: it is the only authentication."""
         body = webhook.body.replace(self._token.encode(), secrets.token_hex(16).encode())
         return replace(webhook, body=body)
 
     def answer(self, asked: Asked) -> Reply:
-        """Answer media by pre-signed URL, and REST by Basic: 401 without a header, 403 with a wrong one."""
+        """Answer media by pre-signed URL, and REST with Basic: 401 without credentials, 403 with wrong ones."""
         if match := _MEDIA.fullmatch(asked.path):
             return self._media.answer(asked, self.find(match[1]), "audio/mpeg")
         if "authorization" not in asked.headers:
@@ -128,7 +128,7 @@ class Aircall(SimulatedProvider):
         return Reply(status=204)
 
     def _list(self, asked: Asked) -> Reply:
-        """Return calls that began since ``from``: they stay listed when their recording was deleted."""
+        """List the calls that started since ``from``; a call stays listed after its recording is deleted."""
         size = min(int(asked.parameter("per_page") or "20"), self.page)
         page, since = int(asked.parameter("page") or "1"), int(asked.parameter("from") or "0")
         calls = [copy for copy in self.copies if copy.call.started_at.timestamp() >= since]
@@ -149,7 +149,7 @@ class Aircall(SimulatedProvider):
         return next((copy for copy in self.copies if copy.ref == ref), None)
 
     def _with_media(self, copy: Copy, *, expired: bool = False) -> dict[str, Any]:
-        """Return the call object with a recording; its URL has another query each time."""
+        """Return the call object with a recording; its URL has a new query each time."""
         path = f"/companies/42/recordings/call-{copy.ref}-{copy.call.related('media').hex}.mp3"
         ready = {
             "recording": None if copy.deleted else self._media.url(path, expired=expired),
@@ -158,7 +158,7 @@ class Aircall(SimulatedProvider):
         return _call_object(copy.call, "call.ended") | ready
 
     def _event(self, name: str, data: Mapping[str, Any]) -> Webhook:
-        said = {
+        message = {
             "resource": "call",
             "event": name,
             "timestamp": int(datetime.now(UTC).timestamp()),
@@ -170,11 +170,11 @@ class Aircall(SimulatedProvider):
             "User-Agent": "axios/1.7.7",
             "aircall-origin": "webhooks",
         }
-        return Webhook(event=name, headers=headers, body=json_body(said))
+        return Webhook(event=name, headers=headers, body=json_body(message))
 
 
 def _call_object(call: SimulatedCall, event: str) -> dict[str, Any]:
-    """Return the call as it is at that event, with the keys that were seen."""
+    """Return the call object at that event, with the keys of captured payloads."""
     answered, over = event not in ("call.created", "call.ringing_on_agent"), event in _OVER
     data: dict[str, Any] = {
         "id": int(call.ref),
@@ -201,13 +201,13 @@ def _call_object(call: SimulatedCall, event: str) -> dict[str, Any]:
         "participants": [{"phone_number": _spaced(CUSTOMER), "type": "external"}],
     }
     if event != "call.created" or call.direction == "outbound":
-        # Absent, not null, as long as nobody has the call.
+        # Absent, not null, before a user gets the call.
         data["user"] = _USER
     return data
 
 
 def _spaced(number: str) -> str:
-    """Return an American number as Aircall writes it."""
+    """Format a North American number as Aircall does."""
     return f"+1 {number[2:5]}-{number[5:8]}-{number[8:]}"
 
 

@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 
 from vault.domain.calls.call import Direction
 
-#: Numbers for fiction (555-0100 to 555-0199), in E.164: who called or was called, and the account's own line.
+#: Fictitious numbers (555-0100 to 555-0199), in E.164: the outside party's, and the account's own line.
 CUSTOMER, LINE = "+14155550187", "+14155550123"
-#: How long it rang, and how long the whole call took: the bundled sample has 34 seconds.
+#: The duration of the ringing, and of the whole call: the bundled sample has 34 seconds.
 RINGING, LENGTH = timedelta(seconds=5), timedelta(seconds=40)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedCall:
-    """A call that is over. Its times are whole seconds, because some providers tell no finer ones."""
+    """A call that has ended. Its times are whole seconds, because some providers send no finer ones."""
 
     #: The provider's own id of the call.
     ref: str
@@ -25,22 +25,22 @@ class SimulatedCall:
 
     @property
     def caller(self) -> str:
-        """Return who called, in E.164."""
+        """Return the caller's number in E.164."""
         return CUSTOMER if self.direction == "inbound" else LINE
 
     @property
     def callee(self) -> str:
-        """Return who was called, in E.164."""
+        """Return the callee's number in E.164."""
         return LINE if self.direction == "inbound" else CUSTOMER
 
     @property
     def seconds(self) -> int:
-        """Return how long it took, ringing included."""
+        """Return the call's duration, ringing included."""
         return int((self.ended_at - self.started_at).total_seconds())
 
     @property
     def talk_seconds(self) -> int:
-        """Return how long was talked, and recorded."""
+        """Return the duration of the conversation, which is recorded."""
         return int((self.ended_at - self.answered_at).total_seconds())
 
     def related(self, what: str) -> uuid.UUID:
@@ -68,8 +68,8 @@ class Copy:
     ref: str
     call: SimulatedCall
     audio: bytes
-    #: The announced URL is already dead: expired where URLs expire, else answered once with 404.
+    #: Whether the announced URL is dead: expired if the provider's URLs expire, else answered once with 404.
     expired: bool = False
-    #: How often its bytes were handed out.
+    #: How often the audio was served.
     fetched: int = 0
     deleted: bool = False

@@ -1,4 +1,4 @@
-"""The command ``callvault simulate``: its options, each of which says what it is for."""
+"""The command ``callvault simulate`` and its options."""
 
 import asyncio
 import sys
@@ -11,33 +11,35 @@ from vault.simulator.simulate import LISTEN, run_simulations
 from vault.simulator.simulation import Way
 
 Provider = Annotated[str, typer.Argument(help="aircall, twilio, vonage, telnyx, plivo or signalwire.")]
-Vault = Annotated[str, typer.Option(help="Where the vault runs.")]
-Key = Annotated[str, typer.Option(help="An API key for everything: `callvault keys create`.")]
-Account = Annotated[str, typer.Option(help="Opened if it is not there.")]
-Directions = Annotated[Literal["inbound", "outbound", "both"], typer.Option(help="Who called whom.")]
-Audio = Annotated[Path | None, typer.Option(help="Another recording than the bundled one.")]
+Vault = Annotated[str, typer.Option(help="URL of the vault.")]
+Key = Annotated[str, typer.Option(help="An API key with all scopes: `callvault keys create`.")]
+Account = Annotated[str, typer.Option(help="Account id; created if it does not exist.")]
+Directions = Annotated[Literal["inbound", "outbound", "both"], typer.Option(help="Direction of the call.")]
+Audio = Annotated[Path | None, typer.Option(help="Recording to use instead of the bundled sample.")]
 Listen = Annotated[
-    str, typer.Option(help="Where the simulated provider listens; the vault needs it as VAULT_MEDIA_ALLOW.")
+    str,
+    typer.Option(help="Address of the simulated provider; the vault needs the same in VAULT_MEDIA_ALLOW."),
 ]
 Expired = Annotated[
-    bool, typer.Option("--expired", help="The announced URL is dead: the vault must ask for another.")
+    bool, typer.Option("--expired", help="The announced URL is dead: the vault must request another.")
 ]
 SwitchedOff = Annotated[
-    bool, typer.Option("--switched-off", help="Recording is off: nothing may be kept. Then on again.")
+    bool, typer.Option("--switched-off", help="Recording is off, then on again: nothing may be stored.")
 ]
 Missed = Annotated[
-    bool, typer.Option("--missed", help="The recording's webhook never comes: the vault must find it.")
+    bool,
+    typer.Option("--missed", help="The recording's webhook is not sent: the vault must find the recording."),
 ]
 Silent = Annotated[
-    bool, typer.Option("--silent", help="Nobody is told of the recording: quarantine, then a release.")
+    bool, typer.Option("--silent", help="No announcement is reported: quarantine, then a release.")
 ]
 Steered = Annotated[
-    bool, typer.Option("--steered", help="The vault's documents lead the call: notice, key, recording.")
+    bool, typer.Option("--steered", help="The vault's documents control the call: notice, key, recording.")
 ]
 Press = Annotated[
     str | None,
     typer.Option(
-        help="With --steered: the key that the party presses in the middle of the notice; 9 declines, 1 accepts."
+        help="With --steered: the key that the party presses during the notice; 9 declines, 1 accepts."
     ),
 ]
 
@@ -58,15 +60,15 @@ def simulate(
     steered: Steered = False,
     press: Press = None,
 ) -> None:
-    """Play a provider against a running vault: webhooks, REST interface and media, then check the result.
+    """Simulate a provider for a running vault: webhooks, REST API and media; then check the result.
 
-    The vault must run with VAULT_MEDIA_ALLOW=127.0.0.1:8090 (what --listen says), for it fetches from
-    private addresses only if they are named. Exits with 0 only if everything holds.
+    The vault must run with VAULT_MEDIA_ALLOW=127.0.0.1:8090 (the value of --listen), because it fetches from
+    private addresses only if they are listed. The exit status is 0 only if all checks pass.
 
-    Both numbers are in California, where whoever is outside the account must be told of the recording. So the
-    simulator tells the vault that an announcement was played, as an application does. With --silent nobody is
-    told, and the recording must wait in quarantine. With --steered nobody need tell: the platform asks the vault
-    for documents and plays the notice in them, and that it comes back is the evidence.
+    Both numbers are in California, where the outside party must be informed of the recording. So the
+    simulator reports to the vault that an announcement was played, as an application does. With --silent it
+    reports nothing, and the recording must be quarantined. With --steered no report is needed: the platform
+    requests documents from the vault and plays their notice, and its next request is the evidence.
     """
     ways: dict[Way, bool] = {"expired": expired, "switched_off": switched_off, "missed": missed}
     ways |= {"silent": silent, "steered": steered}

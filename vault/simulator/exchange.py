@@ -1,4 +1,4 @@
-"""What goes over the wire between a vault and a simulated provider, as values: three nouns, no sockets."""
+"""Requests, replies and webhooks between a vault and a simulated provider, as values without I/O."""
 
 import base64
 import binascii
@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Asked:
-    """One request that the vault sent. It has no repr: its headers and its query hold credentials."""
+    """A request from the vault. It has no repr: its headers and its query contain credentials."""
 
     method: str
-    #: As it stood in the request line, without the query.
+    #: As in the request line, without the query.
     path: str
     #: Decoded, in order, blanks kept.
     query: Sequence[tuple[str, str]] = ()
@@ -21,12 +21,12 @@ class Asked:
     body: bytes = b""
 
     def parameter(self, name: str) -> str | None:
-        """Return the first value of a query parameter; None where there is none."""
+        """Return the first value of a query parameter, or None."""
         return next((value for key, value in self.query if key == name), None)
 
     @property
     def basic(self) -> tuple[str, str] | None:
-        """Return user and password of HTTP Basic (RFC 7617); None where there are none."""
+        """Return the user and password of HTTP Basic (RFC 7617), or None."""
         scheme, _, coded = self.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
             return None
@@ -38,14 +38,14 @@ class Asked:
 
     @property
     def bearer(self) -> str | None:
-        """Return the token of an Authorization header (RFC 6750); None where there is none."""
+        """Return the bearer token of the Authorization header (RFC 6750), or None."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
         return token if scheme.lower() == "bearer" and token else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What the provider answers."""
+    """The provider's response."""
 
     status: int
     body: bytes = b""
@@ -54,14 +54,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Webhook:
-    """One signed delivery to the vault, always by POST. It has no repr: some bodies hold their secret."""
+    """A signed webhook to the vault, always sent by POST. It has no repr: some bodies contain their secret."""
 
-    #: What happened, in the provider's own words, for people.
+    #: The provider's name of the event, for the output.
     event: str
     headers: Mapping[str, str]
     body: bytes
 
 
-def json_reply(status: int, said: object) -> Reply:
-    """Return JSON."""
-    return Reply(status=status, body=json.dumps(said).encode())
+def json_reply(status: int, value: object) -> Reply:
+    """Build a reply with a JSON body."""
+    return Reply(status=status, body=json.dumps(value).encode())

@@ -1,7 +1,7 @@
-"""What a document makes a platform do, one after the other, whatever the platform's words for it.
+"""The instructions in a call document, in a form that is independent of the platform.
 
-These are the simulator's own words. The vault has such words too (``domain/calls/call_document.py``), and its
-adapters say them in documents; here a document is read back without knowing what was meant, as a platform reads it.
+These classes are the simulator's own. The vault has similar ones (``domain/calls/call_document.py``), which its
+adapters write as documents; the simulator parses a document independently, as a platform does.
 """
 
 from dataclasses import dataclass
@@ -9,41 +9,41 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Say a text with the platform's own voice."""
+    """Speak a text with the platform's text to speech."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Play what lies at a URL."""
+    """Play the audio at a URL."""
 
     url: str
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Play, and listen for one key meanwhile and afterwards; a key is told to ``url``, which says how to go on."""
+    """Play prompts and wait for one key; a key is sent to ``url``, which returns the next document."""
 
     prompts: tuple[Speak | Sound, ...]
     url: str
-    #: That no key was pressed is told there too.
+    #: Whether ``url`` is also requested if no key was pressed.
     always: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Record from now to the end of the call, and tell ``status_url`` when the recording is ready."""
+    """Record from now to the end of the call, and send a webhook to ``status_url`` when the recording is ready."""
 
     status_url: str
 
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """Go on with the document at ``url``; what stands behind it is never reached."""
+    """Continue with the document at ``url``; later instructions are ignored."""
 
     url: str
-    #: What the platform sends along, where the document gives it something.
+    #: The payload that the document tells the platform to send, if any.
     payload: object = None
 
 

@@ -1,8 +1,8 @@
-"""The 2010-04-01 dialect, simulated: what Twilio speaks and SignalWire took over.
+"""Simulated Twilio API, version 2010-04-01, which SignalWire also implements.
 
-Forms whose signature covers the public URL and the sorted parameters, and a REST interface below
-``/Accounts/{account}``. Recordings do not expire; a 404 shortly after the callback is possible, and that
-is what a dead URL is here. Sources: twilio.com/docs (recording status callbacks, voice request
+Forms whose signature covers the public URL and the sorted parameters, and a REST API below
+``/Accounts/{account}``. Recordings do not expire; a 404 shortly after the callback is possible, which
+simulates a dead URL. Sources: twilio.com/docs (recording status callbacks, voice request
 parameters, <Gather>, <Redirect>, the Recordings resource) and SignalWire's compatibility API.
 """
 
@@ -29,23 +29,23 @@ _EVENTS: Mapping[Asking, str] = {"start": _REQUEST, "key": "gather", "next": "re
 
 
 class Laml(SteeredProvider):
-    """A provider of this dialect."""
+    """A provider with Twilio's API."""
 
-    #: What stands before ``/Accounts``.
+    #: The path prefix before ``/Accounts``.
     prefix: ClassVar[str]
-    #: What it reads in documents.
+    #: Its variant of TwiML.
     dialect: ClassVar[Dialect]
 
     def __init__(self, base: str) -> None:
-        """Take the URL of its own root."""
+        """Take the provider's base URL."""
         super().__init__(base)
-        #: Calls that are going on, and where recordings are told of that the REST interface began.
-        self._going_on: dict[str, str | None] = {}
+        #: Running calls, and the callback URL of recordings started over the REST API.
+        self._running: dict[str, str | None] = {}
 
     @property
     @abstractmethod
     def account(self) -> str:
-        """Return the account's id, which is the user of HTTP Basic."""
+        """Return the account's id, the user of HTTP Basic."""
 
     @property
     @abstractmethod
@@ -58,15 +58,15 @@ class Laml(SteeredProvider):
 
     @abstractmethod
     def id_of(self, kind: str, call: SimulatedCall, what: str) -> str:
-        """Return another id of this call in the provider's manner; ``kind`` is CA or RE."""
+        """Return another id of this call in the provider's format; ``kind`` is CA or RE."""
 
     def call_events(self, call: SimulatedCall, url: str) -> Sequence[Webhook]:
-        """Return the request of the voice URL and the status callbacks, numbered within their leg."""
+        """Return the request to the voice URL and the status callbacks, numbered within their leg."""
         events = self._inbound(call) if call.direction == "inbound" else self._outbound(call)
         return [self.signed(event, url, {**self._leg(call), **fields}) for event, fields in events]
 
     def recording_event(self, copy: Copy, url: str) -> Webhook:
-        """Return the recording status callback: it says nothing of the parties."""
+        """Return the recording status callback, which does not contain the parties."""
         call = copy.call
         fields = {
             "AccountSid": self.account,
@@ -90,35 +90,35 @@ class Laml(SteeredProvider):
         asking: Asking,
         *,
         key: str | None = None,
-        payload: object = None,  # noqa: ARG002 - a <Redirect> gives nothing along
+        payload: object = None,  # noqa: ARG002 - a <Redirect> has no payload
     ) -> Webhook:
-        """Return the form of the voice URL, of a ``<Gather>`` with its key, or of a ``<Redirect>``."""
+        """Return the form for the voice URL, for a ``<Gather>`` with its key, or for a ``<Redirect>``."""
         ringing = asking == "start" and call.direction == "inbound"
         fields = {**self._leg(call), "CallStatus": "ringing" if ringing else "in-progress"}
         if key is not None:
             fields |= {"Digits": key, "FinishedOnKey": ""}
         return self.signed(_EVENTS[asking], url, fields)
 
-    def read(self, document: bytes, call: SimulatedCall) -> Sequence[Instruction]:  # noqa: ARG002 - it is the same for every call
-        """Return what the document says, in this platform's dialect. Raises Invalid."""
+    def read(self, document: bytes, call: SimulatedCall) -> Sequence[Instruction]:  # noqa: ARG002 - the same for every call
+        """Parse the document in this platform's variant of TwiML. Raises Invalid."""
         return self.dialect.read(document)
 
     def around(self, call: SimulatedCall, url: str) -> tuple[Sequence[Webhook], Sequence[Webhook]]:
-        """Return the status callbacks: a call that came in has none before its document."""
+        """Return the status callbacks; an inbound call has none before its document."""
         events = [event for event in self.call_events(call, url) if event.event != _REQUEST]
         first = 0 if call.direction == "inbound" else len(events) - 1
         return events[:first], events[first:]
 
     def begins(self, call: SimulatedCall) -> None:
-        """Let the call go on, so that it can be recorded over the REST interface."""
-        self._going_on[call.ref] = None
+        """Mark the call as running, so that it can be recorded over the REST API."""
+        self._running[call.ref] = None
 
     def begun(self, call: SimulatedCall) -> str | None:
-        """Return the RecordingStatusCallback that the REST interface was given for this call."""
-        return self._going_on.get(call.ref)
+        """Return the RecordingStatusCallback that the REST API received for this call."""
+        return self._running.get(call.ref)
 
     def answer(self, asked: Asked) -> Reply:
-        """Answer REST and media by Basic: 401 for wrong credentials, 404 for another account's."""
+        """Answer REST and media with Basic: 401 for wrong credentials, 404 for another account's path."""
         if not same(asked.basic, self.account, self.password):
             return _error(401, 20003, "Authenticate")
         home = f"{self.prefix}/Accounts/{self.account}"
@@ -139,25 +139,25 @@ class Laml(SteeredProvider):
         return self._shown(copy, match[2])
 
     def _shown(self, copy: Copy, extension: str | None) -> Reply:
-        """Return the audio, or without an extension of audio the description."""
+        """Return the audio, or the metadata if the path has no audio extension."""
         if extension in _TYPES:
             return hand_out(copy, _TYPES[extension]) or _missing()
         return json_reply(200, self._recording(copy))
 
     def _begin(self, asked: Asked, call_ref: str) -> Reply:
-        """Record a call that is going on, as the form says."""
+        """Start the recording of a running call with the form's parameters."""
         form = parse_qs(asked.body.decode("ascii", "replace"))
-        told_at = form.get("RecordingStatusCallback", [""])[0]
-        if call_ref not in self._going_on:
+        callback = form.get("RecordingStatusCallback", [""])[0]
+        if call_ref not in self._running:
             return _missing()
-        if not told_at or form.get("RecordingChannels") != ["dual"]:
-            return _error(400, 21220, "The simulated platform wants two channels, and to know whom to tell")
-        self._going_on[call_ref] = told_at
+        if not callback or form.get("RecordingChannels") != ["dual"]:
+            return _error(400, 21220, "RecordingStatusCallback is missing, or RecordingChannels is not dual")
+        self._running[call_ref] = callback
         begun = {"account_sid": self.account, "call_sid": call_ref, "channels": 2, "status": "in-progress"}
         return json_reply(201, begun)
 
     def _inbound(self, call: SimulatedCall) -> list[tuple[str, dict[str, str]]]:
-        """Return what is told of a call that the platform answers and connects to an agent's client."""
+        """Return the events of a call that the platform answers and connects to an agent's client."""
         child = {
             "CallSid": self.id_of("CA", call, "child"),
             "ParentCallSid": call.ref,
@@ -180,7 +180,7 @@ class Laml(SteeredProvider):
         ]
 
     def _outbound(self, call: SimulatedCall) -> list[tuple[str, dict[str, str]]]:
-        """Return what is told of a call that was made by the API."""
+        """Return the events of a call that was made over the API."""
         over = {"CallDuration": str(call.talk_seconds), "Duration": "1", "SipResponseCode": "200"}
         return [
             ("call initiated", _progress("initiated", call.started_at, 0)),
@@ -207,7 +207,7 @@ class Laml(SteeredProvider):
         return f"{self.prefix}/Accounts/{self.account}/Recordings/{ref}"
 
     def _list(self, asked: Asked) -> Reply:
-        """Return recordings made on or after a day, newest first."""
+        """List the recordings made on or after a day, newest first."""
         day = asked.parameter("DateCreated>") or ""
         size, page = int(asked.parameter("PageSize") or "50"), int(asked.parameter("Page") or "0")
         every = [copy for copy in self.present() if copy.call.ended_at.date().isoformat() >= day]
@@ -249,13 +249,13 @@ class Laml(SteeredProvider):
 
 
 def form_signature(key: str, url: str, fields: Mapping[str, str], algorithm: str = "sha1") -> str:
-    """Return base64 of the HMAC over the URL and each sorted name with its value, without separators."""
+    """Compute base64 of the HMAC over the URL and each sorted name with its value, without separators."""
     signed = url + "".join(name + fields[name] for name in sorted(fields))
     return base64.b64encode(hmac.new(key.encode(), signed.encode(), algorithm).digest()).decode()
 
 
 def form_webhook(event: str, fields: Mapping[str, str], headers: Mapping[str, str]) -> Webhook:
-    """Return a form with its headers."""
+    """Build a webhook with a form body."""
     return Webhook(event=event, headers={"Content-Type": FORM, **headers}, body=form_body(fields))
 
 

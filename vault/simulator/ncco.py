@@ -1,4 +1,4 @@
-"""Reading NCCOs as Vonage reads them: a list of actions in JSON, and every ``input`` is reported, pressed or not.
+"""Parses NCCOs like Vonage: a JSON list of actions; every ``input`` is reported, with or without a keypress.
 
 Source: developer.vonage.com/en/voice/voice-api/ncco-reference.
 """
@@ -28,35 +28,35 @@ _KNOWN = {
     },
     "notify": {"payload", "eventUrl", "eventMethod"},
 }
-#: Any of these makes a recording block what stands behind it.
+#: With any of these options a recording blocks the next actions.
 _BLOCKING = {"endOnSilence", "endOnKey", "timeOut"}
 
 Action = Mapping[str, Any]
 
 
 def read_ncco(document: bytes) -> list[Instruction]:
-    """Return what the NCCO makes Vonage do. Raises Invalid."""
+    """Parse an NCCO to instructions. Raises Invalid."""
     try:
         actions = json.loads(document)
     except ValueError as error:
-        raise Invalid("The NCCO is no JSON.") from error
+        raise Invalid("The NCCO is not JSON.") from error
     if not isinstance(actions, list) or not all(isinstance(action, dict) for action in actions):
-        raise Invalid("An NCCO is a list of actions.")
+        raise Invalid("The NCCO must be a list of actions.")
     instructions: list[Instruction] = []
     prompts: list[Speak | Sound] = []
     for action in actions:
         _check(action)
         if action["action"] in {"talk", "stream"} and action.get("bargeIn"):
-            # A key ends it, and is heard by the input that follows.
+            # A keypress ends it and goes to the next input.
             prompts.append(_prompt(action))
             continue
         if prompts and action["action"] != "input":
-            raise Invalid("After bargeIn an input must follow.")
+            raise Invalid("An input must follow an action with bargeIn.")
         instructions.append(_instruction(action, prompts))
         if isinstance(instructions[-1], Wait | Follow):
             return instructions
     if prompts:
-        raise Invalid("After bargeIn an input must follow.")
+        raise Invalid("An input must follow an action with bargeIn.")
     return instructions
 
 
@@ -66,14 +66,16 @@ def _instruction(action: Action, prompts: Sequence[Speak | Sound]) -> Instructio
             return _prompt(action)
         case "input":
             if action.get("type") != ["dtmf"] or action.get("dtmf", {}).get("maxDigits") != 1:
-                raise Invalid("One key is waited for, and no speech.")
+                raise Invalid("An input must have the type dtmf and maxDigits 1.")
             return Wait(tuple(prompts), _event_url(action), always=True)
         case "record":
             if _BLOCKING & set(action):
-                raise Invalid("This recording would keep the call from going on.")
+                raise Invalid(
+                    f"A record must not have {sorted(_BLOCKING & set(action))}: it would block the call."
+                )
             return Begin(_event_url(action))
     if not isinstance(action.get("payload"), dict):
-        raise Invalid("A notify has a payload.")
+        raise Invalid("A notify must have a payload.")
     return Follow(_event_url(action), action["payload"])
 
 
@@ -82,7 +84,7 @@ def _prompt(action: Action) -> Speak | Sound:
         return Speak(_text(action.get("text")))
     urls = action.get("streamUrl")
     if not isinstance(urls, list) or len(urls) != 1:
-        raise Invalid("A stream has one URL, in a list.")
+        raise Invalid("streamUrl must be a list of one URL.")
     return Sound(_text(urls[0]))
 
 
@@ -90,7 +92,7 @@ def _event_url(action: Action) -> str:
     by_post(action.get("eventMethod", "POST"))
     urls = action.get("eventUrl")
     if not isinstance(urls, list) or len(urls) != 1:
-        raise Invalid("eventUrl is one URL, in a list.")
+        raise Invalid("eventUrl must be a list of one URL.")
     return _text(urls[0])
 
 
@@ -103,6 +105,6 @@ def _text(value: object) -> str:
 def _check(action: Action) -> None:
     known = _KNOWN.get(str(action.get("action")))
     if known is None:
-        raise Invalid(f"The action {action.get('action')} is not known to Vonage.")
+        raise Invalid(f"Vonage does not support the action {action.get('action')}.")
     if unknown := set(action) - known - {"action"}:
-        raise Invalid(f"{action['action']} has options that Vonage does not know: {sorted(unknown)}.")
+        raise Invalid(f"Vonage does not support these options of {action['action']}: {sorted(unknown)}.")

@@ -1,6 +1,6 @@
-"""Plivo, simulated: forms under the V3 signature, recordings behind Basic where the account wants it.
+"""Simulated Plivo: forms with the V3 signature, and recordings that need Basic authentication.
 
-Numbers have no plus. URLs do not expire; a dead one is a 404, once. Sources: plivo.com/docs, voice XML
+Numbers have no plus. URLs do not expire; a dead one returns 404 once. Sources: plivo.com/docs, voice XML
 request and validation, GetInput, Record, Redirect, the Recordings API; the vendor's SDK.
 """
 
@@ -36,14 +36,14 @@ class Plivo(SteeredProvider):
     page: ClassVar[int] = 20
 
     def __init__(self, base: str) -> None:
-        """Make up an account and its auth token."""
+        """Generate an account and its auth token."""
         super().__init__(base)
         self._account = f"MA{secrets.token_hex(9).upper()}"
         self._token = base64.b64encode(secrets.token_hex(15).encode()).decode()
 
     @property
     def credentials(self) -> Mapping[str, str]:
-        """Return account and auth token."""
+        """Return the account's id and auth token."""
         return {"auth_id": self._account, "auth_token": self._token}
 
     def new_call_ref(self) -> str:
@@ -55,7 +55,7 @@ class Plivo(SteeredProvider):
         return str(call.related("recording"))
 
     def call_events(self, call: SimulatedCall, url: str) -> Sequence[Webhook]:
-        """Return the requests of the answer URL and of the hangup URL."""
+        """Return the requests to the answer URL and to the hangup URL."""
         over = {
             "Event": "Hangup",
             "CallStatus": "completed",
@@ -76,24 +76,24 @@ class Plivo(SteeredProvider):
         asking: Asking,
         *,
         key: str | None = None,
-        payload: object = None,  # noqa: ARG002 - a <Redirect> gives nothing along
+        payload: object = None,  # noqa: ARG002 - a <Redirect> has no payload
     ) -> Webhook:
-        """Return the form of the answer URL, of a ``<GetInput>`` with its key, or of a ``<Redirect>``."""
+        """Return the form for the answer URL, for a ``<GetInput>`` with its key, or for a ``<Redirect>``."""
         event, named = _EVENTS[asking]
-        said = {"Event": named, "CallStatus": "ringing", "StartTime": _stamp(call.started_at)}
+        fields = {"Event": named, "CallStatus": "ringing", "StartTime": _stamp(call.started_at)}
         if asking != "start" or call.direction == "outbound":
-            # The answer URL of a call that was made is asked when it is answered.
-            said |= {"CallStatus": "in-progress", "AnswerTime": _stamp(call.answered_at)}
+            # For an outbound call, Plivo requests the answer URL after the answer.
+            fields |= {"CallStatus": "in-progress", "AnswerTime": _stamp(call.answered_at)}
         if key is not None:
-            said |= {"InputType": "dtmf", "Digits": key, "Speech": "", "SpeechConfidenceScore": ""}
-        return self._signed(event, url, _leg(call) | said)
+            fields |= {"InputType": "dtmf", "Digits": key, "Speech": "", "SpeechConfidenceScore": ""}
+        return self._signed(event, url, _leg(call) | fields)
 
     def read(self, document: bytes, call: SimulatedCall) -> Sequence[Instruction]:
-        """Return what the XML says. Raises Invalid."""
+        """Parse the XML to instructions. Raises Invalid."""
         return read_plivo(document, seconds=call.talk_seconds)
 
     def around(self, call: SimulatedCall, url: str) -> tuple[Sequence[Webhook], Sequence[Webhook]]:
-        """Return nothing, and the hangup."""
+        """Return no events before the documents, and the hangup after them."""
         return (), [event for event in self.call_events(call, url) if event.event != _REQUEST]
 
     def recording_event(self, copy: Copy, url: str) -> Webhook:
@@ -114,7 +114,7 @@ class Plivo(SteeredProvider):
         return self._signed("recording", url, fields)
 
     def answer(self, asked: Asked) -> Reply:
-        """Answer REST and media by Basic; 401 for wrong credentials."""
+        """Answer REST and media with Basic; 401 for wrong credentials."""
         if not same(asked.basic, self._account, self._token):
             refused = b"Could not verify your access level for that URL."
             return Reply(status=401, body=refused, content_type="text/plain")
@@ -183,9 +183,9 @@ class Plivo(SteeredProvider):
 
 
 def v3_signature(token: str, url: str, fields: Mapping[str, str], nonce: str) -> str:
-    """Return base64 of HMAC-SHA256 over a POST: the URL, its sorted query, the sorted form, the nonce.
+    """Compute base64 of HMAC-SHA256 over a POST: the URL, its sorted query, the sorted form, the nonce.
 
-    A question mark stands behind the URL without a query too, and a dot only behind a query.
+    The URL is followed by a question mark also without a query; a dot only follows a query.
     """
     path, _, _ = url.partition("?")
     query = "&".join(sorted(f"{name}={value}" for name, value in parse_qsl(urlsplit(url).query)))
@@ -196,7 +196,7 @@ def v3_signature(token: str, url: str, fields: Mapping[str, str], nonce: str) ->
 
 
 def _leg(call: SimulatedCall) -> dict[str, str]:
-    said = {
+    fields = {
         "CallUUID": call.ref,
         "From": call.caller.removeprefix("+"),
         "To": call.callee.removeprefix("+"),
@@ -204,7 +204,7 @@ def _leg(call: SimulatedCall) -> dict[str, str]:
         "ALegUUID": call.ref,
         "ForwardedFrom": "",
     }
-    return said | (
+    return fields | (
         {"ALegRequestUUID": call.ref, "RequestUUID": call.ref} if call.direction == "outbound" else {}
     )
 

@@ -1,4 +1,4 @@
-"""Reading Plivo's XML as Plivo reads it: an element or attribute that it does not know is an error.
+"""Parses Plivo's XML like Plivo: an unknown element or attribute is an error.
 
 Sources: plivo.com/docs/voice/xml, pages input (GetInput), record, audio-output and call routing (Redirect).
 """
@@ -33,15 +33,15 @@ _KNOWN = {
     },
     "Redirect": {"method"},
 }
-#: Without maxLength a recording ends after so many seconds.
+#: Plivo's default of maxLength, in seconds.
 _SHORT = 60
 
 
 def read_plivo(document: bytes, *, seconds: int) -> list[Instruction]:
-    """Return what the document makes Plivo do with a call of so many seconds. Raises Invalid."""
+    """Parse the document to instructions for a call of ``seconds``. Raises Invalid."""
     response = parsed(document)
     if response.tag != "Response":
-        raise Invalid("The document is no Response.")
+        raise Invalid("The document's root element must be <Response>.")
     instructions: list[Instruction] = []
     for element in response:
         instructions.append(_instruction(element, seconds))
@@ -66,7 +66,7 @@ def _instruction(element: Element, seconds: int) -> Instruction:
 def _input(element: Element) -> Wait:
     by_post(element.get("method", "POST"))
     if element.get("inputType") != "dtmf" or element.get("numDigits") != "1":
-        raise Invalid("One key is waited for, and no speech.")
+        raise Invalid("<GetInput> must have inputType dtmf and numDigits 1.")
     for prompt in element:
         _check(prompt)
     return Wait(tuple(_prompt(prompt) for prompt in element), required(element, "action"))
@@ -75,23 +75,23 @@ def _input(element: Element) -> Wait:
 def _record(element: Element, seconds: int) -> Begin:
     if element.get("recordSession") != "true":
         raise Invalid(
-            "Without recordSession Plivo waits until the recording ends, and hears the caller alone."
+            "<Record> must have recordSession: without it Plivo waits for its end, and records only the caller."
         )
     if int(element.get("maxLength", _SHORT)) < seconds:
-        raise Invalid("The recording would end before the call.")
+        raise Invalid("maxLength is too short: the recording would end before the call.")
     by_post(element.get("callbackMethod", "POST"))
     return Begin(required(element, "callbackUrl"))
 
 
 def _prompt(element: Element) -> Speak | Sound:
     if element.tag not in {"Speak", "Play"}:
-        raise Invalid(f"<{element.tag}> cannot be heard.")
+        raise Invalid(f"<{element.tag}> is not a prompt.")
     return Sound(words(element)) if element.tag == "Play" else Speak(words(element))
 
 
 def _check(element: Element) -> None:
     attributes = _KNOWN.get(element.tag)
     if attributes is None:
-        raise Invalid(f"<{element.tag}> is not known to Plivo.")
+        raise Invalid(f"Plivo does not support <{element.tag}>.")
     if unknown := set(element.attrib) - attributes:
-        raise Invalid(f"<{element.tag}> has attributes that Plivo does not know: {sorted(unknown)}.")
+        raise Invalid(f"Plivo does not support these attributes of <{element.tag}>: {sorted(unknown)}.")

@@ -1,7 +1,7 @@
-"""Media at pre-signed URLs, as S3 answers them: the URL is the permission, and nothing may stand beside it.
+"""Media at pre-signed URLs, served like S3: the URL is the authorization, and no other is allowed.
 
-AWS Signature Version 4 in a query, less the canonical request: who can read the answers of S3 cannot
-compute the signature either way. https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+AWS Signature Version 4 in the query, without the canonical request: the vault cannot compute the signature in
+either case. https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 """
 
 import hmac
@@ -14,20 +14,20 @@ from vault.simulator.exchange import Asked, Reply
 from vault.simulator.provider import hand_out
 
 _STAMP = "%Y%m%dT%H%M%SZ"
-#: What a real webhook carried: ten minutes.
+#: The lifetime of the URLs in captured webhooks.
 LIFE = timedelta(seconds=600)
 
 
 class PresignedMedia:
-    """Signs URLs of one bucket, and lets through those that it signed and that have not expired."""
+    """Signs URLs of one bucket, and serves the URLs that it signed and that have not expired."""
 
     def __init__(self, base: str) -> None:
-        """Take the URL that paths are below."""
+        """Take the base URL of all paths."""
         self._base = base
         self._key = secrets.token_bytes(32)
 
     def url(self, path: str, *, expired: bool = False) -> str:
-        """Return a URL that lives for ten minutes, or that has just died."""
+        """Return a URL that is valid for ten minutes, or that has just expired."""
         signed_at = datetime.now(UTC) - (LIFE + timedelta(seconds=30) if expired else timedelta(0))
         at, life = signed_at.strftime(_STAMP), str(int(LIFE.total_seconds()))
         query = {
@@ -42,7 +42,7 @@ class PresignedMedia:
         return f"{self._base}{path}?{urlencode(query)}"
 
     def answer(self, asked: Asked, copy: Copy | None, content_type: str) -> Reply:
-        """Answer a GET as S3 does."""
+        """Answer a GET like S3."""
         if "authorization" in asked.headers:
             return _error(400, "InvalidArgument", "Only one auth mechanism allowed")
         at, life = asked.parameter("X-Amz-Date") or "", asked.parameter("X-Amz-Expires") or ""
@@ -56,7 +56,7 @@ class PresignedMedia:
             return _error(403, "AccessDenied", "Request has expired")
         if copy is None:
             return _error(404, "NoSuchKey", "The specified key does not exist.")
-        # Whoever comes with a URL of now did not come with the announced one.
+        # A valid URL is not the announced one, which had expired.
         copy.expired = False
         return hand_out(copy, content_type) or _error(404, "NoSuchKey", "The specified key does not exist.")
 

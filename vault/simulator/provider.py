@@ -1,7 +1,7 @@
-"""What every simulated provider does: make up credentials, tell of a call, and answer as REST and media host.
+"""The base class of simulated providers: credentials, webhooks of a call, REST API and media host.
 
-It is written from the providers' documentation and knows nothing of the vault's adapters, so that the two
-check each other.
+The simulated providers follow the providers' documentation and share no code with the vault's adapters, so that the
+two check each other.
 """
 
 import hmac
@@ -21,81 +21,81 @@ FORM = "application/x-www-form-urlencoded; charset=UTF-8"
 
 
 class SimulatedProvider(ABC):
-    """One provider, with one customer: the vault that it is played against."""
+    """One provider with one customer, the tested vault."""
 
     name: ClassVar[str]
-    #: Whether it has a list of recordings, so that a missed one can be found.
+    #: Whether it has a list of recordings, in which a missed one can be found.
     lists: ClassVar[bool] = True
-    #: Whether it says who called whom.
+    #: Whether its events contain the call's direction.
     directed: ClassVar[bool] = True
-    #: Whether its media URLs expire, and the REST interface gives fresh ones.
+    #: Whether its media URLs expire, and the REST API returns new ones.
     renews: ClassVar[bool] = False
-    #: How many recordings are on a page of its list, at most.
+    #: Maximum recordings on a page of its list.
     page: ClassVar[int] = 50
 
     def __init__(self, base: str) -> None:
-        """Take the URL of its own root, where REST interface and media are."""
+        """Take the base URL of the REST API and the media."""
         self.base = base
         self.copies: list[Copy] = []
 
     @property
     @abstractmethod
     def credentials(self) -> Mapping[str, str]:
-        """Return what the vault's connection needs to know, made up anew for each simulation."""
+        """Return the credentials for the vault's connection, generated for each simulation."""
 
     @abstractmethod
     def new_call_ref(self) -> str:
-        """Return a new id for a call."""
+        """Generate an id for a call."""
 
     @abstractmethod
     def new_recording_ref(self, call: SimulatedCall) -> str:
-        """Return a new id for a recording."""
+        """Generate an id for a recording."""
 
     @abstractmethod
     def call_events(self, call: SimulatedCall, url: str) -> Sequence[Webhook]:
-        """Return the signed events of a call, from its beginning to its end, for the webhook at ``url``."""
+        """Return the signed events of a call, from start to end, for the webhook at ``url``."""
 
     @abstractmethod
     def recording_event(self, copy: Copy, url: str) -> Webhook:
-        """Return the signed event that says that the recording is ready."""
+        """Return the signed event that announces the recording."""
 
     @abstractmethod
     def answer(self, asked: Asked) -> Reply:
-        """Answer a request as the provider does, wrong credentials included."""
+        """Answer a request like the provider, also for wrong credentials."""
 
-    def agent(self, direction: Direction) -> str | None:  # noqa: ARG002 - some tell in one direction alone
-        """Return who of the account was on the phone, where the provider tells it."""
+    def agent(self, direction: Direction) -> str | None:  # noqa: ARG002 - some send it in one direction only
+        """Return the agent's name, if the provider sends it."""
         return None
 
     def starts(self, call: SimulatedCall) -> Sequence[datetime]:
-        """Return when the call may be said to have begun, by what the provider tells of it."""
+        """Return the start times that the provider's events allow for the call."""
         return (call.started_at,)
 
     def keep(self, call: SimulatedCall, audio: bytes, *, expired: bool = False) -> Copy:
-        """Record a call: from now on the copy is listed and can be fetched."""
+        """Store a call's recording, which is then listed and can be fetched."""
         copy = Copy(ref=self.new_recording_ref(call), call=call, audio=audio, expired=expired)
         self.copies.append(copy)
         return copy
 
     def forged(self, webhook: Webhook) -> Webhook:
-        """Return the webhook with a body that nobody signed."""
+        """Return the webhook with a changed body, so that its signature is invalid."""
         more = b" " if webhook.headers["Content-Type"].startswith("application/json") else b"&Forged=1"
         return replace(webhook, body=webhook.body + more)
 
     def find(self, ref: str) -> Copy | None:
-        """Return the copy of that name, unless it was deleted."""
+        """Return the recording with that id, unless it was deleted."""
         return next((copy for copy in self.copies if copy.ref == ref and not copy.deleted), None)
 
     def present(self) -> Sequence[Copy]:
-        """Return the copies that were not deleted, newest call first as lists have them."""
-        there = [copy for copy in self.copies if not copy.deleted]
-        return sorted(there, key=lambda copy: copy.call.ended_at, reverse=True)
+        """Return the recordings that were not deleted, newest call first, as in the providers' lists."""
+        remaining = [copy for copy in self.copies if not copy.deleted]
+        return sorted(remaining, key=lambda copy: copy.call.ended_at, reverse=True)
 
 
 def hand_out(copy: Copy, content_type: str) -> Reply | None:
-    """Return the audio; None, once, if the announced URL is dead.
+    """Serve the audio; return None once if the announced URL is dead.
 
-    The bytes are those of the sample whatever the type says: the vault must look, and not believe.
+    The bytes are always those of the sample, whatever the content type: the vault must not trust it.
     """
     if copy.expired:
         copy.expired = False
@@ -105,15 +105,15 @@ def hand_out(copy: Copy, content_type: str) -> Reply | None:
 
 
 def same(given: tuple[str, str] | None, user: str, password: str) -> bool:
-    """Say whether these are the credentials."""
+    """Compare the given credentials with the expected ones."""
     return given is not None and hmac.compare_digest("\0".join(given), f"{user}\0{password}")
 
 
 def form_body(fields: Mapping[str, str]) -> bytes:
-    """Return a form as providers send it."""
+    """Encode a form."""
     return urlencode(fields).encode()
 
 
-def json_body(said: object) -> bytes:
-    """Return JSON as providers send it: without spaces."""
-    return json.dumps(said, separators=(",", ":")).encode()
+def json_body(value: object) -> bytes:
+    """Encode JSON without spaces, as providers do."""
+    return json.dumps(value, separators=(",", ":")).encode()

@@ -1,4 +1,4 @@
-"""Every provider that can be simulated, by its name in connections."""
+"""The simulated providers, by their names in connections."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ from vault.simulator.vonage import Vonage
 SIMULATED: Mapping[str, type[SimulatedProvider]] = {
     kind.name: kind for kind in (Aircall, Twilio, Vonage, Telnyx, Plivo, SignalWire)
 }
-#: Those whose calls documents can steer.
+#: The providers that request call documents.
 STEERED: Mapping[str, type[SteeredProvider]] = {
     kind.name: kind for kind in (Twilio, Vonage, Texml, Plivo, SignalWire)
 }

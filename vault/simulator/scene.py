@@ -1,4 +1,4 @@
-"""Everybody and everything in one simulation: the provider, the vault, the call's direction, and what went wrong."""
+"""The shared state of one simulation: the provider, the vault, the call's direction, and the failures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ from vault.simulator.provider import SimulatedProvider
 from vault.simulator.server import ProviderServer
 from vault.simulator.vault_client import VaultClient
 
-#: Tells people what happens: a word or two, and a line.
+#: Prints a step: a short label, and a line of text.
 Say = Callable[[str, str], None]
 
 
 @dataclass(slots=True, kw_only=True, repr=False)
 class Scene:
-    """One simulation, as everyone in it sees it. It has no repr: the client holds a key."""
+    """The shared state of one simulation. It has no repr: the client contains a key."""
 
     provider: SimulatedProvider
     server: ProviderServer
@@ -24,14 +24,14 @@ class Scene:
     direction: Direction
     audio: bytes
     say: Say
-    #: A sentence for everything that does not hold.
+    #: A sentence for each failed check.
     failures: list[str] = field(default_factory=list)
 
     @property
     def outside(self) -> Party:
-        """Return the party outside the account, who must be told of the recording."""
+        """Return the party outside the account, who must be informed of the recording."""
         return "caller" if self.direction == "inbound" else "callee"
 
     def record(self, call: SimulatedCall, *, expired: bool = False) -> Copy:
-        """Let the provider have a recording of the call."""
+        """Store a recording of the call at the provider."""
         return self.provider.keep(call, self.audio, expired=expired)

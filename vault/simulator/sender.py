@@ -1,4 +1,4 @@
-"""The platform's side of the line: sends the webhooks of a call, and tells of the announcement that was played."""
+"""The sender: sends the webhooks of a call, and reports the announcement to the vault."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -13,16 +13,16 @@ from vault.simulator.vault_client import Answered
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Sender:
-    """Sends what the provider says. Whatever the vault answers wrongly is a failure of the scene."""
+    """Sends the provider's webhooks. Every wrong response of the vault is a failure of the scene."""
 
     scene: Scene
 
     async def tell_announcement(self, call: SimulatedCall) -> None:
-        """Tell that the party outside the account was told of the recording, as soon as it had answered."""
+        """Report that an announcement informed the outside party, at the time of the answer."""
         party, at = self.scene.outside, call.answered_at
-        said = {"party": party, "event": "announced", "method": "announcement", "at": at.isoformat()}
-        kept = await self.scene.vault.must("POST", f"/calls/{call.ref}/consent", said)
-        verdict = kept["decision"]["verdict"]
+        fact = {"party": party, "event": "announced", "method": "announcement", "at": at.isoformat()}
+        evidence = await self.scene.vault.must("POST", f"/calls/{call.ref}/consent", fact)
+        verdict = evidence["decision"]["verdict"]
         self.scene.say("announcement", f"told: the {party} heard it; by what is known so far: {verdict}")
 
     async def announce(self, copy: Copy, webhook_url: str, expected: str) -> str | None:
@@ -30,14 +30,16 @@ class Sender:
         ready = self.scene.provider.recording_event(copy, webhook_url)
         first, second = await self.deliver([ready, ready], webhook_url)
         if first.get("status") != expected:
-            self.scene.failures.append(f"{ready.event} was {first.get('status')} and should be {expected}.")
+            self.scene.failures.append(
+                f"The status of {ready.event} is {first.get('status')} and should be {expected}."
+            )
         if first.get("recording") != second.get("recording"):
-            self.scene.failures.append(f"{ready.event}, sent twice, became two recordings.")
+            self.scene.failures.append(f"{ready.event} was sent twice and created two recordings.")
         recording_id = first.get("recording")
         return None if recording_id is None else str(recording_id)
 
     async def deliver(self, events: Sequence[Webhook], webhook_url: str) -> list[Mapping[str, Any]]:
-        """Send events, in order, and return what was answered to each."""
+        """Send events in order and return the vault's responses."""
         answers: list[Mapping[str, Any]] = []
         for event in events:
             begun = time.perf_counter()
@@ -45,17 +47,17 @@ class Sender:
             took = (time.perf_counter() - begun) * 1000
             self.scene.say("signed webhook", f"{event.event}: {_word(answered)} in {took:.1f} ms")
             if answered.status // 100 != 2:  # noqa: PLR2004 - the class of success
-                self.scene.failures.append(f"{event.event} was answered {answered.detail}")
+                self.scene.failures.append(f"{event.event} was answered with {answered.detail}")
             answers.append(answered.said)
         return answers
 
     async def forge(self, event: Webhook, url: str) -> None:
-        """Send a webhook that nobody signed: it must be refused."""
+        """Send a webhook with an invalid signature, which must be refused."""
         answered = await self.scene.vault.deliver(url, self.scene.provider.forged(event))
         self.scene.say("forged webhook", f"{event.event}: {answered.status}")
         if answered.status != 401:  # noqa: PLR2004 - the status itself
             self.scene.failures.append(
-                f"A forged {event.event} was answered {answered.status} and should be 401."
+                f"The status for a forged {event.event} is {answered.status} and should be 401."
             )
 
 

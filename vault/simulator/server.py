@@ -1,8 +1,8 @@
-"""The host of a simulated provider: a small HTTP/1.1 server on loopback, which records what it was asked.
+"""The HTTP server of a simulated provider: HTTP/1.1 on loopback; it records every request.
 
-It is plain asyncio, one request for each connection, and knows nothing of providers: the rules are in
-``answer``. What it cannot read it answers with 400, and what goes wrong inside with 500, so that a test
-sees it as an answer and never as a silence.
+It is plain asyncio, with one request per connection, and independent of the provider, whose rules are in
+``answer``. It responds to an invalid request with 400, and to an internal error with 500, so that a test
+gets a response and not a timeout.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ Answer = Callable[[Asked], Reply]
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request and the status that it was answered with."""
+    """One request and the status of its response."""
 
     method: str
     path: str
@@ -31,23 +31,23 @@ class Exchange:
 
 @dataclass(slots=True)
 class ProviderServer:
-    """A running host."""
+    """A running server."""
 
-    #: Its address, as it stands in VAULT_MEDIA_ALLOW.
+    #: Its address, as in VAULT_MEDIA_ALLOW.
     authority: str
-    #: Every exchange, in order.
+    #: All exchanges, in order.
     exchanges: list[Exchange] = field(default_factory=list)
     answer: Answer = field(default=lambda _asked: Reply(status=404))
 
     @property
     def base(self) -> str:
-        """Return the URL of its root, without a slash at the end."""
+        """Return the base URL, without a trailing slash."""
         return f"http://{self.authority}"
 
 
 @asynccontextmanager
 async def provider_server(host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[ProviderServer]:
-    """Listen until the end of the block; ``answer`` is set by the caller. Raises Unavailable."""
+    """Run the server until the end of the block; the caller sets ``answer``. Raises Unavailable."""
     running = ProviderServer(authority="")
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -87,7 +87,7 @@ async def _serve(running: ProviderServer, reader: asyncio.StreamReader, writer: 
 
 
 async def _read(reader: asyncio.StreamReader) -> Asked:
-    """Read one request. Raises ValueError for what is none."""
+    """Read one request. Raises ValueError if it is invalid."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     line, *lines = head[:-4].split("\r\n")
     method, target, _version = line.split(" ")
@@ -95,7 +95,7 @@ async def _read(reader: asyncio.StreamReader) -> Asked:
     for each in lines:
         name, colon, value = each.partition(":")
         if not colon or name.lower() in headers:
-            raise ValueError("A header is a name and a value, and is there once.")
+            raise ValueError("A header must be a name and a value, and must not be repeated.")
         headers[name.lower()] = value.strip()
     length = int(headers.get("content-length", "0"))
     if not 0 <= length <= _BODY:
@@ -114,7 +114,7 @@ def _head(reply: Reply) -> bytes:
     lines = [
         f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}",
         f"Content-Type: {reply.content_type}",
-        # A 204 has no body and says no length (RFC 9110, section 8.6).
+        # A 204 has no body and no Content-Length (RFC 9110, section 8.6).
         *([] if reply.status == HTTPStatus.NO_CONTENT else [f"Content-Length: {len(reply.body)}"]),
         "Connection: close",
     ]

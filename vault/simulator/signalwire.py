@@ -1,6 +1,6 @@
-"""SignalWire's compatibility API, simulated: Twilio's forms, signed with the project's signing key.
+"""Simulated SignalWire compatibility API: Twilio's forms, signed with the project's signing key.
 
-Ids are UUIDs, and everything lies below /api/laml. Sources: SignalWire's compatibility API (calls,
+Ids are UUIDs, and all paths begin with /api/laml. Sources: SignalWire's compatibility API (calls,
 webhooks) and its guide to webhook security.
 """
 
@@ -24,14 +24,14 @@ class SignalWire(Laml):
     dialect: ClassVar[Dialect] = SIGNALWIRE
 
     def __init__(self, base: str) -> None:
-        """Make up a project, its signing key and its API token."""
+        """Generate a project, its signing key and its API token."""
         super().__init__(base)
         self._project, self._key = str(uuid.uuid4()), f"PSK_{secrets.token_urlsafe(24)}"
         self._token = f"PT{secrets.token_hex(24)}"
 
     @property
     def credentials(self) -> Mapping[str, str]:
-        """Return the signing key, and who asks the REST interface; the space is where api_base is not."""
+        """Return the signing key and the REST API's credentials; the space is unused because of api_base."""
         return {
             "signing_key": self._key,
             "project_id": self._project,
@@ -57,7 +57,7 @@ class SignalWire(Laml):
         """Return a RecordingSid, a UUID."""
         return self.id_of("RE", call, "recording")
 
-    def id_of(self, kind: str, call: SimulatedCall, what: str) -> str:  # noqa: ARG002 - its ids do not say
+    def id_of(self, kind: str, call: SimulatedCall, what: str) -> str:  # noqa: ARG002 - its ids do not contain the kind
         """Return a UUID."""
         return str(call.related(what))
 
@@ -66,7 +66,7 @@ class SignalWire(Laml):
         return "robin" if direction == "inbound" else None
 
     def signed(self, event: str, url: str, fields: Mapping[str, str]) -> Webhook:
-        """Return the form under both names of its signature."""
+        """Return the form with the signature in both headers."""
         signature = form_signature(self._key, url, fields)
         return form_webhook(
             event, fields, {"X-SignalWire-Signature": signature, "X-Twilio-Signature": signature}

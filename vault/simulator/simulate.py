@@ -1,4 +1,4 @@
-"""The command ``callvault simulate`` and what tests call: one provider's call, played and judged."""
+"""Runs and checks the simulation of a call, for the command ``callvault simulate`` and for tests."""
 
 import asyncio
 from collections.abc import Mapping
@@ -21,18 +21,18 @@ LISTEN = "127.0.0.1:8090"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a simulation found."""
+    """The result of a simulation."""
 
     provider: str
     direction: Direction
-    #: None if the vault never had one.
+    #: None if the vault has no recording.
     recording_id: str | None
-    #: A sentence for everything that does not hold.
+    #: A sentence for each failed check.
     failures: tuple[str, ...]
 
     @property
     def ok(self) -> bool:
-        """Say whether everything holds."""
+        """Tell whether all checks passed."""
         return not self.failures
 
 
@@ -49,10 +49,10 @@ async def simulate(
     audio: bytes | None = None,
     say: Say = lambda _what, _value: None,
 ) -> Outcome:
-    """Simulate one call and return what became of it.
+    """Simulate one call and return the result.
 
-    ``press``: the key that the party of a steered call presses. ``audio``: instead of the bundled sample. Raises
-    Invalid, Unavailable (the port is taken, too), and VaultError for what the vault does not let itself be set to.
+    ``press``: the key that the party of a steered call presses. ``audio``: replaces the bundled sample. Raises
+    Invalid, Unavailable (also if the port is in use), and VaultError if the vault refuses a request.
     """
     kind, (host, port) = _kind(provider, way, press), _address(listen)
     async with provider_server(host, port) as server:
@@ -85,9 +85,9 @@ async def run_simulations(
     ways: Mapping[Way, bool],
     press: str | None,
 ) -> bool:
-    """Simulate in one direction or in both, print each step, and say whether everything holds.
+    """Simulate one or both directions, print each step, and return whether all checks passed.
 
-    ``ways`` are those of ``simulate``; at most one of them is chosen. Raises as it does, and Invalid for a file
+    At most one of ``ways`` may be true. Raises the errors of ``simulate``, and Invalid for a file
     that cannot be read.
     """
     way = _chosen(ways)
@@ -116,23 +116,28 @@ async def run_simulations(
 
 
 def _kind(provider: str, way: Way, press: str | None) -> type[SimulatedProvider]:
-    """Return what simulates the provider. Raises Invalid, also where it cannot go that way."""
+    """Return the provider's class. Raises Invalid, also if the provider does not support the way."""
     if press is not None and way != "steered":
-        raise Invalid("A key is pressed in a steered call: --press goes with --steered.", field="press")
+        raise Invalid("--press needs --steered: a key is pressed only in a steered call.", field="press")
     kind = SIMULATED.get(provider)
     if kind is None:
-        raise Invalid(f"Providers are: {', '.join(SIMULATED)}.", field="provider")
+        raise Invalid(f"provider must be one of {', '.join(SIMULATED)}.", field="provider")
     if way == "missed" and not kind.lists:
-        raise Invalid(f"{provider} has no list of recordings: what it misses stays missed.", field="missed")
+        raise Invalid(
+            f"{provider} has no list of recordings, in which the vault could find a missed one.",
+            field="missed",
+        )
     if way != "steered":
         return kind
     if provider not in STEERED:
-        raise Invalid(f"{provider} asks for no documents; these do: {', '.join(STEERED)}.", field="steered")
+        raise Invalid(
+            f"{provider} requests no documents; --steered works with {', '.join(STEERED)}.", field="steered"
+        )
     return STEERED[provider]
 
 
 def _chosen(ways: Mapping[Way, bool]) -> Way:
-    """Return the one way that is wanted, or the usual one. Raises Invalid where there are several."""
+    """Return the chosen way, or ``usual``. Raises Invalid if several are chosen."""
     wanted = [way for way, chosen in ways.items() if chosen]
     if len(wanted) > 1:
         options = ", ".join(f"--{way.replace('_', '-')}" for way in ways)
@@ -141,12 +146,12 @@ def _chosen(ways: Mapping[Way, bool]) -> Way:
 
 
 def _address(listen: str) -> tuple[str, int]:
-    """Take ``host:port`` apart. Raises Invalid."""
+    """Parse ``host:port``. Raises Invalid."""
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit():
-        raise Invalid("The address to listen on is host:port.", field="listen")
+        raise Invalid("--listen must be host:port, such as 127.0.0.1:8090.", field="listen")
     return host, int(port)
 
 
 def _print(what: str, value: str) -> None:
-    print(f"{what:>16}  {value}", flush=True)  # noqa: T201 - it speaks to people
+    print(f"{what:>16}  {value}", flush=True)  # noqa: T201 - the command's output

@@ -1,8 +1,7 @@
-"""One simulated call on its way: prepared, told by webhooks, waited for and checked.
+"""The simulation of one call: prepares the account, sends webhooks, waits for the recording and checks it.
 
-The vault is asked through its doors alone, REST and webhooks; what it does at the provider is seen in the
-simulated provider's own books. A simulation that is interrupted leaves an account and a connection behind,
-which the next one takes over.
+The vault is accessed only over its REST API and webhooks; its requests to the provider are checked in the simulated
+provider's state. An interrupted simulation leaves an account and a connection behind, which the next one reuses.
 """
 
 import secrets
@@ -19,22 +18,22 @@ from vault.simulator.steered_call import NEXT, SteeredCall
 from vault.simulator.steered_provider import SteeredProvider
 from vault.simulator.watch import Watch
 
-#: How long a missed call is over: the vault leaves what is younger than five minutes to its webhook.
+#: Age of a missed call: the vault ignores listed recordings younger than five minutes, for which it expects webhooks.
 _MISSED = timedelta(minutes=10)
-#: What is simulated. ``usual``: a call as it should be; ``expired``: the announced URL is dead; ``switched_off``:
-#: recording is off, then on again; ``missed``: the recording's webhook never comes; ``silent``: nobody is told, and
-#: an admin lets the recording out of quarantine; ``steered``: the vault's documents lead the call.
+#: The simulated case. ``usual``: without problems; ``expired``: the announced URL is dead; ``switched_off``:
+#: recording is off, then on again; ``missed``: the recording's webhook is not sent; ``silent``: no announcement is
+#: reported, and an admin releases the recording; ``steered``: the vault's documents control the call.
 Way = Literal["usual", "expired", "switched_off", "missed", "silent", "steered"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Simulation:
-    """One call on its way."""
+    """The simulation of one call."""
 
     scene: Scene
 
     async def play(self, way: Way, *, press: str | None = None) -> str | None:
-        """Prepare the account, play, and return the recording's id; ``press`` is a key, in a steered call."""
+        """Prepare the account, simulate, and return the recording's id; ``press`` is the key in a steered call."""
         scene = self.scene
         scene.say("provider", f"{scene.provider.name} at {scene.server.base}, {scene.direction} call")
         await scene.vault.must("PUT", said={})
@@ -64,7 +63,7 @@ class Simulation:
         return Watch(self.scene)
 
     async def _told(self, *, expired: bool) -> str | None:
-        """Let everything go as it should, but for a URL that may be dead."""
+        """Simulate a call without problems, except for a URL that may be dead."""
         copy = self._recorded(expired=expired)
         recording_id = await self._call(copy, "accepted")
         if recording_id is None or not await self._watch.until(recording_id, "available"):
@@ -75,11 +74,11 @@ class Simulation:
         return recording_id
 
     async def _missed(self) -> str | None:
-        """Let the recording be there before the connection is: its list is compared at once."""
+        """Record the call before the connection exists: the vault then reads the list immediately."""
         await self._admin.until_no_call_was_off(earlier=_MISSED)
         copy = self._recorded(earlier=_MISSED)
         await self._sender.tell_announcement(copy.call)
-        # What was recorded before the connection is only brought in where the admin says so.
+        # Recordings from before the connection are only collected with ``collect_from``.
         since = (copy.call.started_at - timedelta(minutes=1)).isoformat()
         connection = await self._admin.connect(f"-{secrets.token_hex(4)}", collect_from=since)
         webhook_url = str(connection["webhook_url"])
@@ -104,7 +103,7 @@ class Simulation:
             await self._admin.switch(enabled=True)
 
     async def _silent(self) -> str | None:
-        """Tell nobody: the recording is kept from everybody until an admin lets it out."""
+        """Report no announcement: the recording is quarantined until an admin releases it."""
         await self._admin.must_quarantine()
         self.scene.say("announcement", "none: nobody was told of the recording")
         copy = self._recorded()
@@ -120,7 +119,7 @@ class Simulation:
         return recording_id
 
     async def _steered(self, press: str | None) -> str | None:
-        """Let the vault's documents say what the parties hear, and whether they are recorded."""
+        """Let the vault's documents control the notices and the recording."""
         if press is None:
             return await self._by_documents(None, declines=False)
         declines = await self._admin.declines(press)
@@ -130,7 +129,7 @@ class Simulation:
     async def _by_documents(self, press: str | None, *, declines: bool) -> str | None:
         scene, provider = self.scene, self.scene.provider
         if not isinstance(provider, SteeredProvider):
-            raise TypeError("This provider asks for no documents.")
+            raise TypeError("This provider requests no documents.")
         await self._admin.publish_notice("announce" if press is None else "opt_out_key")
         connection = await self._admin.connect(next_url=NEXT)
         webhook_url = str(connection["webhook_url"])
@@ -144,7 +143,7 @@ class Simulation:
         if declines:
             return await self._declined(call, steered, webhook_url)
         if steered.status_url is None:
-            scene.failures.append("Nothing said that the call should be recorded, and it should be.")
+            scene.failures.append("Neither a document nor the REST API started a recording.")
             return None
         copy = scene.record(call)
         recording_id = await self._sender.announce(copy, steered.status_url.partition("#")[0], "accepted")
@@ -153,16 +152,16 @@ class Simulation:
         return recording_id
 
     async def _declined(self, call: SimulatedCall, steered: SteeredCall, webhook_url: str) -> str | None:
-        """Ask that nothing was recorded, and that what somebody recorded all the same is refused."""
+        """Check that no document started a recording, and that one made anyway is refused."""
         if steered.status_url is not None:
             self.scene.failures.append("A document recorded a party who had declined.")
-        self.scene.say("recording", "made all the same, by somebody who does not ask the vault")
+        self.scene.say("recording", "made anyway, by a platform that does not ask the vault")
         copy = self.scene.record(call)
         recording_id = await self._sender.announce(copy, webhook_url, "refused")
         return None if recording_id is None else await self._nothing_kept(recording_id, copy, "declined")
 
     async def _nothing_kept(self, recording_id: str, copy: Copy, because: str) -> str:
-        """Ask that a recording was refused for one reason, and is nowhere any more."""
+        """Check that a recording was refused for the reason ``because``, and was deleted everywhere."""
         recording = await self.scene.vault.must("GET", f"/recordings/{recording_id}")
         reasons = recording["reasons"]
         self.scene.say("recording", f"{recording['state']}: {reasons[0]['text'] if reasons else 'no reason'}")

@@ -1,4 +1,4 @@
-"""The audio of the simulated account's notice: three tones, where a real account would have somebody speak."""
+"""The audio of the simulated account's notice: three tones instead of speech."""
 
 import io
 import math
@@ -10,7 +10,7 @@ _HERTZ = (440.0, 550.0, 660.0)
 
 
 def chime() -> bytes:
-    """Return a WAV file: 8 kHz, one channel, PCM16, a little over a second."""
+    """Generate a WAV file: 8 kHz, one channel, PCM16, a little over a second."""
     out = io.BytesIO()
     with wave.open(out, "wb") as file:
         file.setnchannels(1)

@@ -1,7 +1,7 @@
-"""A call that documents steer: asked for one after the other, read and followed as the platform does.
+"""A call controlled by documents, which are requested, parsed and followed like the platform does.
 
-The notices are fetched and looked at, at most one key is pressed, and a recording is made only where a document,
-or the REST interface, said so.
+The notices are fetched and checked, at most one key is pressed, and a recording is made only if a document
+or the REST API starts it.
 """
 
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ from vault.simulator.scene import Scene
 from vault.simulator.sender import Sender
 from vault.simulator.steered_provider import Asking, SteeredProvider
 
-#: Where the application of the simulated account goes on with the call; nobody asks there.
+#: The URL of the simulated account's application, where the call continues; it is never requested.
 NEXT = "https://application.example/next"
-#: More documents than this lead round in circles.
+#: Maximum documents; more mean a loop.
 _MOST_DOCUMENTS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Where the next document is asked for, and why."""
+    """The request for the next document: its URL and its reason."""
 
     url: str
     asking: Asking
@@ -33,20 +33,20 @@ class Step:
 
 @dataclass(slots=True, kw_only=True, repr=False)
 class SteeredCall:
-    """One call on its way through the documents."""
+    """One call that follows the documents."""
 
     scene: Scene
     provider: SteeredProvider
     call: SimulatedCall
-    #: The key that is pressed in the middle of the notice; None for somebody who listens and stays on.
+    #: The key that the party presses during the notice; None for no keypress.
     press: str | None = None
-    #: Where the recording is told of, once one was begun.
+    #: The recording's callback URL, after a recording was started.
     status_url: str | None = None
-    #: How many notices, or pieces of one, were heard.
+    #: Number of played notices or pieces of notices.
     heard: int = 0
 
     async def go(self, start_url: str) -> None:
-        """Follow the documents until the call goes on at the account's own application."""
+        """Follow the documents until the call continues at the account's own application."""
         step: Step | None = Step(url=start_url, asking="start")
         self.provider.begins(self.call)
         for _ in range(_MOST_DOCUMENTS):
@@ -54,14 +54,14 @@ class SteeredCall:
                 break
             step = await self._step(step)
         else:
-            self.scene.failures.append("The documents lead round in circles.")
+            self.scene.failures.append(f"The documents loop: there were more than {_MOST_DOCUMENTS}.")
         if self.press is not None:
-            self.scene.failures.append(f"No document listened for a key, so {self.press} was never pressed.")
+            self.scene.failures.append(f"No document asked for a key, so {self.press} was not pressed.")
         if not self.heard:
-            self.scene.failures.append("No document had a notice in it.")
+            self.scene.failures.append("No document contained a notice.")
 
     async def _step(self, step: Step) -> Step | None:
-        """Ask for one document and follow it; return where it leads, None where the call leaves the vault."""
+        """Request one document and follow it; return the next step, or None if the call leaves the vault."""
         url = step.url.partition("#")[0]
         request = self.provider.asks(self.call, url, step.asking, key=step.key, payload=step.payload)
         if step.asking == "start":
@@ -70,7 +70,7 @@ class SteeredCall:
         pressed = "" if step.key is None else f" with {step.key}"
         self.scene.say("document", f"{request.event}{pressed}: {answered.status} {answered.media_type}")
         if answered.status != 200:  # noqa: PLR2004 - the status itself
-            self.scene.failures.append(f"{request.event} was answered {answered.detail}")
+            self.scene.failures.append(f"{request.event} was answered with {answered.detail}")
             return None
         try:
             instructions = self.provider.read(answered.body, self.call)
@@ -96,9 +96,9 @@ class SteeredCall:
                 case Follow(url, payload):
                     if url != NEXT:
                         return Step(url=url, asking="next", payload=payload)
-                    self.scene.say("goes on", f"at the application of the account: {NEXT}")
+                    self.scene.say("continues", f"at the application of the account: {NEXT}")
                     return None
-        self.scene.failures.append("A document ends without saying how the call goes on.")
+        self.scene.failures.append("A document ends without an instruction how to continue the call.")
         return None
 
     async def _hear(self, prompt: Speak | Sound) -> None:
@@ -114,6 +114,6 @@ class SteeredCall:
         if status_url is None or status_url == self.status_url:
             return
         if self.status_url is not None:
-            self.scene.failures.append("A second recording was begun.")
+            self.scene.failures.append("A second recording was started.")
         self.status_url = status_url
-        self.scene.say("recording", "begins")
+        self.scene.say("recording", "started")

@@ -1,4 +1,4 @@
-"""Telnyx Call Control, simulated: JSON events under an Ed25519 signature, media behind URLs of ten minutes.
+"""Simulated Telnyx Call Control: JSON events with an Ed25519 signature, media URLs that expire after ten minutes.
 
 Sources: developers.telnyx.com, receiving webhooks, call recordings; the models of the vendor's SDK.
 """
@@ -32,7 +32,7 @@ class Telnyx(SimulatedProvider):
     page: ClassVar[int] = 250
 
     def __init__(self, base: str) -> None:
-        """Make up the account's signing key, and an API key."""
+        """Generate the account's signing key and an API key."""
         super().__init__(base)
         self._key, self._api_key = Ed25519PrivateKey.generate(), f"KEY{secrets.token_hex(20)}"
         self._media = PresignedMedia(base)
@@ -44,7 +44,7 @@ class Telnyx(SimulatedProvider):
         return {"public_key": base64.b64encode(public).decode(), "api_key": self._api_key}
 
     def new_call_ref(self) -> str:
-        """Return the id of a leg."""
+        """Return a leg's id."""
         return str(uuid.uuid4())
 
     def new_recording_ref(self, call: SimulatedCall) -> str:
@@ -52,7 +52,7 @@ class Telnyx(SimulatedProvider):
         return str(call.related("recording"))
 
     def call_events(self, call: SimulatedCall, url: str) -> Sequence[Webhook]:
-        """Return initiated, answered and hangup: when it happened is said once for all, by occurred_at."""
+        """Return initiated, answered and hangup; the time of each is in occurred_at."""
         inbound = call.direction == "inbound"
         start = {"start_time": _micro(call.started_at)}
         leg = self._leg(call) | {"from": call.caller, "to": call.callee}
@@ -102,7 +102,7 @@ class Telnyx(SimulatedProvider):
         return self._event("call.recording.saved", call.ended_at + timedelta(seconds=1), payload, url)
 
     def answer(self, asked: Asked) -> Reply:
-        """Answer media by pre-signed URL, and REST by the API key: 401 for any other."""
+        """Answer media by pre-signed URL, and REST with the API key: 401 for any other key."""
         if match := _MEDIA.fullmatch(asked.path):
             return self._media.answer(asked, self.find(match[1]), "audio/wav")
         if not secrets.compare_digest(asked.bearer or "", self._api_key):
@@ -113,9 +113,9 @@ class Telnyx(SimulatedProvider):
         copy = self.find(match[1]) if match else None
         if copy is None or asked.method not in ("GET", "DELETE"):
             return _error(404, "10005", "Resource not found")
-        said = {"data": self._recording(copy)}
+        shown = {"data": self._recording(copy)}
         copy.deleted = asked.method == "DELETE"
-        return json_reply(200, said)
+        return json_reply(200, shown)
 
     def _list(self, asked: Asked) -> Reply:
         size = min(int(asked.parameter("page[size]") or "20"), self.page)
@@ -171,7 +171,7 @@ class Telnyx(SimulatedProvider):
         return self.signed(kind, body, "application/json")
 
     def signed(self, event: str, body: bytes, content_type: str) -> Webhook:
-        """Return a body under the signature over the moment and itself."""
+        """Return the body with a signature over the current time and the body."""
         stamp = str(int(datetime.now(UTC).timestamp()))
         signature = self._key.sign(stamp.encode() + b"|" + body)
         headers = {
@@ -182,11 +182,11 @@ class Telnyx(SimulatedProvider):
         return Webhook(event=event, headers=headers, body=body)
 
     def leg_ref(self, call: SimulatedCall) -> str:
-        """Return the id of the leg, by which Call Control and the list of recordings call it."""
+        """Return the leg's id in Call Control and in the list of recordings."""
         return call.ref
 
     def media_url(self, copy: Copy, *, expired: bool = False) -> str:
-        """Return the URL of the audio, which lives for ten minutes."""
+        """Return the URL of the audio, which is valid for ten minutes."""
         return self._media.url(f"/telephony-recorder-prod/{copy.ref}.wav", expired=expired)
 
     def _leg(self, call: SimulatedCall) -> dict[str, Any]:

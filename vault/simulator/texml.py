@@ -1,6 +1,6 @@
-"""Telnyx's TeXML applications, simulated: the same account, but documents and forms in place of Call Control.
+"""Simulated TeXML applications of Telnyx: the same account, but documents and forms instead of Call Control.
 
-A call is called by its CallSid, the ``call_control_id``, and nothing says who called whom. Sources:
+A call's id is its CallSid, the ``call_control_id``; no event contains the direction. Sources:
 developers.telnyx.com, texml-instruction-fetching, TeXML verbs, and the callbacks texml-call-completed,
 texml-gather and texml-recording-completed.
 """
@@ -36,7 +36,7 @@ class Texml(Telnyx, SteeredProvider):
         return str(call.related("leg"))
 
     def call_events(self, call: SimulatedCall, url: str) -> Sequence[Webhook]:  # noqa: ARG002 - the URL is not signed
-        """Return the call's progress; its beginning is said every time."""
+        """Return the call's progress; every event contains the start time."""
         return [
             self._progress(call, "initiated", call.started_at, 0),
             self._progress(call, "in-progress", call.answered_at, 1),
@@ -44,7 +44,7 @@ class Texml(Telnyx, SteeredProvider):
         ]
 
     def recording_event(self, copy: Copy, url: str) -> Webhook:  # noqa: ARG002 - the URL is not signed
-        """Return the recording's callback: neither parties nor times."""
+        """Return the recording's callback, without parties and times."""
         fields = {
             "RecordingChannels": "2",
             "RecordingDuration": str(copy.call.talk_seconds),
@@ -62,20 +62,20 @@ class Texml(Telnyx, SteeredProvider):
         asking: Asking,
         *,
         key: str | None = None,
-        payload: object = None,  # noqa: ARG002 - a <Redirect> gives nothing along
+        payload: object = None,  # noqa: ARG002 - a <Redirect> has no payload
     ) -> Webhook:
-        """Return the request of the application's URL, of a ``<Gather>`` with its key, or of a ``<Redirect>``."""
+        """Return the form for the application's URL, for a ``<Gather>`` with its key, or for a ``<Redirect>``."""
         fields = {**_parties(call), "ApiVersion": "2010-04-01", "CallStatus": "in-progress"}
         if key is not None:
             fields |= {"Digits": key, "Confidence": "", "SpeechResult": ""}
         return self._form(_EVENTS[asking], call, fields)
 
-    def read(self, document: bytes, call: SimulatedCall) -> Sequence[Instruction]:  # noqa: ARG002 - it is the same for every call
-        """Return what the TeXML says. Raises Invalid."""
+    def read(self, document: bytes, call: SimulatedCall) -> Sequence[Instruction]:  # noqa: ARG002 - the same for every call
+        """Parse the TeXML to instructions. Raises Invalid."""
         return TELNYX.read(document)
 
     def around(self, call: SimulatedCall, url: str) -> tuple[Sequence[Webhook], Sequence[Webhook]]:
-        """Return that the call began; that it was answered, and that it ended."""
+        """Return the start event before the documents, and the answer and end events after them."""
         events = self.call_events(call, url)
         return events[:1], events[1:]
 

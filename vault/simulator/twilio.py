@@ -1,4 +1,4 @@
-"""Twilio, simulated: forms under X-Twilio-Signature, recordings below /2010-04-01/Accounts.
+"""Simulated Twilio: forms with X-Twilio-Signature, recordings below /2010-04-01/Accounts.
 
 Sources: twilio.com/docs/voice/twiml/recording, /docs/usage/webhooks/webhooks-security, the Recordings resource.
 """
@@ -22,13 +22,13 @@ class Twilio(Laml):
     dialect: ClassVar[Dialect] = TWILIO
 
     def __init__(self, base: str) -> None:
-        """Make up an account and its auth token, which signs webhooks and opens the REST interface."""
+        """Generate an account and its auth token, for webhook signatures and the REST API."""
         super().__init__(base)
         self._account, self._token = f"AC{secrets.token_hex(16)}", secrets.token_hex(16)
 
     @property
     def credentials(self) -> Mapping[str, str]:
-        """Return account and auth token."""
+        """Return the account's sid and auth token."""
         return {"account_sid": self._account, "auth_token": self._token}
 
     @property
@@ -58,7 +58,7 @@ class Twilio(Laml):
         return "robin" if direction == "inbound" else None
 
     def signed(self, event: str, url: str, fields: Mapping[str, str]) -> Webhook:
-        """Return the form under Twilio's signature, HMAC-SHA1 with the auth token."""
+        """Return the form with Twilio's signature, HMAC-SHA1 with the auth token."""
         headers = {
             "X-Twilio-Signature": form_signature(self._token, url, fields),
             "I-Twilio-Idempotency-Token": secrets.token_hex(16),

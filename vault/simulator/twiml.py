@@ -1,7 +1,7 @@
-"""Reading TwiML, and what SignalWire and Telnyx made of it, as these platforms read it.
+"""Parses TwiML and its variants by SignalWire and Telnyx, like these platforms.
 
-What a dialect does not know is an error here. Twilio would warn, Telnyx says nothing, SignalWire ends the call:
-none of them would do what the document's author meant. Sources: twilio.com/docs/voice/twiml (gather, recording,
+Unknown elements and attributes are errors here. Twilio warns, Telnyx ignores them silently, SignalWire ends the call:
+none does what the document's author intended. Sources: twilio.com/docs/voice/twiml (gather, recording,
 redirect, say, play), developer.signalwire.com/compatibility-api/cxml/voice, developers.telnyx.com, TeXML verbs.
 """
 
@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 from vault.errors import Invalid
 from vault.simulator.instructions import Begin, Follow, Instruction, Sound, Speak, Wait
 
-#: The names of attributes that an element may have.
+#: Allowed elements, each with its allowed attributes.
 Known = Mapping[str, frozenset[str]]
 _RECORDING = frozenset(
     {
@@ -29,17 +29,17 @@ _SPOKEN = {"Say": frozenset({"voice", "language", "loop"}), "Play": frozenset({"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """What one platform knows, and the values that it gives to what is left out."""
+    """One platform's variant of TwiML: its elements and attributes, and its defaults."""
 
     known: Known
-    #: How ``<Gather>`` asks where no method is said.
+    #: The default method of ``<Gather>``.
     gathers_by: str = "POST"
 
     def read(self, document: bytes) -> list[Instruction]:
-        """Return what the document makes the platform do. Raises Invalid."""
+        """Parse a document to instructions. Raises Invalid."""
         response = parsed(document)
         if response.tag != "Response":
-            raise Invalid("The document is no Response.")
+            raise Invalid("The document's root element must be <Response>.")
         instructions: list[Instruction] = []
         for verb in response:
             self._check(verb)
@@ -59,33 +59,33 @@ class Dialect:
             case "Redirect":
                 by_post(verb.get("method", "POST"))
                 return Follow(words(verb))
-        raise Invalid(f"<{verb.tag}> stands where it cannot.")
+        raise Invalid(f"<{verb.tag}> is not allowed here.")
 
     def _gather(self, verb: Element) -> Wait:
         by_post(verb.get("method", self.gathers_by))
         if verb.get("numDigits") != "1":
-            raise Invalid("One key is waited for, not several.")
+            raise Invalid("<Gather> must have numDigits 1.")
         for prompt in verb:
             self._check(prompt)
         return Wait(tuple(_prompt(prompt) for prompt in verb), required(verb, "action"))
 
     def _recording(self, verb: Element) -> Begin:
         if [noun.tag for noun in verb] != ["Recording"]:
-            raise Invalid("<Start> begins one recording here.")
+            raise Invalid("<Start> must contain exactly one <Recording>.")
         recording = verb[0]
         self._check(recording)
         by_post(recording.get("recordingStatusCallbackMethod", "POST"))
         if "completed" not in recording.get("recordingStatusCallbackEvent", "completed").split():
-            raise Invalid("Nobody would be told that the recording is ready.")
+            raise Invalid("recordingStatusCallbackEvent must contain completed.")
         return Begin(required(recording, "recordingStatusCallback"))
 
     def _check(self, element: Element) -> None:
         attributes = self.known.get(element.tag)
         if attributes is None:
-            raise Invalid(f"<{element.tag}> is not known to this platform.")
+            raise Invalid(f"This platform does not support <{element.tag}>.")
         if unknown := set(element.attrib) - attributes:
             raise Invalid(
-                f"<{element.tag}> has attributes that this platform does not know: {sorted(unknown)}."
+                f"This platform does not support these attributes of <{element.tag}>: {sorted(unknown)}."
             )
 
 
@@ -98,9 +98,9 @@ TWILIO = Dialect(
         "Redirect": frozenset({"method"}),
     }
 )
-#: cXML can begin no recording in the background.
+#: cXML has no element that records in the background.
 SIGNALWIRE = Dialect(known={**_SPOKEN, "Gather": _GATHER | {"method"}, "Redirect": frozenset({"method"})})
-#: TeXML's <Gather> asks as its application is set, which is by POST here.
+#: TeXML's <Gather> uses the method of the application's settings, here POST.
 TELNYX = Dialect(
     known={
         **_SPOKEN,
@@ -113,36 +113,36 @@ TELNYX = Dialect(
 
 
 def parsed(document: bytes) -> Element:
-    """Return the root of an XML document. Raises Invalid."""
+    """Parse an XML document and return its root element. Raises Invalid."""
     try:
-        return fromstring(document)  # noqa: S314 - of the vault that is tried out
+        return fromstring(document)  # noqa: S314 - from the tested vault
     except ParseError as error:
-        raise Invalid("The document is no XML.") from error
+        raise Invalid("The document is not XML.") from error
 
 
 def words(element: Element) -> str:
-    """Return the text of an element. Raises Invalid where there is none."""
+    """Return the text of an element. Raises Invalid if there is none."""
     text = (element.text or "").strip()
     if not text or len(element):
-        raise Invalid(f"<{element.tag}> holds a text and nothing else.")
+        raise Invalid(f"<{element.tag}> must contain text and no elements.")
     return text
 
 
 def required(element: Element, name: str) -> str:
-    """Return an attribute. Raises Invalid where it is not there."""
+    """Return an attribute. Raises Invalid if it is missing."""
     value = element.get(name)
     if not value:
-        raise Invalid(f"<{element.tag}> needs the attribute {name}.")
+        raise Invalid(f"<{element.tag}> must have the attribute {name}.")
     return value
 
 
 def by_post(method: str) -> None:
-    """Raise Invalid for a request whose signature the vault could not believe."""
+    """Raise Invalid unless the method is POST: some platforms do not sign the query of a GET."""
     if method != "POST":
-        raise Invalid(f"The vault is asked by POST, not by {method}.")
+        raise Invalid(f"The method must be POST, not {method}.")
 
 
 def _prompt(element: Element) -> Speak | Sound:
     if element.tag not in {"Say", "Play"}:
-        raise Invalid(f"<{element.tag}> cannot be heard.")
+        raise Invalid(f"<{element.tag}> is not a prompt.")
     return Sound(words(element)) if element.tag == "Play" else Speak(words(element))

@@ -1,4 +1,4 @@
-"""A client of a running vault: its REST interface with an API key, and its webhooks without."""
+"""A client of a running vault: the REST API with an API key, and webhooks without one."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ _SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Answered:
-    """What the vault answered."""
+    """The vault's response."""
 
     status: int
     body: bytes
@@ -25,46 +25,46 @@ class Answered:
 
     @property
     def said(self) -> dict[str, Any]:
-        """Return the JSON object of the body; an empty one where there is none."""
+        """Return the JSON object of the body, or an empty one."""
         try:
-            said = json.loads(self.body)
+            value = json.loads(self.body)
         except ValueError:
             return {}
-        return said if isinstance(said, dict) else {}
+        return value if isinstance(value, dict) else {}
 
     @property
     def detail(self) -> str:
-        """Return the status with what a problem document says of it."""
+        """Return the status with the problem document's detail."""
         return f"{self.status} {self.said.get('detail', '')}".strip()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class VaultClient:
-    """One account of a vault. It has no repr: it holds a key."""
+    """A client for one account of a vault. It has no repr: it contains a key."""
 
     base: str
     key: str
     account: str
 
     async def rest(self, method: str, path: str = "", said: object = None) -> Answered:
-        """Ask below the account. Raises Unavailable if nobody answers."""
+        """Send a request to a path of the account. Raises Unavailable if the vault does not respond."""
         body = None if said is None else json.dumps(said).encode()
         return await self._rest(method, path, body, "application/json")
 
     async def must(self, method: str, path: str = "", said: object = None) -> dict[str, Any]:
-        """Ask, and return the JSON of a success. Raises VaultError with what the vault said instead."""
+        """Send a request and return the JSON of a success. Raises VaultError with the problem's detail."""
         return self._success(method, path, await self.rest(method, path, said))
 
     async def upload(self, path: str, body: bytes, media_type: str) -> dict[str, Any]:
-        """Put bytes as they are, and return the JSON of a success. Raises VaultError as ``must`` does."""
+        """Send raw bytes by PUT and return the JSON of a success. Raises VaultError like ``must``."""
         return self._success("PUT", path, await self._rest("PUT", path, body, media_type))
 
     async def deliver(self, webhook_url: str, webhook: Webhook) -> Answered:
-        """Send a webhook to where the vault listens, whatever its public host is called."""
+        """Send a webhook to the vault's local address, whatever the host in its public URL."""
         return await asyncio.to_thread(_send, "POST", self._here(webhook_url), webhook.body, webhook.headers)
 
     async def fetch(self, url: str) -> Answered:
-        """Get what the vault shows to anybody, without a key."""
+        """Send a GET without a key, for public URLs of the vault."""
         return await asyncio.to_thread(_send, "GET", self._here(url), None, {})
 
     async def _rest(self, method: str, path: str, body: bytes | None, media_type: str) -> Answered:
@@ -75,7 +75,7 @@ class VaultClient:
     def _success(self, method: str, path: str, answered: Answered) -> dict[str, Any]:
         if answered.status // 100 != 2:  # noqa: PLR2004 - the class of success
             where = f"{method} /v1/accounts/{self.account}{path.partition('?')[0]}"
-            raise VaultError(f"{where} was answered {answered.detail}")
+            raise VaultError(f"{where} was answered with {answered.detail}")
         return answered.said
 
     def _here(self, url: str) -> str:
@@ -92,4 +92,6 @@ def _send(method: str, url: str, body: bytes | None, headers: Mapping[str, str])
         with error:
             return Answered(error.code, error.read(), error.headers.get_content_type())
     except (OSError, ValueError) as error:
-        raise Unavailable("The vault does not answer. Is it running where --vault says?") from error
+        raise Unavailable(
+            "The vault does not respond. Is it running at the URL given with --vault?"
+        ) from error

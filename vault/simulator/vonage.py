@@ -1,7 +1,7 @@
-"""Vonage Voice, simulated: JSON under an HS256 token with the hash of the body, media behind an RS256 one.
+"""Simulated Vonage Voice: JSON with an HS256 token that contains the body's hash; media requires an RS256 token.
 
-There is no list of recordings, and whether voice recordings can be deleted is not documented: they expire
-after 30 days. The simulated one deletes when it is asked. URLs do not expire; a dead one is a 404, once.
+There is no list of recordings, and the deletion of voice recordings is not documented: they expire
+after 30 days. The simulator deletes on request. URLs do not expire; a dead one returns 404 once.
 Sources: developer.vonage.com, voice webhook reference, signed webhooks, NCCO reference, recording guide, Media API.
 """
 
@@ -36,14 +36,14 @@ class Vonage(SteeredProvider):
     lists: ClassVar[bool] = False
 
     def __init__(self, base: str) -> None:
-        """Make up an account's signature secret, and an application with its key pair."""
+        """Generate an account's signature secret, and an application with its key pair."""
         super().__init__(base)
         self._secret, self._application = secrets.token_urlsafe(32), str(uuid.uuid4())
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
     @property
     def credentials(self) -> Mapping[str, str]:
-        """Return what webhooks are signed with, and what the application signs its tokens with."""
+        """Return the signature secret of webhooks, and the application's id and private key."""
         pem = self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return {
             "signature_secret": self._secret,
@@ -52,15 +52,15 @@ class Vonage(SteeredProvider):
         }
 
     def new_call_ref(self) -> str:
-        """Return the id of a conversation: all that a record event says of its call."""
+        """Return a conversation's id, the only call data in a record event."""
         return f"CON-{uuid.uuid4()}"
 
     def new_recording_ref(self, call: SimulatedCall) -> str:
-        """Return the recording_uuid, which is not the id of the file."""
+        """Return the recording_uuid, which differs from the file's id."""
         return str(call.related("recording"))
 
     def call_events(self, call: SimulatedCall, url: str) -> Sequence[Webhook]:
-        """Return the request of the answer URL, by POST, and the events of the leg."""
+        """Return the request to the answer URL, by POST, and the events of the leg."""
         over = {
             "start_time": _moment(call.answered_at),
             "end_time": _moment(call.ended_at),
@@ -76,7 +76,7 @@ class Vonage(SteeredProvider):
             ("answered", _event(call, "answered", call.answered_at) | answered),
             ("completed", _event(call, "completed", call.ended_at) | over),
         ]
-        signed = [self._signed(event, said) for event, said in events]
+        signed = [self._signed(event, body) for event, body in events]
         return [self.asks(call, url, "start"), *signed] if call.direction == "inbound" else signed
 
     def asks(
@@ -88,38 +88,38 @@ class Vonage(SteeredProvider):
         key: str | None = None,
         payload: object = None,
     ) -> Webhook:
-        """Return the request of the answer URL, the report of an ``input``, or that of a ``notify``.
+        """Return the request to the answer URL, the event of an ``input``, or that of a ``notify``.
 
-        The last names no party, and none of them says who called whom.
+        The ``notify`` does not contain the parties, and none contains the direction.
         """
         if asking == "start":
             return self._signed(_REQUEST, _leg(call) | {"region_url": self.base, "custom_data": {}})
         now = {"timestamp": _moment(datetime.now(UTC))}
         if asking == "key":
-            said = {
+            result = {
                 "speech": {"error": "Speech was not enabled"},
                 "dtmf": {"digits": key or "", "timed_out": key is None},
             }
-            return self._signed("input", said | _leg(call) | now)
+            return self._signed("input", result | _leg(call) | now)
         return self._signed("notify", {"payload": payload, "conversation_uuid": call.ref} | now)
 
-    def read(self, document: bytes, call: SimulatedCall) -> Sequence[Instruction]:  # noqa: ARG002 - it is the same for every call
-        """Return what the NCCO says. Raises Invalid."""
+    def read(self, document: bytes, call: SimulatedCall) -> Sequence[Instruction]:  # noqa: ARG002 - the same for every call
+        """Parse the NCCO to instructions. Raises Invalid."""
         return read_ncco(document)
 
     def around(self, call: SimulatedCall, url: str) -> tuple[Sequence[Webhook], Sequence[Webhook]]:
-        """Return the events of the leg: a call that was made asks for its NCCO once it is answered.
+        """Return the events of the leg: an outbound call requests its NCCO after the answer.
 
-        Of one that came in, Vonage promises no order, so here the request comes before any event could
-        tell that it came in.
+        For an inbound call, Vonage does not guarantee an order, so here the request is sent before any event
+        that contains the direction.
         """
         events = [event for event in self.call_events(call, url) if event.event != _REQUEST]
         first = 0 if call.direction == "inbound" else 3
         return events[:first], events[first:]
 
     def recording_event(self, copy: Copy, url: str) -> Webhook:  # noqa: ARG002 - the URL is not signed
-        """Return the record event: neither a leg nor parties."""
-        said = {
+        """Return the record event, without a leg and parties."""
+        event = {
             "start_time": _second(copy.call.answered_at),
             "recording_url": f"{self.base}/v1/files/{copy.call.related('file')}",
             "size": len(copy.audio),
@@ -128,18 +128,18 @@ class Vonage(SteeredProvider):
             "conversation_uuid": copy.call.ref,
             "timestamp": _moment(datetime.now(UTC)),
         }
-        return self._signed("record", said)
+        return self._signed("record", event)
 
     def starts(self, call: SimulatedCall) -> Sequence[datetime]:
-        """Return the beginning of ringing, and for an outbound leg that of the recording too.
+        """Return the start of the ringing, and for an outbound leg also the start of the recording.
 
-        Such a leg does not say whether it began the conversation or joined it.
+        The events of an outbound leg do not show whether it started the conversation or joined it.
         """
         own = (call.started_at,)
         return own if call.direction == "inbound" else (*own, call.answered_at)
 
     def answer(self, asked: Asked) -> Reply:
-        """Answer media, and its deletion, by the application's own token; 401 for any other."""
+        """Answer media, and its deletion, with the application's own token; 401 for any other."""
         try:
             check_rs256(
                 asked.bearer or "",
@@ -151,7 +151,7 @@ class Vonage(SteeredProvider):
             return _error(401, "UNAUTHORIZED", "Unauthorized")
         match = _FILE.fullmatch(asked.path)
         copy = next(
-            (one for one in self.present() if match and str(one.call.related("file")) == match[1]), None
+            (copy for copy in self.present() if match and str(copy.call.related("file")) == match[1]), None
         )
         if copy is None:
             return _error(404, "NOT_FOUND", "Not found")
@@ -162,8 +162,8 @@ class Vonage(SteeredProvider):
             return hand_out(copy, "audio/mpeg") or _error(404, "NOT_FOUND", "Not found")
         return _error(404, "NOT_FOUND", "Not found")
 
-    def _signed(self, event: str, said: object) -> Webhook:
-        body = json_body(said)
+    def _signed(self, event: str, value: object) -> Webhook:
+        body = json_body(value)
         claims = {
             "iat": int(datetime.now(UTC).timestamp()),
             "jti": str(uuid.uuid4()),
@@ -180,7 +180,7 @@ class Vonage(SteeredProvider):
 
 
 def _leg(call: SimulatedCall) -> dict[str, Any]:
-    """Return what every event of a leg says; numbers have no plus."""
+    """Return the fields of every event of a leg; numbers have no plus."""
     return {
         "from": call.caller.removeprefix("+"),
         "to": call.callee.removeprefix("+"),

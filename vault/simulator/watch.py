@@ -1,4 +1,4 @@
-"""Waiting for what the vault makes of a recording, and comparing it with what was simulated."""
+"""Waits for a recording's state in the vault, and compares the recording with the simulated call."""
 
 import asyncio
 import time
@@ -9,15 +9,15 @@ from vault.simulator.call import Copy
 from vault.simulator.checks import check_audio, check_facts, refused_by_settings
 from vault.simulator.scene import Scene
 
-#: Seconds to wait for a recording, and for the deletion of the provider's copy.
+#: Timeout in seconds for a recording's state, and for the deletion of the provider's copy.
 _PATIENCE = 60.0
-#: States in which a recording stays until somebody acts.
+#: States that a recording does not leave by itself.
 _RESTING = frozenset({"available", "quarantined", "failed", "refused"})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Watch:
-    """Looks at recordings over the REST interface, and at the provider's own books."""
+    """Polls recordings over the REST API, and checks the simulated provider's state."""
 
     scene: Scene
 
@@ -31,17 +31,17 @@ class Watch:
                 return str(page["items"][0]["id"])
             await asyncio.sleep(0.1)
         server = self.scene.server
-        why = (
-            "The vault asked for the list, and did not take the recording in."
+        reason = (
+            "The vault read the list, but did not collect the recording."
             if server.exchanges
-            else f"Nobody asked for the list. Does the vault run with VAULT_MEDIA_ALLOW={server.authority}, "
+            else f"The vault did not read the list. Does it run with VAULT_MEDIA_ALLOW={server.authority}, "
             "and a worker?"
         )
-        self.scene.failures.append(f"The missed recording was not found in {_PATIENCE:.0f} s. {why}")
+        self.scene.failures.append(f"The missed recording was not found in {_PATIENCE:.0f} s. {reason}")
         return None
 
     async def until(self, recording_id: str, wanted: str) -> bool:
-        """Wait until a recording is in a state, and say whether it is."""
+        """Wait until a recording is in the ``wanted`` state; return False and add a failure if it is not."""
         begun = time.monotonic()
         while True:
             recording = await self.scene.vault.must("GET", f"/recordings/{recording_id}")
@@ -62,7 +62,7 @@ class Watch:
     async def check(self, recording_id: str, copy: Copy, *, asked_at: datetime | None = None) -> None:
         """Compare audio and facts, and wait for the deletion of the provider's copy.
 
-        ``asked_at``: when the first document was asked for, in a steered call.
+        ``asked_at``: the time of the first request for a document, in a steered call.
         """
         scene = self.scene
         starts = scene.provider.starts(copy.call)
@@ -75,14 +75,14 @@ class Watch:
             starts=starts,
             agent=scene.provider.agent(scene.direction),
             directed=scene.provider.directed,
-            # Whoever does not tell when a call began has it begin when the vault was asked.
+            # If the provider does not send the start, the vault uses the time of the first request.
             asked_at=asked_at if len(starts) > 1 else None,
         )
         scene.say("checked", f"{len(answered.body)} bytes of audio, and what is known of the call")
         await self.check_deleted(copy)
 
     async def check_deleted(self, copy: Copy) -> None:
-        """Wait until the vault has had the provider's copy deleted."""
+        """Wait until the vault has deleted the provider's copy."""
         deadline = time.monotonic() + _PATIENCE
         while not copy.deleted:
             if time.monotonic() > deadline:
