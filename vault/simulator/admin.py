@@ -129,10 +129,10 @@ class Admin:
         stricter = MODES[MODES.index(mode) :]
         if any(notice["audience"] == party and notice["mode"] in stricter for notice in published):
             return
-        wanted = {**_NOTICE, "audience": party, "mode": mode}
+        fields = {**_NOTICE, "audience": party, "mode": mode}
         if mode == "announce":
-            wanted["refusal"] = _REFUSAL
-        draft = await vault.must("POST", "/notices", wanted)
+            fields["refusal"] = _REFUSAL
+        draft = await vault.must("POST", "/notices", fields)
         await vault.upload(f"/notices/{draft['id']}/audio", chime(), "audio/wav")
         notice = await vault.must("POST", f"/notices/{draft['id']}/publish")
         self.scene.say("notice", f'published for the {party}: "{notice["text"]}"')

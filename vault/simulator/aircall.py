@@ -133,17 +133,17 @@ class Aircall(SimulatedProvider):
         page, since = int(asked.parameter("page") or "1"), int(asked.parameter("from") or "0")
         calls = [copy for copy in self.copies if copy.call.started_at.timestamp() >= since]
         calls.sort(key=lambda copy: copy.call.started_at, reverse=asked.parameter("order") != "asc")
-        here, more = calls[(page - 1) * size : page * size], page * size < len(calls)
+        shown, more = calls[(page - 1) * size : page * size], page * size < len(calls)
         query = urlencode({**dict(asked.query), "page": page + 1})
         meta = {
-            "count": len(here),
+            "count": len(shown),
             "total": len(calls),
             "current_page": page,
             "per_page": size,
             "next_page_link": f"{self.base}/v1/calls?{query}" if more else None,
             "previous_page_link": None,
         }
-        return json_reply(200, {"meta": meta, "calls": [self._with_media(copy) for copy in here]})
+        return json_reply(200, {"meta": meta, "calls": [self._with_media(copy) for copy in shown]})
 
     def _call(self, ref: str) -> Copy | None:
         return next((copy for copy in self.copies if copy.ref == ref), None)

@@ -153,8 +153,13 @@ class Laml(SteeredProvider):
         if not callback or form.get("RecordingChannels") != ["dual"]:
             return _error(400, 21220, "RecordingStatusCallback is missing, or RecordingChannels is not dual")
         self._running[call_ref] = callback
-        begun = {"account_sid": self.account, "call_sid": call_ref, "channels": 2, "status": "in-progress"}
-        return json_reply(201, begun)
+        recording = {
+            "account_sid": self.account,
+            "call_sid": call_ref,
+            "channels": 2,
+            "status": "in-progress",
+        }
+        return json_reply(201, recording)
 
     def _inbound(self, call: SimulatedCall) -> list[tuple[str, dict[str, str]]]:
         """Return the events of a call that the platform answers and connects to an agent's client."""
@@ -211,7 +216,7 @@ class Laml(SteeredProvider):
         day = asked.parameter("DateCreated>") or ""
         size, page = int(asked.parameter("PageSize") or "50"), int(asked.parameter("Page") or "0")
         every = [copy for copy in self.present() if copy.call.ended_at.date().isoformat() >= day]
-        here, more = every[page * size : (page + 1) * size], (page + 1) * size < len(every)
+        shown, more = every[page * size : (page + 1) * size], (page + 1) * size < len(every)
         path = f"{self.prefix}/Accounts/{self.account}/Recordings.json"
         following = urlencode({**dict(asked.query), "Page": page + 1})
         listed = {
@@ -219,7 +224,7 @@ class Laml(SteeredProvider):
             "page_size": size,
             "uri": path,
             "next_page_uri": f"{path}?{following}" if more else None,
-            "recordings": [self._recording(copy) for copy in here],
+            "recordings": [self._recording(copy) for copy in shown],
         }
         return json_reply(200, listed)
 

@@ -145,8 +145,8 @@ class Plivo(SteeredProvider):
             "previous": None,
             "total_count": len(every),
         }
-        here = every[offset : offset + size]
-        listed = [self._recording(copy) for copy in here]
+        shown = every[offset : offset + size]
+        listed = [self._recording(copy) for copy in shown]
         return json_reply(200, {"api_id": str(uuid.uuid4()), "meta": meta, "objects": listed})
 
     def _recording(self, copy: Copy) -> dict[str, Any]:

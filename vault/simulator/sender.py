@@ -42,9 +42,9 @@ class Sender:
         """Send events in order and return the vault's responses."""
         answers: list[Mapping[str, Any]] = []
         for event in events:
-            begun = time.perf_counter()
+            started = time.perf_counter()
             answered = await self.scene.vault.deliver(webhook_url, event)
-            took = (time.perf_counter() - begun) * 1000
+            took = (time.perf_counter() - started) * 1000
             self.scene.say("signed webhook", f"{event.event}: {_word(answered)} in {took:.1f} ms")
             if answered.status // 100 != 2:  # noqa: PLR2004 - the class of success
                 self.scene.failures.append(f"{event.event} was answered with {answered.detail}")

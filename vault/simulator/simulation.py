@@ -48,7 +48,7 @@ class Simulation:
                 return await self._silent()
             case "steered":
                 return await self._steered(press)
-        return await self._told(expired=way == "expired")
+        return await self._usual(expired=way == "expired")
 
     @property
     def _admin(self) -> Admin:
@@ -62,9 +62,9 @@ class Simulation:
     def _watch(self) -> Watch:
         return Watch(self.scene)
 
-    async def _told(self, *, expired: bool) -> str | None:
+    async def _usual(self, *, expired: bool) -> str | None:
         """Simulate a call without problems, except for a URL that may be dead."""
-        copy = self._recorded(expired=expired)
+        copy = self._recorded_call(expired=expired)
         recording_id = await self._call(copy, "accepted")
         if recording_id is None or not await self._watch.until(recording_id, "available"):
             return recording_id
@@ -76,7 +76,7 @@ class Simulation:
     async def _missed(self) -> str | None:
         """Record the call before the connection exists: the vault then reads the list immediately."""
         await self._admin.until_no_call_was_off(earlier=_MISSED)
-        copy = self._recorded(earlier=_MISSED)
+        copy = self._recorded_call(earlier=_MISSED)
         await self._sender.tell_announcement(copy.call)
         # Recordings from before the connection are only collected with ``collect_from``.
         since = (copy.call.started_at - timedelta(minutes=1)).isoformat()
@@ -94,7 +94,7 @@ class Simulation:
     async def _switched_off(self) -> str | None:
         await self._admin.switch(enabled=False)
         try:
-            copy = self._recorded()
+            copy = self._recorded_call()
             recording_id = await self._call(copy, "refused")
             return (
                 None if recording_id is None else await self._nothing_kept(recording_id, copy, "switch_off")
@@ -106,8 +106,8 @@ class Simulation:
         """Report no announcement: the recording is quarantined until an admin releases it."""
         await self._admin.must_quarantine()
         self.scene.say("announcement", "none: nobody was told of the recording")
-        copy = self._recorded()
-        recording_id = await self._call(copy, "accepted", told=False)
+        copy = self._recorded_call()
+        recording_id = await self._call(copy, "accepted", announced=False)
         if recording_id is None or not await self._watch.until(recording_id, "quarantined"):
             return recording_id
         answered = await self.scene.vault.rest("GET", f"/recordings/{recording_id}/audio")
@@ -133,7 +133,7 @@ class Simulation:
         await self._admin.publish_notice("announce" if press is None else "opt_out_key")
         connection = await self._admin.connect(next_url=NEXT)
         webhook_url = str(connection["webhook_url"])
-        call = self._over()
+        call = self._ended_call()
         steered = SteeredCall(scene=scene, provider=provider, call=call, press=press)
         before, after = provider.around(call, webhook_url)
         await self._sender.deliver(before, webhook_url)
@@ -175,19 +175,19 @@ class Simulation:
         self.scene.failures += check_nothing_kept(copy.fetched, answered)
         return recording_id
 
-    async def _call(self, copy: Copy, expected: str, *, told: bool = True) -> str | None:
+    async def _call(self, copy: Copy, expected: str, *, announced: bool = True) -> str | None:
         """Send every event of a call, the recording's twice, and return the recording's id."""
         webhook_url = str((await self._admin.connect())["webhook_url"])
         events = self.scene.provider.call_events(copy.call, webhook_url)
         await self._sender.forge(events[0], webhook_url)
         await self._sender.deliver(events, webhook_url)
-        if told:
+        if announced:
             await self._sender.tell_announcement(copy.call)
         return await self._sender.announce(copy, webhook_url, expected)
 
-    def _recorded(self, *, earlier: timedelta = timedelta(0), expired: bool = False) -> Copy:
-        return self.scene.record(self._over(earlier), expired=expired)
+    def _recorded_call(self, *, earlier: timedelta = timedelta(0), expired: bool = False) -> Copy:
+        return self.scene.record(self._ended_call(earlier), expired=expired)
 
-    def _over(self, earlier: timedelta = timedelta(0)) -> SimulatedCall:
+    def _ended_call(self, earlier: timedelta = timedelta(0)) -> SimulatedCall:
         ref = self.scene.provider.new_call_ref()
         return call_that_ended(datetime.now(UTC) - earlier, ref=ref, direction=self.scene.direction)

@@ -18,7 +18,7 @@ from vault.simulator.steered_provider import Asking, SteeredProvider
 #: The URL of the simulated account's application, where the call continues; it is never requested.
 NEXT = "https://application.example/next"
 #: Maximum documents; more mean a loop.
-_MOST_DOCUMENTS = 10
+_MAX_DOCUMENTS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +49,12 @@ class SteeredCall:
         """Follow the documents until the call continues at the account's own application."""
         step: Step | None = Step(url=start_url, asking="start")
         self.provider.begins(self.call)
-        for _ in range(_MOST_DOCUMENTS):
+        for _ in range(_MAX_DOCUMENTS):
             if step is None:
                 break
             step = await self._step(step)
         else:
-            self.scene.failures.append(f"The documents loop: there were more than {_MOST_DOCUMENTS}.")
+            self.scene.failures.append(f"The documents loop: there were more than {_MAX_DOCUMENTS}.")
         if self.press is not None:
             self.scene.failures.append(f"No document asked for a key, so {self.press} was not pressed.")
         if not self.heard:

@@ -133,8 +133,8 @@ class Telnyx(SimulatedProvider):
             "total_pages": -(-len(every) // size),
             "total_results": len(every),
         }
-        here = every[(number - 1) * size : number * size]
-        return json_reply(200, {"data": [self._recording(copy) for copy in here], "meta": meta})
+        shown = every[(number - 1) * size : number * size]
+        return json_reply(200, {"data": [self._recording(copy) for copy in shown], "meta": meta})
 
     def _recording(self, copy: Copy) -> dict[str, Any]:
         call = copy.call

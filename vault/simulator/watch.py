@@ -10,9 +10,9 @@ from vault.simulator.checks import check_audio, check_facts, refused_by_settings
 from vault.simulator.scene import Scene
 
 #: Timeout in seconds for a recording's state, and for the deletion of the provider's copy.
-_PATIENCE = 60.0
+_TIMEOUT = 60.0
 #: States that a recording does not leave by itself.
-_RESTING = frozenset({"available", "quarantined", "failed", "refused"})
+_STABLE = frozenset({"available", "quarantined", "failed", "refused"})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -23,7 +23,7 @@ class Watch:
 
     async def until_found(self, copy: Copy) -> str | None:
         """Wait until the vault has found a recording in the provider's list; return its id."""
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _TIMEOUT
         while time.monotonic() < deadline:
             page = await self.scene.vault.must("GET", f"/recordings?call={copy.call.ref}")
             if page["items"]:
@@ -37,22 +37,22 @@ class Watch:
             else f"The vault did not read the list. Does it run with VAULT_MEDIA_ALLOW={server.authority}, "
             "and a worker?"
         )
-        self.scene.failures.append(f"The missed recording was not found in {_PATIENCE:.0f} s. {reason}")
+        self.scene.failures.append(f"The missed recording was not found in {_TIMEOUT:.0f} s. {reason}")
         return None
 
     async def until(self, recording_id: str, wanted: str) -> bool:
         """Wait until a recording is in the ``wanted`` state; return False and add a failure if it is not."""
-        begun = time.monotonic()
+        started = time.monotonic()
         while True:
             recording = await self.scene.vault.must("GET", f"/recordings/{recording_id}")
-            state, waited = recording["state"], time.monotonic() - begun
+            state, waited = recording["state"], time.monotonic() - started
             reasons = "; ".join(reason["text"] for reason in recording["reasons"])
             if state == wanted:
                 sealed = f"{recording['bytes']} bytes in {waited:.2f} s"
                 self.scene.say("sealed", sealed if state == "available" else f"{sealed}, {state}: {reasons}")
                 return True
             forbidden = refused_by_settings(self.scene.server, recording)
-            if forbidden is not None or state in _RESTING or waited > _PATIENCE:
+            if forbidden is not None or state in _STABLE or waited > _TIMEOUT:
                 self.scene.failures.append(
                     forbidden or f"The recording is {state} and should be {wanted}. {reasons}".strip()
                 )
@@ -83,10 +83,10 @@ class Watch:
 
     async def check_deleted(self, copy: Copy) -> None:
         """Wait until the vault has deleted the provider's copy."""
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _TIMEOUT
         while not copy.deleted:
             if time.monotonic() > deadline:
-                self.scene.failures.append(f"The provider's copy was not deleted in {_PATIENCE:.0f} s.")
+                self.scene.failures.append(f"The provider's copy was not deleted in {_TIMEOUT:.0f} s.")
                 return
             await asyncio.sleep(0.05)
         self.scene.say("provider's copy", "deleted")

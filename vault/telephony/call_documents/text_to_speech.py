@@ -113,11 +113,11 @@ def language_of(tag: str, offered: Collection[str] | None = None) -> str | None:
     if offered is None:
         return wanted
     # Some lists have a language without a region, such as Arabic.
-    sought, spoken = [wanted, usual, base], SPOKEN.get(base)
+    candidates, spoken = [wanted, usual, base], SPOKEN.get(base)
     if spoken is not None:
-        sought += [f"{spoken}-{region.upper()}"] if region else []
-        sought += [USUAL.get(spoken, spoken), spoken]
-    return next((each for each in sought if each in offered), None)
+        candidates += [f"{spoken}-{region.upper()}"] if region else []
+        candidates += [USUAL.get(spoken, spoken), spoken]
+    return next((candidate for candidate in candidates if candidate in offered), None)
 
 
 def _end(head: str) -> int:

@@ -111,7 +111,7 @@ def call_facts(form: Form, refs: re.Pattern[str] = REF) -> CallFacts:
     began = at - talk if at and talk is not None and status == "completed" else None
     # The platform itself answers an inbound call, so its duration is that of the whole call; only an
     # outbound call is answered by a person.
-    begun, answered = (None, began) if leg == "outbound" else (began, None)
+    started, answered = (None, began) if leg == "outbound" else (began, None)
     # Telnyx sends no direction, but always the start time.
     initiated = _moment(form, "CallInitiatedAt")
     return CallFacts(
@@ -120,7 +120,7 @@ def call_facts(form: Form, refs: re.Pattern[str] = REF) -> CallFacts:
         direction="outbound" if dialling else leg,
         caller=_number(written),
         callee=_number(callee),
-        started_at=initiated or (at if status in BEGUN else begun),
+        started_at=initiated or (at if status in BEGUN else started),
         answered_at=at if status in ANSWERED and leg == "outbound" else answered,
         ended_at=at if status in ENDED else None,
         agent=dialling or reached,
