@@ -130,7 +130,7 @@ def test_a_stopping_server_says_so_and_finishes_what_it_has(nodes: Nodes):
         node.terminate()
         until(lambda: node.ready().status_code == 503, 1.5)
         told = node.ready().json()
-        assert (told["reasons"], told["detail"]) == (["stopping"], "This node is about to stop.")
+        assert (told["reasons"], told["detail"]) == (["stopping"], "This node is shutting down.")
         assert tenant.http.get(tenant.url("/recordings")).status_code == 200, "it still answers"
         until(lambda: not answers(node), 5.0)
         for block in blocks:

@@ -48,7 +48,7 @@ def test_a_405_names_every_method(
         methods = PATHS[path] | ({"GET"} if path.startswith("/webhooks/") else set())
         named = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
         assert (answer.status_code, answer.headers["allow"]) == (405, named)
-        assert answer.json()["detail"] == f"This path does not take this method. It takes {named}."
+        assert answer.json()["detail"] == f"Method not allowed. This path allows {named}."
 
 
 async def test_a_process_that_serves_nobody_takes_head():

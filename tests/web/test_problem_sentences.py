@@ -40,7 +40,7 @@ def test_a_moment_without_offset_says_what_to_add(tenant: Tenant):
 
 def test_a_field_comes_with_what_is_wrong(tenant: Tenant):
     """And after five of them, with how many more there are."""
-    assert put(tenant, "", json={"colour": "marker"}) == "Not valid: colour: Extra inputs are not permitted."
+    assert put(tenant, "", json={"colour": "marker"}) == "Not valid: colour: unknown field."
     many = put(tenant, "", json={f"field{number}": "marker" for number in range(8)})
     assert "; and 3 more." in many
     assert "marker" not in many

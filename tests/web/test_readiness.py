@@ -78,4 +78,4 @@ async def test_a_stopping_node_says_so_though_all_is_well(parts: Parts):
     """A balancer sends nothing to a node that was told to stop."""
     ready = Readiness(parts)
     ready.stopping.set()
-    assert await ready.troubles() == {"stopping": "This node is about to stop."}
+    assert await ready.troubles() == {"stopping": "This node is shutting down."}

@@ -1,4 +1,4 @@
-"""The HTTP app: every door, under one guard."""
+"""The HTTP app: all routers behind one stack of middleware."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -36,15 +36,15 @@ from vault.web.routes import (
     webhooks,
 )
 
-#: FastAPI's own would tell whole paths, which hold tokens; vault/tracing.py tells routes.
+#: FastAPI's telemetry would record full paths, which contain tokens; vault/tracing.py records route templates.
 _NO_TELEMETRY: TelemetryConfig = {
     "tracing": False,
     "metrics": False,
     "logs": False,
     "auto_configure": False,
 }
-#: In the order in which the contract lists them.
-_DOORS = (
+#: In the order of the contract.
+_ROUTE_MODULES = (
     webhooks, accounts, calls, recordings, consent, notices, rules, links,
     access_events, key_rotation, own_key, api_keys, player_links, sessions, html, health, metrics,
 )  # fmt: skip
@@ -57,7 +57,7 @@ def build(hosting: PublicUrl, clock: Clock, lifespan: Lifespan | None = None) ->
         title="callvault",
         version="1",
         description="A self-hosted vault for call recordings. Errors are RFC 9457 problems.",
-        # vault/web/contract/reference_page.py serves the contract, where the operator wants that.
+        # vault/web/contract/reference_page.py serves the contract if the operator enables it.
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -69,28 +69,28 @@ def build(hosting: PublicUrl, clock: Clock, lifespan: Lifespan | None = None) ->
     )
     app.state.hosting = hosting
     app.state.clock = clock
-    doors = [accounts.listing, *(door.router for door in _DOORS)]
+    routers = [accounts.listing, *(module.router for module in _ROUTE_MODULES)]
     if hosting.reference:
-        doors.append(reference_page.router)
-    methods = Methods(doors)
+        routers.append(reference_page.router)
+    methods = Methods(routers)
     problems.install(app, methods)
-    for router in doors:
+    for router in routers:
         app.include_router(router)
-    app.openapi = lambda: document.describe(app, doors, public_url=hosting.public_url)  # type: ignore[method-assign]
+    app.openapi = lambda: document.describe(app, routers, public_url=hosting.public_url)  # type: ignore[method-assign]
     for _ in iter_route_contexts(app.routes):
-        pass  # FastAPI would look at all routes at the first request, and take 0.1 s of the loop.
-    # The innermost, so that all others see the method that was sent.
+        pass  # Otherwise FastAPI prepares all routes at the first request and blocks the event loop for 0.1 s.
+    # Innermost, so that all other middleware sees the method that was sent.
     app.add_middleware(HeadAsGet, methods=methods)
     app.add_middleware(LinkRateLimit, table=FailedLinks(), clock=clock)
     app.add_middleware(RecoveryMode)
-    # After it, so that it is further out: its headers stand on the answers of the other, too.
+    # Added later, so it is further out: it also sets its headers on the responses of RecoveryMode.
     app.add_middleware(RequestLimits, secure=hosting.secure)
     app.add_middleware(TracingMiddleware)
     return app
 
 
 def build_health() -> FastAPI:
-    """Return the app of a process that works and serves nobody: three doors for machines that look after it."""
+    """Return the app of a worker process: /healthz, /readyz and /metrics only."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, telemetry=_NO_TELEMETRY)
     methods = Methods([health.router, metrics.router])
     problems.install(app, methods)

@@ -1,27 +1,26 @@
-"""One strict parser for the Range header (RFC 9110, section 14): one range of bytes, or all of them."""
+"""A strict parser for the Range header (RFC 9110, section 14): one byte range, or the whole representation."""
 
 import re
 
 from vault.errors import NotSatisfiable
 
 _RANGE = re.compile(r"([0-9]{0,128}+)-([0-9]{0,128}+)", re.ASCII)
-#: Characters of a header that is looked at: a position has no upper limit, and a number of so many digits
-#: is computed at once.
+#: Max characters of the header: positions have no upper limit, and numbers of this length are still fast to parse.
 _MAX_LENGTH = 128
 
 
 def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
     """Return the range [start, end) of a representation of ``size`` bytes; None for all of it.
 
-    Another unit than bytes is ignored, and so is a list of several ranges of which one could be had: the
-    RFC allows that (14.2), every client takes a 200, and each window of it is granted as it is sent. Raises
-    NotSatisfiable for what is malformed, longer than any player's, or lies outside.
+    Units other than bytes are ignored, and so is a list of ranges with a satisfiable one: the RFC allows
+    that (14.2), every client accepts a 200, and each window is granted when it is sent. Raises NotSatisfiable for a
+    header that is malformed or too long, and for a range outside the representation.
     """
     if header is None or not header.lower().startswith("bytes="):
         return None
     if len(header) > _MAX_LENGTH:
         raise NotSatisfiable(size)
-    # Empty elements of a list do not count (RFC 9110, 5.6.1.2).
+    # Empty list elements are ignored (RFC 9110, 5.6.1.2).
     elements = (element.strip(" \t") for element in header[6:].split(","))
     matches = [_RANGE.fullmatch(element) for element in elements if element]
     asked = [match.groups() for match in matches if match is not None and match.groups() != ("", "")]
@@ -33,7 +32,7 @@ def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
 
 
 def _part(first: str, last: str, size: int) -> tuple[int, int] | None:
-    """Return the satisfiable part of one well-formed range; None if there is none."""
+    """Return the satisfiable part of a well-formed range; None if it has none."""
     if not first:
         length = min(int(last), size)
         return (size - length, size) if length else None

@@ -1,4 +1,4 @@
-"""The body of a request that sends audio: the audio itself, not a form around it, not a text, and not nothing."""
+"""The body of an audio upload: raw audio, not a form, not text and not empty."""
 
 from collections.abc import AsyncIterator
 
@@ -11,28 +11,28 @@ _REMEDY = "Send the audio itself as the body, with a Content-Type such as audio/
 
 
 class WrongMediaType(HTTPException):
-    """The body is something around the audio, or no audio."""
+    """The Content-Type is a container around the audio, or not audio."""
 
     def __init__(self) -> None:
-        """Say what to do instead."""
-        super().__init__(415, f"A body of this Content-Type is not audio. {_REMEDY}")
+        """Set the status and a message with the remedy."""
+        super().__init__(415, f"This Content-Type is not audio. {_REMEDY}")
 
 
 def check_media_type(request: Request) -> None:
-    """Raise WrongMediaType for what cannot be audio. No type, or one that nobody knows, may be audio.
+    """Raise WrongMediaType for a type that cannot be audio. A missing or unknown type is accepted.
 
-    So may ``application/x-www-form-urlencoded``: curl's ``--data-binary`` calls every body that.
+    So is ``application/x-www-form-urlencoded``, the default type of curl's ``--data-binary``.
     """
-    said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    top, _, sub = said.partition("/")
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    top, _, sub = media_type.partition("/")
     if top in {"multipart", "text"} or sub in {"json", "xml"} or sub.endswith(("+json", "+xml")):
         raise WrongMediaType
 
 
 async def audio_of(request: Request) -> AsyncIterator[bytes]:
-    """Return the blocks of the body. Raises Invalid for an empty body, before anything of it is stored.
+    """Return the blocks of the body. Raises Invalid for an empty body, before anything is stored.
 
-    Where a length is declared nothing is read yet, so that a refusal by the head alone stays one.
+    With a declared length nothing is read yet, so a request can still be refused without reading its body.
     """
     declared = request.headers.get("content-length")
     blocks = request.stream()

@@ -1,4 +1,4 @@
-"""Audio as a response: Range, conditions, and a stream that ends when its reader does."""
+"""Audio responses: Range, conditional requests, and a stream that ends when the client disconnects."""
 
 import asyncio
 import time
@@ -15,56 +15,56 @@ from vault.services.playback.audio_stream import PlayableAudio, Stream
 from vault.web.audio.range_header import parse_range
 from vault.web.http.conditions import unmet
 
-#: Seconds that a reader may take no byte before the stream is given up.
+#: Timeout for sending one piece to a client that does not read, in seconds.
 _WRITE_TIMEOUT = 60.0
-#: Seconds of the sound that a player is sent at the beginning of each request.
-_AHEAD = 30.0
-#: How many seconds of it follow for each second of the clock: the player's highest speed is 2.
-_TIMES = 4.0
-#: Seconds between two pieces that a player is sent, at most.
+#: Seconds of audio that a player gets without delay at the beginning of each request.
+_BURST_SECONDS = 30.0
+#: Seconds of audio for each second after that: the player's max speed is 2.
+_RATE_FACTOR = 4.0
+#: Max seconds between two pieces sent to a player.
 _MAX_PAUSE = 5.0
-#: What browsers say in Sec-Fetch-Dest for media elements (Fetch Metadata Request Headers, section 2.1).
+#: Values of Sec-Fetch-Dest for media elements (Fetch Metadata Request Headers, section 2.1).
 _PLAYERS = {"audio", "video"}
 pause = asyncio.sleep
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The rate at which a player is sent audio ahead of its position: enough for triple speed, and not much more.
+    """The rate limit for audio sent to a player: enough for triple speed, and not much more.
 
-    A browser reads ahead as far as its memory allows, and all of it is on record as sent.
+    A browser reads ahead as far as its memory allows, and all of it is recorded as sent.
     """
 
-    #: Bytes that are sent without a pause: each request begins with them, so a seek is as fast as ever.
+    #: Bytes that are sent without delay at the beginning of each request, so that seeking is not slowed down.
     burst: float
-    #: Bytes for each second after that.
+    #: Bytes per second after that.
     rate: float
 
     @classmethod
     def of(cls, sound: PlayableAudio) -> "Pace | None":
-        """Return the pace of a sound; None if its duration is unknown."""
+        """Return the pace for an audio; None if its duration is unknown."""
         if not sound.duration:
             return None
         rate = sound.size / sound.duration
-        return cls(burst=rate * _AHEAD, rate=rate * _TIMES)
+        return cls(burst=rate * _BURST_SECONDS, rate=rate * _RATE_FACTOR)
 
     def pause(self, sent: int, elapsed: float) -> float:
-        """Return the seconds to wait before the next byte, when so many were sent in ``elapsed`` seconds."""
+        """Return the seconds to wait before the next byte, after ``sent`` bytes in ``elapsed`` seconds."""
         return max(0.0, (sent - self.burst) / self.rate - elapsed)
 
 
 class _Blocks(StreamingResponse):
-    """Sends blocks, each within a deadline, and closes the iterator whatever happens."""
+    """Sends blocks, each with a timeout, and always closes the iterator."""
 
     pace: Pace | None = None
 
     def _pieces(self, block: bytes) -> Iterator[bytes]:
-        """Cut a block so that no pause is long: proxies give up a stream that stands still for a minute."""
+        """Split a block to keep the pauses short: proxies drop a stream that is idle for a minute."""
         step = len(block) if self.pace is None else max(1, int(self.pace.rate * _MAX_PAUSE))
         return (block[start : start + step] for start in range(0, len(block), step))
 
     async def stream_response(self, send: Send) -> None:
-        """Send head and body. StreamingResponse cancels this when the client disconnects."""
+        """Send head and body. StreamingResponse cancels the task when the client disconnects."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         length = left = int(self.headers["content-length"])
         more, begun = True, time.monotonic()
@@ -73,8 +73,8 @@ class _Blocks(StreamingResponse):
                 for piece in self._pieces(cast("bytes", block)):
                     left -= len(piece)
                     more = left > 0
-                    # The last block ends the answer, so that the connection's next request does not wait
-                    # until the log has heard what was sent.
+                    # The last piece ends the response, so that the connection's next request does not wait
+                    # until the sent range is recorded in the access log.
                     async with asyncio.timeout(_WRITE_TIMEOUT):
                         await send({"type": "http.response.body", "body": piece, "more_body": more})
                     if more and self.pace is not None:
@@ -86,12 +86,12 @@ class _Blocks(StreamingResponse):
 async def answer(
     request: Request, sound: PlayableAudio, stream: Stream, *, filename: str | None = None
 ) -> Response:
-    """Answer a GET or HEAD for audio. Raises NotSatisfiable, and what ``stream`` raises before the head.
+    """Answer a GET or HEAD for audio. Raises NotSatisfiable, and the errors of ``stream`` before the head.
 
-    A browser's own player says by ``Sec-Fetch-Dest`` that it is one, and is sent the audio at its pace; programs get
-    it as fast as they read it.
+    A media element of a browser, recognized by ``Sec-Fetch-Dest``, is rate-limited by its pace; other clients get the
+    audio as fast as they read it.
 
-    Nothing is granted for HEAD, 304, 412 and 416: no byte leaves. Of HEAD a Range is ignored (RFC 9110, 14.2).
+    HEAD, 304, 412 and 416 send no audio, so nothing is granted for them. HEAD ignores Range (RFC 9110, 14.2).
     """
     etag = f'"{sound.etag}"'
     headers = {
@@ -114,7 +114,7 @@ async def answer(
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
     blocks: AsyncIterator[bytes] = await stream(sound, start, end)
-    shown = _Blocks(blocks, status_code=status, headers=headers)
+    response = _Blocks(blocks, status_code=status, headers=headers)
     if request.headers.get("sec-fetch-dest") in _PLAYERS and filename is None:
-        shown.pace = Pace.of(sound)
-    return shown
+        response.pace = Pace.of(sound)
+    return response

@@ -1,1 +1,1 @@
-"""The OpenAPI document: completed, with examples, and served."""
+"""The OpenAPI document: completed, with examples, and served as JSON and HTML."""

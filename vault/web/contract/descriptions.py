@@ -1,6 +1,6 @@
-"""Parts of routes' descriptions in the contract: binary bodies, headers, pages, and security.
+"""Parts of the routes' OpenAPI descriptions: binary bodies, headers, pages and security.
 
-FastAPI derives the rest from signatures. ``vault/web/contract/document.py`` completes the whole document.
+FastAPI derives the rest from signatures. ``vault/web/contract/document.py`` completes the document.
 """
 
 from typing import Any
@@ -9,14 +9,14 @@ from vault.domain.accounts.account import Scope
 
 _BYTES: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _TEXT: dict[str, Any] = {"schema": {"type": "string"}}
-#: Audio as the body of a request.
+#: Audio as a request body.
 AUDIO_BODY: dict[str, Any] = {"audio/*": _BYTES, "application/octet-stream": _BYTES}
-#: Errors of the REST interface.
+#: Every error of the REST interface.
 PROBLEM: dict[str, Any] = {
     "description": "A problem document (RFC 9457)",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
-#: Names of the security schemes besides the API key.
+#: Names of the security schemes other than the API key.
 SESSION_COOKIE, WEBHOOK_SIGNATURE = "SessionCookie", "WebhookSignature"
 
 
@@ -29,64 +29,62 @@ def _parameter(name: str, description: str) -> dict[str, Any]:
 
 
 def text(description: str) -> dict[str, Any]:
-    """Describe an answer in plain text."""
+    """Describe a plain-text response."""
     return {"description": description, "content": {"text/plain": _TEXT}}
 
 
 def pages(description: str) -> dict[int | str, Any]:
-    """Describe a route for people, whose errors are pages, too."""
+    """Describe a route that answers with HTML pages, for errors too."""
     return {
         200: {"description": description, "content": {"text/html": _TEXT}},
         "4XX": {
-            "description": "A page that says why. 404 is the same for every dead link, whatever the reason.",
+            "description": "An error page. The 404 page is the same for every dead link, whatever the reason.",
             "content": {"text/html": _TEXT},
         },
-        "5XX": {"description": "A page that says to try again", "content": {"text/html": _TEXT}},
+        "5XX": {"description": "An error page that asks to retry", "content": {"text/html": _TEXT}},
     }
 
 
 WAV: dict[str, Any] = {"description": "The audio as WAV", "content": {"audio/wav": _BYTES}}
 _AUDIO: dict[str, Any] = {"content": {"audio/*": _BYTES}}
 _AUDIO_HEADERS = {
-    "ETag": _header("The strong validator of this audio."),
+    "ETag": _header("The strong ETag of this audio."),
     "Accept-Ranges": _header("`bytes`"),
     "Content-Disposition": _header("`inline`, or `attachment` with a file name."),
 }
-#: Answers of a route that serves audio, whole or a range of it (RFC 9110, section 14).
+#: Responses of a route that serves audio, whole or a range of it (RFC 9110, section 14).
 AUDIO: dict[int | str, Any] = {
     200: {"description": "The whole audio", **_AUDIO, "headers": _AUDIO_HEADERS},
     206: {
-        "description": "The range that was asked for",
+        "description": "The requested range",
         **_AUDIO,
         "headers": _AUDIO_HEADERS | {"Content-Range": _header("`bytes first-last/size`")},
     },
-    304: {"description": "The caller has this audio already"},
+    304: {"description": "Not modified: an ETag in If-None-Match is current"},
 }
-#: What a request for audio may carry.
+#: Request headers of a route that serves audio.
 AUDIO_REQUEST: dict[str, Any] = {
     "parameters": [
-        _parameter("Range", "One range of bytes, such as `bytes=0-65535`."),
-        _parameter(
-            "If-Range", "The ETag under which the range is wanted; with another one, the whole is sent."
-        ),
-        _parameter("If-None-Match", "ETags of audio that the caller has."),
+        _parameter("Range", "One byte range, such as `bytes=0-65535`."),
+        _parameter("If-Range", "The ETag for which Range applies; if it is not current, the whole is sent."),
+        _parameter("If-None-Match", "ETags that the client has cached."),
     ]
 }
-#: A POST that may be repeated safely.
+#: Request headers of a POST that takes an idempotency key.
 IDEMPOTENT: dict[str, Any] = {
     "parameters": [
         _parameter(
-            "Idempotency-Key", "A name of the caller's own; the same request under it gets the same answer."
+            "Idempotency-Key", "Chosen by the client; a retry with the same key gets the same response."
         )
     ]
 }
-#: A link by GET: a page that opens nothing, or the audio of a media link.
+#: GET of a link: a page that opens no session, or the audio of a media link.
 LINK: dict[int | str, Any] = pages("A page with one button, or the audio of a media link") | {
     206: AUDIO[206],
     304: AUDIO[304],
 }
 LINK[200]["content"] = LINK[200]["content"] | AUDIO[200]["content"]
-#: The press of that button.
+#: POST of that button's form.
 OPENED: dict[int | str, Any] = pages("Never sent") | {
     303: {
         "description": "The session is open, and its cookie is set.",
@@ -108,7 +106,7 @@ OPEN_FORM: dict[str, Any] = {
                         "nonce": {
                             "type": "string",
                             "maxLength": 128,
-                            "description": "A repeated press with the same nonce gets the same session.",
+                            "description": "A retry with the same nonce gets the same session.",
                         }
                     },
                 }
@@ -117,15 +115,15 @@ OPEN_FORM: dict[str, Any] = {
     }
 }
 SESSION: dict[str, Any] = {"security": [{SESSION_COOKIE: []}]}
-#: What a platform is told to do with a call.
+#: A call document: instructions to the platform about a call.
 CALL_DOCUMENT: dict[str, Any] = {
-    "description": "A document in the platform's own format: TwiML, TeXML, NCCO or Plivo XML",
+    "description": "Instructions in the platform's format: TwiML, TeXML, NCCO or Plivo XML",
     "content": {"application/xml": _TEXT, "application/json": {"schema": {}}},
 }
 WEBHOOK: dict[str, Any] = {
     "security": [{WEBHOOK_SIGNATURE: []}],
     "requestBody": {
-        "description": "What the platform sends, as JSON or as a form.",
+        "description": "The platform's webhook, as JSON or as a form.",
         "content": {
             "application/json": {"schema": {"type": "object", "additionalProperties": True}},
             "application/x-www-form-urlencoded": {"schema": {"type": "object", "additionalProperties": True}},
@@ -135,5 +133,5 @@ WEBHOOK: dict[str, Any] = {
 
 
 def scope(name: Scope) -> dict[str, Any]:
-    """Name the scope that a route asks for by itself, and not by a dependency."""
+    """Describe the scope of a route that checks it in its body, not by a dependency."""
     return {"x-scope": name}

@@ -1,6 +1,6 @@
-"""The OpenAPI document: what FastAPI derives from the routes, completed for people and for generators of clients.
+"""The OpenAPI document: derived from the routes by FastAPI, then completed for readers and for client generators.
 
-``openapi/openapi.yaml`` is this document, written down; a running service serves it at ``/openapi.json``.
+``openapi/openapi.yaml`` is a copy of it; a running service serves it at ``/openapi.json``.
 """
 
 import re
@@ -19,48 +19,48 @@ from vault.web.contract.field_comments import field_comments, models_of
 
 _METHODS = ("get", "put", "post", "patch", "delete")
 _TAGS = {
-    "webhooks": "What a telephony platform sends, and what it asks at the start of a call.",
+    "webhooks": "Webhooks of telephony platforms, and their requests for call instructions.",
     "accounts": "Accounts, their recording switch and their connections.",
-    "calls": "Facts of calls, and what parties were told or answered.",
+    "calls": "Facts of calls, and consent events of their parties.",
     "recordings": "Upload, find, download, restrict and erase recordings.",
     "consent": "Policy, objections, quarantine and evidence.",
-    "notices": "What parties are told of a recording: texts, audio, versions.",
-    "rules": "The consent rules of places, with their sources. Not legal advice.",
+    "notices": "Announcements that a call is recorded: texts, audio, versions.",
+    "rules": "The consent rules by place, with their sources. Not legal advice.",
     "links": "Links that let a person or a program hear one recording for a limited time.",
-    "access log": "Who heard what and what else was done, with proofs.",
+    "access log": "Every access to a recording and every change, with proofs.",
     "key rotation": "The versions of an account's key, and customer-managed keys.",
     "keys": "API keys and their scopes.",
-    "playback": "What a link opens: a page, a session, and its audio.",
+    "playback": "The link's page, its session, and the audio of a session.",
     "operation": "For load balancers and monitoring.",
 }
-#: What the names in paths and queries mean, wherever they stand.
+#: Descriptions of parameters, by name, for all routes.
 _PARAMETERS = {
-    "account": "The name under which the account was opened.",
-    "agent": "The agent's name or id, exactly as the platform gave it.",
-    "call": "The platform's name of a call.",
-    "call_ref": "The platform's name of the call.",
+    "account": "The account's name.",
+    "agent": "The agent's name or id, exactly as the platform sent it.",
+    "call": "The platform's id of a call.",
+    "call_ref": "The platform's id of the call.",
     "connection": "The id of the connection, from its `webhook_url`.",
-    "cursor": "`next_cursor` of the page before.",
-    "encoding": "How the samples are written.",
-    "index": "The event's place in the log's tree.",
+    "cursor": "`next_cursor` of the previous page.",
+    "encoding": "The sample encoding.",
+    "index": "The event's leaf index in the log's tree.",
     "key": "The id of an API key.",
-    "limit": "How many items a page has at most.",
+    "limit": "Max items on a page.",
     "link": "The id of the link.",
-    "listener": "The name for which links were made.",
+    "listener": "The listener's name in the links.",
     "name": "The connection's name within the account.",
     "notice": "The id of the notice.",
     "number": "A telephone number; write `+` as `%2B`.",
     "place": "ISO 3166-1 (`FR`) or ISO 3166-2 (`US-WA`).",
-    "provider": "Which provider sends.",
+    "provider": "The telephony provider.",
     "recording": "The id of the recording.",
-    "recording_ref": "The platform's name of the recording.",
+    "recording_ref": "The platform's id of the recording.",
     "session": "The id of the session.",
-    "stage": "Where the call stands.",
+    "stage": "The stage of the call.",
     "state": "Only recordings in this state.",
     "status": "Only notices with this status.",
     "token": "The secret part of a link.",
     "version": "The version of the account's key.",
-    "voices": "Who is heard on each channel, once for each, in the order of channels.",
+    "voices": "The party on each channel: repeat it once per channel, in channel order.",
     "If-Match": "The ETag of the version that this change replaces.",
 }
 _SECURITY = {
@@ -68,35 +68,35 @@ _SECURITY = {
         "type": "apiKey",
         "in": "cookie",
         "name": "__Host-{session}",
-        "description": "The cookie that `POST /p/{token}/open` sets; it has the name of the session. Without "
-        "https it has no `__Host-` before it.",
+        "description": "The cookie set by `POST /p/{token}/open`; its name is the session's id. Without "
+        "https it has no `__Host-` prefix.",
     },
     WEBHOOK_SIGNATURE: {
         "type": "apiKey",
         "in": "header",
         "name": "webhook-signature",
-        "description": "The signature of the Standard Webhooks specification. Each other provider signs in its own "
-        "way: Aircall's token is in the body; Twilio and SignalWire, Plivo, Telnyx and Vonage have headers of "
+        "description": "The signature of the Standard Webhooks specification. Other providers sign in their own "
+        "way: Aircall sends a token in the body; Twilio, SignalWire, Plivo, Telnyx and Vonage use headers of "
         "their own.",
     },
 }
-#: FastAPI's own words for what went well.
-_ANSWERED = {"Successful Response": "Done", "OK": "Done", "Created": "Made", "Accepted": "Accepted"}
+#: Replacements for FastAPI's descriptions of successful responses.
+_ANSWERED = {"Successful Response": "OK", "OK": "OK", "Created": "Created", "Accepted": "Accepted"}
 _PROBLEM = {
     "title": "Problem",
-    "description": "What is wrong, and what to do about it (RFC 9457).",
+    "description": "An error, and what to do about it (RFC 9457).",
     "type": "object",
     "required": ["type", "title", "status", "detail"],
     "properties": {
         "type": {"type": "string"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "A sentence for a person."},
-        "field": {"type": "string", "description": "The field that is not valid."},
-        "reasons": {"type": "array", "items": {"type": "string"}, "description": "Codes of reasons."},
+        "detail": {"type": "string", "description": "A sentence for people."},
+        "field": {"type": "string", "description": "The invalid field."},
+        "reasons": {"type": "array", "items": {"type": "string"}, "description": "Reason codes."},
         "errors": {
             "type": "array",
-            "description": "Every field that is not valid.",
+            "description": "All invalid fields.",
             "items": {
                 "type": "object",
                 "required": ["field", "message"],
@@ -117,7 +117,7 @@ _PROBLEM = {
 
 
 def describe(app: FastAPI, routers: Iterable[APIRouter], *, public_url: str) -> dict[str, Any]:
-    """Return the OpenAPI document of an app that has these routers, for a vault at ``public_url``."""
+    """Return the OpenAPI document of an app with these routers, for a vault at ``public_url``."""
     document = deepcopy(FastAPI.openapi(app))
     document["servers"] = [{"url": public_url}]
     document["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]
@@ -144,7 +144,7 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _complete(operation: dict[str, Any], route: APIRoute) -> None:
-    """Give an operation a summary in words, its scope, what its parameters mean, and who may call it."""
+    """Add an operation's summary, scope, parameter descriptions and security."""
     operation["description"] = operation["description"].replace("``", "`")
     first, *more = re.split(r"(?<=[.:;]) |\n\n", operation["description"], maxsplit=1)
     operation["summary"] = first.rstrip(".:;")
@@ -161,12 +161,12 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
         operation["description"] += f"\n\nNeeds the scope `{scope}`."
     elif not more:
         del operation["description"]
-    # No authentication: stated explicitly, since a generator would take its absence for an omission.
+    # An empty list states explicitly that the operation needs no authentication.
     operation.setdefault("security", [])
 
 
 def _query_comments(route: APIRoute) -> dict[str, str]:
-    """Return the comments of the model that a route's query is read into, by parameter."""
+    """Return the field comments of the route's query model, by parameter name."""
     models = (hint for hint in get_type_hints(route.endpoint).values() if isinstance(hint, type))
     return {
         name: text
@@ -177,7 +177,7 @@ def _query_comments(route: APIRoute) -> dict[str, str]:
 
 
 def _asked(dependant: Dependant) -> Iterator[str]:
-    """Yield the scopes that the dependencies of a route ask for."""
+    """Yield the scopes that the dependencies of a route require."""
     if (scope := getattr(dependant.call, "scope", None)) is not None:
         yield scope
     for inner in dependant.dependencies:

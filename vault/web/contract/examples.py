@@ -1,4 +1,4 @@
-"""Examples of the bodies that callers send and get. The contract shows them; a test reads each with its model."""
+"""Examples of request and response bodies for the contract; a test validates each with its model."""
 
 from typing import Any
 

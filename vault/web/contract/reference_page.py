@@ -1,4 +1,4 @@
-"""The contract as it is served: the OpenAPI document for programs, and a page of it for people."""
+"""The contract as served: the OpenAPI document as JSON and as an HTML page."""
 
 import asyncio
 import json
@@ -13,28 +13,28 @@ from vault.web.http.html import page
 from vault.web.http.idempotency import answer_json
 
 router = APIRouter(include_in_schema=False)
-#: The same for everybody, and changed by an upgrade alone.
+#: It is the same for everybody and only an upgrade changes it.
 _CACHED = {"Cache-Control": "public, max-age=300"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One operation as the page shows it."""
+    """An operation on the page."""
 
     method: str
     path: str
     described: dict[str, Any]
-    #: Examples in JSON, by what they are an example of.
+    #: JSON examples, by title.
     examples: dict[str, str]
 
     @property
     def anchor(self) -> str:
-        """Return the name of its place on the page."""
+        """Return its anchor on the page."""
         return str(self.described["operationId"])
 
     @property
     def more(self) -> list[str]:
-        """Return the paragraphs of the description, without the sentence that is the summary."""
+        """Return the paragraphs of the description without the summary sentence."""
         whole = self.described.get("description", "").removeprefix(self.described["summary"])
         return [paragraph for paragraph in whole.lstrip(".:; ").split("\n\n") if paragraph]
 
@@ -48,13 +48,13 @@ async def get_contract(request: Request) -> Response:
 
 @router.get("/reference", response_class=Response)
 async def get_reference(request: Request) -> Response:
-    """Show the contract."""
+    """Serve the HTML page."""
     _document, shown = await _made(request)
     return Response(shown.body, media_type="text/html", headers=dict(shown.headers) | _CACHED)
 
 
 async def _made(request: Request) -> tuple[bytes, Response]:
-    """Return the document as JSON and as a page. They are made once, beside the loop: it takes half a second."""
+    """Return the document as JSON and as a page, generated once, in a thread, because it takes half a second."""
     state = request.app.state
     if not hasattr(state, "contract"):
         state.contract = await asyncio.to_thread(_make, request.app.openapi)
@@ -95,16 +95,16 @@ def _examples(document: dict[str, Any], described: dict[str, Any]) -> Iterator[t
 
 
 def type_of(schema: dict[str, Any]) -> Markup:
-    """Return a schema in few words, with links to the schemas that it names."""
+    """Return a schema's type as HTML, with links to the schemas that it references."""
     if "$ref" in schema:
         name = escape(schema["$ref"].rpartition("/")[2])
         return Markup('<a href="#schema-{0}">{0}</a>').format(name)
     if alternatives := schema.get("anyOf") or schema.get("oneOf"):
-        return Markup(" or ").join(type_of(one) for one in alternatives)
+        return Markup(" or ").join(type_of(alternative) for alternative in alternatives)
     if "const" in schema:
         return Markup("<code>{}</code>").format(schema["const"])
     if "enum" in schema:
-        return Markup(", ").join(Markup("<code>{}</code>").format(one) for one in schema["enum"])
+        return Markup(", ").join(Markup("<code>{}</code>").format(value) for value in schema["enum"])
     if schema.get("type") == "array":
         return Markup("list of {}").format(type_of(schema.get("items", {})))
     kind = "bytes" if schema.get("format") == "binary" else schema.get("format", schema.get("type", "any"))

@@ -1,4 +1,4 @@
-"""Who calls, and for which account: bearer keys, their scopes, and no word about other accounts."""
+"""Authentication and authorization: bearer keys, their scopes, and tenant isolation."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -13,20 +13,20 @@ from vault.services.service import Vault
 _BEARER = HTTPBearer(
     scheme_name="ApiKey",
     description="An API key of the vault: `Authorization: Bearer cv_...`.",
-    auto_error=False,  # What is said then is the vault's own.
+    auto_error=False,  # The vault answers with its own problem document.
 )
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Caller:
-    """An API key that proved itself, and its text, which opens kept answers."""
+    """An authenticated API key, and its text, which decrypts stored responses to idempotent requests."""
 
     key: ApiKey
     bearer: str
 
 
 def vault_of(request: Request) -> Vault:
-    """Return the vault that the app serves."""
+    """Return the app's vault."""
     vault: Vault = request.app.state.vault
     return vault
 
@@ -34,18 +34,18 @@ def vault_of(request: Request) -> Vault:
 async def caller_of(
     request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
 ) -> Caller:
-    """Return who holds the key of this request. Raises NotAuthentic."""
+    """Authenticate the request by its API key. Raises NotAuthentic."""
     if given is None:
         raise NotAuthentic("Send an API key: `Authorization: Bearer cv_...`.")
     if len(request.headers.getlist("authorization")) > 1:
-        # A proxy may have checked one and the vault would read the other.
+        # A proxy may have checked one header while the vault reads the other.
         raise NotAuthentic("Send one Authorization header: this request has several.")
     bearer = given.credentials.strip()
     return Caller(await vault_of(request).authenticate(bearer), bearer)
 
 
 async def _the_vault(request: Request) -> Vault:
-    # FastAPI sends a plain function to a thread, and that costs more than most of a small request.
+    # Async, because FastAPI runs a plain function in a thread, which costs more than most of a small request.
     return vault_of(request)
 
 
@@ -55,30 +55,30 @@ TheCaller = Annotated[Caller, Depends(caller_of)]
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A caller who may do this for this account."""
+    """An authorized caller and the account."""
 
     account: Account
     caller: Caller
 
     @property
     def actor(self) -> str:
-        """Return how the access log names the caller."""
+        """Return the caller's name in the access log."""
         return self.caller.key.id
 
     def allows(self, scope: Scope) -> bool:
-        """Say whether the caller's key also has this scope."""
+        """Tell whether the caller's key also has this scope."""
         return self.caller.key.allows(scope)
 
 
 class access:  # noqa: N801 - used like a function
-    """A dependency that demands a scope, for the account in the path.
+    """A dependency that requires a scope for the account in the path.
 
-    Another account's name is 404, as is one that nobody has: a key for one account learns nothing
-    about others. Then 403 for a key without the scope.
+    The name of another account and the name of no account are both 404, so a key for one account learns
+    nothing about others. A key without the scope is 403.
     """
 
     def __init__(self, scope: Scope) -> None:
-        """Demand ``scope``, which the contract names, too."""
+        """Require ``scope``; the contract names it too."""
         self.scope = scope
 
     async def __call__(
@@ -93,6 +93,6 @@ class access:  # noqa: N801 - used like a function
 
 
 def require_scope(caller: Caller, scope: Scope) -> None:
-    """Raise Forbidden unless the caller's key carries the scope."""
+    """Raise Forbidden unless the caller's key has the scope."""
     if not caller.key.allows(scope):
-        raise Forbidden(f"This key does not carry the scope {scope}.")
+        raise Forbidden(f"This key does not have the scope {scope}.")

@@ -1,4 +1,4 @@
-"""Where a request really comes from, through proxies that the operator named and no others."""
+"""The client's address, read through trusted proxies only."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -7,10 +7,10 @@ from fastapi import Request
 
 
 def client_address(request: Request) -> str | None:
-    """Return the client's address: the first from the right in X-Forwarded-For that is no trusted proxy."""
+    """Return the client's address: the rightmost in X-Forwarded-For that is not a trusted proxy's."""
     proxies: Sequence[IPv4Network | IPv6Network] = request.app.state.hosting.trusted_proxies
     address = _address(request.client.host) if request.client else None
-    # A proxy may add a line of its own instead of going on with the client's, so all lines count.
+    # A proxy may add a header of its own instead of appending to the client's, so all of them are read.
     hops = ",".join(request.headers.getlist("x-forwarded-for")).split(",") if proxies else []
     while address is not None and hops and hops != [""] and any(address in network for network in proxies):
         address = _address(hops.pop().strip())
@@ -22,5 +22,5 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
         address = ip_address(text)
     except ValueError:
         return None
-    # A socket for both families shows an IPv4 client like this.
+    # A dual-stack socket reports an IPv4 client as an IPv4-mapped IPv6 address.
     return getattr(address, "ipv4_mapped", None) or address

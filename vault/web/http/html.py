@@ -1,4 +1,4 @@
-"""The pages for people: templates that escape everything, the files they need, and one strict policy."""
+"""HTML pages: auto-escaped templates, their static files, and one strict Content-Security-Policy."""
 
 import hashlib
 from functools import cache
@@ -21,34 +21,34 @@ _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
 def page(name: str, *, status: int = 200, **values: object) -> Response:
-    """Return a page; a template that names a value which it was not given fails."""
+    """Render a template as a response; an undefined variable in it is an error."""
     html = _environment().get_template(name).render(**values)
     headers = {"Content-Security-Policy": _POLICY}
     return Response(html, status_code=status, media_type="text/html", headers=headers)
 
 
 def not_valid() -> Response:
-    """Say the same for unknown, expired, revoked, used up and erased."""
+    """Return the page for a dead link: the same for unknown, expired, revoked, used up and erased."""
     return page("not_valid.html", status=404)
 
 
 def refusal(error: VaultError) -> Response:
-    """Return the page for a person whom an error met; its status and delay are those of the problem."""
+    """Return the HTML page for an error, with the status and Retry-After of its problem document."""
     if isinstance(error, NotFound):
         return not_valid()
-    said = of_error(error)
-    shown = page("trouble.html", status=said.status_code)
-    if (delay := said.headers.get("retry-after")) is not None:
-        shown.headers["Retry-After"] = delay
-    return shown
+    problem = of_error(error)
+    response = page("trouble.html", status=problem.status_code)
+    if (delay := problem.headers.get("retry-after")) is not None:
+        response.headers["Retry-After"] = delay
+    return response
 
 
 @router.get("/static/{name}", include_in_schema=False, response_class=Response)
 async def get_static(request: Request, name: str) -> Response:
-    """Serve what the pages need; nothing else is here. Browsers ask again, so no page meets an old script."""
+    """Serve a static file of the pages. Browsers revalidate it, so a page never runs with an old script."""
     files = _static()
     if name not in files:
-        raise NotFound("There is nothing here.")
+        raise NotFound("Not found.")
     content, tag = files[name]
     headers = {"ETag": tag, "Cache-Control": "public, no-cache"}
     if (answered := unmet(request.headers, tag, headers)) is not None:
@@ -69,7 +69,7 @@ def _environment() -> Environment:
 
 @cache
 def _static() -> dict[str, tuple[bytes, str]]:
-    """Return content and tag of each file, by its name; templates are not among them."""
+    """Return content and ETag of each static file by its name, without the templates."""
     found = {}
     for file in _PAGES.iterdir():
         if file.suffix in _TYPES:

@@ -1,4 +1,4 @@
-"""Answers in JSON, and answers to POST requests once for each Idempotency-Key."""
+"""JSON responses, and POST requests that run once for each Idempotency-Key."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -15,9 +15,9 @@ def answer_json(
     headers: Mapping[str, str] | None = None,
     exclude_none: bool = False,
 ) -> Response:
-    """Return a model as JSON, in the names of the contract; bytes are JSON already.
+    """Return a model as a JSON response, with the contract's field names; bytes must be JSON already.
 
-    Routes that choose their status or headers use this, the others return the model itself.
+    For routes that choose their status or headers; other routes return the model itself.
     """
     text = body if isinstance(body, bytes) else _json(body, exclude_none=exclude_none)
     return Response(text, status_code=status, headers=headers, media_type="application/json")
@@ -26,7 +26,7 @@ def answer_json(
 async def answer_once(
     request: Request, caller: Caller, produce: Callable[[], Awaitable[BaseModel]], *, status: int = 201
 ) -> Response:
-    """Return what ``produce`` returns as JSON, or what it returned the first time for this key."""
+    """Return the result of ``produce`` as JSON, or the stored response if this idempotency key was used before."""
 
     async def answer() -> tuple[int, bytes]:
         return status, _json(await produce(), exclude_none=True)

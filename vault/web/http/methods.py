@@ -1,4 +1,4 @@
-"""Which methods an address takes: HEAD wherever GET is (RFC 9110, 9.1), and all of them in a 405 (15.5.6)."""
+"""Allowed methods of a path: HEAD wherever GET is (RFC 9110, 9.1), and all of them in a 405 (15.5.6)."""
 
 from collections.abc import Sequence
 
@@ -10,34 +10,34 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 class Methods:
     """The methods of every route."""
 
-    def __init__(self, doors: Sequence[APIRouter]) -> None:
-        """Know the routes of all doors."""
-        self._routes = [route for door in doors for route in door.routes]
+    def __init__(self, routers: Sequence[APIRouter]) -> None:
+        """Collect the routes of all routers."""
+        self._routes = [route for router in routers for route in router.routes]
 
     def of(self, scope: Scope) -> set[str]:
-        """Return the methods of the request's address, as the routes name them."""
-        fitting = (route for route in self._routes if route.matches(scope)[0] is not Match.NONE)
-        return {method for route in fitting for method in getattr(route, "methods", None) or ()}
+        """Return the methods that the routes of the request's path declare."""
+        matching = (route for route in self._routes if route.matches(scope)[0] is not Match.NONE)
+        return {method for route in matching for method in getattr(route, "methods", None) or ()}
 
     def allowed(self, scope: Scope) -> list[str]:
-        """Return all methods that the address takes, sorted."""
+        """Return all methods that the path allows, sorted."""
         found = self.of(scope)
         return sorted(found | {"HEAD"} if "GET" in found else found)
 
 
 class HeadAsGet:
-    """Wraps the app: a HEAD that no route takes is a GET whose body is not sent.
+    """Middleware that answers a HEAD without a route of its own as a GET without its body.
 
-    So a HEAD is logged like its GET: it reveals the length of the body that it omits.
+    So a HEAD is logged like its GET, because it reveals the length of the body.
     """
 
     def __init__(self, app: ASGIApp, *, methods: Methods) -> None:
-        """Look methods up in ``methods``."""
+        """Wrap the app, whose routes are in ``methods``."""
         self._app = app
         self._methods = methods
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+        """Pass the request on, with HEAD as GET where no route handles HEAD."""
         if scope["type"] != "http" or scope["method"] != "HEAD" or "HEAD" in self._methods.of(scope):
             await self._app(scope, receive, send)
             return

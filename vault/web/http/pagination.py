@@ -1,4 +1,4 @@
-"""Cursors of lists that are sorted by a moment, newest first: opaque to callers."""
+"""Opaque cursors for lists sorted by time, newest first."""
 
 import base64
 import binascii
@@ -8,19 +8,19 @@ from vault.errors import Invalid
 
 
 def write_cursor(at: datetime, item_id: str) -> str:
-    """Return the cursor behind an item."""
+    """Return the cursor that points after an item."""
     return base64.urlsafe_b64encode(f"{at.isoformat()} {item_id}".encode()).decode()
 
 
 def read_cursor(cursor: str | None) -> tuple[datetime, str] | None:
-    """Return the item that a cursor stands behind. Raises Invalid for what no list gave out."""
+    """Return the time and id of the item before the cursor. Raises Invalid for a malformed cursor."""
     if cursor is None:
         return None
     try:
         at, item_id = base64.urlsafe_b64decode(cursor.encode("ascii")).decode().split(" ")
         moment = datetime.fromisoformat(at)
     except (ValueError, binascii.Error) as error:
-        raise Invalid("This cursor is not one that a list gave out.", field="cursor") from error
+        raise Invalid("cursor must be the next_cursor of an earlier page.", field="cursor") from error
     if moment.tzinfo is None:
-        raise Invalid("This cursor is not one that a list gave out.", field="cursor")
+        raise Invalid("cursor must be the next_cursor of an earlier page.", field="cursor")
     return moment, item_id

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problems: the only table from the vault's errors to HTTP status codes."""
+"""Errors as RFC 9457 problem documents: the only mapping from the vault's errors to HTTP status codes."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from vault.web.http.methods import Methods
 
 _LOG = Log(__name__)
 
-#: The most exact class counts.
+#: The most specific class applies.
 STATUS: Mapping[type[errors.VaultError], int] = {
     errors.NotFound: 404,
     errors.RecordingErased: 410,
@@ -42,15 +42,15 @@ STATUS: Mapping[type[errors.VaultError], int] = {
     errors.VaultError: 500,
 }
 _TITLES = {
-    400: "The request cannot be read",
+    400: "Malformed request",
     401: "Not authenticated",
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
-    408: "Too slow",
+    408: "Request timeout",
     409: "Refused",
     410: "Erased",
-    412: "Changed in the meantime",
+    412: "Precondition failed",
     413: "Too large",
     415: "Wrong media type",
     416: "Range not satisfiable",
@@ -61,12 +61,12 @@ _TITLES = {
     503: "Unavailable",
 }
 _NO_PATH = (
-    "There is no such path. Paths are in openapi.yaml; a name in a path cannot hold a slash, not even as %2F."
+    "Not found. All paths are in openapi.yaml; a name in a path must not contain a slash, not even as %2F."
 )
-#: Wrong fields that a sentence names.
+#: Max wrong fields named in ``detail``.
 _NAMED = 5
-#: What a caller hears of an error that is our own fault: nothing that could help an attacker.
-_OUR_FAULT = "Something went wrong here. It is in the log, and nothing was changed."
+#: Detail of every internal error: it reveals nothing to an attacker.
+_OUR_FAULT = "Internal error. It is in the server's log, and nothing was changed."
 
 
 def problem(
@@ -107,7 +107,7 @@ def of_error(error: errors.VaultError) -> Response:
 
 
 def install(app: FastAPI, methods: Methods) -> None:
-    """Make every error of the app a problem document. ``methods`` are those of all its routes."""
+    """Make every error of the app a problem document. ``methods`` are the methods of all its routes."""
 
     async def of_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for this alone
@@ -128,7 +128,7 @@ def _handler(answer: Callable[[Any], Response]) -> Callable[[Request, Exception]
 
 
 def _not_valid(error: RequestValidationError) -> Response:
-    """Name the fields that are wrong, and never repeat what was sent."""
+    """Return a 422 that names the wrong fields and never repeats their values."""
     wrong = [_wrong(item) for item in error.errors()]
     named = [f"{item['field'] or 'body'}: {item['message']}" for item in wrong]
     more = f"; and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
@@ -136,31 +136,37 @@ def _not_valid(error: RequestValidationError) -> Response:
 
 
 def _wrong(item: Mapping[str, Any]) -> dict[str, str]:
-    """Return one wrong field and what is wrong with it, without its value."""
+    """Return a wrong field and the reason, without its value."""
     if item["type"] == "json_invalid":
-        # The place is a number of characters, and no field.
+        # The location is a character offset, not a field.
         return {
             "field": "",
-            "message": f"no JSON from character {item['loc'][-1]} on, {item['ctx']['error']}",
+            "message": f"invalid JSON at character {item['loc'][-1]}: {item['ctx']['error']}",
         }
+    if item["type"] == "extra_forbidden":
+        return {"field": _field(item), "message": "unknown field"}
     message = str(item["msg"]).removesuffix(".")
     if item["type"] == "timezone_aware":
         message += ": add Z or an offset, as in 2026-01-31T00:00:00Z"
-    return {"field": ".".join(str(part) for part in item["loc"] if part != "body"), "message": message}
+    return {"field": _field(item), "message": message}
+
+
+def _field(item: Mapping[str, Any]) -> str:
+    return ".".join(str(part) for part in item["loc"] if part != "body")
 
 
 def _of_http(error: HTTPException, allowed: Sequence[str]) -> Response:
     if error.status_code == 405:  # noqa: PLR2004 - the status itself
-        # The framework names the methods of the first route that fits, and an address may have several.
+        # The framework lists only the methods of the first matching route, and a path may have several routes.
         named = ", ".join(allowed)
-        detail = f"This path does not take this method. It takes {named}."
+        detail = f"Method not allowed. This path allows {named}."
         return problem(405, detail, headers={"Allow": named})
     detail = _NO_PATH if error.status_code == 404 else str(error.detail)  # noqa: PLR2004 - see above
     return problem(error.status_code, detail, headers=error.headers)
 
 
 def _gone(_error: ClientDisconnect) -> Response:
-    """Answer nobody: the client went away in the middle of its body."""
+    """Return a response that is never sent: the client disconnected while sending its body."""
     return Response(status_code=400)
 
 

@@ -1,1 +1,1 @@
-"""Middleware: what every request passes."""
+"""Middleware for every request."""

@@ -1,10 +1,10 @@
-"""Addresses that ask for links which open nothing, and are told to wait when they do it too often.
+"""Rate limit on dead links for each client address.
 
-A token cannot be guessed, so this keeps nobody out; it keeps one address from taking the time of all others.
-The table is in memory: each process has its own, and a restart forgets it. Pure ASGI, as the guard is.
+Tokens cannot be guessed, so this is not an access control; it keeps one address from using the capacity of all
+others. The table is in memory: each process has its own, and a restart clears it. Pure ASGI, like RequestLimits.
 
-Why a link opens nothing is told to nobody, and the time that the answer takes does not tell it either: one
-that was never made is found out by a look, one that has expired is put on record first.
+A dead link's answer does not reveal why the link is dead, and its latency must not either: an unknown link takes one
+read, an expired one is first recorded in the access log. So every 404 is delayed to the same latency.
 """
 
 import asyncio
@@ -21,58 +21,58 @@ from vault.ports.clock import Clock
 from vault.web.http.client_address import client_address
 from vault.web.http.html import refusal
 
-#: Answers 404 that one address gets within a minute; every request after them waits until it is over.
+#: Max 404 responses to one address within a minute; later requests in that minute are 429.
 MAX_FAILURES = 60
 MINUTE = timedelta(minutes=1)
-#: Addresses that are counted; the one whose minute began first is forgotten first.
+#: Max addresses in the table; the one whose minute began first is evicted first.
 MAX_ADDRESSES = 10_000
-#: Whoever has one IPv6 address usually has the 2**64 beside it (RFC 6177, section 2).
+#: Prefix length by which IPv6 clients are counted: a client usually has a whole /64 (RFC 6177, section 2).
 _IPV6_BITS = 64
 _LINKS = "/p/"
-#: Seconds from the request to the answer 404: longer than it takes to find out and to put it on record.
+#: Seconds from the request to a 404: longer than the read and the write to the access log take.
 _ANSWERED_AFTER = 0.04
 _NOT_FOUND = 404
 
 
 @dataclass(slots=True)
 class _Minute:
-    """What one address asked for in vain since its minute began."""
+    """The failures of one address since its minute began."""
 
     began: datetime
     count: int = 0
 
 
 class FailedLinks:
-    """The table: how often each address met a dead link in its minute."""
+    """The table: the failures of each address in its current minute."""
 
     def __init__(self) -> None:
-        """Begin with no address."""
+        """Start with an empty table."""
         self._minutes: dict[str, _Minute] = {}
 
     def __len__(self) -> int:
-        """Return how many addresses are counted."""
+        """Return the number of addresses in the table."""
         return len(self._minutes)
 
     def check(self, address: str, now: datetime) -> None:
-        """Raise TooMany while the address has to wait."""
+        """Raise TooMany while the address is over the limit."""
         minute = self._running(address, now)
         if minute is None or minute.count < MAX_FAILURES:
             return
         left = math.ceil((minute.began + MINUTE - now).total_seconds())
-        raise TooMany("Too many links that open nothing were asked for from here.", retry_after=left)
+        raise TooMany("Too many requests for invalid links from this address.", retry_after=left)
 
     def count(self, address: str, now: datetime) -> None:
-        """Count a link that opened nothing."""
+        """Count a failure."""
         minute = self._running(address, now)
         if minute is None:
-            # Put in anew, so that the order of the table is that in which minutes began.
+            # Inserted at the end, so the table is ordered by the start of the minutes.
             minute = self._minutes[_counted_as(address)] = _Minute(now)
             while len(self._minutes) > MAX_ADDRESSES:
                 del self._minutes[next(iter(self._minutes))]
         minute.count += 1
 
     def _running(self, address: str, now: datetime) -> _Minute | None:
-        """Return the address's minute, and forget one that is over, or that a clock was set back from."""
+        """Return the address's minute; drop it if it is over or if the clock was set back before its start."""
         key = _counted_as(address)
         minute = self._minutes.get(key)
         if minute is not None and not minute.began <= now < minute.began + MINUTE:
@@ -82,7 +82,7 @@ class FailedLinks:
 
 
 class LinkRateLimit:
-    """Wraps the app: counts the answers 404 below ``/p/``, and answers 429 before the app is asked."""
+    """Middleware that counts 404 responses below ``/p/`` and answers 429 to addresses over the limit."""
 
     def __init__(self, app: ASGIApp, *, table: FailedLinks, clock: Clock) -> None:
         """Count in ``table`` by ``clock``."""
@@ -91,11 +91,11 @@ class LinkRateLimit:
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+        """Answer 429 or pass the request on."""
         if scope["type"] != "http" or not scope["path"].startswith(_LINKS):
             await self._app(scope, receive, send)
             return
-        # Who has no address shares it with all others who have none: they are not counted together.
+        # Clients without an address cannot be told apart, so they are not counted.
         address = client_address(Request(scope))
         try:
             if address is not None:
@@ -122,6 +122,6 @@ class LinkRateLimit:
 def _counted_as(address: str) -> str:
     found = ip_address(address)
     if isinstance(found, IPv6Address):
-        # As a number it has no zone, which would be no part of a network.
+        # Converted to int to drop the zone, which a network cannot have.
         return str(IPv6Network((int(found), _IPV6_BITS), strict=False))
     return address

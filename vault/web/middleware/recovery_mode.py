@@ -1,8 +1,7 @@
-"""Recovery mode: while the database lacks what the object store has, every door answers 503.
+"""Recovery mode: while the database lacks changes that the object store has, every route answers 503.
 
-What the database says then may have been taken back since: a recording was erased, the switch is off. So
-nothing is served and nothing is taken in until ``callvault restore`` has brought it up to date; providers
-and platforms send again what they get a 503 for.
+The database's state may have been revoked since: a recording erased, the switch turned off. So nothing is served and
+nothing is accepted until ``callvault restore`` has brought it up to date; providers and platforms retry after a 503.
 """
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -10,25 +9,25 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from vault.services.closing_acts.check_recovery import CheckRecovery
 from vault.web.http.problems import problem
 
-#: Seconds after which a client may try again.
+#: Seconds after which a client may retry.
 _RETRY_AFTER = "60"
 _WORDS = (
-    "The vault is in recovery mode: its database lacks what its object store has, so nothing is served from it. "
-    "An operator runs `callvault restore`."
+    "The vault is in recovery mode: its database lacks changes that its object store has, so nothing is served. "
+    "An operator must run `callvault restore`."
 )
-#: What tells machines that the process lives, and how it fares.
+#: Liveness and metrics, which are served in recovery mode too.
 _OPEN = frozenset({"/healthz", "/metrics"})
 
 
 class RecoveryMode:
-    """Answers in place of the doors while the process is in recovery mode."""
+    """Middleware that answers 503 to all other paths while the process is in recovery mode."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Wrap the app, whose state has the mode as ``recovery``; without one there is none."""
+        """Wrap the app, whose state has the mode as ``recovery``; without it the mode is never on."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer it."""
+        """Answer 503 or pass the request on."""
         recovery: CheckRecovery | None = None
         if scope["type"] == "http":
             recovery = getattr(scope["app"].state, "recovery", None)

@@ -1,6 +1,6 @@
-"""The outermost layer: headers on every answer, a limit on every body, and a quiet end for broken streams.
+"""Security headers on every response, a size limit and a timeout on every body, and the end of broken streams.
 
-Cookies go aside here too, before a library parses them.
+Cookies are hidden here too, before a library parses them.
 
 Pure ASGI: Starlette's BaseHTTPMiddleware costs most of a small request's time.
 """
@@ -21,17 +21,17 @@ from vault.web.http.cookies import set_aside
 from vault.web.http.problems import problem
 
 _LOG = Log(__name__)
-#: The ASGI extension by which a server closes the connection of a request, without a word in its log. A server that
-#: has none closes it when the app returns.
+#: ASGI extension with which the server closes a request's connection without logging an error. A server without it
+#: closes the connection when the app returns.
 CUT = "callvault.cut"
-#: Largest body of everything that is no audio, in bytes.
+#: Max bytes of a body that is not audio.
 MAX_BODY = 64 * 1024
-#: Seconds that a sender may send nothing of its body before it is given up.
+#: Timeout between two parts of a body, in seconds.
 BODY_TIMEOUT = 30.0
-#: Where the body is a recording, which has limits of its own. The whole path counts: an account may be
+#: Paths whose body is a recording, which has limits of its own. The whole path is matched: an account may be
 #: named ``recordings``.
 _RECORDING = re.compile(r"/v1/accounts/[^/]+/calls/[^/]+/recordings/[^/]+")
-#: Where it is what the audio of a notice is made of, which has a limit of its own.
+#: Paths whose body is the source of a notice's audio, which has a limit of its own.
 _PROMPT = re.compile(r"/v1/accounts/[^/]+/notices/[^/]+/audio")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -45,23 +45,23 @@ _DEFAULTS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 
-# Prometheus sees an increase only of what it has seen before.
+# Prometheus sees the first increase only if the series already exists.
 metrics.RESPONSES.labels("500")
 
 
 class RequestLimits:
-    """Wraps the app."""
+    """Middleware that sets headers, limits bodies and ends broken streams."""
 
     def __init__(self, app: ASGIApp, *, secure: bool, patience: float = BODY_TIMEOUT) -> None:
-        """With ``secure`` browsers are told to use https from now on. ``patience`` is in seconds."""
+        """Wrap the app; ``secure`` adds Strict-Transport-Security. ``patience`` is the body timeout in seconds."""
         self._app = app
-        self._patience = patience
+        self._timeout = patience
         self._headers = dict(_HEADERS)
         if secure:
             self._headers["Strict-Transport-Security"] = "max-age=63072000"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+        """Refuse the request by its head, or pass it on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -83,16 +83,16 @@ class RequestLimits:
             await refused(scope, receive, send_guarded)
             return
         try:
-            await self._app(scope, _Body(receive, _limit(scope), self._patience).receive, send_guarded)
+            await self._app(scope, _Body(receive, _limit(scope), self._timeout).receive, send_guarded)
         except Exception as error:
-            # Starlette says with an error of its own that this one came too late to be answered.
+            # Starlette wraps an error that was raised after the response had started.
             broken_by = error if isinstance(error, VaultError) else error.__cause__
             if not started or not isinstance(broken_by, VaultError):
                 raise
-            # The head is gone and the body cannot be finished: the server closes the connection,
-            # so that a cut answer never looks like a whole one.
+            # The head was sent and the body cannot be finished: the server closes the connection,
+            # so that a truncated response never looks complete.
             if isinstance(broken_by, NotFound):
-                # Revoked, restricted, erased or over while it was sent, as it should be.
+                # Expected: revoked, restricted, erased or ended during the response.
                 _LOG.info("web.stream_ended", error=type(broken_by).__name__)
             else:
                 _LOG.warning("web.stream_broken", error=type(broken_by).__name__)
@@ -101,48 +101,48 @@ class RequestLimits:
 
 
 class _Body:
-    """Counts a body whose length was not declared, or was a lie, and waits only so long for its next byte."""
+    """Enforces the size limit, whatever Content-Length says, and the timeout between two parts of the body."""
 
-    def __init__(self, receive: Receive, limit: int | None, patience: float) -> None:
+    def __init__(self, receive: Receive, limit: int | None, timeout: float) -> None:
         self._receive = receive
         self._limit = limit
-        self._patience = patience
+        self._timeout = timeout
         self._seen = 0
         self._complete = False
 
     async def receive(self) -> Message:
         if self._complete:
-            # What is still to come is the client's leaving, which may take as long as it likes.
+            # The only message left is the disconnect, which has no timeout.
             return await self._receive()
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._timeout):
                 message = await self._receive()
         except TimeoutError as error:
             raise HTTPException(
-                408, f"No byte of the body came for {self._patience:.0f} seconds.", {"Connection": "close"}
+                408, f"No data of the body received for {self._timeout:.0f} seconds.", {"Connection": "close"}
             ) from error
         if message["type"] == "http.request":
             self._complete = not message.get("more_body", False)
             self._seen += len(message.get("body", b""))
             if self._limit is not None and self._seen > self._limit:
-                words = f"A body here has at most {self._limit} bytes."
+                words = f"The body must have at most {self._limit} bytes."
                 raise HTTPException(413, words, {"Connection": "close"})
         return message
 
 
 def _refusal(scope: Scope) -> Response | None:
-    """Return the answer to a request that can be refused by its head alone."""
+    """Return the error response for a request that can be refused by its head; None if it is accepted."""
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-        # No name has this character, and PostgreSQL takes it in no text.
-        return problem(400, "A path or query here has no NUL character.")
+        # No name contains NUL, and PostgreSQL accepts it in no text.
+        return problem(400, "The path and the query must not contain a NUL character.")
     limit = _limit(scope)
     if limit is not None and _declared(scope) > limit:
-        return problem(413, f"A body here has at most {limit} bytes.", headers={"Connection": "close"})
+        return problem(413, f"The body must have at most {limit} bytes.", headers={"Connection": "close"})
     return None
 
 
 def _limit(scope: Scope) -> int | None:
-    """Return the most bytes of the body; None for a recording."""
+    """Return the max bytes of the body; None for a recording."""
     if scope["method"] == "PUT":
         if _RECORDING.fullmatch(scope["path"]):
             return None

@@ -1,4 +1,4 @@
-"""A span for each request, named after its route's template, where tracing is on."""
+"""A span for each request, named after its route's template, while tracing is on."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -6,14 +6,14 @@ from vault import tracing
 
 
 class TracingMiddleware:
-    """Wraps the app, as the outermost layer."""
+    """The outermost middleware: it opens the span."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Wrap ``app``."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+        """Pass the request on, within a span."""
         if scope["type"] != "http" or not tracing.is_on():
             await self._app(scope, receive, send)
             return
@@ -27,7 +27,7 @@ class TracingMiddleware:
             try:
                 await self._app(scope, receive, send_seen)
             finally:
-                # The router leaves the route here; what matches none has no name of its own.
+                # Set by the router; missing if no route matched.
                 route = getattr(scope.get("route"), "path", "no route")
                 if made is not None:
                     made.update_name(f"{scope['method']} {route}")

@@ -1,4 +1,4 @@
-"""Links as a browser meets them: an inert page, and an open by POST, which answers with a session."""
+"""Links in the browser: a page by GET that opens nothing, and a POST that opens a session."""
 
 import secrets
 from typing import Annotated
@@ -18,9 +18,9 @@ from vault.web.player.page import length
 from vault.web.player.sessions import cookie_of
 
 router = APIRouter(tags=["playback"])
-#: Seconds that a browser keeps a session's cookie after its end: whoever holds it is told why it ended.
+#: Seconds that a browser keeps a session's cookie after the session ends: its holder is shown why it ended.
 _COOKIE_GRACE = 3600
-#: Sessions of a browser that are looked at.
+#: Max session cookies checked per request.
 _MAX_SESSIONS_CHECKED = 16
 TokenInPath = Annotated[str, Path(max_length=128)]
 
@@ -28,9 +28,9 @@ TokenInPath = Annotated[str, Path(max_length=128)]
 @router.head("/p/{token}", include_in_schema=False)
 @router.get("/p/{token}", response_class=Response, responses=LINK, openapi_extra=AUDIO_REQUEST)
 async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Response:
-    """Show a page that opens nothing: mail scanners and previews come here and burn nothing.
+    """Show the link's page without opening a session, so mail scanners and link previews use nothing up.
 
-    A media link is for a player that cannot press a button: its GET serves the audio.
+    A media link is for players that cannot press a button: GET opens its session and serves the audio.
     """
     address = client_address(request)
     resumed = await _resumed(request, vault, token)
@@ -47,7 +47,7 @@ async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Res
         return refusal(error)
     try:
         if request.method == "HEAD":
-            # Its headers are those of the GET; it opens nothing and uses nothing up.
+            # Same headers as GET, but it opens no session and uses nothing up.
             link, recording = await vault.open_media_link.look(token, address=address)
             sound = await vault.resolve_audio.for_look(link, recording)
         else:
@@ -62,7 +62,7 @@ async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Res
     "/p/{token}/open", status_code=303, response_class=Response, responses=OPENED, openapi_extra=OPEN_FORM
 )
 async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Response:
-    """Open a session. The access is on record before its cookie exists."""
+    """Open a session. The access is logged before the cookie is created."""
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
         return not_valid()
     resumed = await _resumed(request, vault, token)
@@ -71,14 +71,14 @@ async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Re
     try:
         form = parse_qs((await request.body()).decode("latin-1"), max_num_fields=8)
     except ValueError as error:
-        raise Invalid("The form has one field: nonce.", field="nonce") from error
+        raise Invalid("The form must have exactly one field: nonce.", field="nonce") from error
     nonce = form.get("nonce", [secrets.token_urlsafe(16)])[0][:128]
     try:
         opened = await vault.open_link(
             token, nonce=nonce, address=client_address(request), agent=_agent(request)
         )
     except NotFound:
-        # A holder of one of its sessions may learn the reason; for all others every dead link looks the same.
+        # Only a holder of one of its sessions learns the reason; for all others every dead link looks the same.
         return not_valid() if resumed is None else page("used.html", status=404)
     except VaultError as error:
         return refusal(error)
@@ -100,9 +100,9 @@ async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Re
 async def _resumed(request: Request, vault: TheVault, token: str) -> tuple[Session, Standing] | None:
     """Return the link's session whose cookie the browser sent, with its state."""
     prefix = cookie_of("sess_", secure=request.app.state.hosting.secure)
-    # The youngest stand last.
-    held = list(cookies_from(request, prefix).items())[-_MAX_SESSIONS_CHECKED:]
-    newest = {name.removeprefix("__Host-"): secret for name, secret in held}
+    # Browsers send the newest last.
+    cookies = list(cookies_from(request, prefix).items())[-_MAX_SESSIONS_CHECKED:]
+    newest = {name.removeprefix("__Host-"): secret for name, secret in cookies}
     return await vault.resume_session(token, newest)
 
 

@@ -1,4 +1,4 @@
-"""What the player's page says: a call, its voices and its notices, in words for people."""
+"""The texts of the player page: the call, its channels and its notices."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,15 +34,15 @@ _MINUTE, _HOUR = 60, 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """One channel as it is shown."""
+    """A channel on the page."""
 
     name: str
-    #: Which of the two colours: an agent has the first in every recording, a customer the second.
+    #: One of two colours: in every recording an agent has the first, a customer the second.
     tone: Tone
 
 
 def player_page(session: Session, recording: Recording, call: ShownCall, *, now: datetime) -> Response:
-    """Return the player of an open session."""
+    """Return the player page of an open session."""
     return page(
         "player.html",
         session=session,
@@ -58,20 +58,20 @@ def player_page(session: Session, recording: Recording, call: ShownCall, *, now:
 
 
 def channels_of(recording: Recording, direction: Direction | None) -> list[Channel]:
-    """Return the channels, each with a name and a colour of its own; where one cannot be named, all are numbered."""
+    """Return the channels with distinct names and colours; if one has no name, all are numbered."""
     count = recording.channels or 1
     known = dict(enumerate(recording.voices))
     roles = [role_of(known.get(index, "unknown"), direction) for index in range(count)]
     names = [_ROLES.get(role, "") for role in roles]
     if count > 1 and ("" in names or len(set(names)) < count):
         return [Channel(name=f"Channel {tone}", tone=tone) for tone in _TONES]
-    # Where the direction is not known, neither are the agent and the customer.
+    # If the direction is unknown, so are the agent and the customer.
     tones = [_TONE_OF.get(role, _TONES[index]) for index, role in enumerate(roles)]
     return [Channel(name=name, tone=tone) for name, tone in zip(names, tones, strict=True)]
 
 
 def length(seconds: float | None) -> str:
-    """Return a length in words; empty where it is not known."""
+    """Return a length in words; empty if it is unknown."""
     if seconds is None:
         return ""
     whole = round(seconds)

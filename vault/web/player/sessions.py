@@ -1,4 +1,4 @@
-"""A session as a browser meets it: the player, the audio, the peaks, and how the session stands."""
+"""Sessions in the browser: the player, the audio, the waveform, and the session's state."""
 
 from typing import Annotated
 
@@ -36,9 +36,9 @@ async def get_player(request: Request, vault: TheVault, session: SessionId) -> R
 @router.get("/audio.{extension}", include_in_schema=False, response_class=Response)
 @router.get("/audio", response_class=Response, responses=AUDIO, openapi_extra=SESSION | AUDIO_REQUEST)
 async def get_session_audio(request: Request, vault: TheVault, session: SessionId) -> Response:
-    """Serve the audio, or a range of it, to an open session. Every window is on record first.
+    """Serve the audio, or a range of it, to an open session. Every window is logged before it is sent.
 
-    With an extension it is the same audio, for browsers that want one in an address.
+    The path with an extension serves the same audio, for browsers that need one in the URL.
     """
     found, recording = await _session(request, vault, session)
     return await answer(request, await vault.resolve_audio.for_session(found, recording), vault.stream)
@@ -47,7 +47,7 @@ async def get_session_audio(request: Request, vault: TheVault, session: SessionI
 @router.head("/download", include_in_schema=False)
 @router.get("/download", response_class=Response, responses=AUDIO, openapi_extra=SESSION | AUDIO_REQUEST)
 async def get_session_download(request: Request, vault: TheVault, session: SessionId) -> Response:
-    """Serve the original as a file to an open session whose link allows it. It is on record as a download."""
+    """Serve the original as a file, if the link allows downloads. The access is logged as a download."""
     found, recording = await _session(request, vault, session)
     sound = await vault.resolve_audio.for_session_download(found, recording)
     return await answer(request, sound, vault.stream, filename=sound.file_name)
@@ -55,7 +55,7 @@ async def get_session_download(request: Request, vault: TheVault, session: Sessi
 
 @router.get("/waveform", openapi_extra=SESSION)
 async def get_session_waveform(request: Request, vault: TheVault, session: SessionId) -> WaveformOut:
-    """Show the peaks of each channel to an open session."""
+    """Show the peaks of each channel."""
     found, recording = await _session(request, vault, session)
     peaks = await vault.read_waveform(recording.account_id, recording.id, actor=found.id, session_id=found.id)
     return waveform(peaks)
@@ -63,13 +63,13 @@ async def get_session_waveform(request: Request, vault: TheVault, session: Sessi
 
 @router.get("/state", openapi_extra=SESSION)
 async def get_session_state(request: Request, vault: TheVault, session: SessionId) -> SessionOut:
-    """Say whether the session still plays, and why not. A player asks while it is open."""
+    """Show whether the session is open, and if not, why. The player polls this while it is open."""
     found, standing = await vault.get_session_state(session, _secret(request, session))
     return SessionOut.of(found, standing, now=request.app.state.clock())
 
 
 def cookie_of(session_id: str, *, secure: bool) -> str:
-    """Name a session's cookie: one each, so that several players can be open at once."""
+    """Return the name of a session's cookie, one per session, so that several players can be open."""
     return f"__Host-{session_id}" if secure else session_id
 
 
