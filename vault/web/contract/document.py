@@ -109,7 +109,7 @@ _PROBLEM = {
             "type": "about:blank",
             "title": "Not valid",
             "status": 422,
-            "detail": "A media link has one session.",
+            "detail": "sessions must not be sent for a media link: it has one session.",
             "field": "sessions",
         }
     ],

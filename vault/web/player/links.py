@@ -71,7 +71,7 @@ async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Re
     try:
         form = parse_qs((await request.body()).decode("latin-1"), max_num_fields=8)
     except ValueError as error:
-        raise Invalid("The form must have exactly one field: nonce.", field="nonce") from error
+        raise Invalid("The form must have one field: nonce.", field="nonce") from error
     nonce = form.get("nonce", [secrets.token_urlsafe(16)])[0][:128]
     try:
         opened = await vault.open_link(

@@ -1,4 +1,4 @@
-"""The access log: what was sent to whom and what else was done, with proofs and exports for whoever trusts nobody."""
+"""The access log: events, recordings' histories, proofs and exports for independent verification."""
 
 import asyncio
 from collections.abc import Callable
@@ -33,7 +33,7 @@ _TEXT = "text/plain; charset=utf-8"
 async def list_access_events(
     vault: TheVault, allowed: Auditing, asked: Annotated[EventsQuery, Query()]
 ) -> Response:
-    """List access events in the order of the log. The cursor is the index with which the page begins."""
+    """List access events in log order. The cursor is the index of the first event on the page."""
     wanted = EventFilter(
         recording_id=asked.recording, listener=asked.listener, since=asked.since, until=asked.until
     )
@@ -48,7 +48,7 @@ async def list_access_events(
 async def get_recording_history(
     vault: TheVault, allowed: Auditing, recording: Annotated[str, Path(max_length=64)]
 ) -> Response:
-    """Tell the history of a recording in plain sentences, of an erased one too."""
+    """Show the history of a recording in plain sentences. Erased recordings have one too."""
     items = await vault.read_history(allowed.account.id, recording)
     return await _shown(
         lambda: HistoryOut(recording=recording, items=[HistoryItemOut.of(item) for item in items])
@@ -63,7 +63,7 @@ async def get_recording_history(
 async def get_access_event_proof(
     vault: TheVault, allowed: Auditing, index: Annotated[int, Path(ge=0, le=_MAX_INDEX)]
 ) -> Response:
-    """Return a tlog-proof: that the event's leaf stands in the log, under a signed checkpoint."""
+    """Return a tlog-proof that the event's leaf is in the log, under a signed checkpoint."""
     proof = await vault.prove_event(allowed.account.id, index)
     headers = {"Content-Disposition": f'attachment; filename="access-event-{index}.tlog-proof"'}
     return Response(proof, media_type=_TEXT, headers=headers)
@@ -72,10 +72,10 @@ async def get_access_event_proof(
 @router.head(f"{_ACCOUNT}/access-log/export", include_in_schema=False)
 @router.get(f"{_ACCOUNT}/access-log/export", response_class=Response, responses={200: text("The export")})
 async def export_access_log(request: Request, vault: TheVault, allowed: Auditing) -> Response:
-    """Return the log for `callvault verify-log`: the account's own leaves in full, all others as hashes."""
+    """Export the log for `callvault verify-log`. The account's own leaves are in full, all others as hashes."""
     headers = {"Content-Disposition": 'attachment; filename="access-log.callvault-log"'}
     if request.method == "HEAD":
-        # Its length is known only once it is made.
+        # The length of an export is unknown until it is generated.
         head = Response(media_type=_TEXT, headers=headers)
         del head.headers["Content-Length"]
         return head
@@ -85,23 +85,23 @@ async def export_access_log(request: Request, vault: TheVault, allowed: Auditing
 
 @router.get("/v1/access-log/checkpoint", response_class=Response, responses={200: text("The checkpoint")})
 async def get_checkpoint(vault: TheVault) -> Response:
-    """Return the log's last checkpoint, signed. Anyone may keep it, and should."""
+    """Return the log's last signed checkpoint. Anybody may keep it, to check later exports against it."""
     return Response(await vault.read_checkpoint(), media_type=_TEXT)
 
 
 @router.get("/v1/access-log/consistency")
 async def get_consistency(vault: TheVault, asked: Annotated[GrowthQuery, Query()]) -> GrowthOut:
-    """Return the proof that the log of one size is a beginning of the log of another, both signed."""
+    """Return the consistency proof between two signed checkpoints, by their log sizes."""
     hashes = await vault.prove_growth(asked.old_size, asked.size)
     return GrowthOut.of(asked, hashes)
 
 
 @router.get("/v1/access-log/key", response_class=Response, responses={200: text("The verifier key")})
 async def get_log_key(vault: TheVault) -> Response:
-    """Return the verifier key of the log."""
+    """Return the log's verifier key."""
     return Response(vault.read_checkpoint.verifier_key() + "\n", media_type=_TEXT)
 
 
 async def _shown(show: Callable[[], BaseModel]) -> Response:
-    """Answer with what ``show`` makes. It may be long, so it is made beside the loop, which serves others."""
+    """Build and serialize a response in a thread, because a large one would block the event loop."""
     return await asyncio.to_thread(lambda: answer_json(show()))

@@ -38,16 +38,16 @@ Setting = Annotated[Access, Depends(access("settings:write"))]
 async def put_account(
     vault: TheVault, caller: TheCaller, account: Annotated[str, Path(max_length=128)], body: AccountIn
 ) -> Response:
-    """Open an account, or change its name and locale. Only a key for all accounts can open one."""
+    """Create an account, or change its name and locale. Only a key for all accounts can create one."""
     require_scope(caller, "settings:write")
     if caller.key.account_id is not None:
-        # Raises NotFound for an account that is not there, which this key must not tell from others.
+        # NotFound both for a missing account and for another's: this key must not tell them apart.
         found = await vault.find_account(account)
         if found.id != caller.key.account_id:
             raise NotFound("There is no such account.")
     opened, new = await vault.open_account(account, name=body.name, locale=body.locale, actor=caller.key.id)
     if new and caller.key.account_id is not None:
-        raise Forbidden("This key cannot open accounts.")
+        raise Forbidden("This key cannot create accounts: it is for one account.")
     return answer_json(AccountOut.of(opened), status=201 if new else 200)
 
 
@@ -59,7 +59,7 @@ async def get_account(allowed: Reading) -> AccountOut:
 
 @router.get("/recording-switch", response_model=SwitchOut)
 async def get_switch(vault: TheVault, allowed: Reading) -> Response:
-    """Say how the recording switch stands."""
+    """Show the recording switch."""
     return _switch(SwitchOut.of(await vault.read_switch(allowed.account.id)))
 
 
@@ -67,8 +67,8 @@ async def get_switch(vault: TheVault, allowed: Reading) -> Response:
 async def put_switch(vault: TheVault, allowed: Setting, body: SwitchIn) -> Response:
     """Switch recording on or off.
 
-    When off has answered, no recording becomes available until it is on again, and whatever was on
-    its way is refused for good.
+    After the response to off, no recording becomes available until the switch is on again, and recordings
+    that are still in progress are permanently refused.
     """
     switch = await vault.set_switch(
         allowed.account.id, enabled=body.enabled, reason=body.reason, actor=allowed.actor
@@ -82,8 +82,10 @@ async def get_switch_history(vault: TheVault, allowed: Reading) -> SwitchHistory
     changes = await vault.read_switch.history(allowed.account.id)
     return SwitchHistoryOut(
         items=[
-            SwitchChangeOut(enabled=one.enabled, epoch=one.epoch, at=one.at, by=one.by, reason=one.reason)
-            for one in changes
+            SwitchChangeOut(
+                enabled=change.enabled, epoch=change.epoch, at=change.at, by=change.by, reason=change.reason
+            )
+            for change in changes
         ]
     )
 
@@ -92,7 +94,7 @@ async def get_switch_history(vault: TheVault, allowed: Reading) -> SwitchHistory
 async def put_connection(
     vault: TheVault, allowed: Setting, name: Annotated[str, Path(max_length=128)], body: ConnectionIn
 ) -> ConnectionOut:
-    """Connect the account to a telephony platform. The secrets never come back."""
+    """Connect the account to a telephony platform. The secrets are never returned."""
     wish = ConnectionRequest(
         provider=body.provider,
         credentials=body.credentials,
@@ -132,7 +134,7 @@ async def get_connection(
 async def delete_connection(
     vault: TheVault, allowed: Setting, name: Annotated[str, Path(max_length=128)]
 ) -> None:
-    """Delete a connection and its secrets. What was announced and not fetched yet fails; what was fetched stays."""
+    """Delete a connection and its secrets. Recordings that are not fetched yet fail; fetched ones stay."""
     await vault.delete_connection(allowed.account.id, name, actor=allowed.actor)
 
 
@@ -140,7 +142,7 @@ async def delete_connection(
 async def list_accounts(
     vault: TheVault, caller: TheCaller, asked: Annotated[AccountsQuery, Query()]
 ) -> AccountsOut:
-    """List accounts by name; a key for one account sees that one alone."""
+    """List accounts by name. A key for one account sees only that account."""
     require_scope(caller, "recordings:read")
     found = await vault.list_accounts(caller.key.account_id, after=asked.cursor, limit=asked.limit)
     following = found[-1].ref if len(found) == asked.limit else None

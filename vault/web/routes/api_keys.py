@@ -1,4 +1,4 @@
-"""API keys: made, listed, revoked. A key for one account sees and makes keys for that account alone."""
+"""API keys: create, list, revoke. A key for one account sees and creates keys for that account only."""
 
 from typing import Annotated
 
@@ -16,11 +16,11 @@ _SCOPE = scope("keys:write")
 
 @router.post("", status_code=201, response_model=KeyMadeOut, openapi_extra=IDEMPOTENT | _SCOPE)
 async def post_key(request: Request, vault: TheVault, caller: TheCaller, body: KeyIn) -> Response:
-    """Make a key. It can do no more than the key that makes it."""
+    """Create an API key. It gets no scope that the calling key lacks."""
     require_scope(caller, "keys:write")
     beyond = sorted(scope for scope in body.scopes if not caller.key.allows(scope))
     if beyond:
-        raise Forbidden(f"This key cannot give what it does not have: {', '.join(beyond)[:200]}.")
+        raise Forbidden(f"This key cannot grant scopes that it does not have: {', '.join(beyond)[:200]}.")
     account_id = caller.key.account_id
     if body.account is not None:
         found = await vault.find_account(body.account)
@@ -39,13 +39,13 @@ async def post_key(request: Request, vault: TheVault, caller: TheCaller, body: K
 
 @router.get("", openapi_extra=_SCOPE)
 async def list_keys(vault: TheVault, caller: TheCaller) -> KeysOut:
-    """List keys, revoked ones too, oldest first."""
+    """List API keys, including revoked ones, oldest first."""
     require_scope(caller, "keys:write")
     return KeysOut(items=[KeyOut.of(key) for key in await vault.list_keys(caller.key.account_id)])
 
 
 @router.delete("/{key}", status_code=204, openapi_extra=_SCOPE)
 async def delete_key(vault: TheVault, caller: TheCaller, key: Annotated[str, Path(max_length=64)]) -> None:
-    """Revoke a key: it is worthless from the next request on."""
+    """Revoke an API key. It is invalid from the next request on."""
     require_scope(caller, "keys:write")
     await vault.revoke_key(key, account_id=caller.key.account_id, actor=caller.key.id)

@@ -1,4 +1,4 @@
-"""Calls: asked about at their start, and what their parties were told and answered."""
+"""Calls: the decision at call start, facts, consent events, erasure."""
 
 from typing import Annotated
 
@@ -22,7 +22,7 @@ Erasing = Annotated[Access, Depends(access("privacy:write"))]
 async def put_call(
     request: Request, vault: TheVault, allowed: Ingesting, call_ref: Annotated[Ref, Path()], body: CallIn
 ) -> CallOut:
-    """Tell of a call, best at its start; the answer says whether and how to record it, and why."""
+    """Report a call, best at its start. The response says whether and how to record it, and why."""
     same = (
         "direction",
         "caller",
@@ -42,20 +42,20 @@ async def put_call(
 
 @router.get("")
 async def list_calls(vault: TheVault, allowed: Reading, asked: Annotated[CallsQuery, Query()]) -> CallsOut:
-    """Find calls by one of their numbers, also calls without recordings, ordered by name."""
+    """Find calls by number, including calls without recordings, ordered by call_ref."""
     found = await vault.find_calls(allowed.account.id, asked.number, after=asked.cursor, limit=asked.limit)
     return CallsOut.of(found, asked.limit)
 
 
 @router.get("/{call_ref}")
 async def get_call(vault: TheVault, allowed: Reading, call_ref: Annotated[Ref, Path()]) -> CallViewOut:
-    """Show a call, also one without a recording: its facts, how it would be decided now, its recordings."""
+    """Show a call, with or without recordings. It has the call's facts, the current decision and its recordings."""
     return CallViewOut.of(await vault.read_call(allowed.account.id, call_ref))
 
 
 @router.delete("/{call_ref}", status_code=202)
 async def delete_call(vault: TheVault, allowed: Erasing, call_ref: Annotated[Ref, Path()]) -> ErasedCallOut:
-    """Erase a call: its facts and the keys of its recordings are gone when this answers."""
+    """Erase a call. Its facts and the keys of its recordings are destroyed before the response."""
     recordings = await vault.erase_call(allowed.account.id, call_ref, actor=allowed.actor)
     return ErasedCallOut.of(call_ref, recordings)
 
@@ -64,7 +64,7 @@ async def delete_call(vault: TheVault, allowed: Erasing, call_ref: Annotated[Ref
 async def post_consent(
     request: Request, vault: TheVault, allowed: Ingesting, call_ref: Annotated[Ref, Path()], body: ConsentIn
 ) -> Response:
-    """Tell what a party of a call was told, or answered. Events are kept in order; the strictest counts."""
+    """Report a consent event of a call's party: an announcement or an answer. Of all events the strictest applies."""
 
     async def produce() -> ConsentOut:
         event, decision = await vault.consent(allowed.account.id, call_ref, body.wish(), actor=allowed.actor)

@@ -1,4 +1,4 @@
-"""What an account decides about consent, whom it must not record, and what waits in quarantine."""
+"""An account's consent policy, objections and quarantine."""
 
 from functools import partial
 from typing import Annotated
@@ -41,7 +41,7 @@ class ObjectionsQuery(Body):
 
 @router.get("/consent-policy", response_model=PolicyOut)
 async def get_policy(vault: TheVault, allowed: Reading) -> Response:
-    """Say what the account has decided about consent."""
+    """Show the consent policy."""
     return _policy(PolicyOut.of(await vault.read_policy(allowed.account.id)))
 
 
@@ -53,7 +53,7 @@ async def put_policy(
     body: PolicyIn,
     if_match: Annotated[str | None, Header(max_length=64)] = None,
 ) -> Response:
-    """Decide about consent: the whole policy, every field. ``If-Match`` guards against another's change."""
+    """Replace the consent policy. Every field is required. ``If-Match`` prevents lost updates."""
     return await _merge(request, vault, allowed, body, if_match)
 
 
@@ -65,15 +65,15 @@ async def patch_policy(
     body: PolicyPatchIn,
     if_match: Annotated[str | None, Header(max_length=64)] = None,
 ) -> Response:
-    """Change the fields that are sent, and leave the others as they are. Every version is kept, with its author."""
+    """Change some fields of the consent policy. Fields that are not sent stay unchanged. All versions are kept."""
     return await _merge(request, vault, allowed, body, if_match)
 
 
 @router.get("/consent-policy/history")
 async def get_policy_history(vault: TheVault, allowed: Reading) -> PoliciesOut:
-    """List every version of the policy, oldest first."""
+    """List all versions of the consent policy, oldest first."""
     return PoliciesOut(
-        items=[PolicyOut.of(one) for one in await vault.read_policy.history(allowed.account.id)]
+        items=[PolicyOut.of(policy) for policy in await vault.read_policy.history(allowed.account.id)]
     )
 
 
@@ -89,7 +89,7 @@ async def list_objections(
 
 @router.get("/objections/{number}")
 async def get_objection(vault: TheVault, allowed: Guarding, number: Number) -> ObjectionsOut:
-    """List every objection of one number, oldest first, those that were taken back too."""
+    """List all objections of a number, including withdrawn ones, oldest first."""
     found = await vault.list_objections.history(allowed.account.id, number)
     return ObjectionsOut(items=[ObjectionOut.of(one) for one in found])
 
@@ -98,7 +98,7 @@ async def get_objection(vault: TheVault, allowed: Guarding, number: Number) -> O
 async def put_objection(
     vault: TheVault, allowed: Guarding, number: Number, body: ObjectionIn | None = None
 ) -> Response:
-    """Put a number on the list. Once this has answered, no recording of it becomes available."""
+    """Add a number to the objections. After the response no recording of it becomes available."""
     reason = None if body is None else body.reason
     objected, new = await vault.enter_objection(
         allowed.account.id, number, reason=reason, actor=allowed.actor
@@ -108,13 +108,13 @@ async def put_objection(
 
 @router.delete("/objections/{number}", status_code=204)
 async def delete_objection(vault: TheVault, allowed: Guarding, number: Number) -> None:
-    """Take a number off the list. What was refused stays refused."""
+    """Withdraw the objection of a number. Refused recordings stay refused."""
     await vault.end_objection(allowed.account.id, number, actor=allowed.actor)
 
 
 @router.get("/recordings/{recording}/evidence")
 async def get_evidence(vault: TheVault, allowed: Auditing, recording: RecordingId) -> EvidenceOut:
-    """Show on what ground a recording was made, with all that is needed to check the digests."""
+    """Show the evidence that a recording was allowed, with all data needed to verify its digests."""
     return EvidenceOut.of(await vault.read_evidence(allowed.account.id, recording, actor=allowed.actor))
 
 
@@ -122,7 +122,7 @@ async def get_evidence(vault: TheVault, allowed: Auditing, recording: RecordingI
 async def post_release(
     vault: TheVault, allowed: Guarding, recording: RecordingId, body: VerdictIn
 ) -> DecisionOut:
-    """Let a recording out of quarantine, through the same gate as any other."""
+    """Release a recording from quarantine. It passes the same gate as any other recording."""
     decision = await vault.release(allowed.account.id, recording, reason=body.reason, actor=allowed.actor)
     return DecisionOut.of(decision)
 
@@ -131,7 +131,7 @@ async def post_release(
 async def post_refusal(
     vault: TheVault, allowed: Guarding, recording: RecordingId, body: VerdictIn
 ) -> RecordingOut:
-    """Refuse a recording in quarantine for good; its keys are gone when this answers."""
+    """Permanently refuse a recording in quarantine. Its keys are destroyed before the response."""
     await vault.refuse_quarantined(allowed.account.id, recording, reason=body.reason, actor=allowed.actor)
     return await show(vault, allowed, recording)
 
@@ -147,12 +147,12 @@ async def _merge(
 
 
 def _version(if_match: str | None) -> int | None:
-    """Return the version that an If-Match names. Raises Invalid for what no answer ever gave out."""
+    """Return the version in an If-Match header; None for any. Raises Invalid for a malformed ETag."""
     if if_match is None or if_match.strip() == "*":
         return None
     tag = if_match.strip().strip('"')
     if not (tag.isascii() and tag.isdigit()):
-        raise Invalid("If-Match takes the ETag of the policy.", field="If-Match")
+        raise Invalid("If-Match must be the ETag of the policy.", field="If-Match")
     return int(tag)
 
 

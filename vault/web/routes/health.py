@@ -1,4 +1,4 @@
-"""For machines that look after the service: is it alive, and should it be sent requests."""
+"""Liveness and readiness, for load balancers and monitoring."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -11,15 +11,15 @@ router = APIRouter(tags=["operation"])
 
 @router.get("/healthz", response_class=Response, responses={200: text("`alive`")})
 async def healthz() -> Response:
-    """Say that the process answers."""
+    """Show that the process is alive."""
     return Response("alive\n", media_type="text/plain")
 
 
 @router.get("/readyz", response_class=Response, responses={200: text("`ready`")})
 async def readyz(request: Request) -> Response:
-    """Say whether database, object store and root key do their work, and whether this node is to stop.
+    """Show whether this node is ready. It checks the database, the object store and the root key.
 
-    A load balancer sends nothing here while one does not; each reason is named.
+    503 with all reasons while one of them fails, while the node is shutting down, and in recovery mode.
     """
     readiness: Readiness = request.app.state.readiness
     if troubles := await readiness.troubles():

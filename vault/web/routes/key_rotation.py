@@ -1,4 +1,4 @@
-"""Rotating an account's key, watching what lies under the old version go, and proving that it has gone."""
+"""Rotation of an account's key: begin, progress, and the signed statement of destruction."""
 
 from typing import Annotated
 
@@ -19,21 +19,21 @@ _MAX_VERSION = 2**31 - 1
 
 
 class LeavingVersionOut(BaseModel):
-    """A version of the account's key that is on its way out, or gone."""
+    """A previous version of the account's key: being replaced, or destroyed."""
 
     version: int
     begun_at: MomentOut
     begun_by: str
-    #: Recordings whose keys were wrapped anew so far.
+    #: Recordings whose keys were re-encrypted so far.
     rewrapped: int
-    #: What still lies under it, by kind: recordings' keys, manifests, and everything else that it sealed.
+    #: Items still encrypted under this version, by kind: keys of recordings, manifests, and all others.
     remaining: dict[str, int] | None = None
-    #: When it was destroyed; from then on there is a signed statement.
+    #: When it was destroyed; a signed statement exists from then on.
     destroyed_at: MomentOut | None = None
 
     @classmethod
     def of(cls, rotation: KeyRotation, progress: RotationProgress) -> "LeavingVersionOut":
-        """Show how far it has come."""
+        """Show a previous version and its progress."""
         same = ("version", "begun_at", "begun_by", "rewrapped", "destroyed_at")
         remaining = None if rotation.destroyed_at else dict(progress.remaining)
         return cls(**{name: getattr(rotation, name) for name in same}, remaining=remaining)
@@ -42,9 +42,9 @@ class LeavingVersionOut(BaseModel):
 class KeyRotationOut(BaseModel):
     """The versions of an account's key."""
 
-    #: The version that seals what comes now.
+    #: The current version, which encrypts new data.
     version: int
-    #: The versions before it, oldest first; at most the last one is not destroyed yet.
+    #: The previous versions, oldest first; at most the last one is not destroyed yet.
     before: list[LeavingVersionOut]
 
     @classmethod
@@ -56,9 +56,10 @@ class KeyRotationOut(BaseModel):
 
 @router.post("", status_code=202, response_model=KeyRotationOut, openapi_extra=IDEMPOTENT)
 async def post_key_rotation(request: Request, vault: TheVault, allowed: Rotating) -> Response:
-    """Rotate the account's key: what comes is sealed under the next version at once, and the rest follows.
+    """Rotate the account's key.
 
-    409 while the version before is still on its way out.
+    New data is encrypted under the next version immediately; existing data is re-encrypted in the background.
+    409 while the previous version is not destroyed yet.
     """
 
     async def produce() -> KeyRotationOut:
@@ -69,7 +70,7 @@ async def post_key_rotation(request: Request, vault: TheVault, allowed: Rotating
 
 @router.get("", response_model_exclude_none=True)
 async def get_key_rotation(vault: TheVault, allowed: Rotating) -> KeyRotationOut:
-    """Say how far the rotations of the account's key have come."""
+    """Show the versions of the account's key and the progress of its rotation."""
     return KeyRotationOut.of(await vault.read_rotations(allowed.account.id))
 
 
@@ -77,7 +78,7 @@ async def get_key_rotation(vault: TheVault, allowed: Rotating) -> KeyRotationOut
 async def get_key_statement(
     vault: TheVault, allowed: Auditing, version: Annotated[int, Path(ge=1, le=_MAX_VERSION)]
 ) -> Response:
-    """Return the statement, signed by the key of the log, that no recording lay under a version that was destroyed."""
+    """Return the signed statement that no recording was encrypted under a version when it was destroyed."""
     note = await vault.read_rotations.statement(allowed.account.id, version)
     headers = {"Content-Disposition": f'attachment; filename="key-version-{version}.statement"'}
     return Response(note, media_type="text/plain; charset=utf-8", headers=headers)

@@ -1,4 +1,4 @@
-"""Playback links: made, listed, revoked one by one or all at once."""
+"""Playback links: create, list, revoke."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -33,11 +33,11 @@ RecordingId = Annotated[str, Path(max_length=64)]
 async def post_link(
     request: Request, vault: TheVault, allowed: Sharing, recording: RecordingId, body: LinkIn
 ) -> Response:
-    """Make a link. Its URL is in this answer and nowhere else."""
+    """Create a link. Its URL is only in this response."""
     if body.kind == "media" and body.sessions is not None:
-        raise Invalid("A media link has one session.", field="sessions")
+        raise Invalid("sessions must not be sent for a media link: it has one session.", field="sessions")
     if body.kind == "media" and body.download:
-        raise Invalid("A media link has no page that could offer a download.", field="download")
+        raise Invalid("download must be false for a media link: it has no page.", field="download")
 
     async def produce() -> LinkMadeOut:
         wish = LinkRequest(
@@ -66,7 +66,7 @@ async def list_links(vault: TheVault, allowed: Reading, recording: RecordingId) 
 async def delete_link(
     vault: TheVault, allowed: Sharing, recording: RecordingId, link: Annotated[str, Path(max_length=64)]
 ) -> None:
-    """Revoke a link. Sessions that it opened get at most one window more."""
+    """Revoke a link. Its open sessions get at most one more window of audio."""
     await vault.revoke_link(allowed.account.id, recording, link, actor=allowed.actor)
 
 
@@ -74,7 +74,7 @@ async def delete_link(
 async def list_account_links(
     request: Request, vault: TheVault, allowed: Reading, asked: Annotated[LinksQuery, Query()]
 ) -> LinksOut:
-    """List the account's links, newest first: of one listener, or those that can still be opened."""
+    """List the account's links, newest first. Filter by listener, or for links that can still be opened."""
     found = await vault.list_links.page(
         allowed.account.id,
         listener=asked.listener,
@@ -89,7 +89,7 @@ async def list_account_links(
 
 @router.post("/links/revocation")
 async def post_revocation(vault: TheVault, allowed: Sharing, body: RevocationIn) -> RevocationOut:
-    """Revoke every link of a recording, of a listener or of the account. Sessions get at most one window more."""
+    """Revoke all links of a recording, a listener or the account. Open sessions get at most one more window."""
     revoked = await vault.revoke_links(
         allowed.account.id, recording_id=body.recording, listener=body.listener, actor=allowed.actor
     )

@@ -1,4 +1,4 @@
-"""The page of metrics: what this process counted, and what the database says of the whole vault at this moment."""
+"""Prometheus metrics: counters of this process, and gauges of the whole vault read from the database."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -22,7 +22,7 @@ _PARTS = ("database", "objects", "root_key", "stopping")
 
 
 class _Snapshot:
-    """Families made for one answer."""
+    """Metric families of one response."""
 
     def __init__(self, families: list[Metric]) -> None:
         self._families = families
@@ -33,7 +33,7 @@ class _Snapshot:
 
 @router.get("/metrics", response_class=Response, responses={200: text("Prometheus' text format")})
 async def metrics(request: Request, vault: TheVault) -> Response:
-    """Show the metrics of docs/metrics.md. While the database is silent, those that it tells are left out."""
+    """Show the metrics of docs/metrics.md. While the database is unavailable, those read from it are left out."""
     readiness: Readiness = request.app.state.readiness
     families = [_ready(await readiness.troubles())]
     try:
@@ -46,7 +46,7 @@ async def metrics(request: Request, vault: TheVault) -> Response:
 
 def _ready(troubles: dict[str, str]) -> Metric:
     ready = GaugeMetricFamily(
-        "callvault_ready", "1 where the part does its work, and while not stopping.", labels=["part"]
+        "callvault_ready", "1 if the part works; for stopping, 1 while not stopping.", labels=["part"]
     )
     for part in _PARTS:
         ready.add_metric([part], float(part not in troubles))
@@ -56,15 +56,15 @@ def _ready(troubles: dict[str, str]) -> Metric:
 def _of_the_vault(tx: Transaction) -> list[Metric]:
     counts = tx.queue.counts()
     waiting = GaugeMetricFamily(
-        "callvault_queue_recordings", "Recordings in a state of work.", labels=["state"]
+        "callvault_queue_recordings", "Recordings in progress, by state.", labels=["state"]
     )
     oldest = GaugeMetricFamily(
         "callvault_queue_oldest_seconds",
-        "Since the oldest recording in a state was received.",
+        "Seconds since the oldest recording in a state was received.",
         labels=["state"],
     )
     for state in _STATES:
-        # Also where there is none: a series with holes would look as if it had been above zero all the time.
+        # Also for 0 recordings: a series with gaps would look as if it had been above zero all the time.
         count, age = counts.get(state, (0, 0.0))
         waiting.add_metric([state], count)
         oldest.add_metric([state], age)
@@ -77,15 +77,15 @@ def _of_the_vault(tx: Transaction) -> list[Metric]:
         CounterMetricFamily("callvault_access_log_entries", "Entries in the log's tree.", value=head.size),
         GaugeMetricFamily(
             "callvault_access_log_unsigned_seconds",
-            "Since the last checkpoint, while it does not cover the whole log.",
+            "Seconds since the last checkpoint, while it does not cover the whole log.",
             value=max(0.0, unsigned.total_seconds()),
         ),
         GaugeMetricFamily(
-            "callvault_access_log_waiting", "Events that wait for the sequencer.", value=tx.tree.waiting()
+            "callvault_access_log_waiting", "Events waiting for the sequencer.", value=tx.tree.waiting()
         ),
         GaugeMetricFamily(
             "callvault_access_log_waiting_seconds",
-            "Since the event that waits longest was made.",
+            "Seconds since the oldest waiting event was created.",
             value=max(0.0, lag.total_seconds()),
         ),
         *_of_the_store(tx),
@@ -96,12 +96,12 @@ def _of_the_store(tx: Transaction) -> list[Metric]:
     return [
         GaugeMetricFamily(
             "callvault_store_behind",
-            "1 while the object store lacks what it once had.",
+            "1 while the object store lacks objects that it once had.",
             value=float(rewrite_of(tx) is not None),
         ),
         GaugeMetricFamily(
             "callvault_objects_due",
-            "Manifests, tombstones and objects of accounts that are to be written.",
+            "Manifests, tombstones and account objects waiting to be written.",
             value=tx.store.count_due(),
         ),
     ]

@@ -1,4 +1,4 @@
-"""Notices of an account, and their audio, which telephony platforms fetch without a key."""
+"""Notices of an account, and their audio, which telephony platforms fetch without an API key."""
 
 import hashlib
 from typing import Annotated
@@ -20,13 +20,13 @@ _NOTICE = _NOTICES + "/{notice}"
 Reading = Annotated[Access, Depends(access("recordings:read"))]
 Setting = Annotated[Access, Depends(access("settings:write"))]
 NoticeId = Annotated[str, Path(max_length=64)]
-#: What was published never changes, so whoever has it need not ask again.
+#: A published notice never changes, so clients need not revalidate it.
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
 @router.post(_NOTICES, status_code=201, response_model=NoticeOut, openapi_extra=IDEMPOTENT)
 async def post_notice(request: Request, vault: TheVault, allowed: Setting, body: NoticeIn) -> Response:
-    """Draft a notice. Left out, its text is the default one of its language, audience and mode."""
+    """Draft a notice. Without a text it gets the default text of its language, audience and mode."""
 
     async def produce() -> NoticeOut:
         drafted = await vault.draft_notice(allowed.account.id, body.wish(), actor=allowed.actor)
@@ -39,7 +39,7 @@ async def post_notice(request: Request, vault: TheVault, allowed: Setting, body:
 async def list_notices(
     request: Request, vault: TheVault, allowed: Reading, asked: Annotated[NoticesQuery, Query()]
 ) -> NoticesOut:
-    """List notices, newest first: drafts, what is published, and what was."""
+    """List notices, newest first. The list has drafts, published and retired notices."""
     found = await vault.list_notices(allowed.account.id, asked.status)
     return NoticesOut(items=[NoticeOut.of(one, _public_url(request)) for one in found])
 
@@ -54,14 +54,14 @@ async def get_notice(request: Request, vault: TheVault, allowed: Reading, notice
 async def put_notice(
     request: Request, vault: TheVault, allowed: Setting, notice: NoticeId, body: NoticeIn
 ) -> NoticeOut:
-    """Put a draft anew. What was published never changes: 409."""
+    """Replace a draft. 409 for a published notice, which never changes."""
     changed = await vault.draft_notice.change(allowed.account.id, notice, body.wish(), actor=allowed.actor)
     return NoticeOut.of(changed, _public_url(request))
 
 
 @router.delete(_NOTICE, status_code=204)
 async def delete_notice(vault: TheVault, allowed: Setting, notice: NoticeId) -> None:
-    """Delete a draft. What was published stays, because evidence names it: 409."""
+    """Delete a draft. 409 for a published notice, because evidence refers to it."""
     await vault.draft_notice.delete(allowed.account.id, notice, actor=allowed.actor)
 
 
@@ -76,11 +76,11 @@ async def put_prompt(
     notice: NoticeId,
     asked: Annotated[PromptQuery, Query()],
 ) -> NoticeOut:
-    """Give a draft its audio: the raw body in any codec, or, for the mode ``tone``, nothing but a beep."""
+    """Set a draft's audio. The body is raw audio in any codec; in mode ``tone`` it may be empty, for a beep only."""
     check_media_type(request)
     upload = await request.body()
     if len(upload) > MAX_UPLOAD:
-        raise TooLarge(f"The audio of a notice is made of at most {MAX_UPLOAD} bytes.")
+        raise TooLarge(f"The body must have at most {MAX_UPLOAD} bytes.")
     audible = await vault.set_prompt(allowed.account.id, notice, upload, asked.wish(), actor=allowed.actor)
     return NoticeOut.of(audible, _public_url(request))
 
@@ -89,22 +89,22 @@ async def put_prompt(
 async def get_prompt(
     vault: TheVault, allowed: Reading, notice: NoticeId, encoding: Encoding = "pcm"
 ) -> Response:
-    """Hear a notice, a draft too, as telephony will."""
+    """Download the audio of a notice or draft, as telephony will play it."""
     audio = await vault.read_prompt.of_account(allowed.account.id, notice, encoding)
     return Response(audio, media_type="audio/wav")
 
 
 @router.delete(_NOTICE + "/audio", status_code=204)
 async def delete_prompt(vault: TheVault, allowed: Setting, notice: NoticeId) -> None:
-    """Take a draft's audio away: the platform then speaks the text."""
+    """Remove a draft's audio. The platform then speaks the text."""
     await vault.set_prompt.remove(allowed.account.id, notice, actor=allowed.actor)
 
 
 @router.post(_NOTICE + "/publish", response_model=NoticeOut, openapi_extra=IDEMPOTENT)
 async def publish_notice(request: Request, vault: TheVault, allowed: Setting, notice: NoticeId) -> Response:
-    """Publish a draft under the next version; the version before it is retired.
+    """Publish a draft as the next version. The previous version is retired.
 
-    A draft that lacks an element is 422, and the field names it.
+    422 if the draft lacks an element; `field` names it.
     """
 
     async def produce() -> NoticeOut:
@@ -116,7 +116,7 @@ async def publish_notice(request: Request, vault: TheVault, allowed: Setting, no
 
 @router.post(_NOTICE + "/retire", response_model=NoticeOut, openapi_extra=IDEMPOTENT)
 async def retire_notice(request: Request, vault: TheVault, allowed: Setting, notice: NoticeId) -> Response:
-    """Take a published version out of use. It stays readable."""
+    """Retire a published version. It stays readable."""
 
     async def produce() -> NoticeOut:
         retired = await vault.retire_notice(allowed.account.id, notice, actor=allowed.actor)
@@ -129,12 +129,12 @@ async def retire_notice(request: Request, vault: TheVault, allowed: Setting, not
 @router.get(
     "/notices/{notice}/prompt.wav",
     response_class=Response,
-    responses={200: WAV, 304: {"description": "The audio that the caller has"}},
+    responses={200: WAV, 304: {"description": "Not modified: an ETag in If-None-Match is current"}},
 )
 async def get_public_prompt(
     request: Request, vault: TheVault, notice: NoticeId, encoding: Encoding = "pcm"
 ) -> Response:
-    """Serve the audio of a published notice to anybody: 8 kHz, one channel, PCM16 or µ-law."""
+    """Serve the audio of a published notice, without authentication. It is 8 kHz, mono, PCM16 or µ-law."""
     audio = await vault.read_prompt(notice, encoding)
     tag = f'"{hashlib.sha256(audio).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": _FOR_EVER}

@@ -1,4 +1,4 @@
-"""An account's own key in AWS KMS, above everything that the account seals."""
+"""An account's customer-managed key in AWS KMS, which wraps the account's key."""
 
 from typing import Annotated
 
@@ -15,33 +15,35 @@ Rotating = Annotated[Access, Depends(access("keys:write"))]
 
 
 class OwnKeyIn(Body):
-    """Which key the account brings."""
+    """The customer-managed key to use."""
 
-    #: The ARN of a symmetric key in AWS KMS; null for none, so that the vault's root key stands alone.
+    #: The ARN of a symmetric key in AWS KMS; null for none: only the vault's root key is used.
     key: Annotated[str, Field(max_length=256)] | None
 
 
 class OwnKeyOut(BaseModel):
-    """What the version of the account's key lies under that seals what comes now."""
+    """The customer-managed key of the current version of the account's key."""
 
-    #: The ARN of the account's own key; null where there is none.
+    #: The ARN of the customer-managed key; null if there is none.
     key: str | None
+    #: The current version of the account's key.
     version: int
 
 
 @router.get("")
 async def get_own_key(vault: TheVault, allowed: Rotating) -> OwnKeyOut:
-    """Say which key of its own the account has. 503 while that key cannot be used."""
+    """Show the account's customer-managed key. 503 while that key cannot be used."""
     current = await vault.read_rotations.current(allowed.account.id)
     return OwnKeyOut(key=current.own_key, version=current.version)
 
 
 @router.put("", response_model=KeyRotationOut, responses={202: {"model": KeyRotationOut}})
 async def put_own_key(vault: TheVault, allowed: Rotating, body: OwnKeyIn) -> Response:
-    """Put a key of the account's own above what it seals, or take it away again.
+    """Set or remove the account's customer-managed key.
 
-    202: what comes lies under it at once, and what there is follows, as in a rotation. 200 where it is so already.
-    409 while a version is on its way out, and where the vault cannot encrypt and decrypt with the key.
+    202: new data is encrypted under this key immediately; existing data is re-encrypted in the background, as in a
+    rotation. 200: the key is already in use. 409: a previous version of the account's key is not destroyed yet, or
+    the vault cannot encrypt and decrypt with this key.
     """
     progress, begun = await vault.rotate_account_key.under(allowed.account.id, body.key, actor=allowed.actor)
     return answer_json(KeyRotationOut.of(progress), status=202 if begun else 200, exclude_none=True)

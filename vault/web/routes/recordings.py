@@ -1,4 +1,4 @@
-"""Recordings: uploaded, listed, downloaded, restricted, erased."""
+"""Recordings: upload, list, download, restrict, erase."""
 
 import asyncio
 import struct
@@ -34,7 +34,7 @@ Ingesting = Annotated[Access, Depends(access("ingest"))]
 Reading = Annotated[Access, Depends(access("recordings:read"))]
 Erasing = Annotated[Access, Depends(access("privacy:write"))]
 RecordingId = Annotated[str, Path(max_length=64)]
-#: What a refused upload may still send before its connection is closed.
+#: Max bytes read from a refused upload before its connection is closed.
 _DRAIN = 1024 * 1024
 _DRAIN_SECONDS = 2.0
 
@@ -54,14 +54,14 @@ async def put_recording(
     recording_ref: Annotated[Ref, Path()],
     voices: Annotated[list[Voice], Query(max_length=MAX_VOICES, default_factory=list)],
 ) -> Response:
-    """Send a recording as the raw body. The same bytes again are 200; other bytes are 409.
+    """Upload a recording as the raw body.
 
-    A recording that failed may be sent again, with any bytes. A form or an empty body is 415 or 422.
-    `voices` says who is heard on each channel, once for each.
+    201: stored. 200: a retry with the same bytes. 409: this recording exists with other bytes. A failed recording
+    may be uploaded again with any bytes. 415: the body is a form or text. 422: the body is empty.
     """
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > MAX_BYTES:
-        raise TooLarge(f"A recording has at most {MAX_BYTES} bytes.")
+        raise TooLarge(f"A recording must have at most {MAX_BYTES} bytes.")
     try:
         check_media_type(request)
         recording, new = await vault.upload(
@@ -79,16 +79,16 @@ async def put_recording(
 
 
 async def show(vault: Vault, allowed: Access, recording_id: str) -> RecordingOut:
-    """Return a recording as this caller may see it: facts of the call require recordings:read."""
+    """Return a recording, with the call's facts only if the caller's key has recordings:read."""
     view = await vault.browse.one(allowed.account.id, recording_id)
     return RecordingOut.of(view, with_call=allowed.allows("recordings:read"))
 
 
 async def _drain(request: Request) -> None:
-    """Read a little of what is on its way, so that the client sees the answer and not a reset."""
+    """Read some of the remaining body, so that the client receives the response and not a connection reset."""
     seen = 0
     if request.headers.get("expect", "").lower() == "100-continue":
-        return  # It waits to be asked, and is not.
+        return  # The client waits for 100 Continue, which is not sent.
     if request._stream_consumed:  # noqa: SLF001 - Starlette offers no public way to ask
         return
     with suppress(TimeoutError, ClientDisconnect):
@@ -133,7 +133,7 @@ async def get_recording(vault: TheVault, allowed: Reading, recording: RecordingI
 
 @router.delete("/recordings/{recording}", status_code=202)
 async def delete_recording(vault: TheVault, allowed: Erasing, recording: RecordingId) -> RecordingOut:
-    """Erase a recording. Its keys are gone when this answers; its objects follow within seconds."""
+    """Erase a recording. Its keys are destroyed before the response; its objects are deleted within seconds."""
     await vault.erase(allowed.account.id, recording, actor=allowed.actor)
     return await show(vault, allowed, recording)
 
@@ -142,7 +142,7 @@ async def delete_recording(vault: TheVault, allowed: Erasing, recording: Recordi
 async def put_restriction(
     vault: TheVault, allowed: Erasing, recording: RecordingId, body: RestrictionIn
 ) -> RecordingOut:
-    """Keep a recording and let nobody hear it; sessions that are open hear nothing more."""
+    """Restrict a recording. It is kept, but nobody can play it; open sessions stop playing."""
     await vault.restrict(
         allowed.account.id, recording, restricted=True, reason=body.reason, actor=allowed.actor
     )
@@ -151,7 +151,7 @@ async def put_restriction(
 
 @router.delete("/recordings/{recording}/restriction")
 async def delete_restriction(vault: TheVault, allowed: Erasing, recording: RecordingId) -> RecordingOut:
-    """Let a restricted recording be heard again."""
+    """Lift the restriction of a recording. It can be played again."""
     await vault.restrict(allowed.account.id, recording, restricted=False, reason=None, actor=allowed.actor)
     return await show(vault, allowed, recording)
 
@@ -161,7 +161,7 @@ async def delete_restriction(vault: TheVault, allowed: Erasing, recording: Recor
     "/recordings/{recording}/audio", response_class=Response, responses=AUDIO, openapi_extra=AUDIO_REQUEST
 )
 async def get_audio(request: Request, vault: TheVault, allowed: Reading, recording: RecordingId) -> Response:
-    """Download the original, or a range of it. Every window is on record before its bytes leave."""
+    """Download the original, or a range of it. Every window is logged before it is sent."""
     sound = await vault.resolve_audio.for_download(allowed.account.id, recording, actor=allowed.actor)
     return await answer(request, sound, vault.stream, filename=sound.file_name)
 
@@ -173,6 +173,6 @@ async def get_waveform(vault: TheVault, allowed: Reading, recording: RecordingId
 
 
 def waveform(peaks: tuple[bytes, ...]) -> WaveformOut:
-    """Show peaks as numbers."""
+    """Convert peaks to numbers."""
     channels = [list(struct.unpack(f"{len(channel)}b", channel)) for channel in peaks]
     return WaveformOut(buckets=BUCKETS, channels=channels)

@@ -1,4 +1,4 @@
-"""The rule book: what is shipped on recording by place, for whoever holds a key of any scope."""
+"""The rule book: the shipped recording rules by place, for keys of any scope."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ router = APIRouter(prefix="/v1/rules", tags=["rules"], dependencies=[Depends(cal
 
 @router.get("")
 async def list_rules(vault: TheVault) -> RulesOut:
-    """List every rule that is shipped. Not legal advice."""
+    """List all shipped rules. Not legal advice."""
     version = vault.show_rules.version
     items = [RuleOut.of(rule, version=version) for rule in await vault.show_rules.all()]
     return RulesOut(items=items, book_version=version)
@@ -20,5 +20,5 @@ async def list_rules(vault: TheVault) -> RulesOut:
 
 @router.get("/{place}")
 async def get_rule(vault: TheVault, place: Annotated[str, Path(max_length=64)]) -> RuleOut:
-    """Show the rule of a place such as FR or US-WA; one that nobody knows is treated strictly."""
+    """Show the rule of a place such as FR or US-WA. An unknown place gets the strict default rule."""
     return RuleOut.of(await vault.show_rules(place), version=vault.show_rules.version)

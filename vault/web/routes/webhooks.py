@@ -1,4 +1,4 @@
-"""Webhooks of telephony platforms: raw bytes in, one durable row, then a 2xx."""
+"""Webhooks of telephony platforms: the raw bytes are stored in a durable row before the 2xx."""
 
 import time
 from typing import Annotated
@@ -14,7 +14,7 @@ from vault.web.http.auth import TheVault
 from vault.web.schemas.recordings import ReceiptOut
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])
-#: 202: it is durable, and the work is still to come.
+#: 202: the delivery is durable; its processing follows.
 _STATUS = {"accepted": 202}
 
 
@@ -32,14 +32,14 @@ async def post_webhook(
     provider: Annotated[str, Path(max_length=64)],
     connection: Annotated[str, Path(max_length=64)],
 ) -> Response:
-    """Take a delivery. Its signature is checked over the raw bytes before anything of it is read.
+    """Receive a webhook. Its signature is verified over the raw bytes before they are parsed.
 
-    Some platforms can be told to deliver by GET; the signature is what makes that safe.
+    Some platforms can be configured to deliver by GET, which the signature makes safe.
     """
     delivery = await _delivery(request)
     begun = time.perf_counter()
     receipt = await vault.receive(provider, connection, delivery)
-    # The signature was right, so the provider is one that there is.
+    # The signature was valid, so the provider name is a known one.
     metrics.ACKS.labels(provider).observe(time.perf_counter() - begun)
     body = {"status": receipt.status} | ({"recording": receipt.recording_id} if receipt.recording_id else {})
     return JSONResponse(body, status_code=_STATUS.get(receipt.status, 200))
@@ -59,9 +59,10 @@ async def post_call_step(
     connection: Annotated[str, Path(max_length=64)],
     stage: Stage,
 ) -> Response:
-    """Answer a platform that asks what to do with a call, in its own words (TwiML, NCCO, Plivo XML).
+    """Return call instructions in the platform's format (TwiML, TeXML, NCCO, Plivo XML).
 
-    ``call`` is its start, ``heard`` that the notice was played to its end, ``key`` that a key was pressed.
+    Stages: ``call`` is the start, ``heard`` means that the notice was played to its end, ``key`` that a key was
+    pressed.
     """
     delivery, running = await _delivery(request), request.query_params.get("running") == "1"
     begun = time.perf_counter()

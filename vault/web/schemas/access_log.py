@@ -1,4 +1,4 @@
-"""The JSON of the access log."""
+"""JSON schemas of the access log."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -12,17 +12,17 @@ from vault.web.schemas.base import Body, MomentIn, MomentOut
 
 
 class EventsQuery(Body):
-    """What a list of access events is narrowed to."""
+    """Filters for a list of access events."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
     recording: Annotated[str, Field(max_length=64)] | None = None
-    #: The name that a link was made for.
+    #: The listener's name in the link.
     listener: Annotated[str, Field(max_length=200)] | None = None
-    #: The first moment that is meant.
+    #: Events at or after this time.
     since: Annotated[MomentIn | None, Field(alias="from")] = None
-    #: The first moment that is no longer meant.
+    #: Events before this time.
     until: Annotated[MomentIn | None, Field(alias="to")] = None
-    #: The index with which the page begins.
+    #: The index of the first event on the page.
     cursor: Annotated[int, Field(ge=0, le=2**62)] = 0
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
 
@@ -30,7 +30,7 @@ class EventsQuery(Body):
 class EventOut(BaseModel):
     """An access event."""
 
-    #: Its place in the log's tree.
+    #: Its leaf index in the log's tree.
     index: int
     type: str
     at: MomentOut
@@ -41,10 +41,10 @@ class EventOut(BaseModel):
     first: int | None = None
     end: int | None = None
     result: str | None = None
-    #: The digest at the head of the recording's chain of evidence.
+    #: The digest of the newest entry in the recording's chain of evidence.
     evidence: str | None = None
     detail: dict[str, str] = {}
-    #: The exact bytes that stand in the log, in base64.
+    #: The exact bytes of the log's leaf, in base64.
     leaf: str
 
     @classmethod
@@ -64,50 +64,50 @@ class EventOut(BaseModel):
 
 
 class EventsOut(BaseModel):
-    """Access events, in the order of the log."""
+    """A page of access events, in log order."""
 
     items: list[EventOut]
     next_cursor: str | None = None
 
 
 class GrowthQuery(Body):
-    """Between which sizes of the log growth shall be proved."""
+    """The two log sizes of a consistency proof."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
     #: The size of the earlier checkpoint.
     old_size: Annotated[int, Field(alias="from", ge=0, le=2**62)]
-    #: The size of the later one.
+    #: The size of the later checkpoint.
     size: Annotated[int, Field(alias="to", ge=0, le=2**62)]
 
 
 class GrowthOut(BaseModel):
-    """A consistency proof of RFC 6962, section 2.1.2."""
+    """A consistency proof (RFC 6962, section 2.1.2)."""
 
     model_config = ConfigDict(populate_by_name=True)
     old_size: Annotated[int, Field(alias="from")]
     size: Annotated[int, Field(alias="to")]
-    #: SHA-256 hashes in base64, in the order of the RFC; none from nothing, and between equal sizes.
+    #: SHA-256 hashes in base64, in the order of the RFC; empty if the sizes are equal or `from` is 0.
     hashes: list[str]
 
     @classmethod
     def of(cls, asked: GrowthQuery, hashes: Sequence[bytes]) -> "GrowthOut":
         """Show a proof."""
-        written = [base64.b64encode(one).decode() for one in hashes]
-        return cls(old_size=asked.old_size, size=asked.size, hashes=written)
+        encoded = [base64.b64encode(digest).decode() for digest in hashes]
+        return cls(old_size=asked.old_size, size=asked.size, hashes=encoded)
 
 
 class HistoryItemOut(BaseModel):
-    """One sentence of a recording's history."""
+    """A sentence of a recording's history."""
 
     at: MomentOut
     kind: str
     text: str
-    #: The first event's place in the log's tree; none for what the recording's row alone tells.
+    #: The leaf index of its first access event; null if it comes from the recording's database row only.
     index: int | None = None
-    #: Whole seconds of the sound that were granted, rounded outwards within its duration.
+    #: Granted range in whole seconds of the audio, rounded outwards within its duration.
     first_second: int | None = None
     last_second: int | None = None
-    #: Who the link was made for.
+    #: The listener's name in the link.
     listener: str | None = None
     actor: str | None = None
 
@@ -122,5 +122,5 @@ class HistoryOut(BaseModel):
 
     recording: str
     items: list[HistoryItemOut]
-    #: The story comes whole.
+    #: Always null: the history has one page.
     next_cursor: str | None = None

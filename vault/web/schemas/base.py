@@ -1,4 +1,4 @@
-"""What all JSON here has in common: moments, texts, and bodies that refuse fields they do not know."""
+"""Common types of the JSON schemas: timestamps, texts, and request bodies that refuse unknown fields."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -10,7 +10,7 @@ def _utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
     except OverflowError as error:
-        raise ValueError("outside the years that there are in UTC") from error
+        raise ValueError("must be within the years 1 to 9999 in UTC") from error
 
 
 def _rfc3339(value: datetime) -> str:
@@ -19,20 +19,20 @@ def _rfc3339(value: datetime) -> str:
 
 def _printable(value: str) -> str:
     if not value.isprintable():
-        raise ValueError("no control characters")
+        raise ValueError("must not contain control characters")
     return value
 
 
 MomentIn = Annotated[AwareDatetime, AfterValidator(_utc)]
 MomentOut = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
 Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
-#: Only JSON's true and false: any reading of "no" would be a guess.
+#: Only JSON's true and false: values such as "no" are ambiguous.
 Flag = StrictBool
-#: A name that the platform gave: of a call, or of a recording.
+#: The platform's id of a call or a recording.
 Ref = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 
 
 class Body(BaseModel):
-    """What a caller sends."""
+    """A request body or query that refuses unknown fields."""
 
     model_config = ConfigDict(extra="forbid", strict=False)

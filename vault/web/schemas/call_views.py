@@ -1,4 +1,4 @@
-"""The JSON of a call as a whole."""
+"""JSON schemas of a whole call."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -14,7 +14,7 @@ from vault.web.schemas.recordings import CallFactsOut
 
 
 class CallRecordingOut(BaseModel):
-    """A recording of a call, in short."""
+    """A call's recording, in short."""
 
     id: str
     recording_ref: str
@@ -33,7 +33,7 @@ class CallRecordingOut(BaseModel):
 
 
 class CallViewOut(BaseModel):
-    """What is known of a call: the last word on each fact, how it would be decided now, and its recordings."""
+    """A call: the latest value of each fact, the current decision, and its recordings."""
 
     call: CallFactsOut
     decision: DecisionOut
@@ -46,22 +46,22 @@ class CallViewOut(BaseModel):
         return cls(
             call=CallFactsOut(**facts),
             decision=DecisionOut.of(view.decision),
-            recordings=[CallRecordingOut.of(one) for one in view.recordings],
+            recordings=[CallRecordingOut.of(recording) for recording in view.recordings],
         )
 
 
 class CallsQuery(Body):
-    """Which calls are looked for."""
+    """The search for calls."""
 
-    #: Caller or callee, in any spelling.
+    #: Caller or callee, in any notation.
     number: Annotated[str, Field(min_length=1, max_length=200)]
-    #: The ``next_cursor`` of the page before.
+    #: The ``next_cursor`` of the previous page.
     cursor: Annotated[str, Field(max_length=200)] | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
 class CallsOut(BaseModel):
-    """A page of calls, ordered by their names."""
+    """A page of calls, ordered by `call_ref`."""
 
     items: list[CallFactsOut]
     next_cursor: str | None = None
@@ -70,17 +70,17 @@ class CallsOut(BaseModel):
     def of(cls, found: Sequence[CallFacts], limit: int) -> "CallsOut":
         """Show a page."""
         names = CallFacts.__slots__
-        items = [CallFactsOut(**{name: getattr(one, name) for name in names}) for one in found]
+        items = [CallFactsOut(**{name: getattr(facts, name) for name in names}) for facts in found]
         return cls(items=items, next_cursor=found[-1].call_ref if len(found) == limit else None)
 
 
 class ErasedCallOut(BaseModel):
-    """A call whose facts are gone, and its recordings, whose objects follow within seconds."""
+    """An erased call, and its recordings, whose objects are deleted within seconds."""
 
     call_ref: str
     recordings: list[CallRecordingOut]
 
     @classmethod
     def of(cls, call_ref: str, recordings: Sequence[Recording]) -> "ErasedCallOut":
-        """Show what became of a call."""
-        return cls(call_ref=call_ref, recordings=[CallRecordingOut.of(one) for one in recordings])
+        """Show an erased call."""
+        return cls(call_ref=call_ref, recordings=[CallRecordingOut.of(recording) for recording in recordings])

@@ -1,4 +1,4 @@
-"""The JSON of call start, consent and evidence."""
+"""JSON schemas of call start, consent and evidence."""
 
 import base64
 from datetime import timedelta
@@ -23,7 +23,7 @@ Party = Literal["caller", "callee", "agent"]
 
 
 class CallIn(Body):
-    """What the platform knows of a call at its start, or later."""
+    """The platform's facts of a call, at its start or later."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
     direction: Literal["inbound", "outbound"]
@@ -32,15 +32,16 @@ class CallIn(Body):
     started_at: MomentIn
     ended_at: MomentIn | None = None
     agent: Text | None = None
-    #: Where the parties are. Left out: what the prefix of a number hints at.
+    #: The caller's place. Default: derived from the number's prefix.
     caller_place: Annotated[Place | None, Field(alias="from_place")] = None
+    #: The callee's place. Default: derived from the number's prefix.
     callee_place: Annotated[Place | None, Field(alias="to_place")] = None
-    #: The language in which the party outside the account is spoken to.
+    #: The language for the external party.
     language: Tag | None = None
 
 
 class ReasonOut(BaseModel):
-    """A rule's word."""
+    """A reason for a decision."""
 
     code: str
     text: str
@@ -53,16 +54,16 @@ class ReasonOut(BaseModel):
 
 
 class PlaceOut(BaseModel):
-    """Where a party is taken to be, and how that is known."""
+    """A party's place, and the source of that information."""
 
     party: Party
-    #: Absent where nobody knows.
+    #: Null or absent if unknown.
     place: str | None = None
     known_by: Literal["said", "prefix", "account", "nothing"]
 
 
 class NoticeToPlayOut(BaseModel):
-    """A notice that is to be played to a party."""
+    """A notice to play to a party."""
 
     party: Party
     id: str
@@ -71,27 +72,27 @@ class NoticeToPlayOut(BaseModel):
     mode: str
     text: str
     text_sha256: str
-    #: 8 kHz mono WAV; None where the platform speaks the text.
+    #: 8 kHz mono WAV; null if the platform speaks the text.
     audio_url: str | None = None
     audio_sha256: str | None = None
     seconds: float | None = None
 
 
 class DecisionOut(BaseModel):
-    """Whether a call may be recorded, how its parties are asked, and why."""
+    """Whether a call may be recorded, the notices to play, and the reasons."""
 
     record: bool
     verdict: Literal["allow", "quarantine", "refuse"]
-    #: What speaks against it comes first.
+    #: Reasons against recording come first.
     reasons: list[ReasonOut]
     epoch: int
     mode: nouns.Mode
-    #: Where the notice must lie relative to the recording.
+    #: Required position of the notice relative to the recording.
     notice_position: Literal["any", "before", "inside", "before_and_inside"]
     places: list[PlaceOut]
     policy_version: int
     rule_book: str
-    #: Which notices to play to whom.
+    #: The notices to play, with their parties.
     notices: list[NoticeToPlayOut] = []
 
     @classmethod
@@ -103,21 +104,22 @@ class DecisionOut(BaseModel):
             notice_position=decision.position,
             reasons=[ReasonOut.of(reason) for reason in decision.reasons],
             places=[
-                PlaceOut(party=one.party, place=one.place, known_by=one.known_by) for one in decision.places
+                PlaceOut(party=place.party, place=place.place, known_by=place.known_by)
+                for place in decision.places
             ],
             notices=notices or [],
         )
 
 
 class CallOut(BaseModel):
-    """The answer at call start."""
+    """The response to a report of a call."""
 
     id: str
     decision: DecisionOut
 
     @classmethod
     def of(cls, answer: CallAnswer, public_url: str) -> "CallOut":
-        """Show an answer."""
+        """Show the decision and its notices."""
         notices = []
         for party, notice in answer.notices:
             same = ("id", "language", "mode", "text", "text_sha256", "audio_sha256")
@@ -135,7 +137,7 @@ class CallOut(BaseModel):
 
 
 class ConsentIn(Body):
-    """What a party was told, or answered."""
+    """A consent event: a notice that was played to a party, or the party's answer."""
 
     party: Party
     event: nouns.Answer
@@ -143,12 +145,13 @@ class ConsentIn(Body):
     at: MomentIn
     #: The id of the notice version that was played.
     notice: Annotated[str, Field(max_length=64)] | None = None
-    #: Where the prompt begins in the recording, and how long it is, in seconds.
+    #: Start of the notice relative to the start of the recording, in seconds.
     offset: Annotated[float, Field(ge=-43_200, le=43_200)] | None = None
+    #: Length of the notice, in seconds.
     length: Seconds | None = None
 
     def wish(self) -> ConsentRequest:
-        """Return it in the words of the vault."""
+        """Convert to the service's request."""
         return ConsentRequest(
             party=self.party,
             answer=self.event,
@@ -161,7 +164,7 @@ class ConsentIn(Body):
 
 
 class ConsentOut(BaseModel):
-    """A consent event that is kept, and how the call's case stands now."""
+    """A stored consent event, and the call's current decision."""
 
     id: str
     heard_at: MomentOut
@@ -169,24 +172,25 @@ class ConsentOut(BaseModel):
 
 
 class VerdictIn(Body):
-    """Why an admin decides as he does; it goes on record."""
+    """The reason for an admin's decision; it is logged."""
 
     reason: Text
 
 
 class RestrictionIn(Body):
-    """Why a recording is restricted."""
+    """The reason for a restriction."""
 
     reason: Text | None = None
 
 
 class EvidenceEntryOut(BaseModel):
-    """One piece of evidence: its SHA-256 is over ``canonical``, which is the salt and the JSON, joined."""
+    """A piece of evidence."""
 
+    #: SHA-256 of ``canonical``.
     digest: str
-    #: Base64.
+    #: The salt followed by the JSON, in base64.
     canonical: str
-    #: The first 32 bytes of it, in hexadecimal.
+    #: The first 32 bytes of ``canonical``, in hexadecimal.
     salt: str
     said: dict[str, Any]
 
@@ -205,9 +209,9 @@ class EvidenceOut(BaseModel):
     """The evidence of a recording."""
 
     recording: str
-    #: What was known when the audio was sealed; its digest is in the encryption context.
+    #: The evidence at the time when the audio was sealed; its digest is in the encryption context.
     sealed: EvidenceEntryOut
-    #: What came after that; each names the digest ``before`` it.
+    #: Later entries, oldest first; each has the digest of the previous one as ``before``.
     chain: list[EvidenceEntryOut]
     #: The digest of the newest entry.
     head: str
@@ -218,6 +222,6 @@ class EvidenceOut(BaseModel):
         return cls(
             recording=view.recording_id,
             sealed=EvidenceEntryOut.of(view.sealed),
-            chain=[EvidenceEntryOut.of(one) for one in view.chain],
+            chain=[EvidenceEntryOut.of(entry) for entry in view.chain],
             head=view.head,
         )

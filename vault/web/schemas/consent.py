@@ -1,4 +1,4 @@
-"""The JSON of consent policies and objections."""
+"""JSON schemas of consent policies and objections."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -13,36 +13,36 @@ from vault.web.schemas.base import Body, Flag, MomentOut, Text
 
 
 class AnswerKeysOut(BaseModel):
-    """Which key of a telephone gives which answer."""
+    """The telephone key for each answer."""
 
     accept: str
     decline: str
-    #: Declines, and puts the number on the list of objections.
+    #: Declines, and enters an objection for the number.
     object: str | None
 
 
 class AnswerKeysIn(Body):
-    """Which key of a telephone gives which answer, all of them."""
+    """The telephone key for each answer; every field is required."""
 
     accept: str
     decline: str
-    #: Declines, and puts the number on the list of objections.
+    #: Declines, and enters an objection for the number.
     object: str | None
 
 
 class AnswerKeysPatchIn(Body):
-    """Keys of a telephone to change. What is left out stays as it is."""
+    """Telephone keys to change. Fields that are not sent stay unchanged."""
 
     accept: str = "1"
     decline: str = "9"
-    #: Declines, and puts the number on the list of objections.
+    #: Declines, and enters an objection for the number.
     object: str | None = None
 
 
 class OverrideIn(Body):
-    """An account's own word on a place. What is left out stays as the rule book has it."""
+    """An account's override of a place's rule. Fields that are not sent keep the rule book's value."""
 
-    #: A place of the rule book, or ``*`` for places that nobody knows.
+    #: A place of the rule book, or ``*`` for unknown places.
     place: Annotated[str, Field(max_length=8)]
     consent: Consent | None = None
     notice_in_recording: Flag | None = None
@@ -53,35 +53,35 @@ class OverrideIn(Body):
 
 
 class OverrideOut(OverrideIn):
-    """An override, with who said so and when."""
+    """An override, with its author and time."""
 
     author: str
     at: MomentOut
 
 
 class _PolicyFields(Body):
-    """A policy, or a part of one, in the vault's own words."""
+    """A consent policy or a part of it."""
 
     def merged(self, before: nouns.ConsentPolicy, *, author: str, at: datetime) -> nouns.ConsentPolicy:
-        """Return the policy with the fields that were sent; the others stay as they were before."""
+        """Return the policy ``before`` with the sent fields replaced."""
         sent = {name: getattr(self, name) for name in self.model_fields_set}
         if "keys" in sent:
             sent["keys"] = replace(before.keys, **sent["keys"].model_dump(exclude_unset=True))
         if "overrides" in sent:
             sent["overrides"] = tuple(
-                RuleOverride(**one.model_dump(), author=author, at=at) for one in sent["overrides"]
+                RuleOverride(**override.model_dump(), author=author, at=at) for override in sent["overrides"]
             )
         return replace(before, **sent)
 
 
 class PolicyIn(_PolicyFields):
-    """What an account decides about consent, whole: a field that is missing is an error, and no default."""
+    """A whole consent policy; every field is required, there are no defaults."""
 
     missing_evidence: nouns.MissingEvidence
     reason: Text | None
     withdrawal: nouns.Withdrawal
     mode: nouns.Mode
-    #: Where the account's own side is, if neither the platform nor a number tells.
+    #: The place of the account's side, if neither the platform nor the number gives one.
     home_place: Annotated[str, Field(max_length=8)] | None
     quarantine_days: Annotated[int, Field(ge=1, le=365)]
     keys: AnswerKeysIn
@@ -89,13 +89,13 @@ class PolicyIn(_PolicyFields):
 
 
 class PolicyPatchIn(_PolicyFields):
-    """What shall change. What is left out stays as it is; a list of overrides replaces the one before."""
+    """Policy fields to change. Fields that are not sent stay unchanged; `overrides` replaces the whole list."""
 
     missing_evidence: nouns.MissingEvidence = "quarantine"
     reason: Text | None = None
     withdrawal: nouns.Withdrawal = "restrict"
     mode: nouns.Mode = "none"
-    #: Where the account's own side is, if neither the platform nor a number tells.
+    #: The place of the account's side, if neither the platform nor the number gives one.
     home_place: Annotated[str, Field(max_length=8)] | None = None
     quarantine_days: Annotated[int, Field(ge=1, le=365)] = 30
     keys: AnswerKeysPatchIn = AnswerKeysPatchIn()
@@ -103,7 +103,7 @@ class PolicyPatchIn(_PolicyFields):
 
 
 class PolicyOut(BaseModel):
-    """A consent policy as it stands, or stood."""
+    """A version of the consent policy."""
 
     version: int
     missing_evidence: nouns.MissingEvidence
@@ -126,27 +126,27 @@ class PolicyOut(BaseModel):
             **{name: getattr(policy, name) for name in same},
             keys=AnswerKeysOut(**keys),
             overrides=[
-                OverrideOut(**{name: getattr(one, name) for name in OverrideOut.model_fields})
-                for one in policy.overrides
+                OverrideOut(**{name: getattr(override, name) for name in OverrideOut.model_fields})
+                for override in policy.overrides
             ],
         )
 
 
 class PoliciesOut(BaseModel):
-    """Every version that was set, oldest first."""
+    """All versions of the consent policy, oldest first."""
 
     items: list[PolicyOut]
     next_cursor: str | None = None
 
 
 class ObjectionIn(Body):
-    """Why a number is not recorded."""
+    """The reason for an objection."""
 
     reason: Text | None = None
 
 
 class ObjectionOut(BaseModel):
-    """A number that must not be recorded."""
+    """An objection: a number that must not be recorded."""
 
     id: str
     number: str | None = Field(
@@ -159,14 +159,14 @@ class ObjectionOut(BaseModel):
     ended_by: str | None = None
 
     @classmethod
-    def of(cls, one: ObjectionView) -> "ObjectionOut":
+    def of(cls, view: ObjectionView) -> "ObjectionOut":
         """Show an objection."""
         same = ("since", "until", "reason", "by", "ended_by")
-        return cls(id=one.id, number=one.number, **{name: getattr(one.objection, name) for name in same})
+        return cls(id=view.id, number=view.number, **{name: getattr(view.objection, name) for name in same})
 
 
 class ObjectionsOut(BaseModel):
-    """Objections."""
+    """A page of objections."""
 
     items: list[ObjectionOut]
     next_cursor: str | None = None

@@ -1,4 +1,4 @@
-"""The JSON of notices."""
+"""JSON schemas of notices."""
 
 from typing import Annotated
 
@@ -13,16 +13,16 @@ from vault.web.schemas.base import Body, MomentOut
 
 def _readable(value: str) -> str:
     if not all(line.isprintable() for line in value.split("\n")):
-        raise ValueError("no control characters but the end of a line")
+        raise ValueError("must not contain control characters except line feeds")
     return value
 
 
-#: Words that must be heard; empty while they are not decided.
+#: A required element of the spoken text; empty in an unfinished draft.
 Element = Annotated[str, Field(max_length=500), AfterValidator(_readable)]
 
 
 class NoticeIn(Body):
-    """A draft. What it lacks to be published may come later; without a text it gets the default one."""
+    """A draft. Elements required for publishing may be added later; without a text it gets the default text."""
 
     language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)]
     audience: Party
@@ -38,13 +38,13 @@ class NoticeIn(Body):
     text: Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_readable)] | None = None
 
     def wish(self) -> NoticeRequest:
-        """Return what the author wants."""
-        said = self.model_dump()
-        return NoticeRequest(**said | {"places": tuple(self.places), "text": self.text or ""})
+        """Convert to the service's request."""
+        fields = self.model_dump()
+        return NoticeRequest(**fields | {"places": tuple(self.places), "text": self.text or ""})
 
 
 class NoticeOut(BaseModel):
-    """A notice: a draft, or a version."""
+    """A notice: a draft or a version."""
 
     id: str
     language: str
@@ -58,10 +58,10 @@ class NoticeOut(BaseModel):
     retention: str
     text: str
     text_sha256: str
-    #: SHA-256 of the audio as it is served in PCM16.
+    #: SHA-256 of the audio in PCM16, as served.
     audio_sha256: str | None = None
     audio_seconds: float | None = None
-    #: Where anybody may fetch the audio, once it was published.
+    #: Public URL of the audio once the notice is published.
     audio_url: str | None = None
     status: NoticeStatus
     version: int | None = None
@@ -86,7 +86,7 @@ class NoticesOut(BaseModel):
 
 
 class NoticesQuery(Body):
-    """What a list of notices is narrowed to."""
+    """Filters for a list of notices."""
 
     status: NoticeStatus | None = None
 
@@ -95,21 +95,21 @@ _DEFAULT = PromptRequest()
 
 
 class PromptQuery(Body):
-    """How audio is made of the body: what PromptWish says of each, and in which units."""
+    """How the notice's audio is made from the body; the fields are those of PromptRequest."""
 
-    #: Where a tone is heard.
+    #: Position of the tone.
     beep: Beep = _DEFAULT.beep
-    #: The pitch of the tone, in hertz.
+    #: Frequency of the tone, in hertz.
     beep_hz: int = _DEFAULT.beep_hz
-    #: How long the tone is.
+    #: Length of the tone, in seconds.
     beep_seconds: float = _DEFAULT.beep_seconds
-    #: Silence before everything else.
+    #: Silence at the beginning, in seconds.
     lead_seconds: float = _DEFAULT.lead_seconds
-    #: Silence after everything else.
+    #: Silence at the end, in seconds.
     trail_seconds: float = _DEFAULT.trail_seconds
-    #: The loudness of speech, in decibels below full scale.
+    #: Level of speech, in dBFS (decibels relative to full scale).
     level_dbfs: float = _DEFAULT.level_dbfs
 
     def wish(self) -> PromptRequest:
-        """Return what is wanted."""
+        """Convert to the service's request."""
         return PromptRequest(**self.model_dump())

@@ -1,4 +1,4 @@
-"""The JSON of recordings and links."""
+"""JSON schemas of recordings and links."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -13,7 +13,7 @@ from vault.web.schemas.calls import ReasonOut
 
 
 class CallFactsOut(BaseModel):
-    """What is known of a recording's call."""
+    """The facts of a call."""
 
     model_config = ConfigDict(populate_by_name=True)
     call_ref: str
@@ -24,8 +24,9 @@ class CallFactsOut(BaseModel):
     answered_at: MomentOut | None = None
     ended_at: MomentOut | None = None
     agent: str | None = None
-    #: Where the parties are, as the platform said.
+    #: The caller's place, as reported by the platform.
     caller_place: Annotated[str | None, Field(serialization_alias="from_place")] = None
+    #: The callee's place, as reported by the platform.
     callee_place: Annotated[str | None, Field(serialization_alias="to_place")] = None
     language: str | None = None
 
@@ -33,13 +34,13 @@ class CallFactsOut(BaseModel):
 class SourceOut(BaseModel):
     """The provider's copy of a recording."""
 
-    #: When it is deleted: never, once ours is stored, when it was refused, or both.
+    #: When the copy is deleted: never, once the vault stored the recording, once it was refused, or in both cases.
     policy: Literal["keep", "stored", "refused", "always"]
     deleted_at: MomentOut | None = None
 
 
 class FlagsOut(BaseModel):
-    """What sets a recording apart."""
+    """Flags of a recording."""
 
     damaged: bool
     restricted: bool
@@ -57,12 +58,12 @@ class RecordingOut(BaseModel):
     #: Null for a key without `recordings:read`.
     call: CallFactsOut | None = None
     kind: Literal["call", "voicemail"]
-    #: Who is heard on each channel; empty where the platform did not say.
+    #: The party on each channel; empty if the platform did not report it.
     voices: list[Literal["caller", "callee", "all", "unknown"]]
     source: SourceOut
     received_at: MomentOut
     available_at: MomentOut | None = None
-    #: When a recording in quarantine is refused, unless it is released before.
+    #: When a recording in quarantine is refused unless it is released before.
     quarantined_until: MomentOut | None = None
     erased_at: MomentOut | None = None
     #: Seconds, counted from decoded samples.
@@ -72,12 +73,12 @@ class RecordingOut(BaseModel):
     container: str | None = None
     codec: str | None = None
     bytes: int | None = None
-    #: True where browsers get a rendition instead of the original.
+    #: Whether browsers get a rendition instead of the original.
     rendition: bool = False
 
     @classmethod
     def of(cls, view: RecordingView, *, with_call: bool) -> "RecordingOut":
-        """Show a recording, and the facts of its call to a key that reads recordings."""
+        """Show a recording; with ``with_call``, also the facts of its call."""
         recording, facts = view.recording, view.facts
         same = (
             "id",
@@ -116,16 +117,16 @@ class RecordingsOut(BaseModel):
 
 
 class RecordingsQuery(Body):
-    """What a list of recordings is narrowed to."""
+    """Filters for a list of recordings."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
     #: Caller or callee, in E.164.
     number: Annotated[str, Field(max_length=200)] | None = None
     call: Annotated[str, Field(max_length=200)] | None = None
     agent: Annotated[str, Field(max_length=200)] | None = None
-    #: Received at this moment or later.
+    #: Received at or after this time.
     received_from: Annotated[MomentIn | None, Field(alias="from")] = None
-    #: Received before this moment.
+    #: Received before this time.
     received_to: Annotated[MomentIn | None, Field(alias="to")] = None
     state: State | None = None
     cursor: Annotated[str, Field(max_length=200)] | None = None
@@ -133,13 +134,13 @@ class RecordingsQuery(Body):
 
 
 class WaveformOut(BaseModel):
-    """Peaks for each channel: pairs of lowest and highest value, from -128 to 127."""
+    """The peaks of each channel: pairs of the lowest and the highest value, from -128 to 127."""
 
     buckets: int
     channels: list[list[int]]
 
 
-#: What a listener is told when a session plays no more: a heading and a sentence.
+#: Heading and sentence for the listener when a session no longer plays.
 _ENDINGS: dict[Standing, tuple[str, str]] = {
     "ended": (
         "This session has ended",
@@ -158,11 +159,12 @@ _ENDINGS: dict[Standing, tuple[str, str]] = {
 
 
 class SessionOut(BaseModel):
-    """How a session stands, for the one who holds its cookie."""
+    """The state of a session, for the holder of its cookie."""
 
     state: Standing
-    #: Heading and sentence for a person; empty while it is open.
+    #: Heading for the listener; empty while the session is open.
     title: str
+    #: Sentence for the listener; empty while the session is open.
     text: str
     seconds_left: int
 
@@ -175,11 +177,12 @@ class SessionOut(BaseModel):
 
 
 class LinkIn(Body):
-    """A link that shall be made."""
+    """A link to create."""
 
+    #: The listener's name.
     listener: Text
     kind: Literal["player", "media"] = "player"
-    #: Seconds.
+    #: Lifetime in seconds.
     expires_in: Annotated[int, Field(ge=1, le=86_400)] | None = None
     sessions: Annotated[int, Field(ge=1, le=1000)] | None = None
     networks: Annotated[
@@ -190,7 +193,7 @@ class LinkIn(Body):
 
 
 class LinkMadeOut(BaseModel):
-    """A new link; its URL is shown this once."""
+    """A new link; its URL is only shown here."""
 
     id: str
     url: str
@@ -225,27 +228,27 @@ class LinkOut(BaseModel):
 
 
 class LinksQuery(Body):
-    """What a list of an account's links is narrowed to."""
+    """Filters for a list of an account's links."""
 
-    #: Who is meant to listen, as it was said when the link was made.
+    #: The listener's name in the link.
     listener: Text | None = None
-    #: Only those that can still be opened.
+    #: Only links that can still be opened.
     open: bool = False
     cursor: Annotated[str, Field(max_length=200)] | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
 class RevocationIn(Body):
-    """Which links shall be revoked: of a recording, of a listener, or, where nothing is said, all of the account."""
+    """The links to revoke: of a recording, of a listener, or, without either, all links of the account."""
 
     recording: Annotated[str, Field(max_length=64)] | None = None
     listener: Text | None = None
 
 
 class RevocationOut(BaseModel):
-    """What became of it."""
+    """The result of a revocation."""
 
-    #: How many links were revoked by this; those that were before do not count.
+    #: Number of links revoked by this request, without those revoked before.
     revoked: int
 
 
@@ -257,7 +260,7 @@ class LinksOut(BaseModel):
 
 
 class ReceiptOut(BaseModel):
-    """What became of a webhook."""
+    """The result of a webhook."""
 
     status: Literal["accepted", "duplicate", "refused", "noted", "ignored"]
     recording: str | None = None

@@ -1,4 +1,4 @@
-"""The JSON of rules: law as data, with its sources, and never without the word that it is no advice."""
+"""JSON schemas of rules: law as data, with its sources and the note that it is not legal advice."""
 
 from datetime import date
 from typing import Literal
@@ -10,7 +10,7 @@ from vault.domain.rules.explain import explain
 
 
 class RuleOut(BaseModel):
-    """The rule of one place, as shipped."""
+    """The shipped rule of a place."""
 
     place: str
     name: str
@@ -36,13 +36,13 @@ class RuleOut(BaseModel):
 
     @classmethod
     def of(cls, rule: nouns.Rule, *, version: str) -> "RuleOut":
-        """Show a rule of the book of that version."""
-        said = {name: getattr(rule, name) for name in nouns.Rule.__dataclass_fields__}
-        return cls(**said, explanation=explain(rule), book_version=version)
+        """Show a rule of the rule book's ``version``."""
+        fields = {name: getattr(rule, name) for name in nouns.Rule.__dataclass_fields__}
+        return cls(**fields, explanation=explain(rule), book_version=version)
 
 
 class RulesOut(BaseModel):
-    """Every rule, in the order of places; the one of unknown places first."""
+    """All rules, ordered by place; the rule of unknown places is first."""
 
     items: list[RuleOut]
     next_cursor: str | None = None

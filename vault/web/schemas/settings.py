@@ -1,4 +1,4 @@
-"""The JSON of accounts, switches, connections and API keys."""
+"""JSON schemas of accounts, switches, connections and API keys."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ from vault.web.schemas.base import Body, Flag, MomentIn, MomentOut, Text
 
 
 class AccountIn(Body):
-    """What can be said of an account."""
+    """An account's settings; fields that are not sent stay unchanged."""
 
     name: Text | None = None
     locale: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)] | None = None
@@ -38,28 +38,28 @@ class AccountOut(BaseModel):
 
 
 class AccountsOut(BaseModel):
-    """A page of accounts, by name."""
+    """A page of accounts, ordered by name."""
 
     items: list[AccountOut]
     next_cursor: str | None = None
 
 
 class AccountsQuery(Body):
-    """Which accounts are listed."""
+    """The page of accounts to list."""
 
     cursor: Annotated[str, Field(max_length=128)] | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
 class SwitchIn(Body):
-    """How the recording switch shall stand."""
+    """The new state of the recording switch."""
 
     enabled: Flag
     reason: Text | None = None
 
 
 class SwitchOut(BaseModel):
-    """How the recording switch stands."""
+    """The state of the recording switch."""
 
     enabled: bool
     epoch: int
@@ -78,7 +78,7 @@ class SwitchOut(BaseModel):
 
 
 class SwitchChangeOut(BaseModel):
-    """One change of the switch."""
+    """A change of the recording switch."""
 
     enabled: bool
     epoch: int
@@ -88,7 +88,7 @@ class SwitchChangeOut(BaseModel):
 
 
 class SwitchHistoryOut(BaseModel):
-    """Every change, oldest first."""
+    """All changes of the recording switch, oldest first."""
 
     items: list[SwitchChangeOut]
     next_cursor: str | None = None
@@ -101,20 +101,20 @@ class ConnectionIn(Body):
     credentials: dict[str, str]
     previous_credentials: dict[str, str] | None = None
     api_base: Annotated[str, Field(pattern=r"^https?://", max_length=500)] | None = None
-    #: Left out: what the provider's adapter thinks best.
+    #: Delete the provider's copy of stored recordings. Default: depends on the provider.
     delete_at_source: Flag | None = None
-    #: Delete the provider's copy of refused recordings, too.
+    #: Delete the provider's copy of refused recordings.
     delete_refused: Flag = False
-    #: Where a call goes on once the vault has answered the platform at its start.
+    #: Where the platform continues a call after the vault's call instructions.
     next_url: Annotated[str, Field(pattern=r"^https?://", max_length=500)] | None = None
-    #: Ask the provider to pause a recording whose call may not be recorded, where it has a call for that.
+    #: Ask the provider to pause the recording of a call that may not be recorded, if its API can.
     pause_refused: Flag = False
-    #: Bring in, by comparing the provider's list, what was recorded since then. Left out: from now on.
+    #: Fetch recordings made since this time that are in the provider's list. Default: now.
     collect_from: MomentIn | None = None
 
 
 class ConnectionOut(BaseModel):
-    """A connection. Its secrets never come back."""
+    """A connection, without its secrets."""
 
     id: str
     name: str
@@ -125,7 +125,7 @@ class ConnectionOut(BaseModel):
     collect_from: MomentOut
     next_url: str | None = None
     pause_refused: bool = False
-    #: Where the platform's REST interface is; null where it is the usual place.
+    #: Base URL of the platform's API; null for the provider's default.
     api_base: str | None = None
     setup: dict[str, Any]
 
@@ -135,19 +135,19 @@ class ConnectionOut(BaseModel):
     ) -> "ConnectionOut":
         """Show a connection."""
         own = set(cls.model_fields) - {"webhook_url", "setup"}
-        said = {name: getattr(connection, name) for name in own}
-        return cls(**said, webhook_url=webhook_url, setup=dict(setup))
+        fields = {name: getattr(connection, name) for name in own}
+        return cls(**fields, webhook_url=webhook_url, setup=dict(setup))
 
 
 class ConnectionsOut(BaseModel):
-    """An account's connections, by name."""
+    """An account's connections, ordered by name."""
 
     items: list[ConnectionOut]
     next_cursor: str | None = None
 
 
 class KeyIn(Body):
-    """An API key that shall be made."""
+    """An API key to create."""
 
     name: Text
     scopes: Annotated[list[nouns.Scope], Field(min_length=1, max_length=16)]
@@ -155,7 +155,7 @@ class KeyIn(Body):
 
 
 class KeyMadeOut(BaseModel):
-    """A new API key; it is shown this once."""
+    """A new API key; its secret is only shown here."""
 
     id: str
     key: str
