@@ -42,7 +42,7 @@ def test_one_channel_is_played_and_sought(listener: Listener, caller: Tenant, al
         listener.seek(share)
         assert listener.at == pytest.approx(30 * share, abs=30 * PIXELS)
     listener.seek(0.5)
-    for name, moved in [("On 10 seconds", 10), ("Back 10 seconds", -10), ("Back 10 seconds", -10)]:
+    for name, moved in [("Forward 10 seconds", 10), ("Back 10 seconds", -10), ("Back 10 seconds", -10)]:
         before = listener.at
         listener.button(name).click()
         assert listener.at == pytest.approx(before + moved, abs=0.01)

@@ -159,13 +159,13 @@ def test_it_can_be_used_without_eyes_or_mouse(listener: Listener, caller: Tenant
         visited.append(name.split("\n")[0].strip())
         assert outline != "none", name
         page.keyboard.press("Tab")
-    assert visited == ["Position", "Back 10 seconds", "Play", "On 10 seconds", "Both", "Speed"]
+    assert visited == ["Position", "Back 10 seconds", "Play", "Forward 10 seconds", "Both", "Speed"]
     tree = page.locator("main").aria_snapshot()
     for line in (
         'slider "Position"',
         'button "Back 10 seconds"',
         'button "Play"',
-        'button "On 10 seconds"',
+        'button "Forward 10 seconds"',
         'group "Hear"',
         'radio "Both" [checked]',
         'radio "Customer"',

@@ -31,7 +31,7 @@ def test_audio_that_never_comes_is_no_fault_of_the_connection(listener: Listener
     page.context.route("**/audio*", lambda route: route.fulfill(status=500))
     listener.button("Play").click()
     assert words_until(page, "cannot be played") == [
-        "The audio does not come. The player tries again by itself.",
+        "The audio does not load. The player retries automatically.",
         "This part of the recording cannot be played. Try again, or tell the person who sent the link.",
     ]
 
@@ -48,8 +48,8 @@ def test_missing_audio_is_told_as_missing(listener: Listener, caller: Tenant, al
     )
     listener.button("Play").click()
     assert words_until(page, "missing") == [
-        "The audio does not come. The player tries again by itself.",
-        "The audio of this recording is missing at the moment. It was reported, and plays again here when it is back.",
+        "The audio does not load. The player retries automatically.",
+        "The audio of this recording is missing at the moment. It was reported, and can be played here again when it is back.",
     ]
 
 

@@ -35,7 +35,7 @@ def test_a_browser_is_led_back_to_its_session(
     before = shared[0].types(shared[1])
     shown = browser.get(url)
     assert (shown.status_code, f'href="{path}"' in shown.text) == (200, True)
-    assert re.search("Your session goes on for (4 minutes 5|5 minutes 0)", shown.text)
+    assert re.search("Your session continues for (4 minutes 5|5 minutes 0)", shown.text)
     again = open_link(browser, url, nonce="another")
     assert (again.status_code, again.headers["location"]) == (303, path)
     assert "set-cookie" not in again.headers

@@ -1,6 +1,6 @@
-// Which channel is heard. The graph is made at the first choice: until then the element plays by itself.
+// The choice of the channel. The audio graph is built at the first choice; until then the element plays directly.
 
-// Long enough that a switch makes no click, short enough that nobody waits for it; in seconds.
+// Long enough to avoid a click, short enough not to be noticed; in seconds.
 const FADE = 0.01;
 
 export class Channels {
@@ -10,7 +10,7 @@ export class Channels {
     this.gains = [];
   }
 
-  /** Lets one channel be heard on both sides, or each on its own side: `null`. */
+  /** Plays one channel on both sides, or, with `null`, each channel on its own side. */
   choose(channel) {
     if (channel === null && !this.context) return;
     if (!this.context) this.build();
@@ -22,12 +22,12 @@ export class Channels {
     }
   }
 
-  /** Wakes the graph: browsers put it to sleep until somebody presses something, and phones after a call. */
+  /** Resumes the graph: browsers suspend it until the first user gesture, and phones after a call. */
   resume() {
     if (this.context && this.context.state !== "running") this.context.resume();
   }
 
-  /** Connects both channels with both sides, each by a gain of its own. */
+  /** Connects both channels to both sides, with a gain for each connection. */
   build() {
     this.context = new AudioContext();
     const source = this.context.createMediaElementSource(this.audio);

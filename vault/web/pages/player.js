@@ -1,4 +1,4 @@
-// The player: it joins the audio element with its buttons, keys, waveform, channels and session.
+// The player: connects the audio element with its buttons, keys, waveform, channels and session.
 
 import { Channels } from "./channels.js";
 import { keep, recall, requested } from "./place.js";
@@ -8,22 +8,22 @@ import { clock, languageName, localMoment, spoken } from "./times.js";
 import { Waveform } from "./waveform.js";
 
 const JUMP = 10, STEP = 5;
-// Sent to exactly its end, Firefox fails to decode, and WebKit asks for bytes beyond the file; in seconds.
+// After a seek to the exact end Firefox fails to decode, and WebKit requests bytes beyond the file; in seconds.
 const BEFORE_END = 0.01;
-// Pauses before the audio is asked for again by itself, in milliseconds; then the listener decides.
+// Backoff of automatic retries, in milliseconds; after them the listener must press "Try again".
 const RETRIES = [1000, 3000, 9000];
-// How long the audio may be missing before the listener is told: browsers try for half a minute without a word.
-const PATIENCE = 4000;
-const OFFLINE = "The audio does not come. Check your connection; the player goes on by itself when it is back.";
-const RETRYING = "The audio does not come. The player tries again by itself.";
+// Delay before a stall is shown, in milliseconds: browsers themselves retry for half a minute without an event.
+const STALL_DELAY = 4000;
+const OFFLINE = "The audio does not load. Check your connection; the player continues automatically when it is back.";
+const RETRYING = "The audio does not load. The player retries automatically.";
 const DAMAGED = "This part of the recording cannot be played. Try again, or tell the person who sent the link.";
 
-const MISSING = "The audio of this recording is missing at the moment. It was reported, and plays again here when it is back.";
+const MISSING = "The audio of this recording is missing at the moment. It was reported, and can be played here again when it is back.";
 
 const $ = (id) => document.getElementById(id);
 const page = $("player"), audio = $("audio"), trouble = $("trouble");
 const address = page.dataset.session;
-// Counted from decoded samples, so it is right also where a header lies.
+// Counted from decoded samples, so it is correct even if the file's header is wrong.
 const known = Number(page.dataset.duration);
 
 const channels = new Channels(audio);
@@ -31,17 +31,17 @@ const waveform = new Waveform($("seek"), known, seek);
 const session = new Session(address, Number(page.dataset.secondsLeft), {
   idle: () => document.hidden && audio.paused,
   shown: showLeft,
-  warned: say,
+  warned: announce,
   ended: close,
 });
-// How often in a row the audio failed at one place, and where, in seconds.
+// The number of consecutive failures at one position, and that position in seconds.
 let failures = 0;
 let failedAt = 0;
 let retrying = null;
 let waiting = null;
-// Whether the listener wants to hear it: an element that fails is paused by the browser.
+// Whether the listener pressed Play: the browser pauses an element that fails.
 let wanted = false;
-// Where the audio goes on once it comes again, in seconds; null while nothing is wrong.
+// Position to continue from after a failure, in seconds; null if there is no failure.
 let broken = null;
 let frame = null;
 
@@ -61,7 +61,7 @@ function start() {
   restore();
 }
 
-/** Takes up what a reload left; browsers restore some of the controls by themselves, so all are set. */
+/** Restores the state from before a reload; browsers restore some controls themselves, so all are set. */
 function restore() {
   const { at, speed, channel } = recall(address) ?? { at: requested(), speed: "1", channel: "" };
   if (at) seek(at);
@@ -69,7 +69,7 @@ function restore() {
   setSpeed();
   const choice = document.querySelector(`#channels input[value="${channel}"]`);
   if (choice) choice.checked = true;
-  if (choice && channel !== "") hear(Number(channel));
+  if (choice && channel !== "") selectChannel(Number(channel));
 }
 
 function store() {
@@ -81,31 +81,31 @@ function duration() {
   return known || (Number.isFinite(audio.duration) ? audio.duration : 0);
 }
 
-/** Returns the nearest position that every browser can play from, whatever the file's header says. */
+/** Returns the nearest position that every browser can play from, even if the file's header is wrong. */
 function reachable(seconds) {
-  const lengths = [known, audio.duration].filter((one) => Number.isFinite(one) && one > 0);
+  const lengths = [known, audio.duration].filter((length) => Number.isFinite(length) && length > 0);
   const last = lengths.length ? Math.min(...lengths) - BEFORE_END : 0;
   return Math.max(0, Math.min(last, seconds));
 }
 
 function listenToAudio() {
   audio.preservesPitch = true;
-  audio.addEventListener("loadedmetadata", () => { showDuration(); goOn(); });
+  audio.addEventListener("loadedmetadata", () => { showDuration(); continuePlaying(); });
   for (const event of ["timeupdate", "seeked"]) audio.addEventListener(event, () => showPosition());
   audio.addEventListener("play", () => {
     wanted = true;
-    // The page asks for no audio before Play is pressed, but a retry must ask also while it is paused.
+    // The page requests no audio before Play is pressed, but a retry must load it even while paused.
     audio.preload = "metadata";
   });
   audio.addEventListener("pause", () => { if (!audio.error) wanted = false; });
   for (const event of ["play", "pause", "ended"]) audio.addEventListener(event, showPlaying);
-  for (const event of ["waiting", "seeking"]) audio.addEventListener(event, wait);
-  for (const event of ["playing", "canplay", "seeked", "emptied", "error"]) audio.addEventListener(event, come);
+  for (const event of ["waiting", "seeking"]) audio.addEventListener(event, startWaiting);
+  for (const event of ["playing", "canplay", "seeked", "emptied", "error"]) audio.addEventListener(event, stopWaiting);
   for (const event of ["canplay", "seeked"]) audio.addEventListener(event, () => { trouble.hidden = true; });
   audio.addEventListener("error", failed);
-  // Also where the audio fails just now, so that its retry stays silent.
+  // Also during a failure, so that the retry does not start playing.
   playAlone(address, audio, () => { wanted = false; audio.pause(); });
-  // A seek to the end now and then leaves WebKit ended and playing, without an event: pausing brings both.
+  // A seek to the end sometimes leaves WebKit ended but not paused, without events: pausing fires them.
   audio.addEventListener("seeked", () => { if (audio.ended && audio.currentTime > 0) audio.pause(); });
 }
 
@@ -117,14 +117,14 @@ function listenToListener() {
   addEventListener("online", () => { failures = 0; if (!trouble.hidden) retry(); });
   $("speed").addEventListener("change", setSpeed);
   for (const choice of document.querySelectorAll("#channels input")) {
-    choice.addEventListener("change", () => hear(choice.value === "" ? null : Number(choice.value)));
+    choice.addEventListener("change", () => selectChannel(choice.value === "" ? null : Number(choice.value)));
   }
   document.addEventListener("keydown", pressed);
   addEventListener("hashchange", () => { if (requested() !== null) seek(requested()); });
   addEventListener("pagehide", store);
 }
 
-/** Sets the speed, also for when the audio is loaded again. */
+/** Sets the speed, and the default speed for a reload of the audio. */
 function setSpeed() {
   audio.defaultPlaybackRate = audio.playbackRate = Number($("speed").value);
 }
@@ -132,27 +132,27 @@ function setSpeed() {
 function toggle() {
   const atEnd = audio.ended || (duration() > 0 && audio.currentTime >= reachable(duration()));
   if (!audio.paused && !atEnd) return audio.pause();
-  // At the end Play begins again. A seek back from there now and then leaves WebKit at the end; loading does not.
+  // At the end Play restarts. A seek back from the end sometimes leaves WebKit there; loading does not.
   if (atEnd) audio.load();
   channels.resume();
-  // A refusal to play is followed by an error event, or the listener presses again.
+  // If play() is rejected, an error event follows, or the listener presses again.
   return audio.play().catch(() => {});
 }
 
 function jump(seconds) {
   seek(audio.currentTime + seconds);
-  // A slider that has the focus says it by itself.
-  if (document.activeElement !== waveform.slider) say(spoken(audio.currentTime));
+  // A focused slider is announced by the screen reader itself.
+  if (document.activeElement !== waveform.slider) announce(spoken(audio.currentTime));
 }
 
 function seek(seconds) {
-  const there = reachable(seconds);
-  if (broken !== null) broken = there;
-  audio.currentTime = there;
+  const position = reachable(seconds);
+  if (broken !== null) broken = position;
+  audio.currentTime = position;
   showPosition({ moving: false });
 }
 
-function hear(channel) {
+function selectChannel(channel) {
   channels.choose(channel);
   waveform.mute(waveform.lanes.map((_, index) => channel !== null && index !== channel));
 }
@@ -163,7 +163,7 @@ const KEYS = {
   ArrowLeft: () => jump(-STEP), ArrowRight: () => jump(STEP),
   Home: () => seek(0), End: () => seek(duration()),
 };
-// What a focused slider is expected to know besides.
+// Additional keys while the slider has the focus.
 const SLIDER_KEYS = {
   ArrowDown: () => jump(-STEP), ArrowUp: () => jump(STEP),
   PageDown: () => jump(-duration() / 10), PageUp: () => jump(duration() / 10),
@@ -172,7 +172,7 @@ const SLIDER_KEYS = {
 function pressed(event) {
   if (session.closed || event.ctrlKey || event.metaKey || event.altKey) return;
   const target = event.target;
-  // Choices and buttons keep the keys that they live by.
+  // Inputs and buttons keep their own keys.
   if (target.matches("input, select")) return;
   if (event.key === " " && target.matches("button, a, summary")) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
@@ -199,7 +199,7 @@ function showPlaying() {
   if (!matchMedia("(prefers-reduced-motion: reduce)").matches) follow();
 }
 
-/** Moves the line with every frame; `timeupdate` comes four times a second only. */
+/** Moves the line with every frame; `timeupdate` fires only four times a second. */
 function follow() {
   if (audio.paused || session.closed) return;
   showPosition();
@@ -212,7 +212,7 @@ function showLeft(text, seconds) {
   page.classList.toggle("ending", seconds <= 60);
 }
 
-function say(text) {
+function announce(text) {
   $("said").textContent = text;
 }
 
@@ -221,19 +221,19 @@ async function drawPeaks() {
     const answer = await fetch(`${address}/waveform`);
     if (answer.ok) waveform.setPeaks((await answer.json()).channels);
   } catch {
-    // Without a picture the recording can still be heard, and the line still be dragged.
+    // Without a waveform the recording can still be played, and the line dragged.
   }
 }
 
-function wait() {
-  come();
+function startWaiting() {
+  stopWaiting();
   $("play").classList.add("waiting");
   waiting = setTimeout(async () => {
     if (!(await session.ask()) && !session.closed) showTrouble(OFFLINE);
-  }, PATIENCE);
+  }, STALL_DELAY);
 }
 
-function come() {
+function stopWaiting() {
   clearTimeout(waiting);
   $("play").classList.remove("waiting");
 }
@@ -241,7 +241,7 @@ function come() {
 /** Finds out why the audio stopped: the session, the network, or the audio itself. */
 async function failed() {
   remember();
-  // Each retry loads the beginning well, so failures are counted by place: audio that was changed never comes.
+  // A retry can load the beginning each time, so failures are counted by position: tampered audio never loads.
   if (Math.abs(broken - failedAt) > 1) failures = 0;
   failedAt = broken;
   const damaged = audio.error?.code === MediaError.MEDIA_ERR_DECODE;
@@ -254,7 +254,7 @@ async function failed() {
   else showTrouble(!damaged && (await isMissing()) ? MISSING : DAMAGED);
 }
 
-/** Asks why the audio does not come: an audio element never says what it was answered. */
+/** Requests one byte to find out why the audio does not load: an audio element does not expose the response. */
 async function isMissing() {
   try {
     const answer = await fetch(audio.src, { headers: { Range: "bytes=0-0" }, cache: "no-store" });
@@ -269,7 +269,7 @@ function showTrouble(text) {
   trouble.querySelector("span").textContent = text;
 }
 
-/** Keeps where the listener was: loading again forgets it. */
+/** Stores the listener's position, which loading resets. */
 function remember() {
   broken ??= audio.currentTime;
 }
@@ -280,15 +280,15 @@ function retry() {
   audio.load();
 }
 
-/** Goes on where the audio stopped. */
-function goOn() {
+/** Continues where the audio stopped. */
+function continuePlaying() {
   if (broken === null) return;
   audio.currentTime = reachable(broken);
   broken = null;
   if (wanted) audio.play().catch(() => {});
 }
 
-/** Ends listening: what the browser already holds is let go too. */
+/** Ends the player, and drops the audio that the browser has buffered. */
 function close({ title, text }) {
   audio.pause();
   audio.removeAttribute("src");

@@ -1,19 +1,19 @@
-// The session: how long it still lasts, and whether it was ended from elsewhere while the page was open.
+// The session: its remaining time, and a poll for whether it was ended while the page is open.
 
 import { clock, spoken } from "./times.js";
 
-// Sound that a browser already holds plays on without a request, so the page asks by itself; in milliseconds.
-const ASKED_EVERY = 10_000;
+// Buffered audio plays on without requests, so the page polls the session's state; in milliseconds.
+const POLL_INTERVAL = 10_000;
 const WARNED = [300, 60];
 const GONE = {
   title: "This session is not valid any more",
-  text: "Open the link that you were sent once more, or ask the person who sent it for a new one.",
+  text: "Open the link again, or ask the person who sent it for a new one.",
 };
 
 export class Session {
   /**
-   * `shown` gets what is left each second, `warned` a sentence that should be said, `ended` once `{title, text}`.
-   * While `idle()` is true nobody is asked.
+   * `shown` gets the remaining time each second, `warned` a sentence for the screen reader, `ended` once
+   * `{title, text}`. While `idle()` is true the state is not polled.
    */
   constructor(address, secondsLeft, { idle, shown, warned, ended }) {
     Object.assign(this, { address, shown, warned, ended });
@@ -21,8 +21,8 @@ export class Session {
     this.end = Date.now() + secondsLeft * 1000;
     this.tick();
     this.ticking = setInterval(() => this.tick(), 1000);
-    this.asking = setInterval(() => idle() || this.ask(), ASKED_EVERY);
-    // A machine that slept counted nothing, and a hidden page asked nobody.
+    this.polling = setInterval(() => idle() || this.ask(), POLL_INTERVAL);
+    // The countdown stops while the machine sleeps, and a hidden page does not poll.
     document.addEventListener("visibilitychange", () => document.hidden || this.ask());
   }
 
@@ -30,7 +30,7 @@ export class Session {
     return Math.max(0, Math.ceil((this.end - Date.now()) / 1000));
   }
 
-  /** Asks the vault how the session stands; false if it could not be reached. */
+  /** Polls the session's state; returns false if the vault could not be reached. */
   async ask() {
     let answer;
     try {
@@ -40,9 +40,9 @@ export class Session {
     }
     if (answer.status === 404) this.close(GONE);
     if (!answer.ok) return answer.status === 404;
-    const said = await answer.json();
-    if (said.state !== "open") this.close(said);
-    this.end = Date.now() + said.seconds_left * 1000;
+    const state = await answer.json();
+    if (state.state !== "open") this.close(state);
+    this.end = Date.now() + state.seconds_left * 1000;
     return true;
   }
 
@@ -53,7 +53,7 @@ export class Session {
     if (left === 0) this.finish();
   }
 
-  /** Lets the vault have the last word; without an answer the time is over all the same. */
+  /** Checks the state with the vault at the end of the countdown; closes the session if there is no answer. */
   async finish() {
     if (!(await this.ask())) this.close(GONE);
   }
@@ -62,7 +62,7 @@ export class Session {
     if (this.closed) return;
     this.closed = true;
     clearInterval(this.ticking);
-    clearInterval(this.asking);
+    clearInterval(this.polling);
     this.ended(words);
   }
 }

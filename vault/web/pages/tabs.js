@@ -1,6 +1,6 @@
-// Tabs that show the same session: the one that begins to play pauses the others.
+// Tabs of the same session: a tab that starts to play pauses the others.
 
-/** Calls `pause` when another tab of the session at `address` begins to play, and tells the others when this one does. */
+/** Calls `pause` when another tab of the session at `address` starts to play; notifies the others when this one does. */
 export function playAlone(address, audio, pause) {
   const tabs = new BroadcastChannel(address);
   audio.addEventListener("play", () => tabs.postMessage("play"));

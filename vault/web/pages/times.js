@@ -1,6 +1,6 @@
-// Seconds as people read them, and as a screen reader says them.
+// Formats of durations and times, for the page and for screen readers.
 
-/** Writes seconds like 0:07, 12:34 or 1:02:03. */
+/** Formats seconds like 0:07, 12:34 or 1:02:03. */
 export function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds || 0));
   const [hours, minutes, rest] = parts(whole);
@@ -8,16 +8,16 @@ export function clock(seconds) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;
 }
 
-/** Says seconds like "1 hour 2 minutes 3 seconds". */
+/** Formats seconds like "1 hour 2 minutes 3 seconds". */
 export function spoken(seconds) {
   const [hours, minutes, rest] = parts(Math.max(0, Math.floor(seconds || 0)));
-  const said = [[hours, "hour"], [minutes, "minute"], [rest, "second"]]
+  const words = [[hours, "hour"], [minutes, "minute"], [rest, "second"]]
     .filter(([number, word]) => number || (word === "second" && !hours && !minutes))
     .map(([number, word]) => `${number} ${word}${number === 1 ? "" : "s"}`);
-  return said.join(" ");
+  return words.join(" ");
 }
 
-/** Shows a moment in the listener's own time zone and language. */
+/** Formats a time in the listener's time zone and language. */
 export function localMoment(text) {
   return new Intl.DateTimeFormat(undefined, {
     weekday: "long", year: "numeric", month: "long", day: "numeric",
@@ -25,7 +25,7 @@ export function localMoment(text) {
   }).format(new Date(text));
 }
 
-/** Names a language in the page's language; a tag that the browser does not know stays as it is. */
+/** Returns a language's name in English; a tag that the browser does not know is returned unchanged. */
 export function languageName(tag) {
   try {
     return new Intl.DisplayNames(["en"], { type: "language" }).of(tag);

@@ -1,17 +1,17 @@
-// The waveform: one lane for each channel, drawn from stored peaks, and the slider with which a listener seeks.
+// The waveform: one lane per channel, drawn from stored peaks, and the seek slider.
 
 import { clock, spoken } from "./times.js";
 
 // A bar and the gap after it, in CSS pixels.
 const BAR = 2, STEP = 3;
 const LANE_PADDING = 6;
-// Quiet calls are drawn larger, but noise alone must not fill the lane.
+// Quiet calls are drawn larger, but noise must not fill the lane.
 const LARGEST_GAIN = 8;
 const FULL_SCALE = 128;
 const FAINT = 0.38;
 
 export class Waveform {
-  /** `seek(seconds)` is called when the listener lets go: each seek is an access on record, so a drag is one. */
+  /** `seek(seconds)` is called at the end of a drag: each seek is a logged access, so a drag must be one seek. */
   constructor(slider, duration, seek) {
     this.slider = slider;
     this.canvas = slider.querySelector("canvas");
@@ -34,19 +34,19 @@ export class Waveform {
     this.show(this.position);
   }
 
-  /** Takes for each channel pairs of lowest and highest value, from -128 to 127. */
+  /** Sets the peaks: for each channel pairs of the lowest and the highest value, from -128 to 127. */
   setPeaks(channels) {
     this.peaks = channels;
     this.measure();
   }
 
-  /** Draws the channels that are not heard without their colour. */
+  /** Draws the muted channels without their colour. */
   mute(muted) {
     this.muted = muted;
     this.draw();
   }
 
-  /** Shows a position. With `moving` a slider that has the focus is not read out: it would talk into the call. */
+  /** Shows a position. With `moving` a focused slider is not announced: it would talk over the call. */
   show(seconds, { moving = false } = {}) {
     this.position = seconds;
     if (!moving || document.activeElement !== this.slider) {
@@ -70,7 +70,7 @@ export class Waveform {
       this.draw();
     });
     slider.addEventListener("pointerup", () => this.letGo());
-    // A finger that scrolls the page instead, or a drag that was broken off, seeks nothing.
+    // A touch that scrolls the page, or a cancelled drag, does not seek.
     slider.addEventListener("pointercancel", () => this.letGo({ seek: false }));
     slider.addEventListener("pointerleave", () => { this.bubble.hidden = true; });
   }
@@ -96,7 +96,7 @@ export class Waveform {
     this.bubble.style.left = `${left}px`;
   }
 
-  /** Fits the canvas to the slider and to the pixels of the screen, and shapes the bars anew. */
+  /** Fits the canvas to the slider and to the pixels of the screen, and recomputes the bars. */
   measure() {
     const { clientWidth: width, clientHeight: height } = this.slider;
     const ratio = devicePixelRatio || 1;
@@ -116,7 +116,7 @@ export class Waveform {
     paint.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     paint.clearRect(0, 0, this.width, this.height);
     this.shapes.forEach((bars, index) => {
-      // The stylesheet knows the colours, by light and by dark.
+      // The stylesheet has the colours for light and dark mode.
       const style = getComputedStyle(this.lanes[index]);
       paint.fillStyle = style.getPropertyValue(this.muted[index] ? "--silent" : "--lane");
       paint.globalAlpha = FAINT;
@@ -129,13 +129,13 @@ export class Waveform {
   }
 }
 
-/** Returns by how much peaks are enlarged: as much for all channels, so that they can be compared. */
+/** Returns the gain for the peaks: the same for all channels, so that they can be compared. */
 function gainFor(peaks) {
-  const loudest = Math.max(1, ...peaks.map((channel) => channel.reduce((most, one) => Math.max(most, Math.abs(one)), 0)));
+  const loudest = Math.max(1, ...peaks.map((channel) => channel.reduce((most, peak) => Math.max(most, Math.abs(peak)), 0)));
   return Math.min(LARGEST_GAIN, FULL_SCALE / loudest);
 }
 
-/** Returns the bars of one channel as a path; without peaks, the line of silence. */
+/** Returns the bars of a channel as a path; without peaks, a line of silence. */
 function shape(channel, width, lane, top, gain) {
   const path = new Path2D(), buckets = channel.length / 2;
   const middle = top + lane / 2, half = (lane / 2 - LANE_PADDING) * gain / FULL_SCALE;

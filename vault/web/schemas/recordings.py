@@ -144,17 +144,17 @@ class WaveformOut(BaseModel):
 _ENDINGS: dict[Standing, tuple[str, str]] = {
     "ended": (
         "This session has ended",
-        "Open the link that you were sent once more, or ask the person who sent it for a new one.",
+        "Open the link again, or ask the person who sent it for a new one.",
     ),
     "revoked": (
         "This link was withdrawn",
-        "The recording can no longer be heard with it. If you still need it, ask the person who sent the link.",
+        "You can no longer play the recording with it. If you still need it, ask the person who sent the link.",
     ),
     "restricted": (
         "This recording is restricted",
-        "Nobody can hear it for now. Ask the person who sent the link what to do.",
+        "Nobody can play it for now. Ask the person who sent the link what to do.",
     ),
-    "erased": ("This recording was erased", "It is gone for good, and a new link cannot bring it back."),
+    "erased": ("This recording was erased", "It was permanently deleted. A new link cannot restore it."),
 }
 
 
