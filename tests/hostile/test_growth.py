@@ -51,7 +51,7 @@ NOT_FOREIGN = {
     "vault.domain.rules.rule_book_loader:_file": _PACKAGED,
     "vault.domain.stored.store_rewrite:decode_look": _OWN_ROWS,
     "vault.domain.stored.store_rewrite:decode_rewrite": _OWN_ROWS,
-    "vault.cli.drill:_look": "replies of the operator's own vault",
+    "vault.cli.drill:_check_all": "replies of the operator's own vault",
     "vault.keyservice.openbao:unwrap": "one field of a reply; the reply has a row",
     "vault.telephony.twilio_api.events:_recording_ref": _CHECKED,
     "vault.telephony.numbering.number_plans:area_codes": _PACKAGED,

@@ -49,7 +49,7 @@ def test_missing_audio_is_told_as_missing(listener: Listener, caller: Tenant, al
     listener.button("Play").click()
     assert words_until(page, "missing") == [
         "The audio does not load. The player retries automatically.",
-        "The audio of this recording is missing at the moment. It was reported, and can be played here again when it is back.",
+        "The audio of this recording is missing at the moment. It was reported, and plays here again once it is back.",
     ]
 
 

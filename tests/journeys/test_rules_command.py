@@ -20,12 +20,12 @@ WORDS = {
         "Note: Many pages still cite",
     ],
     "US-PR": [
-        "The rule book has no row for US-PR, so that of US holds.",
+        "The rule book has no row for US-PR, so that of US applies.",
         "An unknown state of the United States (US) asks for the consent of all parties; ",
         "Note: Published counts of all-party states differ",
     ],
     "XX": [
-        "The rule book has no row for XX, so it is treated strictly.",
+        "The rule book has no row for XX, so the strict default applies.",
         "An unknown place (XX): no default is shipped, and the account must choose. Until then ",
         "Note: A notice before the recording",
     ],

@@ -1,8 +1,8 @@
-"""The demonstration behind ``make run``: one bundled call goes the whole way, over real HTTP.
+"""The demo behind ``make run``: a bundled call passes through the whole vault, over real HTTP.
 
-It acts as everyone around the vault: the operator who makes a key, the admin who connects a platform,
-the platform that signs webhooks and holds the media, and the one who shares a link. The vault itself is
-the real one; nothing here reaches past its doors but the first key, which an operator makes.
+It plays all clients of the vault: the operator who creates a key, the admin who connects a platform, the platform that
+signs webhooks and hosts the media, and the user who shares a link. The vault itself is real; everything except the
+first key, which an operator creates, uses its public API.
 """
 
 import asyncio
@@ -47,16 +47,16 @@ _AGENT, _CUSTOMER = "+14155550123", "+14155550187"
 
 
 def run_demo(*, host: str, port: int, once: bool) -> None:
-    """Start a server, push the call through it, print the link, and serve until interrupted."""
+    """Start a server, send the call through it, print the link, and serve until interrupted."""
     check_address(host, port, options="--port, such as `callvault demo --port 8001`, or --host")
     with suppress(KeyboardInterrupt):
         asyncio.run(_run(host, port, once=once))
 
 
 async def _run(host: str, port: int, *, once: bool) -> None:
-    # What listens on every address is reached by this one.
-    reached = "127.0.0.1" if host in {"0.0.0.0", "::"} else host
-    authority = f"[{reached}]:{port}" if ":" in reached else f"{reached}:{port}"
+    # A server that listens on all addresses is reached on loopback.
+    address = "127.0.0.1" if host in {"0.0.0.0", "::"} else host
+    authority = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     settings = replace(read_settings(os.environ), public_url=f"http://{authority}")
     structured_log.set_up("WARNING")
     async with _media_server(SAMPLE.read_bytes()) as media_url:
@@ -66,9 +66,9 @@ async def _run(host: str, port: int, *, once: bool) -> None:
         serving = asyncio.create_task(serve(app, server))
         try:
             await _until_started(server, serving, port)
-            await _Walk(settings).go(media_url)
+            await _Demo(settings).run(media_url)
             if not once:
-                _say("", "Serving on; press Ctrl-C to stop. Run it again to push another call.")
+                _say("", "Still serving; press Ctrl-C to stop. Run it again to send another call.")
                 await serving
         finally:
             server.should_exit = True
@@ -79,38 +79,38 @@ async def _run(host: str, port: int, *, once: bool) -> None:
 async def _until_started(server: uvicorn.Server, serving: "asyncio.Task[None]", port: int) -> None:
     while not server.started:
         if serving.done():
-            # uvicorn says why on standard error: the port is taken, or the vault refused to start.
+            # The reason is on standard error: the port is in use, or the vault refused to start.
             raise StartRefused(
                 f"the server did not start on port {port}; see above. Try `callvault demo --port 8001`."
             )
         await asyncio.sleep(0.05)
 
 
-class _Walk:
-    """The bundled call's way through the vault."""
+class _Demo:
+    """Sends the bundled call through the vault."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._base = settings.public_url
         self._key = ""
 
-    async def go(self, media_url: str) -> None:
-        said = {"name": "demo admin", "scopes": ["*"], "account": None}
-        self._key = await ask(self._settings.control_socket, "keys.create", said)
+    async def run(self, media_url: str) -> None:
+        arguments = {"name": "demo admin", "scopes": ["*"], "account": None}
+        self._key = await ask(self._settings.control_socket, "keys.create", arguments)
         _say("data directory", str(self._settings.data_dir))
         _say("admin key", self._key)
         account = await self._rest("PUT", "/v1/accounts/demo", {"name": "Demo", "locale": "en"})
         _say("account", f"{account['account']} ({account['id']})")
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-        said_of_it = {"provider": "platform", "credentials": {"secret": secret}}
-        connection = await self._rest("PUT", "/v1/accounts/demo/connections/demo", said_of_it)
+        body = {"provider": "platform", "credentials": {"secret": secret}}
+        connection = await self._rest("PUT", "/v1/accounts/demo/connections/demo", body)
         _say("webhook", connection["webhook_url"])
         await self._publish()
         recording_id = await self._call(connection["webhook_url"], secret, media_url)
         recording = await self._until_available(recording_id)
         _say("stored", f"{self._settings.objects_url}/recordings/{account['id']}/{recording_id}/")
-        waited = f"{recording['codec']}, {recording['channels']} channels, {recording['duration']:.1f} s"
-        _say("described", waited)
+        facts = f"{recording['codec']}, {recording['channels']} channels, {recording['duration']:.1f} s"
+        _say("described", facts)
         link = await self._rest(
             "POST",
             f"/v1/accounts/demo/recordings/{recording_id}/links",
@@ -120,14 +120,14 @@ class _Walk:
         _say("listen", link["url"])
 
     async def _publish(self) -> None:
-        """Publish the notice that callers hear, unless an earlier demonstration did."""
+        """Publish the notice for callers, unless an earlier demo did."""
         known = await self._rest("GET", "/v1/accounts/demo/notices?status=published")
         if not known["items"]:
             draft = await self._rest("POST", "/v1/accounts/demo/notices", _NOTICE)
             await self._rest("POST", f"/v1/accounts/demo/notices/{draft['id']}/publish")
 
     async def _call(self, webhook_url: str, secret: str, media_url: str) -> str:
-        """Play the platform: ask at call start, then tell of start, end and recording by signed webhooks."""
+        """Act as the platform: report the call start, then send its events by signed webhooks."""
         call_ref, now = f"demo-{int(time.time())}-{secrets.token_hex(2)}", datetime.now(UTC)
         started = now - timedelta(seconds=40)
         facts = {
@@ -142,10 +142,10 @@ class _Walk:
         _say("call start", f"record: {decision['record']} ({decision['reasons'][0]['text']})")
         (notice,) = decision["notices"]
         _say("notice", f'"{notice["text"]}"')
-        # The platform plays it, and tells that it did.
-        told = {"party": "caller", "event": "announced", "method": "announcement", "notice": notice["id"]}
+        # The platform plays the notice and reports it.
+        event = {"party": "caller", "event": "announced", "method": "announcement", "notice": notice["id"]}
         path = f"/v1/accounts/demo/calls/{call_ref}/consent"
-        await self._rest("POST", path, told | {"at": _moment(started)})
+        await self._rest("POST", path, event | {"at": _moment(started)})
         answered: Mapping[str, Any] = {}
         for kind, more in _events(call_ref, now, media_url):
             data = {"call_ref": call_ref, **facts, **more}
@@ -170,7 +170,7 @@ class _Walk:
             if recording["state"] in {"failed", "refused"}:
                 raise StartRefused(f"the recording is {recording['state']}: {recording['reasons']}")
             await asyncio.sleep(0.05)
-        raise StartRefused("the recording did not become available in time.")
+        raise StartRefused(f"the recording did not become available within {_TIMEOUT:.0f} seconds.")
 
     async def _rest(self, method: str, path: str, body: object = None) -> Mapping[str, Any]:
         sent = None if body is None else json.dumps(body).encode()
@@ -185,13 +185,13 @@ def _http(method: str, url: str, body: bytes | None, headers: Mapping[str, str])
             answer: Mapping[str, Any] = json.load(response)
             return answer
     except urllib.error.HTTPError as error:
-        said = error.read().decode()
-        raise StartRefused(f"{method} {request.selector}: {error.code} {said}") from error
+        answer_text = error.read().decode()
+        raise StartRefused(f"{method} {request.selector}: {error.code} {answer_text}") from error
 
 
 @asynccontextmanager
 async def _media_server(audio: bytes) -> AsyncIterator[str]:
-    """Hold the platform's copy of the recording, under a URL that nobody guesses."""
+    """Serve the platform's copy of the recording, under a URL that cannot be guessed."""
     path = f"/{secrets.token_urlsafe(16)}/call.wav"
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -211,11 +211,11 @@ async def _media_server(audio: bytes) -> AsyncIterator[str]:
 
 
 def _say(what: str, value: str) -> None:
-    print(f"{what:>16}  {value}" if what else f"\n{value}", flush=True)  # noqa: T201 - it speaks to people
+    print(f"{what:>16}  {value}" if what else f"\n{value}", flush=True)  # noqa: T201 - output for people
 
 
 def _events(call_ref: str, ended: datetime, media_url: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return what the platform tells of a call, in its order: the kind of the event, and what is new in it."""
+    """Return the platform's events of a call, in order: the type of the event and its new fields."""
     recorded = {
         "recording_ref": f"{call_ref}-1",
         "recording_url": media_url,

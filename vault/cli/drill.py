@@ -1,8 +1,8 @@
-"""The command ``callvault drill failover``: what was closed before a failover must be closed after it.
+"""The command ``callvault drill failover``: checks that closing acts survive a failover.
 
-It is a drill with the real parts: the operator promotes the real standby while the vault serves. The command
-closes two things in an account of its own, keeps a checkpoint, waits for another server to take writes, and
-looks whether all of it stands.
+The drill runs in production: the operator promotes the real standby while the vault serves. The command performs two
+closing acts in its own account, stores a checkpoint, waits until another server accepts writes, and checks that all of
+it is still in force.
 """
 
 import asyncio
@@ -28,9 +28,9 @@ from vault.tlog.spelling import read_base64
 if TYPE_CHECKING:
     from vault.database.engines.server_state import ServerState
 
-drill = typer.Typer(help="Try a disaster while nothing has happened.", no_args_is_help=True)
+drill = typer.Typer(help="Disaster drills.", no_args_is_help=True)
 
-#: A number that is nobody's: 555-0199 is kept for fiction.
+#: A number that belongs to nobody: 555-0199 is reserved for fiction.
 _NUMBER = "+12025550199"
 _POLL_SECONDS = 0.5
 _OK = 200
@@ -38,84 +38,84 @@ _OK = 200
 
 @drill.command("failover")
 def failover(
-    vault: Annotated[str, typer.Option(help="Where the vault runs.")],
-    key: Annotated[str, typer.Option(help="An API key for everything.", envvar="CALLVAULT_API_KEY")],
+    vault: Annotated[str, typer.Option(help="The vault's URL.")],
+    key: Annotated[str, typer.Option(help="An API key with all scopes.", envvar="CALLVAULT_API_KEY")],
     *,
     account: Annotated[
-        str, typer.Option(help="Of the drill alone; opened if it is not there.")
+        str, typer.Option(help="An account for the drill only; created if it does not exist.")
     ] = "drill-failover",
-    minutes: Annotated[float, typer.Option(help="How long to wait for the promotion.", min=0)] = 15.0,
+    minutes: Annotated[float, typer.Option(help="Max minutes to wait for the promotion.", min=0)] = 15.0,
 ) -> None:
-    """Look at PostgreSQL, close something, wait until you have promoted the standby, and see that it is closed.
+    """Check that a PostgreSQL failover loses no closing act: switch recording off, promote the standby, check again.
 
-    Needs the vault's own settings, of which it reads VAULT_DATABASE_URL. Exits with 0 only if everything stands.
+    Reads VAULT_DATABASE_URL from the vault's settings. Exits with 0 only if all checks pass.
     """
     settings = read_settings(os.environ)
     structured_log.set_up(settings.log_level)
     if settings.sqlite_path is not None:
-        raise Invalid("There is no failover on SQLite: set VAULT_DATABASE_URL as the vault's nodes have it.")
+        raise Invalid("SQLite has no failover: set VAULT_DATABASE_URL to the value of the vault's nodes.")
     client = VaultClient(base=vault.rstrip("/"), key=key, account=account)
     run = Drill(client, settings.database_url, minutes * 60)()
     sys.exit(0 if asyncio.run(run) else 1)
 
 
 class Drill:
-    """One drill."""
+    """A failover drill."""
 
     def __init__(self, client: VaultClient, database_url: str, seconds: float) -> None:
-        """Begin nothing yet. ``seconds`` is how long the promotion is waited for, and the vault after it."""
+        """Prepare a drill. ``seconds`` is the timeout for the promotion, and again for the vault after it."""
         self._client = client
         self._database_url = database_url
         self._seconds = seconds
         self._broken = 0
 
     async def __call__(self) -> bool:
-        """Say whether everything stands. Raises Unavailable, VaultError for an answer that is no yes."""
+        """Run the drill and return whether all checks passed. Raises Unavailable; VaultError for an error response."""
         before = await self._state()
         _print_state("before", before)
         await self._close()
         verifier = parse_verifier((await self._public("/v1/access-log/key")).strip())
-        kept = open_checkpoint((await self._public("/v1/access-log/checkpoint")).encode(), [verifier])
-        _say("done", f"recording is off, {_NUMBER} objects; a checkpoint of {kept.size} entries is kept")
-        _say("now", f"promote the standby as your runbook says; waiting for {self._seconds / 60:g} minutes")
+        stored = open_checkpoint((await self._public("/v1/access-log/checkpoint")).encode(), [verifier])
+        _say("done", f"recording is off, {_NUMBER} objects; a checkpoint of {stored.size} entries is stored")
+        _say("now", f"promote the standby as in your runbook; waiting for {self._seconds / 60:g} minutes")
         _print_state("after", await self._other_server(before))
-        _say("stood still", f"{await self._serving_again():.1f} s from the new server to the first write")
-        await self._look(kept, verifier)
-        _say("result", "not everything stands" if self._broken else "everything that was closed is closed")
+        _say("downtime", f"{await self._serving_again():.1f} s from the new server to the first write")
+        await self._check_all(stored, verifier)
+        _say("result", "a closing act was lost" if self._broken else "all closing acts survived the failover")
         return not self._broken
 
     async def _close(self) -> None:
-        """Open what the last drill has closed, and close it: acts of now, not of the last quarter."""
+        """Undo the closing acts of the last drill and perform them again, so that they are recent."""
         await self._client.must("PUT", "", {})
         await self._client.must("PUT", "/recording-switch", {"enabled": True, "reason": "failover drill"})
         await self._client.rest("DELETE", f"/objections/{quote(_NUMBER, safe='')}")
         await self._client.must("PUT", f"/objections/{quote(_NUMBER, safe='')}", {"reason": "failover drill"})
         await self._client.must("PUT", "/recording-switch", {"enabled": False, "reason": "failover drill"})
 
-    async def _look(self, kept: Checkpoint, verifier: Verifier) -> None:
-        """See whether what was closed is closed, and whether the log goes on from the checkpoint."""
+    async def _check_all(self, stored: Checkpoint, verifier: Verifier) -> None:
+        """Check that the closing acts are in force and that the log continues from the stored checkpoint."""
         switch = await self._client.must("GET", "/recording-switch")
-        self._check("recording is off", stands=switch["enabled"] is False)
+        self._check("recording is off", passed=switch["enabled"] is False)
         objection = await self._client.rest("GET", f"/objections/{quote(_NUMBER, safe='')}")
-        self._check(f"{_NUMBER} objects", stands=objection.status == _OK)
+        self._check(f"{_NUMBER} objects", passed=objection.status == _OK)
         try:
             now = open_checkpoint((await self._public("/v1/access-log/checkpoint")).encode(), [verifier])
-            path = f"/v1/access-log/consistency?from={kept.size}&to={now.size}"
-            hashes = [read_base64(one, "proof") for one in json.loads(await self._public(path))["hashes"]]
+            path = f"/v1/access-log/consistency?from={stored.size}&to={now.size}"
+            hashes = [read_base64(text, "proof") for text in json.loads(await self._public(path))["hashes"]]
             verify_consistency(
-                old_size=kept.size, old_root=kept.root, size=now.size, root=now.root, proof=hashes
+                old_size=stored.size, old_root=stored.root, size=now.size, root=now.root, proof=hashes
             )
         except (Tampered, Unavailable) as error:
-            self._check(f"the log goes on from the checkpoint: {error}", stands=False)
+            self._check(f"the log continues from the checkpoint: {error}", passed=False)
         else:
-            self._check(f"the log goes on from the checkpoint, to {now.size} entries", stands=True)
+            self._check(f"the log continues from the checkpoint, to {now.size} entries", passed=True)
 
-    def _check(self, what: str, *, stands: bool) -> None:
-        self._broken += not stands
-        _say("stands" if stands else "BROKEN", what)
+    def _check(self, what: str, *, passed: bool) -> None:
+        self._broken += not passed
+        _say("ok" if passed else "BROKEN", what)
 
     async def _other_server(self, before: "ServerState") -> "ServerState":
-        """Wait until another server, or another run of it, takes writes. Raises Unavailable."""
+        """Wait until another server, or the same server restarted, accepts writes. Raises Unavailable."""
         deadline = time.monotonic() + self._seconds
         while time.monotonic() < deadline:
             try:
@@ -131,23 +131,23 @@ class Drill:
         )
 
     async def _serving_again(self) -> float:
-        """Wait until a write is answered with 2xx, and return the seconds. Raises Unavailable."""
-        begun, told = time.monotonic(), False
+        """Wait until a write succeeds, and return the seconds. Raises Unavailable."""
+        begun, reported = time.monotonic(), False
         while time.monotonic() < begun + self._seconds:
             answered = await self._write()
             if answered.status == _OK:
                 return time.monotonic() - begun
-            if "recovery" in answered.said.get("reasons", []) and not told:
-                told = True
+            if "recovery" in answered.said.get("reasons", []) and not reported:
+                reported = True
                 _say(
                     "recovery",
-                    "the standby lacked something: run `callvault restore`; the drill goes on after it",
+                    "the standby lacked data: run `callvault restore`; the drill continues after it",
                 )
             await asyncio.sleep(_POLL_SECONDS)
-        raise Unavailable("The vault did not take a write again.")
+        raise Unavailable("The vault did not accept writes again after the failover.")
 
     async def _write(self) -> Answered:
-        """Announce a call: a write that hides nothing of what is looked at afterwards."""
+        """Report a call: a write that does not affect the later checks."""
         facts = {
             "direction": "inbound", "from": "+12025550187", "to": "+12025550100",
             "started_at": datetime.now(UTC).isoformat(),
@@ -160,7 +160,7 @@ class Drill:
     async def _public(self, path: str) -> str:
         answered = await self._client.fetch(path)
         if answered.status != _OK:
-            raise Unavailable(f"{path.partition('?')[0]} was answered {answered.detail}")
+            raise Unavailable(f"GET {path.partition('?')[0]} failed: {answered.detail}")
         return answered.body.decode()
 
     async def _state(self) -> "ServerState":
@@ -170,12 +170,8 @@ class Drill:
 
 
 def _print_state(when: str, state: "ServerState") -> None:
-    """Print what a server says of itself, and a line with ``!`` for each thing that can lose something."""
-    timeline = (
-        "a timeline that the service does not tell"
-        if state.timeline is None
-        else f"timeline {state.timeline}"
-    )
+    """Print a server's state, and a line with ``!`` for each setting that can lose data."""
+    timeline = "unknown timeline" if state.timeline is None else f"timeline {state.timeline}"
     _say(when, f"the primary is {state.address}, {timeline}, up since {state.started_at:%Y-%m-%d %H:%M:%S}")
     for one in state.standbys:
         lag = "unknown" if one.behind is None else f"{one.behind} bytes"
@@ -183,7 +179,7 @@ def _print_state(when: str, state: "ServerState") -> None:
     if not any(one.sync_state in {"sync", "quorum"} for one in state.standbys):
         _say(
             "!",
-            "no standby is synchronous: what was answered in the last moments before a failover may be lost",
+            "no standby is synchronous: writes acknowledged just before a failover may be lost",
         )
     for name in ("fsync", "full_page_writes"):
         if getattr(state, name) != "on":
@@ -191,7 +187,7 @@ def _print_state(when: str, state: "ServerState") -> None:
     if state.synchronous_commit in {"off", "local"}:
         _say(
             "!",
-            f"synchronous_commit is {state.synchronous_commit} for this role; the vault sets it on for itself",
+            f"synchronous_commit is {state.synchronous_commit} for this role; the vault sets it to on for itself",
         )
 
 

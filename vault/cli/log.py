@@ -1,4 +1,4 @@
-"""The commands of the access log: export all of it, and verify an export with nothing but a key."""
+"""The access log commands: export the whole log, and verify an export with only the verifier key."""
 
 import asyncio
 import os
@@ -19,9 +19,9 @@ from vault.settings import Settings, read_settings
 from vault.tlog.log_file import MAX_LINE_BYTES, read_head, verify_log
 from vault.tlog.note import Verifier, parse_verifier
 
-log = typer.Typer(help="Take the access log out.", no_args_is_help=True)
+log = typer.Typer(help="Export the access log.", no_args_is_help=True)
 
-#: Entries that are asked for at once.
+#: Entries per request.
 _BATCH_SIZE = 1000
 _SECONDS = 60.0
 
@@ -29,10 +29,10 @@ _SECONDS = 60.0
 @log.command("export")
 def export_log(
     output: Annotated[
-        Path | None, typer.Option(help="Write to this file, and not to standard output.")
+        Path | None, typer.Option(help="Write to this file instead of standard output.")
     ] = None,
 ) -> None:
-    """Write the whole access log, every account's leaves in full, as a file for `callvault verify-log`."""
+    """Export the whole access log, all accounts' leaves in full, for `callvault verify-log`."""
     settings = read_settings(os.environ)
     structured_log.set_up(settings.log_level)
     if output is None:
@@ -58,19 +58,20 @@ def verify(
     export: Annotated[str, typer.Argument(help="A file, or the URL of an export.", metavar="FILE_OR_URL")],
     *,
     checkpoint: Annotated[
-        list[Path] | None, typer.Option(help="A checkpoint from before, that must fit; may be repeated.")
+        list[Path] | None,
+        typer.Option(help="An earlier checkpoint to check for consistency; may be repeated."),
     ] = None,
     key: Annotated[
         str | None,
-        typer.Option(help="The log's verifier key, or a file with it, if you know it from before."),
+        typer.Option(help="The log's verifier key, or a file with it, from a trusted source."),
     ] = None,
     api_key: Annotated[
-        str | None, typer.Option(help="For a URL: a key with audit:read.", envvar="CALLVAULT_API_KEY")
+        str | None, typer.Option(help="For a URL: an API key with audit:read.", envvar="CALLVAULT_API_KEY")
     ] = None,
 ) -> None:
     """Verify an export of the access log: every hash, the root, the signature, and earlier checkpoints.
 
-    Needs no vault and no secret. Exits with 1 and names the first bad entry if one is.
+    Needs no vault and no secret. Exits with 1 and names the first invalid entry, if there is one.
     """
     with _lines(export, api_key) as lines, _progress() as progress:
         named, note = read_head(lines)
@@ -85,12 +86,12 @@ def verify(
     )
     typer.echo("Every hash, the root and the signature are right.")
     if key is None:
-        typer.echo("Compare the key with one that you know from elsewhere, or pass it as --key.", err=True)
+        typer.echo("Compare the key with one from a trusted source, or pass that one as --key.", err=True)
 
 
 @contextmanager
 def _lines(export: str, api_key: str | None) -> Iterator[Iterator[bytes]]:
-    """Open a file or a URL and offer its lines, none of them longer than a line may be."""
+    """Open a file or a URL and yield its lines, each cut at the max line length."""
     if export.startswith(("https://", "http://")):
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         request = urllib.request.Request(export, headers=headers)  # noqa: S310 - http and https alone
@@ -101,7 +102,7 @@ def _lines(export: str, api_key: str | None) -> Iterator[Iterator[bytes]]:
             with error:
                 raise VaultError(f"The export was answered with status {error.code}.") from None
         except OSError as error:
-            raise Unavailable("The export could not be read to its end.") from error
+            raise Unavailable("The export could not be downloaded completely. Repeat the command.") from error
         return
     try:
         with Path(export).open("rb") as file:
@@ -118,7 +119,7 @@ def _read(path: Path) -> bytes:
 
 
 def _verifier(key: str) -> Verifier:
-    """Return the verifier key that stands in the option, or in the file that it names."""
+    """Parse the verifier key from the option's value or from the file that it names."""
     with suppress(OSError, UnicodeDecodeError):
         key = Path(key).read_text("utf-8")
     return parse_verifier(key.strip())
@@ -126,7 +127,7 @@ def _verifier(key: str) -> Verifier:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Offer what shows how far one is, as a bar on a terminal; elsewhere nothing is shown."""
+    """Yield a progress callback, which shows a bar on a terminal and nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _done, _all: None
         return

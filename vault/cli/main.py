@@ -24,20 +24,20 @@ from vault.settings import DEFAULT_PORT, Settings, read_settings
 from vault.simulator.command import simulate
 from vault.version import VERSION
 
-_ABOUT = "A self-hosted vault for call recordings: sealed per account, switchable, every access on record."
+_ABOUT = "A self-hosted vault for call recordings: encrypted per account, with a recording switch, every access logged."
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-keys = typer.Typer(help="Make API keys.", no_args_is_help=True)
+keys = typer.Typer(help="Create API keys.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 app.add_typer(log, name="log")
-rules = typer.Typer(help="Look at the rules of recording by place.", no_args_is_help=True)
+rules = typer.Typer(help="Show the recording rules by place.", no_args_is_help=True)
 app.add_typer(rules, name="rules")
 app.add_typer(drill, name="drill")
 app.command()(simulate)
 
-#: From 0, which lets the system choose, to the highest there is.
+#: With port 0 the system chooses one.
 Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
 
 # glibc's names for two parameters of mallopt.
@@ -51,10 +51,10 @@ def serve(
     port: Port = DEFAULT_PORT,
     *,
     worker: Annotated[
-        bool, typer.Option(help="Fetch, seal and describe recordings in this process too.")
+        bool, typer.Option(help="Fetch, encrypt and describe recordings in this process too.")
     ] = True,
 ) -> None:
-    """Serve webhooks, REST and playback links; the worker runs beside it unless --no-worker."""
+    """Serve webhooks, REST and playback links; runs the worker in the same process unless --no-worker."""
     settings = _settings(port)
     _keep_large_blocks()
     _serve(settings, host, port, worker=worker)
@@ -75,25 +75,25 @@ def _serve(settings: Settings, host: str, port: int, *, worker: bool) -> None:
 
 
 def _warn_of_other_port(public_url: str, port: int) -> None:
-    """Say that links lead elsewhere, where no proxy is meant to be: at a loopback address with another port."""
+    """Warn if links point to another port: VAULT_PUBLIC_URL is a loopback address, so there is no proxy."""
     parts = split_url(public_url)
     if port and is_loopback(parts.hostname) and (parts.port or {"https": 443}.get(parts.scheme, 80)) != port:
         structured_log.Log(__name__).warning(
             "serve.other_port",
             port=port,
-            reason=f"VAULT_PUBLIC_URL is {public_url}, so links and webhook URLs do not lead to --port {port}.",
+            reason=f"VAULT_PUBLIC_URL is {public_url}, so links and webhook URLs do not point to --port {port}.",
         )
 
 
 @app.command("worker")
 def run_worker(
-    health_host: Annotated[str, typer.Option(help="Address of the health port.")] = "127.0.0.1",
+    health_host: Annotated[str, typer.Option(help="Address for --health-port.")] = "127.0.0.1",
     health_port: Annotated[
         int | None,
-        typer.Option(help="Answer /healthz, /readyz and /metrics on this port.", min=0, max=65535),
+        typer.Option(help="Serve /healthz, /readyz and /metrics on this port.", min=0, max=65535),
     ] = None,
 ) -> None:
-    """Fetch, seal and describe recordings, without taking requests. For more nodes on PostgreSQL."""
+    """Fetch, encrypt and describe recordings, without serving requests; for more nodes on PostgreSQL."""
     from vault.server.http_limits import check_address
     from vault.server.worker_process import work_until_stopped
 
@@ -106,20 +106,20 @@ def run_worker(
 
 @app.command()
 def migrate() -> None:
-    """Bring the database to the schema of this release."""
+    """Migrate the database to the schema of this release."""
     from vault import composition
 
     composition.migrate(_settings())
-    typer.echo("The database is at the schema of this release.")
+    typer.echo("The database has the schema of this release.")
 
 
 @keys.command("create")
 def create_key(
     name: Annotated[str, typer.Option(help="What the key is for; names need not be unique.")],
-    scopes: Annotated[str, typer.Option(help=f"With commas: {', '.join(SCOPES)}.")],
-    account: Annotated[str | None, typer.Option(help="Only for this account; without it, for all.")] = None,
+    scopes: Annotated[str, typer.Option(help=f"Comma-separated: {', '.join(SCOPES)}.")],
+    account: Annotated[str | None, typer.Option(help="Only for this account; default: all accounts.")] = None,
 ) -> None:
-    """Make an API key and print it, alone, on standard output. Sets up an empty data directory."""
+    """Create an API key and print only the key on standard output. Initializes an empty data directory."""
     settings = _settings()
     arguments = {"name": name, "scopes": [scope.strip() for scope in scopes.split(",")], "account": account}
     typer.echo(operate(settings, "keys.create", arguments))
@@ -128,10 +128,10 @@ def create_key(
 @rules.command("show")
 def show_rules(
     place: Annotated[
-        str | None, typer.Argument(help="A country (FR), a state (US-WA), or * for the unknown.")
+        str | None, typer.Argument(help="A country (FR), a state (US-WA), or * for unknown places.")
     ] = None,
 ) -> None:
-    """Say what is asked of whoever records a call at a place; without one, list every place."""
+    """Show the rule for recording a call at a place; without a place, list all rules."""
     from vault import composition
 
     book = composition.rule_book()
@@ -143,8 +143,10 @@ def show_rules(
     asked = read_place(place)
     rule = book.of(asked)
     if asked not in {*book.rules, UNKNOWN}:
-        held = f"that of {rule.place} holds" if rule.place in book.rules else "it is treated strictly"
-        typer.echo(f"The rule book has no row for {asked}, so {held}.")
+        applied = (
+            f"that of {rule.place} applies" if rule.place in book.rules else "the strict default applies"
+        )
+        typer.echo(f"The rule book has no row for {asked}, so {applied}.")
     typer.echo(explain(rule))
     if rule.note:
         typer.echo(f"Note: {rule.note}")
@@ -153,7 +155,7 @@ def show_rules(
 
 @app.command("export-key")
 def export_key(recording: Annotated[str, typer.Argument(help="The recording's id: rec_...")]) -> None:
-    """Print as JSON what the official AWS Encryption SDK needs to open one recording. It is on record."""
+    """Print the key of a recording as JSON, for decryption with the official AWS Encryption SDK. It is logged."""
     typer.echo(json.dumps(operate(_settings(), "export-key", {"recording": recording}), indent=2))
 
 
@@ -167,7 +169,7 @@ app.command()(rewrite_store)
 
 @app.command()
 def sweep() -> None:
-    """Remove what crashed attempts left behind more than a day ago. The worker does it every hour."""
+    """Delete orphaned objects of crashed attempts older than a day. The worker does it every hour."""
     typer.echo(f"{operate(_settings(), 'sweep', {})} removed.")
 
 
@@ -176,9 +178,9 @@ def demo(
     host: Annotated[str, typer.Option(help="Address to listen on; in a container, 0.0.0.0.")] = "127.0.0.1",
     port: Port = DEFAULT_PORT,
     *,
-    once: Annotated[bool, typer.Option(help="End when the link was printed, instead of serving on.")] = False,
+    once: Annotated[bool, typer.Option(help="Exit after printing the link.")] = False,
 ) -> None:
-    """Push a bundled call through the whole vault, print a link to hear it, and keep serving."""
+    """Send a bundled call through the whole vault, print a link to play it, and keep serving."""
     from vault.cli.demo import run_demo
 
     _keep_large_blocks()
@@ -199,7 +201,7 @@ def options(
         typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
     ] = False,
 ) -> None:
-    """Take the options that stand before a command."""
+    """Handle the options before the command."""
 
 
 def _settings(port: int = DEFAULT_PORT) -> Settings:
@@ -209,18 +211,18 @@ def _settings(port: int = DEFAULT_PORT) -> Settings:
 
 
 def _keep_large_blocks() -> None:
-    """Tell glibc to keep freed mebibytes: giving each back and asking anew costs more than opening it."""
+    """Tell glibc to keep large freed blocks: returning and re-requesting one costs more than decrypting into it."""
     try:
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(_M_MMAP_THRESHOLD, 32 * _MEBIBYTE)
         libc.mallopt(_M_TRIM_THRESHOLD, 64 * _MEBIBYTE)
     except (OSError, AttributeError):
-        return  # Another C library has its own ways.
+        return  # Not glibc.
 
 
 def main() -> None:
-    """Run the command; errors that were foreseen are one sentence, and say what to do next."""
-    # The entry point of the image is this command already, and people write its name after the image's.
+    """Run the command; expected errors are printed as one sentence that says what to do."""
+    # The image's entry point is this command, but users often write its name after the image's name.
     if sys.argv[1:2] == ["callvault"]:
         del sys.argv[1]
     try:

@@ -1,4 +1,4 @@
-"""Where an operator's commands are done: by the server that holds the database, or here where none runs."""
+"""Runs an operator's commands: in the server that holds the SQLite database, or in this process if none runs."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping
@@ -13,20 +13,20 @@ from vault.settings import Settings
 
 
 class Operator(Protocol):
-    """Does a command with its arguments, tells how far it is, and returns its result."""
+    """Runs a command with its arguments, reports progress, and returns its result."""
 
     def __call__(
         self, command: str, arguments: Mapping[str, Any], progress: ProgressCallback = no_progress, /
     ) -> Awaitable[Any]:
-        """Raise whatever the command raises."""
+        """Run the command. Raises the errors of the command."""
 
 
 @asynccontextmanager
 async def operating(settings: Settings, *, restoring: bool = False) -> AsyncIterator[Operator]:
-    """Offer an operator's commands: all of them to the same server, or all of them here.
+    """Yield an operator whose commands all run in the same server, or all in this process.
 
-    With ``restoring`` a new database is made that of the vault in the object store. Raises what assembling a
-    vault raises.
+    With ``restoring`` a new database is initialized as that of the vault in the object store. Raises the errors of
+    assembling a vault.
     """
     if settings.sqlite_path is None:
         from vault import composition
@@ -47,7 +47,7 @@ async def operating(settings: Settings, *, restoring: bool = False) -> AsyncIter
 
 
 def operate(settings: Settings, command: str, arguments: Mapping[str, Any]) -> Any:
-    """Do one command and return its result."""
+    """Run one command and return its result."""
 
     async def run() -> Any:
         async with operating(settings) as operator:

@@ -1,4 +1,4 @@
-"""The command that rotates keys: begins, follows, and ends with the signed statement."""
+"""The command that rotates keys: begins the rotation, shows progress, and prints the signed statement."""
 
 import asyncio
 import os
@@ -12,28 +12,30 @@ from vault.cli.operator import operate, operating
 from vault.errors import Invalid
 from vault.settings import Settings, read_settings
 
-#: Seconds between two looks while there is nothing to do but wait.
+#: Seconds between two steps if the last one changed nothing.
 _POLL_INTERVAL = 0.5
 
 
 def rotate(
     account: Annotated[str | None, typer.Argument(help="The account's name or id.")] = None,
     *,
-    root: Annotated[bool, typer.Option("--root", help="Leave the previous root key instead.")] = False,
+    root: Annotated[
+        bool, typer.Option("--root", help="Rotate away from the previous root key instead.")
+    ] = False,
 ) -> None:
-    """Rotate an account's key: the next version seals what comes, and the one before is emptied and destroyed.
+    """Rotate an account's key: re-encrypt its data under a new version and destroy the old version.
 
-    Goes on with a rotation that is under way, and may be stopped and called again at any moment. Prints the
-    signed statement that no recording is left under the old version.
+    Continues a rotation in progress; may be stopped and run again at any time. Prints the signed statement that no
+    recording is encrypted under the old version.
     """
     settings = read_settings(os.environ)
     structured_log.set_up(settings.log_level)
     if root == (account is not None):
-        raise Invalid("Name an account, or say --root.", field="account")
+        raise Invalid("Pass either an account or --root.", field="account")
     if account is None:
         sys.stdout.write(operate(settings, "rotate.root", {}))
-        _tell(
-            "Nothing is wrapped by the previous root key. Take VAULT_PREVIOUS_ROOT_KEY_URL away and restart."
+        _print(
+            "Nothing is encrypted under the previous root key. Remove VAULT_PREVIOUS_ROOT_KEY_URL and restart."
         )
     else:
         sys.stdout.write(asyncio.run(_rotate(settings, account)))
@@ -43,8 +45,9 @@ async def _rotate(settings: Settings, account: str) -> str:
     arguments = {"account": account}
     async with operating(settings) as operator:
         progress = await operator("rotate.begin", arguments)
-        _tell(
-            f"Version {progress['version']} seals what comes. Version {progress['leaving']} is being emptied."
+        _print(
+            f"Version {progress['version']} encrypts new data. Data under version {progress['leaving']} is "
+            "being re-encrypted."
         )
         while progress["statement"] is None:
             before = progress
@@ -52,15 +55,15 @@ async def _rotate(settings: Settings, account: str) -> str:
             if progress["remaining"] == before["remaining"]:
                 await asyncio.sleep(_POLL_INTERVAL)
             else:
-                _tell(_line(progress))
-        _tell(f"Version {progress['leaving']} is destroyed.")
+                _print(_line(progress))
+        _print(f"Version {progress['leaving']} is destroyed.")
     statement: str = progress["statement"]
     return statement
 
 
 def _line(progress: dict[str, Any]) -> str:
-    return f"{progress['rewrapped']} recordings wrapped anew, {progress['remaining']} things to go."
+    return f"{progress['rewrapped']} recordings re-encrypted, {progress['remaining']} items remaining."
 
 
-def _tell(line: str) -> None:
+def _print(line: str) -> None:
     sys.stderr.write(line + "\n")

@@ -1,4 +1,4 @@
-"""The commands that look at the whole store: back the database up, restore it from the objects, compare the two."""
+"""The store commands: back up the database, restore it from the objects, compare both, rewrite the objects."""
 
 import asyncio
 import os
@@ -18,43 +18,45 @@ from vault.errors import Invalid
 from vault.settings import Settings, read_settings
 
 _COUNTS = {
-    "accounts": "accounts brought in",
+    "accounts": "accounts restored",
     "available": "recordings with a manifest",
     "tombstones": "tombstones of refused, failed and erased recordings",
-    "erased": "recordings erased once more",
-    "refused": "recordings refused once more",
-    "acts": "closing acts of the journal done once more",
-    "leaves": "entries of the access log taken over",
-    "own": "entries of the database's own placed behind them",
-    "providers": "providers' lists to be compared at once",
+    "erased": "recordings erased again",
+    "refused": "recordings refused again",
+    "acts": "closing acts of the journal replayed",
+    "leaves": "entries of the access log restored",
+    "own": "entries of the database's own log appended after them",
+    "providers": "provider lists to compare immediately",
 }
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(help="The new file to write; it can be read by its owner alone.")],
+    file: Annotated[Path, typer.Argument(help="The new file to write; only its owner can read it.")],
 ) -> None:
-    """Copy the SQLite database to a new file, also while the server runs. On PostgreSQL use pg_dump.
+    """Copy the SQLite database to a new file, even while the server runs. On PostgreSQL use pg_dump.
 
-    The copy is the database at one moment. Objects and the root key are not in it: back them up by themselves.
+    The copy is a consistent snapshot. It does not contain the objects and the root key: back them up separately.
     """
     settings = read_settings(os.environ)
     structured_log.set_up(settings.log_level)
     if settings.sqlite_path is None:
-        raise Invalid("`callvault backup` copies SQLite. Back PostgreSQL up with pg_dump or pg_basebackup.")
+        raise Invalid(
+            "`callvault backup` is for SQLite only. Back up PostgreSQL with pg_dump or pg_basebackup."
+        )
     with _progress("copying pages") as on_progress:
         size = copy_database(settings.sqlite_path, file, on_progress=on_progress)
-    typer.echo(f"{size} bytes in {file}. Objects and the root key are not in it.")
+    typer.echo(f"{size} bytes in {file}. It does not contain the objects and the root key.")
 
 
 def restore() -> None:
-    """Make an old or empty database whole, or one that lost its last seconds and went on without them.
+    """Restore an old or empty database from the object store, or one that lost its last seconds and continued.
 
-    It works in the present database; nothing need be emptied, and no server stopped: they answer 503 until this is
-    done. What was acknowledged since stays, and what was closed in either history is closed. Of two primaries, run it
-    with the database that is to be kept. It may be killed and run again.
+    It works on the current database: do not empty it, do not stop servers; they answer 503 until this is done. Data
+    acknowledged since then is kept, and closing acts of both histories apply. With two primaries, run it on
+    the database that is to be kept. It may be killed and run again.
 
-    API keys and playback links are not in the object store. Those of an old database stay, but for what was
-    revoked since; an empty one has none: make new ones with `callvault keys create`.
+    API keys and playback links are not in the object store. An old database keeps its own, except those revoked since;
+    an empty one has none: create keys with `callvault keys create`.
     """
     report = _run("restore", {}, restoring=True)
     for name, words in _COUNTS.items():
@@ -67,21 +69,21 @@ def restore() -> None:
     typer.echo(
         "API keys and links are not restored from the object store: `callvault keys create` makes keys."
     )
-    typer.echo("The database is as the object store and the access log in it say.")
+    typer.echo("The database agrees with the object store and its access log.")
 
 
 def fsck(
     *,
     sample: Annotated[
-        int, typer.Option(help="Open so many recordings from the first to the last frame, evenly spread.")
+        int, typer.Option(help="Number of recordings to decrypt completely, evenly spread over all.")
     ] = 100,
     rate: Annotated[
-        float, typer.Option(help="Recordings or objects looked at in a second, at most; 0 for no limit.")
+        float, typer.Option(help="Max recordings or objects checked per second; 0 for no limit.")
     ] = 100.0,
 ) -> None:
-    """Compare rows with objects, manifests, versions and lengths, and open a sample. Changes nothing.
+    """Compare rows with objects, manifests, versions and lengths, and decrypt a sample. Changes nothing.
 
-    Prints one line for each finding, and exits with 1 if there is any.
+    Prints one line per finding, and exits with 1 if there is any.
     """
     checked = _run("fsck", {"sample": sample, "rate": rate})
     for finding in checked["findings"]:
@@ -96,14 +98,14 @@ def fsck(
 
 
 def rewrite_store() -> None:
-    """Let everything that the database holds be written to the object store again; the worker does it.
+    """Tell the worker to write all data of the database to the object store again.
 
-    For a bucket that was restored from a backup, or where `callvault fsck` says so. The worker notices by itself that
-    the log in the bucket went back, and does the same. Audio is not in the database.
+    For a bucket that was restored from a backup, or if `callvault fsck` says so. If the log in the bucket went back,
+    the worker detects it and does the same. Audio cannot be rewritten: it is not in the database.
     """
     _run("rewrite-store", {})
     typer.echo(
-        "The worker writes accounts, manifests, tombstones and the access log to the object store again."
+        "The worker will write accounts, manifests, tombstones and the access log to the object store again."
     )
 
 
@@ -131,7 +133,7 @@ async def _ask(
 
 @contextmanager
 def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Offer what shows how many of how many are done, as a bar on a terminal; elsewhere nothing is shown."""
+    """Yield a progress callback, which shows a bar on a terminal and nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _done, _of: None
         return
@@ -146,7 +148,7 @@ def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def _bar() -> Iterator[ProgressCallback]:
-    """Offer what shows how far one is, as a bar on a terminal; elsewhere nothing is shown."""
+    """Yield a progress callback with labels, which shows a bar on a terminal and nothing elsewhere."""
     if not sys.stderr.isatty():
         yield no_progress
         return
@@ -155,7 +157,7 @@ def _bar() -> Iterator[ProgressCallback]:
         async def show(what: str, done: int, of: int) -> None:
             if bar.label != what:
                 bar.label, bar.pos, bar.finished = what, 0, False
-            # How many there are in all is not always known: then the bar is never full.
+            # If the total is unknown, the bar never fills.
             bar.length = of or done + 1
             bar.update(done - bar.pos)
 

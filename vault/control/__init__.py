@@ -1,1 +1,1 @@
-"""The control socket: how commands reach a running server."""
+"""The control socket, through which commands reach a running server."""

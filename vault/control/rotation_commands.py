@@ -1,4 +1,4 @@
-"""An operator's commands that rotate keys: begun, and then done step by step, by the server's worker or without one."""
+"""An operator's key rotation commands: begin a rotation, then advance it in steps, with or without a worker."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -12,32 +12,32 @@ if TYPE_CHECKING:
 
 
 async def perform_rotation(vault: "Vault", command: str, arguments: Mapping[str, Any], *, actor: str) -> Any:
-    """Begin a rotation, or do one step of it; return how it stands. Raises whatever the verbs raise."""
+    """Begin a rotation or advance it by one step; return its progress. Raises the errors of the services."""
     if command == "rotate.root":
         return (await vault.rewrap_root_key(actor=actor)).decode()
     account_id = (await vault.find_account(arguments["account"])).id
     if command == "rotate.begin":
-        under_way = await vault.read_rotations(account_id)
-        if all(one.destroyed_at for one in under_way.rotations):
+        progress = await vault.read_rotations(account_id)
+        if all(rotation.destroyed_at for rotation in progress.rotations):
             return _progress(await vault.rotate_account_key(account_id, actor=actor))
-        return _progress(under_way)
+        return _progress(progress)
     if command == "rotate.step":
         await _step(vault, account_id)
         progress = await vault.read_rotations(account_id)
-        shown = _progress(progress)
-        if shown["statement"] is not None:
+        result = _progress(progress)
+        if result["statement"] is not None:
             try:
-                # As everything that speaks of the log, it is shown once the log is anchored that far.
+                # Like everything about the log, the statement is shown only once the log is anchored that far.
                 await vault.read_rotations.statement(account_id, progress.rotations[-1].version)
             except Unavailable:
-                # Who asks step by step asks again. A command that failed here would begin another rotation.
-                shown["statement"] = None
-        return shown
+                # The caller repeats the step. If the command failed here, running it again would begin a new rotation.
+                result["statement"] = None
+        return result
     raise NotFound(f"There is no command {command!r}.")
 
 
 async def _step(vault: "Vault", account_id: str) -> None:
-    """Do what the worker does about a rotation, once; where a worker has the turn, nothing."""
+    """Run the worker's rotation jobs once; a job whose lease a worker holds is skipped."""
     await vault.singleton_job("rewrap", lambda: vault.rewrap(account_id), every=timedelta())
     await vault.singleton_job.if_due("manifests", vault.write_manifests)
     await vault.singleton_job.if_due("account_objects", vault.write_account_objects)

@@ -1,7 +1,7 @@
-"""The control socket: commands reach a running server, which alone may touch its SQLite file.
+"""The control socket: runs commands in a running server, the only process that may use its SQLite file.
 
-One JSON line in, one JSON line out, over a Unix socket in the data directory that only the owner of
-the process can open. Whoever can open it could read the root key as well.
+One JSON line in, one JSON line out (and progress lines before it), over a Unix socket in the data directory that only
+the owner of the process can open. A user who can open it can read the root key too.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _LOG = Log(__name__)
 _MAX_REQUEST_BYTES = 64 * 1024
-#: Bytes of the longest answer: a part of the access log.
+#: Max bytes of a response: a part of the access log.
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 OPERATOR = "operator"
 
@@ -53,24 +53,24 @@ async def control_socket(vault: "Vault", path: Path) -> AsyncIterator[None]:
 
 
 async def _serve(vault: "Vault", reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    async def tell(what: str, done: int, of: int) -> None:
+    async def report(what: str, done: int, of: int) -> None:
         writer.write(json.dumps({"seen": [what, done, of]}).encode() + b"\n")
         await writer.drain()
 
     try:
         asked = json.loads(await reader.readline())
-        answer = {"result": await perform(vault, asked["command"], asked["arguments"], tell)}
+        answer = {"result": await perform(vault, asked["command"], asked["arguments"], report)}
     except ConnectionError:
-        # Whoever asked has gone, and what tells of progress ends the command with it.
+        # The client disconnected: the next progress report raised, which ended the command.
         writer.close()
         return
     except VaultError as error:
         answer = {"error": str(error)}
     except (ValueError, KeyError, TypeError):
-        answer = {"error": "The control socket was not understood; is this another release?"}
+        answer = {"error": "Malformed command on the control socket. Use the same release as the server."}
     except Exception as error:  # noqa: BLE001 - one command must not end the server
         _LOG.error("control.failed", error=type(error).__name__, trace=True)
-        answer = {"error": "The command failed; the server's log says where."}
+        answer = {"error": "The command failed; the error is in the server's log."}
     with suppress(ConnectionError):
         writer.write(json.dumps(answer).encode() + b"\n")
         await writer.drain()
@@ -80,11 +80,11 @@ async def _serve(vault: "Vault", reader: asyncio.StreamReader, writer: asyncio.S
 async def ask(
     path: Path, command: str, arguments: Mapping[str, Any], progress: ProgressCallback = no_progress, /
 ) -> Any:
-    """Ask a running server. Raises Unavailable if there is none, Invalid for an error that it answers."""
+    """Run a command in a running server. Raises Unavailable if there is none, Invalid for an error response."""
     try:
         reader, writer = await asyncio.open_unix_connection(path, limit=_MAX_ANSWER_BYTES)
     except OSError as error:
-        raise Unavailable("No server is running here.") from error
+        raise Unavailable("No server is running on this data directory.") from error
     try:
         writer.write(json.dumps({"command": command, "arguments": dict(arguments)}).encode() + b"\n")
         await writer.drain()
@@ -93,7 +93,7 @@ async def ask(
     finally:
         writer.close()
     if not line:
-        raise Unavailable("The server ended before it answered.")
+        raise Unavailable("The server closed the control socket before it answered. Repeat the command.")
     if "error" in answer:
         raise Invalid(answer["error"])
     return answer["result"]
@@ -102,9 +102,9 @@ async def ask(
 async def perform(
     vault: "Vault", command: str, arguments: Mapping[str, Any], progress: ProgressCallback = no_progress, /
 ) -> Any:
-    """Do what an operator asked, in this process. Raises whatever the verb raises.
+    """Run an operator's command in this process. Raises the errors of the service.
 
-    In recovery mode an old database is left as it is, but for restoring it: Unavailable.
+    In recovery mode every command except restore, fsck and hello raises Unavailable.
     """
     if command == "restore":
         return asdict(await vault.restore(actor=OPERATOR, progress=progress))
@@ -114,10 +114,11 @@ async def perform(
 
 
 async def _perform(vault: "Vault", command: str, arguments: Mapping[str, Any]) -> Any:
-    """Do what writes to the log, or reads from it: only where the database is up to date."""
+    """Run a command that writes or reads the log; refused in recovery mode."""
     if await vault.check_recovery():
         raise Unavailable(
-            "The vault is in recovery mode: its database lacks what its object store has. Run `callvault restore`."
+            "The vault is in recovery mode: its database lacks changes that its object store has. "
+            "Run `callvault restore`."
         )
     if command == "keys.create":
         account = arguments["account"]

@@ -1,11 +1,11 @@
-"""The ASGI app that a server imports (``uvicorn --factory vault.server.asgi:create``), and how a process is served.
+"""The ASGI app for a server (``uvicorn --factory vault.server.asgi:create``), and the server process.
 
-uvicorn's own command takes ``--http vault.server.http_limits:BoundedHeads`` besides, unless the proxy bounds heads.
+With uvicorn's own command, add ``--http vault.server.http_limits:LimitedHttpProtocol`` unless the proxy limits heads.
 
-A node that is told to stop (SIGTERM) says so first: /readyz turns to 503 and its worker takes nothing new.
-After ``drain_seconds``, in which a balancer has noticed and requests are still answered, it stops to listen.
-What is in flight then has ``stop_seconds`` to end; a longer answer is cut where it stands, never to look like
-a whole one. Then the vault is taken apart, and the process ends with status 0.
+Shutdown after SIGTERM: /readyz turns to 503 and the worker takes no new work. For ``drain_seconds`` requests are still
+served, so that load balancers notice; then the process stops listening. Requests in progress have ``stop_seconds`` to
+end; a longer response is truncated by closing the connection, so that it never looks complete. Then the vault is closed
+and the process ends with status 0.
 """
 
 import asyncio
@@ -28,22 +28,22 @@ from vault.web.http.public_url import PublicUrl
 from vault.web.http.readiness import Readiness
 from vault.worker.tasks import work
 
-#: Seconds in which answers that were cut put on record how far they came.
+#: Seconds for truncated responses to log how far they were sent.
 _SHUTDOWN_GRACE = 5.0
-#: Bytes of an answer that may wait unsent in the kernel, where they cannot be called back when a session ends.
-#: Without a limit they are several mebibytes.
+#: Max unsent bytes of a response in the kernel's send buffer, where they cannot be revoked when a session ends.
+#: Without a limit it holds several mebibytes.
 _UNSENT = 1024 * 1024
 
 
 def create() -> FastAPI:
-    """Return the app of one process, with its worker, from the environment."""
+    """Return an app with a worker, configured from the environment."""
     settings = read_settings(os.environ)
     structured_log.set_up(settings.log_level)
     return app_of(settings, worker=True)
 
 
 def app_of(settings: Settings, *, worker: bool) -> FastAPI:
-    """Return the app. Its lifespan assembles the vault, and with ``worker`` runs the loop beside it."""
+    """Return the app. Its lifespan assembles the vault and, with ``worker``, runs the worker in the same process."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -71,10 +71,10 @@ def app_of(settings: Settings, *, worker: bool) -> FastAPI:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which tells the app first and goes on for a while when it is told to stop."""
+    """uvicorn's server with a drain period: at a stop signal it notifies the app and keeps serving for a while."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI, *, drain_seconds: float) -> None:
-        """``drain_seconds`` is how long requests are still taken."""
+        """``drain_seconds`` is how long requests are still served after the signal."""
         super().__init__(config)
         self._app = app
         self._drain_seconds = drain_seconds
@@ -86,16 +86,16 @@ class Server(uvicorn.Server):
         await super().serve(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen. Connections inherit how much of an answer may wait in the kernel."""
+        """Start listening, with a limit on unsent bytes in the kernel, which connections inherit."""
         await super().startup(sockets)
         for listening in (one for server in self.servers for one in server.sockets):
             if listening.family in {socket.AF_INET, socket.AF_INET6} and hasattr(socket, "TCP_NOTSENT_LOWAT"):
-                # The loop's own sockets set no options; a second descriptor of the same socket does.
+                # The loop's socket objects cannot set options; a duplicate descriptor of the socket can.
                 with socket.socket(fileno=os.dup(listening.fileno())) as same:
                     same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to stop; a second signal stops to listen at once."""
+        """Start the drain period; a second signal stops listening immediately."""
         stopping: asyncio.Event = self._app.state.readiness.stopping
         if self._loop is None or stopping.is_set() or not self._drain_seconds:
             super().handle_exit(sig, frame)
@@ -105,7 +105,7 @@ class Server(uvicorn.Server):
             self._loop.call_soon_threadsafe(stopping.set)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop to listen, wait for requests, and for the last words of those that were cut."""
+        """Stop listening, wait for requests, then for the access log entries of truncated responses."""
         await super().shutdown(sockets)
         if cut := set(self.server_state.tasks):
             await asyncio.wait(cut, timeout=_SHUTDOWN_GRACE)
@@ -115,13 +115,13 @@ class Server(uvicorn.Server):
 
 
 async def serve(app: FastAPI, server: uvicorn.Server) -> None:
-    """Assemble the vault, then listen until stopped. Raises what assembling raises: StartRefused above all.
+    """Assemble the vault, then listen until stopped. Raises the errors of assembling, above all StartRefused.
 
-    The lifespan is ours and not uvicorn's, which would turn a sentence for the operator into a traceback
-    in the log. ``server.config`` says ``lifespan="off"``.
+    The lifespan is run here and not by uvicorn (``lifespan="off"``), which would turn a sentence for the operator into
+    a traceback in the log.
     """
-    # While the vault is assembled nobody else hears the signal. And uvicorn sends it to itself once more when
-    # it has stopped to listen; the vault closes after that.
+    # Handles the signal while the vault is assembled. It also absorbs the signal that uvicorn raises again after it
+    # stopped listening, because the vault is closed after that.
     before = signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
     try:
         async with app.router.lifespan_context(app):

@@ -1,4 +1,4 @@
-"""The process of ``callvault worker``: the loop alone, and a small port that tells how it fares."""
+"""The process of ``callvault worker``: the worker loop, and an optional health port."""
 
 import asyncio
 import signal
@@ -17,13 +17,13 @@ from vault.worker.tasks import work
 
 
 async def work_until_stopped(settings: Settings, *, host: str, port: int | None) -> None:
-    """Work until SIGTERM or SIGINT, and give back what is in hand then. Raises what assembling raises.
+    """Run the worker until SIGTERM or SIGINT, then release its leases. Raises the errors of assembling the vault.
 
-    With a ``port`` it answers /healthz, /readyz and /metrics: the counters of sealing are this process's own.
+    With a ``port`` it serves /healthz, /readyz and /metrics; the counters are those of this process.
     """
     stopping, loop = asyncio.Event(), asyncio.get_running_loop()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(one, stopping.set)
+    for stop_signal in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(stop_signal, stopping.set)
     async with assemble(settings) as vault:
         readiness = Readiness(vault.check_part, stopping, recovery=vault.check_recovery)
         await vault.check_recovery()
@@ -39,11 +39,11 @@ async def work_until_stopped(settings: Settings, *, host: str, port: int | None)
 
 
 class _Quiet(uvicorn.Server):
-    """A server that leaves the signals to the process."""
+    """A server that does not handle signals; the process does."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
+        """Capture no signals."""
         yield
 
 

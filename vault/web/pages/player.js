@@ -18,7 +18,7 @@ const OFFLINE = "The audio does not load. Check your connection; the player cont
 const RETRYING = "The audio does not load. The player retries automatically.";
 const DAMAGED = "This part of the recording cannot be played. Try again, or tell the person who sent the link.";
 
-const MISSING = "The audio of this recording is missing at the moment. It was reported, and can be played here again when it is back.";
+const MISSING = "The audio of this recording is missing at the moment. It was reported, and plays here again once it is back.";
 
 const $ = (id) => document.getElementById(id);
 const page = $("player"), audio = $("audio"), trouble = $("trouble");
