@@ -31,7 +31,7 @@ from vault.web.http.client_address import client_address
 from vault.web.http.cookies import read_cookie, set_aside
 from vault.web.http.pagination import read_cursor
 from vault.web.http.public_url import PublicUrl
-from vault.web.middleware.link_rate_limit import _counted_as
+from vault.web.middleware.link_rate_limit import _table_key
 from vault.web.middleware.request_limits import _refusal
 from vault.web.routes.webhooks import _delivery
 from vault.web.schemas.base import Body
@@ -62,7 +62,7 @@ def _cookie(value: str) -> None:
 def _address(value: str) -> None:
     found = client_address(_request("x-forwarded-for", value))
     may_open(["192.0.2.0/24"], found)
-    _counted_as(found or "::1")
+    _table_key(found or "::1")
 
 
 _WISH = LinkRequest(listener="a", kind="player", life=timedelta(hours=1), sessions=1)

@@ -173,10 +173,10 @@ def _print_state(when: str, state: "ServerState") -> None:
     """Print a server's state, and a line with ``!`` for each setting that can lose data."""
     timeline = "unknown timeline" if state.timeline is None else f"timeline {state.timeline}"
     _say(when, f"the primary is {state.address}, {timeline}, up since {state.started_at:%Y-%m-%d %H:%M:%S}")
-    for one in state.standbys:
-        lag = "unknown" if one.behind is None else f"{one.behind} bytes"
-        _say("standby", f"{one.name}: {one.state}, {one.sync_state}, {lag} behind")
-    if not any(one.sync_state in {"sync", "quorum"} for one in state.standbys):
+    for standby in state.standbys:
+        lag = "unknown" if standby.behind is None else f"{standby.behind} bytes"
+        _say("standby", f"{standby.name}: {standby.state}, {standby.sync_state}, {lag} behind")
+    if not any(standby.sync_state in {"sync", "quorum"} for standby in state.standbys):
         _say(
             "!",
             "no standby is synchronous: writes acknowledged just before a failover may be lost",

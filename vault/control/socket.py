@@ -58,8 +58,8 @@ async def _serve(vault: "Vault", reader: asyncio.StreamReader, writer: asyncio.S
         await writer.drain()
 
     try:
-        asked = json.loads(await reader.readline())
-        answer = {"result": await perform(vault, asked["command"], asked["arguments"], report)}
+        request = json.loads(await reader.readline())
+        answer = {"result": await perform(vault, request["command"], request["arguments"], report)}
     except ConnectionError:
         # The client disconnected: the next progress report raised, which ended the command.
         writer.close()

@@ -88,7 +88,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start listening, with a limit on unsent bytes in the kernel, which connections inherit."""
         await super().startup(sockets)
-        for listening in (one for server in self.servers for one in server.sockets):
+        for listening in (listener for server in self.servers for listener in server.sockets):
             if listening.family in {socket.AF_INET, socket.AF_INET6} and hasattr(socket, "TCP_NOTSENT_LOWAT"):
                 # The loop's socket objects cannot set options; a duplicate descriptor of the socket can.
                 with socket.socket(fileno=os.dup(listening.fileno())) as same:

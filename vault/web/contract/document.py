@@ -26,7 +26,7 @@ _TAGS = {
     "consent": "Policy, objections, quarantine and evidence.",
     "notices": "Announcements that a call is recorded: texts, audio, versions.",
     "rules": "The consent rules by place, with their sources. Not legal advice.",
-    "links": "Links that let a person or a program hear one recording for a limited time.",
+    "links": "Links that let a person or a program play one recording for a limited time.",
     "access log": "Every access to a recording and every change, with proofs.",
     "key rotation": "The versions of an account's key, and customer-managed keys.",
     "keys": "API keys and their scopes.",
@@ -81,7 +81,12 @@ _SECURITY = {
     },
 }
 #: Replacements for FastAPI's descriptions of successful responses.
-_ANSWERED = {"Successful Response": "OK", "OK": "OK", "Created": "Created", "Accepted": "Accepted"}
+_SUCCESS_DESCRIPTIONS = {
+    "Successful Response": "OK",
+    "OK": "OK",
+    "Created": "Created",
+    "Accepted": "Accepted",
+}
 _PROBLEM = {
     "title": "Problem",
     "description": "An error, and what to do about it (RFC 9457).",
@@ -155,9 +160,9 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
             parameter.setdefault("description", meanings[name])
     answers = operation["responses"]
     for answer in answers.values():
-        answer["description"] = _ANSWERED.get(answer["description"], answer["description"])
+        answer["description"] = _SUCCESS_DESCRIPTIONS.get(answer["description"], answer["description"])
     operation["responses"] = {status: answers[status] for status in sorted(answers)}
-    if scope := operation.pop("x-scope", next(_asked(route.dependant), None)):
+    if scope := operation.pop("x-scope", next(_required_scopes(route.dependant), None)):
         operation["description"] += f"\n\nNeeds the scope `{scope}`."
     elif not more:
         del operation["description"]
@@ -176,9 +181,9 @@ def _query_comments(route: APIRoute) -> dict[str, str]:
     }
 
 
-def _asked(dependant: Dependant) -> Iterator[str]:
+def _required_scopes(dependant: Dependant) -> Iterator[str]:
     """Yield the scopes that the dependencies of a route require."""
     if (scope := getattr(dependant.call, "scope", None)) is not None:
         yield scope
     for inner in dependant.dependencies:
-        yield from _asked(inner)
+        yield from _required_scopes(inner)

@@ -42,18 +42,18 @@ class Operation:
 @router.get("/openapi.json", response_class=Response)
 async def get_contract(request: Request) -> Response:
     """Serve the OpenAPI document."""
-    document, _page = await _made(request)
+    document, _page = await _contract_of(request)
     return answer_json(document, headers=_CACHED)
 
 
 @router.get("/reference", response_class=Response)
 async def get_reference(request: Request) -> Response:
     """Serve the HTML page."""
-    _document, shown = await _made(request)
+    _document, shown = await _contract_of(request)
     return Response(shown.body, media_type="text/html", headers=dict(shown.headers) | _CACHED)
 
 
-async def _made(request: Request) -> tuple[bytes, Response]:
+async def _contract_of(request: Request) -> tuple[bytes, Response]:
     """Return the document as JSON and as a page, generated once, in a thread, because it takes half a second."""
     state = request.app.state
     if not hasattr(state, "contract"):

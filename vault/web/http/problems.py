@@ -60,13 +60,13 @@ _TITLES = {
     502: "The provider failed",
     503: "Unavailable",
 }
-_NO_PATH = (
+_PATH_NOT_FOUND = (
     "Not found. All paths are in openapi.yaml; a name in a path must not contain a slash, not even as %2F."
 )
 #: Max wrong fields named in ``detail``.
-_NAMED = 5
+_MAX_NAMED_FIELDS = 5
 #: Detail of every internal error: it reveals nothing to an attacker.
-_OUR_FAULT = "Internal error. It is in the server's log, and nothing was changed."
+_INTERNAL_ERROR = "Internal error. It is in the server's log, and nothing was changed."
 
 
 def problem(
@@ -84,13 +84,13 @@ def problem(
 
 
 def of_error(error: errors.VaultError) -> Response:
-    """Return the problem for one of the vault's own errors."""
+    """Return the problem document of a vault error."""
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     if isinstance(error, errors.Unavailable):
         metrics.UNAVAILABLE.labels(error.cause).inc()
     if status == 500:  # noqa: PLR2004 - the status itself
         _LOG.error("web.failed", error=type(error).__name__)
-        return problem(status, _OUR_FAULT)
+        return problem(status, _INTERNAL_ERROR)
     headers: dict[str, str] = {}
     more: dict[str, object] = {}
     if isinstance(error, (errors.Refused, errors.RecordingMissing)):
@@ -116,7 +116,7 @@ def install(app: FastAPI, methods: Methods) -> None:
     app.add_exception_handler(errors.VaultError, _handler(of_error))
     app.add_exception_handler(RequestValidationError, _handler(_not_valid))
     app.add_exception_handler(HTTPException, of_http)
-    app.add_exception_handler(ClientDisconnect, _handler(_gone))
+    app.add_exception_handler(ClientDisconnect, _handler(_client_disconnected))
     app.add_exception_handler(Exception, _handler(_unexpected))
 
 
@@ -129,13 +129,13 @@ def _handler(answer: Callable[[Any], Response]) -> Callable[[Request, Exception]
 
 def _not_valid(error: RequestValidationError) -> Response:
     """Return a 422 that names the wrong fields and never repeats their values."""
-    wrong = [_wrong(item) for item in error.errors()]
+    wrong = [_field_error(item) for item in error.errors()]
     named = [f"{item['field'] or 'body'}: {item['message']}" for item in wrong]
-    more = f"; and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
-    return problem(422, f"Not valid: {'; '.join(named[:_NAMED])}{more}.", errors=wrong)
+    more = f"; and {len(named) - _MAX_NAMED_FIELDS} more" if len(named) > _MAX_NAMED_FIELDS else ""
+    return problem(422, f"Not valid: {'; '.join(named[:_MAX_NAMED_FIELDS])}{more}.", errors=wrong)
 
 
-def _wrong(item: Mapping[str, Any]) -> dict[str, str]:
+def _field_error(item: Mapping[str, Any]) -> dict[str, str]:
     """Return a wrong field and the reason, without its value."""
     if item["type"] == "json_invalid":
         # The location is a character offset, not a field.
@@ -161,14 +161,14 @@ def _of_http(error: HTTPException, allowed: Sequence[str]) -> Response:
         named = ", ".join(allowed)
         detail = f"Method not allowed. This path allows {named}."
         return problem(405, detail, headers={"Allow": named})
-    detail = _NO_PATH if error.status_code == 404 else str(error.detail)  # noqa: PLR2004 - see above
+    detail = _PATH_NOT_FOUND if error.status_code == 404 else str(error.detail)  # noqa: PLR2004 - see above
     return problem(error.status_code, detail, headers=error.headers)
 
 
-def _gone(_error: ClientDisconnect) -> Response:
+def _client_disconnected(_error: ClientDisconnect) -> Response:
     """Return a response that is never sent: the client disconnected while sending its body."""
     return Response(status_code=400)
 
 
 def _unexpected(_error: Exception) -> Response:
-    return problem(500, _OUR_FAULT)
+    return problem(500, _INTERNAL_ERROR)

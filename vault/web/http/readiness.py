@@ -18,7 +18,7 @@ DEADLINE = 2.0
 #: Cache TTL of a successful check, in seconds; a failure is cached for the shortest of them.
 _CACHE_TTL: dict[Part, float] = {"database": 1.0, "objects": 5.0, "root_key": 30.0}
 #: Reported for a failed part; without its address, name or own error message.
-_WORDS: dict[Part, str] = {
+_FAILURE: dict[Part, str] = {
     "database": "The database does not answer.",
     "objects": "The object store does not answer, or is not this vault's.",
     "root_key": "The root key cannot be used.",
@@ -68,17 +68,17 @@ class Readiness:
             return check.trouble
         running = check.running
         if running is None:
-            running = check.running = asyncio.create_task(self._ask(part))
+            running = check.running = asyncio.create_task(self._run_check(part))
         # Not cancelled at the deadline: a check in a thread cannot be cancelled, it ends when the thread ends.
         await asyncio.wait({running}, timeout=self.deadline)
         if not running.done():
-            return _WORDS[part]
+            return _FAILURE[part]
         if check.running is running:
             check.running, check.trouble = None, running.result()
             check.good_until = loop.time() + (_CACHE_TTL[part] if check.trouble is None else _MIN_CACHE_TTL)
         return check.trouble
 
-    async def _ask(self, part: Part) -> str | None:
+    async def _run_check(self, part: Part) -> str | None:
         try:
             await self.check_part(part)
         except StartRefused:
@@ -86,8 +86,8 @@ class Readiness:
         except DatabaseUnfit as error:
             return str(error)
         except VaultError:
-            return _WORDS[part]
+            return _FAILURE[part]
         except Exception as error:  # noqa: BLE001 - any error means that the part does not work
             _LOG.error("readiness.failed", error=type(error).__name__, trace=True)
-            return _WORDS[part]
+            return _FAILURE[part]
         return None

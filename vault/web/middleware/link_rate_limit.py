@@ -30,7 +30,7 @@ MAX_ADDRESSES = 10_000
 _IPV6_BITS = 64
 _LINKS = "/p/"
 #: Seconds from the request to a 404: longer than the read and the write to the access log take.
-_ANSWERED_AFTER = 0.04
+_NOT_FOUND_LATENCY = 0.04
 _NOT_FOUND = 404
 
 
@@ -55,7 +55,7 @@ class FailedLinks:
 
     def check(self, address: str, now: datetime) -> None:
         """Raise TooMany while the address is over the limit."""
-        minute = self._running(address, now)
+        minute = self._current_minute(address, now)
         if minute is None or minute.count < MAX_FAILURES:
             return
         left = math.ceil((minute.began + MINUTE - now).total_seconds())
@@ -63,17 +63,17 @@ class FailedLinks:
 
     def count(self, address: str, now: datetime) -> None:
         """Count a failure."""
-        minute = self._running(address, now)
+        minute = self._current_minute(address, now)
         if minute is None:
             # Inserted at the end, so the table is ordered by the start of the minutes.
-            minute = self._minutes[_counted_as(address)] = _Minute(now)
+            minute = self._minutes[_table_key(address)] = _Minute(now)
             while len(self._minutes) > MAX_ADDRESSES:
                 del self._minutes[next(iter(self._minutes))]
         minute.count += 1
 
-    def _running(self, address: str, now: datetime) -> _Minute | None:
+    def _current_minute(self, address: str, now: datetime) -> _Minute | None:
         """Return the address's minute; drop it if it is over or if the clock was set back before its start."""
-        key = _counted_as(address)
+        key = _table_key(address)
         minute = self._minutes.get(key)
         if minute is not None and not minute.began <= now < minute.began + MINUTE:
             del self._minutes[key]
@@ -107,7 +107,7 @@ class LinkRateLimit:
 
     def _counting(self, send: Send, address: str | None) -> Send:
         time = asyncio.get_running_loop().time
-        answered_at = time() + _ANSWERED_AFTER
+        answered_at = time() + _NOT_FOUND_LATENCY
 
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == _NOT_FOUND:
@@ -119,7 +119,7 @@ class LinkRateLimit:
         return counting
 
 
-def _counted_as(address: str) -> str:
+def _table_key(address: str) -> str:
     found = ip_address(address)
     if isinstance(found, IPv6Address):
         # Converted to int to drop the zone, which a network cannot have.

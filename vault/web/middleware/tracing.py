@@ -17,11 +17,11 @@ class TracingMiddleware:
         if scope["type"] != "http" or not tracing.is_on():
             await self._app(scope, receive, send)
             return
-        with tracing.span("request", http__request__method=scope["method"]) as made:
+        with tracing.span("request", http__request__method=scope["method"]) as span:
 
             async def send_seen(message: Message) -> None:
-                if made is not None and message["type"] == "http.response.start":
-                    made.set_attribute("http.response.status_code", message["status"])
+                if span is not None and message["type"] == "http.response.start":
+                    span.set_attribute("http.response.status_code", message["status"])
                 await send(message)
 
             try:
@@ -29,5 +29,5 @@ class TracingMiddleware:
             finally:
                 # Set by the router; missing if no route matched.
                 route = getattr(scope.get("route"), "path", "no route")
-                if made is not None:
-                    made.update_name(f"{scope['method']} {route}")
+                if span is not None:
+                    span.update_name(f"{scope['method']} {route}")

@@ -95,7 +95,7 @@ async def put_connection(
     vault: TheVault, allowed: Setting, name: Annotated[str, Path(max_length=128)], body: ConnectionIn
 ) -> ConnectionOut:
     """Connect the account to a telephony platform. The secrets are never returned."""
-    wish = ConnectionRequest(
+    wanted = ConnectionRequest(
         provider=body.provider,
         credentials=body.credentials,
         previous_credentials=body.previous_credentials,
@@ -107,7 +107,7 @@ async def put_connection(
         pause_refused=body.pause_refused,
     )
     connection, webhook_url, setup = await vault.set_connection(
-        allowed.account.id, name, wish, actor=allowed.actor
+        allowed.account.id, name, wanted, actor=allowed.actor
     )
     return ConnectionOut.of(connection, webhook_url, setup)
 
@@ -117,7 +117,7 @@ async def list_connections(vault: TheVault, allowed: Setting) -> ConnectionsOut:
     """List the connections by name, without their secrets."""
     found = await vault.read_connections(allowed.account.id)
     return ConnectionsOut(
-        items=[ConnectionOut.of(one.connection, one.webhook_url, one.setup) for one in found]
+        items=[ConnectionOut.of(view.connection, view.webhook_url, view.setup) for view in found]
     )
 
 
@@ -126,8 +126,8 @@ async def get_connection(
     vault: TheVault, allowed: Setting, name: Annotated[str, Path(max_length=128)]
 ) -> ConnectionOut:
     """Show a connection, without its secrets."""
-    one = await vault.read_connections.one(allowed.account.id, name)
-    return ConnectionOut.of(one.connection, one.webhook_url, one.setup)
+    view = await vault.read_connections.one(allowed.account.id, name)
+    return ConnectionOut.of(view.connection, view.webhook_url, view.setup)
 
 
 @router.delete("/connections/{name}", status_code=204)
@@ -146,7 +146,7 @@ async def list_accounts(
     require_scope(caller, "recordings:read")
     found = await vault.list_accounts(caller.key.account_id, after=asked.cursor, limit=asked.limit)
     following = found[-1].ref if len(found) == asked.limit else None
-    return AccountsOut(items=[AccountOut.of(one) for one in found], next_cursor=following)
+    return AccountsOut(items=[AccountOut.of(listed) for listed in found], next_cursor=following)
 
 
 def _switch(switch: SwitchOut) -> Response:

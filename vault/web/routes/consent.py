@@ -84,14 +84,14 @@ async def list_objections(
     """List the numbers that must not be recorded."""
     found = await vault.list_objections(allowed.account.id, after=asked.cursor, limit=asked.limit)
     following = found[-1].id if len(found) == asked.limit else None
-    return ObjectionsOut(items=[ObjectionOut.of(one) for one in found], next_cursor=following)
+    return ObjectionsOut(items=[ObjectionOut.of(objection) for objection in found], next_cursor=following)
 
 
 @router.get("/objections/{number}")
 async def get_objection(vault: TheVault, allowed: Guarding, number: Number) -> ObjectionsOut:
     """List all objections of a number, including withdrawn ones, oldest first."""
     found = await vault.list_objections.history(allowed.account.id, number)
-    return ObjectionsOut(items=[ObjectionOut.of(one) for one in found])
+    return ObjectionsOut(items=[ObjectionOut.of(objection) for objection in found])
 
 
 @router.put("/objections/{number}", response_model=ObjectionOut, responses={201: {"model": ObjectionOut}})

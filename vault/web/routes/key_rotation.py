@@ -50,7 +50,7 @@ class KeyRotationOut(BaseModel):
     @classmethod
     def of(cls, progress: RotationProgress) -> "KeyRotationOut":
         """Show the versions."""
-        before = [LeavingVersionOut.of(one, progress) for one in progress.rotations]
+        before = [LeavingVersionOut.of(rotation, progress) for rotation in progress.rotations]
         return cls(version=progress.current, before=before)
 
 

@@ -40,7 +40,7 @@ async def post_link(
         raise Invalid("download must be false for a media link: it has no page.", field="download")
 
     async def produce() -> LinkMadeOut:
-        wish = LinkRequest(
+        wanted = LinkRequest(
             listener=body.listener,
             kind=body.kind,
             life=timedelta(seconds=body.expires_in) if body.expires_in is not None else DEFAULT_LIFETIME,
@@ -48,7 +48,7 @@ async def post_link(
             networks=body.networks,
             download=body.download,
         )
-        link, token = await vault.create_link(allowed.account.id, recording, wish, actor=allowed.actor)
+        link, token = await vault.create_link(allowed.account.id, recording, wanted, actor=allowed.actor)
         url = f"{request.app.state.hosting.public_url}/p/{token.text}"
         return LinkMadeOut(id=link.id, url=url, expires_at=link.expires_at)
 

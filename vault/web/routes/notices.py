@@ -21,7 +21,7 @@ Reading = Annotated[Access, Depends(access("recordings:read"))]
 Setting = Annotated[Access, Depends(access("settings:write"))]
 NoticeId = Annotated[str, Path(max_length=64)]
 #: A published notice never changes, so clients need not revalidate it.
-_FOR_EVER = "public, max-age=31536000, immutable"
+_CACHE_CONTROL = "public, max-age=31536000, immutable"
 
 
 @router.post(_NOTICES, status_code=201, response_model=NoticeOut, openapi_extra=IDEMPOTENT)
@@ -41,7 +41,7 @@ async def list_notices(
 ) -> NoticesOut:
     """List notices, newest first. The list has drafts, published and retired notices."""
     found = await vault.list_notices(allowed.account.id, asked.status)
-    return NoticesOut(items=[NoticeOut.of(one, _public_url(request)) for one in found])
+    return NoticesOut(items=[NoticeOut.of(listed, _public_url(request)) for listed in found])
 
 
 @router.get(_NOTICE)
@@ -137,7 +137,7 @@ async def get_public_prompt(
     """Serve the audio of a published notice, without authentication. It is 8 kHz, mono, PCM16 or µ-law."""
     audio = await vault.read_prompt(notice, encoding)
     tag = f'"{hashlib.sha256(audio).hexdigest()}"'
-    headers = {"ETag": tag, "Cache-Control": _FOR_EVER}
+    headers = {"ETag": tag, "Cache-Control": _CACHE_CONTROL}
     if (answered := unmet(request.headers, tag, headers)) is not None:
         return answered
     return Response(audio, media_type="audio/wav", headers=headers)

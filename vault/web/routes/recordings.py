@@ -56,8 +56,8 @@ async def put_recording(
 ) -> Response:
     """Upload a recording as the raw body.
 
-    201: stored. 200: a retry with the same bytes. 409: this recording exists with other bytes. A failed recording
-    may be uploaded again with any bytes. 415: the body is a form or text. 422: the body is empty.
+    201: stored. 200: a retry with the same bytes. 409: this recording exists with other bytes, or a rule refuses it.
+    A failed recording may be uploaded again with any bytes. 415: the body is a form or text. 422: the body is empty.
     """
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > MAX_BYTES:
