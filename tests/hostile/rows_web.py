@@ -150,7 +150,7 @@ def _served(size_of_piece: int, data: bytes) -> None:
             if at % (64 * size_of_piece) == 0:
                 # Pieces come in steps of their own, and tests/loop_watchdog.py looks at each step.
                 await asyncio.sleep(0)
-        protocol._wait_no_more()
+        protocol._stop_timeout()
 
     asyncio.run(serve())
 

@@ -259,7 +259,7 @@ def test_a_lost_connection_is_said_and_overcome(
     else:
         context.route("**/audio*", lambda route: route.fulfill(status=503))
     listener.seek(0.8)
-    words = "The player tries again" if way == "refused" else "Check your connection"
+    words = "The player retries" if way == "refused" else "Check your connection"
     trouble = listener.page.get_by_role("status").filter(has_text=words)
     trouble.wait_for()
     if way == "offline":
