@@ -30,7 +30,7 @@ pause = asyncio.sleep
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The rate limit for audio sent to a player: enough for triple speed, and not much more.
+    """The rate limit for audio sent to a player: twice what its max speed needs.
 
     A browser reads ahead as far as its memory allows, and all of it is recorded as sent.
     """
