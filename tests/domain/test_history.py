@@ -64,8 +64,8 @@ OPENED = (in_session("playback.open"), {"address": "192.0.2.1", "user_agent": "b
         (event("recording.erasing"), "Erasing"),
         (event("recording.erased"), "Erased"),
         (event("source.deleted", result="deleted"), "The provider's copy was deleted"),
-        (event("source.deleted", result="gone"), "The provider's copy was deleted: it was gone"),
-        (event("waveform.read", actor="key_1"), "Waveform seen by key_1"),
+        (event("source.deleted", result="gone"), "The provider's copy was deleted: it no longer existed"),
+        (event("waveform.read", actor="key_1"), "Waveform read by key_1"),
         (event("recording.paused"), "Recording paused"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -84,7 +84,7 @@ def test_the_row_tells_how_it_came_and_was_sealed():
     found = tell(origins, opened)
     assert [(item.text, item.index) for item in found] == [
         ("Announced by connection main", None),
-        ("Found in the provider's own list, though no webhook had told of it", 3),
+        ("Found in the provider's list, without a webhook", 3),
         ("Sealed", None),
         ("Available", 3),
     ]
@@ -101,13 +101,13 @@ def test_a_link_is_told_by_the_name_it_was_made_for():
     )
     assert found == [
         "Opened by Robin from 192.0.2.1",
-        "Waveform seen by Robin",
-        "Link made for Robin",
+        "Waveform read by Robin",
+        "Link created for Robin",
         "Not opened for Robin from 192.0.2.7: used up",
         "Link for Robin revoked",
     ]
     assert story((MADE[0], {}), in_session("playback.open")) == [
-        "Link made for somebody",
+        "Link created for somebody",
         "Opened by somebody",
     ]
 
@@ -170,7 +170,7 @@ def sent(seconds: float, session: str = "s") -> AccessEvent:
 )  # fmt: skip
 def test_windows_become_seconds(events: list[AccessEvent], texts: list[str]):
     """What touches in a session is one part; granted and sent are told apart, and neither is called heard."""
-    assert story(MADE, *events) == ["Link made for Robin", *texts]
+    assert story(MADE, *events) == ["Link created for Robin", *texts]
 
 
 @pytest.mark.parametrize(

@@ -72,8 +72,8 @@ def test_the_story_names_exactly_the_seconds_that_were_granted(
     assert [item["text"] for item in items[:5]] == [
         "Announced by connection main",
         "Sealed",
-        "Available: the policy accepts what lacks its evidence",
-        "Link made for Robin",
+        "Available: the policy accepts missing evidence",
+        "Link created for Robin",
         "Opened by Robin from 127.0.0.1",
     ]
     kinds = {event["index"]: event["type"] for event in tenant.events(recording)}

@@ -1,1 +1,1 @@
-"""The nouns of the vault and the decisions about them: pure, without I/O, clock or async."""
+"""The vault's entities and the decisions about them: pure, without I/O, clock or async."""

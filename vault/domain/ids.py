@@ -1,4 +1,4 @@
-"""Random, prefixed, unguessable ids, and tokens of which only a hash is kept."""
+"""Random ids with a prefix, and tokens of which only a hash is stored."""
 
 import hashlib
 import secrets
@@ -9,9 +9,9 @@ Prefix = Literal[
     "acct", "conn", "rec", "link", "sess", "evt", "key", "fact", "vault", "lease", "att", "obj", "told", "ntc", "tomb"
 ]  # fmt: skip
 
-#: Bytes of randomness in an id: as many as in a UUID, all of them random.
+#: Random bytes in an id; a UUID has the same length.
 ID_BYTES = 16
-#: Bytes of randomness in a token or secret, which is what a bearer needs to guess.
+#: Random bytes in a token or secret.
 TOKEN_BYTES = 32
 
 
@@ -22,20 +22,20 @@ def new_id(prefix: Prefix) -> str:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Token:
-    """A bearer's secret, shown once. It has no repr."""
+    """A bearer token, shown once. Its repr does not contain it."""
 
     text: str
 
     @classmethod
     def new(cls) -> "Token":
-        """Draw 256 random bits."""
+        """Generate a token of 256 random bits."""
         return cls(secrets.token_urlsafe(TOKEN_BYTES))
 
     @property
     def digest(self) -> bytes:
-        """Return what the database keeps. Random 256 bits need no slow hash."""
+        """Return the SHA-256, which the database stores. 256 random bits need no slow hash."""
         return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).digest()
 
     def __repr__(self) -> str:
-        """Show that it is a token, and nothing of it."""
+        """Return a placeholder without the secret."""
         return "Token(...)"

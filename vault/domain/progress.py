@@ -1,30 +1,30 @@
-"""What a restore found and did, for whoever asked for it."""
+"""Progress and report of a restore."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-#: Told how far one is: of what, how many are done, and of how many; 0 where nobody knows.
+#: Called with the name of the step, the number of items done, and the total; the total is 0 where it is unknown.
 ProgressCallback = Callable[[str, int, int], Awaitable[None]]
 
 
-#: The fact of the vault that is there from a restore's beginning to its end. While it is, nothing is served.
+#: The vault fact that exists from the start of a restore to its end. While it exists, no request is served.
 MARK = "restoring"
 
 
 @dataclass(slots=True)
 class Report:
-    """Counts, and a sentence for everything that is not as it was."""
+    """Counts, and a sentence for each difference from the original state."""
 
-    #: What was counted, by name: accounts, available, tombstones, erased, refused, acts, leaves, own, providers.
+    #: By name: accounts, available, tombstones, erased, refused, acts, leaves, own, providers.
     counts: dict[str, int] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
-    #: What no restore brings back, since it stood in the lost database alone.
+    #: Data that no restore recovers, since only the lost database had it.
     notes: list[str] = field(default_factory=list)
 
-    def add(self, what: str, count: int = 1) -> None:
-        """Count."""
-        self.counts[what] = self.counts.get(what, 0) + count
+    def add(self, name: str, count: int = 1) -> None:
+        """Increase a count."""
+        self.counts[name] = self.counts.get(name, 0) + count
 
 
-async def no_progress(_what: str, _done: int, _all: int) -> None:
-    """Show nothing."""
+async def no_progress(_step: str, _done: int, _total: int) -> None:
+    """Ignore progress."""

@@ -1,15 +1,15 @@
-"""One rule's word on a recording."""
+"""The result of one rule for a recording."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """One rule's word on the matter."""
+    """The result of one rule."""
 
-    #: For programs; never changes its meaning.
+    #: For programs; its meaning never changes.
     code: str
-    #: For people; names no party.
+    #: For people; contains no personal data.
     text: str
     #: The statute or setting behind it.
     source: str | None = None

@@ -1,4 +1,4 @@
-"""URLs in settings, taken apart."""
+"""Parses and checks URLs in settings."""
 
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
@@ -11,7 +11,7 @@ _HTTP_PORT: Final = 80
 
 
 def split_url(url: str) -> SplitResult:
-    """Take a URL apart. One that Python cannot take apart, such as ``http://[``, has no parts: it is of no kind."""
+    """Split a URL. For one that Python cannot parse, such as ``http://[``, all parts are empty."""
     try:
         return urlsplit(url)
     except ValueError:
@@ -19,7 +19,7 @@ def split_url(url: str) -> SplitResult:
 
 
 def is_loopback(host: str | None) -> bool:
-    """Say whether a URL's host is this machine itself."""
+    """Return whether a URL's host is a loopback address or ``localhost``."""
     try:
         return ip_address(host or "").is_loopback
     except ValueError:
@@ -27,7 +27,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def endpoint_of(options: Mapping[str, str], example: str, plain_http: Sequence[str]) -> str | None:
-    """Return the option ``endpoint_url``; None where it is left out. Raises StartRefused, with the example."""
+    """Return the option ``endpoint_url``; None where it is missing. Raises StartRefused, with the example."""
     if not (endpoint_url := options.get("endpoint_url")):
         return None
     endpoint = split_url(endpoint_url)
@@ -38,7 +38,7 @@ def endpoint_of(options: Mapping[str, str], example: str, plain_http: Sequence[s
 
 
 def refuse_plain_http(url: str, allowed: Sequence[str]) -> None:
-    """Raise StartRefused for an http URL, unless its host is this one or its ``host:port`` is ``allowed``."""
+    """Raise StartRefused for an http URL, unless its host is a loopback or its ``host:port`` is ``allowed``."""
     parts = split_url(url)
     host = parts.hostname or ""
     if parts.scheme == "https" or is_loopback(host):
@@ -46,9 +46,8 @@ def refuse_plain_http(url: str, allowed: Sequence[str]) -> None:
     authority = (
         f"[{host}]:{parts.port or _HTTP_PORT}" if ":" in host else f"{host}:{parts.port or _HTTP_PORT}"
     )
-    if authority not in {one.lower() for one in allowed}:
+    if authority not in {entry.lower() for entry in allowed}:
         raise StartRefused(
-            "A key service or object store would be reached over plain http, where keys, tokens and what is "
-            "stored can be read and changed on the way. Use https, or add its host:port to "
-            "VAULT_PLAIN_HTTP_ALLOW."
+            "A key service or object store would be reached over plain http, where keys, tokens and stored data "
+            "can be read and changed in transit. Use https, or add its host:port to VAULT_PLAIN_HTTP_ALLOW."
         )

@@ -35,7 +35,7 @@ class ClosingActs(Protocol):
         """
 
     def any_due(self, before: datetime) -> bool:
-        """Say whether acts from before then are to be stored, or any are to find their place or may be settled."""
+        """Return whether acts from before then are to be stored, or any are to find their place or may be settled."""
 
     def due(self, before: datetime, *, limit: int) -> Sequence[Act]:
         """Return acts of at most ``limit`` objects, from before then, that are not known to be stored."""

@@ -58,7 +58,7 @@ class Links(Protocol):
         """Return a session and the hash of its secret."""
 
     def still_good(self, event: AccessEvent) -> bool:
-        """Say whether a grant's session, link and recording are good at the event's moment, as granting does."""
+        """Return whether a grant's session, link and recording are good at the event's moment, as granting does."""
 
     def take_log_entries(self, session_id: str, wanted: int) -> int:
         """Take some of the entries that the session may add to the log by now; return how many. Raises NotFound."""

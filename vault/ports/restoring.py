@@ -88,7 +88,7 @@ class Inventory(Protocol):
         """Return available recordings of every account by id, those after ``after``."""
 
     def manifest_due(self, recording_id: str) -> bool:
-        """Say whether a recording's manifest, or its tombstone, is still to be written."""
+        """Return whether a recording's manifest, or its tombstone, is still to be written."""
 
 
 class Restored(Protocol):

@@ -107,7 +107,7 @@ class Rotations(Protocol):
         """Note that nothing is left under the version, so that the account's object loses it."""
 
     def object_behind(self, account_id: str) -> bool:
-        """Say whether the account's object is still to be written as it is now."""
+        """Return whether the account's object is still to be written as it is now."""
 
     def destroy(self, rotation: KeyRotation, *, at: datetime, statement: bytes) -> None:
         """Delete the version's wrapped key for good, and keep the statement.

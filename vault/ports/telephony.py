@@ -53,7 +53,7 @@ class Provider(Protocol):
 
     @property
     def deletes_by_default(self) -> bool:
-        """Say whether a new connection deletes the provider's copy once the vault has its own."""
+        """Return whether a new connection deletes the provider's copy once the vault has its own."""
 
     @property
     def delete_again_after(self) -> timedelta | None:

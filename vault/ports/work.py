@@ -20,13 +20,13 @@ class Queue(Protocol):
         """
 
     def is_waiting(self, states: Sequence[State]) -> bool:
-        """Say whether a claim would find a row now."""
+        """Return whether a claim would find a row now."""
 
     def claim_upload(self, recording_id: str, *, lease: timedelta) -> Lease | None:
         """Take an upload's row for the client that sends it now; None while another client does."""
 
     def any_idle_upload(self) -> bool:
-        """Say whether ``claim_idle_upload`` would find a row now."""
+        """Return whether ``claim_idle_upload`` would find a row now."""
 
     def claim_idle_upload(self, *, lease: timedelta) -> tuple[Lease, State] | None:
         """Take an upload that no client sends and whose time has come; say in which state it waited."""
@@ -76,7 +76,7 @@ class Queue(Protocol):
         """Note that what an available recording's manifest says has changed."""
 
     def wants_object(self, recording_id: str, location: str) -> bool:
-        """Say whether the row names this object, or a worker may be writing it right now."""
+        """Return whether the row names this object, or a worker may be writing it right now."""
 
     def counts(self) -> Mapping[State, tuple[int, float]]:
         """Return for each state of work how many rows are in it, and the age of the oldest in seconds."""
@@ -105,7 +105,7 @@ class Turns(Protocol):
     """Turns: a name that one node at a time may hold, under a lease on the database's time."""
 
     def is_free(self, name: str) -> bool:
-        """Say whether a claim would succeed now."""
+        """Return whether a claim would succeed now."""
 
     def claim(self, name: str, *, lease: timedelta) -> str | None:
         """Take the turn for ``lease`` and return its token; None while it is not free."""

@@ -48,7 +48,7 @@ class Tile:
 
     @property
     def full(self) -> bool:
-        """Say whether nothing more comes to it."""
+        """Return whether nothing more comes to it."""
         return self.width == WIDTH
 
     @property

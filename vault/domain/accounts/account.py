@@ -1,10 +1,10 @@
-"""An account, its recording switch, and the keys by which people act for it."""
+"""An account, its recording switch, its API keys and its connections."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
-#: When the provider's copy is deleted: never, once ours is stored, when it was refused, or both.
+#: When the provider's copy is deleted: never, after ours is stored, after a refusal, or after both.
 SourcePolicy = Literal["keep", "stored", "refused", "always"]
 Scope = Literal[
     "ingest",
@@ -16,7 +16,7 @@ Scope = Literal[
     "keys:write",
     "*",
 ]
-#: Every scope that a key can carry.
+#: Every scope of an API key.
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
@@ -24,9 +24,9 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 class Account:
     """One tenant."""
 
-    #: The vault's own random id, which stands in logs, leaves and encryption contexts.
+    #: The vault's random id, used in logs, leaves and encryption contexts.
     id: str
-    #: The name in URLs, chosen by whoever opened the account.
+    #: The name in URLs, chosen when the account is opened.
     ref: str
     name: str
     #: A language tag such as ``en`` or ``fr-CA``.
@@ -36,13 +36,13 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switch:
-    """The recording switch as it stands. It is an opt-out: a new account records."""
+    """The state of the recording switch. It is an opt-out: a new account records."""
 
     enabled: bool
-    #: Grows by one each time the switch goes off; a recording keeps the epoch it was received under.
+    #: Incremented each time the switch is turned off; a recording keeps the epoch of its receipt.
     epoch: int
     changed_at: datetime
-    #: Who changed it last: an API key's id, or ``vault`` for the opening.
+    #: Author of the last change: an API key's id, or ``vault`` when the account was opened.
     changed_by: str
 
 
@@ -59,7 +59,7 @@ class SwitchChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """A key without its secret."""
+    """An API key without its secret."""
 
     id: str
     name: str
@@ -70,13 +70,13 @@ class ApiKey:
     revoked_at: datetime | None
 
     def allows(self, scope: Scope) -> bool:
-        """Say whether the key carries this scope, or all of them."""
+        """Return whether the key has this scope or ``*``."""
         return "*" in self.scopes or scope in self.scopes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """An account's link to one telephony platform."""
+    """An account's connection to one telephony platform."""
 
     id: str
     account_id: str
@@ -84,23 +84,23 @@ class Connection:
     provider: str
     #: Sealed under the account key; current and, during rotation, previous credentials.
     sealed_credentials: bytes
-    #: The version of the account key that sealed them.
+    #: The account key version that sealed them.
     key_version: int
     api_base: str | None
-    #: Delete the provider's copy once the vault has read back its own.
+    #: Delete the provider's copy after the vault has read back its own.
     delete_at_source: bool
-    #: Delete the provider's copy of what was refused, too.
+    #: Also delete the provider's copy of refused recordings.
     delete_refused: bool
-    #: What the provider recorded before this moment is not the vault's business.
+    #: Recordings that the provider made before this moment are ignored.
     collect_from: datetime
-    #: Where the platform goes on with a call once the vault has had its word; None where it does not ask.
+    #: Where the platform continues the call after the vault's document; None where it requests none.
     next_url: str | None
-    #: Ask the provider to pause a recording whose call may not be recorded, where it has a call for that.
+    #: Pause, at providers whose API can, the recording of a call that must not be recorded.
     pause_refused: bool
 
     @property
     def source_policy(self) -> SourcePolicy:
-        """Return what becomes of the provider's copy of a recording."""
+        """Return when the provider's copy of a recording is deleted."""
         if self.delete_refused:
             return "always" if self.delete_at_source else "refused"
         return "stored" if self.delete_at_source else "keep"

@@ -1,1 +1,1 @@
-"""The access log's entries, and what is told from them: who listened to what, and when."""
+"""The access log's events, and the recording histories derived from them."""

@@ -1,7 +1,7 @@
-"""Access events: what the log says of an access, without a word that tells of a person.
+"""Access events: the entries of the access log, without personal data.
 
-The body of an event is what later becomes a leaf: canonical JSON with the vault's own random ids.
-Names, addresses and free text stand in a sealed detail; the body carries a commitment to it.
+The body of an event, which becomes a leaf, is canonical JSON with the vault's random ids. Names, IP
+addresses and free text are in a sealed detail; the body contains a commitment to it.
 """
 
 import hashlib
@@ -30,33 +30,33 @@ EventType = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessEvent:
-    """One line of the access log, before it has its place in the tree."""
+    """One entry of the access log, before it has an index in the tree."""
 
     type: EventType
     at: datetime
     account_id: str | None
-    #: Who acted: an API key's id, a session's id, ``worker`` or ``operator``.
+    #: An API key's id, a session's id, ``worker`` or ``operator``.
     actor: str
     id: str = field(default_factory=lambda: new_id("evt"))
     recording_id: str | None = None
     link_id: str | None = None
     session_id: str | None = None
-    #: Plaintext bytes [first, end) that a grant covers, or that were sent.
+    #: Plaintext bytes [first, end): granted or sent.
     first: int | None = None
     end: int | None = None
-    #: A code from a closed set, such as a refusal's.
+    #: A code from a closed set, such as a refusal code.
     result: str | None = None
-    #: The digest at the head of the recording's chain of evidence; its bytes begin with a random salt.
+    #: The digest at the head of the recording's evidence chain; the digested bytes begin with a random salt.
     evidence: str | None = None
-    #: Sealed under the account key: who listened, from where.
+    #: Listener and IP address, sealed under the account key.
     sealed_detail: bytes | None = None
-    #: What it is about, where its leaf does not name that: a row's id, a call or a connection. In no body.
+    #: The id of the row, call or connection concerned, where the leaf does not contain it. Not part of the body.
     subject: str | None = field(default=None, compare=False)
 
     @property
     def body(self) -> bytes:
-        """Return the canonical bytes: JSON, keys sorted, no blanks, absent fields left out."""
-        said = {
+        """Return the canonical bytes: JSON with sorted keys, without spaces and without absent fields."""
+        values = {
             "v": 1,
             "id": self.id,
             "type": self.type,
@@ -72,25 +72,25 @@ class AccessEvent:
             "evidence": self.evidence,
             "detail": hashlib.sha256(self.sealed_detail).hexdigest() if self.sealed_detail else None,
         }
-        present = {name: value for name, value in said.items() if value is not None}
+        present = {name: value for name, value in values.items() if value is not None}
         return json.dumps(present, sort_keys=True, separators=(",", ":")).encode()
 
 
 def parse_event(body: bytes, sealed_detail: bytes | None = None) -> AccessEvent:
-    """Read an event from its body, which is not checked: ValueError, KeyError or TypeError if it is none."""
-    said = json.loads(body)
+    """Parse an event's body without validation. Raises ValueError, KeyError or TypeError if it is not an event."""
+    values = json.loads(body)
     return AccessEvent(
-        id=said["id"],
-        type=said["type"],
-        at=datetime.fromisoformat(said["at"]),
-        account_id=said.get("account"),
-        actor=said["actor"],
-        recording_id=said.get("recording"),
-        link_id=said.get("link"),
-        session_id=said.get("session"),
-        first=said.get("first"),
-        end=said.get("end"),
-        result=said.get("result"),
-        evidence=said.get("evidence"),
+        id=values["id"],
+        type=values["type"],
+        at=datetime.fromisoformat(values["at"]),
+        account_id=values.get("account"),
+        actor=values["actor"],
+        recording_id=values.get("recording"),
+        link_id=values.get("link"),
+        session_id=values.get("session"),
+        first=values.get("first"),
+        end=values.get("end"),
+        result=values.get("result"),
+        evidence=values.get("evidence"),
         sealed_detail=sealed_detail,
     )

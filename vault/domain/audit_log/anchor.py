@@ -1,9 +1,9 @@
-"""Where anchors lie in the object store: signed checkpoints, with the leaves that the published tiles lack.
+"""Keys of anchors in the object store: signed checkpoints with the leaves that are not in published tiles yet.
 
-An anchor is written before its checkpoint is shown to anybody, so a database that goes back, or a second one that
-went on from an older copy, finds there what was shown (vault/tlog/anchor_file.py has its content). Its key is unique
-to the attempt that wrote it, because an attempt that lost against another history takes its own object back, and
-nobody else's.
+An anchor is written before its checkpoint is returned to any client. So a database that was set back, or a second
+one that continued from an older copy, is detected by comparing it with the anchors (vault/tlog/anchor_file.py has
+their content). The key is unique per attempt: an attempt that lost against another history deletes only its own
+object.
 """
 
 import re
@@ -15,24 +15,24 @@ _KEY = re.compile(rf"{PREFIX}([0-9]{{20}})-([0-9a-f]{{64}})-([0-9a-f]{{16}})")
 
 
 class Relation(Enum):
-    """What the access log of a database is to the one in the object store."""
+    """How a database's access log compares with the one in the object store."""
 
-    #: Every anchor is a beginning of the database's log, or that log itself.
+    #: Every anchor is a prefix of the database's log, or equal to it.
     SAME = "same"
-    #: The database's log is a beginning of an anchor's: the database is older.
+    #: The database's log is a prefix of an anchor's: the database is older.
     BEHIND = "behind"
-    #: Neither is a beginning of the other.
+    #: Neither is a prefix of the other.
     FORKED = "forked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnchorPlace:
-    """What the key of an anchor says: which tree it names, and which attempt wrote it."""
+    """The content of an anchor's key: the tree, and the attempt that wrote it."""
 
     size: int
     #: 32 bytes.
     root: bytes
-    #: 16 hexadecimal digits, drawn by the attempt.
+    #: 16 random hexadecimal digits.
     attempt: str
 
     @property
@@ -42,8 +42,8 @@ class AnchorPlace:
 
 
 def parse_location(key: str) -> AnchorPlace | None:
-    """Return what the key of an anchor says; None for another key."""
-    found = _KEY.fullmatch(key)
-    if found is None:
+    """Parse the key of an anchor; return None for another key."""
+    match = _KEY.fullmatch(key)
+    if match is None:
         return None
-    return AnchorPlace(size=int(found[1]), root=bytes.fromhex(found[2]), attempt=found[3])
+    return AnchorPlace(size=int(match[1]), root=bytes.fromhex(match[2]), attempt=match[3])

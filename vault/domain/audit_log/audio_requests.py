@@ -1,8 +1,8 @@
-"""Requests for audio, put together from the events of their windows.
+"""Audio requests, reconstructed from the events of their grant windows.
 
-An event does not name its request. A grant goes on with the open request that ends where it begins; an end
-belongs to the open request that it fits best: a request is granted at most one window ahead of what is sent.
-A session of n events costs O(n log n), whatever its listener did.
+An event does not name its request. A grant extends the open request that ends where the grant begins. An end
+event belongs to the open request with the best matching length, since grants are at most one window ahead of
+the sent bytes. A session of n events costs O(n log n), whatever its listener did.
 """
 
 from bisect import bisect_left, insort
@@ -12,51 +12,51 @@ from heapq import heappop, heappush
 
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 
-#: The event that says what was sent, and the one that granted it.
+#: By end event: its grant event.
 GRANT_OF: Mapping[EventType, EventType] = {
     "playback.end": "playback.grant",
     "download.end": "download.grant",
 }
 GRANTS = frozenset(GRANT_OF.values())
-#: Pairs of one block: inserting into a longer one would take longer than finding the block.
+#: Pairs per block: inserting into a longer block would cost more than finding the block.
 _MAX_BLOCK_LENGTH = 1024
-#: A length, and a request's place in the list.
+#: The length of a request, and its index in the list.
 _Pair = tuple[int, int]
 
 
 @dataclass(slots=True, kw_only=True)
 class Request:
-    """One request for audio: the event of its first grant, and the bytes [first, end) that were granted."""
+    """One request for audio: the event of its first grant, and the granted bytes [first, end)."""
 
     event: AccessEvent
     index: int
     first: int
     end: int
-    #: Bytes; None until its end is read.
+    #: Bytes; None until the end event was read.
     sent: int | None = None
 
 
 class Requests:
-    """The requests of one session, or of one API key. Takes its events in the order of the log."""
+    """The requests of one session or one API key. Its events must be added in log order."""
 
     def __init__(self) -> None:
-        """Begin without a request."""
+        """Create an empty collection."""
         self._all: list[Request] = []
-        # Positions of requests by the byte at which they continue, smallest first; some entries are stale.
+        # Indexes of requests by the byte at which they continue, smallest first; some entries are stale.
         self._ending_at: dict[tuple[EventType, int], list[int]] = {}
         self._open: dict[EventType, _Ordered] = {kind: _Ordered() for kind in GRANTS}
 
     def __iter__(self) -> Iterator[Request]:
-        """Return the requests in the order of their first grants."""
+        """Iterate over the requests, ordered by first grant."""
         return iter(self._all)
 
     @property
     def any_open(self) -> bool:
-        """Say whether a request has no end yet."""
+        """Return whether a request has no end event yet."""
         return any(self._open.values())
 
     def take(self, index: int, event: AccessEvent) -> None:
-        """Take the next event; one that is neither a grant nor an end changes nothing."""
+        """Add the next event; events other than grants and ends are ignored."""
         if event.type in GRANTS:
             self._granted(index, event)
         elif event.type in GRANT_OF:
@@ -65,7 +65,7 @@ class Requests:
     def _granted(self, index: int, event: AccessEvent) -> None:
         if event.first is None or event.end is None:
             return
-        place = self._going_on(event.type, event.first)
+        place = self._pop_continued(event.type, event.first)
         if place is None:
             place = len(self._all)
             self._all.append(Request(event=event, index=index, first=event.first, end=event.end))
@@ -77,8 +77,8 @@ class Requests:
         self._open[event.type].add((request.end - request.first, place))
         heappush(self._ending_at.setdefault((event.type, request.end), []), place)
 
-    def _going_on(self, kind: EventType, position: int) -> int | None:
-        """Take out the first open request that ends at a position."""
+    def _pop_continued(self, kind: EventType, position: int) -> int | None:
+        """Remove and return the first open request that ends at a position."""
         places = self._ending_at.get((kind, position), [])
         found: int | None = None
         while places and found is None:
@@ -91,14 +91,14 @@ class Requests:
 
     def _ended(self, event: AccessEvent) -> None:
         sent, waiting = event.end or 0, self._open[GRANT_OF[event.type]]
-        fitting = waiting.first_from((sent, -1))
-        if fitting is not None:
-            waiting.remove(fitting)
-            self._all[fitting[1]].sent = sent
+        match = waiting.first_from((sent, -1))
+        if match is not None:
+            waiting.remove(match)
+            self._all[match[1]].sent = sent
 
 
 class _Ordered:
-    """Pairs in their order, in blocks, so that no change moves all of them."""
+    """A sorted list of pairs, in blocks, so that an insertion moves only one block."""
 
     def __init__(self) -> None:
         self._blocks: list[list[_Pair]] = []
@@ -119,7 +119,7 @@ class _Ordered:
             del block[half:]
 
     def remove(self, pair: _Pair) -> None:
-        """Remove a pair that is there."""
+        """Remove an existing pair."""
         place = self._block_of(pair)
         block = self._blocks[place]
         del block[bisect_left(block, pair)]
@@ -127,7 +127,7 @@ class _Ordered:
             del self._blocks[place]
 
     def first_from(self, pair: _Pair) -> _Pair | None:
-        """Return the smallest that is not below ``pair``."""
+        """Return the smallest pair that is not below ``pair``."""
         place = self._block_of(pair)
         if place == len(self._blocks):
             return None

@@ -1,7 +1,7 @@
-"""Windows of bytes that were granted and sent, joined into what one listener or one download got.
+"""Merges granted and sent byte windows into the parts that one listener or one download received.
 
-A grant is an upper bound of what left; ``playback.end``, or ``download.end``, says how many bytes of one
-request really did. Which grants and which end are one request: see ``requests.py``.
+A grant is an upper bound of the sent bytes; ``playback.end`` or ``download.end`` has the number of bytes of one
+request that were sent. How grants and ends are matched to requests: see ``audio_requests.py``.
 """
 
 from collections import defaultdict
@@ -13,29 +13,29 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.audio_requests import GRANT_OF, Request, Requests
 
 Span = tuple[int, int]
-#: Bytes of one sample of one channel, by FFmpeg's names: what makes a byte of a file a moment of its sound.
+#: Bytes per sample and channel, by FFmpeg's codec names: they convert byte positions to seconds.
 _WIDTHS = {
     "pcm_u8": 1, "pcm_s8": 1, "pcm_mulaw": 1, "pcm_alaw": 1, "pcm_s16le": 2, "pcm_s16be": 2, "pcm_s24le": 3,
     "pcm_s24be": 3, "pcm_s32le": 4, "pcm_s32be": 4, "pcm_f32le": 4, "pcm_f32be": 4, "pcm_f64le": 8, "pcm_f64be": 8,
 }  # fmt: skip
 
-#: The result of an end that the vault writes for a request whose process died: at most this was sent.
+#: The result code of an end event that the vault writes for a request whose process died: at most this was sent.
 UPPER_BOUND = "upper_bound"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """Where in a sound its bytes are."""
+    """Converts byte positions of a recording to seconds."""
 
     #: Plaintext bytes.
     size: int
     #: Seconds.
     duration: float
-    #: Bytes before the first sample; None where the bit rate is not constant, so that only the ends are known.
+    #: Bytes before the first sample; None where the bit rate varies, so that only start and end are known.
     header: int | None
 
     def second(self, position: int) -> float | None:
-        """Return the second at which a byte stands; None where it cannot be told."""
+        """Return the second of a byte position; None where it is unknown."""
         if position <= 0:
             return 0.0
         if position >= self.size:
@@ -48,7 +48,7 @@ class Timeline:
 def header_bytes(
     *, codec: str | None, size: int, duration: float, sample_rate: int | None, channels: int | None
 ) -> int | None:
-    """Return what of a file is no sample; None where the codec has no constant bit rate, or a figure is missing."""
+    """Return the bytes before the first sample; None for a variable bit rate, or where a value is missing."""
     width = _WIDTHS.get(codec or "")
     if width is None or not sample_rate or not channels:
         return None
@@ -58,62 +58,62 @@ def header_bytes(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listening:
-    """One part of the audio that somebody got, without a gap."""
+    """One contiguous part of the audio that was granted to a listener."""
 
     #: The event of the first grant, and its index in the tree.
     event: AccessEvent
     index: int
-    #: Plaintext bytes [first, end) that were granted.
+    #: Granted plaintext bytes [first, end).
     first: int
     end: int
-    #: What of them was sent, as far as the log says so.
+    #: Those of them that were sent, as far as the log knows.
     sent: tuple[Span, ...]
 
     @property
     def all_sent(self) -> bool:
-        """Say whether everything that was granted was sent."""
+        """Return whether all granted bytes were sent."""
         return self.sent == ((self.first, self.end),)
 
 
 def listenings(events: Iterable[tuple[int, AccessEvent]]) -> list[Listening]:
-    """Return every part that was granted, in the order of the log.
+    """Return every granted part, in log order.
 
-    What touches is joined within a session. A download is one request: the same bytes twice are two.
+    Adjacent and overlapping requests of a session are merged; each download request stays separate.
     """
     requests: defaultdict[str, Requests] = defaultdict(Requests)
     for index, event in events:
         if event.result != UPPER_BOUND:
             requests[event.session_id or event.actor].take(index, event)
-    found: list[Listening] = []
-    for of_one in requests.values():
-        played = [request for request in of_one if request.event.type == "playback.grant"]
-        found += [_listening([one]) for one in of_one if one.event.type != "playback.grant"]
-        found += [_listening(touching) for touching in _touching(played)]
-    return sorted(found, key=lambda part: part.index)
+    parts: list[Listening] = []
+    for group in requests.values():
+        played = [request for request in group if request.event.type == "playback.grant"]
+        parts += [_merge([request]) for request in group if request.event.type != "playback.grant"]
+        parts += [_merge(adjacent) for adjacent in _adjacent(played)]
+    return sorted(parts, key=lambda part: part.index)
 
 
 def last_words(requests: Requests, *, at: datetime) -> list[AccessEvent]:
-    """Return an end for each request of a session that has none: everything granted, an upper bound."""
+    """Return an end event for each request of a session without one; its bytes, all granted, are an upper bound."""
     end_of = {grant: end for end, grant in GRANT_OF.items()}
     return [
         AccessEvent(
-            type=end_of[one.event.type],
+            type=end_of[request.event.type],
             at=at,
-            account_id=one.event.account_id,
+            account_id=request.event.account_id,
             actor="worker",
-            recording_id=one.event.recording_id,
-            link_id=one.event.link_id,
-            session_id=one.event.session_id,
-            end=one.end - one.first,
+            recording_id=request.event.recording_id,
+            link_id=request.event.link_id,
+            session_id=request.event.session_id,
+            end=request.end - request.first,
             result=UPPER_BOUND,
         )
-        for one in requests
-        if one.sent is None
+        for request in requests
+        if request.sent is None
     ]
 
 
-def _touching(requests: Sequence[Request]) -> Iterator[list[Request]]:
-    """Put together what has no gap between."""
+def _adjacent(requests: Sequence[Request]) -> Iterator[list[Request]]:
+    """Group requests that have no gap between them."""
     group: list[Request] = []
     end = 0
     for request in sorted(requests, key=lambda request: request.first):
@@ -126,22 +126,22 @@ def _touching(requests: Sequence[Request]) -> Iterator[list[Request]]:
         yield group
 
 
-def _listening(requests: Sequence[Request]) -> Listening:
+def _merge(requests: Sequence[Request]) -> Listening:
     earliest = min(requests, key=lambda request: request.index)
     return Listening(
         event=earliest.event,
         index=earliest.index,
         first=requests[0].first,
         end=max(request.end for request in requests),
-        sent=_union([(one.first, one.first + one.sent) for one in requests if one.sent is not None]),
+        sent=_union([(each.first, each.first + each.sent) for each in requests if each.sent is not None]),
     )
 
 
 def _union(spans: Sequence[Span]) -> tuple[Span, ...]:
-    found: list[Span] = []
+    merged: list[Span] = []
     for first, end in sorted(spans):
-        if found and first <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], end))
+        if merged and first <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
         else:
-            found.append((first, end))
-    return tuple(found)
+            merged.append((first, end))
+    return tuple(merged)

@@ -1,7 +1,7 @@
-"""What the leaves of a log say that has to be done again to a database that lacks them.
+"""Collects from a log's leaves the changes that a database without these leaves must apply again.
 
-Leaves hold ids and codes alone. That is enough for everything that may not be undone: erasures, refusals,
-restrictions, the switch, and keys and links that were revoked.
+Leaves contain only ids and codes. That is enough for every change that must not be lost: erasures, refusals,
+restrictions, the recording switch, and revoked keys and links.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 from vault.domain.accounts.account import SwitchChange
 from vault.errors import Tampered
 
-#: Changes of an account whose content stands in its object alone.
+#: Changes of an account whose content is only in the account's object.
 _SETTINGS = frozenset(
     {
         "account.opened", "account.changed", "connection.changed", "connection.deleted", "policy.changed",
@@ -24,13 +24,13 @@ _SETTINGS = frozenset(
 )  # fmt: skip
 
 
-#: Events of listening, which change nothing of a recording.
+#: Event types of playback, which do not change the recording.
 _LISTENING = ("playback.", "download.", "waveform.", "link.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedChange:
-    """The switch was set, as the log has it."""
+    """One change of the recording switch, from the log."""
 
     enabled: bool
     at: datetime
@@ -39,99 +39,99 @@ class LoggedChange:
 
 @dataclass(slots=True)
 class Replay:
-    """What the leaves said, each thing as it stood in the end."""
+    """The final state of everything that the leaves changed."""
 
-    #: Recordings that were erased or began to be, and when.
+    #: Recordings that were erased, or whose erasure was begun, and when.
     erased: dict[str, datetime] = field(default_factory=dict)
-    #: Recordings that were refused, with the code of the reason.
+    #: Refused recordings, with the code of the reason.
     refused: dict[str, str] = field(default_factory=dict)
     restricted: dict[str, bool] = field(default_factory=dict)
     #: Recordings that became available.
     available: set[str] = field(default_factory=set)
-    #: Whether ``recordings`` are listed, which a whole log has many of.
+    #: Whether ``recordings`` is filled; for a whole log it is large.
     lists_recordings: bool = False
-    #: Recordings to which more than listening happened.
+    #: Recordings with an event other than playback.
     recordings: set[str] = field(default_factory=set)
     revoked_links: dict[str, datetime] = field(default_factory=dict)
     revoked_keys: dict[str, datetime] = field(default_factory=dict)
     deleted_connections: set[str] = field(default_factory=set)
     #: By account.
     switch: dict[str, list[LoggedChange]] = field(default_factory=dict)
-    #: When each account last changed what stands in its object.
+    #: By account: the last change of the account object's content.
     changed: dict[str, datetime] = field(default_factory=dict)
     #: Accounts whose consent policy changed.
     policies: set[str] = field(default_factory=set)
-    #: How many events of each type there were, and when the first and the last of all were.
+    #: Number of events by type; the times of the first and the last event.
     types: Counter[str] = field(default_factory=Counter)
     first_at: datetime | None = None
     last_at: datetime | None = None
     leaves: int = 0
 
     def take(self, leaf: bytes) -> None:
-        """Take the next leaf. Raises Tampered for one that is no access event."""
+        """Add the next leaf. Raises Tampered for one that is not an access event."""
         self.leaves += 1
         try:
-            said: dict[str, Any] = json.loads(leaf)
-            at = datetime.fromisoformat(said["at"])
-            self._event(said, at)
-            self._count(said, at)
+            event: dict[str, Any] = json.loads(leaf)
+            at = datetime.fromisoformat(event["at"])
+            self._apply(event, at)
+            self._count(event, at)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise Tampered("A leaf of the published log is no access event.") from error
+            raise Tampered("A leaf of the published log is not an access event.") from error
 
-    def _count(self, said: dict[str, Any], at: datetime) -> None:
-        kind: str = said["type"]
+    def _count(self, event: dict[str, Any], at: datetime) -> None:
+        kind: str = event["type"]
         self.types[kind] += 1
         self.first_at = min(at, self.first_at or at)
         self.last_at = max(at, self.last_at or at)
         if kind == "policy.changed":
-            self.policies.add(str(said.get("account")))
+            self.policies.add(str(event.get("account")))
         elif kind == "recording.available":
-            self.available.add(str(said.get("recording")))
+            self.available.add(str(event.get("recording")))
         if self.lists_recordings and not kind.startswith(_LISTENING):
-            self.recordings.add(str(said.get("recording")))
+            self.recordings.add(str(event.get("recording")))
 
-    def _event(self, said: dict[str, Any], at: datetime) -> None:
-        kind: str = said["type"]
-        recording, account = str(said.get("recording")), str(said.get("account"))
+    def _apply(self, event: dict[str, Any], at: datetime) -> None:
+        kind: str = event["type"]
+        recording, account = str(event.get("recording")), str(event.get("account"))
         if kind in {"recording.erasing", "recording.erased"}:
             self.erased[recording] = at
         elif kind == "recording.refused":
-            self.refused[recording] = said.get("result") or "refused"
+            self.refused[recording] = event.get("result") or "refused"
         elif kind in {"recording.restricted", "recording.unrestricted"}:
             self.restricted[recording] = kind == "recording.restricted"
         elif kind == "link.revoked":
-            self.revoked_links[said["link"]] = at
+            self.revoked_links[event["link"]] = at
         elif kind == "key.revoked":
-            self.revoked_keys[said["result"]] = at
+            self.revoked_keys[event["result"]] = at
         elif kind == "switch.changed":
-            change = LoggedChange(enabled=said["result"] == "on", at=at, by=said["actor"])
+            change = LoggedChange(enabled=event["result"] == "on", at=at, by=event["actor"])
             self.switch.setdefault(account, []).append(change)
         elif kind in _SETTINGS:
             self.changed[account] = max(at, self.changed.get(account, at))
             if kind == "connection.deleted":
-                # One that is made again under its name has another id.
-                self.deleted_connections.add(said["result"])
+                # A new connection with the same name has another id.
+                self.deleted_connections.add(event["result"])
 
 
 def merge_history(
     known: Sequence[SwitchChange], kept: Iterable[SwitchChange], logged: Iterable[LoggedChange]
 ) -> list[SwitchChange]:
-    """Join what a database knows of the switch, what the account's object kept, and what the log has.
+    """Merge the switch's changes from the database, from the account's object, and from the log.
 
-    A change is known by its moment. One that only the log has gets the epoch that follows from those
-    before it; its reason is not in the log. Returns all changes, oldest first.
+    A change is identified by its time. One that only the log has gets the epoch after the changes before it;
+    the log does not contain its reason. Returns all changes, oldest first.
     """
-    changes: dict[datetime, SwitchChange | LoggedChange] = {one.at: one for one in logged}
-    changes |= {one.at: one for one in [*kept, *known]}
+    changes: dict[datetime, SwitchChange | LoggedChange] = {change.at: change for change in logged}
+    changes |= {change.at: change for change in [*kept, *known]}
     history: list[SwitchChange] = []
     for at in sorted(changes):
-        one = changes[at]
-        epoch = (history[-1].epoch if history else 0) + (not one.enabled)
+        change = changes[at]
+        epoch = (history[-1].epoch if history else 0) + (not change.enabled)
         reason = None
-        if isinstance(one, SwitchChange):
-            # One that was kept without a change before it, which only the log has, counts one less.
-            epoch, reason = max(epoch, one.epoch), one.reason
-        history.append(SwitchChange(enabled=one.enabled, epoch=epoch, at=at, by=one.by, reason=reason))
+        if isinstance(change, SwitchChange):
+            # Its epoch is too low if an earlier change is only in the log.
+            epoch, reason = max(epoch, change.epoch), change.reason
+        history.append(SwitchChange(enabled=change.enabled, epoch=epoch, at=at, by=change.by, reason=reason))
     return history
 
 
@@ -141,14 +141,14 @@ def closes(
     logged: Iterable[LoggedChange],
     own: Sequence[LoggedChange],
 ) -> bool:
-    """Say whether one of two histories of the switch ends off, by a change that was made without the other.
+    """Return whether one of two histories of the switch ends off, by a change that the other does not have.
 
-    ``known`` are all changes that the database knows, ``own`` those of them since the histories parted, and
-    ``kept`` and ``logged`` are what the account's object and the log say of the other. An on that was
-    acknowledged after an off of the same history ends that history on.
+    ``known`` are all changes in the database, ``own`` those of them since the histories forked; ``kept`` (from
+    the account's object) and ``logged`` (from the log) are those of the other history. If an off was followed
+    by an acknowledged on in the same history, that history ends on.
     """
-    there = {one.at for one in known}
+    known_times = {change.at for change in known}
     changes: list[SwitchChange | LoggedChange] = [*kept, *logged]
-    lost = max(changes, key=lambda one: one.at, default=None)
-    lost_ends_off = lost is not None and lost.at not in there and not lost.enabled
+    lost = max(changes, key=lambda change: change.at, default=None)
+    lost_ends_off = lost is not None and lost.at not in known_times and not lost.enabled
     return lost_ends_off or (bool(own) and not own[-1].enabled)

@@ -1,7 +1,7 @@
-"""The history of one recording as a story: its access events and its row, told in plain sentences.
+"""The history of one recording: its access events and its row, as plain sentences.
 
-It says what the log says and no more: bytes that were granted, and where the log has it, sent. Names are
-those of the sealed details; where a key was destroyed, the story goes on without them.
+It contains only what the log contains: granted bytes and, where known, sent bytes. Listeners' names are from
+the sealed details; where a key was destroyed, they are left out.
 """
 
 import math
@@ -13,52 +13,52 @@ from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.audit_log.listening import Listening, Span, Timeline, listenings
 
 _MINUTE, _HOUR = 60, 3600
-#: Far less than a sample: what a float may be off.
+#: Tolerance for float errors; far shorter than a sample.
 _ROUNDING = 1e-6
 _NOBODY = "somebody"
-#: What is said where the seconds of a part cannot be told.
+#: Text for a part whose seconds are unknown.
 _PART = "a part"
-#: Spans that one sentence names; of more it says how many.
+#: Maximum number of spans listed in one sentence; for more only their number is given.
 _MAX_SPANS = 8
-#: What happened, where one name says it all; a result is added to some.
+#: Sentences by event type; the reason for the result is appended where there is one.
 _SENTENCES: Mapping[EventType, str] = {
     "recording.available": "Available",
     "recording.quarantined": "Quarantined",
     "recording.refused": "Refused",
     "recording.failed": "Failed",
-    "recording.conflict": "Sent again with other audio, which was not taken",
-    "recording.sent_again": "Sent again after it had failed",
+    "recording.conflict": "Received again with different audio, which was not stored",
+    "recording.sent_again": "Received again after a failure",
     "recording.restricted": "Restricted",
     "recording.unrestricted": "Restriction lifted",
     "recording.erasing": "Erasing",
     "recording.erased": "Erased",
-    "recording.tampered": "Tampered: what is stored is not what was sealed",
-    "recording.missing": "Asked for while its audio was missing from the object store",
-    "recording.missed": "Found in the provider's own list, though no webhook had told of it",
+    "recording.tampered": "Tampered: the stored data is not the sealed data",
+    "recording.missing": "Requested while its audio was missing from the object store",
+    "recording.missed": "Found in the provider's list, without a webhook",
     "source.deleted": "The provider's copy was deleted",
     "source.delete_failed": "The provider's copy could not be deleted yet",
     "source.kept": "The provider's copy was kept",
     "evidence.read": "Evidence read",
-    "key.exported": "Key given out by the operator",
+    "key.exported": "Key exported by the operator",
 }
-#: What a code says after a colon, where no reason of the recording says it better.
+#: Reason texts by result code; they take precedence over the recording's own reasons.
 _WHY = {
     "evidence_complete": "the evidence was complete",
     "no_notice_needed": "no notice was needed",
-    "accepted_without_evidence": "the policy accepts what lacks its evidence",
+    "accepted_without_evidence": "the policy accepts missing evidence",
     "released": "an admin released it",
-    "again_later": "it will be deleted once more",
-    "gone": "it was gone",
+    "again_later": "the deletion will be retried",
+    "gone": "it no longer existed",
 }
-#: Windows that were granted, and what of them was sent.
+#: Event types that are merged into parts.
 _PARTS = frozenset({"playback.grant", "playback.end", "download.grant", "download.end"})
-#: What goes without saying.
+#: Result codes without a reason text.
 _SILENT = frozenset({"deleted"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedEvent:
-    """An access event with its place in the tree, and what its sealed detail says, where it can be opened."""
+    """An access event with its index in the tree, and its sealed detail, empty where it cannot be opened."""
 
     index: int
     event: AccessEvent
@@ -67,76 +67,76 @@ class OpenedEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origins:
-    """What is known of a recording beside its events."""
+    """Facts about a recording from sources other than its events."""
 
     received_at: datetime
     #: None for a direct upload.
     connection_id: str | None
     #: The connection's name in its account.
     connection: str | None
-    #: None where it was never sealed, or its evidence can no longer be opened.
+    #: None where it was never sealed, or its evidence can no longer be decrypted.
     sealed_at: datetime | None = None
-    #: What listeners get: the rendition where there is one.
+    #: The audio for listeners: the rendition where there is one.
     played: Timeline | None = None
-    #: What a download gives.
+    #: The audio for downloads.
     original: Timeline | None = None
-    #: Texts of reasons by their codes.
+    #: Reason texts by code.
     reasons: Mapping[str, str] = field(default_factory=dict)
-    #: What let the recording in, as a code, by the digest of the evidence that the event names.
+    #: By evidence digest: the code of the reason why the recording was admitted.
     let_in: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryItem:
-    """One sentence of the story."""
+    """One sentence of the history."""
 
     at: datetime
-    #: The kind of the event; ``recording.received`` and ``recording.sealed`` are told by the row alone.
+    #: The event type; ``recording.received`` and ``recording.sealed`` come from the row, not from an event.
     kind: str
     text: str
-    #: The first event's place in the tree; None for what is told by the row.
+    #: The first event's index in the tree; None for items from the row.
     index: int | None = None
-    #: Whole seconds of the sound that were granted, rounded outwards within its duration.
+    #: Granted whole seconds of the audio, rounded outwards within its duration.
     first_second: int | None = None
     last_second: int | None = None
     listener: str | None = None
-    #: Who acted: an API key's id, a link's, a session's, a connection's, ``worker`` or ``operator``.
+    #: Id of an API key, link, session or connection; ``worker`` or ``operator``.
     actor: str | None = None
 
 
 def tell(origins: Origins, events: Sequence[OpenedEvent]) -> list[HistoryItem]:
-    """Return the story in the order of the log. ``events`` are all those of one recording, by index."""
+    """Return a recording's history in log order. ``events`` are all its events, by index."""
     names = _Names(events)
-    items = [item for one in events if (item := _told(one, origins, names)) is not None]
-    parts = listenings((one.index, one.event) for one in events)
-    items += [_listened(part, origins, names) for part in parts]
+    items = [item for opened in events if (item := _event_item(opened, origins, names)) is not None]
+    parts = listenings((opened.index, opened.event) for opened in events)
+    items += [_part_item(part, origins, names) for part in parts]
     items.sort(key=lambda item: item.index or 0)
     if origins.sealed_at is not None:
         later = (n for n, item in enumerate(items) if item.at >= origins.sealed_at)
         sealed = HistoryItem(at=origins.sealed_at, kind="recording.sealed", text="Sealed", actor="worker")
         items.insert(next(later, len(items)), sealed)
-    return [_received(origins), *items]
+    return [_received_item(origins), *items]
 
 
 class _Names:
-    """Who a link was made for: the event of its making says so, and others name the link or its session."""
+    """Listeners' names by link: ``link.created`` has the name, other events have the link or its session."""
 
     def __init__(self, events: Iterable[OpenedEvent]) -> None:
         self._of_link: dict[str, str] = {}
         self._links: dict[str, str] = {}
-        for one in events:
-            link, session = one.event.link_id, one.event.session_id
+        for opened in events:
+            link, session = opened.event.link_id, opened.event.session_id
             if link is not None and session is not None:
                 self._links[session] = link
-            if link is not None and "listener" in one.detail:
-                self._of_link[link] = one.detail["listener"]
+            if link is not None and "listener" in opened.detail:
+                self._of_link[link] = opened.detail["listener"]
 
     def of(self, event: AccessEvent) -> str | None:
         link = event.link_id or self._links.get(event.session_id or "")
         return self._of_link.get(link or "")
 
 
-def _received(origins: Origins) -> HistoryItem:
+def _received_item(origins: Origins) -> HistoryItem:
     by = origins.connection or origins.connection_id
     text = "Uploaded" if by is None else f"Announced by connection {by}"
     return HistoryItem(
@@ -144,26 +144,26 @@ def _received(origins: Origins) -> HistoryItem:
     )
 
 
-def _told(one: OpenedEvent, origins: Origins, names: _Names) -> HistoryItem | None:
-    event, listener = one.event, names.of(one.event)
-    text = _of_link(one, listener or _NOBODY, origins)
+def _event_item(opened: OpenedEvent, origins: Origins, names: _Names) -> HistoryItem | None:
+    event, listener = opened.event, names.of(opened.event)
+    text = _link_text(opened, listener or _NOBODY, origins)
     if text is None and event.type in _PARTS:
-        return None  # Windows are joined to parts.
+        return None
     if text is None:
         text = _SENTENCES.get(event.type, event.type.replace(".", " ").replace("_", " ").capitalize())
         text += _because(event, origins)
     return HistoryItem(
-        at=event.at, kind=event.type, text=text, index=one.index, listener=listener, actor=event.actor
+        at=event.at, kind=event.type, text=text, index=opened.index, listener=listener, actor=event.actor
     )
 
 
-def _of_link(one: OpenedEvent, listener: str, origins: Origins) -> str | None:
-    """Return the sentence for what is done with a link; None for everything else."""
-    event = one.event
-    where = f" from {address}" if (address := one.detail.get("address")) else ""
+def _link_text(opened: OpenedEvent, listener: str, origins: Origins) -> str | None:
+    """Return the sentence for an event of a link; None for other events."""
+    event = opened.event
+    where = f" from {address}" if (address := opened.detail.get("address")) else ""
     match event.type:
         case "link.created":
-            return f"Link made for {listener}"
+            return f"Link created for {listener}"
         case "link.revoked":
             return f"Link for {listener} revoked"
         case "playback.open":
@@ -171,7 +171,7 @@ def _of_link(one: OpenedEvent, listener: str, origins: Origins) -> str | None:
         case "playback.denied":
             return f"Not opened for {listener}{where}{_because(event, origins)}"
         case "waveform.read":
-            return f"Waveform seen by {listener if event.session_id else event.actor}"
+            return f"Waveform read by {listener if event.session_id else event.actor}"
         case _:
             return None
 
@@ -181,11 +181,11 @@ def _because(event: AccessEvent, origins: Origins) -> str:
     if code is None or code in _SILENT:
         return ""
     why = _WHY.get(code) or origins.reasons.get(code) or code.replace("_", " ")
-    # Reasons are sentences of their own; after a colon they go on with a small letter.
+    # Reasons are full sentences; after a colon they start with a lower-case letter.
     return f": {why[0].lower()}{why[1:].removesuffix('.')}"
 
 
-def _listened(part: Listening, origins: Origins, names: _Names) -> HistoryItem:
+def _part_item(part: Listening, origins: Origins, names: _Names) -> HistoryItem:
     event, listener = part.event, names.of(part.event)
     played = event.type == "playback.grant"
     timeline = origins.played if played else origins.original
@@ -204,7 +204,7 @@ def _listened(part: Listening, origins: Origins, names: _Names) -> HistoryItem:
 
 
 def _sent(part: Listening, timeline: Timeline | None, who: str) -> str:
-    """Say what was sent, as far as the log knows. What was played of it, the log cannot know."""
+    """Return the sentence about the sent bytes, as far as the log knows. It cannot know what was played."""
     granted = _clocks(_seconds(timeline, (part.first, part.end)))
     if part.all_sent:
         return f"Sent {granted} to {who}"
@@ -223,7 +223,7 @@ def _parts(spans: Sequence[str]) -> str:
 
 
 def _seconds(timeline: Timeline | None, span: Span) -> Span | None:
-    """Return bytes as whole seconds, rounded outwards within the duration; None where they cannot be told."""
+    """Convert bytes to whole seconds, rounded outwards within the duration; None where they are unknown."""
     if timeline is None:
         return None
     first, last = timeline.second(span[0]), timeline.second(span[1])

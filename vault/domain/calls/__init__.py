@@ -1,1 +1,1 @@
-"""Calls as platforms report them: facts, webhooks, and the documents that a platform is answered with."""
+"""Calls as platforms report them: facts, webhooks, and the call documents in the responses."""

@@ -1,4 +1,4 @@
-"""A call as the platform tells of it, in pieces that come late, twice and out of order."""
+"""A call as the platform reports it: in parts that arrive late, repeatedly and out of order."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
@@ -6,45 +6,45 @@ from datetime import datetime
 from typing import Literal, get_args
 
 Direction = Literal["inbound", "outbound"]
-#: A conversation, or a message left on a machine.
+#: A conversation, or a voicemail message.
 Kind = Literal["call", "voicemail"]
-#: Who is heard on a channel. ``all`` is a mix, ``unknown`` where the platform does not say.
+#: The party on a channel. ``all`` is a mix; ``unknown`` where the platform does not report it.
 Voice = Literal["caller", "callee", "all", "unknown"]
 VOICES: tuple[Voice, ...] = get_args(Voice)
-#: Channels of one recording whose voices can be named.
+#: Maximum number of channels with a named voice.
 MAX_VOICES = 8
-#: Who that is for the account: its own agent or the customer, where the direction of the call tells.
+#: The party from the account's view: its own agent or the customer, where the call's direction is known.
 Role = Literal["agent", "customer", "caller", "callee", "all", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFacts:
-    """What one event said of a call. None means that it did not say."""
+    """The facts of a call in one event. None means that the event does not contain the fact."""
 
-    #: The platform's own name of the call.
+    #: The platform's id of the call.
     call_ref: str
     direction: Direction | None = None
-    #: E.164, or as the platform wrote it where that is no number (``anonymous``, ``sip:...``).
+    #: E.164; the platform's text where that is not a number (``anonymous``, ``sip:...``).
     caller: str | None = None
     callee: str | None = None
     #: When ringing began.
     started_at: datetime | None = None
-    #: When talking began: ringing is not talk.
+    #: When the call was answered.
     answered_at: datetime | None = None
     ended_at: datetime | None = None
-    #: The agent's name or id, as the platform gives it.
+    #: The agent's name or id, as the platform reports it.
     agent: str | None = None
-    #: Where the parties are, as the platform says: ``FR``, ``US-WA``.
+    #: The parties' places, as the platform reports them: ``FR``, ``US-WA``.
     caller_place: str | None = None
     callee_place: str | None = None
-    #: The language tag in which the parties outside the account are spoken to.
+    #: The language tag for notices to the parties outside the account.
     language: str | None = None
 
 
 def fold(pieces: Iterable[CallFacts]) -> CallFacts:
-    """Join pieces, oldest first: a later value wins, but nothing never overwrites something.
+    """Merge parts, oldest first: a later value wins, but None never overwrites a value.
 
-    Raises ValueError without pieces, or with pieces of different calls.
+    Raises ValueError without parts, or with parts of different calls.
     """
     joined: CallFacts | None = None
     for piece in pieces:
@@ -52,16 +52,16 @@ def fold(pieces: Iterable[CallFacts]) -> CallFacts:
             joined = piece
             continue
         if piece.call_ref != joined.call_ref:
-            raise ValueError("These pieces tell of different calls.")
-        said = {f.name: v for f in fields(piece) if (v := getattr(piece, f.name)) is not None}
-        joined = replace(joined, **said)
+            raise ValueError("The parts belong to different calls.")
+        values = {f.name: v for f in fields(piece) if (v := getattr(piece, f.name)) is not None}
+        joined = replace(joined, **values)
     if joined is None:
-        raise ValueError("There is nothing to join.")
+        raise ValueError("There are no parts to merge.")
     return joined
 
 
 def role_of(voice: Voice, direction: Direction | None) -> Role:
-    """Say who a voice is for the account: customers call it, or are called by it."""
+    """Return the role of a voice for the account: the outside party is the customer, the other the agent."""
     if direction is None or voice in {"all", "unknown"}:
         return voice
     return "customer" if (voice == "caller") == (direction == "inbound") else "agent"
@@ -69,24 +69,24 @@ def role_of(voice: Voice, direction: Direction | None) -> Role:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """A recording is ready and can be fetched."""
+    """A report that a recording is ready to be fetched."""
 
-    #: The platform's own id of the recording; with account and connection it is unique.
+    #: The platform's id of the recording; unique per account and connection.
     recording_ref: str
-    #: Where the media lies; None where the platform must be asked. Secret: it may carry a signature.
+    #: URL of the media; None where the platform's REST API must be asked. Secret: it may contain a signature.
     url: str | None
-    #: What the platform's REST interface calls the recording; None where it has no such call.
+    #: The recording's id in the platform's REST API; None where the API has none.
     source_ref: str | None = None
     kind: Kind = "call"
-    #: Who is heard on each channel, in the order of channels; empty where the platform does not say.
+    #: The party on each channel, in channel order; empty where the platform does not report it.
     voices: tuple[Voice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookContent:
-    """What one delivery of a webhook said."""
+    """The content of one webhook delivery."""
 
     facts: CallFacts
     announcement: Announcement | None = None
-    #: The sender's own id of the delivery, the same when it is repeated; None where it sends none.
+    #: The sender's id of the delivery, the same for retries; None where it sends none.
     delivery_id: str | None = None

@@ -1,6 +1,6 @@
-"""What a telephony platform shall do at the start of a call, in steps that every platform knows.
+"""The steps that a telephony platform runs at the start of a call, independent of the platform.
 
-The vault decides in these words; an adapter says them in its platform's own (TwiML, NCCO, Plivo XML).
+An adapter renders them in its platform's format (TwiML, NCCO, Plivo XML).
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from vault.domain.calls.call import CallFacts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
-    """Let the party hear a notice: its audio where there is some, else its text, spoken."""
+    """Play a notice to the party: its audio if it has one, otherwise its text by speech synthesis."""
 
     text: str
     #: A language tag such as ``en-GB``.
@@ -20,9 +20,9 @@ class Play:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gather:
-    """Play a notice and wait for one key; the key goes to ``answer_url``, and no key goes on after ``seconds``.
+    """Play a notice and wait for one key, which is sent to ``answer_url``; after ``seconds`` the next step follows.
 
-    The platform follows what ``answer_url`` answers, which is a document like this one.
+    The response of ``answer_url`` is a document like this one, which the platform runs.
     """
 
     prompt: Play
@@ -32,9 +32,9 @@ class Gather:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """Record both parties from here to the end, on a channel each where the platform can.
+    """Record both parties from here to the end, each on its own channel where the platform can.
 
-    The platform tells ``status_url`` when the recording is ready.
+    The platform calls ``status_url`` when the recording is ready.
     """
 
     status_url: str
@@ -42,7 +42,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redirect:
-    """Go on with the document that lies at ``url``: the last step of a script."""
+    """Continue with the document at ``url``: the last step of a call flow."""
 
     url: str
 
@@ -53,16 +53,16 @@ CallFlow = tuple[Step, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallStep:
-    """What a platform says when it asks for a document: which call, and which key was pressed."""
+    """A platform's request for a document: the call, and the pressed key."""
 
     facts: CallFacts
-    #: ``0`` to ``9``, ``*`` or ``#``; None where no key was pressed in time, or none was asked for.
+    #: ``0`` to ``9``, ``*`` or ``#``; None where no key was pressed in time, or none was requested.
     key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A script in the words of one platform."""
+    """A call flow in one platform's format."""
 
     media_type: str
     body: bytes

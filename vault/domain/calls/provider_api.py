@@ -1,4 +1,4 @@
-"""Asking a provider for something: requests and replies as values, so that adapters stay pure."""
+"""Requests to a provider's REST API and their responses, as values, so that adapters stay pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,29 +9,29 @@ from vault.domain.calls.call import Announcement, CallFacts
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Access:
-    """What an adapter needs to ask its provider as one account. It has no repr: it holds secrets."""
+    """An adapter's access to its provider for one account. It has no repr, since it holds secrets."""
 
     credentials: Mapping[str, str]
-    #: Where the provider's REST interface is, without a slash at its end; None for the usual place.
+    #: Base URL of the provider's REST API, without a trailing slash; None for the default.
     api_base: str | None
-    #: The present moment, for tokens that say when they were made.
+    #: The current time, for tokens that contain their creation time.
     now: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class MediaRequest:
-    """How one recording is fetched from its provider. It has no repr: URL and headers are secrets."""
+    """The request that fetches one recording. It has no repr, since URL and headers are secrets."""
 
     url: str
-    #: Credentials, for the provider's own hosts alone. Empty for pre-signed URLs.
+    #: Credentials, sent only to the provider's own hosts. Empty for pre-signed URLs.
     headers: Mapping[str, str]
-    #: Hosts the URL may name: exact names, or ``*.`` and a suffix; the operator's list comes on top.
+    #: Permitted hosts of the URL: exact names, or ``*.`` and a suffix; the operator's list is added.
     hosts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RestRequest:
-    """One call of a provider's REST interface."""
+    """One request to a provider's REST API."""
 
     method: str
     url: str
@@ -43,7 +43,7 @@ class RestRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RestReply:
-    """What the provider answered. At most a mebibyte of body is kept."""
+    """The provider's response; the body is at most 1 MiB."""
 
     status: int
     body: bytes
@@ -62,5 +62,5 @@ class ListedPage:
     """A page of a provider's list of recordings."""
 
     items: Sequence[Listed] = field(default=())
-    #: What asks for the next page; None at the end.
+    #: Requests the next page; None on the last page.
     cursor: str | None = None

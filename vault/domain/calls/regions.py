@@ -1,4 +1,4 @@
-"""The country in whose numbering plan an account writes its national numbers."""
+"""The countries whose numbering plans an account's national numbers may use."""
 
 import re
 from collections.abc import Iterable
@@ -7,8 +7,8 @@ _REGION = re.compile(r"[A-Z]{2}")
 
 
 def regions_of(locale: str, places: Iterable[str | None]) -> tuple[str, ...]:
-    """Return the countries that places such as ``US-CA`` and a locale such as ``fr-CA`` name, each once."""
+    """Return the distinct countries in places such as ``US-CA`` and in a locale such as ``fr-CA``."""
     named = [place.partition("-")[0] for place in places if place is not None]
-    # The subtag of a region has two letters; a language stands before it, and perhaps a script.
+    # The region subtag has two letters; it follows the language and an optional script.
     named += [part.upper() for part in locale.split("-")[1:] if len(part) == 2]  # noqa: PLR2004 - see above
-    return tuple(dict.fromkeys(one for one in named if _REGION.fullmatch(one)))
+    return tuple(dict.fromkeys(region for region in named if _REGION.fullmatch(region)))

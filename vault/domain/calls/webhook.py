@@ -1,4 +1,4 @@
-"""One delivery of a webhook, raw, as it is authenticated."""
+"""One raw webhook delivery, as it is authenticated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What came over HTTP, before anything of it is believed."""
+    """An HTTP request before its authentication."""
 
     method: str
-    #: The URL under which the provider knows the vault: from settings, never from the Host header.
+    #: The vault's URL at the provider: from settings, never from the Host header.
     url: str
-    #: Names in lower case; of a repeated header the values are joined by a comma.
+    #: Names in lower case; the values of a repeated header are joined by a comma.
     headers: Mapping[str, str]
     body: bytes
     received_at: datetime

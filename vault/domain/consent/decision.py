@@ -67,7 +67,7 @@ class AdmissionInput:
 
     @property
     def recorded(self) -> bool:
-        """Say whether there is a recording, so that evidence is due and not still to come."""
+        """Return whether there is a recording, so that evidence is due and not still to come."""
         return self.epoch_at_receipt is not None
 
 
@@ -97,7 +97,7 @@ class Decision:
 
     @property
     def record(self) -> bool:
-        """Say whether the audio may be taken in at all."""
+        """Return whether the audio may be taken in at all."""
         return self.verdict != "refuse"
 
 

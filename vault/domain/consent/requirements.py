@@ -118,7 +118,7 @@ def _of_party(need: Need, said: Sequence[ConsentEvent], party: Party, span: Call
 
 
 def _before(event: ConsentEvent, span: CallSpan) -> bool:
-    """Say whether the event was over when the recording began."""
+    """Return whether the event was over when the recording began."""
     ends = event.length or timedelta(0)
     if event.offset is not None:
         return event.offset + ends <= timedelta(0)
@@ -128,7 +128,7 @@ def _before(event: ConsentEvent, span: CallSpan) -> bool:
 
 
 def _inside(event: ConsentEvent, span: CallSpan) -> bool:
-    """Say whether nearly all of the prompt lies in the recording; one of unknown length cannot be shown to."""
+    """Return whether nearly all of the prompt lies in the recording; one of unknown length cannot be shown to."""
     begins = span.recording_starts
     if not event.length or span.duration is None or not begins:
         return False

@@ -93,7 +93,7 @@ class Notice:
 
     @property
     def audible(self) -> bool:
-        """Say whether anybody may fetch its audio: it was published, and there is some."""
+        """Return whether anybody may fetch its audio: it was published, and there is some."""
         return self.status != "draft" and self.audio_sha256 is not None
 
     @property

@@ -1,1 +1,1 @@
-"""Recordings: their states and their audio."""
+"""Recordings: states and audio."""

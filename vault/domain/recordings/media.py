@@ -1,17 +1,17 @@
-"""What a recording is as audio, and which of it a browser plays."""
+"""The audio format of a recording, and whether browsers play it."""
 
 from dataclasses import dataclass
 
-#: Points of the waveform, per channel; each point is a lowest and a highest value.
+#: Points of the waveform per channel; each point is a minimum and a maximum.
 BUCKETS = 1000
-#: Longest recording, in seconds.
+#: Seconds.
 MAX_DURATION = 12 * 3600
-#: Claimed and decoded duration may differ by this share before the recording counts as damaged.
+#: Claimed and decoded duration may differ by this fraction before the recording counts as damaged.
 DAMAGE_TOLERANCE = 0.02
 
-#: Codecs, by their FFmpeg names, that Chromium, Firefox and WebKitGTK play from the container beside them.
-#: Measured with real files: ``canPlayType`` denies G.711, which is played nevertheless. WebKitGTK is inexact with
-#: Ogg; a rendition of Opus would be 691 MB an hour instead of 14.
+#: FFmpeg names of the codecs that Chromium, Firefox and WebKitGTK play, by container. Measured with real files:
+#: ``canPlayType`` denies G.711, which is played nevertheless. WebKitGTK is inexact with Ogg; a rendition of Opus
+#: would need 691 MB per hour instead of 14.
 PLAYABLE = {
     "wav": {"pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_mulaw", "pcm_alaw"},
     "mp3": {"mp3", "mp3float"},
@@ -20,7 +20,7 @@ PLAYABLE = {
     "flac": {"flac"},
     "mov": {"aac"},
 }
-#: What a browser is told that the bytes are.
+#: Content-Type by container.
 CONTENT_TYPES = {
     "wav": "audio/wav",
     "mp3": "audio/mpeg",
@@ -29,35 +29,35 @@ CONTENT_TYPES = {
     "flac": "audio/flac",
     "mov": "audio/mp4",
 }
-#: How the address of such a file ends: Safari also looks at that.
+#: File extensions in URLs, by container: Safari also checks them.
 EXTENSIONS = {"wav": "wav", "mp3": "mp3", "ogg": "ogg", "matroska": "webm", "flac": "flac", "mov": "m4a"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What one full decoding pass found. Durations are in seconds."""
+    """The result of one full decoding pass. Durations are in seconds."""
 
     #: FFmpeg's name of the container: wav, mp3, ogg, matroska, flac, mov, amr, gsm.
     container: str
     #: FFmpeg's name of the codec.
     codec: str
     channels: int
-    #: Samples a second.
+    #: Hz.
     sample_rate: int
     #: Counted from decoded samples.
     duration: float
-    #: What the header says; None where it says nothing.
+    #: From the header; None where the header has none.
     claimed_duration: float | None
-    #: Decoding met damaged packets, or an end that came too early.
+    #: Number of damaged packets and premature ends.
     errors: int
-    #: One entry per channel: BUCKETS pairs (lowest, highest) of signed bytes, 2 * BUCKETS bytes.
+    #: One entry per channel: BUCKETS pairs (minimum, maximum) of signed bytes, 2 * BUCKETS bytes.
     peaks: tuple[bytes, ...]
-    #: True where a rendition was written because browsers do not play the original.
+    #: Whether a rendition was written, because browsers do not play the original.
     rendition: bool
 
     @property
     def damaged(self) -> bool:
-        """Say whether claimed and decoded duration differ too much, or packets were damaged."""
+        """Return whether claimed and decoded duration differ too much, or packets were damaged."""
         if self.errors:
             return True
         if self.claimed_duration is None:
@@ -67,16 +67,16 @@ class Description:
 
 
 def extension(container: str | None) -> str:
-    """Return how the name of such a file ends, such as ``.wav``; empty where no container is known."""
-    ending = EXTENSIONS.get(container or "")
-    return "" if ending is None else f".{ending}"
+    """Return the file extension, such as ``.wav``; empty where the container is unknown."""
+    suffix = EXTENSIONS.get(container or "")
+    return "" if suffix is None else f".{suffix}"
 
 
 def plays_in_browsers(container: str, codec: str) -> bool:
-    """Say whether Chromium, Firefox and WebKitGTK play this codec from this container."""
+    """Return whether Chromium, Firefox and WebKitGTK play this codec from this container."""
     return codec in PLAYABLE.get(container, ())
 
 
 def content_type(container: str) -> str:
-    """Return the media type of the container; bytes of no known type are never guessed at."""
+    """Return the media type of the container; ``application/octet-stream`` where it is unknown."""
     return CONTENT_TYPES.get(container, "application/octet-stream")

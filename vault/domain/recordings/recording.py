@@ -1,4 +1,4 @@
-"""A recording and the states it goes through. The state is the queue: there is no job beside it."""
+"""A recording and its states. The state column is the queue: there is no separate job table."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from vault.domain.reason import Reason
 
 
 class State(StrEnum):
-    """Where a recording is on its way. A recording is always in exactly one state."""
+    """The state of a recording. A recording is always in exactly one state."""
 
     RECEIVED = "received"
     TRANSFERRING = "transferring"
@@ -24,7 +24,7 @@ class State(StrEnum):
     ERASED = "erased"
 
 
-#: Every arrow there is. A store refuses any other.
+#: All permitted transitions. A store refuses any other.
 ARROWS: dict[State, frozenset[State]] = {
     State.RECEIVED: frozenset({State.TRANSFERRING, State.REFUSED, State.ERASING}),
     State.TRANSFERRING: frozenset(
@@ -36,41 +36,41 @@ ARROWS: dict[State, frozenset[State]] = {
     ),
     State.QUARANTINED: frozenset({State.AVAILABLE, State.REFUSED, State.ERASING}),
     State.AVAILABLE: frozenset({State.ERASING}),
-    # A client may send an upload that failed once more.
+    # A client may retry a failed upload.
     State.FAILED: frozenset({State.RECEIVED, State.ERASING}),
     State.REFUSED: frozenset({State.ERASING}),
     State.ERASING: frozenset({State.ERASED}),
     State.ERASED: frozenset(),
 }
-#: Shredded: nothing leads out of these.
+#: Shredded: irreversible.
 GONE = (State.ERASING, State.ERASED)
-#: What the switch refuses when it goes off.
+#: States that turning the switch off refuses.
 IN_FLIGHT = (State.RECEIVED, State.TRANSFERRING, State.STORED, State.RETRY_WAIT, State.QUARANTINED)
 
-#: How long a worker holds a row without renewing, and how often it renews.
+#: Duration of a worker's lease on a row, and the interval at which the worker renews it.
 LEASE = timedelta(seconds=90)
 RENEWAL = timedelta(seconds=30)
-#: How long an upload that was cut off waits for its client, before it is given up.
+#: How long an interrupted upload waits for its client before it fails.
 UPLOAD_IDLE_TIMEOUT = timedelta(hours=1)
-#: Attempts before a recording fails for good: with the backoff below, about a day.
+#: Attempts before a recording fails permanently: with the backoff below, about a day.
 MAX_ATTEMPTS = 24
 _FIRST_BACKOFF = timedelta(seconds=2)
 _MAX_BACKOFF = timedelta(hours=2)
 
 
 def backoff_before(attempt: int, jitter: float) -> timedelta:
-    """Return how long to wait before the attempt after ``attempt`` (from 1); ``jitter`` is in [0, 1)."""
+    """Return the backoff after attempt number ``attempt`` (from 1); ``jitter`` is in [0, 1)."""
     full = min(_MAX_BACKOFF, _FIRST_BACKOFF * (1 << min(attempt - 1, 20)))
     return full * (0.5 + jitter / 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedObject:
-    """One sealed object of a recording: where it lies, and what its reader pins."""
+    """One sealed object of a recording: its location, and the header that its reader requires."""
 
-    #: The key in the object store, unique to the attempt that wrote it.
+    #: The key in the object store, unique per attempt.
     location: str
-    #: The message's header with its tag, kept in the row so that a seek is one GET.
+    #: The message's header with its tag, stored in the row so that a seek costs one GET.
     header: bytes
     #: Plaintext bytes.
     size: int
@@ -78,7 +78,7 @@ class SealedObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """One recording's row, without its keys and sealed blobs."""
+    """A recording's row, without keys and sealed columns."""
 
     id: str
     account_id: str
@@ -95,18 +95,18 @@ class Recording:
     call_ended_at: datetime | None
     attempts: int
     kind: Kind
-    #: Who is heard on each channel; empty where the platform did not say.
+    #: The party on each channel; empty where the platform did not report it.
     voices: tuple[Voice, ...]
     source_ref: str | None
     source_policy: SourcePolicy
-    #: How often the deletion of the provider's copy was begun.
+    #: Attempts to delete the provider's copy.
     source_attempts: int
     source_deleted_at: datetime | None
     damaged: bool
     restricted: bool
-    #: When its quarantine ends in refusal; None where it is in none.
+    #: When the quarantine ends with a refusal; None outside quarantine.
     quarantined_until: datetime | None
-    #: Known once the audio was described.
+    #: This and the fields down to ``rendition`` are set once the audio was decoded.
     container: str | None
     codec: str | None
     channels: int | None
@@ -120,12 +120,12 @@ class Recording:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RecordingKeys:
-    """The part of the row that opens it: gone at the moment the recording is shredded."""
+    """The row's keys and sealed columns: deleted when the recording is shredded."""
 
-    #: The version of the account key that wrapped the recording key.
+    #: The account key version that wrapped the recording key.
     key_version: int
     wrapped_key: bytes
-    #: The digest of the evidence that every sealed part is bound to.
+    #: The evidence digest that every sealed part is bound to.
     evidence: str
     details: bytes | None
     waveform: bytes | None
@@ -133,7 +133,7 @@ class RecordingKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """The right to move one row on. Every write carries the token; who lost it changes nothing."""
+    """The exclusive right to process one row. Every write carries the token; a lost lease changes nothing."""
 
     recording: Recording
     token: str

@@ -164,7 +164,7 @@ def subject_of(kind: EventType, name: str) -> str:
 
 
 def is_no(result: str | None) -> bool:
-    """Say whether the result of a ``consent.told`` is a no."""
+    """Return whether the result of a ``consent.told`` is a no."""
     return result is not None and result.rpartition("_")[2] in {"declined", "withdrawn"}
 
 

@@ -143,7 +143,7 @@ class Fields:
             raise self._wrong("has fields that are not known")
 
     def has(self, name: str) -> bool:
-        """Say whether there is such a field that was not asked for yet."""
+        """Return whether there is such a field that was not asked for yet."""
         return name in self._left
 
     def _is_null(self, name: str) -> bool:
