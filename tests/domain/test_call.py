@@ -46,5 +46,5 @@ def test_pieces_of_different_calls_are_not_joined():
     one = CallFacts(call_ref="a", started_at=datetime(2026, 11, 2, tzinfo=UTC))
     with pytest.raises(ValueError, match="different calls"):
         fold([one, replace(one, call_ref="b")])
-    with pytest.raises(ValueError, match="nothing to join"):
+    with pytest.raises(ValueError, match="no parts to merge"):
         fold([])

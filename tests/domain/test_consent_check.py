@@ -208,4 +208,4 @@ def test_what_could_not_be_decoded_shows_nothing(rule, codes):
 def test_everybody_outside_must_know(words, lacks):
     """Each is asked about by name, in one order."""
     decision = decide(case_of("US-CA", "US-CA", words, "unknown direction"))
-    assert [reason.text.split("the ")[1].split()[0] for reason in decision.grounds] == lacks
+    assert [reason.text.split("the ")[1].split()[0].strip(".") for reason in decision.grounds] == lacks

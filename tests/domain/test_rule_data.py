@@ -62,9 +62,9 @@ def test_a_row_that_is_like_another_is_its_copy_but_for_what_it_says():
 
 
 WRONG_ROWS = [
-    (ROW.replace("name", "nmae"), "nmae is no key"),
-    (ROW + "tone_acepted = true\n", "tone_acepted is no key"),
-    (ROW + 'place = "FR"\n', "place is no key"),
+    (ROW.replace("name", "nmae"), "nmae is not a key"),
+    (ROW + "tone_acepted = true\n", "tone_acepted is not a key"),
+    (ROW + 'place = "FR"\n', "place is not a key"),
     (ROW.replace('name = "France"\n', ""), "name is missing"),
     (ROW.replace('consent = "notice"\n', ""), "consent is missing"),
     (ROW.replace('statute = "Code"\n', ""), "statute is missing"),
@@ -94,15 +94,15 @@ WRONG_ROWS = [
     (ROW + "min_retention_days = 31\nmax_retention_days = 30\n", "min_retention_days is more"),
     (ROW + 'reviewed_on = "2026-11-01"\n', "reviewed_on is not"),
     (ROW + "reviewed_on = 2026-11-01T00:00:00Z\n", "reviewed_on is not"),
-    (ROW.replace("high", "contested"), "readings are at least two"),
-    (ROW.replace("high", "contested") + 'readings = ["All."]\n', "readings are at least two"),
-    (ROW + 'readings = ["All.", "One."]\n', "readings are at least two"),
-    (ROW + 'readings = ["All."]\n', "readings are at least two"),
+    (ROW.replace("high", "contested"), "readings must be at least two"),
+    (ROW.replace("high", "contested") + 'readings = ["All."]\n', "readings must be at least two"),
+    (ROW + 'readings = ["All.", "One."]\n', "readings must be at least two"),
+    (ROW + 'readings = ["All."]\n', "readings must be at least two"),
     (ROW.replace("high", "contested") + 'readings = ["All.", ""]\n', "readings is not"),
     (ROW.replace("high", "contested") + 'readings = ["All.", 1]\n', "readings is not"),
-    ('like = "EU"\n' + ROW, "like names no place"),
-    ('like = "FR"\n' + ROW, "like names no place"),
-    ("like = 1\n" + ROW, "like names no place"),
+    ('like = "EU"\n' + ROW, "like must name a place"),
+    ('like = "FR"\n' + ROW, "like must name a place"),
+    ("like = 1\n" + ROW, "like must name a place"),
 ]
 
 
@@ -117,24 +117,24 @@ def test_a_wrong_row_is_refused(row: str, complaint: str):
     ("texts", "complaint"),
     [
         ([], "several versions, or there are none"),
-        ([book(ROW, header="reviewed_on = 2026-11-01\n")], "begins with its version"),
-        ([book(ROW, header="version = 1\nreviewed_on = 2026-11-01\n")], "begins with its version"),
-        ([book(ROW, header='version = ""\nreviewed_on = 2026-11-01\n')], "begins with its version"),
-        ([book(ROW, header='version = "1"\n')], "when it was reviewed"),
-        ([book(ROW, header='version = "1"\nreviewed_on = "today"\n')], "when it was reviewed"),
-        ([book(ROW, header=HEADER + "FR = 1\n", place="DE")], "FR: this is no table of a place"),
-        ([book(ROW, header=HEADER + "author = 'x'\n")], "author: this is no table of a place"),
-        ([book(ROW, place="fr")], "fr: this is no table of a place"),
-        ([book(ROW, place="FRA")], "FRA: this is no table of a place"),
-        ([book(ROW, place="US-")], "US-: this is no table of a place"),
-        ([book(ROW, place="US-ABCD")], "US-ABCD: this is no table of a place"),
+        ([book(ROW, header="reviewed_on = 2026-11-01\n")], "must have a version"),
+        ([book(ROW, header="version = 1\nreviewed_on = 2026-11-01\n")], "must have a version"),
+        ([book(ROW, header='version = ""\nreviewed_on = 2026-11-01\n')], "must have a version"),
+        ([book(ROW, header='version = "1"\n')], "must have reviewed_on"),
+        ([book(ROW, header='version = "1"\nreviewed_on = "today"\n')], "must have reviewed_on"),
+        ([book(ROW, header=HEADER + "FR = 1\n", place="DE")], "FR: this is not a table of a place"),
+        ([book(ROW, header=HEADER + "author = 'x'\n")], "author: this is not a table of a place"),
+        ([book(ROW, place="fr")], "fr: this is not a table of a place"),
+        ([book(ROW, place="FRA")], "FRA: this is not a table of a place"),
+        ([book(ROW, place="US-")], "US-: this is not a table of a place"),
+        ([book(ROW, place="US-ABCD")], "US-ABCD: this is not a table of a place"),
         ([book(ROW) + f"[FR]\n{ROW}"], "FR"),
         ([book(ROW), f"{HEADER}[FR]\n{ROW}"], "FR: two files have this place"),
         (
             [book(ROW), f"{HEADER.replace('11.1', '11.2')}[DE]\n{ROW}"],
             "several versions.*2026.11.1.*2026.11.2",
         ),
-        ([f"{HEADER}[FR]\n{ROW}"], "no row \\*"),
+        ([f"{HEADER}[FR]\n{ROW}"], "row \\* for"),
         (["[FR"], "end of a table declaration"),
     ],
 )
@@ -147,7 +147,7 @@ def test_a_wrong_file_is_refused(texts: list[str], complaint: str):
 @pytest.mark.parametrize("chained", ['like = "DE"\nname = "x"\n', 'like = "AT"\nname = "x"\n'])
 def test_likeness_has_one_step(chained: str):
     """A row that is like one that is like another is refused, as are two that are like each other."""
-    with pytest.raises(ValueError, match="like names no place"):
+    with pytest.raises(ValueError, match="like must name a place"):
         parse([book(ROW), f'{HEADER}[AT]\n{chained}[DE]\nlike = "AT"\nname = "y"\n'])
 
 

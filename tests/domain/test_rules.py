@@ -237,7 +237,7 @@ def test_times_of_keeping_join_to_the_longest_least_and_the_shortest_most():
     assert (demand.min_retention_days, demand.max_retention_days) == (90, 365)
     none = strictest(rules[:1])
     assert (none.min_retention_days, none.max_retention_days) == (None, None)
-    with pytest.raises(ValueError, match="at least one rule"):
+    with pytest.raises(ValueError, match="must not be empty"):
         strictest([])
 
 

@@ -1,1 +1,1 @@
-"""Consent: what parties heard and answered, and whether a call may be recorded."""
+"""Consent: notices to the parties, their answers, and the decision whether a call may be recorded."""

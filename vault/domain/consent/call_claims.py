@@ -1,7 +1,7 @@
-"""All facts ever reported for one call. A later statement adds to them and replaces none.
+"""All facts ever reported for one call. A later report adds to them and replaces none.
 
-Decisions stand on this and not on the last word: otherwise a later event could cancel an objection, or
-move the call away from a moment in which recording was switched off.
+Decisions use all of them, not only the latest: otherwise a later event could bypass an objection, or move the
+call away from a moment at which recording was switched off.
 """
 
 from collections.abc import Iterable
@@ -11,8 +11,8 @@ from datetime import datetime
 from vault.domain.calls.call import CallFacts, Direction
 from vault.domain.consent.consent_event import Party
 
-#: Facts that are kept of one call. What comes after them is refused, and the call's recordings are quarantined:
-#: nobody knows whether a fact that was not kept names a number that must not be recorded.
+#: Maximum number of facts stored per call. Later ones are refused, and the call's recordings are quarantined:
+#: a refused fact might contain a number that must not be recorded.
 MAX_FACTS = 200
 #: The two sides of a call.
 SIDES: tuple[Party, ...] = ("caller", "callee")
@@ -20,7 +20,7 @@ SIDES: tuple[Party, ...] = ("caller", "callee")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallClaims:
-    """What was said of a call, field by field."""
+    """The reported values of a call, by field."""
 
     directions: frozenset[Direction] = frozenset()
     callers: frozenset[str] = frozenset()
@@ -34,37 +34,37 @@ class CallClaims:
 
     @classmethod
     def of(cls, pieces: Iterable[CallFacts]) -> "CallClaims":
-        """Collect the facts of the pieces; their order does not matter."""
+        """Collect the values of all parts; their order does not matter."""
         pieces = list(pieces)
 
-        def said(name: str) -> frozenset[object]:
+        def values(name: str) -> frozenset[object]:
             return frozenset(value for piece in pieces if (value := getattr(piece, name)) is not None)
 
         return cls(
-            directions=said("direction"),  # type: ignore[arg-type]
-            callers=said("caller"),  # type: ignore[arg-type]
-            callees=said("callee"),  # type: ignore[arg-type]
-            caller_places=said("caller_place"),  # type: ignore[arg-type]
-            callee_places=said("callee_place"),  # type: ignore[arg-type]
-            agents=said("agent"),  # type: ignore[arg-type]
-            starts=said("started_at"),  # type: ignore[arg-type]
-            answers=said("answered_at"),  # type: ignore[arg-type]
-            ends=said("ended_at"),  # type: ignore[arg-type]
+            directions=values("direction"),  # type: ignore[arg-type]
+            callers=values("caller"),  # type: ignore[arg-type]
+            callees=values("callee"),  # type: ignore[arg-type]
+            caller_places=values("caller_place"),  # type: ignore[arg-type]
+            callee_places=values("callee_place"),  # type: ignore[arg-type]
+            agents=values("agent"),  # type: ignore[arg-type]
+            starts=values("started_at"),  # type: ignore[arg-type]
+            answers=values("answered_at"),  # type: ignore[arg-type]
+            ends=values("ended_at"),  # type: ignore[arg-type]
         )
 
     @property
     def numbers(self) -> frozenset[str]:
-        """Return every number of either party, as it was written."""
+        """Return every reported number of either party, unchanged."""
         return self.callers | self.callees
 
     @property
     def outside(self) -> frozenset[Party]:
         """Return the parties outside the account, for every reported direction."""
-        return frozenset().union(*(outside_parties(one) for one in self.readings))
+        return frozenset().union(*(outside_parties(direction) for direction in self.readings))
 
     @property
     def readings(self) -> tuple[Direction | None, ...]:
-        """Return every reported direction, or None alone: a decision must hold for each of them."""
+        """Return every reported direction, or only None: a decision must hold for each of them."""
         return tuple(sorted(self.directions)) or (None,)
 
     def numbers_of(self, party: Party) -> frozenset[str]:
@@ -77,12 +77,12 @@ class CallClaims:
 
 
 def outside_parties(direction: Direction | None) -> frozenset[Party]:
-    """Return the parties outside the account; both where nobody said who called whom."""
+    """Return the parties outside the account; both where the direction is unknown."""
     if direction is None:
         return frozenset(SIDES)
     return frozenset({"caller" if direction == "inbound" else "callee"})
 
 
 def distinct(statements: Iterable[CallFacts]) -> tuple[CallFacts, ...]:
-    """Return each different statement once, oldest first, without those that say nothing."""
-    return tuple(one for one in dict.fromkeys(statements) if one != CallFacts(call_ref=one.call_ref))
+    """Return each distinct report once, oldest first, without empty ones."""
+    return tuple(facts for facts in dict.fromkeys(statements) if facts != CallFacts(call_ref=facts.call_ref))

@@ -1,7 +1,7 @@
-"""Which script a call gets at its start, once its notice was heard, and once a key was pressed.
+"""Builds the call flow at the start of a call, after its notice was played, and after a key was pressed.
 
-The platform asks three times at most, and each answer is a pure function of the decision: nothing is
-remembered between the steps but what stands in the addresses.
+The platform requests at most three documents. Each is a pure function of the decision: all state between the
+steps is in the URLs.
 """
 
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ from vault.domain.consent.decision import Decision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """Where the platform goes next."""
+    """The URLs of the next steps."""
 
-    #: Where it tells that the recording is ready: the connection's webhook.
+    #: The connection's webhook, for the report that the recording is ready.
     status: str
-    #: Once the notice was heard to its end.
+    #: After the notice was played to its end.
     heard: str
-    #: Once a notice inside the recording was heard to its end.
+    #: After a notice inside the recording was played to its end.
     heard_inside: str
-    #: With the key that was pressed.
+    #: Receives the pressed key.
     key: str
-    #: The platform's own document, with which the call goes on.
+    #: The account's own document at the platform, which continues the call.
     next: str
 
 
 def opening(decision: Decision, prompt: Play | None, to: Addresses) -> CallFlow:
-    """Return what is done at the start of a call.
+    """Return the flow at the start of a call.
 
-    Without a notice to play, a call that needs one is not recorded: ``prompt`` is None where none is published.
+    ``prompt`` is None where no notice is published; then a call that needs one is not recorded.
     """
     if not decision.record:
         return (Redirect(url=to.next),)
@@ -37,7 +37,7 @@ def opening(decision: Decision, prompt: Play | None, to: Addresses) -> CallFlow:
         return Record(status_url=to.status), Redirect(url=to.next)
     if prompt is None:
         return (Redirect(url=to.next),)
-    # What must be heard in the recording is played once it runs; what must come first is played before.
+    # A notice that must be in the recording is played after its start.
     first: tuple[Step, ...] = (Record(status_url=to.status),) if decision.position == "inside" else ()
     if decision.mode in {"opt_out_key", "opt_in_key"}:
         return *first, Gather(prompt=prompt, answer_url=to.key), Redirect(url=to.heard)
@@ -45,10 +45,10 @@ def opening(decision: Decision, prompt: Play | None, to: Addresses) -> CallFlow:
 
 
 def after_notice(decision: Decision, prompt: Play | None, to: Addresses, *, running: bool) -> CallFlow:
-    """Return what is done once the notice was heard and no key was pressed.
+    """Return the flow after the notice was played and no key was pressed.
 
-    Silence is no yes: where one is needed the call goes on unrecorded. ``running`` says that the notice was
-    heard in the recording, which runs already.
+    Silence is not consent: where consent is required, the call continues unrecorded. ``running`` means that the
+    recording has already started and contains the notice.
     """
     if not decision.record or running or decision.position == "inside" or decision.mode == "opt_in_key":
         return (Redirect(url=to.next),)
@@ -56,7 +56,7 @@ def after_notice(decision: Decision, prompt: Play | None, to: Addresses, *, runn
 
 
 def after_yes(decision: Decision, prompt: Play | None, to: Addresses) -> CallFlow:
-    """Return what is done once the party agreed by key."""
+    """Return the flow after the party accepted by key."""
     if not decision.record or decision.position == "inside":
         return (Redirect(url=to.next),)
     return _record(decision, prompt, to)
@@ -64,6 +64,6 @@ def after_yes(decision: Decision, prompt: Play | None, to: Addresses) -> CallFlo
 
 def _record(decision: Decision, prompt: Play | None, to: Addresses) -> CallFlow:
     if decision.position == "before_and_inside" and prompt is not None:
-        # It was told before, and must be heard inside as well.
+        # The notice was played before the recording, and must also be inside it.
         return Record(status_url=to.status), prompt, Redirect(url=to.heard_inside)
     return Record(status_url=to.status), Redirect(url=to.next)

@@ -1,4 +1,4 @@
-"""Who was told of the recording, what they answered, and what an account does about it."""
+"""Notices to parties and their answers, an account's consent policy, and objections."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,70 +9,70 @@ from vault.domain.rules.rules import RuleOverride
 Party = Literal["caller", "callee", "agent"]
 Answer = Literal["announced", "accepted", "declined", "withdrawn"]
 Method = Literal["announcement", "key", "speech", "form", "tone"]
-#: How consent is asked for, from the mildest to the strictest.
+#: How consent is requested, from the mildest to the strictest.
 Mode = Literal["none", "tone", "announce", "opt_out_key", "opt_in_key"]
 MODES: tuple[Mode, ...] = ("none", "tone", "announce", "opt_out_key", "opt_in_key")
-#: What becomes of a recording whose evidence is missing.
+#: How a recording without the required evidence is handled.
 MissingEvidence = Literal["quarantine", "refuse", "accept"]
-#: What becomes of a recording whose party withdrew after the call.
+#: How a recording is handled after a party withdrew its consent.
 Withdrawal = Literal["restrict", "erase"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeVersion:
-    """Exactly what was announced: anyone who has the text and the audio can check the digests."""
+    """The exact version of a played notice; its digests can be checked against the text and the audio."""
 
     id: str
     version: int
     language: str
-    #: SHA-256 in hexadecimal; None for the audio where the text was spoken by the platform.
+    #: SHA-256 in hexadecimal; the audio's is None where the platform spoke the text.
     text_sha256: str
     audio_sha256: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentEvent:
-    """One party was told, or answered."""
+    """A notice to one party, or an answer of one party."""
 
     id: str
     party: Party
     answer: Answer
     method: Method
     at: datetime
-    #: When the vault heard of it.
+    #: When the vault received the report.
     heard_at: datetime
     notice: NoticeVersion | None = None
-    #: Where the prompt begins in the recording, and how long it is; None where nobody said.
+    #: Start of the prompt in the recording, and its duration; None where they were not reported.
     offset: timedelta | None = None
     length: timedelta | None = None
-    #: Who told the vault: an API key's id, or a connection's.
+    #: The reporter: the id of an API key or a connection.
     told_by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """Which key says what, where parties are asked for one."""
+    """The telephone keys for each answer."""
 
     accept: str = "1"
     decline: str = "9"
-    #: Declines, and puts the number on the list of those that are never recorded. None: no such key.
+    #: Declines, and enters an objection for the number. None: no such key.
     object: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentPolicy:
-    """What an account has decided about consent. Every change is a new version, and all are kept."""
+    """An account's settings for consent. Every change is a new version, and all versions are stored."""
 
     version: int = 0
     missing_evidence: MissingEvidence = "quarantine"
-    #: Why missing evidence is accepted; demanded for that choice.
+    #: Why missing evidence is accepted; required for ``accept``.
     reason: str | None = None
     withdrawal: Withdrawal = "restrict"
-    #: At least this is asked, also where no law asks for it.
+    #: The minimum mode, also where the law requires less.
     mode: Mode = "none"
-    #: Where the account's own side is, if neither the platform nor a number tells.
+    #: The place of the account's own side, used if neither the platform nor a number determines it.
     home_place: str | None = None
-    #: How long a recording waits in quarantine before it is refused.
+    #: Days in quarantine before a recording is refused.
     quarantine_days: int = 30
     keys: Keys = Keys()
     overrides: tuple[RuleOverride, ...] = ()
@@ -82,12 +82,12 @@ class ConsentPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objection:
-    """A time in which a number must not be recorded, as caller or as callee."""
+    """A period in which a number must not be recorded, neither as caller nor as callee."""
 
     since: datetime
-    #: None while it stands.
+    #: None while it is active.
     until: datetime | None
     reason: str | None
-    #: Who entered it, and who took it back: an API key's id, or ``key_press``.
+    #: Who entered it and, below, who ended it: an API key's id, or ``key_press``.
     by: str
     ended_by: str | None = None

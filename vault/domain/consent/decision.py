@@ -1,9 +1,8 @@
-"""May this recording enter? One pure decision, asked at call start, at the announcement and at the gate.
+"""Decides whether a recording is admitted: at call start, at the announcement and at the gate.
 
-It stands on the switch and its history, the rules of the parties' places, what they were told and
-answered, their objections, the account's policy and the facts of the call. The same case always gets
-the same answer, and every rule that has a word in it is named; the order of the questions does not
-matter.
+The decision is a pure function of the switch and its history, the rules of the parties' places, the notices and
+answers, objections, the account's policy and the facts of the call. It names every rule that applied, and does
+not depend on the order in which the rules are evaluated.
 """
 
 from collections.abc import Sequence
@@ -18,73 +17,73 @@ from vault.domain.consent.requirements import Need, Position, missing
 from vault.domain.reason import Reason
 from vault.domain.rules.rules import Demand
 
-#: ``allow`` it, keep it where nobody can hear it until an admin has decided, or ``refuse`` it for good.
+#: ``quarantine`` makes it inaudible until an admin has decided; ``refuse`` is permanent.
 Verdict = Literal["allow", "quarantine", "refuse"]
 
 
 _TOO_MANY_FACTS = Reason(
     code="too_many_facts",
-    text="So many facts of this call were sent that later ones were refused: check who was on it.",
+    text="More facts of this call were reported than the maximum, and later ones were refused: check its parties.",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a party is taken to be."""
+    """The assumed place of a party."""
 
     party: Party
-    #: None where nobody knows.
+    #: None where it is unknown.
     place: str | None
-    #: ``said`` by the platform; read off the ``prefix`` of a number, which is a hint and no more; or named
-    #: by the ``account`` for its own side.
+    #: ``said`` by the platform; derived from the ``prefix`` of a number, which is only a hint; or set by the
+    #: ``account`` for its own side.
     known_by: Literal["said", "prefix", "account", "nothing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionInput:
-    """Everything that a decision stands on."""
+    """All inputs of a decision."""
 
     switch: Switch
     #: Oldest first.
     history: Sequence[SwitchChange]
     span: CallSpan
-    #: The epoch at which the recording was received; None at call start, when there is none.
+    #: The switch's epoch when the recording was received; None at call start.
     epoch_at_receipt: int | None
     places: tuple[Place, ...]
     demand: Demand
     policy: ConsentPolicy
-    #: Who must have been told: the parties outside the account.
+    #: The parties outside the account, who need a notice.
     outside: frozenset[Party]
-    #: In the order in which they were told.
+    #: In the order of the reports.
     events: tuple[ConsentEvent, ...] = ()
-    #: Of either number.
+    #: For any number of the call.
     objections: tuple[Objection, ...] = ()
-    #: An admin let it out of quarantine, and answers for that.
+    #: An admin released it from quarantine, and is responsible for that.
     released: bool = False
-    #: False where facts of the call may have been refused because there were too many.
+    #: False where facts of the call may have been refused because the maximum was reached.
     facts_complete: bool = True
     rule_book: str
 
     @property
     def recorded(self) -> bool:
-        """Return whether there is a recording, so that evidence is due and not still to come."""
+        """Return whether there is a recording, so that evidence is required now."""
         return self.epoch_at_receipt is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What was decided, by which versions of rules and policy, and under which epoch of the switch."""
+    """The verdict and its reasons, with the versions of rules and policy and the epoch of the switch."""
 
     verdict: Verdict
-    #: What speaks against it: rules that say no, and evidence that is not there.
+    #: Reasons against the recording: refusals and missing evidence.
     grounds: tuple[Reason, ...]
-    #: What else has a word in it: the rules of the places, guesses, the account's choices.
+    #: Other reasons: the rules of the places, assumptions, the account's settings.
     remarks: tuple[Reason, ...]
     epoch: int
-    #: How the parties are asked, and where the notice must lie.
+    #: How consent is requested, and the position of the notice.
     mode: Mode
     position: Position
-    #: The account's own agents must be told, too.
+    #: The account's own agents need a notice, too.
     agent_notice: bool
     places: tuple[Place, ...]
     policy_version: int
@@ -92,17 +91,17 @@ class Decision:
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        """Return every rule that has a word in it, those against it first."""
+        """Return all reasons, those against the recording first."""
         return self.grounds + self.remarks
 
     @property
     def record(self) -> bool:
-        """Return whether the audio may be taken in at all."""
+        """Return whether the audio may be recorded and stored."""
         return self.verdict != "refuse"
 
 
 def decide(case: AdmissionInput) -> Decision:
-    """Decide on one case."""
+    """Return the decision for one case."""
     need = Need.of(case.demand, case.policy)
     against = [*_switch(case), *_objections(case), *_answers(case)]
     lacking = missing(need, case.events, case.outside, case.span) if case.recorded else []
@@ -142,54 +141,54 @@ def _switch(case: AdmissionInput) -> list[Reason]:
     reasons = []
     switch = case.switch
     if not switch.enabled:
-        text = f"Recording is switched off since {_say(switch.changed_at)}."
+        text = f"Recording has been switched off since {_time(switch.changed_at)}."
         reasons.append(Reason(code="switch_off", text=text, source="recording-switch"))
     if case.epoch_at_receipt is not None and case.epoch_at_receipt != switch.epoch:
         text = "Recording was switched off after this recording was received."
         reasons.append(Reason(code="switched_off_since_receipt", text=text, source="recording-switch"))
-    # At call start the present switch says all there is to say: the call lies in front.
+    # At call start the current switch is sufficient: the call has not taken place yet.
     if case.recorded and (moment := first_moment_off(case.history, case.span)) is not None:
-        text = f"Recording was switched off during the call, at {_say(moment)}."
+        text = f"Recording was switched off during the call, at {_time(moment)}."
         reasons.append(Reason(code="switched_off_during_call", text=text, source="recording-switch"))
     return reasons
 
 
 def _objections(case: AdmissionInput) -> list[Reason]:
-    """An objection counts from the moment it stands, and for every call that it overlaps."""
+    """Return a reason for an objection that had not ended when the call began; it may also be entered later."""
     for objection in case.objections:
         if objection.until is None or objection.until > case.span.start:
-            text = f"A party of this call must not be recorded, since {_say(objection.since)}."
+            text = f"A party of this call must not be recorded: objection since {_time(objection.since)}."
             return [Reason(code="objection", text=text, source="objections")]
     return []
 
 
 def _answers(case: AdmissionInput) -> list[Reason]:
-    """A no stays a no, whatever was said before or after it: the strictest answer counts."""
+    """Return a reason for each refusal or withdrawal; no earlier or later answer cancels it."""
     reasons = []
     for event in case.events:
         if event.answer in {"declined", "withdrawn"}:
-            text = f"The {event.party} {event.answer} by {event.method} at {_say(event.at)}."
+            text = f"The {event.party} {event.answer} by {event.method} at {_time(event.at)}."
             reasons.append(Reason(code=event.answer, text=text, source="consent"))
     return reasons
 
 
 def _places(case: AdmissionInput) -> list[Reason]:
-    """Say which rule is asked, and what of it is a guess."""
+    """Return a reason for each applied rule, and for each place that is assumed or unknown."""
     reasons = []
     for rule in case.demand.rules:
         contested = " Sources disagree on it." if rule.confidence == "contested" else ""
         if rule.confidence == "none":
-            contested = " No default is shipped for it: the account must choose, and until then it is treated strictly."
+            contested = (
+                " No default is shipped for it: the account must choose; until then the strict rule applies."
+            )
         text = f"{rule.name} ({rule.place}) asks for {_ASKS[rule.consent]}.{contested}"
         reasons.append(Reason(code="rule", text=text, source=rule.statute or None))
     for place in case.places:
         if place.known_by == "prefix":
-            text = (
-                f"The {place.party} is taken to be in {place.place} by the number's prefix, which is a hint."
-            )
+            text = f"The {place.party} is assumed to be in {place.place}, from the number's prefix (a hint)."
             reasons.append(Reason(code="place_by_prefix", text=text))
         elif place.known_by == "nothing":
-            text = f"Nobody said where the {place.party} is, so the strict rule holds."
+            text = f"The place of the {place.party} is unknown, so the strict rule applies."
             reasons.append(Reason(code="place_unknown", text=text))
     return reasons
 
@@ -213,9 +212,9 @@ def _allowed(case: AdmissionInput, need: Need) -> Reason:
     if need.level == "one":
         return Reason(code="no_notice_needed", text="No notice is needed.")
     if not case.recorded:
-        return Reason(code="evidence_to_come", text="The evidence is due when the recording comes in.")
-    return Reason(code="evidence_complete", text="What had to be told and answered is on record.")
+        return Reason(code="evidence_to_come", text="The evidence is required when the recording arrives.")
+    return Reason(code="evidence_complete", text="All required notices and answers are on record.")
 
 
-def _say(moment: datetime) -> str:
+def _time(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

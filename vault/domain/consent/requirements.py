@@ -1,7 +1,7 @@
-"""What the parties must have been told and asked, and what of it is not on record.
+"""The notices and consent that a call requires, and those of them that are not on record.
 
-A notice that only counts inside the recording is looked for at its position there; one that must come
-first is looked for before the recording begins.
+A notice that must be in the recording is checked against its position there; one that must precede the
+recording is checked against the start of the recording.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from vault.domain.consent.consent_event import MODES, ConsentEvent, ConsentPolic
 from vault.domain.reason import Reason
 from vault.domain.rules.rules import CONSENTS, Consent, Demand
 
-#: Where the notice must lie relative to the recording.
+#: Required position of the notice relative to the recording.
 Position = Literal["any", "before", "inside", "before_and_inside"]
-#: How much of a prompt must lie in the recording: clocks differ, and platforms count in whole seconds.
-_HEARD = 0.75
-#: How far into a recording what was told by the clock may end, and still count as told before it.
+#: Fraction of a prompt that must be in the recording: clocks differ, and platforms report whole seconds.
+_MIN_HEARD = 0.75
+#: An event whose position is known only by clock times may end this far into the recording and counts as before it.
 TOLERANCE = timedelta(seconds=2)
 _LEVEL_OF: dict[Mode, Consent] = {
     "none": "one",
@@ -27,24 +27,24 @@ _LEVEL_OF: dict[Mode, Consent] = {
     "opt_out_key": "notice",
     "opt_in_key": "opt_in",
 }
-#: What makes a party's answer an answer of its own.
+#: Methods that require an action of the party.
 _ACTIVE = frozenset({"key", "speech", "form"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """What is asked of the parties outside the account, by law and by the account's own policy."""
+    """The requirements towards the parties outside the account, by law and by the account's policy."""
 
     level: Consent
     mode: Mode
     position: Position
-    #: A tone stands for the spoken notice.
+    #: A tone may replace the spoken notice.
     tone_accepted: bool
     reasons: tuple[Reason, ...]
 
     @classmethod
     def of(cls, demand: Demand, policy: ConsentPolicy) -> "Need":
-        """Join what the law asks and what the account asks on top of it."""
+        """Combine the law's requirements with those of the account's policy."""
         own = _LEVEL_OF[policy.mode]
         level = max(demand.consent, own, key=CONSENTS.index)
         by_law = _mode(demand)
@@ -54,7 +54,7 @@ class Need:
         )
         reasons = []
         if MODES.index(mode) > MODES.index(by_law):
-            text = "The account asks for more than the law of the parties' places."
+            text = "The account's policy requires more than the law of the parties' places."
             reasons.append(Reason(code="policy_mode", text=text, source="consent-policy"))
         return cls(
             level=level,
@@ -82,61 +82,65 @@ def _position(demand: Demand) -> Position:
 def missing(
     need: Need, events: Sequence[ConsentEvent], outside: frozenset[Party], span: CallSpan
 ) -> list[Reason]:
-    """Return a reason for each thing that is not on record; an empty list where all of it is."""
+    """Return a reason for each missing requirement; an empty list if all are on record."""
     if need.level == "one":
         return []
     reasons: list[Reason] = []
     for party in sorted(outside):
-        said = [event for event in events if event.party == party]
-        reasons += _of_party(need, said, party, span)
+        own = [event for event in events if event.party == party]
+        reasons += _missing_of_party(need, own, party, span)
     return reasons
 
 
-def _of_party(need: Need, said: Sequence[ConsentEvent], party: Party, span: CallSpan) -> list[Reason]:
-    announced = [event for event in said if event.answer == "announced"]
+def _missing_of_party(
+    need: Need, events: Sequence[ConsentEvent], party: Party, span: CallSpan
+) -> list[Reason]:
+    announced = [event for event in events if event.answer == "announced"]
     tones = [event for event in announced if event.method == "tone"]
     notices = announced if need.tone_accepted else [event for event in announced if event.method != "tone"]
-    accepted = [event for event in said if event.answer == "accepted" and event.method in _ACTIVE]
+    accepted = [event for event in events if event.answer == "accepted" and event.method in _ACTIVE]
     if need.level == "opt_in" and not accepted:
-        return [_lacks("consent_missing", f"The {party} did not say yes, which is needed here.")]
+        return [
+            _reason("consent_missing", f"The {party} did not consent explicitly, which is required here.")
+        ]
     if not notices and not accepted:
         if tones:
-            return [_lacks("tone_not_accepted", f"The {party} heard a tone, which is not enough here.")]
-        return [_lacks("notice_missing", f"There is no evidence that the {party} was told of the recording.")]
+            return [_reason("tone_not_accepted", f"The {party} heard only a tone, which is not enough here.")]
+        return [_reason("notice_missing", f"There is no evidence of a notice to the {party}.")]
     if not span.described:
-        # Where the notice lies can be told once the audio was decoded.
+        # The position of the notice is known once the audio was decoded.
         return []
     reasons = []
     first = accepted if need.level == "opt_in" else [*notices, *accepted]
     if "before" in need.position and not any(_before(event, span) for event in first):
         text = f"Recording began before the {party} was asked, which is not allowed here."
-        reasons.append(_lacks("captured_before_consent", text))
+        reasons.append(_reason("captured_before_consent", text))
     if "inside" in need.position and not any(_inside(event, span) for event in notices):
-        text = f"The notice to the {party} cannot be heard in the recording, and only counts if it can."
-        reasons.append(_lacks("notice_outside_recording", text))
+        text = f"The notice to the {party} cannot be heard in the recording, which is required here."
+        reasons.append(_reason("notice_outside_recording", text))
     return reasons
 
 
 def _before(event: ConsentEvent, span: CallSpan) -> bool:
-    """Return whether the event was over when the recording began."""
-    ends = event.length or timedelta(0)
+    """Return whether the event ended before the recording began."""
+    length = event.length or timedelta(0)
     if event.offset is not None:
-        return event.offset + ends <= timedelta(0)
-    begins = span.recording_starts
-    # Where several ends of the call were said, it must be true of each of them.
-    return bool(begins) and event.at + ends <= min(begins) + TOLERANCE
+        return event.offset + length <= timedelta(0)
+    starts = span.recording_starts
+    # Where several ends of the call were reported, it must be true for each of them.
+    return bool(starts) and event.at + length <= min(starts) + TOLERANCE
 
 
 def _inside(event: ConsentEvent, span: CallSpan) -> bool:
-    """Return whether nearly all of the prompt lies in the recording; one of unknown length cannot be shown to."""
-    begins = span.recording_starts
-    if not event.length or span.duration is None or not begins:
+    """Return whether most of the prompt is in the recording; False where a length or start is unknown."""
+    starts = span.recording_starts
+    if not event.length or span.duration is None or not starts:
         return False
-    offsets = [event.at - one for one in begins] if event.offset is None else [event.offset]
-    # The earliest and the latest beginning are enough: between the two no less of the prompt is heard.
+    offsets = [event.at - start for start in starts] if event.offset is None else [event.offset]
+    # Checking the earliest and the latest start is enough: for a start between them no less is heard.
     heard = [min(offset + event.length, span.duration) - max(offset, timedelta(0)) for offset in offsets]
-    return min(heard) >= _HEARD * event.length
+    return min(heard) >= _MIN_HEARD * event.length
 
 
-def _lacks(code: str, text: str) -> Reason:
+def _reason(code: str, text: str) -> Reason:
     return Reason(code=code, text=text, source="consent")

@@ -1,1 +1,1 @@
-"""Notices: the texts and the audio that tell parties of a recording."""
+"""Notices: the texts and the audio that inform parties of a recording."""

@@ -1,4 +1,4 @@
-"""The audio of a notice: how it shall be made, and what came of it."""
+"""The audio of a notice: the options of its generation, and the result."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -7,19 +7,19 @@ from vault.errors import Invalid
 
 Beep = Literal["none", "start", "end"]
 Encoding = Literal["pcm", "ulaw"]
-#: Samples a second: what a telephone line carries. A prompt has one channel of 16-bit samples.
+#: Sample rate in Hz, that of telephone lines. A prompt has one channel of 16-bit samples.
 RATE = 8000
-#: Most bytes that are taken to make a prompt of.
+#: Maximum size of an uploaded audio file, in bytes.
 MAX_UPLOAD = 5 << 20
-#: Longest prompt, in seconds.
+#: Maximum duration of a prompt.
 MAX_SECONDS = 30
-#: Speech below this level, in dB below full scale, is no speech.
+#: Audio below this level is treated as silence.
 SILENT_DBFS = -50.0
-#: No sample of a prompt is above this, so that no line on its way clips it.
+#: Maximum sample level of a prompt, so that no line clips it.
 PEAK_DBFS = -3.0
-#: Between the beep and the speech, in seconds.
+#: Pause between the beep and the speech.
 GAP_SECONDS = 0.2
-#: What may be asked for, from and to, in the units of the fields of PromptWish.
+#: Minimum and maximum of the fields of PromptRequest.
 _RANGES = {
     "beep_hz": (300, 3400),
     "beep_seconds": (0.2, 1.0),
@@ -31,37 +31,37 @@ _RANGES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptRequest:
-    """How a prompt shall be made of speech that was uploaded, or of nothing."""
+    """The options for generating a prompt, from uploaded speech or without speech."""
 
     #: Before or after the speech.
     beep: Beep = "none"
-    #: The frequency that telephony has always warned with; inside what a line carries.
+    #: The usual frequency of recording tones; inside the band of a telephone line.
     beep_hz: int = 1400
     beep_seconds: float = 0.5
-    #: Silence before and after everything.
+    #: Silence before and after the prompt.
     lead_seconds: float = 0.2
     trail_seconds: float = 0.2
-    #: Root mean square of the speech, and of the beep, in dB below full scale.
+    #: Root mean square of the speech and of the beep.
     level_dbfs: float = -20.0
-    #: Make a beep alone, of no speech.
+    #: Generate only a beep, without speech.
     tone_only: bool = False
 
     def check(self) -> None:
-        """Raise Invalid, naming the field, for what cannot be made."""
+        """Validate the fields. Raises Invalid, naming the field."""
         for name, (least, most) in _RANGES.items():
-            # Written so that a value that is not a number fails.
+            # This form also refuses NaN.
             if not least <= getattr(self, name) <= most:
-                raise Invalid(f"{name} is from {least:g} to {most:g}.", field=name)
+                raise Invalid(f"{name} must be between {least:g} and {most:g}.", field=name)
         if self.tone_only and self.beep == "none":
-            raise Invalid("Without speech a prompt is a beep: ask for one with beep=start.", field="beep")
+            raise Invalid("A prompt without speech needs a beep: set beep to start.", field="beep")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """A prompt, made."""
+    """A generated prompt."""
 
     #: 16-bit samples, little-endian, one channel at RATE.
     pcm: bytes = field(repr=False)
     seconds: float
-    #: What the root mean square of its speech, or of its beep where there is none, came to.
+    #: The resulting root mean square of its speech, or of its beep if it has no speech.
     level_dbfs: float

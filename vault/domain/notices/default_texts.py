@@ -1,8 +1,8 @@
-"""The default texts of notices, read from data: one TOML file for each language, in words of our own.
+"""The default texts of notices, read from one TOML file per language.
 
-A file has the tables ``caller``, ``callee`` and ``agent``, each with one text for every mode; the table
-``refusal`` with words for every mode that say how to refuse; and ``retention``, a sentence. Another
-language is another file. A text says that the call is recorded, and not that it may be.
+A file has the tables ``caller``, ``callee`` and ``agent``, each with one text per mode; the table ``refusal``
+with the words per mode for how to refuse; and the sentence ``retention``. A text states that the call is
+recorded, and not that it may be.
 """
 
 import tomllib
@@ -25,67 +25,67 @@ from vault.errors import Invalid
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefaultTexts:
-    """The texts of one language, with places to be filled in."""
+    """The texts of one language, with placeholders."""
 
     language: str
     texts: Mapping[tuple[Party, NoticeMode], str]
-    #: How to refuse, for each mode.
+    #: How to refuse, by mode.
     refusals: Mapping[NoticeMode, str]
-    #: The sentence about how long the recording is kept.
+    #: The sentence about the retention period.
     retention: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeTexts:
-    """The default texts of every language that there is a file for."""
+    """The default texts by language."""
 
     languages: Mapping[str, DefaultTexts]
 
     def fill(self, wish: NoticeRequest, keys: Keys) -> NoticeRequest:
-        """Return the wish with the default text of its language, audience and mode.
+        """Return the request with the default text of its language, audience and mode.
 
-        Where the text says how to refuse and the wish does not, the default words are taken. What else is
-        missing stays visible as a placeholder. Raises Invalid where there is no text in the language.
+        If the text has ``{refusal}`` and the request does not, the default words are used. Other missing
+        elements stay visible as placeholders. Raises Invalid where the language has no default text.
         """
         known = self.languages.get(wish.language) or self.languages.get(base_language(wish.language))
         if known is None:
-            there = ", ".join(sorted(self.languages))
-            message = f"There are default texts in {there}; in another language the text must be sent."
+            languages = ", ".join(sorted(self.languages))
+            message = f"Default texts exist in {languages}. In another language, text is required."
             raise Invalid(message, field="text")
         template = known.texts[wish.audience, wish.mode]
         keyed = {"accept": keys.accept, "decline": keys.decline}
         if "{refusal}" in template and not wish.refusal:
             wish = replace(wish, refusal=_filled(known.refusals[wish.mode], keyed))
-        elements = {field: said for field in ELEMENTS if (said := getattr(wish, field))}
+        elements = {field: value for field in ELEMENTS if (value := getattr(wish, field))}
         kept = _filled(known.retention, elements) if wish.retention else ""
         text = _filled(template, keyed | elements | {"kept": kept})
         return replace(wish, text=" ".join(text.split()))
 
 
 def parse_default_texts(source: str) -> DefaultTexts:
-    """Read a file. Raises KeyError, ValueError or Invalid where a text is missing, wrong, or one too many."""
-    said: dict[str, Any] = tomllib.loads(source)
-    texts = {(audience, mode): _text(said[audience][mode]) for audience in AUDIENCES for mode in NOTICE_MODES}
-    refusals = {mode: _text(said["refusal"][mode]) for mode in NOTICE_MODES}
+    """Parse a file. Raises KeyError, ValueError or Invalid for a missing, wrong or unknown text."""
+    data: dict[str, Any] = tomllib.loads(source)
+    texts = {(audience, mode): _text(data[audience][mode]) for audience in AUDIENCES for mode in NOTICE_MODES}
+    refusals = {mode: _text(data["refusal"][mode]) for mode in NOTICE_MODES}
     expected = {"language", "retention", "refusal", *AUDIENCES}
-    if set(said) != expected or any(
-        len(said[table]) != len(NOTICE_MODES) for table in ("refusal", *AUDIENCES)
+    if set(data) != expected or any(
+        len(data[table]) != len(NOTICE_MODES) for table in ("refusal", *AUDIENCES)
     ):
-        raise ValueError("The file has a table or a mode that is not known.")
+        raise ValueError("The file has an unknown table or mode.")
     return DefaultTexts(
-        language=language_tag(_text(said["language"])),
+        language=language_tag(_text(data["language"])),
         texts=texts,
         refusals=refusals,
-        retention=_text(said["retention"]),
+        retention=_text(data["retention"]),
     )
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError("A text is a string that is not empty.")
+        raise ValueError("A text must be a non-empty string.")
     return value
 
 
-def _filled(template: str, said: Mapping[str, str]) -> str:
-    """Fill in what was said, in one pass: what is filled in is never searched for placeholders."""
-    return PLACEHOLDER.sub(lambda place: said.get(place[1], place[0]), template)
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    """Replace the placeholders in one pass: placeholders inside the values are not replaced."""
+    return PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), template)

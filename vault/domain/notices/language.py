@@ -1,4 +1,4 @@
-"""Language tags as BCP 47 writes them, in one spelling, so that they can be compared."""
+"""Normalizes BCP 47 language tags, so that they can be compared."""
 
 import re
 
@@ -12,12 +12,12 @@ _REGION, _SCRIPT = 2, 4
 
 
 def language_tag(written: str) -> str:
-    """Return a tag in the spelling that RFC 5646 recommends: ``fr-CA``, ``zh-Hant-TW``.
+    """Return a tag with the capitalization that RFC 5646 recommends: ``fr-CA``, ``zh-Hant-TW``.
 
-    Raises Invalid, naming the field ``language``, for what is no tag.
+    Raises Invalid, naming the field ``language``, if it is not a tag.
     """
     if len(written) > _MAX_LENGTH or not _TAG.fullmatch(written):
-        raise Invalid("A language is a tag such as en, fr-CA or zh-Hant-TW.", field="language")
+        raise Invalid("language must be a tag such as en, fr-CA or zh-Hant-TW.", field="language")
     first, *rest = written.lower().split("-")
     return "-".join([first, *(_spelled(subtag) for subtag in rest)])
 

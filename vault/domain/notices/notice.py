@@ -1,8 +1,8 @@
-"""Notices: what parties are told of a recording, in words that never change once they were published.
+"""Notices: the texts that inform parties of a recording. A published text never changes.
 
-A notice is drafted, checked and published under the next version number of its account, language, audience
-and mode; that retires the version before it. Evidence names the version and the digests of its text and its
-audio, so what somebody was told can be shown word for word years later.
+A notice is drafted, checked and published under the next version number of its account, language, audience and
+mode, which retires the version before it. Evidence records the version and the digests of its text and audio,
+so that the exact words played to a party can be proved years later.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ from vault.domain.notices.language import base_language
 from vault.domain.rules.rules import RuleBook
 from vault.errors import Invalid
 
-#: What a notice asks of whoever hears it, from the mildest to the strictest; see ``consent.MODES``.
+#: How a notice requests consent, from the mildest to the strictest; see ``consent_event.MODES``.
 NoticeMode = Literal["tone", "announce", "opt_out_key", "opt_in_key"]
 NOTICE_MODES: tuple[NoticeMode, ...] = ("tone", "announce", "opt_out_key", "opt_in_key")
 AUDIENCES: tuple[Party, ...] = ("caller", "callee", "agent")
 NoticeStatus = Literal["draft", "published", "retired"]
-#: The parts of a notice whose words must be heard, and what each says.
+#: The elements whose words must be in a notice, and their meaning.
 ELEMENTS = {
     "controller": "who records",
     "purposes": "what the recording is for",
@@ -31,36 +31,35 @@ ELEMENTS = {
     "full_notice": "where the full privacy notice is",
     "retention": "how long the recording is kept",
 }
-#: What the default texts leave to be filled in.
+#: Placeholders in the default texts.
 PLACEHOLDER = re.compile(r"\{(controller|purposes|refusal|full_notice|retention|accept|decline|kept)\}")
-#: The language that is tried when none of the wanted ones is there.
-_LAST_RESORT = "en"
+#: The language used where no wanted one has a notice.
+_FALLBACK_LANGUAGE = "en"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeRequest:
-    """What an author says of a notice. Elements that are empty make a draft that cannot be published."""
+    """An author's input for a notice. A draft with empty required elements cannot be published."""
 
-    #: A tag in the spelling of ``language_tag``.
+    #: A tag as ``language_tag`` returns it.
     language: str
     audience: Party
     mode: NoticeMode
-    #: The places whose law it is meant for: ISO 3166-1 ``FR`` or ISO 3166-2 ``US-WA``.
+    #: The places whose law it is written for: ISO 3166-1 ``FR`` or ISO 3166-2 ``US-WA``.
     places: tuple[str, ...] = ()
-    #: The exact words that must be heard: who records, for what, how to refuse, where the full notice is,
-    #: and how long the recording is kept.
+    #: The exact words that the text must contain, see ``ELEMENTS``.
     controller: str = ""
     purposes: str = ""
     refusal: str = ""
     full_notice: str = ""
     retention: str = ""
-    #: Empty where the default text shall be filled in.
+    #: Empty to use the default text.
     text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One version of a notice, or the draft of one."""
+    """One version of a notice, or a draft."""
 
     #: ``ntc_`` and 32 hexadecimal digits.
     id: str
@@ -68,9 +67,9 @@ class Notice:
     language: str
     audience: Party
     mode: NoticeMode
-    #: The places whose law it is meant for.
+    #: The places whose law it is written for.
     places: tuple[str, ...]
-    #: The exact words that must be heard, see ``ELEMENTS``.
+    #: The exact words that the text must contain, see ``ELEMENTS``.
     controller: str
     purposes: str
     refusal: str
@@ -79,26 +78,26 @@ class Notice:
     text: str
     #: SHA-256 of the text in UTF-8, in hexadecimal.
     text_sha256: str
-    #: SHA-256 of the audio as it is served in PCM16, in hexadecimal; None where the platform speaks the text.
+    #: SHA-256 of the served PCM16 audio, in hexadecimal; None where the platform speaks the text.
     audio_sha256: str | None
     audio_seconds: float | None
     status: NoticeStatus
-    #: Given at publishing, from 1 on, for each account, language, audience and mode.
+    #: Assigned at publication, from 1, per account, language, audience and mode.
     version: int | None
     created_at: datetime
-    #: The API key that drafted it.
+    #: The id of the API key.
     created_by: str
     published_at: datetime | None
     retired_at: datetime | None
 
     @property
     def audible(self) -> bool:
-        """Return whether anybody may fetch its audio: it was published, and there is some."""
+        """Return whether its audio is public: it was published and has audio."""
         return self.status != "draft" and self.audio_sha256 is not None
 
     @property
     def as_evidence(self) -> NoticeVersion:
-        """Return what evidence keeps of a notice that was played."""
+        """Return the fields that evidence records when the notice is played."""
         return NoticeVersion(
             id=self.id,
             version=self.version or 0,
@@ -114,66 +113,70 @@ def text_digest(text: str) -> str:
 
 
 def check_complete(notice: Notice, book: RuleBook) -> None:
-    """Raise Invalid, naming the first field that keeps the notice from being published.
+    """Check that the notice can be published. Raises Invalid, naming the first wrong field.
 
-    The elements are those that regulators agree on: who records, for what, how to refuse, where the rest can
-    be read; and how long it is kept, where the law of a place wants that to be spoken. What an element says
-    must be heard, so its words must occur in the text; case and white space do not count.
+    The elements are those that regulators agree on: who records, for what, how to refuse, where the full notice
+    is; and the retention period, where the law of a place requires that it is spoken. The words of each element
+    must be in the text; case and white space are ignored.
     """
-    for field in _demanded(notice, book):
+    for field in _required_elements(notice, book):
         if not getattr(notice, field).strip():
             raise Invalid(f"The notice does not say {ELEMENTS[field]}.", field=field)
-    heard = _words(notice.text)
+    heard = _normalize(notice.text)
     for field, meaning in ELEMENTS.items():
-        if _words(getattr(notice, field)) not in heard:
-            raise Invalid(f"The text does not hold the words that say {meaning}.", field=field)
+        if _normalize(getattr(notice, field)) not in heard:
+            raise Invalid(f"The text must contain the words of {field} ({meaning}).", field=field)
     if PLACEHOLDER.search(notice.text):
-        raise Invalid("The text still has a place that must be filled in.", field="text")
+        raise Invalid("The text still contains a placeholder in braces: replace it.", field="text")
     if notice.mode == "tone" and notice.audio_sha256 is None:
-        raise Invalid("A tone is not spoken: make its audio first.", field="audio")
+        raise Invalid("A notice with the mode tone needs audio: create it first.", field="audio")
 
 
-def _demanded(notice: Notice, book: RuleBook) -> list[str]:
-    """Return the elements that may not be empty."""
-    told = ["controller", "purposes"]
+def _required_elements(notice: Notice, book: RuleBook) -> list[str]:
+    """Return the elements that must not be empty."""
+    required = ["controller", "purposes"]
     if notice.audience != "agent":
-        # Agents have their own ways to object, which the law of employment gives them.
-        told.append("refusal")
-    told.append("full_notice")
+        # Agents can object under employment law.
+        required.append("refusal")
+    required.append("full_notice")
     if any(book.of(place).retention_spoken for place in notice.places):
-        told.append("retention")
-    return told
+        required.append("retention")
+    return required
 
 
-def _words(text: str) -> str:
-    """Return what is compared: one spelling of each character, small letters, single blanks."""
+def _normalize(text: str) -> str:
+    """Return the text in NFKC, case-folded, with single spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def choose(
     published: Iterable[Notice], audience: Party, mode: Mode, languages: Sequence[str]
 ) -> Notice | None:
-    """Return the notice to be played to a party, or None where nothing need be or can be.
+    """Return the notice to play to a party, or None where none is needed or available.
 
-    ``languages`` are the wanted ones, the account's locale last. Each is looked for exactly, then without its
-    region, then in another region; after them English, then whatever there is. In a language the wanted mode
-    is taken, or the mildest that is stricter: a party who was asked for more than the law wants was asked
-    enough, and one who was told in a language it does not speak was not told.
+    ``languages`` are the wanted ones, the account's locale last. For each, the exact tag is tried first, then
+    the tag without region, then another region; then English, then any language. Within a language the wanted
+    mode is used, or the mildest stricter one. The language has priority: a stricter mode than required still
+    meets the law, but a notice in a language that the party does not understand does not.
     """
     if mode == "none":
         return None
     strict = MODES.index(mode)
     fitting = sorted(
-        (one for one in published if one.audience == audience and MODES.index(one.mode) >= strict),
-        key=lambda one: (MODES.index(one.mode), one.language, -(one.version or 0)),
+        (
+            notice
+            for notice in published
+            if notice.audience == audience and MODES.index(notice.mode) >= strict
+        ),
+        key=lambda notice: (MODES.index(notice.mode), notice.language, -(notice.version or 0)),
     )
-    for tag in [*languages, _LAST_RESORT]:
+    for tag in [*languages, _FALLBACK_LANGUAGE]:
         base = base_language(tag)
-        for same in (tag.lower(), base):
-            found = next((one for one in fitting if one.language.lower() == same), None)
-            if found is not None:
-                return found
-        cousin = next((one for one in fitting if base_language(one.language) == base), None)
-        if cousin is not None:
-            return cousin
+        for wanted in (tag.lower(), base):
+            exact = next((notice for notice in fitting if notice.language.lower() == wanted), None)
+            if exact is not None:
+                return exact
+        other_region = next((notice for notice in fitting if base_language(notice.language) == base), None)
+        if other_region is not None:
+            return other_region
     return next(iter(fitting), None)

@@ -1,7 +1,7 @@
-"""WAV files as telephony platforms fetch them: 8000 samples a second, one channel, PCM16 or µ-law.
+"""WAV files for telephony platforms: 8000 Hz, one channel, PCM16 or µ-law.
 
-µ-law is that of ITU-T G.711 (table 2a): eight segments, each twice as wide as the one before it, sixteen
-steps in each. Python 3.13 has no audioop any more, so the table is made here.
+µ-law is that of ITU-T G.711 (table 2a): eight segments, each twice as wide as the one before it, with sixteen
+steps each. Python 3.13 no longer has audioop, so the table is computed here.
 """
 
 import struct
@@ -11,12 +11,12 @@ from functools import cache
 
 from vault.domain.notices.audio import RATE, Encoding
 
-#: Format tags of the two encodings, and bits of a sample.
+#: WAV format tag and bits per sample.
 _PCM, _ULAW = (1, 16), (7, 8)
-#: G.711 knows 14 bits; 16-bit samples lose their last two.
+#: G.711 has 14 bits; 16-bit samples lose their last two.
 _LOST_BITS = 2
 _MAX_SAMPLE = 1 << 13
-#: What is added to a value before its segment is found.
+#: Added to a value before its segment is determined.
 _BIAS = 33
 
 
@@ -25,12 +25,12 @@ def telephone_wav(pcm: bytes, encoding: Encoding) -> bytes:
     if encoding == "pcm":
         return _header(_PCM, len(pcm)) + pcm
     coded = ulaw(pcm)
-    # A chunk of an odd length is followed by a byte that does not count.
+    # A chunk of odd length is followed by a padding byte, which its size does not include.
     return _header(_ULAW, len(coded)) + coded + bytes(len(coded) % 2)
 
 
 def ulaw(pcm: bytes) -> bytes:
-    """Return one byte for each 16-bit little-endian sample."""
+    """Encode 16-bit little-endian samples, one byte per sample."""
     samples = array("h", pcm)
     if sys.byteorder == "big":
         samples.byteswap()
@@ -45,7 +45,7 @@ def _codes() -> bytes:
 
 
 def _code(value: int) -> int:
-    """Return sign, segment and step, inverted as they go over the line."""
+    """Return sign, segment and step, inverted as G.711 transmits them."""
     magnitude = min(abs(value) + _BIAS, _MAX_SAMPLE - 1)
     segment = magnitude.bit_length() - _BIAS.bit_length()
     step = magnitude >> segment + 1 & 0x0F
@@ -53,12 +53,12 @@ def _code(value: int) -> int:
 
 
 def _header(encoding: tuple[int, int], size: int) -> bytes:
-    """Return what comes before ``size`` bytes of samples."""
+    """Return the header for ``size`` bytes of samples."""
     tag, bits = encoding
     fmt = struct.pack("<HHIIHH", tag, 1, RATE, RATE * bits // 8, bits // 8, bits)
     fact = b""
     if tag != _PCM[0]:
-        # Everything but PCM says that its format has no extension, and how many samples there are.
+        # Every format except PCM has an extension size, here 0, and a fact chunk with the number of samples.
         fmt += struct.pack("<H", 0)
         fact = struct.pack("<4sII", b"fact", 4, size)
     body = b"WAVE" + struct.pack("<4sI", b"fmt ", len(fmt)) + fmt + fact + struct.pack("<4sI", b"data", size)

@@ -1,1 +1,1 @@
-"""The rules of places: where recording needs whose consent."""
+"""Rules by place: whose consent recording requires."""

@@ -1,4 +1,4 @@
-"""Says in plain sentences what a rule asks. It never says that a recording is lawful: that is for a lawyer."""
+"""Explains a rule in plain sentences. It never states that a recording is lawful: that is for a lawyer."""
 
 from vault.domain.rules.rules import Consent, Rule
 
@@ -11,9 +11,9 @@ _ASKED: dict[Consent, str] = {
 
 
 def explain(rule: Rule) -> str:
-    """Return what a rule asks, both readings where it is contested, its sources, and how sure it is."""
+    """Return a rule's requirements, its readings where it is contested, its sources and its confidence."""
     subject = f"{rule.name} ({rule.place})"
-    asked = "; ".join([f"asks for {_ASKED[rule.consent]}", *_further(rule)])
+    asked = "; ".join([f"asks for {_ASKED[rule.consent]}", *_more_clauses(rule)])
     if rule.confidence == "none":
         sentences = [
             f"{subject}: no default is shipped, and the account must choose.",
@@ -32,8 +32,8 @@ def explain(rule: Rule) -> str:
     return " ".join(sentences)
 
 
-def _further(rule: Rule) -> list[str]:
-    """Return a clause for each question to which the rule has more to say than nothing."""
+def _more_clauses(rule: Rule) -> list[str]:
+    """Return a clause for each further requirement of the rule."""
     awaited = "consent" if rule.consent in {"all", "opt_in"} else "the notice"
     clauses = {
         "an announcement counts only if it can be heard in the recording": rule.notice_in_recording,
@@ -45,4 +45,4 @@ def _further(rule: Rule) -> list[str]:
         f"recordings are kept at least {rule.min_retention_days} days": rule.min_retention_days is not None,
         f"recordings are kept at most {rule.max_retention_days} days": rule.max_retention_days is not None,
     }
-    return [clause for clause, said in clauses.items() if said]
+    return [clause for clause, applies in clauses.items() if applies]

@@ -1,8 +1,7 @@
-"""Reads the rule book from its TOML files; ``rule_book/FORMAT.md`` says what they may hold.
+"""Reads the rule book from its TOML files; ``rule_book/FORMAT.md`` defines their format.
 
-Law is data here, and data that cannot be cited is worth nothing: a row without statute, source or
-confidence is refused, as is every key and value that the format does not know. So a slip of the pen
-stops the process at its start, and never becomes a milder rule.
+Rules must be citable: a row without statute, source or confidence is refused, and so is every unknown key and
+value. So a typing error stops the process at its start and never becomes a milder rule.
 """
 
 import re
@@ -16,13 +15,13 @@ from typing import Any, get_args
 from vault.domain.rules.rules import CONSENTS, Confidence, Rule, RuleBook
 from vault.errors import Invalid
 
-#: The row of places that nobody knows.
+#: The row for unknown places.
 UNKNOWN = "*"
-#: ISO 3166-1, with or without a part by ISO 3166-2.
+#: ISO 3166-1 or ISO 3166-2.
 PLACE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 
-#: What many write, and ISO 3166-1 only reserves.
-_WRITTEN = {"UK": "GB"}
+#: Common codes that ISO 3166-1 only reserves.
+_ALIASES = {"UK": "GB"}
 _TEXTS = frozenset({"name", "basis", "statute", "note"})
 _FLAGS = frozenset(
     {
@@ -38,101 +37,101 @@ _DAYS = frozenset({"min_retention_days", "max_retention_days"})
 _LISTS = frozenset({"sources", "readings"})
 _CHOICES: Mapping[str, Sequence[str]] = {"consent": CONSENTS, "confidence": get_args(Confidence)}
 _KNOWN = _TEXTS | _FLAGS | _DAYS | _LISTS | _CHOICES.keys() | {"reviewed_on"}
-_DEMANDED = ("name", "consent", "statute", "sources", "confidence")
-#: What a row says of itself alone, and lends to none that is like it.
-_OWN = frozenset({"name", "note", "reviewed_on"})
+_REQUIRED = ("name", "consent", "statute", "sources", "confidence")
+#: Keys that ``like`` does not copy.
+_NOT_COPIED = frozenset({"name", "note", "reviewed_on"})
 
 
 def parse(texts: Sequence[str]) -> RuleBook:
-    """Return the book that the texts of its files make. Raises ValueError, which names place and key."""
+    """Parse the texts of all files into a rule book. Raises ValueError, which names place and key."""
     versions: set[str] = set()
     rows: dict[str, dict[str, Any]] = {}
     for text in texts:
-        version, found = _file(text)
+        version, rows_of_file = _parse_file(text)
         versions.add(version)
-        for place, row in found.items():
+        for place, row in rows_of_file.items():
             if place in rows:
                 raise ValueError(f"{place}: two files have this place.")
             rows[place] = row
     if len(versions) != 1:
-        raise ValueError(f"The files are of several versions, or there are none: {sorted(versions)}.")
+        raise ValueError(f"The files have several versions, or there are none: {sorted(versions)}.")
     if UNKNOWN not in rows:
-        raise ValueError(f"There is no row {UNKNOWN} for places that nobody knows.")
-    rules = {place: _rule(place, _whole(place, rows)) for place in sorted(rows)}
+        raise ValueError(f"The row {UNKNOWN} for unknown places is missing.")
+    rules = {place: _rule(place, _resolve_like(place, rows)) for place in sorted(rows)}
     unknown = rules.pop(UNKNOWN)
     return RuleBook(version=versions.pop(), rules=MappingProxyType(rules), unknown=unknown)
 
 
 def read_place(written: str) -> str:
-    """Return a place as the book writes it: ``us-wa`` is ``US-WA``, ``UK`` is ``GB``. Raises Invalid for none."""
-    # Only ASCII is made upper-case: some letters elsewhere would become others.
+    """Normalize a place: ``us-wa`` is ``US-WA``, ``UK`` is ``GB``. Raises Invalid if it is not a place."""
+    # Only ASCII is converted to upper case: some other letters would become ASCII letters.
     place = written.upper() if written.isascii() else ""
     if place != UNKNOWN and not PLACE.fullmatch(place):
         raise Invalid(
             f"A place is a country such as FR, a state such as US-WA, or {UNKNOWN} for the unknown.",
             field="place",
         )
-    return _WRITTEN.get(place, place)
+    return _ALIASES.get(place, place)
 
 
-def _file(text: str) -> tuple[str, dict[str, dict[str, Any]]]:
-    """Return the version and the rows of one file, each row with the date of its review."""
-    said = tomllib.loads(text)
-    version, reviewed_on = said.pop("version", None), said.pop("reviewed_on", None)
+def _parse_file(text: str) -> tuple[str, dict[str, dict[str, Any]]]:
+    """Return the version and the rows of one file, each row with its review date."""
+    rows = tomllib.loads(text)
+    version, reviewed_on = rows.pop("version", None), rows.pop("reviewed_on", None)
     if not isinstance(version, str) or not version:
-        raise ValueError("A file of rules begins with its version, as text.")
+        raise ValueError("A rule file must have a version, as text.")
     if type(reviewed_on) is not date:
-        raise ValueError("A file of rules says when it was reviewed, as a date.")
-    for place, row in said.items():
+        raise ValueError("A rule file must have reviewed_on, as a date.")
+    for place, row in rows.items():
         if not isinstance(row, dict) or (place != UNKNOWN and not PLACE.fullmatch(place)):
-            raise ValueError(f"{place}: this is no table of a place such as FR or US-WA.")
+            raise ValueError(f"{place}: this is not a table of a place such as FR or US-WA.")
         row.setdefault("reviewed_on", reviewed_on)
-    return version, said
+    return version, rows
 
 
-def _whole(place: str, rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return a row on top of the one that it is like."""
+def _resolve_like(place: str, rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a row, completed with the keys of the row that ``like`` names."""
     row = rows[place]
     if "like" not in row:
         return dict(row)
     other = rows.get(row["like"]) if isinstance(row["like"], str) else None
     if other is None or "like" in other:
-        raise ValueError(f"{place}: like names no place that has a row of its own.")
-    lent = {key: value for key, value in other.items() if key not in _OWN}
-    return lent | {key: value for key, value in row.items() if key != "like"}
+        raise ValueError(f"{place}: like must name a place whose row has no like itself.")
+    copied = {key: value for key, value in other.items() if key not in _NOT_COPIED}
+    return copied | {key: value for key, value in row.items() if key != "like"}
 
 
 def _rule(place: str, row: Mapping[str, Any]) -> Rule:
-    # One after the other: what stands between keys is only looked at once each is right alone.
-    problem = next(chain(_of_each_key(row), _of_the_row(row)), None)
+    # Lazily: relations between keys are only checked once each key is valid.
+    problem = next(chain(_key_problems(row), _row_problems(row)), None)
     if problem is not None:
         raise ValueError(f"{place}: {problem}")
     lists = {key: tuple(value) for key, value in row.items() if key in _LISTS}
     return Rule(place=place, **{**row, **lists})
 
 
-def _of_each_key(row: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with a key or its value alone."""
+def _key_problems(row: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the problems of single keys and their values."""
     for key, value in row.items():
         if key not in _KNOWN:
-            yield f"{key} is no key of a rule."
+            yield f"{key} is not a key of a rule."
         elif not _fits(key, value):
-            yield f"{key} is not as the format says."
-    for key in _DEMANDED:
+            yield f"{key} is not valid; see FORMAT.md."
+    for key in _REQUIRED:
         if key not in row:
             yield f"{key} is missing."
 
 
 def _fits(key: str, value: object) -> bool:
     if key in _LISTS:
-        begin = "https?://." if key == "sources" else "."
-        return isinstance(value, list) and all(_is_text(one) and re.match(begin, one) for one in value)
+        prefix = "https?://." if key == "sources" else "."
+        return isinstance(value, list) and all(_is_text(text) and re.match(prefix, text) for text in value)
     if key in _TEXTS:
         return _is_text(value)
     if key in _CHOICES:
         return value in _CHOICES[key]
     if key in _DAYS:
-        # In Python a boolean is an integer too.
+        # isinstance would also accept a boolean.
         return type(value) is int and value > 0
     return type(value) is (bool if key in _FLAGS else date)
 
@@ -141,8 +140,8 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and value.isprintable() and value == value.strip()
 
 
-def _of_the_row(row: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong between the keys of a row, each of which is right alone."""
+def _row_problems(row: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the problems between the keys of a row; each key alone is valid."""
     confidence = row["confidence"]
     if not row["name"]:
         yield "name is empty."
@@ -152,7 +151,7 @@ def _of_the_row(row: Mapping[str, Any]) -> Iterator[str]:
         yield f"sources are empty, although confidence is {confidence}."
     readings = len(row.get("readings", ()))
     if (confidence == "contested") != (readings > 1) or readings == 1:
-        yield "readings are at least two where confidence is contested, and none elsewhere."
+        yield "readings must be at least two if confidence is contested, otherwise none."
     least, most = row.get("min_retention_days"), row.get("max_retention_days")
     if least is not None and most is not None and least > most:
         yield "min_retention_days is more than max_retention_days."

@@ -1,8 +1,8 @@
-"""What the law of a place asks of whoever records a call there: data that can be cited, compared and overridden.
+"""Legal requirements for recording a call, by place: data that can be cited, compared and overridden.
 
-Not legal advice. A rule is one row of the packaged rule book: each names its statute, its sources, when it
-was reviewed, and how sure it is. Where the parties are in several places the strictest answer to each
-question wins; a place that nobody knows is treated strictly.
+Not legal advice. A rule is one row of the packaged rule book, with its statute, sources, review date and
+confidence. Where the parties are in several places, the strictest value of each field applies; for an unknown
+place the strict rule applies.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Literal
 
-#: What is asked of the parties, from the mildest to the strictest: one party's consent, which the account
-#: gives itself; a notice; the consent of all, which staying on after the notice implies; a spoken or
-#: pressed yes.
+#: Required consent, from the mildest to the strictest: one party's consent, which the account gives itself; a
+#: notice; the consent of all, implied by staying on after the notice; an explicit yes, spoken or by key.
 Consent = Literal["one", "notice", "all", "opt_in"]
 CONSENTS: tuple[Consent, ...] = ("one", "notice", "all", "opt_in")
-#: ``contested``: courts or sources disagree, and ``readings`` says how. ``none``: no default is shipped.
+#: ``contested``: courts or sources disagree, see ``readings``. ``none``: no default is shipped.
 Confidence = Literal["high", "medium", "contested", "low", "none"]
 
 
@@ -23,39 +22,39 @@ Confidence = Literal["high", "medium", "contested", "low", "none"]
 class Rule:
     """The rule of one place."""
 
-    #: ISO 3166-1 (``FR``) or ISO 3166-2 (``US-WA``); ``*`` for places that nobody knows.
+    #: ISO 3166-1 (``FR``) or ISO 3166-2 (``US-WA``); ``*`` for unknown places.
     place: str
     name: str
     consent: Consent
-    #: The notice only counts if it can be heard in the recording itself.
+    #: The notice must be audible in the recording.
     notice_in_recording: bool = False
-    #: Recording may begin before the notice was given or consent was asked.
+    #: Recording may begin before the notice or the consent.
     capture_before_consent: bool = True
-    #: A tone during the call stands for the spoken notice.
+    #: A tone during the call may replace the spoken notice.
     tone_accepted: bool = False
     #: The notice must offer a way to refuse.
     refusal_route: bool = False
-    #: The account's own agents must be told, too.
+    #: The account's own agents need a notice, too.
     agent_notice: bool = False
-    #: The notice must say how long the recording is kept.
+    #: The notice must state the retention period.
     retention_spoken: bool = False
     min_retention_days: int | None = None
     max_retention_days: int | None = None
-    #: The ground on which it stands, in a few words.
+    #: The legal basis, in a few words.
     basis: str = ""
     statute: str = ""
-    #: Addresses of what was read.
+    #: URLs.
     sources: tuple[str, ...] = ()
     reviewed_on: date | None = None
     confidence: Confidence = "low"
     note: str = ""
-    #: Where it is contested: each reading in a sentence.
+    #: Where it is contested: one sentence per reading.
     readings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleOverride:
-    """An account's own word on a place, instead of the rule book's. None leaves the book's word."""
+    """An account's override of a place's rule. A field that is None keeps the rule book's value."""
 
     place: str
     consent: Consent | None = None
@@ -64,12 +63,12 @@ class RuleOverride:
     tone_accepted: bool | None = None
     refusal_route: bool | None = None
     reason: str
-    #: The API key that said so, and when.
+    #: The id of the API key.
     author: str
     at: datetime
 
     def apply(self, rule: Rule) -> Rule:
-        """Return the rule as the account has it."""
+        """Return the rule with the overridden fields."""
         named = (
             "consent",
             "notice_in_recording",
@@ -77,22 +76,22 @@ class RuleOverride:
             "tone_accepted",
             "refusal_route",
         )
-        said = {name: value for name in named if (value := getattr(self, name)) is not None}
-        return replace(rule, **said)
+        overridden = {name: value for name in named if (value := getattr(self, name)) is not None}
+        return replace(rule, **overridden)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleBook:
-    """Every rule that is shipped, under one version."""
+    """All shipped rules, under one version."""
 
-    #: Grows with every change of the data; decisions name it.
+    #: Changed with every change of the data; decisions record it.
     version: str
     rules: Mapping[str, Rule]
-    #: What holds where nobody knows the place.
+    #: The rule for unknown places.
     unknown: Rule
 
     def of(self, place: str | None) -> Rule:
-        """Return the rule of a place; of its country where the book has none of a state, else the strict one."""
+        """Return the rule of a place; if the book has none, that of its country, otherwise the strict rule."""
         if place is None:
             return self.unknown
         country = place.partition("-")[0]
@@ -101,7 +100,7 @@ class RuleBook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """What all the parties' places together ask: the strictest answer to each question."""
+    """The combined requirements of all the parties' places: the strictest value of each field."""
 
     consent: Consent
     notice_in_recording: bool
@@ -112,22 +111,22 @@ class Demand:
     retention_spoken: bool
     min_retention_days: int | None
     max_retention_days: int | None
-    #: The rules that it comes from, as the account has them; the strictest first.
+    #: The combined rules, with the account's overrides; the strictest first.
     rules: tuple[Rule, ...]
 
 
 def strictest(rules: Sequence[Rule]) -> Demand:
-    """Join the rules of the parties' places. Raises ValueError without any."""
+    """Combine the rules of the parties' places. Raises ValueError for an empty sequence."""
     ordered = sorted(rules, key=lambda rule: CONSENTS.index(rule.consent), reverse=True)
     if not ordered:
-        raise ValueError("A demand comes from at least one rule.")
+        raise ValueError("rules must not be empty.")
     least = [rule.min_retention_days for rule in rules if rule.min_retention_days is not None]
     most = [rule.max_retention_days for rule in rules if rule.max_retention_days is not None]
     return Demand(
         consent=ordered[0].consent,
         notice_in_recording=any(rule.notice_in_recording for rule in rules),
         capture_before_consent=all(rule.capture_before_consent for rule in rules),
-        # A place that asks for nothing has nothing against a tone.
+        # A place that requires no notice also accepts a tone.
         tone_accepted=all(rule.tone_accepted or rule.consent == "one" for rule in rules),
         refusal_route=any(rule.refusal_route for rule in rules),
         agent_notice=any(rule.agent_notice for rule in rules),

@@ -1,1 +1,1 @@
-"""Stored formats: how objects and encrypted columns are written and read back."""
+"""Stored formats: encoding and decoding of objects and encrypted columns."""

@@ -1,4 +1,4 @@
-"""The nouns of an account as they stand in its object: the switch, connections, objections, notices."""
+"""JSON of an account's entities in its object: the switch, connections, objections, notices."""
 
 from typing import get_args
 
@@ -7,14 +7,14 @@ from vault.domain.consent.consent_event import Objection, Party
 from vault.domain.notices.notice import Notice, NoticeMode, NoticeStatus
 from vault.domain.stored.json_reader import Fields
 
-#: Fields that are written, by name. The account's own id is left out: it stands above them.
+#: Names of the encoded fields. The account's id is left out: the enclosing object has it.
 CONNECTION = tuple(name for name in Connection.__slots__ if name != "account_id")
 NOTICE = tuple(name for name in Notice.__slots__ if name != "account_id")
 OBJECTION = tuple(Objection.__slots__)
 
 
 def read_connection(fields: Fields, account_id: str) -> Connection:
-    """Read a connection. Raises Tampered."""
+    """Decode a connection. Raises Tampered."""
     connection = Connection(
         id=fields.text("id"),
         account_id=account_id,
@@ -34,7 +34,7 @@ def read_connection(fields: Fields, account_id: str) -> Connection:
 
 
 def read_objection(fields: Fields) -> Objection:
-    """Take an objection's fields out of an object that holds more. Raises Tampered."""
+    """Decode an objection's fields from an object that has more fields. Raises Tampered."""
     return Objection(
         since=fields.moment("since"),
         until=fields.maybe_moment("until"),
@@ -45,7 +45,7 @@ def read_objection(fields: Fields) -> Objection:
 
 
 def read_notice(fields: Fields, account_id: str) -> Notice:
-    """Read a notice. Raises Tampered."""
+    """Decode a notice. Raises Tampered."""
     text = {
         name: fields.text(name)
         for name in (
@@ -72,7 +72,7 @@ def read_notice(fields: Fields, account_id: str) -> Notice:
 
 
 def read_switch(fields: Fields) -> Switch:
-    """Read how a switch stood. Raises Tampered."""
+    """Decode a switch's state. Raises Tampered."""
     switch = Switch(
         enabled=fields.flag("enabled"),
         epoch=fields.integer("epoch"),
@@ -84,7 +84,7 @@ def read_switch(fields: Fields) -> Switch:
 
 
 def read_change(fields: Fields) -> SwitchChange:
-    """Read one change of a switch. Raises Tampered."""
+    """Decode one change of a switch. Raises Tampered."""
     change = SwitchChange(
         enabled=fields.flag("enabled"),
         epoch=fields.integer("epoch"),

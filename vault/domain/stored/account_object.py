@@ -1,13 +1,12 @@
-"""An account's object: what its rows know, beside the recordings, so that the bucket can stand alone.
+"""An account's object: the account's rows except recordings, so that the bucket alone is enough for a restore.
 
-Version 1 is one JSON object in clear, with the wrapped versions of the account key, which the root key
-opens, and a sealed text, which the newest of them opens. The sealed text has the switch with its history,
-the consent policies, connections, objections and notices. API keys, links and their sessions are in the
-database alone: whoever has the bucket must not get into the vault with it.
+Version 1 is one plaintext JSON object with the wrapped versions of the account key, which the root key decrypts,
+and a sealed text, which the newest version decrypts. The sealed text has the switch with its history, the consent
+policies, connections, objections and notices. API keys, links and their sessions are only in the database: access
+to the bucket must not give access to the vault.
 
-Each change is written under a key of its own, and those before it are deleted then. So none is ever
-overwritten, and none is missing at any moment. The key and the name that it is written under: see
-``account_object_name.py``.
+Each change is written under a new key, and the older objects are deleted afterwards. So no object is overwritten,
+and at every moment there is one. For its key and name see ``account_object_name.py``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,16 +34,16 @@ from vault.errors import Tampered
 
 
 def prompt_location(account_id: str, digest: str) -> str:
-    """Return where the sealed audio of a notice lies: under the SHA-256 of its bytes."""
+    """Return the key of a notice's sealed audio, by the SHA-256 of its bytes."""
     return f"prompts/{account_id}/{digest}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptObjection:
-    """An objection with its number, as the row has it."""
+    """An objection with its number, as in the row."""
 
     id: str
-    #: The keyed hash under which it is found.
+    #: Keyed hash of the number, for search.
     term: bytes
     sealed_number: bytes
     key_version: int
@@ -61,19 +60,19 @@ class KeptPrompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountObject:
-    """Everything of an account that is restored from the bucket alone."""
+    """All data of an account that can be restored from the bucket alone."""
 
     account: Account
-    #: Grows by one with each change of what stands here.
+    #: Incremented with each change of this content.
     revision: int
-    #: When this was read from the database, by its clock: what changed before is in it.
+    #: When this was read from the database, by its clock: it includes all earlier changes.
     as_of: datetime
-    #: Wrapped versions of the account key, by number.
+    #: Wrapped versions of the account key, by version number.
     keys: Mapping[int, bytes]
     wrapped_index_key: bytes
-    #: The version of the account key that wraps it.
+    #: The account key version that wraps it.
     index_key_version: int
-    #: Keys of the details of access events, by number: wrapped, and by which version of the account key.
+    #: Keys of access event details, by number: the wrapped key, and the account key version that wraps it.
     detail_keys: Mapping[int, tuple[bytes, int]]
     switch: Switch
     #: Oldest first.
@@ -82,31 +81,31 @@ class AccountObject:
     connections: tuple[Connection, ...]
     objections: tuple[KeptObjection, ...]
     notices: tuple[Notice, ...]
-    #: By the notice's id, the SHA-256 of the sealed audio in hexadecimal, and the key version that sealed it.
+    #: By notice id: the SHA-256 of the sealed audio in hexadecimal, and the key version that sealed it.
     prompts: Mapping[str, tuple[str, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """The part of an account's object that is in clear."""
+    """The plaintext part of an account's object."""
 
     account_id: str
     revision: int
-    #: The state of the log that the object's name has; None in objects of earlier releases.
+    #: The state of the log in the object's name; None in objects of earlier releases.
     log: LogState | None = None
     keys: Mapping[int, bytes]
     sealed: bytes
 
     @property
     def name(self) -> ObjectName:
-        """The name that the object was written under."""
+        """The object's name."""
         if self.log is None:
             return ObjectName(account_id=self.account_id, revision=self.revision)
         return name_at(self.account_id, self.revision, self.log)
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
-    """Write the object."""
+    """Encode the object."""
     log = envelope.log
     fields = {
         "account_id": envelope.account_id,
@@ -118,7 +117,7 @@ def encode_envelope(envelope: Envelope) -> bytes:
 
 
 def decode_envelope(data: bytes) -> Envelope:
-    """Read the object back. Raises Tampered."""
+    """Decode the object. Raises Tampered."""
     fields = read_object(data, "An account's object")
     log = fields.inner("log") if fields.has("log") else None
     envelope = Envelope(
@@ -136,14 +135,14 @@ def _log_state(fields: Fields) -> LogState:
     state = LogState(size=fields.integer("size"), root=fields.blob("root"))
     fields.done()
     if len(state.root) != ROOT_BYTES:
-        raise Tampered("An account's object names a root of the log that is none.")
+        raise Tampered("An account's object has a log root that is not 32 bytes long.")
     return state
 
 
 def encode_account(known: AccountObject) -> bytes:
-    """Write what is sealed."""
+    """Encode the text to be sealed."""
     account, switch = known.account, known.switch
-    said = {
+    values = {
         **{name: getattr(account, name) for name in Account.__slots__},
         "as_of": known.as_of,
         "keys": _keys_json(known.keys),
@@ -154,35 +153,47 @@ def encode_account(known: AccountObject) -> bytes:
             for number, (wrapped, version) in known.detail_keys.items()
         ],
         "switch": {name: getattr(switch, name) for name in Switch.__slots__},
-        "history": [{name: getattr(one, name) for name in SwitchChange.__slots__} for one in known.history],
+        "history": [
+            {name: getattr(change, name) for name in SwitchChange.__slots__} for change in known.history
+        ],
     }
-    return write_object(said | _settings_json(known))
+    return write_object(values | _settings_json(known))
 
 
 def _settings_json(known: AccountObject) -> dict[str, Any]:
-    """Return what an admin has set, but for the switch."""
+    """Return the account's settings except the switch."""
     return {
         "policies": [
-            {"version": one.version, "at": one.changed_at, "by": one.changed_by, "policy": encode_policy(one)}
-            for one in known.policies
+            {
+                "version": policy.version,
+                "at": policy.changed_at,
+                "by": policy.changed_by,
+                "policy": encode_policy(policy),
+            }
+            for policy in known.policies
         ],
-        "connections": [{name: getattr(one, name) for name in CONNECTION} for one in known.connections],
+        "connections": [
+            {name: getattr(connection, name) for name in CONNECTION} for connection in known.connections
+        ],
         "objections": [
             {
-                **{name: getattr(one, name) for name in ("id", "term", "sealed_number", "key_version")},
-                **{name: getattr(one.objection, name) for name in OBJECTION},
+                **{name: getattr(kept, name) for name in ("id", "term", "sealed_number", "key_version")},
+                **{name: getattr(kept.objection, name) for name in OBJECTION},
             }
-            for one in known.objections
+            for kept in known.objections
         ],
         "notices": [
-            {**{name: getattr(one, name) for name in NOTICE}, "prompt": _prompt(known.prompts.get(one.id))}
-            for one in known.notices
+            {
+                **{name: getattr(notice, name) for name in NOTICE},
+                "prompt": _prompt(known.prompts.get(notice.id)),
+            }
+            for notice in known.notices
         ],
     }
 
 
 def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
-    """Read what was sealed, beside the envelope it came in. Raises Tampered."""
+    """Decode the decrypted text of an envelope. Raises Tampered."""
     fields = read_object(data, "An account's sealed text")
     account = Account(
         id=fields.text("id"),
@@ -192,22 +203,22 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
         opened_at=fields.moment("opened_at"),
     )
     if account.id != envelope.account_id:
-        raise Tampered("An account's object is that of another account.")
+        raise Tampered("An account's object belongs to another account.")
     notices, prompts = _notices(fields.items("notices"), account.id)
     known = AccountObject(
         account=account,
         revision=envelope.revision,
         as_of=fields.moment("as_of"),
-        # Not those of the envelope, which anyone could have changed.
+        # Not the keys of the envelope, which is not authenticated.
         keys=_keys(fields.inner("keys")),
         wrapped_index_key=fields.blob("index_key"),
         index_key_version=fields.integer("index_key_version", least=1),
-        detail_keys=dict(_detail_key(one) for one in fields.items("detail_keys")),
+        detail_keys=dict(_detail_key(item) for item in fields.items("detail_keys")),
         switch=read_switch(fields.inner("switch")),
-        history=tuple(read_change(one) for one in fields.items("history")),
-        policies=tuple(_policy(one) for one in fields.items("policies")),
-        connections=tuple(read_connection(one, account.id) for one in fields.items("connections")),
-        objections=tuple(read_kept_objection(one) for one in fields.items("objections")),
+        history=tuple(read_change(item) for item in fields.items("history")),
+        policies=tuple(_policy(item) for item in fields.items("policies")),
+        connections=tuple(read_connection(item, account.id) for item in fields.items("connections")),
+        objections=tuple(read_kept_objection(item) for item in fields.items("objections")),
         notices=notices,
         prompts=prompts,
     )
@@ -219,9 +230,9 @@ def _notices(
     items: Sequence[Fields], account_id: str
 ) -> tuple[tuple[Notice, ...], dict[str, tuple[str, int]]]:
     notices, prompts = [], {}
-    for one in items:
-        prompt = one.maybe_inner("prompt")
-        notice = read_notice(one, account_id)
+    for item in items:
+        prompt = item.maybe_inner("prompt")
+        notice = read_notice(item, account_id)
         notices.append(notice)
         if prompt is not None:
             prompts[notice.id] = (prompt.text("sha256"), prompt.integer("key_version", least=1))
@@ -243,7 +254,7 @@ def _keys(fields: Fields) -> dict[int, bytes]:
     keys = {}
     for name in names:
         if not name.isascii() or not name.isdigit() or name.startswith("0") or len(name) > 9:  # noqa: PLR2004 - a number that the column holds
-            raise Tampered("A version of an account key has no number.")
+            raise Tampered("The version of an account key is not a number.")
         keys[int(name)] = inner.blob(name)
     return keys
 
@@ -264,13 +275,13 @@ def _policy(fields: Fields) -> ConsentPolicy:
             by=fields.text("by"),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Tampered("An account's consent policy is not one.") from error
+        raise Tampered("An account's consent policy is not valid.") from error
     fields.done()
     return policy
 
 
 def read_kept_objection(fields: Fields) -> KeptObjection:
-    """Read an objection with its number, and nothing else. Raises Tampered."""
+    """Decode an objection with its number from an object without other fields. Raises Tampered."""
     kept = KeptObjection(
         id=fields.text("id"),
         term=fields.blob("term"),

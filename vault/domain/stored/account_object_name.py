@@ -1,9 +1,9 @@
-"""Names of account objects: which history of the log one belongs to, and which of several is the newest.
+"""Names of account objects: they identify the history of the log that an object belongs to, and the newest object.
 
-A name says account, revision, and the state of the log (its size, the beginning of its root) at a moment
-when every event that the object contains was in the tree. A revision alone goes back with a database that
-goes back, so two histories would write, and delete, each other's objects. With the state of the log they
-never have a name in common, and anyone who has a tree can tell whether an object is of their own history.
+A name has the account, the revision, and a state of the log (its size and the first digits of its root) that
+includes every event of the object. If the database is set back, revisions are reused, so with revisions alone two
+histories would overwrite and delete each other's objects. With the state of the log their names always differ, and
+the tree shows whether an object belongs to its history.
 """
 
 import re
@@ -12,22 +12,22 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 PREFIX = "accounts/"
-#: Bytes of a root.
+#: Length of a root.
 ROOT_BYTES = 32
-#: Hexadecimal digits of the root that a name has.
+#: Hexadecimal digits of the root in a name.
 ROOT_DIGITS = 16
 _NAME = re.compile(
     rf"{PREFIX}(acct_[0-9a-f]+)/(?:([0-9]{{20}})-([0-9a-f]{{{ROOT_DIGITS}}})-)?([0-9]{{12,19}})\.json"
 )
-#: Sizes and revisions are numbers that a column holds.
+#: Maximum of a database integer, for sizes and revisions.
 _MAX_NUMBER = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogState:
-    """The access log as it was at a moment."""
+    """A state of the access log."""
 
-    #: Leaves.
+    #: Number of leaves.
     size: int
     #: Their Merkle root, 32 bytes.
     root: bytes
@@ -35,12 +35,12 @@ class LogState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectName:
-    """What the name of an account's object says."""
+    """The parsed name of an account's object."""
 
     account_id: str
-    #: Grows by one with each change of the account, within one history.
+    #: Incremented with each change of the account, within one history.
     revision: int
-    #: Leaves of the log; None in names that earlier releases wrote, which say nothing of the log.
+    #: Leaves of the log; None in names of earlier releases, which have no log state.
     size: int | None = None
     #: The first 16 hexadecimal digits of the log's root at that size; empty where ``size`` is None.
     root: str = ""
@@ -48,32 +48,33 @@ class ObjectName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SortedNames:
-    """The names of account objects by what the own tree says about them; newest first in each."""
+    """The names of account objects, classified against the own tree; newest first in each class."""
 
-    #: Of the own history: the tree has this root at this size. Names of earlier releases count as own, and
-    #: as older than all others. The first of these is the newest state that is certainly one's own.
+    #: Of the own history: the tree has this root at this size. Names of earlier releases count as own and as
+    #: older than all others. The first is the newest state that certainly belongs to the own history.
     own: Sequence[ObjectName]
-    #: Longer than the own tree, which so cannot tell: the database lost them, or another history wrote them.
+    #: With a larger log than the own tree: the database lost them, or another history wrote them.
     ahead: Sequence[ObjectName]
-    #: Of another history: the own tree has another root at this size. Never taken as newest.
+    #: Of another history: the own tree has another root at this size. Never used as the newest.
     foreign: Sequence[ObjectName]
 
     def behind(self, fork: int) -> "SortedNames":
-        """Leave out what lost before: objects that contradict the ``fork`` leaves that all sides agree on."""
+        """Leave out foreign objects of earlier forks, which contradict the ``fork`` leaves common to all histories."""
         foreign = [name for name in self.foreign if name.size is not None and name.size > fork]
         return replace(self, foreign=foreign)
 
     def own_since(self, *, written: int, now: int) -> Sequence[ObjectName]:
-        """Return objects of the own history that are newer than a database at revision ``now``.
+        """Return own objects that are newer than a database at revision ``now``.
 
-        Its own last object has revision ``written``. One with a smaller log is older, whatever its revision says.
+        The database's last object has revision ``written``. Objects with a smaller log are older, whatever their
+        revision is.
         """
         newer = takewhile(lambda name: name.revision != written, self.own)
         return [name for name in newer if name.revision > now]
 
 
 def name_at(account_id: str, revision: int, log: LogState) -> ObjectName:
-    """Return the name of an object that is written while the log is in this state, or was later than it."""
+    """Return the name of an object that is written when the log is at this state or beyond it."""
     return ObjectName(
         account_id=account_id, revision=revision, size=log.size, root=log.root.hex()[:ROOT_DIGITS]
     )
@@ -86,11 +87,11 @@ def location_of(name: ObjectName) -> str:
 
 
 def parse_location(key: str) -> ObjectName | None:
-    """Return what the key of an account's object says; None for another key."""
-    found = _NAME.fullmatch(key)
-    if found is None:
+    """Parse the key of an account's object; return None for another key."""
+    match = _NAME.fullmatch(key)
+    if match is None:
         return None
-    account_id, size, root, revision = found.groups()
+    account_id, size, root, revision = match.groups()
     if int(revision) > _MAX_NUMBER or int(size or 0) > _MAX_NUMBER:
         return None
     return ObjectName(
@@ -102,10 +103,9 @@ def parse_location(key: str) -> ObjectName | None:
 
 
 def sort_names(names: Iterable[ObjectName], roots: Mapping[int, bytes]) -> SortedNames:
-    """Sort names of one or more accounts by history, newest first.
+    """Classify names of one or more accounts by history, newest first.
 
-    ``roots`` has the root of the own tree at each size that a name has and the tree, too. A size that is
-    not in it is longer than the own tree.
+    ``roots`` has the root of the own tree at the size of each name, except sizes beyond the own tree.
     """
     own, ahead, foreign = list[ObjectName](), list[ObjectName](), list[ObjectName]()
     for name in sorted(names, key=_age, reverse=True):
@@ -121,13 +121,13 @@ def sort_names(names: Iterable[ObjectName], roots: Mapping[int, bytes]) -> Sorte
 
 
 def by_account(names: Iterable[ObjectName]) -> Mapping[str, Sequence[ObjectName]]:
-    """Return names by the account that each is of."""
-    found: dict[str, list[ObjectName]] = {}
+    """Group names by account."""
+    groups: dict[str, list[ObjectName]] = {}
     for name in names:
-        found.setdefault(name.account_id, []).append(name)
-    return found
+        groups.setdefault(name.account_id, []).append(name)
+    return groups
 
 
 def _age(name: ObjectName) -> tuple[int, int]:
-    """Return what grows with each state that one history writes."""
+    """Return a sort key that increases with each object of one history."""
     return (-1 if name.size is None else name.size, name.revision)

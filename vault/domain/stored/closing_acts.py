@@ -1,14 +1,15 @@
-"""Closing acts: what must stay closed although the whole database is lost, as one small object for each.
+"""Closing acts: changes that must survive the loss of the whole database, each stored in a small object.
 
-Every type of access event stands here: it closes something, with what its object says beside the leaf and
-when the object may go; or it closes nothing. Version 1 of the object is a signed note (vault/tlog/note.py):
+Every type of access event is listed here: either it is a closing act, with the content stored beside its leaf and
+the time at which the object may be deleted, or it is not. Version 1 of the object is a signed note
+(vault/tlog/note.py):
 
     callvault closing acts v1
     <account id, or "vault">
-    <one JSON object for each act, in the order of their events>
+    <one JSON object per act, in the order of their events>
 
-It holds ids, codes, and what was sealed already, so it needs no key service. The acts of one transaction
-stand together, below the id of the first of their events.
+It contains ids, codes, and data that was already sealed, so writing it needs no key service. The acts of one
+transaction are in one object, named after the id of their first event.
 """
 
 import re
@@ -26,25 +27,25 @@ from vault.domain.stored.json_reader import Fields, read_object, write_object
 from vault.domain.stored.recording_json import read_recording, recording_json
 from vault.errors import Tampered
 
-#: Below this lies what may be lost with the database: it is empty but for the last seconds.
+#: For acts that are not anchored yet: only those of the last seconds.
 PREFIX: Final = "closing/"
-#: Below this lies, for good, what neither the log nor an account's object says again.
+#: For acts whose content is neither in the log nor in an account's object: stored permanently.
 KEPT_PREFIX: Final = "closed/"
-#: Weight of one object, so that each is below the limit of a note: an act of weight 1 has up to a kilobyte.
+#: Maximum weight of one object, so that it is below the limit of a note: an act of weight 1 has up to a kilobyte.
 MAX_WEIGHT: Final = 200
 _HEAVY: Final = 8
-#: Stands for what belongs to no account.
+#: The account part of a key, for acts without an account.
 VAULT: Final = "vault"
 _HEAD: Final = "callvault closing acts v1"
 _PLACE = re.compile(rf"({PREFIX}|{KEPT_PREFIX})(acct_[0-9a-f]+|{VAULT})/(evt_[0-9a-f]+)")
 
-#: What says it again, once the log is anchored: its leaf; the account's object too; or nothing but the act itself.
+#: When the object may be deleted: once the leaf is anchored; once the account's object is written too; or never.
 Until = Literal["leaf", "account_object", "always"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentRefusal:
-    """A party's no, as its row has it."""
+    """A party's refusal, as in its row."""
 
     id: str
     call_ref: str
@@ -60,7 +61,7 @@ class ErasedCall:
     call_ref: str
 
 
-#: What an act says beside its leaf.
+#: The content of an act beside its leaf.
 Content = SwitchChange | KeptObjection | ConsentRefusal | ErasedCall | Recording | None
 ContentName = Literal["none", "switch", "objection", "told", "call", "recording"]
 
@@ -71,11 +72,11 @@ def _always(_event: AccessEvent) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing:
-    """How a type of event closes something."""
+    """The properties of an event type that is a closing act."""
 
     content: ContentName
     until: Until
-    #: The name of what is closed, as its verb knows it when it is done again.
+    #: The id of the closed entity, as its service identifies it on a retry.
     subject: Callable[[AccessEvent], str | None]
     when: Callable[[AccessEvent], bool] = _always
 
@@ -110,7 +111,7 @@ CLOSING: Final[Mapping[EventType, Closing]] = {
     "connection.deleted": Closing(content="none", until="leaf", subject=_given),
 }  # fmt: skip
 
-#: What closes nothing. A refusal by the switch, by a no or by the gate follows from an act that stands above.
+#: Not closing acts. A refusal by the switch, by a party or by the gate follows from one of the acts above.
 CLOSES_NOTHING: Final[frozenset[EventType]] = frozenset(
     {
         "recording.available", "recording.quarantined", "recording.failed", "recording.conflict",
@@ -129,21 +130,21 @@ CLOSES_NOTHING: Final[frozenset[EventType]] = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """One closing act: the event that says it, and what its leaf leaves out."""
+    """One closing act: its event, and the content that its leaf does not have."""
 
-    #: Without what was sealed beside it.
+    #: Without its sealed detail.
     event: AccessEvent
     #: The event's exact bytes in the log.
     leaf: bytes
     content: Content = None
-    #: The first event of its transaction, which names the object.
+    #: The id of its transaction's first event, which is in the object's key.
     batch: str
-    #: Whether its object is one that lies for good.
+    #: Whether its object is stored permanently.
     kept: bool = False
 
     @property
     def weight(self) -> int:
-        """Return what it counts in an object: names that a source gave may be long."""
+        """Return its weight in an object: content is heavy, because references from a source may be long."""
         return 1 if self.content is None else _HEAVY
 
     @property
@@ -153,69 +154,69 @@ class Act:
 
 
 def closing_of(event: AccessEvent) -> Closing | None:
-    """Return how this event closes something; None if it does not."""
-    found = CLOSING.get(event.type)
-    return found if found is not None and found.when(event) else None
+    """Return the properties of a closing act; None if the event is not one."""
+    closing = CLOSING.get(event.type)
+    return closing if closing is not None and closing.when(event) else None
 
 
 def subject_of(kind: EventType, name: str) -> str:
-    """Return what an act is about: what it did, and to what."""
+    """Return the subject of an act: its event type and the id of the closed entity."""
     return f"{kind} {name}"
 
 
 def is_no(result: str | None) -> bool:
-    """Return whether the result of a ``consent.told`` is a no."""
+    """Return whether the result of a ``consent.told`` is a refusal or a withdrawal."""
     return result is not None and result.rpartition("_")[2] in {"declined", "withdrawn"}
 
 
 def location_of(account_id: str | None, batch: str, *, kept: bool = False) -> str:
-    """Return the key of an object with acts."""
+    """Return the key of an object of acts."""
     return f"{KEPT_PREFIX if kept else PREFIX}{account_id or VAULT}/{batch}"
 
 
 def parse_location(key: str) -> tuple[str | None, str] | None:
-    """Return account, None for the vault itself, and first event of an object with acts; None for another key."""
-    found = _PLACE.fullmatch(key)
-    return None if found is None else (None if found[2] == VAULT else found[2], found[3])
+    """Parse the key of an object of acts: account (None for the vault) and first event. Return None for another key."""
+    match = _PLACE.fullmatch(key)
+    return None if match is None else (None if match[2] == VAULT else match[2], match[3])
 
 
 def encode_act(act: Act) -> bytes:
-    """Write one act: a line without its end."""
+    """Encode one act as a line without its line end."""
     return write_object({"leaf": act.leaf, "content": _content_json(act.content)})
 
 
 def decode_act(data: bytes, *, batch: str) -> Act:
-    """Read an act back. Raises Tampered."""
+    """Decode an act. Raises Tampered."""
     fields = read_object(data, "A closing act")
     leaf = fields.blob("leaf")
     try:
         event = parse_event(leaf)
         closing = closing_of(event)
-        known = event.at.utcoffset() is not None
+        has_offset = event.at.utcoffset() is not None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Tampered("A closing act has no access event.") from error
-    if closing is None or not known:
-        raise Tampered("A closing act has an event that closes nothing.")
+        raise Tampered("The leaf of a closing act is not an access event.") from error
+    if closing is None or not has_offset:
+        raise Tampered("The event of a closing act is not a closing act, or has no time zone.")
     content = _READ[closing.content](fields.inner("content"), event)
     fields.done()
     return Act(event=event, leaf=leaf, content=content, batch=batch)
 
 
 def encode_acts(acts: Sequence[Act]) -> str:
-    """Write the text of the object of some acts of one account and one transaction; it is to be signed."""
+    """Encode the acts of one account and one transaction as the text of an object, to be signed."""
     lines = [_HEAD, acts[0].event.account_id or VAULT, *(encode_act(act).decode() for act in acts)]
     return "\n".join(lines) + "\n"
 
 
 def decode_acts(text: str, location: str) -> list[Act]:
-    """Read the acts of the signed text of an object that lies at ``location``.
+    """Decode the signed text of the object at ``location``.
 
-    Raises Tampered unless it is named after its account and one of its events.
+    Raises Tampered unless the location has the acts' account and the id of one of their events.
     """
     lines = text.splitlines()
     place = parse_location(location)
     if place is None or len(lines) <= 2 or lines[:2] != [_HEAD, place[0] or VAULT]:  # noqa: PLR2004 - the head
-        raise Tampered("It is not the object that it is named after.")
+        raise Tampered("The object's content does not match its name.")
     kept = location.startswith(KEPT_PREFIX)
     acts = [
         replace(decode_act(line.encode("utf-8", "surrogatepass"), batch=place[1]), kept=kept)
@@ -224,7 +225,7 @@ def decode_acts(text: str, location: str) -> list[Act]:
     if any(act.event.account_id != place[0] for act in acts) or place[1] not in {
         act.event.id for act in acts
     }:
-        raise Tampered("It is not the object that it is named after.")
+        raise Tampered("The object's content does not match its name.")
     return acts
 
 
@@ -232,9 +233,9 @@ def _content_json(content: Content) -> dict[str, Any]:
     if isinstance(content, Recording):
         return recording_json(replace(content, audio=None, rendition=None))
     if isinstance(content, KeptObjection):
-        noun = {name: getattr(content.objection, name) for name in OBJECTION}
+        objection = {name: getattr(content.objection, name) for name in OBJECTION}
         same = ("id", "term", "sealed_number", "key_version")
-        return {**noun, **{name: getattr(content, name) for name in same}}
+        return {**objection, **{name: getattr(content, name) for name in same}}
     return {} if content is None else {name: getattr(content, name) for name in type(content).__slots__}
 
 
@@ -246,7 +247,7 @@ def _read_nothing(fields: Fields, _event: AccessEvent) -> Content:
 def _read_switch(fields: Fields, _event: AccessEvent) -> Content:
     change = read_change(fields)
     if change.enabled:
-        raise Tampered("A closing act switches on.")
+        raise Tampered("A closing act turns the switch on.")
     return change
 
 
@@ -254,8 +255,8 @@ def _read_objection(fields: Fields, _event: AccessEvent) -> Content:
     return read_kept_objection(fields)
 
 
-def _read_told(fields: Fields, _event: AccessEvent) -> Content:
-    told = ConsentRefusal(
+def _read_refusal(fields: Fields, _event: AccessEvent) -> Content:
+    refusal = ConsentRefusal(
         id=fields.text("id"),
         call_ref=fields.text("call_ref"),
         heard_at=fields.moment("heard_at"),
@@ -263,7 +264,7 @@ def _read_told(fields: Fields, _event: AccessEvent) -> Content:
         key_version=fields.integer("key_version", least=1),
     )
     fields.done()
-    return told
+    return refusal
 
 
 def _read_call(fields: Fields, _event: AccessEvent) -> Content:
@@ -276,7 +277,7 @@ def _read_recording(fields: Fields, event: AccessEvent) -> Content:
     recording = read_recording(fields)
     fields.done()
     if (recording.id, recording.account_id) != (event.recording_id, event.account_id):
-        raise Tampered("A closing act is about another recording than its event.")
+        raise Tampered("The content and the event of a closing act have different recordings.")
     return recording
 
 
@@ -284,7 +285,7 @@ _READ: Final[Mapping[ContentName, Callable[[Fields, AccessEvent], Content]]] = {
     "none": _read_nothing,
     "switch": _read_switch,
     "objection": _read_objection,
-    "told": _read_told,
+    "told": _read_refusal,
     "call": _read_call,
     "recording": _read_recording,
 }

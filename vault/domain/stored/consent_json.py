@@ -1,4 +1,4 @@
-"""How a consent event is written down: as JSON in its sealed row, and in the evidence of its recordings."""
+"""JSON of a consent event, for its sealed row and for the evidence of its recordings."""
 
 import json
 from dataclasses import asdict
@@ -12,27 +12,27 @@ _VERSION = 1
 
 
 def encode_event(event: ConsentEvent) -> bytes:
-    """Write an event."""
+    """Encode an event."""
     return json.dumps({"v": _VERSION, **event_json(event)}, separators=(",", ":")).encode()
 
 
 def decode_event(text: bytes) -> ConsentEvent:
-    """Read an event back. Raises Tampered."""
-    said: dict[str, Any] = json.loads(text)
-    if said.pop("v", None) != _VERSION:
+    """Decode an event. Raises Tampered."""
+    values: dict[str, Any] = json.loads(text)
+    if values.pop("v", None) != _VERSION:
         raise Tampered("A consent event has a version that this release does not know.")
     for name in ("at", "heard_at"):
-        said[name] = datetime.fromisoformat(said[name])
+        values[name] = datetime.fromisoformat(values[name])
     for name in ("offset", "length"):
-        seconds = said.pop(name, None)
-        said[name] = None if seconds is None else timedelta(seconds=seconds)
-    notice = said.pop("notice", None)
-    return ConsentEvent(**said, notice=None if notice is None else NoticeVersion(**notice))
+        seconds = values.pop(name, None)
+        values[name] = None if seconds is None else timedelta(seconds=seconds)
+    notice = values.pop("notice", None)
+    return ConsentEvent(**values, notice=None if notice is None else NoticeVersion(**notice))
 
 
 def event_json(event: ConsentEvent) -> dict[str, Any]:
-    """Return an event as JSON: moments in RFC 3339, offset and length in seconds, what is unknown left out."""
-    said = {
+    """Return an event as JSON: times in RFC 3339, offset and length in seconds, without unknown fields."""
+    values = {
         "id": event.id,
         "party": event.party,
         "answer": event.answer,
@@ -44,9 +44,9 @@ def event_json(event: ConsentEvent) -> dict[str, Any]:
         "length": None if event.length is None else event.length.total_seconds(),
         "told_by": event.told_by,
     }
-    return {name: value for name, value in said.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def moment_json(moment: datetime) -> str:
-    """Return a moment in RFC 3339, in UTC with microseconds."""
+    """Return a time in RFC 3339, in UTC with microseconds."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

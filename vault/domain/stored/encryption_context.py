@@ -1,6 +1,6 @@
-"""What every sealed thing is bound to, so that none can stand in another's place.
+"""Encryption contexts: they bind each ciphertext to its row or object, so that none can replace another.
 
-The context is stored in clear beside the ciphertext, so it holds random ids only.
+The context is stored in plaintext beside the ciphertext, so it contains only random ids.
 """
 
 from typing import Literal
@@ -17,7 +17,7 @@ def of_recording(account_id: str, recording_id: str, purpose: Purpose, evidence:
 
 
 def of_account_key(account_id: str, version: int) -> Context:
-    """Bind a version of an account's key to its account and number."""
+    """Bind a version of an account key to its account and version number."""
     return {"account_id": account_id, "key_version": str(version), "purpose": "account-key"}
 
 
@@ -37,7 +37,7 @@ def of_index_key(account_id: str) -> Context:
 
 
 def of_detail_key(account_id: str, number: int) -> Context:
-    """Bind a wrapped key of details to its account and number."""
+    """Bind a wrapped detail key to its account and number."""
     return {"account_id": account_id, "number": str(number), "purpose": "detail-key"}
 
 
@@ -47,12 +47,12 @@ def of_announcement(account_id: str, recording_id: str) -> Context:
 
 
 def of_call_fact(account_id: str, fact_id: str) -> Context:
-    """Bind one saying about a call to its row."""
+    """Bind one call fact to its row."""
     return {"account_id": account_id, "fact_id": fact_id, "purpose": "call-fact"}
 
 
 def of_consent_event(account_id: str, event_id: str) -> Context:
-    """Bind what a party was told or answered to its row."""
+    """Bind a consent event to its row."""
     return {"account_id": account_id, "event_id": event_id, "purpose": "consent-event"}
 
 
@@ -67,7 +67,7 @@ def of_prompt(account_id: str, notice_id: str) -> Context:
 
 
 def of_account_object(account_id: str, revision: int, log: LogState | None) -> Context:
-    """Bind an account's object to its account, to the number of its change and to the state of the log.
+    """Bind an account's object to its account, its revision and the state of the log.
 
     Objects of earlier releases have no ``log``.
     """
@@ -86,7 +86,7 @@ def of_listener(account_id: str, link_id: str) -> Context:
 
 
 def of_words(account_id: str, what: str) -> Context:
-    """Bind words that a person typed to their account and to ``what`` they are, such as ``policy-reason``."""
+    """Bind free text from a person to its account and its kind ``what``, such as ``policy-reason``."""
     return {"account_id": account_id, "purpose": f"words/{what}"}
 
 

@@ -1,9 +1,9 @@
-"""The evidence that a recording is bound to, as canonical bytes with a digest, and the chain that grows from it.
+"""The evidence that a recording is bound to, as canonical bytes with a digest, and the chain of later entries.
 
-The bytes begin with a random salt, so that a digest, which stands in clear in every sealed object and
-in the access log, lets nobody test a guess of what the evidence says. The first evidence is what was
-known when the audio was sealed, and its digest is in the encryption context. What comes after that
-names the digest of what came before it, so nothing can be left out, changed or put between.
+The bytes begin with a random salt: the digest is in plaintext in every sealed object and in the access log, and
+without the salt it could confirm a guess of the content. The first evidence is the state when the audio was
+sealed, and its digest is in the encryption context. Each later entry contains the digest of the entry before it,
+so that no entry can be omitted, changed or inserted.
 """
 
 import hashlib
@@ -25,13 +25,13 @@ from vault.errors import Tampered
 
 SALT_BYTES = 32
 _VERSION = 2
-#: What an entry of the chain is about.
+#: The kind of a later entry.
 Entry = Literal["consent", "facts", "gate", "release", "refusal", "restriction"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Salt and canonical JSON (keys sorted, no blanks, ASCII), joined."""
+    """Salt followed by canonical JSON (sorted keys, no spaces, ASCII)."""
 
     canonical: bytes
 
@@ -42,19 +42,19 @@ class Evidence:
 
     @property
     def salt(self) -> bytes:
-        """Return the random bytes at the beginning."""
+        """Return the random bytes at the start."""
         return self.canonical[:SALT_BYTES]
 
     @property
     def said(self) -> dict[str, Any]:
-        """Return the JSON object. Raises Tampered if there is none."""
+        """Return the JSON object. Raises Tampered if it is not one of this version."""
         try:
-            said = json.loads(self.canonical[SALT_BYTES:])
+            content = json.loads(self.canonical[SALT_BYTES:])
         except ValueError as error:
             raise Tampered("Evidence is not JSON.") from error
-        if not isinstance(said, dict) or said.get("v") != _VERSION:
+        if not isinstance(content, dict) or content.get("v") != _VERSION:
             raise Tampered("Evidence has a version that this release does not know.")
-        return said
+        return content
 
 
 def at_sealing(
@@ -67,11 +67,11 @@ def at_sealing(
     recording_id: str,
     at: datetime,
 ) -> Evidence:
-    """Put on record what was known and decided when the audio of one recording was sealed.
+    """Return the evidence of a recording's facts and decision when its audio is sealed.
 
-    ``facts`` is the last word on each field; decisions stand on all ``statements``.
+    ``facts`` has the latest value of each field; the decision uses all ``statements``.
     """
-    return _written(
+    return _evidence(
         {
             "kind": "sealing",
             "account": account_id,
@@ -85,37 +85,37 @@ def at_sealing(
 
 
 def call_json(facts: CallFacts, statements: Sequence[CallFacts]) -> dict[str, Any]:
-    """Return what is known of a call, and every statement where there is more than one."""
-    several = {"statements": [facts_json(one) for one in statements]} if len(statements) > 1 else {}
+    """Return the facts of a call, and all statements where there is more than one."""
+    several = {"statements": [facts_json(facts) for facts in statements]} if len(statements) > 1 else {}
     return {"call": facts_json(facts), **several}
 
 
 def calls_in(said: Mapping[str, Any]) -> list[CallFacts]:
-    """Return every statement about the call in evidence of its sealing or in a later entry about facts."""
+    """Return all statements about the call, from evidence of the sealing or from a later ``facts`` entry."""
     if "call" not in said:
         return []
-    return [read_facts(one) for one in said.get("statements", [said["call"]])]
+    return [read_facts(facts) for facts in said.get("statements", [said["call"]])]
 
 
 def chained(
     before: str, entry: Entry, said: Mapping[str, Any], *, recording_id: str, at: datetime
 ) -> Evidence:
-    """Put what came later on record, after what has the digest ``before``."""
-    return _written(
+    """Return a later entry of the chain, after the entry with the digest ``before``."""
+    return _evidence(
         {"kind": entry, "recording": recording_id, "before": before, "at": moment_json(at), **said}
     )
 
 
 def check_chain(digest: str, entries: Sequence[Evidence]) -> None:
-    """Raise Tampered unless the first entry has this digest, and each other one names the one before it.
+    """Raise Tampered unless the first entry has this digest, and each other entry that of the entry before it.
 
-    What was cut off at the end leaves no gap here: the access log has the digest of every head.
+    A chain cut off at its end is not detected here: the access log has the digest of every head.
     """
     if not hmac.compare_digest(digest, entries[0].digest):
-        raise Tampered("The evidence is not the one that the audio is bound to.")
+        raise Tampered("The evidence's digest is not the one that the audio is bound to.")
     for before, entry in pairwise(entries):
         if not hmac.compare_digest(before.digest, entry.said.get("before", "")):
-            raise Tampered("An entry of the evidence does not follow on the one before it.")
+            raise Tampered("An entry of the evidence chain does not have the digest of the entry before it.")
 
 
 def decision_json(decision: Decision) -> dict[str, Any]:
@@ -132,6 +132,6 @@ def decision_json(decision: Decision) -> dict[str, Any]:
     }
 
 
-def _written(said: Mapping[str, Any]) -> Evidence:
-    text = json.dumps({"v": _VERSION, **said}, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+def _evidence(content: Mapping[str, Any]) -> Evidence:
+    text = json.dumps({"v": _VERSION, **content}, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return Evidence(canonical=secrets.token_bytes(SALT_BYTES) + text.encode())

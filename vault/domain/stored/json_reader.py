@@ -1,7 +1,7 @@
-"""Reading JSON that the vault itself once wrote to the object store, and that somebody may have changed since.
+"""Reads JSON that the vault wrote to the object store, and that an attacker may have changed since.
 
-Each object is read field by field with the type that it must have; a field too many, a field too few, a
-field twice and a value of another kind are all Tampered. Nothing is guessed and nothing is skipped.
+Each field is read with its required type. An unknown, missing or duplicate field and a value of another type raise
+Tampered.
 """
 
 import base64
@@ -15,31 +15,31 @@ from typing import Any, NoReturn, TypeVar
 from vault.errors import Tampered
 
 T = TypeVar("T", bound=str)
-#: Numbers of the database.
+#: Exclusive limit of a database integer.
 _MAX_NUMBER = 2**63
-#: Digits of the longest number that is one of those.
-_DIGITS = 20
+#: Maximum length of such an integer, with its sign.
+_MAX_DIGITS = 20
 
 
 class Fields:
-    """The fields of one JSON object, each to be asked for once."""
+    """The fields of one JSON object, each of which can be read once."""
 
     def __init__(self, value: object, what: str) -> None:
-        """Take a parsed object; ``what`` names it in errors. Raises Tampered if it is none."""
+        """Wrap a parsed object; ``what`` is its name in errors. Raises Tampered if it is not an object."""
         self._what = what
         if not isinstance(value, dict):
-            raise self._wrong("is no object")
+            raise self._wrong("is not an object")
         self._left: dict[str, Any] = dict(value)
 
     def text(self, name: str) -> str:
         """Return a string."""
         value = self._take(name)
         if not isinstance(value, str):
-            raise self._wrong(f"has no text as {name}")
+            raise self._wrong(f"has a {name} that is not a string")
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise self._wrong(f"has half a character in {name}") from None
+            raise self._wrong(f"has half a surrogate pair in {name}") from None
         return value
 
     def one_of(self, name: str, choices: Iterable[T]) -> T:
@@ -55,14 +55,14 @@ class Fields:
         return None if self._is_null(name) else self.text(name)
 
     def integer(self, name: str, *, least: int = 0) -> int:
-        """Return a whole number from ``least`` up."""
+        """Return an integer of at least ``least``."""
         value = self._take(name)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value < _MAX_NUMBER:
-            raise self._wrong(f"has no number as {name}")
+            raise self._wrong(f"has a {name} that is not a number in the allowed range")
         return value
 
     def maybe_integer(self, name: str) -> int | None:
-        """Return a whole number or None."""
+        """Return an integer or None."""
         return None if self._is_null(name) else self.integer(name)
 
     def maybe_number(self, name: str) -> float | None:
@@ -71,53 +71,53 @@ class Fields:
             return None
         value = self._take(name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _MAX_NUMBER:
-            raise self._wrong(f"has no number as {name}")
+            raise self._wrong(f"has a {name} that is not a number in the allowed range")
         return float(value)
 
     def flag(self, name: str) -> bool:
-        """Return true or false."""
+        """Return a boolean."""
         value = self._take(name)
         if not isinstance(value, bool):
-            raise self._wrong(f"says neither true nor false as {name}")
+            raise self._wrong(f"has a {name} that is not a boolean")
         return value
 
     def moment(self, name: str) -> datetime:
-        """Return a moment with its offset from UTC."""
+        """Return a time with its UTC offset."""
         try:
             value = datetime.fromisoformat(self.text(name))
             offset = value.utcoffset()
-            # A moment of the year 1 or 9999 may lie outside the calendar in UTC.
+            # A time in the year 1 or 9999 may be out of range in UTC.
             if offset is not None and value - offset is not None:
                 return value
         except (ValueError, OverflowError):
             pass
-        raise self._wrong(f"has no moment as {name}")
+        raise self._wrong(f"has a {name} that is not a time with a UTC offset")
 
     def maybe_moment(self, name: str) -> datetime | None:
-        """Return a moment or None."""
+        """Return a time or None."""
         return None if self._is_null(name) else self.moment(name)
 
     def blob(self, name: str) -> bytes:
-        """Return bytes that stand in base64."""
+        """Return bytes, decoded from base64."""
         try:
             return base64.b64decode(self.text(name), validate=True)
         except (binascii.Error, ValueError):
-            raise self._wrong(f"has no base64 as {name}") from None
+            raise self._wrong(f"has a {name} that is not base64") from None
 
     def maybe_blob(self, name: str) -> bytes | None:
         """Return bytes or None."""
         return None if self._is_null(name) else self.blob(name)
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """Return strings."""
-        inner = [Fields({"text": value}, f"{self._what}, {name},") for value in self.values(name)]
-        return tuple(one.text("text") for one in inner)
+        """Return a list of strings."""
+        wrapped = [Fields({"text": value}, f"{self._what}, {name},") for value in self.values(name)]
+        return tuple(fields.text("text") for fields in wrapped)
 
     def values(self, name: str) -> list[Any]:
-        """Return a list of whatever."""
+        """Return a list of values of any type."""
         value = self._take(name)
         if not isinstance(value, list):
-            raise self._wrong(f"has no list as {name}")
+            raise self._wrong(f"has a {name} that is not a list")
         return value
 
     def items(self, name: str) -> list["Fields"]:
@@ -125,25 +125,25 @@ class Fields:
         return [Fields(value, f"{self._what}, {name},") for value in self.values(name)]
 
     def inner(self, name: str) -> "Fields":
-        """Return an object in the object."""
+        """Return a nested object."""
         return Fields(self._take(name), f"{self._what}, {name},")
 
     def maybe_inner(self, name: str) -> "Fields | None":
-        """Return an object in the object, or None."""
+        """Return a nested object or None."""
         return None if self._is_null(name) else self.inner(name)
 
     def rest(self) -> dict[str, Any]:
-        """Return what was not asked for."""
+        """Return all unread fields."""
         left, self._left = self._left, {}
         return left
 
     def done(self) -> None:
-        """Raise Tampered if there is more than was asked for."""
+        """Raise Tampered if there are unread fields."""
         if self._left:
-            raise self._wrong("has fields that are not known")
+            raise self._wrong("has unknown fields")
 
     def has(self, name: str) -> bool:
-        """Return whether there is such a field that was not asked for yet."""
+        """Return whether there is an unread field with this name."""
         return name in self._left
 
     def _is_null(self, name: str) -> bool:
@@ -162,26 +162,28 @@ class Fields:
 
 
 def read_object(data: bytes, what: str, *, version: int = 1) -> Fields:
-    """Return the fields of a JSON object of this version. Raises Tampered for anything else."""
+    """Parse a JSON object of this version. Raises Tampered for anything else."""
     try:
         value = json.loads(
             data.decode("utf-8"),
-            object_pairs_hook=_once,
-            parse_constant=_no_number,
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_constant,
             parse_int=_int,
             parse_float=_float,
         )
     except (ValueError, RecursionError) as error:
-        raise Tampered(f"{what} is not the JSON that the vault writes.") from error
+        raise Tampered(f"{what} is not JSON as the vault writes it.") from error
     fields = Fields(value, what)
     if fields.integer("v") != version:
         raise Tampered(f"{what} has a version that this release does not know.")
     return fields
 
 
-def write_object(said: dict[str, Any], *, version: int = 1) -> bytes:
-    """Write a JSON object: keys sorted, no blanks, bytes in base64 and moments in ISO 8601."""
-    return json.dumps({"v": version, **said}, sort_keys=True, separators=(",", ":"), default=_plain).encode()
+def write_object(values: dict[str, Any], *, version: int = 1) -> bytes:
+    """Encode a JSON object: keys sorted, no spaces, bytes in base64 and times in ISO 8601."""
+    return json.dumps(
+        {"v": version, **values}, sort_keys=True, separators=(",", ":"), default=_plain
+    ).encode()
 
 
 def _plain(value: object) -> str:
@@ -189,28 +191,28 @@ def _plain(value: object) -> str:
         return base64.b64encode(value).decode()
     if isinstance(value, datetime):
         return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no form here.")
+    raise TypeError(f"{type(value).__name__} cannot be encoded as JSON.")
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    said = dict(pairs)
-    if len(said) != len(pairs):
-        raise ValueError("A field stands there twice.")
-    return said
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("A field is duplicated.")
+    return fields
 
 
-def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number.")
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not a number.")
 
 
 def _int(digits: str) -> int:
-    if len(digits) > _DIGITS:
-        raise ValueError("No number here is so long.")
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError("A number is too long.")
     return int(digits)
 
 
 def _float(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        raise ValueError("No number here is so large.")
+        raise ValueError("A number is too large.")
     return value

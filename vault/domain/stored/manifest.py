@@ -1,9 +1,9 @@
-"""A recording's manifest: what its row knows, written beside the audio so that the bucket can stand alone.
+"""A recording's manifest: its row, stored beside the audio so that the bucket alone is enough for a restore.
 
-Version 1 is one JSON object. It holds the wrapped recording key, so a recording is shredded only
-when the row's key and every version of its manifest are gone. It lies where nothing is ever locked.
-Only what passed the gate has one: the key of everything else is in the database alone, so that the
-switch destroys it in the transaction in which it goes off.
+Version 1 is one JSON object. It contains the wrapped recording key, so a recording is shredded only when the row's
+key and every version of its manifest are deleted. It is never under an object lock. Only recordings that passed
+the gate have one: the keys of all others are only in the database, so that turning the switch off destroys them
+in the same transaction.
 """
 
 from collections.abc import Sequence
@@ -22,22 +22,22 @@ def location_of(account_id: str, recording_id: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a manifest says: a whole row."""
+    """The content of a manifest: a whole row."""
 
     recording: Recording
     keys: RecordingKeys
-    #: What came to the evidence after sealing: digests in hexadecimal, and the sealed entries.
+    #: The evidence entries after sealing: digests in hexadecimal, and the sealed entries.
     chain: tuple[tuple[str, bytes], ...]
 
 
 def encode_manifest(
     recording: Recording, keys: RecordingKeys, chain: Sequence[tuple[str, bytes]] = ()
 ) -> bytes:
-    """Write the manifest of an available recording. It says nothing of people: that part is sealed.
+    """Encode the manifest of an available recording. Personal data is only in its sealed fields.
 
-    ``chain`` is what came to the evidence after sealing: digests in hexadecimal, and the sealed entries.
+    ``chain`` has the evidence entries after sealing: digests in hexadecimal, and the sealed entries.
     """
-    said = {
+    values = {
         **recording_json(recording),
         "key_version": keys.key_version,
         "wrapped_key": keys.wrapped_key,
@@ -46,11 +46,11 @@ def encode_manifest(
         "details": keys.details,
         "waveform": keys.waveform,
     }
-    return write_object(said)
+    return write_object(values)
 
 
 def decode_manifest(data: bytes) -> Manifest:
-    """Read a manifest back. Raises Tampered for anything that ``encode_manifest`` does not write."""
+    """Decode a manifest. Raises Tampered for anything that ``encode_manifest`` does not write."""
     fields = read_object(data, "A manifest")
     recording = read_recording(fields)
     keys = RecordingKeys(
@@ -66,5 +66,5 @@ def decode_manifest(data: bytes) -> Manifest:
         entry.done()
     fields.done()
     if recording.state is not State.AVAILABLE or recording.audio is None:
-        raise Tampered("A manifest is not of an available recording.")
+        raise Tampered("A manifest's recording is not available, or has no audio.")
     return Manifest(recording=recording, keys=keys, chain=tuple(chain))

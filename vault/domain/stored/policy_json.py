@@ -1,4 +1,4 @@
-"""A consent policy as it is kept."""
+"""JSON of a consent policy."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -10,18 +10,20 @@ from vault.domain.rules.rules import RuleOverride
 
 
 def encode_policy(policy: ConsentPolicy) -> dict[str, Any]:
-    """Write a policy as JSON, without its version and the change that made it."""
-    said = asdict(policy)
+    """Encode a policy without its version, and the time and author of its change."""
+    values = asdict(policy)
     for name in ("version", "changed_at", "changed_by"):
-        del said[name]
-    said["overrides"] = [one | {"at": one["at"].isoformat()} for one in said["overrides"]]
-    return {"v": 1, **said}
+        del values[name]
+    values["overrides"] = [override | {"at": override["at"].isoformat()} for override in values["overrides"]]
+    return {"v": 1, **values}
 
 
 def decode_policy(said: Mapping[str, Any], *, version: int, at: datetime, by: str) -> ConsentPolicy:
-    """Read a policy back."""
+    """Decode a policy."""
     values = {name: value for name, value in said.items() if name != "v"}
     values["keys"] = Keys(**values["keys"])
-    overrides = [one | {"at": datetime.fromisoformat(one["at"])} for one in values["overrides"]]
-    values["overrides"] = tuple(RuleOverride(**one) for one in overrides)
+    overrides = [
+        override | {"at": datetime.fromisoformat(override["at"])} for override in values["overrides"]
+    ]
+    values["overrides"] = tuple(RuleOverride(**override) for override in overrides)
     return ConsentPolicy(**values, version=version, changed_at=at, changed_by=by)

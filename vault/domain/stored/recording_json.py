@@ -1,4 +1,4 @@
-"""A recording's row as JSON: the part that manifests and tombstones have in common. It says nothing of people."""
+"""JSON of a recording's row: the common part of manifests and tombstones. It contains no personal data."""
 
 from dataclasses import replace
 from typing import Any, get_args
@@ -19,7 +19,7 @@ _SOURCE = ("source_ref", "source_policy", "source_attempts", "source_deleted_at"
 
 
 def recording_json(recording: Recording) -> dict[str, Any]:
-    """Return what the row says, but for what only matters while it waits: attempts and quarantine."""
+    """Return the row as JSON, without attempts and quarantine, which are only needed during processing."""
     return {
         **{name: getattr(recording, name) for name in _SAME},
         "state": str(recording.state),
@@ -33,7 +33,7 @@ def recording_json(recording: Recording) -> dict[str, Any]:
 
 
 def read_recording(fields: Fields) -> Recording:
-    """Take a recording's fields out of an object that may hold more. Raises Tampered."""
+    """Decode a recording's fields from an object that may have more fields. Raises Tampered."""
     media, source = fields.inner("media"), fields.inner("source")
     recording = Recording(
         id=_id(fields.text("id"), "rec"),
@@ -42,7 +42,7 @@ def read_recording(fields: Fields) -> Recording:
         recording_ref=fields.text("recording_ref"),
         call_ref=fields.text("call_ref"),
         state=fields.one_of("state", State),
-        reasons=tuple(_reason(one) for one in fields.items("reasons")),
+        reasons=tuple(_reason(item) for item in fields.items("reasons")),
         epoch=fields.integer("epoch"),
         received_at=fields.moment("received_at"),
         call_started_at=fields.maybe_moment("call_started_at"),
@@ -91,7 +91,7 @@ def _sealed(fields: Fields | None) -> SealedObject | None:
 def _reason(fields: Fields) -> Reason:
     reason = Reason(code=fields.text("code"), text=fields.text("text"), source=fields.maybe_text("source"))
     if reason.code == "refused_by_admin":
-        # Older releases wrote the admin's own words here.
+        # Older releases stored the admin's own words here.
         reason = replace(reason, text="An admin refused it.")
     fields.done()
     return reason
@@ -102,12 +102,12 @@ def _voice(text: str) -> Voice:
     for voice in voices:
         if text == voice:
             return voice
-    raise Tampered("A recording has a voice that is not known.")
+    raise Tampered("A recording has an unknown voice.")
 
 
 def _id(text: str, prefix: str) -> str:
-    """Return an id if it is one: it becomes a part of keys in the object store."""
-    begins, _, digits = text.partition("_")
-    if begins != prefix or not digits or not all(digit in "0123456789abcdef" for digit in digits):
-        raise Tampered(f"{prefix}_ and hexadecimal digits are wanted as an id.")
+    """Validate an id, which becomes a part of object store keys."""
+    actual, _, digits = text.partition("_")
+    if actual != prefix or not digits or not all(digit in "0123456789abcdef" for digit in digits):
+        raise Tampered(f"An id must be {prefix}_ and hexadecimal digits.")
     return text

@@ -1,4 +1,4 @@
-"""How the nouns that are sealed or kept as JSON are written down, and read back. Each has a version."""
+"""JSON of the records in sealed and JSON columns. Each has a version."""
 
 import base64
 import json
@@ -15,18 +15,18 @@ _MOMENTS = ("started_at", "answered_at", "ended_at")
 
 
 def encode_facts(facts: CallFacts) -> bytes:
-    """Write call facts."""
+    """Encode call facts."""
     return _dump(facts_json(facts))
 
 
 def decode_facts(text: bytes) -> CallFacts:
-    """Read call facts back. Raises Tampered."""
+    """Decode call facts. Raises Tampered."""
     return _facts(_load(text))
 
 
 def encode_announcement(announcement: Announcement, facts: CallFacts) -> bytes:
-    """Write an announcement with what its delivery said of the call."""
-    said = {
+    """Encode an announcement with the call facts of its delivery."""
+    values = {
         "recording_ref": announcement.recording_ref,
         "url": announcement.url,
         "source_ref": announcement.source_ref,
@@ -34,36 +34,36 @@ def encode_announcement(announcement: Announcement, facts: CallFacts) -> bytes:
         "voices": list(announcement.voices),
         "facts": facts_json(facts),
     }
-    return _dump(said)
+    return _dump(values)
 
 
 def decode_announcement(text: bytes) -> tuple[Announcement, CallFacts]:
-    """Read an announcement back. Raises Tampered."""
-    said = _load(text)
+    """Decode an announcement. Raises Tampered."""
+    values = _load(text)
     announcement = Announcement(
-        recording_ref=said["recording_ref"],
-        url=said["url"],
-        source_ref=said["source_ref"],
-        kind=said["kind"],
-        voices=tuple(said["voices"]),
+        recording_ref=values["recording_ref"],
+        url=values["url"],
+        source_ref=values["source_ref"],
+        kind=values["kind"],
+        voices=tuple(values["voices"]),
     )
-    return announcement, _facts(said["facts"])
+    return announcement, _facts(values["facts"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """What is sealed beside the audio."""
+    """The sealed details of a recording."""
 
-    #: SHA-256 of the plaintext audio, which auditors check.
+    #: SHA-256 of the plaintext audio, for audits.
     sha256: bytes
-    #: What the recording's own source said of the call.
+    #: The call facts from the recording's own source.
     facts: CallFacts
     #: The canonical bytes of the evidence.
     evidence: bytes
 
 
 def encode_details(details: Details) -> bytes:
-    """Write details."""
+    """Encode details."""
     return _dump(
         {
             "sha256": details.sha256.hex(),
@@ -74,52 +74,52 @@ def encode_details(details: Details) -> bytes:
 
 
 def decode_details(text: bytes) -> Details:
-    """Read details back. Raises Tampered."""
-    said = _load(text)
+    """Decode details. Raises Tampered."""
+    values = _load(text)
     return Details(
-        sha256=bytes.fromhex(said["sha256"]),
-        facts=_facts(said["facts"]),
-        evidence=base64.b64decode(said["evidence"]),
+        sha256=bytes.fromhex(values["sha256"]),
+        facts=_facts(values["facts"]),
+        evidence=base64.b64decode(values["evidence"]),
     )
 
 
 def encode_credentials(credentials: list[Mapping[str, str]]) -> bytes:
-    """Write a connection's credentials: current first, then previous."""
-    return _dump({"credentials": [dict(one) for one in credentials]})
+    """Encode a connection's credentials: current first, then previous."""
+    return _dump({"credentials": [dict(each) for each in credentials]})
 
 
 def decode_credentials(text: bytes) -> list[dict[str, str]]:
-    """Read credentials back. Raises Tampered."""
+    """Decode credentials. Raises Tampered."""
     credentials: list[dict[str, str]] = _load(text)["credentials"]
     return credentials
 
 
 def facts_json(facts: CallFacts) -> dict[str, Any]:
-    """Return call facts as JSON: moments in ISO 8601, what is unknown left out."""
-    said = {name: getattr(facts, name) for name in CallFacts.__slots__}
+    """Return call facts as JSON: times in ISO 8601, without unknown fields."""
+    values = {name: getattr(facts, name) for name in CallFacts.__slots__}
     for name in _MOMENTS:
-        said[name] = said[name].isoformat() if said[name] else None
-    return {name: value for name, value in said.items() if value is not None}
+        values[name] = values[name].isoformat() if values[name] else None
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def read_facts(said: dict[str, Any]) -> CallFacts:
-    """Undo ``facts_json``."""
-    return _facts(said)
+def read_facts(data: dict[str, Any]) -> CallFacts:
+    """Decode the result of ``facts_json``."""
+    return _facts(data)
 
 
-def _facts(said: dict[str, Any]) -> CallFacts:
-    values: dict[str, Any] = {name: said.get(name) for name in CallFacts.__slots__}
+def _facts(data: dict[str, Any]) -> CallFacts:
+    values: dict[str, Any] = {name: data.get(name) for name in CallFacts.__slots__}
     for name in _MOMENTS:
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None
     return CallFacts(**values)
 
 
-def _dump(said: dict[str, Any]) -> bytes:
-    return json.dumps({"v": _VERSION, **said}, separators=(",", ":")).encode()
+def _dump(values: dict[str, Any]) -> bytes:
+    return json.dumps({"v": _VERSION, **values}, separators=(",", ":")).encode()
 
 
 def _load(text: bytes) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(text)
-    if said.get("v") != _VERSION:
+    values: dict[str, Any] = json.loads(text)
+    if values.get("v") != _VERSION:
         raise Tampered("A sealed record has a version that this release does not know.")
-    return said
+    return values

@@ -1,4 +1,4 @@
-"""What is kept about an object store that lost something: how far everything has been written there again."""
+"""State of a rewrite of an object store that lost data, and of the last check of the store."""
 
 from dataclasses import dataclass
 
@@ -7,38 +7,38 @@ from vault.domain.stored.json_reader import read_object, write_object
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreRewrite:
-    """A rewrite that is under way. What is written again is marked in steps, each of them repeatable."""
+    """A rewrite in progress. The data to write again is marked in idempotent steps."""
 
-    #: Leaves of the log that the object store had, and those that the database knew to lie there.
+    #: Leaves of the log in the object store, and leaves that it should have according to the database.
     found: int
     known: int
     #: Recordings up to this id are marked; None once all of them are.
     recordings_after: str | None = ""
-    #: Copies of published checkpoints up to this size lie there.
+    #: Copies of published checkpoints up to this size are stored.
     checkpoints_above: int = 0
     checkpoints_done: bool = False
-    #: Tiles of the log of this size are compared, and so many of them are done already. What comes after them is
-    #: published as always.
+    #: The tiles of the log of this size are compared; ``tiles_done`` counts those already done. Later tiles are
+    #: published as usual.
     tiles_size: int = 0
     tiles_done: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreLook:
-    """What the last look at the object store compared with."""
+    """The values that the last check of the object store compared with."""
 
-    #: Leaves that the newest anchored checkpoint covers, and those that lie in published tiles.
+    #: Leaves covered by the newest anchored checkpoint, and leaves in published tiles.
     anchored: int
     published: int
 
 
 def encode_rewrite(rewrite: StoreRewrite) -> bytes:
-    """Write it as it is kept in the database."""
+    """Encode it for the database."""
     return write_object({name: getattr(rewrite, name) for name in StoreRewrite.__slots__})
 
 
 def decode_rewrite(data: bytes) -> StoreRewrite:
-    """Read it back. Raises Tampered."""
+    """Decode it. Raises Tampered."""
     fields = read_object(data, "The state of a rewrite")
     rewrite = StoreRewrite(
         found=fields.integer("found"),
@@ -54,13 +54,13 @@ def decode_rewrite(data: bytes) -> StoreRewrite:
 
 
 def encode_look(look: StoreLook) -> bytes:
-    """Write it as it is kept in the database."""
+    """Encode it for the database."""
     return write_object({"anchored": look.anchored, "published": look.published})
 
 
 def decode_look(data: bytes) -> StoreLook:
-    """Read it back. Raises Tampered."""
-    fields = read_object(data, "The last look at the object store")
+    """Decode it. Raises Tampered."""
+    fields = read_object(data, "The last check of the object store")
     look = StoreLook(anchored=fields.integer("anchored"), published=fields.integer("published"))
     fields.done()
     return look

@@ -1,7 +1,7 @@
-"""The vault's own object: who it is, and the key of its log, wrapped by the root key.
+"""The vault's own object: its id, and the key of its log, wrapped by the root key.
 
-Without it a bucket holds the objects of a vault that nobody can name; with it and the root key a new
-database becomes the vault's own again. It holds no secret that is not wrapped.
+With it and the root key, a new database takes over the vault's identity; without it, the vault of a bucket cannot
+be identified. It contains no secret that is not wrapped.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ LOCATION = "vault.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaultObject:
-    """The facts of a vault, as its database keeps them."""
+    """The facts of a vault, as in its database."""
 
     vault_id: str
     #: A known text that the root key wrapped.
@@ -24,7 +24,7 @@ class VaultObject:
 
 
 def encode_vault(known: VaultObject) -> bytes:
-    """Write the object."""
+    """Encode the object."""
     return write_object(
         {
             "vault_id": known.vault_id,
@@ -36,7 +36,7 @@ def encode_vault(known: VaultObject) -> bytes:
 
 
 def decode_vault(data: bytes) -> VaultObject:
-    """Read the object back. Raises Tampered."""
+    """Decode the object. Raises Tampered."""
     fields = read_object(data, "The vault's object")
     known = VaultObject(
         vault_id=fields.text("vault_id"),
