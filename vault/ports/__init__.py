@@ -1,1 +1,1 @@
-"""What the rooms agree on: protocols, with the contract of each in its docstring."""
+"""Interfaces between the components: protocols, with the contract of each in its docstring."""

@@ -1,6 +1,6 @@
-"""The access log as a tree of leaves: its head, its nodes, its signed checkpoints, and what of it was published.
+"""The access log as a Merkle tree: its head, nodes and leaves, signed checkpoints, and the published size.
 
-What is in the tree never changes again, so it may be read piece by piece in different transactions.
+The content of the tree never changes, so it may be read in parts in different transactions.
 """
 
 from collections.abc import Sequence
@@ -14,40 +14,40 @@ from vault.tlog.tree import Node
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedEvent:
-    """An access event with its place in the tree."""
+    """An access event with its index in the tree."""
 
     index: int
     event: AccessEvent
-    #: The exact bytes whose hash stands in the tree.
+    #: The exact bytes that are hashed in the tree.
     leaf: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
-    """A leaf as it is exported."""
+    """A leaf for export."""
 
     index: int
-    #: None for what belongs to no account.
+    #: None for a leaf without an account.
     account_id: str | None
     leaf: bytes
-    #: Stored when the leaf came into the tree, and not made anew from its bytes.
+    #: The hash stored when the leaf was appended, not computed again from its bytes.
     hash: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsettledSession:
-    """A session on which the log has not said its last word."""
+    """An ended session whose missing end events are not written yet."""
 
     session_id: str
     account_id: str
     recording_id: str
-    #: Where in the log to read on: how many events it had at the opening, or what was read since.
+    #: The log index to read from: the log's size when the session was opened, or the last ``read_until``.
     log_size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeHead:
-    """How far the tree has grown, as it was committed."""
+    """The committed size and root of the tree."""
 
     size: int
     root: bytes
@@ -55,7 +55,7 @@ class TreeHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptCheckpoint:
-    """A checkpoint that was signed, as it is published."""
+    """A signed checkpoint, as published."""
 
     size: int
     note: bytes
@@ -63,77 +63,77 @@ class KeptCheckpoint:
 
 
 class Tree(Protocol):
-    """The tree over the access events. It grows by the sequencer alone."""
+    """The tree over the access events. Only the sequencer appends to it."""
 
     def head(self) -> TreeHead:
-        """Return the head as of the last commit that moved it."""
+        """Return the last committed head."""
 
     def node(self, level: int, index: int) -> bytes:
-        """Return the hash of a complete node. Raises Tampered if it is not there."""
+        """Return the hash of a complete node. Raises Tampered if it is missing."""
 
     def hashes(self, level: int, start: int, end: int) -> Sequence[bytes]:
-        """Return the hashes [start, end) of a level that is stored: 0, 8, 16. As many as there are."""
+        """Return the existing hashes in [start, end) of a stored level: 0, 8, 16."""
 
     def leaves(self, start: int, end: int) -> Sequence[Leaf]:
-        """Return the leaves [start, end), in their order. Raises Tampered if one is missing."""
+        """Return the leaves [start, end) in order. Raises Tampered if one is missing."""
 
     def completed(self, start: int, end: int) -> Sequence[Node]:
         """Return the stored nodes above level 0 that the leaves [start, end) completed, level by level."""
 
     def waiting(self) -> int:
-        """Return how many events wait for the sequencer; on SQLite, which sequences with the commit, none."""
+        """Return the number of events in the outbox; 0 on SQLite, which sequences at commit."""
 
     def waiting_since(self) -> datetime | None:
-        """Return when the event that waits longest was made, by the clock of its node; None if none waits."""
+        """Return when the oldest event in the outbox was created, by its node's clock; None if it is empty."""
 
     def sequence(self, *, limit: int) -> int:
-        """Move events that wait into the tree, at most ``limit``, and return how many were moved.
+        """Move at most ``limit`` events from the outbox into the tree; return how many were moved.
 
-        On PostgreSQL one transaction at a time may, and another gets 0 at once. Raises Unavailable
-        if the head was moved meanwhile, which only a node without the lock could see.
+        On PostgreSQL only one transaction at a time may; another returns 0 immediately. Raises Unavailable if the
+        head changed meanwhile, which is only possible without the lock.
         """
 
     def settle(self) -> None:
-        """Bring the events of this very transaction into the tree with its commit.
+        """Move the events of this transaction into the tree with its commit.
 
-        On SQLite every commit does. On PostgreSQL the sequencer's lock is held to the end, so this
-        comes last. Raises Unavailable if the lock does not come in time, or too many others wait.
+        On SQLite every commit does that. On PostgreSQL the sequencer's lock is held until the end, so call this
+        last. Raises Unavailable if the lock times out, or if too many other events are in the outbox.
         """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedSize:
-    """How far the log lies in the object store as tiles."""
+    """The size of the log published to the object store as tiles."""
 
-    #: Leaves.
+    #: Number of leaves.
     size: int
-    #: By the clock of the node that published them; None where that is not known.
+    #: By the clock of the publishing node; None where it is unknown.
     at: datetime | None
 
 
 class Checkpoints(Protocol):
-    """Signed checkpoints that are anchored, and how far the log was published to the object store."""
+    """Anchored checkpoints, and the published size of the log."""
 
     def last(self) -> KeptCheckpoint | None:
-        """Return the largest checkpoint that is anchored: the newest that may be shown."""
+        """Return the largest anchored checkpoint: the newest that may be returned to clients."""
 
     def keep(self, checkpoint: KeptCheckpoint) -> KeptCheckpoint:
-        """Keep a checkpoint that is anchored by now and return it; an anchored one of its size stays, and is returned.
+        """Store an anchored checkpoint and return it; an existing anchored one of its size stays and is returned.
 
-        One that an older release signed and nobody anchored gives way.
+        One of an older release that was never anchored is replaced.
         """
 
     def publication(self) -> PublishedSize:
-        """Return how far the log was published."""
+        """Return the published size of the log."""
 
     def claim_publication(self, *, lease: timedelta) -> int | None:
-        """Take the work of publishing for ``lease``; return how many leaves are published. None if it is taken."""
+        """Acquire the publishing lease; return the number of published leaves. None if another node holds it."""
 
     def put_publication_off(self, *, until: datetime) -> None:
-        """Hold on to the work until then."""
+        """Extend the publishing lease until then."""
 
     def published(self, *, before: int, size: int, at: datetime) -> None:
-        """Note that ``size`` leaves lie in the object store, and give the work back.
+        """Compare-and-swap the published size from ``before`` to ``size``, and release the lease.
 
-        Raises LeaseLost if it is no longer ``before``.
+        Raises LeaseLost if the size is not ``before``.
         """

@@ -1,4 +1,4 @@
-"""Describing a recording: reading what it really is, away from the process that holds keys."""
+"""Decodes audio outside the process that holds keys."""
 
 from typing import Protocol
 
@@ -7,7 +7,7 @@ from vault.domain.recordings.media import Description
 
 
 class AudioSource(Protocol):
-    """The plaintext of one recording, by ranges. Every range was authenticated before it returns."""
+    """The plaintext of one recording, by ranges. Every range is authenticated before it is returned."""
 
     @property
     def size(self) -> int:
@@ -18,35 +18,35 @@ class AudioSource(Protocol):
 
 
 class RenditionSink(Protocol):
-    """Takes the rendition as it is made; never called where browsers play the original."""
+    """Receives the rendition in blocks; never called where browsers play the original."""
 
     async def write(self, block: bytes) -> None:
-        """Take the next bytes of the rendition, a WAV file from its first byte on."""
+        """Write the next bytes of the rendition, a WAV file."""
 
 
 class Describer(Protocol):
-    """Reads audio in a subprocess with limits on time, memory and output."""
+    """Decodes audio in a subprocess with limits on time, memory and output."""
 
     async def describe(
         self, source: AudioSource, rendition: RenditionSink, *, account_id: str
     ) -> Description:
-        """Decode the whole source once and return what it is.
+        """Decode the whole source once and return its description.
 
-        No subprocess works for two accounts. After a crash the account's next job gets a new one.
+        A subprocess only works for one account. After a crash the account's next job starts a new one.
 
-        Raises Undecodable if it is not audio within the vault's limits, with the reason;
-        DescriberCrashed if the subprocess died or ran out of its limits; Unavailable if none could
-        be started; and whatever ``source.read`` and ``rendition.write`` raised.
+        Raises Undecodable, with the reason, if it is not audio within the vault's limits; DescriberCrashed if the
+        subprocess died or exceeded its limits; Unavailable if none could be started; and all errors of
+        ``source.read`` and ``rendition.write``.
         """
 
 
 class PromptMaker(Protocol):
-    """Makes the audio of notices: decodes what was uploaded in a limited subprocess, and puts it together."""
+    """Generates the audio of notices; decodes the upload in a limited subprocess."""
 
     async def make(self, upload: bytes, wish: PromptRequest) -> Prompt:
-        """Return a prompt made of ``upload``, which is empty where a beep alone is wanted.
+        """Generate a prompt from ``upload``, which is empty for a beep without speech.
 
-        Raises Invalid, naming the field, for a wish that cannot be; Undecodable, with the reason, for an
-        upload that is empty, too large, no audio, damaged, silent or too long; DescriberCrashed if the
-        subprocess died or ran out of its limits; Unavailable if none could be started.
+        Raises Invalid, naming the field, for an invalid request; Undecodable, with the reason, for an upload that
+        is empty, too large, not audio, damaged, silent or too long; DescriberCrashed if the subprocess died or
+        exceeded its limits; Unavailable if none could be started.
         """

@@ -1,7 +1,7 @@
-"""Time, passed in, so that tests can choose it."""
+"""The clock, passed as a dependency, so that tests can set the time."""
 
 from collections.abc import Callable
 from datetime import datetime
 
-#: Returns the present moment, in UTC.
+#: Returns the current time in UTC.
 Clock = Callable[[], datetime]

@@ -1,4 +1,4 @@
-"""What a transaction offers about closing acts (vault/domain/stored/closing_acts.py)."""
+"""The store of closing acts in a transaction (vault/domain/stored/closing_acts.py)."""
 
 from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
@@ -9,51 +9,51 @@ from vault.domain.stored.closing_acts import Act
 
 
 class ClosingActs(Protocol):
-    """Closing acts: noted by ``Events.append`` in its own transaction, and what became of their objects."""
+    """Closing acts, inserted by ``Events.append`` in the same transaction, and the state of their objects."""
 
     def begin(self, put: Container[str]) -> None:
-        """Begin a function; what one before it left, which failed, goes. ``put`` are objects known to be stored."""
+        """Start a function: discard the acts of a failed one before it. ``put`` are keys of stored objects."""
 
     def take(self) -> Sequence[Act]:
-        """Return the acts of this transaction, and those that it recalled, since this was last asked."""
+        """Return the acts inserted and recalled in this transaction since the last call."""
 
     def recall(self, account_id: str | None, kind: EventType, name: str | None = None) -> bool:
-        """Take an account's acts of this kind, or that about ``name``, whose objects are not known to be stored.
+        """Select an account's acts of this kind, or only that about ``name``, whose objects are not stored yet.
 
-        A verb that finds its work done asks for this, so that its answer means as much as the first. Returns
-        whether there were any.
+        A service calls it if its work was already done, so that its response also guarantees a stored object.
+        Returns whether there were any.
         """
 
     def unknown(self, event_ids: Iterable[str]) -> set[str]:
-        """Return those events of which this database knows no act."""
+        """Return the events without an act in this database."""
 
     def undone(self, acts: Sequence[Act]) -> set[str]:
-        """Return the events of those acts that this database knows, and in which nothing is closed by them.
+        """Return the events of acts that are in this database but have no effect in it.
 
-        Those of accounts that it has not; and a no without its row, or whose row an older version of the
-        account's key sealed than what lies for good.
+        These are acts of unknown accounts, and refusals without a row, or whose row is sealed under an older
+        account key version than the permanent object.
         """
 
     def any_due(self, before: datetime) -> bool:
-        """Return whether acts from before then are to be stored, or any are to find their place or may be settled."""
+        """Return whether an act from before then must be stored, or any act is ready for ``place`` or ``settled``."""
 
     def due(self, before: datetime, *, limit: int) -> Sequence[Act]:
-        """Return acts of at most ``limit`` objects, from before then, that are not known to be stored."""
+        """Return acts of at most ``limit`` objects, from before then, that are not stored yet."""
 
     def stored(self, acts: Iterable[Act]) -> None:
-        """Note that the objects of these acts lie in the object store."""
+        """Mark the objects of these acts as stored."""
 
     def place(self) -> None:
-        """Note a size of the log that has the leaves of what is stored; not of those that still wait for it."""
+        """Set, on stored acts, a size of the log that includes their leaves; acts still in the outbox are skipped."""
 
     def settleable(self, *, limit: int) -> Sequence[Act]:
-        """Return acts of at most ``limit`` objects that the published log, or an account's object, says too."""
+        """Return acts of at most ``limit`` objects that the published log or an account's object also contains."""
 
     def settled(self, acts: Iterable[Act]) -> None:
-        """Note that these acts need no object any more but, where they are kept, the one that lies for good."""
+        """Mark these acts as settled: they need no object any more except, where they are kept, the permanent one."""
 
     def adopt(self, act: Act) -> bool:
-        """Note an act that was read from the object store; say whether this database did not know its event."""
+        """Insert an act from the object store; return whether its event was unknown to this database."""
 
     def logged(self, leaves: Iterable[bytes]) -> None:
-        """Note the acts that leaves of the published log say, which came into the tree at their places."""
+        """Insert, as settled, the acts of leaves that were restored from the published log."""

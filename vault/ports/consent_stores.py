@@ -1,4 +1,4 @@
-"""What a transaction offers about consent: what was told, objections, policy, and chains of evidence."""
+"""The stores for consent in a transaction: events, objections, policies, and evidence chains."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,43 +10,43 @@ from vault.domain.consent.consent_event import ConsentPolicy, Objection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentRow:
-    """One consent event of a call, sealed."""
+    """One sealed consent event of a call."""
 
     id: str
     account_id: str
     call_ref: str
-    #: When the vault heard of it: the order in which events count.
+    #: When the vault received the report; events are ordered by it.
     heard_at: datetime
     sealed_event: bytes
     key_version: int
 
 
 class Consents(Protocol):
-    """What parties of calls were told and answered, as rows that are only added.
+    """Consent events of calls, as append-only rows.
 
-    They outlive an erased recording: a no must also keep out what the platform sends of the call later.
+    They are kept when a recording is erased: a refusal also applies to recordings of the call that arrive later.
     """
 
     def add(self, row: ConsentRow) -> None:
         """Add an event."""
 
     def restore(self, row: ConsentRow) -> None:
-        """Add an event that another database had, whatever version of the account's key sealed it.
+        """Add an event from another database, sealed under any version of the account key.
 
-        It takes the place of the same event under another version.
+        It replaces the same event under another version.
         """
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[ConsentRow]:
-        """Return the events of a call, in the order in which the vault heard of them."""
+        """Return the events of a call, in the order of the reports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectionRow:
-    """An objection with the number it is about, sealed."""
+    """An objection with its sealed number."""
 
     id: str
     account_id: str
-    #: The keyed hash under which it is found.
+    #: Keyed hash of the number, for search.
     term: bytes
     sealed_number: bytes
     key_version: int
@@ -54,56 +54,56 @@ class ObjectionRow:
 
 
 class Objections(Protocol):
-    """Numbers that must not be recorded, found by keyed hashes. The caller of a change holds the exclusive lock."""
+    """Objections by keyed hash of the number. A caller that changes one holds the account's exclusive lock."""
 
     def of_terms(self, account_id: str, terms: Sequence[bytes]) -> Sequence[ObjectionRow]:
-        """Return the objections of these numbers, oldest first, those that ended too."""
+        """Return all objections of these numbers, oldest first, including ended ones."""
 
     def add(self, row: ObjectionRow) -> None:
         """Add an objection."""
 
     def restore(self, row: ObjectionRow) -> None:
-        """Add an objection that another database had, whatever version of the account's key sealed it."""
+        """Add an objection from another database, sealed under any version of the account key."""
 
     def end(self, objection_id: str, *, at: datetime, by: str) -> None:
-        """Note that an objection was taken back."""
+        """End an objection."""
 
     def page(self, account_id: str, *, after: str | None, limit: int) -> Sequence[ObjectionRow]:
-        """Return the objections that stand, by id, those after ``after``."""
+        """Return active objections by id, starting after ``after``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """A call whose recording the provider is to pause."""
+    """A call whose recording the provider must pause."""
 
     account_id: str
     connection_id: str
     call_ref: str
-    #: How often it was asked.
+    #: Number of requests to the provider.
     attempts: int
 
 
 class Pauses(Protocol):
-    """Calls whose recordings are to be paused at the provider, as work."""
+    """The queue of calls whose recordings must be paused at the provider."""
 
     def want(self, pause: Pause) -> None:
-        """Add a call; one that is there stays."""
+        """Add a call; an existing one stays."""
 
     def claim(self, *, pause: timedelta) -> Pause | None:
-        """Take a call that is due; nobody else has it for ``pause``. The counter moves before the work."""
+        """Lease a due call for ``pause``. Its counter is incremented before the work."""
 
     def done(self, pause: Pause) -> None:
-        """Ask no more."""
+        """Remove the call from the queue."""
 
 
 class ConsentPolicies(Protocol):
-    """An account's consent policy in all its versions."""
+    """The versions of an account's consent policy."""
 
     def current(self, account_id: str) -> ConsentPolicy:
-        """Return the newest version; the defaults, as version 0, where none was ever set."""
+        """Return the newest version; the defaults, as version 0, where none was set."""
 
     def history(self, account_id: str) -> Sequence[ConsentPolicy]:
-        """Return every version that was set, oldest first."""
+        """Return every version, oldest first."""
 
     def add(self, account_id: str, policy: ConsentPolicy) -> None:
         """Add the next version. Raises Busy if another request added it first."""
@@ -111,11 +111,11 @@ class ConsentPolicies(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceRow:
-    """One entry of a recording's chain of evidence, sealed under the recording key."""
+    """One entry of a recording's evidence chain, sealed under the recording key."""
 
     account_id: str
     recording_id: str
-    #: From 1; entry 0 is the evidence in the encryption context, which lies with the details.
+    #: From 1; entry 0 is the evidence in the encryption context, which is stored in the details.
     position: int
     #: SHA-256 of the canonical bytes, in hexadecimal.
     digest: str
@@ -123,10 +123,10 @@ class EvidenceRow:
 
 
 class EvidenceChains(Protocol):
-    """What came to the evidence after a recording was sealed. It goes when the recording is shredded."""
+    """Evidence entries added after a recording was sealed. They are deleted when the recording is shredded."""
 
     def of_recording(self, recording_id: str) -> Sequence[EvidenceRow]:
-        """Return the entries, first to last."""
+        """Return the entries in order."""
 
     def add(self, row: EvidenceRow) -> None:
-        """Add an entry; its position is the next one. Raises Busy if that is taken."""
+        """Add an entry at the next position. Raises Busy if that is taken."""

@@ -1,4 +1,4 @@
-"""The database: plain functions run in transactions, and two kinds of rows that are written in groups."""
+"""The database: functions run in transactions, and two kinds of rows that are written in batches."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Transaction(Protocol):
-    """One transaction. What it wrote is durable when ``Database.write`` returns, and not before."""
+    """One transaction. Its writes are durable only when ``Database.write`` returns."""
 
     @property
     def accounts(self) -> Accounts:
@@ -43,11 +43,11 @@ class Transaction(Protocol):
 
     @property
     def call_facts(self) -> CallFactRows:
-        """Return what was said of calls."""
+        """Return call facts."""
 
     @property
     def consents(self) -> Consents:
-        """Return what parties of calls were told and answered."""
+        """Return consent events."""
 
     @property
     def objections(self) -> Objections:
@@ -59,11 +59,11 @@ class Transaction(Protocol):
 
     @property
     def words(self) -> ClearWordsStore:
-        """Return words that an older release kept in clear."""
+        """Return free text that an older release stored in plaintext."""
 
     @property
     def notices(self) -> Notices:
-        """Return what parties are told of recordings."""
+        """Return notices."""
 
     @property
     def pauses(self) -> Pauses:
@@ -71,7 +71,7 @@ class Transaction(Protocol):
 
     @property
     def evidence(self) -> EvidenceChains:
-        """Return what came to the evidence after recordings were sealed."""
+        """Return the evidence entries added after recordings were sealed."""
 
     @property
     def recordings(self) -> Recordings:
@@ -79,11 +79,11 @@ class Transaction(Protocol):
 
     @property
     def queue(self) -> Queue:
-        """Return the queue: recordings as work that moves from state to state."""
+        """Return the work queue of recordings."""
 
     @property
     def sources(self) -> Sources:
-        """Return the providers' copies of recordings, as work."""
+        """Return the queue of the providers' copies to delete."""
 
     @property
     def links(self) -> Links:
@@ -95,119 +95,119 @@ class Transaction(Protocol):
 
     @property
     def closing(self) -> ClosingActs:
-        """Return the closing acts, and what became of their objects."""
+        """Return the closing acts and the state of their objects."""
 
     @property
     def tree(self) -> Tree:
-        """Return the tree that the events stand in."""
+        """Return the Merkle tree over the events."""
 
     @property
     def checkpoints(self) -> Checkpoints:
-        """Return the signed checkpoints of the tree."""
+        """Return the tree's signed checkpoints."""
 
     @property
     def api_keys(self) -> ApiKeys:
-        """Return API keys and the answers kept for repeated requests."""
+        """Return API keys and the stored responses of idempotent requests."""
 
     @property
     def rotations(self) -> Rotations:
-        """Return the versions of account keys, and what lies under them."""
+        """Return the rotations of account keys."""
 
     @property
     def metadata(self) -> Metadata:
-        """Return the facts about this vault itself."""
+        """Return the facts about this vault."""
 
     @property
     def account_objects(self) -> AccountObjects:
-        """Return accounts as they are written to the object store."""
+        """Return the accounts' objects for the object store."""
 
     @property
     def tombstones(self) -> Tombstones:
-        """Return refused, failed and erased recordings as they are written to the object store."""
+        """Return the tombstones of refused, failed and erased recordings for the object store."""
 
     @property
     def inventory(self) -> Inventory:
-        """Return what there is, to be compared with the object store."""
+        """Return the inventory, for comparison with the object store."""
 
     @property
     def store(self) -> StoreContents:
-        """Return what lies in the object store, and what is to be written there again."""
+        """Return the recorded content of the object store, and the data to write again."""
 
     @property
     def restored(self) -> Restored:
-        """Return what makes a database whole from the object store."""
+        """Return the operations that restore a database from the object store."""
 
     @property
     def turns(self) -> Turns:
-        """Return the turns: what one of all nodes does at a time."""
+        """Return the leases of singleton jobs."""
 
     def now(self) -> datetime:
-        """Return the database's time, on which leases and expiries stand."""
+        """Return the database's time, which leases and expiries use."""
 
     def lock_account(self, account_id: str, *, exclusive: bool = False) -> None:
-        """Hold the account's lock to the end: shared for gates, exclusive for the switch.
+        """Hold the account's lock until the end of the transaction: shared for gates, exclusive for the switch.
 
-        What is read after it, in a statement of its own, is what no concurrent change can undo.
+        Later statements read a state that no concurrent transaction can change.
         """
 
     def lock_call(self, account_id: str, call_ref: str) -> None:
-        """Hold a call's lock to the end, after the account's: for answers of its parties, and for gates."""
+        """Hold a call's lock until the end, taken after the account's: for answers of its parties, and for gates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announced:
-    """The row that stands for an announcement now."""
+    """The row for an announcement."""
 
     recording_id: str
     state: State
-    #: False for a repeated announcement.
+    #: False for a duplicate announcement.
     created: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A window of audio that is about to be served, as an event that must be durable first."""
+    """The event for a window of audio, which must be durable before the window is served."""
 
     event: AccessEvent
-    #: The session that must still be good; None for a download by API key.
+    #: The session that must still be valid; None for a download by API key.
     session_id: str | None
 
 
 class Database(Protocol):
-    """Where rows live. Every method raises Unavailable where it does not know that it was written.
+    """The database. Every method raises Unavailable where a write is not confirmed.
 
-    Nearly always nothing was. But the answer to a commit can be lost, and then what was written stands:
-    callers repeat, which is safe, and delete nothing that a row could name by then.
+    Usually nothing was written then. But the response to a commit can be lost, and then the write is durable:
+    callers retry, which is safe, and delete no object that a row could reference.
     """
 
     async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
         """Run ``function`` in a transaction and return its result once it is durable.
 
-        The function touches only its transaction, and may run twice. What it raises undoes it and
-        comes out here. Cancelling the caller does not undo it. ``urgent`` overtakes what waits.
+        The function uses only its transaction, and may run twice. Its exceptions roll back and propagate.
+        Cancelling the caller does not roll back. ``urgent`` calls precede queued ones.
         """
 
     async def read(self, function: Callable[[Transaction], T]) -> T:
-        """Run ``function`` on one consistent snapshot; it must not write."""
+        """Run ``function`` on a consistent snapshot; it must not write."""
 
     async def announce(self, new: NewRecording) -> Announced:
-        """Insert the recording unless its reference is known, as received or refused by the switch.
+        """Insert the recording, as received or as refused by the switch, unless its reference exists.
 
-        Written in groups, with the account's shared lock held.
+        Written in batches, under the account's shared lock.
         """
 
     async def grant(self, grant: Grant) -> bool:
-        """Write the event if session, link and recording are still good; say whether it was.
+        """Write the event if session, link and recording are still valid; return whether it was written.
 
-        Written in groups. True means that the event is durable.
+        Written in batches. True means that the event is durable.
         """
 
     async def check(self) -> None:
-        """Ask for the schema. Raises StartRefused if it is not that of this release, Unavailable."""
+        """Check the schema version. Raises StartRefused if it is not that of this release, Unavailable."""
 
     async def scrub(self) -> bool:
-        """Leave nothing of what was deleted in the database's own files; False if that must wait.
+        """Remove deleted data from the database's files; False if it must be retried.
 
-        SQLite overwrites what it deletes and empties its write-ahead log. PostgreSQL keeps old row
-        versions until its vacuum; there the answer is True and the erasure's receipt says so.
+        SQLite overwrites deleted data and truncates its write-ahead log. PostgreSQL keeps old row versions until
+        its vacuum; there the result is True and the erasure's receipt mentions it.
         """

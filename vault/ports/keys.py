@@ -1,4 +1,4 @@
-"""Keys: the root key that never leaves its service, and the ring of account keys below it."""
+"""The root key, which never leaves its service, and the account keys that it wraps."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -7,66 +7,65 @@ from vault.sealing.keys import NamedKey
 
 
 class RootKey(Protocol):
-    """The key at the top. It wraps account keys and the log key, and never leaves its service."""
+    """The root key. It wraps account keys and the log key, and never leaves its service."""
 
     async def wrap(self, secret: bytes, context: Mapping[str, str]) -> bytes:
         """Wrap ``secret`` (at most 1 KiB), bound to ``context``.
 
-        Raises Unavailable, and Tampered if what the service answers does not open again.
+        Raises Unavailable, and Tampered if the service's response cannot be unwrapped.
         """
 
     async def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
-        """Undo ``wrap`` under the same context.
+        """Unwrap the result of ``wrap`` under the same context.
 
-        Raises Tampered for another key, other bytes or another context; Unavailable if the
-        service does not answer.
+        Raises Tampered for another key, other bytes or another context; Unavailable if the service does not respond.
         """
 
 
 class OwnKeys(Protocol):
-    """Keys of the accounts' own, outside of the vault, each by its name."""
+    """Customer-managed keys of accounts, outside the vault, by name."""
 
     async def named(self, own_key: str) -> RootKey:
-        """Return the key of this name. Raises Invalid for what is no name, Unavailable where none are taken."""
+        """Return the key with this name. Raises Invalid for an invalid name, Unavailable where none are configured."""
 
 
 class WrappedKeys(Protocol):
-    """Where wrapped account keys are kept; the database offers this to the key ring."""
+    """The store of wrapped account keys, which the database provides to the key ring."""
 
     async def current_version(self, account_id: str) -> int:
-        """Return the version that seals what comes now. NotFound for an unknown account."""
+        """Return the version that seals new data. Raises NotFound for an unknown account."""
 
     async def wrapped(self, account_id: str, version: int) -> bytes:
-        """Return the wrapped key. NotFound if that version never was or was destroyed."""
+        """Return the wrapped key. Raises NotFound if the version never existed or was destroyed."""
 
 
 class KeyRing(Protocol):
-    """Account keys, unwrapped, for a short time and in a bounded number."""
+    """A cache of unwrapped account keys, with a short TTL and a maximum size."""
 
     async def create(
         self, account_id: str, *, version: int = 1, own_key: str | None = None
     ) -> tuple["AccountKey", bytes]:
-        """Make a version of an account's key, the first unless told; return it, and wrapped for its row.
+        """Generate a version of an account key; return it unwrapped and wrapped.
 
-        With ``own_key``, that key of the account's own wraps it, below the root key. Raises Unavailable, and
-        Refused where it is the own key that cannot be used.
+        With ``own_key``, that customer-managed key wraps it in addition to the root key. Raises Unavailable, and
+        Refused if the customer-managed key cannot be used.
         """
 
     async def current(self, account_id: str) -> "AccountKey":
-        """Return the key that seals what comes now."""
+        """Return the key that seals new data."""
 
     async def version(self, account_id: str, version: int) -> "AccountKey":
-        """Return one version of the key, to open what it sealed."""
+        """Return one version of the key, to open data that it sealed."""
 
     async def unwrap(self, account_id: str, version: int, wrapped: bytes) -> "AccountKey":
         """Unwrap a key that has no row yet. Raises Tampered, Unavailable."""
 
     def forget(self, account_id: str) -> None:
-        """Drop every version of an account's key from memory."""
+        """Remove every version of an account key from the cache."""
 
 
 class AccountKey(Protocol):
-    """One version of an account's key, unwrapped."""
+    """One unwrapped version of an account key."""
 
     @property
     def version(self) -> int:
@@ -78,4 +77,4 @@ class AccountKey(Protocol):
 
     @property
     def own_key(self) -> str | None:
-        """Return the name of the account's own key that wraps it; None where the root key alone does."""
+        """Return the name of the customer-managed key that wraps it; None if only the root key does."""

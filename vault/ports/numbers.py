@@ -1,26 +1,26 @@
-"""Telephone numbers: read as people write them, and the place that a prefix hints at."""
+"""Telephone numbers: parsing of common spellings, and the place that a prefix suggests."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 
 class Numbers(Protocol):
-    """What is known of numbers without asking anyone."""
+    """Offline numbering plan data."""
 
     def e164(self, written: str, regions: Sequence[str] = ()) -> str:
-        """Return ``+`` and digits for a number in any spelling. Raises Invalid for what is none.
+        """Return a number of any spelling in E.164. Raises Invalid if it is not a number.
 
-        A national spelling is read in the first of the regions (``FR``) in which it is a number.
+        A national spelling is parsed in the first of the regions (``FR``) in which it is a number.
         """
 
     def readings(self, written: str, regions: Sequence[str] = ()) -> frozenset[str]:
-        """Return every E.164 number that a spelling can mean; empty for what is no number."""
+        """Return every E.164 number that a spelling can mean; empty if it is not a number."""
 
     def spellings(self, number: str) -> Sequence[str]:
-        """Return how an E.164 number may be written without a plus: bare, with 00, and in its own country."""
+        """Return an E.164 number's spellings without a plus: bare, with 00, and national."""
 
     def place(self, number: str | None) -> str | None:
-        """Return where a number is likely to be: ``FR``, ``US-WA``; None where its prefix does not tell.
+        """Return a number's likely place: ``FR``, ``US-WA``; None where its prefix does not determine one.
 
-        A hint and no more: mobile, ported and internet numbers travel.
+        Only a hint: mobile, ported and internet numbers are used elsewhere, too.
         """

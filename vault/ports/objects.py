@@ -1,4 +1,4 @@
-"""Where sealed objects lie. Everything that passes here is ciphertext or a manifest."""
+"""The object store. It only receives sealed objects and objects without personal data."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """One object as a listing names it."""
+    """One object in a listing."""
 
     #: The key below the store's own prefix.
     key: str
@@ -20,75 +20,72 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredVersion:
-    """One version of an object, where the store keeps several; elsewhere the object itself."""
+    """One version of an object in a versioned store; elsewhere the object itself."""
 
     #: The key below the store's own prefix.
     key: str
     #: Bytes; 0 for a delete marker.
     size: int
     modified: datetime
-    #: Whether this is what a reader gets.
+    #: Whether it is the current version.
     latest: bool
-    #: Whether it only says that the object was deleted, while older versions are still there.
+    #: Whether it is a delete marker.
     deleted: bool
 
 
 class ObjectWriter(Protocol):
-    """One object on its way in. Nothing is visible under its key before ``finish`` returned."""
+    """Writes one object. It is not visible before ``finish`` returns."""
 
     async def write(self, block: bytes) -> None:
-        """Take the next bytes, of any length. Backpressure is the await."""
+        """Write the next bytes, of any length. Awaiting it applies backpressure."""
 
     async def finish(self) -> int:
         """Make the object durable and visible; return its size in bytes.
 
-        Raises Unavailable if the store did not take it; then nothing is visible.
+        Raises Unavailable if the store did not accept it; then nothing is visible.
         """
 
     async def abort(self) -> None:
-        """Give up. Leaves no object, and no unfinished upload where the store answers. Idempotent."""
+        """Abort. Leaves no object, and no incomplete upload if the store responds. Idempotent."""
 
 
 class ObjectStore(Protocol):
-    """A flat space of keys below one prefix. Keys are unique to an attempt, so nothing is overwritten.
+    """Objects by key below one prefix. Keys are unique per attempt, so nothing is overwritten.
 
-    Every method raises Unavailable when the store does not answer or has no room, after its own
-    bounded retries, and NotFound where a key that must exist does not.
+    Every method raises Unavailable if the store does not respond or is full, after bounded retries, and NotFound if
+    a required key does not exist.
     """
 
     async def create(self, key: str) -> ObjectWriter:
-        """Begin an object of unknown length."""
+        """Start writing an object of unknown length."""
 
     async def put(self, key: str, body: bytes, *, if_absent: bool = False, locked: bool = False) -> bool:
-        """Write a small object whole. With ``if_absent`` an existing one stays and False is returned.
+        """Write a small object. With ``if_absent`` an existing one stays and False is returned.
 
-        ``locked`` keeps this version from everyone's deletion for as long as the store was set up to; a
-        store without a lock writes it like any other.
+        ``locked`` puts this version under an object lock for the configured period; a store without locks ignores
+        it.
         """
 
     async def read(self, key: str, start: int, end: int) -> bytes:
-        """Return exactly the bytes [start, end) of an object that has at least ``end`` bytes.
-
-        Raises Tampered when the object is shorter.
-        """
+        """Return exactly the bytes [start, end). Raises Tampered if the object is shorter than ``end``."""
 
     async def get(self, key: str) -> bytes:
-        """Return a small object whole (at most 1 MiB; Tampered if it is larger)."""
+        """Return a small object. Raises Tampered if it is larger than 1 MiB."""
 
     async def size(self, key: str) -> int:
-        """Return how many bytes the object has."""
+        """Return the object's size in bytes."""
 
     def list(self, prefix: str) -> AsyncIterator[StoredObject]:
-        """Yield every object whose key begins with ``prefix``, in the order of keys."""
+        """Yield every object whose key has this prefix, in key order."""
 
     def versions(self, prefix: str) -> AsyncIterator[StoredVersion]:
-        """Yield every version and delete marker of what begins with ``prefix``, those of one key together."""
+        """Yield every version and delete marker of the keys with this prefix, grouped by key."""
 
     async def delete_older(self, key: str) -> None:
-        """Remove every version of the key but the newest, where the store keeps versions."""
+        """Delete every version of the key except the newest, in a versioned store."""
 
     async def delete(self, key: str) -> None:
-        """Remove every version and delete marker of the key. Nothing there is no error."""
+        """Delete every version and delete marker of the key. A missing key is not an error."""
 
     async def abort_uploads(self, prefix: str, *, before: datetime) -> int:
-        """Abort unfinished uploads below ``prefix`` that began before ``before``; return how many."""
+        """Abort incomplete uploads below ``prefix`` that started before ``before``; return how many."""

@@ -1,11 +1,11 @@
-"""What a transaction offers for the rotation of account keys: what lies under a version, and its replacement."""
+"""Rotation of account keys in a transaction: the rows sealed under a version, and their replacement."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, get_args
 
-#: Everything that a version of an account's key wraps or seals, and that has a row. Recordings come first.
+#: All kinds of rows with data that an account key version wraps or seals. Recordings are first.
 SealedKind = Literal[
     "recording_key",
     "index_key",
@@ -23,7 +23,7 @@ SEALED_KINDS: tuple[SealedKind, ...] = get_args(SealedKind)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrappedSecret:
-    """A key of the account's that is wrapped by a version of its account key."""
+    """A secret of the account, wrapped by a version of its account key."""
 
     wrapped: bytes = field(repr=False)
     key_version: int
@@ -31,60 +31,60 @@ class WrappedSecret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedRow:
-    """One thing that a version of an account's key wraps or seals."""
+    """One value that a version of an account key wraps or seals."""
 
-    #: What its encryption context names: the row's id, a connection's name, or a detail key's number.
+    #: The name in its encryption context: the row's id, a connection's name, or a detail key's number.
     name: str
     sealed: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRotation:
-    """A version of an account's key on its way out."""
+    """The rotation of one version of an account key."""
 
     account_id: str
     version: int
     begun_at: datetime
     #: An API key's id, or ``operator``.
     begun_by: str
-    #: Recordings whose keys were wrapped anew so far.
+    #: Recordings whose keys are re-wrapped so far.
     rewrapped: int
-    #: When nothing was left under the version; None until then.
+    #: When the version became unused; None until then.
     settled_at: datetime | None
     #: None while the version can still be unwrapped.
     destroyed_at: datetime | None
-    #: The signed statement, a note; there once the version is destroyed.
+    #: The signed statement, a note; None until the version is destroyed.
     statement: bytes | None
 
 
 class Rotations(Protocol):
-    """Versions of account keys: added, emptied, destroyed."""
+    """Versions of account keys: adding, re-encrypting, destroying."""
 
     def begin(self, rotation: KeyRotation, *, wrapped_key: bytes) -> None:
-        """Add the version after ``rotation.version``, which is current from here on.
+        """Add the version after ``rotation.version`` and make it current.
 
         The caller holds the account's exclusive lock. Raises KeyRetired if another request added it first.
         """
 
     def add_detail_key(self, account_id: str, number: int, wrapped: WrappedSecret) -> None:
-        """Add a key that seals details of access events; one of this number that is there stays.
+        """Add a key for details of access events; an existing one with this number stays.
 
         The caller holds the account's shared lock. Raises KeyRetired unless the current version wraps it.
         """
 
     def detail_key(self, account_id: str, number: int) -> WrappedSecret:
-        """Return a key of details, wrapped. Raises NotFound."""
+        """Return a wrapped detail key. Raises NotFound."""
 
     def of_account(self, account_id: str) -> Sequence[KeyRotation]:
         """Return the account's rotations, oldest first."""
 
     def unfinished(self, limit: int, *, account_id: str | None = None) -> Sequence[KeyRotation]:
-        """Return rotations whose version is not destroyed yet, of this account or any, oldest first."""
+        """Return rotations whose version is not destroyed yet, of this or every account, oldest first."""
 
     def under(
         self, kind: SealedKind, account_id: str, version: int, *, but: Sequence[str] = (), limit: int
     ) -> Sequence[SealedRow]:
-        """Return what lies under a version, but for what is named."""
+        """Return rows sealed under a version, except those named in ``but``."""
 
     def replace(
         self,
@@ -94,32 +94,32 @@ class Rotations(Protocol):
         *,
         version: int,
     ) -> int:
-        """Put what was sealed anew under ``version`` in its place, and return how many rows that changed.
+        """Compare-and-swap each row's ciphertext with one under ``version``; return the number of changed rows.
 
-        A row that was changed or shredded since it was read stays as it is. A recording's manifest is due
-        with its key. The caller holds the account's shared lock.
+        A row that was changed or shredded since it was read is skipped. A new recording key makes its manifest
+        due. The caller holds the account's shared lock.
         """
 
     def remaining(self, account_id: str, version: int) -> Mapping[str, int]:
-        """Return how many rows of each kind lie under a version, and how many manifests (``manifest``)."""
+        """Return the number of rows under a version by kind, and the number of manifests as ``manifest``."""
 
     def settle(self, rotation: KeyRotation, at: datetime) -> None:
-        """Note that nothing is left under the version, so that the account's object loses it."""
+        """Mark the version as unused, so that the account's object no longer contains it."""
 
     def object_behind(self, account_id: str) -> bool:
-        """Return whether the account's object is still to be written as it is now."""
+        """Return whether the account's object is out of date."""
 
     def destroy(self, rotation: KeyRotation, *, at: datetime, statement: bytes) -> None:
-        """Delete the version's wrapped key for good, and keep the statement.
+        """Permanently delete the version's wrapped key, and store the statement.
 
-        The caller holds the account's exclusive lock, and has seen that nothing remains.
+        The caller holds the account's exclusive lock and has checked that nothing remains under the version.
         """
 
     def manifests_behind(self, limit: int) -> int:
-        """Return how many manifests are due, at most ``limit``."""
+        """Return the number of manifests that are due, at most ``limit``."""
 
     def wrapped_keys(self) -> Mapping[tuple[str, int], bytes]:
-        """Return every version of every account's key, wrapped, by account and version."""
+        """Return every wrapped version of every account key, by account and version."""
 
     def replace_wrapped_key(self, account_id: str, version: int, *, old: bytes, new: bytes) -> None:
-        """Put a version that another root key wraps in its place; one that was changed meanwhile stays."""
+        """Compare-and-swap a wrapped account key with one under another root key; skipped if it changed meanwhile."""

@@ -1,4 +1,4 @@
-"""What a transaction offers, noun by noun. ``account_id`` in a signature means: of that account only."""
+"""The stores of a transaction, by entity. ``account_id`` in a signature means: only of that account."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.ports.access_log import LoggedEvent
 from vault.ports.rotation import WrappedSecret
 
-#: Names of leases on requests that are being answered begin so.
+#: Prefix of the names of leases on idempotent requests in progress.
 ANSWER_LEASES: Final = "answer/"
 
 
@@ -21,30 +21,30 @@ class Accounts(Protocol):
     """Accounts, switches and wrapped account keys."""
 
     def find(self, ref_or_id: str) -> Account | None:
-        """Return the account by its name in URLs or by its id."""
+        """Return the account by its reference or its id."""
 
     def page(self, *, after: str | None, limit: int) -> Sequence[Account]:
-        """Return accounts by their names in URLs, those behind ``after``."""
+        """Return accounts by reference, starting after ``after``."""
 
     def insert(self, account: Account, *, wrapped_key: bytes, wrapped_index_key: bytes) -> None:
-        """Open an account with key version 1 and the switch on. Raises Refused if the name is taken."""
+        """Insert an account with key version 1 and the switch on. Raises Refused if the reference is taken."""
 
     def rename(self, account_id: str, *, name: str, locale: str) -> None:
-        """Change what may be changed."""
+        """Set the name and the locale."""
 
     def switch(self, account_id: str) -> Switch:
-        """Return the switch as it stands in this transaction."""
+        """Return the switch's state in this transaction."""
 
     def set_switch(
         self, account_id: str, *, enabled: bool, at: datetime, by: str, reason: str | None
     ) -> Switch:
-        """Change the switch and its history; the caller holds the exclusive lock. No change, no entry."""
+        """Set the switch, and add a history entry if it changes; the caller holds the exclusive lock."""
 
     def switch_history(self, account_id: str) -> Sequence[SwitchChange]:
         """Return every change, oldest first."""
 
     def current_key_version(self, account_id: str) -> int:
-        """Return the version of the account key that seals what comes now. Raises NotFound."""
+        """Return the account key version that seals new data. Raises NotFound."""
 
     def wrapped_key(self, account_id: str, version: int) -> bytes:
         """Return a wrapped account key. Raises NotFound."""
@@ -57,7 +57,7 @@ class Connections(Protocol):
     """Connections to telephony platforms."""
 
     def put(self, connection: Connection) -> Connection:
-        """Insert, or replace by account and name; an existing one keeps its id."""
+        """Insert or replace by account and name; an existing connection keeps its id."""
 
     def find(self, account_id: str, name: str) -> Connection | None:
         """Return an account's connection by name."""
@@ -72,20 +72,20 @@ class Connections(Protocol):
         """Delete a connection, with its credentials."""
 
     def claim_reconciliation(self, *, pause: timedelta) -> tuple[Connection, datetime] | None:
-        """Take a connection whose list is due, and up to when it was compared; nobody else has it for ``pause``."""
+        """Lease, for ``pause``, a connection due for reconciliation; return it and the end of the last one."""
 
     def reconciled(self, connection_id: str, until: datetime, *, was: datetime | None = None) -> None:
-        """Note up to when the provider's list was compared; with ``was``, only if that is noted now."""
+        """Set up to when the provider's list is reconciled; with ``was``, only if that is the current value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFactRow:
-    """One thing that was said of a call. Times are in clear, parties are sealed."""
+    """One report about a call. Times are in plaintext, parties are sealed."""
 
     id: str
     account_id: str
     call_ref: str
-    #: Identifies the delivery, so that a repeated one adds nothing.
+    #: Identifies the delivery, so that a retry adds no row.
     delivery: str
     at: datetime
     started_at: datetime | None
@@ -95,31 +95,31 @@ class CallFactRow:
 
 
 class CallFactRows(Protocol):
-    """What was said of calls, as rows that are only added."""
+    """Facts of calls, as append-only rows."""
 
     def add(self, row: CallFactRow) -> bool:
-        """Add a row; False if that delivery was there already."""
+        """Add a row; False if the delivery already has one."""
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[CallFactRow]:
         """Return the rows of a call, oldest first."""
 
     def forget_call(self, account_id: str, call_ref: str) -> None:
-        """Delete the rows of a call, and its terms."""
+        """Delete the rows and the blind-index terms of a call."""
 
     def index(self, account_id: str, call_ref: str, terms: Sequence[bytes]) -> None:
         """Add blind-index terms of a call."""
 
     def find(self, account_id: str, terms: Sequence[bytes], after: str | None, limit: int) -> Sequence[str]:
-        """Return the names of calls that have one of these terms, in their order, those after ``after``."""
+        """Return the references of calls with one of these terms, in order, starting after ``after``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingFilter:
-    """What a list of recordings is narrowed to. None means any."""
+    """A filter on recordings. None means any."""
 
     state: State | None = None
     call_ref: str | None = None
-    #: Blind-index terms: of each group one must be there, of the recording or of its call.
+    #: Blind-index terms: the recording or its call must have one of each group.
     terms: tuple[tuple[bytes, ...], ...] = ()
     received_from: datetime | None = None
     received_to: datetime | None = None
@@ -127,7 +127,7 @@ class RecordingFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRecording:
-    """A recording as it is first heard of."""
+    """A new recording, from its announcement or upload."""
 
     id: str
     account_id: str
@@ -141,12 +141,12 @@ class NewRecording:
     sealed_announcement: bytes | None
     key_version: int
     kind: Kind = "call"
-    #: Who is heard on each channel.
+    #: The party on each channel.
     voices: tuple[Voice, ...] = ()
-    #: What the provider's REST interface calls the recording.
+    #: The recording's id in the provider's REST API.
     source_ref: str | None = None
     source_policy: SourcePolicy = "keep"
-    #: Why it is refused as it is announced; empty where nothing speaks against it.
+    #: Why it is refused at its announcement; empty if it is not.
     grounds: tuple[Reason, ...] = ()
 
 
@@ -156,10 +156,10 @@ class Recordings(Protocol):
     def insert_upload(
         self, new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch: int
     ) -> None:
-        """Insert an upload's row. Raises Busy if another client inserted one of this reference first."""
+        """Insert an upload's row. Raises Busy if another client inserted this reference first."""
 
     def restart_upload(self, recording_id: str, new: NewRecording, *, epoch: int) -> Recording:
-        """Make a failed upload as if it had come now, under its id. Raises Busy if another client did so first."""
+        """Reset a failed upload to a new one, under its id. Raises Busy if another client did so first."""
 
     def get(self, account_id: str, recording_id: str) -> Recording | None:
         """Return a recording of this account."""
@@ -168,27 +168,27 @@ class Recordings(Protocol):
         """Return a recording of any account, for operators."""
 
     def existing(self, recording_ids: Sequence[str]) -> set[str]:
-        """Return those of these ids, some hundred at most, that recordings of any account have."""
+        """Return those of these ids that exist, in any account; pass at most some hundred."""
 
     def by_ref(self, account_id: str, connection_id: str | None, recording_ref: str) -> Recording | None:
-        """Return a recording by the name that its source gave it."""
+        """Return a recording by the reference of its source."""
 
     def keys(self, recording_id: str) -> RecordingKeys | None:
-        """Return what opens the recording; None before it was sealed and after it was shredded."""
+        """Return the recording's keys and sealed columns; None before it is sealed and after it is shredded."""
 
     def announcement(self, recording_id: str) -> tuple[bytes, int] | None:
-        """Return the sealed announcement and the key version that sealed it."""
+        """Return the sealed announcement and its key version."""
 
     def page(
         self, account_id: str, wanted: RecordingFilter, *, before: tuple[datetime, str] | None, limit: int
     ) -> Sequence[Recording]:
-        """Return recordings, newest first, those that come before the cursor (received_at, id)."""
+        """Return recordings, newest first, starting before the cursor (received_at, id)."""
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[Recording]:
         """Return the recordings of a call, oldest first."""
 
     def restrict(self, recording_id: str, *, restricted: bool) -> None:
-        """Keep a recording from being heard, or let it be heard again."""
+        """Block or permit playback of a recording."""
 
     def index(self, account_id: str, recording_id: str, terms: Sequence[bytes]) -> None:
         """Add blind-index terms of a recording."""
@@ -201,15 +201,15 @@ class Events(Protocol):
     """Access events: appended to the outbox, and read once they are in the tree."""
 
     def append(self, event: AccessEvent) -> None:
-        """Add an event; it stands or falls with this transaction. One that closes something is journaled."""
+        """Add an event in this transaction. A closing act is also added to the journal."""
 
     def append_leaf(self, leaf: bytes) -> None:
-        """Add an event again by its exact bytes, without what was sealed beside it."""
+        """Add an event again by its exact bytes, without its sealed detail."""
 
     def page(
         self, account_id: str, *, recording_id: str | None, start: int, limit: int
     ) -> Sequence[LoggedEvent]:
-        """Return events that are in the tree, in its order, from the index ``start`` on."""
+        """Return sequenced events in tree order, from index ``start``."""
 
     def at(self, account_id: str, index: int) -> LoggedEvent | None:
         """Return an account's event by its index."""
@@ -217,7 +217,7 @@ class Events(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptAnswer:
-    """The answer that a request with an Idempotency-Key got the first time."""
+    """The stored response of a request with an Idempotency-Key."""
 
     fingerprint: bytes
     status: int
@@ -225,38 +225,38 @@ class KeptAnswer:
 
 
 class ApiKeys(Protocol):
-    """API keys, and the answers kept for repeated requests."""
+    """API keys, and the stored responses of idempotent requests."""
 
     def insert(self, key: ApiKey, secret_hash: bytes) -> None:
         """Add a key."""
 
     def find(self, key_id: str) -> tuple[ApiKey, bytes] | None:
-        """Return a key, revoked ones too, and the hash of its secret."""
+        """Return a key, also a revoked one, and the hash of its secret."""
 
     def page(self, account_id: str | None) -> Sequence[ApiKey]:
-        """Return the keys of an account, or all of them."""
+        """Return the keys of an account, or of all accounts."""
 
     def revoke(self, key_id: str, at: datetime) -> None:
-        """Make the key worthless from the next request on."""
+        """Revoke the key, with effect from the next request."""
 
     def answer(self, key_id: str, idempotency_key: bytes) -> KeptAnswer | None:
-        """Return the answer kept for this key."""
+        """Return the stored response for this idempotency key."""
 
     def keep_answer(self, key_id: str, idempotency_key: bytes, answer: KeptAnswer, at: datetime) -> None:
-        """Keep an answer. Raises Busy if another request kept one first."""
+        """Store a response. Raises Busy if another request stored one first."""
 
     def forget_answers(self, before: datetime) -> bool:
-        """Delete some answers kept before then; False once there are none."""
+        """Delete a batch of responses stored before then; False once there are none."""
 
 
 class Metadata(Protocol):
-    """Facts about this vault: its id, and the proof of its root key."""
+    """Facts about this vault, such as its id and the proof of its root key."""
 
     def get(self, name: str) -> bytes | None:
         """Return a fact."""
 
     def put(self, values: Mapping[str, bytes]) -> None:
-        """Set facts that were never set. Raises Refused where one was."""
+        """Set new facts. Raises Refused if one already exists."""
 
     def replace(self, values: Mapping[str, bytes], *, drop: Sequence[str] = ()) -> None:
-        """Set facts, whether they were set or not, and forget others."""
+        """Set facts, overwriting existing ones, and delete those in ``drop``."""

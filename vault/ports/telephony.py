@@ -1,4 +1,4 @@
-"""A telephony platform: how it proves itself, what its events say, how its media is fetched."""
+"""A telephony platform: authentication of webhooks, parsing of events, fetching of media."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -14,119 +14,118 @@ Credentials = Mapping[str, str]
 
 
 class Provider(Protocol):
-    """One platform. All of it is plain functions over values: no I/O, no clock."""
+    """One platform. All methods are pure functions: no I/O, no clock."""
 
     @property
     def name(self) -> str:
-        """Return the name in URLs and connections: ``platform``, ``aircall``, ``twilio``."""
+        """Return the name in URLs and connections, such as ``twilio``."""
 
     def check_credentials(self, credentials: Credentials) -> None:
-        """Raise Invalid, naming the field, unless these are complete and well formed."""
+        """Validate credentials. Raises Invalid, naming the field, unless they are complete and well formed."""
 
     def authenticate(self, delivery: Delivery, credentials: Sequence[Credentials]) -> None:
-        """Raise NotAuthentic unless one of ``credentials`` (current, previous) proves the delivery.
+        """Authenticate a delivery. Raises NotAuthentic unless one of ``credentials`` (current, previous) matches.
 
-        Nothing that a caller can send makes it raise anything else. An empty list takes as long
-        as a wrong secret.
+        No input of a caller raises anything else. An empty list takes as long as a wrong secret.
         """
 
     def understand(self, delivery: Delivery) -> WebhookContent | None:
-        """Return what an authentic delivery says; None for events that do not concern the vault.
+        """Parse an authenticated delivery; return None for irrelevant events.
 
-        Raises Invalid, naming the field, for a body that cannot be meant.
+        Raises Invalid, naming the field, for an invalid body.
         """
 
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
-        """Return how the announced media is fetched: credentials to the provider's own hosts, and no others."""
+        """Return the request for the announced media, with credentials only for the provider's own hosts."""
 
     def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:
-        """Return the call that asks where the media lies now; None where URLs do not expire."""
+        """Return the request for the media's current URL; None where URLs do not expire."""
 
     def found(self, announcement: Announcement, reply: RestReply) -> Announcement:
-        """Return the announcement with a fresh URL.
+        """Return the announcement with the new URL.
 
-        Raises FetchFailed: final where the provider says that it is gone, else to be tried again.
+        Raises FetchFailed: final if the provider no longer has the recording, otherwise to be retried.
         """
 
     def delete_request(self, source_ref: str, access: Access) -> RestRequest | None:
-        """Return the call that deletes the provider's copy; None where it cannot be deleted."""
+        """Return the request that deletes the provider's copy; None where it cannot be deleted."""
 
     @property
     def deletes_by_default(self) -> bool:
-        """Return whether a new connection deletes the provider's copy once the vault has its own."""
+        """Return whether a new connection by default deletes the provider's copy once the vault has its own."""
 
     @property
     def delete_again_after(self) -> timedelta | None:
-        """Return when to repeat a deletion, where success is answered for what has not arrived yet."""
+        """Return after which delay to repeat a deletion, for APIs that report success before the recording exists."""
 
     def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:
-        """Return the call that lists recordings made since; None where there is no such list."""
+        """Return the request that lists recordings since then; None where the API has no list."""
 
     def listed(self, reply: RestReply) -> ListedPage:
-        """Return what the provider listed. Raises FetchFailed for an answer that is no list."""
+        """Parse a page of the list. Raises FetchFailed for a response that is not a list."""
 
     @property
     def call_documents(self) -> "CallDocuments | None":
-        """Return how calls are steered by documents; None where the platform asks for none."""
+        """Return the adapter for call documents; None where the platform requests none."""
 
     def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:
-        """Return the call that pauses the recording of a call; None where that is not how one is kept out.
+        """Return the request that pauses a call's recording; None where the provider is not asked to pause.
 
-        The provider answers 2xx where it paused, and 4xx where the call is over or not being recorded.
+        The provider responds 2xx if it paused, and 4xx if the call has ended or is not being recorded.
         """
 
     def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:
-        """Return the call that records from now on what ``Record`` would; None where a document does it.
+        """Return the request that starts recording like ``Record``; None where a document does it.
 
-        Raises FetchFailed, final, for what is no call of the provider's.
+        Raises a final FetchFailed if ``call_ref`` is not a call id of the provider.
         """
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
-        """Return what the admin must enter at the platform, as JSON for people.
+        """Return the settings that the admin must enter at the platform, as JSON for people.
 
-        ``url``, ``events``, ``retries``, under ``delete_at_source`` what that can and cannot do, and under
-        ``call_start`` where a platform with a ``call_documents`` is told to ask.
+        ``url``, ``events``, ``retries``; ``delete_at_source`` with its possibilities and limits; for a platform
+        with ``call_documents``, ``call_start`` with the setting that makes it request them.
         """
 
 
 class CallDocuments(Protocol):
-    """How a platform asks what to do with a call, and how it is answered. Pure, like the rest."""
+    """Parses a platform's requests for call documents and renders them. Pure functions."""
 
     def step(self, delivery: Delivery) -> CallStep:
-        """Return what an authentic request for a document says. Raises Invalid, naming the field."""
+        """Parse an authenticated request for a document. Raises Invalid, naming the field."""
 
     def document(self, flow: CallFlow) -> Document:
-        """Return the call flow as the platform reads it.
+        """Render the call flow in the platform's format.
 
-        If the caller presses no key, the call continues after ``Gather``. Vonage instead requests ``answer_url``
-        again, and that reply decides. ``Record`` is left out where ``record_request`` begins a recording.
+        If no key is pressed, the call continues after ``Gather``. Vonage instead requests ``answer_url`` again, and
+        continues with that response. ``Record`` is left out where ``record_request`` starts a recording.
         """
 
 
 class Fetched(Protocol):
-    """A response whose head was accepted."""
+    """A response with accepted status and headers."""
 
     @property
     def length(self) -> int | None:
-        """Return the declared length in bytes, where one was declared."""
+        """Return the declared length in bytes, or None."""
 
     def blocks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes. Raises FetchFailed when a limit is passed or it ends early."""
+        """Yield the body in blocks. Raises FetchFailed if a limit is exceeded or it ends early."""
 
 
 class Fetcher(Protocol):
-    """Gets media from the hosts it may reach, and from no other address."""
+    """Fetches media, only from permitted hosts."""
 
     def fetch(self, request: MediaRequest) -> AbstractAsyncContextManager[Fetched]:
-        """Open the URL. Raises FetchFailed: ``final`` for a foreign host, a private address, a redirect, 410.
+        """Open the URL. Raises FetchFailed: ``final`` for a forbidden host, a private address, a redirect, 410.
 
-        401, 403 and 404 are not final: platforms announce media before all of their servers have it.
-        ``blocks`` is read at most once, closed with ``aclosing``, and left before the context is.
+        401, 403 and 404 are not final: platforms announce media before all their servers have it. Read ``blocks`` at
+        most once, and close it with ``aclosing`` before the context ends.
         """
 
 
 class RestClient(Protocol):
-    """Calls REST interfaces of providers, over the same guarded network as the fetcher."""
+    """Calls REST APIs of providers, with the same network restrictions as the fetcher."""
 
     async def send(self, request: RestRequest) -> RestReply:
-        """Return the answer, whatever its status. Raises FetchFailed without URL or credentials in it."""
+        """Return the response with any status. Raises FetchFailed; its message has no URL and no credentials."""

@@ -1,33 +1,33 @@
-"""Words that people typed, such as reasons: they are kept sealed in the text columns that held them in clear."""
+"""Free text from users, such as reasons: it is stored sealed, in text columns that once had it in plaintext."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-#: What the words are; their encryption context says so.
+#: The kind of text, which is in its encryption context.
 Words = Literal["switch-reason", "objection-reason", "policy-reason", "api-base", "next-url"]
-#: Sealed words begin with this control character, which no one can type: REST refuses it.
+#: First character of sealed text: a control character, which the REST API refuses in input.
 SEALED_WORDS: Final = "\x01"
-#: The fact in the vault's metadata that no tombstone holds an admin's words any more.
+#: The metadata fact that no tombstone contains an admin's text any more.
 TOMBSTONES_CLEAN: Final = "tombstones_without_words"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClearWords:
-    """Words that an older release kept in clear: a row with a column, or a policy as a whole."""
+    """Text that an older release stored in plaintext: a column of a row, or a whole policy."""
 
     what: Words
     account_id: str
-    #: The row's id; of a policy, its version.
+    #: The row's id; for a policy, its version.
     row_id: str
     words: str
 
 
 class ClearWordsStore(Protocol):
-    """Where words lie in clear."""
+    """The rows with plaintext text."""
 
     def some(self) -> Sequence[ClearWords]:
-        """Return some of them, of one kind; none once all are sealed."""
+        """Return a batch of one kind; empty once all are sealed."""
 
     def replace(self, clear: ClearWords, sealed: str) -> None:
-        """Put sealed words in their place; a row that was changed meanwhile stays as it is."""
+        """Compare-and-swap the text with sealed text; a row changed meanwhile is skipped."""

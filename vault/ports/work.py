@@ -1,4 +1,4 @@
-"""Recordings as work: the queue that their states are, and the providers' copies to be deleted."""
+"""The work queue of recordings, the providers' copies to delete, and singleton jobs."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -10,114 +10,114 @@ from vault.domain.recordings.recording import Lease, Recording, State
 
 
 class Queue(Protocol):
-    """Recordings as work. Every change of state is a compare-and-set along an arrow of the domain."""
+    """The queue of recordings. Every change of state is a compare-and-swap along a permitted transition."""
 
     def claim(self, states: Sequence[State], *, lease: timedelta) -> Lease | None:
-        """Take the row that waited longest in one of ``states`` and whose time has come, fair by account.
+        """Lease the due row that has waited longest in one of ``states``, with fairness between accounts.
 
-        A row whose lease has run out counts as waiting. Received, waiting and transferring rows
-        become transferring, and the attempt counter moves before the work does.
+        A row with an expired lease counts as waiting. Rows in received, retry_wait and transferring become
+        transferring; their attempt counter is incremented before the work starts.
         """
 
     def is_waiting(self, states: Sequence[State]) -> bool:
-        """Return whether a claim would find a row now."""
+        """Return whether a claim would succeed now."""
 
     def claim_upload(self, recording_id: str, *, lease: timedelta) -> Lease | None:
-        """Take an upload's row for the client that sends it now; None while another client does."""
+        """Lease an upload's row for the client that sends it; None while another client does."""
 
     def any_idle_upload(self) -> bool:
-        """Return whether ``claim_idle_upload`` would find a row now."""
+        """Return whether ``claim_idle_upload`` would succeed now."""
 
     def claim_idle_upload(self, *, lease: timedelta) -> tuple[Lease, State] | None:
-        """Take an upload that no client sends and whose time has come; say in which state it waited."""
+        """Lease a due upload that no client is sending; return it with its state before."""
 
     def renew(self, recording_id: str, token: str, *, lease: timedelta) -> None:
-        """Hold on to a row. Raises LeaseLost."""
+        """Renew the lease on a row. Raises LeaseLost."""
 
     def move(self, held: Lease, to: State, **values: Any) -> Recording:
-        """Move a held row along an arrow, set ``values``, and give the lease back.
+        """Move a leased row to another state, set ``values``, and release the lease.
 
-        Raises LeaseLost if state or token are no longer what they were.
+        Raises LeaseLost if state or token have changed.
         """
 
     def put_back(self, held: Lease, *, not_before: datetime, counts: bool = True) -> None:
-        """Give a held row back in its state, to be claimed after ``not_before``. Raises LeaseLost.
+        """Release a leased row in its state, to be claimed after ``not_before``. Raises LeaseLost.
 
-        Unless it ``counts``, the attempt was none.
+        If not ``counts``, the attempt is not counted.
         """
 
     def begin_erasing(self, account_id: str, recording_id: str) -> Recording:
-        """Shred: drop the row's keys and sealed blobs and move it to erasing, from any state.
+        """Shred: delete the row's keys and sealed columns and move it to erasing, from any state.
 
         Raises NotFound, RecordingErased.
         """
 
     def settle(self, recording: Recording, to: State, **values: Any) -> Recording:
-        """Move a row that nobody holds out of quarantine, and set ``values`` as ``move`` does.
+        """Move a row without a lease out of quarantine, and set ``values`` as ``move`` does.
 
-        Raises LeaseLost if it is no longer in the state in which it was seen.
+        Raises LeaseLost if its state has changed since it was read.
         """
 
     def refuse_in_flight(
         self, account_id: str, reason: Reason, *, call_ref: str | None = None
     ) -> Sequence[str]:
-        """Refuse every row in flight, or those of one call, and drop their keys; return the ids."""
+        """Refuse every row in flight, or those of one call, and delete their keys; return the ids."""
 
     def quarantines_over(self) -> Sequence[Recording]:
-        """Return what has been in quarantine for as long as its account allows."""
+        """Return recordings whose quarantine period has ended."""
 
     def manifests_due(self, limit: int) -> Sequence[Recording]:
-        """Return available recordings whose manifest was not written yet."""
+        """Return available recordings whose manifest is to be written."""
 
     def manifest_written(self, recording_id: str, key_version: int | None) -> None:
-        """Note that the manifest is in the object store, with a key that this version wrapped."""
+        """Mark the manifest as stored, with the key version that wraps its recording key."""
 
     def rewrite_manifest(self, recording_id: str) -> None:
-        """Note that what an available recording's manifest says has changed."""
+        """Mark an available recording's manifest as due, because its content has changed."""
 
     def wants_object(self, recording_id: str, location: str) -> bool:
-        """Return whether the row names this object, or a worker may be writing it right now."""
+        """Return whether the row references this object, or a worker may be writing it now."""
 
     def counts(self) -> Mapping[State, tuple[int, float]]:
-        """Return for each state of work how many rows are in it, and the age of the oldest in seconds."""
+        """Return for each work state the number of rows, and the age of the oldest in seconds."""
 
 
 class Sources(Protocol):
-    """The providers' copies of recordings, as work."""
+    """The queue of the providers' copies to delete."""
 
     def claim(self, *, lease: timedelta) -> Recording | None:
-        """Take a recording whose provider's copy is to be deleted now; nobody else has it for ``lease``."""
+        """Lease a recording whose provider's copy is to be deleted now."""
 
     def name(self, recording_id: str, source_ref: str, policy: SourcePolicy) -> None:
-        """Note what the provider calls its copy, where the announcement did not say; a known name stays."""
+        """Store the provider's id of its copy, where the announcement had none; an existing id stays."""
 
     def deleted(self, recording_id: str, at: datetime) -> None:
-        """Note that the provider's copy is gone for good."""
+        """Mark the provider's copy as permanently deleted."""
 
     def try_again(self, recording_id: str, at: datetime) -> None:
-        """Delete the provider's copy again at a later time."""
+        """Schedule another deletion of the provider's copy."""
 
     def give_up(self, recording_id: str) -> None:
-        """Leave the provider's copy alone: it cannot be deleted."""
+        """Stop trying to delete the provider's copy: it cannot be deleted."""
 
 
 class Turns(Protocol):
-    """Turns: a name that one node at a time may hold, under a lease on the database's time."""
+    """Leases by name, each held by at most one node, with expiry by the database's clock."""
 
     def is_free(self, name: str) -> bool:
         """Return whether a claim would succeed now."""
 
     def claim(self, name: str, *, lease: timedelta) -> str | None:
-        """Take the turn for ``lease`` and return its token; None while it is not free."""
+        """Acquire the lease and return its token; None while it is held or not due."""
 
     def renew(self, name: str, token: str, *, lease: timedelta) -> None:
-        """Hold on to the turn. Raises LeaseLost."""
+        """Renew the lease. Raises LeaseLost."""
 
     def pass_on(self, name: str, token: str, *, next_at: datetime) -> None:
-        """Give the turn back; nobody has it again before ``next_at``. Raises LeaseLost."""
+        """Release the lease; it cannot be acquired before ``next_at``. Raises LeaseLost."""
 
     def forget_leases(self, prefix: str, before: datetime) -> None:
-        """Delete turns whose name begins with ``prefix`` and whose lease ended before then."""
+        """Delete leases with this name prefix that expired before then."""
 
     def forget(self, name: str, token: str) -> None:
-        """Give the turn back and leave nothing of it; one that another has now stays."""
+        """Release and delete the lease; one that another node holds now stays."""
