@@ -72,13 +72,11 @@ def test_a_stopped_vault_exports_and_the_first_bad_entry_is_named(stopped: Vault
     assert len(lines) > 6
     place = next(n for n, line in enumerate(lines) if line.startswith(b"leaf 2 "))
     for changed, words in {
-        b"".join([*lines[:place], *lines[place + 1 :]]): "Entry 2 is missing: entry 3 stands in its place.",
-        b"".join(
-            [*lines[: place + 1], *lines[place:]]
-        ): "Entry 2 stands a second time, where entry 3 should.",
+        b"".join([*lines[:place], *lines[place + 1 :]]): "Entry 2 is missing: entry 3 is in its place.",
+        b"".join([*lines[: place + 1], *lines[place:]]): "Entry 2 is repeated in the place of entry 3.",
         b"".join(lines[:place]): f"Entry 2 is missing: the checkpoint covers {len(lines) - 3}.",
         b"".join([*lines[:place], lines[place][:-4] + b"AAA\n", *lines[place + 1 :]]): "Entry 2 was changed",
-        b"".join(lines[1:]): "The file does not begin as a log file of this version.",
+        b"".join(lines[1:]): "The file is not a log file of this version.",
     }.items():
         bad.write_bytes(changed)
         found = verify(stopped, bad)

@@ -99,11 +99,11 @@ ATTACKS: dict[str, tuple[Callable[[Lines], Lines], str]] = {
     "a bit of a node": (with_line(NODE, lambda line: flip(line, 3)), "One of the entries 0 to 255 was changed"),
     "two entries in each other's place": (
         lambda lines: exchanged(lines, 2, 5, with_index=True),
-        "Entry 2 is missing: entry 5 stands in its place.",
+        "Entry 2 is missing: entry 5 is in its place.",
     ),
     "two entries with each other's index": (
         lambda lines: exchanged(lines, 2, 5, with_index=False),
-        "One of the entries 0 to 255 was changed, and the hash beside it too.",
+        "One of the entries 0 to 255 was changed, and its hash too.",
     ),
     "two entries behind the last node": (
         lambda lines: exchanged(lines, 260, 270, with_index=False),
@@ -115,7 +115,7 @@ ATTACKS: dict[str, tuple[Callable[[Lines], Lines], str]] = {
         f"Entry {SIZE - 1} is missing: the checkpoint covers {SIZE}.",
     ),
     "everything cut off": (lambda lines: lines[:HEAD], f"Entry 0 is missing: the checkpoint covers {SIZE}."),
-    "an entry twice": (lambda lines: [*lines, lines[-1]], f"Entry {SIZE - 1} stands a second time"),
+    "an entry twice": (lambda lines: [*lines, lines[-1]], f"Entry {SIZE - 1} is repeated"),
     "an entry more": (
         lambda lines: [*lines, lines[-1].replace(b"leaf %d " % (SIZE - 1), b"leaf %d " % SIZE)],
         f"Entry {SIZE} was added: the checkpoint covers {SIZE}.",
@@ -204,4 +204,4 @@ async def test_a_leaf_that_was_changed_in_the_database_is_named(
     forge = "UPDATE access_events SET body = CAST('{}' AS BLOB) WHERE tree_index = ?"
     await house.database.write(lambda tx: tx.connection.exec_driver_sql(forge, (index,)) and None)
     said = verdict(tmp_path, await export(house.vault.export_log))
-    assert said == f"Entry {index} was changed: its leaf does not have the hash beside it."
+    assert said == f"Entry {index} was changed: its leaf does not match its hash."

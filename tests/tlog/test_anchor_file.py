@@ -37,7 +37,7 @@ def test_an_anchor_has_the_rest_of_the_leaves(start: int):
     for size in range(start, 22):
         assert found.root_at(size) == mth(LEAVES[:size])
     for size in {-1, start - 1, 22}:
-        with pytest.raises(ValueError, match="do not lead"):
+        with pytest.raises(ValueError, match="outside the leaves"):
             found.root_at(size)
 
 

@@ -41,7 +41,7 @@ def test_a_statement_passes_for_no_checkpoint():
     with pytest.raises(Tampered):
         open_checkpoint(sign_statement(STATEMENT, SIGNER), [SIGNER.verifier])
     empty = f"{SIGNER.name}\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"
-    with pytest.raises(Tampered, match="no statement"):
+    with pytest.raises(Tampered, match="not a statement"):
         open_statement(sign_note(empty, [SIGNER]), [SIGNER.verifier])
 
 
@@ -49,7 +49,7 @@ def test_a_key_speaks_for_its_own_log_alone():
     """A statement of another origin is refused, known as the key may be."""
     with pytest.raises(Tampered, match="another log"):
         open_statement(sign_note(TEXT, [OTHER]), [OTHER.verifier])
-    with pytest.raises(ValueError, match="own origin"):
+    with pytest.raises(ValueError, match="not the statement.s origin"):
         sign_statement(STATEMENT, OTHER)
 
 

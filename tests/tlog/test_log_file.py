@@ -139,9 +139,9 @@ def without(place):
 BAD = {
     "a bit of a leaf": (flipped(AT, 3), "Entry 300 was changed"),
     "a bit of the hash beside a leaf": (flipped(AT, 2), "Entry 300 was changed"),
-    "dropped": (without(AT), "Entry 300 is missing: entry 301 stands in its place"),
-    "added again": (added(AT, LINES[AT]), "Entry 300 stands a second time, where entry 301 should"),
-    "an older one added": (added(AT, LINES[5]), "Entry 5 stands a second time, where entry 300 should"),
+    "dropped": (without(AT), "Entry 300 is missing: entry 301 is in its place"),
+    "added again": (added(AT, LINES[AT]), "Entry 300 is repeated in the place of entry 301"),
+    "an older one added": (added(AT, LINES[5]), "Entry 5 is repeated in the place of entry 300"),
     "exchanged": (
         [*LINES[:AT], LINES[AT + 1], LINES[AT], *LINES[AT + 2 :]],
         "Entry 300 is missing: entry 301",
@@ -151,8 +151,8 @@ BAD = {
     "a bit of another's hash": (flipped(AT + 1, 2), "One of the entries 256 to 511 was changed"),
     "a node dropped": (without(256), "After entry 255 the node of level 8 is missing"),
     "a bit of a node": (flipped(256, 3), "One of the entries 0 to 255 was changed"),
-    "a node too many": (added(AT, LINES[256]), "After entry 299 stands a line that is no entry"),
-    "a strange line": (added(AT, b"note 300 x\n"), "After entry 299 stands a line that is no entry"),
+    "a node too many": (added(AT, LINES[256]), "The line after entry 299 is not an entry"),
+    "a strange line": (added(AT, b"note 300 x\n"), "The line after entry 299 is not an entry"),
     "no leaf": (spelt(AT, LINES[AT].rpartition(b" ")[0] + b"\n"), "The line of entry 300 is malformed"),
     "a zero before": (spelt(AT, LINES[AT].replace(b" 300 ", b" 0300 ")), "index at entry 300"),
     "one more": ([*LINES, write_hash(600, bytes(32))], "Entry 600 was added: the checkpoint covers 600"),
@@ -175,9 +175,7 @@ def forged(index, leaf=b"forged"):
 
 def test_a_leaf_changed_with_its_hash_is_found_by_the_nodes():
     """Who changes leaf and hash but not the nodes above is caught within 256 entries."""
-    with pytest.raises(
-        Tampered, match="One of the entries 256 to 511 was changed, and the hash beside it too"
-    ):
+    with pytest.raises(Tampered, match="One of the entries 256 to 511 was changed, and its hash too"):
         verify(lines_of(forged(300), nodes=GROWN))
 
 

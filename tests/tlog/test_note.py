@@ -86,7 +86,7 @@ def test_a_wrong_signature_of_a_known_key_refuses_the_note():
     for wrong in (raw[:-1] + b"\x00", raw[:-1], raw + b"\x00", raw[:5]):
         line = f"— PeterNeumann {b64encode(wrong).decode()}\n"
         for lines in ([line], [ENOCH_LINE, line], [PETER_LINE, line]):
-            with pytest.raises(Tampered, match="signature of a known key does not belong"):
+            with pytest.raises(Tampered, match="signature of a known key is not valid"):
                 open_note(written(*lines), [PETER, ENOCH])
 
 

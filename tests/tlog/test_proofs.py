@@ -204,8 +204,8 @@ def test_a_refused_consistency_proof_says_what_is_wrong(claim, message):
     [
         (lambda proof: {"proof": (*proof, OTHER)}, "too many"),
         (lambda proof: {"proof": proof[:-1]}, "too few"),
-        (lambda proof: {"proof": (proof[0] + b"\x00", *proof[1:])}, "not 32 bytes"),
-        (lambda proof: {"proof": proof, "leaf": LEAVES[2]}, "not 32 bytes"),
+        (lambda proof: {"proof": (proof[0] + b"\x00", *proof[1:])}, "not have 32 bytes"),
+        (lambda proof: {"proof": proof, "leaf": LEAVES[2]}, "not have 32 bytes"),
         (lambda proof: {"proof": proof, "index": 5}, "outside the tree"),
         (lambda proof: {"proof": proof, "leaf": OTHER}, "from the leaf to the root"),
     ],

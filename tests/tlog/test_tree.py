@@ -89,7 +89,7 @@ def test_larger_roots_are_those_of_the_definition(size):
 )
 def test_a_frontier_that_cannot_be_is_refused(size, peaks):
     """The number of peaks is the number of ones in the size, which is below 2^63."""
-    with pytest.raises(ValueError, match="peaks do not belong"):
+    with pytest.raises(ValueError, match="number of peaks does not match"):
         Frontier(size=size, peaks=peaks)
 
 

@@ -1,1 +1,1 @@
-"""The transparency log: Merkle tree, signed checkpoints and proofs. Pure; FORMAT.md beside it gives every byte."""
+"""The transparency log: Merkle tree, signed checkpoints and proofs. Pure; FORMAT.md specifies every byte."""

@@ -1,11 +1,11 @@
-"""Checkpoints (c2sp.org/tlog-checkpoint): the signed word of a log about its tree at one size.
+"""Checkpoints (c2sp.org/tlog-checkpoint): a log's signed statement of its tree at one size.
 
-The text of the note is three lines: origin, size, root. The origin is the name of the log's key, so
-a verifier key alone says which log it speaks for, and a known key cannot speak for another log.
-Extension lines, which the specification advises against, are neither written nor read.
+The text of the note is three lines: origin, size, root. The origin is the name of the log's key, so a verifier key
+identifies its log, and a known key cannot sign for another log. Extension lines, which the specification advises
+against, are neither written nor accepted.
 
-A log must never sign a checkpoint that is not an extension of every one it signed before. This
-module cannot know those: whoever signs does so from the committed head, after its commit.
+A log must never sign a checkpoint that is inconsistent with one it signed before. This module cannot check that:
+callers sign only the committed head, after its commit.
 """
 
 from collections.abc import Sequence
@@ -23,36 +23,36 @@ _LINES = 3
 class Checkpoint:
     """A tree of one log, at one size."""
 
-    #: Names the log for ever: a schema-less URL, without spaces or plus.
+    #: The permanent name of the log: a URL without scheme, without spaces or plus.
     origin: str
-    #: How many leaves there are.
+    #: Number of leaves.
     size: int
-    #: The root over them, 32 bytes.
+    #: 32 bytes.
     root: bytes
 
     def __post_init__(self) -> None:
-        """Refuse what no tree could have."""
+        """Check the fields."""
         if not is_name(self.origin) or not 0 <= self.size <= MAX_SIZE or len(self.root) != HASH_BYTES:
-            raise ValueError("A checkpoint has an origin, a size and a root of 32 bytes.")
+            raise ValueError("A checkpoint must have an origin, a size and a root of 32 bytes.")
         if not self.size and self.root != EMPTY_ROOT:
-            raise ValueError("A checkpoint of no leaves has the root of the empty tree.")
+            raise ValueError("A checkpoint of size 0 must have the root of the empty tree.")
 
     def text(self) -> str:
-        """Return the text that is signed."""
+        """Return the text to sign."""
         return f"{self.origin}\n{self.size}\n{write_base64(self.root)}\n"
 
 
 def sign_checkpoint(checkpoint: Checkpoint, signer: Signer) -> bytes:
-    """Return the signed note. The signer has the name of the checkpoint's origin."""
+    """Return the signed note. The signer's name must be the checkpoint's origin."""
     if signer.name != checkpoint.origin:
-        raise ValueError("A log signs checkpoints of its own origin.")
+        raise ValueError("The signer's name is not the checkpoint's origin.")
     return sign_note(checkpoint.text(), [signer])
 
 
 def open_checkpoint(data: bytes, verifiers: Sequence[Verifier]) -> Checkpoint:
-    """Return the checkpoint that a known key of its own log signed; raise Tampered otherwise.
+    """Return the checkpoint, if a known key of its own log signed it; raise Tampered otherwise.
 
-    ``verifiers`` may hold several keys of one name, while a log goes from one key to the next.
+    ``verifiers`` may have several keys with one name, during the rotation of a log's key.
     """
     note = open_note(data, verifiers)
     checkpoint = parse_checkpoint(note.text)
@@ -62,10 +62,10 @@ def open_checkpoint(data: bytes, verifiers: Sequence[Verifier]) -> Checkpoint:
 
 
 def parse_checkpoint(text: str) -> Checkpoint:
-    """Read the text of a checkpoint whose note has been opened; raise Tampered for every other form."""
+    """Parse the text of an opened note as a checkpoint; raise Tampered for any other format."""
     lines = text.split("\n")
     if len(lines) != _LINES + 1 or lines[-1]:
-        raise Tampered("The checkpoint has not exactly three lines.")
+        raise Tampered("The checkpoint does not have exactly three lines.")
     size = read_decimal(lines[1], "size of the checkpoint")
     root = read_hash(lines[2], "root of the checkpoint")
     try:

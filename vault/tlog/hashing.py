@@ -1,16 +1,16 @@
-"""The three hashes of RFC 6962, section 2.1: of no leaves, of a leaf, and of two subtrees.
+"""The three hashes of RFC 6962, section 2.1: of the empty tree, of a leaf, and of two subtrees.
 
-Leaf and node have different first bytes, so that no node can be shown as a leaf or the other way
-round (second preimages). Everything else in this package is made of these three.
+Leaves and nodes are hashed with different first bytes, so that a node cannot be presented as a leaf or vice versa
+(second preimages). All other hashes in this package are computed from these three.
 """
 
 from hashlib import sha256
 
-#: Bytes of every hash in the log.
+#: Length of every hash in the log.
 HASH_BYTES = 32
-#: The root of the tree without leaves: SHA-256 of nothing.
+#: The root of the empty tree: SHA-256 of no bytes.
 EMPTY_ROOT = sha256().digest()
-#: Leaves of the largest tree. Sizes and indexes fit the signed 64 bits of a database.
+#: Maximum number of leaves. Sizes and indexes fit a database's signed 64-bit integer.
 MAX_SIZE = 2**63 - 1
 
 

@@ -1,4 +1,4 @@
-"""Statements about a key that was emptied: the signed word of a log that nothing lies under it any more.
+"""Statements about a retired key version: a log's signed statement that nothing is encrypted under it any more.
 
 A statement is a signed note (c2sp.org/signed-note) by the key of the log. Its text is seven lines:
 
@@ -7,11 +7,11 @@ A statement is a signed note (c2sp.org/signed-note) by the key of the log. Its t
     <whose key it was: an account's id, or the vault's for its root key>
     version <number>
     recordings 0
-    <moment, RFC 3339 in UTC with microseconds>
-    size <leaves that the log had by then>
+    <time, RFC 3339 in UTC with microseconds>
+    size <number of leaves in the log at that time>
 
-The second line is no number, so that no statement can pass for a checkpoint of the same key. The log holds
-the same word as a leaf, ``key.rewrapped``, at an index that is not below the size.
+The second line is not a number, so that a statement cannot be parsed as a checkpoint of the same key. The log has
+the same statement as a leaf, ``key.rewrapped``, at an index that is not below the size.
 """
 
 from collections.abc import Sequence
@@ -30,9 +30,9 @@ _MOMENT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyStatement:
-    """That so many recordings lay under a version of a key when it was destroyed: none."""
+    """The number of recordings under a key version when it was retired, which is 0."""
 
-    #: The log whose key signs it.
+    #: The name of the log whose key signs it.
     origin: str
     #: An account's id, or the vault's.
     owner: str
@@ -40,17 +40,17 @@ class KeyStatement:
     #: Counted in the transaction that destroyed the version.
     recordings: int
     at: datetime
-    #: Leaves of the log, as of its last commit before.
+    #: Leaves of the log at its last commit before.
     size: int
 
     def __post_init__(self) -> None:
-        """Refuse what no line could carry."""
+        """Check the fields."""
         named = is_name(self.origin) and is_name(self.owner) and self.at.tzinfo is not None
         if not named or self.version < 1 or self.recordings < 0 or not 0 <= self.size <= MAX_SIZE:
-            raise ValueError("A statement names a log, an owner, a version, a count, a moment and a size.")
+            raise ValueError("A statement must have a log, an owner, a version, a count, a time and a size.")
 
     def text(self) -> str:
-        """Return the text that is signed."""
+        """Return the text to sign."""
         lines = (
             self.origin,
             FORMAT,
@@ -64,14 +64,14 @@ class KeyStatement:
 
 
 def sign_statement(statement: KeyStatement, signer: Signer) -> bytes:
-    """Return the signed note. The signer has the name of the statement's origin."""
+    """Return the signed note. The signer's name must be the statement's origin."""
     if signer.name != statement.origin:
-        raise ValueError("A log signs statements of its own origin.")
+        raise ValueError("The signer's name is not the statement's origin.")
     return sign_note(statement.text(), [signer])
 
 
 def open_statement(data: bytes, verifiers: Sequence[Verifier]) -> KeyStatement:
-    """Return the statement that a known key of its own log signed; raise Tampered otherwise."""
+    """Return the statement, if a known key of its own log signed it; raise Tampered otherwise."""
     note = open_note(data, verifiers)
     statement = _parse(note.text)
     if statement.origin not in {verifier.name for verifier in note.signed_by}:
@@ -91,14 +91,14 @@ def _parse(text: str) -> KeyStatement:
             size=_number(size, "size"),
         )
     except ValueError:
-        raise Tampered("The note is no statement about a key.") from None
+        raise Tampered("The note is not a statement about a key.") from None
     if form != FORMAT or end or statement.text() != text:
-        raise Tampered("The note is no statement about a key.")
+        raise Tampered("The note is not a statement about a key.")
     return statement
 
 
 def _number(line: str, label: str) -> int:
     word, _, number = line.partition(" ")
     if word != label:
-        raise Tampered("The note is no statement about a key.")
+        raise Tampered("The note is not a statement about a key.")
     return read_decimal(number, f"{label} of the statement")

@@ -1,8 +1,7 @@
-"""Log files: a whole log up to a checkpoint, some leaves in full and the others as hashes, line by line.
+"""Log files: a whole log up to a checkpoint, line by line, some leaves in full and the others as hashes.
 
-The reader makes every hash anew and trusts none that it reads. What is written beside the leaves (their
-hashes, and nodes above them) serves one purpose: to name the first entry that is bad, where the signed
-root alone could only say that one is.
+The reader computes every hash and trusts none from the file. The leaf hashes and nodes in the file have one
+purpose: they locate the first bad entry, where the signed root alone only shows that there is one.
 """
 
 import hmac
@@ -17,51 +16,51 @@ from vault.tlog.spelling import read_base64, read_decimal, read_hash, read_text,
 from vault.tlog.tree import Frontier, Node
 
 HEADER = "callvault-log/v1"
-#: Nodes of these levels only are written: one line for 256 entries.
+#: Only nodes whose level is a multiple of this are written: one line for 256 entries.
 EVERY = 8
-#: A line is at most this long: a leaf of 64 KiB, or a checkpoint, in base64.
+#: Enough for a leaf of 64 KiB, or a checkpoint, in base64.
 MAX_LINE_BYTES = 2 * MAX_NOTE_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """A log file in which everything fits."""
+    """The result of a valid log file."""
 
     checkpoint: Checkpoint
-    #: How many leaves stand in the file in full.
+    #: Number of leaves in full.
     in_full: int
 
 
 def write_head(verifier: Verifier, note: bytes) -> bytes:
-    """Return the first three lines: version, verifier key, signed checkpoint."""
+    """Encode the first three lines: version, verifier key, signed checkpoint."""
     return f"{HEADER}\nkey {verifier.write()}\ncheckpoint {write_base64(note)}\n".encode()
 
 
 def write_leaf(index: int, hashed: bytes, leaf: bytes) -> bytes:
-    """Return the line of a leaf in full, with the hash under which the log keeps it."""
+    """Encode the line of a leaf in full, with its hash in the log."""
     return f"leaf {index} {write_base64(hashed)} {write_base64(leaf)}\n".encode()
 
 
 def write_hash(index: int, hashed: bytes) -> bytes:
-    """Return the line of a leaf of which only the hash is told."""
+    """Encode the line of a leaf of which only the hash is disclosed."""
     return f"hash {index} {write_base64(hashed)}\n".encode()
 
 
 def write_node(node: Node) -> bytes:
-    """Return the line of a node that the entry before it completed."""
+    """Encode the line of a node that the entry before it completed."""
     return f"node {node.level} {node.index} {write_base64(node.hash)}\n".encode()
 
 
 def read_head(lines: Iterator[bytes]) -> tuple[Verifier, bytes]:
-    """Take the first three lines; return the key that the file names, and the signed note, unread.
+    """Parse the first three lines; return the key in the file, and the signed note without opening it.
 
-    Raises Tampered for every other form, Invalid for a key that is none.
+    Raises Tampered for another format, Invalid for an invalid key.
     """
     if _text(lines) != HEADER:
-        raise Tampered("The file does not begin as a log file of this version.")
+        raise Tampered("The file is not a log file of this version.")
     key, note = _text(lines), _text(lines)
     if not key.startswith("key ") or not note.startswith("checkpoint "):
-        raise Tampered("The log file does not name its key and its checkpoint.")
+        raise Tampered("The log file has no key or no checkpoint.")
     verifier = parse_verifier(key.removeprefix("key "))
     return verifier, read_base64(note.removeprefix("checkpoint "), "checkpoint of the log file")
 
@@ -76,12 +75,12 @@ def verify_log(
 ) -> Verified:
     """Verify the lines after the head against the signed note and earlier checkpoints of the same log.
 
-    ``progress`` is called with the entries read so far, and how many there are. Raises Tampered, which names the
-    first bad entry, or the shortest range in which it lies that the file tells.
+    ``progress`` is called with the number of entries read and the total. Raises Tampered, which names the first bad
+    entry, or the shortest range with it that the file can show.
     """
     checkpoint = open_checkpoint(note, verifiers)
-    known = [open_checkpoint(one, verifiers) for one in earlier]
-    reader = _Reader(checkpoint, sorted(known, key=lambda one: one.size))
+    known = [open_checkpoint(earlier_note, verifiers) for earlier_note in earlier]
+    reader = _Reader(checkpoint, sorted(known, key=lambda opened: opened.size))
     for line in lines:
         reader.take(_one_line(line))
         progress(reader.frontier.size, checkpoint.size)
@@ -90,31 +89,31 @@ def verify_log(
 
 
 class _Reader:
-    """Grows the tree again, entry by entry."""
+    """Rebuilds the tree, entry by entry."""
 
     def __init__(self, checkpoint: Checkpoint, earlier: list[Checkpoint]) -> None:
         self.checkpoint = checkpoint
         self.frontier = Frontier()
         self.in_full = 0
-        #: Leaves up to here lead to a root that was signed.
-        self._sure = 0
+        #: The leaves up to this size match a signed root.
+        self._verified = 0
         self._earlier = earlier
-        #: Nodes that the last entry completed, whose lines must follow.
+        #: Nodes that the last entry completed; their lines must follow.
         self._nodes: list[Node] = []
         self._compare_earlier()
 
     def take(self, line: str) -> None:
-        """Take the next line."""
+        """Verify the next line."""
         kind, _, rest = line.partition(" ")
         if self._nodes:
             self._take_node(kind, rest)
         elif kind in {"leaf", "hash"}:
             self._take_entry(kind, rest)
         else:
-            raise Tampered(f"After entry {self.frontier.size - 1} stands a line that is no entry.")
+            raise Tampered(f"The line after entry {self.frontier.size - 1} is not an entry.")
 
     def finish(self) -> None:
-        """Say that there are no more lines."""
+        """Verify the end of the file."""
         size = self.frontier.size
         if size < self.checkpoint.size or self._nodes:
             raise Tampered(f"Entry {size} is missing: the checkpoint covers {self.checkpoint.size}.")
@@ -131,15 +130,15 @@ class _Reader:
             raise Tampered(f"The line of entry {expected} is malformed.")
         index = read_decimal(parts[0], f"index at entry {expected}")
         if index > expected:
-            raise Tampered(f"Entry {expected} is missing: entry {index} stands in its place.")
+            raise Tampered(f"Entry {expected} is missing: entry {index} is in its place.")
         if index < expected:
-            raise Tampered(f"Entry {index} stands a second time, where entry {expected} should.")
+            raise Tampered(f"Entry {index} is repeated in the place of entry {expected}.")
         if index >= self.checkpoint.size:
             raise Tampered(f"Entry {index} was added: the checkpoint covers {self.checkpoint.size}.")
         hashed = read_hash(parts[1], f"hash of entry {index}")
         if kind == "leaf":
             if not hmac.compare_digest(leaf_hash(read_base64(parts[2], f"leaf of entry {index}")), hashed):
-                raise Tampered(f"Entry {index} was changed: its leaf does not have the hash beside it.")
+                raise Tampered(f"Entry {index} was changed: its leaf does not match its hash.")
             self.in_full += 1
         self.frontier, nodes = self.frontier.extend((hashed,), every=EVERY)
         self._nodes = list(nodes[1:])
@@ -153,8 +152,8 @@ class _Reader:
         if kind != "node" or parts[:2] != [str(node.level), str(node.index)] or len(parts) != 3:  # noqa: PLR2004 - level, index, hash
             raise Tampered(f"After entry {end - 1} the node of level {node.level} is missing.")
         if not hmac.compare_digest(read_hash(parts[2], f"node after entry {end - 1}"), node.hash):
-            first = max(first, self._sure)
-            raise Tampered(f"{_one_of(first, end)} was changed, and the hash beside it too.")
+            first = max(first, self._verified)
+            raise Tampered(f"{_one_of(first, end)} was changed, and its hash too.")
         if not self._nodes:
             self._compare_earlier()
 
@@ -165,10 +164,10 @@ class _Reader:
     def _compare(self, checkpoint: Checkpoint, what: str) -> None:
         if not hmac.compare_digest(self.frontier.root(), checkpoint.root):
             raise Tampered(
-                f"{_one_of(self._sure, checkpoint.size)} is not what it was when the {what} of "
-                f"{checkpoint.size} entries was made, and the hashes were made to fit."
+                f"{_one_of(self._verified, checkpoint.size)} is not what it was when the {what} of "
+                f"{checkpoint.size} entries was made, and the hashes were recomputed."
             )
-        self._sure = checkpoint.size
+        self._verified = checkpoint.size
 
 
 def _one_of(start: int, end: int) -> str:

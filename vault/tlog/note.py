@@ -1,9 +1,8 @@
 """Signed notes (c2sp.org/signed-note): a text, an empty line, and signature lines, Ed25519 only.
 
-The text counts for nothing until a signature of a known key has been verified, so only
-``open_note`` hands it out. Signatures of unknown keys are passed over: they are how witnesses and
-the next key sign the same note. Name and key id name a key together; sharing one of the two makes
-nobody known. A known key's signature that does not verify refuses the whole note.
+The text must not be used before a signature of a known key is verified, so only ``open_note`` returns it. Signatures
+of unknown keys are ignored: witnesses and the next key may sign the same note. A key is identified by name and key
+id together; one of the two is not enough. If the signature of a known key is invalid, the whole note is refused.
 """
 
 from collections.abc import Sequence
@@ -16,11 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from vault.errors import Invalid, Tampered
 from vault.tlog.spelling import is_name, is_plain, read_base64, read_text, write_base64
 
-#: The byte of signature type "Ed25519" in key ids and verifier keys.
+#: The signature type byte of Ed25519 in key ids and verifier keys.
 ED25519 = b"\x01"
 KEY_BYTES = 32
 KEY_ID_BYTES = 4
-#: A note is at most this long: enough for sixteen post-quantum signatures of 5 kB, which a reader must allow.
+#: Enough for sixteen post-quantum signatures of 5 kB, which a reader must allow.
 MAX_NOTE_BYTES = 256 * 1024
 MAX_SIGNATURES = 100
 _DASH = "\N{EM DASH} "
@@ -28,115 +27,115 @@ _DASH = "\N{EM DASH} "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verifier:
-    """The public half of a key that signs notes."""
+    """The public key of a signer of notes."""
 
-    #: A schema-less URL; for a log key, the origin of its checkpoints.
+    #: A URL without scheme; for a log key, the origin of its checkpoints.
     name: str
     #: The Ed25519 public key, 32 bytes (RFC 8032).
     public_key: bytes
 
     def __post_init__(self) -> None:
-        """Refuse a name or a key that no note could carry."""
+        """Check name and key."""
         if not is_name(self.name) or len(self.public_key) != KEY_BYTES:
-            raise ValueError("A verifier has a name without spaces or plus, and a key of 32 bytes.")
+            raise ValueError("A verifier must have a name without spaces or plus, and a key of 32 bytes.")
 
     @property
     def key_id(self) -> bytes:
-        """Return SHA-256(name || 0x0A || 0x01 || public key)[:4]. It tells keys apart and secures nothing."""
+        """Return SHA-256(name || 0x0A || 0x01 || public key)[:4]. It identifies keys and adds no security."""
         return sha256(self.name.encode() + b"\n" + ED25519 + self.public_key).digest()[:KEY_ID_BYTES]
 
     def write(self) -> str:
-        """Return the verifier key ``name+key id+base64(0x01 || public key)``, as people pass it on."""
+        """Encode the verifier key: ``name+key id+base64(0x01 || public key)``."""
         return f"{self.name}+{self.key_id.hex()}+{write_base64(ED25519 + self.public_key)}"
 
     def verify(self, text: str, signature: bytes) -> None:
-        """Raise Tampered unless this key made the signature over the text."""
+        """Raise Tampered unless the signature over the text is valid for this key."""
         try:
             Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, text.encode())
         except (InvalidSignature, ValueError):
-            raise Tampered("A signature of a known key does not belong to the note's text.") from None
+            raise Tampered("A signature of a known key is not valid for the note's text.") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Signer:
-    """A key that signs notes. It shows nothing of itself."""
+    """A private key that signs notes. Its repr does not contain it."""
 
     name: str
     #: The 32 bytes of the Ed25519 private key (RFC 8032).
     secret: bytes
 
     def __post_init__(self) -> None:
-        """Refuse a name or a secret that no verifier could match."""
+        """Check name and secret."""
         if not is_name(self.name) or len(self.secret) != KEY_BYTES:
-            raise ValueError("A signer has a name without spaces or plus, and a secret of 32 bytes.")
+            raise ValueError("A signer must have a name without spaces or plus, and a secret of 32 bytes.")
 
     def __repr__(self) -> str:
-        """Show that it is a signer, and nothing of it."""
+        """Return a placeholder without the secret."""
         return "Signer(...)"
 
     @property
     def verifier(self) -> Verifier:
-        """Return the public half."""
+        """Return the public key with the name."""
         key = Ed25519PrivateKey.from_private_bytes(self.secret).public_key()
         return Verifier(name=self.name, public_key=key.public_bytes_raw())
 
     def sign(self, text: str) -> "Signature":
-        """Sign the text of a note. Ed25519 is deterministic: the same text gives the same bytes."""
+        """Sign the text of a note. Ed25519 is deterministic: the same text has the same signature."""
         signed = Ed25519PrivateKey.from_private_bytes(self.secret).sign(text.encode())
         return Signature(name=self.name, key_id=self.verifier.key_id, signed=signed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """One signature line; who made it is a claim until verified."""
+    """One signature line, not verified."""
 
     name: str
     key_id: bytes
-    #: What the algorithm of the key gave; 64 bytes for Ed25519.
+    #: The signature of the key's algorithm; 64 bytes for Ed25519.
     signed: bytes
 
     def write(self) -> str:
-        """Return the line, with its line feed."""
+        """Encode the line, with its line feed."""
         return f"{_DASH}{self.name} {write_base64(self.key_id + self.signed)}\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """A note that was opened: its text is as the named keys signed it."""
+    """An opened note, whose text is verified with the keys in ``signed_by``."""
 
-    #: Ends in a line feed; the empty line before the signatures is no part of it.
+    #: Ends in a line feed; does not include the empty line before the signatures.
     text: str
-    #: The known keys that signed, in the order of their lines, each once.
+    #: The known keys that signed it, without duplicates, in the order of their lines.
     signed_by: tuple[Verifier, ...]
 
 
 def parse_verifier(text: str) -> Verifier:
-    """Read a verifier key; raise Invalid for all but the form and the key id that ``write`` gives."""
+    """Parse a verifier key; raise Invalid unless it is encoded as by ``write``, with the correct key id."""
     name, _, rest = text.partition("+")
     _, _, encoded = rest.partition("+")
     try:
         key = read_base64(encoded, "verifier key")
         verifier = Verifier(name=name, public_key=key.removeprefix(ED25519))
     except (Tampered, ValueError):
-        raise Invalid("This is not a verifier key.", field="verifier_key") from None
+        raise Invalid("verifier_key is not a verifier key.", field="verifier_key") from None
     if verifier.write() != text:
-        raise Invalid("The parts of the verifier key do not belong together.", field="verifier_key")
+        raise Invalid("The key id in verifier_key does not match its name and key.", field="verifier_key")
     return verifier
 
 
 def sign_note(text: str, signers: Sequence[Signer]) -> bytes:
-    """Return the note with one line for each signer, in their order. The text ends in a line feed."""
+    """Return the note with one signature line per signer, in their order. The text must end in a line feed."""
     if not is_plain(text) or not signers:
-        raise ValueError("A note has a text that ends in a line feed, and a signer.")
+        raise ValueError("A note must have a text that ends in a line feed, and at least one signer.")
     return (text + "\n" + "".join(signer.sign(text).write() for signer in signers)).encode()
 
 
 def open_note(data: bytes, verifiers: Sequence[Verifier]) -> Note:
-    """Return the text that at least one of the known keys signed; raise Tampered otherwise."""
+    """Return the note if at least one known key signed it; raise Tampered otherwise."""
     text, signatures = _split(read_text(data, "note", limit=MAX_NOTE_BYTES))
     known = {(verifier.name, verifier.key_id): verifier for verifier in verifiers}
     if len(known) != len(set(verifiers)):
-        raise ValueError("Two known keys share their name and key id.")
+        raise ValueError("Two known keys have the same name and key id.")
     signed_by = dict[Verifier, None]()
     for signature in signatures:
         verifier = known.get((signature.name, signature.key_id))
@@ -149,7 +148,7 @@ def open_note(data: bytes, verifiers: Sequence[Verifier]) -> Note:
 
 
 def _split(note: str) -> tuple[str, list[Signature]]:
-    """Cut a note at its last empty line, into the text and the parsed signature lines."""
+    """Split a note at its last empty line into the text and the parsed signature lines."""
     before, gap, after = note.rpartition("\n\n")
     if not gap or not after:
         raise Tampered("The note has no empty line before its signatures.")
@@ -160,7 +159,7 @@ def _split(note: str) -> tuple[str, list[Signature]]:
 
 
 def _parse_line(line: str) -> Signature:
-    """Read one signature line, strictly, whoever made it."""
+    """Parse one signature line strictly, also that of an unknown key."""
     name, space, encoded = line.removeprefix(_DASH).partition(" ")
     if not line.startswith(_DASH) or not space or not is_name(name):
         raise Tampered("A signature line of the note is malformed.")

@@ -1,12 +1,11 @@
-"""Inclusion and consistency proofs: built from stored nodes, verified from hashes alone.
+"""Inclusion and consistency proofs: built from stored nodes, verified only from hashes.
 
-Building cuts the tree as RFC 6962 does (sections 2.1.1 and 2.1.2). Verifying follows the algorithms
-of RFC 9162 (sections 2.1.3.2 and 2.1.4.2), which know nothing of how a proof was built. A root alone
-does not fix the size of its tree, so size and root always come together, from a signed checkpoint,
-and never from the proof.
+Proofs are built as in RFC 6962 (sections 2.1.1 and 2.1.2). They are verified with the algorithms of RFC 9162
+(sections 2.1.3.2 and 2.1.4.2), which are independent of the construction. A root does not determine the size of its
+tree, so size and root must both be from a signed checkpoint, never from the proof.
 
-Verification raises Tampered with a sentence about what is wrong. Asking for a proof that cannot be
-(an index outside the tree) is the caller's mistake, and a ValueError.
+Verification raises Tampered, which says what is wrong. A request for an impossible proof (an index outside the tree)
+is a caller's error and raises ValueError.
 """
 
 import hmac
@@ -16,14 +15,14 @@ from vault.errors import Tampered
 from vault.tlog.hashing import EMPTY_ROOT, HASH_BYTES, MAX_SIZE, node_hash
 from vault.tlog.tree import NodeReader, root_at
 
-#: Hashes of the longest inclusion proof: one for each level of the largest tree.
+#: Hashes of the longest inclusion proof: one per level of the largest tree.
 MAX_PROOF_HASHES = MAX_SIZE.bit_length()
 
 
 def inclusion_proof(node: NodeReader, index: int, size: int) -> tuple[bytes, ...]:
     """Return PATH(index, D[size]): the leaf's sibling first, the root's child last. At most O(log size) reads."""
     if not 0 <= index < size:
-        raise ValueError("The index lies outside the tree.")
+        raise ValueError("The index is outside the tree.")
     ranges, start, end = [], 0, size
     while end - start > 1:
         middle = _middle(start, end)
@@ -37,7 +36,7 @@ def inclusion_proof(node: NodeReader, index: int, size: int) -> tuple[bytes, ...
 
 
 def consistency_proof(node: NodeReader, old_size: int, size: int) -> tuple[bytes, ...]:
-    """Return PROOF(old_size, D[size]). It is empty from no leaves, and between equal sizes."""
+    """Return PROOF(old_size, D[size]). It is empty if ``old_size`` is 0 or equals ``size``."""
     if not 0 <= old_size <= size:
         raise ValueError("The earlier tree is larger than the later one.")
     if old_size in (0, size):
@@ -52,23 +51,23 @@ def consistency_proof(node: NodeReader, old_size: int, size: int) -> tuple[bytes
             ranges.append((start, middle))
             start = middle
     if start:
-        # Otherwise this subtree is the whole earlier tree, whose root the verifier has already.
+        # Otherwise this subtree is the whole earlier tree, whose root the verifier already has.
         ranges.append((start, end))
     return tuple(root_at(node, *part) for part in reversed(ranges))
 
 
 def verify_inclusion(*, index: int, size: int, leaf: bytes, root: bytes, proof: Sequence[bytes]) -> None:
-    """Raise Tampered unless ``leaf``, a leaf hash, stands at ``index`` in the tree that size and root name."""
+    """Raise Tampered unless ``leaf``, a leaf hash, is at ``index`` in the tree with this size and root."""
     if not 0 <= index < size <= MAX_SIZE:
-        raise Tampered("The index of the inclusion proof lies outside the tree.")
-    _refuse_odd_hashes("inclusion proof", leaf, root, *proof)
+        raise Tampered("The index of the inclusion proof is outside the tree.")
+    _check_hash_lengths("inclusion proof", leaf, root, *proof)
     position, last, reached = index, size - 1, leaf
     for sibling in proof:
         if not last:
             raise Tampered("The inclusion proof has too many hashes.")
         if position & 1 or position == last:
             reached = node_hash(sibling, reached)
-            # At the right edge a subtree without a sibling moves up as it is.
+            # At the right edge a subtree without a sibling moves up unchanged.
             skipped = _trailing_zeros(position)
             position, last = position >> skipped, last >> skipped
         else:
@@ -83,13 +82,13 @@ def verify_inclusion(*, index: int, size: int, leaf: bytes, root: bytes, proof: 
 def verify_consistency(
     *, old_size: int, old_root: bytes, size: int, root: bytes, proof: Sequence[bytes]
 ) -> None:
-    """Raise Tampered unless the later tree begins with all leaves of the earlier one, unchanged and in order."""
+    """Raise Tampered unless the earlier tree is a prefix of the later one."""
     if not 0 <= old_size <= size <= MAX_SIZE:
         raise Tampered("The later tree has fewer leaves than the earlier one.")
-    _refuse_odd_hashes("consistency proof", old_root, root, *proof)
+    _check_hash_lengths("consistency proof", old_root, root, *proof)
     for leaves, claimed in ((old_size, old_root), (size, root)):
         if not leaves and not hmac.compare_digest(claimed, EMPTY_ROOT):
-            raise Tampered("The root of a tree without leaves is not that of the empty tree.")
+            raise Tampered("The root for size 0 is not the root of the empty tree.")
     if old_size not in (0, size):
         _verify_growth(old_size, old_root, size, root, proof)
         return
@@ -101,7 +100,7 @@ def verify_consistency(
 
 def _verify_growth(old_size: int, old_root: bytes, size: int, root: bytes, proof: Sequence[bytes]) -> None:
     """Verify a consistency proof where 0 < old_size < size, by RFC 9162, section 2.1.4.2."""
-    # An earlier tree that is perfect is itself the first subtree, and is left out of the proof.
+    # A perfect earlier tree is itself the first subtree, which the proof omits.
     path = [old_root, *proof] if old_size.bit_count() == 1 else list(proof)
     if not path:
         raise Tampered("The consistency proof has too few hashes.")
@@ -127,16 +126,16 @@ def _verify_growth(old_size: int, old_root: bytes, size: int, root: bytes, proof
 
 
 def _middle(start: int, end: int) -> int:
-    """Return where RFC 6962 cuts a range: after the largest power of two below its length."""
+    """Return where RFC 6962 splits a range: after the largest power of two below its length."""
     return start + (1 << (end - start - 1).bit_length() - 1)
 
 
 def _trailing_zeros(number: int) -> int:
-    """Count the zero bits at the end of a number; 0 has none to skip."""
+    """Return the number of trailing zero bits; 0 for 0."""
     return (number & -number).bit_length() - 1 if number else 0
 
 
-def _refuse_odd_hashes(what: str, *hashes: bytes) -> None:
-    """Refuse a hash of another length, which could stand for two hashes joined."""
+def _check_hash_lengths(what: str, *hashes: bytes) -> None:
+    """Refuse a hash of another length, which could be a concatenation of two hashes."""
     if any(len(item) != HASH_BYTES for item in hashes):
-        raise Tampered(f"The {what} holds a hash that has not {HASH_BYTES} bytes.")
+        raise Tampered(f"The {what} contains a hash that does not have {HASH_BYTES} bytes.")

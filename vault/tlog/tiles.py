@@ -1,8 +1,8 @@
-"""A log as static files (c2sp.org/tlog-tiles): which files a tree of one size has, and their paths and bytes.
+"""A log as static files (c2sp.org/tlog-tiles): the files of a tree at one size, their paths and their bytes.
 
-A tile holds the hashes of up to 256 neighbours of one level; levels are eight apart. An entry bundle
-holds the leaves below a tile of level 0. A file that is full never changes again; one that is not full
-has its width in its path, so it never changes either.
+A tile has up to 256 adjacent hashes of one level; tile levels are eight tree levels apart. An entry bundle has the
+leaves of a tile of level 0. A full file never changes; a partial one has its width in its path, so it never changes
+either.
 """
 
 import struct
@@ -16,39 +16,39 @@ WIDTH = 256
 #: Levels of the tree between a tile and the one above it.
 HEIGHT = 8
 _LENGTH = struct.Struct(">H")
-#: Bytes of the longest leaf that a bundle can hold.
+#: Maximum length of a leaf in a bundle.
 MAX_LEAF_BYTES = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """One tile; with level 0 it names a bundle of leaves too."""
+    """One tile; a tile of level 0 also has a bundle of leaves."""
 
-    #: Counts tiles, from the leaves up: the hashes are the tree's nodes of level ``8 * level``.
+    #: Tile level: the hashes are the tree's nodes of level ``8 * level``.
     level: int
     #: Counts the tiles of this level from the left.
     index: int
-    #: How many hashes there are, from 1 to 256.
+    #: Number of hashes, from 1 to 256.
     width: int
 
     @property
     def start(self) -> int:
-        """Return the index of its first hash among those of its level."""
+        """Return the index of its first hash in its level."""
         return self.index * WIDTH
 
     @property
     def path(self) -> str:
-        """Return the path of the hashes, below the prefix of the log."""
+        """Return the path of the hashes, relative to the prefix of the log."""
         return f"tile/{self.level}/{self._place}"
 
     @property
     def bundle_path(self) -> str:
-        """Return the path of the leaves below a tile of level 0."""
+        """Return the path of the leaf bundle of a tile of level 0."""
         return f"tile/entries/{self._place}"
 
     @property
     def full(self) -> bool:
-        """Return whether nothing more comes to it."""
+        """Return whether it has all 256 hashes."""
         return self.width == WIDTH
 
     @property
@@ -61,7 +61,7 @@ class Tile:
 
 
 def grown_tiles(old_size: int, size: int) -> Iterator[Tile]:
-    """Yield the tiles that a tree of ``size`` leaves has and one of ``old_size`` had not, lowest level first."""
+    """Yield the tiles that a tree of ``size`` leaves has and one of ``old_size`` does not, lowest level first."""
     level = 0
     while old_size < size:
         for index in range(old_size // WIDTH, -(-size // WIDTH)):
@@ -70,14 +70,14 @@ def grown_tiles(old_size: int, size: int) -> Iterator[Tile]:
 
 
 def write_bundle(leaves: Sequence[bytes]) -> bytes:
-    """Return the leaves as a bundle: each after its length, 16 bits, big-endian."""
+    """Encode the leaves as a bundle: each after its length, 16 bits, big-endian."""
     if any(len(leaf) > MAX_LEAF_BYTES for leaf in leaves):
-        raise ValueError(f"A leaf of a bundle has at most {MAX_LEAF_BYTES} bytes.")
+        raise ValueError(f"A leaf of a bundle must have at most {MAX_LEAF_BYTES} bytes.")
     return b"".join(_LENGTH.pack(len(leaf)) + leaf for leaf in leaves)
 
 
 def read_bundle(data: bytes) -> list[bytes]:
-    """Return the leaves of a bundle. Raises Tampered if its lengths do not add up."""
+    """Decode the leaves of a bundle. Raises Tampered if its lengths do not match its size."""
     leaves, at = [], 0
     while at < len(data):
         start = at + _LENGTH.size

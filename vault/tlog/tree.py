@@ -1,12 +1,11 @@
-"""The tree while it grows: a frontier of O(log n) hashes, and the nodes that each leaf completes.
+"""Appending to the tree: a frontier of O(log n) hashes, and the nodes that each leaf completes.
 
-Node (level, index) is the root over the leaves [index << level, (index + 1) << level). It exists
-once all of them do, and never changes again: a store keeps nodes write-once, level 0 being the leaf
-hashes. Roots and proofs are made of such nodes alone, in O(log n) reads.
+Node (level, index) is the root over the leaves [index << level, (index + 1) << level). It exists once all of them
+exist, and never changes: a store writes each node once; level 0 is the leaf hashes. Roots and proofs are computed
+from such nodes, in O(log n) reads.
 
-A frontier is a value. Appending gives another, so a writer can drop the new one when its
-transaction fails, and what was committed before still stands. After a crash ``read_frontier`` makes
-it again from the stored size and nodes.
+A frontier is immutable. Appending returns a new one, so a writer discards it if its transaction fails and still has
+the committed one. After a crash ``read_frontier`` rebuilds it from the stored size and nodes.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,13 +13,13 @@ from dataclasses import dataclass
 
 from vault.tlog.hashing import EMPTY_ROOT, HASH_BYTES, MAX_SIZE, node_hash
 
-#: Gives the stored hash of node (level, index). Asked only for nodes that are complete.
+#: Returns the stored hash of node (level, index). Called only for complete nodes.
 NodeReader = Callable[[int, int], bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """The root of a perfect subtree, as it is stored."""
+    """The root of a perfect subtree, as stored."""
 
     #: 0 for a leaf; the subtree has ``1 << level`` leaves.
     level: int
@@ -31,34 +30,34 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frontier:
-    """The right edge of a tree: all that is needed to go on appending."""
+    """The right edge of a tree: the hashes needed for appending."""
 
-    #: How many leaves there are.
+    #: Number of leaves.
     size: int = 0
-    #: Roots of the perfect subtrees that make up the tree, the largest first: one for each 1 in ``size``.
+    #: Roots of the perfect subtrees that make up the tree, the largest first: one per 1 bit in ``size``.
     peaks: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a number of peaks that does not belong to the size."""
+        """Check that the number of peaks matches the size."""
         if not 0 <= self.size <= MAX_SIZE or len(self.peaks) != self.size.bit_count():
-            raise ValueError("The peaks do not belong to the size.")
+            raise ValueError("The number of peaks does not match the size.")
 
     def append(self, leaf: bytes) -> tuple["Frontier", tuple[Node, ...]]:
-        """Return the frontier after one more leaf hash, and the nodes it completes, lowest first.
+        """Append a leaf hash; return the new frontier and the nodes that became complete, lowest first.
 
-        The first node is the leaf itself; another follows for each 1 at the end of the old size.
+        The first node is the leaf itself; one more follows for each trailing 1 bit of the old size.
         """
         return self.extend((leaf,))
 
     def extend(self, leaves: Iterable[bytes], *, every: int = 1) -> tuple["Frontier", tuple[Node, ...]]:
-        """Append several leaf hashes, in their order; return the nodes that became complete.
+        """Append leaf hashes in order; return the new frontier and the nodes that became complete.
 
-        With ``every`` only those whose level is a multiple of it, for a store that keeps no others.
+        Only nodes whose level is a multiple of ``every`` are returned, for a store without the other levels.
         """
         peaks, size, completed = list(self.peaks), self.size, list[Node]()
         for leaf in leaves:
             if len(leaf) != HASH_BYTES:
-                raise ValueError(f"A leaf hash has {HASH_BYTES} bytes.")
+                raise ValueError(f"A leaf hash must have {HASH_BYTES} bytes.")
             reached, level = leaf, 0
             while True:
                 if level % every == 0:
@@ -82,7 +81,7 @@ def read_frontier(node: NodeReader, size: int) -> Frontier:
 
 
 def root_at(node: NodeReader, start: int, end: int) -> bytes:
-    """Return MTH(D[start:end]), for a range that RFC 6962 cuts out of a tree of ``end`` leaves or more.
+    """Return MTH(D[start:end]), for a range as RFC 6962 splits a tree of at least ``end`` leaves.
 
     Such a range begins at a multiple of the smallest power of two that is not below its length.
     """
@@ -98,7 +97,7 @@ def _peaks(start: int, end: int) -> Iterable[tuple[int, int]]:
 
 
 def _fold(peaks: tuple[bytes, ...]) -> bytes:
-    """Join peaks from the right, for the smaller subtrees hang below the larger ones."""
+    """Hash peaks together from the right, since the smaller subtrees are on the right."""
     if not peaks:
         return EMPTY_ROOT
     root = peaks[-1]
