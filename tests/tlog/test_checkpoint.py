@@ -47,7 +47,7 @@ def test_a_known_key_does_not_speak_for_another_log():
     """A note whose origin is not the name of a key that signed it is refused, known as the key may be."""
     with pytest.raises(Tampered, match="key of another log"):
         open_checkpoint(sign_note(TEXT, [OTHER]), [OTHER.verifier, SIGNER.verifier])
-    with pytest.raises(ValueError, match="not the checkpoint.s origin"):
+    with pytest.raises(ValueError, match="not the checkpoint's origin"):
         sign_checkpoint(CHECKPOINT, OTHER)
 
 

@@ -49,7 +49,7 @@ def test_a_key_speaks_for_its_own_log_alone():
     """A statement of another origin is refused, known as the key may be."""
     with pytest.raises(Tampered, match="another log"):
         open_statement(sign_note(TEXT, [OTHER]), [OTHER.verifier])
-    with pytest.raises(ValueError, match="not the statement.s origin"):
+    with pytest.raises(ValueError, match="not the statement's origin"):
         sign_statement(STATEMENT, OTHER)
 
 

@@ -1,9 +1,8 @@
-"""The encryption context: pairs of text that a sealed object is bound to, in one canonical form.
+"""The encryption context: key-value pairs that a sealed object is bound to, in a canonical serialisation.
 
-Nothing in it is secret. It lies readable in the header of every object and is authenticated by the
-wrapped data key and by the header tag. One context has exactly one serialisation (AWS Encryption
-SDK, message header, section "Key Value Pairs"), so equal contexts are equal bytes, and the parser
-refuses every other spelling.
+It is not secret: it is in plaintext in the header of every object, authenticated by the wrapped data key and by the
+header tag. A context has exactly one serialisation (AWS Encryption SDK, message header, section "Key Value Pairs"),
+so equal contexts are equal bytes, and the parser refuses any other encoding.
 """
 
 from collections.abc import Mapping
@@ -13,33 +12,33 @@ from vault.sealing.fields import MAX_PREFIXED, Fields, prefixed
 
 
 def serialise(context: Mapping[str, str]) -> bytes:
-    """Return the canonical bytes: no bytes for no pairs, else the count and the sorted pairs.
+    """Return the canonical bytes: empty for no pairs, otherwise the count and the sorted pairs.
 
-    Pairs stand in ascending order of their key's UTF-8 bytes. Raises ValueError for text that is not
-    Unicode (a lone surrogate) and for more than MAX_PREFIXED bytes in all.
+    Pairs are in ascending order of their key's UTF-8 bytes. Raises ValueError for invalid Unicode (a lone surrogate)
+    and for more than MAX_PREFIXED bytes in total.
     """
     if not context:
         return b""
     try:
         pairs = sorted((key.encode(), value.encode()) for key, value in context.items())
     except UnicodeEncodeError:
-        raise ValueError("An encryption context is Unicode text.") from None
+        raise ValueError("An encryption context must be Unicode text.") from None
     if len(pairs) > MAX_PREFIXED:
-        raise ValueError(f"An encryption context has at most {MAX_PREFIXED} pairs.")
+        raise ValueError(f"An encryption context must have at most {MAX_PREFIXED} pairs.")
     written = [len(pairs).to_bytes(2, "big")]
     for key, value in pairs:
         written += (prefixed(key), prefixed(value))
     serialised = b"".join(written)
     if len(serialised) > MAX_PREFIXED:
-        raise ValueError(f"An encryption context has at most {MAX_PREFIXED} bytes.")
+        raise ValueError(f"An encryption context must have at most {MAX_PREFIXED} bytes.")
     return serialised
 
 
 def parse(data: bytes) -> dict[str, str]:
-    """Return the pairs of a canonical serialisation.
+    """Parse the pairs of a canonical serialisation.
 
-    Raises Tampered for anything that ``serialise`` would not have written: a count of zero, keys out
-    of order or twice, bytes that are not UTF-8, and bytes left over.
+    Raises Tampered for anything that ``serialise`` does not write: a count of zero, unsorted or duplicate keys, bytes
+    that are not UTF-8, and trailing bytes.
     """
     if not data:
         return {}
@@ -48,7 +47,7 @@ def parse(data: bytes) -> dict[str, str]:
     fields = Fields(data)
     count = fields.number(2)
     if count == 0:
-        raise Tampered("An empty encryption context is written as no bytes.")
+        raise Tampered("An empty encryption context must have no bytes.")
     context: dict[str, str] = {}
     previous: bytes | None = None
     for _ in range(count):

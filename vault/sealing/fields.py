@@ -1,25 +1,25 @@
-"""Fields of a stored format: read in order from bytes that nobody vouches for yet, or written.
+"""Reads the fields of a binary format from untrusted bytes, in order, and writes length-prefixed fields.
 
-Numbers are unsigned and big-endian. A field is sliced only after its length was compared with what
-is there, so a length that lies costs no memory.
+Numbers are unsigned and big-endian. A field's length is checked against the remaining bytes before the field is
+read, so a false length allocates no memory.
 """
 
 from vault.errors import Tampered
 
-#: What a length prefix of two bytes can say.
+#: Maximum of a two-byte length prefix.
 MAX_PREFIXED = 2**16 - 1
 
-#: What functions that take bytes accept: anything that lies in one piece.
+#: Contiguous buffers, accepted by all functions that read bytes.
 Bytes = bytes | bytearray | memoryview
 
 
 class Fields:
-    """A cursor over ``data``. Every method raises Tampered when fewer bytes are left than it needs."""
+    """A cursor over ``data``. Every method raises Tampered if too few bytes remain."""
 
     __slots__ = ("_data", "_position")
 
     def __init__(self, data: Bytes) -> None:
-        """Begin at the first byte; ``data`` is not copied."""
+        """Start at the first byte; ``data`` is not copied."""
         self._data = memoryview(data)
         self._position = 0
 
@@ -27,27 +27,27 @@ class Fields:
         """Return the next ``length`` bytes."""
         end = self._position + length
         if end > len(self._data):
-            raise Tampered("A field reaches beyond the end of what is stored.")
+            raise Tampered("A field extends beyond the end of the stored bytes.")
         field = bytes(self._data[self._position : end])
         self._position = end
         return field
 
     def number(self, length: int) -> int:
-        """Return the next number, which has ``length`` bytes."""
+        """Return the next number of ``length`` bytes."""
         return int.from_bytes(self.take(length), "big")
 
     def prefixed(self) -> bytes:
-        """Return the next field that has its length in two bytes before it."""
+        """Return the next field with a two-byte length prefix."""
         return self.take(self.number(2))
 
     def finish(self) -> None:
-        """Raise Tampered if anything is left."""
+        """Raise Tampered if bytes remain."""
         if self._position != len(self._data):
-            raise Tampered("Bytes follow the last field.")
+            raise Tampered("There are bytes after the last field.")
 
 
 def prefixed(value: bytes) -> bytes:
-    """Return ``value`` with its length in two bytes before it. ValueError beyond MAX_PREFIXED."""
+    """Return ``value`` with a two-byte length prefix. Raises ValueError above MAX_PREFIXED bytes."""
     if len(value) > MAX_PREFIXED:
-        raise ValueError(f"A field has at most {MAX_PREFIXED} bytes.")
+        raise ValueError(f"A field must have at most {MAX_PREFIXED} bytes.")
     return len(value).to_bytes(2, "big") + value

@@ -1,4 +1,4 @@
-"""What writer and reader of frames have in common: their constants, their AAD, their output.
+"""Common parts of writing and reading frames: constants, AAD, and output buffer.
 
 Layout: AWS Encryption SDK message format, section "Framed Data"; see FORMAT.md.
 """
@@ -12,7 +12,7 @@ from vault.sealing.header import TAG_BYTES
 REGULAR_HEAD_BYTES = 4 + 12
 #: Marker, sequence number, IV and length.
 FINAL_HEAD_BYTES = 4 + 4 + 12 + 4
-#: What a frame adds to its plaintext.
+#: Bytes that a frame adds to its plaintext.
 REGULAR_OVERHEAD = REGULAR_HEAD_BYTES + TAG_BYTES
 FINAL_OVERHEAD = FINAL_HEAD_BYTES + TAG_BYTES
 FINAL_MARKER = b"\xff\xff\xff\xff"
@@ -23,19 +23,18 @@ _FINAL = b"AWSKMSEncryptionClient Final Frame"
 
 
 def frame_aad(message_id: bytes, sequence: bytes, length: int, *, final: bool) -> bytes:
-    """Return what binds a frame to its message, its place, its length and its kind.
+    """Return the AAD, which binds a frame to its message, position, length and kind.
 
-    ``sequence`` is the number in its four bytes, ``length`` that of the frame's plaintext.
+    ``sequence`` is the sequence number in four bytes, ``length`` the length of the frame's plaintext.
     """
     return message_id + (_FINAL if final else _REGULAR) + sequence + length.to_bytes(8, "big")
 
 
 def fill(size: int, write: Callable[[memoryview], None]) -> bytes:
-    """Return ``size`` bytes that ``write`` puts in place, without a copy of the whole at the end.
+    """Return ``size`` bytes written by ``write``, without a final copy.
 
-    A BytesIO hands over the bytes object that it wrote into; making bytes of a bytearray would copy a
-    block once more, which costs a fifth of the speed of sealing. If ``write`` raises, what it
-    wrote is dropped.
+    A BytesIO returns its internal bytes object; converting a bytearray to bytes would copy the block, which costs a
+    fifth of the speed of sealing. If ``write`` raises, the output is discarded.
     """
     if size == 0:
         write(memoryview(bytearray()))

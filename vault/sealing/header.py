@@ -1,10 +1,9 @@
-"""The header of a sealed object: what it says, as bytes and as a noun.
+"""The header of a sealed object: encoding and parsing.
 
-Layout: AWS Encryption SDK message format v2, section "Header Body"; see FORMAT.md. Only suite
-0x0478, framed, is read; version 1, signed suites and non-framed messages are refused, because each
-is a way to a message without key commitment or without ranges. Until the tag has been checked
-(``vault/sealing/datakey.py``) nothing in a header is to be believed, so every limit is enforced
-while parsing, before anything of the stated size is made.
+Layout: AWS Encryption SDK message format v2, section "Header Body"; see FORMAT.md. Only suite 0x0478 with framed
+content is accepted; version 1, signed suites and non-framed messages are refused, because they lack key commitment
+or prevent range reads. A header is untrusted until its tag is verified (``vault/sealing/datakey.py``), so
+every limit is enforced while parsing, before memory of a stated size is allocated.
 """
 
 from collections.abc import Mapping
@@ -22,10 +21,10 @@ FRAMED = b"\x02"
 MESSAGE_ID_BYTES = 32
 COMMITMENT_BYTES = 32
 TAG_BYTES = 16
-#: Plaintext bytes of a regular frame, as the vault writes it, and at most, as it reads it.
+#: Plaintext bytes of a regular frame: the length that the vault writes, and the maximum that it accepts.
 FRAME_LENGTH = 64 * 1024
 MAX_FRAME_LENGTH = 1024 * 1024
-#: A header is at most this long, its tag included. Whoever reads one fetches so many bytes.
+#: Maximum length of a header, including its tag. A reader fetches this many bytes.
 MAX_HEADER_BYTES = 16 * 1024
 MAX_DATA_KEYS = 4
 
@@ -34,18 +33,18 @@ MAX_DATA_KEYS = 4
 class EncryptedDataKey:
     """The data key of one message, wrapped by one key. All three fields are opaque bytes here."""
 
-    #: The namespace of the key that wraps.
+    #: The namespace of the wrapping key.
     provider: bytes
-    #: Its name, and what is needed to unwrap.
+    #: The name of the wrapping key, and the parameters for unwrapping.
     info: bytes
     ciphertext: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """A header, field by field. One from ``parse_header`` is well formed, but not yet authentic."""
+    """The fields of a header. The result of ``parse_header`` is well formed, but not authenticated."""
 
-    #: 32 random bytes, fresh for each message.
+    #: 32 random bytes, new for each message.
     message_id: bytes
     context: Mapping[str, str]
     data_keys: tuple[EncryptedDataKey, ...]
@@ -53,7 +52,7 @@ class Header:
     frame_length: int
     #: Commits the message to one data key.
     commitment: bytes
-    #: AES-GCM tag over the body; empty in a header that is being written.
+    #: AES-GCM tag over the body; empty while a header is being built.
     tag: bytes = b""
 
     def body(self) -> bytes:
@@ -66,17 +65,16 @@ class Header:
         return b"".join(written)
 
     def write(self) -> bytes:
-        """Return the header as it is stored: the body and its tag."""
+        """Encode the header: the body and its tag."""
         return self.body() + self.tag
 
 
 def parse_header(data: Bytes) -> Header:
-    """Read the header at the beginning of ``data``, which may go on behind it.
+    """Parse the header at the start of ``data``; bytes after it are ignored.
 
-    Hand over the first MAX_HEADER_BYTES of the object, or all of a shorter one: every header that is
-    accepted ends within them, so there is no "more bytes needed". Raises Tampered, and nothing else,
-    for a header that is malformed, cut short, beyond a limit, or of another version or suite.
-    The parser accepts one spelling only, so ``parse_header(data).write()`` is what was read.
+    Pass the first MAX_HEADER_BYTES of the object, or all of a shorter one: every accepted header is within them.
+    Raises Tampered, and no other error, for a header that is malformed, truncated, beyond a limit, or of another
+    version or suite. Only one encoding is accepted, so ``parse_header(data).write()`` returns the parsed bytes.
     """
     fields = Fields(memoryview(data).cast("B")[:MAX_HEADER_BYTES])
     if fields.take(len(VERSION)) != VERSION:
@@ -102,7 +100,7 @@ def parse_header(data: Bytes) -> Header:
 
 
 def _parse_data_keys(fields: Fields) -> tuple[EncryptedDataKey, ...]:
-    """Read the count and the wrapped data keys, at least one."""
+    """Parse the count and the wrapped data keys, at least one."""
     count = fields.number(2)
     if not 0 < count <= MAX_DATA_KEYS:
         raise Tampered("The object has no data key, or too many.")

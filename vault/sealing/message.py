@@ -1,7 +1,7 @@
-"""Small things, sealed and opened whole: details, waveforms, evidence, credentials.
+"""Seals and opens small data as whole messages: details, waveforms, evidence, credentials.
 
-The format is that of audio objects, one message each. A whole message authenticates its own end (its
-last frame is marked as final under the tag), so it can be opened without a pinned length.
+The format is that of audio objects. A whole message authenticates its own end (the tag of its last frame covers the
+final marker), so it can be opened without a pinned length.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from vault.sealing.size import plaintext_length
 def seal(
     key: NamedKey, context: Mapping[str, str], plaintext: Bytes, *, frame_length: int = FRAME_LENGTH
 ) -> bytes:
-    """Return ``plaintext`` as one sealed message. Raises ValueError as Sealer does."""
+    """Seal ``plaintext`` as one message. Raises ValueError as Sealer does."""
     sealer = Sealer(key, context, frame_length=frame_length)
     return b"".join((sealer.header, sealer.update(plaintext), sealer.finish()))
 
@@ -25,11 +25,10 @@ def seal(
 def open_message(
     key: NamedKey, message: Bytes, *, context: Mapping[str, str], message_id: bytes | None = None
 ) -> bytes:
-    """Return the plaintext of a whole message sealed under ``key`` for exactly this context.
+    """Open a whole message that was sealed under ``key`` for exactly this context.
 
-    Give ``message_id`` where an older message of the same context must not pass for this one.
-    Raises Tampered for anything else: another key, context or id, and a single byte more, less or
-    changed.
+    Pass ``message_id`` where an older message with the same context must not be accepted. Raises Tampered for another
+    key, context or id, and for any added, missing or changed byte.
     """
     stored = memoryview(message).cast("B")
     header = parse_header(stored)

@@ -1,9 +1,8 @@
 """Seals a stream of plaintext, block by block, in constant memory.
 
-A sealer makes one message, once: the data key and the message id are fresh, and the IV of a frame
-is its sequence number. Two different plaintexts under one sequence number would break AES-GCM
-altogether, so a sealer cannot be rewound or copied, and one that failed in the middle stays closed.
-Whoever must try again makes a new sealer, hence a new object.
+A sealer creates one message: it generates the data key and the message id, and the IV of a frame is its sequence
+number. Two plaintexts under one sequence number would break AES-GCM, so a sealer cannot be rewound or copied, and
+after a failure it stays closed. A retry needs a new sealer, hence a new object.
 """
 
 import secrets
@@ -33,16 +32,16 @@ from vault.sealing.header import (
 )
 from vault.sealing.keys import KEY_BYTES, NamedKey
 
-#: Keys of a context that the SDK keeps for itself.
+#: Prefix of context keys that the SDK reserves.
 RESERVED_PREFIX = "aws-crypto-"
 _ZEROS = bytes(8)
 
 
 class Sealer:
-    """Takes plaintext and gives the object: ``header``, then what ``update`` and ``finish`` return.
+    """Encrypts plaintext to an object: ``header``, then the results of ``update`` and ``finish``.
 
-    ``header`` has its tag in it; ``message_id`` is what a reader pins; ``plaintext_length`` counts
-    what was taken so far. Not for several threads at once.
+    ``header`` includes its tag; ``message_id`` is the value to pin for readers; ``plaintext_length`` is the number of
+    bytes so far. Not thread-safe.
     """
 
     __slots__ = (
@@ -59,15 +58,15 @@ class Sealer:
     def __init__(
         self, key: NamedKey, context: Mapping[str, str], *, frame_length: int = FRAME_LENGTH
     ) -> None:
-        """Make a data key, wrap it under ``key`` and write the header.
+        """Generate a data key, wrap it under ``key`` and build the header.
 
-        Raises ValueError for a frame length outside 1..1 MiB, for a context that is reserved or not
-        Unicode, and when the header would be longer than MAX_HEADER_BYTES.
+        Raises ValueError for a frame length outside 1..1 MiB, for a context that has reserved keys or is not Unicode,
+        and if the header would be longer than MAX_HEADER_BYTES.
         """
         if not 0 < frame_length <= MAX_FRAME_LENGTH:
-            raise ValueError(f"A frame has 1 to {MAX_FRAME_LENGTH} bytes.")
+            raise ValueError(f"frame_length must be between 1 and {MAX_FRAME_LENGTH} bytes.")
         if any(name.startswith(RESERVED_PREFIX) for name in context):
-            raise ValueError(f"Keys that begin with {RESERVED_PREFIX} are reserved.")
+            raise ValueError(f"Context keys that begin with {RESERVED_PREFIX} are reserved.")
         data_key = secrets.token_bytes(KEY_BYTES)
         self.message_id = secrets.token_bytes(MESSAGE_ID_BYTES)
         self._cipher, commitment = derive(data_key, self.message_id)
@@ -80,25 +79,25 @@ class Sealer:
         )
         self.header = replace(header, tag=header_tag(self._cipher, header.body())).write()
         if len(self.header) > MAX_HEADER_BYTES:
-            raise ValueError(f"A header has at most {MAX_HEADER_BYTES} bytes.")
+            raise ValueError(f"A header must have at most {MAX_HEADER_BYTES} bytes.")
         self.plaintext_length = 0
         self._frame_length = frame_length
-        # At most one frame, held back because the last frame must be a final one.
+        # At most one frame, buffered because the last frame must be a final one.
         self._pending = bytearray()
         self._sequence = 0
         self._closed = False
 
     def update(self, block: Bytes) -> bytes:
-        """Take the next plaintext, of any length, and return the frames that are complete.
+        """Encrypt the next plaintext, of any length; return the complete frames.
 
-        The block may be reused afterwards. Raises ValueError after ``finish``, after a failure, and
-        when the message would have more than 2**32 - 1 frames.
+        The caller may reuse the block afterwards. Raises ValueError after ``finish``, after a failure, and if the
+        message would have more than 2**32 - 1 frames.
         """
         data = memoryview(block).cast("B")
         self._begin()
         count = max(len(self._pending) + len(data) - 1, 0) // self._frame_length
         if self._sequence + count >= MAX_SEQUENCE:
-            raise ValueError("A message has at most 2**32 - 1 frames.")
+            raise ValueError("A message must have at most 2**32 - 1 frames.")
         if count:
             size = count * (self._frame_length + REGULAR_OVERHEAD)
             sealed = fill(size, lambda output: self._seal_frames(data, count, output))
@@ -110,10 +109,9 @@ class Sealer:
         return sealed
 
     def finish(self) -> bytes:
-        """Return the final frame, which holds 0 to ``frame_length`` bytes, and close.
+        """Return the final frame, with 0 to ``frame_length`` bytes of plaintext, and close the sealer.
 
-        It is empty only when the whole message is. Raises ValueError the second time, and after a
-        failure.
+        It is empty only if the whole message is. Raises ValueError if called twice, and after a failure.
         """
         self._begin()
         sealed = fill(FINAL_OVERHEAD + len(self._pending), self._seal_final)
@@ -121,13 +119,13 @@ class Sealer:
         return sealed
 
     def _begin(self) -> None:
-        """Close before the work; ``update`` opens again once all of it went well."""
+        """Close before the work; ``update`` opens the sealer again if it succeeds."""
         if self._closed:
             raise ValueError("This sealer is closed: it was finished, or it failed.")
         self._closed = True
 
     def _seal_frames(self, data: memoryview, count: int, output: memoryview) -> None:
-        """Write ``count`` regular frames of what is pending and of ``data``; keep the rest pending."""
+        """Write ``count`` regular frames from the pending bytes and ``data``; the rest becomes pending."""
         length = self._frame_length
         sealed_length = length + REGULAR_OVERHEAD
         taken = 0
@@ -163,7 +161,7 @@ class Sealer:
         self._cipher.encrypt_into(iv, self._pending, aad, output[FINAL_HEAD_BYTES:])
 
     def __copy__(self) -> NoReturn:
-        """Refuse: two sealers in one state would use one IV twice."""
+        """Refuse: two sealers with the same state would use an IV twice."""
         raise ValueError("A sealer cannot be copied.")
 
     def __deepcopy__(self, memo: object) -> NoReturn:
@@ -171,5 +169,5 @@ class Sealer:
         self.__copy__()
 
     def __reduce__(self) -> NoReturn:
-        """Refuse, as ``__copy__``; it would also write the key of the message somewhere."""
+        """Refuse, as ``__copy__``; pickling would also write the message's key."""
         self.__copy__()

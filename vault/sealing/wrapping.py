@@ -1,8 +1,8 @@
-"""Wraps one secret under a named key: how an account key holds recording, call and index keys.
+"""Wraps a secret under a named key, such as a recording, detail or index key under an account key.
 
-Stored as version, IV, ciphertext and tag; see FORMAT.md. The key's name and the context are in the
-AAD, so a wrapped key moved to another row, or offered to another key of the same secret, does not
-open. IVs are random: one key may wrap 2**32 secrets (NIST SP 800-38D, section 8.3).
+Stored as version, IV, ciphertext and tag; see FORMAT.md. The key's name and the context are in the AAD, so a wrapped
+key that was moved to another row, or is opened under another key name, fails to decrypt. IVs are random: one key
+may wrap 2**32 secrets (NIST SP 800-38D, section 8.3).
 """
 
 import secrets
@@ -17,15 +17,15 @@ from vault.sealing.fields import prefixed
 from vault.sealing.keys import NamedKey
 
 VERSION = b"\x01"
-#: Parts the AAD of this format from that of every other, whatever version byte those have.
+#: Separates the AAD of this format from that of every other format.
 LABEL = b"callvault/wrap/v1"
 IV_BYTES = 12
-#: What wrapping adds to a secret.
+#: Bytes that wrapping adds to a secret.
 OVERHEAD = len(VERSION) + IV_BYTES + 16
 
 
 def wrap(key: NamedKey, secret: bytes, context: Mapping[str, str]) -> bytes:
-    """Return ``secret`` wrapped under ``key`` and bound to ``context``: OVERHEAD bytes longer.
+    """Wrap ``secret`` under ``key``, bound to ``context``; the result is OVERHEAD bytes longer.
 
     Raises ValueError for a context that cannot be serialised.
     """
@@ -34,17 +34,17 @@ def wrap(key: NamedKey, secret: bytes, context: Mapping[str, str]) -> bytes:
 
 
 def unwrap(key: NamedKey, wrapped: bytes, context: Mapping[str, str]) -> bytes:
-    """Return the secret. Raises Tampered for another key, name or context, and for other bytes."""
+    """Unwrap a secret. Raises Tampered for another key, name or context, and for changed bytes."""
     if len(wrapped) < OVERHEAD or wrapped[: len(VERSION)] != VERSION:
         raise Tampered("The wrapped key is too short or has another format version.")
     iv, sealed = wrapped[len(VERSION) : len(VERSION) + IV_BYTES], wrapped[len(VERSION) + IV_BYTES :]
     try:
         return AESGCM(key.secret).decrypt(iv, sealed, _aad(key, context))
     except InvalidTag:
-        raise Tampered("The wrapped key does not open under this key and context.") from None
+        raise Tampered("The wrapped key cannot be decrypted under this key and context.") from None
 
 
 def _aad(key: NamedKey, context: Mapping[str, str]) -> bytes:
-    """Return what the wrapped bytes are bound to."""
+    """Return the additional authenticated data: label, key name and context."""
     name = prefixed(key.namespace.encode()) + prefixed(key.name.encode())
     return LABEL + name + contexts.serialise(context)
