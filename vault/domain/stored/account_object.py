@@ -253,7 +253,7 @@ def _keys(fields: Fields) -> dict[int, bytes]:
     inner = Fields(names, "An account's object, keys,")
     keys = {}
     for name in names:
-        if not name.isascii() or not name.isdigit() or name.startswith("0") or len(name) > 9:  # noqa: PLR2004 - a number that the column holds
+        if not name.isascii() or not name.isdigit() or name.startswith("0") or len(name) > 9:  # noqa: PLR2004 - fits the column
             raise Tampered("The version of an account key is not a number.")
         keys[int(name)] = inner.blob(name)
     return keys

@@ -86,7 +86,7 @@ def of_listener(account_id: str, link_id: str) -> Context:
 
 
 def of_words(account_id: str, what: str) -> Context:
-    """Bind free text from a person to its account and its kind ``what``, such as ``policy-reason``."""
+    """Bind free text from a user to its account and its kind ``what``, such as ``policy-reason``."""
     return {"account_id": account_id, "purpose": f"words/{what}"}
 
 

@@ -90,19 +90,19 @@ def call_json(facts: CallFacts, statements: Sequence[CallFacts]) -> dict[str, An
     return {"call": facts_json(facts), **several}
 
 
-def calls_in(said: Mapping[str, Any]) -> list[CallFacts]:
+def calls_in(content: Mapping[str, Any]) -> list[CallFacts]:
     """Return all statements about the call, from evidence of the sealing or from a later ``facts`` entry."""
-    if "call" not in said:
+    if "call" not in content:
         return []
-    return [read_facts(facts) for facts in said.get("statements", [said["call"]])]
+    return [read_facts(facts) for facts in content.get("statements", [content["call"]])]
 
 
 def chained(
-    before: str, entry: Entry, said: Mapping[str, Any], *, recording_id: str, at: datetime
+    before: str, entry: Entry, content: Mapping[str, Any], *, recording_id: str, at: datetime
 ) -> Evidence:
     """Return a later entry of the chain, after the entry with the digest ``before``."""
     return _evidence(
-        {"kind": entry, "recording": recording_id, "before": before, "at": moment_json(at), **said}
+        {"kind": entry, "recording": recording_id, "before": before, "at": moment_json(at), **content}
     )
 
 

@@ -18,9 +18,9 @@ def encode_policy(policy: ConsentPolicy) -> dict[str, Any]:
     return {"v": 1, **values}
 
 
-def decode_policy(said: Mapping[str, Any], *, version: int, at: datetime, by: str) -> ConsentPolicy:
+def decode_policy(data: Mapping[str, Any], *, version: int, at: datetime, by: str) -> ConsentPolicy:
     """Decode a policy."""
-    values = {name: value for name, value in said.items() if name != "v"}
+    values = {name: value for name, value in data.items() if name != "v"}
     values["keys"] = Keys(**values["keys"])
     overrides = [
         override | {"at": datetime.fromisoformat(override["at"])} for override in values["overrides"]
