@@ -30,7 +30,7 @@ pytestmark = pytest.mark.faults
 AUDIO = tone(0.5)
 #: For each way in which a service fails: what it says, and what a caller of the vault hears of it.
 KMS: dict[str, tuple[Fault, str]] = {
-    "broken": (kms_says("KMSInternalException"), "refuses what the vault asks"),
+    "broken": (kms_says("KMSInternalException"), "refuses the vault's request"),
     "denied": (kms_says("AccessDeniedException"), "does not let the vault use"),
     "disabled": (kms_says("DisabledException"), "is disabled"),
     "pending deletion": (kms_says("KMSInvalidStateException"), "pending deletion"),

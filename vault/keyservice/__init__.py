@@ -1,1 +1,1 @@
-"""The root key behind its service, and the ring of account keys that it wraps."""
+"""The root key in its key service, and the cache of the account keys that it wraps."""

@@ -1,11 +1,11 @@
-"""The root key in AWS KMS, or in what speaks like it: it wraps there and never comes here.
+"""The root key in AWS KMS, or in a service with the same API: the key never leaves that service.
 
 The context is KMS's encryption context: it is authenticated, and it appears in CloudTrail, so it holds
-the vault's own ids and nothing else. The key is named on decryption too; without that, KMS would use
-whichever key the ciphertext names, and so accept one that somebody else chose.
+only the vault's own ids. Decryption requests name the key too; without that, KMS would use the key that
+the ciphertext names, and so accept a key that an attacker chose.
 
-A disabled or denied key stops everything that is not in the key ring, at the latest when its entries
-expire: that is meant.
+When the key is disabled or denied, the vault can use only the account keys in the key ring, until those
+entries expire. That is intended.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Seconds for connecting, and for an answer. A webhook waits for this at most, times two tries.
+#: Timeout in seconds for connecting, and for a response. A webhook waits for it at most twice (two attempts).
 TIMEOUT = 3
 
-#: Codes of KMS that say that these bytes were not wrapped by this key under this context.
+#: KMS error codes that mean: these bytes were not wrapped by this key under this context.
 _NOT_OURS = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
 _WORDS = {
     "AccessDeniedException": words.NOT_ALLOWED,
@@ -45,7 +45,7 @@ class AwsKmsKey:
     """RootKey in KMS. ``key_id`` is a key id, ARN, alias (``alias/...``) or alias ARN."""
 
     def __init__(self, client: "KMSClient", key_id: str, threads: Threads) -> None:
-        """Share one client between all threads."""
+        """Use ``client`` from all threads of ``threads``."""
         self.client = client
         self.key_id = key_id
         self.threads = threads
@@ -58,9 +58,9 @@ class AwsKmsKey:
         return answer["CiphertextBlob"]
 
     async def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
-        """Decrypt what ``wrap`` made.
+        """Decrypt the output of ``wrap``.
 
-        Raises Tampered for another key, other bytes or another context, and Unavailable.
+        Raises Unavailable, and Tampered for another key, other bytes or another context.
         """
         answer = await self._ask(
             lambda: self.client.decrypt(KeyId=self.key_id, CiphertextBlob=wrapped, EncryptionContext=context)
@@ -68,7 +68,7 @@ class AwsKmsKey:
         return answer["Plaintext"]
 
     async def close(self) -> None:
-        """Close the client's connections. The threads belong to whoever made them."""
+        """Close the client's connections. The caller that created the threads closes them."""
         self.client.close()
 
     async def _ask(self, function: Callable[[], T]) -> T:
@@ -82,11 +82,13 @@ class AwsKmsKey:
         except HTTPClientError as error:
             raise Unavailable(words.NO_ANSWER, cause="keyservice") from error
         except BotoCoreError as error:
-            raise Unavailable("The vault cannot ask the key service.", cause="keyservice") from error
+            raise Unavailable(
+                "The vault cannot send a request to the key service.", cause="keyservice"
+            ) from error
 
 
 def connect(*, endpoint_url: str | None, region: str | None, connections: int) -> "KMSClient":
-    """Make a client with short timeouts and one retry; credentials come from boto3's usual chain."""
+    """Create a client with short timeouts and one retry; boto3 finds the credentials in its usual chain."""
     config = Config(
         connect_timeout=TIMEOUT,
         read_timeout=TIMEOUT,

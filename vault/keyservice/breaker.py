@@ -1,12 +1,12 @@
-"""A circuit breaker before the root key: a key service that is down costs the vault three tries, not every one.
+"""A circuit breaker for the root key: while the key service is down, only few calls wait for its timeout.
 
-closed     everything is let through. ``failures`` times Unavailable in a row, within ``window`` seconds, open it.
-open       for ``pause`` seconds everybody hears at once what the last try heard, and the service is left alone.
-half-open  one caller tries, for all others it stays open: an answer closes it, Unavailable opens it anew.
+closed     every call passes. ``failures`` consecutive Unavailable errors within ``window`` seconds open it.
+open       for ``pause`` seconds every call fails immediately with the last error; the service gets no request.
+half-open  one call passes, all others fail as if open: a response closes it, Unavailable opens it again.
 
-An answer is an answer: Tampered says that the service works, and neither opens the breaker nor keeps it open.
-At most ``at_once`` calls are under way. Those who wait for their turn while the service hangs are turned
-away when the breaker opens, so the wait of the last in the row does not grow with the row.
+Tampered is a response: the service works, so it neither opens the breaker nor keeps it open.
+At most ``at_once`` calls run concurrently. Calls that wait for a slot while the service hangs fail when
+the breaker opens, so the wait does not grow with the length of the queue.
 """
 
 import asyncio
@@ -25,20 +25,20 @@ _LOG = Log(__name__)
 
 State = Literal["closed", "open", "half-open"]
 
-#: Failures in a row that open it, and the seconds within which they must have happened.
+#: Consecutive failures that open it, and the seconds within which they must happen.
 FAILURES, WINDOW = 3, 30.0
-#: Seconds for which it stays open before somebody tries again.
+#: Seconds for which it stays open before one call passes again.
 OPEN_SECONDS = 3.0
-#: Calls under way at once; misses of the key ring are rare.
+#: Max concurrent calls; key ring misses are rare.
 CONCURRENCY = 4
 
 
 async def _nothing() -> None:
-    """Close nothing: a key in a file has no connections."""
+    """Do nothing: a key in a file has no connections to close."""
 
 
 class Breaker:
-    """RootKey around another. ``now`` is a clock that never goes back, in seconds."""
+    """A RootKey that wraps another RootKey. ``now`` is a monotonic clock in seconds."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Breaker:
         at_once: int = CONCURRENCY,
         now: Callable[[], float] = monotonic,
     ) -> None:
-        """Begin closed."""
+        """Start in the closed state."""
         self.root = root
         self.close = close
         self.failures = failures
@@ -59,16 +59,16 @@ class Breaker:
         self.pause = pause
         self.now = now
         self._places = asyncio.Semaphore(at_once)
-        # The moments of the last failures in a row; an answer empties it.
+        # Times of the last consecutive failures; a response empties it.
         self._failed: deque[float] = deque(maxlen=failures)
-        # None while closed; else the moment from which one caller may try.
+        # None while closed; else the time from which one call may pass.
         self._open_until: float | None = None
         self._trying = False
         self._last_words = words.NO_ANSWER
 
     @property
     def state(self) -> State:
-        """Return what the next caller meets: closed, open or half-open."""
+        """Return the state for the next call: closed, open or half-open."""
         if self._open_until is None:
             return "closed"
         return "open" if self.now() < self._open_until else "half-open"
@@ -84,7 +84,7 @@ class Breaker:
     async def _let_through(self, ask: Callable[[], Awaitable[bytes]]) -> bytes:
         self._turn_away()
         async with self._places:
-            self._turn_away()  # It may have opened while this caller waited for its turn.
+            self._turn_away()  # It may have opened while this caller waited for a slot.
             trial = self._trying = self._open_until is not None
             try:
                 answer = await ask()
@@ -96,13 +96,13 @@ class Breaker:
                 raise
             finally:
                 if trial:
-                    # Also when the caller was cancelled in the middle: then the next one tries.
+                    # Also if the caller was cancelled: then the next call is the trial.
                     self._trying = False
             self._note_answer()
             return answer
 
     def _turn_away(self) -> None:
-        """Raise Unavailable while it is open, or while somebody else tries."""
+        """Raise Unavailable while it is open, or while another call is the trial."""
         if self._open_until is None:
             return
         left = self._open_until - self.now()

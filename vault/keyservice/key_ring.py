@@ -1,11 +1,11 @@
-"""The key ring: account keys, unwrapped, for a short time and in a bounded number.
+"""The key ring: a bounded cache of unwrapped account keys with a short TTL.
 
-Unwrapping asks the key service, and the current version asks the database; both would be on the way of
-every frame that is played. So both answers are kept for ``ttl`` seconds. That is also how long a key
-lives on here after it was disabled in the key service, or after another node has rotated it;
-whoever destroys or rotates a key on this node calls ``forget`` at once. Requests that miss
-at the same time share one unwrapping. Expired keys leave memory at the next miss; Python cannot
-overwrite them, and this does not claim to.
+Unwrapping needs a request to the key service, and the current version needs a database query; without a
+cache, every audio frame that is played would need both. So both results are cached for ``ttl`` seconds.
+That is also how long a key can still be used here after it was disabled in the key service, or after
+another node rotated it. Code that destroys or rotates a key on this node calls ``forget`` immediately.
+Concurrent misses of one key share one unwrap call. Expired keys are removed from memory at the next
+insertion; Python cannot overwrite them.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ from vault.keyservice.own_keys import NONE_TAKEN, Wrapping, read_wrapping, write
 from vault.ports.keys import OwnKeys, RootKey, WrappedKeys
 from vault.sealing.keys import KEY_BYTES, NamedKey, account_key
 
-#: Seconds for which an unwrapped key is kept.
+#: Seconds for which an unwrapped key is cached.
 TTL = 300.0
-#: Unwrapped keys kept at once.
+#: Max unwrapped keys in the cache.
 MAXIMUM = 1000
 
 _OWN = "The account's own key cannot be used."
@@ -45,9 +45,9 @@ class UnwrappedAccountKey:
 
 
 class AccountKeyRing:
-    """KeyRing below one root key, and below the accounts' own keys where they have one.
+    """KeyRing for one root key, and for customer-managed keys of accounts that have one.
 
-    ``now`` is a clock that never goes back, in seconds.
+    ``now`` is a monotonic clock in seconds.
     """
 
     def __init__(
@@ -60,26 +60,26 @@ class AccountKeyRing:
         maximum: int = MAXIMUM,
         now: Callable[[], float] = monotonic,
     ) -> None:
-        """Begin with an empty ring."""
+        """Start with an empty cache."""
         self.root = root
         self.wrapped = wrapped
         self.own_keys = own_keys
         self.ttl = ttl
         self.maximum = maximum
         self.now = now
-        # Least recently used first. Each value comes with the moment at which it expires.
+        # Least recently used first. Each value is stored with its expiry time.
         self._keys: OrderedDict[_Slot, tuple[UnwrappedAccountKey, float]] = OrderedDict()
         self._current: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._unwrapping: dict[_Slot, asyncio.Task[UnwrappedAccountKey]] = {}
-        # Counts the calls of ``forget``: an answer that one of them overtook is not kept.
+        # Number of ``forget`` calls: a result that was requested before the last one is not cached.
         self._forgotten = 0
 
     async def create(
         self, account_id: str, *, version: int = 1, own_key: str | None = None
     ) -> tuple[UnwrappedAccountKey, bytes]:
-        """Make a version of an account's key, the first unless told; return it, and wrapped.
+        """Create a version of an account's key (default: version 1); return the key and its wrapped form.
 
-        Nothing knows of it yet. Raises Invalid, Refused, Unavailable.
+        Nothing is stored. Raises Invalid, Refused, Unavailable.
         """
         secret, context = secrets.token_bytes(KEY_BYTES), wrapping_context(account_id, version)
         inner = secret
@@ -94,19 +94,19 @@ class AccountKeyRing:
         return UnwrappedAccountKey(version=version, key=key, own_key=own_key), wrapped
 
     async def current(self, account_id: str) -> UnwrappedAccountKey:
-        """Return the key that seals what comes now. Raises NotFound, Tampered, Unavailable."""
+        """Return the account's current key, for sealing. Raises NotFound, Tampered, Unavailable."""
         known = self._current.get(account_id)
         if known is not None and self.now() < known[1]:
             self._current.move_to_end(account_id)
             try:
                 return await self.version(account_id, known[0])
             except NotFound:
-                # Another node rotated the key since, and the version that was current is destroyed.
+                # Another node has rotated the key since, and the cached version is destroyed.
                 self._current.pop(account_id, None)
         forgotten = self._forgotten
         version = await self.wrapped.current_version(account_id)
         if self._forgotten == forgotten:
-            self._keep(self._current, account_id, version)
+            self._cache(self._current, account_id, version)
         return await self.version(account_id, version)
 
     async def version(self, account_id: str, version: int) -> UnwrappedAccountKey:
@@ -121,13 +121,13 @@ class AccountKeyRing:
         task = self._unwrapping.get(slot)
         if task is None:
             task = asyncio.create_task(self._unwrap(account_id, version))
-            task.add_done_callback(_seen)
+            task.add_done_callback(_retrieve_error)
             self._unwrapping[slot] = task
-        # Shielded, because others may wait for it when this caller is cancelled.
+        # Shielded, because other callers may wait for it when this caller is cancelled.
         return await asyncio.shield(task)
 
     async def unwrap(self, account_id: str, version: int, wrapped: bytes) -> UnwrappedAccountKey:
-        """Unwrap a key that has no row, and keep nothing of it. Raises Tampered, Unavailable."""
+        """Unwrap a key that has no row, without caching it. Raises Tampered, Unavailable."""
         context = wrapping_context(account_id, version)
         inner = read_wrapping(await self.root.unwrap(wrapped, context))
         secret = inner.secret
@@ -143,7 +143,7 @@ class AccountKeyRing:
         return UnwrappedAccountKey(version=version, key=key, own_key=inner.own_key)
 
     def forget(self, account_id: str) -> None:
-        """Drop every version of an account's key; what is being unwrapped now will not be kept."""
+        """Remove every version of an account's key; results of running unwrap calls are not cached."""
         self._forgotten += 1
         self._current.pop(account_id, None)
         for slot in [slot for slot in self._keys if slot[0] == account_id]:
@@ -162,20 +162,20 @@ class AccountKeyRing:
             wrapped = await self.wrapped.wrapped(account_id, version)
             key = await self.unwrap(account_id, version, wrapped)
             if self._unwrapping.get(slot) is asyncio.current_task():
-                self._keep(self._keys, slot, key)
+                self._cache(self._keys, slot, key)
             return key
         finally:
             if self._unwrapping.get(slot) is asyncio.current_task():
                 del self._unwrapping[slot]
 
-    def _keep(self, kept: "OrderedDict[K, tuple[V, float]]", name: K, value: V) -> None:
+    def _cache(self, entries: "OrderedDict[K, tuple[V, float]]", name: K, value: V) -> None:
         now = self.now()
-        for expired in [slot for slot, (_, until) in kept.items() if until <= now]:
-            del kept[expired]
-        kept[name] = (value, now + self.ttl)
-        kept.move_to_end(name)
-        while len(kept) > self.maximum:
-            kept.popitem(last=False)
+        for expired in [slot for slot, (_, until) in entries.items() if until <= now]:
+            del entries[expired]
+        entries[name] = (value, now + self.ttl)
+        entries.move_to_end(name)
+        while len(entries) > self.maximum:
+            entries.popitem(last=False)
 
 
 def wrapping_context(account_id: str, version: int) -> dict[str, str]:
@@ -183,7 +183,7 @@ def wrapping_context(account_id: str, version: int) -> dict[str, str]:
     return of_account_key(account_id, version)
 
 
-def _seen(task: "asyncio.Task[UnwrappedAccountKey]") -> None:
-    """Mark an error as seen, for every caller may have been cancelled by now."""
+def _retrieve_error(task: "asyncio.Task[UnwrappedAccountKey]") -> None:
+    """Retrieve the task's error, so that asyncio does not warn if every caller was cancelled."""
     if not task.cancelled():
         task.exception()

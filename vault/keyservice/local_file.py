@@ -1,9 +1,9 @@
 """The root key in a file, for a laptop or a single server.
 
-The file is one JSON object, 0600, and is written once: ``create`` refuses to replace one. A key that is
-lost takes all recordings with it, so a missing file is never silently made anew; ``load`` says what to
-do. Whoever can read the file can open everything: the file keeps out other users of the machine and
-nobody else. The key's id is part of what it wraps, so a wrong key is told from damaged bytes.
+The file is one JSON object with mode 0600. ``create`` refuses to replace an existing file. Without the key
+no recording can be decrypted, so a missing file is never silently created again; ``load`` says what to do.
+A reader of the file can decrypt everything: its mode protects only against other users of the machine.
+The wrapped bytes contain the key's id, so a wrong key can be distinguished from damaged bytes.
 """
 
 import base64
@@ -28,10 +28,10 @@ _MAX_BYTES = 4096
 
 
 class LocalRootKey:
-    """RootKey that lives in this process."""
+    """A RootKey in the memory of this process."""
 
     def __init__(self, key: NamedKey) -> None:
-        """Keep the key. Use ``create`` or ``load``."""
+        """Hold the key. Use ``create`` or ``load`` to get an instance."""
         self._key = key
 
     async def wrap(self, secret: bytes, context: Mapping[str, str]) -> bytes:
@@ -39,22 +39,24 @@ class LocalRootKey:
         return wrap(self._key, secret, context)
 
     async def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
-        """Undo ``wrap``. Raises Tampered for another key, other bytes or another context."""
+        """Unwrap the output of ``wrap``. Raises Tampered for another key, other bytes or another context."""
         return unwrap(self._key, wrapped, context)
 
 
 def create(path: Path) -> LocalRootKey:
-    """Make a new root key and write it durably. Raises StartRefused if there is a file already."""
+    """Create a root key and write it durably. Raises StartRefused, also if the file exists."""
     key_id, secret = secrets.token_hex(8), secrets.token_bytes(KEY_BYTES)
     text = json.dumps({"format": FORMAT, "key_id": key_id, "key": base64.b64encode(secret).decode()})
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
         raise StartRefused(
-            "There is a root key file already. It is never replaced: what it sealed would be lost."
+            "There is a root key file already. It is never replaced: data sealed under its key would be lost."
         ) from None
     except OSError as error:
-        raise StartRefused("The root key file cannot be made; is its folder there and writable?") from error
+        raise StartRefused(
+            "The root key file cannot be made; check that its folder exists and is writable."
+        ) from error
     try:
         with os.fdopen(fd, "w") as file:
             file.write(text + "\n")
@@ -62,22 +64,22 @@ def create(path: Path) -> LocalRootKey:
             os.fsync(file.fileno())
         _fsync_folder(path.parent)
     except OSError as error:
-        # Nothing is sealed under this key yet, and half a key would only stand in the way.
+        # Nothing is sealed under this key yet, and a partial file would block the next start.
         path.unlink(missing_ok=True)
-        raise StartRefused("The root key file cannot be written; is there room on the disk?") from error
+        raise StartRefused("The root key file cannot be written; check the free disk space.") from error
     return LocalRootKey(_named(key_id, secret))
 
 
 def load(path: Path) -> LocalRootKey:
-    """Read the root key. Raises StartRefused, saying what is wrong and what to do."""
+    """Read the root key. Raises StartRefused with the cause and the remedy."""
     try:
         fd = open_plain(path)
     except NotPlain:
-        raise StartRefused("What should be the root key file is no plain file.") from None
+        raise StartRefused("The root key file is not a regular file.") from None
     except FileNotFoundError:
         raise StartRefused(
-            "The root key file is missing. Restore it from your backup. It is not made anew, because "
-            "nothing that was sealed under the lost key could ever be opened again."
+            "The root key file is missing. Restore it from your backup. The vault does not create another "
+            "key, because data sealed under the lost key could never be decrypted again."
         ) from None
     except OSError as error:
         raise StartRefused("The root key file cannot be read; make it belong to the vault's user.") from error
@@ -86,7 +88,7 @@ def load(path: Path) -> LocalRootKey:
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise StartRefused(
                 "Other users of this machine can get at the root key file. Run `chmod 600` on it, and "
-                "consider whether somebody has read it already."
+                "consider whether another user has read it already."
             )
         return LocalRootKey(_parse(os.read(fd, _MAX_BYTES)))
     finally:

@@ -1,11 +1,11 @@
-"""Which root key a URL names.
+"""Parse the URL of the root key, and open the key that it names.
 
     file:///path
     aws-kms://<key id, ARN or alias/name>?endpoint_url=&region=
     openbao://host:port/mount/key?token_file=&ca=&namespace=&tls=off
 
-Credentials are never part of the URL: boto3 finds those of KMS in its usual chain; OpenBao's token is what
-``token_file`` holds, or else ``BAO_TOKEN``. Messages name the part that is wrong and never repeat the URL.
+Credentials are never part of the URL: boto3 finds those of KMS in its usual chain; OpenBao's token is the
+content of ``token_file``, or else ``BAO_TOKEN``. Messages name the wrong part and never repeat the URL.
 """
 
 import os
@@ -32,23 +32,23 @@ from vault.thread_pools import Threads
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
-#: Connections to one key service; misses of the key ring are rare.
+#: Max connections to one key service; key ring misses are rare.
 CONNECTIONS = 8
-#: Seconds for which an idle connection is kept: less than the balancers on the way do.
+#: Seconds for which an idle connection is kept open: less than the idle timeout of usual load balancers.
 _IDLE_TIMEOUT = 30.0
-#: More than a system's whole bundle of authorities has.
+#: Max bytes read; larger than a system's complete CA bundle.
 _CA_FILE_BYTES = 4 * 1024 * 1024
-#: Where OpenBao listens unless it is told otherwise.
+#: OpenBao's default port.
 OPENBAO_PORT = 8200
-#: OpenBao's own variable. HashiCorp's begins with VAULT_, where only the vault's settings may be.
+#: OpenBao's own variable. HashiCorp's name begins with VAULT_, which is reserved for the vault's settings.
 TOKEN_VARIABLE = "BAO_TOKEN"  # noqa: S105 - the name of a variable
 
 _EXAMPLE = (
-    "VAULT_ROOT_KEY_URL is file:///path, aws-kms://<key id, ARN or alias/name>"
+    "VAULT_ROOT_KEY_URL must be file:///path, aws-kms://<key id, ARN or alias/name>"
     "?endpoint_url=https://host&region=name or openbao://host:8200/transit/<key>?token_file=/path&ca=/path."
 )
-_OWN_EXAMPLE = "VAULT_OWN_KEYS_URL is aws-kms:// or aws-kms://?endpoint_url=https://host, and names no key."
-#: One segment of OpenBao's paths. Its own names may hold more, and nobody needs them.
+_OWN_EXAMPLE = "VAULT_OWN_KEYS_URL must be aws-kms:// or aws-kms://?endpoint_url=https://host, without a key."
+#: One segment of OpenBao's paths. OpenBao allows more characters; the vault does not need them.
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -81,10 +81,10 @@ class OpenBaoLocation:
     key: str
     #: A file with the token and nothing else; it may be replaced while the vault runs.
     token_file: Path | None = None
-    #: PEM of the only authorities whose certificates are accepted; None means the system's and certifi's.
+    #: PEM file of the only CAs to trust; None means the system's CAs and certifi's.
     ca: Path | None = None
     namespace: str | None = None
-    #: False: plain HTTP, to a proxy on this machine or a host that the operator allowed.
+    #: False: plain HTTP, to a proxy on this machine or to a host that the operator allowed.
     tls: bool = True
 
 
@@ -92,27 +92,27 @@ Location = FileLocation | KmsLocation | OpenBaoLocation
 
 
 def parse_location(url: str, *, plain_http: Sequence[str] = ()) -> Location:
-    """Take a URL apart; ``plain_http`` may be reached without TLS. Raises StartRefused, naming what is wrong."""
+    """Parse a URL; ``plain_http`` lists hosts allowed without TLS. Raises StartRefused, naming the wrong part."""
     scheme, _, rest = url.partition("://")
     if scheme == "file":
         path = Path(unquote(rest))
         if not path.is_absolute() or "?" in rest or "#" in rest:
-            raise StartRefused("A file URL holds an absolute path and nothing else. " + _EXAMPLE)
+            raise StartRefused("A file URL must be an absolute path without query or fragment. " + _EXAMPLE)
         return FileLocation(path=path)
     if scheme == "aws-kms":
         return _kms(rest, plain_http)
     if scheme == "openbao":
         return _openbao(url, plain_http)
-    raise StartRefused("The URL of the root key is of no known kind. " + _EXAMPLE)
+    raise StartRefused("The URL of the root key has an unknown scheme. " + _EXAMPLE)
 
 
 def open_root_key(
     url: str, threads: Threads, *, create: bool = False, plain_http: Sequence[str] = ()
 ) -> Breaker:
-    """Open the root key that the URL names, behind a circuit breaker; close it at the end.
+    """Open the root key that the URL names, with a circuit breaker; the caller must close it.
 
-    With ``create`` a missing file is made: only for a data directory in which nothing is sealed yet.
-    Raises StartRefused. Whether a key service answers is seen at its first use.
+    With ``create`` a missing file is created: only for a data directory in which nothing is sealed yet.
+    Sends no request to a key service: an outage shows at its first use. Raises StartRefused.
     """
     location = parse_location(url, plain_http=plain_http)
     if isinstance(location, FileLocation):
@@ -134,7 +134,7 @@ def open_root_key(
 
 
 def open_own_keys(url: str | None, threads: Threads, *, plain_http: Sequence[str] = ()) -> OwnKmsKeys:
-    """Return where keys of the accounts' own are found; without a URL, nowhere. Close it at the end.
+    """Return access to customer-managed keys; without a URL, every use of one fails. The caller must close it.
 
     Raises StartRefused.
     """
@@ -143,7 +143,7 @@ def open_own_keys(url: str | None, threads: Threads, *, plain_http: Sequence[str
     place, _, query = url.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
     if place != "aws-kms://" or options.keys() - {"endpoint_url"}:
-        raise StartRefused("The URL of the accounts' own keys is of no known kind. " + _OWN_EXAMPLE)
+        raise StartRefused("The URL of the accounts' own keys is not valid. " + _OWN_EXAMPLE)
     endpoint_url = endpoint_of(options, _OWN_EXAMPLE, plain_http)
     from vault.keyservice import aws_kms
 
@@ -152,7 +152,7 @@ def open_own_keys(url: str | None, threads: Threads, *, plain_http: Sequence[str
         try:
             refuse_plain_http(client.meta.endpoint_url, plain_http)
         except StartRefused as error:
-            # The server runs by now: boto3's own settings are read with an account's first key of a region.
+            # Not StartRefused: boto3's settings are read at the first use of a region, when the server runs.
             client.close()
             raise Unavailable(str(error), retry_after=60, cause="keyservice") from error
         return client
@@ -161,7 +161,7 @@ def open_own_keys(url: str | None, threads: Threads, *, plain_http: Sequence[str
 
 
 def _kms(rest: str, plain_http: Sequence[str]) -> KmsLocation:
-    # Not urlsplit: an ARN has colons where a URL has its port.
+    # Not urlsplit: it would parse the colons of an ARN as a port.
     key_id, _, query = rest.partition("?")
     key_id = unquote(key_id)
     if not key_id or "@" in key_id or "#" in rest:
@@ -186,12 +186,12 @@ def _openbao(url: str, plain_http: Sequence[str]) -> OpenBaoLocation:
         raise StartRefused(f"The OpenBao URL has unknown options: {', '.join(sorted(unknown))}. " + _EXAMPLE)
     tls = options.get("tls", "on")
     if tls not in {"on", "off"}:
-        raise StartRefused("tls is on or off. " + _EXAMPLE)
+        raise StartRefused("tls must be on or off. " + _EXAMPLE)
     if tls == "off":
         refuse_plain_http(f"http://{_authority(host, port)}", plain_http)
     namespace = options.get("namespace") or None
-    if namespace is not None and not all(_SEGMENT.fullmatch(one) for one in namespace.strip("/").split("/")):
-        raise StartRefused("namespace is a path of OpenBao's, such as team/phones. " + _EXAMPLE)
+    if namespace is not None and not all(map(_SEGMENT.fullmatch, namespace.strip("/").split("/"))):
+        raise StartRefused("namespace must be an OpenBao path, such as team/phones. " + _EXAMPLE)
     return OpenBaoLocation(
         host=host,
         port=port,
@@ -220,7 +220,7 @@ def _file(options: dict[str, str], name: str) -> Path | None:
         return None
     path = Path(options[name])
     if not path.is_absolute():
-        raise StartRefused("token_file and ca are absolute paths. " + _EXAMPLE)
+        raise StartRefused("token_file and ca must be absolute paths. " + _EXAMPLE)
     return path
 
 
@@ -252,13 +252,13 @@ def _open_openbao(location: OpenBaoLocation, threads: Threads) -> openbao.OpenBa
 
 
 def _trust(location: OpenBaoLocation) -> ssl.SSLContext:
-    """Return whom the vault believes to be OpenBao."""
+    """Return the TLS context with the CAs to trust for OpenBao."""
     if location.ca is None:
         context = ssl.create_default_context()
         context.load_verify_locations(certifi.where())
         return context
     try:
-        # Not cafile=: whatever lies there must not make the start wait.
+        # Not cafile=: a FIFO or device at that path must not block the start.
         return ssl.create_default_context(cadata=read_plain(location.ca, _CA_FILE_BYTES).decode("ascii"))
     except (OSError, ValueError) as error:  # ssl's errors are OSErrors.
         raise StartRefused(

@@ -1,15 +1,16 @@
-"""The root key in OpenBao's transit engine, or in HashiCorp Vault's: it wraps there and never comes here.
+"""The root key in OpenBao's transit engine, or in HashiCorp Vault's: the key never leaves that service.
 
-Transit encrypts with a versioned AES-256-GCM key and writes ``vault:v<version>:<base64>``. Rotating the key there
-is enough for new wrappings; older versions go on opening until ``min_decryption_version`` leaves them behind.
-The context is the associated data: JSON with sorted keys and no spaces, in ASCII (OpenBao API, /secret/transit).
+Transit encrypts with a versioned AES-256-GCM key and returns ``vault:v<version>:<base64>``. After a rotation
+in transit, new secrets use the new version; older versions decrypt until ``min_decryption_version`` excludes
+them. The context is the associated data: JSON with sorted keys and no spaces, in ASCII (OpenBao API,
+/secret/transit).
 
-Transit tells one refusal from another only by its words. Those that are about the bytes are Tampered;
-whatever is not known here is Unavailable, which promises nothing. Two spellings that transit takes for the same
-are refused before it is asked: version 0, which it reads as 1, and base64 that is not canonical.
+Transit's errors differ only in their message text. Messages about the ciphertext become Tampered; unknown
+messages become Unavailable, which promises nothing. Two spellings that transit accepts as equal are refused
+before a request: version 0, which it reads as 1, and base64 that is not canonical.
 
-The token is read anew for every request where it lies in a file, because an agent replaces it. Redirections
-are not followed: they would carry the token elsewhere.
+A token in a file is read again for every request, because an agent replaces it. Redirects are not followed:
+they would send the token to another host.
 """
 
 import asyncio
@@ -30,10 +31,10 @@ from vault.keyservice import words
 from vault.keyservice.plain_file import read_plain
 from vault.thread_pools import Threads
 
-#: Seconds for one try, from connecting to the last byte of the answer.
+#: Timeout in seconds for one attempt, from connecting to the last byte of the response.
 TIMEOUT = 3
 TRIES = 2
-#: An answer has a few hundred bytes.
+#: Max size of a response; a real one has a few hundred bytes.
 MAX_ANSWER_BYTES = 64 * 1024
 
 _CIPHERTEXT = re.compile(rb"vault:v[1-9][0-9]{0,8}:([A-Za-z0-9+/]+={0,2})")
@@ -44,17 +45,17 @@ _NETWORK_ERRORS = (
     httpcore.NetworkError,
     httpcore.TimeoutException,
     httpcore.ProtocolError,
-    OSError,  # ssl's errors are among them, and TimeoutError.
+    OSError,  # Includes ssl's errors and TimeoutError.
 )
-#: What transit says in a 400 about the bytes or their context, whatever the key's type.
+#: Transit's messages in a 400 about the ciphertext or its context, for every key type.
 _NOT_OURS = ("message authentication failed", "invalid ciphertext")
-#: What it says in a 400 about the key.
+#: Transit's messages in a 400 about the key.
 _ABOUT_THE_KEY = {
     "encryption key not found": words.NOT_KNOWN,
     "soft-deleted": words.NOT_USABLE,
     "disallowed by policy": "The root key's version that wrapped this is disabled in the key service.",
-    "missing 'context'": "The root key is a derived one in the key service, which the vault cannot use.",
-    "non-AEAD": "The root key cannot bind what it wraps to a context: it has the wrong type in the key service.",
+    "missing 'context'": "The root key in the key service is a derived key, which the vault cannot use.",
+    "non-AEAD": "The root key in the key service has the wrong type: it does not support associated data.",
 }
 _BY_STATUS = {
     403: words.NOT_ALLOWED,
@@ -78,7 +79,7 @@ class OpenBaoKey:
         token: Callable[[], str | None],
         threads: Threads,
     ) -> None:
-        """Ask the server at ``address``; ``token`` is called in a thread before each request."""
+        """Send requests to ``address``; ``token`` is called in a thread before each request."""
         self.pool = pool
         self.address = address
         host = address.host.decode()
@@ -91,21 +92,21 @@ class OpenBaoKey:
 
     async def wrap(self, secret: bytes, context: Mapping[str, str]) -> bytes:
         """Encrypt ``secret`` under the newest version of the key, bound to ``context``. Raises Unavailable."""
-        said = {"plaintext": _encoded(secret), "associated_data": _encoded(associated_data(context))}
-        wrapped = (await self._ask("encrypt", said)).get("ciphertext")
+        fields = {"plaintext": _encoded(secret), "associated_data": _encoded(associated_data(context))}
+        wrapped = (await self._ask("encrypt", fields)).get("ciphertext")
         if not isinstance(wrapped, str) or not _is_ciphertext(wrapped.encode()):
             raise Unavailable(words.NOT_UNDERSTOOD, cause="keyservice")
         return wrapped.encode()
 
     async def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
-        """Decrypt what ``wrap`` made.
+        """Decrypt the output of ``wrap``.
 
-        Raises Tampered for another key, other bytes or another context, and Unavailable.
+        Raises Unavailable, and Tampered for another key, other bytes or another context.
         """
         if not _is_ciphertext(wrapped):
             raise Tampered(words.NOT_OURS)
-        said = {"ciphertext": wrapped.decode(), "associated_data": _encoded(associated_data(context))}
-        plaintext = (await self._ask("decrypt", said)).get("plaintext")
+        fields = {"ciphertext": wrapped.decode(), "associated_data": _encoded(associated_data(context))}
+        plaintext = (await self._ask("decrypt", fields)).get("plaintext")
         try:
             return base64.b64decode(str(plaintext), validate=True)
         except ValueError:
@@ -113,12 +114,12 @@ class OpenBaoKey:
             raise Unavailable(words.NOT_UNDERSTOOD, cause="keyservice") from None
 
     async def close(self) -> None:
-        """Close the connections. The threads belong to whoever made them."""
+        """Close the connections. The caller that created the threads closes them."""
         await self.pool.aclose()
 
-    async def _ask(self, action: str, said: Mapping[str, str]) -> Mapping[str, Any]:
-        """Return the data of the answer; ask once more if there was none, or the server's fault."""
-        request = await self._request(action, json.dumps(said).encode())
+    async def _ask(self, action: str, fields: Mapping[str, str]) -> Mapping[str, Any]:
+        """Send a request and return the response's data; retry once without a response or on a server error."""
+        request = await self._request(action, json.dumps(fields).encode())
         status, body = 0, b""
         for _ in range(TRIES):
             try:
@@ -138,7 +139,7 @@ class OpenBaoKey:
             "host": self.authority,
             "content-type": "application/json",
             "content-length": str(len(body)),
-            # A proxy that adds the token may ask for this, so that nobody fooled into a request gets one.
+            # A proxy that adds the token may require this header against request forgery (SSRF).
             "x-vault-request": "true",
             "user-agent": "callvault",
         }
@@ -168,12 +169,12 @@ class OpenBaoKey:
 
 
 def associated_data(context: Mapping[str, str]) -> bytes:
-    """Return a context in its one spelling, so that it can be given to transit by hand too."""
+    """Return a context as canonical JSON, so that an operator can pass it to transit manually too."""
     return json.dumps(dict(context), sort_keys=True, separators=(",", ":")).encode()
 
 
 def token_in(path: Path) -> str:
-    """Return the token in a file. Raises Unavailable: an agent may be about to write it."""
+    """Return the token in a file. Raises Unavailable, not StartRefused: an agent may still write the file."""
     try:
         token = read_plain(path, _TOKEN_FILE_BYTES).decode("ascii").strip()
     except (OSError, ValueError):
@@ -188,11 +189,11 @@ def _encoded(data: bytes) -> str:
 
 
 def _is_ciphertext(wrapped: bytes) -> bool:
-    found = _CIPHERTEXT.fullmatch(wrapped)
-    if found is None:
+    match = _CIPHERTEXT.fullmatch(wrapped)
+    if match is None:
         return False
     try:
-        return base64.b64encode(base64.b64decode(found[1], validate=True)) == found[1]
+        return base64.b64encode(base64.b64decode(match[1], validate=True)) == match[1]
     except binascii.Error:
         return False
 
@@ -211,10 +212,10 @@ def _translated(status: int, body: bytes) -> VaultError:
     if status == 0:
         return Unavailable(words.NO_ANSWER, cause="keyservice")
     if status == _BAD_REQUEST:
-        said = body.decode("utf-8", "replace")
-        if any(text in said for text in _NOT_OURS):
+        message = body.decode("utf-8", "replace")
+        if any(text in message for text in _NOT_OURS):
             return Tampered(words.NOT_OURS)
         for text, sentence in _ABOUT_THE_KEY.items():
-            if text in said:
+            if text in message:
                 return Unavailable(sentence, cause="keyservice")
     return Unavailable(_BY_STATUS.get(status, words.refused(str(status))), cause="keyservice")

@@ -1,10 +1,10 @@
-"""An account's own key in AWS KMS: without it, nobody opens what the account has sealed, the operator included.
+"""Customer-managed keys in AWS KMS: without its key, nobody can open an account's data, the operator included.
 
-A version of such an account's key is wrapped twice: by the account's own key first, and what comes of that,
-with the name of the key, by the root key (FORMAT.md). So whoever can write rows cannot put a key of theirs in the place
-of the account's, and the account, which can disable its key, cannot do without the vault.
+A version of such an account's key is wrapped twice: first by the account's own KMS key; then the result,
+together with the ARN of that KMS key, by the root key (FORMAT.md). So a database writer cannot substitute a key,
+and the account, which can disable its KMS key, cannot unwrap the account key without the vault.
 
-Each key has a circuit breaker and asks with one thread at a time: a key that hangs stands in no other account's way.
+Each KMS key has a circuit breaker and at most one call at a time, so one that hangs does not block other accounts.
 """
 
 import asyncio
@@ -23,18 +23,16 @@ from vault.thread_pools import Threads
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
-#: Before the name of an own key, in what the root key wraps.
+#: Prefix of the plaintext that the root key wraps, before the ARN of an own key.
 LABEL = b"callvault/own-key/v1\0"
-NONE_TAKEN = (
-    "This vault takes no keys of the accounts' own; its operator decides that with VAULT_OWN_KEYS_URL."
-)
+NONE_TAKEN = "Customer-managed keys are not enabled in this vault; its operator can enable them with VAULT_OWN_KEYS_URL."
 _EXAMPLE = (
-    "The ARN of the key itself is asked for, not of an alias, "
+    "key must be the ARN of a KMS key, not of an alias, "
     "such as arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab."
 )
-#: Keys that are remembered with the state of their breakers.
+#: Max KMS keys in memory, each with its circuit breaker.
 MAXIMUM = 1000
-#: An alias could be pointed at another key, so only keys themselves are taken.
+#: Key ARNs only: an alias could be changed to another key.
 _ARN = re.compile(r"arn:aws[a-z-]{0,16}:kms:([a-z0-9-]{4,32}):[0-9]{12}:key/[A-Za-z0-9-]{1,64}")
 
 #: Connects to KMS in a region.
@@ -43,7 +41,7 @@ Connect = Callable[[str], "KMSClient"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Wrapping:
-    """What lies under the root key: an account's key as it is, or as the account's own key wraps it."""
+    """The content that the root key wraps: an account key, in plaintext or wrapped by the account's own key."""
 
     secret: bytes
     #: The ARN of the account's own key; None where ``secret`` is the account's key itself.
@@ -51,28 +49,28 @@ class Wrapping:
 
 
 def write_wrapping(wrapping: Wrapping) -> bytes:
-    """Write what the root key is to wrap."""
+    """Serialise the content that the root key wraps."""
     if wrapping.own_key is None:
         return wrapping.secret
     return LABEL + wrapping.own_key.encode() + b"\0" + wrapping.secret
 
 
 def read_wrapping(data: bytes) -> Wrapping:
-    """Read what the root key has opened. Raises Tampered."""
+    """Parse the content that the root key has unwrapped. Raises Tampered."""
     if len(data) == KEY_BYTES:
         return Wrapping(secret=data, own_key=None)
     name, end, secret = data.removeprefix(LABEL).partition(b"\0")
     own_key = name.decode("ascii", "replace")
     if not data.startswith(LABEL) or not end or not secret or _ARN.fullmatch(own_key) is None:
-        raise Tampered("What the root key opens is no account key.")
+        raise Tampered("The content unwrapped by the root key is not an account key.")
     return Wrapping(secret=secret, own_key=own_key)
 
 
 class OwnKmsKeys:
-    """OwnKeys in AWS KMS; ``connect`` is None where the operator takes none."""
+    """OwnKeys in AWS KMS; ``connect`` is None where the operator has not enabled them."""
 
     def __init__(self, connect: Connect | None, threads: Threads) -> None:
-        """Connect to a region when the first key there is used."""
+        """Store the arguments; a client for a region is created at the first use of a key there."""
         self.connect = connect
         self.threads = threads
         self._clients: dict[str, KMSClient] = {}
@@ -81,7 +79,7 @@ class OwnKmsKeys:
         self._keys: OrderedDict[str, Breaker] = OrderedDict()
 
     async def named(self, own_key: str) -> Breaker:
-        """Return the key that an ARN names. Raises Invalid, Unavailable."""
+        """Return the key with this ARN. Raises Invalid, Unavailable."""
         if (found := _ARN.fullmatch(own_key)) is None:
             raise Invalid(_EXAMPLE, field="key")
         if own_key not in self._keys:
@@ -96,7 +94,7 @@ class OwnKmsKeys:
         return self._keys[own_key]
 
     async def close(self) -> None:
-        """Close the connections. The threads belong to whoever made them."""
+        """Close the connections. The caller that created the threads closes them."""
         for client in self._clients.values():
             client.close()
 

@@ -1,7 +1,7 @@
-"""Opening a file with a secret in it, so that nothing else in its place can make the reader wait.
+"""Open a secret's file, and refuse anything else at its path that could block the reader.
 
-A FIFO or a device would block ``open`` or ``read`` for as long as somebody likes. Links are followed:
-Kubernetes mounts secrets as links.
+A FIFO or a device could block ``open`` or ``read`` indefinitely. Symbolic links are followed: Kubernetes
+mounts secrets as links.
 """
 
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class NotPlain(OSError):
-    """It is a directory, a FIFO, a socket or a device."""
+    """The path is a directory, a FIFO, a socket or a device."""
 
 
 def open_plain(path: Path) -> int:
@@ -23,6 +23,6 @@ def open_plain(path: Path) -> int:
 
 
 def read_plain(path: Path, limit: int) -> bytes:
-    """Return what a regular file holds, at most ``limit`` bytes. Raises OSError, NotPlain."""
+    """Return the content of a regular file, at most ``limit`` bytes. Raises OSError, NotPlain."""
     with os.fdopen(open_plain(path), "rb") as file:
         return file.read(limit)

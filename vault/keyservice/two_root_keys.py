@@ -1,4 +1,4 @@
-"""Two root keys at once, while a vault goes from one to the other: both open, the new one wraps."""
+"""Two root keys during a change of the root key: both unwrap, only the new one wraps."""
 
 from collections.abc import Mapping
 
@@ -7,10 +7,10 @@ from vault.ports.keys import RootKey
 
 
 class TwoRootKeys:
-    """RootKey of two. A key says itself that something was not wrapped by it, so nothing need be kept about that."""
+    """A RootKey that tries two. A key raises Tampered for bytes that it did not wrap, so no record is needed."""
 
     def __init__(self, current: RootKey, previous: RootKey) -> None:
-        """Wrap with ``current``; open what ``previous`` has wrapped, too."""
+        """Wrap with ``current``; unwrap with ``current``, then with ``previous``."""
         self.current = current
         self.previous = previous
 
@@ -19,7 +19,7 @@ class TwoRootKeys:
         return await self.current.wrap(secret, context)
 
     async def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
-        """Open what either has wrapped. Raises Tampered if neither has, Unavailable."""
+        """Unwrap with the key that wrapped the bytes. Raises Tampered if neither did, Unavailable."""
         try:
             return await self.current.unwrap(wrapped, context)
         except Tampered:

@@ -1,6 +1,6 @@
-"""What the vault says of a key service, whichever it is: one sentence for each way in which it fails.
+"""The error messages about a key service of any kind: one sentence for each failure.
 
-The sentences reach callers as the detail of a 503, so they name no key, no host and no address.
+Clients receive them as the detail of a 503, so they contain no key, host or address.
 """
 
 NOT_OURS = "A wrapped key does not open under the root key and its context."
@@ -10,11 +10,11 @@ NOT_ALLOWED = "The key service does not let the vault use its key."
 NOT_KNOWN = "The key service does not know the key."
 DISABLED = "The key is disabled in the key service."
 NOT_USABLE = "The key cannot be used: it is pending deletion, or not ready."
-OUT_OF_REACH = "The key service cannot reach the key just now."
-TOO_BUSY = "The key service has too much to do."
+OUT_OF_REACH = "The key service cannot reach the key at the moment."
+TOO_BUSY = "The key service throttles the vault's requests."
 NO_CREDENTIALS = "The vault has no credentials for the key service."
 
 
 def refused(code: str) -> str:
-    """Say that the service refused with a code of its own, for which there is no sentence."""
-    return f"The key service refuses what the vault asks of it ({code})."
+    """Return the message for an error code of the service that has no sentence of its own."""
+    return f"The key service refuses the vault's request ({code})."

@@ -57,7 +57,7 @@ def parse_location(url: str, *, plain_http: Sequence[str] = ()) -> DirectoryLoca
         return _directory(parts)
     if parts.scheme == "s3":
         return _bucket(parts, plain_http)
-    raise StartRefused("The URL of the object store is of no known kind. " + _EXAMPLE)
+    raise StartRefused("The URL of the object store has an unknown scheme. " + _EXAMPLE)
 
 
 async def open_store(url: str, threads: Threads, *, plain_http: Sequence[str] = ()) -> ObjectStore:
@@ -85,7 +85,7 @@ async def open_store(url: str, threads: Threads, *, plain_http: Sequence[str] = 
 def _directory(parts: SplitResult) -> DirectoryLocation:
     path = Path(unquote(parts.path))
     if parts.netloc or parts.query or not path.is_absolute():
-        raise StartRefused("A file URL holds an absolute path and nothing else. " + _EXAMPLE)
+        raise StartRefused("A file URL must be an absolute path without query or fragment. " + _EXAMPLE)
     return DirectoryLocation(path=path)
 
 

@@ -1,4 +1,4 @@
-"""Access events: written to the outbox, and read by their places in the tree."""
+"""Access events: written to the outbox, and read by their index in the tree."""
 
 from collections.abc import Sequence
 from typing import Any, get_args
@@ -16,12 +16,12 @@ from vault.ports.access_log import LoggedEvent
 from vault.tlog.hashing import leaf_hash
 
 _APPEND = insert(event_outbox)
-# SQLite has one writer, so commit order is known while it writes: an event gets its place at once, and
-# one that is rolled back leaves no gap. The writer grows the tree over them at the end of its group.
+# SQLite has one writer, so commit order is known while it writes: an event gets its index immediately, and
+# a rollback leaves no gap. The writer adds the tree's nodes at the end of its batch.
 _NEXT = select(func.coalesce(func.max(access_events.c.tree_index) + 1, 0)).scalar_subquery()
 _APPEND_IN_PLACE = insert(access_events).values(tree_index=_NEXT)
 
-# Prometheus sees an increase only of what it has seen before, so each kind is there from the beginning.
+# Prometheus shows an increase only of a series that exists before, so every label is created at start.
 for _kind in get_args(EventType):
     metrics.EVENTS.labels(_kind)
 
@@ -30,12 +30,12 @@ class EventRows:
     """The access events of one transaction."""
 
     def __init__(self, connection: DbConnection, closing: ClosingRows) -> None:
-        """Work inside the transaction that is open on ``connection``, beside its closing acts."""
+        """Work inside the transaction that is open on ``connection``, together with its closing acts."""
         self._db = connection
         self._closing = closing
 
     def append(self, event: AccessEvent) -> None:
-        """Add an event; it stands or falls with this transaction. One that closes something is journaled."""
+        """Insert an event in this transaction. An event that closes something also gets a closing act."""
         self._closing.note(event)
         if is_postgresql(self._db):
             self._db.execute(_APPEND, event_values(event))
@@ -48,7 +48,7 @@ class EventRows:
             metrics.FAILED.labels(event.result or "unknown").inc()
 
     def append_leaf(self, leaf: bytes) -> None:
-        """Add an event again by its exact bytes, without what was sealed beside it."""
+        """Insert an event again with its exact bytes, without its sealed detail."""
         event = parse_event(leaf)
         if is_postgresql(self._db):
             self._db.execute(_APPEND, event_values(event) | {"body": leaf})
@@ -60,7 +60,7 @@ class EventRows:
     def page(
         self, account_id: str, *, recording_id: str | None, start: int, limit: int
     ) -> Sequence[LoggedEvent]:
-        """Return events that are in the tree, in its order, from the index ``start`` on."""
+        """Return an account's events in tree order, from the index ``start`` on."""
         events = access_events.c
         query = select(access_events).where(events.account_id == account_id, events.tree_index >= start)
         if recording_id is not None:
@@ -68,7 +68,7 @@ class EventRows:
         return [_logged(row) for row in self._db.execute(query.order_by(events.tree_index).limit(limit))]
 
     def at(self, account_id: str, index: int) -> LoggedEvent | None:
-        """Return an account's event by its index."""
+        """Return an account's event by its index in the tree."""
         wanted = (access_events.c.tree_index == index) & (access_events.c.account_id == account_id)
         row = self._db.execute(select(access_events).where(wanted)).first()
         return None if row is None else _logged(row)
@@ -86,7 +86,7 @@ def event_values(event: AccessEvent) -> dict[str, Any]:
 
 
 def hashed_values(event: AccessEvent) -> dict[str, Any]:
-    """Return an event as its row, with the hash that SQLite's writer builds the tree of."""
+    """Return an event as its row, with the leaf hash from which SQLite's writer builds the tree."""
     values = event_values(event)
     values["leaf_hash"] = leaf_hash(values["body"])
     return values

@@ -1,4 +1,4 @@
-"""The wrapped account keys, as the key ring asks for them."""
+"""The wrapped account keys, for the key ring."""
 
 from vault.ports.database import Database
 
@@ -11,7 +11,7 @@ class WrappedKeyRows:
         self._database = database
 
     async def current_version(self, account_id: str) -> int:
-        """Return the version that seals what comes now. Raises NotFound."""
+        """Return the version to seal with. Raises NotFound."""
         return await self._database.read(lambda tx: tx.accounts.current_key_version(account_id))
 
     async def wrapped(self, account_id: str, version: int) -> bytes:

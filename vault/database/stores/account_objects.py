@@ -1,4 +1,4 @@
-"""Accounts as they are written to the object store: what has changed, and all that there is of one."""
+"""Accounts as objects of the object store: the changed ones, and the content of each."""
 
 import hashlib
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from vault.ports.restoring import Revisions
 
 
 def account_changed(db: DbConnection, account_id: str) -> None:
-    """Note that something changed which stands in the account's object, so that it is written anew."""
+    """Increment the account's revision: the content of its object has changed, so it must be written again."""
     changed = update(accounts).where(accounts.c.id == account_id)
     db.execute(changed.values(revision=accounts.c.revision + 1))
 
@@ -36,56 +36,56 @@ class AccountObjectRows:
         self._db = connection
 
     def due(self, limit: int, *, but: Sequence[str] = ()) -> Sequence[str]:
-        """Return ids of accounts that changed since their object was written, but for those named."""
+        """Return ids of accounts that changed since their object was written, except those in ``but``."""
         changed = select(accounts.c.id).where(accounts.c.revision != accounts.c.written_revision)
         if but:
             changed = changed.where(accounts.c.id.not_in(but))
         return self._db.execute(changed.limit(limit)).scalars().all()
 
     def ids(self, *, after: str, limit: int) -> Sequence[str]:
-        """Return ids of all accounts in their order, those after ``after``."""
+        """Return ids of accounts in order, those greater than ``after``."""
         query = select(accounts.c.id).where(accounts.c.id > after).order_by(accounts.c.id).limit(limit)
         return self._db.execute(query).scalars().all()
 
     def read(self, account_id: str) -> AccountObject:
-        """Return everything that is written of an account. Raises NotFound."""
+        """Return the content of an account's object. Raises NotFound."""
         row = self._db.execute(select(accounts).where(accounts.c.id == account_id)).first()
         if row is None:
             raise NotFound("There is no such account.")
         found = row._mapping  # noqa: SLF001 - SQLAlchemy's public name
         keys = self._of(account_keys, account_id, account_keys.c.version)
-        empty = self._settled(account_id)
+        emptied = self._emptied(account_id)
         return AccountObject(
             account=Account(**{name: found[name] for name in Account.__slots__}),
             revision=row.revision,
             as_of=database_now(self._db),
-            # A version under which nothing is left will be destroyed: no copy of it stays here.
-            keys={one["version"]: one["wrapped_key"] for one in keys if one["version"] not in empty},
+            # A key version that seals no data any more will be destroyed, so the object must not contain it.
+            keys={row["version"]: row["wrapped_key"] for row in keys if row["version"] not in emptied},
             wrapped_index_key=row.wrapped_index_key,
             index_key_version=row.index_key_version,
             detail_keys={
-                one["number"]: (one["wrapped_key"], one["key_version"])
-                for one in self._of(detail_keys, account_id, detail_keys.c.number)
+                row["number"]: (row["wrapped_key"], row["key_version"])
+                for row in self._of(detail_keys, account_id, detail_keys.c.number)
             },
             switch=Switch(**{name: found[name] for name in Switch.__slots__}),
             history=self._history(account_id),
             policies=tuple(
                 decode_policy(
-                    one["policy"], version=one["version"], at=one["changed_at"], by=one["changed_by"]
+                    row["policy"], version=row["version"], at=row["changed_at"], by=row["changed_by"]
                 )
-                for one in self._of(consent_policies, account_id, consent_policies.c.version)
+                for row in self._of(consent_policies, account_id, consent_policies.c.version)
             ),
             connections=tuple(
-                Connection(**{name: one[name] for name in Connection.__slots__})
-                for one in self._of(connections, account_id, connections.c.id)
+                Connection(**{name: row[name] for name in Connection.__slots__})
+                for row in self._of(connections, account_id, connections.c.id)
             ),
-            objections=tuple(_objection(one) for one in self._of(objections, account_id, objections.c.id)),
+            objections=tuple(_objection(row) for row in self._of(objections, account_id, objections.c.id)),
             notices=self._notices(account_id),
             prompts=self._prompts(account_id),
         )
 
     def waiting(self, account_id: str) -> frozenset[int]:
-        """Return the places in the queue of the account's events that are not in the tree; none on SQLite."""
+        """Return the outbox positions of the account's events that are not in the tree yet; none on SQLite."""
         if not is_postgresql(self._db):
             return frozenset()
         query = select(event_outbox.c.position).where(event_outbox.c.account_id == account_id)
@@ -100,30 +100,30 @@ class AccountObjectRows:
         return KeptPrompt(message=row.sealed_audio, key_version=row.key_version)
 
     def written(self, account_id: str, revision: int) -> None:
-        """Note that this revision is in the object store."""
+        """Mark this revision as stored in the object store."""
         done = update(accounts).where(accounts.c.id == account_id).values(written_revision=revision)
         self._db.execute(done)
 
     def revisions(self, account_id: str) -> Revisions | None:
-        """Return the revisions of an account."""
+        """Return an account's current revision and its last stored one."""
         query = select(accounts.c.revision, accounts.c.written_revision).where(accounts.c.id == account_id)
         row = self._db.execute(query).first()
         return None if row is None else Revisions(now=row.revision, written=row.written_revision)
 
-    def _settled(self, account_id: str) -> set[int]:
+    def _emptied(self, account_id: str) -> set[int]:
         k = key_rotations.c
         query = select(k.version).where(k.account_id == account_id, k.settled_at.is_not(None))
         return set(self._db.execute(query).scalars())
 
     def _history(self, account_id: str) -> tuple[SwitchChange, ...]:
         rows = self._of(switch_changes, account_id, switch_changes.c.id)
-        return tuple(SwitchChange(**{name: one[name] for name in SwitchChange.__slots__}) for one in rows)
+        return tuple(SwitchChange(**{name: row[name] for name in SwitchChange.__slots__}) for row in rows)
 
     def _notices(self, account_id: str) -> tuple[Notice, ...]:
         columns = [notices.c[name] for name in Notice.__slots__]
         query = select(*columns).where(notices.c.account_id == account_id).order_by(notices.c.id)
         rows = [row._mapping for row in self._db.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
-        return tuple(Notice(**{**one, "places": tuple(one["places"])}) for one in rows)
+        return tuple(Notice(**{**row, "places": tuple(row["places"])}) for row in rows)
 
     def _prompts(self, account_id: str) -> dict[str, tuple[str, int]]:
         n = notices.c
@@ -139,6 +139,6 @@ class AccountObjectRows:
 
 
 def _objection(columns: Any) -> KeptObjection:
-    noun = Objection(**{name: columns[name] for name in Objection.__slots__})
+    objection = Objection(**{name: columns[name] for name in Objection.__slots__})
     same = {name: columns[name] for name in KeptObjection.__slots__ if name != "objection"}
-    return KeptObjection(**same, objection=noun)
+    return KeptObjection(**same, objection=objection)

@@ -15,7 +15,7 @@ from vault.domain.accounts.account import Account, Switch, SwitchChange
 from vault.errors import NotFound, Refused
 from vault.ports.rotation import WrappedSecret
 
-# Nearly every request asks these.
+# Nearly every request runs these.
 _FIND = CompiledSelect(
     select(*(accounts.c[name] for name in Account.__slots__))
     .where(or_(accounts.c.ref == bindparam("named"), accounts.c.id == bindparam("named")))
@@ -39,19 +39,19 @@ class AccountRows:
         self._db = connection
 
     def find(self, ref_or_id: str) -> Account | None:
-        """Return the account by its name in URLs or by its id; an id beats a name that copies it."""
+        """Return the account by its name in URLs or by its id; an id match wins over an equal name."""
         row = _FIND.first(self._db, named=ref_or_id)
         return None if row is None else Account(**row)
 
     def page(self, *, after: str | None, limit: int) -> Sequence[Account]:
-        """Return accounts by their names in URLs, those behind ``after``."""
+        """Return accounts with names greater than ``after``, ordered by their names in URLs."""
         query = select(*(accounts.c[name] for name in Account.__slots__)).order_by(accounts.c.ref)
         if after is not None:
             query = query.where(accounts.c.ref > after)
         return [Account(**row) for row in self._db.execute(query.limit(limit)).mappings()]
 
     def insert(self, account: Account, *, wrapped_key: bytes, wrapped_index_key: bytes) -> None:
-        """Open an account with version 1 of its key and the switch on, at epoch 0."""
+        """Insert an account with version 1 of its key and the switch on, at epoch 0. Raises Refused."""
         values = {
             "id": account.id, "ref": account.ref, "name": account.name, "locale": account.locale,
             "opened_at": account.opened_at, "wrapped_index_key": wrapped_index_key, "index_key_version": 1,
@@ -59,7 +59,7 @@ class AccountRows:
             "revision": 1, "written_revision": 0,
         }  # fmt: skip
         if not insert_new(self._db, accounts, values):
-            raise Refused("There is an account of this name already.", reasons=("name_taken",))
+            raise Refused("An account with this name exists already.", reasons=("name_taken",))
         self._db.execute(
             insert(account_keys).values(account_id=account.id, version=1, wrapped_key=wrapped_key)
         )
@@ -68,12 +68,12 @@ class AccountRows:
         )
 
     def rename(self, account_id: str, *, name: str, locale: str) -> None:
-        """Change what may be changed."""
+        """Change an account's name and locale."""
         self._db.execute(update(accounts).where(accounts.c.id == account_id).values(name=name, locale=locale))
         account_changed(self._db, account_id)
 
     def switch(self, account_id: str) -> Switch:
-        """Return the switch as it stands. Raises NotFound."""
+        """Return the switch's current state. Raises NotFound."""
         row = _SWITCH.first(self._db, id=account_id)
         if row is None:
             raise NotFound("There is no such account.")
@@ -82,7 +82,7 @@ class AccountRows:
     def set_switch(
         self, account_id: str, *, enabled: bool, at: datetime, by: str, reason: str | None
     ) -> Switch:
-        """Change the switch; only off makes the epoch grow. No change writes nothing."""
+        """Set the switch; only switching off increments the epoch. Writes nothing if the state is the same."""
         before = self.switch(account_id)
         if before.enabled == enabled:
             return before
@@ -98,11 +98,11 @@ class AccountRows:
         return after
 
     def switch_history(self, account_id: str) -> Sequence[SwitchChange]:
-        """Return every change, oldest first."""
+        """Return every change of the switch, oldest first."""
         return [SwitchChange(**row) for row in _SWITCH_HISTORY.rows(self._db, account_id=account_id)]
 
     def current_key_version(self, account_id: str) -> int:
-        """Return the highest version. Raises NotFound."""
+        """Return the highest version of the account's key. Raises NotFound."""
         query = select(func.max(account_keys.c.version)).where(account_keys.c.account_id == account_id)
         version: int | None = self._db.execute(query).scalar_one()
         if version is None:
@@ -118,7 +118,7 @@ class AccountRows:
         return wrapped
 
     def wrapped_index_key(self, account_id: str) -> WrappedSecret:
-        """Return the index key, wrapped. Raises NotFound."""
+        """Return the wrapped index key. Raises NotFound."""
         query = select(accounts.c.wrapped_index_key, accounts.c.index_key_version)
         row = self._db.execute(query.where(accounts.c.id == account_id)).first()
         if row is None:

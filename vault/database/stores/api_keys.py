@@ -1,4 +1,4 @@
-"""API keys, and the answers kept for repeated requests."""
+"""API keys, and the responses stored for idempotency keys."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,9 +14,9 @@ from vault.domain.accounts.account import ApiKey
 from vault.errors import Busy
 from vault.ports.stores import KeptAnswer
 
-# Deletions of one transaction: few enough that nobody waits for it.
+# Max deletions in one transaction, so that it does not delay other writers.
 _BATCH_SIZE = 1000
-# Every request with a key asks this.
+# Every request with a key runs this.
 _FIND = CompiledSelect(select(api_keys).where(api_keys.c.id == bindparam("id")))
 
 
@@ -28,7 +28,7 @@ class ApiKeyRows:
         self._db = connection
 
     def insert(self, key: ApiKey, secret_hash: bytes) -> None:
-        """Add a key."""
+        """Insert a key and the hash of its secret."""
         self._db.execute(
             insert(api_keys).values(
                 id=key.id, name=key.name, account_id=key.account_id, scopes=sorted(key.scopes),
@@ -37,7 +37,7 @@ class ApiKeyRows:
         )  # fmt: skip
 
     def find(self, key_id: str) -> tuple[ApiKey, bytes] | None:
-        """Return a key, revoked ones too, and the hash of its secret."""
+        """Return a key, even if revoked, and the hash of its secret."""
         row = _FIND.first(self._db, id=key_id)
         return None if row is None else (_api_key(row), row["secret_hash"])
 
@@ -49,12 +49,12 @@ class ApiKeyRows:
         return [_api_key(row._mapping) for row in self._db.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
 
     def revoke(self, key_id: str, at: datetime) -> None:
-        """Make the key worthless from the next request on; the first moment stays."""
+        """Revoke a key from the next request on; the time of the first revocation stays."""
         live = (api_keys.c.id == key_id) & api_keys.c.revoked_at.is_(None)
         self._db.execute(update(api_keys).where(live).values(revoked_at=at))
 
     def answer(self, key_id: str, idempotency_key: bytes) -> KeptAnswer | None:
-        """Return the answer kept for this key."""
+        """Return the response stored for this idempotency key."""
         wanted = (kept_answers.c.key_id == key_id) & (kept_answers.c.idempotency_key == idempotency_key)
         row = self._db.execute(select(kept_answers).where(wanted)).first()
         return (
@@ -62,16 +62,16 @@ class ApiKeyRows:
         )
 
     def keep_answer(self, key_id: str, idempotency_key: bytes, answer: KeptAnswer, at: datetime) -> None:
-        """Keep an answer. Raises Busy if another request kept one first."""
+        """Store a response. Raises Busy if another request stored one first."""
         values = {
             "key_id": key_id, "idempotency_key": idempotency_key, "fingerprint": answer.fingerprint,
             "status": answer.status, "body": answer.body, "kept_at": at,
         }  # fmt: skip
         if not insert_new(self._db, kept_answers, values):
-            raise Busy("The same request is being answered right now.", retry_after=1)
+            raise Busy("A request with the same idempotency key is in progress; retry later.", retry_after=1)
 
     def forget_answers(self, before: datetime) -> bool:
-        """Delete some answers kept before then; False once there are none."""
+        """Delete a batch of responses older than ``before``; False if there are none."""
         k = kept_answers.c
         old = select(k.key_id, k.idempotency_key).where(k.kept_at < before).limit(_BATCH_SIZE)
         gone = delete(kept_answers).where(tuple_(k.key_id, k.idempotency_key).in_(old))

@@ -1,4 +1,4 @@
-"""What was said of calls: rows that are only added, and forgotten as a whole."""
+"""Call facts: insert-only rows, deleted only per call."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from vault.database.sql.dialect import insert_new
 from vault.database.stores.current_key_check import refuse_retired
 from vault.ports.stores import CallFactRow
 
-# Every call that starts adds a row, and asks for them, as every recording that comes in does.
+# Every call that starts inserts a row and reads the call's rows; every received recording reads them too.
 _ADD = CompiledInsert(call_facts)
 _OF_CALL = CompiledSelect(
     select(call_facts)
@@ -29,7 +29,7 @@ class CallRows:
         self._db = connection
 
     def add(self, row: CallFactRow) -> bool:
-        """Add a row; False if that delivery was there already. Raises KeyRetired."""
+        """Insert a row; False if the same delivery was inserted before. Raises KeyRetired."""
         refuse_retired(self._db, row.account_id, row.key_version)
         return _ADD.add(self._db, {name: getattr(row, name) for name in CallFactRow.__slots__})
 
@@ -39,19 +39,19 @@ class CallRows:
         return [CallFactRow(**row) for row in rows]
 
     def forget_call(self, account_id: str, call_ref: str) -> None:
-        """Delete the rows of a call, and the terms by which it is found."""
+        """Delete the rows of a call, and its search terms."""
         for table in (call_facts, call_terms):
             wanted = (table.c.account_id == account_id) & (table.c.call_ref == call_ref)
             self._db.execute(delete(table).where(wanted))
 
     def index(self, account_id: str, call_ref: str, terms: Sequence[bytes]) -> None:
-        """Add blind-index terms of a call; those that are there stay."""
+        """Insert blind-index terms of a call; existing terms stay."""
         rows = [{"account_id": account_id, "call_ref": call_ref, "term": term} for term in set(terms)]
         if rows:
             insert_new(self._db, call_terms, *rows)
 
     def find(self, account_id: str, terms: Sequence[bytes], after: str | None, limit: int) -> Sequence[str]:
-        """Return the names of calls with one of these terms, their own or a recording's, in order."""
+        """Return the refs of calls that have, or whose recordings have, one of these terms, in order."""
         r, found = recordings.c, recording_terms.c
         by_recording = (
             select(r.call_ref)
@@ -64,6 +64,6 @@ class CallRows:
 
 
 def refs_of_terms(account_id: str, terms: Sequence[bytes]) -> Select[tuple[str]]:
-    """Select the names of calls with one of these terms."""
+    """Select the refs of calls with one of these terms."""
     c = call_terms.c
     return select(c.call_ref).where(c.account_id == account_id, c.term.in_(terms))

@@ -1,4 +1,4 @@
-"""Closing acts: noted with the event that says them, and what became of their objects."""
+"""Closing acts: inserted in the transaction of their event, with the state of their objects."""
 
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
@@ -28,11 +28,11 @@ from vault.domain.stored.closing_acts import (
 from vault.domain.stored.tombstone import FINAL
 
 _C = closing_acts.c
-#: Ids in one statement.
+#: Max ids in one statement.
 _BATCH_SIZE: Final = 500
-#: Acts that end a recording. Where its row is lost too, only its tombstone keeps it from being fetched once more.
+#: Acts that end a recording. If its row is lost too, only its tombstone prevents another fetch.
 _ENDS: Final[Sequence[EventType]] = ("recording.erasing", "recording.refused")
-#: Stands where an act was done again to a database without its account: accounts begin with revision 1.
+#: Revision of an act adopted by a database without its account; revisions of accounts start at 1.
 _NO_ACCOUNT: Final = 0
 
 
@@ -43,89 +43,92 @@ class ClosingRows:
         """Work inside the transaction that is open on ``connection``."""
         self._db = connection
         self._taken: dict[str, Act] = {}
-        #: Account and name of the object that is being filled, and the weight of the acts in it.
+        #: Account and name of the object to which acts are added, and the weight of its acts.
         self._filling: tuple[str | None, str, int] = (None, "", MAX_WEIGHT)
         self._put: Container[str] = ()
 
     def note(self, event: AccessEvent) -> None:
-        """Keep the act of an event that closes something; of every other event nothing."""
+        """Insert the act of an event that closes something; ignore every other event."""
         closing = closing_of(event)
         if closing is None:
             return
         name = closing.subject(event)
         if name is None:
-            raise ValueError(f"An event {event.type} must name what it closes.")
+            raise ValueError(f"An event {event.type} must have the id of the subject that it closes.")
         content = CONTENTS[closing.content](self._db, event)
         act = self._placed(Act(event=event, leaf=event.body, content=content, batch=event.id))
         if insert_new(self._db, closing_acts, self._row(act, name)):
             self._taken[event.id] = act
         if event.type == "key.destroyed":
-            # What lies for good was sealed under that key, and by now there is another seal of the same.
-            kept = _same(event.account_id) & _C.settled & _C.act.is_not(None)
-            self._db.execute(update(closing_acts).where(kept).values(stored=False))
+            # Permanent objects were sealed under that key; their content is re-encrypted by now: store them again.
+            permanent = _same(event.account_id) & _C.settled & _C.act.is_not(None)
+            self._db.execute(update(closing_acts).where(permanent).values(stored=False))
 
     def begin(self, put: Container[str]) -> None:
-        """Begin a function; what one before it left, which failed, goes. ``put`` are objects known to be stored."""
+        """Start a function, and discard the acts of a failed one before it. ``put``: names of stored objects."""
         self.take()
         self._put = put
 
     def take(self) -> Sequence[Act]:
-        """Return the acts of this transaction, and those that it recalled, since this was last asked."""
+        """Return the acts that this transaction inserted or recalled since the last ``take``."""
         taken, self._taken, self._filling = self._taken, {}, (None, "", MAX_WEIGHT)
         return list(taken.values())
 
     def recall(self, account_id: str | None, kind: EventType, name: str | None = None) -> bool:
-        """Take an account's acts of this kind, or that about ``name``, whose objects are not known to be stored.
+        """Recall an account's acts of this kind, or only that of ``name``, whose objects may not be stored.
 
-        A verb that finds its work done asks for this, so that its answer means as much as the first.
+        A service that finds its work done calls this, so that its response guarantees as much as the first one.
+        Returns whether there were any.
         """
         mine = ~_C.stored & _C.act.is_not(None) & _same(account_id)
-        begins = subject_of(kind, "")
-        mine &= _C.subject.startswith(begins) if name is None else _C.subject == subject_of(kind, name)
+        prefix = subject_of(kind, "")
+        mine &= _C.subject.startswith(prefix) if name is None else _C.subject == subject_of(kind, name)
         batches = self._db.execute(select(_C.batch).where(mine).distinct()).scalars().all()
         found = [act for act in self._of_batches(account_id, batches) if act.location not in self._put]
         self._taken |= {act.event.id: act for act in found}
         return bool(found)
 
     def unknown(self, event_ids: Iterable[str]) -> set[str]:
-        """Return those events of which this database knows no act."""
-        asked = list(event_ids)
+        """Return those events that have no act in this database."""
+        ids = list(event_ids)
         known: set[str] = set()
-        for start in range(0, len(asked), _BATCH_SIZE):
-            some = asked[start : start + _BATCH_SIZE]
-            known |= set(self._db.execute(select(_C.event_id).where(_C.event_id.in_(some))).scalars())
-        return set(asked) - known
+        for start in range(0, len(ids), _BATCH_SIZE):
+            batch = ids[start : start + _BATCH_SIZE]
+            known |= set(self._db.execute(select(_C.event_id).where(_C.event_id.in_(batch))).scalars())
+        return set(ids) - known
 
     def undone(self, acts: Sequence[Act]) -> set[str]:
-        """Return the events of those acts that this database knows, and in which nothing is closed by them.
+        """Return the events of known acts that have no effect in this database.
 
-        A no is lost with the version of the account's key that sealed its row: what lies for good was
-        sealed again, so where that is under a later version, the row is about to go.
+        A consent refusal's row is deleted with the version of the account's key that sealed it. The permanent
+        object was re-encrypted, so if its version is later than the row's, the row will be deleted.
         """
         waiting = self._db.execute(select(_C.event_id).where(~_C.settled, _C.revision == _NO_ACCOUNT))
         undone = {act.event.id for act in acts} & set(waiting.scalars())
-        told = [(act.event.id, act.content) for act in acts if isinstance(act.content, ConsentRefusal)]
-        there = dict[str, int]()
-        for start in range(0, len(told), _BATCH_SIZE):
-            ids = [no.id for _, no in told[start : start + _BATCH_SIZE]]
+        refusals = [(act.event.id, act.content) for act in acts if isinstance(act.content, ConsentRefusal)]
+        versions = dict[str, int]()
+        for start in range(0, len(refusals), _BATCH_SIZE):
+            ids = [refusal.id for _, refusal in refusals[start : start + _BATCH_SIZE]]
             c = consent_events.c
             found = self._db.execute(select(c.id, c.key_version).where(c.id.in_(ids)))
-            there |= {row.id: row.key_version for row in found}
-        return undone | {event_id for event_id, no in told if there.get(no.id, 0) < no.key_version}
+            versions |= {row.id: row.key_version for row in found}
+        return undone | {
+            event_id for event_id, refusal in refusals if versions.get(refusal.id, 0) < refusal.key_version
+        }
 
     def any_due(self, before: datetime) -> bool:
-        """Say whether acts from before then are to be stored, or any are to find their place or may be settled."""
+        """Return whether ``due(before)`` or ``settleable`` would return acts, or ``place`` would change any."""
         waiting = select(event_outbox.c.id)
-        for one in (
+        for condition in (
             ~_C.stored & (_C.at < before) & _C.act.is_not(None) & _has_row(),
             _C.stored & ~_C.settled & _C.log_size.is_(None) & _C.event_id.not_in(waiting),
         ):
-            if self._db.execute(select(_C.event_id).where(one).limit(1)).first() is not None:
+            if self._db.execute(select(_C.event_id).where(condition).limit(1)).first() is not None:
                 return True
         return bool(self.settleable(limit=1))
 
     def due(self, before: datetime, *, limit: int) -> Sequence[Act]:
-        """Return acts from before then whose objects are not known to be stored, whole transactions."""
+        """Return acts older than ``before`` whose objects may not be stored, always all acts of an object."""
         query = select(_C.account_id, _C.batch).where(
             ~_C.stored, _C.at < before, _C.act.is_not(None), _has_row()
         )
@@ -133,22 +136,22 @@ class ClosingRows:
         return [act for place in places for act in self._of_batches(place.account_id, [place.batch])]
 
     def stored(self, acts: Iterable[Act]) -> None:
-        """Note that the objects of these acts lie in the object store."""
+        """Mark the objects of these acts as stored."""
         for account_id, batch in dict.fromkeys((act.event.account_id, act.batch) for act in acts):
             mine = _same(account_id) & (_C.batch == batch)
             self._db.execute(update(closing_acts).where(mine).values(stored=True))
 
     def place(self) -> None:
-        """Note a size of the log that has the leaves of what is stored. Those that wait for the sequencer wait here."""
+        """Set a log size that includes the leaves of stored acts; acts whose events are in the outbox must wait."""
         size = select(tree_head.c.size).scalar_subquery()
         mine = _C.stored & ~_C.settled & _C.log_size.is_(None)
         waiting = select(event_outbox.c.id)
         self._db.execute(update(closing_acts).where(mine, _C.event_id.not_in(waiting)).values(log_size=size))
 
     def settleable(self, *, limit: int) -> Sequence[Act]:
-        """Return acts of at most ``limit`` objects that the log, an account's object or a tombstone says too.
+        """Return acts of at most ``limit`` objects that the log, an account's object or a tombstone contains too.
 
-        The log says an act where its leaf is published and anchored: leaves of a history that lost are not.
+        The log contains an act once its leaf is published and anchored: leaves of a lost history are not.
         """
         written = select(accounts.c.written_revision).where(accounts.c.id == _C.account_id).scalar_subquery()
         open_rows = _C.stored & ~_C.settled
@@ -170,13 +173,13 @@ class ClosingRows:
         return [act for place in places for act in self._of_batches(place.account_id, [place.batch])]
 
     def settled(self, acts: Iterable[Act]) -> None:
-        """Note that these acts need no object any more but, where they are kept, the one that lies for good."""
+        """Mark acts as settled: they need no object any more, except the permanent one of a kept act."""
         for act in acts:
             values = {"settled": True, **({"batch": act.batch} if act.kept else {"act": None})}
             self._db.execute(update(closing_acts).where(_C.event_id == act.event.id).values(values))
 
     def adopt(self, act: Act) -> bool:
-        """Note an act that was read from the object store; say whether this database did not know its event."""
+        """Insert or update an act read from the object store; return whether its event was unknown."""
         closing = CLOSING[act.event.type]
         row = self._row(act, closing.subject(act.event)) | {"stored": True, "settled": act.kept}
         if closing.until != "always" and not self._has_account(act.event):
@@ -187,13 +190,13 @@ class ClosingRows:
         values = {name: row[name] for name in ("batch", "act", "subject", "settled", "revision")}
         self._db.execute(update(closing_acts).where(mine).values(values))
         if act.kept:
-            # It may have been sealed again since, and its row here may be gone.
+            # It may have been re-encrypted since, and its row here may have been deleted.
             same = (_C.event_id == act.event.id) & (_C.batch == act.batch) & _C.settled
             self._db.execute(update(closing_acts).where(same).values(act=row["act"]))
         return False
 
     def logged(self, leaves: Iterable[bytes]) -> None:
-        """Note the acts that leaves of the published log say, which came into the tree at their places."""
+        """Insert, as settled, the acts of leaves of the published log that were restored into the tree."""
         rows = []
         for leaf in leaves:
             event = parse_event(leaf)
@@ -209,7 +212,7 @@ class ClosingRows:
             insert_new(self._db, closing_acts, *rows[start : start + _BATCH_SIZE])
 
     def _placed(self, act: Act) -> Act:
-        """Return the act in the object that is being filled, or in a new one, which has its name."""
+        """Return the act, assigned to the current object or, if that is full, to a new one named by its event."""
         account_id, batch, weight = self._filling
         if account_id != act.event.account_id or weight + act.weight > MAX_WEIGHT:
             batch, weight = act.event.id, 0
@@ -226,7 +229,7 @@ class ClosingRows:
         }  # fmt: skip
 
     def _revision(self, event: AccessEvent) -> int | None:
-        """Return the revision of the account's object that says this act too, where that is waited for."""
+        """Return the revision of the account's object that will contain this act too, if settling waits for it."""
         if CLOSING[event.type].until != "account_object":
             return None
         return self._db.execute(select(accounts.c.revision).where(accounts.c.id == event.account_id)).scalar()
@@ -246,28 +249,28 @@ class ClosingRows:
         return [self._fresh(replace(decode_act(row.act, batch=row.batch), kept=row.settled)) for row in rows]
 
     def _fresh(self, act: Act) -> Act:
-        """Return the act with what its row says now: a rotation of the account's key seals it again."""
-        told = told_no(self._db, act.content.id) if isinstance(act.content, ConsentRefusal) else None
-        return act if told is None else replace(act, content=told)
+        """Return the act with the current content of its row: a rotation of the account's key re-encrypts it."""
+        refusal = told_no(self._db, act.content.id) if isinstance(act.content, ConsentRefusal) else None
+        return act if refusal is None else replace(act, content=refusal)
 
 
-def _without_tombstone(begins: str) -> ColumnElement[bool]:
-    """Say whether the recording that an act with such a subject ended has no tombstone in the object store yet."""
+def _without_tombstone(prefix: str) -> ColumnElement[bool]:
+    """Match acts with this subject prefix whose recording has no tombstone in the object store yet."""
     r = recordings.c
-    mine = r.id == func.substr(_C.subject, len(begins) + 1)
+    mine = r.id == func.substr(_C.subject, len(prefix) + 1)
     due = r.manifest_due | r.state.not_in([str(state) for state in FINAL])
-    return _C.subject.startswith(begins) & select(r.id).where(mine, due).exists()
+    return _C.subject.startswith(prefix) & select(r.id).where(mine, due).exists()
 
 
 def _has_row() -> ColumnElement[bool]:
-    """Say whether an act that lies for good has what it is made of.
+    """Match all acts except settled consent refusals whose row is missing.
 
-    A no without its row is left alone: what lies there may be sealed under a later version of the key than
-    its copy here.
+    Those are not stored again: the object in the store may be sealed under a later version of the key than
+    the copy here.
     """
-    begins, c = subject_of("consent.told", ""), consent_events.c
-    row = select(c.id).where(c.id == func.substr(_C.subject, len(begins) + 1))
-    return ~(_C.settled & _C.subject.startswith(begins) & ~row.exists())
+    prefix, c = subject_of("consent.told", ""), consent_events.c
+    row = select(c.id).where(c.id == func.substr(_C.subject, len(prefix) + 1))
+    return ~(_C.settled & _C.subject.startswith(prefix) & ~row.exists())
 
 
 def _same(account_id: str | None) -> Any:

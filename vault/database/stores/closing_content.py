@@ -1,4 +1,4 @@
-"""What closing acts say beside their leaves, read in the transactions that close something."""
+"""The content of closing acts that their leaves lack, read in the transaction of the act."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -38,18 +38,18 @@ def _objection(db: DbConnection, event: AccessEvent) -> Content:
 
 
 def told_no(db: DbConnection, consent_id: str | None) -> ConsentRefusal | None:
-    """Return a party's no as its row has it; None if there is no row."""
+    """Return a party's consent refusal from its row; None if there is no row."""
     row = db.execute(select(consent_events).where(consent_events.c.id == consent_id)).one_or_none()
     if row is None:
         return None
     return ConsentRefusal(**{name: row._mapping[name] for name in ConsentRefusal.__slots__})  # noqa: SLF001 - SQLAlchemy's public name
 
 
-def _told(db: DbConnection, event: AccessEvent) -> Content:
-    told = told_no(db, event.subject)
-    if told is None:
-        raise ValueError("A party's no must have its row before its event.")
-    return told
+def _consent_refusal(db: DbConnection, event: AccessEvent) -> Content:
+    refusal = told_no(db, event.subject)
+    if refusal is None:
+        raise ValueError("The row of a consent refusal must be inserted before its event.")
+    return refusal
 
 
 def _call(_db: DbConnection, event: AccessEvent) -> Content:
@@ -61,12 +61,12 @@ def _recording(db: DbConnection, event: AccessEvent) -> Content:
     return recording_of(row)
 
 
-#: One for each that an act may have (vault/domain/stored/closing_acts.py).
+#: A reader for each kind of content (vault/domain/stored/closing_acts.py).
 CONTENTS: Final[Mapping[ContentName, Callable[[DbConnection, AccessEvent], Content]]] = {
     "none": _nothing,
     "switch": _switch,
     "objection": _objection,
-    "told": _told,
+    "told": _consent_refusal,
     "call": _call,
     "recording": _recording,
 }

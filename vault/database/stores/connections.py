@@ -23,7 +23,7 @@ class ConnectionRows:
         self._db = connection
 
     def put(self, connection: Connection) -> Connection:
-        """Insert, or replace by account and name; an existing one keeps its id. Raises KeyRetired."""
+        """Upsert a connection by account and name; an existing one keeps its id. Raises KeyRetired."""
         refuse_retired(self._db, connection.account_id, connection.key_version)
         values = {name: getattr(connection, name) for name in Connection.__slots__}
         changed = {name: value for name, value in values.items() if name not in {"id", "account_id", "name"}}
@@ -49,7 +49,7 @@ class ConnectionRows:
         return self._one(connections.c.id == connection_id)
 
     def of_account(self, account_id: str) -> Sequence[Connection]:
-        """Return an account's connections, by name."""
+        """Return an account's connections, ordered by name."""
         query = select(connections).where(connections.c.account_id == account_id)
         return [_connection(row) for row in self._db.execute(query.order_by(connections.c.name))]
 
@@ -59,7 +59,7 @@ class ConnectionRows:
         account_changed(self._db, connection.account_id)
 
     def claim_reconciliation(self, *, pause: timedelta) -> tuple[Connection, datetime] | None:
-        """Take a connection whose list is due, and up to when it was compared; then none for ``pause``."""
+        """Claim a connection due for reconciliation, with the time reconciled until; the next is after ``pause``."""
         now = database_now(self._db)
         due = select(connections.c.id).where(connections.c.reconcile_not_before <= now)
         due = due.order_by(connections.c.reconcile_not_before).limit(1)
@@ -73,7 +73,7 @@ class ConnectionRows:
         return _connection(row), row.reconciled_until
 
     def reconciled(self, connection_id: str, until: datetime, *, was: datetime | None = None) -> None:
-        """Note up to when the provider's list was compared; with ``was``, only if that is noted now."""
+        """Set the time up to which the provider's list is reconciled; with ``was``, only if that is the old value."""
         done = update(connections).where(connections.c.id == connection_id).values(reconciled_until=until)
         if was is not None:
             done = done.where(connections.c.reconciled_until == was)

@@ -1,9 +1,9 @@
-"""The one check of every row that is sealed under an account's key: that its version is the current one.
+"""The check for every write of a row sealed under an account's key: its key version must be the current one.
 
-Sealing happens before the transaction that writes, and the key may be rotated in between. A rotation commits
-under the account's exclusive lock; a writer holds the shared one, and asks after it. So once a rotation has
-committed, nothing more is ever written under the version before, on whichever node it was sealed, and that
-version can be emptied and destroyed. What is refused here is sealed anew and written at once.
+Data is sealed before the transaction that writes it, and the key may be rotated in between. A rotation commits
+under the account's exclusive lock; a writer takes the shared lock, then runs this check. So after a rotation
+has committed, no node writes rows under the previous version any more, and that version can be emptied and
+destroyed. A writer that is refused here encrypts again under the current version and retries immediately.
 """
 
 from sqlalchemy import Connection, bindparam, select
@@ -21,7 +21,7 @@ _NEWEST = CompiledSelect(
 
 
 def refuse_retired(connection: Connection, account_id: str, version: int) -> None:
-    """Raise KeyRetired unless ``version`` seals now. The caller holds the account's shared lock."""
+    """Raise KeyRetired unless ``version`` is current. The caller must hold the account's shared lock."""
     newest = _NEWEST.first(connection, account_id=account_id)
     if newest is None or newest["version"] != version:
         raise KeyRetired

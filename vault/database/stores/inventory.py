@@ -1,4 +1,4 @@
-"""What there is, for whoever compares it with the object store."""
+"""The available recordings, for a comparison with the object store."""
 
 from collections.abc import Sequence
 
@@ -20,16 +20,16 @@ class InventoryRows:
         self._db = connection
 
     def count_available(self) -> int:
-        """Return how many recordings are available."""
+        """Return the number of available recordings."""
         query = select(func.count()).select_from(recordings).where(_AVAILABLE)
         return self._db.execute(query).scalar_one()
 
     def available(self, *, after: str, limit: int) -> Sequence[Recording]:
-        """Return available recordings of every account by id, those after ``after``."""
+        """Return available recordings of all accounts ordered by id, those greater than ``after``."""
         query = select(*RECORDING_COLUMNS).where(_AVAILABLE, recordings.c.id > after)
         return [recording_of(row) for row in self._db.execute(query.order_by(recordings.c.id).limit(limit))]
 
     def manifest_due(self, recording_id: str) -> bool:
-        """Say whether a recording's manifest, or its tombstone, is still to be written."""
+        """Return whether a recording's manifest or tombstone must still be written."""
         query = select(recordings.c.manifest_due).where(recordings.c.id == recording_id)
         return bool(self._db.execute(query).scalar())

@@ -1,4 +1,4 @@
-"""Playback links and the sessions that they opened."""
+"""Playback links and their sessions."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,10 +18,10 @@ from vault.errors import NotFound
 from vault.ports.access_log import UnsettledSession
 from vault.ports.link_stores import LinkFilter
 
-# Every range that is heard asks these, and building them anew would take longer than running them.
+# Every played range runs these; building them each time would take longer than running them.
 _LINK = select(links).where(links.c.id == bindparam("id"), links.c.account_id == bindparam("account_id"))
 _SESSION = select(sessions).where(sessions.c.id == bindparam("id"))
-# As of the last commit that moved it: what a session that is opened now does cannot stand before it.
+# The size of the log at its last commit: events of a session opened now can only be at later indexes.
 _LOG_SIZE = select(tree_head.c.size).scalar_subquery()
 
 
@@ -33,14 +33,14 @@ class LinkRows:
         self._db = connection
 
     def insert(self, link: Link, token_hash: bytes) -> None:
-        """Add a link. Raises KeyRetired."""
+        """Insert a link. Raises KeyRetired."""
         refuse_retired(self._db, link.account_id, link.key_version)
         values = {name: getattr(link, name) for name in Link.__slots__}
         values |= {"networks": list(link.networks), "token_hash": token_hash}
         self._db.execute(insert(links).values(values))
 
     def by_token(self, token_hash: bytes) -> Link | None:
-        """Return the link with this token, whatever its age."""
+        """Return the link with this token, also if it has expired."""
         return self._one(links.c.token_hash == token_hash)
 
     def get(self, account_id: str, link_id: str) -> Link | None:
@@ -55,14 +55,14 @@ class LinkRows:
         return [_link(row) for row in rows]
 
     def revoke(self, link_id: str, at: datetime) -> None:
-        """Stop the link and its sessions; the first moment stays."""
+        """Revoke the link and its sessions; the time of the first revocation stays."""
         live = (links.c.id == link_id) & links.c.revoked_at.is_(None)
         self._db.execute(update(links).where(live).values(revoked_at=at))
 
     def page(
         self, account_id: str, wanted: LinkFilter, *, before: tuple[datetime, str] | None, limit: int
     ) -> Sequence[Link]:
-        """Return an account's links, newest first, those that come before the cursor (created_at, id)."""
+        """Return an account's links, newest first, those before the cursor (created_at, id)."""
         query = select(links).where(_wanted(account_id, wanted))
         if before is not None:
             at, link_id = before
@@ -72,16 +72,16 @@ class LinkRows:
         return [_link(row) for row in rows]
 
     def revoke_all(self, account_id: str, wanted: LinkFilter, at: datetime) -> Sequence[Link]:
-        """Stop every link that is wanted and not stopped yet, and return them."""
+        """Revoke every matching link that is not revoked yet, and return them."""
         live = _wanted(account_id, wanted) & links.c.revoked_at.is_(None)
         revoked = update(links).where(live).values(revoked_at=at).returning(links)
         return [_link(row) for row in self._db.execute(revoked)]
 
     def open_session(self, session: Session, *, secret_hash: bytes, nonce_hash: bytes) -> Session | None:
-        """Add a session if the link has one left; the same nonce gives the session that it opened.
+        """Insert a session; None if the link has no sessions left; the same nonce returns its existing session.
 
-        Holding the link's row makes two opens one after the other on PostgreSQL too, and an open and
-        a revocation. Raises NotFound if the link was revoked, however shortly before.
+        The lock on the link's row serialises concurrent opens on PostgreSQL too, and an open and a
+        revocation. Raises NotFound if the link is revoked.
         """
         live = (links.c.id == session.link_id) & links.c.revoked_at.is_(None)
         allowed = self._db.execute(select(links.c.sessions).where(live).with_for_update()).scalar()
@@ -110,11 +110,11 @@ class LinkRows:
         return None if row is None else (_session(row), row.secret_hash)
 
     def still_good(self, event: AccessEvent) -> bool:
-        """Say whether session, link and recording of a grant are good at the event's moment."""
+        """Return whether a grant's session, link and recording are valid at the time of ``event``."""
         return still_good(self._db, event)
 
     def take_log_entries(self, session_id: str, wanted: int) -> int:
-        """Take log entries from the session's allowance; return how many were granted."""
+        """Take log entries from the session's allowance; return the number granted. Raises NotFound."""
         query = select(sessions.c.opened_at, sessions.c.log_entries).where(sessions.c.id == session_id)
         row = self._db.execute(query.with_for_update()).first()
         if row is None:
@@ -131,7 +131,7 @@ class LinkRows:
         return None if row is None else _session(row)
 
     def unsettled(self, before: datetime, *, limit: int) -> Sequence[UnsettledSession]:
-        """Return sessions that ended before a moment, and on which the last word was not said."""
+        """Return unsettled sessions that ended before ``before``."""
         names = UnsettledSession.__slots__
         over = select(*(unsettled_sessions.c[name] for name in names)).where(
             unsettled_sessions.c.ends_at < before
@@ -140,12 +140,12 @@ class LinkRows:
         return [UnsettledSession(**dict(zip(names, row, strict=True))) for row in rows]
 
     def read_until(self, session_ids: Sequence[str], log_size: int) -> None:
-        """Note that nothing before this place of the log matters to the last word on these sessions."""
+        """Set the log size up to which the log was read for settling these sessions."""
         behind = unsettled_sessions.c.session_id.in_(session_ids) & (unsettled_sessions.c.log_size < log_size)
         self._db.execute(update(unsettled_sessions).where(behind).values(log_size=log_size))
 
     def settle(self, session_id: str) -> bool:
-        """Note that it is said now; False if it was said before."""
+        """Mark a session as settled; False if it was before."""
         mine = delete(unsettled_sessions).where(unsettled_sessions.c.session_id == session_id)
         return self._db.execute(mine).rowcount == 1
 

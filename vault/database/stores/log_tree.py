@@ -1,4 +1,4 @@
-"""The tree over the access events, as its readers and its sequencer see it."""
+"""The Merkle tree over the access events, for its readers and its sequencer."""
 
 import json
 from collections.abc import Sequence
@@ -48,11 +48,11 @@ class TreeRows:
         return TreeHead(size=row.size, root=row.root)
 
     def node(self, level: int, index: int) -> bytes:
-        """Return the hash of a complete node. Raises Tampered if it is not there."""
+        """Return the hash of a complete node. Raises Tampered if it is missing."""
         return node_of(self.hashes, level, index)
 
     def hashes(self, level: int, start: int, end: int) -> Sequence[bytes]:
-        """Return the stored hashes [start, end) of a level that is stored, as many as there are."""
+        """Return the hashes [start, end) of a stored level; fewer if some are missing."""
         if level:
             rows = self._db.execute(_NODES, {"level": level, "start": start, "end": end})
         else:
@@ -60,7 +60,7 @@ class TreeRows:
         return rows.scalars().all()
 
     def leaves(self, start: int, end: int) -> Sequence[Leaf]:
-        """Return the leaves [start, end), in their order. Raises Tampered if one is missing."""
+        """Return the leaves [start, end) in order. Raises Tampered if one is missing."""
         events = access_events.c
         query = select(events.tree_index, events.account_id, events.body, events.leaf_hash)
         query = query.where(events.tree_index >= start, events.tree_index < end).order_by(events.tree_index)
@@ -74,28 +74,28 @@ class TreeRows:
         ]
 
     def completed(self, start: int, end: int) -> Sequence[Node]:
-        """Return the stored nodes above the leaves that the leaves [start, end) completed."""
+        """Return the stored inner nodes that the leaves [start, end) completed."""
         found: list[Node] = []
         for level in range(STEP, end.bit_length(), STEP):
             first = start >> level
             hashes = self.hashes(level, first, end >> level)
-            found += [Node(level=level, index=first + n, hash=one) for n, one in enumerate(hashes)]
+            found += [Node(level=level, index=first + n, hash=node) for n, node in enumerate(hashes)]
         return found
 
     def waiting(self) -> int:
-        """Return how many events wait for the sequencer; on SQLite, which sequences with the commit, none."""
+        """Return the number of events that wait for the sequencer; 0 on SQLite, which sequences at commit."""
         return self._db.execute(_WAITING).scalar_one() if is_postgresql(self._db) else 0
 
     def waiting_since(self) -> datetime | None:
-        """Return when the event that waits longest was made; None if none waits."""
+        """Return the time of the oldest event that waits for the sequencer; None if there is none."""
         body = self._db.execute(_OLDEST).scalar() if is_postgresql(self._db) else None
         return None if body is None else datetime.fromisoformat(json.loads(body)["at"])
 
     def sequence(self, *, limit: int) -> int:
-        """Move events that wait into the tree, and return how many were moved."""
+        """Move at most ``limit`` waiting events into the tree; return the number moved."""
         return sequence_waiting(self._db, limit=limit) if is_postgresql(self._db) else 0
 
     def settle(self) -> None:
-        """Bring the events of this very transaction into the tree with its commit."""
+        """Move the events of this transaction into the tree with its commit."""
         if is_postgresql(self._db):
             settle(self._db)

@@ -1,4 +1,4 @@
-"""Notices: drafts that change, and versions that never do again."""
+"""Notices: drafts, which may change, and published versions, which never change."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,11 +14,11 @@ from vault.database.stores.current_key_check import refuse_retired
 from vault.domain.notices.notice import Notice, NoticeStatus
 from vault.ports.notices import SealedPrompt
 
-#: Everything but the audio, which few ask for.
-_NOUN = [notices.c[name] for name in Notice.__slots__]
-# Every call that starts asks this.
+#: All columns except the audio, which few callers need.
+_COLUMNS = [notices.c[name] for name in Notice.__slots__]
+# Every call that starts runs this.
 _OF_STATUS = CompiledSelect(
-    select(*_NOUN)
+    select(*_COLUMNS)
     .where(notices.c.account_id == bindparam("account_id"), notices.c.status == bindparam("status"))
     .order_by(notices.c.created_at.desc(), notices.c.id)
 )
@@ -32,41 +32,41 @@ class NoticeRows:
         self._db = connection
 
     def insert(self, notice: Notice) -> None:
-        """Add a draft."""
+        """Insert a draft."""
         self._db.execute(insert(notices).values(_values(notice)))
         account_changed(self._db, notice.account_id)
 
     def get(self, account_id: str, notice_id: str) -> Notice | None:
-        """Return a notice of this account."""
+        """Return a notice of this account by its id."""
         return self._one((notices.c.account_id == account_id) & (notices.c.id == notice_id))
 
     def by_id(self, notice_id: str) -> Notice | None:
-        """Return a notice of any account."""
+        """Return a notice of any account by its id."""
         return self._one(notices.c.id == notice_id)
 
     def of_account(self, account_id: str, status: NoticeStatus | None = None) -> Sequence[Notice]:
         """Return an account's notices, newest first, all or those of one status."""
         if status is not None:
             found = _OF_STATUS.rows(self._db, account_id=account_id, status=status)
-            return [_noun(row) for row in found]
-        every = select(*_NOUN).where(notices.c.account_id == account_id)
+            return [_notice_of(row) for row in found]
+        every = select(*_COLUMNS).where(notices.c.account_id == account_id)
         rows = self._db.execute(every.order_by(notices.c.created_at.desc(), notices.c.id))
         return [_notice(row) for row in rows]
 
     def replace_draft(self, notice: Notice) -> bool:
-        """Write a draft anew; its audio stays if the noun has it. False if there is no such draft."""
+        """Replace a draft; its audio stays if ``notice`` has a digest. False if there is no such draft."""
         values = _values(notice)
         if notice.audio_sha256 is None:
             values |= {"sealed_audio": None, "key_version": None}
         return self._changed(notice.account_id, notice.id, values)
 
     def set_prompt(self, notice: Notice, prompt: SealedPrompt) -> bool:
-        """Give a draft its audio. False if there is no such draft, or if it says something else by now.
+        """Set a draft's audio. False if there is no such draft, or if its text, language or mode has changed.
 
         Raises KeyRetired.
         """
         refuse_retired(self._db, notice.account_id, prompt.key_version)
-        said = (
+        unchanged = (
             (notices.c.text_sha256 == notice.text_sha256)
             & (notices.c.language == notice.language)
             & (notices.c.mode == notice.mode)
@@ -77,10 +77,10 @@ class NoticeRows:
             "sealed_audio": prompt.message,
             "key_version": prompt.key_version,
         }
-        return self._changed(notice.account_id, notice.id, values, said)
+        return self._changed(notice.account_id, notice.id, values, unchanged)
 
     def prompt(self, notice_id: str) -> SealedPrompt | None:
-        """Return the audio of a notice."""
+        """Return the sealed audio of a notice."""
         query = select(notices.c.sealed_audio, notices.c.key_version).where(notices.c.id == notice_id)
         row = self._db.execute(query).first()
         if row is None or row.sealed_audio is None:
@@ -94,17 +94,17 @@ class NoticeRows:
         return self._db.execute(gone).first() is not None
 
     def publish(self, notice: Notice, at: datetime) -> tuple[Notice, Notice | None]:
-        """Publish a draft under the next version, and retire the one before it; return both.
+        """Publish a draft under the next version, and retire the version published before; return both.
 
-        The caller holds the account's exclusive lock, and has seen that it is a draft.
+        The caller must hold the account's exclusive lock and must have checked that it is a draft.
         """
         same = _same_kind(notice)
         live = update(notices).where(same, notices.c.status == "published")
-        before = self._db.execute(live.values(status="retired", retired_at=at).returning(*_NOUN)).first()
+        before = self._db.execute(live.values(status="retired", retired_at=at).returning(*_COLUMNS)).first()
         newest = self._db.execute(select(func.max(notices.c.version)).where(same)).scalar() or 0
         values = {"status": "published", "version": newest + 1, "published_at": at}
         draft = update(notices).where(_draft(notice.account_id, notice.id)).values(values)
-        row = self._db.execute(draft.returning(*_NOUN)).one()
+        row = self._db.execute(draft.returning(*_COLUMNS)).one()
         account_changed(self._db, notice.account_id)
         return _notice(row), None if before is None else _notice(before)
 
@@ -117,13 +117,13 @@ class NoticeRows:
         return self._db.execute(gone.returning(notices.c.id)).first() is not None
 
     def _one(self, wanted: ColumnElement[bool]) -> Notice | None:
-        row = self._db.execute(select(*_NOUN).where(wanted)).first()
+        row = self._db.execute(select(*_COLUMNS).where(wanted)).first()
         return None if row is None else _notice(row)
 
     def _changed(
         self, account_id: str, notice_id: str, values: dict[str, Any], *more: ColumnElement[bool]
     ) -> bool:
-        """Change a row if it is a draft: what was published stays as it is, whatever a verb believed."""
+        """Update a row if it is a draft; a published version never changes, even if the caller read a draft."""
         change = update(notices).where(_draft(account_id, notice_id), *more).values(values)
         account_changed(self._db, account_id)
         return self._db.execute(change.returning(notices.c.id)).first() is not None
@@ -135,7 +135,7 @@ def _draft(account_id: str, notice_id: str) -> ColumnElement[bool]:
 
 
 def _same_kind(notice: Notice) -> ColumnElement[bool]:
-    """Return what all versions have in common that are counted together."""
+    """Return the condition for notices that share one version sequence."""
     kind = notices.c.account_id == notice.account_id
     for name in ("language", "audience", "mode"):
         kind &= notices.c[name] == getattr(notice, name)
@@ -148,8 +148,8 @@ def _values(notice: Notice) -> dict[str, Any]:
 
 
 def _notice(row: Row[Any]) -> Notice:
-    return _noun(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+    return _notice_of(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
 
 
-def _noun(columns: Mapping[Any, Any]) -> Notice:
+def _notice_of(columns: Mapping[Any, Any]) -> Notice:
     return Notice(**{**columns, "places": tuple(columns["places"])})

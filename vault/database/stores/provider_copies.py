@@ -1,4 +1,4 @@
-"""The providers' copies of recordings: which are to be deleted, and when to try again."""
+"""The providers' copies of recordings: which of them to delete, and when to retry."""
 
 from datetime import datetime, timedelta
 
@@ -20,9 +20,9 @@ class SourceRows:
         self._db = connection
 
     def claim(self, *, lease: timedelta) -> Recording | None:
-        """Take a recording whose provider's copy is to be deleted now; nobody else has it for ``lease``."""
+        """Claim a recording whose provider's copy is due for deletion; no other worker gets it for ``lease``."""
         r, now = recordings.c, database_now(self._db)
-        # Quarantine keeps the provider's copy; what was stored may have been erased since.
+        # Quarantine keeps the provider's copy; a stored recording may have been erased since.
         stored = and_(
             r.state.in_((State.AVAILABLE, State.ERASING, State.ERASED)),
             r.source_policy.in_(("stored", "always")),
@@ -45,21 +45,21 @@ class SourceRows:
         return recording_of(self._db.execute(taken.returning(*RECORDING_COLUMNS)).one())
 
     def name(self, recording_id: str, source_ref: str, policy: SourcePolicy) -> None:
-        """Note what the provider calls its copy, where the announcement did not say; a known name stays."""
+        """Set the provider's id of its copy if the announcement had none; an existing id stays."""
         nameless = and_(recordings.c.id == recording_id, recordings.c.source_ref.is_(None))
         named = update(recordings).where(nameless).values(source_ref=source_ref, source_policy=policy)
         self._db.execute(named)
 
     def deleted(self, recording_id: str, at: datetime) -> None:
-        """Note that the provider's copy is gone for good."""
+        """Mark the provider's copy as deleted permanently."""
         self._set(recording_id, source_deleted_at=at)
 
     def try_again(self, recording_id: str, at: datetime) -> None:
-        """Delete the provider's copy again at a later time."""
+        """Retry the deletion of the provider's copy at ``at``."""
         self._set(recording_id, source_not_before=at)
 
     def give_up(self, recording_id: str) -> None:
-        """Leave the provider's copy alone: it cannot be deleted."""
+        """Stop the retries: the provider's copy cannot be deleted."""
         self._set(recording_id, source_policy="keep")
 
     def _set(self, recording_id: str, **values: object) -> None:

@@ -1,4 +1,4 @@
-"""Statements of the queue: which account is next, and the columns that are set with each state."""
+"""Statements of the queue: the choice of the next account, and the columns set with each state."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from vault.domain.reason import Reason
 from vault.domain.recordings.recording import SealedObject, State
 
 WORK = (State.RECEIVED, State.TRANSFERRING, State.RETRY_WAIT, State.STORED, State.ERASING)
-#: What opens a recording. Setting these to nothing is what shreds it.
+#: The columns needed to open a recording. Setting them to NULL shreds it.
 SHREDDED = {
     "wrapped_key": None,
     "key_version": None,
@@ -24,21 +24,21 @@ FREE: dict[str, Any] = {"lease_until": None, "lease_token": None}
 
 
 def next_turn(states: Sequence[State], ready: ColumnElement[bool], now: datetime) -> Select[Any]:
-    """Select the next account: one with a ready row, and with the fewest leased rows."""
+    """Select the next account: among those with a ready row, one with the fewest leased rows, at random."""
     r = recordings.c
-    held = func.count().filter(r.lease_until > now)
+    leased = func.count().filter(r.lease_until > now)
     return (
         select(r.account_id)
         .where(r.state.in_({*WORK, *states}))
         .group_by(r.account_id)
         .having(func.count().filter(ready) > 0)
-        .order_by(held, func.random())
+        .order_by(leased, func.random())
         .limit(1)
     )
 
 
 def as_refused(reason: Reason) -> dict[str, Any]:
-    """Return what is set when a row is refused where it stands."""
+    """Return the column values for a row that is refused in its current state."""
     return {
         **SHREDDED, **FREE, "state": str(State.REFUSED), "reasons": reasons_json([reason]),
         "audio_location": None, "rendition_location": None, "manifest_due": True,
@@ -46,7 +46,7 @@ def as_refused(reason: Reason) -> dict[str, Any]:
 
 
 def columns_of(values: dict[str, Any]) -> dict[str, Any]:
-    """Turn nouns into columns."""
+    """Convert domain values to columns."""
     columns = dict(values)
     for purpose in ("audio", "rendition"):
         sealed: SealedObject | None = columns.pop(purpose, None)

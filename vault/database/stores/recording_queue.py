@@ -1,7 +1,7 @@
-"""The state is the queue: claims, leases, and every arrow from one state to the next.
+"""The recordings' queue, stored in their state: claims, leases and every state transition.
 
-Each change is a compare-and-set on state and lease token, so that a worker which lost its lease
-while it slept changes nothing. Lease time is the database's.
+Each change is a compare-and-swap on state and lease token, so a worker that has lost its lease changes
+nothing. Lease times use the database's clock.
 """
 
 import secrets
@@ -35,10 +35,10 @@ class QueueRows:
         self._db = connection
 
     def claim(self, states: Sequence[State], *, lease: timedelta) -> Lease | None:
-        """Take the row of an account that waited longest and whose time has come.
+        """Claim the longest-waiting row that is due, of the account with the fewest leases.
 
-        It is the turn of an account with the fewest leases; among equals chance decides, so that one
-        account's backlog keeps no other waiting, even where a single worker claims.
+        Among accounts with equally many leases the choice is random, so one account's backlog does not
+        delay the others, even with a single worker.
         """
         ready = self._ready(states)
         account_id = self._db.execute(next_turn(states, ready, database_now(self._db))).scalar()
@@ -48,12 +48,12 @@ class QueueRows:
         return None if row is None else self._take(row.id, State(row.state), lease)
 
     def is_waiting(self, states: Sequence[State]) -> bool:
-        """Say whether a claim would find a row now."""
+        """Return whether a claim would find a row now."""
         query = select(recordings.c.id).where(self._ready(states)).limit(1)
         return self._db.execute(query).first() is not None
 
     def claim_upload(self, recording_id: str, *, lease: timedelta) -> Lease | None:
-        """Take an upload's row for the client that sends it now; None while another client does."""
+        """Claim an upload's row for the client that sends it; None while another client holds the lease."""
         r, now = recordings.c, database_now(self._db)
         free = or_(r.lease_until.is_(None), r.lease_until < now)
         query = select(r.id, r.state).where(
@@ -65,32 +65,32 @@ class QueueRows:
         return None if row is None else self._take(row.id, State(row.state), lease)
 
     def any_idle_upload(self) -> bool:
-        """Say whether ``claim_idle_upload`` would find a row now."""
+        """Return whether ``claim_idle_upload`` would find a row now."""
         return (
             self._db.execute(select(recordings.c.id).where(self._idle_upload()).limit(1)).first() is not None
         )
 
     def claim_idle_upload(self, *, lease: timedelta) -> tuple[Lease, State] | None:
-        """Claim an abandoned upload that is due, and return the state in which it waited."""
+        """Claim an abandoned upload that is due; return the lease and the state before the claim."""
         row = self._first(self._idle_upload())
         return None if row is None else (self._take(row.id, State(row.state), lease), State(row.state))
 
     def renew(self, recording_id: str, token: str, *, lease: timedelta) -> None:
-        """Hold on to a row. Raises LeaseLost."""
+        """Renew a row's lease. Raises LeaseLost."""
         mine = (recordings.c.id == recording_id) & (recordings.c.lease_token == token)
         until = database_now(self._db) + lease
         if self._db.execute(update(recordings).where(mine).values(lease_until=until)).rowcount != 1:
             raise LeaseLost("Another worker holds this recording now.")
 
     def move(self, held: Lease, to: State, **values: Any) -> Recording:
-        """Move a held row along an arrow, set ``values``, and give the lease back.
+        """Move a leased row to the state ``to``, set ``values``, and release the lease.
 
         ``audio`` and ``rendition`` take a SealedObject, ``reasons`` a sequence of Reason.
-        Raises LeaseLost if state or token are no longer what they were, KeyRetired where it sets a key.
+        Raises LeaseLost if state or token have changed, KeyRetired if ``values`` sets a key of a retired version.
         """
         came_from = held.recording.state
         if to not in ARROWS[came_from]:
-            raise ValueError(f"There is no arrow from {came_from} to {to}.")
+            raise ValueError(f"There is no transition from {came_from} to {to}.")
         if "key_version" in values:
             refuse_retired(self._db, held.recording.account_id, values["key_version"])
         mine = and_(
@@ -112,7 +112,7 @@ class QueueRows:
         return recording_of(row)
 
     def put_back(self, held: Lease, *, not_before: datetime, counts: bool = True) -> None:
-        """Give a held row back in the state it is in; the attempt ``counts`` or not. Raises LeaseLost."""
+        """Release a leased row in its current state; ``counts``: whether the attempt counts. Raises LeaseLost."""
         mine = (recordings.c.id == held.recording.id) & (recordings.c.lease_token == held.token)
         values = {**FREE, "not_before": not_before}
         if not counts:
@@ -122,7 +122,7 @@ class QueueRows:
             raise LeaseLost("Another worker holds this recording now.")
 
     def begin_erasing(self, account_id: str, recording_id: str) -> Recording:
-        """Shred and move to erasing, from any state. Raises NotFound, RecordingErased."""
+        """Shred a recording and move it to erasing, from any state. Raises NotFound, RecordingErased."""
         query = select(recordings.c.state).where(
             recordings.c.id == recording_id, recordings.c.account_id == account_id
         )
@@ -137,23 +137,23 @@ class QueueRows:
         }  # fmt: skip
         self._forget_evidence([recording_id])
         if state == str(State.REFUSED):
-            self._forget_words(recording_id)
+            self._delete_event_details(recording_id)
         erased = update(recordings).where(recordings.c.id == recording_id).values(changed)
         return recording_of(self._db.execute(erased.returning(*RECORDING_COLUMNS)).one())
 
-    def _forget_words(self, recording_id: str) -> None:
-        """Drop the details of a refused recording's events: an admin's words. Leaves keep their digests."""
+    def _delete_event_details(self, recording_id: str) -> None:
+        """Delete the details of a refused recording's events: text by an admin. Leaves keep the digests."""
         for table in (access_events, event_outbox):
             mine = table.c.recording_id == recording_id
             self._db.execute(update(table).where(mine).values(sealed_detail=None))
 
     def settle(self, recording: Recording, to: State, **values: Any) -> Recording:
-        """Move a row that nobody holds out of quarantine, and set ``values`` as ``move`` does.
+        """Move a row without a lease out of quarantine, and set ``values`` as ``move`` does.
 
-        Raises LeaseLost if it is no longer in the state in which it was seen.
+        Raises LeaseLost if its state has changed since it was read.
         """
         if to not in ARROWS[recording.state]:
-            raise ValueError(f"There is no arrow from {recording.state} to {to}.")
+            raise ValueError(f"There is no transition from {recording.state} to {to}.")
         seen = and_(recordings.c.id == recording.id, recordings.c.state == str(recording.state))
         changed = {**FREE, "state": str(to), **columns_of(values)}
         if to is State.REFUSED:
@@ -169,7 +169,7 @@ class QueueRows:
     def refuse_in_flight(
         self, account_id: str, reason: Reason, *, call_ref: str | None = None
     ) -> Sequence[str]:
-        """Refuse every row in flight, or those of one call, and drop their keys; return the ids."""
+        """Refuse every row in flight, or those of one call, and delete their keys; return the ids."""
         in_flight = and_(recordings.c.account_id == account_id, recordings.c.state.in_(IN_FLIGHT))
         if call_ref is not None:
             in_flight = and_(in_flight, recordings.c.call_ref == call_ref)
@@ -179,36 +179,36 @@ class QueueRows:
         return refused
 
     def quarantines_over(self) -> Sequence[Recording]:
-        """Return what has been in quarantine for as long as its account allows."""
+        """Return recordings whose quarantine has ended."""
         r = recordings.c
         over = and_(r.state == str(State.QUARANTINED), r.quarantined_until <= database_now(self._db))
         return [recording_of(row) for row in self._db.execute(select(*RECORDING_COLUMNS).where(over))]
 
     def _forget_evidence(self, recording_ids: Sequence[str]) -> None:
-        """Delete what the recording key sealed beside the audio: it opens nothing any more."""
+        """Delete the evidence that the recordings' keys sealed: without the keys it cannot be opened."""
         self._db.execute(delete(evidence_entries).where(evidence_entries.c.recording_id.in_(recording_ids)))
 
     def manifests_due(self, limit: int) -> Sequence[Recording]:
-        """Return available recordings whose manifest was not written yet."""
+        """Return available recordings whose manifest is not written yet."""
         due = select(*RECORDING_COLUMNS).where(
             recordings.c.manifest_due, recordings.c.state == State.AVAILABLE
         )
         return [recording_of(row) for row in self._db.execute(due.limit(limit))]
 
     def manifest_written(self, recording_id: str, key_version: int | None) -> None:
-        """Note that the manifest is in the object store, with a key that this version wrapped."""
-        # Of a recording that has gone meanwhile, the mark says that its tombstone is due.
+        """Mark the manifest as stored, with a recording key wrapped under ``key_version``."""
+        # For a recording that is no longer available, ``manifest_due`` means that its tombstone is due.
         mine = (recordings.c.id == recording_id) & (recordings.c.state == str(State.AVAILABLE))
         written = {"manifest_due": False, "manifest_key_version": key_version}
         self._db.execute(update(recordings).where(mine).values(written))
 
     def rewrite_manifest(self, recording_id: str) -> None:
-        """Note that what the manifest says has changed."""
+        """Mark the manifest as due, because its content has changed."""
         wanted = (recordings.c.id == recording_id) & (recordings.c.state == str(State.AVAILABLE))
         self._db.execute(update(recordings).where(wanted).values(manifest_due=True))
 
     def wants_object(self, recording_id: str, location: str) -> bool:
-        """Say whether the row names this object, or a worker may be writing it right now."""
+        """Return whether the row names this object, or a worker may be writing it now."""
         r = recordings.c
         query = select(r.state, r.audio_location, r.rendition_location, r.lease_until).where(
             r.id == recording_id
@@ -221,7 +221,7 @@ class QueueRows:
         return row.lease_until is not None and row.lease_until > database_now(self._db)
 
     def counts(self) -> dict[State, tuple[int, float]]:
-        """Return for each state of work how many rows are in it, and the age of the oldest in seconds."""
+        """Return for each state of work the number of rows, and the age of the oldest in seconds."""
         now = database_now(self._db)
         query = select(recordings.c.state, func.count(), func.min(recordings.c.received_at))
         rows = self._db.execute(query.where(recordings.c.state.in_(WORK)).group_by(recordings.c.state))
@@ -229,7 +229,7 @@ class QueueRows:
 
     def _ready(self, states: Sequence[State]) -> ColumnElement[bool]:
         r, now = recordings.c, database_now(self._db)
-        # An upload waits for its client, and only a recording that was announced can be fetched.
+        # Only an announced recording can be fetched; an upload waits for its client.
         mine = or_(r.state.in_((State.STORED, State.ERASING)), r.sealed_announcement.is_not(None))
         free = or_(r.lease_until.is_(None), r.lease_until < now)
         return and_(r.state.in_(states), r.not_before <= now, free, mine)

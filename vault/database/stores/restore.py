@@ -1,6 +1,6 @@
-"""Rows as the object store has them: accounts and recordings of a vault whose database is lost or old.
+"""Restore rows from the object store: accounts and recordings of a vault whose database is lost or old.
 
-Everything may be written again and changes nothing then, so a restore that was cut short begins anew.
+Every write is idempotent, so an interrupted restore can be started again.
 """
 
 from collections.abc import Collection, Sequence
@@ -32,12 +32,12 @@ from vault.domain.stored.policy_json import encode_policy
 from vault.errors import Refused
 from vault.ports.access_log import KeptCheckpoint
 
-#: Rows of one statement, for which databases have a limit of parameters; and of those that have audio.
+#: Max rows in one statement, because databases limit its parameters; and max rows with audio.
 _BATCH_SIZE, _PROMPT_BATCH_SIZE = 200, 16
 
 
 class RestoredRows:
-    """What is restored in one transaction."""
+    """The restored rows of one transaction."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""
@@ -46,13 +46,13 @@ class RestoredRows:
     def account(
         self, known: AccountObject, prompts: dict[str, KeptPrompt], *, keep_keys: bool = False
     ) -> Sequence[str]:
-        """Insert an account or bring it to this state, all but its switch; return what has no place beside its own."""
+        """Insert an account or set it to this state, except its switch; return conflicts with its own rows."""
         account = known.account
         other = select(accounts.c.id).where(accounts.c.ref == account.ref, accounts.c.id != account.id)
         if self._db.execute(other).first() is not None:
             raise Refused("Another account has this name.", reasons=("name_taken",))
-        there = select(accounts.c.revision).where(accounts.c.id == account.id)
-        revision = self._db.execute(there).scalar()
+        stored = select(accounts.c.revision).where(accounts.c.id == account.id)
+        revision = self._db.execute(stored).scalar()
         row = {
             "ref": account.ref, "name": account.name, "locale": account.locale, "opened_at": account.opened_at,
             "wrapped_index_key": known.wrapped_index_key, "index_key_version": known.index_key_version,
@@ -80,32 +80,32 @@ class RestoredRows:
         but: Collection[str],
         policies: bool,
     ) -> Sequence[str]:
-        """Add what an account lacks that went on without this; return what has no place beside its own."""
+        """Insert rows of a lost history into an account that continued without it; return the conflicts."""
         refused = add_lost(self._db, known, prompts, but=but, policies=policies)
-        # Above both: then the lost object counts as older than what is written next, and goes.
+        # Higher than both revisions, so that the next object written replaces the lost one.
         higher = case((accounts.c.revision > known.revision, accounts.c.revision), else_=known.revision) + 1
         mine = update(accounts).where(accounts.c.id == known.account.id)
         self._db.execute(mine.values(revision=higher))
         return refused
 
     def refuse_stale(self, reason: Reason) -> int:
-        """Refuse what is on its way under an epoch of its account's switch that is over; return how many."""
+        """Refuse recordings in flight whose epoch is older than their account's; return the count."""
         return refuse_stale(self._db, reason)
 
     def carry_epoch(self, account_id: str, epoch: int, *, since: datetime) -> None:
-        """Let what is on its way and was received since then belong to this epoch."""
+        """Set ``epoch`` on recordings in flight that were received after ``since``."""
         carry_epoch(self._db, account_id, epoch, since=since)
 
     def ask_providers(self, since: datetime) -> int:
-        """Let every provider's list be compared now, from then on; return how many there are."""
+        """Make every connection due for reconciliation now, from ``since`` on; return the number of connections."""
         return ask_providers(self._db, since)
 
     def switch(self, account_id: str, history: Sequence[SwitchChange]) -> bool:
-        """Set the history of the switch, and the switch to its end; say whether it went off meanwhile."""
+        """Replace the switch's history, and set the switch to its last entry; return whether the epoch increased."""
         before = self._db.execute(select(accounts.c.epoch).where(accounts.c.id == account_id)).scalar()
         self._db.execute(delete(switch_changes).where(switch_changes.c.account_id == account_id))
-        for one in history:
-            row = {name: getattr(one, name) for name in SwitchChange.__slots__}
+        for change in history:
+            row = {name: getattr(change, name) for name in SwitchChange.__slots__}
             self._db.execute(insert(switch_changes).values(account_id=account_id, **row))
         last = history[-1]
         self._db.execute(
@@ -116,23 +116,23 @@ class RestoredRows:
         return before is not None and last.epoch > before
 
     def recording(self, manifest: Manifest, *, keep: bool = False) -> bool:
-        """Insert an available recording, or bring its row to what its manifest says."""
+        """Insert an available recording, or set its row to the content of its manifest."""
         return put_recording(self._db, manifest, keep=keep)
 
     def tombstone(self, recording: Recording, *, due: bool = False) -> bool:
-        """Insert a recording that is refused, failed or erased, or shred the row that it finds."""
+        """Insert a refused, failed or erased recording, or shred its existing row."""
         return put_tombstone(self._db, recording, due=due)
 
     def fail_closed(self, account_id: str) -> int:
-        """Fail rows on their way that a version of the account's key sealed which is gone; return how many."""
+        """Fail rows in flight sealed under a deleted version of the account's key; return the count."""
         return fail_rows(self._db, account_id)
 
     def refuse(self, recording_id: str, code: str) -> None:
-        """Refuse a row that has not passed the gate, and shred it."""
+        """Refuse and shred a row that has not passed the gate."""
         refuse_row(self._db, recording_id, code)
 
     def key_destroyed(self, account_id: str, version: int) -> bool:
-        """Delete a version of an account's key, and what it alone opens; False where there is none after it."""
+        """Delete a version of an account's key, and the rows sealed under it; False if there is no later version."""
         k = account_keys.c
         later = select(k.version).where(k.account_id == account_id, k.version > version).limit(1)
         if self._db.execute(later).first() is None:
@@ -147,24 +147,24 @@ class RestoredRows:
         return True
 
     def set_back(self, size: int, *, limit: int) -> bool:
-        """Move at most ``limit`` leaves from the end of the tree to the outbox; say whether it has ``size`` now."""
+        """Move at most ``limit`` leaves from the end of the tree to the outbox; return whether its size is ``size``."""
         return set_back(self._db, size, limit=limit)
 
     def leaves(self, start: int, leaves: Sequence[bytes]) -> None:
-        """Put leaves of the anchored log at their places, from ``start`` on."""
+        """Insert leaves of the anchored log at their indexes, from ``start`` on."""
         put_leaves(self._db, start, leaves)
         ClosingRows(self._db).logged(leaves)
 
     def waiting(self, after: int | None, *, limit: int) -> Sequence[tuple[int, bytes]]:
-        """Return places and leaves of events that wait for the tree, those behind the place ``after``."""
+        """Return position and leaf of events in the outbox with positions greater than ``after``."""
         return waiting_leaves(self._db, after, limit=limit)
 
     def take_waiting(self, *, limit: int) -> int:
-        """Append at most ``limit`` events that wait to the tree; return how many."""
+        """Append at most ``limit`` events from the outbox to the tree; return the count."""
         return take_waiting(self._db, limit=limit)
 
     def published(self, checkpoint: KeptCheckpoint, *, tiles: int, at: datetime) -> None:
-        """Keep a checkpoint that lies in the object store, and go on publishing from ``tiles``."""
+        """Insert a checkpoint of the object store, and continue publishing from the size ``tiles``."""
         row = {"size": checkpoint.size, "note": checkpoint.note, "at": checkpoint.at}
         if tiles == checkpoint.size:
             row["published_at"] = at
@@ -175,7 +175,7 @@ class RestoredRows:
         account_id, k = known.account.id, account_keys.c
         gone = k.version.not_in(list(known.keys))
         self._db.execute(delete(account_keys).where(k.account_id == account_id, gone))
-        # What lies under a version that was destroyed since opens nothing; facts come back with manifests.
+        # Rows sealed under a version destroyed since cannot be opened; facts are restored from manifests.
         for table in (call_facts, consent_events, links):
             mine = (table.c.account_id == account_id) & table.c.key_version.not_in(list(known.keys))
             self._db.execute(delete(table).where(mine))
@@ -196,41 +196,43 @@ class RestoredRows:
             for policy in known.policies
         ]  # fmt: skip
         self._put(consent_policies, ["account_id", "version"], *policies)
-        there = [connection.id for connection in known.connections]
+        ids = [connection.id for connection in known.connections]
         c = connections.c
-        self._db.execute(delete(connections).where(c.account_id == account_id, c.id.not_in(there)))
+        self._db.execute(delete(connections).where(c.account_id == account_id, c.id.not_in(ids)))
         for connection in known.connections:
             row = {name: getattr(connection, name) for name in Connection.__slots__}
-            # What the provider recorded meanwhile is looked for from the beginning: it is known, or comes in.
-            again = {
+            # Reconcile from the start: a recording made since is either known or ingested.
+            due = {
                 "reconciled_until": connection.collect_from,
                 "reconcile_not_before": database_now(self._db),
             }
-            self._put(connections, ["id"], row | again)
-        said = []
+            self._put(connections, ["id"], row | due)
+        rows = []
         for kept in known.objections:
             same = {"id": kept.id, "term": kept.term, "sealed_number": kept.sealed_number}
-            noun = {name: getattr(kept.objection, name) for name in Objection.__slots__}
-            said.append({"account_id": account_id, "key_version": kept.key_version, **same, **noun})
-        self._put(objections, ["id"], *said)
+            fields = {name: getattr(kept.objection, name) for name in Objection.__slots__}
+            rows.append({"account_id": account_id, "key_version": kept.key_version, **same, **fields})
+        self._put(objections, ["id"], *rows)
 
     def _notices(self, known: AccountObject, prompts: dict[str, KeptPrompt]) -> None:
-        account_id, there = known.account.id, [one.id for one in known.notices]
+        account_id, ids = known.account.id, [notice.id for notice in known.notices]
         n, rows = notices.c, []
-        self._db.execute(delete(notices).where(n.account_id == account_id, n.id.not_in(there)))
-        # A version that is published now must not meet one that was, under the same number.
-        for notice in sorted(known.notices, key=lambda one: one.version or 0):
+        self._db.execute(delete(notices).where(n.account_id == account_id, n.id.not_in(ids)))
+        # By version, so that a newly published version does not conflict with the published one before.
+        for notice in sorted(known.notices, key=lambda notice: notice.version or 0):
             prompt = prompts.get(notice.id)
             row = {name: getattr(notice, name) for name in Notice.__slots__}
             row |= {"places": list(notice.places), "sealed_audio": None, "key_version": None}
             if prompt is not None:
                 row |= {"sealed_audio": prompt.message, "key_version": prompt.key_version}
             rows.append(row)
-        self._put(notices, ["id"], *rows, at_once=_PROMPT_BATCH_SIZE)
+        self._put(notices, ["id"], *rows, batch_size=_PROMPT_BATCH_SIZE)
 
-    def _put(self, table: Table, key: list[str], *rows: dict[str, Any], at_once: int = _BATCH_SIZE) -> None:
-        """Insert rows of the same columns, or bring those that are there to this state."""
-        for start in range(0, len(rows), at_once):
-            put = insert_for(self._db, table).values(list(rows[start : start + at_once]))
+    def _put(
+        self, table: Table, key: list[str], *rows: dict[str, Any], batch_size: int = _BATCH_SIZE
+    ) -> None:
+        """Upsert rows of the same columns in batches."""
+        for start in range(0, len(rows), batch_size):
+            put = insert_for(self._db, table).values(list(rows[start : start + batch_size]))
             new = {name: put.excluded[name] for name in rows[0]}
             self._db.execute(put.on_conflict_do_update(index_elements=key, set_=new))

@@ -1,10 +1,10 @@
-"""Leaves of the anchored log come back into the tree at their places; own ones that were never shown move behind.
+"""Restore leaves of the anchored log at their indexes; the database's own leaves are appended after them.
 
-A tree is set back to where its history parts from the anchored one: the leaves behind that point go to the
-outbox, in their order and with what is sealed beside them. The anchored leaves take their places, and an
-event that is among them leaves the outbox. What is left there is appended again at the end. Every step is a
-transaction that leaves a sound tree, so a restore may end anywhere: what waits in the outbox is appended by
-the sequencer (on SQLite at the next start), and the next restore finds the same point again.
+The tree is truncated where its history diverges from the anchored one: the leaves after that point move to
+the outbox, in their order and with their sealed details. The anchored leaves are inserted at their indexes,
+and their events are deleted from the outbox. The rest of the outbox is appended at the end. Every step is a
+transaction that leaves a valid tree, so a restore may be interrupted anywhere: the sequencer appends the
+outbox (on SQLite at the next start), and the next restore finds the same point again.
 """
 
 import json
@@ -32,17 +32,17 @@ from vault.errors import Tampered
 from vault.tlog.hashing import leaf_hash
 from vault.tlog.tree import Frontier, read_frontier
 
-#: Set in ``Connection.info`` by whoever moves the head past SQLite's sequencer, which keeps it in memory.
+#: Set in ``Connection.info`` by code that changes the head without SQLite's sequencer, which caches it in memory.
 HEAD_MOVED = "callvault_head_moved"
-#: Places in the outbox that come before those of events that wait there by themselves, which are above 0: below
-#: this, what stood in the tree; above it, what came into the tree while it was set back.
+#: Moved leaves get negative positions in the outbox, before new events, whose positions are above 0. Below this
+#: value: leaves of the original tree. Above it: leaves appended while the tree was truncated.
 _MIDDLE = -(1 << 49)
 _COPIED = ("id", "account_id", "recording_id", "body", "sealed_detail")
 _LAST_LEVEL = 63
 
 
 def set_back(db: DbConnection, size: int, *, limit: int) -> bool:
-    """Move at most ``limit`` leaves from the end of the tree to the outbox; say whether it has ``size`` now."""
+    """Move at most ``limit`` leaves from the end of the tree to the outbox; return whether its size is ``size``."""
     _lock_log(db)
     end = _next_index(db)
     if end > size:
@@ -53,9 +53,9 @@ def set_back(db: DbConnection, size: int, *, limit: int) -> bool:
 
 
 def put_leaves(db: DbConnection, start: int, leaves: Sequence[bytes]) -> None:
-    """Append leaves as they are, the first of them at ``start``, where the tree ends or is made to end.
+    """Append leaves unchanged from index ``start`` on; a longer tree is truncated to ``start`` first.
 
-    Raises Tampered if the tree is shorter than that.
+    Raises Tampered if the tree is shorter than ``start``.
     """
     _lock_log(db)
     end = _next_index(db)
@@ -64,7 +64,7 @@ def put_leaves(db: DbConnection, start: int, leaves: Sequence[bytes]) -> None:
         _shorten(db, start, place=max(db.execute(displaced).scalar() or _MIDDLE, _MIDDLE) + 1)
     head = _head(db)
     if head.size != start:
-        raise Tampered("The leaves that are restored do not continue the access log.")
+        raise Tampered("The access log is too short: the restored leaves do not continue it.")
     rows = [_row(leaf) for leaf in leaves]
     waiting = delete(event_outbox).where(event_outbox.c.id.in_([row["id"] for row in rows]))
     details = {
@@ -75,7 +75,7 @@ def put_leaves(db: DbConnection, start: int, leaves: Sequence[bytes]) -> None:
 
 
 def waiting_leaves(db: DbConnection, after: int | None, *, limit: int) -> list[tuple[int, bytes]]:
-    """Return place and body of events that wait in the outbox, those behind the place ``after``."""
+    """Return position and body of events in the outbox with positions greater than ``after``."""
     o = event_outbox.c
     waiting = select(o.position, o.body).order_by(o.position).limit(limit)
     if after is not None:
@@ -84,7 +84,7 @@ def waiting_leaves(db: DbConnection, after: int | None, *, limit: int) -> list[t
 
 
 def take_waiting(db: DbConnection, *, limit: int) -> int:
-    """Append at most ``limit`` events that wait in the outbox; return how many, 0 once none waits."""
+    """Append at most ``limit`` events from the outbox to the tree; return the count, 0 if the outbox is empty."""
     if is_postgresql(db):
         _lock_log(db)
         return sequence_waiting(db, limit=limit)
@@ -94,7 +94,7 @@ def take_waiting(db: DbConnection, *, limit: int) -> int:
     if waiting:
         rows = [{name: getattr(row, name) for name in _COPIED} for row in waiting]
         db.execute(delete(event_outbox).where(o.position <= waiting[-1].position))
-        # What came into the tree with this very group has no nodes yet: the writer adds them afterwards.
+        # Leaves of the current batch have no nodes yet: the writer adds them at the end of the batch.
         start = _next_index(db)
         placed = [
             row | {"tree_index": start + n, "leaf_hash": leaf_hash(row["body"])} for n, row in enumerate(rows)
@@ -118,7 +118,7 @@ def _head(db: DbConnection) -> Frontier:
 
 
 def _shorten(db: DbConnection, size: int, *, place: int) -> None:
-    """Make the tree one of ``size`` leaves; the leaves behind them wait in the outbox from ``place`` on."""
+    """Truncate the tree to ``size`` leaves; move the others to the outbox, from position ``place`` on."""
     head = _head(db)
     if head.size > size:
         shorter = read_frontier(TreeRows(db).node, size)
@@ -132,7 +132,7 @@ def _shorten(db: DbConnection, size: int, *, place: int) -> None:
     moved = moved.where(e.tree_index >= size).order_by(e.tree_index)
     db.execute(insert(event_outbox).from_select(["position", *_COPIED], moved))
     db.execute(delete(access_events).where(e.tree_index >= size))
-    # What was signed, published or read of the leaves that moved says nothing of those that come there.
+    # Checkpoints, publication and read positions of the moved leaves do not apply to the leaves that replace them.
     db.execute(delete(checkpoints).where(checkpoints.c.size > size))
     db.execute(update(publication).where(publication.c.size > size).values(size=size))
     u = unsettled_sessions
@@ -155,12 +155,12 @@ def _set_head(db: DbConnection, head: Frontier) -> None:
 
 
 def _row(leaf: bytes) -> dict[str, Any]:
-    """Return a leaf as its row. Who reads it has seen that it is an access event."""
-    said = json.loads(leaf)
+    """Return a leaf as its row. The caller must have checked that it is an access event."""
+    event = json.loads(leaf)
     return {
-        "id": said["id"],
-        "account_id": said.get("account"),
-        "recording_id": said.get("recording"),
+        "id": event["id"],
+        "account_id": event.get("account"),
+        "recording_id": event.get("recording"),
         "body": leaf,
         "leaf_hash": leaf_hash(leaf),
     }

@@ -1,4 +1,4 @@
-"""What an account's object of a lost time adds to an account that went on without it: nothing of it beats a row."""
+"""Merge an account's object of a lost history into an account that continued without it; existing rows win."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -31,20 +31,21 @@ def add_lost(
     but: Collection[str],
     policies: bool,
 ) -> list[str]:
-    """Insert what the account lacks, but for the ids that it deleted itself; name what has no place beside its own.
+    """Insert rows that the account lacks, except ids in ``but``, which it deleted itself; return the conflicts.
 
-    Objections of both stand. ``policies`` says whether those of the lost time may become the newest.
+    The account keeps the objections of both. ``policies`` says whether policy versions of the lost history may
+    become the newest.
     """
     refused = add_keys(db, known)
     for kept in known.objections:
-        noun = {name: getattr(kept.objection, name) for name in Objection.__slots__}
+        fields = {name: getattr(kept.objection, name) for name in Objection.__slots__}
         row = {name: getattr(kept, name) for name in ("id", "term", "sealed_number", "key_version")}
-        insert_new(db, objections, {"account_id": known.account.id, **row, **noun})
+        insert_new(db, objections, {"account_id": known.account.id, **row, **fields})
     for connection in known.connections:
         row = {name: getattr(connection, name) for name in Connection.__slots__}
         due = {"reconciled_until": connection.collect_from, "reconcile_not_before": database_now(db)}
         if connection.id not in but and not insert_new(db, connections, row | due):
-            refused += _unless_there(db, connections, connection.id, f"the connection {connection.name}")
+            refused += _unless_exists(db, connections, connection.id, f"the connection {connection.name}")
     for notice in known.notices:
         prompt = prompts.get(notice.id)
         row = {name: getattr(notice, name) for name in Notice.__slots__} | {"places": list(notice.places)}
@@ -53,7 +54,7 @@ def add_lost(
             "key_version": prompt.key_version if prompt else None,
         }
         if notice.id not in but and not insert_new(db, notices, row):
-            refused += _unless_there(db, notices, notice.id, f"the notice {notice.id}")
+            refused += _unless_exists(db, notices, notice.id, f"the notice {notice.id}")
     return refused + _add_policies(db, known, newest=policies)
 
 
@@ -76,7 +77,7 @@ def _add_policies(db: DbConnection, known: AccountObject, *, newest: bool) -> li
 
 
 def add_keys(db: DbConnection, known: AccountObject) -> list[str]:
-    """Insert versions of the key that are missing; name those whose number another key has."""
+    """Insert missing versions of the account's key; return those whose number has a different key."""
     account_id, k = known.account.id, account_keys.c
     differ = []
     for version, key in known.keys.items():
@@ -84,8 +85,8 @@ def add_keys(db: DbConnection, known: AccountObject) -> list[str]:
         if insert_new(db, account_keys, row):
             _empty_again(db, account_id, version)
         else:
-            there = select(k.wrapped_key).where(k.account_id == account_id, k.version == version)
-            if db.execute(there).scalar() != key:
+            stored = select(k.wrapped_key).where(k.account_id == account_id, k.version == version)
+            if db.execute(stored).scalar() != key:
                 differ.append(f"version {version} of its key")
     for number, (wrapped, version) in known.detail_keys.items():
         row = {"account_id": account_id, "number": number, "wrapped_key": wrapped, "key_version": version}
@@ -94,9 +95,9 @@ def add_keys(db: DbConnection, known: AccountObject) -> list[str]:
 
 
 def _empty_again(db: DbConnection, account_id: str, version: int) -> None:
-    """Let a version that was replaced here before be emptied and destroyed once more.
+    """Restart the rotation of a version that was rotated here before, so that it is emptied and destroyed again.
 
-    What was acknowledged under it in the lost time opens with it alone, until it lies under the next one.
+    Data acknowledged under it in the lost history can be opened only with it, until re-encrypted under the next.
     """
     k = account_keys.c
     following = select(k.version).where(k.account_id == account_id, k.version == version + 1)
@@ -110,12 +111,12 @@ def _empty_again(db: DbConnection, account_id: str, version: int) -> None:
     db.execute(put.on_conflict_do_update(index_elements=["account_id", "version"], set_=begun))
 
 
-def _unless_there(db: DbConnection, table: Any, row_id: str, words: str) -> list[str]:
+def _unless_exists(db: DbConnection, table: Any, row_id: str, words: str) -> list[str]:
     return [] if db.execute(select(table.c.id).where(table.c.id == row_id)).first() else [words]
 
 
 def refuse_stale(db: DbConnection, reason: Reason) -> int:
-    """Refuse what is on its way under an epoch of its account's switch that is over; return how many."""
+    """Refuse recordings in flight whose epoch is older than their account's; return the count."""
     r = recordings.c
     epoch = select(accounts.c.epoch).where(accounts.c.id == r.account_id).scalar_subquery()
     stale = r.state.in_([str(state) for state in IN_FLIGHT]) & (r.epoch < epoch)
@@ -126,14 +127,14 @@ def refuse_stale(db: DbConnection, reason: Reason) -> int:
 
 
 def carry_epoch(db: DbConnection, account_id: str, epoch: int, *, since: datetime) -> None:
-    """Let what was received after the last off, and is on its way, belong to the epoch that began with it."""
+    """Set ``epoch`` on recordings in flight that were received after ``since``, the time of the last switch-off."""
     r = recordings.c
     mine = (r.account_id == account_id) & r.state.in_([str(state) for state in IN_FLIGHT])
     db.execute(update(recordings).where(mine & (r.received_at > since)).values(epoch=epoch))
 
 
 def ask_providers(db: DbConnection, since: datetime) -> int:
-    """Let every connection's list be compared now, from ``since`` on; return how many connections there are."""
+    """Make every connection due for reconciliation now, from ``since`` on; return the number of connections."""
     c = connections.c
     db.execute(update(connections).where(c.reconciled_until > since).values(reconciled_until=since))
     return db.execute(update(connections).values(reconcile_not_before=database_now(db))).rowcount

@@ -1,4 +1,4 @@
-"""Recordings as the object store has them: available ones with their keys, and tombstones without."""
+"""Restore recordings from the object store: available ones with their keys, tombstones without keys."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,17 +25,17 @@ _FREE: dict[str, Any] = {"lease_until": None, "lease_token": None}
 
 
 def put_recording(db: DbConnection, manifest: Manifest, *, keep: bool = False) -> bool:
-    """Insert an available recording, or bring its row to what its manifest says; ``keep`` leaves one that is available.
+    """Insert an available recording, or set its row to its manifest; ``keep``: leave an available row unchanged.
 
-    False for a row that is refused or erased, or whose name in its source another one has. One that failed was
-    sent again since: what failed and nothing more never had a manifest.
+    False if the row is refused or erased, or if another row has its source's id. A failed row is replaced: the
+    recording was sent again later, because a recording that only failed has no manifest.
     """
     recording, keys = manifest.recording, manifest.keys
     state = _state(db, recording.id)
     if state is not None and state not in {State.AVAILABLE, State.FAILED, *IN_FLIGHT}:
         return False
     if state is State.AVAILABLE and (keep or _chain_length(db, recording.id) > len(manifest.chain)):
-        # What came to the evidence since, a restriction above all, is in the row: the manifest is the older one.
+        # The row is newer than the manifest: it has evidence added since, such as a restriction.
         db.execute(update(recordings).where(recordings.c.id == recording.id).values(manifest_due=True))
         return True
     row = {
@@ -61,10 +61,10 @@ def put_recording(db: DbConnection, manifest: Manifest, *, keep: bool = False) -
 
 
 def put_tombstone(db: DbConnection, recording: Recording, *, due: bool = False) -> bool:
-    """Insert a recording that is refused, failed or erased, or shred the row that it finds.
+    """Insert a refused, failed or erased recording, or shred its existing row.
 
-    What was erased stays to be removed once more, if the row had keys. ``due`` says that no tombstone of it
-    lies in the object store. False if another recording has its name in its source.
+    An existing row of an erased recording moves to erasing, so that its objects are deleted again. ``due``: the
+    object store has no tombstone of it. False if another recording has its source's id.
     """
     state = _state(db, recording.id)
     if state is None:
@@ -87,17 +87,17 @@ def put_tombstone(db: DbConnection, recording: Recording, *, due: bool = False) 
 
 
 def _ends(db: DbConnection, recording: Recording, state: State) -> bool:
-    """Say whether a tombstone tells of a later end than the row that it finds in this state."""
+    """Return whether a tombstone is newer than the existing row, which has this state."""
     if state in {State.ERASING, State.ERASED}:
         return False
     if recording.state is State.ERASED:
         return True
     if state in {State.REFUSED, State.AVAILABLE}:
-        # A recording that passed the gate was not refused before: this is no word on it.
+        # A recording that passed the gate was not refused before, so this tombstone does not apply to it.
         return False
     if recording.state is State.REFUSED:
         return True
-    # It failed, and may have been sent again since; each sending has its own moment of receipt.
+    # It failed, and may have been sent again since; each delivery has its own time of receipt.
     received_at = db.execute(
         select(recordings.c.received_at).where(recordings.c.id == recording.id)
     ).scalar_one()
@@ -105,10 +105,12 @@ def _ends(db: DbConnection, recording: Recording, state: State) -> bool:
 
 
 def refuse_row(db: DbConnection, recording_id: str, code: str) -> None:
-    """Refuse a row that has not passed the gate, and shred it; one that failed was sent again and refused then."""
+    """Refuse and shred a row that has not passed the gate, or that failed (it was sent again and then refused)."""
     if _state(db, recording_id) not in {State.FAILED, *IN_FLIGHT}:
         return
-    reason = Reason(code=code, text="It was refused, as the access log says.", source="access-log")
+    reason = Reason(
+        code=code, text="The recording was refused according to the access log.", source="access-log"
+    )
     values = {
         **SHREDDED, **_FREE, "state": str(State.REFUSED), "reasons": reasons_json([reason]),
         "audio_location": None, "rendition_location": None,
@@ -117,14 +119,14 @@ def refuse_row(db: DbConnection, recording_id: str, code: str) -> None:
 
 
 def fail_rows(db: DbConnection, account_id: str) -> int:
-    """Fail rows in flight that nothing opens any more, and shred them; return how many there were."""
+    """Fail and shred rows in flight whose key version was deleted; return the count."""
     versions = select(account_keys.c.version).where(account_keys.c.account_id == account_id)
     r = recordings.c
     sealed = (r.sealed_announcement.is_not(None) & r.announcement_key_version.not_in(versions)) | (
         r.wrapped_key.is_not(None) & r.key_version.not_in(versions)
     )
     mine = (r.account_id == account_id) & r.state.in_([str(state) for state in IN_FLIGHT]) & sealed
-    reason = Reason(code="key_destroyed", text="The key that it was sealed under was destroyed meanwhile.")
+    reason = Reason(code="key_destroyed", text="The key that sealed the recording was destroyed.")
     closed = db.execute(select(r.id).where(mine)).scalars().all()
     for recording_id in closed:
         values = {**SHREDDED, **_FREE, "state": str(State.FAILED), "reasons": reasons_json([reason])}
@@ -133,14 +135,14 @@ def fail_rows(db: DbConnection, account_id: str) -> int:
 
 
 def _shred(db: DbConnection, recording_id: str, values: dict[str, Any]) -> None:
-    # Its tombstone is due, in whichever state it comes to.
+    # Its tombstone is due, except while it is being erased.
     due = {"manifest_due": values["state"] != str(State.ERASING)}
     db.execute(update(recordings).where(recordings.c.id == recording_id).values(values | due))
     forget_evidence(db, [recording_id])
 
 
 def forget_evidence(db: DbConnection, recording_ids: Sequence[str]) -> None:
-    """Delete what the recording keys sealed beside the audio: it opens nothing any more."""
+    """Delete the evidence that the recordings' keys sealed: without the keys it cannot be opened."""
     db.execute(delete(evidence_entries).where(evidence_entries.c.recording_id.in_(recording_ids)))
 
 

@@ -1,4 +1,4 @@
-"""Turns: a name that one node at a time may hold, under a lease on the database's time."""
+"""Singleton leases: a name that one node at a time may hold, timed by the database's clock."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -12,19 +12,19 @@ from vault.errors import LeaseLost
 
 
 class SingletonLeaseRows:
-    """The turns of one transaction."""
+    """The singleton leases of one transaction."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""
         self._db = connection
 
     def is_free(self, name: str) -> bool:
-        """Say whether a claim would succeed now."""
+        """Return whether a claim would succeed now."""
         until = self._db.execute(select(turns.c.until).where(turns.c.name == name)).scalar()
         return until is None or until <= database_now(self._db)
 
     def claim(self, name: str, *, lease: timedelta) -> str | None:
-        """Take the turn for ``lease`` and return its token; None while it is not free."""
+        """Claim the name for ``lease`` and return the lease's token; None while it is not free."""
         now = database_now(self._db)
         values = {"token": secrets.token_hex(16), "until": now + lease}
         taken = (
@@ -37,19 +37,19 @@ class SingletonLeaseRows:
         return token
 
     def renew(self, name: str, token: str, *, lease: timedelta) -> None:
-        """Hold on to the turn. Raises LeaseLost."""
+        """Renew the lease. Raises LeaseLost."""
         self._set(name, token, token=token, until=database_now(self._db) + lease)
 
     def pass_on(self, name: str, token: str, *, next_at: datetime) -> None:
-        """Give the turn back; nobody has it again before ``next_at``. Raises LeaseLost."""
+        """Release the lease; nobody can claim the name before ``next_at``. Raises LeaseLost."""
         self._set(name, token, token=None, until=next_at)
 
     def forget(self, name: str, token: str) -> None:
-        """Give the turn back and leave nothing of it; one that another has now stays."""
+        """Release the lease and delete its row; another node's lease stays."""
         self._db.execute(delete(turns).where(turns.c.name == name, turns.c.token == token))
 
     def forget_leases(self, prefix: str, before: datetime) -> None:
-        """Delete turns whose name begins with ``prefix`` and whose lease ended before then."""
+        """Delete leases whose name starts with ``prefix`` and that ended before ``before``."""
         self._db.execute(
             delete(turns).where(turns.c.name.startswith(prefix, autoescape=True), turns.c.until < before)
         )
@@ -57,4 +57,4 @@ class SingletonLeaseRows:
     def _set(self, name: str, held: str, **values: object) -> None:
         mine = (turns.c.name == name) & (turns.c.token == held)
         if self._db.execute(update(turns).where(mine).values(**values)).rowcount != 1:
-            raise LeaseLost("Another node has this turn now.")
+            raise LeaseLost("Another node holds this lease now.")

@@ -1,4 +1,4 @@
-"""Recordings that are refused, failed or erased, and whose tombstone is to be written to the object store."""
+"""Refused, failed and erased recordings whose tombstone must be written to the object store."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ class TombstoneRows:
         self._db = connection
 
     def due(self, limit: int) -> Sequence[Recording]:
-        """Return recordings of one account whose tombstone was not written in the state that they are in."""
+        """Return recordings of one account whose tombstone was not written for their current state."""
         r = recordings.c
         due = r.manifest_due & r.state.in_([str(state) for state in FINAL])
         account_id = self._db.execute(select(r.account_id).where(due).limit(1)).scalar()
@@ -27,9 +27,9 @@ class TombstoneRows:
         return [recording_of(row) for row in self._db.execute(mine)] if account_id is not None else []
 
     def written(self, tombstones: Sequence[Recording]) -> None:
-        """Note that they are in the object store; one that moved on meanwhile stays due."""
+        """Mark tombstones as stored; one whose recording has changed its state since stays due."""
         r = recordings.c
-        for state in {one.state for one in tombstones}:
-            ids = [one.id for one in tombstones if one.state is state]
+        for state in {recording.state for recording in tombstones}:
+            ids = [recording.id for recording in tombstones if recording.state is state]
             same = update(recordings).where(r.id.in_(ids), r.state == str(state))
             self._db.execute(same.values(manifest_due=False))

@@ -1,4 +1,4 @@
-"""Facts about this vault itself."""
+"""Metadata of this vault."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,20 +18,20 @@ class MetadataRows:
         self._db = connection
 
     def get(self, name: str) -> bytes | None:
-        """Return a fact."""
+        """Return a value."""
         value: bytes | None = self._db.execute(
             select(vault_metadata.c.value).where(vault_metadata.c.name == name)
         ).scalar()
         return value
 
     def put(self, values: Mapping[str, bytes]) -> None:
-        """Set facts that were never set. Raises Refused where one was."""
+        """Insert values. Raises Refused if one of the names exists."""
         rows = [{"name": name, "value": value} for name, value in values.items()]
         if insert_new(self._db, vault_metadata, *rows) != len(rows):
-            raise Refused("These facts about the vault were set before.", reasons=("already_set",))
+            raise Refused("This metadata of the vault is set already.", reasons=("already_set",))
 
     def replace(self, values: Mapping[str, bytes], *, drop: Sequence[str] = ()) -> None:
-        """Set facts, whether they were set or not, and forget others."""
+        """Set values, whether they exist or not, and delete the names in ``drop``."""
         names = [*values, *drop]
         self._db.execute(delete(vault_metadata).where(vault_metadata.c.name.in_(names)))
         rows = [{"name": name, "value": value} for name, value in values.items()]
