@@ -1,1 +1,1 @@
-"""SQLite and PostgreSQL behind one port, with SQLAlchemy Core and Alembic."""
+"""SQLite and PostgreSQL behind one port, using SQLAlchemy Core and Alembic."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: Prefix of the plaintext that the root key wraps, before the ARN of an own key.
 LABEL = b"callvault/own-key/v1\0"
-NONE_TAKEN = "Customer-managed keys are not enabled in this vault; its operator can enable them with VAULT_OWN_KEYS_URL."
+NONE_TAKEN = "Customer-managed keys are not enabled; the operator can enable them with VAULT_OWN_KEYS_URL."
 _EXAMPLE = (
     "key must be the ARN of a KMS key, not of an alias, "
     "such as arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab."

@@ -1,1 +1,1 @@
-"""The Merkle tree of the access log as rows, and how events come into it."""
+"""The Merkle tree of the access log as rows, and the sequencers that append events to it."""

@@ -1,9 +1,9 @@
-"""The sequencer of PostgreSQL: moves events from the outbox into the tree, by rows.
+"""The sequencer of PostgreSQL: moves event rows from the outbox into the tree.
 
-Transactions commit in another order than they draw their numbers, so "greater than the last one" would
-leave out for ever whatever commits late. Here a row waits for as long as it lies in the outbox, whatever
-its number. The holder of a transaction-level advisory lock moves rows; the head is compared and swapped as
-well, so that one who lost the lock without noticing writes nothing: its transaction fails as a whole.
+Transactions commit in another order than they draw sequence numbers, so a query for "greater than the last
+number" would permanently skip rows that commit late. Here every row in the outbox is waiting, whatever its
+number. The holder of a transaction-level advisory lock moves rows. The head is changed by compare-and-swap
+too, so the transaction of a holder that lost the lock unnoticed fails and writes nothing.
 """
 
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from vault.errors import Unavailable
 from vault.tlog.hashing import leaf_hash
 from vault.tlog.tree import Frontier
 
-#: Rows moved by one statement.
+#: Max rows moved by one statement.
 BATCH_SIZE = 1000
-#: Rows that an opened link brings in with it, if the worker is behind; beyond them it must wait.
+#: Max rows that opening a link moves if the worker is behind; above it, Unavailable is raised.
 _MAX_SETTLED = 20 * BATCH_SIZE
 _WAITING = "SELECT position, body FROM event_outbox ORDER BY position LIMIT %s"
 _PLACE = """
@@ -37,7 +37,7 @@ _MOVE = "UPDATE tree_head SET size = %s, root = %s, peaks = %s WHERE id = 1 AND 
 
 
 def sequence_waiting(connection: Connection, *, limit: int) -> int:
-    """Move at most ``limit`` events into the tree and return how many; 0 while another transaction does."""
+    """Move at most ``limit`` events into the tree; return the count, 0 while another transaction has the lock."""
     take = text("SELECT pg_try_advisory_xact_lock(:key)")
     if not connection.execute(take, {"key": log_lock_key()}).scalar_one():
         return 0
@@ -45,30 +45,30 @@ def sequence_waiting(connection: Connection, *, limit: int) -> int:
 
 
 def settle(connection: Connection) -> None:
-    """Move all events that wait, this transaction's own among them, and hold the lock to its end.
+    """Move all waiting events, this transaction's included, and hold the lock until its end.
 
-    Raises Unavailable if more wait than one transaction should bring in.
+    Raises Unavailable if too many events wait for one transaction.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": log_lock_key()})
     moved = 0
     while (now := _move(connection, BATCH_SIZE)) == BATCH_SIZE:
         moved += now
         if moved >= _MAX_SETTLED:
-            raise Unavailable("The access log is behind.", retry_after=1, cause="database")
+            raise Unavailable("Too many events wait for the access log.", retry_after=1, cause="database")
 
 
 def advance(connection: Connection, head: Frontier, rows: Sequence[tuple[int, bytes]]) -> None:
     """Append rows (position, body) to the tree that ends at ``head``.
 
-    Raises Unavailable, and the transaction must end, if the tree was moved on from there meanwhile.
+    Raises Unavailable if another transaction advanced the tree; the caller must roll back then.
     """
     cursor: Any = connection.connection.cursor()
     hashes = [leaf_hash(body) for _, body in rows]
     grown, nodes = head.extend(hashes, every=STEP)
-    # The swap first: whoever comes second waits here for the first one's commit, and then fails.
+    # The swap first: a second transaction waits here for the commit of the first, and then fails.
     cursor.execute(_MOVE, (grown.size, grown.root(), b"".join(grown.peaks), head.size))
     if cursor.rowcount != 1:
-        raise Unavailable("Another node moved the access log on.", retry_after=1, cause="database")
+        raise Unavailable("Another node advanced the access log.", retry_after=1, cause="database")
     positions = [position for position, _ in rows]
     cursor.execute(_PLACE, (positions, positions, list(range(head.size, grown.size)), hashes))
     if cursor.rowcount != len(rows):

@@ -1,9 +1,9 @@
-"""Grows the tree on SQLite: once for each group of writes, in the transaction of the group.
+"""The sequencer of SQLite: extends the tree once per batch of writes, in the batch's transaction.
 
-The writer is the only one who writes, so the events of a group have their places already; here come the
-nodes above them, and the head. The head in memory follows the COMMIT, never leads it, and is forgotten
-at a rollback: then the stored one is read again. A crash leaves the last commit, in which events, nodes
-and head belong together.
+There is only one writer, so the events of a batch have their indexes already; this adds the nodes above
+them, and the head. The cached head is updated after COMMIT, never before, and dropped at a rollback, after
+which the stored head is read again. After a crash the database has the last commit, in which events, nodes
+and head are consistent.
 """
 
 import sqlite3
@@ -23,15 +23,15 @@ _TAKE_IN = """
 INSERT INTO access_events (tree_index, id, account_id, recording_id, body, leaf_hash, sealed_detail)
 SELECT ?, id, account_id, recording_id, body, ?, sealed_detail FROM event_outbox WHERE position = ?
 """
-#: Events of an older release that get their place in one transaction, at start.
+#: Max events of an older release that are sequenced in one transaction, at start.
 _BATCH_SIZE = 10_000
 
 
 class SqliteSequencer:
-    """The tree of one SQLite file, used by the thread that writes."""
+    """The tree of one SQLite file, used by the writer thread."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        """Take the writer's own connection. Raises StartRefused if the stored tree contradicts itself."""
+        """Use the writer's own connection. Raises StartRefused if the stored tree is inconsistent."""
         self._cursor = connection.cursor()
         self._head: Frontier | None = None
         self._next: Frontier | None = None
@@ -43,46 +43,46 @@ class SqliteSequencer:
                 self._cursor.execute("ROLLBACK")
             raise StartRefused(
                 "The access log and its tree do not belong together, so nothing was changed. Restore the "
-                "database from a backup, and keep this one for whoever looks into it."
+                "database from a backup, and keep this one for an investigation."
             ) from error
 
     def sequence(self) -> None:
-        """Grow the tree over the events of the open transaction. Raises what SQLite raises, and Tampered."""
+        """Extend the tree by the events of the open transaction. Raises SQLite's errors, and Tampered."""
         head = self._head or self._read_head()
         self._next = head
         rows = self._cursor.execute(_NEW, (head.size,)).fetchall()
         if not rows:
             return
         if rows[-1][0] != head.size + len(rows) - 1:
-            raise Tampered("The events of the group do not continue the tree.")
+            raise Tampered("The events of the batch do not continue the tree.")
         grown, nodes = head.extend((leaf for _, leaf in rows), every=STEP)
         above = [(node.level, node.index, node.hash) for node in nodes if node.level]
         if above:
             self._cursor.executemany(_ADD_NODE, above)
         moved = self._cursor.execute(_MOVE, (grown.size, grown.root(), b"".join(grown.peaks), head.size))
         if moved.rowcount != 1:
-            raise Tampered("The head of the tree is not where this process left it.")
+            raise Tampered("The head of the tree was changed by another process.")
         self._next = grown
 
     def committed(self) -> None:
-        """Follow the COMMIT of what was sequenced."""
+        """Update the cached head after the COMMIT."""
         self._head = self._next
 
     def forget_head(self) -> None:
-        """Forget the head in memory after a rollback or a restore: what is stored counts."""
+        """Drop the cached head after a rollback or a restore; the stored one is read again."""
         self._head = None
 
     def _read_head(self) -> Frontier:
         return frontier_of(*self._cursor.execute(_HEAD).fetchone())
 
     def _compare(self) -> None:
-        """Raise Tampered unless there are as many events as leaves."""
+        """Raise Tampered unless the numbers of events and leaves are equal."""
         (events,) = self._cursor.execute(_COUNT).fetchone()
         if self._read_head().size != events:
-            raise Tampered("There are more or fewer events than leaves.")
+            raise Tampered("The numbers of events and leaves differ.")
 
     def _catch_up(self) -> None:
-        """Bring in what an older release wrote, in the order in which it was committed."""
+        """Sequence the events that an older release left in the outbox, in commit order."""
         more = True
         while more:
             self._cursor.execute("BEGIN IMMEDIATE")

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from vault.database.schema import (  # noqa: F401 - they add their tables
+from vault.database.schema import (  # noqa: F401 - importing them registers their tables
     access_log,
     account_keys,
     closing_acts,

@@ -1,16 +1,16 @@
-"""The tables of the transparency log, beside the access events that are its leaves (vault/tlog/FORMAT.md).
+"""The tables of the transparency log, except the access events, which are its leaves (vault/tlog/FORMAT.md).
 
-A leaf is the ``body`` of an access event, its place is ``access_events.tree_index``, and its hash stands
-beside it: these are the nodes of level 0. Of the others only levels 8, 16 and so on are kept, one node for
-256 below it; those between are made of at most 128 when a proof needs them, which is less than writing
-each of them would cost with every event.
+A leaf is the ``body`` of an access event, its index is ``access_events.tree_index``, and its hash is stored in
+the same row: these are the nodes of level 0. Of the other levels only 8, 16 and so on are stored, one node per
+256 below it. A proof computes a node in between from at most 128 stored ones, which costs less than writing
+every node with every event.
 """
 
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table
 
 from vault.database.schema.core import Moment, metadata
 
-# Events that are durable and have no place in the tree yet. On SQLite none ever waits.
+# Committed events without an index in the tree yet. On SQLite it is normally empty.
 event_outbox = Table(
     "event_outbox",
     metadata,
@@ -22,7 +22,7 @@ event_outbox = Table(
     Column("sealed_detail", LargeBinary),
 )
 
-# Sessions on which the log has not said its last word. It is due when nothing can come any more.
+# Sessions without their final log entry. It is due when no other entry of the session can follow.
 unsettled_sessions = Table(
     "unsettled_sessions",
     metadata,
@@ -30,7 +30,7 @@ unsettled_sessions = Table(
     Column("account_id", String, nullable=False),
     Column("recording_id", String, nullable=False),
     Column("ends_at", Moment, nullable=False, index=True),
-    # Where in the log to read on: how many events it had at the opening, or what was read since.
+    # The index from which to read the log: its size when the session was opened, or the index read up to since.
     Column("log_size", BigInteger, nullable=False),
 )
 
@@ -38,21 +38,21 @@ tree_nodes = Table(
     "tree_nodes",
     metadata,
     Column("level", Integer, primary_key=True, autoincrement=False),
-    # ``index`` in vault/tlog; that is a word of SQL.
+    # ``index`` in vault/tlog, which is a reserved word of SQL.
     Column("position", BigInteger, primary_key=True, autoincrement=False),
     Column("hash", LargeBinary, nullable=False),
-    # Nodes are appended at the right edge of each level, so one tree of pages is enough.
+    # Nodes are appended at the right edge of each level, so a single B-tree is enough.
     sqlite_with_rowid=False,
 )
 
-# One row. Who moves the tree on compares and swaps its size.
+# One row, updated by compare-and-swap on ``size``.
 tree_head = Table(
     "tree_head",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("size", BigInteger, nullable=False),
     Column("root", LargeBinary, nullable=False),
-    # The peaks of the size, joined: all that is needed to go on appending.
+    # The concatenated peaks for this size: all the data needed to append.
     Column("peaks", LargeBinary, nullable=False),
 )
 
@@ -63,11 +63,11 @@ checkpoints = Table(
     Column("note", LargeBinary, nullable=False),
     Column("at", Moment, nullable=False),
     Column("published_at", Moment),
-    # Since when an anchor carries it. What none carries is shown to nobody.
+    # When it was anchored. A checkpoint without an anchor is never shown.
     Column("anchored_at", Moment),
 )
 
-# One row: how many leaves lie in the object store, and who may not write there before when.
+# One row: the number of leaves in the object store, and the time before which no other node may publish.
 publication = Table(
     "publication",
     metadata,

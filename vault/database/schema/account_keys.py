@@ -1,7 +1,7 @@
-"""The tables of account keys and their rotation, and the indexes that find what lies under an old version.
+"""The tables of account keys and their rotation, and the indexes for rows sealed under an old version.
 
-Destroying a version counts, under the account's exclusive lock, what is still sealed under it. So where an
-account has many rows, the column that says which version sealed them has an index.
+Destroying a version counts, under the account's exclusive lock, the rows still sealed under it. So in tables
+with many rows per account, the key version column has an index.
 """
 
 from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, text
@@ -17,18 +17,18 @@ account_keys = Table(
     Column("wrapped_key", LargeBinary, nullable=False),
 )
 
-# Keys of the details of access events. Leaves commit to the sealed bytes, so what these sealed stays as it is.
+# Keys of the details of access events. Leaves commit to the sealed bytes, so details are never re-encrypted.
 detail_keys = Table(
     "detail_keys",
     metadata,
     Column("account_id", String, primary_key=True),
-    # The version of the account's key that it came with; ``key_version`` is the one that wraps it now.
+    # The version of the account's key when it was created; ``key_version`` is the version that wraps it now.
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("wrapped_key", LargeBinary, nullable=False),
     Column("key_version", Integer, nullable=False),
 )
 
-# One row for each version of an account's key that is on its way out, or gone.
+# One row for each version of an account's key that is being replaced, or destroyed.
 key_rotations = Table(
     "key_rotations",
     metadata,
@@ -36,9 +36,9 @@ key_rotations = Table(
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("begun_at", Moment, nullable=False),
     Column("begun_by", String, nullable=False),
-    # Recordings whose keys were wrapped anew.
+    # Number of recordings whose keys were wrapped again.
     Column("rewrapped", Integer, nullable=False),
-    # When nothing was left under the version: it goes once those who had read a row before are done.
+    # When no row was sealed under the version any more; it is destroyed after transactions that read one end.
     Column("settled_at", Moment),
     Column("destroyed_at", Moment),
     Column("statement", LargeBinary),

@@ -1,4 +1,4 @@
-"""The table of closing acts (vault/domain/stored/closing_acts.py): whether their objects lie in the object store."""
+"""The table of closing acts (vault/domain/stored/closing_acts.py), and the state of their objects."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, String, Table, text
 
@@ -6,23 +6,23 @@ from vault.database.schema.core import Moment, metadata
 
 _DUE = text("NOT stored")
 _OPEN = text("stored AND NOT settled")
-# A row stays for good, as the mark that this database knows of the act: an object that comes back, with a
-# bucket that was restored, must not look like an act that the database has lost.
+# A row is permanent, as the mark that this database knows the act: if a restored bucket contains its object
+# again, the act must not look like one that the database has lost.
 closing_acts = Table(
     "closing_acts",
     metadata,
     Column("event_id", String, primary_key=True),
     Column("account_id", String),
-    # What was closed. Verbs find by it what is not stored yet.
+    # The closed subject. Services find acts that are not stored yet by it.
     Column("subject", String),
-    # The first event of the transaction, which names the object; None where there is no object.
+    # The id of the transaction's first event, which names the object; None if there is no object.
     Column("batch", String),
-    # The act as it is stored, until it is settled; for good where nothing else says it.
+    # The act in its stored form, until it is settled; permanently if nothing else contains it.
     Column("act", LargeBinary),
     Column("at", Moment, nullable=False),
-    # The revision of the account whose object must have been written first; None where there is no need.
+    # The account's revision that must be written before the act may settle; None if none is needed.
     Column("revision", BigInteger),
-    # A size of the log with which the act's leaf is in it, once that is known.
+    # A size of the log that includes the act's leaf, once known.
     Column("log_size", BigInteger),
     Column("stored", Boolean, nullable=False),
     Column("settled", Boolean, nullable=False),

@@ -1,4 +1,4 @@
-"""The tables of consent. Numbers stand in sealed columns and are found by keyed hashes."""
+"""The tables of consent. Phone numbers are stored in sealed columns and found by keyed hashes."""
 
 from sqlalchemy import JSON, Column, Index, Integer, LargeBinary, String, Table
 
@@ -42,7 +42,7 @@ consent_policies = Table(
     Column("changed_by", String, nullable=False),
 )
 
-# Calls whose recording the provider is to pause; a row goes once it was asked.
+# Calls whose recording the provider must pause; a row is deleted after the request.
 pauses = Table(
     "pauses",
     metadata,

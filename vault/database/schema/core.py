@@ -1,7 +1,7 @@
 """The tables. Times are microseconds since 1970 in UTC, the same on SQLite and PostgreSQL.
 
-Nothing personal stands in clear: names, numbers and addresses are in ``sealed_*`` columns, and what
-must be found again is a keyed hash in ``recording_terms``.
+No personal data is unencrypted: names, numbers and addresses are in ``sealed_*`` columns, and their search
+terms are keyed hashes in ``recording_terms``.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -30,27 +30,27 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 def micros(moment: datetime) -> int:
-    """Return a moment as the tables keep it."""
+    """Convert a datetime to the tables' microseconds."""
     return (moment - EPOCH) // MICROSECOND
 
 
 def moment(value: int) -> datetime:
-    """Undo ``micros``."""
+    """Convert the tables' microseconds to a datetime."""
     return EPOCH + timedelta(microseconds=value)
 
 
 class Moment(TypeDecorator[datetime]):
-    """An aware datetime, kept as microseconds."""
+    """An aware datetime, stored as microseconds."""
 
     impl = BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Turn a datetime into microseconds."""
+        """Convert a datetime to microseconds."""
         return None if value is None else micros(value)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Turn microseconds into a datetime."""
+        """Convert microseconds to a datetime."""
         return None if value is None else moment(int(value))
 
 
@@ -84,7 +84,7 @@ accounts = Table(
     Column("epoch", Integer, nullable=False),
     Column("changed_at", Moment, nullable=False),
     Column("changed_by", String, nullable=False),
-    # Counts changes of what stands in the account's object; it is due while the two differ.
+    # Counts changes to the content of the account's object; the object is due while the two differ.
     Column("revision", BigInteger, nullable=False),
     Column("written_revision", BigInteger, nullable=False),
     Index("ix_accounts_object_due", "id", sqlite_where=_OBJECT_DUE, postgresql_where=_OBJECT_DUE),
@@ -114,13 +114,13 @@ connections = Table(
     Column("api_base", String),
     Column("delete_at_source", Boolean, nullable=False),
     Column("delete_refused", Boolean, nullable=False),
-    # What the provider recorded before this moment is not brought in by reconciliation.
+    # Reconciliation does not ingest recordings made before this time.
     Column("collect_from", Moment, nullable=False),
-    # Where the platform goes on with a call once the vault has had its word.
+    # The URL where the platform continues a call after the vault's notice.
     Column("next_url", String),
-    # Pause a recording that is under way when its call may not be recorded.
+    # Whether to pause a running recording if its call may not be recorded.
     Column("pause_refused", Boolean, nullable=False),
-    # Up to when the provider's own list was compared with what was announced.
+    # The time up to which the provider's own list was compared with the announcements.
     Column("reconciled_until", Moment, nullable=False),
     Column("reconcile_not_before", Moment, nullable=False, index=True),
     UniqueConstraint("account_id", "name"),
@@ -196,7 +196,7 @@ recordings = Table(
     UniqueConstraint("account_id", "connection_id", "recording_ref"),
     Index("ix_recordings_page", "account_id", "received_at", "id"),
     Index("ix_recordings_call", "account_id", "call_ref"),
-    # Claims look at few states, so their cost does not grow with the archive.
+    # Claims read only a few states, so their cost does not grow with the archive.
     Index("ix_recordings_work", "state", "account_id", "not_before"),
     Index(
         "ix_recordings_source_due",
@@ -253,7 +253,7 @@ sessions = Table(
     Column("nonce_hash", LargeBinary, nullable=False),
     Column("opened_at", Moment, nullable=False),
     Column("ends_at", Moment, nullable=False),
-    # Entries of the log that nodes took for it so far, used or not.
+    # Log entries that nodes have taken from its allowance, used or not.
     Column("log_entries", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("link_id", "nonce_hash"),
 )
@@ -261,7 +261,7 @@ sessions = Table(
 access_events = Table(
     "access_events",
     metadata,
-    # Its place in the log's tree. On SQLite this is the row's own number.
+    # Its index in the log's tree. On SQLite this is the rowid.
     Column(
         "tree_index", Integer().with_variant(BigInteger, "postgresql"), primary_key=True, autoincrement=False
     ),

@@ -1,4 +1,4 @@
-"""The table of notices. A published notice is public, so its words stand in clear."""
+"""The table of notices. A published notice is public, so its text is not encrypted."""
 
 from sqlalchemy import JSON, Column, Float, Index, Integer, LargeBinary, String, Table, UniqueConstraint
 
@@ -26,7 +26,7 @@ notices = Table(
     Column("sealed_audio", LargeBinary),
     Column("key_version", Integer),
     Column("status", String, nullable=False),
-    # NULL while it is a draft: NULLs are not compared, so there may be many drafts.
+    # NULL while it is a draft: a unique constraint ignores NULLs, so there may be many drafts.
     Column("version", Integer),
     Column("created_at", Moment, nullable=False),
     Column("created_by", String, nullable=False),

@@ -1,4 +1,4 @@
-"""The table of turns: who of all nodes does what only one of them should do at a time."""
+"""The table of singleton leases: the node that may run a job of which only one may run at a time."""
 
 from sqlalchemy import Column, String, Table
 
@@ -8,8 +8,8 @@ turns = Table(
     "turns",
     metadata,
     Column("name", String, primary_key=True),
-    # Of whoever has the turn; nothing while nobody has it.
+    # Of the lease's holder; NULL while there is none.
     Column("token", String),
-    # Until then nobody else takes it: the end of a lease, or the time of the next turn.
+    # Nobody else can claim the name before: the end of the lease, or the time of the next run.
     Column("until", Moment, nullable=False),
 )

@@ -1,8 +1,8 @@
-"""Statements that were compiled at import, and go to the driver as text.
+"""Statements compiled at import, which go to the driver as text.
 
-SQLAlchemy takes several times longer to run a statement than SQLite needs for it, and in a busy server
-several times that again, because each step is one more chance to wait for the interpreter's lock. So what
-nearly every request asks is compiled once, and its rows are read here as SQLAlchemy would read them.
+SQLAlchemy takes several times longer to run a statement than SQLite itself, and in a busy server several
+times longer again, because each step may wait for the interpreter's lock. So the queries of nearly every
+request are compiled once, and their rows are converted here as SQLAlchemy would convert them.
 """
 
 import json
@@ -27,9 +27,9 @@ class _Form:
     """The statement for one of the two databases."""
 
     text: str
-    #: Values that stand in the query itself, such as its LIMIT.
+    #: Literal values of the query itself, such as its LIMIT.
     fixed: Mapping[str, object]
-    #: How the columns are read that the driver does not return as the table's type.
+    #: Converters, by column index, for columns that the driver does not return as the table's type.
     readers: Mapping[int, _Reader]
 
 
@@ -37,7 +37,7 @@ class CompiledSelect:
     """One SELECT of plain columns, whose ``bindparam`` values are text, bytes or numbers."""
 
     def __init__(self, query: Select[Any]) -> None:
-        """Compile it for both databases."""
+        """Compile the query for both databases."""
         columns: Sequence[Any] = list(query.selected_columns)
         self._names = [column.name for column in columns]
         self._sqlite = _form(query, columns, _SQLITE, _on_sqlite)
@@ -46,27 +46,27 @@ class CompiledSelect:
     def rows(self, connection: Connection, **values: object) -> list[dict[str, Any]]:
         """Return the rows, each as its columns by name."""
         form = self._postgresql if is_postgresql(connection) else self._sqlite
-        found = connection.connection.cursor()
-        found.execute(form.text, {**form.fixed, **values})
-        return [dict(zip(self._names, _read(row, form.readers), strict=True)) for row in found.fetchall()]
+        cursor = connection.connection.cursor()
+        cursor.execute(form.text, {**form.fixed, **values})
+        return [dict(zip(self._names, _read(row, form.readers), strict=True)) for row in cursor.fetchall()]
 
     def first(self, connection: Connection, **values: object) -> dict[str, Any] | None:
-        """Return the first row, or None where there is none."""
+        """Return the first row, or None if there are no rows."""
         return next(iter(self.rows(connection, **values)), None)
 
 
 class CompiledInsert:
-    """Inserts one row of text, bytes, numbers and moments, unless its unique keys are there already."""
+    """One INSERT of text, bytes, numbers and datetimes; a row with an existing unique key is ignored."""
 
     def __init__(self, table: Table) -> None:
-        """Compile it for both databases."""
+        """Compile the INSERT for both databases."""
         self._moments = [column.name for column in table.columns if isinstance(column.type, Moment)]
         self._sqlite = str(sqlite.insert(table).on_conflict_do_nothing().compile(dialect=_SQLITE))
         insert = postgresql.insert(table).on_conflict_do_nothing()
         self._postgresql = str(insert.compile(dialect=_POSTGRESQL))
 
     def add(self, connection: Connection, row: Mapping[str, Any]) -> bool:
-        """Insert the row, which has a value for each column; False if it was there already."""
+        """Insert the row, which needs a value for each column; False if it exists already."""
         values = dict(row)
         for name in self._moments:
             values[name] = None if values[name] is None else micros(values[name])
@@ -91,7 +91,7 @@ def _form(
 
 
 def _on_sqlite(kind: TypeEngine[Any]) -> _Reader | None:
-    """SQLite has neither a boolean nor JSON."""
+    """Return the converter for a type; SQLite has neither booleans nor JSON."""
     if isinstance(kind, Boolean):
         return bool
     return json.loads if isinstance(kind, JSON) else _on_postgresql(kind)

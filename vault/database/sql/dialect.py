@@ -1,4 +1,4 @@
-"""The few places where SQLite and PostgreSQL differ inside a transaction."""
+"""The differences of SQLite and PostgreSQL inside a transaction."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -14,19 +14,19 @@ from vault.database.schema.core import moment
 
 
 def is_postgresql(connection: Connection) -> bool:
-    """Say which of the two this is."""
+    """Return whether this is a PostgreSQL connection."""
     return connection.dialect.name == "postgresql"
 
 
 def insert_for(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """Return an INSERT that knows ON CONFLICT."""
+    """Return an INSERT that supports ON CONFLICT."""
     return _insert(table, on_postgresql=is_postgresql(connection))
 
 
 def insert_new(connection: Connection, table: Table, *rows: dict[str, Any]) -> int:
-    """Insert the rows whose unique keys are not there yet, and return how many these were.
+    """Insert the rows whose unique keys do not exist yet; return the number inserted.
 
-    They are counted by RETURNING, because a driver's own count is not to be had for every INSERT.
+    RETURNING counts them, because drivers do not report a row count for every INSERT.
     """
     insert = _insert_new(table, on_postgresql=is_postgresql(connection))
     return len(connection.execute(insert, list(rows)).all())
@@ -38,12 +38,12 @@ def _insert(table: Table, *, on_postgresql: bool) -> postgresql.Insert | sqlite.
 
 @cache
 def _insert_new(table: Table, *, on_postgresql: bool) -> ReturningInsert[tuple[int]]:
-    """Return the statement, which takes longer to build than to run."""
+    """Return the statement; cached because building it takes longer than running it."""
     return _insert(table, on_postgresql=on_postgresql).on_conflict_do_nothing().returning(literal(1))
 
 
 def database_now(connection: Connection) -> datetime:
-    """Return the database's time; SQLite is this process, so its time is ours."""
+    """Return the database's time; for SQLite, which runs in this process, the process's time."""
     if not is_postgresql(connection):
         return datetime.now(UTC)
     query = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
@@ -51,10 +51,10 @@ def database_now(connection: Connection) -> datetime:
 
 
 def lock_account(connection: Connection, account_id: str, *, exclusive: bool) -> None:
-    """Hold the account's advisory lock to the end of the transaction.
+    """Take the account's advisory lock until the end of the transaction.
 
-    Advisory locks queue fairly; row locks let a stream of readers starve the switch. SQLite needs
-    none: its one writer runs one transaction after the other.
+    Advisory locks queue fairly; with row locks, a stream of readers could starve the recording switch.
+    SQLite needs none: its single writer runs transactions serially.
     """
     if not is_postgresql(connection):
         return
@@ -66,28 +66,28 @@ def lock_account(connection: Connection, account_id: str, *, exclusive: bool) ->
 
 
 def lock_call(connection: Connection, account_id: str, call_ref: str) -> None:
-    """Hold the advisory lock of one call to the end of the transaction; SQLite needs none."""
+    """Take the advisory lock of a call until the end of the transaction; SQLite needs none."""
     if is_postgresql(connection):
         _lock(connection, "pg_advisory_xact_lock", _lock_key(f"call-lock/{account_id}/{call_ref}"))
 
 
 def _lock(connection: Connection, function: str, key: int) -> None:
-    """Ask the driver itself: nearly every request does, and SQLAlchemy takes longer to ask than the server to lock."""
+    """Lock through the driver: nearly every request does, and SQLAlchemy's overhead exceeds the server's time."""
     connection.connection.cursor().execute(f"SELECT {function}(%s)", (key,))
 
 
 def lock_key(account_id: str) -> int:
-    """Return the account's advisory lock."""
+    """Return the key of the account's advisory lock."""
     return _lock_key(f"account-lock/{account_id}")
 
 
 def _lock_key(name: str) -> int:
-    """Return 64 bits of a hash. A collision only adds waiting."""
+    """Return 64 bits of a hash. A collision only causes extra waiting."""
     digest = hashlib.sha256(f"callvault/{name}".encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def log_lock_key() -> int:
-    """Return the advisory lock of whoever moves the access log's tree on."""
+    """Return the key of the advisory lock for advancing the access log's tree."""
     digest = hashlib.sha256(b"callvault/log-lock").digest()
     return int.from_bytes(digest[:8], "big", signed=True)

@@ -1,4 +1,4 @@
-"""How PostgreSQL is named in settings: URLs as libpq reads them, with one host or a list of them."""
+"""Parse PostgreSQL URLs of settings as libpq does, with one host or a list of hosts."""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlsplit
@@ -11,27 +11,27 @@ from sqlalchemy.engine import make_url
 from vault.errors import StartRefused
 
 _MAX_PORT = 65535
-#: What ``target_session_attrs`` may be: the vault writes, so it asks for no standby.
+#: Valid values of ``target_session_attrs``: the vault writes, so standby values are invalid.
 _TARGETS = {"any", "read-write", "primary"}
 
 
 def engine_url(url: str) -> URL:
-    """Return a URL of one host for SQLAlchemy: ``postgresql://`` means psycopg 3."""
+    """Return a single-host URL for SQLAlchemy: ``postgresql://`` means psycopg 3."""
     return make_url(url).set(drivername="postgresql+psycopg")
 
 
 def connection_parameters(url: str) -> dict[str, str]:
-    """Return what the URL says, by libpq's names. A list of hosts asks for one that takes writes.
+    """Return the URL's parameters by libpq's names. For a list of hosts the default is a read-write session.
 
-    Raises StartRefused, without a part of the URL: it may hold a password.
+    Raises StartRefused, with no part of the URL, because it may contain a password.
     """
     try:
         parameters = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
         parameters.update(_hosts_of_query(url))
     except (psycopg.Error, ValueError) as error:
         raise StartRefused(
-            "VAULT_DATABASE_URL is not a URL that libpq reads. One looks like postgresql://vault@db.example/vault, a "
-            "list of hosts like postgresql://vault@db1:5432,db2:5432/vault?target_session_attrs=read-write."
+            "VAULT_DATABASE_URL is not a URL that libpq reads. Use postgresql://vault@db.example/vault, or with a "
+            "list of hosts postgresql://vault@db1:5432,db2:5432/vault?target_session_attrs=read-write."
         ) from error
     hosts, ports = _list(parameters, "host") or _list(parameters, "hostaddr"), _list(parameters, "port")
     if len(ports) > 1 and len(ports) != len(hosts):
@@ -51,7 +51,7 @@ def connection_parameters(url: str) -> dict[str, str]:
 
 
 def described_host(url: str) -> str:
-    """Return where PostgreSQL is looked for, without user and password. Raises StartRefused."""
+    """Return the hosts and ports of a PostgreSQL URL, without user and password. Raises StartRefused."""
     parameters = connection_parameters(url)
     hosts = _list(parameters, "host") or _list(parameters, "hostaddr") or ["its local socket"]
     ports = _list(parameters, "port") or ["5432"]
@@ -61,7 +61,7 @@ def described_host(url: str) -> str:
 
 
 def _hosts_of_query(url: str) -> dict[str, str]:
-    """Return the hosts of ``?host=h1:p1&host=h2:p2``, as SQLAlchemy writes a list: libpq reads the last alone."""
+    """Return the hosts of ``?host=h1:p1&host=h2:p2``, SQLAlchemy's form of a list: libpq reads only the last."""
     hosts = [value for name, value in parse_qsl(urlsplit(url).query) if name == "host"]
     pairs = [_host_and_port(host) for host in hosts]
     if len(hosts) < 2 and not any(port for _, port in pairs):  # noqa: PLR2004 - one host is no list

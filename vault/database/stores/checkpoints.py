@@ -1,4 +1,4 @@
-"""Signed checkpoints, and how far the log was published."""
+"""Signed checkpoints, and the published size of the log."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,13 +20,13 @@ class CheckpointRows:
         self._db = connection
 
     def last(self) -> KeptCheckpoint | None:
-        """Return the largest checkpoint that is anchored."""
+        """Return the largest anchored checkpoint."""
         anchored = select(checkpoints).where(checkpoints.c.anchored_at.is_not(None))
         row = self._db.execute(anchored.order_by(checkpoints.c.size.desc()).limit(1)).first()
         return None if row is None else _kept(row)
 
     def keep(self, checkpoint: KeptCheckpoint) -> KeptCheckpoint:
-        """Keep a checkpoint that is anchored by now; an anchored one of its size stays, and is returned."""
+        """Insert a checkpoint that has been anchored; return it, or the anchored one of its size, which stays."""
         values = {"note": checkpoint.note, "at": checkpoint.at, "anchored_at": checkpoint.at}
         if insert_new(self._db, checkpoints, {"size": checkpoint.size} | values):
             return checkpoint
@@ -35,7 +35,7 @@ class CheckpointRows:
         return _kept(self._db.execute(select(checkpoints).where(same)).one())
 
     def publication(self) -> PublishedSize:
-        """Return how far the log was published."""
+        """Return the published size of the log, and its time."""
         published = select(publication.c.size, checkpoints.c.published_at).join_from(
             publication, checkpoints, checkpoints.c.size == publication.c.size, isouter=True
         )
@@ -43,21 +43,21 @@ class CheckpointRows:
         return PublishedSize(size=row.size, at=row.published_at)
 
     def claim_publication(self, *, lease: timedelta) -> int | None:
-        """Take the work of publishing for ``lease``; return how many leaves are published."""
+        """Claim the publication for ``lease``; return the published size, None while another node has the lease."""
         now = database_now(self._db)
         claim = update(publication).where(publication.c.not_before <= now).values(not_before=now + lease)
         size: int | None = self._db.execute(claim.returning(publication.c.size)).scalar()
         return size
 
     def put_publication_off(self, *, until: datetime) -> None:
-        """Hold on to the work until then."""
+        """Extend the lease on the publication until ``until``."""
         self._db.execute(update(publication).values(not_before=until))
 
     def published(self, *, before: int, size: int, at: datetime) -> None:
-        """Note that ``size`` leaves lie in the object store. Raises LeaseLost if it is no longer ``before``."""
+        """Set the published size to ``size``. Raises LeaseLost if it is no longer ``before``."""
         mine = update(publication).where(publication.c.size == before)
         if self._db.execute(mine.values(size=size, not_before=database_now(self._db))).rowcount != 1:
-            raise LeaseLost("Another node publishes the log now.")
+            raise LeaseLost("Another node has published the log.")
         self._db.execute(update(checkpoints).where(checkpoints.c.size == size).values(published_at=at))
 
 

@@ -1,4 +1,4 @@
-"""Words that an older release kept in clear, so that they can be sealed."""
+"""Texts that an older release stored unencrypted, so that they can be sealed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,29 +21,29 @@ _COLUMNS: Mapping[Words, Column[Any]] = {
 
 
 class ClearTextRows:
-    """The words in clear of one transaction."""
+    """The unencrypted texts of one transaction."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""
         self._db = connection
 
     def some(self) -> Sequence[ClearWords]:
-        """Return some of them, of one kind; none once all are sealed."""
-        for what, column in _COLUMNS.items():
+        """Return a batch of unencrypted texts of one kind; empty once all are sealed."""
+        for kind, column in _COLUMNS.items():
             table = column.table
             clear = column.is_not(None) & not_(column.startswith(SEALED_WORDS))
             rows = self._db.execute(
                 select(table.c.account_id, table.c.id, column).where(clear).limit(_BATCH_SIZE)
             )
             if found := [
-                ClearWords(what=what, account_id=account_id, row_id=str(row_id), words=words)
+                ClearWords(what=kind, account_id=account_id, row_id=str(row_id), words=words)
                 for account_id, row_id, words in rows
             ]:
                 return found
         return self._policies()
 
     def replace(self, clear: ClearWords, sealed: str) -> None:
-        """Put sealed words in their place; a row that was changed meanwhile stays as it is."""
+        """Replace a text by its ciphertext; a row changed since it was read stays."""
         if clear.what == "policy-reason":
             self._replace_in_policy(clear, sealed)
         else:
@@ -60,7 +60,7 @@ class ClearTextRows:
         for account_id, version, policy in self._db.execute(select(p.account_id, p.version, p.policy)):
             found += [
                 ClearWords(what="policy-reason", account_id=account_id, row_id=str(version), words=words)
-                for words in sorted({one for one in _reasons(policy) if not one.startswith(SEALED_WORDS)})
+                for words in sorted({text for text in _reasons(policy) if not text.startswith(SEALED_WORDS)})
             ]
             if len(found) >= _BATCH_SIZE:
                 break
@@ -77,4 +77,4 @@ class ClearTextRows:
 
 
 def _reasons(policy: Mapping[str, Any]) -> list[str]:
-    return [one["reason"] for one in (policy, *policy["overrides"]) if one["reason"]]
+    return [holder["reason"] for holder in (policy, *policy["overrides"]) if holder["reason"]]

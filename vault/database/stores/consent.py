@@ -24,7 +24,7 @@ from vault.domain.stored.policy_json import decode_policy, encode_policy
 from vault.errors import Busy
 from vault.ports.consent_stores import ConsentRow, EvidenceRow, ObjectionRow, Pause
 
-# Every call that starts and every recording that comes in asks these.
+# Every call that starts and every received recording runs these.
 _ADD_EVENT = insert(consent_events)
 _EVENTS_OF_CALL = CompiledSelect(
     select(consent_events)
@@ -50,20 +50,20 @@ class ConsentRows:
         self._db = connection
 
     def add(self, row: ConsentRow) -> None:
-        """Add an event. Raises KeyRetired."""
+        """Insert an event. Raises KeyRetired."""
         refuse_retired(self._db, row.account_id, row.key_version)
         self._db.execute(_ADD_EVENT, {name: getattr(row, name) for name in ConsentRow.__slots__})
 
     def restore(self, row: ConsentRow) -> None:
-        """Add an event that another database had, whatever version of the account's key sealed it.
+        """Insert an event of another database, sealed under any version of the account's key.
 
-        It takes the place of the same event under another version.
+        It replaces the same event sealed under another version.
         """
         self._db.execute(delete(consent_events).where(consent_events.c.id == row.id))
         self._db.execute(_ADD_EVENT, {name: getattr(row, name) for name in ConsentRow.__slots__})
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[ConsentRow]:
-        """Return the events of a call, in the order in which the vault heard of them."""
+        """Return the events of a call in the order in which the vault received them."""
         rows = _EVENTS_OF_CALL.rows(self._db, account_id=account_id, call_ref=call_ref)
         return [ConsentRow(**row) for row in rows]
 
@@ -76,7 +76,7 @@ class ObjectionRows:
         self._db = connection
 
     def of_terms(self, account_id: str, terms: Sequence[bytes]) -> Sequence[ObjectionRow]:
-        """Return the objections of these numbers, oldest first, those that ended too."""
+        """Return the objections of these numbers, also ended ones, oldest first."""
         if not terms:
             return []
         named = {f"term_{place}": term for place, term in enumerate(terms)}
@@ -84,25 +84,25 @@ class ObjectionRows:
         return [_objection(row) for row in rows]
 
     def add(self, row: ObjectionRow) -> None:
-        """Add an objection. Raises KeyRetired."""
+        """Insert an objection. Raises KeyRetired."""
         refuse_retired(self._db, row.account_id, row.key_version)
         self.restore(row)
 
     def restore(self, row: ObjectionRow) -> None:
-        """Add an objection that another database had, whatever version of the account's key sealed it."""
+        """Insert an objection of another database, sealed under any version of the account's key."""
         values = {name: getattr(row, name) for name in ObjectionRow.__slots__ if name != "objection"}
         values |= {name: getattr(row.objection, name) for name in Objection.__slots__}
         self._db.execute(insert(objections).values(values))
         account_changed(self._db, row.account_id)
 
     def end(self, objection_id: str, *, at: datetime, by: str) -> None:
-        """Note that an objection was taken back."""
+        """Mark an objection as withdrawn."""
         ended = update(objections).where(objections.c.id == objection_id).values(until=at, ended_by=by)
         for account_id in self._db.execute(ended.returning(objections.c.account_id)).scalars().all():
             account_changed(self._db, account_id)
 
     def page(self, account_id: str, *, after: str | None, limit: int) -> Sequence[ObjectionRow]:
-        """Return the objections that stand, by id, those after ``after``."""
+        """Return active objections ordered by id, those greater than ``after``."""
         o = objections.c
         query = select(objections).where(o.account_id == account_id, o.until.is_(None), o.id > (after or ""))
         rows = self._db.execute(query.order_by(o.id).limit(limit))
@@ -110,19 +110,19 @@ class ObjectionRows:
 
 
 class PauseRows:
-    """The calls to be paused, in one transaction."""
+    """The calls whose recording the provider must pause, in one transaction."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""
         self._db = connection
 
     def want(self, pause: Pause) -> None:
-        """Add a call; one that is there stays."""
+        """Insert a call; an existing one stays."""
         values = {name: getattr(pause, name) for name in Pause.__slots__}
         insert_new(self._db, pauses, values | {"not_before": database_now(self._db)})
 
     def claim(self, *, pause: timedelta) -> Pause | None:
-        """Take a call that is due; nobody else has it for ``pause``."""
+        """Claim a call that is due; no other worker gets it for ``pause``."""
         p, now = pauses.c, database_now(self._db)
         due = select(p.account_id, p.call_ref).where(p.not_before <= now).order_by(p.not_before).limit(1)
         if is_postgresql(self._db):
@@ -136,7 +136,7 @@ class PauseRows:
         return Pause(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
 
     def done(self, pause: Pause) -> None:
-        """Ask no more."""
+        """Delete a call: its recording needs no further pause request."""
         p = pauses.c
         self._db.execute(delete(pauses).where(p.account_id == pause.account_id, p.call_ref == pause.call_ref))
 
@@ -149,18 +149,18 @@ class PolicyRows:
         self._db = connection
 
     def current(self, account_id: str) -> ConsentPolicy:
-        """Return the newest version; the defaults, as version 0, where none was ever set."""
+        """Return the newest version; the defaults, as version 0, if none was set."""
         row = _NEWEST_POLICY.first(self._db, account_id=account_id)
         return ConsentPolicy() if row is None else _policy(row)
 
     def history(self, account_id: str) -> Sequence[ConsentPolicy]:
-        """Return every version that was set, oldest first."""
+        """Return every version, oldest first."""
         p = consent_policies.c
         query = select(consent_policies).where(p.account_id == account_id).order_by(p.version)
         return [_policy(row._mapping) for row in self._db.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
 
     def add(self, account_id: str, policy: ConsentPolicy) -> None:
-        """Add the next version. Raises Busy if another request added it first."""
+        """Insert the next version. Raises Busy if another request inserted it first."""
         values = {
             "account_id": account_id,
             "version": policy.version,
@@ -169,7 +169,7 @@ class PolicyRows:
             "changed_by": policy.changed_by,
         }
         if not insert_new(self._db, consent_policies, values):
-            raise Busy("Another request changed the policy at this moment.", retry_after=1)
+            raise Busy("Another request changed the policy at the same time; retry.", retry_after=1)
         account_changed(self._db, account_id)
 
 
@@ -181,21 +181,21 @@ class EvidenceRows:
         self._db = connection
 
     def of_recording(self, recording_id: str) -> Sequence[EvidenceRow]:
-        """Return the entries, first to last."""
+        """Return a recording's entries in order of position."""
         e = evidence_entries.c
         query = select(evidence_entries).where(e.recording_id == recording_id).order_by(e.position)
         return [EvidenceRow(**row._mapping) for row in self._db.execute(query)]  # noqa: SLF001 - public
 
     def add(self, row: EvidenceRow) -> None:
-        """Add an entry. Raises Busy if its position is taken."""
+        """Insert an entry. Raises Busy if its position is taken."""
         values = {name: getattr(row, name) for name in EvidenceRow.__slots__}
         if not insert_new(self._db, evidence_entries, values):
-            raise Busy("Another request added to this recording's evidence.", retry_after=1)
+            raise Busy("Another request added an entry to this recording's evidence; retry.", retry_after=1)
 
 
 @cache
 def _objections_of(count: int) -> CompiledSelect:
-    """Return the query for so many numbers; a call has at most four, in its two spellings of two numbers."""
+    """Return the query for ``count`` numbers; a call has at most four: two numbers in two spellings each."""
     o = objections.c
     terms = [bindparam(f"term_{place}", type_=o.term.type) for place in range(count)]
     query = select(objections).where(o.account_id == bindparam("account_id"), o.term.in_(terms))
@@ -203,9 +203,9 @@ def _objections_of(count: int) -> CompiledSelect:
 
 
 def _objection(columns: Mapping[Any, Any]) -> ObjectionRow:
-    noun = Objection(**{name: columns[name] for name in Objection.__slots__})
+    objection = Objection(**{name: columns[name] for name in Objection.__slots__})
     same = {name: columns[name] for name in ObjectionRow.__slots__ if name != "objection"}
-    return ObjectionRow(**same, objection=noun)
+    return ObjectionRow(**same, objection=objection)
 
 
 def _policy(columns: Mapping[Any, Any]) -> ConsentPolicy:

@@ -1,8 +1,8 @@
-"""The two hot writes: an announcement and a grant, as statements that were compiled once.
+"""The two hot writes, an announcement and a grant, as statements compiled once.
 
-Building a statement in SQLAlchemy costs several times what SQLite needs to run it, so these go to
-the driver as text. On PostgreSQL each is one multi-row statement for a whole group: only rows that
-are added are ever grouped there, because a group that held row locks made the switch wait.
+Building a statement in SQLAlchemy takes several times longer than SQLite needs to run it, so these go to
+the driver as text. On PostgreSQL each is one multi-row statement for a whole batch. Only inserts are
+batched there, because a batch that holds row locks would delay the recording switch.
 """
 
 import json
@@ -22,7 +22,7 @@ from vault.errors import KeyRetired, NotFound, Refused, VaultError
 from vault.ports.database import Announced, Grant
 from vault.ports.stores import NewRecording
 
-_SWITCH_OFF = Reason(code="switch_off", text="Recording was switched off when this was announced.")
+_SWITCH_OFF = Reason(code="switch_off", text="Recording was switched off when the recording was announced.")
 _COLUMNS = tuple(
     new_row(
         NewRecording(
@@ -32,7 +32,7 @@ _COLUMNS = tuple(
         state=State.RECEIVED, reasons=(), epoch=0,
     )
 )  # fmt: skip
-# With the switch comes the version of the account's key that seals now.
+# The switch, and the current version of the account's key.
 _SWITCH = (
     "SELECT id, enabled, epoch, (SELECT max(version) FROM account_keys k WHERE k.account_id = accounts.id) "
     "FROM accounts WHERE "
@@ -48,7 +48,7 @@ _GOOD = """
        SELECT 1 FROM sessions s JOIN links l ON l.id = s.link_id
         WHERE s.id = {session} AND s.recording_id = r.id AND s.ends_at > {now} AND l.revoked_at IS NULL))
 """
-# Where the node's clock and PostgreSQL's disagree, a session ends by the sooner.
+# If the clocks of the node and PostgreSQL differ, a session ends by the clock that is ahead.
 _LATER = "greatest({now}, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
 _GRANT = (
     "INSERT INTO access_events (id, account_id, recording_id, body, sealed_detail, leaf_hash, tree_index) "  # noqa: S608 - our own column names
@@ -68,7 +68,7 @@ _IS_GOOD_ON_POSTGRESQL = "SELECT 1" + _GOOD.format(
 
 
 def announce_one(connection: Connection, new: NewRecording) -> Announced:
-    """Insert one recording on SQLite, received or refused as the switch stands."""
+    """Insert one recording on SQLite: received if the switch is on, else refused."""
     cursor = _cursor(connection)
     switch = cursor.execute(_SWITCH + "id = ?", (new.account_id,)).fetchone()
     if switch is None:
@@ -96,7 +96,7 @@ def grant_one(connection: Connection, grant: Grant) -> bool:
 
 
 def still_good(connection: Connection, event: AccessEvent) -> bool:
-    """Say whether session, link and recording of a grant are good at the event's moment."""
+    """Return whether a grant's session, link and recording are valid at the time of ``event``."""
     names = ("recording_id", "account_id", "session_id")
     on_postgresql = is_postgresql(connection)
     now = event.at if on_postgresql else max(event.at, database_now(connection))
@@ -108,10 +108,10 @@ def still_good(connection: Connection, event: AccessEvent) -> bool:
 
 
 def announce_group(connection: Connection, group: Sequence[NewRecording]) -> list[Announced | VaultError]:
-    """Insert a group on PostgreSQL: shared locks first, then one statement in the order of the unique key.
+    """Insert a batch on PostgreSQL: shared locks first, then one statement in the order of the unique key.
 
-    An announcement for an unknown account is answered with NotFound, one that was sealed under a version of
-    the account's key that has gone with KeyRetired, and the others stand.
+    The result of an announcement for an unknown account is NotFound, of one sealed under a retired version of
+    the account's key KeyRetired; the others are inserted.
     """
     cursor = _cursor(connection)
     keys = sorted({lock_key(new.account_id) for new in group})
@@ -141,7 +141,7 @@ def announce_group(connection: Connection, group: Sequence[NewRecording]) -> lis
 
 
 def grant_group(connection: Connection, group: Sequence[Grant]) -> list[bool]:
-    """Write a group of grants on PostgreSQL with one statement; each is checked on its own."""
+    """Write a batch of grants on PostgreSQL with one statement; each is checked separately."""
     cursor = _cursor(connection)
     rows = [event_values(grant.event) for grant in group]
     names = ("id", "account_id", "recording_id", "body", "sealed_detail")
@@ -153,7 +153,7 @@ def grant_group(connection: Connection, group: Sequence[Grant]) -> list[bool]:
 
 
 def _known(cursor: Any, group: Sequence[NewRecording]) -> dict[tuple[str, str, str], Announced]:
-    """Return the rows that stand now. A statement of its own sees what other groups committed."""
+    """Return existing rows. A separate statement, so that it sees the commits of other batches."""
     cursor.execute(
         "SELECT r.account_id, r.connection_id, r.recording_ref, r.id, r.state FROM recordings r "
         "JOIN unnest(%s::text[], %s::text[], %s::text[]) AS n(account_id, connection_id, recording_ref) "
@@ -184,13 +184,13 @@ def _row(new: NewRecording, *, enabled: bool, epoch: int) -> dict[str, Any]:
         row[name] = None if row[name] is None else micros(row[name])
     row["reasons"] = json.dumps(row["reasons"])
     if state is State.REFUSED:
-        # What is refused is never fetched, so its URL is not kept.
+        # A refused recording is never fetched, so its URL is not stored.
         row["sealed_announcement"] = None
     return row
 
 
 def _reference(new: NewRecording) -> tuple[str, str, str]:
-    """Return what makes an announcement the same as an earlier one: the table's unique key."""
+    """Return the table's unique key, which identifies a repeated announcement."""
     return new.account_id, new.connection_id or "", new.recording_ref
 
 

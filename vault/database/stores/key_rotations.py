@@ -1,4 +1,4 @@
-"""Versions of account keys, and what lies under them."""
+"""Versions of account keys, and the rows sealed under them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,17 +35,17 @@ from vault.ports.rotation import KeyRotation, SealedKind, SealedRow, WrappedSecr
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The columns in which one kind of sealed thing lies."""
+    """The columns that store one kind of sealed data."""
 
     table: Table
     sealed: Column[Any]
     version: Column[Any]
-    #: What the encryption context names; unique in the account.
+    #: The row's name in the encryption context; unique in the account.
     name: Column[Any]
     account: Column[Any]
 
     def under(self, account_id: str, version: int) -> ColumnElement[bool]:
-        """Say which rows lie under a version."""
+        """Return the condition for rows sealed under a version."""
         return and_(self.account == account_id, self.version == version, self.sealed.is_not(None))
 
 
@@ -53,7 +53,7 @@ def _place(table: Table, sealed: str, name: str = "id", version: str = "key_vers
     return Place(table, table.c[sealed], table.c[version], table.c[name], table.c.account_id)
 
 
-#: Where each kind of sealed thing lies.
+#: The columns of each kind of sealed data.
 PLACES: Mapping[SealedKind, Place] = {
     "recording_key": _place(recordings, "wrapped_key"),
     "index_key": Place(
@@ -68,7 +68,7 @@ PLACES: Mapping[SealedKind, Place] = {
     "listener": _place(links, "sealed_listener"),
     "prompt": _place(notices, "sealed_audio"),
 }
-#: What also stands in the account's object in the object store.
+#: Kinds that the account's object in the object store contains too.
 _IN_ACCOUNT_OBJECT = frozenset({"index_key", "credentials", "objection", "prompt"})
 
 
@@ -80,7 +80,7 @@ class RotationRows:
         self._db = connection
 
     def begin(self, rotation: KeyRotation, *, wrapped_key: bytes) -> None:
-        """Add the version after ``rotation.version``. Raises KeyRetired if it is there already."""
+        """Insert the version after ``rotation.version``. Raises KeyRetired if it exists already."""
         row = {
             "account_id": rotation.account_id,
             "version": rotation.version + 1,
@@ -93,7 +93,7 @@ class RotationRows:
         account_changed(self._db, rotation.account_id)
 
     def add_detail_key(self, account_id: str, number: int, wrapped: WrappedSecret) -> None:
-        """Add a key that seals details of access events; one of this number that is there stays.
+        """Insert a key that seals details of access events; an existing one with this number stays.
 
         Raises KeyRetired.
         """
@@ -102,11 +102,11 @@ class RotationRows:
         insert_new(self._db, detail_keys, values | {"key_version": wrapped.key_version})
 
     def detail_key(self, account_id: str, number: int) -> WrappedSecret:
-        """Return a key of details, wrapped. Raises NotFound."""
+        """Return a wrapped detail key. Raises NotFound."""
         wanted = (detail_keys.c.account_id == account_id) & (detail_keys.c.number == number)
         row = self._db.execute(select(detail_keys).where(wanted)).first()
         if row is None:
-            raise NotFound("There is no such key.")
+            raise NotFound("There is no such detail key.")
         return WrappedSecret(wrapped=row.wrapped_key, key_version=row.key_version)
 
     def of_account(self, account_id: str) -> Sequence[KeyRotation]:
@@ -125,7 +125,7 @@ class RotationRows:
     def under(
         self, kind: SealedKind, account_id: str, version: int, *, but: Sequence[str] = (), limit: int
     ) -> Sequence[SealedRow]:
-        """Return what lies under a version, but for what is named."""
+        """Return rows sealed under a version, except those named in ``but``."""
         place = PLACES[kind]
         number = place.name.type.python_type
         query = select(place.name, place.sealed).where(place.under(account_id, version)).limit(limit)
@@ -141,7 +141,10 @@ class RotationRows:
         *,
         version: int,
     ) -> int:
-        """Put what was sealed anew in its place, row by row where it is what it was, in the order of names."""
+        """Compare-and-swap each row's ciphertext, ordered by name; rows changed since they were read are skipped.
+
+        Returns the number of rows changed.
+        """
         place = PLACES[kind]
         same = (place.name == bindparam("of_name")) & (place.sealed == bindparam("of_sealed"))
         change = update(place.table).where(place.under(rotation.account_id, rotation.version), same)
@@ -149,7 +152,7 @@ class RotationRows:
         if kind == "recording_key":
             available = recordings.c.state == str(State.AVAILABLE)
             due = case((available, True), else_=recordings.c.manifest_due)
-            # Until it is written anew, a manifest with the key of before is taken to lie there.
+            # Until the manifest is written again, assume that the stored one has the previous version's key.
             before = case((available, rotation.version), else_=recordings.c.manifest_key_version)
             change = change.values(manifest_due=due, manifest_key_version=before)
         number = place.name.type.python_type
@@ -168,7 +171,7 @@ class RotationRows:
         return changed
 
     def remaining(self, account_id: str, version: int) -> Mapping[str, int]:
-        """Return how many rows of each kind lie under a version, and how many manifests."""
+        """Return the number of rows of each kind, and of manifests, sealed under a version."""
         counts: dict[str, int] = {}
         for kind, place in PLACES.items():
             query = select(func.count()).select_from(place.table).where(place.under(account_id, version))
@@ -179,12 +182,12 @@ class RotationRows:
         return counts
 
     def settle(self, rotation: KeyRotation, at: datetime) -> None:
-        """Note that nothing is left under the version, so that the account's object loses it."""
+        """Mark a version as unused by any row, so that the account's object no longer contains it."""
         self._db.execute(update(key_rotations).where(_this(rotation)).values(settled_at=at))
         account_changed(self._db, rotation.account_id)
 
     def destroy(self, rotation: KeyRotation, *, at: datetime, statement: bytes) -> None:
-        """Delete the version's wrapped key, and keep the statement."""
+        """Delete the version's wrapped key, and store the statement of its destruction."""
         gone = (account_keys.c.account_id == rotation.account_id) & (
             account_keys.c.version == rotation.version
         )
@@ -194,24 +197,24 @@ class RotationRows:
         account_changed(self._db, rotation.account_id)
 
     def wrapped_keys(self) -> Mapping[tuple[str, int], bytes]:
-        """Return every version of every account's key, wrapped."""
+        """Return every version of every account's wrapped key."""
         rows = self._db.execute(select(account_keys))
         return {(row.account_id, row.version): row.wrapped_key for row in rows}
 
     def replace_wrapped_key(self, account_id: str, version: int, *, old: bytes, new: bytes) -> None:
-        """Put a version that another root key wraps in its place; one that was changed meanwhile stays."""
+        """Compare-and-swap a version's wrapped key, for a change of the root key; a changed one stays."""
         k = account_keys.c
         same = and_(k.account_id == account_id, k.version == version, k.wrapped_key == old)
         if self._db.execute(update(account_keys).where(same).values(wrapped_key=new)).rowcount:
             account_changed(self._db, account_id)
 
     def object_behind(self, account_id: str) -> bool:
-        """Say whether the account's object is still to be written as it is now."""
+        """Return whether the account has changed since its object was written."""
         query = select(accounts.c.revision != accounts.c.written_revision).where(accounts.c.id == account_id)
         return bool(self._db.execute(query).scalar_one())
 
     def manifests_behind(self, limit: int) -> int:
-        """Return how many manifests are due, at most ``limit``."""
+        """Return the number of manifests that are due, at most ``limit``."""
         due = select(recordings.c.id).where(
             recordings.c.manifest_due, recordings.c.state == str(State.AVAILABLE)
         )

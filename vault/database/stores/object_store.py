@@ -1,4 +1,4 @@
-"""What the database knows to lie in the object store, and everything that is to be written there again."""
+"""The database's record of the object store's content, and marks for writing it again."""
 
 from collections.abc import Sequence
 
@@ -14,56 +14,56 @@ from vault.domain.stored.tombstone import FINAL
 from vault.ports.access_log import KeptCheckpoint
 
 _WITH_OBJECT = [str(state) for state in (State.AVAILABLE, *FINAL)]
-#: Objects that are due are counted so far, and no further.
+#: Max due objects to count, per kind.
 _MAX_COUNTED = 10_000
 
 
 class StoreRows:
-    """The knowledge about the object store, in one transaction."""
+    """The record of the object store's content in one transaction."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""
         self._db = connection
 
     def published_size(self) -> int:
-        """Return how many leaves of the log lie in published tiles."""
+        """Return the number of leaves in published tiles."""
         size: int = self._db.execute(select(publication.c.size)).scalar_one()
         return size
 
     def published_checkpoints(self, *, above: int, limit: int) -> Sequence[KeptCheckpoint]:
-        """Return checkpoints that were published under their size, those larger than ``above``, smallest first."""
+        """Return published checkpoints with sizes greater than ``above``, smallest first."""
         c = checkpoints.c
         query = select(c.size, c.note, c.at).where(c.size > above, c.published_at.is_not(None))
         rows = self._db.execute(query.order_by(c.size).limit(limit))
         return [KeptCheckpoint(size=row.size, note=row.note, at=row.at) for row in rows]
 
     def rewrite_log_and_accounts(self, *, published: int) -> None:
-        """Let the log be published again from a size on, and every account and closing act be written again."""
+        """Make the log after ``published`` leaves, and every account and closing act, due for writing again."""
         further = update(publication).where(publication.c.size > published)
         self._db.execute(further.values(size=published, not_before=database_now(self._db)))
-        # No revision is written as this one.
+        # -1 equals no revision, so every account is due.
         self._db.execute(update(accounts).values(written_revision=-1))
-        # Of acts that are settled, and do not lie there for good, accounts and the log say everything.
+        # Settled acts without a permanent object are left out: accounts and the log contain them.
         acts = update(closing_acts).where(closing_acts.c.act.is_not(None))
         self._db.execute(acts.values(stored=False))
 
     def rewrite_recordings(self, *, after: str, limit: int) -> str | None:
-        """Let manifests and tombstones be written again, of ``limit`` recordings by id.
+        """Make the manifests and tombstones of ``limit`` recordings, ordered by id, due for writing again.
 
-        Returns the last of these ids, None if there was none.
+        Returns the last of these ids, None if there are none.
         """
         r = recordings.c
         wanted = select(r.id).where(r.id > after, r.state.in_(_WITH_OBJECT)).order_by(r.id).limit(limit)
         ids: Sequence[str] = self._db.execute(wanted).scalars().all()
         if not ids:
             return None
-        # Asked again: one that began to be erased since then has neither.
+        # The condition is repeated: a recording that is being erased since the query has neither.
         due = update(recordings).where(r.id.in_(ids), r.state.in_(_WITH_OBJECT))
         self._db.execute(due.values(manifest_due=True))
         return ids[-1]
 
     def count_due(self) -> int:
-        """Return how many manifests, tombstones and objects of accounts are to be written, at most 10,000 of each."""
+        """Return the number of manifests, tombstones and account objects to write, at most 10,000 per kind."""
         found = 0
         for due in (
             select(recordings.c.id).where(recordings.c.manifest_due),

@@ -1,4 +1,4 @@
-"""Recordings as rows: inserted, found and listed. Moving them on is the queue's part."""
+"""Recordings as rows: insert, find and list. State transitions are in ``recording_queue``."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -18,12 +18,12 @@ from vault.errors import Busy
 from vault.ports.stores import NewRecording, RecordingFilter
 
 _BLOBS = {"sealed_announcement", "sealed_details", "sealed_waveform", "wrapped_key"}
-#: What a Recording is made of: everything but blobs that only few ask for.
+#: The columns of a Recording: all except blobs that few callers need.
 RECORDING_COLUMNS = [column for column in recordings.c if column.name not in _BLOBS]
 _UPLOAD = ""
-#: What stays of an upload that is sent again after it failed.
-_LASTING = {"id", "account_id", "connection_id", "recording_ref", "call_ref", "restricted"}
-# Every range that is heard and every call that starts asks these.
+#: Columns that stay when a failed upload is sent again.
+_UNCHANGED = {"id", "account_id", "connection_id", "recording_ref", "call_ref", "restricted"}
+# Every played range and every call that starts runs these.
 _GET = CompiledSelect(
     select(*RECORDING_COLUMNS).where(
         recordings.c.id == bindparam("id"), recordings.c.account_id == bindparam("account_id")
@@ -52,22 +52,22 @@ class RecordingRows:
     def insert_upload(
         self, new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch: int
     ) -> None:
-        """Insert an upload's row. Raises Busy if another client inserted one of this reference first."""
+        """Insert an upload's row. Raises Busy if another client inserted one with this reference first."""
         row = new_row(new, state=state, reasons=reasons, epoch=epoch)
         if not insert_new(self._db, recordings, row):
-            raise Busy("Another upload of this recording is under way.", retry_after=1)
+            raise Busy("Another upload of this recording is in progress; retry later.", retry_after=1)
 
     def restart_upload(self, recording_id: str, new: NewRecording, *, epoch: int) -> Recording:
         """Reset a failed upload to received, keeping its id. Raises Busy if another client did so first."""
         fresh = new_row(new, state=State.RECEIVED, reasons=(), epoch=epoch)
-        # Everything learned by the failed attempt is cleared. A restriction applies to the new audio as well.
+        # All data of the failed attempt is cleared. A restriction applies to the new audio too.
         empty = {column.name: None for column in recordings.c if column.nullable}
-        changed = {name: value for name, value in (empty | fresh).items() if name not in _LASTING}
+        changed = {name: value for name, value in (empty | fresh).items() if name not in _UNCHANGED}
         failed = (recordings.c.id == recording_id) & (recordings.c.state == str(State.FAILED))
         query = update(recordings).where(failed).values(changed).returning(*RECORDING_COLUMNS)
         row = self._db.execute(query).first()
         if row is None:
-            raise Busy("Another upload of this recording is under way.", retry_after=1)
+            raise Busy("Another upload of this recording is in progress; retry later.", retry_after=1)
         return recording_of(row)
 
     def get(self, account_id: str, recording_id: str) -> Recording | None:
@@ -80,12 +80,12 @@ class RecordingRows:
         return self._one(recordings.c.id == recording_id)
 
     def existing(self, recording_ids: Sequence[str]) -> set[str]:
-        """Return those of these ids that recordings of any account have."""
+        """Return the ids that exist, in any account."""
         query = select(recordings.c.id).where(recordings.c.id.in_(recording_ids))
         return set(self._db.execute(query).scalars())
 
     def by_ref(self, account_id: str, connection_id: str | None, recording_ref: str) -> Recording | None:
-        """Return a recording by the name that its source gave it."""
+        """Return a recording by its source's reference."""
         return self._one(
             (recordings.c.account_id == account_id)
             & (recordings.c.connection_id == (connection_id or _UPLOAD))
@@ -93,7 +93,7 @@ class RecordingRows:
         )
 
     def keys(self, recording_id: str) -> RecordingKeys | None:
-        """Return what opens the recording; None before it was sealed and after it was shredded."""
+        """Return the recording's keys; None before it is sealed and after it is shredded."""
         row = _KEYS.first(self._db, id=recording_id)
         if row is None or row["wrapped_key"] is None:
             return None
@@ -116,7 +116,7 @@ class RecordingRows:
     def page(
         self, account_id: str, wanted: RecordingFilter, *, before: tuple[datetime, str] | None, limit: int
     ) -> Sequence[Recording]:
-        """Return recordings, newest first, those that come before the cursor (received_at, id)."""
+        """Return an account's recordings, newest first, those before the cursor (received_at, id)."""
         r = recordings.c
         query = select(*RECORDING_COLUMNS).where(r.account_id == account_id)
         if wanted.state is not None:
@@ -128,9 +128,9 @@ class RecordingRows:
         if wanted.received_to is not None:
             query = query.where(r.received_at < wanted.received_to)
         for terms in wanted.terms:
-            # An erased recording is never found, even while its terms are still to be removed.
+            # An erased recording is never found, even before its terms are deleted.
             query = query.where(
-                r.id.in_(_having(account_id, terms)), r.state.not_in((State.ERASING, State.ERASED))
+                r.id.in_(_matching(account_id, terms)), r.state.not_in((State.ERASING, State.ERASED))
             )
         if before is not None:
             at, recording_id = before
@@ -144,12 +144,12 @@ class RecordingRows:
         return [_recording(row) for row in rows]
 
     def restrict(self, recording_id: str, *, restricted: bool) -> None:
-        """Keep a recording from being heard, or let it be heard again."""
+        """Restrict a recording, so that it cannot be played, or end the restriction."""
         wanted = recordings.c.id == recording_id
         self._db.execute(update(recordings).where(wanted).values(restricted=restricted))
 
     def index(self, account_id: str, recording_id: str, terms: Sequence[bytes]) -> None:
-        """Add blind-index terms of a recording; those that are there stay."""
+        """Insert blind-index terms of a recording; existing terms stay."""
         rows = [{"account_id": account_id, "recording_id": recording_id, "term": term} for term in set(terms)]
         if rows:
             insert_new(self._db, recording_terms, *rows)
@@ -163,8 +163,8 @@ class RecordingRows:
         return None if row is None else recording_of(row)
 
 
-def _having(account_id: str, terms: Sequence[bytes]) -> CompoundSelect[tuple[str]]:
-    """Select recordings with one of these terms, their own or their call's."""
+def _matching(account_id: str, terms: Sequence[bytes]) -> CompoundSelect[tuple[str]]:
+    """Select recordings that have, or whose calls have, one of these terms."""
     own = recording_terms.c
     by_itself = select(own.recording_id).where(own.account_id == account_id, own.term.in_(terms))
     r = recordings.c
@@ -173,7 +173,7 @@ def _having(account_id: str, terms: Sequence[bytes]) -> CompoundSelect[tuple[str
 
 
 def new_row(new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch: int) -> dict[str, Any]:
-    """Return the row of a recording as it is first heard of."""
+    """Return the row of a new recording."""
     same = (
         "id",
         "account_id",
@@ -191,7 +191,7 @@ def new_row(new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch
         "epoch": epoch,
         "announcement_key_version": new.key_version,
         "voices": list(new.voices),
-        # Without a name for the provider's copy there is nothing to ask it to delete.
+        # Without the id of the provider's copy the vault cannot delete it.
         "source_policy": new.source_policy if new.source_ref is not None else "keep",
         "source_attempts": 0,
         "source_not_before": new.received_at,
@@ -199,18 +199,18 @@ def new_row(new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch
         "not_before": new.received_at,
         "damaged": False,
         "restricted": False,
-        # What is refused at once has a tombstone to be written.
+        # A recording that is refused on receipt needs a tombstone.
         "manifest_due": state in FINAL,
     }
 
 
 def reasons_json(reasons: Sequence[Reason]) -> list[dict[str, str | None]]:
-    """Return reasons as the column keeps them."""
+    """Return reasons as the column stores them."""
     return [{"code": reason.code, "text": reason.text, "source": reason.source} for reason in reasons]
 
 
 def recording_of(row: Row[Any]) -> Recording:
-    """Return a row (of RECORDING_COLUMNS) as the noun."""
+    """Convert a row (of RECORDING_COLUMNS) to a Recording."""
     return _recording(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
 
 
@@ -225,8 +225,8 @@ def _recording(columns: Mapping[Any, Any]) -> Recording:
     return Recording(**values)
 
 
-def _sealed(columns: Mapping[Any, Any], what: str) -> SealedObject | None:
-    location, header, size = (columns[f"{what}_{name}"] for name in ("location", "header", "size"))
+def _sealed(columns: Mapping[Any, Any], purpose: str) -> SealedObject | None:
+    location, header, size = (columns[f"{purpose}_{name}"] for name in ("location", "header", "size"))
     if location is None or header is None or size is None:
         return None
     return SealedObject(location=location, header=header, size=size)
