@@ -189,7 +189,7 @@ class FakeWriter:
         key, kept = self._upload()
         del self.store.uploads[self.number]
         if key in self.store.objects:
-            raise Unavailable("There is an object under this key already; nothing is overwritten.")
+            raise Unavailable("An object with this key exists already; it is not overwritten.")
         self.store._show(key, kept.body)
         _answer(lost)
         return len(kept.body)

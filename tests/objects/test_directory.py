@@ -238,7 +238,7 @@ def test_a_limit_on_file_sizes_is_unavailable_and_recovers(tmp_path: Path) -> No
         check=True,
         timeout=60,
     )
-    assert ran.stdout.splitlines() == ["The object store has no room."] * 2 + ["['after'] []"]
+    assert ran.stdout.splitlines() == ["The object store has no free space."] * 2 + ["['after'] []"]
 
 
 KILLED = """

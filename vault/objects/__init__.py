@@ -1,1 +1,1 @@
-"""Where sealed objects lie: a directory, or S3."""
+"""Object stores for sealed objects: a directory, or S3."""

@@ -1,12 +1,12 @@
 """An object store in a directory: one file per object, for one machine and one process.
 
-A new object grows in ``.incoming``, on the same file system, and is made durable there before it is
-linked under its key; so a key either has the whole object or nothing, whenever the process or the
-machine stops. What a crash leaves in ``.incoming`` is visible under no key, and ``abort_uploads``
-removes it. Its name carries the key, the time it began and a random mark.
+A new object is written to ``.incoming``, on the same file system, and synced to disk before it is linked
+under its key; so a key has either the whole object or none, whenever the process or the machine stops. A file
+that a crash leaves in ``.incoming`` has no key, and ``abort_uploads`` deletes it. Its name contains the key,
+its start time and a random mark.
 
-A missing ``.incoming`` means that the directory itself is not there (a disk that is not mounted), and
-that is Unavailable: no object may be called missing because of it.
+A missing ``.incoming`` means that the directory itself is missing (a disk that is not mounted). That raises
+Unavailable, because it must not make objects count as missing.
 """
 
 import errno
@@ -31,37 +31,37 @@ from vault.thread_pools import Threads
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
-# How often a publication begins again because another process removed a folder under it.
+# Max retries of a publication when another process removes its folder concurrently.
 _FOLDER_TRIES = 100
 _LIST_BATCH_SIZE = 500
-# Without O_NONBLOCK a FIFO in the place of an object would hold its reader, and a thread, for ever.
+# Without O_NONBLOCK a FIFO in the place of an object would block its reader, and a thread, forever.
 _READING = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-# What opening a socket, or a device that nobody serves, fails with.
+# The errors of opening a socket, or a device without a driver.
 _NOT_REGULAR = frozenset({errno.ENXIO, errno.ENODEV})
 
 
 class DirectoryStore:
-    """ObjectStore on a directory. ``threads`` bounds how many files are worked on at once."""
+    """ObjectStore on a directory. ``threads`` limits the number of concurrent file operations."""
 
     def __init__(self, path: Path, threads: Threads) -> None:
-        """Make the directory if it is missing. Raises StartRefused if that cannot be done."""
+        """Create the directory if it is missing. Raises StartRefused if that fails."""
         self.root = path.absolute()
         self.incoming = self.root / ".incoming"
         self.threads = threads
         self.folders = Folders(self.root)
-        # Reads are the hot path, and joining strings is cheaper there than joining paths.
+        # Reads are the hot path, and joining strings is faster than joining paths.
         self._root = str(self.root)
         try:
             self.incoming.mkdir(mode=CLOSED_TO_OTHERS, parents=True, exist_ok=True)
             self.root.chmod(CLOSED_TO_OTHERS)
         except OSError as error:
             raise StartRefused(
-                "The directory of the object store cannot be made or used. Give the vault's user a "
-                "directory of its own, or point VAULT_OBJECTS_URL at another one."
+                "The directory of the object store cannot be made or used. Make the vault's user the owner "
+                "of the directory, or point VAULT_OBJECTS_URL at another one."
             ) from error
 
     async def create(self, key: str) -> DirectoryWriter:
-        """Begin an object of unknown length."""
+        """Start an object of unknown length."""
         check_key(key)
         temporary = self._temporary(key)
         writer = DirectoryWriter(temporary, self.threads, lambda: self._publish(temporary, key))
@@ -73,53 +73,53 @@ class DirectoryStore:
         return writer
 
     async def put(self, key: str, body: bytes, *, if_absent: bool = False, locked: bool = False) -> bool:
-        """Write a small object whole, in one hop. With ``if_absent`` an existing one stays: False."""
-        del locked  # A file system has no such lock.
+        """Write a small object in one thread call. With ``if_absent`` an existing one stays: False."""
+        del locked  # A file system has no Object Lock.
         check_key(key)
         return await self._run(self._put, key, body, self._publish if if_absent else self._replace)
 
     async def read(self, key: str, start: int, end: int) -> bytes:
-        """Return exactly [start, end), in one hop: open, pread, close."""
+        """Return exactly [start, end) by one thread call: open, pread, close."""
         check_key(key)
         return await self._run(self._read, key, start, end)
 
     async def get(self, key: str) -> bytes:
-        """Return a small object whole. Tampered if it is larger than 1 MiB."""
+        """Return the content of a small object. Raises Tampered if it is larger than 1 MiB."""
         check_key(key)
         return await self._run(self._read, key, 0, None)
 
     async def size(self, key: str) -> int:
-        """Return how many bytes the object has."""
+        """Return the object's size in bytes."""
         check_key(key)
         return await self._run(self._size, key)
 
     async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
-        """Yield every object below ``prefix`` in the order of keys, some hundreds for each hop."""
+        """Yield every object below ``prefix``, ordered by key, some hundreds per thread call."""
         check_prefix(prefix)
-        folder, slash, begins = prefix.rpartition("/")
-        walk = self._walk(folder + slash, begins)
+        folder, slash, name_prefix = prefix.rpartition("/")
+        walk = self._walk(folder + slash, name_prefix)
         while batch := await self._run(_take, walk):
             for found in batch:
                 yield found
 
     async def delete_older(self, key: str) -> None:
-        """Do nothing: a directory keeps one version of each object."""
+        """Do nothing: a directory has only one version of each object."""
         check_key(key)
 
     async def versions(self, prefix: str) -> AsyncIterator[StoredVersion]:
-        """Yield every object: a directory keeps one version of each."""
+        """Yield every object: a directory has only one version of each."""
         async for found in self.list(prefix):
             yield StoredVersion(
                 key=found.key, size=found.size, modified=found.modified, latest=True, deleted=False
             )
 
     async def delete(self, key: str) -> None:
-        """Remove the object durably, and the folders that it leaves empty."""
+        """Delete the object durably, and the folders that are empty without it."""
         check_key(key)
         await self._run(self._delete, key)
 
     async def abort_uploads(self, prefix: str, *, before: datetime) -> int:
-        """Remove what lies in ``.incoming`` for keys below ``prefix`` since before ``before``."""
+        """Delete files in ``.incoming`` for keys below ``prefix`` that were started before ``before``."""
         check_prefix(prefix)
         return await self._run(self._abort_uploads, prefix, before)
 
@@ -132,12 +132,12 @@ class DirectoryStore:
     def _missing(self) -> NotFound | Unavailable:
         if not self.incoming.is_dir():
             return Unavailable(
-                "The directory of the object store is not there.", retry_after=30, cause="objects"
+                "The directory of the object store is missing.", retry_after=30, cause="objects"
             )
         return NotFound("There is no such object.")
 
     def _temporary(self, key: str) -> Path:
-        """Name a file in ``.incoming``: key (its slashes as commas), milliseconds, random mark."""
+        """Return a new path in ``.incoming``: key (slashes as commas), milliseconds, random mark."""
         flat = key.replace("/", ",")
         return self.incoming / f"{flat}~{time.time_ns() // 1_000_000}~{secrets.token_hex(8)}"
 
@@ -162,13 +162,13 @@ class DirectoryStore:
         try:
             fsync_folder(target.parent)
         except OSError:
-            # What is not certain to last must not be visible.
+            # A link that may not be durable must not stay visible.
             target.unlink(missing_ok=True)
             raise
         return True
 
     def _replace(self, temporary: Path, key: str) -> bool:
-        """Rename a durable file to its key, durably, over what may be there."""
+        """Rename a durable file to its key, durably, replacing an existing object."""
         target = self.root / key
         self._in_folder(target, lambda: temporary.replace(target))
         fsync_folder(target.parent)
@@ -223,11 +223,11 @@ class DirectoryStore:
             if isinstance(missing, Unavailable):
                 raise missing from None
 
-    def _walk(self, folder: str, begins: str) -> Iterator[StoredObject]:
-        """Yield what is in ``folder`` ("" or ending in a slash) and below, where names begin so."""
+    def _walk(self, folder: str, name_prefix: str) -> Iterator[StoredObject]:
+        """Yield objects in and below ``folder`` ("" or ending in a slash), by names with this prefix."""
         try:
             with os.scandir(f"{self._root}/{folder}") as entries:
-                # With its slash a folder's name sorts as the keys in it do.
+                # With its slash, a folder's name sorts like the keys in it.
                 found = {e.name + "/" * e.is_dir(follow_symlinks=False): e for e in entries}
         except (FileNotFoundError, NotADirectoryError):
             missing = self._missing()
@@ -235,7 +235,7 @@ class DirectoryStore:
                 raise missing from None
             return
         for name in sorted(found):
-            if not name.startswith(begins) or name.startswith("."):
+            if not name.startswith(name_prefix) or name.startswith("."):
                 continue
             if name.endswith("/"):
                 yield from self._walk(folder + name, "")
@@ -245,7 +245,7 @@ class DirectoryStore:
             except FileNotFoundError:
                 continue  # Deleted since the folder was read.
             if not stat.S_ISREG(now.st_mode):
-                continue  # No object: reading it would not find one either.
+                continue  # Not an object: ``read`` would not find it either.
             yield StoredObject(
                 key=folder + name, size=now.st_size, modified=datetime.fromtimestamp(now.st_mtime, UTC)
             )
@@ -268,13 +268,13 @@ def _take(walk: Iterator[StoredObject]) -> tuple[StoredObject, ...]:
 
 
 def _pread(fd: int, start: int, end: int) -> bytes:
-    """Read exactly [start, end). Raises Tampered where the file is shorter."""
+    """Read exactly [start, end). Raises Tampered if the file is shorter."""
     body = os.pread(fd, end - start, start)
     if len(body) == end - start:
         if start == end and os.fstat(fd).st_size < end:
             raise Tampered("An object is shorter than it was when it was stored.")
         return body
-    # One pread may return less than all, though on a local file system it does so at the end alone.
+    # A pread may return fewer bytes than requested; on a local file system only at the end of the file.
     pieces = [body]
     start += len(body)
     while start < end:

@@ -1,8 +1,8 @@
-"""One object on its way into a directory store: a file in ``.incoming`` until it is whole.
+"""Write one object into a directory store: a file in ``.incoming`` until it is complete.
 
-The file is written with aiofiles. Cancelling an ``await`` on aiofiles leaves its thread writing, so
-every step is waited for to its end, cancelled or not, before the file may be closed. After a failed
-write or fsync the file is never trusted again: the kernel reports a lost page only once.
+The file is written with aiofiles. After a cancelled ``await`` on aiofiles its thread still writes, so every
+step is awaited to its end, cancelled or not, before the file may be closed. After a failed write or fsync
+the file is discarded, because the kernel reports a lost page only once.
 """
 
 import asyncio
@@ -24,10 +24,10 @@ T = TypeVar("T")
 
 
 class DirectoryWriter:
-    """ObjectWriter on a file. ``publish`` gives the durable file its key, or says that it is taken."""
+    """ObjectWriter on a file. ``publish`` links the durable file under its key; False if the key is taken."""
 
     def __init__(self, temporary: Path, threads: Threads, publish: Callable[[], bool]) -> None:
-        """Keep the temporary name; nothing is made before ``open``."""
+        """Store the temporary name; ``open`` creates the file."""
         self.temporary = temporary
         self.threads = threads
         self.publish = publish
@@ -36,11 +36,11 @@ class DirectoryWriter:
         self.open_for_writing = True
 
     async def open(self) -> None:
-        """Make the file. Raises Unavailable."""
+        """Create the file. Raises Unavailable."""
         await self._step(self._open())
 
     async def write(self, block: bytes) -> None:
-        """Append the block. Raises Unavailable without room; then only ``abort`` makes sense."""
+        """Append a block. Raises Unavailable, for example if the disk is full; then only ``abort`` may be called."""
         file = self._file()
         try:
             await self._step(file.write(block))
@@ -50,7 +50,7 @@ class DirectoryWriter:
         self.size += len(block)
 
     async def finish(self) -> int:
-        """Make the file durable, then visible under its key; return its size.
+        """Sync the file to disk, then make it visible under its key; return its size.
 
         Raises Unavailable, with nothing visible, if the disk fails or the key is already taken.
         """
@@ -63,12 +63,12 @@ class DirectoryWriter:
             await self.abort()
         if not published:
             raise Unavailable(
-                "There is an object under this key already; nothing is overwritten.", cause="objects"
+                "An object with this key exists already; it is not overwritten.", cause="objects"
             )
         return self.size
 
     async def abort(self) -> None:
-        """Close and remove the temporary file. After ``finish`` that is all that is left of it."""
+        """Close and delete the temporary file. After ``finish`` only that is left to do."""
         self.open_for_writing = False
         with contextlib.suppress(Unavailable):
             await self._step(self._close_and_unlink())
@@ -90,13 +90,13 @@ class DirectoryWriter:
     async def _close_and_unlink(self) -> None:
         file, self.file = self.file, None
         if file is not None:
-            # Closing flushes what a full disk did not take and fails like it, but it does close the file.
+            # Closing flushes the rest, and fails too if the disk is full, but it does close the file.
             with contextlib.suppress(OSError):
                 await file.close()
         await self.threads.run(partial(self.temporary.unlink, missing_ok=True))
 
     async def _step(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run ``work`` to its end even if the caller is cancelled, and speak the port's errors."""
+        """Run ``work`` to its end even if the caller is cancelled, and translate OSError to the port's errors."""
         task = asyncio.ensure_future(work)
         try:
             return await asyncio.shield(task)
@@ -104,14 +104,14 @@ class DirectoryWriter:
             raise disk_trouble(error) from error
         except asyncio.CancelledError:
             while not task.done():
-                # A second cancellation must not leave the thread behind either.
+                # Also after a second cancellation the thread must not be left running.
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.wait([task])
             if not task.cancelled():
-                task.exception()  # Mark it as seen: the caller is gone.
+                task.exception()  # Retrieved, so that asyncio does not warn: the caller was cancelled.
             raise
 
 
 def private_file(name: str, flags: int) -> int:
-    """Open for ``open()`` so that nobody else may read the file, and no link is followed."""
+    """Open a file with mode 0600, without following links: an ``opener`` for ``open()``."""
     return os.open(name, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

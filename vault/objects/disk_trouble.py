@@ -1,4 +1,4 @@
-"""What the disk said, in the words of the port."""
+"""Translate errors of the disk to the port's errors."""
 
 import errno
 
@@ -9,12 +9,12 @@ _NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 def disk_trouble(error: OSError) -> Unavailable:
-    """Translate an error of the operating system; names no path."""
+    """Translate an OSError; the message contains no path."""
     if error.errno in _NO_ROOM:
-        return Unavailable("The object store has no room.", retry_after=30, cause="objects")
+        return Unavailable("The object store has no free space.", retry_after=30, cause="objects")
     if error.errno in _NOT_ALLOWED:
         return Unavailable(
-            "The object store's directory does not let the vault in.", retry_after=30, cause="objects"
+            "The vault has no permission for the object store's directory.", retry_after=30, cause="objects"
         )
     name = errno.errorcode.get(error.errno or 0, "unknown")
-    return Unavailable(f"The object store's disk does not do what it is asked to ({name}).", cause="objects")
+    return Unavailable(f"The object store's disk has an error ({name}).", cause="objects")

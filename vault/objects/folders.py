@@ -1,15 +1,14 @@
-"""The folders of a directory store: durable before anything is put into them, gone when empty.
+"""The folders of a directory store: durable before a file is put into them, removed when empty.
 
-All of it happens under one lock, so that making and removing cannot pull the ground from under each
-other within this process. Another process may still remove a folder between ``make`` and its use;
-the user sees FileNotFoundError then and begins again.
+One lock covers creation and removal, so that they cannot interfere within this process. Another process may
+still remove a folder between ``make`` and its use; the caller gets FileNotFoundError then and retries.
 """
 
 import os
 import threading
 from pathlib import Path
 
-#: Nobody else may look inside: what lies here is sealed, but sizes and ids are nobody's business.
+#: No access for other users: the content is sealed, but names and sizes reveal ids and lengths.
 CLOSED_TO_OTHERS = 0o700
 
 
@@ -17,13 +16,13 @@ class Folders:
     """The folders below one root."""
 
     def __init__(self, root: Path) -> None:
-        """Keep the root, which is never removed."""
+        """Store the root, which is never removed."""
         self.root = root
         self._lock = threading.Lock()
 
     def make(self, folder: Path) -> None:
-        """Make the folder and those above it that are missing, durably."""
-        # Seen under the lock, because a folder that another thread has just made may not be durable yet.
+        """Create the folder and its missing parents, durably."""
+        # Checked under the lock, because a folder just created by another thread may not be durable yet.
         with self._lock:
             missing: list[Path] = []
             while folder != self.root and not folder.is_dir():
@@ -34,7 +33,7 @@ class Folders:
                 fsync_folder(new.parent)
 
     def remove_file(self, file: Path) -> None:
-        """Remove the file durably, and then the folders that it leaves empty.
+        """Remove the file durably, and then the folders that are empty without it.
 
         Raises FileNotFoundError or NotADirectoryError if there is no such file.
         """
@@ -46,12 +45,12 @@ class Folders:
                 try:
                     folder.rmdir()
                 except OSError:
-                    return  # It holds something, or is already gone.
+                    return  # Not empty, or already removed.
                 folder = folder.parent
 
 
 def fsync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
+    """Sync a folder to disk, which makes the names in it durable."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

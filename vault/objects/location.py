@@ -1,7 +1,7 @@
-"""Which object store a URL names: ``file:///path`` or ``s3://bucket/prefix?endpoint_url=&region=&lock_days=``.
+"""Parse an object store's URL: ``file:///path`` or ``s3://bucket/prefix?endpoint_url=&region=&lock_days=``.
 
 Credentials are never part of the URL; boto3's usual chain finds them (environment, profile, role).
-Messages name the part that is wrong and never repeat the URL.
+Messages name the wrong part and never repeat the URL.
 """
 
 from collections.abc import Sequence
@@ -17,13 +17,15 @@ from vault.objects.keys import check_prefix
 from vault.ports.objects import ObjectStore
 from vault.thread_pools import Threads
 
-#: Connections of one S3 client. More threads than that would wait for a connection instead of for a thread.
+#: Max connections of one S3 client. With more threads than that, calls would wait for a connection.
 CONNECTIONS = 32
 
-#: A hundred years: more is a slip of the hand that nobody could undo.
+#: A hundred years: more is a typing mistake that could not be undone.
 MAX_LOCK_DAYS = 36_525
 
-_EXAMPLE = "VAULT_OBJECTS_URL is file:///path or s3://bucket/prefix?endpoint_url=https://host&region=name."
+_EXAMPLE = (
+    "VAULT_OBJECTS_URL must be file:///path or s3://bucket/prefix?endpoint_url=https://host&region=name."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +44,12 @@ class S3Location:
     prefix: str
     endpoint_url: str | None = None
     region: str | None = None
-    #: How long what is published of the access log cannot be deleted, in days; 0 for no lock.
+    #: Days for which published objects of the access log cannot be deleted; 0 for no lock.
     lock_days: int = 0
 
 
 def parse_location(url: str, *, plain_http: Sequence[str] = ()) -> DirectoryLocation | S3Location:
-    """Take a URL apart; ``plain_http`` may be reached without TLS. Raises StartRefused, naming what is wrong."""
+    """Parse a URL; ``plain_http`` lists hosts allowed without TLS. Raises StartRefused, naming the wrong part."""
     parts = split_url(url)
     if "@" in parts.netloc:
         raise StartRefused("The URL of the object store must not hold credentials. " + _EXAMPLE)
@@ -61,7 +63,7 @@ def parse_location(url: str, *, plain_http: Sequence[str] = ()) -> DirectoryLoca
 
 
 async def open_store(url: str, threads: Threads, *, plain_http: Sequence[str] = ()) -> ObjectStore:
-    """Open the store that the URL names, working in ``threads``. Raises StartRefused, Unavailable."""
+    """Open the store that the URL names; it works in ``threads``. Raises StartRefused, Unavailable."""
     location = parse_location(url, plain_http=plain_http)
     if isinstance(location, DirectoryLocation):
         return DirectoryStore(location.path, threads)
@@ -75,9 +77,9 @@ async def open_store(url: str, threads: Threads, *, plain_http: Sequence[str] = 
     store = S3Store(client, location.bucket, location.prefix, threads, lock=lock)
     if lock is not None and not await store.can_lock():
         raise StartRefused(
-            "lock_days needs a bucket with S3 Object Lock, and this one has none. Make a bucket with it, or "
-            "leave lock_days out; then whoever may delete in the bucket may also delete what the access log "
-            "published there."
+            "lock_days needs a bucket with S3 Object Lock, and this one has none. Create a bucket with it, or "
+            "remove lock_days; then any principal that may delete objects in the bucket may also delete the "
+            "published access log."
         )
     return store
 
@@ -101,7 +103,7 @@ def _bucket(parts: SplitResult, plain_http: Sequence[str]) -> S3Location:
         check_prefix(prefix)
     except ValueError:
         raise StartRefused(
-            "The prefix in the S3 URL may hold letters, digits, '.', '_', '-', '=', '+', '@' and '/'."
+            "The prefix in the S3 URL may have only letters, digits, '.', '_', '-', '=', '+', '@' and '/'."
         ) from None
     return S3Location(
         bucket=parts.netloc,
@@ -114,5 +116,5 @@ def _bucket(parts: SplitResult, plain_http: Sequence[str]) -> S3Location:
 
 def _lock_days(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text[:6]) > MAX_LOCK_DAYS:
-        raise StartRefused(f"lock_days in the S3 URL is a number of days up to {MAX_LOCK_DAYS}. " + _EXAMPLE)
+        raise StartRefused(f"lock_days in the S3 URL must be a number of days up to {MAX_LOCK_DAYS}. " + _EXAMPLE)
     return int(text)

@@ -1,8 +1,7 @@
-"""Whose prefix this is: a marker that keeps two vaults from sharing one.
+"""The owner of a prefix: a marker that prevents two vaults from sharing one.
 
-Two vaults below one prefix would each take the other's objects for garbage and sweep them away. So a
-vault writes its id before anything else, and a new database over the prefix of another vault does
-not start. The marker is never rewritten.
+Two vaults with one prefix would each delete the other's objects as orphans. So a vault writes its id first,
+and a vault with a new database does not start on the prefix of another vault. The marker is never rewritten.
 """
 
 import json
@@ -19,27 +18,27 @@ _VAULT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 async def claim(store: ObjectStore, vault_id: str) -> None:
-    """Put this vault's marker if there is none, else compare.
+    """Write this vault's marker if there is none, else compare it.
 
     Raises StartRefused if the prefix belongs to another vault or its marker cannot be read,
     Unavailable if the store does not answer.
     """
     if _VAULT_ID.fullmatch(vault_id) is None:
-        raise ValueError("A vault id has 1 to 64 letters, digits, '_' or '-'.")
+        raise ValueError("vault_id must have 1 to 64 letters, digits, '_' or '-'.")
     marker = json.dumps({"format": FORMAT, "vault_id": vault_id}).encode()
     try:
-        # A store without room still holds recordings to be heard and erased, so nothing is written in vain.
+        # Read first: a full store must still open, so that its recordings can be played and erased.
         await store.get(OWNER)
     except NotFound:
         await store.put(OWNER, marker, if_absent=True)
-    # Read also after a put that won: a store that ignores the condition would let two vaults win.
+    # Read also after a successful put: with a store that ignores the condition, two vaults could succeed.
     owner = await _owner(store)
     if owner != vault_id:
         raise _foreign(owner, f"not to this one ({vault_id})")
 
 
 async def refuse_owned(store: ObjectStore) -> None:
-    """Raise StartRefused if any vault has its marker here: whoever asks has no vault yet."""
+    """Raise StartRefused if the prefix has the marker of any vault: for a caller whose database is new."""
     try:
         await store.get(OWNER)
     except NotFound:
@@ -49,9 +48,9 @@ async def refuse_owned(store: ObjectStore) -> None:
 
 def _foreign(owner: str, other: str) -> StartRefused:
     return StartRefused(
-        f"The object store belongs to another vault ({owner}), {other}. Point VAULT_OBJECTS_URL at a prefix of "
-        "its own, or use the database that belongs to it; if that database is lost, `callvault restore` makes "
-        "it anew."
+        f"The object store belongs to another vault ({owner}), {other}. Point VAULT_OBJECTS_URL at an unused "
+        "prefix, or use the database of the other vault; if that database is lost, `callvault restore` "
+        "rebuilds it."
     )
 
 

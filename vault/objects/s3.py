@@ -1,7 +1,7 @@
-"""An object store in an S3 bucket, below one prefix; Amazon's or one that speaks like it.
+"""An object store in an S3 bucket, below one prefix, at Amazon or a compatible service.
 
-Every version of a deleted key goes, and its delete markers, so that erasing also erases in a versioned
-bucket. In the Ceph gateway and in S3 alike, a listing shows an object as soon as its write returned.
+Deleting a key deletes all its versions and delete markers, so that erasing also works in a versioned bucket.
+In the Ceph gateway and in S3, a listing shows an object as soon as its write has returned.
 """
 
 import asyncio
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
 
-#: Bytes of one part: large enough to be quick, small enough to be held three times for each upload.
+#: Bytes of one part: large enough to be fast, small enough to hold three in memory per upload.
 PART_SIZE = 8 * 1024 * 1024
-#: Parts under way in the whole store; fewer than its threads, so that playback always finds one.
+#: Max parts in flight in the whole store; fewer than its threads, so that playback always finds a free thread.
 UPLOADING = 8
 
 _RANGE_NOT_SATISFIABLE = 416
 _NO_LOCK = frozenset({"ObjectLockConfigurationNotFoundError", "InvalidRequest", "NotImplemented"})
-# Seconds for which it is remembered that the bucket has versions, or none.
+# TTL in seconds of the cached answer whether the bucket has versions.
 _VERSIONING_CACHE_TTL = 10.0
-# Each round removes up to a thousand versions and then looks again.
+# Max rounds; each deletes up to a thousand versions and then lists again.
 _DELETE_ROUNDS = 100
 
 
 class S3Store:
-    """ObjectStore on S3. ``prefix`` is "" or ends in a slash; ``part_size`` is at least 5 MiB there."""
+    """ObjectStore on S3. ``prefix`` is "" or ends in a slash; S3 requires a ``part_size`` of at least 5 MiB."""
 
     def __init__(
         self,
@@ -55,9 +55,9 @@ class S3Store:
         pause: float = 0.1,
         lock: timedelta | None = None,
     ) -> None:
-        """Share one client between all threads. ``attempts`` and ``pause`` are those of S3Calls.
+        """Use one client from all threads. ``attempts`` and ``pause`` are those of S3Calls.
 
-        ``lock`` is how long what is put as locked cannot be deleted, by S3 Object Lock in compliance mode.
+        ``lock`` is the retention of objects put as locked, by S3 Object Lock in compliance mode.
         """
         self.calls = S3Calls(client, bucket, threads, attempts=attempts, pause=pause)
         self.client = client
@@ -70,19 +70,19 @@ class S3Store:
         self.lock = lock
 
     async def create(self, key: str) -> S3Writer:
-        """Begin an object of unknown length; nothing is sent yet."""
+        """Start an object of unknown length; nothing is sent yet."""
         return S3Writer(self.calls, self._full(key), part_size=self.part_size, slots=self.slots)
 
     async def put(self, key: str, body: bytes, *, if_absent: bool = False, locked: bool = False) -> bool:
-        """Write a small object whole. With ``if_absent`` an existing one stays and False is returned.
+        """Write a small object in one request. With ``if_absent`` an existing one stays and False is returned.
 
-        The Ceph gateway (18.2) ignores the condition in a versioned bucket, so it is also asked for
-        beforehand; there, two that put the same key at the same moment may both be told True.
+        The Ceph gateway (18.2) ignores the condition in a versioned bucket, so the key is also checked before;
+        there, two concurrent puts of one key may both return True.
         """
         if if_absent and await self._is_there(key):
             return False
         full, mark, crc = self._full(key), secrets.token_hex(16), encoded(crc64nvme(body))
-        asked: PutObjectRequestTypeDef = {
+        request: PutObjectRequestTypeDef = {
             "Bucket": self.bucket,
             "Key": full,
             "Body": body,
@@ -90,22 +90,22 @@ class S3Store:
             "Metadata": {MARK: mark},
         }
         if if_absent:
-            asked["IfNoneMatch"] = "*"
+            request["IfNoneMatch"] = "*"
         if locked and self.lock is not None:
-            asked["ObjectLockMode"] = "COMPLIANCE"
-            asked["ObjectLockRetainUntilDate"] = datetime.now(UTC) + self.lock
-            # S3 asks for a checksum with a lock, and some servers know no other than this one.
-            asked["ContentMD5"] = b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+            request["ObjectLockMode"] = "COMPLIANCE"
+            request["ObjectLockRetainUntilDate"] = datetime.now(UTC) + self.lock
+            # S3 requires a checksum with a lock, and some servers support only this one.
+            request["ContentMD5"] = b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
 
         def put() -> None:
-            compare_checksum(self.client.put_object(**asked), crc)
+            compare_checksum(self.client.put_object(**request), crc)
 
         return await self.calls.make(put, full, size=len(body), mark=mark)
 
     async def read(self, key: str, start: int, end: int) -> bytes:
         """Return exactly [start, end) by one ranged GET. Raises Tampered when the object is shorter."""
         if start == end:
-            # HTTP has no way to ask for no bytes.
+            # An HTTP range cannot be empty.
             if await self.size(key) < end:
                 raise Tampered("An object is shorter than it was when it was stored.")
             return b""
@@ -113,7 +113,7 @@ class S3Store:
 
         def fetch() -> bytes:
             answer = self.client.get_object(Bucket=self.bucket, Key=full, Range=f"bytes={start}-{end - 1}")
-            # Not `with answer["Body"]`: that hands out the stream below, which checks no length.
+            # Not `with answer["Body"]`: that returns the underlying stream, which does not check the length.
             with closing(answer["Body"]) as body:
                 if answer["ContentLength"] != end - start:
                     _wrong_length(answer.get("ContentRange", ""), end)
@@ -127,7 +127,7 @@ class S3Store:
             raise refusal.translated() from refusal
 
     async def get(self, key: str) -> bytes:
-        """Return a small object whole. Tampered if it is larger than 1 MiB."""
+        """Return the content of a small object. Raises Tampered if it is larger than 1 MiB."""
         full = self._full(key)
 
         def fetch() -> bytes:
@@ -140,17 +140,17 @@ class S3Store:
         return await self.calls.ask(fetch)
 
     async def size(self, key: str) -> int:
-        """Return how many bytes the object has."""
+        """Return the object's size in bytes."""
         full = self._full(key)
         head = await self.calls.ask(lambda: self.client.head_object(Bucket=self.bucket, Key=full))
         return head["ContentLength"]
 
     async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
-        """Yield every object below ``prefix`` in the order of keys, a thousand for each call."""
+        """Yield every object below ``prefix``, ordered by key, up to a thousand per request."""
         check_prefix(prefix)
         after = ""
         while True:
-            # Going on after the last key needs no token, and so survives a restart of the server.
+            # StartAfter needs no continuation token, so the listing survives a restart of the server.
             page = await self.calls.ask(
                 lambda after=after: self.client.list_objects_v2(  # type: ignore[misc]
                     Bucket=self.bucket, Prefix=self.prefix + prefix, StartAfter=after
@@ -165,7 +165,7 @@ class S3Store:
                 return
 
     async def delete_older(self, key: str) -> None:
-        """Remove every version but the newest, whoever wrote it. Costs a listing where there are versions."""
+        """Delete every version except the newest, whoever wrote it. Lists the key if the bucket has versions."""
         full = self._full(key)
         if not await self._keeps_versions():
             return
@@ -175,12 +175,12 @@ class S3Store:
                 return
             for version in older:
                 await self._delete_version(full, version)
-        raise Unavailable("The object store keeps what it was told to delete.", cause="objects")
+        raise Unavailable("The object store does not delete versions as requested.", cause="objects")
 
     async def versions(self, prefix: str) -> AsyncIterator[StoredVersion]:
-        """Yield every version and delete marker below ``prefix``, a thousand for each call."""
+        """Yield every version and delete marker below ``prefix``, up to a thousand per request."""
         check_prefix(prefix)
-        after: dict[str, str] = {}  # Amazon S3 refuses a marker that is empty.
+        after: dict[str, str] = {}  # Amazon S3 refuses an empty marker.
         while True:
             page = await self.calls.ask(
                 lambda after=after: self.client.list_object_versions(  # type: ignore[misc]
@@ -188,21 +188,21 @@ class S3Store:
                 )
             )
             found = [
-                *((one, one["Size"]) for one in page.get("Versions", [])),
-                *((one, None) for one in page.get("DeleteMarkers", [])),
+                *((entry, entry["Size"]) for entry in page.get("Versions", [])),
+                *((entry, None) for entry in page.get("DeleteMarkers", [])),
             ]
-            # Stable: of one key, versions keep their order, the newest first.
-            for one, size in sorted(found, key=lambda pair: pair[0]["Key"]):
+            # The sort is stable: versions of one key keep their order, newest first.
+            for entry, size in sorted(found, key=lambda pair: pair[0]["Key"]):
                 yield StoredVersion(
-                    key=one["Key"].removeprefix(self.prefix), size=size or 0, modified=one["LastModified"],
-                    latest=one["IsLatest"], deleted=size is None,
+                    key=entry["Key"].removeprefix(self.prefix), size=size or 0, modified=entry["LastModified"],
+                    latest=entry["IsLatest"], deleted=size is None,
                 )  # fmt: skip
             if not page.get("IsTruncated"):
                 return
             after = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
 
     async def delete(self, key: str) -> None:
-        """Remove every version and delete marker of the key. Nothing there is no error."""
+        """Delete every version and delete marker of the key. A missing key is not an error."""
         full = self._full(key)
         for _ in range(_DELETE_ROUNDS):
             versions = await self._versions(full)
@@ -210,10 +210,10 @@ class S3Store:
                 return
             for version in versions:
                 await self._delete_version(full, version)
-        raise Unavailable("The object store keeps what it was told to delete.", cause="objects")
+        raise Unavailable("The object store does not delete versions as requested.", cause="objects")
 
     async def abort_uploads(self, prefix: str, *, before: datetime) -> int:
-        """Abort unfinished uploads below ``prefix`` that began before ``before``; return how many."""
+        """Abort unfinished uploads below ``prefix`` that started before ``before``; return the count."""
         check_prefix(prefix)
         aborted, key_marker, id_marker = 0, "", ""
         while True:
@@ -230,7 +230,7 @@ class S3Store:
             key_marker, id_marker = page["NextKeyMarker"], page["NextUploadIdMarker"]
 
     async def can_lock(self) -> bool:
-        """Say whether the bucket has S3 Object Lock."""
+        """Return whether the bucket has S3 Object Lock."""
         try:
             answer = await self.calls.run(
                 lambda: self.client.get_object_lock_configuration(Bucket=self.bucket)
@@ -242,7 +242,7 @@ class S3Store:
         return answer.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled"
 
     def close(self) -> None:
-        """Close the client's connections. The threads belong to whoever made them."""
+        """Close the client's connections. The caller that created the threads closes them."""
         self.client.close()
 
     def _full(self, key: str) -> str:
@@ -257,7 +257,7 @@ class S3Store:
         return True
 
     async def _keeps_versions(self) -> bool:
-        """Say whether the bucket has versions, or had them once. Who may not be told must look each time."""
+        """Return whether the bucket has or had versioning; True if the vault has no permission to read that."""
         now = asyncio.get_running_loop().time()
         if self._versions_asked is None or now - self._versions_asked >= _VERSIONING_CACHE_TTL:
             try:
@@ -269,9 +269,9 @@ class S3Store:
         return self._versioned
 
     async def _versions(self, full: str, *, older_only: bool = False) -> tuple[str, ...]:
-        """Return version ids of exactly this key; "null" is the only one in a bucket without versions."""
+        """Return the version ids of exactly this key; only "null" in a bucket without versions."""
         page = await self.calls.ask(lambda: self.client.list_object_versions(Bucket=self.bucket, Prefix=full))
-        # The key itself comes before every longer key, so its versions stand on the first page.
+        # The key sorts before every longer key, so its versions are on the first page.
         entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         mine = [entry for entry in entries if entry["Key"] == full]
         return tuple(entry["VersionId"] for entry in mine if not (older_only and entry["IsLatest"]))
@@ -282,11 +282,11 @@ class S3Store:
                 lambda: self.client.delete_object(Bucket=self.bucket, Key=full, VersionId=version)
             )
         except NotFound:
-            return  # Somebody else was quicker.
+            return  # Deleted concurrently.
 
 
 def _wrong_length(content_range: str, end: int) -> NoReturn:
-    """Raise Tampered if the object is shorter than ``end``, else DamagedInTransit (tried again)."""
+    """Raise Tampered if the object is shorter than ``end``, else DamagedInTransit (which is retried)."""
     whole = content_range.rpartition("/")[2]
     if whole.isdecimal() and int(whole) < end:
         raise Tampered("An object is shorter than it was when it was stored.")

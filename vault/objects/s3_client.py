@@ -1,14 +1,14 @@
-"""Calls to S3 and to what speaks like it: tuned, bounded, retried, and in the port's words.
+"""Calls to S3 and compatible services: with timeouts, bounded retries, and the port's errors.
 
-botocore's own retries are off. Only who counts the tries knows whether a refusal such as "there is
-an object already" answers the first try or follows a lost answer to an earlier one. Each object that
-is made carries a random mark in its metadata; after a lost answer the mark tells whose it is.
+botocore's own retries are off. Only the code that counts the attempts knows whether a refusal such as "the
+object exists" is the response to the first attempt or follows the lost response to an earlier one. Each
+created object has a random mark in its metadata; after a lost response the mark identifies its writer.
 
-Payloads are not signed and bear no checksum of botocore's (both are slow); uploads carry a CRC-64/NVME
-computed here. Amazon S3 checks it and sends it back, and what comes back is compared. Other servers
-may not look at it (the Ceph gateway checks Content-MD5 alone, at a cost above that of the sealing).
-So the checksum may find damage on the way early, but what proves an object is the read-back
-before it is offered, which opens every frame's tag.
+Payloads are not signed and have no checksum by botocore (both are slow); uploads have a CRC-64/NVME computed
+here. Amazon S3 verifies and returns it, and the returned value is compared. Other servers may ignore it (the
+Ceph gateway verifies only Content-MD5, which costs more than sealing does). So the checksum may detect damage
+in transit early, but the proof of an object is that it is read back, and every frame's tag verified, before
+the recording becomes available.
 """
 
 import asyncio
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: The name in an object's metadata of the mark that says which write made it.
+#: The metadata key of the mark that identifies the write that created an object.
 MARK = "callvault-write"
 
-#: Answers that mean "try again", whatever their status: a busy server, or bytes damaged on the way.
+#: Error codes to retry, whatever their status: a busy server, or bytes damaged in transit.
 _TRANSIENT = frozenset(
     {
         "BadDigest",
@@ -63,40 +63,40 @@ _MAX_BACKOFF = 2.0
 
 
 class S3Refusal(Exception):
-    """The store answered, and trying again will not change its answer.
+    """The store refused a request, and a retry would not help.
 
-    ``uncertain`` says that an earlier try may have had its effect although its answer was lost.
+    ``uncertain``: an earlier attempt may have succeeded although its response was lost.
     """
 
     def __init__(self, error: ClientError, *, uncertain: bool) -> None:
-        """Keep the code and status of the answer."""
+        """Store the code and status of the response."""
         self.code = str(error.response.get("Error", {}).get("Code", "unknown"))
         self.status = _status(error)
         self.uncertain = uncertain
         super().__init__(self.code)
 
     def translated(self) -> NotFound | Unavailable:
-        """Return the error of the port that says this."""
+        """Return the port's error for this refusal."""
         if self.code in _ABSENT:
             return NotFound("There is no such object.")
         return Unavailable(
-            f"The object store refuses what the vault asks of it ({self.code}).",
+            f"The object store refuses the vault's request ({self.code}).",
             retry_after=30,
             cause="objects",
         )
 
 
 class DamagedInTransit(Exception):
-    """What the store says it took, or what it sent, is not what was sent or asked for."""
+    """The data that the store received or sent differs from the data sent or requested."""
 
 
 class S3Calls:
-    """Calls on one bucket. ``attempts`` and ``pause`` (seconds, doubled each time) bound the retries."""
+    """Calls on one bucket. ``attempts`` and ``pause`` (seconds, doubled each time) limit the retries."""
 
     def __init__(
         self, client: "S3Client", bucket: str, threads: Threads, *, attempts: int = 4, pause: float = 0.1
     ) -> None:
-        """Keep the client, which is safe to share between threads."""
+        """Store the client, which is thread-safe."""
         self.client = client
         self.bucket = bucket
         self.threads = threads
@@ -104,15 +104,14 @@ class S3Calls:
         self.pause = pause
 
     async def run(self, function: Callable[[], T]) -> T:
-        """Run one call in a thread, and again if that can help.
+        """Run one call in a thread, with retries for transient errors.
 
-        Raises S3Refusal for an answer that will not change, Unavailable when the tries are used up
-        or the vault has no credentials.
+        Raises S3Refusal for a permanent error, Unavailable after the last attempt or without credentials.
         """
         for attempt in range(self.attempts):
             if attempt:
-                longest = min(_MAX_BACKOFF, self.pause * 2 ** (attempt - 1))
-                await asyncio.sleep(RANDOM.uniform(longest / 2, longest))
+                backoff = min(_MAX_BACKOFF, self.pause * 2 ** (attempt - 1))
+                await asyncio.sleep(RANDOM.uniform(backoff / 2, backoff))
             try:
                 with tracing.span("s3", vault__call=tracing.call_of(function)):
                     return await self.threads.run(function)
@@ -130,22 +129,25 @@ class S3Calls:
                 last = error
             except BotoCoreError as error:
                 raise Unavailable(
-                    "The vault cannot ask the object store; are there credentials?", cause="objects"
+                    "The vault cannot send a request to the object store; check its credentials.",
+                    cause="objects",
                 ) from error
-        raise Unavailable("The object store does not answer as it should.", cause="objects") from last
+        raise Unavailable(
+            "The object store does not answer, or its answers are not valid.", cause="objects"
+        ) from last
 
     async def ask(self, function: Callable[[], T]) -> T:
-        """Run a call whose refusal needs no closer look. Raises NotFound or Unavailable."""
+        """Run a call and translate a refusal. Raises NotFound, Unavailable."""
         try:
             return await self.run(function)
         except S3Refusal as refusal:
             raise refusal.translated() from refusal
 
     async def make(self, function: Callable[[], object], key: str, *, size: int, mark: str) -> bool:
-        """Run a call that makes the object ``key`` with that size and mark; False if the key is taken.
+        """Run a call that creates the object ``key`` with that size and mark; False if the key is taken.
 
-        A lost answer is settled by looking whether the object is there and carries the mark. Raises
-        Unavailable if it is not; it may still appear later, under a key that nothing names.
+        After a lost response, checks whether the object exists and has the mark. Raises Unavailable if not;
+        the object may still appear later, under a key that no row references.
         """
         taken = False
         try:
@@ -166,7 +168,7 @@ class S3Calls:
         raise trouble
 
     async def holds(self, key: str, *, size: int, mark: str) -> bool:
-        """Say whether the object is there with this size and this mark. Raises Unavailable."""
+        """Return whether the object exists with this size and mark. Raises Unavailable."""
         try:
             head = await self.ask(lambda: self.client.head_object(Bucket=self.bucket, Key=key))
         except NotFound:
@@ -175,9 +177,9 @@ class S3Calls:
 
 
 def connect(*, endpoint_url: str | None, region: str | None, connections: int) -> "S3Client":
-    """Make a client with a pool of ``connections``; credentials come from boto3's usual chain.
+    """Create a client with a pool of ``connections``; boto3 finds the credentials in its usual chain.
 
-    A server with its own endpoint is addressed by path, since its name seldom has a wildcard record.
+    A custom endpoint is addressed by path, because its DNS name rarely has a wildcard record.
     """
     config = Config(
         connect_timeout=3,
@@ -197,9 +199,9 @@ def connect(*, endpoint_url: str | None, region: str | None, connections: int) -
 
 
 def compare_checksum(answer: Mapping[str, Any], sent: str) -> None:
-    """Compare the checksum that the store sends back, if it does, with the one that was sent.
+    """Compare the checksum in the store's response, if there is one, with the one sent.
 
-    Raises DamagedInTransit, which is tried again.
+    Raises DamagedInTransit, which is retried.
     """
     returned = answer.get("ChecksumCRC64NVME")
     if returned is not None and returned != sent:
@@ -213,5 +215,5 @@ def _status(error: ClientError) -> int:
 def _is_transient(error: ClientError) -> bool:
     status = _status(error)
     code = error.response.get("Error", {}).get("Code")
-    # 501 is NotImplemented, which no patience changes.
+    # 501 is NotImplemented, so a retry does not help.
     return code in _TRANSIENT or status == _TOO_MANY_REQUESTS or (status >= _SERVER_ERROR and status != 501)  # noqa: PLR2004

@@ -1,12 +1,12 @@
-"""One object on its way into S3: one PutObject if it is small, else parts while more bytes arrive.
+"""Upload one object to S3: one PutObject if it is small, else a multipart upload while more bytes arrive.
 
-At most two parts are under way while the next one fills, so receiving overlaps uploading and memory
-stays constant (three parts). Nothing is visible before the last call. Both ways ask S3 to refuse if
-the key is taken; the Ceph gateway ignores that for multipart uploads and in versioned buckets, where
-safety rests on keys that are unique to an attempt. A crash leaves at most an unfinished upload, which
-``abort_uploads`` ends.
+At most two parts are in flight while the next one fills, so receiving overlaps uploading and memory use is
+constant (three parts). The object is not visible before the last request. Both ways ask S3 to refuse if the
+key is taken; the Ceph gateway ignores that for multipart uploads and in versioned buckets, where safety
+depends on keys that are unique per attempt. A crash leaves at most an unfinished upload, which
+``abort_uploads`` aborts.
 
-CRCs of parts are combined, so that Amazon S3 also checks the whole object when it joins the parts.
+The CRCs of the parts are combined, so that Amazon S3 also verifies the whole object when it joins the parts.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from awscrt.checksums import combine_crc64nvme, crc64nvme
 from vault.errors import Unavailable
 from vault.objects.s3_client import MARK, S3Calls, S3Refusal, compare_checksum
 
-#: Parts under way at once for one object.
+#: Max parts in flight for one object.
 IN_FLIGHT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One part that the store has taken."""
+    """One uploaded part."""
 
     number: int
     size: int
@@ -34,10 +34,10 @@ class Part:
 
 
 class S3Writer:
-    """ObjectWriter on S3. ``slots`` bounds the parts under way in the whole store."""
+    """ObjectWriter on S3. ``slots`` limits the parts in flight in the whole store."""
 
     def __init__(self, calls: S3Calls, key: str, *, part_size: int, slots: asyncio.Semaphore) -> None:
-        """Keep the full key. Nothing is sent before the first part is full or the object ends."""
+        """Store the full key. Nothing is sent before the first part is full or the object ends."""
         self.calls = calls
         self.key = key
         self.part_size = part_size
@@ -52,13 +52,13 @@ class S3Writer:
         self._started = 0
 
     async def write(self, block: bytes) -> None:
-        """Take the next bytes; waits while two parts are under way. Raises Unavailable."""
+        """Add the next bytes; waits while two parts are in flight. Raises Unavailable."""
         self._must_be_open()
         rest = memoryview(block)
         try:
             while rest:
-                # A full part goes only when more follows it, so the last part is never empty and an
-                # object of exactly one part is a single PutObject.
+                # A full part is sent only when more bytes follow, so the last part is never empty and an
+                # object of exactly one part is sent by a single PutObject.
                 if len(self._buffer) == self.part_size:
                     await self._start_part()
                 taken = rest[: self.part_size - len(self._buffer)]
@@ -72,8 +72,8 @@ class S3Writer:
     async def finish(self) -> int:
         """Make the object visible and return its size.
 
-        Raises Unavailable if the store did not take it or the key is already taken. Only if the
-        store's last answer was lost for good may the object still appear, under a key nobody names.
+        Raises Unavailable if the store did not accept it or the key is taken. Only if the store's last response
+        was lost permanently may the object still appear, under a key that no row references.
         """
         self._must_be_open()
         self.open_for_writing = False
@@ -85,18 +85,18 @@ class S3Writer:
         if not made:
             await self.abort()
             raise Unavailable(
-                "There is an object under this key already; nothing is overwritten.", cause="objects"
+                "An object with this key exists already; it is not overwritten.", cause="objects"
             )
         self._upload_id = None
         return self.size
 
     async def abort(self) -> None:
-        """Wait for the parts under way, then end the upload where the store answers."""
+        """Wait for the parts in flight, then abort the upload if the store answers."""
         self.open_for_writing = False
         self._buffer = bytearray()
         for task in self._under_way:
             task.cancel()
-        # A part that arrives after the end of its upload would be kept and paid for, so wait first.
+        # A part that arrives after the upload was aborted would be stored and billed, so wait first.
         await asyncio.gather(*self._under_way, return_exceptions=True)
         self._under_way.clear()
         upload_id, self._upload_id = self._upload_id, None
@@ -133,7 +133,7 @@ class S3Writer:
         self._under_way.add(asyncio.create_task(self._upload(self._started, body)))
 
     def _begin(self) -> None:
-        """Create the upload. Its id is kept here in the thread, or a cancelled caller would lose it."""
+        """Create the upload, and store its id in this thread: a cancelled caller would lose it."""
         answer = self.calls.client.create_multipart_upload(
             Bucket=self.calls.bucket,
             Key=self.key,
@@ -144,7 +144,7 @@ class S3Writer:
         self._upload_id = answer["UploadId"]
 
     async def _wait(self, *, fewer_than: int) -> None:
-        """Wait until fewer parts are under way, and raise what one of them ended with."""
+        """Wait until fewer than ``fewer_than`` parts are in flight; raise the error of a failed part."""
         while len(self._under_way) >= fewer_than:
             done, self._under_way = await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
             self._parts += [task.result() for task in done]
@@ -159,7 +159,7 @@ class S3Writer:
 
         def send() -> Part:
             crc = crc64nvme(body)
-            # botocore sends a bytearray as it is, without a copy, but its stubs do not say so.
+            # botocore sends a bytearray without a copy, but its type stubs do not allow one.
             answer = self.calls.client.upload_part(
                 Bucket=self.calls.bucket,
                 Key=self.key,
@@ -207,12 +207,14 @@ class S3Writer:
         if not await self.calls.make(complete, self.key, size=self.size, mark=self.mark):
             return False
         if not await self.calls.holds(self.key, size=self.size, mark=self.mark):
-            raise Unavailable("The object store kept something else than it was sent.", cause="objects")
+            raise Unavailable(
+                "The object store stored an object that differs from the upload.", cause="objects"
+            )
         return True
 
 
 async def abort_upload(calls: S3Calls, key: str, upload_id: str) -> bool:
-    """End an unfinished upload; False if it is not there any more or the store does not answer."""
+    """Abort an unfinished upload; False if it does not exist any more or the store does not answer."""
     try:
         await calls.run(
             lambda: calls.client.abort_multipart_upload(Bucket=calls.bucket, Key=key, UploadId=upload_id)
@@ -223,5 +225,5 @@ async def abort_upload(calls: S3Calls, key: str, upload_id: str) -> bool:
 
 
 def encoded(crc: int) -> str:
-    """Write a CRC-64/NVME as S3 does: base64 of its eight bytes, the highest first."""
+    """Encode a CRC-64/NVME as S3 does: base64 of its eight bytes, big-endian."""
     return base64.b64encode(crc.to_bytes(8, "big")).decode()

@@ -1,1 +1,1 @@
-"""Engines: SQLite and PostgreSQL, their connections, transactions and migrations."""
+"""Database engines: SQLite and PostgreSQL, their connections, transactions and migrations."""

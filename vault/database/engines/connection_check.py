@@ -1,8 +1,8 @@
-"""Lets calls through to a server's history only after somebody has looked whether it is the right one.
+"""Check that a database server has this vault's history before any call runs on it.
 
-A standby that was promoted, a restored backup and an old primary answer as the right server did. What they
-hold may be older than what this vault has said. So the first call on a connection of an identity that was
-not accepted is held back until ``look`` has returned, and all callers share one look.
+A promoted standby, a restored backup and an old primary respond like the right server, but their data may be
+older than what this vault has acknowledged. So the first call on a connection with an identity that is not
+accepted yet waits until the check (``look``) has returned; concurrent callers share one check.
 """
 
 import asyncio
@@ -15,56 +15,56 @@ from vault.errors import Unavailable
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
-#: Seconds after a look that failed before the next one.
+#: Seconds between a failed check and the next one.
 _CHECK_INTERVAL = 1.0
 
 
 class ConnectionNotChecked(Exception):
-    """The connection's identity was not accepted; nothing was done on it."""
+    """The connection's identity is not accepted yet; nothing was done on it."""
 
     def __init__(self, identity: Identity, serial: int) -> None:
-        """Keep whose turn it is to be looked at."""
+        """Store the identity to check, and the connection's serial number."""
         super().__init__()
         self.identity, self.serial = identity, serial
 
 
 class OutOfDate(Exception):
-    """The connection speaks to a history that was left for another one: it is to be thrown away."""
+    """The connection belongs to a history that was replaced by another one: close it."""
 
 
 class ConnectionCheck:
-    """One identity is accepted at a time; connections of an earlier one are out of date."""
+    """The accepted identity, one at a time; connections with an earlier identity are out of date."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Let everything through until there is a ``look``."""
-        self._look: Callable[[], Awaitable[None]] | None = None
+        """Accept every connection until ``look`` is set."""
+        self._history_check: Callable[[], Awaitable[None]] | None = None
         self._clock = clock
         self._lock = threading.Lock()
         self._accepted: tuple[Identity, int] | None = None
-        #: What is being looked at; calls of the look itself may use no other.
-        self._under_look: Identity | None = None
-        self._looking: asyncio.Task[None] | None = None
+        #: The identity being checked; calls of the check itself may use no other.
+        self._being_checked: Identity | None = None
+        self._checking: asyncio.Task[None] | None = None
         self._failed: tuple[Identity, Unavailable, float] | None = None
 
     @property
     def look(self) -> Callable[[], Awaitable[None]] | None:
-        """Return what compares the database with what is known of it elsewhere; raises where they differ."""
-        return self._look
+        """Return the check, which compares the database with external records and raises if they differ."""
+        return self._history_check
 
     @look.setter
     def look(self, look: Callable[[], Awaitable[None]] | None) -> None:
-        """Set it. What was let through before is looked at, too."""
+        """Set the check; identities accepted before are checked again."""
         with self._lock:
-            self._look, self._accepted, self._failed = look, None, None
+            self._history_check, self._accepted, self._failed = look, None, None
 
     def check(self, connection: VaultConnection, *, guarded: bool) -> None:
         """Return if a function may run on this connection. Called by threads.
 
-        Raises NotLookedAt, OutOfDate, and Unavailable for a look that meets a server it was not begun for.
+        Raises ConnectionNotChecked, OutOfDate, and Unavailable if the check's own call reaches another server.
         """
         with self._lock:
-            wanted = self._under_look if not guarded else None
-            if self._look is None or (not guarded and wanted in {None, connection.identity}):
+            wanted = self._being_checked if not guarded else None
+            if self._history_check is None or (not guarded and wanted in {None, connection.identity}):
                 return
             accepted, serial = self._accepted or (None, 0)
             if guarded and accepted == connection.identity:
@@ -74,52 +74,54 @@ class ConnectionCheck:
         if guarded:
             raise ConnectionNotChecked(connection.identity, connection.serial)
         raise Unavailable(
-            "The database became another one while it was looked at.", retry_after=1, cause="database"
+            "The database server changed while its history was being checked.",
+            retry_after=1,
+            cause="database",
         )
 
     def was_refused(self, identity: Identity) -> bool:
-        """Say whether the last look at this identity failed: its connections are not kept."""
+        """Return whether the last check of this identity failed: its connections must be closed."""
         return self._failed is not None and self._failed[0] == identity
 
-    async def look_at(self, no_progress: ConnectionNotChecked, *, seconds: float) -> None:
-        """Return once the identity is accepted. Raises Unavailable: what the look raised, or it takes too long."""
+    async def look_at(self, unchecked: ConnectionNotChecked, *, seconds: float) -> None:
+        """Wait until the identity is accepted. Raises Unavailable if the check fails or exceeds ``seconds``."""
         with self._lock:
-            if self._accepted is not None and self._accepted[0] == no_progress.identity:
-                return  # While this caller was on its way here.
+            if self._accepted is not None and self._accepted[0] == unchecked.identity:
+                return  # Accepted by a concurrent caller.
             failed = self._failed
-        if failed is not None and failed[0] == no_progress.identity and self._clock() < failed[2]:
+        if failed is not None and failed[0] == unchecked.identity and self._clock() < failed[2]:
             raise Unavailable(str(failed[1]), retry_after=failed[1].retry_after, cause=failed[1].cause)
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look_once(no_progress))
-        looking = self._looking
-        await asyncio.wait({looking}, timeout=max(0.0, seconds))
-        if not looking.done():
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.create_task(self._run_check(unchecked))
+        checking = self._checking
+        await asyncio.wait({checking}, timeout=max(0.0, seconds))
+        if not checking.done():
             raise Unavailable(
-                "The database is being compared with the object store. Nothing was done: repeat it.",
+                "The database is still being compared with the object store. Nothing was done: retry.",
                 cause="database",
             )
         if (failed := self._failed) is not None:
             raise Unavailable(str(failed[1]), retry_after=failed[1].retry_after, cause=failed[1].cause)
 
-    async def _look_once(self, no_progress: ConnectionNotChecked) -> None:
+    async def _run_check(self, unchecked: ConnectionNotChecked) -> None:
         with self._lock:
-            look, self._under_look, self._failed = self._look, no_progress.identity, None
+            check, self._being_checked, self._failed = self._history_check, unchecked.identity, None
         failure: Unavailable | None = Unavailable("The service is stopping.", cause="database")
         try:
-            if look is not None:
-                await look()
+            if check is not None:
+                await check()
             failure = None
         except Unavailable as error:
             failure = error
-        except Exception as error:  # noqa: BLE001 - whatever it is, the database was not found to be the right one
+        except Exception as error:  # noqa: BLE001 - after any error the database is not confirmed as the right one
             _LOG.error("database.look_failed", error=type(error).__name__, trace=True)
             failure = Unavailable(
                 "The database could not be compared with the object store.", cause="database"
             )
         finally:
             with self._lock:
-                self._under_look = None
+                self._being_checked = None
                 if failure is not None:
-                    self._failed = (no_progress.identity, failure, self._clock() + _CHECK_INTERVAL)
-                elif self._look is look:
-                    self._accepted = (no_progress.identity, no_progress.serial)
+                    self._failed = (unchecked.identity, failure, self._clock() + _CHECK_INTERVAL)
+                elif self._history_check is check:
+                    self._accepted = (unchecked.identity, unchecked.serial)

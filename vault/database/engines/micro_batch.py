@@ -1,8 +1,7 @@
-"""Collects rows that arrive while the last group is being written, and writes them together.
+"""Collect the rows that arrive while the last batch is being written, and write them in one batch.
 
-One bad row must not take its neighbours with it. What can be foreseen (an account that does not
-exist) is an answer for that row; when a whole group fails for a reason that lies in its rows, each
-row is written again on its own.
+One bad row must not fail the others of its batch. Expected errors (an account that does not exist) are
+the result of that row; when a whole batch fails because of its rows, each row is written again separately.
 """
 
 import asyncio
@@ -19,7 +18,7 @@ _MAX_QUEUE_LENGTH = 4096
 
 
 class MicroBatch(Generic[Row, Result]):
-    """At most ``writers`` groups are under way at once; nobody waits for a timer."""
+    """Batches of rows, at most ``writers`` of them concurrently; no row waits for a timer."""
 
     def __init__(
         self,
@@ -28,7 +27,7 @@ class MicroBatch(Generic[Row, Result]):
         writers: int = 2,
         largest: int = 128,
     ) -> None:
-        """``write`` makes a group durable and answers row by row, in the same order."""
+        """Start empty. ``write`` makes a batch durable and returns one result per row, in the same order."""
         self._write = write
         self._writers = writers
         self._largest = largest
@@ -36,12 +35,14 @@ class MicroBatch(Generic[Row, Result]):
         self._running: set[asyncio.Task[None]] = set()
 
     async def add(self, row: Row) -> Result:
-        """Write the row with others and return its own answer once it is durable.
+        """Write the row in a batch and return its own result once it is durable.
 
-        Raises the row's own error, or Unavailable. A cancelled caller's row is written all the same.
+        Raises the row's own error, or Unavailable. The row of a cancelled caller is still written.
         """
         if len(self._waiting) >= _MAX_QUEUE_LENGTH:
-            raise Unavailable("Too many writes are waiting.", retry_after=1, cause="database")
+            raise Unavailable(
+                "Too many writes wait for the database; retry later.", retry_after=1, cause="database"
+            )
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((row, future))
         if len(self._running) < self._writers:
@@ -51,36 +52,36 @@ class MicroBatch(Generic[Row, Result]):
     async def _drain(self) -> None:
         try:
             while self._waiting:
-                group = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._largest))]
-                await self._write_group(group)
+                batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._largest))]
+                await self._write_batch(batch)
         finally:
-            # Between finding the queue empty and this line there is no await, so no row is left to a
-            # writer that has just stopped.
+            # There is no await between the check of the empty queue and this line, so ``add`` cannot rely on
+            # a task that has just stopped.
             self._running.discard(asyncio.current_task())
 
-    async def _write_group(self, group: Sequence[_Waiting[Row, Result]]) -> None:
+    async def _write_batch(self, batch: Sequence[_Waiting[Row, Result]]) -> None:
         try:
-            answers = await self._write([row for row, _ in group])
+            answers = await self._write([row for row, _ in batch])
         except asyncio.CancelledError:
-            _fail(group, Unavailable("The service is stopping.", cause="database"))
+            _fail(batch, Unavailable("The service is stopping.", cause="database"))
             raise
-        except Exception as error:  # noqa: BLE001 - it belongs to those who wait for this group
-            if isinstance(error, Unavailable) or len(group) == 1:
-                _fail(group, error)
+        except Exception as error:  # noqa: BLE001 - the callers of this batch receive it
+            if isinstance(error, Unavailable) or len(batch) == 1:
+                _fail(batch, error)
                 return
-            for waiting in group:
-                await self._write_group([waiting])
+            for waiting in batch:
+                await self._write_batch([waiting])
             return
-        for (_, future), answer in zip(group, answers, strict=True):
+        for (_, future), answer in zip(batch, answers, strict=True):
             if future.done():
-                continue  # The caller is gone; the effect stands.
+                continue  # The caller was cancelled; the row is written.
             if isinstance(answer, VaultError):
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
 
 
-def _fail(group: Sequence[_Waiting[Row, Result]], error: Exception) -> None:
-    for _, future in group:
+def _fail(batch: Sequence[_Waiting[Row, Result]], error: Exception) -> None:
+    for _, future in batch:
         if not future.done():
             future.set_exception(error)

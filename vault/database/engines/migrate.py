@@ -1,4 +1,4 @@
-"""Brings a database to the schema that this release knows, with Alembic."""
+"""Migrate a database to this release's schema, with Alembic."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ from vault.database.sql.postgresql_url import described_host
 from vault.errors import DatabaseUnfit, StartRefused, Unavailable, VaultError
 
 _SCRIPTS = Path(__file__).parents[1] / "migrations"
-#: One migration at a time, whichever node starts first.
+#: The key of the advisory lock: one migration at a time among all nodes.
 _MIGRATION_LOCK = 0x63616C6C76617574
 
 
 def migrate_sqlite(path: Path) -> None:
-    """Create or upgrade the SQLite file, all of it or nothing; the caller holds its lock.
+    """Create or upgrade the SQLite file in one transaction; the caller must hold its lock.
 
-    The driver would commit before each CREATE TABLE, so BEGIN and COMMIT are said here.
+    The driver would commit before each CREATE TABLE, so this sends BEGIN and COMMIT itself.
     """
     engine = create_engine(
         "sqlite://",
@@ -53,13 +53,13 @@ def migrate_postgresql(url: str) -> None:
 
 
 def check_postgresql(url: str) -> None:
-    """Raise StartRefused unless the schema is the one of this release; Unavailable if there is no answer."""
+    """Raise StartRefused unless the schema is this release's; Unavailable if the server does not answer."""
     with _postgresql(url) as connection:
         _compare(MigrationContext.configure(connection).get_current_revision())
 
 
 def check_schema(connection: Connection) -> None:
-    """Raise StartRefused unless the schema, which is there, is the one of this release. Costs one small read."""
+    """Raise StartRefused unless the existing schema is this release's. Costs one small read."""
     _compare(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
 
 
@@ -73,7 +73,7 @@ def _compare(current: str | None) -> None:
 
 @contextmanager
 def _postgresql(url: str) -> Iterator[Connection]:
-    """Connect without timeouts: a migration takes as long as it takes. Raises StartRefused, Unavailable."""
+    """Connect without timeouts, because a migration may take long. Raises StartRefused, Unavailable."""
     host = described_host(url)
     engine = create_engine("postgresql+psycopg://", poolclass=NullPool)
 
@@ -93,7 +93,7 @@ def _postgresql(url: str) -> Iterator[Connection]:
 
 
 def _refusal(error: DatabaseUnfit, host: str) -> VaultError:
-    """Return what an operator is told to do about a database that must not be used as it is."""
+    """Return the error for an unsuitable database, with the remedy for the operator."""
     if error.kind == "standby":
         if ", " in host:
             return Unavailable(
@@ -107,21 +107,21 @@ def _refusal(error: DatabaseUnfit, host: str) -> VaultError:
     if error.kind == "read_only":
         return StartRefused(
             f"The database at {host} takes no writes from this user: default_transaction_read_only is on. Use the "
-            "vault's own user, or set it to off."
+            "vault's own database user, or set default_transaction_read_only to off."
         )
     if error.kind == "fsync":
         return StartRefused(
-            f"The database at {host} runs with fsync off, so what it acknowledges can be lost. Set fsync = on in "
+            f"The database at {host} runs with fsync off, so acknowledged commits can be lost. Set fsync = on in "
             "postgresql.conf and reload."
         )
     return StartRefused(
-        f"A connection pooler stands before the database at {host}, and drops the timeouts that the vault asks for. "
-        "Connect to PostgreSQL directly: the vault has a pool of its own."
+        f"A connection pooler stands before the database at {host}, and drops the timeouts that the vault sets. "
+        "Connect to PostgreSQL directly: the vault has its own connection pool."
     )
 
 
 def _reason(error: OperationalError) -> str:
-    """Return the last line of what the driver says, which is why; the lines before say where."""
+    """Return the cause from the first line of the driver's message, without the host before it."""
     return str(error.orig).strip().splitlines()[0].rpartition("failed: ")[2]
 
 
@@ -142,7 +142,7 @@ def _upgrade(connection: Connection) -> None:
     if current is not None and current not in known:
         raise StartRefused(
             f"The database is at schema {current}, which this release does not know: it was used by a newer "
-            "release. Start that release, or restore a backup from before."
+            "release. Start that release, or restore an older backup."
         )
     config = _config()
     config.attributes["connection"] = connection

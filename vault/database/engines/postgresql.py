@@ -1,10 +1,10 @@
-"""PostgreSQL behind the database port: many processes, one transaction for each function.
+"""PostgreSQL behind the database port: many processes, one transaction per function.
 
-READ COMMITTED with a per-account advisory lock: measured, SERIALIZABLE and row locks both break the
-promise of the switch or starve it. Every wait has an end, so that a stopped node cannot hold a lock, and
-every call has one, so that a standby that stands still holds up no caller for ever. If the server goes away,
-callers hear Unavailable, and the pool connects again once it is back. When the answer to a COMMIT is lost,
-nobody knows whether it stands: callers repeat, and repeats are safe.
+READ COMMITTED with a per-account advisory lock: in measurements, SERIALIZABLE and row locks both break the
+guarantee of the recording switch or starve it. Every wait has a timeout, so a stopped node cannot keep a
+lock, and every call has one, so a hanging standby cannot block a caller forever. While the server is
+unreachable, calls raise Unavailable; the pool reconnects later. When the response to a COMMIT is lost, its
+outcome is unknown: callers retry, and retries are idempotent.
 """
 
 import asyncio
@@ -28,47 +28,47 @@ T = TypeVar("T")
 
 
 class PostgresqlRows:
-    """The database port over calls; ``guarded`` or not by the look at what history it is."""
+    """The database port over ``calls``; ``guarded``: only on connections whose history was checked."""
 
     def __init__(self, calls: PostgresqlCalls, *, guarded: bool) -> None:
-        """Share the threads and connections of ``calls``."""
+        """Use the threads and connections of ``calls``."""
         self._calls = calls
         self._guarded = guarded
         self._announcements: MicroBatch[NewRecording, Announced] = MicroBatch(self._announce_group)
         self._grants: MicroBatch[Grant, bool] = MicroBatch(self._grant_group)
 
     async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
-        """Run ``function`` in a transaction of its own."""
+        """Run ``function`` in its own transaction."""
         return await self._call(lambda connection: function(SqlTransaction(connection)), urgent=urgent)
 
     async def read(self, function: Callable[[Transaction], T]) -> T:
-        """Run ``function`` on a snapshot, in a transaction that cannot write."""
+        """Run ``function`` on a snapshot, in a read-only transaction."""
         return await self._call(lambda connection: function(SqlTransaction(connection)), snapshot=True)
 
     async def announce(self, new: NewRecording) -> Announced:
-        """Insert the recording with whatever else is announced at this moment."""
+        """Insert the recording, in one batch with concurrent announcements."""
         return await _within_deadline(self._announcements.add(new))
 
     async def grant(self, grant: Grant) -> bool:
-        """Write the grant's event with whatever else is granted at this moment."""
+        """Write the grant's event, in one batch with concurrent grants."""
         return await _within_deadline(self._grants.add(grant))
 
     async def check(self) -> None:
-        """Ask the server which schema it has. Raises Unavailable also while writes have no end."""
+        """Check the server's schema version. Raises StartRefused, and Unavailable, also while writes hang."""
         await self._call(check_schema, snapshot=True)
         self._calls.refuse_stuck()
 
     async def scrub(self) -> bool:
-        """Leave old row versions to the vacuum: nothing that a transaction does removes them sooner."""
+        """Do nothing: old row versions are removed by VACUUM, which a transaction cannot run."""
         return True
 
-    async def _announce_group(self, group: Sequence[NewRecording]) -> Sequence[Announced | VaultError]:
-        metrics.GROUPS.labels("announce").observe(len(group))
-        return await self._call(lambda connection: announce_group(connection, group))
+    async def _announce_group(self, batch: Sequence[NewRecording]) -> Sequence[Announced | VaultError]:
+        metrics.GROUPS.labels("announce").observe(len(batch))
+        return await self._call(lambda connection: announce_group(connection, batch))
 
-    async def _grant_group(self, group: Sequence[Grant]) -> Sequence[bool]:
-        metrics.GROUPS.labels("grant").observe(len(group))
-        return await self._call(lambda connection: grant_group(connection, group))
+    async def _grant_group(self, batch: Sequence[Grant]) -> Sequence[bool]:
+        metrics.GROUPS.labels("grant").observe(len(batch))
+        return await self._call(lambda connection: grant_group(connection, batch))
 
     async def _call(
         self, function: Callable[[Connection], T], *, snapshot: bool = False, urgent: bool = False
@@ -78,38 +78,38 @@ class PostgresqlRows:
 
 
 class PostgresqlDatabase(PostgresqlRows):
-    """Pools of connections, and the threads that use them."""
+    """The database port with its own connection pools and threads."""
 
     def __init__(self, url: str) -> None:
-        """Connect lazily. The schema must be there already: ``callvault migrate`` makes it.
+        """Connect lazily. The schema must exist: ``callvault migrate`` creates it.
 
-        Raises StartRefused for a URL that cannot be read.
+        Raises StartRefused for a URL that cannot be parsed.
         """
         super().__init__(PostgresqlCalls(url), guarded=True)
-        #: The same rows for the look itself: calls go through while ``look`` has not returned.
+        #: The same port for the check itself: its calls run before ``look`` has returned.
         self.unguarded = PostgresqlRows(self._calls, guarded=False)
 
     @property
     def look(self) -> Callable[[], Awaitable[None]] | None:
-        """Return what is awaited before the first call on a server, timeline or start that was not seen before.
+        """Return the check that runs before the first call on a new server, timeline or server start.
 
-        It works on ``unguarded``, and raises where calls must not go through: they fail Unavailable then, and the
-        next look is a second later at the soonest.
+        It works on ``unguarded``, and raises if calls must not run: they raise Unavailable then, and the check
+        runs again after one second at the earliest.
         """
         return self._calls.gate.look
 
     @look.setter
     def look(self, look: Callable[[], Awaitable[None]] | None) -> None:
-        """Set it, and look again at what went through before."""
+        """Set the check; it also runs again for servers accepted before."""
         self._calls.gate.look = look
 
     def close(self) -> None:
-        """Let what runs end for two seconds, cut the rest, and close the connections."""
+        """Wait up to two seconds for running calls, disconnect the rest, and close the connections."""
         self._calls.close()
 
 
 async def _within_deadline(row: Awaitable[T]) -> T:
-    """Wait for a row of a group, with the group before it. The row is written all the same."""
+    """Wait for a row's batch, and the batch before it, up to DEADLINE. After a timeout the row may still be written."""
     try:
         async with asyncio.timeout(DEADLINE):
             return await row

@@ -1,4 +1,4 @@
-"""One call of PostgreSQL as its caller and its thread share it: how far it is, and that it was given up."""
+"""One call of PostgreSQL, shared by its caller and its thread: its phase, and whether it was given up."""
 
 import enum
 import threading
@@ -7,14 +7,14 @@ import time
 from vault.database.engines.postgresql_connection import VaultConnection
 from vault.errors import Unavailable
 
-#: Seconds after which a caller hears that the database did not answer, with the time in the queue and the commit.
+#: Seconds until a call times out for its caller, including the time in the queue and the commit.
 DEADLINE = 8.0
-UNKNOWN = "Nobody knows whether this was done: the database did not answer in time. Repeat it."
+UNKNOWN = "It is not known whether this was done: the database did not answer in time. Repeat it."
 NOTHING_DONE = "The database did not answer in time. Nothing was done: repeat it."
 
 
 class Phase(enum.Enum):
-    """How far a call is. From COMMITTING on nobody but the server knows whether it stands."""
+    """The phase of a call. From COMMITTING on, only the server knows whether it is committed."""
 
     WAITING = enum.auto()
     WORKING = enum.auto()
@@ -22,14 +22,14 @@ class Phase(enum.Enum):
 
 
 class GivenUp(Exception):
-    """The caller went away before the commit: the thread stops, and nothing is done."""
+    """The caller gave up before the commit: the thread stops, and nothing is done."""
 
 
 class Call:
-    """A call's end, and the connection that it uses by now."""
+    """A call's deadline, phase and current connection."""
 
     def __init__(self, *, snapshot: bool, guarded: bool, ends_at: float | None = None) -> None:
-        """``ends_at`` is on time.monotonic(); None for a call that begins now."""
+        """Start in the queue. ``ends_at`` is on time.monotonic(); None means DEADLINE seconds from now."""
         self.snapshot, self.guarded = snapshot, guarded
         self.ends_at = time.monotonic() + DEADLINE if ends_at is None else ends_at
         self.phase = Phase.WAITING
@@ -38,33 +38,33 @@ class Call:
         self._lock = threading.Lock()
 
     def seconds_left(self) -> float:
-        """Return how long the caller still waits; never negative."""
+        """Return the seconds until the deadline; never negative."""
         return max(0.0, self.ends_at - time.monotonic())
 
     def use(self, connection: VaultConnection) -> None:
-        """Work on this connection from now on. Raises GivenUp."""
+        """Set the call's connection. Raises GivenUp."""
         with self._lock:
             if self.given_up:
                 raise GivenUp
             self._connection, self.phase = connection, Phase.WORKING
 
     def begin_commit(self) -> None:
-        """Say that the COMMIT is sent now. Raises GivenUp, and then it must not be."""
+        """Mark that the COMMIT is sent next. Raises GivenUp; then it must not be sent."""
         with self._lock:
             if self.given_up:
                 raise GivenUp
             self.phase = Phase.COMMITTING
 
     def leave(self) -> None:
-        """The connection is somebody else's from now on."""
+        """Detach the connection from this call, before it returns to the pool."""
         with self._lock:
             self._connection = None
 
     def give_up(self, *, cut_commit: bool) -> Unavailable:
-        """End it for its caller, and wake its thread; return what the caller is told.
+        """Give the call up, and cut its connection to wake its thread; return the caller's error.
 
-        A COMMIT that waits for a standby keeps its thread unless ``cut_commit``: the server goes on waiting either
-        way, and each new connection would be one more that waits.
+        A COMMIT that waits for a standby keeps its connection and thread unless ``cut_commit``: the server keeps
+        waiting in both cases, and each new connection could add another wait.
         """
         with self._lock:
             self.given_up = True

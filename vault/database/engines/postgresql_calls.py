@@ -1,8 +1,8 @@
-"""Calls of PostgreSQL: threads with their connections, and an end for every call, with its commit.
+"""Calls of PostgreSQL: threads with their connections, and a deadline for every call, its COMMIT included.
 
-A COMMIT waits for a synchronous standby for as long as it takes, and no timeout of the server ends that. So
-each caller leaves after eight seconds, reads have threads and connections apart from writes, and urgent
-writes have some of their own. Threads never hold up the end of the process.
+A COMMIT waits indefinitely for a synchronous standby; no timeout of the server ends that. So each caller stops
+waiting after eight seconds, and reads, writes and urgent writes have separate threads and connections. The
+threads never delay the process's exit.
 """
 
 import asyncio
@@ -32,38 +32,39 @@ from vault.thread_pools import DaemonThreads
 T = TypeVar("T")
 Lane = Literal["write", "urgent", "read"]
 _LOG = Log(__name__)
-#: Threads of each lane, each with a connection. Those for urgent writes let the switch never queue behind a flood.
+#: Threads per lane, each with a connection. Urgent writes have their own, so the recording switch never queues
+#: behind many other writes.
 LANES: dict[Lane, int] = {"write": 12, "urgent": 2, "read": 8}
-#: Calls that may wait for a connection; beyond them a caller is told to come back later.
+#: Max calls that wait for a connection; further ones get Unavailable.
 _MAX_QUEUE_LENGTH = 4096
-#: Deadlock, and serialization failure: the same function may succeed at once.
+#: SQLSTATE of deadlock and serialization failure: an immediate retry may succeed.
 _RETRYABLE_CODES = {"40P01", "40001"}
 _ATTEMPTS = 6
-#: Seconds within which an idle connection must show that it still lives, before it is used.
+#: Timeout in seconds for the ping of an idle connection before it is used.
 _PING_SECONDS = 2.0
-#: At most so many connections are left to a server that waits for its standby, within so many seconds.
-_MAX_LEFT, _LEFT_SECONDS = 12, 60.0
-#: Seconds for which a write that had no end makes the node say that it is not ready.
+#: Max connections abandoned during a COMMIT that waits for a standby, per this many seconds.
+_MAX_ABANDONED, _ABANDONED_WINDOW_SECONDS = 12, 60.0
+#: Seconds for which the node is not ready after a write that did not end in time.
 _STUCK_SECONDS = 10.0
-#: Seconds that calls have when the database is closed; after that their connections are cut.
+#: Seconds that running calls have when the database is closed; then their connections are cut.
 _CLOSE_SECONDS = 2.0
 
 
 class PostgresqlCalls:
-    """The threads, their connections, and what is under way."""
+    """The threads, their connections, and the running calls."""
 
     def __init__(self, url: str) -> None:
-        """Connect lazily. Raises StartRefused for a URL that cannot be read."""
+        """Connect lazily. Raises StartRefused for a URL that cannot be parsed."""
         connection_parameters(url)
         self.gate = ConnectionCheck()
         self._url = url
-        #: The call that a thread works on, for connections that it makes.
+        #: The current call of a thread, for connections that it opens.
         self._local = threading.local()
         self._engines = {lane: self._engine(lane) for lane in LANES}
         self._threads = {lane: DaemonThreads(f"postgresql-{lane}", size) for lane, size in LANES.items()}
         self._running: set[Call] = set()
-        self._left: deque[float] = deque()
-        #: Connections that are older are not believed to live.
+        self._abandoned: deque[float] = deque()
+        #: Connections opened before this time are assumed dead.
         self._distrusted_before = 0.0
         self._stuck_until = 0.0
         self._closed = False
@@ -75,17 +76,17 @@ class PostgresqlCalls:
             call = Call(snapshot=lane == "read", guarded=guarded, ends_at=ends_at)
             try:
                 return await self._run_once(call, function, lane)
-            except ConnectionNotChecked as no_progress:
+            except ConnectionNotChecked as unchecked:
                 ends_at = call.ends_at
-                await self.gate.look_at(no_progress, seconds=call.seconds_left())
+                await self.gate.look_at(unchecked, seconds=call.seconds_left())
 
     def refuse_stuck(self) -> None:
-        """Raise Unavailable if writes had no end a moment ago, though reads have."""
+        """Raise Unavailable if a write did not end in time recently, even if reads work."""
         if time.monotonic() < self._stuck_until:
-            raise Unavailable("The database takes no writes at this moment.", cause="database")
+            raise Unavailable("The database does not accept writes at the moment.", cause="database")
 
     def close(self) -> None:
-        """Let what runs end for a moment, cut the rest, and close the connections."""
+        """Wait briefly for running calls, cut the connections of the rest, and close all."""
         self._closed = True
         deadline = time.monotonic() + _CLOSE_SECONDS
         while any(not call.given_up for call in list(self._running)) and time.monotonic() < deadline:
@@ -107,11 +108,11 @@ class PostgresqlCalls:
         future.add_done_callback(lambda _: self._running.discard(call))
         result = asyncio.wrap_future(future)
         try:
-            await _end(result, call)
+            await _wait_until_done(result, call)
         finally:
             if result.done():
                 failure = None
-                _ = result.cancelled() or result.exception()  # Seen, where the caller was cancelled.
+                _ = result.cancelled() or result.exception()  # Retrieved, in case the caller was cancelled.
             else:
                 failure = self._give_up(call, future)
                 result.cancel()
@@ -120,7 +121,7 @@ class PostgresqlCalls:
         return result.result()
 
     def _give_up(self, call: Call, future: "Future[Any]") -> Unavailable:
-        """Free the thread of a call that nobody waits for any more, as far as the server can bear it."""
+        """Free the thread of an abandoned call, within the limit of abandoned connections; return the error."""
         if future.cancel():
             return Unavailable(NOTHING_DONE, cause="database")
         _LOG.error("database.no_answer", state=call.phase.name.lower())
@@ -129,15 +130,15 @@ class PostgresqlCalls:
             self._distrusted_before = now
             return call.give_up(cut_commit=call.snapshot)
         self._stuck_until = now + _STUCK_SECONDS
-        while self._left and self._left[0] < now - _LEFT_SECONDS:
-            self._left.popleft()
-        if len(self._left) >= _MAX_LEFT:
+        while self._abandoned and self._abandoned[0] < now - _ABANDONED_WINDOW_SECONDS:
+            self._abandoned.popleft()
+        if len(self._abandoned) >= _MAX_ABANDONED:
             return call.give_up(cut_commit=False)
-        self._left.append(now)
+        self._abandoned.append(now)
         return call.give_up(cut_commit=True)
 
     def _work(self, call: Call, function: Callable[[Connection], T], engine: Engine) -> T:
-        """Do the call on this thread, again where the server says that it may succeed then."""
+        """Run the call on this thread, with retries for retryable errors of the server."""
         self._local.call = call
         for attempt in range(1, _ATTEMPTS + 1):
             try:
@@ -150,14 +151,14 @@ class PostgresqlCalls:
                 _LOG.error("database.unfit", reason=error.kind)
                 raise
             except (DBAPIError, psycopg.Error) as error:
-                # The grouped statements go to the driver itself, past SQLAlchemy's own errors.
+                # The batch statements bypass SQLAlchemy, so their errors are the driver's.
                 cause = error.orig if isinstance(error, DBAPIError) else error
                 if isinstance(cause, psycopg.IntegrityError):
                     raise
-                if not _may_succeed(cause):
+                if not _is_retryable(cause):
                     raise _failure(cause, call) from error
                 time.sleep(RANDOM.uniform(0, 0.01 * 2**attempt))
-        raise Unavailable("The database is too busy.", retry_after=1, cause="database")
+        raise Unavailable("The database is too busy; retry later.", retry_after=1, cause="database")
 
     def _transact(self, call: Call, function: Callable[[Connection], T], engine: Engine) -> T:
         connection = self._open(call, engine)
@@ -178,13 +179,13 @@ class PostgresqlCalls:
             connection.close()
 
     def _open(self, call: Call, engine: Engine) -> Connection:
-        """Return a connection that lives and speaks to the accepted history. Raises NotLookedAt."""
+        """Return a live connection to the accepted history. Raises ConnectionNotChecked, GivenUp, Unavailable."""
         while True:
             connection = engine.connect()
             try:
                 driver = _driver(connection)
                 call.use(driver)
-                self._see_alive(driver)
+                self._require_alive(driver)
                 self.gate.check(driver, guarded=call.guarded)
             except OutOfDate:
                 connection.invalidate()
@@ -198,8 +199,8 @@ class PostgresqlCalls:
             else:
                 return connection
 
-    def _see_alive(self, driver: VaultConnection) -> None:
-        """Ask a connection that rested whether it still lives. Raises OutOfDate."""
+    def _require_alive(self, driver: VaultConnection) -> None:
+        """Ping a connection that was idle in the pool. Raises OutOfDate if it is dead."""
         if driver.born < self._distrusted_before:
             raise OutOfDate
         if driver.rested and not driver.answers(_PING_SECONDS):
@@ -213,7 +214,7 @@ class PostgresqlCalls:
             pool_size=LANES[lane],
             max_overflow=0,
             pool_timeout=5,
-            # Reads see one snapshot from their first statement to their last, as they do on SQLite.
+            # A read sees one snapshot in all its statements, as on SQLite.
             isolation_level="REPEATABLE READ" if lane == "read" else "READ COMMITTED",
         )
 
@@ -229,13 +230,13 @@ class PostgresqlCalls:
         return engine
 
 
-async def _end(result: "asyncio.Future[Any]", call: Call) -> None:
-    """Wait until the call has ended, or its time is over. A cancellation comes out only after that."""
+async def _wait_until_done(result: "asyncio.Future[Any]", call: Call) -> None:
+    """Wait until the call is done or its deadline has passed. A cancellation is raised only after that."""
     try:
         await asyncio.wait({result}, timeout=call.seconds_left())
     except asyncio.CancelledError:
         while not result.done() and call.seconds_left():
-            # A second cancellation must not leave the thread behind either.
+            # Also after a second cancellation the thread must not be left running.
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({result}, timeout=call.seconds_left())
         raise
@@ -243,24 +244,24 @@ async def _end(result: "asyncio.Future[Any]", call: Call) -> None:
 
 def _driver(connection: Connection) -> VaultConnection:
     driver = connection.connection.driver_connection
-    assert isinstance(driver, VaultConnection)  # noqa: S101 - the engine makes no other
+    assert isinstance(driver, VaultConnection)  # noqa: S101 - the engine creates no other class
     return driver
 
 
-def _may_succeed(cause: BaseException | None) -> bool:
+def _is_retryable(cause: BaseException | None) -> bool:
     return getattr(cause, "sqlstate", None) in _RETRYABLE_CODES
 
 
 def _failure(cause: BaseException | None, call: Call) -> BaseException:
-    """Return what the caller hears of an error of the database."""
+    """Return the caller's error for an error of the database."""
     if isinstance(cause, psycopg.DataError):
-        return Invalid("The database cannot keep a value as it was sent.")
+        return Invalid("The request has a value that the database cannot store.")
     _LOG.error("database.failed", error=type(cause).__name__)
     unknown = call.phase is Phase.COMMITTING and not call.snapshot
     return Unavailable(UNKNOWN if unknown else "The database did not answer in time.", cause="database")
 
 
 def _refuse_aborted(driver: VaultConnection) -> None:
-    """Raise if the function swallowed a database error: its COMMIT would quietly be a rollback."""
+    """Raise RuntimeError if the function ignored a database error: its COMMIT would silently roll back."""
     if driver.info.transaction_status == TransactionStatus.INERROR:
-        raise RuntimeError("The function went on after a statement had failed.")
+        raise RuntimeError("The function continued after a statement had failed.")

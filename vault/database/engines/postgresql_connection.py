@@ -1,7 +1,7 @@
-"""A connection to PostgreSQL: what the vault asks of it, and which server's history it speaks to.
+"""A connection to PostgreSQL: the settings that the vault requires, and the server's identity.
 
-What durability rests on is read in one statement when a connection is made, never later: a setting of
-the server or of the role can undo what an answer of the vault has promised, and nothing else would say so.
+One statement reads the settings that durability depends on when a connection is opened, never later: a
+setting of the server or of the role can silently break the durability that the vault's responses promise.
 """
 
 import itertools
@@ -26,17 +26,17 @@ _LOG = Log(__name__)
 _TIMEOUT = "5s"
 _TIMEOUTS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
 _CONNECT = {
-    # For each host of a list.
+    # Seconds, for each host of a list.
     "connect_timeout": 2,
     "application_name": "callvault",
-    # A server that vanished from the network is noticed within seconds, not hours.
+    # A server that disappears from the network is detected within seconds, not hours.
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-#: ``synchronous_commit`` is set for the session in any case, so that a reload of the server's settings does not
-#: change it later. The WITH keeps what it was.
+#: ``synchronous_commit`` is always set for the session, so that a reload of the server's settings does not
+#: change it later. The WITH keeps the previous value.
 _STATE = """
 WITH was AS MATERIALIZED (SELECT current_setting('synchronous_commit') AS value)
 SELECT was.value,
@@ -48,12 +48,12 @@ SELECT was.value,
 FROM was
 """
 _SYSTEM_IDENTIFIER = "(SELECT system_identifier FROM pg_control_system())"
-#: Right from the moment of the promotion. ``pg_control_checkpoint`` names the old one until the next checkpoint.
+#: Correct immediately after a promotion; ``pg_control_checkpoint`` returns the old timeline until a checkpoint.
 _TIMELINE = (
     "CASE WHEN pg_is_in_recovery() THEN NULL ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END"
 )
-#: Some managed services know no WAL files, or forbid these functions.
-_NOT_THERE = (
+#: Some managed services have no WAL files, or forbid these functions.
+_NOT_SUPPORTED = (
     psycopg.errors.FeatureNotSupported,
     psycopg.errors.InsufficientPrivilege,
     psycopg.errors.UndefinedFunction,
@@ -64,30 +64,30 @@ _warned: set[str] = set()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Which history a connection speaks to. A server that was promoted, restored or restarted has another one."""
+    """The identity of a server's history. A server that was promoted, restored or restarted has another one."""
 
-    #: None where the service does not say.
+    #: None if the service does not report it.
     system_identifier: int | None
-    #: Hexadecimal; None in recovery, and where the service does not say.
+    #: Hexadecimal; None in recovery, and if the service does not report it.
     timeline: str | None
     started_at: datetime
 
 
 class VaultConnection(psycopg.Connection[Any]):
-    """A connection that knows its server's identity, and whether a commit's outcome is unknown."""
+    """A connection with its server's identity, and a mark for a commit whose outcome is unknown."""
 
     identity: Identity
-    #: Larger for a connection that was made later.
+    #: Larger for a connection that was opened later.
     serial: int = 0
-    #: When it was made, on time.monotonic().
+    #: When it was opened, on time.monotonic().
     born: float = 0.0
-    #: It was used before and given back.
+    #: Whether it was used before and returned to the pool.
     rested: bool = False
-    #: A commit returned without having waited for the synchronous standby.
+    #: Whether a commit returned without waiting for the synchronous standby.
     commit_is_unknown: bool = False
 
     def answers(self, seconds: float) -> bool:
-        """Say whether the server answers an empty query in time. If not, the connection is of no more use."""
+        """Return whether the server answers an empty query in time. If not, the connection must be closed."""
         deadline = time.monotonic() + seconds
         poll = select.poll()
         try:
@@ -106,14 +106,14 @@ class VaultConnection(psycopg.Connection[Any]):
             return False
 
     def cut(self) -> None:
-        """End whatever a thread waits for on this connection, from another thread: it hears that it broke."""
+        """Shut down the socket from another thread, so that a thread that waits on it gets an error."""
         with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self.pgconn.socket)) as same:
             same.shutdown(socket.SHUT_RDWR)
 
     def on_notice(self, notice: Diagnostic) -> None:
-        """Remember a commit that was told not to wait for the standby any longer: it may be lost with this server.
+        """Mark a commit whose wait for the standby was cancelled: it may be lost if this server is lost.
 
-        The name of the server's function is in no language; the message may be translated.
+        The server's function name is checked first, because the message may be translated.
         """
         if notice.source_function == "SyncRepWaitForLSN" or "synchronous replication" in (
             notice.message_primary or ""
@@ -128,11 +128,11 @@ def connect(
     opened: Callable[["VaultConnection"], None] = lambda _: None,
     **more: Any,
 ) -> VaultConnection:
-    """Connect, and look at what the vault rests on.
+    """Connect, and check the settings that the vault depends on.
 
     With ``timeouts`` every wait for a lock or statement, and every idle transaction, ends after 5 s. ``opened`` is
-    called before the first statement; ``more`` goes to the driver. Raises StartRefused for a URL that cannot be
-    read, DatabaseUnfit for a server or pooler that must not be used as it is, psycopg.OperationalError.
+    called before the first statement; ``more`` is passed to the driver. Raises StartRefused for a URL that cannot
+    be parsed, DatabaseUnfit for a server or pooler with unsuitable settings, psycopg.OperationalError.
     """
     parameters: dict[str, Any] = {**connection_parameters(url), **_CONNECT, **more}
     if timeouts:
@@ -164,7 +164,7 @@ def _explained(error: psycopg.OperationalError) -> Exception:
 
 
 def _inspect(connection: VaultConnection, *, timeouts: bool) -> None:
-    """Read the state and refuse what cannot be lived with. Raises DatabaseUnfit."""
+    """Read the server's settings and state. Raises DatabaseUnfit if the vault cannot work with them."""
     (
         synchronous_commit, _, fsync, full_page_writes, lock, statement, idle, read_only, in_recovery, process,
         started_at, system_identifier, timeline,
@@ -192,15 +192,15 @@ def _inspect(connection: VaultConnection, *, timeouts: bool) -> None:
 def _state(connection: VaultConnection) -> tuple[Any, ...]:
     for system_identifier, timeline in ((_SYSTEM_IDENTIFIER, _TIMELINE), ("NULL", "NULL")):
         statement = _STATE.format(system_identifier=system_identifier, timeline=timeline)
-        with suppress(*_NOT_THERE):
+        with suppress(*_NOT_SUPPORTED):
             row = connection.execute(statement.encode(), prepare=False).fetchone()
             assert row is not None  # noqa: S101 - a SELECT from one row
             return tuple(row)
-    raise psycopg.OperationalError("The server does not say how it is set up.")
+    raise psycopg.OperationalError("The server does not report its settings.")
 
 
 def _first(setting: str) -> bool:
-    """Say whether a setting was not warned of yet: once in the life of a process, not with every connection."""
+    """Return True once per setting and process, so that a warning is not repeated for every connection."""
     first = setting not in _warned
     _warned.add(setting)
     return first

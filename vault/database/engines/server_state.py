@@ -1,4 +1,4 @@
-"""What a PostgreSQL server says of itself and its standbys, for an operator's eyes."""
+"""The state of a PostgreSQL server and its standbys, for operators."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,34 +13,34 @@ SELECT coalesce(host(inet_server_addr()) || ':' || inet_server_port(), 'the loca
        pg_postmaster_start_time(), current_setting('synchronous_commit'), current_setting('fsync'),
        current_setting('full_page_writes'), current_setting('synchronous_standby_names')
 """
-#: Right from the moment of a promotion. ``pg_control_checkpoint`` names the old one until the next checkpoint.
+#: Correct immediately after a promotion; ``pg_control_checkpoint`` returns the old timeline until a checkpoint.
 _TIMELINE = "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
 _STANDBYS = """
 SELECT application_name, state, sync_state, pg_wal_lsn_diff(pg_current_wal_lsn(), flush_lsn)
 FROM pg_stat_replication ORDER BY 1
 """
-_SECONDS = 3
+_CONNECT_TIMEOUT_SECONDS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standby:
-    """A standby that receives from the server. A role that may not look sees None."""
+    """A standby that receives WAL from the server. Fields are None if the role may not read them."""
 
     name: str
     state: str | None
     #: ``sync``, ``quorum``, ``potential`` or ``async``.
     sync_state: str | None
-    #: Bytes of WAL that it has not on disk yet.
+    #: Bytes of WAL that it has not flushed to disk yet.
     behind: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerState:
-    """The server that takes writes."""
+    """The state of the primary."""
 
     address: str
     started_at: datetime
-    #: Hexadecimal; None where the service does not say.
+    #: Hexadecimal; None if the service does not report it.
     timeline: str | None
     synchronous_commit: str
     fsync: str
@@ -50,22 +50,22 @@ class ServerState:
 
     @property
     def identity(self) -> tuple[str, datetime, str | None]:
-        """Return what is another one after a failover, whichever way the service does it."""
+        """Return values of which at least one changes at a failover, however the service performs it."""
         return self.address, self.started_at, self.timeline
 
 
 def read_server_state(url: str) -> ServerState:
-    """Ask the server that takes writes, of those that the URL names. Raises Unavailable if there is none."""
+    """Query the primary among the URL's hosts. Raises Unavailable if there is none."""
     try:
         with psycopg.connect(
-            url, autocommit=True, connect_timeout=_SECONDS, target_session_attrs="read-write"
+            url, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_SECONDS, target_session_attrs="read-write"
         ) as connection:
             server = connection.execute(_SERVER).fetchone()
             standbys = connection.execute(_STANDBYS).fetchall()
             timeline = _timeline(connection)
     except psycopg.Error as error:
         raise Unavailable(
-            "No database that takes writes answers at VAULT_DATABASE_URL.", cause="database"
+            "No host in VAULT_DATABASE_URL answers as a primary that accepts writes.", cause="database"
         ) from error
     assert server is not None  # noqa: S101 - a SELECT without FROM has one row
     address, started_at, synchronous_commit, fsync, full_page_writes, names = server

@@ -1,8 +1,8 @@
-"""SQLite behind the database port: one process, one writer thread, readers beside it.
+"""SQLite behind the database port: one process, one writer thread, several reader threads.
 
-Write-ahead log with ``synchronous=FULL``: a commit is on disk before anyone hears of it. A lock file
-keeps a second process out, because two writers would break the order in which the switch is read.
-Freed bytes are overwritten, because a shredded key must not stay behind in the file.
+Write-ahead log (WAL) with ``synchronous=FULL``: a commit is on disk before its caller gets the result. A lock
+file prevents a second process, because two writers would break the order in which the recording switch is read.
+Freed bytes are overwritten, because a shredded key must not remain in the file.
 """
 
 import fcntl
@@ -30,8 +30,8 @@ from vault.thread_pools import Threads
 
 T = TypeVar("T")
 _READERS = 4
-#: Bytes of the write-ahead log at which it starts over.
-_LOG_LIMIT = 32 * 1024 * 1024
+#: Size of the WAL in bytes above which it is reset.
+_WAL_LIMIT = 32 * 1024 * 1024
 _PRAGMAS = (
     "synchronous=FULL",
     "wal_autocheckpoint=0",
@@ -41,19 +41,19 @@ _PRAGMAS = (
 
 
 class SqliteDatabase:
-    """One SQLite file, held by this process alone."""
+    """One SQLite file, locked by this process."""
 
-    def __init__(self, path: Path, *, log_limit: int = _LOG_LIMIT) -> None:
+    def __init__(self, path: Path, *, log_limit: int = _WAL_LIMIT) -> None:
         """Lock, create or migrate, and open the file.
 
-        Raises StartRefused if another process holds it, or if it cannot be opened.
+        Raises StartRefused if another process has locked it, or if it cannot be opened.
         """
         self.path = path
         self._closed = False
         with ExitStack() as opened:
             opened.callback(os.close, _lock(path))
             try:
-                _open_for_owner_alone(path)
+                _create_private(path)
                 migrate_sqlite(path)
                 self._engine = _engine(path)
                 opened.callback(self._engine.dispose)
@@ -65,63 +65,63 @@ class SqliteDatabase:
                 sequencer = SqliteSequencer(driver)
             except (DBAPIError, sqlite3.Error, OSError) as error:
                 raise StartRefused(
-                    f"{path} could not be opened as a database. Check that it is one, that the disk has room, "
-                    "and that this user may write to it."
+                    f"{path} could not be opened as a database. Check that it is one, that the disk has free "
+                    "space, and that this user may write to it."
                 ) from error
             self._opened = opened.pop_all()
-        self._log_copier = WalCheckpointer(path, limit=log_limit)
+        self._checkpointer = WalCheckpointer(path, limit=log_limit)
         self._writer = Writer(
             self._writer_connection,
-            between_groups=lambda: self._log_copier.keep_short(driver),
+            between_groups=lambda: self._checkpointer.keep_short(driver),
             sequencer=sequencer,
         )
         self._readers = Readers(reading)
         self._threads = Threads("sqlite-scrub", 1)
 
     async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
-        """Run ``function`` in the writer thread; its result comes after the commit."""
+        """Run ``function`` in the writer thread; return its result after the commit."""
         result: T = await self._writer.write(function, urgent=urgent)
         return result
 
     async def read(self, function: Callable[[Transaction], T]) -> T:
-        """Run ``function`` on a snapshot, beside the writer."""
+        """Run ``function`` on a snapshot, in parallel with the writer."""
         result: T = await self._readers.read(function)
         return result
 
     async def announce(self, new: NewRecording) -> Announced:
-        """Insert the recording as received or refused, in the writer's next group."""
+        """Insert the recording as received or refused, in the writer's next batch."""
         result: Announced = await self._writer.write(
             lambda tx: announce_one(tx.connection, new), urgent=False
         )
         return result
 
     async def grant(self, grant: Grant) -> bool:
-        """Write the grant's event if everything is still good, in the writer's next group."""
+        """Write the grant's event if link, session and recording are still valid, in the writer's next batch."""
         result: bool = await self._writer.write(lambda tx: grant_one(tx.connection, grant), urgent=False)
         return result
 
     async def check(self) -> None:
-        """Ask a reader which schema the file has."""
+        """Check the file's schema version. Raises StartRefused."""
         await self._readers.read(lambda tx: check_schema(tx.connection))
 
     async def scrub(self) -> bool:
-        """Empty the write-ahead log into the database, whose freed places are overwritten with zeros."""
-        return await self._threads.run(self._log_copier.empty)
+        """Checkpoint and truncate the WAL; freed bytes in the database file are overwritten with zeros."""
+        return await self._threads.run(self._checkpointer.empty)
 
     def close(self) -> None:
-        """Finish what is queued, and give the file back."""
+        """Finish queued work, close the file and release its lock."""
         if self._closed:
             return
         self._closed = True
         self._writer.close()
-        self._log_copier.close()
+        self._checkpointer.close()
         self._readers.close()
         self._threads.close()
         self._opened.close()
 
 
 def _lock(path: Path) -> int:
-    """Take the lock file for the life of the process."""
+    """Lock the lock file until the returned descriptor is closed. Raises StartRefused."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -139,7 +139,7 @@ def _lock(path: Path) -> int:
     except BlockingIOError as error:
         os.close(descriptor)
         raise StartRefused(
-            f"Another process holds {path}. Stop it, or let it do the work: commands reach a running server "
+            f"Another process holds {path}. Stop it, or use it: commands reach a running server "
             "through its control socket in the data directory."
         ) from error
     except OSError as error:
@@ -148,8 +148,8 @@ def _lock(path: Path) -> int:
     return descriptor
 
 
-def _open_for_owner_alone(path: Path) -> None:
-    """Create the file if need be, readable by its owner alone; SQLite gives its log the same mode."""
+def _create_private(path: Path) -> None:
+    """Create the file if it is missing, with mode 0600; SQLite gives its WAL the same mode."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         os.fchmod(descriptor, 0o600)
@@ -173,7 +173,7 @@ def _engine(path: Path, *, read_only: bool = False) -> Engine:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
-    # WAL once, before anything else: two connections that set it at once lock each other out.
+    # WAL first, once: two connections that set it concurrently get lock errors.
     (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
     if mode != "wal":
         raise StartRefused(f"The file system of {path} has no shared memory. Use a local disk.")

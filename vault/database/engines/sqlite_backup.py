@@ -1,8 +1,8 @@
-"""A consistent copy of a SQLite database while a server writes to it.
+"""Copy a SQLite database consistently while a server writes to it.
 
-One read transaction is held from the first page to the last, so the copy is the database at one moment, and
-SQLite has no reason to begin again when somebody writes. Until it ends, the write-ahead log cannot start over
-and grows. The connection is read-only: it never copies the log into the database, which only the server may do.
+One read transaction covers the whole copy, so the copy is a snapshot, and SQLite does not restart the copy
+after a write. Until it ends, the WAL cannot be reset and grows. The connection is read-only: it never runs a
+checkpoint, which only the server may do.
 """
 
 import os
@@ -14,17 +14,17 @@ from urllib.parse import quote
 
 from vault.errors import Invalid
 
-#: Pages between two reports of progress: a mebibyte.
+#: Pages between two progress reports: one MiB.
 _PAGES = 256
 
 
 def copy_database(
     source: Path, target: Path, *, on_progress: Callable[[int, int], None], pages: int = _PAGES
 ) -> int:
-    """Copy the database to a new file, and return its bytes once they are on disk.
+    """Copy the database to a new file durably, and return its size in bytes.
 
-    ``on_progress`` is called with the number of pages copied and that of all. Raises Invalid if there is no
-    database, if the target is there already or cannot be written, or if the source cannot be read.
+    ``on_progress`` is called with the number of copied pages and of all pages. Raises Invalid if there is no
+    database, if the target exists or cannot be written, or if the source cannot be read.
     """
     if not source.is_file():
         raise Invalid(f"There is no database at {source}. Set VAULT_DATA_DIR to the vault's data directory.")
@@ -61,7 +61,7 @@ def _copy(source: Path, target: Path, on_progress: Callable[[int, int], None], p
         closing(sqlite3.connect(address, uri=True, isolation_level=None, timeout=5)) as reading,
         closing(sqlite3.connect(target, isolation_level=None)) as writing,
     ):
-        # A file that is thrown away when it is not whole needs no journal.
+        # An incomplete file is deleted, so it needs no journal.
         writing.execute("PRAGMA journal_mode=OFF").fetchone()
         reading.execute("BEGIN")
         reading.execute("SELECT count(*) FROM sqlite_schema").fetchone()

@@ -1,4 +1,4 @@
-"""Functions that wait for a thread of SQLite's, and how their callers hear of the result."""
+"""Functions queued for a SQLite thread, and the delivery of their results."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from vault.database.engines.transaction import SqlTransaction
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One function, and the future of whoever asked for it."""
+    """One function, and its caller's future."""
 
     function: Callable[[SqlTransaction], Any]
     loop: asyncio.AbstractEventLoop
@@ -21,14 +21,14 @@ class Job:
 
     @classmethod
     def of(cls, function: Callable[[SqlTransaction], Any]) -> "Job":
-        """Return a job of the loop that runs now."""
+        """Create a job for the running event loop."""
         loop = asyncio.get_running_loop()
         return cls(function, loop, loop.create_future())
 
     def run(self, transaction: SqlTransaction) -> None:
-        """Call the function and keep what it returns. Raises what it raises, but never StopIteration.
+        """Call the function and store its result. Raises its errors, but RuntimeError for StopIteration.
 
-        A future refuses StopIteration, and its caller would wait for ever.
+        A future refuses StopIteration, and its caller would wait forever.
         """
         try:
             self.result = self.function(transaction)
@@ -36,22 +36,22 @@ class Job:
             raise RuntimeError("The function raised StopIteration.") from error
 
     def deliver(self) -> None:
-        """Hand out the result, in the loop of the caller."""
+        """Set the future's result. Must run in the caller's event loop."""
         if self.future.done():
-            return  # The caller is gone; the effect stands.
+            return  # The caller was cancelled; the function's effect stays.
         if self.error is not None:
             self.future.set_exception(self.error)
         else:
             self.future.set_result(self.result)
 
 
-def deliver(group: Sequence[Job]) -> None:
-    """Hand out the results with one wake-up for each loop."""
+def deliver(batch: Sequence[Job]) -> None:
+    """Deliver the results of a batch with one wake-up per event loop."""
     by_loop: dict[asyncio.AbstractEventLoop, list[Job]] = {}
-    for job in group:
+    for job in batch:
         by_loop.setdefault(job.loop, []).append(job)
     for loop, jobs in by_loop.items():
-        # A loop that was closed meanwhile has no callers left; their effects stand.
+        # A closed event loop has no callers left; the functions' effects stay.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(_deliver_all, jobs)
 

@@ -1,8 +1,8 @@
-"""The threads that read from SQLite, in groups: what is queued shares one snapshot and one wake-up.
+"""The threads that read from SQLite in batches: queued reads share one snapshot and one wake-up.
 
-A thread takes its share of what is queued, up to a limit, and runs it in one transaction. The snapshot is taken after
-everything in the group was asked for, so each function sees whatever had been committed when it was asked.
-An error of one function is its own caller's; if it ended the transaction, the others get a new one.
+A thread takes its share of the queue, up to a limit, and runs it in one transaction. The snapshot is taken
+after all reads of the batch were queued, so each read sees everything committed before it was requested. An
+error of one function goes to its own caller; if it ended the transaction, the others get a new one.
 """
 
 import sqlite3
@@ -20,41 +20,45 @@ from vault.errors import Unavailable
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
-#: Reads that may wait; beyond them a caller is told to come back later.
+#: Max queued reads; further ones get Unavailable.
 MAX_QUEUE_LENGTH = 4096
-#: Reads in one transaction, so that a long one keeps few others waiting.
+#: Max reads in one transaction, so that a slow one delays few others.
 MAX_GROUP_SIZE = 16
 
 
 class Readers:
-    """Runs functions on read-only connections, one thread for each."""
+    """A pool of threads that run functions on read-only connections, one connection per thread."""
 
     def __init__(self, connections: Sequence[Connection]) -> None:
-        """Take over connections in autocommit mode: BEGIN and ROLLBACK are said here."""
+        """Take over connections in autocommit mode: this class sends BEGIN and ROLLBACK."""
         self._waiting: deque[Job] = deque()
         self._wake = threading.Condition()
         self._closing = False
         self._threads = [
-            threading.Thread(target=self._run, args=(one,), name=f"sqlite-reader-{number}", daemon=True)
-            for number, one in enumerate(connections)
+            threading.Thread(
+                target=self._run, args=(connection,), name=f"sqlite-reader-{number}", daemon=True
+            )
+            for number, connection in enumerate(connections)
         ]
         for thread in self._threads:
             thread.start()
 
     async def read(self, function: Callable[[SqlTransaction], Any]) -> Any:
-        """Run ``function`` on a snapshot. Raises what it raises, or Unavailable."""
+        """Run ``function`` on a snapshot. Raises its errors, and Unavailable."""
         job = Job.of(function)
         with self._wake:
             if self._closing:
                 raise Unavailable("The service is stopping.", cause="database")
             if len(self._waiting) >= MAX_QUEUE_LENGTH:
-                raise Unavailable("Too many reads are waiting.", retry_after=1, cause="database")
+                raise Unavailable(
+                    "Too many reads wait for the database; retry later.", retry_after=1, cause="database"
+                )
             self._waiting.append(job)
             self._wake.notify()
         return await job.future
 
     def close(self) -> None:
-        """Finish what is queued and end the threads."""
+        """Finish the queued reads and stop the threads."""
         with self._wake:
             self._closing = True
             self._wake.notify_all()
@@ -63,35 +67,35 @@ class Readers:
 
     def _run(self, connection: Connection) -> None:
         driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
-        while group := self._next_group():
+        while batch := self._next_batch():
             try:
-                _read(group, connection, driver)
+                _read(batch, connection, driver)
             except sqlite3.Error as error:
-                for job in group:
+                for job in batch:
                     job.error = _unavailable(error)
-            deliver(group)
+            deliver(batch)
         connection.close()
 
-    def _next_group(self) -> list[Job]:
+    def _next_batch(self) -> list[Job]:
         with self._wake:
             while not (self._waiting or self._closing):
                 self._wake.wait()
-            # No more than a fair share, so that a few reads are read beside each other.
+            # At most a fair share, so that few reads still run in parallel.
             share = -(-len(self._waiting) // len(self._threads))
             return [self._waiting.popleft() for _ in range(min(share, MAX_GROUP_SIZE))]
 
 
-def _read(group: Sequence[Job], connection: Connection, driver: sqlite3.Connection) -> None:
-    """Run the group in one transaction. Raises sqlite3.Error if it cannot be begun or ended."""
+def _read(batch: Sequence[Job], connection: Connection, driver: sqlite3.Connection) -> None:
+    """Run a batch in one transaction. Raises sqlite3.Error if it cannot be started or ended."""
     driver.execute("BEGIN")
     transaction = SqlTransaction(connection)
     try:
-        for job in group:
+        for job in batch:
             try:
                 job.run(transaction)
             except (DBAPIError, sqlite3.Error) as error:
                 job.error = _unavailable(error)
-            except BaseException as error:  # noqa: BLE001 - it belongs to the caller, whatever it is
+            except BaseException as error:  # noqa: BLE001 - the caller receives any error
                 job.error = error
             if not driver.in_transaction:
                 driver.execute("BEGIN")
@@ -100,7 +104,7 @@ def _read(group: Sequence[Job], connection: Connection, driver: sqlite3.Connecti
 
 
 def _unavailable(error: DBAPIError | sqlite3.Error) -> Unavailable:
-    # Compiled statements go to the driver itself, past SQLAlchemy's own errors.
+    # Compiled statements bypass SQLAlchemy, so their errors are the driver's.
     cause = error.orig if isinstance(error, DBAPIError) else error
     _LOG.error("database.read_failed", error=type(cause).__name__)
     unavailable = Unavailable("The database could not be read.", cause="database")

@@ -1,12 +1,11 @@
-"""The one thread that writes to SQLite, in groups: what is queued shares one fsync.
+"""The one thread that writes to SQLite, in batches: queued writes share one fsync.
 
-Everything queued while the last commit ran goes into the next transaction, each function under its
-own savepoint; nobody waits for a timer. An error of one function undoes that function alone. An
-error of the database itself (a full disk, a failed COMMIT) undoes the whole group, and every caller
-of the group hears Unavailable: nobody is told that something is durable which is not. The thread
-outlives every error, so writes work again as soon as the database does. The last thing in each
-transaction is the access log's tree, which grows over the events of the group. A crash in the middle
-leaves the last commit.
+All functions queued while the last commit ran go into the next transaction, each under its own savepoint;
+no write waits for a timer. An error of one function rolls back only that function. An error of the database
+itself (a full disk, a failed COMMIT) rolls back the whole batch, and every caller of the batch gets
+Unavailable: no caller gets a result that is not durable. The thread survives every error, so writes work
+again as soon as the database does. The last step of each transaction extends the access log's tree by the
+events of the batch. After a crash the database has the last commit.
 """
 
 import sqlite3
@@ -27,11 +26,11 @@ from vault.errors import Unavailable
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
-#: Writes that may wait; beyond them a caller is told to come back later.
+#: Max queued writes; further ones get Unavailable.
 MAX_QUEUE_LENGTH = 4096
-#: Writes in one transaction, so that one group's answers do not wait for a whole flood.
+#: Max writes in one transaction, so that the callers of a batch do not wait for a very long one.
 MAX_GROUP_SIZE = 256
-#: SQLite's primary result codes that speak of the file, the disk or a lock, and not of the function.
+#: SQLite's primary result codes about the file, the disk or a lock, not about the function.
 _FAILURES = frozenset(
     {
         sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY,
@@ -42,12 +41,12 @@ _FAILURES = frozenset(
 _PRIMARY_CODE = 0xFF
 
 
-class _GroupLost(Exception):
-    """The transaction is gone, so nothing of the group stands."""
+class _BatchLost(Exception):
+    """The transaction was rolled back, so nothing of the batch is written."""
 
 
 class Writer:
-    """Runs functions one after the other on its own connection, in groups."""
+    """A thread that runs functions serially on its own connection, in batches."""
 
     def __init__(
         self,
@@ -56,9 +55,9 @@ class Writer:
         between_groups: Callable[[], None],
         sequencer: SqliteSequencer | None = None,
     ) -> None:
-        """Take over a connection in autocommit mode: BEGIN and COMMIT are said here.
+        """Take over a connection in autocommit mode: this class sends BEGIN and COMMIT.
 
-        ``between_groups`` runs in the thread after each group was answered; it must not raise.
+        ``between_groups`` runs in the thread after the results of each batch are delivered; it must not raise.
         ``sequencer`` works on the same connection; without one, no function may append events.
         """
         self._connection = connection
@@ -76,60 +75,62 @@ class Writer:
     async def write(self, function: Callable[[SqlTransaction], Any], *, urgent: bool) -> Any:
         """Run ``function`` and return its result after the commit that made it durable.
 
-        Raises what the function raised, or Unavailable.
+        Raises the function's errors, and Unavailable.
         """
         job = Job.of(function)
         with self._wake:
             if self._closing:
                 raise Unavailable("The service is stopping.", cause="database")
-            # Urgent writes have a queue of their own, so that a flood does not keep the switch out.
+            # Urgent writes have their own queue, so that many other writes cannot delay the recording switch.
             queue = self._urgent if urgent else self._waiting
             if len(queue) >= MAX_QUEUE_LENGTH:
-                raise Unavailable("Too many writes are waiting.", retry_after=1, cause="database")
+                raise Unavailable(
+                    "Too many writes wait for the database; retry later.", retry_after=1, cause="database"
+                )
             queue.append(job)
             self._wake.notify()
         return await job.future
 
     def close(self) -> None:
-        """Finish what is queued and end the thread."""
+        """Finish the queued writes and stop the thread."""
         with self._wake:
             self._closing = True
             self._wake.notify()
         self._thread.join()
 
     def _run(self) -> None:
-        while group := self._next_group():
+        while batch := self._next_batch():
             try:
-                self._commit(group)
-                metrics.GROUPS.labels("write").observe(len(group))
-            except BaseException as error:  # noqa: BLE001 - a dead writer would leave every later caller waiting
-                self._roll_back(group, error)
-            deliver(group)
+                self._commit(batch)
+                metrics.GROUPS.labels("write").observe(len(batch))
+            except BaseException as error:  # noqa: BLE001 - without the thread every later caller would wait forever
+                self._roll_back(batch, error)
+            deliver(batch)
             self._between_groups()
 
-    def _next_group(self) -> list[Job]:
+    def _next_batch(self) -> list[Job]:
         with self._wake:
             while not (self._waiting or self._urgent or self._closing):
                 self._wake.wait()
-            group = list(self._urgent)
+            batch = list(self._urgent)
             self._urgent.clear()
-            while self._waiting and len(group) < MAX_GROUP_SIZE:
-                group.append(self._waiting.popleft())
-            return group
+            while self._waiting and len(batch) < MAX_GROUP_SIZE:
+                batch.append(self._waiting.popleft())
+            return batch
 
-    def _commit(self, group: list[Job]) -> None:
+    def _commit(self, batch: list[Job]) -> None:
         self._cursor.execute("BEGIN IMMEDIATE")
         transaction = SqlTransaction(self._connection)
-        for job in group:
+        for job in batch:
             self._cursor.execute("SAVEPOINT job")
             try:
                 job.run(transaction)
-            except BaseException as error:  # It belongs to the caller, whatever it is.
+            except BaseException as error:  # The caller receives any error.
                 if is_failure(error):
-                    raise _GroupLost from error
+                    raise _BatchLost from error
                 job.error = _refused_by_trigger(error) or error
-            # Both fail if SQLite rolled the transaction back meanwhile, or the function ended it: then
-            # the savepoint is gone, and with it the group.
+            # Both fail if SQLite rolled the transaction back, or the function ended it: then the savepoint
+            # does not exist any more, and the batch is lost.
             if job.error is not None:
                 self._cursor.execute("ROLLBACK TO job")
             self._cursor.execute("RELEASE job")
@@ -142,10 +143,10 @@ class Writer:
         self._cursor.execute("COMMIT")
         self._sequencer.committed()
 
-    def _roll_back(self, group: list[Job], error: BaseException) -> None:
+    def _roll_back(self, batch: list[Job], error: BaseException) -> None:
         cause = error.__cause__ or error
         cause = getattr(cause, "orig", None) or cause
-        _LOG.error("database.group_lost", error=type(cause).__name__, count=len(group))
+        _LOG.error("database.group_lost", error=type(cause).__name__, count=len(batch))
         if self._driver.in_transaction:
             try:
                 self._cursor.execute("ROLLBACK")
@@ -153,21 +154,21 @@ class Writer:
                 _LOG.error("database.rollback_failed")
         if self._sequencer is not None:
             self._sequencer.forget_head()
-        for job in group:
+        for job in batch:
             job.error = Unavailable("The database could not write; nothing was changed.", cause="database")
 
 
 def is_failure(error: BaseException) -> bool:
-    """Say whether the database itself failed: anything else is the function's own mistake."""
+    """Return whether the database itself failed; any other error is the function's."""
     code = _code_of(error)
     return code is not None and code & _PRIMARY_CODE in _FAILURES
 
 
 def _refused_by_trigger(error: BaseException) -> Unavailable | None:
-    """Return what the caller hears where a trigger raised, as an operator's guard on the log may do."""
+    """Return the caller's error if a trigger raised, such as an operator's guard on the log; else None."""
     if _code_of(error) != sqlite3.SQLITE_CONSTRAINT_TRIGGER:
         return None
-    unavailable = Unavailable("The database does not take this now.", cause="database")
+    unavailable = Unavailable("A trigger in the database refused this write.", cause="database")
     unavailable.__cause__ = error
     return unavailable
 

@@ -1,4 +1,4 @@
-"""One transaction on either database, as the verbs see it."""
+"""One transaction on either database, as the services use it."""
 
 from datetime import datetime
 
@@ -31,10 +31,10 @@ from vault.database.stores.vault_metadata import MetadataRows
 
 
 class SqlTransaction:
-    """The stores of one open transaction. Made anew for each, and worth nothing after it."""
+    """The stores of one open transaction. Create one per transaction; do not use it afterwards."""
 
     def __init__(self, connection: Connection) -> None:
-        """Work on a connection inside a transaction that somebody else began and will end."""
+        """Work on a connection inside a transaction that the caller starts and ends."""
         self.connection = connection
         self.accounts = AccountRows(connection)
         self.connections = ConnectionRows(connection)
@@ -69,9 +69,9 @@ class SqlTransaction:
         return database_now(self.connection)
 
     def lock_account(self, account_id: str, *, exclusive: bool = False) -> None:
-        """Hold the account's lock to the end of the transaction: shared for gates, exclusive for changes."""
+        """Take the account's lock until the end of the transaction: shared for gates, exclusive for changes."""
         lock_account(self.connection, account_id, exclusive=exclusive)
 
     def lock_call(self, account_id: str, call_ref: str) -> None:
-        """Hold the call's lock to the end of the transaction, after the account's."""
+        """Take the call's lock until the end of the transaction; take the account's lock first."""
         lock_call(self.connection, account_id, call_ref)

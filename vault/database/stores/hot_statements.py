@@ -107,28 +107,28 @@ def still_good(connection: Connection, event: AccessEvent) -> bool:
     return cursor.fetchone() is not None
 
 
-def announce_group(connection: Connection, group: Sequence[NewRecording]) -> list[Announced | VaultError]:
+def announce_group(connection: Connection, batch: Sequence[NewRecording]) -> list[Announced | VaultError]:
     """Insert a batch on PostgreSQL: shared locks first, then one statement in the order of the unique key.
 
     The result of an announcement for an unknown account is NotFound, of one sealed under a retired version of
     the account's key KeyRetired; the others are inserted.
     """
     cursor = _cursor(connection)
-    keys = sorted({lock_key(new.account_id) for new in group})
+    keys = sorted({lock_key(new.account_id) for new in batch})
     cursor.execute("SELECT pg_advisory_xact_lock_shared(k) FROM unnest(%s::bigint[]) AS k", (keys,))
-    cursor.execute(_SWITCH + "id = ANY(%s)", ([new.account_id for new in group],))
+    cursor.execute(_SWITCH + "id = ANY(%s)", ([new.account_id for new in batch],))
     switches = {account: switch for account, *switch in cursor.fetchall()}
     rows = []
-    for new in sorted(group, key=_reference):
+    for new in sorted(batch, key=_reference):
         enabled, epoch, newest = switches.get(new.account_id, (None, None, None))
         if new.key_version == newest:
             rows.append(_row(new, enabled=enabled, epoch=epoch))
     columns = [[row[name] for row in rows] for name in _COLUMNS]
-    cursor.execute(_INSERT_GROUP, columns)
+    cursor.execute(_INSERT_BATCH, columns)
     created = {row[0]: State(row[1]) for row in cursor.fetchall()}
-    known = _known(cursor, group)
+    known = _known(cursor, batch)
     answers: list[Announced | VaultError] = []
-    for new in group:
+    for new in batch:
         if new.account_id not in switches:
             answers.append(NotFound("There is no such account."))
         elif new.key_version != switches[new.account_id][2]:
@@ -140,28 +140,28 @@ def announce_group(connection: Connection, group: Sequence[NewRecording]) -> lis
     return answers
 
 
-def grant_group(connection: Connection, group: Sequence[Grant]) -> list[bool]:
+def grant_group(connection: Connection, batch: Sequence[Grant]) -> list[bool]:
     """Write a batch of grants on PostgreSQL with one statement; each is checked separately."""
     cursor = _cursor(connection)
-    rows = [event_values(grant.event) for grant in group]
+    rows = [event_values(grant.event) for grant in batch]
     names = ("id", "account_id", "recording_id", "body", "sealed_detail")
     columns = [[row[name] for row in rows] for name in names]
-    columns += [[grant.session_id for grant in group], [micros(grant.event.at) for grant in group]]
-    cursor.execute(_GRANT_GROUP, columns)
+    columns += [[grant.session_id for grant in batch], [micros(grant.event.at) for grant in batch]]
+    cursor.execute(_GRANT_BATCH, columns)
     granted = {row[0] for row in cursor.fetchall()}
-    return [grant.event.id in granted for grant in group]
+    return [grant.event.id in granted for grant in batch]
 
 
-def _known(cursor: Any, group: Sequence[NewRecording]) -> dict[tuple[str, str, str], Announced]:
+def _known(cursor: Any, batch: Sequence[NewRecording]) -> dict[tuple[str, str, str], Announced]:
     """Return existing rows. A separate statement, so that it sees the commits of other batches."""
     cursor.execute(
         "SELECT r.account_id, r.connection_id, r.recording_ref, r.id, r.state FROM recordings r "
         "JOIN unnest(%s::text[], %s::text[], %s::text[]) AS n(account_id, connection_id, recording_ref) "
         "USING (account_id, connection_id, recording_ref)",
         (
-            [new.account_id for new in group],
-            [new.connection_id or "" for new in group],
-            [new.recording_ref for new in group],
+            [new.account_id for new in batch],
+            [new.connection_id or "" for new in batch],
+            [new.recording_ref for new in batch],
         ),
     )
     return {
@@ -207,12 +207,12 @@ def _array(name: str) -> str:
     return "%s::" + {"varchar": "text", "blob": "bytea", "json": "json"}.get(kind, kind) + "[]"
 
 
-_INSERT_GROUP = (
+_INSERT_BATCH = (
     f"INSERT INTO recordings ({', '.join(_COLUMNS)}) "  # noqa: S608 - our own column names
     f"SELECT * FROM unnest({', '.join(_array(name) for name in _COLUMNS)}) "
     "ON CONFLICT DO NOTHING RETURNING id, state"
 )
-_GRANT_GROUP = (
+_GRANT_BATCH = (
     "INSERT INTO event_outbox (id, account_id, recording_id, body, sealed_detail) "
     "SELECT g.id, g.account_id, g.recording_id, g.body, g.sealed_detail "
     "FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::bytea[], %s::text[], %s::bigint[]) "
