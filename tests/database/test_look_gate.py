@@ -95,7 +95,7 @@ async def test_a_look_that_is_cancelled_accepts_nothing(postgresql: PostgresqlDa
     call = asyncio.ensure_future(postgresql.write(lambda tx: tx.now()))
     while not look.waits:
         await asyncio.sleep(0.01)
-    looking = postgresql._calls.gate._looking
+    looking = postgresql._calls.gate._checking
     assert looking is not None
     looking.cancel()
     with pytest.raises(Unavailable):
@@ -131,7 +131,7 @@ async def test_a_database_that_changes_during_the_look_is_not_accepted(
         await asyncio.sleep(0.01)
     await asyncio.to_thread(postgresql_server.stop)
     postgresql_server.start()  # Here, for it dies with the thread that starts it.
-    with pytest.raises(Unavailable, match="another one"):
+    with pytest.raises(Unavailable, match="server changed"):
         await postgresql.unguarded.write(lambda tx: tx.now())
     look.failure = Unavailable("Behind.")
     look.open.set()

@@ -69,7 +69,7 @@ async def ask(url: str) -> list[VaultError]:
         ("NotFoundException", "does not know"),
         ("KMSInvalidStateException", "pending deletion"),
         ("KeyUnavailableException", "cannot reach"),
-        ("ThrottlingException", "too much to do"),
+        ("ThrottlingException", "throttles the vault"),
         ("KMSInternalException", "KMSInternalException"),
         ("SomethingNewException", "SomethingNewException"),
     ],

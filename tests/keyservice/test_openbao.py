@@ -132,7 +132,7 @@ async def test_a_deleted_key_is_an_outage_and_never_replaced(openbao: OpenBao, h
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"derived": True}, "a derived one"),
+        ({"derived": True}, "a derived key"),
         ({"type": "rsa-2048"}, "has the wrong type"),
     ],
 )

@@ -64,7 +64,7 @@ FAILURES: dict[str, tuple[Fault, str, int]] = {
     "sealed": (bao_says(503, "Vault is sealed"), "is sealed", 2),
     "broken": (bao_says(500, "internal error"), "(500)", 2),
     "bad gateway": (says(502, b"<html>bad gateway</html>"), "(502)", 2),
-    "throttled": (bao_says(429, "request path: rate limit quota exceeded"), "too much to do", 1),
+    "throttled": (bao_says(429, "request path: rate limit quota exceeded"), "throttles the vault", 1),
     "denied": (bao_says(403, "permission denied"), "does not let the vault use", 1),
     "unknown": (bao_says(404, "no handler for route"), "does not know", 1),
     "a refusal of tomorrow": (bao_says(400, "something new"), "(400)", 1),

@@ -34,14 +34,14 @@ KMS: dict[str, tuple[Fault, str]] = {
     "denied": (kms_says("AccessDeniedException"), "does not let the vault use"),
     "disabled": (kms_says("DisabledException"), "is disabled"),
     "pending deletion": (kms_says("KMSInvalidStateException"), "pending deletion"),
-    "throttled": (kms_says("ThrottlingException"), "too much to do"),
+    "throttled": (kms_says("ThrottlingException"), "throttles the vault"),
     "down": (drops, "does not answer"),
 }
 OPENBAO: dict[str, tuple[Fault, str]] = {
     "sealed": (bao_says(503, "Vault is sealed"), "is sealed"),
     "denied": (bao_says(403, "permission denied"), "does not let the vault use"),
     "deleted": (bao_says(400, "encryption key not found"), "does not know the key"),
-    "throttled": (bao_says(429, "request path: rate limit quota exceeded"), "too much to do"),
+    "throttled": (bao_says(429, "request path: rate limit quota exceeded"), "throttles the vault"),
     "down": (drops, "does not answer"),
 }
 TABLES = {"kms": KMS, "openbao": OPENBAO}

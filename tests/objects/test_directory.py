@@ -183,11 +183,11 @@ async def test_a_full_disk_is_unavailable_and_recovers(small_disk: Path, threads
     """Without room both ways of writing raise Unavailable and keep nothing; with room they work again."""
     store = DirectoryStore(small_disk / "store", threads)
     await store.put("v1/here", MEBIBYTE)
-    with pytest.raises(Unavailable, match="no room"):
+    with pytest.raises(Unavailable, match="no free space"):
         await store.put("v1/put", MEBIBYTE + b"x")
-    with pytest.raises(Unavailable, match="no room"):
+    with pytest.raises(Unavailable, match="no free space"):
         await write(store, "v1/written", *[MEBIBYTE[:300_000]] * 5)
-    with pytest.raises(Unavailable, match="no room"):
+    with pytest.raises(Unavailable, match="no free space"):
         # A few bytes are kept in the process until finish, so the disk says no only there.
         await write(store, "v1/late", MEBIBYTE, b"x" * 100)
     assert everything(small_disk / "store") == [".incoming", "v1", "v1/here"]

@@ -53,7 +53,7 @@ async def test_every_arrow_and_no_other(database: Database):
             moved = await database.write(lambda tx, held=held, end=end: tx.queue.move(held, end))
             assert moved.state is end
         else:
-            with pytest.raises(ValueError, match="no arrow"):
+            with pytest.raises(ValueError, match="no transition"):
                 await database.write(lambda tx, held=held, end=end: tx.queue.move(held, end))
         row = await columns(database, held.recording.id)
         moved_on = end in ARROWS[start]

@@ -274,11 +274,11 @@ async def test_stale_uploads_are_aborted(adapter: Adapter) -> None:
 async def test_what_is_no_key_is_refused(store: ObjectStore, key: str) -> None:
     """Keys that could climb out, hide or need quoting are refused by every method."""
     for method in (store.create, store.get, store.size, store.delete):
-        with pytest.raises(ValueError, match="no key"):
+        with pytest.raises(ValueError, match="is not valid"):
             await method(key)
-    with pytest.raises(ValueError, match="no key"):
+    with pytest.raises(ValueError, match="is not valid"):
         await store.put(key, b"")
-    with pytest.raises(ValueError, match="no key"):
+    with pytest.raises(ValueError, match="is not valid"):
         await store.read(key, 0, 1)
 
 

@@ -116,5 +116,7 @@ def _bucket(parts: SplitResult, plain_http: Sequence[str]) -> S3Location:
 
 def _lock_days(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text[:6]) > MAX_LOCK_DAYS:
-        raise StartRefused(f"lock_days in the S3 URL must be a number of days up to {MAX_LOCK_DAYS}. " + _EXAMPLE)
+        raise StartRefused(
+            f"lock_days in the S3 URL must be a number of days up to {MAX_LOCK_DAYS}. " + _EXAMPLE
+        )
     return int(text)
