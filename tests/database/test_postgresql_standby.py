@@ -57,7 +57,7 @@ async def test_no_call_waits_for_a_standby_that_stands_still(
         said = {str(one) for one in ends}
         assert said == {postgresql_call.UNKNOWN, postgresql_call.NOTHING_DONE}
         assert str(ends[-1]) == postgresql_call.UNKNOWN
-        with pytest.raises(Unavailable, match="takes no writes"):
+        with pytest.raises(Unavailable, match="does not accept writes"):
             await database.check()
     finally:
         pair.standby.thaw()

@@ -37,7 +37,7 @@ async def whole_cycle(store: S3Store) -> None:
     ]
     left = await store.create("check/left")
     await left.write(body)
-    await asyncio.gather(*left._under_way)
+    await asyncio.gather(*left._in_flight)
     assert await store.abort_uploads("check/", before=LATER) == 1
     assert [one.key async for one in store.list("check/")] == ["check/one", "check/owner.json"]
     for key in ("check/owner.json", "check/one"):

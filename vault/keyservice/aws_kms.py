@@ -29,8 +29,8 @@ T = TypeVar("T")
 TIMEOUT = 3
 
 #: KMS error codes that mean: these bytes were not wrapped by this key under this context.
-_NOT_OURS = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
-_WORDS = {
+_TAMPERED_CODES = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
+_MESSAGES = {
     "AccessDeniedException": words.NOT_ALLOWED,
     "DisabledException": words.DISABLED,
     "NotFoundException": words.NOT_KNOWN,
@@ -52,7 +52,7 @@ class AwsKmsKey:
 
     async def wrap(self, secret: bytes, context: Mapping[str, str]) -> bytes:
         """Encrypt ``secret`` under the root key, bound to ``context``. Raises Unavailable."""
-        answer = await self._ask(
+        answer = await self._call(
             lambda: self.client.encrypt(KeyId=self.key_id, Plaintext=secret, EncryptionContext=context)
         )
         return answer["CiphertextBlob"]
@@ -62,7 +62,7 @@ class AwsKmsKey:
 
         Raises Unavailable, and Tampered for another key, other bytes or another context.
         """
-        answer = await self._ask(
+        answer = await self._call(
             lambda: self.client.decrypt(KeyId=self.key_id, CiphertextBlob=wrapped, EncryptionContext=context)
         )
         return answer["Plaintext"]
@@ -71,7 +71,7 @@ class AwsKmsKey:
         """Close the client's connections. The caller that created the threads closes them."""
         self.client.close()
 
-    async def _ask(self, function: Callable[[], T]) -> T:
+    async def _call(self, function: Callable[[], T]) -> T:
         try:
             with tracing.span("kms", vault__call=tracing.call_of(function)):
                 return await self.threads.run(function)
@@ -100,6 +100,6 @@ def connect(*, endpoint_url: str | None, region: str | None, connections: int) -
 
 
 def _translated(code: str) -> VaultError:
-    if code in _NOT_OURS:
+    if code in _TAMPERED_CODES:
         return Tampered(words.NOT_OURS)
-    return Unavailable(_WORDS.get(code) or words.refused(code), cause="keyservice")
+    return Unavailable(_MESSAGES.get(code) or words.refused(code), cause="keyservice")

@@ -58,13 +58,13 @@ class Breaker:
         self.window = window
         self.pause = pause
         self.now = now
-        self._places = asyncio.Semaphore(at_once)
+        self._slots = asyncio.Semaphore(at_once)
         # Times of the last consecutive failures; a response empties it.
-        self._failed: deque[float] = deque(maxlen=failures)
+        self._failure_times: deque[float] = deque(maxlen=failures)
         # None while closed; else the time from which one call may pass.
         self._open_until: float | None = None
-        self._trying = False
-        self._last_words = words.NO_ANSWER
+        self._trial_running = False
+        self._last_message = words.NO_ANSWER
 
     @property
     def state(self) -> State:
@@ -75,53 +75,53 @@ class Breaker:
 
     async def wrap(self, secret: bytes, context: Mapping[str, str]) -> bytes:
         """Wrap through the breaker. Raises what the root key raises, and Unavailable while it is open."""
-        return await self._let_through(lambda: self.root.wrap(secret, context))
+        return await self._call(lambda: self.root.wrap(secret, context))
 
     async def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
         """Unwrap through the breaker. Raises what the root key raises, and Unavailable while it is open."""
-        return await self._let_through(lambda: self.root.unwrap(wrapped, context))
+        return await self._call(lambda: self.root.unwrap(wrapped, context))
 
-    async def _let_through(self, ask: Callable[[], Awaitable[bytes]]) -> bytes:
-        self._turn_away()
-        async with self._places:
-            self._turn_away()  # It may have opened while this caller waited for a slot.
-            trial = self._trying = self._open_until is not None
+    async def _call(self, ask: Callable[[], Awaitable[bytes]]) -> bytes:
+        self._raise_if_open()
+        async with self._slots:
+            self._raise_if_open()  # It may have opened while this caller waited for a slot.
+            trial = self._trial_running = self._open_until is not None
             try:
                 answer = await ask()
             except Unavailable as error:
-                self._note_failure(error, trial=trial)
+                self._record_failure(error, trial=trial)
                 raise
             except Tampered:
-                self._note_answer()
+                self._record_response()
                 raise
             finally:
                 if trial:
                     # Also if the caller was cancelled: then the next call is the trial.
-                    self._trying = False
-            self._note_answer()
+                    self._trial_running = False
+            self._record_response()
             return answer
 
-    def _turn_away(self) -> None:
+    def _raise_if_open(self) -> None:
         """Raise Unavailable while it is open, or while another call is the trial."""
         if self._open_until is None:
             return
         left = self._open_until - self.now()
-        if left > 0 or self._trying:
-            raise Unavailable(self._last_words, retry_after=max(1, math.ceil(left)), cause="keyservice")
+        if left > 0 or self._trial_running:
+            raise Unavailable(self._last_message, retry_after=max(1, math.ceil(left)), cause="keyservice")
 
-    def _note_failure(self, error: Unavailable, *, trial: bool) -> None:
+    def _record_failure(self, error: Unavailable, *, trial: bool) -> None:
         now = self.now()
-        self._failed.append(now)
-        self._last_words = str(error)
+        self._failure_times.append(now)
+        self._last_message = str(error)
         if self._open_until is not None:
             if trial:
                 self._open_until = now + self.pause
-        elif len(self._failed) == self.failures and now - self._failed[0] <= self.window:
+        elif len(self._failure_times) == self.failures and now - self._failure_times[0] <= self.window:
             self._open_until = now + self.pause
             _LOG.error("key_service.given_a_rest", reason=str(error), count=self.failures, seconds=self.pause)
 
-    def _note_answer(self) -> None:
+    def _record_response(self) -> None:
         if self._open_until is not None:
             _LOG.info("key_service.answers_again")
-        self._failed.clear()
+        self._failure_times.clear()
         self._open_until = None

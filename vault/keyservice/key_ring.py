@@ -28,7 +28,7 @@ TTL = 300.0
 #: Max unwrapped keys in the cache.
 MAXIMUM = 1000
 
-_OWN = "The account's own key cannot be used."
+_OWN_KEY_UNUSABLE = "The account's own key cannot be used."
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -72,7 +72,7 @@ class AccountKeyRing:
         self._current: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._unwrapping: dict[_Slot, asyncio.Task[UnwrappedAccountKey]] = {}
         # Number of ``forget`` calls: a result that was requested before the last one is not cached.
-        self._forgotten = 0
+        self._forget_count = 0
 
     async def create(
         self, account_id: str, *, version: int = 1, own_key: str | None = None
@@ -85,10 +85,10 @@ class AccountKeyRing:
         inner = secret
         if own_key is not None:
             try:
-                root = await self._own(own_key)
+                root = await self._own_root_key(own_key)
                 inner = await root.wrap(secret, context)
             except Unavailable as error:
-                raise Refused(f"{_OWN} {error}", reasons=("own_key_unusable",)) from error
+                raise Refused(f"{_OWN_KEY_UNUSABLE} {error}", reasons=("own_key_unusable",)) from error
         wrapped = await self.root.wrap(write_wrapping(Wrapping(secret=inner, own_key=own_key)), context)
         key = account_key(account_id, version, secret)
         return UnwrappedAccountKey(version=version, key=key, own_key=own_key), wrapped
@@ -103,9 +103,9 @@ class AccountKeyRing:
             except NotFound:
                 # Another node has rotated the key since, and the cached version is destroyed.
                 self._current.pop(account_id, None)
-        forgotten = self._forgotten
+        forget_count = self._forget_count
         version = await self.wrapped.current_version(account_id)
-        if self._forgotten == forgotten:
+        if self._forget_count == forget_count:
             self._cache(self._current, account_id, version)
         return await self.version(account_id, version)
 
@@ -133,10 +133,10 @@ class AccountKeyRing:
         secret = inner.secret
         if inner.own_key is not None:
             try:
-                root = await self._own(inner.own_key)
+                root = await self._own_root_key(inner.own_key)
                 secret = await root.unwrap(inner.secret, context)
             except Unavailable as error:
-                raise OwnKeyUnusable(f"{_OWN} {error}", retry_after=error.retry_after) from error
+                raise OwnKeyUnusable(f"{_OWN_KEY_UNUSABLE} {error}", retry_after=error.retry_after) from error
         if len(secret) != KEY_BYTES:
             raise Tampered("An unwrapped account key has the wrong length.")
         key = account_key(account_id, version, secret)
@@ -144,14 +144,14 @@ class AccountKeyRing:
 
     def forget(self, account_id: str) -> None:
         """Remove every version of an account's key; results of running unwrap calls are not cached."""
-        self._forgotten += 1
+        self._forget_count += 1
         self._current.pop(account_id, None)
         for slot in [slot for slot in self._keys if slot[0] == account_id]:
             del self._keys[slot]
         for slot in [slot for slot in self._unwrapping if slot[0] == account_id]:
             del self._unwrapping[slot]
 
-    async def _own(self, own_key: str) -> RootKey:
+    async def _own_root_key(self, own_key: str) -> RootKey:
         if self.own_keys is None:
             raise Unavailable(NONE_TAKEN, cause="keyservice")
         return await self.own_keys.named(own_key)

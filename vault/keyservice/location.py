@@ -197,8 +197,8 @@ def _openbao(url: str, plain_http: Sequence[str]) -> OpenBaoLocation:
         port=port,
         mount="/".join(mount),
         key=key,
-        token_file=_file(options, "token_file"),
-        ca=_file(options, "ca"),
+        token_file=_absolute_path(options, "token_file"),
+        ca=_absolute_path(options, "ca"),
         namespace=namespace,
         tls=tls == "on",
     )
@@ -215,7 +215,7 @@ def _address(url: str) -> tuple[str, int, SplitResult]:
     return host, port or OPENBAO_PORT, parts
 
 
-def _file(options: dict[str, str], name: str) -> Path | None:
+def _absolute_path(options: dict[str, str], name: str) -> Path | None:
     if not options.get(name):
         return None
     path = Path(options[name])
@@ -236,7 +236,7 @@ def _open_openbao(location: OpenBaoLocation, threads: Threads) -> openbao.OpenBa
             f"VAULT_ROOT_KEY_URL, or set {TOKEN_VARIABLE}."
         )
     pool = httpcore.AsyncConnectionPool(
-        ssl_context=_trust(location), max_connections=CONNECTIONS, keepalive_expiry=_IDLE_TIMEOUT
+        ssl_context=_tls_context(location), max_connections=CONNECTIONS, keepalive_expiry=_IDLE_TIMEOUT
     )
     return openbao.OpenBaoKey(
         pool,
@@ -251,7 +251,7 @@ def _open_openbao(location: OpenBaoLocation, threads: Threads) -> openbao.OpenBa
     )
 
 
-def _trust(location: OpenBaoLocation) -> ssl.SSLContext:
+def _tls_context(location: OpenBaoLocation) -> ssl.SSLContext:
     """Return the TLS context with the CAs to trust for OpenBao."""
     if location.ca is None:
         context = ssl.create_default_context()

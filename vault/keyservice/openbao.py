@@ -48,9 +48,9 @@ _NETWORK_ERRORS = (
     OSError,  # Includes ssl's errors and TimeoutError.
 )
 #: Transit's messages in a 400 about the ciphertext or its context, for every key type.
-_NOT_OURS = ("message authentication failed", "invalid ciphertext")
+_TAMPERED_MESSAGES = ("message authentication failed", "invalid ciphertext")
 #: Transit's messages in a 400 about the key.
-_ABOUT_THE_KEY = {
+_KEY_ERRORS = {
     "encryption key not found": words.NOT_KNOWN,
     "soft-deleted": words.NOT_USABLE,
     "disallowed by policy": "The root key's version that wrapped this is disabled in the key service.",
@@ -93,7 +93,7 @@ class OpenBaoKey:
     async def wrap(self, secret: bytes, context: Mapping[str, str]) -> bytes:
         """Encrypt ``secret`` under the newest version of the key, bound to ``context``. Raises Unavailable."""
         fields = {"plaintext": _encoded(secret), "associated_data": _encoded(associated_data(context))}
-        wrapped = (await self._ask("encrypt", fields)).get("ciphertext")
+        wrapped = (await self._call("encrypt", fields)).get("ciphertext")
         if not isinstance(wrapped, str) or not _is_ciphertext(wrapped.encode()):
             raise Unavailable(words.NOT_UNDERSTOOD, cause="keyservice")
         return wrapped.encode()
@@ -106,7 +106,7 @@ class OpenBaoKey:
         if not _is_ciphertext(wrapped):
             raise Tampered(words.NOT_OURS)
         fields = {"ciphertext": wrapped.decode(), "associated_data": _encoded(associated_data(context))}
-        plaintext = (await self._ask("decrypt", fields)).get("plaintext")
+        plaintext = (await self._call("decrypt", fields)).get("plaintext")
         try:
             return base64.b64decode(str(plaintext), validate=True)
         except ValueError:
@@ -117,7 +117,7 @@ class OpenBaoKey:
         """Close the connections. The caller that created the threads closes them."""
         await self.pool.aclose()
 
-    async def _ask(self, action: str, fields: Mapping[str, str]) -> Mapping[str, Any]:
+    async def _call(self, action: str, fields: Mapping[str, str]) -> Mapping[str, Any]:
         """Send a request and return the response's data; retry once without a response or on a server error."""
         request = await self._request(action, json.dumps(fields).encode())
         status, body = 0, b""
@@ -213,9 +213,9 @@ def _translated(status: int, body: bytes) -> VaultError:
         return Unavailable(words.NO_ANSWER, cause="keyservice")
     if status == _BAD_REQUEST:
         message = body.decode("utf-8", "replace")
-        if any(text in message for text in _NOT_OURS):
+        if any(text in message for text in _TAMPERED_MESSAGES):
             return Tampered(words.NOT_OURS)
-        for text, sentence in _ABOUT_THE_KEY.items():
+        for text, sentence in _KEY_ERRORS.items():
             if text in message:
                 return Unavailable(sentence, cause="keyservice")
     return Unavailable(_BY_STATUS.get(status, words.refused(str(status))), cause="keyservice")

@@ -66,12 +66,12 @@ class S3Store:
         self.part_size = part_size
         self.slots = asyncio.Semaphore(uploading)
         self._versioned = True
-        self._versions_asked: float | None = None
+        self._versioning_read_at: float | None = None
         self.lock = lock
 
     async def create(self, key: str) -> S3Writer:
         """Start an object of unknown length; nothing is sent yet."""
-        return S3Writer(self.calls, self._full(key), part_size=self.part_size, slots=self.slots)
+        return S3Writer(self.calls, self._full_key(key), part_size=self.part_size, slots=self.slots)
 
     async def put(self, key: str, body: bytes, *, if_absent: bool = False, locked: bool = False) -> bool:
         """Write a small object in one request. With ``if_absent`` an existing one stays and False is returned.
@@ -79,9 +79,9 @@ class S3Store:
         The Ceph gateway (18.2) ignores the condition in a versioned bucket, so the key is also checked before;
         there, two concurrent puts of one key may both return True.
         """
-        if if_absent and await self._is_there(key):
+        if if_absent and await self._exists(key):
             return False
-        full, mark, crc = self._full(key), secrets.token_hex(16), encoded(crc64nvme(body))
+        full, mark, crc = self._full_key(key), secrets.token_hex(16), encoded(crc64nvme(body))
         request: PutObjectRequestTypeDef = {
             "Bucket": self.bucket,
             "Key": full,
@@ -109,7 +109,7 @@ class S3Store:
             if await self.size(key) < end:
                 raise Tampered("An object is shorter than it was when it was stored.")
             return b""
-        full = self._full(key)
+        full = self._full_key(key)
 
         def fetch() -> bytes:
             answer = self.client.get_object(Bucket=self.bucket, Key=full, Range=f"bytes={start}-{end - 1}")
@@ -128,7 +128,7 @@ class S3Store:
 
     async def get(self, key: str) -> bytes:
         """Return the content of a small object. Raises Tampered if it is larger than 1 MiB."""
-        full = self._full(key)
+        full = self._full_key(key)
 
         def fetch() -> bytes:
             answer = self.client.get_object(Bucket=self.bucket, Key=full)
@@ -141,7 +141,7 @@ class S3Store:
 
     async def size(self, key: str) -> int:
         """Return the object's size in bytes."""
-        full = self._full(key)
+        full = self._full_key(key)
         head = await self.calls.ask(lambda: self.client.head_object(Bucket=self.bucket, Key=full))
         return head["ContentLength"]
 
@@ -166,8 +166,8 @@ class S3Store:
 
     async def delete_older(self, key: str) -> None:
         """Delete every version except the newest, whoever wrote it. Lists the key if the bucket has versions."""
-        full = self._full(key)
-        if not await self._keeps_versions():
+        full = self._full_key(key)
+        if not await self._is_versioned():
             return
         for _ in range(_DELETE_ROUNDS):
             older = await self._versions(full, older_only=True)
@@ -203,7 +203,7 @@ class S3Store:
 
     async def delete(self, key: str) -> None:
         """Delete every version and delete marker of the key. A missing key is not an error."""
-        full = self._full(key)
+        full = self._full_key(key)
         for _ in range(_DELETE_ROUNDS):
             versions = await self._versions(full)
             if not versions:
@@ -245,27 +245,27 @@ class S3Store:
         """Close the client's connections. The caller that created the threads closes them."""
         self.client.close()
 
-    def _full(self, key: str) -> str:
+    def _full_key(self, key: str) -> str:
         check_key(key)
         return self.prefix + key
 
-    async def _is_there(self, key: str) -> bool:
+    async def _exists(self, key: str) -> bool:
         try:
             await self.size(key)
         except NotFound:
             return False
         return True
 
-    async def _keeps_versions(self) -> bool:
+    async def _is_versioned(self) -> bool:
         """Return whether the bucket has or had versioning; True if the vault has no permission to read that."""
         now = asyncio.get_running_loop().time()
-        if self._versions_asked is None or now - self._versions_asked >= _VERSIONING_CACHE_TTL:
+        if self._versioning_read_at is None or now - self._versioning_read_at >= _VERSIONING_CACHE_TTL:
             try:
                 answer = await self.calls.run(lambda: self.client.get_bucket_versioning(Bucket=self.bucket))
                 self._versioned = "Status" in answer
             except S3Refusal:
                 self._versioned = True
-            self._versions_asked = now
+            self._versioning_read_at = now
         return self._versioned
 
     async def _versions(self, full: str, *, older_only: bool = False) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ class S3Writer:
         self.size = 0
         self._buffer = bytearray()
         self._upload_id: str | None = None
-        self._under_way: set[asyncio.Task[Part]] = set()
+        self._in_flight: set[asyncio.Task[Part]] = set()
         self._parts: list[Part] = []
         self._started = 0
 
@@ -94,11 +94,11 @@ class S3Writer:
         """Wait for the parts in flight, then abort the upload if the store answers."""
         self.open_for_writing = False
         self._buffer = bytearray()
-        for task in self._under_way:
+        for task in self._in_flight:
             task.cancel()
         # A part that arrives after the upload was aborted would be stored and billed, so wait first.
-        await asyncio.gather(*self._under_way, return_exceptions=True)
-        self._under_way.clear()
+        await asyncio.gather(*self._in_flight, return_exceptions=True)
+        self._in_flight.clear()
         upload_id, self._upload_id = self._upload_id, None
         if upload_id is not None:
             await abort_upload(self.calls, self.key, upload_id)
@@ -126,13 +126,13 @@ class S3Writer:
 
     async def _start_part(self) -> None:
         if self._upload_id is None:
-            await self.calls.ask(self._begin)
+            await self.calls.ask(self._create_upload)
         await self._wait(fewer_than=IN_FLIGHT)
         body, self._buffer = self._buffer, bytearray()
         self._started += 1
-        self._under_way.add(asyncio.create_task(self._upload(self._started, body)))
+        self._in_flight.add(asyncio.create_task(self._upload(self._started, body)))
 
-    def _begin(self) -> None:
+    def _create_upload(self) -> None:
         """Create the upload, and store its id in this thread: a cancelled caller would lose it."""
         answer = self.calls.client.create_multipart_upload(
             Bucket=self.calls.bucket,
@@ -145,17 +145,17 @@ class S3Writer:
 
     async def _wait(self, *, fewer_than: int) -> None:
         """Wait until fewer than ``fewer_than`` parts are in flight; raise the error of a failed part."""
-        while len(self._under_way) >= fewer_than:
-            done, self._under_way = await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+        while len(self._in_flight) >= fewer_than:
+            done, self._in_flight = await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
             self._parts += [task.result() for task in done]
 
-    def _id(self) -> str:
+    def _require_upload_id(self) -> str:
         if self._upload_id is None:
             raise RuntimeError("There is no upload before its first part.")
         return self._upload_id
 
     async def _upload(self, number: int, body: bytearray) -> Part:
-        upload_id = self._id()
+        upload_id = self._require_upload_id()
 
         def send() -> Part:
             crc = crc64nvme(body)
@@ -177,7 +177,7 @@ class S3Writer:
     async def _complete(self) -> bool:
         await self._start_part()
         await self._wait(fewer_than=1)
-        upload_id = self._id()
+        upload_id = self._require_upload_id()
         parts = sorted(self._parts, key=lambda part: part.number)
         whole = 0
         for part in parts:

@@ -53,7 +53,7 @@ class AccountObjectRows:
         if row is None:
             raise NotFound("There is no such account.")
         found = row._mapping  # noqa: SLF001 - SQLAlchemy's public name
-        keys = self._of(account_keys, account_id, account_keys.c.version)
+        keys = self._rows(account_keys, account_id, account_keys.c.version)
         emptied = self._emptied(account_id)
         return AccountObject(
             account=Account(**{name: found[name] for name in Account.__slots__}),
@@ -65,7 +65,7 @@ class AccountObjectRows:
             index_key_version=row.index_key_version,
             detail_keys={
                 row["number"]: (row["wrapped_key"], row["key_version"])
-                for row in self._of(detail_keys, account_id, detail_keys.c.number)
+                for row in self._rows(detail_keys, account_id, detail_keys.c.number)
             },
             switch=Switch(**{name: found[name] for name in Switch.__slots__}),
             history=self._history(account_id),
@@ -73,13 +73,13 @@ class AccountObjectRows:
                 decode_policy(
                     row["policy"], version=row["version"], at=row["changed_at"], by=row["changed_by"]
                 )
-                for row in self._of(consent_policies, account_id, consent_policies.c.version)
+                for row in self._rows(consent_policies, account_id, consent_policies.c.version)
             ),
             connections=tuple(
                 Connection(**{name: row[name] for name in Connection.__slots__})
-                for row in self._of(connections, account_id, connections.c.id)
+                for row in self._rows(connections, account_id, connections.c.id)
             ),
-            objections=tuple(_objection(row) for row in self._of(objections, account_id, objections.c.id)),
+            objections=tuple(_objection(row) for row in self._rows(objections, account_id, objections.c.id)),
             notices=self._notices(account_id),
             prompts=self._prompts(account_id),
         )
@@ -116,7 +116,7 @@ class AccountObjectRows:
         return set(self._db.execute(query).scalars())
 
     def _history(self, account_id: str) -> tuple[SwitchChange, ...]:
-        rows = self._of(switch_changes, account_id, switch_changes.c.id)
+        rows = self._rows(switch_changes, account_id, switch_changes.c.id)
         return tuple(SwitchChange(**{name: row[name] for name in SwitchChange.__slots__}) for row in rows)
 
     def _notices(self, account_id: str) -> tuple[Notice, ...]:
@@ -133,7 +133,7 @@ class AccountObjectRows:
         rows = self._db.execute(query)
         return {row.id: (hashlib.sha256(row.sealed_audio).hexdigest(), row.key_version) for row in rows}
 
-    def _of(self, table: Any, account_id: str, order: Any) -> Sequence[Any]:
+    def _rows(self, table: Any, account_id: str, order: Any) -> Sequence[Any]:
         query = select(table).where(table.c.account_id == account_id).order_by(order)
         return [row._mapping for row in self._db.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
 

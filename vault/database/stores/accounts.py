@@ -63,7 +63,7 @@ class AccountRows:
         self._db.execute(
             insert(account_keys).values(account_id=account.id, version=1, wrapped_key=wrapped_key)
         )
-        self._note(
+        self._insert_change(
             account.id, Switch(enabled=True, epoch=0, changed_at=account.opened_at, changed_by="vault"), None
         )
 
@@ -93,7 +93,7 @@ class AccountRows:
             .where(accounts.c.id == account_id)
             .values(enabled=enabled, epoch=epoch, changed_at=at, changed_by=by)
         )
-        self._note(account_id, after, reason)
+        self._insert_change(account_id, after, reason)
         account_changed(self._db, account_id)
         return after
 
@@ -125,7 +125,7 @@ class AccountRows:
             raise NotFound("There is no such account.")
         return WrappedSecret(wrapped=row.wrapped_index_key, key_version=row.index_key_version)
 
-    def _note(self, account_id: str, switch: Switch, reason: str | None) -> None:
+    def _insert_change(self, account_id: str, switch: Switch, reason: str | None) -> None:
         self._db.execute(
             insert(switch_changes).values(
                 account_id=account_id, enabled=switch.enabled, epoch=switch.epoch, at=switch.changed_at,

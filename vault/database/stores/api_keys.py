@@ -74,8 +74,8 @@ class ApiKeyRows:
         """Delete a batch of responses older than ``before``; False if there are none."""
         k = kept_answers.c
         old = select(k.key_id, k.idempotency_key).where(k.kept_at < before).limit(_BATCH_SIZE)
-        gone = delete(kept_answers).where(tuple_(k.key_id, k.idempotency_key).in_(old))
-        return bool(self._db.execute(gone).rowcount)
+        statement = delete(kept_answers).where(tuple_(k.key_id, k.idempotency_key).in_(old))
+        return bool(self._db.execute(statement).rowcount)
 
 
 def _api_key(columns: Mapping[Any, Any]) -> ApiKey:

@@ -42,7 +42,7 @@ class ClosingRows:
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""
         self._db = connection
-        self._taken: dict[str, Act] = {}
+        self._pending: dict[str, Act] = {}
         #: Account and name of the object to which acts are added, and the weight of its acts.
         self._filling: tuple[str | None, str, int] = (None, "", MAX_WEIGHT)
         self._put: Container[str] = ()
@@ -56,12 +56,12 @@ class ClosingRows:
         if name is None:
             raise ValueError(f"An event {event.type} must have the id of the subject that it closes.")
         content = CONTENTS[closing.content](self._db, event)
-        act = self._placed(Act(event=event, leaf=event.body, content=content, batch=event.id))
+        act = self._assigned(Act(event=event, leaf=event.body, content=content, batch=event.id))
         if insert_new(self._db, closing_acts, self._row(act, name)):
-            self._taken[event.id] = act
+            self._pending[event.id] = act
         if event.type == "key.destroyed":
             # Permanent objects were sealed under that key; their content is re-encrypted by now: store them again.
-            permanent = _same(event.account_id) & _C.settled & _C.act.is_not(None)
+            permanent = _of_account(event.account_id) & _C.settled & _C.act.is_not(None)
             self._db.execute(update(closing_acts).where(permanent).values(stored=False))
 
     def begin(self, put: Container[str]) -> None:
@@ -71,7 +71,7 @@ class ClosingRows:
 
     def take(self) -> Sequence[Act]:
         """Return the acts that this transaction inserted or recalled since the last ``take``."""
-        taken, self._taken, self._filling = self._taken, {}, (None, "", MAX_WEIGHT)
+        taken, self._pending, self._filling = self._pending, {}, (None, "", MAX_WEIGHT)
         return list(taken.values())
 
     def recall(self, account_id: str | None, kind: EventType, name: str | None = None) -> bool:
@@ -80,12 +80,12 @@ class ClosingRows:
         A service that finds its work done calls this, so that its response guarantees as much as the first one.
         Returns whether there were any.
         """
-        mine = ~_C.stored & _C.act.is_not(None) & _same(account_id)
+        mine = ~_C.stored & _C.act.is_not(None) & _of_account(account_id)
         prefix = subject_of(kind, "")
         mine &= _C.subject.startswith(prefix) if name is None else _C.subject == subject_of(kind, name)
         batches = self._db.execute(select(_C.batch).where(mine).distinct()).scalars().all()
         found = [act for act in self._of_batches(account_id, batches) if act.location not in self._put]
-        self._taken |= {act.event.id: act for act in found}
+        self._pending |= {act.event.id: act for act in found}
         return bool(found)
 
     def unknown(self, event_ids: Iterable[str]) -> set[str]:
@@ -138,7 +138,7 @@ class ClosingRows:
     def stored(self, acts: Iterable[Act]) -> None:
         """Mark the objects of these acts as stored."""
         for account_id, batch in dict.fromkeys((act.event.account_id, act.batch) for act in acts):
-            mine = _same(account_id) & (_C.batch == batch)
+            mine = _of_account(account_id) & (_C.batch == batch)
             self._db.execute(update(closing_acts).where(mine).values(stored=True))
 
     def place(self) -> None:
@@ -211,7 +211,7 @@ class ClosingRows:
         for start in range(0, len(rows), _BATCH_SIZE):
             insert_new(self._db, closing_acts, *rows[start : start + _BATCH_SIZE])
 
-    def _placed(self, act: Act) -> Act:
+    def _assigned(self, act: Act) -> Act:
         """Return the act, assigned to the current object or, if that is full, to a new one named by its event."""
         account_id, batch, weight = self._filling
         if account_id != act.event.account_id or weight + act.weight > MAX_WEIGHT:
@@ -243,12 +243,15 @@ class ClosingRows:
 
     def _of_batches(self, account_id: str | None, batches: Sequence[str]) -> list[Act]:
         query = select(_C.batch, _C.act, _C.settled).where(
-            _same(account_id), _C.batch.in_(batches), _C.act.is_not(None)
+            _of_account(account_id), _C.batch.in_(batches), _C.act.is_not(None)
         )
         rows = self._db.execute(query.order_by(_C.at, _C.event_id)).all()
-        return [self._fresh(replace(decode_act(row.act, batch=row.batch), kept=row.settled)) for row in rows]
+        return [
+            self._with_current_content(replace(decode_act(row.act, batch=row.batch), kept=row.settled))
+            for row in rows
+        ]
 
-    def _fresh(self, act: Act) -> Act:
+    def _with_current_content(self, act: Act) -> Act:
         """Return the act with the current content of its row: a rotation of the account's key re-encrypts it."""
         refusal = told_no(self._db, act.content.id) if isinstance(act.content, ConsentRefusal) else None
         return act if refusal is None else replace(act, content=refusal)
@@ -273,5 +276,5 @@ def _has_row() -> ColumnElement[bool]:
     return ~(_C.settled & _C.subject.startswith(prefix) & ~row.exists())
 
 
-def _same(account_id: str | None) -> Any:
+def _of_account(account_id: str | None) -> Any:
     return _C.account_id.is_(None) if account_id is None else _C.account_id == account_id

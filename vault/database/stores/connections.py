@@ -42,11 +42,11 @@ class ConnectionRows:
 
     def find(self, account_id: str, name: str) -> Connection | None:
         """Return an account's connection by name."""
-        return self._one((connections.c.account_id == account_id) & (connections.c.name == name))
+        return self._first((connections.c.account_id == account_id) & (connections.c.name == name))
 
     def get(self, connection_id: str) -> Connection | None:
         """Return a connection by the id in its webhook URL."""
-        return self._one(connections.c.id == connection_id)
+        return self._first(connections.c.id == connection_id)
 
     def of_account(self, account_id: str) -> Sequence[Connection]:
         """Return an account's connections, ordered by name."""
@@ -59,7 +59,7 @@ class ConnectionRows:
         account_changed(self._db, connection.account_id)
 
     def claim_reconciliation(self, *, pause: timedelta) -> tuple[Connection, datetime] | None:
-        """Claim a connection due for reconciliation, with the time reconciled until; the next is after ``pause``."""
+        """Claim a due connection for ``pause``; return it and the time up to which it is reconciled, or None."""
         now = database_now(self._db)
         due = select(connections.c.id).where(connections.c.reconcile_not_before <= now)
         due = due.order_by(connections.c.reconcile_not_before).limit(1)
@@ -79,7 +79,7 @@ class ConnectionRows:
             done = done.where(connections.c.reconciled_until == was)
         self._db.execute(done)
 
-    def _one(self, wanted: ColumnElement[bool]) -> Connection | None:
+    def _first(self, wanted: ColumnElement[bool]) -> Connection | None:
         row = self._db.execute(select(connections).where(wanted)).first()
         return None if row is None else _connection(row)
 

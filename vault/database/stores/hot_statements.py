@@ -41,7 +41,7 @@ _INSERT = (
     f"INSERT INTO recordings ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + name for name in _COLUMNS)})"  # noqa: S608 - our own column names
     " ON CONFLICT DO NOTHING"
 )
-_GOOD = """
+_STILL_VALID = """
   FROM recordings r
  WHERE r.id = {recording} AND r.account_id = {account} AND r.state = 'available' AND NOT r.restricted
    AND ({session} IS NULL OR EXISTS (
@@ -54,12 +54,12 @@ _GRANT = (
     "INSERT INTO access_events (id, account_id, recording_id, body, sealed_detail, leaf_hash, tree_index) "  # noqa: S608 - our own column names
     "SELECT :id, :account_id, :recording_id, :body, :sealed_detail, :leaf_hash, "
     "(SELECT coalesce(max(tree_index) + 1, 0) FROM access_events)"
-    + _GOOD.format(recording=":recording_id", account=":account_id", session=":session_id", now=":now")
+    + _STILL_VALID.format(recording=":recording_id", account=":account_id", session=":session_id", now=":now")
 )
-_IS_GOOD = "SELECT 1" + _GOOD.format(
+_IS_VALID = "SELECT 1" + _STILL_VALID.format(
     recording=":recording_id", account=":account_id", session=":session_id", now=":now"
 )
-_IS_GOOD_ON_POSTGRESQL = "SELECT 1" + _GOOD.format(
+_IS_VALID_ON_POSTGRESQL = "SELECT 1" + _STILL_VALID.format(
     recording="%(recording_id)s::text",
     account="%(account_id)s::text",
     session="%(session_id)s::text",
@@ -101,7 +101,7 @@ def still_good(connection: Connection, event: AccessEvent) -> bool:
     on_postgresql = is_postgresql(connection)
     now = event.at if on_postgresql else max(event.at, database_now(connection))
     values = {name: getattr(event, name) for name in names} | {"now": micros(now)}
-    query = _IS_GOOD_ON_POSTGRESQL if on_postgresql else _IS_GOOD
+    query = _IS_VALID_ON_POSTGRESQL if on_postgresql else _IS_VALID
     cursor = _cursor(connection)
     cursor.execute(query, values)
     return cursor.fetchone() is not None
@@ -217,7 +217,7 @@ _GRANT_BATCH = (
     "SELECT g.id, g.account_id, g.recording_id, g.body, g.sealed_detail "
     "FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::bytea[], %s::text[], %s::bigint[]) "
     "AS g(id, account_id, recording_id, body, sealed_detail, session_id, now) JOIN recordings r ON true"
-    + _GOOD.replace("FROM recordings r", "").format(
+    + _STILL_VALID.replace("FROM recordings r", "").format(
         recording="g.recording_id",
         account="g.account_id",
         session="g.session_id",

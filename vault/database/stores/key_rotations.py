@@ -164,7 +164,7 @@ class RotationRows:
             ],
         ).rowcount
         if kind == "recording_key":
-            counted = update(key_rotations).where(_this(rotation))
+            counted = update(key_rotations).where(_row_of(rotation))
             self._db.execute(counted.values(rewrapped=key_rotations.c.rewrapped + changed))
         elif kind in _IN_ACCOUNT_OBJECT and changed:
             account_changed(self._db, rotation.account_id)
@@ -183,16 +183,16 @@ class RotationRows:
 
     def settle(self, rotation: KeyRotation, at: datetime) -> None:
         """Mark a version as unused by any row, so that the account's object no longer contains it."""
-        self._db.execute(update(key_rotations).where(_this(rotation)).values(settled_at=at))
+        self._db.execute(update(key_rotations).where(_row_of(rotation)).values(settled_at=at))
         account_changed(self._db, rotation.account_id)
 
     def destroy(self, rotation: KeyRotation, *, at: datetime, statement: bytes) -> None:
         """Delete the version's wrapped key, and store the statement of its destruction."""
-        gone = (account_keys.c.account_id == rotation.account_id) & (
+        version_row = (account_keys.c.account_id == rotation.account_id) & (
             account_keys.c.version == rotation.version
         )
-        self._db.execute(delete(account_keys).where(gone))
-        done = update(key_rotations).where(_this(rotation))
+        self._db.execute(delete(account_keys).where(version_row))
+        done = update(key_rotations).where(_row_of(rotation))
         self._db.execute(done.values(destroyed_at=at, statement=statement))
         account_changed(self._db, rotation.account_id)
 
@@ -222,7 +222,7 @@ class RotationRows:
         return self._db.execute(select(func.count()).select_from(waiting)).scalar_one()
 
 
-def _this(rotation: KeyRotation) -> ColumnElement[bool]:
+def _row_of(rotation: KeyRotation) -> ColumnElement[bool]:
     mine: ColumnElement[bool] = key_rotations.c.account_id == rotation.account_id
     return mine & (key_rotations.c.version == rotation.version)
 

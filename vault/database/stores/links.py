@@ -41,7 +41,7 @@ class LinkRows:
 
     def by_token(self, token_hash: bytes) -> Link | None:
         """Return the link with this token, also if it has expired."""
-        return self._one(links.c.token_hash == token_hash)
+        return self._first(links.c.token_hash == token_hash)
 
     def get(self, account_id: str, link_id: str) -> Link | None:
         """Return an account's link."""
@@ -90,8 +90,8 @@ class LinkRows:
         mine = (sessions.c.link_id == session.link_id) & (sessions.c.nonce_hash == nonce_hash)
         before = self._db.execute(select(sessions).where(mine)).first()
         if before is not None:
-            again = update(sessions).where(sessions.c.id == before.id).values(secret_hash=secret_hash)
-            self._db.execute(again)
+            statement = update(sessions).where(sessions.c.id == before.id).values(secret_hash=secret_hash)
+            self._db.execute(statement)
             return _session(before)
         count = select(func.count()).select_from(sessions).where(sessions.c.link_id == session.link_id)
         if self._db.execute(count).scalar_one() >= allowed:
@@ -149,7 +149,7 @@ class LinkRows:
         mine = delete(unsettled_sessions).where(unsettled_sessions.c.session_id == session_id)
         return self._db.execute(mine).rowcount == 1
 
-    def _one(self, wanted: ColumnElement[bool]) -> Link | None:
+    def _first(self, wanted: ColumnElement[bool]) -> Link | None:
         row = self._db.execute(select(links).where(wanted)).first()
         return None if row is None else _link(row)
 

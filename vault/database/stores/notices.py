@@ -38,11 +38,11 @@ class NoticeRows:
 
     def get(self, account_id: str, notice_id: str) -> Notice | None:
         """Return a notice of this account by its id."""
-        return self._one((notices.c.account_id == account_id) & (notices.c.id == notice_id))
+        return self._first((notices.c.account_id == account_id) & (notices.c.id == notice_id))
 
     def by_id(self, notice_id: str) -> Notice | None:
         """Return a notice of any account by its id."""
-        return self._one(notices.c.id == notice_id)
+        return self._first(notices.c.id == notice_id)
 
     def of_account(self, account_id: str, status: NoticeStatus | None = None) -> Sequence[Notice]:
         """Return an account's notices, newest first, all or those of one status."""
@@ -89,9 +89,9 @@ class NoticeRows:
 
     def delete_draft(self, account_id: str, notice_id: str) -> bool:
         """Delete a draft. False if there is none."""
-        gone = delete(notices).where(_draft(account_id, notice_id)).returning(notices.c.id)
+        statement = delete(notices).where(_draft(account_id, notice_id)).returning(notices.c.id)
         account_changed(self._db, account_id)
-        return self._db.execute(gone).first() is not None
+        return self._db.execute(statement).first() is not None
 
     def publish(self, notice: Notice, at: datetime) -> tuple[Notice, Notice | None]:
         """Publish a draft under the next version, and retire the version published before; return both.
@@ -112,11 +112,11 @@ class NoticeRows:
         """Retire a published version. False if there is none."""
         live = (notices.c.account_id == account_id) & (notices.c.id == notice_id)
         live &= notices.c.status == "published"
-        gone = update(notices).where(live).values(status="retired", retired_at=at)
+        statement = update(notices).where(live).values(status="retired", retired_at=at)
         account_changed(self._db, account_id)
-        return self._db.execute(gone.returning(notices.c.id)).first() is not None
+        return self._db.execute(statement.returning(notices.c.id)).first() is not None
 
-    def _one(self, wanted: ColumnElement[bool]) -> Notice | None:
+    def _first(self, wanted: ColumnElement[bool]) -> Notice | None:
         row = self._db.execute(select(*_COLUMNS).where(wanted)).first()
         return None if row is None else _notice(row)
 

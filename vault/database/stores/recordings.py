@@ -77,7 +77,7 @@ class RecordingRows:
 
     def by_id(self, recording_id: str) -> Recording | None:
         """Return a recording of any account, for operators."""
-        return self._one(recordings.c.id == recording_id)
+        return self._first(recordings.c.id == recording_id)
 
     def existing(self, recording_ids: Sequence[str]) -> set[str]:
         """Return the ids that exist, in any account."""
@@ -86,7 +86,7 @@ class RecordingRows:
 
     def by_ref(self, account_id: str, connection_id: str | None, recording_ref: str) -> Recording | None:
         """Return a recording by its source's reference."""
-        return self._one(
+        return self._first(
             (recordings.c.account_id == account_id)
             & (recordings.c.connection_id == (connection_id or _UPLOAD))
             & (recordings.c.recording_ref == recording_ref)
@@ -158,7 +158,7 @@ class RecordingRows:
         """Delete the blind-index terms of a recording."""
         self._db.execute(delete(recording_terms).where(recording_terms.c.recording_id == recording_id))
 
-    def _one(self, wanted: ColumnElement[bool]) -> Recording | None:
+    def _first(self, wanted: ColumnElement[bool]) -> Recording | None:
         row = self._db.execute(select(*RECORDING_COLUMNS).where(wanted)).first()
         return None if row is None else recording_of(row)
 

@@ -137,8 +137,8 @@ class RestoredRows:
         later = select(k.version).where(k.account_id == account_id, k.version > version).limit(1)
         if self._db.execute(later).first() is None:
             return False
-        gone = delete(account_keys).where(k.account_id == account_id, k.version == version)
-        if self._db.execute(gone).rowcount:
+        statement = delete(account_keys).where(k.account_id == account_id, k.version == version)
+        if self._db.execute(statement).rowcount:
             account_changed(self._db, account_id)
         for table in (call_facts, consent_events, links):
             mine = (table.c.account_id == account_id) & (table.c.key_version == version)
@@ -173,8 +173,8 @@ class RestoredRows:
 
     def _keys(self, known: AccountObject) -> None:
         account_id, k = known.account.id, account_keys.c
-        gone = k.version.not_in(list(known.keys))
-        self._db.execute(delete(account_keys).where(k.account_id == account_id, gone))
+        deleted = k.version.not_in(list(known.keys))
+        self._db.execute(delete(account_keys).where(k.account_id == account_id, deleted))
         # Rows sealed under a version destroyed since cannot be opened; facts are restored from manifests.
         for table in (call_facts, consent_events, links):
             mine = (table.c.account_id == account_id) & table.c.key_version.not_in(list(known.keys))

@@ -16,7 +16,7 @@ from vault.domain.reason import Reason
 from vault.domain.recordings.recording import IN_FLIGHT, Recording, SealedObject, State
 from vault.domain.stored.manifest import Manifest
 
-_SAME = (
+_COPIED = (
     "id", "account_id", "recording_ref", "call_ref", "epoch", "received_at", "call_started_at", "call_ended_at",
     "kind", "source_ref", "source_policy", "source_attempts", "source_deleted_at", "damaged", "restricted",
     "container", "codec", "channels", "sample_rate", "duration", "available_at", "erased_at",
@@ -70,7 +70,7 @@ def put_tombstone(db: DbConnection, recording: Recording, *, due: bool = False) 
     if state is None:
         row = {**_row(db, recording), "manifest_due": due, "manifest_key_version": None}
         return bool(insert_new(db, recordings, row))
-    if not _ends(db, recording, state):
+    if not _is_newer(db, recording, state):
         return True
     to = State.ERASING if recording.state is State.ERASED else recording.state
     values = {
@@ -86,7 +86,7 @@ def put_tombstone(db: DbConnection, recording: Recording, *, due: bool = False) 
     return True
 
 
-def _ends(db: DbConnection, recording: Recording, state: State) -> bool:
+def _is_newer(db: DbConnection, recording: Recording, state: State) -> bool:
     """Return whether a tombstone is newer than the existing row, which has this state."""
     if state in {State.ERASING, State.ERASED}:
         return False
@@ -159,7 +159,7 @@ def _state(db: DbConnection, recording_id: str) -> State | None:
 def _row(db: DbConnection, recording: Recording) -> dict[str, Any]:
     now = database_now(db)
     return {
-        **{name: getattr(recording, name) for name in _SAME},
+        **{name: getattr(recording, name) for name in _COPIED},
         "connection_id": recording.connection_id or "",
         "state": str(recording.state),
         "reasons": reasons_json(recording.reasons),
