@@ -74,11 +74,11 @@ class Breaker:
         return "open" if self.now() < self._open_until else "half-open"
 
     async def wrap(self, secret: bytes, context: Mapping[str, str]) -> bytes:
-        """Wrap through the breaker. Raises what the root key raises, and Unavailable while it is open."""
+        """Wrap through the breaker. Raises the root key's errors, and Unavailable while the breaker is open."""
         return await self._call(lambda: self.root.wrap(secret, context))
 
     async def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
-        """Unwrap through the breaker. Raises what the root key raises, and Unavailable while it is open."""
+        """Unwrap through the breaker. Raises the root key's errors, and Unavailable while the breaker is open."""
         return await self._call(lambda: self.root.unwrap(wrapped, context))
 
     async def _call(self, ask: Callable[[], Awaitable[bytes]]) -> bytes:

@@ -55,8 +55,8 @@ class MicroBatch(Generic[Row, Result]):
                 batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._largest))]
                 await self._write_batch(batch)
         finally:
-            # There is no await between the check of the empty queue and this line, so ``add`` cannot rely on
-            # a task that has just stopped.
+            # There is no await between finding the queue empty and this line, so no row can be queued for a
+            # task that has just stopped.
             self._running.discard(asyncio.current_task())
 
     async def _write_batch(self, batch: Sequence[_Waiting[Row, Result]]) -> None:

@@ -15,7 +15,7 @@ closing_acts = Table(
     Column("account_id", String),
     # The closed subject. Services find acts that are not stored yet by it.
     Column("subject", String),
-    # The id of the transaction's first event, which names the object; None if there is no object.
+    # The id of the first event in the object, which names it; None if there is no object.
     Column("batch", String),
     # The act in its stored form, until it is settled; permanently if nothing else contains it.
     Column("act", LargeBinary),

@@ -64,7 +64,7 @@ def _hosts_of_query(url: str) -> dict[str, str]:
     """Return the hosts of ``?host=h1:p1&host=h2:p2``, SQLAlchemy's form of a list: libpq reads only the last."""
     hosts = [value for name, value in parse_qsl(urlsplit(url).query) if name == "host"]
     pairs = [_host_and_port(host) for host in hosts]
-    if len(hosts) < 2 and not any(port for _, port in pairs):  # noqa: PLR2004 - one host is no list
+    if len(hosts) < 2 and not any(port for _, port in pairs):  # noqa: PLR2004 - a single host is not a list
         return {}
     named = {"host": ",".join(host for host, _ in pairs)}
     return named | ({"port": ",".join(port for _, port in pairs)} if any(port for _, port in pairs) else {})

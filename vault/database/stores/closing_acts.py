@@ -60,12 +60,12 @@ class ClosingRows:
         if insert_new(self._db, closing_acts, self._row(act, name)):
             self._pending[event.id] = act
         if event.type == "key.destroyed":
-            # Permanent objects were sealed under that key; their content is re-encrypted by now: store them again.
+            # Permanent objects were sealed under that key. Their content has been re-encrypted: store them again.
             permanent = _of_account(event.account_id) & _C.settled & _C.act.is_not(None)
             self._db.execute(update(closing_acts).where(permanent).values(stored=False))
 
     def begin(self, put: Container[str]) -> None:
-        """Start a function, and discard the acts of a failed one before it. ``put``: names of stored objects."""
+        """Start a function, and discard the acts of a failed one before it. ``put``: objects known to be stored."""
         self.take()
         self._put = put
 
@@ -75,7 +75,7 @@ class ClosingRows:
         return list(taken.values())
 
     def recall(self, account_id: str | None, kind: EventType, name: str | None = None) -> bool:
-        """Recall an account's acts of this kind, or only that of ``name``, whose objects may not be stored.
+        """Recall an account's acts of this kind, or only that of ``name``, that are not known to be stored.
 
         A service that finds its work done calls this, so that its response guarantees as much as the first one.
         Returns whether there were any.
@@ -128,7 +128,7 @@ class ClosingRows:
         return bool(self.settleable(limit=1))
 
     def due(self, before: datetime, *, limit: int) -> Sequence[Act]:
-        """Return acts older than ``before`` whose objects may not be stored, always all acts of an object."""
+        """Return acts older than ``before`` that are not known to be stored, always all acts of an object."""
         query = select(_C.account_id, _C.batch).where(
             ~_C.stored, _C.at < before, _C.act.is_not(None), _has_row()
         )

@@ -221,7 +221,7 @@ class QueueRows:
         return row.lease_until is not None and row.lease_until > database_now(self._db)
 
     def counts(self) -> dict[State, tuple[int, float]]:
-        """Return for each state of work the number of rows, and the age of the oldest in seconds."""
+        """Return for each work state the number of rows, and the age of the oldest in seconds."""
         now = database_now(self._db)
         query = select(recordings.c.state, func.count(), func.min(recordings.c.received_at))
         rows = self._db.execute(query.where(recordings.c.state.in_(WORK)).group_by(recordings.c.state))
