@@ -85,7 +85,7 @@ class NotLogged(NotGranted):
 class _OneByOne(Writer):
     """The vault's writer, but with one write in each transaction."""
 
-    def _next_group(self) -> list[Job]:
+    def _next_batch(self) -> list[Job]:
         with self._wake:
             while not (self._waiting or self._urgent or self._closing):
                 self._wake.wait()
