@@ -1,10 +1,11 @@
 """Write due account objects and tombstones, so that the bucket alone is enough for a restore.
 
 An account object's key has the revision of the account and the state of the log. Older objects are deleted, except
-those of another history, which may be the only copy of acknowledged changes. But an object with a destroyed
-version of the account's key is always deleted: the statement about that version says that no copy is left. This is
-a singleton job; if a node writes late, after its lease expired, its object has a lower revision, and the account
-is due again. A crash can leave an extra object, but never a missing one.
+those of another history, which may be the only copy of acknowledged changes. An object that contradicts the own log
+is deleted as well once it holds a destroyed version of the account's key: no restore uses it, and the statement
+about that version says that no copy is left. This is a singleton job; if a node writes late, after its lease
+expired, its object has a lower revision, and the account is due again. A crash can leave an extra object, but never
+a missing one.
 """
 
 import asyncio
@@ -85,11 +86,11 @@ class WriteAccountObjects:
         name = name_at(account_id, known.revision, log)
         await self.objects.put(location_of(name), encode_envelope(envelope))
         names = await sort_by_history(self.database, await account_object_names(self.objects, account_id))
-        others = [*names.ahead, *names.foreign]
+        oldest = min(known.keys)
         destroyed = [
-            other for other in others if await self._holds_destroyed_key(other, oldest=min(known.keys))
+            other for other in names.foreign if await self._holds_destroyed_key(other, oldest=oldest)
         ]
-        if len(others) > len(destroyed):
+        if names.ahead or len(names.foreign) > len(destroyed):
             # Another history may have its own notices, whose audio its objects need.
             obsolete = []
         older = [own for own in names.own if own != name and own.revision <= known.revision]
