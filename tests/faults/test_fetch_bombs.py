@@ -51,7 +51,9 @@ def _forever(first: bytes, piece: bytes) -> Script:
 
 
 def _encoded(name: str, body: bytes) -> Bomb:
-    return Bomb(script=answer(body, headers={"Content-Encoding": name}), state="failed", said="encoded")
+    return Bomb(
+        script=answer(body, headers={"Content-Encoding": name}), state="failed", said="Content-Encoding"
+    )
 
 
 _OK = b"HTTP/1.1 200 OK\r\n"
@@ -66,7 +68,7 @@ BOMBS = {
             head(200, {**_CHUNKED, "Content-Encoding": "gzip"}), b"1000\r\n" + bytes(4096) + b"\r\n"
         ),
         state="failed",
-        said="encoded",
+        said="Content-Encoding",
     ),
     "a length of terabytes": Bomb(
         script=_forever(head(200, {"Content-Length": str(10**13)}), bytes(65536)),
@@ -82,12 +84,14 @@ BOMBS = {
         said="too slowly",
     ),
     "ten megabytes of head": Bomb(
-        script=raw(head(200, {"X": "y" * 10_000_000}), _SOUND), state="retry_wait", said="could not be asked"
+        script=raw(head(200, {"X": "y" * 10_000_000}), _SOUND),
+        state="retry_wait",
+        said="request to the host failed",
     ),
     "a head without end": Bomb(
         script=_forever(_OK, b"X-More: " + b"y" * 1000 + b"\r\n"),
         state="retry_wait",
-        said="could not be asked",
+        said="request to the host failed",
     ),
     "interim answers without end": Bomb(
         script=_forever(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100), state="retry_wait", said="in time"
