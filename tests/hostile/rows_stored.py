@@ -14,7 +14,7 @@ from tests.hostile.shapes import JSON, LINES, TEXT, repeated, within
 from vault.audio import containers, protocol, riff
 from vault.domain.notices.default_texts import PLACEHOLDER
 from vault.domain.notices.language import language_tag
-from vault.domain.notices.notice import _words
+from vault.domain.notices.notice import _normalize
 from vault.domain.rules.rule_book_loader import read_place
 from vault.domain.stored import json_reader
 from vault.domain.stored.account_object import Envelope, decode_account, decode_envelope
@@ -67,7 +67,7 @@ def _audio(data: bytes) -> None:
 
 def _notice(said: str) -> None:
     PLACEHOLDER.sub("", said)
-    assert (_words(said) * 2 in _words(said)) is (not _words(said))
+    assert (_normalize(said) * 2 in _normalize(said)) is (not _normalize(said))
 
 
 def _settings(value: str) -> None:

@@ -48,7 +48,7 @@ NOT_FOREIGN = {
     "vault.domain.stored.sealed_records:_load": _SEALED,
     "vault.domain.stored.sealed_records:decode_details": _SEALED,
     "vault.domain.audit_log.replay:take": "leaves of the published log, whose tree was verified before",
-    "vault.domain.rules.rule_book_loader:_file": _PACKAGED,
+    "vault.domain.rules.rule_book_loader:_parse_file": _PACKAGED,
     "vault.domain.stored.store_rewrite:decode_look": _OWN_ROWS,
     "vault.domain.stored.store_rewrite:decode_rewrite": _OWN_ROWS,
     "vault.cli.drill:_check_all": "replies of the operator's own vault",

@@ -59,7 +59,7 @@ async def damage(house: House, what: str, recording_id: str) -> str:
             begins = f"{manifest.replace('rec_', 'rec_0')}: no available recording"
         case "unknown act":
             objects["closing/vault/evt_0"] = Kept(bytearray(b"x"), now)
-            begins = "closing/vault/evt_0: the database does not know"
+            begins = "closing/vault/evt_0: this closing act is not in the database"
         case "foreign object":
             objects["stray/thing"] = Kept(bytearray(b""), now)
             begins = "stray/thing: this is not an object"

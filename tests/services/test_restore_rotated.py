@@ -88,6 +88,8 @@ async def test_what_only_a_destroyed_version_opens_is_given_up(
     await write_all(house)
     async with house_over(house, SqliteDatabase(old), threads) as new:
         report = await new.vault.restore(actor="operator")
-        assert [line.startswith(f"{house.account.id}: 1 recordings on") for line in report.findings] == [True]
+        assert [
+            line.startswith(f"{house.account.id}: 1 recordings in flight") for line in report.findings
+        ] == [True]
         assert await new.state(waiting) is State.FAILED
         assert await new.keys_gone(waiting)
