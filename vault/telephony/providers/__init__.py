@@ -1,1 +1,1 @@
-"""The providers, one package each."""
+"""Providers: a package for each. ``PROVIDERS`` in ``vault/composition.py`` is the registry."""
