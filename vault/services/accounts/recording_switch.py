@@ -5,19 +5,13 @@ from dataclasses import dataclass, replace
 
 from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.reason import Reason
 from vault.errors import NotFound, Unavailable
 from vault.ports.database import Database, Transaction
 from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.refuse_in_flight import SWITCHED_OFF, refuse_in_flight
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
-
-_REFUSED = Reason(
-    code="switched_off_since_receipt",
-    text="Recording was switched off while this recording was on its way.",
-    source="recording-switch",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +50,8 @@ class SetSwitch:
                     result="on" if enabled else "off",
                 )
             )
-            refused = [] if enabled else tx.queue.refuse_in_flight(account_id, _REFUSED)
-            for recording_id in refused:
-                tx.events.append(
-                    AccessEvent(
-                        type="recording.refused",
-                        at=now,
-                        account_id=account_id,
-                        actor=actor,
-                        recording_id=recording_id,
-                        result=_REFUSED.code,
-                    )
-                )
+            if not enabled:
+                refuse_in_flight(tx, account_id, SWITCHED_OFF, at=now, actor=actor)
             return after
 
         return await self.database.write(change, urgent=True)

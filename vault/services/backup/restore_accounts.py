@@ -9,7 +9,6 @@ from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.replay import closes, merge_history
 from vault.domain.progress import ProgressCallback, Report
-from vault.domain.reason import Reason
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.account_object import (
     AccountObject,
@@ -28,14 +27,10 @@ from vault.ports.restoring import Revisions
 from vault.sealing.message import open_message
 from vault.services.audit_log.own_history import sort_by_history
 from vault.services.backup.restore_log import Divergence
+from vault.services.shared.refuse_in_flight import SWITCHED_OFF
 
 #: The reason of a switch-off if one of two histories had left recording on.
 _CLOSED = "A restore joined two histories of the database, and recording was switched off in one of them."
-_REFUSED = Reason(
-    code="switched_off_since_receipt",
-    text="Recording was switched off while this recording was on its way.",
-    source="recording-switch",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +77,7 @@ class RestoreAccounts:
 
     async def refuse_in_flight(self, report: Report) -> None:
         """Refuse recordings in flight from before a switch-off, if no manifest has restored them."""
-        report.add("refused", await self.database.write(lambda tx: tx.restored.refuse_stale(_REFUSED)))
+        report.add("refused", await self.database.write(lambda tx: tx.restored.refuse_stale(SWITCHED_OFF)))
 
     async def fail_closed(self, divergence: Divergence, report: Report) -> None:
         """Fail recordings in flight that were sealed under a key version destroyed since."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from vault.domain.accounts.account import SwitchChange
-from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.audit_log.access_event import EventType
 from vault.domain.audit_log.replay import merge_history
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import GONE, Recording, State
@@ -14,6 +14,7 @@ from vault.domain.stored.closing_acts import Act, ConsentRefusal, ErasedCall
 from vault.errors import NotFound
 from vault.ports.consent_stores import ConsentRow, ObjectionRow
 from vault.ports.database import Transaction
+from vault.services.shared.refuse_in_flight import SWITCHED_OFF, refuse_in_flight
 
 
 def do_again(tx: Transaction, act: Act) -> None:
@@ -35,12 +36,7 @@ def _switch(tx: Transaction, act: Act) -> None:
     tx.restored.switch(account_id, merge_history(history, [change], ()))
     # A later switch on was made without knowledge of this act. Off wins.
     tx.accounts.set_switch(account_id, enabled=False, at=tx.now(), by=change.by, reason=change.reason)
-    ground = Reason(
-        code="switched_off_since_receipt",
-        text="Recording was switched off while this recording was on its way.",
-        source="recording-switch",
-    )
-    _refuse(tx, account_id, ground, act.event, call_ref=None)
+    refuse_in_flight(tx, account_id, SWITCHED_OFF, at=tx.now(), actor=act.event.actor)
 
 
 def _objection(tx: Transaction, act: Act) -> None:
@@ -83,8 +79,8 @@ def _refuse_consent(tx: Transaction, act: Act) -> None:
     if known:
         return  # Only re-encrypted: the older version of the key is destroyed, or will be.
     party, _, answer = (act.event.result or "").rpartition("_")
-    ground = Reason(code=answer, text=f"The {party} {answer}.", source="consent")
-    _refuse(tx, account_id, ground, act.event, call_ref=refusal.call_ref)
+    reason = Reason(code=answer, text=f"The {party} {answer}.", source="consent")
+    refuse_in_flight(tx, account_id, reason, at=tx.now(), actor=act.event.actor, call_ref=refusal.call_ref)
 
 
 def _erase(tx: Transaction, act: Act) -> None:
@@ -171,20 +167,3 @@ def _has_key(tx: Transaction, account_id: str, version: int) -> bool:
     except NotFound:
         return False
     return True
-
-
-def _refuse(
-    tx: Transaction, account_id: str, ground: Reason, cause: AccessEvent, *, call_ref: str | None
-) -> None:
-    now = tx.now()
-    for recording_id in tx.queue.refuse_in_flight(account_id, ground, call_ref=call_ref):
-        tx.events.append(
-            AccessEvent(
-                type="recording.refused",
-                at=now,
-                account_id=account_id,
-                actor=cause.actor,
-                recording_id=recording_id,
-                result=ground.code,
-            )
-        )

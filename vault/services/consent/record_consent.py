@@ -27,6 +27,7 @@ from vault.services.admission.case import Admission, CallContext
 from vault.services.admission.evidence_chain import EvidenceChain, append, settled
 from vault.services.admission.readmit import regate
 from vault.services.shared.encrypted_fields import OpenedRecording
+from vault.services.shared.refuse_in_flight import refuse_in_flight
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 #: Max clock skew between a platform and the vault.
@@ -138,17 +139,9 @@ def _check_event_count(event: ConsentEvent, known: CallContext) -> None:
 def _refuse(tx: Transaction, row: ConsentRow, event: ConsentEvent) -> None:
     """Refuse the call's recordings that are in progress or in quarantine."""
     reason = Reason(code=event.answer, text=f"The {event.party} {event.answer}.", source="consent")
-    for recording_id in tx.queue.refuse_in_flight(row.account_id, reason, call_ref=row.call_ref):
-        tx.events.append(
-            AccessEvent(
-                type="recording.refused",
-                at=event.heard_at,
-                account_id=row.account_id,
-                actor=event.told_by,
-                recording_id=recording_id,
-                result=event.answer,
-            )
-        )
+    refuse_in_flight(
+        tx, row.account_id, reason, at=event.heard_at, actor=event.told_by, call_ref=row.call_ref
+    )
 
 
 def _withdraw(tx: Transaction, recording: Recording, event: ConsentEvent) -> None:

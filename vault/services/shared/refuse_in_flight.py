@@ -1,0 +1,34 @@
+"""Refuse the recordings in flight of an account or a call, each with its access event."""
+
+from datetime import datetime
+
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.reason import Reason
+from vault.ports.database import Transaction
+
+#: Why the recording switch refuses a recording in flight.
+SWITCHED_OFF = Reason(
+    code="switched_off_since_receipt",
+    text="Recording was switched off while this recording was on its way.",
+    source="recording-switch",
+)
+
+
+def refuse_in_flight(
+    tx: Transaction, account_id: str, reason: Reason, *, at: datetime, actor: str, call_ref: str | None = None
+) -> None:
+    """Refuse the recordings in flight of the account, or of one call, and append an event for each.
+
+    The caller holds the account's exclusive lock, or the lock of the call.
+    """
+    for recording_id in tx.queue.refuse_in_flight(account_id, reason, call_ref=call_ref):
+        tx.events.append(
+            AccessEvent(
+                type="recording.refused",
+                at=at,
+                account_id=account_id,
+                actor=actor,
+                recording_id=recording_id,
+                result=reason.code,
+            )
+        )
