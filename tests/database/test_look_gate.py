@@ -1,4 +1,4 @@
-"""No function runs on a server's history before somebody has looked whether it is the right one."""
+"""No function runs on a server's history before that history was compared with the object store."""
 
 import asyncio
 from collections.abc import Iterator

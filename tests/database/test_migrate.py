@@ -95,7 +95,7 @@ async def test_without_a_server_nothing_starts(postgresql_server):
 
 
 def test_every_account_object_is_due_after_the_names_changed(tmp_path: Path):
-    """What lies there under a name of an earlier release gets one that says the history it is of."""
+    """An object under the name of an earlier release is written again under a name with its history."""
     path = tmp_path / "vault.db"
     migrate_sqlite(path)
     connection = sqlite3.connect(path, isolation_level=None)

@@ -32,7 +32,7 @@ def test_lists_of_hosts_ask_for_a_server_that_takes_writes(url: str):
 
 @pytest.mark.parametrize("url", ["postgresql://u@h1/db", "postgresql://u:@/db?host=/run/postgresql"])
 def test_a_single_host_is_taken_as_it_is(url: str):
-    """So a standby is told of in the vault's own words."""
+    """A standby is reported in the vault's own words."""
     assert "target_session_attrs" not in connection_parameters(url)
 
 

@@ -23,7 +23,7 @@ _SEQUENCED = 0.3
 
 @dataclass(slots=True, kw_only=True)
 class Load:
-    """Everybody at once, until ``stop``. ``doors`` are the nodes; each deed takes the next."""
+    """Concurrent clients, until ``stop``. ``doors`` are the nodes; each request takes the next."""
 
     doors: Sequence[Door]
     stage: Stage

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.faults.server import ask
 
-#: Seconds after which a request is given up. The longest wait that a round looks for is 40 s.
+#: Timeout of a request in seconds. The longest wait that a round provokes is 40 s.
 PATIENCE = 60.0
 
 

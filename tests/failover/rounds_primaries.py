@@ -47,7 +47,7 @@ def two_primaries(*, seconds: float = 8.0, subjects: int = 24, keep_new: bool = 
 
 
 def _second_node(around: World, url: str) -> Node:
-    """Start a node on the promoted server; it may find at once that the other went on."""
+    """Start a node on the promoted server; it may find immediately that the other history is longer."""
     fleet = around.fleet
     node = Node(fleet.folder / "second", "serve", **(fleet.settings | {"VAULT_DATABASE_URL": url}))
     fleet.nodes.append(node)

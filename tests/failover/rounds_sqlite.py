@@ -49,7 +49,7 @@ class Machine:
         return Load(doors=[self.door], stage=self.stage, book=self.book)
 
     def end(self, *, kill: bool) -> None:
-        """End the server: at once, or as an operator does."""
+        """End the server: by SIGKILL, or as an operator does."""
         assert self.server.running is not None
         if kill:
             self.server.running.send_signal(signal.SIGKILL)

@@ -31,7 +31,7 @@ class Shared:
 
 @dataclass(slots=True, kw_only=True)
 class Stage:
-    """Subjects, each for one act. Whoever acts takes one away."""
+    """Subjects, each for one act. An act removes its subject."""
 
     #: Accounts on which calls start and recordings come in.
     accounts: Sequence[str]

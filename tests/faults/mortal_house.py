@@ -43,7 +43,7 @@ HOSTS_FAIL = {
 
 @contextmanager
 def done_all_the_same() -> Iterator[None]:
-    """What closes something stands also where the store fails: whoever asked is told so, and to repeat."""
+    """A closing act is committed although the store fails: the caller gets 503 and is asked to repeat."""
     try:
         yield
     except Unavailable as error:

@@ -176,7 +176,7 @@ class Story:
             "account_objects": vault.write_account_objects,
             "tombstones": vault.write_tombstones,
             "rewrap": replace(vault.rewrap, grace=now),
-            # Whoever did an act is not about to put its object any more.
+            # The process that committed the act will not write its object any more.
             "journal": replace(vault.keep_journal, clock=lambda: datetime.now(UTC) + timedelta(minutes=1)),
         }
         return {

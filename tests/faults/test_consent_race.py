@@ -139,7 +139,7 @@ def test_what_is_told_around_the_gate_is_in_the_evidence_once(
     folder: Path, media: MediaThread, kind: str, request: pytest.FixtureRequest
 ) -> None:
     """Told before sealing or after, before the gate or in quarantine: it counts, and the chain holds."""
-    calls = count(f"calls that are told of around the gate on {kind}", small=3, full=150)
+    calls = count(f"calls that are reported around the gate on {kind}", small=3, full=150)
     with serving(folder, media, kind, request) as (client, look):
         assert client.rest("PATCH", f"{client.home}/consent-policy", QUARANTINE).status == 200
         outcome = race_telling_and_gate(client, look, urls(media)[1], calls)

@@ -30,7 +30,7 @@ from vault.sealing.fields import Fields
 from vault.telephony.parsing.forms import parse_form, parse_query
 from vault.telephony.parsing.strict_json import parse_object
 
-#: What takes foreign bytes or text apart; whoever names one of these needs a row. Add what the vault begins to use.
+#: Functions that parse foreign bytes or text; a caller of one needs a row. Add what the vault begins to use.
 PARSERS: tuple[Any, ...] = (
     json.load, json.loads, json.JSONDecoder, tomllib.load, tomllib.loads,
     ET.XML, ET.fromstring, ET.parse, ET.iterparse,

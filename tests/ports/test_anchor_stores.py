@@ -53,7 +53,7 @@ async def anchors(store: ObjectStore) -> list[str]:
 
 
 async def test_of_two_histories_one_is_shown(adapter: Adapter):
-    """Four nodes on two databases, all at once: one history is shown, and it goes on afterwards."""
+    """Four concurrent nodes on two databases: one history is shown, and it continues afterwards."""
     store = adapter.store
     for number in range(count("two histories in every kind of store", small=2, full=100)):
         for key in await anchors(store):

@@ -10,7 +10,7 @@ import time
 from collections import deque
 
 _BYTES = 256 * 1024
-#: Seconds between two looks whether something is due, where nothing is nearer.
+#: Poll interval in seconds while nothing is due earlier.
 _POLL = 0.02
 
 

@@ -59,7 +59,7 @@ async def one_race(seed: int, make: Callable[..., Anchor] = anchor_of, *, dying:
 
 async def test_two_histories_are_never_both_shown():
     """In every order of steps that is tried, all that was shown is one log; and afterwards one history goes on."""
-    for seed in range(count("orders of two histories that anchor at once", small=40, full=20_000)):
+    for seed in range(count("orders of two histories that anchor concurrently", small=40, full=20_000)):
         assert await one_race(seed), seed
 
 

@@ -78,7 +78,7 @@ async def test_each_damage_is_named(house: House, what: str):
     begins = damage_log(house, what) if what in LOG else await damage_account(house, what)
     found = (await checked(house)).findings
     if what == "old object":
-        # Both: what the account lacks, and what lies there too long.
+        # Both: objects that the account lacks, and objects that should be deleted.
         assert "a newer object of this account was written" in found.pop()
     assert len(found) == 1, found
     assert found[0].startswith(begins)

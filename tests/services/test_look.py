@@ -93,7 +93,7 @@ async def test_one_of_two_primaries_stops_when_its_anchor_meets_the_other(
 async def test_an_anchor_on_its_way_out_begins_nothing(
     house: House, tmp_path: Path, threads: Threads, caplog: pytest.LogCaptureFixture
 ):
-    """Another history's anchor is gone at the third look: nobody was told of it, and nothing stops."""
+    """Another history's anchor is gone at the third check: nobody was shown it, and nothing stops."""
     await write_all(house)
     old = copied(house, tmp_path / "old")
     await off(house)

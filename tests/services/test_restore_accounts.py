@@ -144,7 +144,7 @@ async def objection(house: House, number: str) -> None:
 async def test_a_key_that_comes_back_is_destroyed_once_more(
     house: House, tmp_path: Path, threads: Threads, anchored: bool
 ):
-    """The lost history went on under the version that one's own destroyed: it goes once nothing lies under it."""
+    """The lost history continued under a key version that the own history destroyed: destroyed again once unused."""
     await write_all(house)
     start = copied(house, tmp_path / "start")
     await house.vault.enter_objection(house.account.id, "+33687654321", reason=None, **ME)

@@ -180,7 +180,7 @@ async def test_nothing_of_either_history_is_lost(house: House, tmp_path: Path, t
         assert report.findings == []
         [note] = report.notes
         assert "1 API keys" in note
-        # The provider's list is compared at once, for the whole time that was lost.
+        # The provider's list is compared immediately, for the whole time that was lost.
         due = await reconciliations(new)
         assert due[main] < listed_at
         await check_joined(house, new, ids, own)

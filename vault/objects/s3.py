@@ -165,7 +165,7 @@ class S3Store:
                 return
 
     async def delete_older(self, key: str) -> None:
-        """Delete every version except the newest, whoever wrote it. Lists the key if the bucket has versions."""
+        """Delete every version except the newest, also of other writers. Lists the key if the bucket has versions."""
         full = self._full_key(key)
         if not await self._is_versioned():
             return

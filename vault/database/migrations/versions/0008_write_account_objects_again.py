@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # No revision is written as this one, so each account is due. The object that lies there stays till then.
+    # No object has this revision, so each account is due. Its present object stays until then.
     accounts = sa.table('accounts', sa.column('written_revision', sa.BigInteger))
     op.execute(sa.update(accounts).values(written_revision=-1))
 
