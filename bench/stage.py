@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from vault.database.stores.recording_states import RecordingStates
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.notices.notice import NoticeRequest
 from vault.domain.playback.link import DEFAULT_SESSIONS
 from vault.domain.recordings.recording import LEASE, Recording, State
+from vault.domain.recordings.transitions import ADMIT
 from vault.domain.rules.rules import RuleOverride
 from vault.ports.database import Transaction
 from vault.services.accounts.connections import ConnectionRequest
@@ -70,7 +72,8 @@ async def let_in(vault: Vault) -> Recording:
         if held is None:
             raise RuntimeError("The recording that was just stored is not there.")
         described = {"container": "wav", "codec": "pcm_s16le", "channels": 2, "sample_rate": 8000}
-        return tx.queue.move(held, State.AVAILABLE, **described, duration=7200.0, available_at=tx.now())
+        values = {**described, "duration": 7200.0, "available_at": tx.now()}
+        return RecordingStates(tx.connection).change(ADMIT, held.recording, values, token=held.token)
 
     return await vault.database.write(move)
 

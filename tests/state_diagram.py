@@ -6,18 +6,16 @@
 import re
 from pathlib import Path
 
-from vault.domain.recordings.recording import ARROWS
+from vault.domain.recordings.transitions import ARROWS, ENTRIES
 
 PAGE = Path(__file__).parents[1] / "docs" / "contributing" / "architecture.md"
 BLOCK = re.compile(r"^```mermaid\n(stateDiagram-v2\n.*?)^```$", re.MULTILINE | re.DOTALL)
-#: How a row is created: announced or uploaded, or refused at its announcement.
-_ENTRIES = ("received", "refused")
 
 
 def state_diagram() -> str:
     """Return the diagram: an arrow for each pair in ``ARROWS``, in the order of the states."""
     order = list(ARROWS)
-    lines = ["stateDiagram-v2", *(f"    [*] --> {entry}" for entry in _ENTRIES)]
+    lines = ["stateDiagram-v2", *(f"    [*] --> {entry}" for entry in ENTRIES)]
     for state, targets in ARROWS.items():
         lines += [f"    {state} --> {target}" for target in sorted(targets, key=order.index)]
         if not targets:

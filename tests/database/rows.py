@@ -7,15 +7,18 @@ from typing import Any
 from sqlalchemy import select, update
 
 from vault.database.schema.core import recordings
+from vault.database.stores.recording_states import RecordingStates
 from vault.domain.accounts.account import Account
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
 from vault.domain.playback.link import Link, Session
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import LEASE, Lease, Recording, SealedObject, State
+from vault.domain.recordings.transitions import transition_between
 from vault.ports.access_log import LoggedEvent
 from vault.ports.database import Database
 from vault.ports.stores import NewRecording
+from vault.services.lifecycle import lifecycle
 
 NOW = datetime(2026, 11, 2, 12, 0, 0, 123456, tzinfo=UTC)
 OFF = Reason(code="switch_off", text="Recording is switched off.")
@@ -57,13 +60,28 @@ async def claim(database: Database, states: Sequence[State] = TO_TRANSFER, lease
     return held
 
 
+def move(tx: Any, held: Lease, to: State, **values: object) -> Recording:
+    """Move a leased row to another state, without the lifecycle's event."""
+    transition = transition_between(held.recording.state, to)
+    return RecordingStates(tx.connection).change(transition, held.recording, values, token=held.token)
+
+
+def settle(tx: Any, recording: Recording, to: State, **values: object) -> Recording:
+    """Move a row that nobody leases to another state, without the lifecycle's event."""
+    return RecordingStates(tx.connection).change(transition_between(recording.state, to), recording, values)
+
+
+def begin_erasing(tx: Any, account_id: str, recording_id: str) -> Recording:
+    """Erase a recording as the service does."""
+    return lifecycle.erase(tx, account_id, recording_id, actor="key_1", at=NOW)
+
+
 async def store(database: Database) -> Recording:
     """Move the next waiting row to stored."""
     held = await claim(database)
     sealed = SealedObject(location=f"audio/{held.token}", header=b"header", size=100)
     return await database.write(
-        lambda tx: tx.queue.move(
-            held, State.STORED, audio=sealed, wrapped_key=b"key", key_version=1, evidence="digest",
+        lambda tx: move(tx, held, State.STORED, audio=sealed, wrapped_key=b"key", key_version=1, evidence="digest",
             sealed_details=b"details", attempts=0,
         )
     )  # fmt: skip
@@ -75,7 +93,7 @@ async def available(database: Database, ref: str = "ref-1", account_id: str = "a
     await store(database)
     held = await claim(database, (State.STORED,))
     return await database.write(
-        lambda tx: tx.queue.move(held, State.AVAILABLE, duration=12.5, available_at=NOW, manifest_due=True)
+        lambda tx: move(tx, held, State.AVAILABLE, duration=12.5, available_at=NOW, manifest_due=True)
     )
 
 
@@ -85,7 +103,9 @@ async def switch(database: Database, *, enabled: bool, account_id: str = "acct_a
     def change(tx: Any) -> Sequence[str]:
         tx.lock_account(account_id, exclusive=True)
         tx.accounts.set_switch(account_id, enabled=enabled, at=NOW, by="key_1", reason=None)
-        refused: Sequence[str] = () if enabled else tx.queue.refuse_in_flight(account_id, OFF)
+        refused: Sequence[str] = (
+            () if enabled else RecordingStates(tx.connection).refuse_in_flight(account_id, OFF)
+        )
         return refused
 
     return await database.write(change, urgent=True)

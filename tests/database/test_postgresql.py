@@ -12,6 +12,7 @@ from tests.database.rows import LEASE, OFF, TO_TRANSFER, announcement, event, op
 from tests.faults.counts import count
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.sql.dialect import lock_key
+from vault.database.stores.recording_states import RecordingStates
 from vault.domain.recordings.recording import State
 from vault.errors import Invalid, NotFound, Unavailable
 from vault.ports.database import Grant
@@ -254,7 +255,7 @@ async def test_the_switch_waits_for_gates_and_not_for_other_accounts(
     def off(account_id: str):
         def change(tx):
             tx.lock_account(account_id, exclusive=True)
-            return tx.queue.refuse_in_flight(account_id, OFF)
+            return RecordingStates(tx.connection).refuse_in_flight(account_id, OFF)
 
         return asyncio.ensure_future(other_node.write(change, urgent=True))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import vault
-from tests.database.rows import available, open_account, set_columns
+from tests.database.rows import available, begin_erasing, open_account, set_columns
 from tests.faults.counts import count
 from vault.database.engines import sqlite_wal
 from vault.database.engines.sqlite import SqliteDatabase
@@ -207,7 +207,7 @@ async def test_a_shredded_key_is_not_left_in_the_file(sqlite: SqliteDatabase):
     sqlite.close()
     assert all(secret in sqlite.path.read_bytes() for secret in secrets.values())
     again = SqliteDatabase(sqlite.path)
-    await again.write(lambda tx: tx.queue.begin_erasing("acct_a", recording.id))
+    await again.write(lambda tx: begin_erasing(tx, "acct_a", recording.id))
     again.close()
     assert {path.name for path in sqlite.path.parent.iterdir()} == {"vault.db", "vault.db.lock"}
     left = sqlite.path.read_bytes()

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from tests.database.rows import LEASE, NOW, OFF, TO_TRANSFER, announcement, open_account
+from tests.database.rows import LEASE, NOW, OFF, TO_TRANSFER, announcement, move, open_account
 from tests.faults.counts import count
 from vault.database.schema.core import recordings
+from vault.database.stores.recording_states import RecordingStates
 from vault.domain.recordings.recording import State
 from vault.errors import LeaseLost, Unavailable
 from vault.ports.database import Database
@@ -122,7 +123,7 @@ class Race:
             tx.connection.execute(text("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"))
         tx.accounts.set_switch("acct_a", enabled=enabled, at=NOW, by="key_1", reason=None)
         if not enabled:
-            self.refused += len(tx.queue.refuse_in_flight("acct_a", OFF))
+            self.refused += len(RecordingStates(tx.connection).refuse_in_flight("acct_a", OFF))
 
     async def _write(self, number: int, *, step_by_step: bool) -> None:
         while not self.finished:
@@ -142,7 +143,7 @@ class Race:
             return
         time.sleep(PAUSE)
         try:
-            tx.queue.move(held, State.AVAILABLE if on else State.REFUSED)
+            move(tx, held, State.AVAILABLE if on else State.REFUSED)
         except LeaseLost:
             return
 
@@ -156,7 +157,7 @@ class Race:
 def _store(tx: Any) -> None:
     held = tx.queue.claim(TO_TRANSFER, lease=LEASE)
     if held is not None:
-        tx.queue.move(held, State.STORED, wrapped_key=b"key", key_version=1, evidence="digest")
+        move(tx, held, State.STORED, wrapped_key=b"key", key_version=1, evidence="digest")
 
 
 def _available(tx: Any) -> set[str]:

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault.domain.recordings.recording import (
-    ARROWS,
     IN_FLIGHT,
     LEASE,
     MAX_ATTEMPTS,
@@ -14,6 +13,7 @@ from vault.domain.recordings.recording import (
     State,
     backoff_before,
 )
+from vault.domain.recordings.transitions import ARROWS
 
 
 def reachable(start: State) -> set[State]:

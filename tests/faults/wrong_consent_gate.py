@@ -27,10 +27,15 @@ class RightGate:
         self._tx = tx
 
     @property
-    def queue(self) -> Any:
-        """Rest, and return the queue; the gate asks for it when it has decided."""
+    def connection(self) -> Any:
+        """Rest, and return the connection; the lifecycle asks for it when the gate has decided."""
         time.sleep(_REST)
-        return _SlowQueue(self._tx.queue)
+        return self._tx.connection
+
+    @property
+    def recordings(self) -> Any:
+        """Return the recordings, after whose indexing the commit is slow to come."""
+        return _SlowRecordings(self._tx.recordings)
 
     def __getattr__(self, name: str) -> Any:
         """Return everything else as it is."""
@@ -68,12 +73,12 @@ class DecidingFirst(RightGate):
         self._locks.append(partial(self._tx.lock_call, account_id, call_ref))
 
     @property
-    def queue(self) -> Any:
-        """Rest, take the locks, and return the queue."""
+    def connection(self) -> Any:
+        """Rest, take the locks, and return the connection."""
         time.sleep(_REST)
         while self._locks:
             self._locks.pop(0)()
-        return _SlowQueue(self._tx.queue)
+        return self._tx.connection
 
 
 class BelievingTheList(RightGate):
@@ -95,19 +100,18 @@ class BelievingTheList(RightGate):
 
 
 @dataclass
-class _SlowQueue:
-    """A queue after whose changes the commit is slow to come."""
+class _SlowRecordings:
+    """The recordings; the gate indexes an admitted one last, and after that the commit is slow to come."""
 
-    queue: Any
+    recordings: Any
 
-    def move(self, *arguments: Any, **values: Any) -> Any:
-        """Move, and rest."""
-        moved = self.queue.move(*arguments, **values)
+    def index(self, *arguments: Any) -> None:
+        """Index, and rest."""
+        self.recordings.index(*arguments)
         time.sleep(_REST)
-        return moved
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.queue, name)
+        return getattr(self.recordings, name)
 
 
 @dataclass

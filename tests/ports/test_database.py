@@ -21,6 +21,7 @@ from tests.database.rows import (
     raising,
     session,
     set_columns,
+    settle,
     switch,
 )
 from vault.domain.recordings.recording import State
@@ -275,7 +276,7 @@ async def test_a_grant_that_is_not_good_leaves_no_event(database: Database, play
     elif case == "restricted":
         await set_columns(database, recording.id, restricted=True)
     elif case == "erased":
-        await database.write(lambda tx: tx.queue.begin_erasing("acct_a", recording.id))
+        await database.write(lambda tx: settle(tx, recording, State.ERASING))
     elif case == "other session":
         bad = replace(bad, session_id="sess_other")
     elif case == "other account":

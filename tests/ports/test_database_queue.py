@@ -14,16 +14,20 @@ from tests.database.rows import (
     TO_TRANSFER,
     announcement,
     available,
+    begin_erasing,
     claim,
     columns,
+    move,
     open_account,
     set_columns,
     store,
     upload,
 )
 from tests.faults.counts import count
+from vault.database.stores.recording_states import RecordingStates
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import ARROWS, IN_FLIGHT, LEASE, Lease, SealedObject, State
+from vault.domain.recordings.recording import IN_FLIGHT, LEASE, Lease, SealedObject, State
+from vault.domain.recordings.transitions import ARROWS
 from vault.errors import Busy, LeaseLost, NotFound, RecordingErased
 from vault.ports.database import Database
 
@@ -50,15 +54,15 @@ async def test_every_arrow_and_no_other(database: Database):
     for number, (start, end) in enumerate(itertools.product(State, State)):
         held = await in_state(database, start, f"ref-{number}")
         if end in ARROWS[start]:
-            moved = await database.write(lambda tx, held=held, end=end: tx.queue.move(held, end))
+            moved = await database.write(lambda tx, held=held, end=end: move(tx, held, end))
             assert moved.state is end
         else:
             with pytest.raises(ValueError, match="no transition"):
-                await database.write(lambda tx, held=held, end=end: tx.queue.move(held, end))
+                await database.write(lambda tx, held=held, end=end: move(tx, held, end))
         row = await columns(database, held.recording.id)
         moved_on = end in ARROWS[start]
         assert (row["state"], row["lease_token"]) == ((end, None) if moved_on else (start, "token"))
-        gone = moved_on and end in {State.REFUSED, State.FAILED}
+        gone = moved_on and end in {State.REFUSED, State.FAILED, State.ERASING}
         assert all((row[name] is None) == gone for name in SECRETS)
 
 
@@ -73,7 +77,7 @@ async def test_a_zombie_changes_nothing(database: Database):
     before = await columns(database, living.recording.id)
     for late in (
         lambda tx: tx.queue.renew(zombie.recording.id, zombie.token, lease=LEASE),
-        lambda tx: tx.queue.move(zombie, State.STORED, wrapped_key=b"zombie"),
+        lambda tx: move(tx, zombie, State.STORED, wrapped_key=b"zombie"),
         lambda tx: tx.queue.put_back(zombie, not_before=NOW),
     ):
         with pytest.raises(LeaseLost):
@@ -89,7 +93,7 @@ async def test_a_move_needs_the_state_as_well_as_the_token(database: Database):
     held = await in_state(database, State.STORED)
     stale = replace(held, recording=replace(held.recording, state=State.TRANSFERRING))
     with pytest.raises(LeaseLost):
-        await database.write(lambda tx: tx.queue.move(stale, State.STORED))
+        await database.write(lambda tx: move(tx, stale, State.STORED))
 
 
 async def test_claims_take_what_waited_longest_and_is_due(database: Database):
@@ -141,7 +145,7 @@ async def test_a_backlog_keeps_no_other_account_waiting(database: Database, work
         order.append(held[-1].recording.account_id)
         if len(held) == workers:
             done = held.pop(0)
-            await database.write(lambda tx, done=done: tx.queue.move(done, State.FAILED))
+            await database.write(lambda tx, done=done: move(tx, done, State.FAILED))
     assert Counter(order)["acct_b"] == 2
     if workers > 1:
         assert order.index("acct_b") <= 1
@@ -195,7 +199,7 @@ async def test_erasing_shreds_from_any_state(database: Database, state: State):
     held = await in_state(database, state)
 
     def erase(account_id):
-        return database.write(lambda tx: tx.queue.begin_erasing(account_id, held.recording.id))
+        return database.write(lambda tx: begin_erasing(tx, account_id, held.recording.id))
 
     with pytest.raises(NotFound):
         await erase("acct_b")
@@ -210,7 +214,7 @@ async def test_erasing_shreds_from_any_state(database: Database, state: State):
     assert await database.read(lambda tx: tx.recordings.keys(held.recording.id)) is None
     for to in ARROWS[state] - {State.ERASING}:
         with pytest.raises(LeaseLost):
-            await database.write(lambda tx, to=to: tx.queue.move(held, to))
+            await database.write(lambda tx, to=to: move(tx, held, to))
     assert (await claim(database, (State.ERASING,))).recording.id == held.recording.id
 
 
@@ -222,7 +226,7 @@ async def test_off_refuses_what_is_in_flight_and_nothing_else(database: Database
     other = announcement("ref", "acct_b")
     await database.announce(other)
     before = {state: await columns(database, held[state].recording.id) for state in State}
-    refused = await database.write(lambda tx: tx.queue.refuse_in_flight("acct_a", OFF))
+    refused = await database.write(lambda tx: RecordingStates(tx.connection).refuse_in_flight("acct_a", OFF))
     assert set(refused) == {held[state].recording.id for state in IN_FLIGHT}
     for state in State:
         row = await columns(database, held[state].recording.id)
@@ -274,7 +278,7 @@ async def test_moving_sets_nouns_and_manifests_come_due(database: Database):
     assert await database.read(lambda tx: tx.queue.manifests_due(9)) == []
     held = await in_state(database, State.QUARANTINED, "ref-2")
     why = (Reason(code="no_evidence", text="None was given.", source="policy"),)
-    refused = await database.write(lambda tx: tx.queue.move(held, State.REFUSED, reasons=why))
+    refused = await database.write(lambda tx: move(tx, held, State.REFUSED, reasons=why))
     assert refused.reasons == why
 
 
@@ -285,8 +289,8 @@ async def test_an_erasure_wins_over_a_gate(database: Database):
     for number in range(count("gates that race an erasure", small=20, full=200)):
         held = await in_state(database, State.STORED, f"ref-{number}")
         gate, erased = await asyncio.gather(
-            database.write(lambda tx, h=held: tx.queue.move(h, State.AVAILABLE)),
-            database.write(lambda tx, h=held: tx.queue.begin_erasing("acct_a", h.recording.id)),
+            database.write(lambda tx, h=held: move(tx, h, State.AVAILABLE)),
+            database.write(lambda tx, h=held: begin_erasing(tx, "acct_a", h.recording.id)),
             return_exceptions=True,
         )
         assert isinstance(gate, LeaseLost) or gate.state is State.AVAILABLE

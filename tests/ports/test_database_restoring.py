@@ -5,7 +5,18 @@ from datetime import timedelta
 
 import pytest
 
-from tests.database.rows import NOW, OFF, announcement, available, claim, columns, open_account, switch
+from tests.database.rows import (
+    NOW,
+    OFF,
+    announcement,
+    available,
+    begin_erasing,
+    claim,
+    columns,
+    move,
+    open_account,
+    switch,
+)
 from tests.database.statements import statements
 from tests.domain.test_stored_objects import KNOWN
 from vault.database.engines.postgresql import PostgresqlDatabase
@@ -16,6 +27,7 @@ from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import Manifest
 from vault.ports.consent_stores import ObjectionRow
 from vault.ports.restoring import Revisions
+from vault.services.lifecycle.restore import restore_available, restore_tombstone
 
 Database = SqliteDatabase | PostgresqlDatabase
 
@@ -80,10 +92,10 @@ async def test_what_left_has_its_tombstone_due(database: Database):
     await database.write(lambda tx: tx.tombstones.written(due))
     assert list(await database.read(lambda tx: tx.tombstones.due(9))) == []
     for recording_id in (gone.id, waiting.id):
-        await database.write(lambda tx, one=recording_id: tx.queue.begin_erasing("acct_a", one) and None)
+        await database.write(lambda tx, one=recording_id: begin_erasing(tx, "acct_a", one) and None)
         # A manifest that is written too late leaves the mark of the tombstone alone.
         held = await claim(database, (State.ERASING,))
-        await database.write(lambda tx, one=held: tx.queue.move(one, State.ERASED, erased_at=NOW) and None)
+        await database.write(lambda tx, one=held: move(tx, one, State.ERASED, erased_at=NOW) and None)
         await database.write(lambda tx, one=recording_id: tx.queue.manifest_written(one, 1))
     # Tombstones of the state before are written late, too.
     await database.write(lambda tx: tx.tombstones.written(due))
@@ -115,21 +127,21 @@ async def test_a_manifest_makes_its_row_and_never_undoes_an_end(database: Databa
         recording=replace(known.recording, id="rec_f", recording_ref="ref-f", attempts=0),
         chain=(("d", b"e"),),
     )
-    assert await database.write(lambda tx: tx.restored.recording(fresh))
+    assert await database.write(lambda tx: restore_available(tx, fresh))
     assert await copy_of(database, "rec_f") == fresh
     assert not (await columns(database, "rec_f"))["manifest_due"]
     other_key = replace(fresh, keys=replace(fresh.keys, key_version=2, wrapped_key=b"anew"))
-    assert await database.write(lambda tx: tx.restored.recording(other_key))
+    assert await database.write(lambda tx: restore_available(tx, other_key))
     assert await copy_of(database, "rec_f") == other_key
     # With less of the evidence than the row it is the older of the two, and is written anew.
     older = replace(other_key, recording=replace(fresh.recording, restricted=True), chain=())
-    assert await database.write(lambda tx: tx.restored.recording(older))
+    assert await database.write(lambda tx: restore_available(tx, older))
     assert await copy_of(database, "rec_f") == other_key
     assert (await columns(database, "rec_f"))["manifest_due"]
     taken = replace(known, recording=replace(known.recording, id="rec_t"))
-    assert not await database.write(lambda tx: tx.restored.recording(taken))
-    await database.write(lambda tx: tx.queue.begin_erasing("acct_a", "rec_f") and None)
-    assert not await database.write(lambda tx: tx.restored.recording(fresh))
+    assert not await database.write(lambda tx: restore_available(tx, taken))
+    await database.write(lambda tx: begin_erasing(tx, "acct_a", "rec_f") and None)
+    assert not await database.write(lambda tx: restore_available(tx, fresh))
     assert (await columns(database, "rec_f"))["wrapped_key"] is None
 
 
@@ -142,10 +154,10 @@ async def test_a_tombstone_shreds_what_it_finds(database: Database):
     assert waiting is not None
 
     def bury(tx) -> None:
-        tx.restored.tombstone(replace(gone, state=State.ERASED, erased_at=NOW))
-        tx.restored.tombstone(replace(waiting, state=State.REFUSED, reasons=(OFF,)))
-        tx.restored.tombstone(replace(kept, state=State.REFUSED))
-        tx.restored.tombstone(replace(kept, id="rec_4", recording_ref="ref-4", state=State.ERASED))
+        restore_tombstone(tx, replace(gone, state=State.ERASED, erased_at=NOW))
+        restore_tombstone(tx, replace(waiting, state=State.REFUSED, reasons=(OFF,)))
+        restore_tombstone(tx, replace(kept, state=State.REFUSED))
+        restore_tombstone(tx, replace(kept, id="rec_4", recording_ref="ref-4", state=State.ERASED))
 
     for _ in range(2):
         await database.write(bury)

@@ -13,6 +13,7 @@ from tests.database.rows import (
     claim,
     columns,
     link,
+    move,
     open_account,
 )
 from tests.faults.counts import count
@@ -95,8 +96,8 @@ async def test_a_recording_stores_no_key_of_a_version_that_is_not_current(databa
     assert [one.state for one in answers[1:]] == [State.RECEIVED, State.RECEIVED]  # type: ignore[union-attr]
     sealed: dict[str, Any] = {"wrapped_key": b"key", "evidence": "digest"}
     with pytest.raises(KeyRetired):
-        await database.write(lambda tx: tx.queue.move(held, State.STORED, key_version=1, **sealed))
-    await database.write(lambda tx: tx.queue.move(held, State.STORED, key_version=2, **sealed))
+        await database.write(lambda tx: move(tx, held, State.STORED, key_version=1, **sealed))
+    await database.write(lambda tx: move(tx, held, State.STORED, key_version=2, **sealed))
 
 
 async def test_a_version_is_added_once(database: Database):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.database.rows import NOW, available, event, link, open_account, session
+from tests.database.rows import NOW, available, event, link, open_account, session, settle
 from vault.domain.recordings.recording import State
 from vault.ports.database import Database, Grant
 
@@ -26,7 +26,7 @@ async def playing(database: Database):
 
 async def erase(database: Database, recording) -> None:
     """Begin to erase the recording."""
-    await database.write(lambda tx: tx.queue.settle(recording, State.ERASING, reasons=()))
+    await database.write(lambda tx: settle(tx, recording, State.ERASING, reasons=()))
 
 
 #: What is done to it; whether a session, and whether an API key, may still hear it afterwards.

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.database.rows import move
 from tests.fakes.fetcher import Media
 from tests.services.conftest import AUDIO, URL, House
 from vault.database.schema.core import recordings
@@ -120,7 +121,7 @@ async def test_a_lost_lease_moves_no_row(house: House):
     await house.database.write(lambda tx: tx.queue.claim((State.TRANSFERRING,), lease=LEASE))
     for state in (State.STORED, State.FAILED, State.RETRY_WAIT):
         with pytest.raises(LeaseLost):
-            await house.database.write(lambda tx, to=state: tx.queue.move(old, to))
+            await house.database.write(lambda tx, to=state: move(tx, old, to))
     assert await house.state(recording_id) is State.TRANSFERRING
 
 

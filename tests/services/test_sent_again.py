@@ -13,7 +13,7 @@ from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import LEASE, State
 from vault.errors import Busy, RecordingErased, Refused
-from vault.services.ingest.terminal_states import fail
+from vault.services.lifecycle.lifecycle import fail
 from vault.thread_pools import Threads
 
 ME = {"actor": "key_test"}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import State
@@ -32,6 +32,10 @@ T = TypeVar("T")
 
 class Transaction(Protocol):
     """One transaction. Its writes are durable only when ``Database.write`` returns."""
+
+    @property
+    def connection(self) -> Any:
+        """Return the connection that the transaction is open on, for stores."""
 
     @property
     def accounts(self) -> Accounts:

@@ -6,10 +6,8 @@ from datetime import datetime
 from typing import Protocol
 
 from vault.domain.accounts.account import SwitchChange
-from vault.domain.reason import Reason
 from vault.domain.recordings.recording import Recording
 from vault.domain.stored.account_object import AccountObject, KeptPrompt
-from vault.domain.stored.manifest import Manifest
 from vault.ports.access_log import KeptCheckpoint
 
 
@@ -118,9 +116,6 @@ class Restored(Protocol):
         above both. Returns messages about conflicts, such as a connection whose name is taken.
         """
 
-    def refuse_stale(self, reason: Reason) -> int:
-        """Refuse recordings in flight with an outdated epoch of the switch; return how many."""
-
     def carry_epoch(self, account_id: str, epoch: int, *, since: datetime) -> None:
         """Set this epoch on recordings in flight that were received since then."""
 
@@ -129,26 +124,6 @@ class Restored(Protocol):
 
     def switch(self, account_id: str, history: Sequence[SwitchChange]) -> bool:
         """Set the switch's history and its state after it; return whether it was turned off meanwhile."""
-
-    def recording(self, manifest: Manifest, *, keep: bool = False) -> bool:
-        """Insert an available recording, or update its row from its manifest.
-
-        With ``keep`` a row that is already available is unchanged, and its manifest becomes due. False for a row
-        that is refused, failed or erased, or if another recording has its reference.
-        """
-
-    def tombstone(self, recording: Recording, *, due: bool = False) -> bool:
-        """Insert a refused, failed or erased recording, or shred the existing row.
-
-        ``due`` means that the object store has no tombstone of it, so one must be written. False if another
-        recording has its reference.
-        """
-
-    def fail_closed(self, account_id: str) -> int:
-        """Fail recordings in flight that a deleted account key version sealed; return how many."""
-
-    def refuse(self, recording_id: str, code: str) -> None:
-        """Refuse and shred a row that has not passed the gate."""
 
     def key_destroyed(self, account_id: str, version: int) -> bool:
         """Delete an account key version and the rows that only it decrypts; False if it has no later version."""

@@ -158,9 +158,6 @@ class Recordings(Protocol):
     ) -> None:
         """Insert an upload's row. Raises Busy if another client inserted this reference first."""
 
-    def restart_upload(self, recording_id: str, new: NewRecording, *, epoch: int) -> Recording:
-        """Reset a failed upload to a new one, under its id. Raises Busy if another client did so first."""
-
     def get(self, account_id: str, recording_id: str) -> Recording | None:
         """Return a recording of this account."""
 

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from vault.domain.accounts.account import SourcePolicy
-from vault.domain.reason import Reason
 from vault.domain.recordings.recording import Lease, Recording, State
 
 
 class Queue(Protocol):
-    """The queue of recordings. Every change of state is a compare-and-swap along a permitted transition."""
+    """The queue of recordings: their claims and leases."""
 
     def claim(self, states: Sequence[State], *, lease: timedelta) -> Lease | None:
         """Lease the due row that has waited longest in one of ``states``, with fairness between accounts.
@@ -34,34 +33,11 @@ class Queue(Protocol):
     def renew(self, recording_id: str, token: str, *, lease: timedelta) -> None:
         """Renew the lease on a row. Raises LeaseLost."""
 
-    def move(self, held: Lease, to: State, **values: Any) -> Recording:
-        """Move a leased row to another state, set ``values``, and release the lease.
-
-        Raises LeaseLost if state or token have changed.
-        """
-
     def put_back(self, held: Lease, *, not_before: datetime, counts: bool = True) -> None:
         """Release a leased row in its state, to be claimed after ``not_before``. Raises LeaseLost.
 
         If not ``counts``, the attempt is not counted.
         """
-
-    def begin_erasing(self, account_id: str, recording_id: str) -> Recording:
-        """Shred: delete the row's keys and sealed columns and move it to erasing, from any state.
-
-        Raises NotFound, RecordingErased.
-        """
-
-    def settle(self, recording: Recording, to: State, **values: Any) -> Recording:
-        """Move a row without a lease out of quarantine, and set ``values`` as ``move`` does.
-
-        Raises LeaseLost if its state has changed since it was read.
-        """
-
-    def refuse_in_flight(
-        self, account_id: str, reason: Reason, *, call_ref: str | None = None
-    ) -> Sequence[str]:
-        """Refuse every row in flight, or those of one call, and delete their keys; return the ids."""
 
     def quarantines_over(self) -> Sequence[Recording]:
         """Return recordings whose quarantine period has ended."""

@@ -1,30 +1,22 @@
-"""The recordings' queue, stored in their state: claims, leases and every state transition.
-
-Each change is a compare-and-swap on state and lease token, so a worker that has lost its lease changes
-nothing. Lease times use the database's clock.
-"""
+"""The recordings' queue, stored in their state: claims and leases. Lease times use the database's clock."""
 
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, update
 from sqlalchemy import Connection as DbConnection
 
-from vault.database.schema.access_log import event_outbox
-from vault.database.schema.consent import evidence_entries
-from vault.database.schema.core import access_events, recordings
+from vault.database.schema.core import recordings
 from vault.database.sql.dialect import database_now, is_postgresql
-from vault.database.stores.current_key_check import refuse_retired
-from vault.database.stores.queue_statements import FREE, SHREDDED, WORK, as_refused, columns_of, next_turn
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
-from vault.domain.reason import Reason
-from vault.domain.recordings.recording import ARROWS, IN_FLIGHT, Lease, Recording, State
-from vault.domain.stored.tombstone import FINAL
-from vault.errors import LeaseLost, NotFound, RecordingErased
+from vault.domain.recordings.recording import Lease, Recording, State
+from vault.domain.recordings.transitions import CLAIM
+from vault.errors import LeaseLost
 
-_TO_TRANSFER = (State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)
+_WORK = (State.RECEIVED, State.TRANSFERRING, State.RETRY_WAIT, State.STORED, State.ERASING)
+_FREE: dict[str, Any] = {"lease_until": None, "lease_token": None}
 
 
 class QueueRows:
@@ -41,7 +33,7 @@ class QueueRows:
         delay the others, even with a single worker.
         """
         ready = self._ready(states)
-        account_id = self._db.execute(next_turn(states, ready, database_now(self._db))).scalar()
+        account_id = self._db.execute(_next_account(states, ready, database_now(self._db))).scalar()
         if account_id is None:
             return None
         row = self._first(and_(ready, recordings.c.account_id == account_id)) or self._first(ready)
@@ -57,7 +49,7 @@ class QueueRows:
         r, now = recordings.c, database_now(self._db)
         free = or_(r.lease_until.is_(None), r.lease_until < now)
         query = select(r.id, r.state).where(
-            r.id == recording_id, r.state.in_(_TO_TRANSFER), r.sealed_announcement.is_(None), free
+            r.id == recording_id, r.state.in_(CLAIM.sources), r.sealed_announcement.is_(None), free
         )
         if is_postgresql(self._db):
             query = query.with_for_update(skip_locked=True)
@@ -82,111 +74,21 @@ class QueueRows:
         if self._db.execute(update(recordings).where(mine).values(lease_until=until)).rowcount != 1:
             raise LeaseLost("Another worker holds this recording now.")
 
-    def move(self, held: Lease, to: State, **values: Any) -> Recording:
-        """Move a leased row to the state ``to``, set ``values``, and release the lease.
-
-        ``audio`` and ``rendition`` take a SealedObject, ``reasons`` a sequence of Reason.
-        Raises LeaseLost if state or token have changed, KeyRetired if ``values`` sets a key of a retired version.
-        """
-        came_from = held.recording.state
-        if to not in ARROWS[came_from]:
-            raise ValueError(f"There is no transition from {came_from} to {to}.")
-        if "key_version" in values:
-            refuse_retired(self._db, held.recording.account_id, values["key_version"])
-        mine = and_(
-            recordings.c.id == held.recording.id,
-            recordings.c.state == str(came_from),
-            recordings.c.lease_token == held.token,
-        )
-        changed = {**FREE, "state": str(to), **columns_of(values)}
-        if to in FINAL:
-            # Its tombstone is due.
-            changed["manifest_due"] = True
-        if to in {State.REFUSED, State.FAILED}:
-            changed |= SHREDDED
-            self._forget_evidence([held.recording.id])
-        query = update(recordings).where(mine).values(changed).returning(*RECORDING_COLUMNS)
-        row = self._db.execute(query).first()
-        if row is None:
-            raise LeaseLost("Another worker holds this recording now, or its state was changed.")
-        return recording_of(row)
-
     def put_back(self, held: Lease, *, not_before: datetime, counts: bool = True) -> None:
         """Release a leased row in its current state; ``counts``: whether the attempt counts. Raises LeaseLost."""
         mine = (recordings.c.id == held.recording.id) & (recordings.c.lease_token == held.token)
-        values = {**FREE, "not_before": not_before}
+        values = {**_FREE, "not_before": not_before}
         if not counts:
             values["attempts"] = held.recording.attempts - 1
         done = self._db.execute(update(recordings).where(mine).values(values))
         if done.rowcount != 1:
             raise LeaseLost("Another worker holds this recording now.")
 
-    def begin_erasing(self, account_id: str, recording_id: str) -> Recording:
-        """Shred a recording and move it to erasing, from any state. Raises NotFound, RecordingErased."""
-        query = select(recordings.c.state).where(
-            recordings.c.id == recording_id, recordings.c.account_id == account_id
-        )
-        state = self._db.execute(query.with_for_update()).scalar()
-        if state is None:
-            raise NotFound("There is no such recording.")
-        if state in {State.ERASING, State.ERASED}:
-            raise RecordingErased("The recording was erased.")
-        changed = {
-            **SHREDDED, **FREE, "state": str(State.ERASING), "attempts": 0,
-            "not_before": database_now(self._db), "manifest_due": False,
-        }  # fmt: skip
-        self._forget_evidence([recording_id])
-        if state == str(State.REFUSED):
-            self._delete_event_details(recording_id)
-        erased = update(recordings).where(recordings.c.id == recording_id).values(changed)
-        return recording_of(self._db.execute(erased.returning(*RECORDING_COLUMNS)).one())
-
-    def _delete_event_details(self, recording_id: str) -> None:
-        """Delete the details of a refused recording's events: text by an admin. Leaves keep the digests."""
-        for table in (access_events, event_outbox):
-            mine = table.c.recording_id == recording_id
-            self._db.execute(update(table).where(mine).values(sealed_detail=None))
-
-    def settle(self, recording: Recording, to: State, **values: Any) -> Recording:
-        """Move a row without a lease out of quarantine, and set ``values`` as ``move`` does.
-
-        Raises LeaseLost if its state has changed since it was read.
-        """
-        if to not in ARROWS[recording.state]:
-            raise ValueError(f"There is no transition from {recording.state} to {to}.")
-        seen = and_(recordings.c.id == recording.id, recordings.c.state == str(recording.state))
-        changed = {**FREE, "state": str(to), **columns_of(values)}
-        if to is State.REFUSED:
-            changed |= {**SHREDDED, "audio_location": None, "rendition_location": None, "manifest_due": True}
-            self._forget_evidence([recording.id])
-        row = self._db.execute(
-            update(recordings).where(seen).values(changed).returning(*RECORDING_COLUMNS)
-        ).first()
-        if row is None:
-            raise LeaseLost("The recording's state was changed in the meantime.")
-        return recording_of(row)
-
-    def refuse_in_flight(
-        self, account_id: str, reason: Reason, *, call_ref: str | None = None
-    ) -> Sequence[str]:
-        """Refuse every row in flight, or those of one call, and delete their keys; return the ids."""
-        in_flight = and_(recordings.c.account_id == account_id, recordings.c.state.in_(IN_FLIGHT))
-        if call_ref is not None:
-            in_flight = and_(in_flight, recordings.c.call_ref == call_ref)
-        changed = update(recordings).where(in_flight).values(as_refused(reason)).returning(recordings.c.id)
-        refused = list(self._db.execute(changed).scalars())
-        self._forget_evidence(refused)
-        return refused
-
     def quarantines_over(self) -> Sequence[Recording]:
         """Return recordings whose quarantine has ended."""
         r = recordings.c
         over = and_(r.state == str(State.QUARANTINED), r.quarantined_until <= database_now(self._db))
         return [recording_of(row) for row in self._db.execute(select(*RECORDING_COLUMNS).where(over))]
-
-    def _forget_evidence(self, recording_ids: Sequence[str]) -> None:
-        """Delete the evidence that the recordings' keys sealed: without the keys it cannot be opened."""
-        self._db.execute(delete(evidence_entries).where(evidence_entries.c.recording_id.in_(recording_ids)))
 
     def manifests_due(self, limit: int) -> Sequence[Recording]:
         """Return available recordings whose manifest is not written yet."""
@@ -224,7 +126,7 @@ class QueueRows:
         """Return for each work state the number of rows, and the age of the oldest in seconds."""
         now = database_now(self._db)
         query = select(recordings.c.state, func.count(), func.min(recordings.c.received_at))
-        rows = self._db.execute(query.where(recordings.c.state.in_(WORK)).group_by(recordings.c.state))
+        rows = self._db.execute(query.where(recordings.c.state.in_(_WORK)).group_by(recordings.c.state))
         return {State(state): (count, (now - oldest).total_seconds()) for state, count, oldest in rows}
 
     def _ready(self, states: Sequence[State]) -> ColumnElement[bool]:
@@ -238,7 +140,7 @@ class QueueRows:
         r, now = recordings.c, database_now(self._db)
         free = or_(r.lease_until < now, and_(r.lease_until.is_(None), r.not_before <= now))
         # The empty connection stands for a direct upload.
-        return and_(r.connection_id == "", r.state.in_(_TO_TRANSFER), free)
+        return and_(r.connection_id == "", r.state.in_(CLAIM.sources), free)
 
     def _first(self, wanted: ColumnElement[bool]) -> Row[Any, Any] | None:
         r = recordings.c
@@ -249,7 +151,7 @@ class QueueRows:
 
     def _take(self, recording_id: str, state: State, lease: timedelta) -> Lease:
         token = secrets.token_hex(16)
-        to = State.TRANSFERRING if state in _TO_TRANSFER else state
+        to = CLAIM.target if state in CLAIM.sources else state
         taken = (
             update(recordings)
             .where(recordings.c.id == recording_id)
@@ -261,3 +163,17 @@ class QueueRows:
         )  # fmt: skip
         row: Row[Any] = self._db.execute(taken).one()
         return Lease(recording=recording_of(row), token=token)
+
+
+def _next_account(states: Sequence[State], ready: ColumnElement[bool], now: datetime) -> Select[Any]:
+    """Select the next account: among those with a ready row, one with the fewest leased rows, at random."""
+    r = recordings.c
+    leased = func.count().filter(r.lease_until > now)
+    return (
+        select(r.account_id)
+        .where(r.state.in_({*_WORK, *states}))
+        .group_by(r.account_id)
+        .having(func.count().filter(ready) > 0)
+        .order_by(leased, func.random())
+        .limit(1)
+    )

@@ -21,8 +21,6 @@ _BLOBS = {"sealed_announcement", "sealed_details", "sealed_waveform", "wrapped_k
 #: The columns of a Recording: all except blobs that few callers need.
 RECORDING_COLUMNS = [column for column in recordings.c if column.name not in _BLOBS]
 _UPLOAD = ""
-#: Columns that stay when a failed upload is sent again.
-_UNCHANGED = {"id", "account_id", "connection_id", "recording_ref", "call_ref", "restricted"}
 # Every played range and every call that starts runs these.
 _GET = CompiledSelect(
     select(*RECORDING_COLUMNS).where(
@@ -56,19 +54,6 @@ class RecordingRows:
         row = new_row(new, state=state, reasons=reasons, epoch=epoch)
         if not insert_new(self._db, recordings, row):
             raise Busy("Another upload of this recording is in progress; retry later.", retry_after=1)
-
-    def restart_upload(self, recording_id: str, new: NewRecording, *, epoch: int) -> Recording:
-        """Reset a failed upload to received, keeping its id. Raises Busy if another client did so first."""
-        fresh = new_row(new, state=State.RECEIVED, reasons=(), epoch=epoch)
-        # All data of the failed attempt is cleared. A restriction applies to the new audio too.
-        empty = {column.name: None for column in recordings.c if column.nullable}
-        changed = {name: value for name, value in (empty | fresh).items() if name not in _UNCHANGED}
-        failed = (recordings.c.id == recording_id) & (recordings.c.state == str(State.FAILED))
-        query = update(recordings).where(failed).values(changed).returning(*RECORDING_COLUMNS)
-        row = self._db.execute(query).first()
-        if row is None:
-            raise Busy("Another upload of this recording is in progress; retry later.", retry_after=1)
-        return recording_of(row)
 
     def get(self, account_id: str, recording_id: str) -> Recording | None:
         """Return a recording of this account."""

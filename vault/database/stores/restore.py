@@ -19,15 +19,11 @@ from vault.database.sql.dialect import database_now, insert_for
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.restore_leaves import put_leaves, set_back, take_waiting, waiting_leaves
-from vault.database.stores.restore_merge import add_keys, add_lost, ask_providers, carry_epoch, refuse_stale
-from vault.database.stores.restore_recordings import fail_rows, put_recording, put_tombstone, refuse_row
+from vault.database.stores.restore_merge import add_keys, add_lost, ask_providers, carry_epoch
 from vault.domain.accounts.account import Connection, SwitchChange
 from vault.domain.consent.consent_event import Objection
 from vault.domain.notices.notice import Notice
-from vault.domain.reason import Reason
-from vault.domain.recordings.recording import Recording
 from vault.domain.stored.account_object import AccountObject, KeptPrompt
-from vault.domain.stored.manifest import Manifest
 from vault.domain.stored.policy_json import encode_policy
 from vault.errors import Refused
 from vault.ports.access_log import KeptCheckpoint
@@ -88,10 +84,6 @@ class RestoredRows:
         self._db.execute(mine.values(revision=higher))
         return refused
 
-    def refuse_stale(self, reason: Reason) -> int:
-        """Refuse recordings in flight whose epoch is older than their account's; return the count."""
-        return refuse_stale(self._db, reason)
-
     def carry_epoch(self, account_id: str, epoch: int, *, since: datetime) -> None:
         """Set ``epoch`` on recordings in flight that were received after ``since``."""
         carry_epoch(self._db, account_id, epoch, since=since)
@@ -115,24 +107,11 @@ class RestoredRows:
         )
         return before is not None and last.epoch > before
 
-    def recording(self, manifest: Manifest, *, keep: bool = False) -> bool:
-        """Insert an available recording, or set its row to the content of its manifest."""
-        return put_recording(self._db, manifest, keep=keep)
-
-    def tombstone(self, recording: Recording, *, due: bool = False) -> bool:
-        """Insert a refused, failed or erased recording, or shred its existing row."""
-        return put_tombstone(self._db, recording, due=due)
-
-    def fail_closed(self, account_id: str) -> int:
-        """Fail rows in flight sealed under a deleted version of the account's key; return the count."""
-        return fail_rows(self._db, account_id)
-
-    def refuse(self, recording_id: str, code: str) -> None:
-        """Refuse and shred a row that has not passed the gate."""
-        refuse_row(self._db, recording_id, code)
-
     def key_destroyed(self, account_id: str, version: int) -> bool:
-        """Delete a version of an account's key, and the rows sealed under it; False if there is no later version."""
+        """Delete a version of an account's key, and the facts, answers and links sealed under it.
+
+        False if there is no later version.
+        """
         k = account_keys.c
         later = select(k.version).where(k.account_id == account_id, k.version > version).limit(1)
         if self._db.execute(later).first() is None:
@@ -143,7 +122,6 @@ class RestoredRows:
         for table in (call_facts, consent_events, links):
             mine = (table.c.account_id == account_id) & (table.c.key_version == version)
             self._db.execute(delete(table).where(mine))
-        fail_rows(self._db, account_id)
         return True
 
     def set_back(self, size: int, *, limit: int) -> bool:

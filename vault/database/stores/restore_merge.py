@@ -9,15 +9,12 @@ from sqlalchemy import func, select, update
 
 from vault.database.schema.account_keys import account_keys, detail_keys, key_rotations
 from vault.database.schema.consent import consent_policies, objections
-from vault.database.schema.core import accounts, connections, recordings
+from vault.database.schema.core import connections, recordings
 from vault.database.schema.notices import notices
 from vault.database.sql.dialect import database_now, insert_for, insert_new
-from vault.database.stores.queue_statements import as_refused
-from vault.database.stores.restore_recordings import forget_evidence
 from vault.domain.accounts.account import Connection
 from vault.domain.consent.consent_event import Objection
 from vault.domain.notices.notice import Notice
-from vault.domain.reason import Reason
 from vault.domain.recordings.recording import IN_FLIGHT
 from vault.domain.stored.account_object import AccountObject, KeptPrompt
 from vault.domain.stored.policy_json import encode_policy
@@ -113,17 +110,6 @@ def _empty_again(db: DbConnection, account_id: str, version: int) -> None:
 
 def _unless_exists(db: DbConnection, table: Any, row_id: str, words: str) -> list[str]:
     return [] if db.execute(select(table.c.id).where(table.c.id == row_id)).first() else [words]
-
-
-def refuse_stale(db: DbConnection, reason: Reason) -> int:
-    """Refuse recordings in flight whose epoch is older than their account's; return the count."""
-    r = recordings.c
-    epoch = select(accounts.c.epoch).where(accounts.c.id == r.account_id).scalar_subquery()
-    stale = r.state.in_([str(state) for state in IN_FLIGHT]) & (r.epoch < epoch)
-    refused = db.execute(update(recordings).where(stale).values(as_refused(reason)).returning(r.id))
-    ids = list(refused.scalars())
-    forget_evidence(db, ids)
-    return len(ids)
 
 
 def carry_epoch(db: DbConnection, account_id: str, epoch: int, *, since: datetime) -> None:

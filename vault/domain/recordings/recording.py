@@ -24,24 +24,6 @@ class State(StrEnum):
     ERASED = "erased"
 
 
-#: All permitted transitions. A store refuses any other.
-ARROWS: dict[State, frozenset[State]] = {
-    State.RECEIVED: frozenset({State.TRANSFERRING, State.REFUSED, State.ERASING}),
-    State.TRANSFERRING: frozenset(
-        {State.STORED, State.RETRY_WAIT, State.TRANSFERRING, State.FAILED, State.REFUSED, State.ERASING}
-    ),
-    State.RETRY_WAIT: frozenset({State.TRANSFERRING, State.FAILED, State.REFUSED, State.ERASING}),
-    State.STORED: frozenset(
-        {State.AVAILABLE, State.QUARANTINED, State.RETRY_WAIT, State.FAILED, State.REFUSED, State.ERASING}
-    ),
-    State.QUARANTINED: frozenset({State.AVAILABLE, State.REFUSED, State.ERASING}),
-    State.AVAILABLE: frozenset({State.ERASING}),
-    # A client may retry a failed upload.
-    State.FAILED: frozenset({State.RECEIVED, State.ERASING}),
-    State.REFUSED: frozenset({State.ERASING}),
-    State.ERASING: frozenset({State.ERASED}),
-    State.ERASED: frozenset(),
-}
 #: Shredded: irreversible.
 GONE = (State.ERASING, State.ERASED)
 #: States that turning the switch off refuses.

@@ -7,8 +7,8 @@ from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import NotFound, Unavailable
 from vault.ports.database import Database, Transaction
+from vault.services.lifecycle.in_flight import SWITCHED_OFF, refuse_in_flight
 from vault.services.shared.account_data_keys import AccountDataKeys
-from vault.services.shared.refuse_in_flight import SWITCHED_OFF, refuse_in_flight
 from vault.structured_log import Log
 
 _LOG = Log(__name__)

@@ -1,9 +1,8 @@
 """Quarantine: a recording is sealed and cannot be played until an admin releases or refuses it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
-from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.decision import Decision
 from vault.domain.ids import new_id
 from vault.domain.reason import Reason
@@ -13,8 +12,9 @@ from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.services.admission.case import Admission, CallContext
-from vault.services.admission.evidence_chain import append
 from vault.services.admission.readmit import regate
+from vault.services.lifecycle.evidence_chain import append
+from vault.services.lifecycle.lifecycle import WORKER, refuse
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
 
@@ -88,18 +88,15 @@ class RefuseQuarantined:
 
         event_id = new_id("evt")
         detail = await self.carried.seal_detail(account_id, event_id, {"reason": reason})
-        event = AccessEvent(
-            id=event_id,
-            type="recording.refused",
-            at=self.clock(),
-            account_id=account_id,
+        end = partial(
+            _refuse,
+            recording=opened.recording,
+            ground=_BY_ADMIN,
             actor=actor,
-            recording_id=recording_id,
-            result=_BY_ADMIN.code,
-            sealed_detail=detail,
+            event_id=event_id,
+            detail=detail,
         )
-        refuse = partial(_refuse, recording=opened.recording, ground=_BY_ADMIN, event=event)
-        if not await self.database.write(refuse):
+        if not await self.database.write(end):
             raise _not_quarantined()
 
 
@@ -112,16 +109,7 @@ class ExpireQuarantine:
     async def __call__(self) -> None:
         """Refuse each in its own transaction, so an account's lock is held for one recording at a time."""
         for recording in await self.database.read(lambda tx: tx.queue.quarantines_over()):
-            event = AccessEvent(
-                type="recording.refused",
-                at=recording.received_at,
-                account_id=recording.account_id,
-                actor="worker",
-                recording_id=recording.id,
-                result=_EXPIRED.code,
-            )
-            expire = partial(_refuse, recording=recording, ground=_EXPIRED, event=event)
-            await self.database.write(expire)
+            await self.database.write(partial(_refuse, recording=recording, ground=_EXPIRED, actor=WORKER))
 
 
 async def quarantined(
@@ -144,13 +132,20 @@ def _not_quarantined() -> Refused:
     return Refused("The recording is not in quarantine.", reasons=("not_quarantined",))
 
 
-def _refuse(tx: Transaction, *, recording: Recording, ground: Reason, event: AccessEvent) -> bool:
+def _refuse(
+    tx: Transaction,
+    *,
+    recording: Recording,
+    ground: Reason,
+    actor: str,
+    event_id: str | None = None,
+    detail: bytes | None = None,
+) -> bool:
     """Refuse a recording if it is still in quarantine, which the call's lock guarantees until the commit."""
     tx.lock_account(recording.account_id)
     tx.lock_call(recording.account_id, recording.call_ref)
     now = tx.recordings.get(recording.account_id, recording.id)
     if now is None or now.state is not State.QUARANTINED:
         return False
-    tx.queue.settle(now, State.REFUSED, reasons=(ground,))
-    tx.events.append(replace(event, at=tx.now()))
+    refuse(tx, now, (ground,), actor=actor, event_id=event_id, sealed_detail=detail)
     return True

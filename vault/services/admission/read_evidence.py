@@ -11,7 +11,7 @@ from vault.ports.clock import Clock
 from vault.ports.consent_stores import EvidenceRow
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
-from vault.services.admission.evidence_chain import open_entry
+from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.shared.encrypted_fields import open_recording
 
 _Row = tuple[Recording | None, RecordingKeys | None, Sequence[EvidenceRow]]

@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 from vault.domain.consent.decision import Decision
-from vault.domain.recordings.recording import State
 from vault.ports.database import Transaction
 from vault.services.admission.case import Admission, CallContext
-from vault.services.admission.gate_outcome import chain_gate, note, passage
+from vault.services.admission.gate_evidence import gate_evidence
+from vault.services.lifecycle.lifecycle import pass_gate
 from vault.services.shared.encrypted_fields import OpenedRecording
 
 
@@ -35,17 +35,9 @@ def regate(
         described=True,
         released=released,
     )
-    outcome = passage(tx, decision, recording)
-    if outcome.to is State.QUARANTINED:
-        return decision
-    head = chain_gate(tx, opened, known, decision, tx.now())
-    tx.queue.settle(recording, outcome.to, **outcome.values)
-    note(tx, recording, outcome.to, actor=actor, result=_result(decision, released=released), evidence=head)
+    if decision.verdict != "quarantine":
+        # The last remark of an admission is its reason.
+        admitted_as = "released" if released else decision.remarks[-1].code if decision.record else None
+        evidence = gate_evidence(tx, opened, known, decision)
+        pass_gate(tx, recording, decision, evidence, actor=actor, admitted_as=admitted_as)
     return decision
-
-
-def _result(decision: Decision, *, released: bool) -> str | None:
-    if decision.verdict == "refuse":
-        return decision.grounds[0].code
-    # The last remark of an admission is its reason.
-    return "released" if released else decision.remarks[-1].code

@@ -15,7 +15,7 @@ from vault.ports.access_log import LoggedEvent
 from vault.ports.consent_stores import EvidenceRow
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
-from vault.services.admission.evidence_chain import open_entry
+from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_recording
 

@@ -13,7 +13,7 @@ from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.sealing.header import parse_header
 from vault.sealing.size import object_size
-from vault.services.admission.evidence_chain import open_entry
+from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.shared.encrypted_fields import open_recording
 from vault.services.shared.encrypted_reader import SealedAudio
 

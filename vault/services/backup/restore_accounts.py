@@ -27,7 +27,7 @@ from vault.ports.restoring import Revisions
 from vault.sealing.message import open_message
 from vault.services.audit_log.own_history import sort_by_history
 from vault.services.backup.restore_log import Divergence
-from vault.services.shared.refuse_in_flight import SWITCHED_OFF
+from vault.services.lifecycle.restore import fail_without_key, refuse_stale
 
 #: The reason of a switch-off if one of two histories had left recording on.
 _CLOSED = "A restore joined two histories of the database, and recording was switched off in one of them."
@@ -77,13 +77,13 @@ class RestoreAccounts:
 
     async def refuse_in_flight(self, report: Report) -> None:
         """Refuse recordings in flight from before a switch-off, if no manifest has restored them."""
-        report.add("refused", await self.database.write(lambda tx: tx.restored.refuse_stale(SWITCHED_OFF)))
+        report.add("refused", await self.database.write(refuse_stale))
 
     async def fail_closed(self, divergence: Divergence, report: Report) -> None:
         """Fail recordings in flight that were sealed under a key version destroyed since."""
         for account_id in {*divergence.lost.switch, *divergence.lost.changed, *self.names}:
             failed = await self.database.write(
-                lambda tx, account_id=account_id: tx.restored.fail_closed(account_id)  # type: ignore[misc]
+                lambda tx, account_id=account_id: fail_without_key(tx, account_id)  # type: ignore[misc]
             )
             if failed:
                 report.findings.append(

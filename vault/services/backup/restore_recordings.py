@@ -25,8 +25,10 @@ from vault.ports.objects import ObjectStore
 from vault.ports.stores import CallFactRow
 from vault.sealing.message import seal
 from vault.services.admission.case import Admission
-from vault.services.admission.evidence_chain import open_entry
 from vault.services.backup.restore_log import Divergence
+from vault.services.lifecycle.evidence_chain import open_entry
+from vault.services.lifecycle.lifecycle import reapply_erasure
+from vault.services.lifecycle.restore import restore_available, restore_refusal, restore_tombstone
 from vault.services.shared.encrypted_fields import open_recording, statement_id
 from vault.services.shared.iter_recordings import available_recordings
 
@@ -66,7 +68,7 @@ class RestoreRecordings:
             # Apply erasures after refusals, independent of the order in the listing.
             recordings.sort(key=lambda recording: recording.state is State.ERASED)
             await self.database.write(
-                lambda tx, batch=recordings: [tx.restored.tombstone(row) for row in batch] and None  # type: ignore[misc]
+                lambda tx, batch=recordings: [restore_tombstone(tx, row) for row in batch] and None  # type: ignore[misc]
             )
             done += len(recordings)
             await progress("tombstones", done, 0)
@@ -137,7 +139,7 @@ class RestoreRecordings:
             if recording.id in replay.erased:
                 # The state ERASING makes the worker delete its remains.
                 erasing = replace(recording, state=State.ERASING)
-                await self.database.write(lambda tx: tx.restored.tombstone(erasing))
+                await self.database.write(lambda tx: restore_tombstone(tx, erasing))
                 report.add("erased")
                 return None
             if recording.id in replay.refused:
@@ -184,7 +186,7 @@ def _put(
     placed, refused = [], []
     for restored in opened:
         recording = restored.manifest.recording
-        if tx.restored.recording(restored.manifest, keep=recording.id in own):
+        if restore_available(tx, restored.manifest, keep=recording.id in own):
             placed.append(recording.id)
             tx.recordings.index(recording.account_id, recording.id, restored.terms)
             # Recordings of one call have different facts of it; duplicates are not added.
@@ -218,12 +220,12 @@ def _erase(recording_id: str, tx: Transaction) -> bool:
     recording = tx.recordings.by_id(recording_id)
     if recording is None or recording.state in {State.ERASING, State.ERASED}:
         return False
-    tx.queue.begin_erasing(recording.account_id, recording_id)
+    reapply_erasure(tx, recording)
     return True
 
 
 def _refuse(recording_id: str, code: str, own: bool, tx: Transaction) -> None:  # noqa: FBT001 - bound by place
-    tx.restored.refuse(recording_id, code)
+    restore_refusal(tx, recording_id, code)
     if own:
         # It was admitted since, by a database that lacked the refusal.
         _restrict(recording_id, True, tx)

@@ -14,7 +14,9 @@ from vault.domain.stored.closing_acts import Act, ConsentRefusal, ErasedCall
 from vault.errors import NotFound
 from vault.ports.consent_stores import ConsentRow, ObjectionRow
 from vault.ports.database import Transaction
-from vault.services.shared.refuse_in_flight import SWITCHED_OFF, refuse_in_flight
+from vault.services.lifecycle.in_flight import SWITCHED_OFF, refuse_in_flight
+from vault.services.lifecycle.lifecycle import reapply_erasure
+from vault.services.lifecycle.restore import destroy_key, restore_tombstone
 
 
 def do_again(tx: Transaction, act: Act) -> None:
@@ -89,15 +91,15 @@ def _erase(tx: Transaction, act: Act) -> None:
     row = tx.recordings.by_id(recording.id)
     if row is None:
         # The tombstone blocks retries from its source; ERASING makes the worker delete its remains.
-        tx.restored.tombstone(replace(recording, state=State.ERASING))
+        restore_tombstone(tx, replace(recording, state=State.ERASING))
     elif row.state not in GONE:
-        tx.queue.begin_erasing(recording.account_id, recording.id)
+        reapply_erasure(tx, row)
 
 
 def _refuse_one(tx: Transaction, act: Act) -> None:
     recording = act.content
     assert isinstance(recording, Recording)  # noqa: S101 - see above
-    tx.restored.tombstone(replace(recording, state=State.REFUSED), due=True)
+    restore_tombstone(tx, replace(recording, state=State.REFUSED), due=True)
 
 
 def _restrict(tx: Transaction, act: Act) -> None:
@@ -127,7 +129,7 @@ def _revoke_key(tx: Transaction, act: Act) -> None:
 def _destroy_key(tx: Transaction, act: Act) -> None:
     version = (act.event.result or "").removeprefix("v")
     if version.isdecimal():
-        tx.restored.key_destroyed(act.event.account_id or "", int(version))
+        destroy_key(tx, act.event.account_id or "", int(version))
 
 
 def _delete_connection(tx: Transaction, act: Act) -> None:

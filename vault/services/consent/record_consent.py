@@ -24,10 +24,11 @@ from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import seal
 from vault.services.admission.case import Admission, CallContext
-from vault.services.admission.evidence_chain import EvidenceChain, append, settled
 from vault.services.admission.readmit import regate
+from vault.services.lifecycle import lifecycle
+from vault.services.lifecycle.evidence_chain import EvidenceChain, append, settled
+from vault.services.lifecycle.in_flight import refuse_in_flight
 from vault.services.shared.encrypted_fields import OpenedRecording
-from vault.services.shared.refuse_in_flight import refuse_in_flight
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 #: Max clock skew between a platform and the vault.
@@ -146,16 +147,18 @@ def _refuse(tx: Transaction, row: ConsentRow, event: ConsentEvent) -> None:
 
 def _withdraw(tx: Transaction, recording: Recording, event: ConsentEvent) -> None:
     """Erase or restrict an available recording, as the account's policy requires."""
-    erase = tx.policies.current(recording.account_id).withdrawal == "erase"
-    if erase:
-        tx.queue.begin_erasing(recording.account_id, recording.id)
-    else:
-        tx.recordings.restrict(recording.id, restricted=True)
+    account_id = recording.account_id
+    if tx.policies.current(account_id).withdrawal == "erase":
+        lifecycle.erase(
+            tx, account_id, recording.id, actor=event.told_by, at=event.heard_at, result=event.answer
+        )
+        return
+    tx.recordings.restrict(recording.id, restricted=True)
     tx.events.append(
         AccessEvent(
-            type="recording.erasing" if erase else "recording.restricted",
+            type="recording.restricted",
             at=event.heard_at,
-            account_id=recording.account_id,
+            account_id=account_id,
             actor=event.told_by,
             recording_id=recording.id,
             result=event.answer,

@@ -6,7 +6,6 @@ import hmac
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from vault.domain.ids import new_id
 from vault.domain.reason import Reason
@@ -21,9 +20,10 @@ from vault.ports.objects import ObjectStore, ObjectWriter
 from vault.sealing.message import seal
 from vault.sealing.sealer import Sealer
 from vault.services.admission.case import Admission, CallContext
-from vault.services.admission.gate_outcome import chain_gate, note, passage
+from vault.services.admission.gate_evidence import gate_evidence
 from vault.services.ingest.store_attempt import discard
-from vault.services.ingest.terminal_states import fail, refuse
+from vault.services.lifecycle import lifecycle
+from vault.services.lifecycle.lifecycle import DescribedAudio
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
 from vault.services.shared.encrypted_reader import SealedAudio
 from vault.services.shared.row_lease import claim, hold_lease
@@ -115,7 +115,7 @@ class Describe:
             _LOG.warning("describe.put_off", recording_id=recording.id, reason=str(error))
 
     async def _give_up(self, lease: Lease, reason: Reason) -> None:
-        await self.database.write(lambda tx: fail(tx, lease, reason))
+        await self.database.write(lambda tx: lifecycle.fail(tx, lease, reason))
         if lease.recording.audio is not None:
             await discard(self.objects, lease.recording.audio.location)
 
@@ -128,13 +128,13 @@ class Describe:
         source = SealedAudio(self.objects, opened.opener(recording.audio, "audio"), recording.audio)
         await self._read_back(source, opened)
         description, made = await self._describe_audio(source, opened)
-        values, admitted = _values(opened, description, made), None
+        audio, admitted = _described(opened, description, made), None
         while admitted is None:
             # Facts that arrived in the meantime must be indexed too.
             known = await self.admission.load_call(
                 recording.account_id, recording.call_ref, opened.details().facts
             )
-            gate = partial(self._gate, lease=lease, opened=opened, known=known, values=values)
+            gate = partial(self._gate, lease=lease, opened=opened, known=known, audio=audio)
             admitted = await self.database.write(gate)
         if not admitted:
             for sealed in filter(None, (recording.audio, made)):
@@ -199,7 +199,7 @@ class Describe:
         lease: Lease,
         opened: OpenedRecording,
         known: CallContext,
-        values: dict[str, Any],
+        audio: DescribedAudio,
     ) -> bool | None:
         """Make the recording available, quarantine it, or refuse it; return False if its objects must be deleted.
 
@@ -210,7 +210,7 @@ class Describe:
         tx.lock_call(recording.account_id, recording.call_ref)
         if not self.admission.unchanged(tx, recording.account_id, known):
             return None
-        seconds = values.get("duration")
+        seconds = audio.get("duration")
         decision = self.admission.decide(
             tx,
             recording.account_id,
@@ -221,44 +221,40 @@ class Describe:
             described=True,
         )
         if not decision.record:
-            refuse(tx, lease, decision)
+            lifecycle.refuse(tx, lease, decision.grounds)
             return False
-        outcome = passage(tx, decision, recording)
-        tx.queue.move(lease, outcome.to, **values, **outcome.values)
+        lifecycle.pass_gate(tx, lease, decision, gate_evidence(tx, opened, known, decision), audio=audio)
         tx.recordings.index(recording.account_id, recording.id, known.terms)
-        head = chain_gate(tx, opened, known, decision, tx.now())
-        code = decision.grounds[0].code if decision.verdict == "quarantine" else None
-        note(tx, recording, outcome.to, actor="worker", result=code, evidence=head)
         return True
 
     @staticmethod
     def _fetch_again(tx: Transaction, lease: Lease) -> None:
         attempts = lease.recording.attempts
         if attempts >= MAX_ATTEMPTS or tx.recordings.announcement(lease.recording.id) is None:
-            fail(tx, lease, Reason(code="read_back_failed", text="The stored audio could not be read back."))
+            reason = Reason(code="read_back_failed", text="The stored audio could not be read back.")
+            lifecycle.fail(tx, lease, reason)
             return
         reason = Reason(
             code="read_back_failed", text="The stored audio could not be read back; it is fetched again."
         )
-        pause = backoff_before(attempts, 0.5)
-        tx.queue.move(lease, State.RETRY_WAIT, not_before=tx.now() + pause, reasons=(reason,))
+        lifecycle.retry(tx, lease, after=backoff_before(attempts, 0.5), reason=reason)
 
 
-def _values(
+def _described(
     opened: OpenedRecording, description: Description | None, made: SealedObject | None
-) -> dict[str, Any]:
-    """Return the columns that describe the audio, for the gate to set."""
+) -> DescribedAudio:
+    """Return what the gate stores of the audio."""
     recording = opened.recording
-    values: dict[str, Any] = {"rendition": made, "sealed_announcement": None, "attempts": 0}
     if description is None:
-        return values
+        return DescribedAudio(rendition=made)
     context = bound.of_recording(recording.account_id, recording.id, "waveform", opened.keys.evidence)
-    return values | {
-        "sealed_waveform": seal(opened.key, context, b"".join(description.peaks)),
-        "container": description.container,
-        "codec": description.codec,
-        "channels": description.channels,
-        "sample_rate": description.sample_rate,
-        "duration": description.duration,
-        "damaged": description.damaged,
-    }
+    return DescribedAudio(
+        rendition=made,
+        sealed_waveform=seal(opened.key, context, b"".join(description.peaks)),
+        container=description.container,
+        codec=description.codec,
+        channels=description.channels,
+        sample_rate=description.sample_rate,
+        duration=description.duration,
+        damaged=description.damaged,
+    )

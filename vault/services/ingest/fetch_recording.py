@@ -20,7 +20,7 @@ from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.sealing.message import open_message
 from vault.services.admission.case import Admission, CallContext
 from vault.services.ingest.store_attempt import Attempt
-from vault.services.ingest.terminal_states import fail, refuse
+from vault.services.lifecycle.lifecycle import fail, refuse, retry
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
 from vault.services.shared.row_lease import claim, hold_lease
 from vault.structured_log import Log
@@ -91,7 +91,7 @@ class Ingest:
         known = await self.admission.load_call(recording.account_id, recording.call_ref, facts)
         decision = await self.database.read(lambda tx: self._admit(tx, lease, known))
         if not decision.record:
-            await self.database.write(lambda tx: refuse(tx, lease, decision))
+            await self.database.write(lambda tx: refuse(tx, lease, decision.grounds))
             return
         opened = await self._opened(recording.connection_id)
         provider, access = self.providers[opened.connection.provider], opened.access(self.clock())
@@ -163,12 +163,7 @@ class Ingest:
 
     async def _wait(self, lease: Lease, reason: Reason, *, attempts: int) -> None:
         pause = backoff_before(attempts, RANDOM.random())
-
-        def wait(tx: Transaction) -> None:
-            until = tx.now() + pause
-            tx.queue.move(lease, State.RETRY_WAIT, not_before=until, reasons=(reason,), attempts=attempts)
-
-        await self.database.write(wait)
+        await self.database.write(lambda tx: retry(tx, lease, after=pause, reason=reason, attempts=attempts))
         _LOG.info(
             "ingest.put_off",
             recording_id=lease.recording.id,

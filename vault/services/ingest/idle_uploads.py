@@ -9,7 +9,7 @@ from vault.domain.recordings.recording import LEASE, UPLOAD_IDLE_TIMEOUT, Lease,
 from vault.errors import LeaseLost, VaultError
 from vault.ports.database import Database, Transaction
 from vault.services.admission.case import Admission, CallContext
-from vault.services.ingest.terminal_states import fail, refuse
+from vault.services.lifecycle.lifecycle import fail, refuse, retry
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -71,10 +71,10 @@ class SettleIdleUploads:
             epoch_at_receipt=recording.epoch,
         )
         if not decision.record:
-            refuse(tx, lease, decision)
+            refuse(tx, lease, decision.grounds)
         elif waited_in is State.TRANSFERRING:
             # The process that served the client died: the client may retry at another one.
-            tx.queue.move(lease, State.RETRY_WAIT, not_before=tx.now() + UPLOAD_IDLE_TIMEOUT)
+            retry(tx, lease, after=UPLOAD_IDLE_TIMEOUT)
         else:
             fail(tx, lease, _ABANDONED)
         return True

@@ -2,13 +2,12 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
 
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.decision import Decision
-from vault.domain.recordings.recording import Lease, Recording, State
+from vault.domain.recordings.recording import Lease, Recording
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.evidence import Evidence, at_sealing
 from vault.domain.stored.sealed_records import Details, encode_details
@@ -21,6 +20,7 @@ from vault.sealing.keys import KEY_BYTES, NamedKey, recording_key
 from vault.sealing.message import seal
 from vault.services.admission.case import CallContext
 from vault.services.ingest.encrypt_stream import seal_stream
+from vault.services.lifecycle.lifecycle import SealedParts, StoredAudio, store
 from vault.services.shared.encrypted_fields import wrap_recording_key
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 from vault.structured_log import Log
@@ -72,14 +72,14 @@ class Attempt:
             blocks, key=key, context=context, objects=self.objects, location=location, threads=self.threads
         )
         details = Details(sha256=sealed.sha256, facts=facts, evidence=evidence.canonical)
-        values = {
-            "audio": sealed.sealed,
-            "evidence": evidence.digest,
-            "sealed_details": seal(key, {**context, "purpose": "details"}, encode_details(details)),
-        }
+        parts = SealedParts(
+            audio=sealed.sealed,
+            evidence=evidence.digest,
+            sealed_details=seal(key, {**context, "purpose": "details"}, encode_details(details)),
+        )
 
         try:
-            return await self._store(lease, key, values, first)
+            return await self._store(lease, key, parts, first)
         except VaultError as error:
             # The row was taken by another worker, or refused: this attempt's object is an orphan. If the reply to
             # the commit was lost, the row may name the object, so it is left to the sweep, which checks the row.
@@ -87,17 +87,15 @@ class Attempt:
                 await asyncio.shield(discard(self.objects, location))
             raise
 
-    async def _store(
-        self, lease: Lease, key: NamedKey, values: Mapping[str, Any], first: AccountKey
-    ) -> Recording:
+    async def _store(self, lease: Lease, key: NamedKey, parts: SealedParts, first: AccountKey) -> Recording:
         recording = lease.recording
 
-        async def store(account_key: AccountKey) -> Recording:
+        async def wrap_and_store(account_key: AccountKey) -> Recording:
             wrapped = wrap_recording_key(account_key, recording.account_id, key, recording.id)
-            named = {**values, "wrapped_key": wrapped, "key_version": account_key.version}
-            return await self.database.write(lambda tx: _stored(tx, lease, named))
+            stored = StoredAudio(**parts, wrapped_key=wrapped, key_version=account_key.version)
+            return await self.database.write(lambda tx: _stored(tx, lease, stored))
 
-        return await retry_if_rotated(self.ring, recording.account_id, store, first=first)
+        return await retry_if_rotated(self.ring, recording.account_id, wrap_and_store, first=first)
 
     def _evidence(self, recording: Recording, known: CallContext, decision: Decision) -> Evidence:
         return at_sealing(
@@ -111,9 +109,9 @@ class Attempt:
         )
 
 
-def _stored(tx: Transaction, lease: Lease, values: Mapping[str, Any]) -> Recording:
+def _stored(tx: Transaction, lease: Lease, audio: StoredAudio) -> Recording:
     tx.lock_account(lease.recording.account_id)
-    return tx.queue.move(lease, State.STORED, **values, not_before=tx.now())
+    return store(tx, lease, audio)
 
 
 async def discard(objects: ObjectStore, location: str) -> None:

@@ -20,7 +20,7 @@ from vault.ports.stores import NewRecording
 from vault.services.admission.case import Admission, CallContext
 from vault.services.ingest.encrypt_stream import gather
 from vault.services.ingest.store_attempt import Attempt
-from vault.services.ingest.terminal_states import refuse
+from vault.services.lifecycle.lifecycle import refuse, resend, retry
 from vault.services.shared.encrypted_fields import open_recording
 from vault.services.shared.row_lease import hold_lease
 
@@ -120,9 +120,7 @@ class Upload:
 
     async def _release(self, lease: Lease) -> None:
         try:
-            await self.database.write(
-                lambda tx: tx.queue.move(lease, State.RETRY_WAIT, not_before=tx.now() + UPLOAD_IDLE_TIMEOUT)
-            )
+            await self.database.write(lambda tx: retry(tx, lease, after=UPLOAD_IDLE_TIMEOUT))
         except VaultError:
             return  # The lease expires.
 
@@ -170,7 +168,7 @@ class Upload:
             return known, None, decision
         lease = tx.queue.claim_upload(known.id, lease=LEASE)
         if lease is not None and not decision.record:
-            return refuse(tx, lease, decision, actor=actor), None, decision
+            return refuse(tx, lease, decision.grounds, actor=actor), None, decision
         return known, lease, decision
 
 
@@ -192,20 +190,5 @@ def _row(tx: Transaction, new: NewRecording, actor: str) -> Recording:
     if known.state in {State.ERASING, State.ERASED}:
         raise RecordingErased("The recording was erased.")
     if known.state is State.FAILED:
-        return _restarted(tx, known, new, actor)
+        return resend(tx, known, new, actor=actor)
     return known
-
-
-def _restarted(tx: Transaction, known: Recording, new: NewRecording, actor: str) -> Recording:
-    """Restart a failed recording: it counts as received now, under the current epoch of the switch."""
-    epoch = tx.accounts.switch(new.account_id).epoch
-    event = AccessEvent(
-        type="recording.sent_again",
-        at=tx.now(),
-        account_id=new.account_id,
-        actor=actor,
-        recording_id=known.id,
-        result=known.reasons[0].code if known.reasons else None,
-    )
-    tx.events.append(event)
-    return tx.recordings.restart_upload(known.id, new, epoch=epoch)

@@ -21,7 +21,7 @@ from vault.ports.consent_stores import EvidenceRow
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.stores import CallFactRow
-from vault.services.admission.evidence_chain import open_entry
+from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.shared.encrypted_fields import (
     OpenedRecording,
     join_facts,

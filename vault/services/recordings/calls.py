@@ -1,7 +1,7 @@
 """Read, find and erase whole calls: their facts, the decision on them and their recordings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts
@@ -11,7 +11,8 @@ from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.services.admission.case import Admission, CallRows, read_call_rows
-from vault.services.admission.evidence_chain import EvidenceChain
+from vault.services.lifecycle import lifecycle
+from vault.services.lifecycle.evidence_chain import EvidenceChain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +93,18 @@ class EraseCall:
                 return [] if tx.closing.recall(account_id, "call.erased", call_ref) else None
             left = [recording for recording in recordings if recording.state not in GONE]
             for recording in left:
-                tx.queue.begin_erasing(account_id, recording.id)
-                tx.events.append(self._event(account_id, actor, recording))
+                lifecycle.erase(tx, account_id, recording.id, actor=actor, at=self.clock())
             tx.call_facts.forget_call(account_id, call_ref)
             if facts or left:
-                tx.events.append(replace(self._event(account_id, actor, None), subject=call_ref))
+                tx.events.append(
+                    AccessEvent(
+                        type="call.erased",
+                        at=self.clock(),
+                        account_id=account_id,
+                        actor=actor,
+                        subject=call_ref,
+                    )
+                )
             tx.closing.recall(account_id, "call.erased", call_ref)
             for recording in recordings:
                 tx.closing.recall(account_id, "recording.erasing", recording.id)
@@ -108,15 +116,6 @@ class EraseCall:
         # If a reader holds the write-ahead log now, a later checkpoint overwrites the deleted rows.
         await self.database.scrub()
         return recordings
-
-    def _event(self, account_id: str, actor: str, recording: Recording | None) -> AccessEvent:
-        return AccessEvent(
-            type="call.erased" if recording is None else "recording.erasing",
-            at=self.clock(),
-            account_id=account_id,
-            actor=actor,
-            recording_id=None if recording is None else recording.id,
-        )
 
 
 def _not_found() -> NotFound:

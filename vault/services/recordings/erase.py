@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import GONE, Lease, Recording, State, backoff_before
 from vault.domain.stored.manifest import location_of
 from vault.errors import LeaseLost, Unavailable
@@ -11,6 +10,7 @@ from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.services.ingest.store_attempt import objects_of
+from vault.services.lifecycle import lifecycle
 from vault.services.shared.row_lease import claim, hold_lease
 from vault.structured_log import Log
 
@@ -30,13 +30,7 @@ class Erase:
 
         If the object of this closing act is not known to be stored, a repeated call stores it and raises nothing.
         """
-        event = AccessEvent(
-            type="recording.erasing",
-            at=self.clock(),
-            account_id=account_id,
-            actor=actor,
-            recording_id=recording_id,
-        )
+        at = self.clock()
 
         def begin(tx: Transaction) -> Recording:
             tx.lock_account(account_id)
@@ -44,11 +38,9 @@ class Erase:
             if known is not None:
                 # A concurrent append to the call's evidence has committed before, or finds no recording.
                 tx.lock_call(account_id, known.call_ref)
-                if known.state in GONE and tx.closing.recall(account_id, event.type, recording_id):
+                if known.state in GONE and tx.closing.recall(account_id, "recording.erasing", recording_id):
                     return known
-            recording = tx.queue.begin_erasing(account_id, recording_id)
-            tx.events.append(event)
-            return recording
+            return lifecycle.erase(tx, account_id, recording_id, actor=actor, at=at)
 
         return await self.database.write(begin)
 
@@ -104,18 +96,8 @@ def _tombstone(tx: Transaction, lease: Lease) -> None:
     # Under the call's lock: of two recordings erased concurrently, the later one sees the other and deletes the facts.
     tx.lock_account(lease.recording.account_id)
     tx.lock_call(lease.recording.account_id, lease.recording.call_ref)
-    now = tx.now()
-    recording = tx.queue.move(lease, State.ERASED, erased_at=now, manifest_key_version=None)
+    recording = lifecycle.finish_erasure(tx, lease)
     tx.recordings.forget_terms(recording.id)
     others = tx.recordings.of_call(recording.account_id, recording.call_ref)
     if all(other.state is State.ERASED for other in others):
         tx.call_facts.forget_call(recording.account_id, recording.call_ref)
-    tx.events.append(
-        AccessEvent(
-            type="recording.erased",
-            at=now,
-            account_id=recording.account_id,
-            actor="worker",
-            recording_id=recording.id,
-        )
-    )

@@ -9,7 +9,7 @@ from vault.domain.recordings.recording import Recording, State
 from vault.errors import NotFound, RecordingErased
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
-from vault.services.admission.evidence_chain import SETTLED, EvidenceChain, append, settled
+from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append, settled
 from vault.services.shared.encrypted_fields import OpenedRecording
 
 

@@ -1,7 +1,8 @@
-"""Refuse the recordings in flight of an account or a call, each with its access event."""
+"""Refuse all recordings in flight of an account or a call, with one statement and an access event for each."""
 
 from datetime import datetime
 
+from vault.database.stores.recording_states import RecordingStates
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.reason import Reason
 from vault.ports.database import Transaction
@@ -21,7 +22,8 @@ def refuse_in_flight(
 
     The caller holds the account's exclusive lock, or the lock of the call.
     """
-    for recording_id in tx.queue.refuse_in_flight(account_id, reason, call_ref=call_ref):
+    refused = RecordingStates(tx.connection).refuse_in_flight(account_id, reason, call_ref=call_ref)
+    for recording_id in refused:
         tx.events.append(
             AccessEvent(
                 type="recording.refused",

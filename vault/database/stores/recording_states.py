@@ -1,0 +1,146 @@
+"""Changes of a recording's state, as the table of transitions says. Only the lifecycle service may use this module.
+
+Each change is a compare-and-swap on the state and, for a leased row, on the lease token.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy import Connection as DbConnection
+
+from vault.database.schema.access_log import event_outbox
+from vault.database.schema.consent import evidence_entries
+from vault.database.schema.core import access_events, accounts, recordings
+from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.recordings import RECORDING_COLUMNS, new_row, reasons_json, recording_of
+from vault.domain.reason import Reason
+from vault.domain.recordings.recording import Recording, SealedObject
+from vault.domain.recordings.transitions import REFUSE, RESEND, Transition
+from vault.errors import Busy, LeaseLost
+from vault.ports.stores import NewRecording
+
+#: The columns needed to open a recording. Setting them to NULL shreds it.
+_SHREDDED: Mapping[str, Any] = dict.fromkeys(
+    ("wrapped_key", "key_version", "sealed_details", "sealed_waveform", "sealed_announcement")
+)
+#: Columns that stay when a failed upload is sent again.
+_UNCHANGED = {"id", "account_id", "connection_id", "recording_ref", "call_ref", "restricted"}
+
+
+def columns_set_by(transition: Transition) -> dict[str, Any]:
+    """Return the columns that a transition sets in every row; each releases the lease."""
+    columns: dict[str, Any] = {"state": str(transition.target), "lease_until": None, "lease_token": None}
+    if transition.shreds:
+        columns |= _SHREDDED
+    if transition.drops_objects:
+        columns |= {"audio_location": None, "rendition_location": None}
+    if transition.manifest_due is not None:
+        columns["manifest_due"] = transition.manifest_due
+    return columns
+
+
+class RecordingStates:
+    """The state changes of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def change(
+        self,
+        transition: Transition,
+        recording: Recording,
+        values: Mapping[str, object],
+        *,
+        token: str | None = None,
+    ) -> Recording:
+        """Change the state of a row that is still in the state of ``recording`` and has this lease token, if any.
+
+        In ``values``, ``audio`` and ``rendition`` are a SealedObject and ``reasons`` a sequence of Reason.
+        Raises ValueError if the transition does not begin in this state, LeaseLost if state or token have changed,
+        KeyRetired if ``values`` sets a key of a retired version.
+        """
+        if recording.state not in transition.sources:
+            raise ValueError(f"There is no transition from {recording.state} to {transition.target} here.")
+        version = values.get("key_version")
+        if isinstance(version, int):
+            refuse_retired(self._db, recording.account_id, version)
+        mine = and_(recordings.c.id == recording.id, recordings.c.state == str(recording.state))
+        if token is not None:
+            mine = and_(mine, recordings.c.lease_token == token)
+        changed = columns_set_by(transition) | _columns_of(values)
+        query = update(recordings).where(mine).values(changed).returning(*RECORDING_COLUMNS)
+        row = self._db.execute(query).first()
+        if row is None:
+            raise LeaseLost("Another worker holds this recording now, or its state was changed.")
+        if transition.shreds:
+            self._forget_evidence([recording.id])
+        return recording_of(row)
+
+    def lock(self, account_id: str, recording_id: str) -> Recording | None:
+        """Return a recording whose row no other transaction can change until this one ends."""
+        query = select(*RECORDING_COLUMNS).where(
+            recordings.c.id == recording_id, recordings.c.account_id == account_id
+        )
+        row = self._db.execute(query.with_for_update()).first()
+        return None if row is None else recording_of(row)
+
+    def resend(self, recording_id: str, new: NewRecording, *, epoch: int) -> Recording:
+        """Reset a failed upload to received, keeping its id. Raises Busy if another client did so first."""
+        fresh = new_row(new, state=RESEND.target, reasons=(), epoch=epoch)
+        # All data of the failed attempt is cleared. A restriction applies to the new audio too.
+        empty = {column.name: None for column in recordings.c if column.nullable}
+        changed = {name: value for name, value in (empty | fresh).items() if name not in _UNCHANGED}
+        failed = and_(recordings.c.id == recording_id, recordings.c.state.in_(RESEND.sources))
+        query = update(recordings).where(failed).values(changed).returning(*RECORDING_COLUMNS)
+        row = self._db.execute(query).first()
+        if row is None:
+            raise Busy("Another upload of this recording is in progress; retry later.", retry_after=1)
+        return recording_of(row)
+
+    def refuse_in_flight(
+        self, account_id: str, reason: Reason, *, call_ref: str | None = None
+    ) -> Sequence[str]:
+        """Refuse every row in flight of the account, or of one call, in one statement; return the ids."""
+        mine = recordings.c.account_id == account_id
+        return self._refuse_all(
+            mine if call_ref is None else and_(mine, recordings.c.call_ref == call_ref), reason
+        )
+
+    def refuse_stale(self, reason: Reason) -> Sequence[str]:
+        """Refuse, in one statement, rows in flight whose epoch is older than their account's; return the ids."""
+        epoch = select(accounts.c.epoch).where(accounts.c.id == recordings.c.account_id).scalar_subquery()
+        return self._refuse_all(recordings.c.epoch < epoch, reason)
+
+    def delete_event_details(self, recording_id: str) -> None:
+        """Delete the sealed details of a recording's events, which a person typed. The leaves keep their digests."""
+        for table in (access_events, event_outbox):
+            mine = table.c.recording_id == recording_id
+            self._db.execute(update(table).where(mine).values(sealed_detail=None))
+
+    def _refuse_all(self, wanted: ColumnElement[bool], reason: Reason) -> Sequence[str]:
+        in_flight = and_(wanted, recordings.c.state.in_([str(state) for state in REFUSE.sources]))
+        changed = columns_set_by(REFUSE) | {"reasons": reasons_json([reason])}
+        query = update(recordings).where(in_flight).values(changed).returning(recordings.c.id)
+        refused = list(self._db.execute(query).scalars())
+        self._forget_evidence(refused)
+        return refused
+
+    def _forget_evidence(self, recording_ids: Sequence[str]) -> None:
+        """Delete the evidence that the recordings' keys sealed: without the keys it cannot be opened."""
+        self._db.execute(delete(evidence_entries).where(evidence_entries.c.recording_id.in_(recording_ids)))
+
+
+def _columns_of(values: Mapping[str, object]) -> dict[str, Any]:
+    """Convert domain values to columns."""
+    columns: dict[str, Any] = dict(values)
+    for purpose in ("audio", "rendition"):
+        sealed: SealedObject | None = columns.pop(purpose, None)
+        if sealed is not None:
+            columns[f"{purpose}_location"] = sealed.location
+            columns[f"{purpose}_header"] = sealed.header
+            columns[f"{purpose}_size"] = sealed.size
+    if "reasons" in columns:
+        columns["reasons"] = reasons_json(columns["reasons"])
+    return columns

@@ -1,0 +1,279 @@
+"""Change the state of one recording along the table of transitions, with its access event.
+
+Each function runs in the caller's transaction, under the locks that it names. The row changes by a compare-and-swap
+on its state and on the lease, so a worker that has lost its lease changes nothing: all raise LeaseLost.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, TypedDict
+
+from vault.database.stores.recording_states import RecordingStates
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.consent.decision import Decision
+from vault.domain.ids import new_id
+from vault.domain.reason import Reason
+from vault.domain.recordings.recording import GONE, Lease, Recording, SealedObject, State
+from vault.domain.recordings.transitions import (
+    ADMIT,
+    ERASE,
+    FAIL,
+    FINISH_ERASURE,
+    QUARANTINE,
+    REFUSE,
+    RESEND,
+    RETRY,
+    STORE,
+    Transition,
+)
+from vault.domain.stored.evidence import Entry
+from vault.errors import NotFound, RecordingErased
+from vault.ports.database import Transaction
+from vault.ports.stores import NewRecording
+from vault.services.lifecycle.evidence_chain import append
+from vault.services.shared.encrypted_fields import OpenedRecording
+
+WORKER: Final = "worker"
+#: Asked before a recording loses its keys; raises Refused where that is forbidden.
+Guard = Callable[[Transaction, Recording, Transition], None]
+#: Every guard. To forbid erasures, add a function here: no other code deletes the keys of a recording that was
+#: available. What was never available obeys the recording switch and a party's refusal without being asked.
+GUARDS: Final[tuple[Guard, ...]] = ()
+
+
+class SealedParts(TypedDict):
+    """What an attempt sealed under the recording key."""
+
+    audio: SealedObject
+    #: SHA-256 of the evidence that the audio is bound to, in hexadecimal.
+    evidence: str
+    sealed_details: bytes
+
+
+class StoredAudio(SealedParts):
+    """What the row holds once the audio is stored."""
+
+    wrapped_key: bytes
+    key_version: int
+
+
+class DescribedAudio(TypedDict, total=False):
+    """What the row holds once the audio is decoded; without a waveform and formats where decoders crash on it."""
+
+    rendition: SealedObject | None
+    sealed_waveform: bytes
+    container: str
+    codec: str
+    channels: int
+    sample_rate: int
+    #: Seconds.
+    duration: float
+    damaged: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Who changes a state, and why, for the access event."""
+
+    actor: str
+    #: A code, such as that of a refusal.
+    result: str | None = None
+    #: None: the database's time.
+    at: datetime | None = None
+    #: The digest of the evidence entry that this change adds.
+    evidence: str | None = None
+    event_id: str | None = None
+    sealed_detail: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateEvidence:
+    """The entries that the gate adds to the evidence of a recording."""
+
+    opened: OpenedRecording
+    entries: Sequence[tuple[Entry, Mapping[str, Any]]]
+
+
+def store(tx: Transaction, lease: Lease, audio: StoredAudio) -> Recording:
+    """Record the stored audio; the gate follows. The caller holds the account's lock. Raises KeyRetired."""
+    return _change(tx, STORE, lease, {**audio, "not_before": tx.now()})
+
+
+def retry(
+    tx: Transaction,
+    lease: Lease,
+    *,
+    after: timedelta,
+    reason: Reason | None = None,
+    attempts: int | None = None,
+) -> Recording:
+    """Return the recording to the queue, for another attempt in ``after``; ``attempts``: how many count."""
+    values: dict[str, object] = {"not_before": tx.now() + after}
+    if reason is not None:
+        values["reasons"] = (reason,)
+    if attempts is not None:
+        values["attempts"] = attempts
+    return _change(tx, RETRY, lease, values)
+
+
+def pass_gate(
+    tx: Transaction,
+    subject: Lease | Recording,
+    decision: Decision,
+    evidence: GateEvidence,
+    *,
+    actor: str = WORKER,
+    admitted_as: str | None = None,
+    audio: DescribedAudio | None = None,
+) -> Recording:
+    """Admit, quarantine or refuse a recording as decided, and add that to its evidence.
+
+    The caller holds the lock of the account and of the call, under which it decided. ``admitted_as`` is the event's
+    result for an admission.
+    """
+    now = tx.now()
+    head = None
+    for entry, content in evidence.entries:
+        head = append(tx, evidence.opened, entry, content, at=now)
+    transition, values = _outcome(tx, decision, _recording_of(subject), now)
+    described: Mapping[str, object] = {}
+    if audio is not None:
+        # The announcement is needed only to fetch, and later work counts its own attempts.
+        described = {**audio, "sealed_announcement": None, "attempts": 0}
+    result = admitted_as if transition is ADMIT else decision.grounds[0].code
+    return _change(
+        tx, transition, subject, {**described, **values}, Cause(actor=actor, result=result, evidence=head)
+    )
+
+
+def refuse(
+    tx: Transaction,
+    subject: Lease | Recording,
+    reasons: Sequence[Reason],
+    *,
+    actor: str = WORKER,
+    event_id: str | None = None,
+    sealed_detail: bytes | None = None,
+) -> Recording:
+    """Refuse a recording permanently. ``sealed_detail`` is what a person typed, sealed for the event ``event_id``."""
+    cause = Cause(actor=actor, result=reasons[0].code, event_id=event_id, sealed_detail=sealed_detail)
+    return _change(tx, REFUSE, subject, {"reasons": tuple(reasons)}, cause)
+
+
+def fail(tx: Transaction, lease: Lease, reason: Reason) -> Recording:
+    """End a recording that no attempt can store."""
+    return _change(tx, FAIL, lease, {"reasons": (reason,)}, Cause(actor=WORKER, result=reason.code))
+
+
+def resend(tx: Transaction, failed: Recording, new: NewRecording, *, actor: str) -> Recording:
+    """Begin a failed upload again: it counts as received now, under the current epoch of the switch.
+
+    The caller holds the account's lock. Raises Busy if another client did so first.
+    """
+    result = failed.reasons[0].code if failed.reasons else None
+    _log(tx, RESEND, failed, Cause(actor=actor, result=result))
+    epoch = tx.accounts.switch(new.account_id).epoch
+    return RecordingStates(tx.connection).resend(failed.id, new, epoch=epoch)
+
+
+def erase(
+    tx: Transaction,
+    account_id: str,
+    recording_id: str,
+    *,
+    actor: str,
+    at: datetime,
+    result: str | None = None,
+) -> Recording:
+    """Delete a recording's keys; a worker deletes the rest. The caller holds the account's and the call's lock.
+
+    Raises NotFound, RecordingErased.
+    """
+    return _erase(tx, account_id, recording_id, Cause(actor=actor, at=at, result=result))
+
+
+def reapply_erasure(tx: Transaction, recording: Recording) -> Recording:
+    """Erase a recording whose erasure the log already has. Raises NotFound, RecordingErased."""
+    return _erase(tx, recording.account_id, recording.id, None)
+
+
+def finish_erasure(tx: Transaction, lease: Lease) -> Recording:
+    """Record that every object is deleted. The caller holds the account's and the call's lock."""
+    now = tx.now()
+    values = {"erased_at": now, "manifest_key_version": None}
+    return _change(tx, FINISH_ERASURE, lease, values, Cause(actor=WORKER, at=now))
+
+
+def _outcome(
+    tx: Transaction, decision: Decision, recording: Recording, now: datetime
+) -> tuple[Transition, Mapping[str, object]]:
+    """Return the transition that a decision at the gate means, and the columns that it sets."""
+    if decision.verdict == "refuse":
+        return REFUSE, {"reasons": decision.grounds}
+    if decision.verdict == "quarantine":
+        days = tx.policies.current(recording.account_id).quarantine_days
+        until = recording.quarantined_until or now + timedelta(days=days)
+        return QUARANTINE, {"reasons": decision.grounds, "quarantined_until": until}
+    return ADMIT, {"reasons": (), "available_at": now, "quarantined_until": None}
+
+
+def _erase(tx: Transaction, account_id: str, recording_id: str, cause: Cause | None) -> Recording:
+    states = RecordingStates(tx.connection)
+    recording = states.lock(account_id, recording_id)
+    if recording is None:
+        raise NotFound("There is no such recording.")
+    if recording.state in GONE:
+        raise RecordingErased("The recording was erased.")
+    if recording.state is State.REFUSED:
+        states.delete_event_details(recording_id)
+    values = {"attempts": 0, "not_before": tx.now()}
+    return _change(tx, ERASE, recording, values, cause, logged=cause is None)
+
+
+def _change(
+    tx: Transaction,
+    transition: Transition,
+    subject: Lease | Recording,
+    values: Mapping[str, object],
+    cause: Cause | None = None,
+    *,
+    logged: bool = False,
+) -> Recording:
+    """Ask the guards, change the row, and append the transition's event.
+
+    With ``logged``, the log has the event, so what it says is done without asking.
+    """
+    recording = _recording_of(subject)
+    if transition.shreds and not logged:
+        for guard in GUARDS:
+            guard(tx, recording, transition)
+    token = subject.token if isinstance(subject, Lease) else None
+    changed = RecordingStates(tx.connection).change(transition, recording, values, token=token)
+    if transition.event is not None and not logged:
+        if cause is None:
+            raise ValueError(f"A change to {transition.target} needs a cause for its access event.")
+        _log(tx, transition, recording, cause)
+    return changed
+
+
+def _log(tx: Transaction, transition: Transition, recording: Recording, cause: Cause) -> None:
+    if transition.event is None:
+        raise ValueError(f"A change to {transition.target} has no access event.")
+    tx.events.append(
+        AccessEvent(
+            id=cause.event_id or new_id("evt"),
+            type=transition.event,
+            at=cause.at or tx.now(),
+            account_id=recording.account_id,
+            actor=cause.actor,
+            recording_id=recording.id,
+            result=cause.result,
+            evidence=cause.evidence,
+            sealed_detail=cause.sealed_detail,
+        )
+    )
+
+
+def _recording_of(subject: Lease | Recording) -> Recording:
+    return subject.recording if isinstance(subject, Lease) else subject

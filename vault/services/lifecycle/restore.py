@@ -1,0 +1,46 @@
+"""Bring recordings to the state that the object store and its log show. The log has the access events already."""
+
+from vault.database.stores.recording_states import RecordingStates
+from vault.database.stores.restore_recordings import RestoredRecordings
+from vault.domain.recordings.recording import Recording
+from vault.domain.stored.manifest import Manifest
+from vault.ports.database import Transaction
+from vault.services.lifecycle.in_flight import SWITCHED_OFF
+
+
+def restore_available(tx: Transaction, manifest: Manifest, *, keep: bool = False) -> bool:
+    """Insert an available recording, or set its row to its manifest; ``keep``: leave an available row unchanged.
+
+    False if the row is refused or erased, or if another recording has its reference.
+    """
+    return RestoredRecordings(tx.connection).available(manifest, keep=keep)
+
+
+def restore_tombstone(tx: Transaction, recording: Recording, *, due: bool = False) -> bool:
+    """Insert a refused, failed or erased recording, or shred the existing row.
+
+    ``due``: the object store has no tombstone of it, so one must be written. False if another recording has its
+    reference.
+    """
+    return RestoredRecordings(tx.connection).tombstone(recording, due=due)
+
+
+def restore_refusal(tx: Transaction, recording_id: str, code: str) -> None:
+    """Refuse and shred a row that has not passed the gate."""
+    RestoredRecordings(tx.connection).refuse(recording_id, code)
+
+
+def fail_without_key(tx: Transaction, account_id: str) -> int:
+    """Fail recordings in flight that a deleted version of the account's key sealed; return the count."""
+    return RestoredRecordings(tx.connection).fail_without_key(account_id)
+
+
+def destroy_key(tx: Transaction, account_id: str, version: int) -> None:
+    """Delete a version of an account's key that the log says is destroyed, and what only that version opens."""
+    if tx.restored.key_destroyed(account_id, version):
+        fail_without_key(tx, account_id)
+
+
+def refuse_stale(tx: Transaction) -> int:
+    """Refuse recordings in flight that were received before their account's switch was last off; return the count."""
+    return len(RecordingStates(tx.connection).refuse_stale(SWITCHED_OFF))
