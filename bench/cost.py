@@ -1,0 +1,215 @@
+"""``python -m bench.cost [--number N] [ROW...]``: what one recording, one call or one listener costs.
+
+Prints, for each thing that the vault does, CPU milliseconds by process, statements (without BEGIN and COMMIT),
+transactions, fsyncs of the WAL and S3 requests, each for one of it. They do not depend on how busy the machine is, so
+they are compared between releases as they stand. Rows: webhook, large, call-start, play, idle, sqlite.
+"""
+
+import argparse
+import io
+import secrets
+import tempfile
+import time
+import wave
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from bench.counted_servers import STATISTICS_DELAY, Count, Servers, fleet, single
+from bench.machine import describe_machine
+from tests.journeys.tenant import Tenant
+from tests.servers.media_thread import MediaThread, media_thread
+
+#: Seconds of audio, two channels of 16 bits at 8,000 Hz: 34 s are 544 KB, 328 s are 10.5 MB.
+_SHORT, _LONG = 17, 328
+_TIMEOUT: Final = 300.0
+_AT_A_TIME: Final = 8
+_RANGES: Final = 10
+_IDLE_SECONDS: Final = 30.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    """A vault with one account and a media host."""
+
+    servers: Servers
+    tenant: Tenant
+    media: MediaThread
+    #: What the processes do for one second while nothing happens.
+    idle: Count | None = None
+
+    def measure(self, name: str, number: int, act: Callable[[], None]) -> None:
+        """Print what ``act`` costs, for one of ``number``."""
+        self._rest()
+        before = self.servers.count()
+        act()
+        done = self.servers.cpu()
+        self._rest()
+        after = self.servers.count()
+        cpu = {one: (done.cpu[one] - before.cpu[one]) * 1000 / number for one in done.cpu}
+        rest = after.at - done.at
+        counted = {
+            what: (getattr(after, what) - getattr(before, what) - self._idle(what) * rest) / number
+            for what in ("statements", "transactions", "fsyncs", "requests")
+        }
+        parts = "  ".join(f"{one} {value:.1f}" for one, value in cpu.items())
+        print(f"  {name:<34} {number:>4}  CPU ms: {parts}", flush=True)
+        if self.servers.database_url is not None:
+            print(
+                f"  {'':<40}" + "  ".join(f"{what} {value:.1f}" for what, value in counted.items()),
+                flush=True,
+            )
+
+    def measure_idle(self) -> None:
+        """Print what the processes do while nothing happens, and remember it."""
+        self._rest()
+        before = self.servers.count()
+        time.sleep(_IDLE_SECONDS)
+        after = self.servers.count()
+        seconds = after.at - before.at
+        cpu = {one: (after.cpu[one] - before.cpu[one]) / seconds for one in after.cpu}
+        rates = {
+            what: (getattr(after, what) - getattr(before, what)) / seconds
+            for what in ("statements", "transactions", "fsyncs", "requests")
+        }
+        self.idle = Count(at=1.0, cpu=cpu, **rates)  # type: ignore[arg-type]
+        parts = "  ".join(f"{one} {share:.2%}" for one, share in cpu.items())
+        print(f"  {'idle, of one core':<40}{parts}", flush=True)
+        if self.servers.database_url is not None:
+            print(
+                f"  {'':<40}" + "  ".join(f"{what}/s {rate:.1f}" for what, rate in rates.items()), flush=True
+            )
+
+    def _idle(self, what: str) -> float:
+        return 0.0 if self.idle is None else float(getattr(self.idle, what))
+
+    def _rest(self) -> None:
+        """Wait until every session has reported its counters."""
+        if self.servers.database_url is not None:
+            time.sleep(STATISTICS_DELAY)
+
+
+def _webhooks(stage: Stage, url: str, number: int) -> None:
+    """Announce recordings, and wait until all of them can be played."""
+    refs = [f"w-{secrets.token_hex(6)}" for _ in range(number)]
+
+    def announce(ref: str) -> None:
+        answer = stage.tenant.announce(url, call=ref, ref=ref)
+        assert answer.status_code == 202, answer.text  # noqa: S101, PLR2004
+
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        list(pool.map(announce, refs))
+    _wait_for(stage, number)
+
+
+def _wait_for(stage: Stage, number: int) -> None:
+    # One request a second, so that the question costs little.
+    deadline = time.monotonic() + _TIMEOUT
+    while (work := _waiting(stage)) > 0:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{work} of {number} recordings are not available.")
+        time.sleep(1.0)
+
+
+def _waiting(stage: Stage) -> int:
+    page = stage.tenant.http.get("/metrics").text
+    rows = [line for line in page.splitlines() if line.startswith("callvault_queue_recordings{")]
+    return int(sum(float(line.rpartition(" ")[2]) for line in rows))
+
+
+def _call_starts(stage: Stage, number: int) -> None:
+    def start(number: int) -> None:
+        started_at = datetime.now(UTC).isoformat()
+        numbers = {"direction": "inbound", "caller": f"+4930{number:08}", "callee": "+493099999999"}
+        answer = stage.tenant.http.put(
+            stage.tenant.url(f"/calls/c-{secrets.token_hex(6)}"), json=numbers | {"started_at": started_at}
+        )
+        assert answer.is_success, answer.text  # noqa: S101
+
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        list(pool.map(start, range(number)))
+
+
+def _plays(stage: Stage, recording: str, number: int) -> None:
+    """Open a link and read ten ranges, as a player does."""
+    links = [stage.tenant.link(recording) for _ in range(number)]
+
+    def play(link: Mapping[str, str]) -> None:
+        with httpx.Client(timeout=_TIMEOUT) as browser:
+            page = browser.post(f"{link['url']}/open", data={"nonce": secrets.token_hex(8)})
+            assert page.status_code == 303, page.text  # noqa: S101, PLR2004
+            session = f"{stage.servers.url}{page.headers['location']}"
+            for start in range(_RANGES):
+                first = start * 54_000
+                got = browser.get(f"{session}/audio", headers={"Range": f"bytes={first}-{first + 53_999}"})
+                assert got.status_code == 206, got.text  # noqa: S101, PLR2004
+
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        list(pool.map(play, links))
+
+
+def _noise(seconds: int) -> bytes:
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(secrets.token_bytes(8000 * 4 * seconds))
+    return out.getvalue()
+
+
+@contextmanager
+def _stage(servers: Servers, media: MediaThread) -> Iterator[Stage]:
+    key = servers.command("keys", "create", "--name", "cost", "--scopes", "*")
+    headers = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=servers.url, headers=headers, timeout=60) as http:
+        yield Stage(servers=servers, tenant=Tenant.open(http), media=media)
+
+
+def main() -> None:
+    """Print the rows that were asked for."""
+    parser = argparse.ArgumentParser(prog="python -m bench.cost", description=__doc__)
+    parser.add_argument("rows", nargs="*", metavar="ROW")
+    parser.add_argument("--number", type=int, default=100)
+    asked = parser.parse_args()
+    wanted = set(asked.rows) or {"idle", "webhook", "large", "call-start", "play", "sqlite"}
+    print(describe_machine(), flush=True)
+    with tempfile.TemporaryDirectory(prefix="callvault-cost-") as name, media_thread() as media:
+        folder = Path(name)
+        short, long = (media.serve(f"/{n}.wav", _noise(n)) for n in (_SHORT, _LONG))
+        if wanted - {"sqlite"}:
+            print("PostgreSQL 17 and the Ceph gateway; one server, one worker", flush=True)
+            with fleet(folder / "fleet", media.authority) as servers, _stage(servers, media) as stage:
+                _webhooks(stage, short, 5)
+                stage.measure_idle()
+                if "webhook" in wanted:
+                    stage.measure(
+                        "webhook, 544 KB", asked.number, lambda: _webhooks(stage, short, asked.number)
+                    )
+                if "large" in wanted:
+                    few = max(asked.number // 10, 1)
+                    stage.measure("webhook, 10.5 MB", few, lambda: _webhooks(stage, long, few))
+                if "call-start" in wanted:
+                    stage.measure("call start", asked.number, lambda: _call_starts(stage, asked.number))
+                if "play" in wanted:
+                    recording = stage.tenant.http.get(stage.tenant.url("/recordings")).json()["items"][0][
+                        "id"
+                    ]
+                    few = max(asked.number // 4, 1)
+                    stage.measure("open and ten ranges of 54 KB", few, lambda: _plays(stage, recording, few))
+        if "sqlite" in wanted:
+            print("SQLite and a directory; one process", flush=True)
+            with single(folder / "single", media.authority) as servers, _stage(servers, media) as stage:
+                _webhooks(stage, short, 5)
+                stage.measure_idle()
+                stage.measure("webhook, 544 KB", asked.number, lambda: _webhooks(stage, short, asked.number))
+
+
+if __name__ == "__main__":
+    main()
