@@ -22,8 +22,10 @@ from vault.database.engines import postgresql, sqlite
 from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
 from vault.database.stores import log_tree
 from vault.database.stores.recording_queue import QueueRows
+from vault.database.stores.recording_states import RecordingStates
 from vault.database.stores.tombstones import TombstoneRows
 from vault.domain.recordings.recording import State
+from vault.domain.recordings.transitions import ERASE
 from vault.objects.directory import DirectoryStore
 from vault.objects.directory_writer import DirectoryWriter
 from vault.sealing.sealer import Sealer
@@ -72,6 +74,10 @@ def _claimed(given: tuple[Any, ...], result: Any) -> bool:
     return result is not None and State.RECEIVED in given[1]
 
 
+def _erased(given: tuple[Any, ...], _: Any) -> bool:
+    return given[1] is ERASE
+
+
 def _grown(given: tuple[Any, ...], _: Any) -> bool:
     return given[0]._head is not None and given[0]._next is not given[0]._head
 
@@ -106,7 +112,7 @@ POINTS: Final = (
     _point("the manifest is due", "before", WriteManifests, "_write"),
     _point("the manifest is there", "before", QueueRows, "manifest_written"),
     _point("the manifest is noted", "behind", WriteManifests, "_write"),
-    _point("the erasure is written", "behind", QueueRows, "begin_erasing"),
+    _point("the erasure is written", "behind", RecordingStates, "change", _erased),
     _point("the act is committed", "before", Journal, "put"),
     _point("the act is stored", "behind", Journal, "put"),
     _point("the keys are shredded", "behind", Erase, "__call__"),
