@@ -142,6 +142,8 @@ call_facts = Table(
     Index("ix_call_facts_call", "account_id", "call_ref"),
 )
 
+#: States in which a recording waits for a worker.
+IS_WORK = "state IN ('received', 'transferring', 'retry_wait', 'stored', 'erasing')"
 recordings = Table(
     "recordings",
     metadata,
@@ -198,6 +200,20 @@ recordings = Table(
     Index("ix_recordings_call", "account_id", "call_ref"),
     # Claims read only a few states, so their cost does not grow with the archive.
     Index("ix_recordings_work", "state", "account_id", "not_before"),
+    Index(
+        "ix_recordings_due",
+        "state",
+        "not_before",
+        sqlite_where=text(IS_WORK),
+        postgresql_where=text(IS_WORK),
+    ),
+    Index(
+        "ix_recordings_leased",
+        "account_id",
+        "lease_until",
+        sqlite_where=text("lease_until IS NOT NULL"),
+        postgresql_where=text("lease_until IS NOT NULL"),
+    ),
     Index(
         "ix_recordings_source_due",
         "source_not_before",

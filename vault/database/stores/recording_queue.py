@@ -2,15 +2,17 @@
 
 import secrets
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
 from sqlalchemy import Connection as DbConnection
 
-from vault.database.schema.core import recordings
+from vault.database.schema.core import MICROSECOND, micros, recordings
 from vault.database.sql.dialect import database_now, is_postgresql
+from vault.database.stores.claim_statements import any_waiting, claim_by_account, claim_oldest
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
+from vault.domain.ids import new_id
 from vault.domain.recordings.recording import Lease, Recording, State
 from vault.domain.recordings.transitions import CLAIM
 from vault.errors import LeaseLost
@@ -30,19 +32,22 @@ class QueueRows:
         """Claim the longest-waiting row that is due, of the account with the fewest leases.
 
         Among accounts with equally many leases the choice is random, so one account's backlog does not
-        delay the others, even with a single worker.
+        delay the others, even with a single worker. ``claim_oldest`` finds what the walk over accounts misses.
         """
-        ready = self._ready(states)
-        account_id = self._db.execute(_next_account(states, ready, database_now(self._db))).scalar()
-        if account_id is None:
-            return None
-        row = self._first(and_(ready, recordings.c.account_id == account_id)) or self._first(ready)
-        return None if row is None else self._take(row.id, State(row.state), lease)
+        on_postgresql = is_postgresql(self._db)
+        token = secrets.token_hex(16)
+        values = {"token": token, "lease": lease // MICROSECOND, "start": new_id("acct")}
+        for statement in (claim_by_account, claim_oldest):
+            claim = statement(tuple(states), on_postgresql=on_postgresql)
+            row = self._db.execute(claim, values | {"now": micros(datetime.now(UTC))}).first()
+            if row is not None:
+                return Lease(recording=recording_of(row), token=token)
+        return None
 
     def is_waiting(self, states: Sequence[State]) -> bool:
         """Return whether a claim would find a row now."""
-        query = select(recordings.c.id).where(self._ready(states)).limit(1)
-        return self._db.execute(query).first() is not None
+        query = any_waiting(tuple(states), on_postgresql=is_postgresql(self._db))
+        return self._db.execute(query, {"now": micros(datetime.now(UTC))}).first() is not None
 
     def claim_upload(self, recording_id: str, *, lease: timedelta) -> Lease | None:
         """Claim an upload's row for the client that sends it; None while another client holds the lease."""
@@ -129,13 +134,6 @@ class QueueRows:
         rows = self._db.execute(query.where(recordings.c.state.in_(_WORK)).group_by(recordings.c.state))
         return {State(state): (count, (now - oldest).total_seconds()) for state, count, oldest in rows}
 
-    def _ready(self, states: Sequence[State]) -> ColumnElement[bool]:
-        r, now = recordings.c, database_now(self._db)
-        # Only an announced recording can be fetched; an upload waits for its client.
-        mine = or_(r.state.in_((State.STORED, State.ERASING)), r.sealed_announcement.is_not(None))
-        free = or_(r.lease_until.is_(None), r.lease_until < now)
-        return and_(r.state.in_(states), r.not_before <= now, free, mine)
-
     def _idle_upload(self) -> ColumnElement[bool]:
         r, now = recordings.c, database_now(self._db)
         free = or_(r.lease_until < now, and_(r.lease_until.is_(None), r.not_before <= now))
@@ -163,17 +161,3 @@ class QueueRows:
         )  # fmt: skip
         row: Row[Any] = self._db.execute(taken).one()
         return Lease(recording=recording_of(row), token=token)
-
-
-def _next_account(states: Sequence[State], ready: ColumnElement[bool], now: datetime) -> Select[Any]:
-    """Select the next account: among those with a ready row, one with the fewest leased rows, at random."""
-    r = recordings.c
-    leased = func.count().filter(r.lease_until > now)
-    return (
-        select(r.account_id)
-        .where(r.state.in_({*_WORK, *states}))
-        .group_by(r.account_id)
-        .having(func.count().filter(ready) > 0)
-        .order_by(leased, func.random())
-        .limit(1)
-    )

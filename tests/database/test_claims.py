@@ -1,0 +1,103 @@
+"""What a claim reads, with twenty and with twenty thousand recordings waiting."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from tests.database.rows import TO_TRANSFER, announcement, open_account
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.schema.core import micros
+from vault.database.stores.claim_statements import any_waiting, claim_by_account, claim_oldest
+
+_BATCH = 5000
+_STATEMENTS = {"by account": claim_by_account, "oldest": claim_oldest, "any": any_waiting}
+
+
+async def _wait(database: Any, number: int, accounts: int = 5) -> None:
+    """Let ``number`` copies of one announced recording wait, in several accounts."""
+    await open_account(database, "acct_0")
+    await database.announce(announcement("ref", "acct_0"))
+
+    def copy(tx: Any, first: int, last: int) -> None:
+        names = list(tx.connection.execute(text("SELECT * FROM recordings LIMIT 1")).keys())
+        other = {
+            "id": "'rec_' || n",
+            "account_id": f"'acct_' || (n % {accounts})",
+            "recording_ref": "'r' || n",
+        }
+        columns = ", ".join(other.get(name, f"r.{name}") for name in names)
+        numbers = f"WITH RECURSIVE g (n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM g WHERE n < {last}) "  # noqa: S608 - our own names
+        source = f"SELECT {columns} FROM g, (SELECT * FROM recordings WHERE recording_ref = 'ref') r"  # noqa: S608
+        insert = f"INSERT INTO recordings ({', '.join(names)}) "
+        on_sqlite = tx.connection.dialect.name == "sqlite"
+        tx.connection.execute(text(numbers + insert + source if on_sqlite else insert + numbers + source))
+
+    for first in range(1, number, _BATCH):
+        last = min(first + _BATCH - 1, number - 1)
+        await database.write(lambda tx, first=first, last=last: copy(tx, first, last))
+
+
+_VALUES = {"token": "token", "lease": 90_000_000, "start": "acct_2", "now": micros(datetime.now(UTC))}
+
+
+async def _steps_on_sqlite(database: SqliteDatabase, name: str) -> int:
+    """Return the instructions, in hundreds, that SQLite runs for a statement."""
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    def run(tx: Any) -> None:
+        raw = tx.connection.connection.driver_connection
+        raw.set_progress_handler(count, 100)
+        try:
+            tx.connection.execute(_STATEMENTS[name](TO_TRANSFER, on_postgresql=False), _VALUES).all()
+        finally:
+            raw.set_progress_handler(None, 0)
+
+    await database.write(run)
+    return steps
+
+
+@pytest.mark.parametrize("name", _STATEMENTS)
+async def test_sqlite_runs_no_more_steps_for_a_long_queue(tmp_path, name: str):
+    """A thousand times as many rows in as many accounts cost no more."""
+    steps = []
+    for number in (100, 20_000):
+        database = SqliteDatabase(tmp_path / f"{number}.db")
+        await _wait(database, number)
+        steps.append(await _steps_on_sqlite(database, name))
+        database.close()
+    assert steps[1] <= 2 * steps[0] + 5
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("name", _STATEMENTS)
+@pytest.mark.parametrize("analyzed", ["never", "while empty", "now"])
+async def test_postgresql_reads_few_pages_of_a_long_queue(
+    postgresql: PostgresqlDatabase, name: str, analyzed: str
+):
+    """Whatever the statistics say, a statement reads at most some hundred of the thousands of pages."""
+
+    def analyze(tx: Any) -> None:
+        tx.connection.execute(text("ANALYZE recordings"))
+
+    if analyzed == "while empty":
+        await postgresql.write(analyze)
+    await _wait(postgresql, 20_000)
+    if analyzed == "now":
+        await postgresql.write(analyze)
+
+    def pages(tx: Any) -> int:
+        statement = (
+            f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {_STATEMENTS[name](TO_TRANSFER, on_postgresql=True)}"
+        )
+        values = {key: value for key, value in _VALUES.items() if f":{key}" in statement}
+        (plan,) = tx.connection.execute(text(statement), values).scalar_one()
+        return int(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
+
+    assert await postgresql.write(pages) < 300

@@ -1,0 +1,126 @@
+"""Claims of recordings, each as one statement whose cost does not grow with the number of waiting rows.
+
+A claim prefers an account with few leases, chosen at random among equals, so one account's backlog does not delay the
+others. It does not count the backlog: it walks over the distinct accounts that have rows in a state, from a random
+account on, by one index lookup for each (a loose index scan), and at most ``_MAX_ACCOUNTS`` of them.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+from sqlalchemy import TextClause, TextualSelect, text
+
+from vault.database.schema.core import IS_WORK
+from vault.database.stores.recordings import RECORDING_COLUMNS
+from vault.domain.recordings.recording import State
+from vault.domain.recordings.transitions import CLAIM
+
+#: Accounts per state that one claim looks at, from a random one on; and as many from the first one on.
+_MAX_ACCOUNTS = 32
+#: Of the statement, because only a stable function can bound an index scan.
+_POSTGRESQL_NOW = "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint"
+
+_TO_TRANSFER = ", ".join(f"'{state}'" for state in sorted(CLAIM.sources))
+
+
+@cache
+def claim_by_account(states: Sequence[State], *, on_postgresql: bool) -> TextualSelect:
+    """Return the claim of the row that has waited longest, of an account with the fewest leases.
+
+    Parameters: ``start`` (where the walk over accounts begins), ``token``, ``lease`` in microseconds, and on SQLite
+    ``now``.
+    """
+    now = _now(on_postgresql=on_postgresql)
+    ready = _ready("r", now)
+    seeds = " UNION ALL ".join(
+        f"SELECT '{state}' AS state, CAST({start} AS text) AS account_id, 0 AS n"
+        for state in states
+        for start in (":start", "''")
+    )
+    return _claim(
+        f"""
+        WITH RECURSIVE walk (state, account_id, n) AS (
+            {seeds}
+            UNION ALL
+            SELECT w.state, (SELECT min(r.account_id) FROM recordings r
+                              WHERE r.state = w.state AND r.account_id > w.account_id), w.n + 1
+              FROM walk w WHERE w.account_id IS NOT NULL AND w.n < {_MAX_ACCOUNTS}
+        ), pairs AS MATERIALIZED (
+            SELECT w.state, w.account_id,
+                   (SELECT r.not_before FROM recordings r
+                     WHERE r.state = w.state AND r.account_id = w.account_id AND {ready}
+                     ORDER BY r.not_before LIMIT 1) AS since
+              FROM (SELECT DISTINCT state, account_id FROM walk WHERE n > 0 AND account_id IS NOT NULL) w
+        ), chosen AS MATERIALIZED (
+            SELECT a.account_id FROM (SELECT DISTINCT account_id FROM pairs WHERE since IS NOT NULL) a
+             ORDER BY (SELECT count(*) FROM recordings r
+                        WHERE r.account_id = a.account_id AND r.lease_until > {now}), random()
+             LIMIT 1
+        ), best AS MATERIALIZED (
+            SELECT state, account_id FROM pairs
+             WHERE since IS NOT NULL AND account_id = (SELECT account_id FROM chosen) ORDER BY since LIMIT 1
+        ), due AS (
+            SELECT r.id FROM recordings r
+             WHERE r.state = (SELECT state FROM best) AND r.account_id = (SELECT account_id FROM best) AND {ready}
+             ORDER BY r.not_before LIMIT 1 {_lock(on_postgresql=on_postgresql)}
+        )""",  # noqa: S608 - our own names and states
+        now,
+    )
+
+
+@cache
+def claim_oldest(states: Sequence[State], *, on_postgresql: bool) -> TextualSelect:
+    """Return the claim of the row that has waited longest, whatever its account; parameters as above."""
+    now = _now(on_postgresql=on_postgresql)
+    oldest = (
+        f"SELECT id FROM ({_oldest(states, now, on_postgresql=on_postgresql)}) o ORDER BY not_before LIMIT 1"  # noqa: S608 - see above
+    )
+    lock = _lock(on_postgresql=on_postgresql)
+    return _claim(
+        f"WITH due AS (SELECT r.id FROM recordings r WHERE r.id = ({oldest}) AND {_ready('r', now)} {lock})",  # noqa: S608
+        now,
+    )
+
+
+@cache
+def any_waiting(states: Sequence[State], *, on_postgresql: bool) -> TextClause:
+    """Return the query whether a claim would find a row; parameter on SQLite: ``now``."""
+    now = _now(on_postgresql=on_postgresql)
+    return text(f"SELECT 1 FROM ({_oldest(states, now, on_postgresql=on_postgresql)}) o LIMIT 1")  # noqa: S608 - our own names and states
+
+
+def _claim(due: str, now: str) -> TextualSelect:
+    names = ", ".join(column.name for column in RECORDING_COLUMNS)
+    statement = f"""{due}
+        UPDATE recordings
+           SET state = CASE WHEN state IN ({_TO_TRANSFER}) THEN '{CLAIM.target}' ELSE state END,
+               lease_token = :token, lease_until = {now} + :lease, attempts = attempts + 1
+         WHERE id = (SELECT id FROM due) RETURNING {names}"""  # noqa: S608 - our own names and states
+    return text(statement).columns(*RECORDING_COLUMNS)
+
+
+def _oldest(states: Iterable[State], now: str, *, on_postgresql: bool) -> str:
+    """Select the row of each state that has waited longest."""
+    # SQLite takes the partial index only if the query repeats its condition; PostgreSQL then misjudges the rows.
+    indexed = "" if on_postgresql else f"r.{IS_WORK} AND "
+    return " UNION ALL ".join(
+        f"SELECT * FROM (SELECT r.id, r.not_before FROM recordings r WHERE r.state = '{state}' AND "  # noqa: S608 - see above
+        f"{indexed}{_ready('r', now)} ORDER BY r.not_before LIMIT 1) {state}"
+        for state in states
+    )
+
+
+def _ready(row: str, now: str) -> str:
+    # Only an announced recording can be fetched; an upload waits for its client.
+    return (
+        f"{row}.not_before <= {now} AND ({row}.lease_until IS NULL OR {row}.lease_until < {now})"
+        f" AND ({row}.state IN ('{State.STORED}', '{State.ERASING}') OR {row}.sealed_announcement IS NOT NULL)"
+    )
+
+
+def _now(*, on_postgresql: bool) -> str:
+    return _POSTGRESQL_NOW if on_postgresql else ":now"
+
+
+def _lock(*, on_postgresql: bool) -> str:
+    return "FOR UPDATE SKIP LOCKED" if on_postgresql else ""
