@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from bench import variants
 from bench.scene import Scene, app_of
 from bench.stage import ACCOUNT, connect, decide_on_consent, ingest_key, put_recording
-from vault.database.schema.core import call_facts
+from vault.database.schema.calls import call_facts
 from vault.domain.calls.call import CallFacts
 from vault.services.service import Vault
 from vault.settings import Settings

@@ -6,8 +6,9 @@ with many rows per account, the key version column has an index.
 
 from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, text
 
+from vault.database.schema.calls import call_facts
 from vault.database.schema.consent import consent_events, objections
-from vault.database.schema.core import Moment, call_facts, links, metadata, recordings
+from vault.database.schema.core import Moment, links, metadata, recordings
 
 account_keys = Table(
     "account_keys",

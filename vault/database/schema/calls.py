@@ -1,8 +1,24 @@
-"""The search index of calls: keyed hashes of their facts, also for calls without recordings."""
+"""The facts of calls, and their search index: keyed hashes of the facts, also for calls without recordings."""
 
-from sqlalchemy import Column, Index, LargeBinary, String, Table
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, UniqueConstraint
 
-from vault.database.schema.core import metadata
+from vault.database.schema.core import Moment, metadata
+
+call_facts = Table(
+    "call_facts",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("call_ref", String, nullable=False),
+    Column("delivery", String, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("started_at", Moment),
+    Column("ended_at", Moment),
+    Column("sealed_facts", LargeBinary, nullable=False),
+    Column("key_version", Integer, nullable=False),
+    UniqueConstraint("account_id", "delivery"),
+    Index("ix_call_facts_call", "account_id", "call_ref"),
+)
 
 call_terms = Table(
     "call_terms",

@@ -126,22 +126,6 @@ connections = Table(
     UniqueConstraint("account_id", "name"),
 )
 
-call_facts = Table(
-    "call_facts",
-    metadata,
-    Column("id", String, primary_key=True),
-    Column("account_id", String, nullable=False),
-    Column("call_ref", String, nullable=False),
-    Column("delivery", String, nullable=False),
-    Column("at", Moment, nullable=False),
-    Column("started_at", Moment),
-    Column("ended_at", Moment),
-    Column("sealed_facts", LargeBinary, nullable=False),
-    Column("key_version", Integer, nullable=False),
-    UniqueConstraint("account_id", "delivery"),
-    Index("ix_call_facts_call", "account_id", "call_ref"),
-)
-
 #: States in which a recording waits for a worker.
 IS_WORK = "state IN ('received', 'transferring', 'retry_wait', 'stored', 'erasing')"
 recordings = Table(

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Select, bindparam, delete, select
 
-from vault.database.schema.calls import call_terms
-from vault.database.schema.core import call_facts, recording_terms, recordings
+from vault.database.schema.calls import call_facts, call_terms
+from vault.database.schema.core import recording_terms, recordings
 from vault.database.sql.compiled_statements import CompiledInsert, CompiledSelect
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.current_key_check import refuse_retired

@@ -32,26 +32,9 @@ def claim_by_account(states: Sequence[State], *, on_postgresql: bool) -> Textual
     """
     now = _now(on_postgresql=on_postgresql)
     ready = _ready("r", now)
-    seeds = " UNION ALL ".join(
-        f"SELECT '{state}' AS state, CAST({start} AS text) AS account_id, 0 AS n"
-        for state in states
-        for start in (":start", "''")
-    )
     return _claim(
         f"""
-        WITH RECURSIVE walk (state, account_id, n) AS (
-            {seeds}
-            UNION ALL
-            SELECT w.state, (SELECT min(r.account_id) FROM recordings r
-                              WHERE r.state = w.state AND r.account_id > w.account_id), w.n + 1
-              FROM walk w WHERE w.account_id IS NOT NULL AND w.n < {_MAX_ACCOUNTS}
-        ), pairs AS MATERIALIZED (
-            SELECT w.state, w.account_id,
-                   (SELECT r.not_before FROM recordings r
-                     WHERE r.state = w.state AND r.account_id = w.account_id AND {ready}
-                     ORDER BY r.not_before LIMIT 1) AS since
-              FROM (SELECT DISTINCT state, account_id FROM walk WHERE n > 0 AND account_id IS NOT NULL) w
-        ), chosen AS MATERIALIZED (
+        WITH RECURSIVE {_waiting_accounts(states, ready)}, chosen AS MATERIALIZED (
             SELECT a.account_id FROM (SELECT DISTINCT account_id FROM pairs WHERE since IS NOT NULL) a
              ORDER BY (SELECT count(*) FROM recordings r
                         WHERE r.account_id = a.account_id AND r.lease_until > {now}), random()
@@ -66,6 +49,28 @@ def claim_by_account(states: Sequence[State], *, on_postgresql: bool) -> Textual
         )""",  # noqa: S608 - our own names and states
         now,
     )
+
+
+def _waiting_accounts(states: Sequence[State], ready: str) -> str:
+    """Return ``pairs``: accounts with rows in a state, and since when the oldest ready one waits, if there is any."""
+    seeds = " UNION ALL ".join(
+        f"SELECT '{state}' AS state, CAST({start} AS text) AS account_id, 0 AS n"
+        for state in states
+        for start in (":start", "''")
+    )
+    return f"""walk (state, account_id, n) AS (
+            {seeds}
+            UNION ALL
+            SELECT w.state, (SELECT min(r.account_id) FROM recordings r
+                              WHERE r.state = w.state AND r.account_id > w.account_id), w.n + 1
+              FROM walk w WHERE w.account_id IS NOT NULL AND w.n < {_MAX_ACCOUNTS}
+        ), pairs AS MATERIALIZED (
+            SELECT w.state, w.account_id,
+                   (SELECT r.not_before FROM recordings r
+                     WHERE r.state = w.state AND r.account_id = w.account_id AND {ready}
+                     ORDER BY r.not_before LIMIT 1) AS since
+              FROM (SELECT DISTINCT state, account_id FROM walk WHERE n > 0 AND account_id IS NOT NULL) w
+        )"""  # noqa: S608 - our own names and states
 
 
 @cache

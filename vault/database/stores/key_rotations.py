@@ -22,8 +22,9 @@ from sqlalchemy import (
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.account_keys import account_keys, detail_keys, key_rotations
+from vault.database.schema.calls import call_facts
 from vault.database.schema.consent import consent_events, objections
-from vault.database.schema.core import accounts, call_facts, connections, links, recordings
+from vault.database.schema.core import accounts, connections, links, recordings
 from vault.database.schema.notices import notices
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.account_objects import account_changed

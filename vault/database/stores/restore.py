@@ -12,8 +12,9 @@ from sqlalchemy import Table, case, delete, insert, select, update
 
 from vault.database.schema.access_log import checkpoints, publication
 from vault.database.schema.account_keys import account_keys, detail_keys
+from vault.database.schema.calls import call_facts
 from vault.database.schema.consent import consent_events, consent_policies, objections
-from vault.database.schema.core import accounts, call_facts, connections, links, switch_changes
+from vault.database.schema.core import accounts, connections, links, switch_changes
 from vault.database.schema.notices import notices
 from vault.database.sql.dialect import database_now, insert_for
 from vault.database.stores.account_objects import account_changed
