@@ -1,16 +1,16 @@
 """The differences of SQLite and PostgreSQL inside a transaction."""
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, literal, text
+from sqlalchemy import BigInteger, ColumnElement, Connection, literal, literal_column, text, type_coerce
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.schema import Table
 
-from vault.database.schema.core import moment
+from vault.database.schema.core import MICROSECOND, Moment, moment
 
 
 def is_postgresql(connection: Connection) -> bool:
@@ -48,6 +48,17 @@ def database_now(connection: Connection) -> datetime:
         return datetime.now(UTC)
     query = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
     return moment(connection.execute(query).scalar_one())
+
+
+def sql_now(connection: Connection, plus: timedelta = timedelta()) -> ColumnElement[datetime]:
+    """Return the database's time, and ``plus``, as a part of a statement, which saves a round trip.
+
+    On PostgreSQL it is the time at which the statement arrived; for SQLite, which runs in this process, the process's.
+    """
+    if not is_postgresql(connection):
+        return literal(datetime.now(UTC) + plus, Moment())
+    now = literal_column("(extract(epoch FROM statement_timestamp()) * 1000000)::bigint", BigInteger())
+    return type_coerce(now + plus // MICROSECOND, Moment()) if plus else type_coerce(now, Moment())
 
 
 def lock_account(connection: Connection, account_id: str, *, exclusive: bool) -> None:

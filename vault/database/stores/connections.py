@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, delete, select, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.core import connections
-from vault.database.sql.dialect import database_now, insert_for, is_postgresql
+from vault.database.sql.dialect import database_now, insert_for, is_postgresql, sql_now
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
 from vault.domain.accounts.account import Connection
@@ -60,15 +60,15 @@ class ConnectionRows:
 
     def claim_reconciliation(self, *, pause: timedelta) -> tuple[Connection, datetime] | None:
         """Claim a due connection for ``pause``; return it and the time up to which it is reconciled, or None."""
-        now = database_now(self._db)
-        due = select(connections.c.id).where(connections.c.reconcile_not_before <= now)
+        due = select(connections.c.id).where(connections.c.reconcile_not_before <= sql_now(self._db))
         due = due.order_by(connections.c.reconcile_not_before).limit(1)
         if is_postgresql(self._db):
             due = due.with_for_update(skip_locked=True)
         found = self._db.execute(due).scalar()
         if found is None:
             return None
-        taken = update(connections).where(connections.c.id == found).values(reconcile_not_before=now + pause)
+        taken = update(connections).where(connections.c.id == found)
+        taken = taken.values(reconcile_not_before=sql_now(self._db, pause))
         row = self._db.execute(taken.returning(connections)).one()
         return _connection(row), row.reconciled_until
 

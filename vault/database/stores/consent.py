@@ -16,7 +16,7 @@ from vault.database.schema.consent import (
     pauses,
 )
 from vault.database.sql.compiled_statements import CompiledSelect
-from vault.database.sql.dialect import database_now, insert_new, is_postgresql
+from vault.database.sql.dialect import database_now, insert_new, is_postgresql, sql_now
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
 from vault.domain.consent.consent_event import ConsentPolicy, Objection
@@ -123,7 +123,7 @@ class PauseRows:
 
     def claim(self, *, pause: timedelta) -> Pause | None:
         """Claim a call that is due; no other worker gets it for ``pause``."""
-        p, now = pauses.c, database_now(self._db)
+        p, now = pauses.c, sql_now(self._db)
         due = select(p.account_id, p.call_ref).where(p.not_before <= now).order_by(p.not_before).limit(1)
         if is_postgresql(self._db):
             due = due.with_for_update(skip_locked=True)
@@ -131,7 +131,7 @@ class PauseRows:
         if found is None:
             return None
         taken = update(pauses).where(p.account_id == found.account_id, p.call_ref == found.call_ref)
-        taken = taken.values(not_before=now + pause, attempts=p.attempts + 1)
+        taken = taken.values(not_before=sql_now(self._db, pause), attempts=p.attempts + 1)
         row = self._db.execute(taken.returning(*(p[name] for name in Pause.__slots__))).one()
         return Pause(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
 

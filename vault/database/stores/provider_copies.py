@@ -6,7 +6,7 @@ from sqlalchemy import Connection as DbConnection
 from sqlalchemy import and_, or_, select, update
 
 from vault.database.schema.core import recordings
-from vault.database.sql.dialect import database_now, is_postgresql
+from vault.database.sql.dialect import is_postgresql, sql_now
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
 from vault.domain.accounts.account import SourcePolicy
 from vault.domain.recordings.recording import Recording, State
@@ -21,7 +21,7 @@ class SourceRows:
 
     def claim(self, *, lease: timedelta) -> Recording | None:
         """Claim a recording whose provider's copy is due for deletion; no other worker gets it for ``lease``."""
-        r, now = recordings.c, database_now(self._db)
+        r, now = recordings.c, sql_now(self._db)
         # Quarantine keeps the provider's copy; a stored recording may have been erased since.
         stored = and_(
             r.state.in_((State.AVAILABLE, State.ERASING, State.ERASED)),
@@ -41,7 +41,9 @@ class SourceRows:
         if found is None:
             return None
         taken = update(recordings).where(r.id == found)
-        taken = taken.values(source_not_before=now + lease, source_attempts=r.source_attempts + 1)
+        taken = taken.values(
+            source_not_before=sql_now(self._db, lease), source_attempts=r.source_attempts + 1
+        )
         return recording_of(self._db.execute(taken.returning(*RECORDING_COLUMNS)).one())
 
     def name(self, recording_id: str, source_ref: str, policy: SourcePolicy) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.core import MICROSECOND, micros, recordings
-from vault.database.sql.dialect import database_now, is_postgresql
+from vault.database.sql.dialect import database_now, is_postgresql, sql_now
 from vault.database.stores.claim_statements import any_waiting, claim_by_account, claim_oldest
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
 from vault.domain.ids import new_id
@@ -51,7 +51,7 @@ class QueueRows:
 
     def claim_upload(self, recording_id: str, *, lease: timedelta) -> Lease | None:
         """Claim an upload's row for the client that sends it; None while another client holds the lease."""
-        r, now = recordings.c, database_now(self._db)
+        r, now = recordings.c, sql_now(self._db)
         free = or_(r.lease_until.is_(None), r.lease_until < now)
         query = select(r.id, r.state).where(
             r.id == recording_id, r.state.in_(CLAIM.sources), r.sealed_announcement.is_(None), free
@@ -75,7 +75,7 @@ class QueueRows:
     def renew(self, recording_id: str, token: str, *, lease: timedelta) -> None:
         """Renew a row's lease. Raises LeaseLost."""
         mine = (recordings.c.id == recording_id) & (recordings.c.lease_token == token)
-        until = database_now(self._db) + lease
+        until = sql_now(self._db, lease)
         if self._db.execute(update(recordings).where(mine).values(lease_until=until)).rowcount != 1:
             raise LeaseLost("Another worker holds this recording now.")
 
@@ -92,7 +92,7 @@ class QueueRows:
     def quarantines_over(self) -> Sequence[Recording]:
         """Return recordings whose quarantine has ended."""
         r = recordings.c
-        over = and_(r.state == str(State.QUARANTINED), r.quarantined_until <= database_now(self._db))
+        over = and_(r.state == str(State.QUARANTINED), r.quarantined_until <= sql_now(self._db))
         return [recording_of(row) for row in self._db.execute(select(*RECORDING_COLUMNS).where(over))]
 
     def manifests_due(self, limit: int) -> Sequence[Recording]:
@@ -135,7 +135,7 @@ class QueueRows:
         return {State(state): (count, (now - oldest).total_seconds()) for state, count, oldest in rows}
 
     def _idle_upload(self) -> ColumnElement[bool]:
-        r, now = recordings.c, database_now(self._db)
+        r, now = recordings.c, sql_now(self._db)
         free = or_(r.lease_until < now, and_(r.lease_until.is_(None), r.not_before <= now))
         # The empty connection stands for a direct upload.
         return and_(r.connection_id == "", r.state.in_(CLAIM.sources), free)
@@ -154,7 +154,7 @@ class QueueRows:
             update(recordings)
             .where(recordings.c.id == recording_id)
             .values(
-                state=str(to), lease_token=token, lease_until=database_now(self._db) + lease,
+                state=str(to), lease_token=token, lease_until=sql_now(self._db, lease),
                 attempts=recordings.c.attempts + 1,
             )
             .returning(*RECORDING_COLUMNS)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection as DbConnection
 from sqlalchemy import delete, select, update
 
 from vault.database.schema.singleton_leases import turns
-from vault.database.sql.dialect import database_now, insert_for
+from vault.database.sql.dialect import insert_for, sql_now
 from vault.errors import LeaseLost
 
 
@@ -20,17 +20,18 @@ class SingletonLeaseRows:
 
     def is_free(self, name: str) -> bool:
         """Return whether a claim would succeed now."""
-        until = self._db.execute(select(turns.c.until).where(turns.c.name == name)).scalar()
-        return until is None or until <= database_now(self._db)
+        held = select(turns.c.name).where(turns.c.name == name, turns.c.until > sql_now(self._db))
+        return self._db.execute(held).first() is None
 
     def claim(self, name: str, *, lease: timedelta) -> str | None:
         """Claim the name for ``lease`` and return the lease's token; None while it is not free."""
-        now = database_now(self._db)
-        values = {"token": secrets.token_hex(16), "until": now + lease}
+        values = {"token": secrets.token_hex(16), "until": sql_now(self._db, lease)}
         taken = (
             insert_for(self._db, turns)
             .values(name=name, **values)
-            .on_conflict_do_update(index_elements=["name"], set_=values, where=turns.c.until <= now)
+            .on_conflict_do_update(
+                index_elements=["name"], set_=values, where=turns.c.until <= sql_now(self._db)
+            )
             .returning(turns.c.token)
         )
         token: str | None = self._db.execute(taken).scalar()
@@ -38,7 +39,7 @@ class SingletonLeaseRows:
 
     def renew(self, name: str, token: str, *, lease: timedelta) -> None:
         """Renew the lease. Raises LeaseLost."""
-        self._set(name, token, token=token, until=database_now(self._db) + lease)
+        self._set(name, token, token=token, until=sql_now(self._db, lease))
 
     def pass_on(self, name: str, token: str, *, next_at: datetime) -> None:
         """Release the lease; nobody can claim the name before ``next_at``. Raises LeaseLost."""
