@@ -1,5 +1,6 @@
 """A telephony platform: authentication of webhooks, parsing of events, fetching of media."""
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
@@ -13,73 +14,98 @@ from vault.domain.calls.webhook import Delivery
 Credentials = Mapping[str, str]
 
 
-class Provider(Protocol):
-    """One platform. All methods are pure functions: no I/O, no clock."""
+class Provider(ABC):
+    """One platform. All methods are pure functions: no I/O, no clock.
+
+    A method with a default is for an ability that some platforms lack; the default means that this one lacks it.
+    """
+
+    __slots__ = ()
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """Return the name in URLs and connections, such as ``twilio``."""
 
+    @abstractmethod
     def check_credentials(self, credentials: Credentials) -> None:
         """Validate credentials. Raises Invalid, naming the field, unless they are complete and well formed."""
 
+    @abstractmethod
     def authenticate(self, delivery: Delivery, credentials: Sequence[Credentials]) -> None:
         """Authenticate a delivery. Raises NotAuthentic unless one of ``credentials`` (current, previous) matches.
 
         No input of a caller raises anything else. An empty list takes as long as a wrong secret.
         """
 
+    @abstractmethod
     def understand(self, delivery: Delivery) -> WebhookContent | None:
         """Parse an authenticated delivery; return None for irrelevant events.
 
         Raises Invalid, naming the field, for an invalid body.
         """
 
+    @abstractmethod
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
         """Return the request for the announced media, with credentials only for the provider's own hosts."""
 
-    def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:
-        """Return the request for the media's current URL; None where URLs do not expire."""
+    def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:  # noqa: ARG002 - the default
+        """Return the request for the media's current URL. Default: None, URLs do not expire."""
+        return None
 
-    def found(self, announcement: Announcement, reply: RestReply) -> Announcement:
-        """Return the announcement with the new URL.
+    def found(self, announcement: Announcement, reply: RestReply) -> Announcement:  # noqa: ARG002 - the default
+        """Return the announcement with the new URL. Default: the announcement unchanged.
 
         Raises FetchFailed: final if the provider no longer has the recording, otherwise to be retried.
         """
+        return announcement
 
-    def delete_request(self, source_ref: str, access: Access) -> RestRequest | None:
-        """Return the request that deletes the provider's copy; None where it cannot be deleted."""
+    def delete_request(self, source_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the default
+        """Return the request that deletes the provider's copy. Default: None, it cannot be deleted."""
+        return None
 
     @property
     def deletes_by_default(self) -> bool:
-        """Return whether a new connection by default deletes the provider's copy once the vault has its own."""
+        """Return whether a new connection deletes the provider's copy once the vault has its own. Default: False."""
+        return False
 
     @property
     def delete_again_after(self) -> timedelta | None:
-        """Return after which delay to repeat a deletion, for APIs that report success before the recording exists."""
+        """Return after which delay to repeat a deletion. Default: None, success means that the copy is deleted.
 
-    def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:
-        """Return the request that lists recordings since then; None where the API has no list."""
+        Some APIs report success before the recording exists.
+        """
+        return None
 
-    def listed(self, reply: RestReply) -> ListedPage:
-        """Parse a page of the list. Raises FetchFailed for a response that is not a list."""
+    def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:  # noqa: ARG002 - the default
+        """Return the request that lists recordings since then. Default: None, the API has no list."""
+        return None
+
+    def listed(self, reply: RestReply) -> ListedPage:  # noqa: ARG002 - the default
+        """Parse a page of the list. Raises FetchFailed for a response that is not a list. Default: an empty page."""
+        return ListedPage()
 
     @property
     def call_documents(self) -> "CallDocuments | None":
-        """Return the adapter for call documents; None where the platform requests none."""
+        """Return the adapter for call documents. Default: None, the platform requests none."""
+        return None
 
-    def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:
-        """Return the request that pauses a call's recording; None where the provider is not asked to pause.
+    def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the default
+        """Return the request that pauses a call's recording. Default: None, the provider is not asked to pause.
 
-        The provider responds 2xx if it paused, and 4xx if the call has ended or is not being recorded.
+        The provider responds 2xx if it paused, and 4xx if the call has ended or is not being recorded. A platform
+        with call documents needs none: a document decides before a recording starts.
         """
+        return None
 
-    def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:
-        """Return the request that starts recording like ``Record``; None where a document does it.
+    def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the default
+        """Return the request that starts recording like ``Record``. Default: None, a document or the platform does it.
 
         Raises a final FetchFailed if ``call_ref`` is not a call id of the provider.
         """
+        return None
 
+    @abstractmethod
     def setup(self, webhook_url: str) -> Mapping[str, object]:
         """Return the settings that the admin must enter at the platform, as JSON for people.
 

@@ -1,15 +1,16 @@
 """The base class of providers with Twilio's REST API."""
 
-from abc import ABC, abstractmethod
-from datetime import datetime, timedelta
+from abc import abstractmethod
+from datetime import datetime
 from typing import ClassVar
 
 from vault.domain.calls.call import Announcement
 from vault.domain.calls.provider_api import Access, ListedPage, RestReply, RestRequest
+from vault.ports.telephony import Provider
 from vault.telephony.twilio_api import rest
 
 
-class TwilioApiProvider(ABC):
+class TwilioApiProvider(Provider):
     """The parts that Twilio and SignalWire share; only the origin differs. It has no state."""
 
     __slots__ = ()
@@ -33,7 +34,7 @@ class TwilioApiProvider(ABC):
         return rest.found(announcement, reply)
 
     def delete_request(self, source_ref: str, access: Access) -> RestRequest | None:
-        """Build the request that deletes the media immediately; the provider responds with 204."""
+        """Build the request that deletes the media immediately: 204, or 404 if the media does not exist yet."""
         rest = self.rest(access)
         return rest.request("DELETE", rest.recording(source_ref) + ".json")
 
@@ -41,11 +42,6 @@ class TwilioApiProvider(ABC):
     def deletes_by_default(self) -> bool:
         """Return True: the provider keeps and bills its copy until it is deleted."""
         return True
-
-    @property
-    def delete_again_after(self) -> timedelta | None:
-        """Return None: a deletion before the media exists returns 404, not success."""
-        return None
 
     def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:
         """Build the request that lists recordings from the day of ``since`` on."""
@@ -55,7 +51,3 @@ class TwilioApiProvider(ABC):
     def listed(self, reply: RestReply) -> ListedPage:
         """Return the finished recordings of a page. Raises FetchFailed if the response is not a list."""
         return rest.listed(reply, prefix=self.prefix)
-
-    def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: call documents decide before a recording starts."""
-        return None

@@ -26,7 +26,7 @@ from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.provider_api import Access, Listed, ListedPage, MediaRequest, RestReply, RestRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid, NotAuthentic
-from vault.ports.telephony import CallDocuments, Credentials
+from vault.ports.telephony import Credentials, Provider
 from vault.telephony.parsing.json_fields import Json, check_fields, media, member, text
 from vault.telephony.parsing.strict_json import parse_object
 from vault.telephony.providers.aircall.events import (
@@ -55,7 +55,7 @@ PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Aircall:
+class Aircall(Provider):
     """The provider ``aircall``. It has no state."""
 
     name: str = "aircall"
@@ -157,11 +157,6 @@ class Aircall:
                 items += [Listed(announcement=each, facts=facts) for each in media_of(call, "call.")]
         return ListedPage(items=items, cursor=_next_page(answer))
 
-    @property
-    def call_documents(self) -> CallDocuments | None:
-        """Return None: Aircall does not request call documents."""
-        return None
-
     def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:
         """Return ``POST /v1/calls/{id}/pause_recording``; None if the id is not one of Aircall's.
 
@@ -170,10 +165,6 @@ class Aircall:
         if CALL_ID.fullmatch(call_ref) is None:
             return None
         return _request("POST", f"/v1/calls/{call_ref}/pause_recording", access)
-
-    def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: in Aircall, recording is a setting of the number."""
-        return None
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
         """Return the values for Aircall's dashboard or its ``POST /v1/webhooks``."""

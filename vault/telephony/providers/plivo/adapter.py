@@ -7,14 +7,14 @@ authentication unless the account requires it; so credentials are sent, but only
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import quote, urlencode, urlsplit
 
 from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.provider_api import Access, ListedPage, MediaRequest, RestReply, RestRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid
-from vault.ports.telephony import CallDocuments, Credentials
+from vault.ports.telephony import CallDocuments, Credentials, Provider
 from vault.telephony.parsing.forms import parse_query
 from vault.telephony.parsing.json_fields import Json, media
 from vault.telephony.providers.plivo.callbacks import heard, listed_recording
@@ -38,7 +38,7 @@ PAGE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Plivo:
+class Plivo(Provider):
     """The provider ``plivo``. It has no state."""
 
     name: str = "plivo"
@@ -100,11 +100,6 @@ class Plivo:
         """Return True: deletion is documented, and Plivo keeps recordings (and bills them after 90 days)."""
         return True
 
-    @property
-    def delete_again_after(self) -> timedelta | None:
-        """Return None: success means that the recording was deleted."""
-        return None
-
     def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:
         """Build the request for a page of recordings added since; the cursor is an offset."""
         query = {
@@ -127,14 +122,6 @@ class Plivo:
     def call_documents(self) -> CallDocuments:
         """Return the reader and writer of Plivo's XML."""
         return PlivoDocuments()
-
-    def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: call documents decide before a recording starts."""
-        return None
-
-    def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: Plivo's XML starts recordings."""
-        return None
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
         """Return the values for the application and for Record elements."""

@@ -6,11 +6,14 @@
 Unknown fields and events are ignored, so that the platform can add some before the vault supports them.
 Ids (refs) are strict, because the vault uses them as keys; free text (numbers, agents) is cleaned, not refused,
 because a caller must not be able to stop a recording with a malformed caller ID.
+
+The vault knows no REST API of the platform: the platform itself uses the vault's. So the defaults of ``Provider`` apply
+to everything that the vault would have to request.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from vault.domain.calls.call import (
     MAX_VOICES,
@@ -21,10 +24,10 @@ from vault.domain.calls.call import (
     Voice,
     WebhookContent,
 )
-from vault.domain.calls.provider_api import Access, ListedPage, MediaRequest, RestReply, RestRequest
+from vault.domain.calls.provider_api import Access, MediaRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid
-from vault.ports.telephony import CallDocuments, Credentials
+from vault.ports.telephony import Credentials, Provider
 from vault.telephony.http.url import MAX_URL, parse_media_url
 from vault.telephony.parsing.phone_number import clean, normalize
 from vault.telephony.parsing.strict_json import parse_object
@@ -39,7 +42,7 @@ DIRECTIONS: Mapping[str, Direction] = {"inbound": "inbound", "outbound": "outbou
 
 
 @dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(Provider):
     """The provider ``platform``. It has no state."""
 
     name: str = "platform"
@@ -89,49 +92,6 @@ class Platform:
         if announcement.url is None:
             raise FetchFailed("The announcement has no URL.", final=True)
         return MediaRequest(url=announcement.url, headers={}, hosts=("*",))
-
-    def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: the platform has no REST API known to the vault."""
-        return None
-
-    def found(self, announcement: Announcement, reply: RestReply) -> Announcement:  # noqa: ARG002 - the port's signature
-        """Return the announcement unchanged."""
-        return announcement
-
-    def delete_request(self, source_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: the platform has no REST API known to the vault."""
-        return None
-
-    @property
-    def deletes_by_default(self) -> bool:
-        """Return False: the vault cannot delete the platform's copy."""
-        return False
-
-    @property
-    def delete_again_after(self) -> timedelta | None:
-        """Return None: the vault cannot delete the platform's copy."""
-        return None
-
-    def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: the platform has no REST API known to the vault."""
-        return None
-
-    def listed(self, reply: RestReply) -> ListedPage:  # noqa: ARG002 - the port's signature
-        """Return an empty page."""
-        return ListedPage()
-
-    @property
-    def call_documents(self) -> CallDocuments | None:
-        """Return None: the platform does not request documents; it uses the vault's REST API."""
-        return None
-
-    def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: the platform asks the vault before it records."""
-        return None
-
-    def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: the platform starts recordings itself."""
-        return None
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
         """Return the webhook URL, the signature scheme, and an example event."""

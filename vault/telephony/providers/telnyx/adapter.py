@@ -18,14 +18,14 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.provider_api import Access, Listed, ListedPage, MediaRequest, RestReply, RestRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid
-from vault.ports.telephony import CallDocuments, Credentials
+from vault.ports.telephony import CallDocuments, Credentials, Provider
 from vault.telephony.parsing.json_fields import Json, check_fields, member, moment, ref
 from vault.telephony.parsing.strict_json import parse_object
 from vault.telephony.providers.telnyx import texml
@@ -59,7 +59,7 @@ PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Telnyx:
+class Telnyx(Provider):
     """The provider ``telnyx``. It has no state."""
 
     name: str = "telnyx"
@@ -138,7 +138,7 @@ class Telnyx:
         return replace(announcement, url=url, source_ref=recording_id)
 
     def delete_request(self, source_ref: str, access: Access) -> RestRequest | None:
-        """Return ``DELETE /v2/recordings/{id}``; None for a recording without an id."""
+        """Return ``DELETE /v2/recordings/{id}``, which returns the deleted recording; None without an id."""
         if RECORDING_ID.fullmatch(source_ref) is None:
             return None
         return _request("DELETE", f"/v2/recordings/{source_ref}", access)
@@ -147,11 +147,6 @@ class Telnyx:
     def deletes_by_default(self) -> bool:
         """Return True: the vault's copy should be the only one."""
         return True
-
-    @property
-    def delete_again_after(self) -> timedelta | None:
-        """Return None: the response names the deleted recording."""
-        return None
 
     def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:
         """Build the request for a page of recordings created since; the cursor is a page number."""
@@ -181,14 +176,6 @@ class Telnyx:
     def call_documents(self) -> CallDocuments:
         """Return the reader and writer of TeXML, for TeXML applications."""
         return texml.FLOW
-
-    def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: call documents decide before a recording starts."""
-        return None
-
-    def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: TeXML starts recordings."""
-        return None
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
         """Return the values for the Voice API application in Mission Control."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from vault.domain.calls.call import Announcement, WebhookContent
-from vault.domain.calls.provider_api import Access, MediaRequest, RestRequest
+from vault.domain.calls.provider_api import Access, MediaRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
 from vault.ports.telephony import CallDocuments, Credentials
@@ -125,10 +125,6 @@ class Twilio(TwilioApiProvider):
     def call_documents(self) -> CallDocuments:
         """Return the reader and writer of TwiML."""
         return FLOW
-
-    def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: TwiML starts recordings."""
-        return None
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
         """Return the values for TwiML or the console, and Twilio's behaviour on retries and deletion."""

@@ -3,19 +3,18 @@
 An event with ``recording_url`` announces a recording. ``recording_uuid`` is its stable id; the file's name, the
 last part of the URL, is a different id. ``https://api.nexmo.com`` serves files as part of its REST API,
 so a connection's ``api_base`` replaces it in recording URLs too. If a URL no longer works, because a
-region's host changed, the file is requested by its name from the REST API.
+region's host changed, the file is requested by its name from the REST API. Vonage has no list of recordings.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 
 from vault.domain.calls.call import Announcement, WebhookContent
-from vault.domain.calls.provider_api import Access, ListedPage, MediaRequest, RestReply, RestRequest
+from vault.domain.calls.provider_api import Access, MediaRequest, RestReply, RestRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid
-from vault.ports.telephony import CallDocuments, Credentials
+from vault.ports.telephony import CallDocuments, Credentials, Provider
 from vault.telephony.providers.vonage.callbacks import FILE, heard
 from vault.telephony.providers.vonage.ncco import NccoDocuments
 from vault.telephony.rest_api.own_hosts import own_hosts, takes_credentials
@@ -34,7 +33,7 @@ GONE = 410
 
 
 @dataclass(frozen=True, slots=True)
-class Vonage:
+class Vonage(Provider):
     """The provider ``vonage``. It has no state."""
 
     name: str = "vonage"
@@ -91,35 +90,9 @@ class Vonage:
         return _rest("DELETE", f"/v3/media/{source_ref}", access) if FILE.fullmatch(source_ref) else None
 
     @property
-    def deletes_by_default(self) -> bool:
-        """Return False: Vonage does not document that the Media API deletes call recordings."""
-        return False
-
-    @property
-    def delete_again_after(self) -> timedelta | None:
-        """Return None: as far as is known, success is not reported before the media exists."""
-        return None
-
-    def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: Vonage has no list of recordings."""
-        return None
-
-    def listed(self, reply: RestReply) -> ListedPage:  # noqa: ARG002 - the port's signature
-        """Return an empty page."""
-        return ListedPage()
-
-    @property
     def call_documents(self) -> CallDocuments:
         """Return the reader and writer of NCCOs."""
         return NccoDocuments()
-
-    def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: call documents decide before a recording starts."""
-        return None
-
-    def record_request(self, call_ref: str, status_url: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the port's signature
-        """Return None: NCCOs start recordings."""
-        return None
 
     def setup(self, webhook_url: str) -> Mapping[str, object]:
         """Return the values for the application's Voice settings and for NCCOs."""
