@@ -1,4 +1,4 @@
-"""Composition root: the only file that names concrete classes. It wires all packages into one Vault.
+"""Composition root: it wires all packages into one Vault. Only this file and the registries name concrete classes.
 
 Packages that only some settings need are imported lazily: boto3 and psycopg take half of the startup time.
 """
@@ -31,7 +31,6 @@ from vault.objects.owner import OWNER, claim, refuse_owned
 from vault.ports.database import Database
 from vault.ports.keys import RootKey
 from vault.ports.objects import ObjectStore
-from vault.ports.telephony import Provider
 from vault.services.admission.call_facts import StoreCallFacts
 from vault.services.admission.call_start import CallStart
 from vault.services.admission.case import Admission
@@ -58,20 +57,10 @@ from vault.telephony.http.client import GuardedHttp
 from vault.telephony.http.download import MediaFetcher
 from vault.telephony.http.rest import ProviderRest
 from vault.telephony.numbering.number_plans import NumberPlans
-from vault.telephony.providers.aircall.adapter import Aircall
-from vault.telephony.providers.plivo.adapter import Plivo
-from vault.telephony.providers.signalwire.adapter import SignalWire
-from vault.telephony.providers.standard_webhooks.adapter import Platform
-from vault.telephony.providers.telnyx.adapter import Telnyx
-from vault.telephony.providers.twilio.adapter import Twilio
-from vault.telephony.providers.vonage.adapter import Vonage
+from vault.telephony.registry import PROVIDERS
 from vault.thread_pools import Threads
 from vault.tlog.note import Signer
 
-#: The adapter of every supported telephony platform.
-PROVIDERS: tuple[Provider, ...] = (
-    Platform(), Aircall(), Twilio(), Vonage(), Telnyx(), Plivo(), SignalWire(),
-)  # fmt: skip
 #: Parts that services share, by field name. Each is built from the parts before it.
 _SHARED = {
     "carried": AccountDataKeys,

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 
 from vault.audio import containers, riff
-from vault.composition import PROVIDERS
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.provider_api import RestReply
 from vault.domain.calls.webhook import Delivery
@@ -46,6 +45,7 @@ from vault.telephony.http.url import parse_media_url
 from vault.telephony.parsing.forms import parse_form, parse_query
 from vault.telephony.parsing.phone_number import normalize
 from vault.telephony.parsing.strict_json import parse_object
+from vault.telephony.registry import PROVIDERS
 from vault.tlog.anchor_file import decode_anchor, encode_anchor
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, sign_checkpoint
 from vault.tlog.hashing import leaf_hash

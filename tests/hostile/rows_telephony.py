@@ -15,7 +15,6 @@ from tests.fuzz.targets import _PROOFS as PROOFS
 from tests.fuzz.targets import PAYLOADS
 from tests.hostile.parsers import KIB, Row, latin, text
 from tests.hostile.shapes import FORM, JSON, TEXT, Shape, repeated, within
-from vault.composition import PROVIDERS
 from vault.domain.calls.call import Announcement
 from vault.domain.calls.provider_api import Access, RestReply, RestRequest
 from vault.domain.calls.webhook import Delivery
@@ -31,6 +30,7 @@ from vault.telephony.parsing import timestamps
 from vault.telephony.parsing.forms import parse_form, parse_query
 from vault.telephony.parsing.phone_number import from_digits, normalize
 from vault.telephony.parsing.strict_json import parse_object
+from vault.telephony.registry import PROVIDERS
 from vault.telephony.signatures.jwt import callback_id
 from vault.telephony.signatures.plivo_hmac import _base as plivo_base
 from vault.telephony.signatures.rsa_keys import check_rsa_key

@@ -16,8 +16,8 @@ from tests.journeys.tenant import tone
 from tests.servers.media import answer
 from tests.servers.media_thread import MediaThread
 from tests.servers.vault_process import VaultProcess
-from vault.composition import PROVIDERS
 from vault.simulator.exchange import Webhook
+from vault.telephony.registry import PROVIDERS
 
 pytestmark = pytest.mark.faults
 

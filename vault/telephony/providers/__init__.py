@@ -1,1 +1,1 @@
-"""Providers: a package for each. ``PROVIDERS`` in ``vault/composition.py`` is the registry."""
+"""Providers: a package for each. ``vault/telephony/registry.py`` lists them."""
