@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from vault.simulator.call import Copy, call_that_ended
 from vault.simulator.exchange import Webhook
 from vault.simulator.provider import SimulatedProvider
-from vault.simulator.providers import SIMULATED
+from vault.simulator.registry import SIMULATED
 from vault.telephony.signatures.standard_webhooks import sign
 
 #: Aircall counts its calls, so the simulated ones begin anywhere and go up.

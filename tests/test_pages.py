@@ -24,7 +24,7 @@ from tests.servers.required import require
 from tests.servers.vault_process import vault_process
 from tests.shown_json import matches, read_printed, read_shown
 from vault.settings import DEFAULT_PUBLIC_URL
-from vault.simulator.providers import SIMULATED
+from vault.simulator.registry import SIMULATED
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

@@ -21,8 +21,8 @@ ROWS = [*rows_telephony.ROWS, *rows_web.ROWS, *rows_stored.ROWS]
 #: Places where a regex is made inside of a function, of what only it knows, and why that is no danger.
 LOCAL = {
     "vault.domain.rules.rule_book_loader": "patterns of one literal character class, for the packaged rule book",
-    "vault.simulator.laml": "the simulator's own server, which only the vault under test asks",
-    "vault.simulator.plivo": "the simulator's own server, which only the vault under test asks",
+    "vault.simulator.twilio_api_provider": "the simulator's own server, which only the vault under test asks",
+    "vault.simulator.providers.plivo.provider": "the simulator's own server, which only the vault under test asks",
 }
 _OWN_ROWS = "a row of the vault's own database, which the vault wrote"
 _SEALED = "what the vault sealed itself; nothing else opens"

@@ -23,7 +23,7 @@ from tests.journeys.tenant import moment
 from vault.simulator.call import call_that_ended
 from vault.simulator.exchange import Webhook
 from vault.simulator.jwt import sign_hs256
-from vault.simulator.providers import SIMULATED
+from vault.simulator.registry import SIMULATED
 from vault.telephony.signatures.standard_webhooks import sign
 
 #: Where every connection's REST interface is said to be: the provider's own host, at a private address.
@@ -185,7 +185,7 @@ def _pairs(body: bytes) -> list[tuple[str, str]]:
     return sorted(parse_qsl(body.decode("latin-1"), keep_blank_values=True))
 
 
-def _laml(key: str, *names: str) -> Prover:
+def _twilio_api(key: str, *names: str) -> Prover:
     def prove(provider: Any, url: str, body: bytes, at: datetime) -> Mapping[str, str]:
         # Of a field that is there twice with one value, one counts.
         signed = url + "".join(name + value for name, value in sorted(set(_pairs(body))))
@@ -210,9 +210,9 @@ SCHEMES: Mapping[str, Scheme] = {
     "aircall": Scheme(prover=_nothing, media=("data", "recording"), kind=_Aircall),
     "telnyx": Scheme(prover=_telnyx, media=("data", "payload", "recording_urls", "wav"), timed=True),
     "vonage": Scheme(prover=_vonage, media=("recording_url",), timed=True),
-    "twilio": Scheme(prover=_laml("auth_token", _TWILIO), media=("RecordingUrl",), content_type=FORM),
+    "twilio": Scheme(prover=_twilio_api("auth_token", _TWILIO), media=("RecordingUrl",), content_type=FORM),
     "signalwire": Scheme(
-        prover=_laml("signing_key", _SIGNALWIRE, _TWILIO), media=("RecordingUrl",), content_type=FORM
+        prover=_twilio_api("signing_key", _SIGNALWIRE, _TWILIO), media=("RecordingUrl",), content_type=FORM
     ),
     "plivo": Scheme(prover=_plivo, media=("RecordUrl",), content_type=FORM),
 }

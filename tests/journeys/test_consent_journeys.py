@@ -17,7 +17,7 @@ from tests.servers.vault_process import VaultProcess, vault_process
 from vault.simulator.call import CUSTOMER, LINE, SimulatedCall, call_that_ended
 from vault.simulator.exchange import Webhook
 from vault.simulator.instructions import Begin, Follow, Wait
-from vault.simulator.providers import STEERED
+from vault.simulator.registry import STEERED
 from vault.simulator.steered_provider import SteeredProvider
 
 AUDIO = tone(2.0)

@@ -8,11 +8,11 @@ import pytest
 from tests.journeys.tenant import WITHOUT_EVIDENCE
 from tests.servers.ports import free_ports
 from tests.servers.vault_process import VaultProcess, vault_process
-from vault.composition import PROVIDERS
 from vault.errors import Invalid, VaultError
-from vault.simulator.providers import SIMULATED, STEERED
+from vault.simulator.registry import SIMULATED, STEERED
 from vault.simulator.simulate import Outcome, simulate
 from vault.simulator.vault_client import VaultClient
+from vault.telephony.registry import PROVIDERS
 
 ADAPTERS = [provider.name for provider in PROVIDERS if provider.name != "platform"]
 #: These list their recordings, so a webhook that never came is made good.

@@ -8,7 +8,7 @@ from vault.domain.calls.call import Direction
 from vault.simulator.call import Copy, SimulatedCall, call_that_ended
 from vault.simulator.exchange import Asked, Webhook
 from vault.simulator.provider import SimulatedProvider
-from vault.simulator.providers import SIMULATED
+from vault.simulator.registry import SIMULATED
 
 BASE = "http://127.0.0.1:8090"
 HOOK = "https://vault.example/webhooks/provider/conn_1"

@@ -6,13 +6,15 @@ import pytest
 
 from tests.simulator.scene import BASE, HOOK, a_call, basic
 from vault.simulator.exchange import Asked
-from vault.simulator.laml import Laml
-from vault.simulator.providers import STEERED
+from vault.simulator.registry import STEERED
+from vault.simulator.twilio_api_provider import TwilioApiProvider
 
 FORM = {"RecordingChannels": "dual", "RecordingStatusCallback": HOOK}
 
 
-def asked(provider: Laml, call_ref: str, form: dict[str, str], *, password: str | None = None) -> Asked:
+def asked(
+    provider: TwilioApiProvider, call_ref: str, form: dict[str, str], *, password: str | None = None
+) -> Asked:
     """Return the request that records a call."""
     path = f"{provider.prefix}/Accounts/{provider.account}/Calls/{call_ref}/Recordings.json"
     headers = basic(provider.account, password or provider.password)
@@ -20,14 +22,14 @@ def asked(provider: Laml, call_ref: str, form: dict[str, str], *, password: str 
 
 
 @pytest.fixture(params=["twilio", "signalwire"])
-def provider(request: pytest.FixtureRequest) -> Laml:
+def provider(request: pytest.FixtureRequest) -> TwilioApiProvider:
     """A provider of the dialect."""
     made = STEERED[request.param](BASE)
-    assert isinstance(made, Laml)
+    assert isinstance(made, TwilioApiProvider)
     return made
 
 
-def test_a_call_that_goes_on_is_recorded(provider: Laml) -> None:
+def test_a_call_that_goes_on_is_recorded(provider: TwilioApiProvider) -> None:
     """The callback of the form is where the recording is told of."""
     call = a_call(provider)
     provider.begins(call)
@@ -45,7 +47,7 @@ def test_a_call_that_goes_on_is_recorded(provider: Laml) -> None:
     ],
 )
 def test_what_would_lose_a_party_or_tell_nobody_is_refused(
-    provider: Laml, form: dict[str, str], status: int
+    provider: TwilioApiProvider, form: dict[str, str], status: int
 ) -> None:
     """Nothing is recorded then."""
     call = a_call(provider)
@@ -54,7 +56,7 @@ def test_what_would_lose_a_party_or_tell_nobody_is_refused(
     assert provider.begun(call) is None
 
 
-def test_another_call_and_another_password_record_nothing(provider: Laml) -> None:
+def test_another_call_and_another_password_record_nothing(provider: TwilioApiProvider) -> None:
     """404 and 401."""
     call, other = a_call(provider), a_call(provider)
     provider.begins(call)

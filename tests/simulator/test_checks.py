@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.simulator.scene import AUDIO, NOW, a_call, simulated
+from vault.simulator.admin import chime
 from vault.simulator.checks import (
     check_audio,
     check_facts,
@@ -17,7 +18,6 @@ from vault.simulator.checks import (
     refused_by_settings,
 )
 from vault.simulator.server import Exchange, ProviderServer
-from vault.simulator.sound import chime
 from vault.simulator.vault_client import Answered
 
 CALL = a_call(simulated("aircall"))

@@ -7,7 +7,7 @@ import pytest
 from tests.simulator.scene import BASE, HOOK, a_call
 from vault.errors import Invalid
 from vault.simulator.instructions import Begin, Follow, Instruction, Sound, Speak, Wait
-from vault.simulator.providers import STEERED
+from vault.simulator.registry import STEERED
 
 NEXT, KEY, HEARD, WAV = "https://app.example/next", f"{HOOK}/key", f"{HOOK}/heard", "https://v.example/a.wav"
 #: TwiML's elements, as every dialect but SignalWire's has them.

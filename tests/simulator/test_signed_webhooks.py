@@ -16,7 +16,7 @@ from twilio.request_validator import RequestValidator
 
 from tests.simulator.scene import BASE, HOOK, a_call, every_event, simulated
 from vault.simulator.exchange import Webhook
-from vault.simulator.providers import STEERED
+from vault.simulator.registry import STEERED
 
 
 def form(webhook: Webhook) -> dict[str, str]:

@@ -1,7 +1,11 @@
 """The admin of the simulated account: sets connections, the switch, the policy and notices, and releases recordings."""
 
 import asyncio
+import io
 import json
+import math
+import struct
+import wave
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +16,6 @@ from vault.domain.consent.consent_event import MODES, Mode
 from vault.errors import Invalid, VaultError
 from vault.simulator.call import LENGTH
 from vault.simulator.scene import Scene
-from vault.simulator.sound import chime
 
 #: The notice that is published if the account has no suitable one.
 _NOTICE = {
@@ -26,6 +29,9 @@ _NOTICE = {
 _REFUSAL = "say so, and we go on without recording"
 #: Read-only fields of a policy.
 _WRITTEN = ("version", "changed_at", "changed_by")
+
+_SAMPLE_RATE, _TONE_SECONDS, _AMPLITUDE = 8000, 0.4, 9000
+_TONES_HERTZ = (440.0, 550.0, 660.0)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -152,3 +158,19 @@ class Admin:
             # The vault sets these two fields.
             del override["author"], override["at"]
         await self.scene.vault.must("PUT", "/consent-policy", body)
+
+
+def chime() -> bytes:
+    """Generate the audio of a notice: three tones in WAV, 8 kHz, one channel, PCM16, a little over a second."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(_SAMPLE_RATE)
+        for hertz in _TONES_HERTZ:
+            samples = (
+                round(_AMPLITUDE * math.sin(2 * math.pi * hertz * n / _SAMPLE_RATE))
+                for n in range(round(_TONE_SECONDS * _SAMPLE_RATE))
+            )
+            file.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
+    return out.getvalue()

@@ -9,7 +9,7 @@ from typing import Literal
 from vault.domain.calls.call import Direction
 from vault.errors import Invalid
 from vault.simulator.provider import SimulatedProvider
-from vault.simulator.providers import SIMULATED, STEERED
+from vault.simulator.registry import SIMULATED, STEERED
 from vault.simulator.scene import Say, Scene
 from vault.simulator.server import provider_server
 from vault.simulator.simulation import Simulation, Way

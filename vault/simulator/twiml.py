@@ -14,7 +14,8 @@ from vault.simulator.instructions import Begin, Follow, Instruction, Sound, Spea
 
 #: Allowed elements, each with its allowed attributes.
 Known = Mapping[str, frozenset[str]]
-_RECORDING = frozenset(
+#: The attributes of ``<Recording>`` and ``<Gather>``, and the spoken elements, in every variant.
+RECORDING = frozenset(
     {
         "channels",
         "track",
@@ -23,8 +24,8 @@ _RECORDING = frozenset(
         "recordingStatusCallbackEvent",
     }
 )
-_GATHER = frozenset({"action", "numDigits", "timeout", "finishOnKey", "input"})
-_SPOKEN = {"Say": frozenset({"voice", "language", "loop"}), "Play": frozenset({"loop"})}
+GATHER = frozenset({"action", "numDigits", "timeout", "finishOnKey", "input"})
+SPOKEN = {"Say": frozenset({"voice", "language", "loop"}), "Play": frozenset({"loop"})}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,29 +88,6 @@ class Dialect:
             raise Invalid(
                 f"This platform does not support these attributes of <{element.tag}>: {sorted(unknown)}."
             )
-
-
-TWILIO = Dialect(
-    known={
-        **_SPOKEN,
-        "Gather": _GATHER | {"method"},
-        "Start": frozenset(),
-        "Recording": _RECORDING | {"trim"},
-        "Redirect": frozenset({"method"}),
-    }
-)
-#: cXML has no element that records in the background.
-SIGNALWIRE = Dialect(known={**_SPOKEN, "Gather": _GATHER | {"method"}, "Redirect": frozenset({"method"})})
-#: TeXML's <Gather> uses the method of the application's settings, here POST.
-TELNYX = Dialect(
-    known={
-        **_SPOKEN,
-        "Gather": _GATHER,
-        "Start": frozenset(),
-        "Recording": _RECORDING | {"trim", "format"},
-        "Redirect": frozenset({"method"}),
-    }
-)
 
 
 def parsed(document: bytes) -> Element:

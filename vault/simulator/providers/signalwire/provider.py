@@ -12,16 +12,19 @@ from typing import ClassVar
 from vault.domain.calls.call import Direction
 from vault.simulator.call import SimulatedCall
 from vault.simulator.exchange import Webhook
-from vault.simulator.laml import Laml, form_signature, form_webhook
-from vault.simulator.twiml import SIGNALWIRE, Dialect
+from vault.simulator.twilio_api_provider import TwilioApiProvider, form_signature, form_webhook
+from vault.simulator.twiml import GATHER, SPOKEN, Dialect
+
+#: cXML has no element that records in the background.
+CXML = Dialect(known={**SPOKEN, "Gather": GATHER | {"method"}, "Redirect": frozenset({"method"})})
 
 
-class SignalWire(Laml):
+class SignalWire(TwilioApiProvider):
     """The provider ``signalwire``."""
 
     name: ClassVar[str] = "signalwire"
     prefix: ClassVar[str] = "/api/laml/2010-04-01"
-    dialect: ClassVar[Dialect] = SIGNALWIRE
+    dialect: ClassVar[Dialect] = CXML
 
     def __init__(self, base: str) -> None:
         """Generate a project, its signing key and its API token."""

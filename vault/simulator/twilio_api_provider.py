@@ -28,7 +28,7 @@ _REQUEST = "voice request"
 _EVENTS: Mapping[Asking, str] = {"start": _REQUEST, "key": "gather", "next": "redirect"}
 
 
-class Laml(SteeredProvider):
+class TwilioApiProvider(SteeredProvider):
     """A provider with Twilio's API."""
 
     #: The path prefix before ``/Accounts``.

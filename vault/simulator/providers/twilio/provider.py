@@ -10,16 +10,26 @@ from typing import ClassVar
 from vault.domain.calls.call import Direction
 from vault.simulator.call import SimulatedCall
 from vault.simulator.exchange import Webhook
-from vault.simulator.laml import Laml, form_signature, form_webhook
-from vault.simulator.twiml import TWILIO, Dialect
+from vault.simulator.twilio_api_provider import TwilioApiProvider, form_signature, form_webhook
+from vault.simulator.twiml import GATHER, RECORDING, SPOKEN, Dialect
+
+TWIML = Dialect(
+    known={
+        **SPOKEN,
+        "Gather": GATHER | {"method"},
+        "Start": frozenset(),
+        "Recording": RECORDING | {"trim"},
+        "Redirect": frozenset({"method"}),
+    }
+)
 
 
-class Twilio(Laml):
+class Twilio(TwilioApiProvider):
     """The provider ``twilio``."""
 
     name: ClassVar[str] = "twilio"
     prefix: ClassVar[str] = "/2010-04-01"
-    dialect: ClassVar[Dialect] = TWILIO
+    dialect: ClassVar[Dialect] = TWIML
 
     def __init__(self, base: str) -> None:
         """Generate an account and its auth token, for webhook signatures and the REST API."""

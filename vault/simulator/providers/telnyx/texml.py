@@ -14,9 +14,20 @@ from vault.simulator.call import Copy, SimulatedCall
 from vault.simulator.exchange import Webhook
 from vault.simulator.instructions import Instruction
 from vault.simulator.provider import FORM, form_body
+from vault.simulator.providers.telnyx.provider import CONNECTION, Telnyx
 from vault.simulator.steered_provider import Asking, SteeredProvider
-from vault.simulator.telnyx import CONNECTION, Telnyx
-from vault.simulator.twiml import TELNYX
+from vault.simulator.twiml import GATHER, RECORDING, SPOKEN, Dialect
+
+#: TeXML's <Gather> uses the method of the application's settings, here POST.
+TEXML = Dialect(
+    known={
+        **SPOKEN,
+        "Gather": GATHER,
+        "Start": frozenset(),
+        "Recording": RECORDING | {"trim", "format"},
+        "Redirect": frozenset({"method"}),
+    }
+)
 
 _EVENTS: Mapping[Asking, str] = {"start": "TeXML request", "key": "gather", "next": "redirect"}
 
@@ -72,7 +83,7 @@ class Texml(Telnyx, SteeredProvider):
 
     def read(self, document: bytes, call: SimulatedCall) -> Sequence[Instruction]:  # noqa: ARG002 - the same for every call
         """Parse the TeXML to instructions. Raises Invalid."""
-        return TELNYX.read(document)
+        return TEXML.read(document)
 
     def around(self, call: SimulatedCall, url: str) -> tuple[Sequence[Webhook], Sequence[Webhook]]:
         """Return the start event before the documents, and the answer and end events after them."""

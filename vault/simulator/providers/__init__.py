@@ -1,0 +1,1 @@
+"""Simulated providers: a package for each. ``vault/simulator/registry.py`` finds them."""

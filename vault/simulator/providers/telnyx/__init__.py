@@ -1,0 +1,1 @@
+"""Simulated Telnyx, with Call Control and with TeXML applications."""
