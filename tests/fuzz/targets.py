@@ -4,14 +4,13 @@ A parser's own errors are those of ``vault/errors.py`` that its docstring names.
 exception, a hang, or a promise about what was read that does not hold.
 """
 
-import base64
 import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
+from tests.telephony.by_provider import credentials_of, payloads_of, proof_headers
 from vault.audio import containers, riff
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.provider_api import RestReply
@@ -58,7 +57,6 @@ from vault.tlog.tree import Frontier
 from vault.web.audio.range_header import parse_range
 from vault.web.http.pagination import read_cursor
 
-PAYLOADS = Path(__file__).parents[1] / "telephony"
 _NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 _KEY, _CONTEXT = recording_key("rec_7", bytes(range(32))), {"account_id": "acct_1", "purpose": "audio"}
 _SIGNER = Signer(name="vault.example/access-log", secret=bytes(range(32)))
@@ -66,21 +64,7 @@ _REVOKED = AccessEvent(type="key.revoked", at=_NOW, account_id=None, actor="a", 
 _ACTS = encode_acts([Act(event=_REVOKED, leaf=_REVOKED.body, batch=_REVOKED.id)]).encode()
 _ACT = (_ACTS, _ACTS.splitlines()[2], _ACTS.replace(b"e", b"f"))
 _LEAVES = [b'{"v":1}', b'{"v":1,"type":"playback.open"}']
-_CREDENTIALS = {
-    "platform": {"secret": "whsec_" + base64.b64encode(bytes(32)).decode()},
-    "aircall": {"token": "t" * 32, "api_id": "1", "api_token": "a" * 32},
-    "twilio": {"account_sid": "AC" + "01" * 16, "auth_token": "12345"},
-    "vonage": {"signature_secret": "s" * 32, "application_id": "78d335fa-323d-0114-9c3d-d6f0d48968cf"},
-    "telnyx": {"public_key": base64.b64encode(bytes(32)).decode(), "api_key": "KEY"},
-    "plivo": {"auth_id": "MA" + "X" * 18, "auth_token": "t" * 40},
-    "signalwire": {"signing_key": "k", "project_id": "p", "api_token": "PT", "space": "acme.signalwire.com"},
-}  # fmt: skip
-#: Every header in which a platform puts its proof.
-_PROOFS = (
-    "authorization", "webhook-id", "webhook-timestamp", "webhook-signature", "x-twilio-signature",
-    "x-signalwire-signature", "x-plivo-signature-v3", "x-plivo-signature-v3-nonce", "x-plivo-signature-ma-v3",
-    "telnyx-signature-ed25519", "telnyx-timestamp", "content-type",
-)  # fmt: skip
+PROOF_HEADERS = proof_headers()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,17 +97,17 @@ def _webhook(provider: Provider, data: bytes) -> None:
     for method in ("POST", "GET"):
         url = f"https://vault.example/webhooks/{provider.name}/conn_1?{said}"
         delivery = Delivery(
-            method=method, url=url, headers=dict.fromkeys(_PROOFS, said), body=body, received_at=_NOW
+            method=method, url=url, headers=dict.fromkeys(PROOF_HEADERS, said), body=body, received_at=_NOW
         )
-        _quiet(lambda _: provider.authenticate(delivery, [_CREDENTIALS[provider.name]]), NotAuthentic)(b"")  # noqa: B023 - called at once
+        _quiet(lambda _: provider.authenticate(delivery, [credentials_of(provider)]), NotAuthentic)(b"")  # noqa: B023 - called at once
         _quiet(lambda _: provider.understand(delivery), Invalid)(b"")  # noqa: B023 - the same
         if (flow := provider.call_documents) is not None:
             _quiet(lambda _: flow.step(delivery), Invalid)(b"")  # noqa: B023 - the same
     _quiet(lambda _: provider.listed(RestReply(status=200, body=body)), FetchFailed)(b"")
 
 
-def _payloads(provider: str) -> tuple[bytes, ...]:
-    files = sorted((PAYLOADS / provider / "payloads").glob("*")) if provider != "platform" else []
+def _payloads(provider: Provider) -> tuple[bytes, ...]:
+    files = sorted(payloads_of(provider).glob("*"))
     own = b'v1,AAAA\n{"type":"call.started","timestamp":"2026-03-02T09:30:00Z","data":{"call_ref":"c"}}'
     return (own, *(b"v1,AAAA\n" + file.read_bytes() for file in files))
 
@@ -237,7 +221,7 @@ _ANCHOR = encode_anchor(_SIGNED, Frontier(), _LEAVES)
 
 TARGETS: dict[str, Target] = {
     **{
-        f"webhook-{one.name}": Target(run=partial(_webhook, one), seeds=_payloads(one.name))
+        f"webhook-{one.name}": Target(run=partial(_webhook, one), seeds=_payloads(one))
         for one in PROVIDERS
     },
     "range": Target(run=_range, seeds=(b"\x01\x00bytes=0-", b"\x01\x00bytes=-5", b"\x01\x00bytes=1-2,4-5")),

@@ -9,12 +9,11 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
-from tests.fuzz.targets import _CREDENTIALS as CREDENTIALS
 from tests.fuzz.targets import _NOW as NOW
-from tests.fuzz.targets import _PROOFS as PROOFS
-from tests.fuzz.targets import PAYLOADS
+from tests.fuzz.targets import PROOF_HEADERS
 from tests.hostile.parsers import KIB, Row, latin, text
 from tests.hostile.shapes import FORM, JSON, TEXT, Shape, repeated, within
+from tests.telephony.by_provider import credentials_of, payloads_of
 from vault.domain.calls.call import Announcement
 from vault.domain.calls.provider_api import Access, RestReply, RestRequest
 from vault.domain.calls.webhook import Delivery
@@ -53,7 +52,7 @@ def _deliver(provider: Provider, method: str, query: str, headers: Mapping[str, 
     """Do with a delivery all that a provider does with one, whoever sent it."""
     url = f"https://vault.example/webhooks/{provider.name}/conn_1?{query}"
     delivery = Delivery(method=method, url=url, headers=headers, body=body, received_at=NOW)
-    calls = [partial(provider.authenticate, delivery, [CREDENTIALS[provider.name]])]
+    calls = [partial(provider.authenticate, delivery, [credentials_of(provider)])]
     calls.append(partial(provider.understand, delivery))
     if provider.call_documents is not None:
         calls.append(partial(provider.call_documents.step, delivery))
@@ -70,8 +69,8 @@ def _queries(provider: Provider, query: str) -> None:
 
 
 def _proofs(provider: Provider, value: str) -> None:
-    _deliver(provider, "POST", "bodySHA256=a", dict.fromkeys(PROOFS, value), b"")
-    for name in PROOFS:
+    _deliver(provider, "POST", "bodySHA256=a", dict.fromkeys(PROOF_HEADERS, value), b"")
+    for name in PROOF_HEADERS:
         # The others are well formed, so that this one is come to.
         fresh = {
             "webhook-id": "a",
@@ -93,7 +92,7 @@ def _replies(provider: Provider, body: bytes) -> None:
 def _asked(provider: Provider, ref: str) -> None:
     """Ask for media that is announced with hostile names and places."""
     for base in (None, f"https://{ref}/"):
-        access = Access(credentials=CREDENTIALS[provider.name], api_base=base, now=NOW)
+        access = Access(credentials=credentials_of(provider), api_base=base, now=NOW)
         media = Announcement(recording_ref=ref, url=f"https://{ref}/{ref}", source_ref=ref)
         requests = (provider.media_request, provider.find_request)
         _every(partial(request, media, access) for request in requests)
@@ -103,16 +102,16 @@ def _asked(provider: Provider, ref: str) -> None:
 
 
 def _credentials(provider: Provider, value: str) -> None:
-    known = CREDENTIALS[provider.name]
+    known = credentials_of(provider)
     _every(
         partial(provider.check_credentials, dict(known) | {name: value}) for name in (*known, "private_key")
     )
 
 
-def _genuine(provider: str, pattern: str = "*") -> Mapping[str, Shape]:
+def _genuine(provider: Provider, pattern: str = "*") -> Mapping[str, Shape]:
     """Return each recorded payload with all its texts replaced, so that a parser comes to all of its fields."""
     made: dict[str, Shape] = {}
-    for file in sorted((PAYLOADS / provider / "payloads").glob(pattern)):
+    for file in sorted(payloads_of(provider).glob(pattern)):
         payload = file.read_bytes()
         fill = (
             partial(_json_of, json.loads(payload)) if file.suffix == ".json" else partial(_form_of, payload)
@@ -193,10 +192,10 @@ def _of(provider: Provider) -> list[Row]:
     for outer in (b'{"data":[', b'{"calls":[', b'{"recordings":[', b'{"objects":['):
         items = {"objects": repeated(b'{"id":"a"},'), "open": JSON["open objects"]}
         lists |= within(outer, items, b"{}]}")
-    lists |= _genuine(name, "rest_*")
+    lists |= _genuine(provider, "rest_*")
     return [
         Row(name=f"{name} body", parse=given(_bodies, provider), shapes=JSON | FORM | wrapped, limit=16 * KIB),
-        Row(name=f"{name} payload", parse=given(_bodies, provider), shapes=_genuine(name), limit=8 * KIB),
+        Row(name=f"{name} payload", parse=given(_bodies, provider), shapes=_genuine(provider), limit=8 * KIB),
         Row(name=f"{name} query", parse=latin(given(_queries, provider)), shapes=FORM | _FEW, limit=16 * KIB),
         Row(name=f"{name} proof", parse=latin(given(_proofs, provider)), shapes=TEXT | bearers, limit=16 * KIB),
         Row(name=f"{name} reply", parse=given(_replies, provider), shapes=lists, limit=32 * KIB),

@@ -11,20 +11,23 @@ import pytest
 
 from tests.faults.counts import count
 from tests.journeys.attacked import Attacked, Canary, canary
-from tests.journeys.senders import FORM, JSON, changed, paths, sender
+from tests.journeys.changed_payload import changed, paths
 from tests.journeys.tenant import tone
 from tests.servers.media import answer
 from tests.servers.media_thread import MediaThread
 from tests.servers.vault_process import VaultProcess
+from tests.telephony.by_provider import sender
+from tests.telephony.sender import FORM, JSON
 from vault.simulator.exchange import Webhook
 from vault.telephony.registry import PROVIDERS
 
 pytestmark = pytest.mark.faults
 
 NAMES = [provider.name for provider in PROVIDERS]
-TIMED = [name for name in NAMES if sender(name).timed]
+SENDERS = [sender(name) for name in NAMES]
+TIMED = [one.name for one in SENDERS if one.timed]
 #: Nothing of what they send is signed: who knows the token may say anything.
-UNSEALED = frozenset({"aircall"})
+UNSEALED = frozenset(one.name for one in SENDERS if one.unsealed)
 
 
 @pytest.fixture

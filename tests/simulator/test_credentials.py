@@ -11,8 +11,9 @@ import pytest
 from tests.simulator.scene import AUDIO, BASE, HOOK, asked, basic, bearer, kept, simulated
 from vault.simulator.exchange import Asked, Reply
 from vault.simulator.provider import SimulatedProvider
+from vault.simulator.registry import SIMULATED
 
-ALL = ["aircall", "twilio", "vonage", "telnyx", "plivo", "signalwire"]
+ALL = sorted(SIMULATED)
 
 
 def rest_headers(provider: SimulatedProvider, **claims: object) -> dict[str, str]:

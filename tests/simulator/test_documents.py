@@ -133,3 +133,8 @@ def test_what_a_platform_would_not_do_as_meant_is_an_error(name: str, number: in
     """Unknown words, another method, nobody to tell, a recording that would end early or stop the call."""
     with pytest.raises(Invalid):
         reader(name)(WRONG[name][number])
+
+
+def test_every_platform_that_asks_has_documents_that_it_refuses() -> None:
+    """A new one has an entry in WRONG."""
+    assert set(WRONG) == set(STEERED)

@@ -10,17 +10,12 @@ from tests.fakes.provider import FakeProvider
 from tests.telephony.scripts import SCRIPTS, STATUS
 from vault.domain.calls.provider_api import Access
 from vault.ports.telephony import Provider
-from vault.telephony.providers.aircall.adapter import Aircall
-from vault.telephony.providers.plivo.adapter import Plivo
-from vault.telephony.providers.signalwire.adapter import SignalWire
-from vault.telephony.providers.standard_webhooks.adapter import Platform
-from vault.telephony.providers.telnyx.adapter import Telnyx
-from vault.telephony.providers.twilio.adapter import Twilio
-from vault.telephony.providers.vonage.adapter import Vonage
+from vault.simulator.registry import STEERED
+from vault.telephony.registry import PROVIDERS
 
-#: Those that ask for documents, and those that ask for none.
-ASKING: list[Provider] = [Twilio(), SignalWire(), Telnyx(), Plivo(), Vonage()]
-SILENT: list[Provider] = [Platform(), Aircall(), FakeProvider()]
+#: Those that ask for documents, as their simulators do, and those that ask for none.
+ASKING: list[Provider] = [provider for provider in PROVIDERS if provider.name in STEERED]
+SILENT: list[Provider] = [provider for provider in PROVIDERS if provider.name not in STEERED]
 ACCESS = Access(credentials={"space": "example"}, api_base=None, now=datetime(2026, 1, 1, tzinfo=UTC))
 CALL = "6c4b2b5a-7f3e-4f0a-9f52-5d4a3f6f1c11"
 
@@ -53,21 +48,21 @@ def test_a_platform_that_asks_reads_every_script(provider: Provider, name: str) 
     assert 0 < len(document.body) < 100_000
 
 
-@pytest.mark.parametrize("provider", SILENT, ids=name_of)
+@pytest.mark.parametrize("provider", [*SILENT, FakeProvider()], ids=name_of)
 def test_a_platform_that_does_not_ask_has_no_flow(provider: Provider) -> None:
     """Nothing is entered for what never comes."""
     assert provider.call_documents is None
     assert "call_start" not in provider.setup("https://vault.example/webhooks/p/c")
 
 
-@pytest.mark.parametrize("provider", [*ASKING, *SILENT], ids=name_of)
+@pytest.mark.parametrize("provider", [*PROVIDERS, FakeProvider()], ids=name_of)
 def test_only_signalwire_begins_recordings_by_rest(provider: Provider) -> None:
     """Everybody else's documents begin them, or nobody asks."""
     begun = provider.record_request(CALL, STATUS, ACCESS)
     assert (begun is not None) == (provider.name == "signalwire")
 
 
-@pytest.mark.parametrize("provider", [*ASKING, Platform(), Aircall()], ids=name_of)
+@pytest.mark.parametrize("provider", PROVIDERS, ids=name_of)
 def test_only_aircall_pauses_what_it_records_unasked(provider: Provider) -> None:
     """Elsewhere a document decides before anything is recorded."""
     paused = provider.pause_request("812345678", ACCESS)

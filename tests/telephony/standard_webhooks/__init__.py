@@ -1,0 +1,1 @@
+"""The customer's own platform, whose webhooks follow Standard Webhooks."""
