@@ -7,8 +7,10 @@ immediately, so a token, an address or a phone number cannot slip in by a carele
 import json
 import logging
 import sys
-import time
+from datetime import UTC, datetime
 from typing import Final
+
+from vault.rfc3339 import write_rfc3339
 
 #: The only fields of a log line. Ids are the vault's own random ones.
 FIELDS: Final = frozenset(
@@ -26,7 +28,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, without a newline."""
         line: dict[str, object] = {
-            "at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{record.msecs:03.0f}Z",
+            "at": write_rfc3339(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
             "event": record.getMessage(),
         }

@@ -26,6 +26,7 @@ import vault
 from tests.hostile.parsers import Row
 from tests.hostile.regexes import evaluated
 from vault.domain.stored import json_reader
+from vault.rfc3339 import parse_rfc3339
 from vault.sealing.fields import Fields
 from vault.telephony.parsing.forms import parse_form, parse_query
 from vault.telephony.parsing.strict_json import parse_object
@@ -38,7 +39,7 @@ PARSERS: tuple[Any, ...] = (
     urllib.parse.unquote, urllib.parse.unquote_plus, urllib.parse.unquote_to_bytes,
     base64.b64decode, base64.urlsafe_b64decode, base64.standard_b64decode, base64.b32decode, base64.b16decode,
     bytes.fromhex, ipaddress.ip_address, ipaddress.ip_interface, ipaddress.ip_network,
-    dt.datetime.fromisoformat, dt.datetime.strptime, dt.date.fromisoformat,
+    dt.datetime.fromisoformat, dt.datetime.strptime, dt.date.fromisoformat, parse_rfc3339,
     email.utils.parsedate_to_datetime, phonenumbers.parse, av.open,
     serialization.load_der_private_key, serialization.load_pem_private_key,
     serialization.load_der_public_key, serialization.load_pem_public_key,

@@ -26,6 +26,7 @@ import uvicorn
 from vault import structured_log
 from vault.control.socket import ask
 from vault.errors import StartRefused
+from vault.rfc3339 import write_rfc3339
 from vault.server.asgi import app_of, serve
 from vault.server.http_limits import check_address, server_config
 from vault.settings import Settings, read_settings
@@ -134,7 +135,7 @@ class _Demo:
             "direction": "inbound",
             "from": _CUSTOMER,
             "to": _AGENT,
-            "started_at": _moment(started),
+            "started_at": write_rfc3339(started),
             "agent": "Robin",
         }
         answer = await self._rest("PUT", f"/v1/accounts/demo/calls/{call_ref}", facts)
@@ -145,11 +146,11 @@ class _Demo:
         # The platform plays the notice and reports it.
         event = {"party": "caller", "event": "announced", "method": "announcement", "notice": notice["id"]}
         path = f"/v1/accounts/demo/calls/{call_ref}/consent"
-        await self._rest("POST", path, event | {"at": _moment(started)})
+        await self._rest("POST", path, event | {"at": write_rfc3339(started)})
         answered: Mapping[str, Any] = {}
         for kind, more in _events(call_ref, now, media_url):
             data = {"call_ref": call_ref, **facts, **more}
-            body = json.dumps({"type": kind, "timestamp": _moment(now), "data": data}).encode()
+            body = json.dumps({"type": kind, "timestamp": write_rfc3339(now), "data": data}).encode()
             signed = sign(secret, delivery_id=secrets.token_hex(8), sent_at=datetime.now(UTC), body=body)
             begun = time.perf_counter()
             answered = await asyncio.to_thread(_http, "POST", webhook_url, body, signed)
@@ -223,10 +224,6 @@ def _events(call_ref: str, ended: datetime, media_url: str) -> list[tuple[str, d
     }
     return [
         ("call.started", {}),
-        ("call.ended", {"ended_at": _moment(ended)}),
+        ("call.ended", {"ended_at": write_rfc3339(ended)}),
         ("recording.completed", recorded),
     ]
-
-
-def _moment(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

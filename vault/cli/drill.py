@@ -18,6 +18,7 @@ import typer
 
 from vault import structured_log
 from vault.errors import Invalid, Tampered, Unavailable
+from vault.rfc3339 import write_rfc3339
 from vault.settings import read_settings
 from vault.simulator.vault_client import Answered, VaultClient
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint
@@ -150,7 +151,7 @@ class Drill:
         """Report a call: a write that does not affect the later checks."""
         facts = {
             "direction": "inbound", "from": "+12025550187", "to": "+12025550100",
-            "started_at": datetime.now(UTC).isoformat(),
+            "started_at": write_rfc3339(datetime.now(UTC)),
         }  # fmt: skip
         try:
             return await self._client.rest("PUT", f"/calls/drill-{datetime.now(UTC):%Y-%m-%d-%H}", facts)

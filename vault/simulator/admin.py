@@ -14,6 +14,7 @@ from typing import Any
 
 from vault.domain.consent.consent_event import MODES, Mode
 from vault.errors import Invalid, VaultError
+from vault.rfc3339 import parse_rfc3339
 from vault.simulator.call import LENGTH
 from vault.simulator.scene import Scene
 
@@ -78,7 +79,7 @@ class Admin:
             return
         began = datetime.now(UTC) - LENGTH - earlier
         # The call's times are whole seconds, so it may start up to one second earlier.
-        pause = (datetime.fromisoformat(switch["changed_at"]) - began).total_seconds() + 1
+        pause = (parse_rfc3339(switch["changed_at"]) - began).total_seconds() + 1
         if pause > 0 and earlier:
             raise VaultError(
                 f"Recording was off during the missed call, or after it. Try again in {int(pause)} seconds, "

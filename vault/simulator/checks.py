@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from vault.rfc3339 import parse_rfc3339, write_rfc3339
 from vault.simulator.call import SimulatedCall
 from vault.simulator.server import ProviderServer
 from vault.simulator.vault_client import Answered
@@ -40,10 +41,10 @@ def check_facts(
             yield f"The call's {name} is {shown.get(name)!r} and should be {value!r}."
     for name, moments in (("started_at", starts), ("ended_at", (call.ended_at,))):
         written = shown.get(name)
-        moment = None if written is None else datetime.fromisoformat(str(written))
+        moment = None if written is None else parse_rfc3339(str(written))
         at_asking = name == "started_at" and _close(moment, asked_at)
         if moment not in moments and not at_asking:
-            yield f"The call's {name} is {written!r} and should be {moments[0].isoformat()!r}."
+            yield f"The call's {name} is {written!r} and should be {write_rfc3339(moments[0])!r}."
 
 
 def check_audio(audio: bytes, answered: Answered) -> Iterator[str]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vault.rfc3339 import write_rfc3339
 from vault.simulator.call import Copy, SimulatedCall
 from vault.simulator.exchange import Webhook
 from vault.simulator.scene import Scene
@@ -20,7 +21,7 @@ class Sender:
     async def tell_announcement(self, call: SimulatedCall) -> None:
         """Report that an announcement informed the outside party, at the time of the answer."""
         party, at = self.scene.outside, call.answered_at
-        fact = {"party": party, "event": "announced", "method": "announcement", "at": at.isoformat()}
+        fact = {"party": party, "event": "announced", "method": "announcement", "at": write_rfc3339(at)}
         evidence = await self.scene.vault.must("POST", f"/calls/{call.ref}/consent", fact)
         verdict = evidence["decision"]["verdict"]
         self.scene.say("announcement", f"told: the {party} heard it; by what is known so far: {verdict}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from vault.rfc3339 import write_rfc3339
 from vault.simulator.admin import Admin
 from vault.simulator.call import Copy, SimulatedCall, call_that_ended
 from vault.simulator.checks import check_nothing_kept, check_renewal, check_unheard
@@ -79,7 +80,7 @@ class Simulation:
         copy = self._recorded_call(earlier=_MISSED)
         await self._sender.tell_announcement(copy.call)
         # Recordings from before the connection are only collected with ``collect_from``.
-        since = (copy.call.started_at - timedelta(minutes=1)).isoformat()
+        since = write_rfc3339(copy.call.started_at - timedelta(minutes=1))
         connection = await self._admin.connect(f"-{secrets.token_hex(4)}", collect_from=since)
         webhook_url = str(connection["webhook_url"])
         await self._sender.deliver(self.scene.provider.call_events(copy.call, webhook_url), webhook_url)

@@ -16,16 +16,16 @@ the same statement as a leaf, ``key.rewrapped``, at an index that is not below t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from vault.errors import Tampered
+from vault.rfc3339 import parse_rfc3339, write_rfc3339
 from vault.tlog.hashing import MAX_SIZE
 from vault.tlog.note import Signer, Verifier, open_note, sign_note
 from vault.tlog.spelling import is_name, read_decimal
 
 FORMAT: Final = "key-statement/v1"
-_MOMENT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class KeyStatement:
             self.owner,
             f"version {self.version}",
             f"recordings {self.recordings}",
-            self.at.astimezone(UTC).strftime(_MOMENT),
+            write_rfc3339(self.at, "microseconds"),
             f"size {self.size}",
         )
         return "".join(f"{line}\n" for line in lines)
@@ -87,7 +87,7 @@ def _parse(text: str) -> KeyStatement:
             owner=owner,
             version=_number(version, "version"),
             recordings=_number(recordings, "recordings"),
-            at=datetime.strptime(at, _MOMENT).replace(tzinfo=UTC),
+            at=parse_rfc3339(at),
             size=_number(size, "size"),
         )
     except ValueError:

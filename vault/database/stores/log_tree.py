@@ -14,6 +14,7 @@ from vault.database.schema.core import access_events
 from vault.database.sql.dialect import is_postgresql
 from vault.errors import Tampered
 from vault.ports.access_log import Leaf, TreeHead
+from vault.rfc3339 import parse_rfc3339
 from vault.tlog.tree import Node
 
 _HEAD = select(tree_head.c.size, tree_head.c.root)
@@ -89,7 +90,7 @@ class TreeRows:
     def waiting_since(self) -> datetime | None:
         """Return the time of the oldest event that waits for the sequencer; None if there is none."""
         body = self._db.execute(_OLDEST).scalar() if is_postgresql(self._db) else None
-        return None if body is None else datetime.fromisoformat(json.loads(body)["at"])
+        return None if body is None else parse_rfc3339(json.loads(body)["at"])
 
     def sequence(self, *, limit: int) -> int:
         """Move at most ``limit`` waiting events into the tree; return the number moved."""

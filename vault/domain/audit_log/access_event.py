@@ -7,10 +7,11 @@ addresses and free text are in a sealed detail; the body contains a commitment t
 import hashlib
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 from vault.domain.ids import new_id
+from vault.rfc3339 import parse_rfc3339, write_rfc3339
 
 EventType = Literal[
     "recording.available", "recording.quarantined", "recording.refused", "recording.failed",
@@ -60,7 +61,7 @@ class AccessEvent:
             "v": 1,
             "id": self.id,
             "type": self.type,
-            "at": self.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "at": write_rfc3339(self.at, "microseconds"),
             "account": self.account_id,
             "actor": self.actor,
             "recording": self.recording_id,
@@ -82,7 +83,7 @@ def parse_event(body: bytes, sealed_detail: bytes | None = None) -> AccessEvent:
     return AccessEvent(
         id=values["id"],
         type=values["type"],
-        at=datetime.fromisoformat(values["at"]),
+        at=parse_rfc3339(values["at"]),
         account_id=values.get("account"),
         actor=values["actor"],
         recording_id=values.get("recording"),

@@ -13,6 +13,7 @@ from typing import Any
 
 from vault.domain.accounts.account import SwitchChange
 from vault.errors import Tampered
+from vault.rfc3339 import parse_rfc3339
 
 #: Changes of an account whose content is only in the account's object.
 _SETTINGS = frozenset(
@@ -72,7 +73,7 @@ class Replay:
         self.leaves += 1
         try:
             event: dict[str, Any] = json.loads(leaf)
-            at = datetime.fromisoformat(event["at"])
+            at = parse_rfc3339(event["at"])
             self._apply(event, at)
             self._count(event, at)
         except (ValueError, KeyError, TypeError, RecursionError) as error:

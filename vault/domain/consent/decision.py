@@ -7,7 +7,6 @@ not depend on the order in which the rules are evaluated.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 from vault.domain.accounts.account import Switch, SwitchChange
@@ -16,6 +15,7 @@ from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Mode
 from vault.domain.consent.requirements import Need, Position, missing
 from vault.domain.reason import Reason
 from vault.domain.rules.rules import Demand
+from vault.rfc3339 import write_rfc3339
 
 #: ``quarantine`` makes it inaudible until an admin has decided; ``refuse`` is permanent.
 Verdict = Literal["allow", "quarantine", "refuse"]
@@ -141,14 +141,14 @@ def _switch(case: AdmissionInput) -> list[Reason]:
     reasons = []
     switch = case.switch
     if not switch.enabled:
-        text = f"Recording has been switched off since {_time(switch.changed_at)}."
+        text = f"Recording has been switched off since {write_rfc3339(switch.changed_at)}."
         reasons.append(Reason(code="switch_off", text=text, source="recording-switch"))
     if case.epoch_at_receipt is not None and case.epoch_at_receipt != switch.epoch:
         text = "Recording was switched off after this recording was received."
         reasons.append(Reason(code="switched_off_since_receipt", text=text, source="recording-switch"))
     # At call start the current switch is sufficient: the call has not taken place yet.
     if case.recorded and (moment := first_moment_off(case.history, case.span)) is not None:
-        text = f"Recording was switched off during the call, at {_time(moment)}."
+        text = f"Recording was switched off during the call, at {write_rfc3339(moment)}."
         reasons.append(Reason(code="switched_off_during_call", text=text, source="recording-switch"))
     return reasons
 
@@ -157,7 +157,7 @@ def _objections(case: AdmissionInput) -> list[Reason]:
     """Return a reason for an objection that had not ended when the call began; it may also be entered later."""
     for objection in case.objections:
         if objection.until is None or objection.until > case.span.start:
-            text = f"A party of this call must not be recorded: objection since {_time(objection.since)}."
+            text = f"A party of this call must not be recorded: objection since {write_rfc3339(objection.since)}."
             return [Reason(code="objection", text=text, source="objections")]
     return []
 
@@ -167,7 +167,7 @@ def _answers(case: AdmissionInput) -> list[Reason]:
     reasons = []
     for event in case.events:
         if event.answer in {"declined", "withdrawn"}:
-            text = f"The {event.party} {event.answer} by {event.method} at {_time(event.at)}."
+            text = f"The {event.party} {event.answer} by {event.method} at {write_rfc3339(event.at)}."
             reasons.append(Reason(code=event.answer, text=text, source="consent"))
     return reasons
 
@@ -214,7 +214,3 @@ def _allowed(case: AdmissionInput, need: Need) -> Reason:
     if not case.recorded:
         return Reason(code="evidence_to_come", text="The evidence is required when the recording arrives.")
     return Reason(code="evidence_complete", text="All required notices and answers are on record.")
-
-
-def _time(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from vault.domain.consent.consent_event import ConsentEvent, NoticeVersion
 from vault.errors import Tampered
+from vault.rfc3339 import parse_rfc3339, write_rfc3339
 
 _VERSION = 1
 
@@ -22,7 +23,7 @@ def decode_event(text: bytes) -> ConsentEvent:
     if values.pop("v", None) != _VERSION:
         raise Tampered("A consent event has a version that this release does not know.")
     for name in ("at", "heard_at"):
-        values[name] = datetime.fromisoformat(values[name])
+        values[name] = parse_rfc3339(values[name])
     for name in ("offset", "length"):
         seconds = values.pop(name, None)
         values[name] = None if seconds is None else timedelta(seconds=seconds)
@@ -37,16 +38,11 @@ def event_json(event: ConsentEvent) -> dict[str, Any]:
         "party": event.party,
         "answer": event.answer,
         "method": event.method,
-        "at": moment_json(event.at),
-        "heard_at": moment_json(event.heard_at),
+        "at": write_rfc3339(event.at, "microseconds"),
+        "heard_at": write_rfc3339(event.heard_at, "microseconds"),
         "notice": None if event.notice is None else asdict(event.notice),
         "offset": None if event.offset is None else event.offset.total_seconds(),
         "length": None if event.length is None else event.length.total_seconds(),
         "told_by": event.told_by,
     }
     return {name: value for name, value in values.items() if value is not None}
-
-
-def moment_json(moment: datetime) -> str:
-    """Return a time in RFC 3339, in UTC with microseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -19,9 +19,10 @@ from typing import Any, Literal
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import ConsentEvent
 from vault.domain.consent.decision import Decision
-from vault.domain.stored.consent_json import event_json, moment_json
+from vault.domain.stored.consent_json import event_json
 from vault.domain.stored.sealed_records import facts_json, read_facts
 from vault.errors import Tampered
+from vault.rfc3339 import write_rfc3339
 
 SALT_BYTES = 32
 _VERSION = 2
@@ -76,7 +77,7 @@ def at_sealing(
             "kind": "sealing",
             "account": account_id,
             "recording": recording_id,
-            "at": moment_json(at),
+            "at": write_rfc3339(at, "microseconds"),
             **call_json(facts, statements),
             "decision": decision_json(decision),
             "consent": [event_json(event) for event in events],
@@ -102,7 +103,13 @@ def chained(
 ) -> Evidence:
     """Return a later entry of the chain, after the entry with the digest ``before``."""
     return _evidence(
-        {"kind": entry, "recording": recording_id, "before": before, "at": moment_json(at), **content}
+        {
+            "kind": entry,
+            "recording": recording_id,
+            "before": before,
+            "at": write_rfc3339(at, "microseconds"),
+            **content,
+        }
     )
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, NoReturn, TypeVar
 
 from vault.errors import Tampered
+from vault.rfc3339 import parse_rfc3339, write_rfc3339_unchanged
 
 T = TypeVar("T", bound=str)
 #: Exclusive limit of a database integer.
@@ -84,14 +85,9 @@ class Fields:
     def moment(self, name: str) -> datetime:
         """Return a time with its UTC offset."""
         try:
-            value = datetime.fromisoformat(self.text(name))
-            offset = value.utcoffset()
-            # A time in the year 1 or 9999 may be out of range in UTC.
-            if offset is not None and value - offset is not None:
-                return value
-        except (ValueError, OverflowError):
-            pass
-        raise self._wrong(f"has a {name} that is not a time with a UTC offset")
+            return parse_rfc3339(self.text(name))
+        except ValueError:
+            raise self._wrong(f"has a {name} that is not a time with a UTC offset") from None
 
     def maybe_moment(self, name: str) -> datetime | None:
         """Return a time or None."""
@@ -190,7 +186,7 @@ def _plain(value: object) -> str:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, datetime):
-        return value.isoformat()
+        return write_rfc3339_unchanged(value)
     raise TypeError(f"{type(value).__name__} cannot be encoded as JSON.")
 
 

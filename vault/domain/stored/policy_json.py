@@ -7,6 +7,7 @@ from typing import Any
 
 from vault.domain.consent.consent_event import ConsentPolicy, Keys
 from vault.domain.rules.rules import RuleOverride
+from vault.rfc3339 import parse_rfc3339, write_rfc3339_unchanged
 
 
 def encode_policy(policy: ConsentPolicy) -> dict[str, Any]:
@@ -14,7 +15,9 @@ def encode_policy(policy: ConsentPolicy) -> dict[str, Any]:
     values = asdict(policy)
     for name in ("version", "changed_at", "changed_by"):
         del values[name]
-    values["overrides"] = [override | {"at": override["at"].isoformat()} for override in values["overrides"]]
+    values["overrides"] = [
+        override | {"at": write_rfc3339_unchanged(override["at"])} for override in values["overrides"]
+    ]
     return {"v": 1, **values}
 
 
@@ -22,8 +25,6 @@ def decode_policy(data: Mapping[str, Any], *, version: int, at: datetime, by: st
     """Decode a policy."""
     values = {name: value for name, value in data.items() if name != "v"}
     values["keys"] = Keys(**values["keys"])
-    overrides = [
-        override | {"at": datetime.fromisoformat(override["at"])} for override in values["overrides"]
-    ]
+    overrides = [override | {"at": parse_rfc3339(override["at"])} for override in values["overrides"]]
     values["overrides"] = tuple(RuleOverride(**override) for override in overrides)
     return ConsentPolicy(**values, version=version, changed_at=at, changed_by=by)

@@ -4,11 +4,11 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.errors import Tampered
+from vault.rfc3339 import parse_rfc3339, write_rfc3339_unchanged
 
 _VERSION = 1
 _MOMENTS = ("started_at", "answered_at", "ended_at")
@@ -98,7 +98,7 @@ def facts_json(facts: CallFacts) -> dict[str, Any]:
     """Return call facts as JSON: times in ISO 8601, without unknown fields."""
     values = {name: getattr(facts, name) for name in CallFacts.__slots__}
     for name in _MOMENTS:
-        values[name] = values[name].isoformat() if values[name] else None
+        values[name] = write_rfc3339_unchanged(values[name]) if values[name] else None
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -110,7 +110,7 @@ def read_facts(data: dict[str, Any]) -> CallFacts:
 def _facts(data: dict[str, Any]) -> CallFacts:
     values: dict[str, Any] = {name: data.get(name) for name in CallFacts.__slots__}
     for name in _MOMENTS:
-        values[name] = datetime.fromisoformat(values[name]) if values[name] else None
+        values[name] = parse_rfc3339(values[name]) if values[name] else None
     return CallFacts(**values)
 
 

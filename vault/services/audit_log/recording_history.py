@@ -15,6 +15,7 @@ from vault.ports.access_log import LoggedEvent
 from vault.ports.consent_stores import EvidenceRow
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
+from vault.rfc3339 import parse_rfc3339
 from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_recording
@@ -117,7 +118,7 @@ def _origins(row: _Row, evidence: Mapping[str, Evidence]) -> Origins:
     for digest, entry in evidence.items():
         content = entry.said
         if content["kind"] == "sealing":
-            sealed_at = datetime.fromisoformat(content["at"])
+            sealed_at = parse_rfc3339(content["at"])
         decision = content.get("decision", {"verdict": None, "reasons": []})
         reasons |= {reason["code"]: reason["text"] for reason in decision["reasons"]}
         if decision["verdict"] == "allow" and decision["reasons"]:

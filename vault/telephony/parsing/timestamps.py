@@ -4,14 +4,10 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 from vault.errors import Invalid
+from vault.rfc3339 import parse_rfc3339
 
 #: Plausible years of a call; a zero or a timestamp in the wrong unit is outside.
 YEARS = range(2000, 2101)
-
-RFC3339 = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})"
-    r"(?:\.([0-9]{1,9}))?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
 
 
 def from_rfc3339(text: str, *, field: str) -> datetime:
@@ -19,16 +15,9 @@ def from_rfc3339(text: str, *, field: str) -> datetime:
 
     Digits beyond microseconds are dropped. Raises Invalid, naming ``field``.
     """
-    match = RFC3339.fullmatch(text)
-    if match is None:
-        raise _invalid(field)
-    day, clock, fraction, offset = match.groups()
-    microseconds = (fraction or "0")[:6].ljust(6, "0")
-    if offset in "Zz":
-        offset = "+00:00"
     try:
-        moment = datetime.fromisoformat(f"{day}T{clock}.{microseconds}{offset}").astimezone(UTC)
-    except (ValueError, OverflowError):
+        moment = parse_rfc3339(text).astimezone(UTC)
+    except ValueError:
         raise _invalid(field) from None
     if moment.year not in YEARS:
         raise Invalid(f"{field} must be in the years {YEARS[0]} to {YEARS[-1]}.", field=field)

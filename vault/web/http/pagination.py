@@ -5,11 +5,12 @@ import binascii
 from datetime import datetime
 
 from vault.errors import Invalid
+from vault.rfc3339 import parse_rfc3339, write_rfc3339_unchanged
 
 
 def write_cursor(at: datetime, item_id: str) -> str:
     """Return the cursor that points after an item."""
-    return base64.urlsafe_b64encode(f"{at.isoformat()} {item_id}".encode()).decode()
+    return base64.urlsafe_b64encode(f"{write_rfc3339_unchanged(at)} {item_id}".encode()).decode()
 
 
 def read_cursor(cursor: str | None) -> tuple[datetime, str] | None:
@@ -18,9 +19,6 @@ def read_cursor(cursor: str | None) -> tuple[datetime, str] | None:
         return None
     try:
         at, item_id = base64.urlsafe_b64decode(cursor.encode("ascii")).decode().split(" ")
-        moment = datetime.fromisoformat(at)
+        return parse_rfc3339(at), item_id
     except (ValueError, binascii.Error) as error:
         raise Invalid("cursor must be the next_cursor of an earlier page.", field="cursor") from error
-    if moment.tzinfo is None:
-        raise Invalid("cursor must be the next_cursor of an earlier page.", field="cursor")
-    return moment, item_id

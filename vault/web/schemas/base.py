@@ -5,16 +5,14 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StrictBool
 
+from vault.rfc3339 import write_rfc3339
+
 
 def _utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("must be within the years 1 to 9999 in UTC") from error
-
-
-def _rfc3339(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _printable(value: str) -> str:
@@ -24,7 +22,7 @@ def _printable(value: str) -> str:
 
 
 MomentIn = Annotated[AwareDatetime, AfterValidator(_utc)]
-MomentOut = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
+MomentOut = Annotated[datetime, PlainSerializer(write_rfc3339, return_type=str)]
 Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 #: Only JSON's true and false: values such as "no" are ambiguous.
 Flag = StrictBool

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from vault.rfc3339 import write_rfc3339
 from vault.simulator.call import Copy, SimulatedCall
 from vault.simulator.exchange import Asked, Reply, Webhook, json_reply
 from vault.simulator.presigned import PresignedMedia
@@ -200,7 +201,7 @@ class Telnyx(SimulatedProvider):
 
 
 def _micro(at: datetime) -> str:
-    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return write_rfc3339(at, "microseconds")
 
 
 def _error(status: int, code: str, title: str) -> Reply:

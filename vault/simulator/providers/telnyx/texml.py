@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
+from vault.rfc3339 import write_rfc3339
 from vault.simulator.call import Copy, SimulatedCall
 from vault.simulator.exchange import Webhook
 from vault.simulator.instructions import Instruction
@@ -93,11 +94,11 @@ class Texml(Telnyx, SteeredProvider):
     def _progress(self, call: SimulatedCall, status: str, at: datetime, number: int) -> Webhook:
         fields = {
             **_parties(call),
-            "CallInitiatedAt": _milli(call.started_at),
+            "CallInitiatedAt": write_rfc3339(call.started_at),
             "CallStatus": status,
             "CallbackSource": "call-progress-events",
             "SequenceNumber": str(number),
-            "Timestamp": _milli(at),
+            "Timestamp": write_rfc3339(at),
         }
         if status == "completed":
             fields["CallDuration"] = str(call.seconds)
@@ -115,7 +116,3 @@ class Texml(Telnyx, SteeredProvider):
 
 def _parties(call: SimulatedCall) -> dict[str, str]:
     return {"From": call.caller, "To": call.callee}
-
-
-def _milli(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from vault.errors import NotAuthentic
+from vault.rfc3339 import write_rfc3339
 from vault.simulator.call import Copy, SimulatedCall
 from vault.simulator.exchange import Asked, Reply, Webhook, json_reply
 from vault.simulator.instructions import Instruction
@@ -62,8 +63,8 @@ class Vonage(SteeredProvider):
     def call_events(self, call: SimulatedCall, url: str) -> Sequence[Webhook]:
         """Return the request to the answer URL, by POST, and the events of the leg."""
         over = {
-            "start_time": _moment(call.answered_at),
-            "end_time": _moment(call.ended_at),
+            "start_time": write_rfc3339(call.answered_at),
+            "end_time": write_rfc3339(call.ended_at),
             "duration": str(call.talk_seconds),
             "network": "US-FIXED",
             "rate": "0.00720000",
@@ -94,7 +95,7 @@ class Vonage(SteeredProvider):
         """
         if asking == "start":
             return self._signed(_REQUEST, _leg(call) | {"region_url": self.base, "custom_data": {}})
-        now = {"timestamp": _moment(datetime.now(UTC))}
+        now = {"timestamp": write_rfc3339(datetime.now(UTC))}
         if asking == "key":
             result = {
                 "speech": {"error": "Speech was not enabled"},
@@ -120,13 +121,13 @@ class Vonage(SteeredProvider):
     def recording_event(self, copy: Copy, url: str) -> Webhook:  # noqa: ARG002 - the URL is not signed
         """Return the record event, without a leg and parties."""
         event = {
-            "start_time": _second(copy.call.answered_at),
+            "start_time": write_rfc3339(copy.call.answered_at, "seconds"),
             "recording_url": f"{self.base}/v1/files/{copy.call.related('file')}",
             "size": len(copy.audio),
             "recording_uuid": copy.ref,
-            "end_time": _second(copy.call.ended_at),
+            "end_time": write_rfc3339(copy.call.ended_at, "seconds"),
             "conversation_uuid": copy.call.ref,
-            "timestamp": _moment(datetime.now(UTC)),
+            "timestamp": write_rfc3339(datetime.now(UTC)),
         }
         return self._signed("record", event)
 
@@ -190,15 +191,7 @@ def _leg(call: SimulatedCall) -> dict[str, Any]:
 
 
 def _event(call: SimulatedCall, status: str, at: datetime) -> dict[str, Any]:
-    return _leg(call) | {"status": status, "direction": call.direction, "timestamp": _moment(at)}
-
-
-def _moment(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _second(at: datetime) -> str:
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return _leg(call) | {"status": status, "direction": call.direction, "timestamp": write_rfc3339(at)}
 
 
 def _error(status: int, kind: str, title: str) -> Reply:

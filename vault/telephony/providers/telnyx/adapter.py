@@ -18,7 +18,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import urlencode
 
 from vault.domain.calls.call import Announcement, WebhookContent
@@ -26,6 +26,7 @@ from vault.domain.calls.provider_api import Access, Listed, ListedPage, MediaReq
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import CallDocuments, Credentials, Provider
+from vault.rfc3339 import write_rfc3339
 from vault.telephony.parsing.json_fields import Json, check_fields, member, moment, ref
 from vault.telephony.parsing.strict_json import parse_object
 from vault.telephony.providers.telnyx import texml
@@ -150,7 +151,7 @@ class Telnyx(Provider):
 
     def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:
         """Build the request for a page of recordings created since; the cursor is a page number."""
-        created = since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        created = write_rfc3339(since)
         query = {"filter[created_at][gte]": created, "page[number]": cursor or "1", "page[size]": str(PAGE)}
         return _request("GET", f"/v2/recordings?{urlencode(query)}", access)
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from vault.domain.calls.call import Announcement, CallFacts, Direction, Voice
 from vault.errors import FetchFailed, Invalid
+from vault.rfc3339 import write_rfc3339_unchanged
 from vault.telephony.parsing.json_fields import Json, media, member, moment, number, ref, text
 from vault.telephony.parsing.timestamps import from_rfc3339
 
@@ -58,7 +59,7 @@ def announced(
     if recording_id is not None and RECORDING_ID.fullmatch(recording_id) is None:
         raise Invalid(f"{path}recording_id must be an id.", field=f"{path}recording_id")
     (name, call), started_at = _call(recording, path), moment(recording, "recording_started_at", path=path)
-    when = delivery_id if started_at is None else started_at.isoformat()
+    when = delivery_id if started_at is None else write_rfc3339_unchanged(started_at)
     if recording_id is None and when is None:
         raise Invalid(f"{path}recording_id is required.", field=f"{path}recording_id")
     return Announcement(
