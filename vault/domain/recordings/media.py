@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+#: Maximum size of a recording's audio: of an upload, and of media at a provider.
+MAX_AUDIO_BYTES = 2 * 1024**3
 #: Points of the waveform per channel; each point is a minimum and a maximum.
 BUCKETS = 1000
 #: Seconds.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from vault import metrics
+from vault.domain.recordings.media import MAX_AUDIO_BYTES
 from vault.domain.recordings.recording import SealedObject
 from vault.domain.stored.encryption_context import Context
 from vault.errors import TooLarge
@@ -22,8 +23,6 @@ from vault.thread_pools import Threads
 
 #: Plaintext bytes sealed in one hop to a thread.
 BLOCK: Final = 1024 * 1024
-#: Max bytes of a recording.
-MAX_BYTES: Final = 2 * 1024**3
 _IN_FLIGHT: Final = 2
 
 
@@ -46,7 +45,7 @@ async def seal_stream(
 ) -> Sealed:
     """Seal a stream into one object, which is durable when this returns.
 
-    Raises TooLarge for more than MAX_BYTES, Unavailable, and what ``blocks`` raises; then nothing is stored.
+    Raises TooLarge for more than MAX_AUDIO_BYTES, Unavailable, and what ``blocks`` raises; then nothing is stored.
     """
     sealer = Sealer(key, context)
     writer = await objects.create(location)
@@ -103,8 +102,8 @@ async def gather(blocks: AsyncIterator[bytes], size: int = BLOCK) -> AsyncGenera
         parts.append(part)
         buffered += len(part)
         total += len(part)
-        if total > MAX_BYTES:
-            raise TooLarge(f"The recording has more than {MAX_BYTES} bytes, the maximum.")
+        if total > MAX_AUDIO_BYTES:
+            raise TooLarge(f"The recording has more than {MAX_AUDIO_BYTES} bytes, the maximum.")
         if buffered >= size:
             yield parts[0] if len(parts) == 1 else b"".join(parts)
             parts, buffered = [], 0

@@ -7,6 +7,7 @@ time the vault takes to seal and store.
 
 from dataclasses import dataclass
 
+from vault.domain.recordings.media import MAX_AUDIO_BYTES
 from vault.errors import FetchFailed
 
 
@@ -29,7 +30,7 @@ class Limits:
     window: float = 20
     #: ... at least this many bytes must arrive. Real-time telephone audio is 8000 bytes per second.
     window_bytes: int = 20 * 4096
-    max_bytes: int = 2 * 1024**3
+    max_bytes: int = MAX_AUDIO_BYTES
     max_head_bytes: int = 32 * 1024
     max_head_fields: int = 100
     #: The only port allowed for https, except for the operator's trusted hosts.

@@ -9,10 +9,9 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from vault.domain.calls.call import MAX_VOICES, Voice
-from vault.domain.recordings.media import BUCKETS
+from vault.domain.recordings.media import BUCKETS, MAX_AUDIO_BYTES
 from vault.errors import Refused, TooLarge
 from vault.ports.stores import RecordingFilter
-from vault.services.ingest.encrypt_stream import MAX_BYTES
 from vault.services.service import Vault
 from vault.web.audio.request_body import WrongMediaType, audio_of, check_media_type
 from vault.web.audio.response import answer
@@ -60,8 +59,8 @@ async def put_recording(
     A failed recording may be uploaded again with any bytes. 415: the body is a form or text. 422: the body is empty.
     """
     declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > MAX_BYTES:
-        raise TooLarge(f"A recording must have at most {MAX_BYTES} bytes.")
+    if declared.isdigit() and int(declared) > MAX_AUDIO_BYTES:
+        raise TooLarge(f"A recording must have at most {MAX_AUDIO_BYTES} bytes.")
     try:
         check_media_type(request)
         recording, new = await vault.upload(
