@@ -68,10 +68,10 @@ def test_evidence_that_the_audio_is_not_bound_to_is_refused():
 def test_evidence_is_canonical_and_salted():
     """Keys in order, no blanks, ASCII; the same words have another digest every time."""
     one, other = sealing(), sealing()
-    assert (one.said, one.canonical[SALT_BYTES:]) == (other.said, other.canonical[SALT_BYTES:])
+    assert (one.content, one.canonical[SALT_BYTES:]) == (other.content, other.canonical[SALT_BYTES:])
     assert one.digest != other.digest
     assert (len(one.salt), one.salt == other.salt) == (SALT_BYTES, False)
-    said = json.dumps(one.said, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    said = json.dumps(one.content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     assert one.canonical == one.salt + said.encode()
 
 
@@ -79,4 +79,4 @@ def test_evidence_is_canonical_and_salted():
 def test_evidence_of_another_form_is_refused(text: bytes):
     """No JSON, no object, or another version."""
     with pytest.raises(Tampered):
-        _ = Evidence(canonical=bytes(SALT_BYTES) + text).said
+        _ = Evidence(canonical=bytes(SALT_BYTES) + text).content

@@ -18,7 +18,7 @@ from vault.domain.rules.rules import RuleOverride
 from vault.domain.stored.account_object import (
     AccountObject,
     Envelope,
-    KeptObjection,
+    StoredObjection,
     decode_account,
     decode_envelope,
     encode_account,
@@ -75,7 +75,7 @@ KNOWN = AccountObject(
         ),
     ),
     objections=(
-        KeptObjection(
+        StoredObjection(
             id="obj_1", term=b"term", sealed_number=b"n", key_version=20,
             objection=Objection(since=AT, until=None, reason=None, by="key_1"),
         ),

@@ -184,6 +184,6 @@ def test_facts_keep_the_offset_that_the_platform_sent() -> None:
 def test_the_content_of_evidence_is_what_was_written() -> None:
     """In the order of the bytes, with its version."""
     written = (FILES / "evidence_entry").read_bytes()
-    content = evidence.Evidence(canonical=bytes(evidence.SALT_BYTES) + written).said
+    content = evidence.Evidence(canonical=bytes(evidence.SALT_BYTES) + written).content
     assert list(content) == ["at", "before", "by", "kind", "reason", "recording", "v"]
     assert content["reason"] == "é"

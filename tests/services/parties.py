@@ -123,11 +123,11 @@ async def kinds(house: House, recording_id: str) -> list[str]:
     view = await evidence(house, recording_id)
     before = view.sealed
     for entry in view.chain:
-        assert entry.said["before"] == before.digest
-        assert entry.said["recording"] == recording_id
+        assert entry.content["before"] == before.digest
+        assert entry.content["recording"] == recording_id
         before = entry
     assert view.head == before.digest
-    return [entry.said["kind"] for entry in view.chain]
+    return [entry.content["kind"] for entry in view.chain]
 
 
 async def nothing_left(house: House, recording_id: str) -> bool:
@@ -152,7 +152,7 @@ async def shift(house: House, recording_id: str, **columns: Any) -> None:
 
 def said_of(entry: Evidence) -> str:
     """Return an entry's JSON without what chance made of it."""
-    said = {name: value for name, value in entry.said.items() if name not in {"at", "before", "recording"}}
+    said = {name: value for name, value in entry.content.items() if name not in {"at", "before", "recording"}}
     return json.dumps(said, sort_keys=True)
 
 

@@ -156,7 +156,7 @@ async def test_a_no_restricts_what_is_there(house: House, answer):
     assert (row.state, row.restricted) == (IN, True)
     with pytest.raises(NotFound):
         await house.heard(recording_id)
-    assert (await evidence(house, recording_id)).chain[-1].said["event"]["answer"] == answer
+    assert (await evidence(house, recording_id)).chain[-1].content["event"]["answer"] == answer
     assert await results(house, recording_id, "recording.restricted") == [answer]
     assert await results(house, recording_id, "recording.erasing") == []
     await house.vault.restrict(house.account.id, recording_id, restricted=False, reason="a mistake", **ME)
@@ -267,6 +267,6 @@ async def test_a_late_word_is_older_than_the_moment_it_is_heard(house: House):
     await tell(house, "announced", at=at, length=timedelta(seconds=6))
     recording_id = await announced(house)
     await through_the_gate(house, recording_id)
-    (event,) = (await evidence(house, recording_id)).sealed.said["consent"]
+    (event,) = (await evidence(house, recording_id)).sealed.content["consent"]
     assert event["at"] == at.isoformat(timespec="microseconds").replace("+00:00", "Z") < event["heard_at"]
     assert (event["length"], event["told_by"], event["party"]) == (6.0, "key_test", "caller")

@@ -80,7 +80,7 @@ async def test_what_was_known_at_sealing_is_sealed(house: House):
     await through_the_gate(house, recording_id)
     other = await let_in(house, "other", call_ref="call-2")
     view, second = await evidence(house, recording_id), await evidence(house, other)
-    said = view.sealed.said
+    said = view.sealed.content
     assert (said["kind"], said["account"], said["recording"]) == ("sealing", house.account.id, recording_id)
     assert (said["call"]["caller"], said["call"]["direction"]) == (CALLER, "inbound")
     assert [event["answer"] for event in said["consent"]] == ["announced"]
@@ -123,7 +123,7 @@ async def test_what_comes_after_sealing_is_chained_once(house: House, moment_of:
         assert await through_the_gate(house, recording_id) is State.AVAILABLE
     before = moment_of in {"stored", "at the gate"}
     assert await kinds(house, recording_id) == ([word, "gate"] if before else ["gate", word])
-    entry = (await evidence(house, recording_id)).chain[0 if before else 1].said
+    entry = (await evidence(house, recording_id)).chain[0 if before else 1].content
     if word == "consent":
         assert (entry["event"]["answer"], entry["event"]["length"]) == ("announced", 3.0)
     else:
@@ -155,7 +155,9 @@ async def test_a_chain_grows_by_everything(house: House):
     assert await kinds(house, recording_id) == [
         "gate", "facts", "consent", "release", "gate", "restriction", "restriction", "consent"
     ]  # fmt: skip
-    on, off = [one.said for one in (await evidence(house, recording_id)).chain if "restricted" in one.said]
+    on, off = [
+        one.content for one in (await evidence(house, recording_id)).chain if "restricted" in one.content
+    ]
     assert (on["restricted"], on["by"], on["reason"]) == (True, "key_test", "a dispute")
     assert off["restricted"] is False
 

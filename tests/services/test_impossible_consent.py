@@ -119,7 +119,7 @@ async def test_a_notice_that_was_told_is_one_that_was_published(house: House):
     await tell(house, "announced", notice=notice.id)
     await tell(house, "announced", notice=notice.id, length=timedelta(seconds=9))
     recording_id = await let_in(house)
-    first, second, third = (await evidence(house, recording_id)).sealed.said["consent"]
+    first, second, third = (await evidence(house, recording_id)).sealed.content["consent"]
     assert (first["length"], second["length"]) == (notice.audio_seconds, 9.0)
     assert first["notice"] == {
         "id": notice.id,

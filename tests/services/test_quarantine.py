@@ -68,9 +68,9 @@ async def test_a_release_lets_it_in(house: House):
     assert location_of(house.account.id, recording_id) in house.objects.objects
     assert await kinds(house, recording_id) == ["gate", "release", "gate"]
     kept, word, let = (await evidence(house, recording_id)).chain
-    assert (word.said["by"], word.said["reason"]) == ("key_test", "she agreed on paper")
-    assert [one.said["decision"]["verdict"] for one in (kept, let)] == ["quarantine", "allow"]
-    assert "released" in [reason["code"] for reason in let.said["decision"]["reasons"]]
+    assert (word.content["by"], word.content["reason"]) == ("key_test", "she agreed on paper")
+    assert [one.content["decision"]["verdict"] for one in (kept, let)] == ["quarantine", "allow"]
+    assert "released" in [reason["code"] for reason in let.content["decision"]["reasons"]]
     assert await results(house, recording_id, "recording.available") == ["released"]
     (event,) = await house.database.read(
         lambda tx: [

@@ -20,7 +20,7 @@ async def test_a_restored_database_knows_every_number_that_was_said(
     recording_id = (await house.announce(**{"from": "anonymous", "to": CALLEE})).recording_id
     assert recording_id is not None
     assert await house.settle(recording_id) is State.AVAILABLE
-    said = (await evidence(house, recording_id)).sealed.said
+    said = (await evidence(house, recording_id)).sealed.content
     assert (said["call"]["caller"], said["statements"][0]["caller"]) == ("anonymous", "anonymous")
     assert CALLER in {one.get("caller") for one in said["statements"]}
     await write_all(house)
@@ -39,5 +39,5 @@ async def test_one_statement_is_in_the_evidence_once(house: House):
     assert recording_id is not None
     await house.settle(recording_id)
     view = await evidence(house, recording_id)
-    assert "statements" not in view.sealed.said
-    assert [entry.said["kind"] for entry in view.chain] == ["gate"]
+    assert "statements" not in view.sealed.content
+    assert [entry.content["kind"] for entry in view.chain] == ["gate"]

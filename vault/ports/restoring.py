@@ -7,7 +7,7 @@ from typing import Protocol
 
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.recordings.recording import Recording
-from vault.domain.stored.account_object import AccountObject, KeptPrompt
+from vault.domain.stored.account_object import AccountObject, StoredPrompt
 from vault.ports.access_log import KeptCheckpoint
 
 
@@ -44,7 +44,7 @@ class AccountObjects(Protocol):
     def waiting(self, account_id: str) -> frozenset[int]:
         """Return the outbox positions of the account's events that are not in the tree yet."""
 
-    def prompt(self, notice_id: str) -> KeptPrompt | None:
+    def prompt(self, notice_id: str) -> StoredPrompt | None:
         """Return the sealed audio of a notice."""
 
     def written(self, account_id: str, revision: int) -> None:
@@ -93,7 +93,7 @@ class Restored(Protocol):
     """Restores rows from the object store. All methods are idempotent."""
 
     def account(
-        self, known: AccountObject, prompts: dict[str, KeptPrompt], *, keep_keys: bool = False
+        self, known: AccountObject, prompts: dict[str, StoredPrompt], *, keep_keys: bool = False
     ) -> Sequence[str]:
         """Insert an account, or replace its state including its keys, but without its switch.
 
@@ -105,7 +105,7 @@ class Restored(Protocol):
     def lost_account(
         self,
         known: AccountObject,
-        prompts: dict[str, KeptPrompt],
+        prompts: dict[str, StoredPrompt],
         *,
         but: Collection[str],
         policies: bool,

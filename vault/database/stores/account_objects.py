@@ -16,7 +16,8 @@ from vault.database.sql.dialect import database_now, is_postgresql
 from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
 from vault.domain.consent.consent_event import Objection
 from vault.domain.notices.notice import Notice
-from vault.domain.stored.account_object import AccountObject, KeptObjection, KeptPrompt
+from vault.domain.stored.account_json import StoredObjection
+from vault.domain.stored.account_object import AccountObject, StoredPrompt
 from vault.domain.stored.policy_json import decode_policy
 from vault.errors import NotFound
 from vault.ports.restoring import Revisions
@@ -91,13 +92,13 @@ class AccountObjectRows:
         query = select(event_outbox.c.position).where(event_outbox.c.account_id == account_id)
         return frozenset(self._db.execute(query).scalars())
 
-    def prompt(self, notice_id: str) -> KeptPrompt | None:
+    def prompt(self, notice_id: str) -> StoredPrompt | None:
         """Return the sealed audio of a notice."""
         query = select(notices.c.sealed_audio, notices.c.key_version).where(notices.c.id == notice_id)
         row = self._db.execute(query).first()
         if row is None or row.sealed_audio is None:
             return None
-        return KeptPrompt(message=row.sealed_audio, key_version=row.key_version)
+        return StoredPrompt(message=row.sealed_audio, key_version=row.key_version)
 
     def written(self, account_id: str, revision: int) -> None:
         """Mark this revision as stored in the object store."""
@@ -138,7 +139,7 @@ class AccountObjectRows:
         return [row._mapping for row in self._db.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
 
 
-def _objection(columns: Any) -> KeptObjection:
+def _objection(columns: Any) -> StoredObjection:
     objection = Objection(**{name: columns[name] for name in Objection.__slots__})
-    same = {name: columns[name] for name in KeptObjection.__slots__ if name != "objection"}
-    return KeptObjection(**same, objection=objection)
+    same = {name: columns[name] for name in StoredObjection.__slots__ if name != "objection"}
+    return StoredObjection(**same, objection=objection)

@@ -12,7 +12,7 @@ from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.consent_event import Objection
-from vault.domain.stored.account_object import KeptObjection
+from vault.domain.stored.account_json import StoredObjection
 from vault.domain.stored.closing_acts import ConsentRefusal, Content, ContentName, ErasedCall
 
 
@@ -28,7 +28,7 @@ def _switch(db: DbConnection, event: AccessEvent) -> Content:
 
 def _objection(db: DbConnection, event: AccessEvent) -> Content:
     row = db.execute(select(objections).where(objections.c.id == event.subject)).one()
-    return KeptObjection(
+    return StoredObjection(
         id=row.id,
         term=row.term,
         sealed_number=row.sealed_number,

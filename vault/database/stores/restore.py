@@ -24,7 +24,7 @@ from vault.database.stores.restore_merge import add_keys, add_lost, ask_provider
 from vault.domain.accounts.account import Connection, SwitchChange
 from vault.domain.consent.consent_event import Objection
 from vault.domain.notices.notice import Notice
-from vault.domain.stored.account_object import AccountObject, KeptPrompt
+from vault.domain.stored.account_object import AccountObject, StoredPrompt
 from vault.domain.stored.policy_json import encode_policy
 from vault.errors import Refused
 from vault.ports.access_log import KeptCheckpoint
@@ -41,7 +41,7 @@ class RestoredRows:
         self._db = connection
 
     def account(
-        self, known: AccountObject, prompts: dict[str, KeptPrompt], *, keep_keys: bool = False
+        self, known: AccountObject, prompts: dict[str, StoredPrompt], *, keep_keys: bool = False
     ) -> Sequence[str]:
         """Insert an account or set it to this state, except its switch; return conflicts with its own rows."""
         account = known.account
@@ -72,7 +72,7 @@ class RestoredRows:
     def lost_account(
         self,
         known: AccountObject,
-        prompts: dict[str, KeptPrompt],
+        prompts: dict[str, StoredPrompt],
         *,
         but: Collection[str],
         policies: bool,
@@ -193,7 +193,7 @@ class RestoredRows:
             rows.append({"account_id": account_id, "key_version": kept.key_version, **same, **fields})
         self._put(objections, ["id"], *rows)
 
-    def _notices(self, known: AccountObject, prompts: dict[str, KeptPrompt]) -> None:
+    def _notices(self, known: AccountObject, prompts: dict[str, StoredPrompt]) -> None:
         account_id, ids = known.account.id, [notice.id for notice in known.notices]
         n, rows = notices.c, []
         self._db.execute(delete(notices).where(n.account_id == account_id, n.id.not_in(ids)))

@@ -16,14 +16,14 @@ from vault.domain.accounts.account import Connection
 from vault.domain.consent.consent_event import Objection
 from vault.domain.notices.notice import Notice
 from vault.domain.recordings.recording import IN_FLIGHT
-from vault.domain.stored.account_object import AccountObject, KeptPrompt
+from vault.domain.stored.account_object import AccountObject, StoredPrompt
 from vault.domain.stored.policy_json import encode_policy
 
 
 def add_lost(
     db: DbConnection,
     known: AccountObject,
-    prompts: dict[str, KeptPrompt],
+    prompts: dict[str, StoredPrompt],
     *,
     but: Collection[str],
     policies: bool,

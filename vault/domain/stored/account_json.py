@@ -1,19 +1,37 @@
 """JSON of an account's entities in its object: the switch, connections, objections, notices."""
 
-from typing import get_args
+from dataclasses import dataclass
+from typing import Any, get_args
 
 from vault.domain.accounts.account import Connection, Switch, SwitchChange
 from vault.domain.consent.consent_event import Objection, Party
 from vault.domain.notices.notice import Notice, NoticeMode, NoticeStatus
 from vault.domain.stored.json_reader import Fields
 
-#: Names of the encoded fields. The account's id is left out: the enclosing object has it.
-CONNECTION = tuple(name for name in Connection.__slots__ if name != "account_id")
-NOTICE = tuple(name for name in Notice.__slots__ if name != "account_id")
-OBJECTION = tuple(Objection.__slots__)
+#: An account's id is left out of these: the enclosing object has it.
+_CONNECTION = tuple(name for name in Connection.__slots__ if name != "account_id")
+_NOTICE = tuple(name for name in Notice.__slots__ if name != "account_id")
+_NUMBER = ("id", "term", "sealed_number", "key_version")
 
 
-def read_connection(fields: Fields, account_id: str) -> Connection:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObjection:
+    """An objection with its number, as in the row."""
+
+    id: str
+    #: Keyed hash of the number, for search.
+    term: bytes
+    sealed_number: bytes
+    key_version: int
+    objection: Objection
+
+
+def encode_connection_fields(connection: Connection) -> dict[str, Any]:
+    """Return a connection as a JSON object."""
+    return {name: getattr(connection, name) for name in _CONNECTION}
+
+
+def decode_connection_fields(fields: Fields, account_id: str) -> Connection:
     """Decode a connection. Raises Tampered."""
     connection = Connection(
         id=fields.text("id"),
@@ -33,18 +51,39 @@ def read_connection(fields: Fields, account_id: str) -> Connection:
     return connection
 
 
-def read_objection(fields: Fields) -> Objection:
-    """Decode an objection's fields from an object that has more fields. Raises Tampered."""
-    return Objection(
-        since=fields.moment("since"),
-        until=fields.maybe_moment("until"),
-        reason=fields.maybe_text("reason"),
-        by=fields.text("by"),
-        ended_by=fields.maybe_text("ended_by"),
+def encode_objection_fields(stored: StoredObjection) -> dict[str, Any]:
+    """Return an objection as a JSON object."""
+    return {
+        **{name: getattr(stored, name) for name in _NUMBER},
+        **{name: getattr(stored.objection, name) for name in Objection.__slots__},
+    }
+
+
+def decode_objection_fields(fields: Fields) -> StoredObjection:
+    """Decode an objection. Raises Tampered."""
+    stored = StoredObjection(
+        id=fields.text("id"),
+        term=fields.blob("term"),
+        sealed_number=fields.blob("sealed_number"),
+        key_version=fields.integer("key_version", least=1),
+        objection=Objection(
+            since=fields.moment("since"),
+            until=fields.maybe_moment("until"),
+            reason=fields.maybe_text("reason"),
+            by=fields.text("by"),
+            ended_by=fields.maybe_text("ended_by"),
+        ),
     )
+    fields.done()
+    return stored
 
 
-def read_notice(fields: Fields, account_id: str) -> Notice:
+def encode_notice_fields(notice: Notice) -> dict[str, Any]:
+    """Return a notice as a JSON object."""
+    return {name: getattr(notice, name) for name in _NOTICE}
+
+
+def decode_notice_fields(fields: Fields, account_id: str) -> Notice:
     """Decode a notice. Raises Tampered."""
     text = {
         name: fields.text(name)
@@ -71,7 +110,12 @@ def read_notice(fields: Fields, account_id: str) -> Notice:
     return notice
 
 
-def read_switch(fields: Fields) -> Switch:
+def encode_switch_fields(switch: Switch) -> dict[str, Any]:
+    """Return a switch's state as a JSON object."""
+    return {name: getattr(switch, name) for name in Switch.__slots__}
+
+
+def decode_switch_fields(fields: Fields) -> Switch:
     """Decode a switch's state. Raises Tampered."""
     switch = Switch(
         enabled=fields.flag("enabled"),
@@ -83,7 +127,12 @@ def read_switch(fields: Fields) -> Switch:
     return switch
 
 
-def read_change(fields: Fields) -> SwitchChange:
+def encode_switch_change_fields(change: SwitchChange) -> dict[str, Any]:
+    """Return one change of a switch as a JSON object."""
+    return {name: getattr(change, name) for name in SwitchChange.__slots__}
+
+
+def decode_switch_change_fields(fields: Fields) -> SwitchChange:
     """Decode one change of a switch. Raises Tampered."""
     change = SwitchChange(
         enabled=fields.flag("enabled"),

@@ -15,17 +15,20 @@ from datetime import datetime
 from typing import Any
 
 from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
-from vault.domain.consent.consent_event import ConsentPolicy, Objection
+from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.notices.notice import Notice
 from vault.domain.stored.account_json import (
-    CONNECTION,
-    NOTICE,
-    OBJECTION,
-    read_change,
-    read_connection,
-    read_notice,
-    read_objection,
-    read_switch,
+    StoredObjection,
+    decode_connection_fields,
+    decode_notice_fields,
+    decode_objection_fields,
+    decode_switch_change_fields,
+    decode_switch_fields,
+    encode_connection_fields,
+    encode_notice_fields,
+    encode_objection_fields,
+    encode_switch_change_fields,
+    encode_switch_fields,
 )
 from vault.domain.stored.account_object_name import ROOT_BYTES, LogState, ObjectName, name_at
 from vault.domain.stored.json_reader import Fields, read_object, write_object
@@ -39,19 +42,7 @@ def prompt_location(account_id: str, digest: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptObjection:
-    """An objection with its number, as in the row."""
-
-    id: str
-    #: Keyed hash of the number, for search.
-    term: bytes
-    sealed_number: bytes
-    key_version: int
-    objection: Objection
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptPrompt:
+class StoredPrompt:
     """The sealed audio of a notice."""
 
     message: bytes
@@ -79,7 +70,7 @@ class AccountObject:
     history: tuple[SwitchChange, ...]
     policies: tuple[ConsentPolicy, ...]
     connections: tuple[Connection, ...]
-    objections: tuple[KeptObjection, ...]
+    objections: tuple[StoredObjection, ...]
     notices: tuple[Notice, ...]
     #: By notice id: the SHA-256 of the sealed audio in hexadecimal, and the key version that sealed it.
     prompts: Mapping[str, tuple[str, int]]
@@ -110,7 +101,7 @@ def encode_envelope(envelope: Envelope) -> bytes:
     fields = {
         "account_id": envelope.account_id,
         "revision": envelope.revision,
-        "keys": _keys_json(envelope.keys),
+        "keys": _encode_keys_fields(envelope.keys),
         "sealed": envelope.sealed,
     }
     return write_object(fields if log is None else fields | {"log": {"size": log.size, "root": log.root}})
@@ -123,15 +114,15 @@ def decode_envelope(data: bytes) -> Envelope:
     envelope = Envelope(
         account_id=fields.text("account_id"),
         revision=fields.integer("revision"),
-        log=None if log is None else _log_state(log),
-        keys=_keys(fields.inner("keys")),
+        log=None if log is None else _decode_log_fields(log),
+        keys=_decode_keys_fields(fields.inner("keys")),
         sealed=fields.blob("sealed"),
     )
     fields.done()
     return envelope
 
 
-def _log_state(fields: Fields) -> LogState:
+def _decode_log_fields(fields: Fields) -> LogState:
     state = LogState(size=fields.integer("size"), root=fields.blob("root"))
     fields.done()
     if len(state.root) != ROOT_BYTES:
@@ -141,26 +132,24 @@ def _log_state(fields: Fields) -> LogState:
 
 def encode_account(known: AccountObject) -> bytes:
     """Encode the text to be sealed."""
-    account, switch = known.account, known.switch
+    account = known.account
     values = {
         **{name: getattr(account, name) for name in Account.__slots__},
         "as_of": known.as_of,
-        "keys": _keys_json(known.keys),
+        "keys": _encode_keys_fields(known.keys),
         "index_key": known.wrapped_index_key,
         "index_key_version": known.index_key_version,
         "detail_keys": [
             {"number": number, "wrapped": wrapped, "key_version": version}
             for number, (wrapped, version) in known.detail_keys.items()
         ],
-        "switch": {name: getattr(switch, name) for name in Switch.__slots__},
-        "history": [
-            {name: getattr(change, name) for name in SwitchChange.__slots__} for change in known.history
-        ],
+        "switch": encode_switch_fields(known.switch),
+        "history": [encode_switch_change_fields(change) for change in known.history],
     }
-    return write_object(values | _settings_json(known))
+    return write_object(values | _encode_settings_fields(known))
 
 
-def _settings_json(known: AccountObject) -> dict[str, Any]:
+def _encode_settings_fields(known: AccountObject) -> dict[str, Any]:
     """Return the account's settings except the switch."""
     return {
         "policies": [
@@ -172,21 +161,10 @@ def _settings_json(known: AccountObject) -> dict[str, Any]:
             }
             for policy in known.policies
         ],
-        "connections": [
-            {name: getattr(connection, name) for name in CONNECTION} for connection in known.connections
-        ],
-        "objections": [
-            {
-                **{name: getattr(kept, name) for name in ("id", "term", "sealed_number", "key_version")},
-                **{name: getattr(kept.objection, name) for name in OBJECTION},
-            }
-            for kept in known.objections
-        ],
+        "connections": [encode_connection_fields(connection) for connection in known.connections],
+        "objections": [encode_objection_fields(stored) for stored in known.objections],
         "notices": [
-            {
-                **{name: getattr(notice, name) for name in NOTICE},
-                "prompt": _prompt(known.prompts.get(notice.id)),
-            }
+            encode_notice_fields(notice) | {"prompt": _encode_prompt_fields(known.prompts.get(notice.id))}
             for notice in known.notices
         ],
     }
@@ -204,21 +182,21 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
     )
     if account.id != envelope.account_id:
         raise Tampered("An account's object belongs to another account.")
-    notices, prompts = _notices(fields.items("notices"), account.id)
+    notices, prompts = _decode_notices_fields(fields.items("notices"), account.id)
     known = AccountObject(
         account=account,
         revision=envelope.revision,
         as_of=fields.moment("as_of"),
         # Not the keys of the envelope, which is not authenticated.
-        keys=_keys(fields.inner("keys")),
+        keys=_decode_keys_fields(fields.inner("keys")),
         wrapped_index_key=fields.blob("index_key"),
         index_key_version=fields.integer("index_key_version", least=1),
-        detail_keys=dict(_detail_key(item) for item in fields.items("detail_keys")),
-        switch=read_switch(fields.inner("switch")),
-        history=tuple(read_change(item) for item in fields.items("history")),
-        policies=tuple(_policy(item) for item in fields.items("policies")),
-        connections=tuple(read_connection(item, account.id) for item in fields.items("connections")),
-        objections=tuple(read_kept_objection(item) for item in fields.items("objections")),
+        detail_keys=dict(_decode_detail_key_fields(item) for item in fields.items("detail_keys")),
+        switch=decode_switch_fields(fields.inner("switch")),
+        history=tuple(decode_switch_change_fields(item) for item in fields.items("history")),
+        policies=tuple(_decode_policy_fields(item) for item in fields.items("policies")),
+        connections=tuple(decode_connection_fields(item, account.id) for item in fields.items("connections")),
+        objections=tuple(decode_objection_fields(item) for item in fields.items("objections")),
         notices=notices,
         prompts=prompts,
     )
@@ -226,13 +204,13 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
     return known
 
 
-def _notices(
+def _decode_notices_fields(
     items: Sequence[Fields], account_id: str
 ) -> tuple[tuple[Notice, ...], dict[str, tuple[str, int]]]:
     notices, prompts = [], {}
     for item in items:
         prompt = item.maybe_inner("prompt")
-        notice = read_notice(item, account_id)
+        notice = decode_notice_fields(item, account_id)
         notices.append(notice)
         if prompt is not None:
             prompts[notice.id] = (prompt.text("sha256"), prompt.integer("key_version", least=1))
@@ -240,15 +218,15 @@ def _notices(
     return tuple(notices), prompts
 
 
-def _prompt(prompt: tuple[str, int] | None) -> dict[str, Any] | None:
+def _encode_prompt_fields(prompt: tuple[str, int] | None) -> dict[str, Any] | None:
     return None if prompt is None else {"sha256": prompt[0], "key_version": prompt[1]}
 
 
-def _keys_json(keys: Mapping[int, bytes]) -> dict[str, bytes]:
+def _encode_keys_fields(keys: Mapping[int, bytes]) -> dict[str, bytes]:
     return {str(version): wrapped for version, wrapped in keys.items()}
 
 
-def _keys(fields: Fields) -> dict[int, bytes]:
+def _decode_keys_fields(fields: Fields) -> dict[int, bytes]:
     names = fields.rest()
     inner = Fields(names, "An account's object, keys,")
     keys = {}
@@ -259,35 +237,19 @@ def _keys(fields: Fields) -> dict[int, bytes]:
     return keys
 
 
-def _detail_key(fields: Fields) -> tuple[int, tuple[bytes, int]]:
+def _decode_detail_key_fields(fields: Fields) -> tuple[int, tuple[bytes, int]]:
     number = fields.integer("number", least=1)
     key = (fields.blob("wrapped"), fields.integer("key_version", least=1))
     fields.done()
     return number, key
 
 
-def _policy(fields: Fields) -> ConsentPolicy:
-    try:
-        policy = decode_policy(
-            fields.inner("policy").rest(),
-            version=fields.integer("version", least=1),
-            at=fields.moment("at"),
-            by=fields.text("by"),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Tampered("An account's consent policy is not valid.") from error
-    fields.done()
-    return policy
-
-
-def read_kept_objection(fields: Fields) -> KeptObjection:
-    """Decode an objection with its number from an object without other fields. Raises Tampered."""
-    kept = KeptObjection(
-        id=fields.text("id"),
-        term=fields.blob("term"),
-        sealed_number=fields.blob("sealed_number"),
-        key_version=fields.integer("key_version", least=1),
-        objection=read_objection(fields),
+def _decode_policy_fields(fields: Fields) -> ConsentPolicy:
+    policy = decode_policy(
+        fields.inner("policy").rest(),
+        version=fields.integer("version", least=1),
+        at=fields.moment("at"),
+        by=fields.text("by"),
     )
     fields.done()
-    return kept
+    return policy

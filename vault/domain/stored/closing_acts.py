@@ -21,10 +21,14 @@ from typing import Any, Final, Literal
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.access_event import AccessEvent, EventType, parse_event
 from vault.domain.recordings.recording import Recording
-from vault.domain.stored.account_json import OBJECTION, read_change
-from vault.domain.stored.account_object import KeptObjection, read_kept_objection
+from vault.domain.stored.account_json import (
+    StoredObjection,
+    decode_objection_fields,
+    decode_switch_change_fields,
+    encode_objection_fields,
+)
 from vault.domain.stored.json_reader import Fields, read_object, write_object
-from vault.domain.stored.recording_json import read_recording, recording_json
+from vault.domain.stored.recording_json import decode_recording_fields, encode_recording_fields
 from vault.errors import Tampered
 
 #: For acts that are not anchored yet: only those of the last seconds.
@@ -62,7 +66,7 @@ class ErasedCall:
 
 
 #: The content of an act beside its leaf.
-Content = SwitchChange | KeptObjection | ConsentRefusal | ErasedCall | Recording | None
+Content = SwitchChange | StoredObjection | ConsentRefusal | ErasedCall | Recording | None
 ContentName = Literal["none", "switch", "objection", "told", "call", "recording"]
 
 
@@ -182,7 +186,7 @@ def parse_location(key: str) -> tuple[str | None, str] | None:
 
 def encode_act(act: Act) -> bytes:
     """Encode one act as a line without its line end."""
-    return write_object({"leaf": act.leaf, "content": _content_json(act.content)})
+    return write_object({"leaf": act.leaf, "content": _encode_content_fields(act.content)})
 
 
 def decode_act(data: bytes, *, batch: str) -> Act:
@@ -197,7 +201,7 @@ def decode_act(data: bytes, *, batch: str) -> Act:
         raise Tampered("The leaf of a closing act is not an access event.") from error
     if closing is None or not has_offset:
         raise Tampered("The event of a closing act is not a closing act, or has no time zone.")
-    content = _READ[closing.content](fields.inner("content"), event)
+    content = _DECODE[closing.content](fields.inner("content"), event)
     fields.done()
     return Act(event=event, leaf=leaf, content=content, batch=batch)
 
@@ -229,33 +233,31 @@ def decode_acts(text: str, location: str) -> list[Act]:
     return acts
 
 
-def _content_json(content: Content) -> dict[str, Any]:
+def _encode_content_fields(content: Content) -> dict[str, Any]:
     if isinstance(content, Recording):
-        return recording_json(replace(content, audio=None, rendition=None))
-    if isinstance(content, KeptObjection):
-        objection = {name: getattr(content.objection, name) for name in OBJECTION}
-        same = ("id", "term", "sealed_number", "key_version")
-        return {**objection, **{name: getattr(content, name) for name in same}}
+        return encode_recording_fields(replace(content, audio=None, rendition=None))
+    if isinstance(content, StoredObjection):
+        return encode_objection_fields(content)
     return {} if content is None else {name: getattr(content, name) for name in type(content).__slots__}
 
 
-def _read_nothing(fields: Fields, _event: AccessEvent) -> Content:
+def _decode_nothing(fields: Fields, _event: AccessEvent) -> Content:
     fields.done()
     return None
 
 
-def _read_switch(fields: Fields, _event: AccessEvent) -> Content:
-    change = read_change(fields)
+def _decode_switch(fields: Fields, _event: AccessEvent) -> Content:
+    change = decode_switch_change_fields(fields)
     if change.enabled:
         raise Tampered("A closing act turns the switch on.")
     return change
 
 
-def _read_objection(fields: Fields, _event: AccessEvent) -> Content:
-    return read_kept_objection(fields)
+def _decode_objection(fields: Fields, _event: AccessEvent) -> Content:
+    return decode_objection_fields(fields)
 
 
-def _read_refusal(fields: Fields, _event: AccessEvent) -> Content:
+def _decode_refusal(fields: Fields, _event: AccessEvent) -> Content:
     refusal = ConsentRefusal(
         id=fields.text("id"),
         call_ref=fields.text("call_ref"),
@@ -267,25 +269,25 @@ def _read_refusal(fields: Fields, _event: AccessEvent) -> Content:
     return refusal
 
 
-def _read_call(fields: Fields, _event: AccessEvent) -> Content:
+def _decode_call(fields: Fields, _event: AccessEvent) -> Content:
     call = ErasedCall(call_ref=fields.text("call_ref"))
     fields.done()
     return call
 
 
-def _read_recording(fields: Fields, event: AccessEvent) -> Content:
-    recording = read_recording(fields)
+def _decode_recording(fields: Fields, event: AccessEvent) -> Content:
+    recording = decode_recording_fields(fields)
     fields.done()
     if (recording.id, recording.account_id) != (event.recording_id, event.account_id):
         raise Tampered("The content and the event of a closing act have different recordings.")
     return recording
 
 
-_READ: Final[Mapping[ContentName, Callable[[Fields, AccessEvent], Content]]] = {
-    "none": _read_nothing,
-    "switch": _read_switch,
-    "objection": _read_objection,
-    "told": _read_refusal,
-    "call": _read_call,
-    "recording": _read_recording,
+_DECODE: Final[Mapping[ContentName, Callable[[Fields, AccessEvent], Content]]] = {
+    "none": _decode_nothing,
+    "switch": _decode_switch,
+    "objection": _decode_objection,
+    "told": _decode_refusal,
+    "call": _decode_call,
+    "recording": _decode_recording,
 }

@@ -8,7 +8,6 @@ so that no entry can be omitted, changed or inserted.
 
 import hashlib
 import hmac
-import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,8 +18,9 @@ from typing import Any, Literal
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import ConsentEvent
 from vault.domain.consent.decision import Decision
-from vault.domain.stored.consent_json import event_json
-from vault.domain.stored.sealed_records import facts_json, read_facts
+from vault.domain.stored.consent_json import encode_event_fields
+from vault.domain.stored.json_reader import Fields, read_object, write_object
+from vault.domain.stored.sealed_records import decode_facts_fields, encode_facts_fields
 from vault.errors import Tampered
 from vault.rfc3339 import write_rfc3339
 
@@ -47,15 +47,10 @@ class Evidence:
         return self.canonical[:SALT_BYTES]
 
     @property
-    def said(self) -> dict[str, Any]:
+    def content(self) -> dict[str, Any]:
         """Return the JSON object. Raises Tampered if it is not one of this version."""
-        try:
-            content = json.loads(self.canonical[SALT_BYTES:])
-        except ValueError as error:
-            raise Tampered("Evidence is not JSON.") from error
-        if not isinstance(content, dict) or content.get("v") != _VERSION:
-            raise Tampered("Evidence has a version that this release does not know.")
-        return content
+        fields = read_object(self.canonical[SALT_BYTES:], "Evidence", version=_VERSION)
+        return {**fields.rest(), "v": _VERSION}
 
 
 def at_sealing(
@@ -78,24 +73,29 @@ def at_sealing(
             "account": account_id,
             "recording": recording_id,
             "at": write_rfc3339(at, "microseconds"),
-            **call_json(facts, statements),
-            "decision": decision_json(decision),
-            "consent": [event_json(event) for event in events],
+            **encode_call_fields(facts, statements),
+            "decision": encode_decision_fields(decision),
+            "consent": [encode_event_fields(event) for event in events],
         }
     )
 
 
-def call_json(facts: CallFacts, statements: Sequence[CallFacts]) -> dict[str, Any]:
-    """Return the facts of a call, and all statements where there is more than one."""
-    several = {"statements": [facts_json(facts) for facts in statements]} if len(statements) > 1 else {}
-    return {"call": facts_json(facts), **several}
+def encode_call_fields(facts: CallFacts, statements: Sequence[CallFacts]) -> dict[str, Any]:
+    """Return the fields of a call: its facts, and all statements where there is more than one."""
+    several = (
+        {"statements": [encode_facts_fields(facts) for facts in statements]} if len(statements) > 1 else {}
+    )
+    return {"call": encode_facts_fields(facts), **several}
 
 
-def calls_in(content: Mapping[str, Any]) -> list[CallFacts]:
+def decode_call_fields(content: Mapping[str, Any]) -> list[CallFacts]:
     """Return all statements about the call, from evidence of the sealing or from a later ``facts`` entry."""
     if "call" not in content:
         return []
-    return [read_facts(facts) for facts in content.get("statements", [content["call"]])]
+    return [
+        decode_facts_fields(Fields(facts, "Evidence, call,"))
+        for facts in content.get("statements", [content["call"]])
+    ]
 
 
 def chained(
@@ -121,12 +121,12 @@ def check_chain(digest: str, entries: Sequence[Evidence]) -> None:
     if not hmac.compare_digest(digest, entries[0].digest):
         raise Tampered("The evidence's digest is not the one that the audio is bound to.")
     for before, entry in pairwise(entries):
-        if not hmac.compare_digest(before.digest, entry.said.get("before", "")):
+        if not hmac.compare_digest(before.digest, entry.content.get("before", "")):
             raise Tampered("An entry of the evidence chain does not have the digest of the entry before it.")
 
 
-def decision_json(decision: Decision) -> dict[str, Any]:
-    """Return a decision as JSON, with every reason."""
+def encode_decision_fields(decision: Decision) -> dict[str, Any]:
+    """Return a decision as a JSON object, with every reason."""
     return {
         "verdict": decision.verdict,
         "mode": decision.mode,
@@ -140,5 +140,4 @@ def decision_json(decision: Decision) -> dict[str, Any]:
 
 
 def _evidence(content: Mapping[str, Any]) -> Evidence:
-    text = json.dumps({"v": _VERSION, **content}, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return Evidence(canonical=secrets.token_bytes(SALT_BYTES) + text.encode())
+    return Evidence(canonical=secrets.token_bytes(SALT_BYTES) + write_object(dict(content), version=_VERSION))

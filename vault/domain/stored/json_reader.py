@@ -1,14 +1,17 @@
-"""Reads JSON that the vault wrote to the object store, and that an attacker may have changed since.
+"""Reads and writes the JSON objects that the vault stores, and that an attacker may have changed since.
 
 Each field is read with its required type. An unknown, missing or duplicate field and a value of another type raise
 Tampered.
+
+The other modules of this package are pairs. ``encode_x`` returns the bytes of an object and ``decode_x`` reads them;
+``encode_x_fields`` returns an object inside another one, and ``decode_x_fields`` reads its ``Fields``.
 """
 
 import base64
 import binascii
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import Any, NoReturn, TypeVar
 
@@ -16,6 +19,7 @@ from vault.errors import Tampered
 from vault.rfc3339 import parse_rfc3339, write_rfc3339_unchanged
 
 T = TypeVar("T", bound=str)
+V = TypeVar("V")
 #: Exclusive limit of a database integer.
 _MAX_NUMBER = 2**63
 #: Maximum length of such an integer, with its sign.
@@ -116,6 +120,11 @@ class Fields:
             raise self._wrong(f"has a {name} that is not a list")
         return value
 
+    def texts_of(self, name: str, choices: Collection[T]) -> tuple[T, ...]:
+        """Return a list of strings, each of which is one of ``choices``."""
+        wrapped = [Fields({"text": value}, f"{self._what}, {name},") for value in self.values(name)]
+        return tuple(fields.one_of("text", choices) for fields in wrapped)
+
     def items(self, name: str) -> list["Fields"]:
         """Return a list of objects."""
         return [Fields(value, f"{self._what}, {name},") for value in self.values(name)]
@@ -127,6 +136,19 @@ class Fields:
     def maybe_inner(self, name: str) -> "Fields | None":
         """Return a nested object or None."""
         return None if self._is_null(name) else self.inner(name)
+
+    def optional(self, read: Callable[[str], V], name: str) -> V | None:
+        """Return what ``read`` returns for the field; None if the field is absent or null."""
+        return None if name not in self._left or self._is_null(name) else read(name)
+
+    def check_version(self, version: int) -> None:
+        """Read the version. Raises Tampered for another one."""
+        if self.integer("v") != version:
+            raise self._wrong("has a version that this release does not know")
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all unread fields."""
+        return tuple(self._left)
 
     def rest(self) -> dict[str, Any]:
         """Return all unread fields."""
@@ -170,15 +192,14 @@ def read_object(data: bytes, what: str, *, version: int = 1) -> Fields:
     except (ValueError, RecursionError) as error:
         raise Tampered(f"{what} is not JSON as the vault writes it.") from error
     fields = Fields(value, what)
-    if fields.integer("v") != version:
-        raise Tampered(f"{what} has a version that this release does not know.")
+    fields.check_version(version)
     return fields
 
 
-def write_object(values: dict[str, Any], *, version: int = 1) -> bytes:
-    """Encode a JSON object: keys sorted, no spaces, bytes in base64 and times in ISO 8601."""
+def write_object(values: dict[str, Any], *, version: int = 1, sort_keys: bool = True) -> bytes:
+    """Encode a JSON object without spaces: bytes in base64, and times with their offsets."""
     return json.dumps(
-        {"v": version, **values}, sort_keys=True, separators=(",", ":"), default=_plain
+        {"v": version, **values}, sort_keys=sort_keys, separators=(",", ":"), default=_plain
     ).encode()
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.domain.stored.json_reader import read_object, write_object
-from vault.domain.stored.recording_json import read_recording, recording_json
+from vault.domain.stored.recording_json import decode_recording_fields, encode_recording_fields
 from vault.errors import Tampered
 
 
@@ -38,7 +38,7 @@ def encode_manifest(
     ``chain`` has the evidence entries after sealing: digests in hexadecimal, and the sealed entries.
     """
     values = {
-        **recording_json(recording),
+        **encode_recording_fields(recording),
         "key_version": keys.key_version,
         "wrapped_key": keys.wrapped_key,
         "evidence": keys.evidence,
@@ -52,7 +52,7 @@ def encode_manifest(
 def decode_manifest(data: bytes) -> Manifest:
     """Decode a manifest. Raises Tampered for anything that ``encode_manifest`` does not write."""
     fields = read_object(data, "A manifest")
-    recording = read_recording(fields)
+    recording = decode_recording_fields(fields)
     keys = RecordingKeys(
         key_version=fields.integer("key_version", least=1),
         wrapped_key=fields.blob("wrapped_key"),

@@ -18,8 +18,8 @@ _MEDIA = ("container", "codec", "channels", "sample_rate", "duration", "damaged"
 _SOURCE = ("source_ref", "source_policy", "source_attempts", "source_deleted_at")
 
 
-def recording_json(recording: Recording) -> dict[str, Any]:
-    """Return the row as JSON, without attempts and quarantine, which are only needed during processing."""
+def encode_recording_fields(recording: Recording) -> dict[str, Any]:
+    """Return the row as a JSON object, without attempts and quarantine, which are only needed during processing."""
     return {
         **{name: getattr(recording, name) for name in _SAME},
         "state": str(recording.state),
@@ -32,7 +32,7 @@ def recording_json(recording: Recording) -> dict[str, Any]:
     }
 
 
-def read_recording(fields: Fields) -> Recording:
+def decode_recording_fields(fields: Fields) -> Recording:
     """Decode a recording's fields from an object that may have more fields. Raises Tampered."""
     media, source = fields.inner("media"), fields.inner("source")
     recording = Recording(
@@ -49,7 +49,7 @@ def read_recording(fields: Fields) -> Recording:
         call_ended_at=fields.maybe_moment("call_ended_at"),
         attempts=0,
         kind=fields.one_of("kind", get_args(Kind)),
-        voices=tuple(_voice(text) for text in fields.texts("voices")),
+        voices=fields.texts_of("voices", get_args(Voice)),
         source_ref=source.maybe_text("source_ref"),
         source_policy=source.one_of("source_policy", get_args(SourcePolicy)),
         source_attempts=source.integer("source_attempts"),
@@ -95,14 +95,6 @@ def _reason(fields: Fields) -> Reason:
         reason = replace(reason, text="An admin refused it.")
     fields.done()
     return reason
-
-
-def _voice(text: str) -> Voice:
-    voices: tuple[Voice, ...] = get_args(Voice)
-    for voice in voices:
-        if text == voice:
-            return voice
-    raise Tampered("A recording has an unknown voice.")
 
 
 def _id(text: str, prefix: str) -> str:

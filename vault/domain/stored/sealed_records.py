@@ -1,27 +1,55 @@
-"""JSON of the records in sealed and JSON columns. Each has a version."""
+"""JSON of the records in sealed and JSON columns. Each has a version.
 
-import base64
-import json
+The fields keep the order in which they have always been written: the bytes of a record never change.
+"""
+
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
-from vault.domain.calls.call import Announcement, CallFacts
+from vault.domain.calls.call import Announcement, CallFacts, Direction, Kind, Voice
+from vault.domain.stored.json_reader import Fields, read_object, write_object
 from vault.errors import Tampered
-from vault.rfc3339 import parse_rfc3339, write_rfc3339_unchanged
+from vault.rfc3339 import write_rfc3339_unchanged
 
-_VERSION = 1
 _MOMENTS = ("started_at", "answered_at", "ended_at")
 
 
 def encode_facts(facts: CallFacts) -> bytes:
     """Encode call facts."""
-    return _dump(facts_json(facts))
+    return write_object(encode_facts_fields(facts), sort_keys=False)
 
 
-def decode_facts(text: bytes) -> CallFacts:
+def decode_facts(data: bytes) -> CallFacts:
     """Decode call facts. Raises Tampered."""
-    return _facts(_load(text))
+    return decode_facts_fields(read_object(data, "A record of call facts"))
+
+
+def encode_facts_fields(facts: CallFacts) -> dict[str, Any]:
+    """Return call facts as a JSON object without unknown fields."""
+    values = {name: getattr(facts, name) for name in CallFacts.__slots__}
+    for name in _MOMENTS:
+        values[name] = write_rfc3339_unchanged(values[name]) if values[name] else None
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def decode_facts_fields(fields: Fields) -> CallFacts:
+    """Decode the result of ``encode_facts_fields``. Raises Tampered."""
+    facts = CallFacts(
+        call_ref=fields.text("call_ref"),
+        direction=fields.optional(lambda name: fields.one_of(name, get_args(Direction)), "direction"),
+        caller=fields.optional(fields.text, "caller"),
+        callee=fields.optional(fields.text, "callee"),
+        started_at=fields.optional(fields.moment, "started_at"),
+        answered_at=fields.optional(fields.moment, "answered_at"),
+        ended_at=fields.optional(fields.moment, "ended_at"),
+        agent=fields.optional(fields.text, "agent"),
+        caller_place=fields.optional(fields.text, "caller_place"),
+        callee_place=fields.optional(fields.text, "callee_place"),
+        language=fields.optional(fields.text, "language"),
+    )
+    fields.done()
+    return facts
 
 
 def encode_announcement(announcement: Announcement, facts: CallFacts) -> bytes:
@@ -32,22 +60,24 @@ def encode_announcement(announcement: Announcement, facts: CallFacts) -> bytes:
         "source_ref": announcement.source_ref,
         "kind": announcement.kind,
         "voices": list(announcement.voices),
-        "facts": facts_json(facts),
+        "facts": encode_facts_fields(facts),
     }
-    return _dump(values)
+    return write_object(values, sort_keys=False)
 
 
-def decode_announcement(text: bytes) -> tuple[Announcement, CallFacts]:
+def decode_announcement(data: bytes) -> tuple[Announcement, CallFacts]:
     """Decode an announcement. Raises Tampered."""
-    values = _load(text)
+    fields = read_object(data, "A sealed announcement")
     announcement = Announcement(
-        recording_ref=values["recording_ref"],
-        url=values["url"],
-        source_ref=values["source_ref"],
-        kind=values["kind"],
-        voices=tuple(values["voices"]),
+        recording_ref=fields.text("recording_ref"),
+        url=fields.maybe_text("url"),
+        source_ref=fields.maybe_text("source_ref"),
+        kind=fields.one_of("kind", get_args(Kind)),
+        voices=fields.texts_of("voices", get_args(Voice)),
     )
-    return announcement, _facts(values["facts"])
+    facts = decode_facts_fields(fields.inner("facts"))
+    fields.done()
+    return announcement, facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,62 +94,38 @@ class Details:
 
 def encode_details(details: Details) -> bytes:
     """Encode details."""
-    return _dump(
-        {
-            "sha256": details.sha256.hex(),
-            "facts": facts_json(details.facts),
-            "evidence": base64.b64encode(details.evidence).decode(),
-        }
-    )
+    values = {
+        "sha256": details.sha256.hex(),
+        "facts": encode_facts_fields(details.facts),
+        "evidence": details.evidence,
+    }
+    return write_object(values, sort_keys=False)
 
 
-def decode_details(text: bytes) -> Details:
+def decode_details(data: bytes) -> Details:
     """Decode details. Raises Tampered."""
-    values = _load(text)
-    return Details(
-        sha256=bytes.fromhex(values["sha256"]),
-        facts=_facts(values["facts"]),
-        evidence=base64.b64decode(values["evidence"]),
+    fields = read_object(data, "A recording's sealed details")
+    try:
+        sha256 = bytes.fromhex(fields.text("sha256"))
+    except ValueError:
+        raise Tampered("A recording's sealed details have a sha256 that is not hexadecimal.") from None
+    details = Details(
+        sha256=sha256, facts=decode_facts_fields(fields.inner("facts")), evidence=fields.blob("evidence")
     )
+    fields.done()
+    return details
 
 
 def encode_credentials(credentials: list[Mapping[str, str]]) -> bytes:
     """Encode a connection's credentials: current first, then previous."""
-    return _dump({"credentials": [dict(each) for each in credentials]})
+    return write_object({"credentials": [dict(each) for each in credentials]}, sort_keys=False)
 
 
-def decode_credentials(text: bytes) -> list[dict[str, str]]:
+def decode_credentials(data: bytes) -> list[dict[str, str]]:
     """Decode credentials. Raises Tampered."""
-    credentials: list[dict[str, str]] = _load(text)["credentials"]
+    fields = read_object(data, "A connection's credentials")
+    credentials = [
+        {name: entry.text(name) for name in entry.names()} for entry in fields.items("credentials")
+    ]
+    fields.done()
     return credentials
-
-
-def facts_json(facts: CallFacts) -> dict[str, Any]:
-    """Return call facts as JSON: times in ISO 8601, without unknown fields."""
-    values = {name: getattr(facts, name) for name in CallFacts.__slots__}
-    for name in _MOMENTS:
-        values[name] = write_rfc3339_unchanged(values[name]) if values[name] else None
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def read_facts(data: dict[str, Any]) -> CallFacts:
-    """Decode the result of ``facts_json``."""
-    return _facts(data)
-
-
-def _facts(data: dict[str, Any]) -> CallFacts:
-    values: dict[str, Any] = {name: data.get(name) for name in CallFacts.__slots__}
-    for name in _MOMENTS:
-        values[name] = parse_rfc3339(values[name]) if values[name] else None
-    return CallFacts(**values)
-
-
-def _dump(values: dict[str, Any]) -> bytes:
-    return json.dumps({"v": _VERSION, **values}, separators=(",", ":")).encode()
-
-
-def _load(text: bytes) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(text)
-    if values.get("v") != _VERSION:
-        raise Tampered("A sealed record has a version that this release does not know.")
-    return values

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored.json_reader import read_object, write_object
-from vault.domain.stored.recording_json import read_recording, recording_json
+from vault.domain.stored.recording_json import decode_recording_fields, encode_recording_fields
 from vault.errors import Tampered
 
 #: Final states: they change only by erasure or, for a failed upload, by a retry of the client.
@@ -29,7 +29,9 @@ def location_of(account_id: str, name: str) -> str:
 def encode_tombstones(account_id: str, recordings: Sequence[Recording]) -> bytes:
     """Encode recordings of one account, without the locations of their audio."""
     bare = [replace(recording, audio=None, rendition=None) for recording in recordings]
-    return write_object({"account_id": account_id, "recordings": [recording_json(each) for each in bare]})
+    return write_object(
+        {"account_id": account_id, "recordings": [encode_recording_fields(each) for each in bare]}
+    )
 
 
 def decode_tombstones(data: bytes) -> list[Recording]:
@@ -38,7 +40,7 @@ def decode_tombstones(data: bytes) -> list[Recording]:
     account_id = fields.text("account_id")
     recordings = []
     for item in fields.items("recordings"):
-        recording = read_recording(item)
+        recording = decode_recording_fields(item)
         item.done()
         if recording.account_id != account_id or recording.state not in FINAL or recording.audio is not None:
             raise Tampered("A tombstone has another account, a state that is not final, or audio.")

@@ -11,7 +11,7 @@ from vault.domain.calls.call import CallFacts
 from vault.domain.consent.call_claims import MAX_FACTS
 from vault.domain.ids import new_id
 from vault.domain.stored import encryption_context as bound
-from vault.domain.stored.sealed_records import encode_facts, facts_json
+from vault.domain.stored.sealed_records import encode_facts, encode_facts_fields
 from vault.errors import Refused
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
@@ -106,6 +106,6 @@ def _add(
     if new:
         tx.call_facts.index(row.account_id, row.call_ref, terms)
     for recording in through if new else ():
-        append(tx, opened[recording.id], "facts", {"call": facts_json(facts)}, at=row.at)
+        append(tx, opened[recording.id], "facts", {"call": encode_facts_fields(facts)}, at=row.at)
         tx.recordings.index(row.account_id, recording.id, terms)
     return StoredFacts(row_id=row.id if new else None, said=read_call_rows(tx, row.account_id, row.call_ref))

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from vault.domain.consent.decision import Decision
-from vault.domain.stored.consent_json import event_json
-from vault.domain.stored.evidence import Entry, Evidence, call_json, decision_json
+from vault.domain.stored.consent_json import encode_event_fields
+from vault.domain.stored.evidence import Entry, Evidence, encode_call_fields, encode_decision_fields
 from vault.ports.database import Transaction
 from vault.services.admission.case import CallContext
 from vault.services.lifecycle.lifecycle import GateEvidence
@@ -17,15 +17,17 @@ def gate_evidence(
 ) -> GateEvidence:
     """Return the evidence that arrived since sealing, then the gate's decision, as entries to add."""
     entries: list[tuple[Entry, Mapping[str, Any]]] = []
-    sealed = Evidence(canonical=opened.details().evidence).said
+    sealed = Evidence(canonical=opened.details().evidence).content
     if not tx.evidence.of_recording(opened.recording.id):
         # Only at the first gate: after it, evidence is appended as it arrives.
         sealed_ids = {event["id"] for event in sealed["consent"]}
         entries += [
-            ("consent", {"event": event_json(event)}) for event in known.events if event.id not in sealed_ids
+            ("consent", {"event": encode_event_fields(event)})
+            for event in known.events
+            if event.id not in sealed_ids
         ]
-        call = call_json(known.facts, known.statements)
+        call = encode_call_fields(known.facts, known.statements)
         if any(call.get(name) != sealed.get(name) for name in ("call", "statements")):
             entries.append(("facts", call))
-    entries.append(("gate", {"decision": decision_json(decision)}))
+    entries.append(("gate", {"decision": encode_decision_fields(decision)}))
     return GateEvidence(opened=opened, entries=entries)

@@ -116,7 +116,7 @@ def _origins(row: _Row, evidence: Mapping[str, Evidence]) -> Origins:
     let_in: dict[str, str] = {}
     sealed_at: datetime | None = None
     for digest, entry in evidence.items():
-        content = entry.said
+        content = entry.content
         if content["kind"] == "sealing":
             sealed_at = parse_rfc3339(content["at"])
         decision = content.get("decision", {"verdict": None, "reasons": []})

@@ -12,7 +12,7 @@ from vault.domain.progress import ProgressCallback, Report
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.account_object import (
     AccountObject,
-    KeptPrompt,
+    StoredPrompt,
     decode_account,
     decode_envelope,
     prompt_location,
@@ -194,7 +194,7 @@ class RestoreAccounts:
         context = bound.of_account_object(account_id, name.revision, envelope.log)
         return decode_account(open_message(key.key, envelope.sealed, context=context), envelope)
 
-    async def _prompts(self, known: AccountObject, report: Report) -> dict[str, KeptPrompt]:
+    async def _prompts(self, known: AccountObject, report: Report) -> dict[str, StoredPrompt]:
         prompts = {}
         for notice_id, (digest, version) in known.prompts.items():
             location = prompt_location(known.account.id, digest)
@@ -205,7 +205,7 @@ class RestoreAccounts:
             if not hmac.compare_digest(hashlib.sha256(message).hexdigest(), digest):
                 report.findings.append(f"{location}: the audio of notice {notice_id} is missing or changed.")
                 continue
-            prompts[notice_id] = KeptPrompt(message=message, key_version=version)
+            prompts[notice_id] = StoredPrompt(message=message, key_version=version)
         return prompts
 
 

@@ -12,7 +12,7 @@ from vault.domain.ids import new_id
 from vault.domain.progress import ProgressCallback, Report
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored import encryption_context as bound
-from vault.domain.stored.evidence import Evidence, calls_in
+from vault.domain.stored.evidence import Evidence, decode_call_fields
 from vault.domain.stored.manifest import Manifest, decode_manifest, location_of
 from vault.domain.stored.sealed_records import encode_facts
 from vault.domain.stored.tombstone import PREFIX as TOMBSTONES
@@ -155,13 +155,13 @@ class RestoreRecordings:
         """Return the manifest with the call facts from its evidence. Raises Tampered, NotFound."""
         recording = manifest.recording
         opened = await open_recording(self.ring, recording, manifest.keys)
-        calls = calls_in(Evidence(canonical=opened.details().evidence).said)
+        calls = decode_call_fields(Evidence(canonical=opened.details().evidence).content)
         for position, (digest, sealed) in enumerate(manifest.chain, 1):
             row = EvidenceRow(
                 account_id=recording.account_id, recording_id=recording.id, position=position, digest=digest,
                 sealed_entry=sealed,
             )  # fmt: skip
-            calls += calls_in(open_entry(opened, row).said)
+            calls += decode_call_fields(open_entry(opened, row).content)
         index_key = await self.admission.index_key(recording.account_id)
         terms = [term for call in calls for term in await self.admission.terms_of(recording.account_id, call)]
         key = await self.ring.current(recording.account_id)

@@ -9,7 +9,7 @@ from vault.domain.audit_log.access_event import EventType
 from vault.domain.audit_log.replay import merge_history
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import GONE, Recording, State
-from vault.domain.stored.account_object import KeptObjection
+from vault.domain.stored.account_json import StoredObjection
 from vault.domain.stored.closing_acts import Act, ConsentRefusal, ErasedCall
 from vault.errors import NotFound
 from vault.ports.consent_stores import ConsentRow, ObjectionRow
@@ -43,7 +43,7 @@ def _switch(tx: Transaction, act: Act) -> None:
 
 def _objection(tx: Transaction, act: Act) -> None:
     kept, account_id = act.content, act.event.account_id
-    assert isinstance(kept, KeptObjection) and account_id is not None  # noqa: S101, PT018 - see above
+    assert isinstance(kept, StoredObjection) and account_id is not None  # noqa: S101, PT018 - see above
     if not _has_account(tx, account_id):
         return
     if all(row.id != kept.id for row in tx.objections.of_terms(account_id, [kept.term])):

@@ -16,7 +16,7 @@ from vault.domain.consent.decision import Decision
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored import encryption_context as bound
-from vault.domain.stored.consent_json import encode_event, event_json
+from vault.domain.stored.consent_json import encode_event, encode_event_fields
 from vault.errors import Refused
 from vault.ports.clock import Clock
 from vault.ports.consent_stores import ConsentRow
@@ -99,7 +99,9 @@ class RecordConsent:
         tx.events.append(_event(event, row.account_id))
         now_known = replace(known, events=(*known.events, event), consent_rows=known.consent_rows + 1)
         for recording in through:
-            append(tx, opened[recording.id], "consent", {"event": event_json(event)}, at=event.heard_at)
+            append(
+                tx, opened[recording.id], "consent", {"event": encode_event_fields(event)}, at=event.heard_at
+            )
         if event.answer in _NO:
             _refuse(tx, row, event)
             for recording in through:

@@ -119,7 +119,7 @@ def _rows(tx: Transaction, session: Session, recording: Recording) -> _Rows:
 def _announced(evidence: Sequence[Evidence]) -> Iterator[dict[str, Any]]:
     """Yield the consent events that name a notice."""
     for entry in evidence:
-        content = entry.said
+        content = entry.content
         if content["kind"] == "sealing":
             events = content["consent"]
         else:

@@ -201,7 +201,7 @@ class EvidenceEntryOut(BaseModel):
             digest=evidence.digest,
             canonical=base64.b64encode(evidence.canonical).decode(),
             salt=evidence.salt.hex(),
-            said=evidence.said,
+            said=evidence.content,
         )
 
 
