@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.history import OpenedEvent, Origins, write_history
 from vault.domain.audit_log.listening import Timeline, header_bytes, listenings
-from vault.domain.audit_log.story import OpenedEvent, Origins, tell
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 #: Four hundred seconds of PCM16 at 8000 samples a second, behind 44 bytes.
@@ -31,7 +31,7 @@ def story(*events: AccessEvent | tuple[AccessEvent, dict[str, str]], **origins: 
     """Return the sentences for events with indexes from 10 on, without the first, of how it came."""
     pairs = [one if isinstance(one, tuple) else (one, {}) for one in events]
     opened = [OpenedEvent(index=10 + n, event=one, detail=said) for n, (one, said) in enumerate(pairs)]
-    return [item.text for item in tell(replace(ORIGINS, **origins), opened)][1:]
+    return [item.text for item in write_history(replace(ORIGINS, **origins), opened)][1:]
 
 
 def in_session(
@@ -81,14 +81,14 @@ def test_the_row_tells_how_it_came_and_was_sealed():
     late = event("recording.available", at=NOON + timedelta(seconds=9))
     opened = [OpenedEvent(index=3, event=one, detail={}) for one in (event("recording.missed"), late)]
     origins = replace(ORIGINS, sealed_at=NOON + timedelta(seconds=5))
-    found = tell(origins, opened)
+    found = write_history(origins, opened)
     assert [(item.text, item.index) for item in found] == [
         ("Announced by connection main", None),
         ("Found in the provider's list, without a webhook", 3),
         ("Sealed", None),
         ("Available", 3),
     ]
-    (uploaded,) = tell(replace(ORIGINS, connection_id=None, connection=None), [])
+    (uploaded,) = write_history(replace(ORIGINS, connection_id=None, connection=None), [])
     assert (uploaded.text, uploaded.kind, uploaded.actor) == ("Uploaded", "recording.received", None)
 
 
@@ -232,7 +232,7 @@ def test_an_item_has_its_place_and_its_seconds():
     """That of the first window, with who listened and who acted."""
     events = [MADE, (grant(20, 30), {}), (grant(5, 20), {})]
     opened = [OpenedEvent(index=10 + n, event=one, detail=said) for n, (one, said) in enumerate(events)]
-    item = tell(ORIGINS, opened)[-1]
+    item = write_history(ORIGINS, opened)[-1]
     assert (item.index, item.first_second, item.last_second) == (11, 5, 30)
     assert (item.listener, item.actor, item.kind) == ("Robin", "s", "playback.grant")
 

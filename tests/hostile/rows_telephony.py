@@ -246,7 +246,7 @@ ROWS = [
     Row(name="address", parse=text(check_address), shapes=TEXT | {"groups": repeated(b"1:")}),
     Row(name="number", parse=text(_numbers), shapes=TEXT | within(b"+1", TEXT) | within(b"tel:+1", _FEW)),
     Row(name="moment", parse=text(_moments), shapes=TEXT | within(b"2026-01-01T00:00:00.", _FEW)),
-    Row(name="spoken text", parse=text(text_to_speech.pieces), shapes=TEXT | {"sentences": repeated(b"a. ")}),
+    Row(name="spoken text", parse=text(text_to_speech.split_text), shapes=TEXT | {"sentences": repeated(b"a. ")}),
     Row(name="spoken language", parse=text(text_to_speech.language_of), shapes=TEXT
         | {"subtags": repeated(b"-a", b"en")}),
     Row(name="private key", parse=text(check_rsa_key), shapes=TEXT | within(_PEM, TEXT)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from tests.domain.drafts import TEXT, wish
 from tests.services.conftest import AUDIO, House
 from tests.services.parties import CALLER, PARTIES, tell
-from vault.database.stores.key_rotations import PLACES
+from vault.database.stores.key_rotations import SEALED_COLUMNS
 from vault.domain.calls.call import CallFacts
 from vault.domain.notices.audio import PromptRequest
 from vault.domain.recordings.recording import State
@@ -48,7 +48,7 @@ async def versions(house: House) -> dict[str, set[int]]:
 
     def read(tx: Any) -> dict[str, set[int]]:
         found = {}
-        for kind, place in PLACES.items():
+        for kind, place in SEALED_COLUMNS.items():
             query = select(place.version).where(place.sealed.is_not(None))
             found[kind] = set(tx.connection.execute(query).scalars())
         return found

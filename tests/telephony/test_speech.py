@@ -7,8 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault.errors import Invalid
-from vault.telephony.call_documents.text_to_speech import MAX_CHARACTERS, USUAL, carried, language_of, pieces
-from vault.telephony.parsing.dtmf import pressed
+from vault.telephony.call_documents.text_to_speech import (
+    DEFAULT_TAGS,
+    MAX_CHARACTERS,
+    language_of,
+    remove_invalid_characters,
+    split_text,
+)
+from vault.telephony.parsing.dtmf import parse_key
 
 
 @pytest.mark.parametrize(
@@ -19,7 +25,7 @@ from vault.telephony.parsing.dtmf import pressed
 def test_no_piece_is_longer_than_its_bytes_and_none_is_lost(length: int, character: str) -> None:
     """Characters of one to four bytes, at the boundaries: no piece has half a character."""
     text = character * (length // len(character.encode()) + 1)
-    parts = pieces(text)
+    parts = split_text(text)
     assert "".join(parts) == text
     assert all(0 < len(part.encode()) <= MAX_CHARACTERS for part in parts)
     assert all(len(part.encode()) > MAX_CHARACTERS - 4 for part in parts[:-1])
@@ -42,21 +48,21 @@ def test_no_piece_is_longer_than_its_bytes_and_none_is_lost(length: int, charact
 )
 def test_a_piece_ends_where_a_speaker_would_breathe(text: str, lengths: list[int]) -> None:
     """Behind a sentence, else behind a word, else where it must."""
-    assert [len(part) for part in pieces(text)] == lengths
+    assert [len(part) for part in split_text(text)] == lengths
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=6000))
 def test_any_text_is_said_whole(text: str) -> None:
     """Only white space between pieces goes, and what XML cannot carry."""
-    parts = pieces(text)
-    assert "".join("".join(parts).split()) == "".join(carried(text).split())
+    parts = split_text(text)
+    assert "".join("".join(parts).split()) == "".join(remove_invalid_characters(text).split())
     assert all(part and part == part.strip() and len(quote(part)) <= 3 * MAX_CHARACTERS for part in parts)
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t", "\x00", "\ud800", "\x01\x02 \x03"])
 def test_what_cannot_be_said_makes_no_piece(text: str) -> None:
     """An empty element would be an error at some platforms."""
-    assert pieces(text) == []
+    assert split_text(text) == []
 
 
 @pytest.mark.parametrize(
@@ -84,7 +90,7 @@ def test_what_cannot_be_said_makes_no_piece(text: str) -> None:
 )
 def test_xml_carries_what_its_production_char_allows(character: str, *, kept: bool) -> None:
     """Both ends of each range of XML 1.0, section 2.2."""
-    assert carried(f"a{character}b") == (f"a{character}b" if kept else "ab")
+    assert remove_invalid_characters(f"a{character}b") == (f"a{character}b" if kept else "ab")
 
 
 @pytest.mark.parametrize(
@@ -120,24 +126,24 @@ def test_a_language_is_asked_for_as_the_platform_calls_it(
 
 def test_usual_languages_are_of_their_own_language() -> None:
     """Norwegian is spoken as Bokmål; every other language stays itself."""
-    assert {base for base, tag in USUAL.items() if tag.partition("-")[0] != base} == {"no"}
+    assert {base for base, tag in DEFAULT_TAGS.items() if tag.partition("-")[0] != base} == {"no"}
 
 
 @pytest.mark.parametrize("digits", [*"0123456789*#"])
 def test_a_key_of_a_telephone_is_a_key(digits: str) -> None:
     """Twelve of them."""
-    assert pressed(digits, field="Digits") == digits
+    assert parse_key(digits, field="Digits") == digits
 
 
 @pytest.mark.parametrize("digits", [None, ""])
 def test_no_key_is_none(digits: str | None) -> None:
     """Silence is no answer."""
-    assert pressed(digits, field="Digits") is None
+    assert parse_key(digits, field="Digits") is None
 
 
 @pytest.mark.parametrize("digits", ["10", "A", "a", " ", "\u0661", "\u00b2", "**", "1\n", "-1"])
 def test_what_is_not_one_key_is_invalid(digits: str) -> None:
     """Digits of other scripts are no keys either."""
     with pytest.raises(Invalid) as error:
-        pressed(digits, field="Digits")
+        parse_key(digits, field="Digits")
     assert error.value.field == "Digits"

@@ -8,14 +8,14 @@ import pytest
 
 from tests.journeys.tenant import Tenant
 from tests.web.conftest import House
-from vault.domain.audit_log import story
+from vault.domain.audit_log.history import write_history
 from vault.web.schemas.access_log import EventsOut, HistoryOut
 
 
 def test_long_answers_are_made_beside_the_loop(
     house: House, shared: tuple[Tenant, str], monkeypatch: pytest.MonkeyPatch
 ):
-    """Neither the story nor the JSON of a history or of a page of events is made in the loop's thread."""
+    """Neither the history nor the JSON of a history or of a page of events is made in the loop's thread."""
     tenant, recording = shared
     seen: dict[str, str] = {}
 
@@ -26,12 +26,14 @@ def test_long_answers_are_made_beside_the_loop(
 
         return note
 
-    monkeypatch.setattr("vault.services.audit_log.recording_history.tell", noting("tell", story.tell))
+    monkeypatch.setattr(
+        "vault.services.audit_log.recording_history.write_history", noting("write_history", write_history)
+    )
     for shape in (HistoryOut, EventsOut):
         noted = noting(shape.__name__, shape)
         monkeypatch.setattr(f"vault.web.routes.access_events.{shape.__name__}", noted)
     assert house.admin.get(tenant.url(f"/recordings/{recording}/history")).json()["items"]
     assert house.admin.get(tenant.url("/access-events")).json()["items"]
-    assert set(seen) == {"tell", "HistoryOut", "EventsOut"}
+    assert set(seen) == {"write_history", "HistoryOut", "EventsOut"}
     # The app's loop runs in a thread of this name.
     assert "app" not in seen.values()

@@ -22,9 +22,9 @@ from vault.rfc3339 import write_rfc3339
 from vault.settings import read_settings
 from vault.simulator.vault_client import Answered, VaultClient
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint
+from vault.tlog.encoding import read_base64
 from vault.tlog.note import Verifier, parse_verifier
 from vault.tlog.proofs import verify_consistency
-from vault.tlog.spelling import read_base64
 
 if TYPE_CHECKING:
     from vault.database.engines.server_state import ServerState

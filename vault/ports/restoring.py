@@ -119,7 +119,7 @@ class Restored(Protocol):
     def carry_epoch(self, account_id: str, epoch: int, *, since: datetime) -> None:
         """Set this epoch on recordings in flight that were received since then."""
 
-    def ask_providers(self, since: datetime) -> int:
+    def make_reconciliation_due(self, since: datetime) -> int:
         """Schedule a reconciliation of every connection with its provider's list, from then on; return how many."""
 
     def switch(self, account_id: str, history: Sequence[SwitchChange]) -> bool:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from vault.errors import Tampered
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint
+from vault.tlog.encoding import read_base64, read_decimal, read_hash, write_base64
 from vault.tlog.hashing import leaf_hash
 from vault.tlog.note import Verifier
-from vault.tlog.spelling import read_base64, read_decimal, read_hash, write_base64
 from vault.tlog.tiles import read_bundle, write_bundle
 from vault.tlog.tree import Frontier
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vault.errors import Tampered
+from vault.tlog.encoding import is_name, read_decimal, read_hash, write_base64
 from vault.tlog.hashing import EMPTY_ROOT, HASH_BYTES, MAX_SIZE
 from vault.tlog.note import Signer, Verifier, open_note, sign_note
-from vault.tlog.spelling import is_name, read_decimal, read_hash, write_base64
 
 _LINES = 3
 

@@ -21,9 +21,9 @@ from typing import Final
 
 from vault.errors import Tampered
 from vault.rfc3339 import parse_rfc3339, write_rfc3339
+from vault.tlog.encoding import is_name, read_decimal
 from vault.tlog.hashing import MAX_SIZE
 from vault.tlog.note import Signer, Verifier, open_note, sign_note
-from vault.tlog.spelling import is_name, read_decimal
 
 FORMAT: Final = "key-statement/v1"
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from vault.errors import Tampered
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint
+from vault.tlog.encoding import read_base64, read_decimal, read_hash, read_text, write_base64
 from vault.tlog.hashing import leaf_hash
 from vault.tlog.note import MAX_NOTE_BYTES, Verifier, parse_verifier
-from vault.tlog.spelling import read_base64, read_decimal, read_hash, read_text, write_base64
 from vault.tlog.tree import Frontier, Node
 
 HEADER = "callvault-log/v1"

@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from vault.errors import Invalid, Tampered
-from vault.tlog.spelling import is_name, is_plain, read_base64, read_text, write_base64
+from vault.tlog.encoding import is_name, is_plain, read_base64, read_text, write_base64
 
 #: The signature type byte of Ed25519 in key ids and verifier keys.
 ED25519 = b"\x01"

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from vault.errors import Tampered
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint
+from vault.tlog.encoding import read_base64, read_decimal, read_hash, read_text, write_base64
 from vault.tlog.hashing import HASH_BYTES, MAX_SIZE, leaf_hash
 from vault.tlog.note import MAX_NOTE_BYTES, Verifier
 from vault.tlog.proofs import MAX_PROOF_HASHES, verify_inclusion
-from vault.tlog.spelling import read_base64, read_decimal, read_hash, read_text, write_base64
 
 HEADER = "c2sp.org/tlog-proof@v1"
 MAX_EXTRA_BYTES = 64 * 1024

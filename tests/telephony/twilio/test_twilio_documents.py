@@ -29,7 +29,7 @@ from vault.domain.calls.call_document import CallFlow, CallStep, Gather, Play, R
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
 from vault.ports.telephony import CallDocuments
-from vault.telephony.call_documents.text_to_speech import carried
+from vault.telephony.call_documents.text_to_speech import remove_invalid_characters
 from vault.telephony.providers.twilio.adapter import FLOW
 
 FLOW_PORT: CallDocuments = FLOW
@@ -117,7 +117,7 @@ def test_a_hostile_text_is_spoken_and_nothing_else(name: str) -> None:
     root = read(FLOW.document((Play(text=text, language="en"), Redirect(url=HEARD))))
     assert [child.tag for child in root] == ["Say", "Redirect"]
     # XML reads every line end as one (XML 1.0, section 2.11).
-    assert spoken(root) == [carried(text).strip().replace("\r\n", "\n")]
+    assert spoken(root) == [remove_invalid_characters(text).strip().replace("\r\n", "\n")]
 
 
 @pytest.mark.parametrize("name", LONG)
@@ -135,7 +135,7 @@ def test_any_text_and_any_url_make_a_document(text: str, url: str) -> None:
     root = read(FLOW.document(script))
     assert [child.tag for child in root] == ["Gather", "Redirect"]
     assert {say.tag for say in root[0]} <= {"Say"}
-    assert "".join("".join(spoken(root)).split()) == "".join(carried(text).split())
+    assert "".join("".join(spoken(root)).split()) == "".join(remove_invalid_characters(text).split())
 
 
 @pytest.mark.parametrize(("seconds", "timeout"), [(-1, "1"), (0, "1"), (1, "1"), (120, "120"), (121, "120")])

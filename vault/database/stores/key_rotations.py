@@ -55,7 +55,7 @@ def _place(table: Table, sealed: str, name: str = "id", version: str = "key_vers
 
 
 #: The columns of each kind of sealed data.
-PLACES: Mapping[SealedKind, Place] = {
+SEALED_COLUMNS: Mapping[SealedKind, Place] = {
     "recording_key": _place(recordings, "wrapped_key"),
     "index_key": Place(
         accounts, accounts.c.wrapped_index_key, accounts.c.index_key_version, accounts.c.id, accounts.c.id
@@ -127,7 +127,7 @@ class RotationRows:
         self, kind: SealedKind, account_id: str, version: int, *, but: Sequence[str] = (), limit: int
     ) -> Sequence[SealedRow]:
         """Return rows sealed under a version, except those named in ``but``."""
-        place = PLACES[kind]
+        place = SEALED_COLUMNS[kind]
         number = place.name.type.python_type
         query = select(place.name, place.sealed).where(place.under(account_id, version)).limit(limit)
         if but:
@@ -146,7 +146,7 @@ class RotationRows:
 
         Returns the number of rows changed.
         """
-        place = PLACES[kind]
+        place = SEALED_COLUMNS[kind]
         same = (place.name == bindparam("of_name")) & (place.sealed == bindparam("of_sealed"))
         change = update(place.table).where(place.under(rotation.account_id, rotation.version), same)
         change = change.values({place.sealed: bindparam("new"), place.version: version})
@@ -174,7 +174,7 @@ class RotationRows:
     def remaining(self, account_id: str, version: int) -> Mapping[str, int]:
         """Return the number of rows of each kind, and of manifests, sealed under a version."""
         counts: dict[str, int] = {}
-        for kind, place in PLACES.items():
+        for kind, place in SEALED_COLUMNS.items():
             query = select(func.count()).select_from(place.table).where(place.under(account_id, version))
             counts[kind] = self._db.execute(query).scalar_one()
         written = (recordings.c.account_id == account_id) & (recordings.c.manifest_key_version == version)

@@ -20,7 +20,7 @@ from vault.database.sql.dialect import database_now, insert_for
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.restore_leaves import put_leaves, set_back, take_waiting, waiting_leaves
-from vault.database.stores.restore_merge import add_keys, add_lost, ask_providers, carry_epoch
+from vault.database.stores.restore_merge import add_keys, add_lost, carry_epoch, make_reconciliation_due
 from vault.domain.accounts.account import Connection, SwitchChange
 from vault.domain.consent.consent_event import Objection
 from vault.domain.notices.notice import Notice
@@ -89,9 +89,9 @@ class RestoredRows:
         """Set ``epoch`` on recordings in flight that were received after ``since``."""
         carry_epoch(self._db, account_id, epoch, since=since)
 
-    def ask_providers(self, since: datetime) -> int:
+    def make_reconciliation_due(self, since: datetime) -> int:
         """Make every connection due for reconciliation now, from ``since`` on; return the number of connections."""
-        return ask_providers(self._db, since)
+        return make_reconciliation_due(self._db, since)
 
     def switch(self, account_id: str, history: Sequence[SwitchChange]) -> bool:
         """Replace the switch's history, and set the switch to its last entry; return whether the epoch increased."""

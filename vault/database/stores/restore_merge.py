@@ -119,7 +119,7 @@ def carry_epoch(db: DbConnection, account_id: str, epoch: int, *, since: datetim
     db.execute(update(recordings).where(mine & (r.received_at > since)).values(epoch=epoch))
 
 
-def ask_providers(db: DbConnection, since: datetime) -> int:
+def make_reconciliation_due(db: DbConnection, since: datetime) -> int:
     """Make every connection due for reconciliation now, from ``since`` on; return the number of connections."""
     c = connections.c
     db.execute(update(connections).where(c.reconciled_until > since).values(reconciled_until=since))

@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+from vault.domain.audit_log.history import HistoryItem, OpenedEvent, Origins, write_history
 from vault.domain.audit_log.listening import Timeline, header_bytes
-from vault.domain.audit_log.story import HistoryItem, OpenedEvent, Origins, tell
 from vault.domain.recordings.recording import Recording, RecordingKeys
 from vault.domain.stored.evidence import Evidence
 from vault.errors import NotFound
@@ -56,7 +56,7 @@ class ReadHistory:
         evidence = await self._evidence(row)
         events = await self._events(account_id, recording_id)
         # The number of events is unbounded, so keep the work off the event loop.
-        return await asyncio.to_thread(tell, _origins(row, evidence), events)
+        return await asyncio.to_thread(write_history, _origins(row, evidence), events)
 
     async def _events(self, account_id: str, recording_id: str) -> list[OpenedEvent]:
         found: list[OpenedEvent] = []

@@ -12,7 +12,7 @@ from collections.abc import Collection
 MAX_CHARACTERS = 1500
 
 #: Characters that XML 1.0 cannot contain (the complement of its production Char), unpaired surrogates included.
-NOT_CARRIED = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+INVALID_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 SENTENCE = re.compile(
     r"[.!?\u2026\u3002\uff01\uff1f\u061f\u0964][\"'\u201d\u00bb)]?\s|[\u3002\uff01\uff1f\u0964]"
 )
@@ -21,7 +21,7 @@ SPACE = re.compile(r"\s")
 #: A tag of RFC 5646: language, script, region, and any further subtags.
 TAG = re.compile(r"([A-Za-z]{2,3})(?:-[A-Za-z]{4})?(?:-([A-Za-z]{2}|[0-9]{3}))?(?:-[0-9A-Za-z]{1,8})*")
 #: The default region of each language, as in the platforms' own lists of voices.
-USUAL = {
+DEFAULT_TAGS = {
     "af": "af-ZA",
     "bg": "bg-BG",
     "bn": "bn-IN",
@@ -79,17 +79,17 @@ USUAL = {
     "zh": "zh-CN",
 }
 #: Macrolanguage codes and the individual language that some platforms list instead (ISO 639-3).
-SPOKEN = {"ar": "arb", "zh": "cmn"}
+INDIVIDUAL_LANGUAGES = {"ar": "arb", "zh": "cmn"}
 
 
-def carried(text: str) -> str:
+def remove_invalid_characters(text: str) -> str:
     """Remove the characters that XML or UTF-8 cannot contain."""
-    return NOT_CARRIED.sub("", text)
+    return INVALID_CHARACTERS.sub("", text)
 
 
-def pieces(text: str) -> list[str]:
+def split_text(text: str) -> list[str]:
     """Split a text into pieces of 1 to MAX_CHARACTERS bytes, in order; an empty list if no text is left."""
-    rest, parts = carried(text).strip(), []
+    rest, parts = remove_invalid_characters(text).strip(), []
     while len(encoded := rest.encode("utf-8")) > MAX_CHARACTERS:
         # A character split at the limit goes into the next piece.
         end = _end(encoded[:MAX_CHARACTERS].decode("utf-8", "ignore"))
@@ -108,15 +108,15 @@ def language_of(tag: str, offered: Collection[str] | None = None) -> str | None:
     if match is None:
         return None
     base, region = match[1].lower(), match[2]
-    usual = USUAL.get(base, base)
+    usual = DEFAULT_TAGS.get(base, base)
     wanted = usual if region is None else f"{base}-{region.upper()}"
     if offered is None:
         return wanted
     # Some lists have a language without a region, such as Arabic.
-    candidates, spoken = [wanted, usual, base], SPOKEN.get(base)
+    candidates, spoken = [wanted, usual, base], INDIVIDUAL_LANGUAGES.get(base)
     if spoken is not None:
         candidates += [f"{spoken}-{region.upper()}"] if region else []
-        candidates += [USUAL.get(spoken, spoken), spoken]
+        candidates += [DEFAULT_TAGS.get(spoken, spoken), spoken]
     return next((candidate for candidate in candidates if candidate in offered), None)
 
 

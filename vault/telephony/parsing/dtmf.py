@@ -7,7 +7,7 @@ from vault.errors import Invalid
 KEY = re.compile(r"[0-9*#]")
 
 
-def pressed(digits: str | None, *, field: str) -> str | None:
+def parse_key(digits: str | None, *, field: str) -> str | None:
     """Return the pressed key; None if none was pressed in time, or the document did not ask for one.
 
     Raises Invalid, naming the field, for several keys (documents ask for one) and for other characters.

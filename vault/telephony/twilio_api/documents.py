@@ -13,9 +13,9 @@ from xml.etree.ElementTree import Element
 from vault.domain.calls.call_document import CallFlow, CallStep, Document, Gather, Play, Record, Redirect
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
-from vault.telephony.call_documents.text_to_speech import language_of, pieces
-from vault.telephony.call_documents.xml import add, written
-from vault.telephony.parsing.dtmf import pressed
+from vault.telephony.call_documents.text_to_speech import language_of, split_text
+from vault.telephony.call_documents.xml import add_element, write_document
+from vault.telephony.parsing.dtmf import parse_key
 from vault.telephony.twilio_api import events
 
 #: Minimum and maximum timeout of ``<Gather>`` in TeXML, in seconds; the others document no limit.
@@ -49,7 +49,8 @@ class TwilioApiDocuments:
             raise Invalid("The method must be POST: the platform does not sign a query.", field="method")
         form = events.fields(delivery)
         return CallStep(
-            facts=events.call_facts(form, self.refs), key=pressed(events.text(form, "Digits"), field="Digits")
+            facts=events.call_facts(form, self.refs),
+            key=parse_key(events.text(form, "Digits"), field="Digits"),
         )
 
     def document(self, flow: CallFlow) -> Document:
@@ -60,23 +61,23 @@ class TwilioApiDocuments:
                 case Play():
                     self._play(response, step)
                 case Gather():
-                    self._ask(response, step)
+                    self._gather(response, step)
                 case Record():
                     self._record(response, step)
                 case Redirect():
-                    add(response, "Redirect", {"method": "POST"}, step.url)
-        return written(response)
+                    add_element(response, "Redirect", {"method": "POST"}, step.url)
+        return write_document(response)
 
     def _play(self, parent: Element, step: Play) -> None:
         if step.audio_url is not None:
-            add(parent, "Play", {}, step.audio_url)
+            add_element(parent, "Play", {}, step.audio_url)
             return
         language = language_of(step.language, self.languages)
         spoken = self.say if language is None else {**self.say, "language": language}
-        for piece in pieces(step.text):
-            add(parent, "Say", spoken, piece)
+        for piece in split_text(step.text):
+            add_element(parent, "Say", spoken, piece)
 
-    def _ask(self, response: Element, step: Gather) -> None:
+    def _gather(self, response: Element, step: Gather) -> None:
         least, most = SECONDS
         attributes = {
             "action": step.answer_url,
@@ -84,7 +85,7 @@ class TwilioApiDocuments:
             "timeout": str(min(max(step.seconds, least), most)),
             **self.gather,
         }
-        self._play(add(response, "Gather", attributes), step.prompt)
+        self._play(add_element(response, "Gather", attributes), step.prompt)
 
     def _record(self, response: Element, step: Record) -> None:
         if self.recording is None:
@@ -92,4 +93,4 @@ class TwilioApiDocuments:
         # A fragment in the URL already sets the platform's retries.
         overrides = "" if "#" in step.status_url else self.overrides
         where = {"recordingStatusCallback": step.status_url + overrides}
-        add(add(response, "Start", {}), "Recording", {**self.recording, **where})
+        add_element(add_element(response, "Start", {}), "Recording", {**self.recording, **where})

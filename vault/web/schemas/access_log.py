@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vault.domain.audit_log.story import HistoryItem
+from vault.domain.audit_log.history import HistoryItem
 from vault.ports.access_log import LoggedEvent
 from vault.web.schemas.base import Body, MomentIn, MomentOut
 

@@ -33,12 +33,12 @@ from vault.telephony.providers.aircall.events import (
     ASSETS,
     CALL_ID,
     ENDED,
-    TELLING,
+    FACTS_ONLY,
     VOICEMAIL,
-    announced,
     call_id_of,
     facts_of,
     media_of,
+    parse_announcement,
 )
 from vault.telephony.rest_api.presigned import presigned
 from vault.telephony.rest_api.replies import basic, reply_object, rest_base, rest_hosts
@@ -48,7 +48,7 @@ HOSTS = ("api.aircall.io", "assets.aircall.io")
 #: Aircall's buckets, in any region: ``production-fra-web.s3.eu-central-1.amazonaws.com``.
 BUCKET = re.compile(r"production-[a-z0-9-]{1,63}\.s3\.[a-z0-9-]{1,32}\.amazonaws\.com")
 
-EVENTS = (*TELLING, ENDED, ASSETS, VOICEMAIL)
+EVENTS = (*FACTS_ONLY, ENDED, ASSETS, VOICEMAIL)
 
 REF = re.compile(r"([1-9][0-9]{0,19})/(recording|voicemail)")
 PAGE = 50
@@ -91,7 +91,7 @@ class Aircall(Provider):
         data = event.get("data")
         if not isinstance(data, dict):
             raise Invalid("data must be an object.", field="data")
-        return WebhookContent(facts=facts_of(data, "data."), announcement=announced(kind, data))
+        return WebhookContent(facts=facts_of(data, "data."), announcement=parse_announcement(kind, data))
 
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
         """Build a request to Aircall's hosts and buckets, without credentials."""

@@ -13,7 +13,7 @@ from vault.telephony.parsing.json_fields import Json, media, member, number, sec
 #: Events that announce media. The first two may arrive in any order, and twice.
 ENDED, ASSETS, VOICEMAIL = "call.ended", "call.comm_assets_generated", "call.voicemail_left"
 #: Events that only contain facts of the call. All other events are ignored.
-TELLING = (
+FACTS_ONLY = (
     "call.created",
     "call.ringing_on_agent",
     "call.answered",
@@ -59,11 +59,11 @@ def facts_of(call: Json, path: str) -> CallFacts:
     )
 
 
-def announced(kind: str, data: Json) -> Announcement | None:
+def parse_announcement(kind: str, data: Json) -> Announcement | None:
     """Return the event's announcement: the recording before the voicemail, and media without a URL last."""
     ready = {each.recording_ref.partition("/")[2]: each for each in media_of(data, "data.")}
     call_id, asset = call_id_of(data, "data."), ASSET.search(text(data, "asset", path="data.") or "")
-    if kind in TELLING:
+    if kind in FACTS_ONLY:
         return None
     if kind == VOICEMAIL:
         return ready.get("voicemail") or _named(call_id, "voicemail", None)

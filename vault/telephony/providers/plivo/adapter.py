@@ -17,7 +17,7 @@ from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import CallDocuments, Credentials, Provider
 from vault.telephony.parsing.forms import parse_query
 from vault.telephony.parsing.json_fields import Json, media
-from vault.telephony.providers.plivo.callbacks import heard, listed_recording
+from vault.telephony.providers.plivo.callbacks import listed_recording, parse_callback
 from vault.telephony.providers.plivo.documents import OVERRIDES, PlivoDocuments
 from vault.telephony.rest_api.own_hosts import own_hosts, takes_credentials
 from vault.telephony.rest_api.replies import basic, reply_object, rest_base, rest_hosts
@@ -58,7 +58,7 @@ class Plivo(Provider):
     def understand(self, delivery: Delivery) -> WebhookContent | None:
         """Parse the callback; None if it is not about a call or a recording. Raises Invalid."""
         nonce = delivery.headers.get(NONCE_HEADER, "")
-        return heard(delivery, nonce if NONCE.fullmatch(nonce) else None)
+        return parse_callback(delivery, nonce if NONCE.fullmatch(nonce) else None)
 
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
         """Build the request, over https, with credentials if the host is Plivo's."""

@@ -17,7 +17,7 @@ from vault.domain.calls.call_document import CallStep
 from vault.domain.calls.provider_api import Listed
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
-from vault.telephony.parsing.dtmf import pressed
+from vault.telephony.parsing.dtmf import parse_key
 from vault.telephony.parsing.forms import Form, parse_form, parse_query
 from vault.telephony.parsing.json_fields import media, ref
 from vault.telephony.parsing.phone_number import from_digits
@@ -39,7 +39,7 @@ NUMBER = re.compile(r"(-?)[0-9]{1,15}(?:\.[0-9]{1,9})?")
 Reader = Callable[[str, str], datetime]
 
 
-def heard(delivery: Delivery, delivery_id: str | None) -> WebhookContent | None:
+def parse_callback(delivery: Delivery, delivery_id: str | None) -> WebhookContent | None:
     """Parse a callback; None if it is not about a call or a recording. Raises Invalid."""
     form = _fields(delivery)
     in_progress = _is_in_progress(form)
@@ -53,13 +53,13 @@ def heard(delivery: Delivery, delivery_id: str | None) -> WebhookContent | None:
     return WebhookContent(facts=facts, announcement=announcement, delivery_id=delivery_id)
 
 
-def asked(delivery: Delivery) -> CallStep:
+def parse_document_request(delivery: Delivery) -> CallStep:
     """Parse a request for a document: the call, and the pressed key, if any. Raises Invalid."""
     form = _fields(delivery)
     call_ref = _ref(form, CALL)
     if call_ref is None:
         raise Invalid(f"{CALL[0]} is required.", field=CALL[0])
-    return CallStep(facts=_facts(form, call_ref), key=pressed(_field(form, ("Digits",)), field="Digits"))
+    return CallStep(facts=_facts(form, call_ref), key=parse_key(_field(form, ("Digits",)), field="Digits"))
 
 
 def listed_recording(one: object) -> Listed | None:

@@ -11,9 +11,9 @@ from xml.etree.ElementTree import Element
 
 from vault.domain.calls.call_document import CallFlow, CallStep, Document, Gather, Play, Record, Redirect
 from vault.domain.calls.webhook import Delivery
-from vault.telephony.call_documents.text_to_speech import language_of, pieces
-from vault.telephony.call_documents.xml import add, written
-from vault.telephony.providers.plivo.callbacks import asked
+from vault.telephony.call_documents.text_to_speech import language_of, split_text
+from vault.telephony.call_documents.xml import add_element, write_document
+from vault.telephony.providers.plivo.callbacks import parse_document_request
 
 #: Callback options: five retries after any failure. Without them Plivo does not retry a 5xx.
 OVERRIDES = "#rc=5&rp=all"
@@ -39,7 +39,7 @@ class PlivoDocuments:
 
     def step(self, delivery: Delivery) -> CallStep:
         """Parse an authenticated request for a document. Raises Invalid, naming the field."""
-        return asked(delivery)
+        return parse_document_request(delivery)
 
     def document(self, flow: CallFlow) -> Document:
         """Write the call flow as Plivo's XML."""
@@ -53,19 +53,19 @@ class PlivoDocuments:
                 case Record():
                     # A fragment in the URL already sets Plivo's retries.
                     overrides = "" if "#" in step.status_url else OVERRIDES
-                    add(response, "Record", {**RECORDING, "callbackUrl": step.status_url + overrides})
+                    add_element(response, "Record", {**RECORDING, "callbackUrl": step.status_url + overrides})
                 case Redirect():
-                    add(response, "Redirect", {"method": "POST"}, step.url)
-        return written(response)
+                    add_element(response, "Redirect", {"method": "POST"}, step.url)
+        return write_document(response)
 
 
 def _play(parent: Element, step: Play) -> None:
     if step.audio_url is not None:
-        add(parent, "Play", {}, step.audio_url)
+        add_element(parent, "Play", {}, step.audio_url)
         return
     language = language_of(step.language, LANGUAGES)
-    for piece in pieces(step.text):
-        add(parent, "Speak", {} if language is None else {"language": language}, piece)
+    for piece in split_text(step.text):
+        add_element(parent, "Speak", {} if language is None else {"language": language}, piece)
 
 
 def _ask(response: Element, step: Gather) -> None:
@@ -79,4 +79,4 @@ def _ask(response: Element, step: Gather) -> None:
         # By default # ends the input and is not reported as a key.
         "finishOnKey": "none",
     }
-    _play(add(response, "GetInput", attributes), step.prompt)
+    _play(add_element(response, "GetInput", attributes), step.prompt)

@@ -36,11 +36,11 @@ from vault.telephony.providers.telnyx.events import (
     INITIATED,
     PATH,
     RECORDING_ID,
-    announced,
+    find_recording,
     media_url,
-    recorded,
-    sought,
-    told,
+    parse_announcement,
+    parse_call_event,
+    parse_recording_facts,
 )
 from vault.telephony.rest_api.presigned import presigned
 from vault.telephony.rest_api.replies import reply_object, rest_base, rest_hosts
@@ -94,12 +94,12 @@ class Telnyx(Provider):
             return None
         payload, delivery_id = member(data, "payload", path="data."), ref(data, "id", path="data.")
         if kind not in (SAVED, CONFERENCE_SAVED):
-            facts = told(kind, payload, moment(data, "occurred_at", path="data."))
+            facts = parse_call_event(kind, payload, moment(data, "occurred_at", path="data."))
             return WebhookContent(facts=facts, delivery_id=delivery_id)
         recording_id = ref(payload, "recording_id", path=PATH)
-        announcement = announced(payload, PATH, recording_id, "recording_urls", delivery_id)
+        announcement = parse_announcement(payload, PATH, recording_id, "recording_urls", delivery_id)
         return WebhookContent(
-            facts=recorded(payload, PATH), announcement=announcement, delivery_id=delivery_id
+            facts=parse_recording_facts(payload, PATH), announcement=announcement, delivery_id=delivery_id
         )
 
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
@@ -124,7 +124,7 @@ class Telnyx(Provider):
         data = reply_object(reply).get("data")
         try:
             if isinstance(data, list):
-                data = sought(announcement.recording_ref, data)
+                data = find_recording(announcement.recording_ref, data)
             recording = member({"data": data}, "data")
             recording_id, urls = ref(recording, "id"), member(recording, "download_urls")
             url = media_url(recording, "download_urls", "")
@@ -169,8 +169,8 @@ class Telnyx(Provider):
             with suppress(Invalid):
                 entry, path = member({"data": recording}, "data"), "data."
                 if (named := ref(entry, "id", path=path)) and entry.get("status") in (None, "completed"):
-                    found = announced(entry, path, named, "download_urls", None)
-                    items.append(Listed(announcement=found, facts=recorded(entry, path)))
+                    found = parse_announcement(entry, path, named, "download_urls", None)
+                    items.append(Listed(announcement=found, facts=parse_recording_facts(entry, path)))
         return ListedPage(items=items, cursor=_next_page(answer))
 
     @property

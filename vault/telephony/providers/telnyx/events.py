@@ -23,7 +23,7 @@ FORMATS = ("wav", "mp3")
 PATH = "data.payload."
 
 
-def told(kind: str, payload: Json, occurred_at: datetime | None) -> CallFacts:
+def parse_call_event(kind: str, payload: Json, occurred_at: datetime | None) -> CallFacts:
     """Parse the facts of a leg's event. Only ``occurred_at`` contains the time of the answer or the end."""
     started_at, ended_at = (moment(payload, f"{word}_time", path=PATH) for word in ("start", "end"))
     if (leg := ref(payload, "call_leg_id", path=PATH)) is None:
@@ -39,7 +39,7 @@ def told(kind: str, payload: Json, occurred_at: datetime | None) -> CallFacts:
     )
 
 
-def recorded(recording: Json, path: str) -> CallFacts:
+def parse_recording_facts(recording: Json, path: str) -> CallFacts:
     """Parse the call facts of a recording. The times are the recording's; call events are more exact."""
     started_at, ended_at = (moment(recording, f"{word}_time", path=path) for word in ("start", "end"))
     return CallFacts(
@@ -52,7 +52,7 @@ def recorded(recording: Json, path: str) -> CallFacts:
     )
 
 
-def announced(
+def parse_announcement(
     recording: Json, path: str, recording_id: str | None, urls: str, delivery_id: str | None
 ) -> Announcement:
     """Build the announcement: its ref is the recording's id, or else its call and start time."""
@@ -80,7 +80,7 @@ def media_url(recording: Json, key: str, path: str) -> str | None:
     return None
 
 
-def sought(recording_ref: str, recordings: Sequence[object]) -> object:
+def find_recording(recording_ref: str, recordings: Sequence[object]) -> object:
     """Return the call's recording with the announced start time. Raises FetchFailed unless there is exactly one."""
     listed = [member({"data": each}, "data") for each in recordings]
     try:

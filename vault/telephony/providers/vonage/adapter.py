@@ -15,7 +15,7 @@ from vault.domain.calls.provider_api import Access, MediaRequest, RestReply, Res
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import CallDocuments, Credentials, Provider
-from vault.telephony.providers.vonage.callbacks import FILE, heard
+from vault.telephony.providers.vonage.callbacks import FILE, parse_callback
 from vault.telephony.providers.vonage.ncco import NccoDocuments
 from vault.telephony.rest_api.own_hosts import own_hosts, takes_credentials
 from vault.telephony.rest_api.replies import rest_base, rest_hosts
@@ -56,7 +56,7 @@ class Vonage(Provider):
 
     def understand(self, delivery: Delivery) -> WebhookContent | None:
         """Parse the event; None if it is not about a conversation. Raises Invalid."""
-        return heard(delivery, callback_id(delivery))
+        return parse_callback(delivery, callback_id(delivery))
 
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
         """Build the request, with the application's token if the host is Vonage's."""

@@ -13,7 +13,7 @@ from vault.domain.calls.call import Announcement, CallFacts, Direction, WebhookC
 from vault.domain.calls.call_document import CallStep
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
-from vault.telephony.parsing.dtmf import pressed
+from vault.telephony.parsing.dtmf import parse_key
 from vault.telephony.parsing.forms import parse_query
 from vault.telephony.parsing.json_fields import Json, media, moment, ref, text, words
 from vault.telephony.parsing.phone_number import from_digits
@@ -28,7 +28,7 @@ BEGINS = frozenset({"started", "ringing"})
 ENDS = frozenset({"completed", "busy", "cancelled", "unanswered", "rejected", "failed", "timeout"})
 
 
-def heard(delivery: Delivery, delivery_id: str | None) -> WebhookContent | None:
+def parse_callback(delivery: Delivery, delivery_id: str | None) -> WebhookContent | None:
     """Parse an event; None if it contains no facts of a conversation. Raises Invalid."""
     event = _event(delivery)
     if event.get("recording_url") is not None:
@@ -42,7 +42,7 @@ def heard(delivery: Delivery, delivery_id: str | None) -> WebhookContent | None:
     return WebhookContent(facts=_facts(event, call_ref, status), delivery_id=delivery_id)
 
 
-def asked(delivery: Delivery) -> CallStep:
+def parse_document_request(delivery: Delivery) -> CallStep:
     """Parse a request for an NCCO. Raises Invalid, naming the field.
 
     A request to ``answer_url`` contains the numbers, ``input`` also the key, and ``notify`` only the conversation.
@@ -55,7 +55,7 @@ def asked(delivery: Delivery) -> CallStep:
             caller=_number(event, "from") or words(event, "from_user"),
             callee=_number(event, "to"),
         ),
-        key=pressed(_digits(event), field="dtmf"),
+        key=parse_key(_digits(event), field="dtmf"),
     )
 
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 from vault.domain.calls.call_document import CallFlow, CallStep, Document, Gather, Play, Record, Redirect
 from vault.domain.calls.webhook import Delivery
-from vault.telephony.call_documents.text_to_speech import carried, language_of, pieces
-from vault.telephony.providers.vonage.callbacks import asked
+from vault.telephony.call_documents.text_to_speech import language_of, remove_invalid_characters, split_text
+from vault.telephony.providers.vonage.callbacks import parse_document_request
 
 #: Minimum and maximum of ``timeOut`` in seconds, counted from the caller's last action.
 SECONDS = (1, 10)
@@ -40,7 +40,7 @@ class NccoDocuments:
 
     def step(self, delivery: Delivery) -> CallStep:
         """Parse an authenticated request for an NCCO. Raises Invalid, naming the field."""
-        return asked(delivery)
+        return parse_document_request(delivery)
 
     def document(self, flow: CallFlow) -> Document:
         """Write the call flow as an NCCO."""
@@ -63,12 +63,14 @@ class NccoDocuments:
 def _play(step: Play, options: Action | None = None) -> Sequence[Action]:
     """Build the actions of a notice; with ``bargeIn`` a keypress ends it, and an ``input`` must follow."""
     if step.audio_url is not None:
-        return [{"action": "stream", "streamUrl": [carried(step.audio_url)], **(options or {})}]
+        return [
+            {"action": "stream", "streamUrl": [remove_invalid_characters(step.audio_url)], **(options or {})}
+        ]
     language = language_of(step.language, LANGUAGES)
     spoken: Action = {} if language is None else {"language": language}
     return [
         {"action": "talk", "text": piece, **spoken, **(options or {})}
-        for piece in pieces(MARKUP.sub(" ", step.text))
+        for piece in split_text(MARKUP.sub(" ", step.text))
     ]
 
 
@@ -78,7 +80,7 @@ def _input(step: Gather) -> Action:
         "action": "input",
         "type": ["dtmf"],
         "dtmf": {"maxDigits": 1, "timeOut": min(max(step.seconds, least), most)},
-        "eventUrl": [carried(step.answer_url)],
+        "eventUrl": [remove_invalid_characters(step.answer_url)],
         "eventMethod": "POST",
     }
 
@@ -89,7 +91,7 @@ def _record(step: Record) -> Action:
         "format": "wav",
         "split": "conversation",
         "channels": 2,
-        "eventUrl": [carried(step.status_url)],
+        "eventUrl": [remove_invalid_characters(step.status_url)],
         "eventMethod": "POST",
     }
 
@@ -99,6 +101,6 @@ def _go(step: Redirect) -> Action:
     return {
         "action": "notify",
         "payload": {"next": "ncco"},
-        "eventUrl": [carried(step.url)],
+        "eventUrl": [remove_invalid_characters(step.url)],
         "eventMethod": "POST",
     }

@@ -104,7 +104,7 @@ class HistoryItem:
     actor: str | None = None
 
 
-def tell(origins: Origins, events: Sequence[OpenedEvent]) -> list[HistoryItem]:
+def write_history(origins: Origins, events: Sequence[OpenedEvent]) -> list[HistoryItem]:
     """Return a recording's history in log order. ``events`` are all its events, by index."""
     names = _Names(events)
     items = [item for opened in events if (item := _event_item(opened, origins, names)) is not None]
