@@ -26,6 +26,8 @@ class SimulatedProvider(ABC):
     name: ClassVar[str]
     #: Whether it has a list of recordings, in which a missed one can be found.
     lists: ClassVar[bool] = True
+    #: Whether its REST API deletes recordings.
+    deletes: ClassVar[bool] = True
     #: Whether its events contain the call's direction.
     directed: ClassVar[bool] = True
     #: Whether its media URLs expire, and the REST API returns new ones.

@@ -82,7 +82,10 @@ class Watch:
         await self.check_deleted(copy)
 
     async def check_deleted(self, copy: Copy) -> None:
-        """Wait until the vault has deleted the provider's copy."""
+        """Wait until the vault has deleted the provider's copy, if the provider can delete it."""
+        if not self.scene.provider.deletes:
+            self.scene.say("provider's copy", "stays: the provider deletes nothing")
+            return
         deadline = time.monotonic() + _TIMEOUT
         while not copy.deleted:
             if time.monotonic() > deadline:
