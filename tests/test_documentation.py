@@ -21,7 +21,7 @@ from vault.settings import _KNOWN, DEFAULT_PUBLIC_URL
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
 RUNNABLE = [page for page in PAGES if "```sh run\n" in page.read_text()]
 #: What the pages say for the server, the account and the media server, which here are others.
 SERVER, ACCOUNT, MEDIA = DEFAULT_PUBLIC_URL, "acme", "127.0.0.1:8090"
@@ -44,7 +44,7 @@ ALLOWED_HOSTS = re.compile(
 
 def name_of(page: Path) -> str:
     """Return a page as a test id."""
-    return page.stem
+    return page.relative_to(ROOT).with_suffix("").as_posix().removeprefix("docs/")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -65,18 +65,36 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_every_page_is_in_the_table_of_pages() -> None:
     """A page that the README does not name is found by nobody."""
-    assert [page.name for page in PAGES[1:] if f"(docs/{page.name})" not in README.read_text()] == []
+    names = [page.relative_to(ROOT).as_posix() for page in PAGES[1:]]
+    assert [name for name in names if f"({name})" not in README.read_text()] == []
 
 
-def rows(heading: str) -> dict[str, str]:
-    """Return the rows of the README's table under a heading, by the code in their first cell."""
-    section = README.read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    return {row[1]: row[0] for row in re.finditer(r"^\| `([^`]+)`.*$", section, re.MULTILINE)}
+def test_every_page_says_where_to_go_next() -> None:
+    """A page ends with the section Next, which has links: nobody has to go back to an index."""
+    last = {page.name: page.read_text().rpartition("\n## ")[2] for page in PAGES[1:]}
+    assert [
+        name for name, text in last.items() if not (text.startswith("Next\n") and LINK.search(text))
+    ] == []
+
+
+def test_the_readme_begins_with_its_readers() -> None:
+    """The first screen: the two commands, the picture, and a row with one link for each reader."""
+    first = README.read_text().split("\n## ")[0]
+    assert [part in first for part in ("make run", "make test", "docs/path-of-a-recording.svg")] == [True] * 3
+    for reader in ("platform developer", "agent", "admin", "operator"):
+        (row,) = re.findall(rf"^\| an? {reader}\b.*$", first, re.MULTILINE)
+        assert len(LINK.findall(row)) == 1
+
+
+def rows(page: str) -> dict[str, str]:
+    """Return the rows of a page's table, by the code in their first cell."""
+    text = (ROOT / "docs" / page).read_text()
+    return {row[1]: row[0] for row in re.finditer(r"^\| `([^`]+)`.*$", text, re.MULTILINE)}
 
 
 def test_the_settings_are_those_there_are() -> None:
-    """The README's table has every setting, with its default, and no page names another."""
-    table = rows("Settings")
+    """The table has every setting, with its default, and no page names another."""
+    table = rows("settings.md")
     assert set(table) == _KNOWN
     for name, default in [
         ("VAULT_PUBLIC_URL", DEFAULT_PUBLIC_URL),
@@ -100,9 +118,9 @@ def commands() -> set[str]:
 
 
 def test_the_commands_are_those_there_are() -> None:
-    """The README's table has every command, and no page calls another."""
+    """The table has every command, and no page calls another."""
     assert {
-        re.match(r"callvault ((?:(?:drill|keys|log|rules) )?[a-z-]+)", row)[1] for row in rows("Commands")
+        re.match(r"callvault ((?:(?:drill|keys|log|rules) )?[a-z-]+)", row)[1] for row in rows("commands.md")
     } == commands()
     first = {name.split()[0] for name in commands()}
     for page in PAGES:
