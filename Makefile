@@ -8,7 +8,7 @@ OLDEST ?= python3.11
 # pytest keeps the modules that it rewrote, and each process reads them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install infra-tools client-tools run test test-oldest fresh faults soak fuzz bench lint lint-infra format openapi lock clean
+.PHONY: help install infra-tools client-tools docs-tools docs run test test-oldest fresh faults soak fuzz bench lint lint-infra format openapi lock clean
 
 help: ## Show what can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -43,6 +43,20 @@ tests/web/clients/typescript/node_modules/.package-lock.json: tests/web/clients/
 	npm ci --prefix tests/web/clients/typescript --ignore-scripts --no-audit --no-fund --silent
 
 client-tools: .venv-clients/installed tests/web/clients/typescript/node_modules/.package-lock.json ## Install the generators of clients that the tests use; needs Node.js 20 and npm.
+
+# The script that draws the diagrams is one file of an npm package, checked by the hash of the package.
+MERMAID := 12.3.0
+.venv-docs/installed: docs/requirements.lock docs/site/mermaid.sha512
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/pip install --quiet --disable-pip-version-check --require-hashes -r docs/requirements.lock
+	cd .venv-docs && npm pack --silent mermaid@$(MERMAID) >/dev/null && sha512sum --check --quiet ../docs/site/mermaid.sha512
+	tar -xzf .venv-docs/mermaid-$(MERMAID).tgz -C .venv-docs --strip-components 2 package/dist/mermaid.min.js
+	touch $@
+
+docs-tools: .venv-docs/installed ## Make .venv-docs with the generator of the documentation site; needs npm.
+
+docs: docs-tools ## Build the documentation site in build/docs/site: every page, search, and the API reference.
+	.venv-docs/bin/python docs/site/build.py
 
 # To hear a call, the libraries of the vault are enough: a third of the bytes that the tests need.
 .venv-run/installed: requirements.lock pyproject.toml
@@ -121,7 +135,9 @@ lock: ## Resolve the locks anew; look at the difference before you commit it.
 	  --custom-compile-command 'make lock' --group fuzz -c requirements.lock pyproject.toml -o tests/fuzz/requirements.lock
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' --group clients -o tests/web/clients/requirements.lock
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' --group docs -o docs/requirements.lock
 	rm -rf .venv-lock
 
 clean: ## Remove what was made here, the demonstration's data too.
-	rm -rf .venv .venv-run .venv-oldest .venv-infra .venv-fuzz .venv-clients tests/web/clients/typescript/node_modules fuzz-findings build var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-run .venv-oldest .venv-infra .venv-fuzz .venv-clients .venv-docs tests/web/clients/typescript/node_modules fuzz-findings build var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
