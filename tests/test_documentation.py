@@ -18,6 +18,7 @@ import yaml
 
 from vault.cli.main import app
 from vault.settings import _KNOWN, DEFAULT_PUBLIC_URL
+from vault.version import VERSION
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -182,6 +183,18 @@ def test_a_page_belongs_to_no_place(page: Path) -> None:
     hosts = {urlsplit(url).hostname or "" for url in URL.findall(text) if not url.startswith("file:")}
     assert [host for host in hosts if "$" not in host and not ALLOWED_HOSTS.fullmatch(host)] == []
     assert [path for path in ABSOLUTE.findall(URL.sub("", text)) if not path.startswith(ALLOWED_PATHS)] == []
+
+
+def test_the_release_is_named_where_somebody_reads_it() -> None:
+    """The newest dated section of the changelog is of this version, under an Unreleased one; so are the images."""
+    headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    dated = [re.fullmatch(r"(\d+\.\d+\.\d+) - (\d{4}-\d\d-\d\d)", one) for one in headings[1:]]
+    assert all(dated)
+    assert dated[0] is not None
+    assert dated[0][1] == VERSION
+    for name in ("infra/compose.yaml", "infra/aws/Dockerfile", "docs/deploy-on-aws.md"):
+        assert set(re.findall(r"callvault:(\d[\w.]*)", (ROOT / name).read_text())) == {VERSION}, name
 
 
 def test_the_picture_can_be_read_by_light_and_by_dark() -> None:

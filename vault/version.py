@@ -1,3 +1,3 @@
 """The version of this release. pyproject.toml reads it from here: the image has no package metadata."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"

@@ -25,7 +25,7 @@ UNKNOWN = {
 #: Attributes that moto does not have, each a part of the ARN: where that is split, and which part it is.
 _PART_OF_ARN = {"LoadBalancerFullName": (":loadbalancer/", "1"), "TargetGroupFullName": (":", "5")}
 PARAMETERS = {
-    "Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/callvault:0.1.0",
+    "Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/callvault:0.2.0",
     "PublicUrl": "https://vault.example.com",
     "Email": "operators@example.com",
     "OwnKeys": "arn:aws:kms:eu-central-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab",

@@ -1,0 +1,1 @@
+"""The REST contract of an earlier commit."""
