@@ -6,83 +6,26 @@ at the time at which the archive was written, because links and quarantined reco
 
 import json
 import shutil
-import sqlite3
-import sys
-import tarfile
-import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from tests.golden.old_vault.make import ACCOUNT, CALLER, LISTENER, OBJECTOR, PUBLIC_URL, make, sound_of
+from tests.golden.old_vault.kept import Kept, unpack
+from tests.golden.old_vault.make import ACCOUNT, CALLER, LISTENER, OBJECTOR, make, sound_of
 from tests.journeys.tenant import Tenant, moment, open_link, tone
-from tests.servers.processes import process, wait_until
-from tests.servers.vault_process import ROOT, VaultProcess
+from tests.servers.vault_process import ROOT
 from tests.tlog.whole_log import read_export
+from vault.telephony.signatures.standard_webhooks import sign
 from vault.tlog.key_statement import open_statement
 from vault.tlog.note import parse_verifier
 
 HERE = Path(__file__).parent
 COMMITTED = sorted(HERE.glob("*.tar.xz"))
-#: Seconds after the last request of those who wrote it.
-LATER = 60.0
 NEWEST = max(
     path.name[:4] for path in (ROOT / "vault" / "database" / "migrations" / "versions").glob("0*.py")
 )
-
-
-class Kept(VaultProcess):
-    """A kept vault, whose server believes that it was written a minute ago."""
-
-    def __init__(self, folder: Path) -> None:
-        """Use a folder into which an archive was unpacked as ``vault``."""
-        super().__init__(folder, {"VAULT_PUBLIC_URL": PUBLIC_URL})
-        self.data_dir = folder / "vault"
-        self.known: dict[str, Any] = json.loads((self.data_dir / "known.json").read_text())
-        self.behind = time.time() - self.known["written_at"] - LATER
-
-    def now(self) -> str:
-        """Return what its server takes for now."""
-        return moment(datetime.now(UTC) - timedelta(seconds=self.behind))
-
-    @contextmanager
-    def serving(self) -> Iterator[httpx.Client]:
-        """Serve to the end of the block, and give a client with the kept key."""
-        arguments = [str(self.behind), "serve", "--port", str(self.port)]
-        command = [sys.executable, "-m", "tests.golden.old_vault.at_time", *arguments]
-        with process(command, self.log, **self.environment) as running:
-            wait_until(self._ready, running, self.log, 30)
-            headers = {"Authorization": f"Bearer {self.known['api_key']}"}
-            with httpx.Client(base_url=self.url, headers=headers, timeout=30) as http:
-                yield http
-
-    def tenant(self, http: httpx.Client) -> Tenant:
-        """Return the account as its platform and its admin see it."""
-        return Tenant(http, ACCOUNT, self.known["webhook"], self.known["secret"], self.known["account"])
-
-    def id_of(self, ref: str) -> str:
-        """Return the id of a recording."""
-        found: str = self.known["recordings"][ref]["id"]
-        return found
-
-    def schema(self) -> str:
-        """Return the schema that the database is at."""
-        with closing(sqlite3.connect(f"file:{self.data_dir}/vault.db?mode=ro", uri=True)) as database:
-            found: str = database.execute("SELECT version_num FROM alembic_version").fetchone()[0]
-        return found
-
-
-def unpack(archive: Path, folder: Path) -> Kept:
-    """Unpack a copy of a vault."""
-    with tarfile.open(archive) as packed:
-        packed.extractall(folder, filter="data")
-    return Kept(folder)
 
 
 @pytest.fixture(params=COMMITTED, ids=lambda archive: archive.name.partition(".")[0])
@@ -224,8 +167,15 @@ def the_quarantined_one_is_released(kept: Kept, tenant: Tenant) -> None:
 
 def new_ones_come_in(kept: Kept, tenant: Tenant) -> None:
     """The connection takes signed webhooks, and an upload is sealed under the key of the rotation."""
-    now = kept.now()
-    assert tenant.hook("call.started", call_ref="new", started_at=now, from_=CALLER).is_success
+    now = moment(kept.now())
+    event = {
+        "type": "call.started",
+        "timestamp": now,
+        "data": {"call_ref": "new", "started_at": now, "from": CALLER},
+    }
+    body = json.dumps(event).encode()
+    signed = sign(tenant.secret, delivery_id="delivery-new", sent_at=kept.now(), body=body)
+    assert tenant.http.post(tenant.webhook_url, content=body, headers=signed).is_success
     facts = {"direction": "inbound", "from": CALLER, "to": "+12025550199", "started_at": now}
     assert tenant.http.put(tenant.url("/calls/new"), json=facts).is_success
     told = {"party": "caller", "event": "announced", "method": "announcement", "at": now}
