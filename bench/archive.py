@@ -46,7 +46,7 @@ _TERM = {
 
 async def fill(vault: Vault, old: int, new: int) -> None:
     """Bring in ``new`` recordings of one caller, and add ``old`` rows from before."""
-    account, _ = await vault.open_account(ACCOUNT, name=None, locale=None, actor=_ACTOR)
+    account, _ = await vault.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
     now = datetime.now(UTC)
     facts = CallFacts(
         call_ref=_CALL, direction="inbound", caller=NUMBER, callee="+12065550100", started_at=now
@@ -93,7 +93,7 @@ def _settle(tx: Any) -> None:
 
 async def wait_in_line(vault: Vault) -> None:
     """Announce one recording that waits to be fetched."""
-    account, _ = await vault.open_account(ACCOUNT, name=None, locale=None, actor=_ACTOR)
+    account, _ = await vault.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
     now = datetime.now(UTC)
 
     def insert(tx: Any) -> None:

@@ -16,19 +16,19 @@ import uvloop
 from bench.figures import Aim, Sample, percentile, print_ratio, print_raw, print_title, take_turns
 from bench.seeding import ACCOUNT_ID, seed_log
 from bench.sizes import Sizes
-from vault.composition import utc_now
+from vault.composition_parts import utc_now
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.ports.access_log import KeptCheckpoint, Leaf
 from vault.ports.database import Transaction
 from vault.services.audit_log.anchor import Anchor
-from vault.services.audit_log.proofs import ProveEvent
+from vault.services.audit_log.proofs import LogProofs
 from vault.tlog.checkpoint import Checkpoint, sign_checkpoint
 from vault.tlog.note import Signer
 from vault.tlog.proof_file import parse_proof_file, verify_proof_file
 
 _SIGNER = Signer(name="bench.example/log", secret=bytes(32))
 _WORDS = (
-    "ProveEvent on SQLite, one after the other, each for an event anywhere among {size:,}: event and "
+    "LogProofs.prove_event on SQLite, one after the other, each for an event anywhere among {size:,}: event and "
     "checkpoint read, nodes read and joined, the file written; the checkpoint was anchored before"
 )
 
@@ -80,21 +80,21 @@ class _Log:
     size: int
     database: SqliteDatabase
 
-    def _prove(self) -> ProveEvent:
+    def _prove(self) -> LogProofs:
         # What is anchored already is shown without a request to the object store, so none is there.
         nothing: Any = None
         anchor = Anchor(
             database=self.database, objects=nothing, signer=_SIGNER, clock=utc_now, published_log=nothing,
             publication=nothing,
         )  # fmt: skip
-        return ProveEvent(database=self.database, anchor=anchor)
+        return LogProofs(database=self.database, anchor=anchor, signer=_SIGNER, clock=utc_now, ring=nothing)
 
     async def longest(self) -> int:
         """Keep the head as anchored, verify proofs at both ends, and return how many hashes the longer one has."""
         await self.database.write(_keep_head)
         prove, count = self._prove(), 0
         for index in (self.size - 1, 0):
-            file = await prove(ACCOUNT_ID, index)
+            file = await prove.prove_event(ACCOUNT_ID, index)
             (leaf,) = await self.database.read(partial(_leaves, index=index))
             _, checkpoint = verify_proof_file(file, leaf.leaf, [_SIGNER.verifier])
             if checkpoint.size != self.size:
@@ -108,7 +108,7 @@ class _Log:
         for _ in range(count):
             index = chance.randrange(self.size)
             begun = perf_counter()
-            await prove(ACCOUNT_ID, index)
+            await prove.prove_event(ACCOUNT_ID, index)
             times.append((perf_counter() - begun) * 1000)
         return Sample(value=percentile(times, 0.5), more={"p99": percentile(times, 0.99)})
 

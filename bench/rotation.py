@@ -96,8 +96,8 @@ async def _bring_in_many(vault: Vault, account_id: str, count: int) -> list[str]
 async def _heard(vault: Vault, account_id: str, recording_id: str) -> bool:
     """Download a recording, and say whether it is what was sent in."""
     try:
-        sound = await vault.resolve_audio.for_download(account_id, recording_id, actor=_ACTOR)
-        blocks = [part async for part in await vault.stream(sound, 0, sound.size)]
+        sound = await vault.audio.for_download(account_id, recording_id, actor=_ACTOR)
+        blocks = [part async for part in await vault.audio.stream(sound, 0, sound.size)]
     except VaultError:
         return False
     return b"".join(blocks) == _tone()
@@ -112,7 +112,7 @@ async def _listen(vault: Vault, account_id: str, audible: list[str], counts: dic
 
 async def _versions_in_store(vault: Vault, account_id: str) -> Counter[int]:
     """Return how many manifests name each version of the account's key."""
-    objects, found = vault.sweep.objects, Counter[int]()
+    objects, found = vault.jobs.sweep.objects, Counter[int]()
     async for stored in objects.list(f"manifests/{account_id}/"):
         found[json.loads(await objects.get(stored.key))["key_version"]] += 1
     return found
@@ -129,7 +129,7 @@ async def _upload(vault: Vault, account_id: str, counts: dict[str, int]) -> None
 
 async def _until(vault: Vault, *, idle: bool) -> None:
     """Wait for the manifests to be written, or for the rotation to end."""
-    due = vault.write_manifests.any_due if idle else vault.rewrap.any_due
+    due = vault.jobs.write_manifests.any_due if idle else vault.jobs.rewrap.any_due
     while True:
         if not await due():
             return
@@ -142,7 +142,7 @@ async def _fill(vault: Vault, folder: Path, account_id: str, count: int, audible
     real = await _bring_in_many(vault, account_id, audible)
     _say("brought in", f"{len(real)} recordings with audio in {time.monotonic() - begun:.0f} s")
     begun = time.monotonic()
-    key = await vault.rewrap.ring.current(account_id)
+    key = await vault.jobs.rewrap.ring.current(account_id)
     await asyncio.to_thread(seed, folder / "vault.db", real[0], key, account_id, count - audible)
     await _until(vault, idle=True)
     _say("seeded", f"{count - audible} rows with manifests in {time.monotonic() - begun:.0f} s")
@@ -152,10 +152,10 @@ async def _fill(vault: Vault, folder: Path, account_id: str, count: int, audible
 async def _rotate(vault: Vault, account_id: str) -> None:
     """Rotate, wait until the old version is destroyed, and print the statement."""
     begun = time.monotonic()
-    await vault.rotate_account_key(account_id, actor=_ACTOR)
+    await vault.key_rotation.begin(account_id, actor=_ACTOR)
     await _until(vault, idle=False)
-    seconds = time.monotonic() - begun - vault.rewrap.grace.total_seconds()
-    (done,) = (await vault.read_rotations(account_id)).rotations
+    seconds = time.monotonic() - begun - vault.jobs.rewrap.grace.total_seconds()
+    (done,) = (await vault.key_rotation.status(account_id)).rotations
     _say("rewrapped", f"{done.rewrapped} with their manifests, {done.rewrapped / seconds:.0f} a second")
     _say("statement", (done.statement or b"").decode())
 
@@ -165,8 +165,8 @@ async def measure(folder: Path, count: int, audible: int) -> None:
     settings = read_settings({"VAULT_DATA_DIR": str(folder)})
     async with composition.assemble(settings) as vault:
         tasks = [asyncio.create_task(work(vault, workers=2))]
-        account, _ = await vault.open_account("bench", name=None, locale=None, actor=_ACTOR)
-        await vault.set_policy(account.id, _POLICY, if_version=None, actor=_ACTOR)
+        account, _ = await vault.accounts.open("bench", name=None, locale=None, actor=_ACTOR)
+        await vault.consent_policy.set(account.id, _POLICY, if_version=None, actor=_ACTOR)
         real = await _fill(vault, folder, account.id, count, audible)
         counts = dict.fromkeys(("played", "failed", "uploaded", "not uploaded"), 0)
         tasks += [

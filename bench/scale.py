@@ -100,7 +100,7 @@ def _opened(runner: asyncio.Runner, data_dir: Path, database_url: str, size: int
 
 def _round_of(runner: asyncio.Runner, vault: Vault, name: str, count: int) -> Callable[[], Sample]:
     async def page(number: str | None) -> None:
-        account = await vault.find_account(ACCOUNT)
+        account = await vault.accounts.find(ACCOUNT)
         found = await vault.browse.page(
             account.id, RecordingFilter(), number=number, agent=None, before=None, limit=_PAGE
         )
@@ -111,7 +111,7 @@ def _round_of(runner: asyncio.Runner, vault: Vault, name: str, count: int) -> Ca
         "list": lambda: page(None),
         "search": lambda: page(NUMBER),
         "claim": lambda: claim(vault),
-        "sweep": vault.sweep,
+        "sweep": vault.jobs.sweep,
     }
 
     async def sample() -> Sample:

@@ -40,16 +40,16 @@ async def listen(settings: Settings, vault: Vault, config: Mapping[str, Any]) ->
     for name, size in config["sizes"].items():
         recording = await put_recording(vault, name, size, plain if name == config["copied"] else None)
         sessions[name] = asdict(await open_session(vault, recording))
-    not_granted: Any = replace(vault.stream, database=variants.NotGranted(vault.database))
-    not_logged: Any = replace(vault.stream, database=variants.NotLogged(vault.database))
+    not_granted: Any = replace(vault.audio, database=variants.NotGranted(vault.database))
+    not_logged: Any = replace(vault.audio, database=variants.NotLogged(vault.database))
 
     async def file(_request: Request) -> Response:
         return FileResponse(plain, media_type="audio/wav")
 
     apps: dict[str, ASGIApp] = {
         "logged": app_of(settings, vault),
-        "not granted": app_of(settings, replace(vault, stream=not_granted)),
-        "not logged": app_of(settings, replace(vault, stream=not_logged)),
+        "not granted": app_of(settings, replace(vault, audio=not_granted)),
+        "not logged": app_of(settings, replace(vault, audio=not_logged)),
         "file": Starlette(routes=[Route("/", file)]),
     }
     yield Scene(apps=apps, facts={"sessions": sessions})
@@ -61,14 +61,14 @@ async def opens(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> 
     recording = await put_recording(vault, "opened", config["size"])
     database: Any = vault.database
     later = TreeLater(database.inner)
-    without: Any = replace(vault.open_link, database=replace(database, inner=later))
+    without: Any = replace(vault.sessions, database=replace(database, inner=later))
     (token,) = await share(vault, recording, 1)
-    opened = await vault.open_link(token, nonce="constant", address="127.0.0.1", agent="bench")
+    opened = await vault.sessions.open(token, nonce="constant", address="127.0.0.1", agent="bench")
     at_once: Any = OpenAtOnce(opened=opened)
     apps = {
         "in the tree": app_of(settings, vault),
-        "event alone": app_of(settings, replace(vault, open_link=without)),
-        "constant answer": app_of(settings, replace(vault, open_link=at_once)),
+        "event alone": app_of(settings, replace(vault, sessions=without)),
+        "constant answer": app_of(settings, replace(vault, sessions=at_once)),
     }
 
     async def tell(question: Mapping[str, Any]) -> Any:

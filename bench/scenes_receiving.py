@@ -84,7 +84,7 @@ async def upload(settings: Settings, vault: Vault, config: Mapping[str, Any]) ->
 async def calls(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> AsyncIterator[Scene]:
     """Serve call start: decided, and with an answer that is always the same."""
     bearer, notice = await ingest_key(vault), await decide_on_consent(vault, config["objections"])
-    account = await vault.find_account(ACCOUNT)
+    account = await vault.accounts.find(ACCOUNT)
     facts = CallFacts(call_ref="constant", direction="inbound", caller="+14155550187", callee="+14155550123")
     at_once: Any = variants.AnswerAtOnce(answer=await vault.admit(account.id, facts))
     apps = {

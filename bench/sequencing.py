@@ -20,7 +20,7 @@ from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.ports.database import Database
-from vault.services.audit_log.sequence_and_sign import BATCH_SIZE, SequenceEvents
+from vault.services.audit_log.log_publisher import BATCH_SIZE, LogPublisher
 
 _WITH, _WITHOUT = "into the tree", "without the tree"
 _SQLITE_WORDS = {
@@ -30,8 +30,8 @@ _SQLITE_WORDS = {
     "catches up afterwards, which is not timed",
 }
 _POSTGRESQL_WORDS = {
-    _WITH: f"SequenceEvents until nothing waits in the outbox, {BATCH_SIZE:,} events in a transaction: lock, leaf "
-    "hashes, nodes, head, rows moved",
+    _WITH: f"LogPublisher.sequence until nothing waits in the outbox, {BATCH_SIZE:,} events in a transaction: lock, "
+    "leaf hashes, nodes, head, rows moved",
     _WITHOUT: "the same transactions with the same rows moved by the same statement, but no lock, no hashing, no "
     "nodes, no head",
 }
@@ -97,7 +97,11 @@ class _Outbox:
         self._bodies = event_bodies(0, count)
 
     def variants(self) -> dict[str, Callable[[], Sample]]:
-        move, place = SequenceEvents(database=self._database), PlaceEvents(database=self._database)
+        unused: Any = None
+        publisher = LogPublisher(
+            database=self._database, anchor=unused, publication=unused, clock=lambda: datetime.now(UTC)
+        )
+        move, place = publisher.sequence, PlaceEvents(database=self._database)
         return {
             _WITH: lambda: self._sample(move, grows=True),
             _WITHOUT: lambda: self._sample(place, grows=False),

@@ -47,9 +47,9 @@ def settings_of(data_dir: str, database_url: str, media_allow: str = "", objects
 
 async def connect(vault: Vault, provider: str, credentials: Mapping[str, str]) -> str:
     """Open the account, connect it to the provider, and return the public URL of its webhook."""
-    account, _ = await vault.open_account(ACCOUNT, name=None, locale=None, actor=_ACTOR)
+    account, _ = await vault.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
     wish = ConnectionRequest(provider=provider, credentials=credentials)
-    _, url, _ = await vault.set_connection(account.id, "bench", wish, actor=_ACTOR)
+    _, url, _ = await vault.connections.set(account.id, "bench", wish, actor=_ACTOR)
     return url
 
 
@@ -59,7 +59,7 @@ async def put_recording(vault: Vault, ref: str, size: int, plain: Path | None = 
     The bytes are no audio, and describing a gigabyte takes long, so the row goes through the gate's
     arrow by the real stores without having been described.
     """
-    account, _ = await vault.open_account(ACCOUNT, name=None, locale=None, actor=_ACTOR)
+    account, _ = await vault.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
     await vault.upload(account.id, "bench", ref, _noise(size, plain), actor=_ACTOR)
     return await let_in(vault)
 
@@ -96,7 +96,7 @@ async def share(vault: Vault, recording: Recording, count: int) -> list[str]:
     while len(tokens) < count:
         made = min(_AT_ONCE, count - len(tokens))
         making = (
-            vault.create_link(recording.account_id, recording.id, wish, actor=_ACTOR) for _ in range(made)
+            vault.links.create(recording.account_id, recording.id, wish, actor=_ACTOR) for _ in range(made)
         )
         tokens += [token.text for _, token in await asyncio.gather(*making)]
     return tokens
@@ -105,7 +105,7 @@ async def share(vault: Vault, recording: Recording, count: int) -> list[str]:
 async def open_session(vault: Vault, recording: Recording) -> Listening:
     """Share a recording and open the link, as an admin and a listener do."""
     (token,) = await share(vault, recording, 1)
-    opened = await vault.open_link(token, nonce="bench", address="127.0.0.1", agent="bench")
+    opened = await vault.sessions.open(token, nonce="bench", address="127.0.0.1", agent="bench")
     size = recording.audio.size if recording.audio else 0
     session = opened.session.id
     return Listening(path=f"/s/{session}/audio", cookie=f"{session}={opened.secret.text}", size=size)
@@ -113,14 +113,16 @@ async def open_session(vault: Vault, recording: Recording) -> Listening:
 
 async def ingest_key(vault: Vault) -> str:
     """Return a key that may upload."""
-    account, _ = await vault.open_account(ACCOUNT, name=None, locale=None, actor=_ACTOR)
-    _, bearer = await vault.issue_key(name="bench", scopes=("ingest",), account_id=account.id, actor=_ACTOR)
+    account, _ = await vault.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
+    _, bearer = await vault.api_keys.issue(
+        name="bench", scopes=("ingest",), account_id=account.id, actor=_ACTOR
+    )
     return bearer.text
 
 
 async def decide_on_consent(vault: Vault, objections: int) -> str:
     """Give the account an override, a list of objections and a published notice; return the notice's id."""
-    account, _ = await vault.open_account(ACCOUNT, name=None, locale=None, actor=_ACTOR)
+    account, _ = await vault.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
     override = RuleOverride(
         place="US-CA",
         refusal_route=True,
@@ -129,11 +131,11 @@ async def decide_on_consent(vault: Vault, objections: int) -> str:
         at=datetime.now(UTC),
     )
     wanted = ConsentPolicy(overrides=(override,), home_place="US-CA")
-    await vault.set_policy(account.id, wanted, if_version=None, actor=_ACTOR)
+    await vault.consent_policy.set(account.id, wanted, if_version=None, actor=_ACTOR)
     for number in range(objections):
-        await vault.enter_objection(account.id, f"+1212555{number:04}", reason=None, actor=_ACTOR)
-    draft = await vault.draft_notice(account.id, _NOTICE, actor=_ACTOR)
-    return (await vault.publish_notice(account.id, draft.id, actor=_ACTOR)).id
+        await vault.objections.enter(account.id, f"+1212555{number:04}", reason=None, actor=_ACTOR)
+    draft = await vault.notices.draft(account.id, _NOTICE, actor=_ACTOR)
+    return (await vault.notices.publish(account.id, draft.id, actor=_ACTOR)).id
 
 
 async def _noise(size: int, plain: Path | None) -> AsyncIterator[bytes]:

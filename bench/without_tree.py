@@ -133,11 +133,11 @@ def fill_outbox(connection: Connection, account_id: str, bodies: list[bytes]) ->
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAtOnce:
-    """Takes the place of the verb that opens links."""
+    """Takes the place of the service that opens links."""
 
     opened: OpenedLink
 
-    async def __call__(self, _token: str, *, nonce: str, address: str | None, agent: str) -> OpenedLink:
+    async def open(self, _token: str, *, nonce: str, address: str | None, agent: str) -> OpenedLink:
         """Return the session that was opened once, with a new secret."""
         del nonce, address, agent
         return OpenedLink(session=self.opened.session, secret=Token.new())

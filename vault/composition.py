@@ -1,25 +1,19 @@
-"""Composition root: it wires all packages into one Vault. Only this file and the registries name concrete classes.
+"""Composition root: opens the adapters that the settings name, in order, and builds the Vault from them.
 
 Packages that only some settings need are imported lazily: boto3 and psycopg take half of the startup time.
 """
 
 import gc
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import fields, replace
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 from vault import tracing
 from vault.audio.describer import SubprocessDescriber
 from vault.audio.prompt import SubprocessPromptMaker
+from vault.composition_parts import Adapters
+from vault.composition_services import build_vault
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.stores.account_keys import WrappedKeyRows
-from vault.domain.notices.default_texts import NoticeTexts, parse_default_texts
-from vault.domain.rules.rule_book_loader import parse
-from vault.domain.rules.rules import RuleBook
 from vault.errors import StartRefused
 from vault.hardening import harden_process
 from vault.keyservice.breaker import Breaker
@@ -27,82 +21,36 @@ from vault.keyservice.key_ring import AccountKeyRing
 from vault.keyservice.location import open_own_keys, open_root_key
 from vault.keyservice.two_root_keys import TwoRootKeys
 from vault.objects.location import open_store
-from vault.objects.owner import OWNER, claim, refuse_owned
+from vault.objects.owner import claim, refuse_owned
 from vault.ports.database import Database
 from vault.ports.keys import RootKey
 from vault.ports.objects import ObjectStore
-from vault.services.admission.call_facts import StoreCallFacts
-from vault.services.admission.call_start import CallStart
-from vault.services.admission.case import Admission
-from vault.services.audit_log.anchor import Anchor
-from vault.services.audit_log.publication import Publication
-from vault.services.audit_log.published_tiles import PublishedLog
-from vault.services.audit_log.sequence_and_sign import SignCheckpoint
-from vault.services.closing_acts.check_recovery import CheckRecovery
-from vault.services.closing_acts.journal import Journal, JournaledDatabase
-from vault.services.consent.enter_objection import ObjectionList
-from vault.services.consent.record_consent import RecordConsent
-from vault.services.ingest.announce import Announce
-from vault.services.ingest.store_attempt import Attempt
-from vault.services.lifecycle.evidence_chain import EvidenceChain
+from vault.ports.telephony import Provider
 from vault.services.node.startup_checks import OpenLogKey, ProveRootKey, is_new, may_make_root_key
 from vault.services.node.vault_identity import compare_with_store, take_vault_over
-from vault.services.playback.log_allowance import Allowance
-from vault.services.playback.sessions import OpenLink
 from vault.services.service import Vault
-from vault.services.shared.account_data_keys import AccountDataKeys
-from vault.services.shared.connection_cache import ConnectionCache
 from vault.settings import Settings
 from vault.telephony.http.client import GuardedHttp
 from vault.telephony.http.download import MediaFetcher
 from vault.telephony.http.rest import ProviderRest
-from vault.telephony.numbering.number_plans import NumberPlans
-from vault.telephony.registry import PROVIDERS
+from vault.telephony.providers.aircall.adapter import Aircall
+from vault.telephony.providers.plivo.adapter import Plivo
+from vault.telephony.providers.signalwire.adapter import SignalWire
+from vault.telephony.providers.standard_webhooks.adapter import Platform
+from vault.telephony.providers.telnyx.adapter import Telnyx
+from vault.telephony.providers.twilio.adapter import Twilio
+from vault.telephony.providers.vonage.adapter import Vonage
 from vault.thread_pools import Threads
 from vault.tlog.note import Signer
 
-#: Parts that services share, by field name. Each is built from the parts before it.
-_SHARED = {
-    "carried": AccountDataKeys,
-    "connections": ConnectionCache,
-    "published_log": PublishedLog,
-    "publication": Publication,
-    "anchor": Anchor,
-    "admission": Admission,
-    "chain": EvidenceChain,
-    "keep_facts": StoreCallFacts,
-    "call_start": CallStart,
-    "tell": RecordConsent,
-    "objection_list": ObjectionList,
-    "announce": Announce,
-    "attempt": Attempt,
-    "open_link": OpenLink,
-    "allowance": Allowance,
-}
+#: The adapter of every supported telephony platform.
+PROVIDERS: tuple[Provider, ...] = (
+    Platform(), Aircall(), Twilio(), Vonage(), Telnyx(), Plivo(), SignalWire(),
+)  # fmt: skip
 _DESCRIBERS = 2
 #: Threads for encryption. On one core, the cipher is already faster than any disk.
 _SEALERS = 4
 _THREADS = {"keys": 4, "own_keys": 16, "objects": 32, "sealing": _SEALERS, "prompts": 1}
-
-
-def utc_now() -> datetime:
-    """Return the current time in UTC."""
-    return datetime.now(UTC)
-
-
-@cache
-def rule_book() -> RuleBook:
-    """Return the packaged recording rules by jurisdiction; read once."""
-    files = sorted((Path(__file__).parent / "domain" / "rule_book").glob("*.toml"))
-    return parse([file.read_text("utf-8") for file in files])
-
-
-@cache
-def notice_texts() -> NoticeTexts:
-    """Return the packaged default notice texts in every language; read once."""
-    files = sorted((Path(__file__).parent / "domain" / "notice_texts").glob("*.toml"))
-    defaults = [parse_default_texts(file.read_text("utf-8")) for file in files]
-    return NoticeTexts(languages={texts.language: texts for texts in defaults})
 
 
 def migrate(settings: Settings) -> None:
@@ -138,21 +86,22 @@ async def assemble(
         vault_id = await ProveRootKey(database=database, root_key=current, previous=previous)()
         root_key = current if previous is None else TwoRootKeys(current, previous)
         http = GuardedHttp(allow=settings.media_allow)
-        vault = _vault(
-            settings,
+        adapters = Adapters(
             database=database,
-            ring=_ring(settings, database, root_key, threads["own_keys"], stack),
             objects=objects,
+            ring=_ring(settings, database, root_key, threads["own_keys"], stack),
             root_key=root_key,
             current_root_key=current,
             previous_root_key=previous,
+            signer=await _signer(settings, database, objects, root_key, vault_id),
+            threads=threads["sealing"],
             describer=await _describer(stack, started=describing),
             prompt_maker=SubprocessPromptMaker(threads["prompts"]),
             fetcher=MediaFetcher(http),
             rest=ProviderRest(http),
-            signer=await _signer(settings, database, objects, root_key, vault_id),
-            threads=threads["sealing"],
+            providers={provider.name: provider for provider in PROVIDERS},
         )
+        vault = build_vault(settings, adapters)
         _freeze()
         yield vault
 
@@ -244,46 +193,3 @@ def _database(settings: Settings, *, guarded: bool) -> tuple[Database, Callable[
     check_postgresql(settings.database_url)
     postgresql = PostgresqlDatabase(settings.database_url)
     return postgresql if guarded else postgresql.unguarded, postgresql.close
-
-
-def _vault(settings: Settings, **adapters: object) -> Vault:
-    """Build every service from the parts that its fields name."""
-    parts: dict[str, Any] = {
-        "clock": utc_now,
-        "providers": {provider.name: provider for provider in PROVIDERS},
-        "public_url": settings.public_url,
-        "rule_book": rule_book(),
-        "notice_texts": notice_texts(),
-        "numbers": NumberPlans(),
-        "owner_marker": OWNER,
-        "current_root_key": adapters.get("root_key"),
-        "previous_root_key": None,
-        **adapters,
-    }
-    parts["journal"] = _build(Journal, parts)
-    parts["database"] = JournaledDatabase(inner=parts["database"], journal=parts["journal"])
-    for name, shared in _SHARED.items():
-        parts[name] = _build(shared, parts)
-    parts["check_recovery"] = _check_recovery(parts, adapters["database"])
-    sign = _build(SignCheckpoint, parts)
-    parts["sign_checkpoint"] = replace(sign, pause=timedelta(seconds=settings.anchor_seconds))
-    services: dict[str, Any] = {
-        field.name: parts.get(field.name) or _build(field.type, parts) for field in fields(Vault)
-    }
-    return Vault(**services)
-
-
-def _check_recovery(parts: Mapping[str, Any], database: Any) -> Any:
-    """Build the recovery check on the unguarded database: the guard would wait for this same check."""
-    bare = getattr(database, "unguarded", database)
-    unguarded = {"database": bare, "published_log": replace(parts["published_log"], database=bare)}
-    check = _build(CheckRecovery, {**parts, **unguarded})
-    if bare is not database:
-        database.look = check.look
-    return check
-
-
-def _build(cls: Any, parts: Mapping[str, object]) -> Any:
-    """Build a service from the parts its fields name. A field without a part must have a default."""
-    cls = tracing.traced(cls)
-    return cls(**{field.name: parts[field.name] for field in fields(cls) if field.name in parts})

@@ -1,6 +1,6 @@
 """OpenTelemetry spans for requests, services, and calls of S3, KMS or OpenBao. Off unless a URL is set.
 
-A span is named after a route's template, a service's class or a call's method. The attributes below hold no
+A span is named after a route's template, a service's class and method, or a call's method. The attributes below hold no
 path, query, header, id, number or message; an error is recorded as its class name only. The tracer provider is
 private, never the global one, so instrumentation in other packages sends nothing. Trace contexts in incoming
 requests are ignored.
@@ -8,6 +8,8 @@ requests are ignored.
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import wraps
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from vault.errors import StartRefused
@@ -99,18 +101,28 @@ def call_of(function: Callable[..., object]) -> str:
 
 
 def traced(kind: Kind) -> Kind:
-    """Return the service class with a span around each call; unchanged while tracing is off."""
-    if not _tracers or "__call__" not in vars(kind):
-        return kind
-    inner: Callable[..., Awaitable[Any]] = vars(kind)["__call__"]
+    """Return the service class with a span around each call of a public method; unchanged while tracing is off.
 
+    Only coroutine functions are wrapped: other methods do no I/O. The span of ``__call__``, which jobs have, is named
+    after the class, any other after the class and the method.
+    """
+    if not _tracers:
+        return kind
+    wrapped = {
+        name: _traced_method(kind.__name__ if name == "__call__" else f"{kind.__name__}.{name}", method)
+        for name, method in vars(kind).items()
+        if iscoroutinefunction(method) and (name == "__call__" or not name.startswith("_"))
+    }
+    return cast("Kind", type(kind.__name__, (kind,), {"__slots__": (), "__doc__": kind.__doc__, **wrapped}))
+
+
+def _traced_method(name: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    @wraps(method)
     async def call(self: object, *arguments: Any, **named: Any) -> Any:
-        with span(kind.__name__) as current:
-            result = await inner(self, *arguments, **named)
+        with span(name) as current:
+            result = await method(self, *arguments, **named)
             if result is False and current is not None:
                 current.set_attribute("vault.idle", value=True)
             return result
 
-    return cast(
-        "Kind", type(kind.__name__, (kind,), {"__slots__": (), "__call__": call, "__doc__": kind.__doc__})
-    )
+    return call

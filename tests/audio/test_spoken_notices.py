@@ -10,7 +10,7 @@ from tests.audio.sounding import level, part, peak, pitch, spoken, streamed
 from tests.domain.drafts import wish
 from tests.servers.required import require
 from vault.audio.prompt import SubprocessPromptMaker
-from vault.composition import notice_texts
+from vault.composition_parts import notice_texts
 from vault.domain.consent.consent_event import Keys
 from vault.domain.notices.audio import GAP_SECONDS, PromptRequest
 from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES

@@ -11,7 +11,7 @@ import signal
 from pathlib import Path
 
 from vault.cli.main import main
-from vault.services.playback.audio_stream import PlayableAudio, Stream
+from vault.services.playback.audio_stream import AudioStreams, PlayableAudio
 
 #: The file, in the data directory.
 FILE = "die-at-grant"
@@ -21,16 +21,16 @@ _SLOWLY = 0.05
 
 def prepare() -> None:
     """Put the death behind every grant."""
-    file, numbers, grant = Path(os.environ["VAULT_DATA_DIR"]) / FILE, itertools.count(1), Stream._grant
+    file, numbers, grant = Path(os.environ["VAULT_DATA_DIR"]) / FILE, itertools.count(1), AudioStreams._grant
 
-    async def grant_and_die(self: Stream, sound: PlayableAudio, window: tuple[int, int]) -> None:
+    async def grant_and_die(self: AudioStreams, sound: PlayableAudio, window: tuple[int, int]) -> None:
         await asyncio.sleep(_SLOWLY)
         await grant(self, sound, window)
         if file.exists() and next(numbers) == int(file.read_text()):
             file.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
 
-    Stream._grant = grant_and_die  # type: ignore[method-assign]
+    AudioStreams._grant = grant_and_die  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.faults.server import MortalVault
-from vault.composition import utc_now
+from vault.composition_parts import utc_now
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.stores.account_keys import WrappedKeyRows
 from vault.keyservice.key_ring import AccountKeyRing

@@ -23,7 +23,7 @@ from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of
 from vault.errors import FetchFailed, NotFound, RecordingErased, Refused, Unavailable, VaultError
 from vault.services.closing_acts.journal import NOT_STORED
-from vault.services.consent.report_consent import ConsentRequest
+from vault.services.consent.consent_records import ConsentRequest
 from vault.thread_pools import Threads
 
 #: The worker's verbs, and the states in which they find something to do.
@@ -132,7 +132,7 @@ class MortalHouse:
 
     def verb(self, name: str) -> Callable[[], Awaitable[Any]]:
         """Return a piece of the worker's work."""
-        return self._rewrap if name == "rewrap" else getattr(self.house.vault, name)
+        return self._rewrap if name == "rewrap" else getattr(self.house.vault.jobs, name)
 
     def step(self, name: str) -> None:
         """Do one piece of the worker's work; it goes on after an outage, as the worker does."""
@@ -141,9 +141,9 @@ class MortalHouse:
 
     async def _rewrap(self) -> None:
         """Wrap anew what lies under an old version of the account's key, without the pause before its end."""
-        await replace(self.house.vault.rewrap, grace=timedelta())()
-        await self.house.vault.write_manifests()
-        await self.house.vault.write_account_objects()
+        await replace(self.house.vault.jobs.rewrap, grace=timedelta())()
+        await self.house.vault.jobs.write_manifests()
+        await self.house.vault.jobs.write_account_objects()
 
     def fetch_failing(self, how: str) -> None:
         """Try once to fetch, while every host of media fails in one of the ways of HOSTS_FAIL."""
@@ -183,11 +183,11 @@ class MortalHouse:
     def decline(self, call: str) -> None:
         """Let the caller say no."""
         wish = ConsentRequest(party="caller", answer="declined", method="key", at=datetime.now(UTC))
-        self.do(self.house.vault.consent(self.house.account.id, call, wish, actor="key_test"))
+        self.do(self.house.vault.consent.report(self.house.account.id, call, wish, actor="key_test"))
 
     async def switch(self, *, enabled: bool) -> None:
         """Set the switch."""
-        change = self.house.vault.set_switch
+        change = self.house.vault.recording_switch.set
         await change(self.house.account.id, enabled=enabled, reason=None, actor="key_test")
 
     async def erase(self, known: Known) -> None:
@@ -201,12 +201,12 @@ class MortalHouse:
 
     async def rotate(self) -> int:
         """Begin a rotation of the account's key; return the version that seals now. Raises Refused."""
-        progress = await self.house.vault.rotate_account_key(self.house.account.id, actor="key_test")
+        progress = await self.house.vault.key_rotation.begin(self.house.account.id, actor="key_test")
         return progress.current
 
     def rotating(self) -> bool:
         """Say whether an old version is on its way out."""
-        return bool(self.do(self.house.vault.rewrap.any_due()))
+        return bool(self.do(self.house.vault.jobs.rewrap.any_due()))
 
     def versions(self) -> set[int]:
         """Return under which versions of the account's key anything lies."""

@@ -40,11 +40,11 @@ async def check(story: Story) -> None:
         assert await _heard(vault, story) == FETCHED
     await _keys(story)
     await _objects(story)
-    while await site.quiet.sequence_events():
+    while await site.quiet.jobs.log_publisher.sequence():
         pass
     log = await _log(site)
     _events(log, story, await site.database.read(lambda tx: _count(tx, links)))
-    checked = await replace(site.quiet.fsck, grace=-timedelta(days=1))(sample=9, rate=0)
+    checked = await replace(site.quiet.jobs.fsck, grace=-timedelta(days=1))(sample=9, rate=0)
     assert checked.findings == []
 
 
@@ -67,13 +67,13 @@ async def _rows(story: Story) -> None:
 
 
 async def _heard(vault: Vault, story: Story) -> bytes:
-    sound = await vault.resolve_audio.for_download(story.account, story.fetched, actor="key_test")
-    return b"".join([block async for block in await vault.stream(sound, 0, sound.size)])
+    sound = await vault.audio.for_download(story.account, story.fetched, actor="key_test")
+    return b"".join([block async for block in await vault.audio.stream(sound, 0, sound.size)])
 
 
 async def _keys(story: Story) -> None:
     """The first version is destroyed, with a statement, and nothing lies under it."""
-    progress = await story.site.quiet.read_rotations(story.account)
+    progress = await story.site.quiet.key_rotation.status(story.account)
     (rotation,) = progress.rotations
     assert (progress.current, rotation.statement is not None, progress.remaining) == (2, True, {})
     versions = await story.site.database.read(lambda tx: list(tx.rotations.wrapped_keys()))
@@ -82,7 +82,7 @@ async def _keys(story: Story) -> None:
 
 async def _objects(story: Story) -> None:
     """Nothing lies there but what is named, and no copy of a key that was destroyed."""
-    store = story.site.quiet.sweep.objects
+    store = story.site.quiet.jobs.sweep.objects
     row = await story.row(story.fetched)
     there = sorted([one.key async for one in store.list("")])
     named = {row.audio.location, location_of(row.account_id, row.id)}
@@ -106,9 +106,9 @@ async def _objects(story: Story) -> None:
 
 async def _log(site: Site) -> WholeLog:
     """The log verifies, and what was published is its beginning."""
-    log = read_export(b"".join([part async for part in await site.quiet.export_log(None)]))
-    store = site.quiet.sweep.objects
-    published = PublishedLog(database=site.database, objects=store, signer=site.quiet.rewrap.signer)
+    log = read_export(b"".join([part async for part in await site.quiet.log_proofs.export(None)]))
+    store = site.quiet.jobs.sweep.objects
+    published = PublishedLog(database=site.database, objects=store, signer=site.quiet.jobs.rewrap.signer)
     found = await published.newest()
     assert found is not None
     leaves = [leaf async for bundle in published.bundles(found) for leaf in bundle]

@@ -20,7 +20,8 @@ from tests.faults.nth_story import Site
 from tests.faults.nth_wire import MediaNetwork, NthClient
 from tests.servers.postgresql import PostgresqlServer
 from tests.services.conftest import SIGNER
-from vault import composition
+from vault.composition_parts import Adapters
+from vault.composition_services import build_vault
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.stores.account_keys import WrappedKeyRows
@@ -165,8 +166,7 @@ class Ground:
     def _vault(self, network: MediaNetwork, parts: dict[str, Any], ttl: float) -> Vault:
         http = GuardedHttp(resolver=network.resolve, dialer=network, ssl_context=_TLS)
         rows = WrappedKeyRows(parts["database"])
-        return composition._vault(
-            read_settings({}),
+        adapters = Adapters(
             **parts,
             ring=AccountKeyRing(parts["root_key"], rows, own_keys=FakeOwnKeys(), ttl=ttl),
             threads=self.threads,
@@ -177,3 +177,4 @@ class Ground:
             rest=ProviderRest(http),
             signer=SIGNER,
         )
+        return build_vault(read_settings({}), adapters)

@@ -63,12 +63,14 @@ class Story:
     async def tell(self) -> None:
         """Tell it to its end."""
         vault = self.site.vault
-        opened, _ = await self.ask(lambda: vault.open_account("acme", name=None, locale=None, **_ME))
+        opened, _ = await self.ask(lambda: vault.accounts.open("acme", name=None, locale=None, **_ME))
         self.account = opened.id
-        await self.ask(lambda: vault.set_policy(self.account, WITHOUT_EVIDENCE, if_version=None, **_ME))
+        await self.ask(
+            lambda: vault.consent_policy.set(self.account, WITHOUT_EVIDENCE, if_version=None, **_ME)
+        )
         await self._bring_in()
         await self._listen()
-        await self.ask(lambda: vault.rotate_account_key(self.account, **_ME), again=(Refused,))
+        await self.ask(lambda: vault.key_rotation.begin(self.account, **_ME), again=(Refused,))
         await self.work("rewrap", "manifests", "account_objects")
         erase = partial(vault.erase, self.account, self.sent, **_ME)
         await self.ask(erase, again=(RecordingErased,))
@@ -80,9 +82,9 @@ class Story:
         self.site.nth.at = 0
         await self.hurry()
         await self.work(*self._steps())
-        left = [one.key async for one in self.site.quiet.sweep.objects.list("") if self.sent in one.key]
+        left = [one.key async for one in self.site.quiet.jobs.sweep.objects.list("") if self.sent in one.key]
         assert left == [], "What was erased is gone before any sweep."
-        await replace(self.site.vault.sweep, grace=-timedelta(days=1))()
+        await replace(self.site.vault.jobs.sweep, grace=-timedelta(days=1))()
 
     async def ask(self, verb: Callable[[], Awaitable[T]], *, again: tuple[type[Exception], ...] = ()) -> T:
         """Ask, and ask again where the vault does not answer; ``again`` are answers of the second time alone."""
@@ -125,7 +127,7 @@ class Story:
         vault = self.site.vault
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         wish = ConnectionRequest(provider="platform", credentials={"secret": secret})
-        connection, _, _ = await self.ask(lambda: vault.set_connection(self.account, "main", wish, **_ME))
+        connection, _, _ = await self.ask(lambda: vault.connections.set(self.account, "main", wish, **_ME))
         delivery = self._delivery(secret)
         receipt = await self.ask(lambda: vault.receive("platform", connection.id, delivery))
         assert receipt.recording_id is not None
@@ -142,14 +144,16 @@ class Story:
         """A link, its session, and all of the audio."""
         vault = self.site.vault
         wish = LinkRequest(listener="Ada", kind="player", life=timedelta(minutes=15), sessions=1)
-        _, token = await self.ask(lambda: vault.create_link(self.account, self.fetched, wish, **_ME))
+        _, token = await self.ask(lambda: vault.links.create(self.account, self.fetched, wish, **_ME))
         nonce = secrets.token_hex(16)
-        opened = await self.ask(lambda: vault.open_link(token.text, nonce=nonce, address=None, agent="test"))
+        opened = await self.ask(
+            lambda: vault.sessions.open(token.text, nonce=nonce, address=None, agent="test")
+        )
 
         async def play() -> bytes:
-            session, recording = await vault.find_session(opened.session.id, opened.secret.text)
-            sound = await vault.resolve_audio.for_session(session, recording)
-            return b"".join([block async for block in await vault.stream(sound, 0, sound.size)])
+            session, recording = await vault.sessions.find(opened.session.id, opened.secret.text)
+            sound = await vault.audio.for_session(session, recording)
+            return b"".join([block async for block in await vault.audio.stream(sound, 0, sound.size)])
 
         assert await self.ask(play) == FETCHED
 
@@ -172,21 +176,23 @@ class Story:
         """Return what the worker does, by turns where it does; nothing waits for its pause."""
         vault, now = self.site.vault, timedelta()
         due = {
-            "manifests": vault.write_manifests,
-            "account_objects": vault.write_account_objects,
-            "tombstones": vault.write_tombstones,
-            "rewrap": replace(vault.rewrap, grace=now),
+            "manifests": vault.jobs.write_manifests,
+            "account_objects": vault.jobs.write_account_objects,
+            "tombstones": vault.jobs.write_tombstones,
+            "rewrap": replace(vault.jobs.rewrap, grace=now),
             # The process that committed the act will not write its object any more.
-            "journal": replace(vault.keep_journal, clock=lambda: datetime.now(UTC) + timedelta(minutes=1)),
+            "journal": replace(
+                vault.jobs.keep_journal, clock=lambda: datetime.now(UTC) + timedelta(minutes=1)
+            ),
         }
         return {
-            "ingest": vault.ingest,
-            "describe": vault.describe,
-            "remove_erased": vault.remove_erased,
-            **{name: partial(vault.singleton_job.if_due, name, verb) for name, verb in due.items()},
-            "sequence": vault.sequence_events,
-            "sign": replace(vault.sign_checkpoint, pause=now),
-            "publish": replace(vault.publish_log, pause=now),
+            "ingest": vault.jobs.ingest,
+            "describe": vault.jobs.describe,
+            "remove_erased": vault.jobs.remove_erased,
+            **{name: partial(vault.jobs.singleton.run_if_due, name, verb) for name, verb in due.items()},
+            "sequence": vault.jobs.log_publisher.sequence,
+            "sign": replace(vault.jobs.log_publisher, sign_interval=now).sign,
+            "publish": replace(vault.jobs.log_publisher, publish_interval=now).publish,
         }
 
 

@@ -25,7 +25,7 @@ from sqlalchemy import select
 
 from tests.servers.vault_process import VaultProcess
 from tests.tlog.whole_log import WholeLog, read_export
-from vault import composition
+from vault import composition, composition_parts
 from vault.database.schema.core import recordings, switch_changes
 from vault.services.service import Vault
 from vault.settings import Settings, read_settings
@@ -73,7 +73,7 @@ async def _broken_promises(
         await _sweep(vault)
         broken += await _objects(vault, found)
         if audible:
-            broken += (await replace(vault.fsck, grace=timedelta(0))(sample=_EVERY, rate=0)).findings
+            broken += (await replace(vault.jobs.fsck, grace=timedelta(0))(sample=_EVERY, rate=0)).findings
         broken += await _log(vault, checkpoints)
     return broken
 
@@ -114,14 +114,14 @@ def _kept_key(row: Row) -> bool:
 async def _sweep(vault: Vault) -> None:
     """Sweep as if a day had passed."""
     await asyncio.sleep(0.01)
-    await replace(vault.sweep, grace=timedelta(0))()
+    await replace(vault.jobs.sweep, grace=timedelta(0))()
 
 
 async def _objects(vault: Vault, found: Sequence[Row]) -> list[str]:
     """Compare what lies there after a sweep with the rows; attempts that hold their lease may still write."""
-    store = vault.sweep.objects
+    store = vault.jobs.sweep.objects
     named = {row[name] for row in found if row["state"] not in _GONE for name in _LOCATIONS}
-    now = composition.utc_now()
+    now = composition_parts.utc_now()
     busy = {row["id"] for row in found if row["lease_until"] is not None and row["lease_until"] > now}
     there = [one.key async for one in store.list("recordings/")]
     broken = [
@@ -139,7 +139,7 @@ _LOCATIONS = ("audio_location", "rendition_location")
 
 
 async def _log(vault: Vault, checkpoints: Sequence[bytes]) -> list[str]:
-    export = b"".join([part async for part in await vault.export_log(None)])
+    export = b"".join([part async for part in await vault.log_proofs.export(None)])
     try:
         log = read_export(export)
         for note in checkpoints:

@@ -14,7 +14,7 @@ from tests.faults.listener import Hearing, Seat, covered, hear, take_seat
 from tests.faults.promises import check_promises
 from tests.faults.server import Client, MortalVault, ask
 from tests.tlog.whole_log import WholeLog, read_export
-from vault.composition import utc_now
+from vault.composition_parts import utc_now
 from vault.services.playback.close_sessions import EndSessions
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]

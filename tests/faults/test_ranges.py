@@ -53,8 +53,8 @@ def test_random_ranges_are_exact_and_cost_their_frames_alone(folder: Path) -> No
     counting: list[_CountingStore] = []
 
     def alter(vault: Vault) -> Vault:
-        counting.append(_CountingStore(vault.resolve_audio.objects))
-        return replace(vault, resolve_audio=replace(vault.resolve_audio, objects=counting[0]))  # type: ignore[arg-type]
+        counting.append(_CountingStore(vault.audio.objects))
+        return replace(vault, audio=replace(vault.audio, objects=counting[0]))  # type: ignore[arg-type]
 
     body = wav(size, 5)
     with altered_vault(folder, alter) as client:

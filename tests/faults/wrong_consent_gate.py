@@ -142,4 +142,5 @@ class _GatedDatabase:
 def with_gate(vault: Vault, account_ref: str, gate: type[RightGate]) -> Vault:
     """Return a vault with another gate."""
     gated = _GatedDatabase(vault.database, account_ref, gate)
-    return replace(vault, describe=replace(vault.describe, database=gated))  # type: ignore[arg-type]
+    describe = replace(vault.jobs.describe, database=gated)  # type: ignore[arg-type]
+    return replace(vault, jobs=replace(vault.jobs, describe=describe))

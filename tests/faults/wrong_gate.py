@@ -74,7 +74,7 @@ class _FlagAlone:
 
     database: Database
 
-    async def __call__(self, account_id: str, *, enabled: bool, reason: str | None, actor: str) -> Switch:
+    async def set(self, account_id: str, *, enabled: bool, reason: str | None, actor: str) -> Switch:
         """Set the flag."""
 
         def change(tx: Transaction) -> Switch:
@@ -87,8 +87,9 @@ class _FlagAlone:
 def with_hasty_gate(vault: Vault, account_ref: str) -> Vault:
     """Return a vault whose gate keeps the switch in a cache, and whose switch is a flag alone."""
     hasty = _HastyDatabase(vault.database, account_ref)
+    describe = replace(vault.jobs.describe, database=hasty)  # type: ignore[arg-type]
     return replace(
         vault,
-        describe=replace(vault.describe, database=hasty),  # type: ignore[arg-type]
-        set_switch=_FlagAlone(vault.database),  # type: ignore[arg-type]
+        jobs=replace(vault.jobs, describe=describe),
+        recording_switch=_FlagAlone(vault.database),  # type: ignore[arg-type]
     )

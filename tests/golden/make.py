@@ -23,7 +23,7 @@ from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.recordings.recording import State
 from vault.sealing.keys import recording_key
 from vault.sealing.message import seal
-from vault.services.consent.report_consent import ConsentRequest
+from vault.services.consent.consent_records import ConsentRequest
 from vault.services.service import Vault
 from vault.settings import Settings, read_settings
 
@@ -63,21 +63,21 @@ async def make(corpus: Path) -> None:
         settings = settings_of(corpus, Path(data))
         composition.migrate(settings)
         async with composition.assemble(settings) as vault:
-            account, _ = await vault.open_account(ACCOUNT, name="Acme", locale="en", **_ME)
-            await vault.set_policy(account.id, POLICY, if_version=None, **_ME)
+            account, _ = await vault.accounts.open(ACCOUNT, name="Acme", locale="en", **_ME)
+            await vault.consent_policy.set(account.id, POLICY, if_version=None, **_ME)
             for ref in RECORDINGS[:3]:
                 known["recordings"][ref] = await _take_in(vault, account.id, ref)
             (corpus / "checkpoint-1").write_bytes(await _checkpoint(vault))
             await _change(vault, account.id, known["recordings"])
             known["recordings"]["rotated"] = await _take_in(vault, account.id, "rotated")
-            (corpus / "key-statement").write_bytes(await vault.read_rotations.statement(account.id, 1))
+            (corpus / "key-statement").write_bytes(await vault.key_rotation.statement(account.id, 1))
             await _write(vault)
             (corpus / "checkpoint-2").write_bytes(await _checkpoint(vault))
-            (corpus / "log-key").write_text(vault.read_checkpoint.verifier_key() + "\n")
-            (corpus / "proof").write_bytes(await vault.prove_event(account.id, 0))
-            export = b"".join([part async for part in await vault.export_log(None)])
+            (corpus / "log-key").write_text(vault.log_proofs.verifier_key() + "\n")
+            (corpus / "proof").write_bytes(await vault.log_proofs.prove_event(account.id, 0))
+            export = b"".join([part async for part in await vault.log_proofs.export(None)])
             (corpus / "log-export").write_bytes(export)
-            await replace(vault.publish_log, pause=_NO_PAUSE)()
+            await replace(vault.jobs.log_publisher, publish_interval=_NO_PAUSE).publish()
     (corpus / "message").write_bytes(seal(MESSAGE_KEY, MESSAGE_CONTEXT, MESSAGE, frame_length=FRAME))
     (corpus / "known.json").write_text(json.dumps(known, indent=2) + "\n")
     shutil.rmtree(corpus / "objects" / ".incoming", ignore_errors=True)
@@ -91,12 +91,12 @@ async def _take_in(vault: Vault, account_id: str, ref: str) -> dict[str, Any]:
     )
     await vault.admit(account_id, facts)
     wish = ConsentRequest(party="caller", answer="announced", method="announcement", at=now)
-    await vault.consent(account_id, ref, wish, **_ME)
+    await vault.consent.report(account_id, ref, wish, **_ME)
     row, _ = await vault.upload(account_id, ref, ref, _blocks(sound_of(ref)), **_ME)
     while (await vault.browse.one(account_id, row.id)).recording.state is not State.AVAILABLE:
-        await vault.describe()
+        await vault.jobs.describe()
     await _write(vault)
-    exported = await vault.export_key(row.id, **_ME)
+    exported = await vault.log_proofs.export_recording_key(row.id, **_ME)
     digest = hashlib.sha256(sound_of(ref)).hexdigest()
     return {"id": row.id, "sha256": digest, "exported": exported}
 
@@ -107,22 +107,22 @@ async def _change(vault: Vault, account_id: str, known: dict[str, Any]) -> None:
     await vault.restrict(account_id, restricted, restricted=True, reason="an example", **_ME)
     await vault.erase(account_id, erased, **_ME)
     while (await vault.browse.one(account_id, erased)).recording.state is not State.ERASED:
-        await vault.remove_erased()
-    await vault.rotate_account_key(account_id, **_ME)
-    while await vault.rewrap.any_due():
-        await replace(vault.rewrap, grace=_NO_PAUSE)()
+        await vault.jobs.remove_erased()
+    await vault.key_rotation.begin(account_id, **_ME)
+    while await vault.jobs.rewrap.any_due():
+        await replace(vault.jobs.rewrap, grace=_NO_PAUSE)()
         await _write(vault)
 
 
 async def _write(vault: Vault) -> None:
-    for step in (vault.write_manifests, vault.write_account_objects, vault.write_tombstones):
+    for step in (vault.jobs.write_manifests, vault.jobs.write_account_objects, vault.jobs.write_tombstones):
         while await step():
             pass
 
 
 async def _checkpoint(vault: Vault) -> bytes:
-    await replace(vault.sign_checkpoint, pause=_NO_PAUSE)()
-    return await replace(vault.read_checkpoint, oldest=_NO_PAUSE)()
+    await replace(vault.jobs.log_publisher, sign_interval=_NO_PAUSE).sign()
+    return await replace(vault.log_proofs, max_checkpoint_age=_NO_PAUSE).checkpoint()
 
 
 async def _blocks(body: bytes) -> AsyncIterator[bytes]:

@@ -144,16 +144,16 @@ async def the_vault_comes_back(corpus: Path, tmp_path: Path) -> None:
     settings = settings_of(corpus, tmp_path / "data")
     composition.migrate(settings)
     async with composition.assemble(settings, restoring=True, describing=False) as vault:
-        await vault.restore(actor="operator")
-        assert vault.read_checkpoint.verifier_key() == (corpus / "log-key").read_text().strip()
-        account = await vault.find_account(ACCOUNT)
+        await vault.jobs.restore(actor="operator")
+        assert vault.log_proofs.verifier_key() == (corpus / "log-key").read_text().strip()
+        account = await vault.accounts.find(ACCOUNT)
         for ref, known in known_of(corpus).items():
             await the_recording_is_what_it_was(vault, account.id, ref, known["id"])
         found = await vault.browse.page(
             account.id, RecordingFilter(), number=CALLER, agent=None, before=None, limit=9
         )
         assert {view.recording.recording_ref for view in found} == {"heard", "restricted", "rotated"}
-        assert (await vault.fsck(sample=9, rate=0)).findings == []
+        assert (await vault.jobs.fsck(sample=9, rate=0)).findings == []
 
 
 async def the_recording_is_what_it_was(vault: Vault, account_id: str, ref: str, recording_id: str) -> None:
@@ -164,14 +164,14 @@ async def the_recording_is_what_it_was(vault: Vault, account_id: str, ref: str, 
         return
     facts = view.facts
     assert (facts.caller, facts.callee, facts.agent, facts.direction) == (CALLER, CALLEE, AGENT, "inbound")
-    evidence = (await vault.read_evidence(account_id, recording_id, actor="operator")).sealed
+    evidence = (await vault.consent.read_evidence(account_id, recording_id, actor="operator")).sealed
     assert (
         evidence.digest == (await vault.database.read(lambda tx: tx.recordings.keys(recording_id))).evidence
     )
     if ref == "restricted":
         with pytest.raises(NotFound):
-            await vault.resolve_audio.for_download(account_id, recording_id, actor="operator")
+            await vault.audio.for_download(account_id, recording_id, actor="operator")
         return
-    sound = await vault.resolve_audio.for_download(account_id, recording_id, actor="operator")
-    heard = b"".join([block async for block in await vault.stream(sound, 0, sound.size)])
+    sound = await vault.audio.for_download(account_id, recording_id, actor="operator")
+    heard = b"".join([block async for block in await vault.audio.stream(sound, 0, sound.size)])
     assert heard == sound_of(ref)

@@ -64,7 +64,7 @@ NOT_FOREIGN = {
     "vault.web.player.links:open_link": "the row `link form` calls the same parser with the same limit",
     "vault.services.shared.account_data_keys:open_detail": _SEALED,
     "vault.services.shared.account_data_keys:open_words": _OWN_ROWS,
-    "vault.services.audit_log.recording_history:_origins": _SEALED,
+    "vault.services.audit_log.access_log:_origins": _SEALED,
     "vault.services.consent.enter_objection:number_of": _SEALED,
     "vault.services.backup.restore_log:_id": "leaves of the log, at most 64 KiB each",
     "vault.services.backup.restore_log:_take_lost": "leaves of the published log, whose root is checked behind them",

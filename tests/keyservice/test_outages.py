@@ -67,7 +67,7 @@ class Kept:
     @property
     def ring(self) -> AccountKeyRing:
         """Return the ring of account keys."""
-        ring = self.house.vault.ingest.ring
+        ring = self.house.vault.jobs.ingest.ring
         assert isinstance(ring, AccountKeyRing)
         return ring
 
@@ -82,7 +82,7 @@ class Kept:
 
         async def forget() -> None:
             self.ring.forget(self.tenant.id)
-            self.house.vault.ingest.connections.forget(self.tenant.webhook_url.rpartition("/")[2])
+            self.house.vault.jobs.ingest.connection_cache.forget(self.tenant.webhook_url.rpartition("/")[2])
 
         self.house.call(forget)
 

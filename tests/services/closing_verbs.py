@@ -53,19 +53,19 @@ _FACTS: dict[str, Any] = {"direction": "inbound", "caller": PARTIES["from"], "ca
 
 async def _link(house: House, name: str) -> tuple[str, str]:
     recording_id = await _recording(house, name)
-    link, _ = await house.vault.create_link(house.account.id, recording_id, _LINK, **ME)
+    link, _ = await house.vault.links.create(house.account.id, recording_id, _LINK, **ME)
     return recording_id, link.id
 
 
 async def _links(house: House, name: str) -> tuple[str, str]:
     recording_id, _ = await _link(house, name)
-    link, _ = await house.vault.create_link(house.account.id, recording_id, _LINK, **ME)
+    link, _ = await house.vault.links.create(house.account.id, recording_id, _LINK, **ME)
     return recording_id, link.id
 
 
 async def _key(house: House, name: str, *, vault: bool = False) -> tuple[str, str]:
     account_id = None if vault else house.account.id
-    key, token = await house.vault.issue_key(name=name, scopes=["*"], account_id=account_id, **ME)
+    key, token = await house.vault.api_keys.issue(name=name, scopes=["*"], account_id=account_id, **ME)
     return key.id, token.text
 
 
@@ -75,24 +75,24 @@ async def _vaults_key(house: House, name: str) -> tuple[str, str]:
 
 async def _connection(house: House, name: str) -> str:
     wish = ConnectionRequest(provider="platform", credentials={"secret": _SECRET})
-    await house.vault.set_connection(house.account.id, name, wish, **ME)
+    await house.vault.connections.set(house.account.id, name, wish, **ME)
     return name
 
 
 async def _off(house: House, _: Any) -> None:
-    await house.vault.set_switch(house.account.id, enabled=False, reason="holidays", **ME)
+    await house.vault.recording_switch.set(house.account.id, enabled=False, reason="holidays", **ME)
 
 
 async def _is_off(house: House, _: Any) -> bool:
-    return not (await house.vault.read_switch(house.account.id)).enabled
+    return not (await house.vault.recording_switch.read(house.account.id)).enabled
 
 
 async def _object(house: House, _: Any) -> None:
-    await house.vault.enter_objection(house.account.id, NUMBER, reason="asked by letter", **ME)
+    await house.vault.objections.enter(house.account.id, NUMBER, reason="asked by letter", **ME)
 
 
 async def _objected(house: House, _: Any) -> bool:
-    found = await house.vault.list_objections(house.account.id, after=None, limit=10)
+    found = await house.vault.objections.list(house.account.id, after=None, limit=10)
     return [(one.number, one.objection.reason) for one in found] == [(NUMBER, "asked by letter")]
 
 
@@ -148,11 +148,11 @@ async def _is_refused(house: House, recording_id: str) -> bool:
 
 
 async def _revoke_link(house: House, ids: tuple[str, str]) -> None:
-    await house.vault.revoke_link(house.account.id, *ids, **ME)
+    await house.vault.links.revoke(house.account.id, *ids, **ME)
 
 
 async def _revoke_links(house: House, ids: tuple[str, str]) -> None:
-    await house.vault.revoke_links(house.account.id, recording_id=ids[0], listener=None, **ME)
+    await house.vault.links.revoke_all(house.account.id, recording_id=ids[0], listener=None, **ME)
 
 
 async def _links_revoked(house: House, ids: tuple[str, str]) -> bool:
@@ -161,19 +161,19 @@ async def _links_revoked(house: House, ids: tuple[str, str]) -> bool:
 
 
 async def _revoke_key(house: House, key: tuple[str, str]) -> None:
-    await house.vault.revoke_key(key[0], account_id=None, **ME)
+    await house.vault.api_keys.revoke(key[0], account_id=None, **ME)
 
 
 async def _key_revoked(house: House, key: tuple[str, str]) -> bool:
     try:
-        await house.vault.authenticate(key[1])
+        await house.vault.api_keys.authenticate(key[1])
     except NotAuthentic:
         return True
     return False
 
 
 async def _delete_connection(house: House, name: str) -> None:
-    await house.vault.delete_connection(house.account.id, name, **ME)
+    await house.vault.connections.delete(house.account.id, name, **ME)
 
 
 async def _connection_gone(house: House, name: str) -> bool:

@@ -13,8 +13,7 @@ from vault.domain.consent.consent_event import Answer, ConsentPolicy, Method, Pa
 from vault.domain.consent.decision import Decision
 from vault.domain.recordings.recording import State
 from vault.domain.stored.evidence import Evidence
-from vault.services.admission.read_evidence import EvidenceView
-from vault.services.consent.report_consent import ConsentRequest
+from vault.services.consent.consent_records import ConsentRequest, EvidenceView
 
 #: California, where a notice is enough, and New York, where none is asked for: inbound, so the caller must know.
 CALLER, CALLEE = "+14155550123", "+12125550100"
@@ -45,7 +44,7 @@ class Interrupted:
 
 async def set_policy(house: House, **wanted: Any) -> None:
     """Set the account's policy; what is left out is the default, which keeps apart what lacks evidence."""
-    await house.vault.set_policy(house.account.id, ConsentPolicy(**wanted), if_version=None, **ME)
+    await house.vault.consent_policy.set(house.account.id, ConsentPolicy(**wanted), if_version=None, **ME)
 
 
 async def tell(
@@ -66,7 +65,7 @@ async def tell(
         at=at or datetime.now(UTC),
         **more,
     )
-    _, decision = await house.vault.consent(house.account.id, call, wish, **ME)
+    _, decision = await house.vault.consent.report(house.account.id, call, wish, **ME)
     return decision
 
 
@@ -87,9 +86,9 @@ async def announced(house: House, ref: str = "rec-1", **data: Any) -> str:
 async def through_the_gate(house: House, recording_id: str) -> State:
     """Fetch, seal and describe a recording, and return where the gate left it."""
     await house.hurry(recording_id)
-    await house.vault.ingest()
+    await house.vault.jobs.ingest()
     await house.hurry(recording_id)
-    await house.vault.describe()
+    await house.vault.jobs.describe()
     return await house.state(recording_id)
 
 
@@ -115,7 +114,7 @@ async def grounds(house: House, recording_id: str) -> list[str]:
 
 async def evidence(house: House, recording_id: str) -> EvidenceView:
     """Read a recording's evidence."""
-    return await house.vault.read_evidence(house.account.id, recording_id, **ME)
+    return await house.vault.consent.read_evidence(house.account.id, recording_id, **ME)
 
 
 async def kinds(house: House, recording_id: str) -> list[str]:

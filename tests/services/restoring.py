@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.services.conftest import SIGNER, House
-from vault import composition
+from vault.composition_parts import Adapters
+from vault.composition_services import build_vault
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.stores.account_keys import WrappedKeyRows
@@ -23,13 +24,13 @@ from vault.thread_pools import Threads
 async def write_all(house: House) -> None:
     """Write to the object store what the worker would: manifests, objects of accounts, tombstones, the log."""
     vault = house.vault
-    for step in (vault.write_manifests, vault.write_account_objects, vault.write_tombstones):
+    for step in (vault.jobs.write_manifests, vault.jobs.write_account_objects, vault.jobs.write_tombstones):
         while await step():
             pass
-    while await vault.sequence_events():
+    while await vault.jobs.log_publisher.sequence():
         pass
-    await replace(vault.sign_checkpoint, pause=timedelta(0))()
-    await replace(vault.publish_log, pause=timedelta(0))()
+    await replace(vault.jobs.log_publisher, sign_interval=timedelta(0)).sign()
+    await replace(vault.jobs.log_publisher, publish_interval=timedelta(0)).publish()
 
 
 @asynccontextmanager
@@ -42,15 +43,14 @@ async def house_over(house: House, database: Database, threads: Threads) -> Asyn
         "rest": house.rest,
         "providers": {"platform": Platform()},
         "describer": house.describer,
-        "prompt_maker": house.vault.set_prompt.prompt_maker,
+        "prompt_maker": house.vault.notices.prompt_maker,
         "threads": threads,
         "ring": AccountKeyRing(house.root_key, WrappedKeyRows(database)),
         "root_key": house.root_key,
         "signer": SIGNER,
-        "settings": read_settings({}),
     }
     try:
-        vault = composition._vault(**parts)
+        vault = build_vault(read_settings({}), Adapters(**parts))
         if isinstance(database, PostgresqlDatabase):
             database.look = None  # As before its first look, and as a restore works.
         yield replace(house, vault=vault, database=database)

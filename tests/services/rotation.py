@@ -17,7 +17,7 @@ from vault.domain.stored.manifest import decode_manifest, location_of
 from vault.ports.rotation import SEALED_KINDS
 from vault.ports.stores import RecordingFilter
 from vault.services.accounts.connections import ConnectionRequest
-from vault.services.audit_log.list_events import EventFilter
+from vault.services.audit_log.access_log import EventFilter
 from vault.services.key_rotation.rotate_account_key import RotationProgress
 from vault.services.playback.links import LinkRequest
 
@@ -34,12 +34,12 @@ async def fill(house: House) -> str:
     await tell(house, "announced")
     recording_id = (await house.announce(**PARTIES)).recording_id
     assert await house.settle(recording_id) is State.AVAILABLE
-    await house.vault.write_manifests()
+    await house.vault.jobs.write_manifests()
     await house.announce("waits", url="https://media.example/other.wav")
-    await vault.enter_objection(account_id, "+33123456780", reason=None, **ME)
-    draft = await vault.draft_notice(account_id, wish(text=TEXT), **ME)
-    await vault.set_prompt(account_id, draft.id, AUDIO, PromptRequest(beep="start"), **ME)
-    await vault.create_link(account_id, recording_id, LINK, **ME)
+    await vault.objections.enter(account_id, "+33123456780", reason=None, **ME)
+    draft = await vault.notices.draft(account_id, wish(text=TEXT), **ME)
+    await vault.notices.set_audio(account_id, draft.id, AUDIO, PromptRequest(beep="start"), **ME)
+    await vault.links.create(account_id, recording_id, LINK, **ME)
     return recording_id
 
 
@@ -69,20 +69,20 @@ def manifest_version(house: House, recording_id: str) -> int:
 
 async def rotate(house: House) -> RotationProgress:
     """Begin a rotation."""
-    return await house.vault.rotate_account_key(house.account.id, **ME)
+    return await house.vault.key_rotation.begin(house.account.id, **ME)
 
 
 async def step(house: House) -> None:
     """Do what the worker does about rotations, once, without the pause before the end."""
-    await replace(house.vault.rewrap, grace=timedelta())()
-    await house.vault.write_manifests()
-    await house.vault.write_account_objects()
+    await replace(house.vault.jobs.rewrap, grace=timedelta())()
+    await house.vault.jobs.write_manifests()
+    await house.vault.jobs.write_account_objects()
 
 
 async def finish(house: House) -> None:
     """Do it until the old version is destroyed."""
     for _ in range(20):
-        if not await house.vault.rewrap.any_due():
+        if not await house.vault.jobs.rewrap.any_due():
             return
         await step(house)
     raise AssertionError("The rotation does not come to its end.")
@@ -97,13 +97,13 @@ async def everything_opens(house: House, recording_id: str) -> None:
     )
     # Another recording of the call waits, and is found as well.
     assert recording_id in {view.recording.id for view in found}
-    assert [one.number for one in await vault.list_objections(account_id, after=None, limit=9)] == [
+    assert [one.number for one in await vault.objections.list(account_id, after=None, limit=9)] == [
         "+33123456780"
     ]
-    assert [listener for _, listener in await vault.list_links(account_id, recording_id)] == ["Ada"]
-    (notice,) = await vault.list_notices(account_id)
-    assert await vault.read_prompt.of_account(account_id, notice.id, "pcm")
-    await vault.sequence_events()
-    page = await vault.list_events(account_id, EventFilter(listener="Ada"), start=0, limit=9)
+    assert [listener for _, listener in await vault.links.list(account_id, recording_id)] == ["Ada"]
+    (notice,) = await vault.notices.list(account_id)
+    assert await vault.notices.read_own_audio(account_id, notice.id, "pcm")
+    await vault.jobs.log_publisher.sequence()
+    page = await vault.access_log.list_events(account_id, EventFilter(listener="Ada"), start=0, limit=9)
     assert [detail for _, detail in page.items] == [{"listener": "Ada"}]
-    assert (await vault.read_evidence(account_id, recording_id, **ME)).sealed.canonical
+    assert (await vault.consent.read_evidence(account_id, recording_id, **ME)).sealed.canonical

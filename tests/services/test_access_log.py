@@ -50,7 +50,7 @@ def damage(house: House, statement: str, **values: object) -> None:
 async def test_the_head_is_signed_when_it_grew(house: House):
     """Signed once the last is two seconds old, not before, and not again while nothing was added."""
     now = NOON
-    sign = with_clock(house.vault.sign_checkpoint, lambda: now)
+    sign = with_clock(house.vault.jobs.log_publisher, lambda: now).sign
     assert await sign()
     first = await house.database.read(lambda tx: tx.checkpoints.last())
     now += timedelta(seconds=10)
@@ -71,10 +71,10 @@ async def test_the_head_is_signed_when_it_grew(house: House):
 
 async def test_two_nodes_sign_the_same_bytes(house: House):
     """A size has one checkpoint, whoever signs it and when."""
-    await house.vault.sign_checkpoint()
+    await house.vault.jobs.log_publisher.sign()
     first = await house.database.read(lambda tx: tx.checkpoints.last())
     damage(house, "DELETE FROM checkpoints")
-    await with_clock(house.vault.sign_checkpoint, lambda: NOON)()
+    await with_clock(house.vault.jobs.log_publisher, lambda: NOON).sign()
     second = await house.database.read(lambda tx: tx.checkpoints.last())
     assert (second.note, second.at) == (first.note, NOON)
 
@@ -85,7 +85,7 @@ async def test_a_size_is_never_signed_over_two_roots(house: House):
     other = sign_checkpoint(Checkpoint(origin=SIGNER.name, size=head.size, root=bytes(32)), SIGNER)
     kept = KeptCheckpoint(size=head.size, note=other, at=NOON)
     await house.database.write(lambda tx: tx.checkpoints.keep(kept))
-    for show in (house.vault.read_checkpoint, house.vault.export_log.head):
+    for show in (house.vault.log_proofs.checkpoint, house.vault.log_proofs.export_head):
         with pytest.raises(Tampered, match="not the one that its last checkpoint signs"):
             await show()
     assert not [key for key in house.objects.objects if key.startswith("log/")]
@@ -95,14 +95,14 @@ async def test_a_size_is_never_signed_over_two_roots(house: House):
 async def test_the_checkpoint_of_the_world_is_young(house: House):
     """It is the last one while the worker signs, and a new one when that seems to have stopped."""
     now = NOON
-    read = with_clock(house.vault.read_checkpoint, lambda: now)
+    proofs = with_clock(house.vault.log_proofs, lambda: now)
     sizes = []
     for step in (0, 4, 2, 4, 4):
         now += timedelta(seconds=step)
-        sizes.append(open_checkpoint(await read(), KNOWN).size)
+        sizes.append(open_checkpoint(await proofs.checkpoint(), KNOWN).size)
         await add(house, 1)
     assert [size - sizes[0] for size in sizes] == [0, 0, 2, 2, 4]
-    assert read.verifier_key() == SIGNER.verifier.write()
+    assert proofs.verifier_key() == SIGNER.verifier.write()
 
 
 async def test_a_proof_convinces_whoever_has_leaf_and_key(house: House):
@@ -110,7 +110,7 @@ async def test_a_proof_convinces_whoever_has_leaf_and_key(house: House):
     await add(house, 300)
     leaves = await leaves_of(house)
     for index in (0, 1, 255, 256, len(leaves) - 1):
-        proof = await house.vault.prove_event(house.account.id, index)
+        proof = await house.vault.log_proofs.prove_event(house.account.id, index)
         found, checkpoint = verify_proof_file(proof, leaves[index], KNOWN)
         assert (found, checkpoint.root) == (index, mth(leaves[: checkpoint.size]))
         said, hashes, size, root = read_proof(proof)
@@ -127,15 +127,15 @@ async def test_there_are_no_proofs_of_others_events(house: House):
     size = len(await leaves_of(house))
     for index in (size - 1, size, 2**62):
         with pytest.raises(NotFound):
-            await house.vault.prove_event(house.account.id, index)
+            await house.vault.log_proofs.prove_event(house.account.id, index)
     assert verify_proof_file(
-        await house.vault.prove_event("acct_other", size - 1), (await leaves_of(house))[-1], KNOWN
+        await house.vault.log_proofs.prove_event("acct_other", size - 1), (await leaves_of(house))[-1], KNOWN
     )
 
 
 async def exported(house: House, account_id: str | None) -> list[bytes]:
     """Return the lines of an export."""
-    parts = [part async for part in await house.vault.export_log(account_id)]
+    parts = [part async for part in await house.vault.log_proofs.export(account_id)]
     return b"".join(parts).splitlines(keepends=True)
 
 
@@ -198,7 +198,7 @@ async def test_an_export_of_an_empty_log_is_verified(house: House):
 async def test_what_was_changed_in_the_database_is_named(house: House, statement: str, words: str):
     """An export of a database that somebody wrote in does not verify, or is not made at all."""
     await add(house, 600 - len(await leaves_of(house)))
-    await house.vault.export_log.head()
+    await house.vault.log_proofs.export_head()
     other = b'{"forged":1}'
     values = {"other": other, "hash": bytes(32) if ":other" not in statement else mth([other])}
     damage(house, statement, **{name: one for name, one in values.items() if f":{name}" in statement})
@@ -209,7 +209,7 @@ async def test_what_was_changed_in_the_database_is_named(house: House, statement
 async def test_an_export_of_a_rewritten_tail_does_not_fit_an_older_checkpoint(house: House):
     """A log that was set back and grew otherwise is found by whoever kept a checkpoint."""
     await add(house, 20)
-    _, head = await house.vault.export_log.head()
+    _, head = await house.vault.log_proofs.export_head()
     kept = read_head(iter(head.splitlines(keepends=True)))[1]
     size = len(await leaves_of(house))
     await add(house, 5)

@@ -27,12 +27,12 @@ def names_of(house: House) -> list[ObjectName]:
 async def policy(house: House, reason: str) -> None:
     """Change the consent policy."""
     changed = replace(WITHOUT_EVIDENCE, reason=reason)
-    await house.vault.set_policy(house.account.id, changed, if_version=None, actor="key_test")
+    await house.vault.consent_policy.set(house.account.id, changed, if_version=None, actor="key_test")
 
 
 async def written(house: House) -> ObjectName:
     """Write the account's object, and return its name: the newest of the own history."""
-    assert await house.vault.write_account_objects()
+    assert await house.vault.jobs.write_account_objects()
     return (await sort_by_history(house.database, names_of(house))).own[0]
 
 

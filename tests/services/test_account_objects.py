@@ -26,9 +26,9 @@ async def test_the_newest_object_is_the_only_one(house: House):
     """Each change is a new object, and the one before it goes only once the new one is there."""
     await write_all(house)
     [first] = account_objects(house)
-    assert not await house.vault.write_account_objects()
+    assert not await house.vault.jobs.write_account_objects()
     await off(house)
-    assert await house.vault.write_account_objects.any_due()
+    assert await house.vault.jobs.write_account_objects.any_due()
     put, seen = house.objects.put, list[list[int]]()
 
     async def watched(key: str, body: bytes, *, if_absent: bool = False, locked: bool = False) -> bool:
@@ -37,7 +37,7 @@ async def test_the_newest_object_is_the_only_one(house: House):
         return done
 
     house.objects.put = watched
-    assert await house.vault.write_account_objects()
+    assert await house.vault.jobs.write_account_objects()
     assert seen[-1] == [first, first + 1]
     assert account_objects(house) == [first + 1]
     [kept] = [one for key, one in house.objects.objects.items() if key.startswith(PREFIX)]
@@ -48,7 +48,7 @@ async def test_the_newest_object_is_the_only_one(house: House):
 async def test_a_change_while_it_is_written_is_written_too(house: House):
     """The mark stays: what was read before the change is not the newest any more."""
     await write_all(house)
-    await house.vault.open_account("acme", name="Other", locale=None, actor="key_test")
+    await house.vault.accounts.open("acme", name="Other", locale=None, actor="key_test")
     put = house.objects.put
 
     async def racing(key: str, body: bytes, *, if_absent: bool = False, locked: bool = False) -> bool:
@@ -57,9 +57,9 @@ async def test_a_change_while_it_is_written_is_written_too(house: House):
         return await put(key, body, if_absent=if_absent, locked=locked)
 
     house.objects.put = racing
-    assert await house.vault.write_account_objects()
+    assert await house.vault.jobs.write_account_objects()
     before = max(account_objects(house))
-    assert await house.vault.write_account_objects()
+    assert await house.vault.jobs.write_account_objects()
     assert account_objects(house) == [before + 1]
 
 
@@ -74,7 +74,7 @@ async def test_who_lost_the_turn_deletes_nothing_that_came_after(house: House):
         async def listed() -> AsyncIterator[StoredObject]:
             if prefix.startswith("prompts/"):
                 house.objects.list = listing
-                await house.vault.set_prompt(house.account.id, notice, SPEECH, BEEP, **ME)
+                await house.vault.notices.set_audio(house.account.id, notice, SPEECH, BEEP, **ME)
                 await write_all(house)
             async for one in listing(prefix):
                 yield one
@@ -82,7 +82,7 @@ async def test_who_lost_the_turn_deletes_nothing_that_came_after(house: House):
         return listed()
 
     house.objects.list = late
-    await house.vault.write_account_objects()
+    await house.vault.jobs.write_account_objects()
     assert [key for key in house.objects.objects if key.startswith("prompts/")]
     # What it wrote late is an old one, and does not stay beside the newest.
     await write_all(house)
@@ -99,11 +99,13 @@ async def test_a_store_that_fails_leaves_it_due(house: House, when):
     while True:
         house.objects.fail(at=at, when=when)
         try:
-            assert await house.vault.write_account_objects()
+            assert await house.vault.jobs.write_account_objects()
         except Unavailable:
             house.objects._failing.clear()
             assert len(account_objects(house)) >= 1
-            await house.vault.set_switch(house.account.id, enabled=at % 2 == 1, reason=None, actor="key_test")
+            await house.vault.recording_switch.set(
+                house.account.id, enabled=at % 2 == 1, reason=None, actor="key_test"
+            )
             at += 1
             continue
         break
@@ -116,14 +118,14 @@ async def test_a_store_that_fails_leaves_it_due(house: House, when):
 async def test_audio_of_notices_lies_beside_it_while_a_notice_has_it(house: House):
     """Written once, under the hash of its sealed bytes, and removed with the draft."""
     notice = (await drafted(house)).id
-    await house.vault.set_prompt(house.account.id, notice, SPEECH, BEEP, **ME)
+    await house.vault.notices.set_audio(house.account.id, notice, SPEECH, BEEP, **ME)
     await write_all(house)
     [prompt] = [key for key in house.objects.objects if key.startswith("prompts/")]
     await off(house)
     house.objects.calls.clear()
     await write_all(house)
     assert [key for key in house.objects.objects if key.startswith("prompts/")] == [prompt]
-    await house.vault.draft_notice.delete(house.account.id, notice, **ME)
+    await house.vault.notices.delete(house.account.id, notice, **ME)
     await write_all(house)
     assert [key for key in house.objects.objects if key.startswith("prompts/")] == []
 
@@ -132,18 +134,18 @@ async def test_tombstones_are_written_together_and_once(house: House):
     """Several of one account in one object; an erasure after that in another, and no key in either."""
     ids = [(await house.announce(f"rec-{n}")).recording_id for n in range(3)]
     await off(house)
-    assert await house.vault.write_tombstones()
-    assert not await house.vault.write_tombstones()
+    assert await house.vault.jobs.write_tombstones()
+    assert not await house.vault.jobs.write_tombstones()
     [key] = [key for key in house.objects.objects if key.startswith("tombstones/")]
     written = decode_tombstones(bytes(house.objects.objects[key].body))
     assert {one.id: one.state for one in written} == dict.fromkeys(ids, State.REFUSED)
     await house.vault.erase(house.account.id, ids[0], actor="key_test")
     assert await house.settle(ids[0]) is State.ERASED
-    assert await house.vault.write_tombstones()
+    assert await house.vault.jobs.write_tombstones()
     assert len([key for key in house.objects.objects if key.startswith("tombstones/")]) == 2
 
 
 async def test_what_is_available_has_no_tombstone(house: House):
     """Only an end is written there."""
     await available(house, "rec-1")
-    assert not await house.vault.write_tombstones()
+    assert not await house.vault.jobs.write_tombstones()

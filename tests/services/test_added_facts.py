@@ -36,7 +36,7 @@ ADMISSION = Admission(
     ring=None,  # type: ignore[arg-type] - nothing is sealed
     rule_book=packaged(),
     numbers=NumberPlans(),
-    carried=_Carried(),  # type: ignore[arg-type]
+    data_keys=_Carried(),  # type: ignore[arg-type]
 )
 
 

@@ -25,7 +25,7 @@ async def ask(house: House, sound: PlayableAudio, times: int) -> int:
     """Ask for a byte so often, and return how often it came before the first refusal."""
     for count in range(times):
         try:
-            assert [block async for block in await house.vault.stream(sound, 0, 1)] == [AUDIO[:1]]
+            assert [block async for block in await house.vault.audio.stream(sound, 0, 1)] == [AUDIO[:1]]
         except TooMany as error:
             assert error.retry_after > 0
             return count
@@ -55,7 +55,7 @@ async def test_a_session_gets_its_entries_and_no_more(
     assert await ask(other, kept, 30) == 10
     assert await ask(either, played, 30) == 20
     with pytest.raises(TooMany):
-        await either.vault.read_waveform(
+        await either.vault.player.waveform(
             either.account.id, recording, actor=session.id, session_id=session.id
         )
     await asyncio.gather(*(ask(node, played, 1) for node in (either, other) for _ in range(5)))
@@ -74,7 +74,7 @@ async def test_an_answer_that_runs_goes_on(house: House, monkeypatch: pytest.Mon
     monkeypatch.setattr("vault.domain.playback.link.FIRST_WINDOW", 1000)
     session, played, _ = await opened(house, await recording_of(house))
     assert await ask(house, played, 1) == 1
-    blocks = [block async for block in await house.vault.stream(played, 0, len(AUDIO))]
+    blocks = [block async for block in await house.vault.audio.stream(played, 0, len(AUDIO))]
     assert b"".join(blocks) == AUDIO
     assert await grants(house, session.id) > 3
     assert await ask(house, played, 1) == 0

@@ -31,21 +31,21 @@ def anchors(house: House) -> list[int]:
 
 async def sign(house: House) -> bool:
     """Do what the worker does, without its pause."""
-    return await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
+    return await replace(house.vault.jobs.log_publisher, sign_interval=timedelta(0)).sign()
 
 
 async def size_shown(house: House) -> int:
     """Return the size of the checkpoint that anybody gets."""
-    return open_checkpoint(await house.vault.read_checkpoint(), KNOWN).size
+    return open_checkpoint(await house.vault.log_proofs.checkpoint(), KNOWN).size
 
 
 def shows(house: House, index: int) -> dict[str, Callable[[], Awaitable[object]]]:
     """Return everything that shows the log up to an entry."""
     vault, account = house.vault, house.account.id
     return {
-        "proof": lambda: vault.prove_event(account, index),
+        "proof": lambda: vault.log_proofs.prove_event(account, index),
         "export": lambda: exported(house, account),
-        "operator's export": vault.export_log.head,
+        "operator's export": vault.log_proofs.export_head,
     }
 
 
@@ -72,9 +72,9 @@ async def test_rest_makes_no_request(house: House):
     before = len(house.objects.calls)
     for _ in range(3):
         assert not await sign(house)
-        assert not await publisher(house)()
-        await house.vault.prove_event(house.account.id, size - 1)
-        await house.vault.prove_growth(1, size)
+        assert not await publisher(house).publish()
+        await house.vault.log_proofs.prove_event(house.account.id, size - 1)
+        await house.vault.log_proofs.prove_growth(1, size)
         await size_shown(house)
         await exported(house, house.account.id)
     assert len(house.objects.calls) == before
@@ -103,15 +103,17 @@ def test_how_often_is_a_setting():
 
 async def test_a_vault_anchors_as_often_as_it_is_set(house: House):
     """The worker's verb has the pause of the settings."""
-    assert house.vault.sign_checkpoint.pause == timedelta(seconds=2)
+    assert house.vault.jobs.log_publisher.sign_interval == timedelta(seconds=2)
     now = NOON
-    seldom = replace(with_clock(house.vault.sign_checkpoint, lambda: now), pause=timedelta(seconds=30))
-    assert await seldom()
+    seldom = replace(
+        with_clock(house.vault.jobs.log_publisher, lambda: now), sign_interval=timedelta(seconds=30)
+    )
+    assert await seldom.sign()
     await add(house, 1)
     now += timedelta(seconds=29.9)
-    assert not await seldom()
+    assert not await seldom.sign()
     now += timedelta(seconds=0.1)
-    assert await seldom()
+    assert await seldom.sign()
 
 
 async def test_without_the_object_store_what_is_anchored_is_shown(
@@ -128,15 +130,17 @@ async def test_without_the_object_store_what_is_anchored_is_shown(
         raise Unavailable("The fake does not answer.")
 
     monkeypatch.setattr(house.objects, "_call", gone)
-    old = replace(house.vault.read_checkpoint, oldest=timedelta(0))
+    old = replace(house.vault.log_proofs, max_checkpoint_age=timedelta(0)).checkpoint
     assert open_checkpoint(await old(), KNOWN).size == size
     leaf = (await leaves_of(house))[size - 1]
-    assert verify_proof_file(await house.vault.prove_event(house.account.id, size - 1), leaf, KNOWN)
+    assert verify_proof_file(
+        await house.vault.log_proofs.prove_event(house.account.id, size - 1), leaf, KNOWN
+    )
     for show in shows(house, size + 2).values():
         with pytest.raises(Unavailable, match=r"object store cannot be reached.*Repeat once"):
             await show()
     with pytest.raises(Invalid):
-        await house.vault.prove_growth(1, size + 1)
+        await house.vault.log_proofs.prove_growth(1, size + 1)
     with pytest.raises(Unavailable):
         await sign(house)
     monkeypatch.undo()
@@ -167,7 +171,7 @@ async def test_a_database_that_went_back_shows_nothing_of_its_own(
         await sign(house)
         await add(back, grown)
         lies = {key: bytes(kept.body) for key, kept in house.objects.objects.items()}
-        standing = await back.vault.sign_checkpoint.anchor.compare(back.database)
+        standing = await back.vault.jobs.log_publisher.anchor.compare(back.database)
         assert standing is (Relation.FORKED if grown else Relation.BEHIND)
         if grown:
             for show in shows(back, shared + grown - 1).values():
@@ -175,9 +179,11 @@ async def test_a_database_that_went_back_shows_nothing_of_its_own(
                     await show()
             with pytest.raises(Unavailable):
                 await sign(back)
-        old = replace(back.vault.read_checkpoint, oldest=timedelta(0))
+        old = replace(back.vault.log_proofs, max_checkpoint_age=timedelta(0)).checkpoint
         assert open_checkpoint(await old(), KNOWN).size == shared
-        assert not await publisher(back)() or check_published(back) == (await leaves_of(house))[:shared]
+        assert (
+            not await publisher(back).publish() or check_published(back) == (await leaves_of(house))[:shared]
+        )
         assert {key: lies[key] for key in lies if key.startswith(PREFIX)} == {
             key: bytes(kept.body) for key, kept in house.objects.objects.items() if key.startswith(PREFIX)
         }
@@ -195,7 +201,7 @@ async def test_a_call_of_the_store_that_fails_shows_nothing_too_early(house: Hou
         calls = len(house.objects.calls)
         house.objects.fail(at=at, when=when)
         try:
-            found = await house.vault.export_log.anchor.covering(size)
+            found = await house.vault.log_proofs.anchor.covering(size)
             assert found.size == size
             assert size in anchors(house)
         except Unavailable:
@@ -206,7 +212,7 @@ async def test_a_call_of_the_store_that_fails_shows_nothing_too_early(house: Hou
         failed = len(house.objects.calls) - calls >= at
         house.objects._failing.clear()
         await add(house, 1)
-        await house.vault.export_log.head()
+        await house.vault.log_proofs.export_head()
         assert anchors(house)[-1] == size + 1
         at += 1
     assert at > 4
@@ -223,10 +229,10 @@ async def test_a_tree_that_was_changed_proves_nothing(house: House):
     size = len(await leaves_of(house))
     damage(house, "UPDATE tree_nodes SET hash = zeroblob(32) WHERE level = 8 AND position = 0")
     for show in (
-        house.vault.prove_event(house.account.id, size - 1),
-        house.vault.prove_growth(1, size),
-        house.vault.read_checkpoint(),
-        house.vault.export_log.entries(None, 0, 1),
+        house.vault.log_proofs.prove_event(house.account.id, size - 1),
+        house.vault.log_proofs.prove_growth(1, size),
+        house.vault.log_proofs.checkpoint(),
+        house.vault.log_proofs.export_entries(None, 0, 1),
     ):
         with pytest.raises(Tampered, match="not the one that its last checkpoint signs"):
             await show

@@ -114,7 +114,7 @@ async def test_who_is_outside_the_account_must_know(house: House, direction, par
 @pytest.mark.parametrize("written", ["+14155550199", "+1 (415) 555-0199", "tel:+14155550199"])
 async def test_an_objection_counts_however_the_number_is_written(house: House, side: str, written: str):
     """On either side of the call: at its start, at the announcement, and at the gate."""
-    enter = house.vault.enter_objection
+    enter = house.vault.objections.enter
     numbers = {"from": CALLER, "to": CALLEE} | {side: written}
     facts = CallFacts(call_ref="call-2", caller=numbers["from"], callee=numbers["to"])
     on_its_way = (await house.announce("before", call_ref="call-2", **numbers)).recording_id
@@ -133,10 +133,10 @@ async def test_an_objection_counts_however_the_number_is_written(house: House, s
 async def test_an_objection_is_of_one_account_and_one_number(house: House):
     """The same number calls another account, and another number this one: both are let in."""
     mine = house.account
-    other, _ = await house.vault.open_account("other", name=None, locale=None, **ME)
+    other, _ = await house.vault.accounts.open("other", name=None, locale=None, **ME)
     await house.vault.admit(mine.id, CallFacts(call_ref="warm", caller=CALLER))
-    await house.vault.enter_objection(other.id, CALLER, reason=None, **ME)
-    await house.vault.enter_objection(mine.id, "+14155550124", reason=None, **ME)
+    await house.vault.objections.enter(other.id, CALLER, reason=None, **ME)
+    await house.vault.objections.enter(mine.id, "+14155550124", reason=None, **ME)
     recording_id = await announced(house)
     assert await through_the_gate(house, recording_id) is State.AVAILABLE
     facts = CallFacts(call_ref="call-1", caller=CALLER)
@@ -147,7 +147,7 @@ async def test_an_objection_is_of_one_account_and_one_number(house: House):
 @pytest.mark.parametrize("late", [False, True], ids=["before the recording", "after it"])
 async def test_what_is_told_of_a_call_beats_what_its_recording_said(house: House, *, late: bool):
     """The platform corrects the number of the caller: the number as it is corrected must not be recorded."""
-    await house.vault.enter_objection(house.account.id, "+14155550199", reason=None, **ME)
+    await house.vault.objections.enter(house.account.id, "+14155550199", reason=None, **ME)
     facts = CallFacts(call_ref="call-1", caller="+14155550199")
     if not late:
         await house.vault.admit(house.account.id, facts)
@@ -160,8 +160,8 @@ async def test_what_is_told_of_a_call_beats_what_its_recording_said(house: House
 
 async def test_an_objection_that_ended_before_the_call_does_not_count(house: House):
     """The same number is recorded again, in calls that began after it was taken off the list."""
-    await house.vault.enter_objection(house.account.id, CALLER, reason=None, **ME)
-    await house.vault.end_objection(house.account.id, CALLER, **ME)
+    await house.vault.objections.enter(house.account.id, CALLER, reason=None, **ME)
+    await house.vault.objections.end(house.account.id, CALLER, **ME)
     early = await announced(house, "early", started_at=moment(ago(60)), ended_at=moment(ago(0)))
     late = await announced(
         house, "late", call_ref="call-2", started_at=moment(ago(-1)), ended_at=moment(ago(-2))

@@ -28,12 +28,12 @@ from vault.tlog.note import open_note
 
 def journal_of(house: House) -> Journal:
     """Return the journal."""
-    return house.vault.keep_journal.journal
+    return house.vault.jobs.keep_journal.journal
 
 
 def keeper(house: House) -> KeepJournal:
     """Return the worker's verb, a minute later: nobody else is about to put what is not stored."""
-    return replace(house.vault.keep_journal, clock=lambda: datetime.now(UTC) + timedelta(minutes=1))
+    return replace(house.vault.jobs.keep_journal, clock=lambda: datetime.now(UTC) + timedelta(minutes=1))
 
 
 def acts_in(house: House, prefix: str = "closing/") -> dict[str, list[EventType]]:
@@ -105,7 +105,7 @@ async def test_what_a_crash_left_is_put_by_the_worker(house: House, tmp_path: Pa
     assert acts_in(house) == {}
     house = reopened(house, tmp_path, threads)
     try:
-        assert not await house.vault.keep_journal.any_due()  # Who did them may be about to put them.
+        assert not await house.vault.jobs.keep_journal.any_due()  # Who did them may be about to put them.
         assert await keeper(house).any_due()
         while await keeper(house)():
             pass
@@ -164,12 +164,12 @@ async def test_an_older_database_is_told_what_was_closed_since(aged: tuple[House
         for name, verb in VERBS.items():
             assert await verb.closed(late, things[name]), name
         assert await journal.missing(late.database) == []
-        while await late.vault.sequence_events():
+        while await late.vault.jobs.log_publisher.sequence():
             pass
         leaves = await leaves_of(late)
         assert {act.leaf for act in missing} <= set(leaves)
         for act in missing:
             await late.database.write(lambda tx, act=act: journal.apply(tx, act))
-        while await late.vault.sequence_events():
+        while await late.vault.jobs.log_publisher.sequence():
             pass
         assert await leaves_of(late) == leaves

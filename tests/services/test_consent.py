@@ -107,10 +107,10 @@ async def test_a_no_refuses_what_is_on_its_way(house: House, step: str, answer):
         fetching = await house.fetching()
     elif step == "retry_wait":
         house.fetcher.serve(URL, Media(body=AUDIO, fail_at=10))
-        await house.vault.ingest()
+        await house.vault.jobs.ingest()
         house.fetcher.serve(URL, Media(body=AUDIO))
     elif step == "stored":
-        await house.vault.ingest()
+        await house.vault.jobs.ingest()
     await tell(house, answer)
     row = await house.row(recording_id)
     assert (row.state, [reason.code for reason in row.reasons]) == (NO, [answer])
@@ -136,7 +136,7 @@ async def test_an_upload_is_told_what_refused_it(house: House, against, code):
         if against == "decline":
             await tell(house, "declined")
         else:
-            await house.vault.set_switch(house.account.id, enabled=False, reason=None, **ME)
+            await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
         yield AUDIO[100:]
 
     with pytest.raises(Refused) as caught:
@@ -169,7 +169,7 @@ async def test_a_no_erases_what_is_there_where_the_policy_says_so(house: House, 
     """Its keys and its evidence are gone at once, its objects soon."""
     await set_policy(house, withdrawal="erase")
     recording_id = await let_in(house)
-    await house.vault.write_manifests()
+    await house.vault.jobs.write_manifests()
     await tell(house, answer)
     assert await house.state(recording_id) is State.ERASING
     assert await nothing_left(house, recording_id)
@@ -193,7 +193,7 @@ async def test_one_answer_deals_with_every_recording_of_its_call(house: House):
     assert await through_the_gate(house, waits) is KEPT
     stored = await announced(house, "stored")
     await house.hurry(stored)
-    await house.vault.ingest()
+    await house.vault.jobs.ingest()
     new = await announced(house, "new")
     foreign = await announced(house, "foreign", call_ref="call-2")
     await tell(house, "declined")
@@ -218,7 +218,7 @@ async def test_an_objection_is_seen_when_evidence_lets_a_recording_out(house: Ho
         await house.vault.admit(house.account.id, facts)
     recording_id = await kept_apart(house)
     objector = {"caller": CALLER, "callee": "+12125550100"}[number]
-    await house.vault.enter_objection(house.account.id, objector, reason=None, **ME)
+    await house.vault.objections.enter(house.account.id, objector, reason=None, **ME)
     assert await house.state(recording_id) is KEPT
     await tell(house, "announced")
     assert (await house.state(recording_id), await grounds(house, recording_id)) == (NO, ["objection"])

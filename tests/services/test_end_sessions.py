@@ -11,7 +11,7 @@ from tests.services.conftest import AUDIO, House
 from vault.database.stores.access_events import EventRows
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Session
-from vault.services.audit_log.list_events import EventFilter
+from vault.services.audit_log.access_log import EventFilter
 from vault.services.playback.audio_stream import PlayableAudio
 from vault.services.playback.links import LinkRequest
 
@@ -19,23 +19,24 @@ from vault.services.playback.links import LinkRequest
 async def opened(house: House, recording: str) -> tuple[Session, PlayableAudio, PlayableAudio]:
     """Open a new link; returns the session, what it plays and what it may keep."""
     wish = LinkRequest(listener="Robin", kind="player", life=timedelta(hours=1), sessions=1, download=True)
-    _, token = await house.vault.create_link(house.account.id, recording, wish, actor="key_test")
-    answer = await house.vault.open_link(token.text, nonce="n", address=None, agent="a")
-    session, row = await house.vault.find_session(answer.session.id, answer.secret.text)
-    find = house.vault.resolve_audio
+    _, token = await house.vault.links.create(house.account.id, recording, wish, actor="key_test")
+    answer = await house.vault.sessions.open(token.text, nonce="n", address=None, agent="a")
+    session, row = await house.vault.sessions.find(answer.session.id, answer.secret.text)
+    find = house.vault.audio
     return session, await find.for_session(session, row), await find.for_session_download(session, row)
 
 
 async def hear(house: House, sound: PlayableAudio, start: int, end: int) -> None:
     """Take all of a range, so that its end is in the log."""
     assert (
-        b"".join([block async for block in await house.vault.stream(sound, start, end)]) == AUDIO[start:end]
+        b"".join([block async for block in await house.vault.audio.stream(sound, start, end)])
+        == AUDIO[start:end]
     )
 
 
 async def die(house: House, sound: PlayableAudio, start: int, end: int) -> None:
     """Have a range granted and go no further, as a process that is killed then."""
-    await house.vault.stream(sound, start, end)
+    await house.vault.audio.stream(sound, start, end)
 
 
 async def recording_of(house: House) -> str:
@@ -48,13 +49,13 @@ async def recording_of(house: House) -> str:
 async def events(house: House, session: Session) -> list[AccessEvent]:
     """Return the session's events, in the order of the log."""
     await house.database.write(lambda tx: tx.tree.settle())
-    page = await house.vault.list_events(house.account.id, EventFilter(), start=0, limit=1000)
+    page = await house.vault.access_log.list_events(house.account.id, EventFilter(), start=0, limit=1000)
     return [one.event for one, _ in page.items if one.event.session_id == session.id]
 
 
 async def end(house: House, at: datetime) -> bool:
     """Run the verb as at a moment that is still to come, by the database's clock too."""
-    verb = house.vault.end_sessions
+    verb = house.vault.jobs.end_sessions
     return await replace(verb, clock=lambda: at, grace=verb.grace - (at - datetime.now(UTC)))()
 
 
@@ -123,7 +124,7 @@ async def test_what_was_read_before_a_crash_is_not_read_again(either: House, mon
     for _ in range(3):
         await hear(either, played, 0, 10)
     await events(either, session)
-    page = await either.vault.list_events(either.account.id, EventFilter(), start=0, limit=1000)
+    page = await either.vault.access_log.list_events(either.account.id, EventFilter(), start=0, limit=1000)
     left_open = page.items[-1][0].index + 1
     await die(either, played, 20, 30)
     await hear(either, played, 40, 45)
@@ -167,7 +168,7 @@ async def test_the_story_says_granted_where_nobody_knows_what_was_sent(either: H
     assert await end(either, session.ends_at + timedelta(hours=1))
 
     async def told() -> list[str]:
-        story = await either.vault.read_history(either.account.id, recording)
+        story = await either.vault.access_log.history(either.account.id, recording)
         return [item.text for item in story if item.kind == "playback.grant"]
 
     assert await told() == ["Granted 00:00-00:00 to Robin; how much of it was sent is not known"]

@@ -58,7 +58,7 @@ async def sealed_parts(house: House, recording_id: str) -> dict[str, bytes]:
 async def test_everything_that_is_sealed_is_bound_to_the_evidence(house: House):
     """Its digest stands in the encryption context of audio, rendition, details, waveform and entries."""
     await set_policy(house)
-    house.vault = replace(house.vault, describe=replace(house.vault.describe, describer=Rendering()))
+    house.with_jobs(describe=replace(house.vault.jobs.describe, describer=Rendering()))
     recording_id = await let_in(house)
     view = await evidence(house, recording_id)
     for purpose, sealed in (await sealed_parts(house, recording_id)).items():
@@ -112,11 +112,11 @@ async def test_what_comes_after_sealing_is_chained_once(house: House, moment_of:
     else:
         await tell(house, "announced")
         recording_id = await announced(house)
-        await house.vault.ingest()
+        await house.vault.jobs.ingest()
     if moment_of == "at the gate":
         # Renewing the lease is a write too, so the word comes before the gate's own.
-        interrupted = replace(house.vault.describe, database=BeforeTheGate(house.database, say))
-        house.vault = replace(house.vault, describe=interrupted)
+        interrupted = replace(house.vault.jobs.describe, database=BeforeTheGate(house.database, say))
+        house.with_jobs(describe=interrupted)
     else:
         await say()
     if moment_of in {"stored", "at the gate"}:
@@ -174,7 +174,7 @@ async def test_every_recording_of_a_call_has_the_word_in_its_own_chain(house: Ho
     second = await kept_apart(house, "second")
     foreign = await kept_apart(house, "foreign", call_ref="call-2")
     await house.hurry(row.id)
-    await house.vault.describe()
+    await house.vault.jobs.describe()
     before = {one: await kinds(house, one) for one in (first, second, row.id, foreign)}
     await tell(house, "announced")
     after = {one: await kinds(house, one) for one in (first, second, row.id, foreign)}
@@ -189,8 +189,8 @@ async def test_the_manifest_carries_the_chain(house: House):
     for words in range(3):
         if words:
             await tell(house, "announced")
-        assert await house.vault.write_manifests() is True
-        assert await house.vault.write_manifests() is False
+        assert await house.vault.jobs.write_manifests() is True
+        assert await house.vault.jobs.write_manifests() is False
         manifest = json.loads(bytes(house.objects.objects[place].body))
         view = await evidence(house, recording_id)
         assert manifest["evidence"] == view.sealed.digest
@@ -214,8 +214,8 @@ async def test_a_word_while_the_manifest_is_written_is_written_too(house: House)
         return await put(key, body, if_absent=if_absent)
 
     house.objects.put = slowly
-    assert await house.vault.write_manifests() is True
-    assert await house.vault.write_manifests() is True
-    assert await house.vault.write_manifests() is False
+    assert await house.vault.jobs.write_manifests() is True
+    assert await house.vault.jobs.write_manifests() is True
+    assert await house.vault.jobs.write_manifests() is False
     manifest = json.loads(bytes(house.objects.objects[location_of(house.account.id, recording_id)].body))
     assert len(manifest["evidence_chain"]) == 2

@@ -133,9 +133,10 @@ async def test_a_manifest_is_due_again_after_a_word_at_the_same_time(house: Hous
     recording_id = await let_in(house)
     halting = Halting(house.database)
     consent = house.vault.consent
-    told = replace(house.vault, consent=replace(consent, tell=replace(consent.tell, database=halting)))
-    await meet(halting, word(replace(house, vault=told), "consent"), house.vault.write_manifests())
-    await house.vault.write_manifests()
+    record = replace(consent.record_consent, database=halting)
+    told = replace(house.vault, consent=replace(consent, record_consent=record))
+    await meet(halting, word(replace(house, vault=told), "consent"), house.vault.jobs.write_manifests())
+    await house.vault.jobs.write_manifests()
     place = location_of(house.account.id, recording_id)
     manifest = json.loads(bytes(house.objects.objects[place].body))
     assert len(manifest["evidence_chain"]) == len(await kinds(house, recording_id)) == 2
@@ -147,9 +148,9 @@ async def test_a_no_deals_with_what_the_gate_lets_in_at_the_same_time(house: Hou
     await set_policy(house, withdrawal=policy)
     await tell(house, "announced")
     recording_id = await announced(house)
-    await house.vault.ingest()
+    await house.vault.jobs.ingest()
     halting = HaltingAtTheGate(house.database)
-    describe = replace(house.vault.describe, database=halting)
+    describe = replace(house.vault.jobs.describe, database=halting)
     await meet(halting, describe(), tell(house, "declined"))
     row = await house.row(recording_id)
     expected = {"restrict": (State.AVAILABLE, True), "erase": (State.ERASING, False)}
@@ -160,12 +161,12 @@ async def test_an_objection_waits_for_the_gate(house: House):
     """What was let in at the same time was let in before it, by the database's own clock."""
     await tell(house, "announced")
     recording_id = await announced(house)
-    await house.vault.ingest()
+    await house.vault.jobs.ingest()
     halting = HaltingAtTheGate(house.database)
-    describe = replace(house.vault.describe, database=halting)
-    enter = house.vault.enter_objection(house.account.id, CALLER, reason=None, **ME)
+    describe = replace(house.vault.jobs.describe, database=halting)
+    enter = house.vault.objections.enter(house.account.id, CALLER, reason=None, **ME)
     await meet(halting, describe(), enter)
     row = await house.row(recording_id)
-    (objected,) = await house.vault.list_objections(house.account.id, after=None, limit=5)
+    (objected,) = await house.vault.objections.list(house.account.id, after=None, limit=5)
     assert row.state is State.AVAILABLE
     assert row.available_at < objected.objection.since

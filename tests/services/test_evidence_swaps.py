@@ -99,7 +99,7 @@ async def test_a_waveform_of_another_recording_is_refused(house: House, columns)
     await swap(house, first, second, *columns)
     for recording_id in (first, second):
         with pytest.raises(Tampered):
-            await house.vault.read_waveform(house.account.id, recording_id, **ME)
+            await house.vault.player.waveform(house.account.id, recording_id, **ME)
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ async def test_what_is_stored_is_not_let_in_with_another_ones_parts(house: House
     await set_policy(house)
     await tell(house, "announced")
     first, second = await announced(house, "one"), await announced(house, "two")
-    await house.vault.ingest()
-    await house.vault.ingest()
+    await house.vault.jobs.ingest()
+    await house.vault.jobs.ingest()
     await swap(house, first, second, *columns)
     for recording_id in (first, second):
         assert await through_the_gate(house, recording_id) is not State.AVAILABLE

@@ -16,7 +16,7 @@ async def whole_life(house: House) -> str:
     """Announce, ingest, describe, write the manifest; the worker's loop goes on after an Unavailable."""
     recording_id = (await house.announce()).recording_id
     for _ in range(12):
-        for step in (house.vault.ingest, house.vault.describe, house.vault.write_manifests):
+        for step in (house.vault.jobs.ingest, house.vault.jobs.describe, house.vault.jobs.write_manifests):
             try:
                 await step()
             except Unavailable:
@@ -97,13 +97,13 @@ async def test_the_store_fails_once_during_an_upload(tmp_path: Path, threads: Th
 async def test_a_store_that_is_gone_for_long_loses_nothing(house: House):
     """Every call fails for more rounds than there are attempts: the recordings wait, and come in at last."""
     first = (await house.announce("rec-1")).recording_id
-    await house.vault.ingest()
+    await house.vault.jobs.ingest()
     second = (await house.announce("rec-2")).recording_id
     for _ in range(MAX_ATTEMPTS + 6):
         for call in range(1, 30):
             house.objects.fail(at=call, when="before")
-        await house.vault.ingest()
-        await house.vault.describe()
+        await house.vault.jobs.ingest()
+        await house.vault.jobs.describe()
         await house.hurry(first)
         await house.hurry(second)
     assert {await house.state(first), await house.state(second)} <= {State.STORED, State.RETRY_WAIT}
@@ -116,20 +116,20 @@ async def test_a_store_that_is_gone_for_long_loses_nothing(house: House):
 async def test_a_key_service_that_is_gone_loses_nothing(house: House):
     """Without the root key nothing is sealed and nothing fails for good; when it is back all goes on."""
     recording_id = (await house.announce()).recording_id
-    ring = house.vault.ingest.ring
+    ring = house.vault.jobs.ingest.ring
     ring.forget(house.account.id)
     house.root_key.reachable = False
     for _ in range(MAX_ATTEMPTS + 6):
-        await house.vault.ingest()
+        await house.vault.jobs.ingest()
         await house.hurry(recording_id)
     assert await house.state(recording_id) is State.RETRY_WAIT
     assert house.audio_objects() == []
     house.root_key.reachable = True
-    await house.vault.ingest()
+    await house.vault.jobs.ingest()
     assert await house.state(recording_id) is State.STORED
     ring.forget(house.account.id)
     house.root_key.reachable = False
-    await house.vault.describe()
+    await house.vault.jobs.describe()
     assert await house.state(recording_id) is State.STORED
     house.root_key.reachable = True
     assert await house.settle(recording_id) is State.AVAILABLE

@@ -105,10 +105,10 @@ async def test_the_advice_works(house: House, what: str):
     else:
         await damage(house, what, recording_id)
     assert (await checked(house)).findings
-    await house.vault.rewrite_store.begin(actor="operator")
+    await house.vault.jobs.rewrite_store.begin(actor="operator")
     assert any("lost data" in one for one in (await checked(house)).findings)
-    while await house.vault.rewrite_store.any_due():
-        await house.vault.rewrite_store()
+    while await house.vault.jobs.rewrite_store.any_due():
+        await house.vault.jobs.rewrite_store()
         await write_all(house)
     assert (await checked(house)).findings == []
-    assert not await house.vault.check_store()
+    assert not await house.vault.jobs.rewrite_store.find_loss()

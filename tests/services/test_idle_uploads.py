@@ -59,7 +59,7 @@ async def run_out(house: House, recording_id: str) -> None:
 
 async def object_to_the_caller(house: House) -> None:
     """Enter an objection, and tell only then that the call is of that number."""
-    await house.vault.enter_objection(house.account.id, CALLER, reason=None, **ME)
+    await house.vault.objections.enter(house.account.id, CALLER, reason=None, **ME)
     facts = CallFacts(call_ref="call-1", direction="inbound", caller=CALLER, started_at=datetime.now(UTC))
     await house.vault.admit(house.account.id, facts)
 
@@ -71,10 +71,10 @@ async def test_what_its_client_was_refused_is_refused(either: House):
     with pytest.raises(Refused) as caught:
         await upload(either)
     assert caught.value.reasons[0] == "objection"
-    await either.vault.settle_idle_uploads()
+    await either.vault.jobs.settle_idle_uploads()
     assert await either.state(recording_id) is State.TRANSFERRING
     await run_out(either, recording_id)
-    await either.vault.settle_idle_uploads()
+    await either.vault.jobs.settle_idle_uploads()
     row = await either.row(recording_id)
     assert (row.state, row.reasons[0].code) == (State.REFUSED, "objection")
     assert await oldest(either) == {}
@@ -84,7 +84,7 @@ async def test_an_upload_that_is_sent_is_left_alone(either: House):
     """Its lease is good: the worker has no business with it."""
     recording_id = await begun(either)
     for _ in range(3):
-        await either.vault.settle_idle_uploads()
+        await either.vault.jobs.settle_idle_uploads()
     assert (await either.row(recording_id)).attempts == 1
 
 
@@ -95,7 +95,7 @@ async def test_a_client_that_comes_back_in_time_is_served(either: House):
         await upload(either)
     await run_out(either, recording_id)
     for _ in range(3):
-        await either.vault.settle_idle_uploads()
+        await either.vault.jobs.settle_idle_uploads()
         assert await either.state(recording_id) is State.RETRY_WAIT
     assert await upload(either) == recording_id
     assert await either.settle(recording_id) is State.AVAILABLE
@@ -117,17 +117,17 @@ async def test_nobody_waits_for_ever_for_its_client(either: House, how: str):
             await upload(either, cut())
         row = await either.database.read(lambda tx: tx.recordings.by_ref(either.account.id, None, "up"))
         recording_id = row.id
-    await either.vault.settle_idle_uploads()
+    await either.vault.jobs.settle_idle_uploads()
     assert await either.state(recording_id) is State.RETRY_WAIT
     # An hour passes: the moment for which the row waits lies so far back.
     await either.set(
         recording_id, not_before=await either.database.read(lambda tx: tx.now()) - timedelta(seconds=1)
     )
-    await either.vault.settle_idle_uploads()
+    await either.vault.jobs.settle_idle_uploads()
     row = await either.row(recording_id)
     assert (row.state, row.reasons[0].code) == (State.FAILED, "upload_abandoned")
     assert await oldest(either) == {}
-    while await either.vault.sequence_events():
+    while await either.vault.jobs.log_publisher.sequence():
         pass
     assert await either.events(recording_id) == ["recording.failed"]
     assert await upload(either) == recording_id
@@ -139,7 +139,7 @@ async def test_the_wait_is_an_hour(either: House):
     recording_id = await begun(either)
     await run_out(either, recording_id)
     before = await either.database.read(lambda tx: tx.now())
-    await either.vault.settle_idle_uploads()
+    await either.vault.jobs.settle_idle_uploads()
     after = await either.database.read(lambda tx: tx.now())
     (waits,) = await either.database.read(
         lambda tx: [row.not_before for row in tx.connection.execute(_NOT_BEFORE)]
@@ -156,11 +156,11 @@ async def test_a_call_that_cannot_be_read_is_put_off(either: House, monkeypatch:
         raise Unavailable("The key service does not answer.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(either.vault.settle_idle_uploads.admission), "load_call", out_of_reach)
-        await either.vault.settle_idle_uploads()
+        patched.setattr(type(either.vault.jobs.settle_idle_uploads.admission), "load_call", out_of_reach)
+        await either.vault.jobs.settle_idle_uploads()
     assert await either.state(recording_id) is State.TRANSFERRING
     await either.set(recording_id, not_before=LONG_AGO)
-    await either.vault.settle_idle_uploads()
+    await either.vault.jobs.settle_idle_uploads()
     assert await either.state(recording_id) is State.RETRY_WAIT
     assert await upload(either) == recording_id
 
@@ -169,5 +169,5 @@ async def test_announced_recordings_are_none_of_its_business(either: House):
     """They are fetched by the vault itself, and wait for no client."""
     receipt = await either.announce()
     await either.hurry(receipt.recording_id)
-    await either.vault.settle_idle_uploads()
+    await either.vault.jobs.settle_idle_uploads()
     assert await either.state(receipt.recording_id) is State.RECEIVED

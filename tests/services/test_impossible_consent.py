@@ -108,14 +108,14 @@ async def test_an_answer_comes_in_a_way_that_says_it(house: House, answer, metho
 async def test_a_notice_that_was_told_is_one_that_was_published(house: House):
     """A draft was never heard; one that was retired since has been. Its audio says how long it is."""
     await set_policy(house)
-    draft = await house.vault.draft_notice(house.account.id, wish(text=TEXT), **ME)
+    draft = await house.vault.notices.draft(house.account.id, wish(text=TEXT), **ME)
     for notice_id in (draft.id, "ntc_0"):
         with pytest.raises(Invalid) as caught:
             await tell(house, "announced", notice=notice_id)
         assert caught.value.field == "notice"
-    await house.vault.set_prompt(house.account.id, draft.id, tone(1.0), PromptRequest(), **ME)
-    notice = await house.vault.publish_notice(house.account.id, draft.id, **ME)
-    await house.vault.retire_notice(house.account.id, notice.id, **ME)
+    await house.vault.notices.set_audio(house.account.id, draft.id, tone(1.0), PromptRequest(), **ME)
+    notice = await house.vault.notices.publish(house.account.id, draft.id, **ME)
+    await house.vault.notices.retire(house.account.id, notice.id, **ME)
     await tell(house, "announced", notice=notice.id)
     await tell(house, "announced", notice=notice.id, length=timedelta(seconds=9))
     recording_id = await let_in(house)

@@ -17,9 +17,9 @@ async def test_an_announced_recording_becomes_available(house: House):
     receipt = await house.announce()
     assert receipt.status == "accepted"
     assert await house.state(receipt.recording_id) is State.RECEIVED
-    assert await house.vault.ingest()
+    assert await house.vault.jobs.ingest()
     assert await house.state(receipt.recording_id) is State.STORED
-    assert await house.vault.describe()
+    assert await house.vault.jobs.describe()
     row = await house.row(receipt.recording_id)
     assert (row.state, row.audio.size, row.codec, row.attempts) == (
         State.AVAILABLE,
@@ -28,12 +28,12 @@ async def test_an_announced_recording_becomes_available(house: House):
         0,
     )
     assert await house.database.read(lambda tx: tx.recordings.announcement(row.id)) is None
-    assert await house.vault.write_manifests()
-    assert not await house.vault.write_manifests()
+    assert await house.vault.jobs.write_manifests()
+    assert not await house.vault.jobs.write_manifests()
     assert f"manifests/{house.account.id}/{row.id}.json" in house.objects.objects
     assert await house.heard(row.id) == AUDIO
     assert await house.events(row.id) == ["recording.available", "download.grant", "download.end"]
-    assert [await step() for step in (house.vault.ingest, house.vault.describe)] == [False, False]
+    assert [await step() for step in (house.vault.jobs.ingest, house.vault.jobs.describe)] == [False, False]
 
 
 async def test_a_provider_that_stays_away_is_given_up_after_its_attempts(house: House):
@@ -43,7 +43,7 @@ async def test_a_provider_that_stays_away_is_given_up_after_its_attempts(house: 
     pauses = []
     for attempt in range(1, MAX_ATTEMPTS):
         before = datetime.now(UTC)
-        await house.vault.ingest()
+        await house.vault.jobs.ingest()
         row = await house.row(recording_id)
         assert (row.state, row.attempts, row.reasons[0].code) == (State.RETRY_WAIT, attempt, "fetch_failed")
         (until,) = await house.database.read(
@@ -52,11 +52,11 @@ async def test_a_provider_that_stays_away_is_given_up_after_its_attempts(house: 
             ).one()
         )
         pauses.append(until - before)
-        assert not await house.vault.ingest()
+        assert not await house.vault.jobs.ingest()
         await house.hurry(recording_id)
     assert timedelta(0) < pauses[0] <= timedelta(seconds=3)
     assert timedelta(hours=1) <= max(pauses) <= timedelta(hours=2, seconds=9)
-    await house.vault.ingest()
+    await house.vault.jobs.ingest()
     assert await house.state(recording_id) is State.FAILED
     assert await house.keys_gone(recording_id)
     assert await house.events(recording_id) == ["recording.failed"]
@@ -67,7 +67,7 @@ async def test_a_final_failure_is_not_tried_again(house: House):
     """Where trying again cannot help, one attempt is enough."""
     recording_id = (await house.announce()).recording_id
     house.fetcher.serve(URL, Media(refuse=FetchFailed("Too large.", final=True)))
-    await house.vault.ingest()
+    await house.vault.jobs.ingest()
     assert await house.state(recording_id) is State.FAILED
     assert (await house.announce()).status == "duplicate"
 
@@ -76,7 +76,7 @@ async def test_a_body_that_breaks_off_leaves_nothing(house: House):
     """Half a body is no recording: no object, no upload, and the next attempt brings all of it."""
     recording_id = (await house.announce()).recording_id
     house.fetcher.serve(URL, Media(body=AUDIO, fail_at=len(AUDIO) // 2))
-    await house.vault.ingest()
+    await house.vault.jobs.ingest()
     assert await house.state(recording_id) is State.RETRY_WAIT
     assert (house.objects.objects, house.objects.uploads, house.fetcher.open) == ({}, {}, 0)
     house.fetcher.serve(URL, Media(body=AUDIO))
@@ -93,7 +93,7 @@ async def test_attempts_that_never_end_are_counted(house: House):
         )
         assert held.recording.attempts == attempt
         await house.hurry(recording_id)
-    await house.vault.ingest()
+    await house.vault.jobs.ingest()
     assert await house.state(recording_id) is State.FAILED
 
 
@@ -104,7 +104,7 @@ async def test_a_zombie_changes_nothing(house: House):
     hang = house.fetcher.media[URL].hang
     await house.hurry(recording_id)
     house.fetcher.serve(URL, Media(body=AUDIO))
-    assert await house.vault.ingest()
+    assert await house.vault.jobs.ingest()
     row = await house.row(recording_id)
     hang.set()
     assert await zombie
@@ -157,7 +157,7 @@ async def test_a_describer_that_dies_of_audio_loses_no_recording(house: House):
         assert (row.duration, row.codec, row.damaged) == (None, None, False)
         assert await house.heard(recording_id) == AUDIO
         with pytest.raises(NotFound):
-            await house.vault.read_waveform(house.account.id, recording_id, actor="key_test")
+            await house.vault.player.waveform(house.account.id, recording_id, actor="key_test")
 
 
 @pytest.mark.parametrize("body", [b"", b"no audio", AUDIO[:30]])
@@ -174,7 +174,7 @@ async def test_what_cannot_be_decoded_is_failed(house: House, body: bytes):
 async def test_what_does_not_read_back_is_fetched_again(house: House, damage: str):
     """A store that kept something else, less, or nothing: the recording waits and is fetched anew."""
     recording_id = (await house.announce()).recording_id
-    await house.vault.ingest()
+    await house.vault.jobs.ingest()
     first = (await house.row(recording_id)).audio.location
     kept = house.objects.objects[first]
     if damage == "flip":
@@ -183,10 +183,10 @@ async def test_what_does_not_read_back_is_fetched_again(house: House, damage: st
         del kept.body[-1]
     else:
         del house.objects.objects[first]
-    await house.vault.describe()
+    await house.vault.jobs.describe()
     row = await house.row(recording_id)
     assert (row.state, row.reasons[0].code) == (State.RETRY_WAIT, "read_back_failed")
-    assert not await house.vault.ingest(), "It is fetched again after a pause, and not in a tight loop."
+    assert not await house.vault.jobs.ingest(), "It is fetched again after a pause, and not in a tight loop."
     assert await house.settle(recording_id) is State.AVAILABLE
     assert await house.heard(recording_id) == AUDIO
     second = (await house.row(recording_id)).audio.location
@@ -200,9 +200,9 @@ async def test_a_store_that_never_gives_back_what_it_took_is_given_up(house: Hou
     recording_id = (await house.announce()).recording_id
     for _ in range(MAX_ATTEMPTS):
         await house.hurry(recording_id)
-        await house.vault.ingest()
+        await house.vault.jobs.ingest()
         for kept in house.objects.objects.values():
             kept.body[-1] ^= 1
-        await house.vault.describe()
+        await house.vault.jobs.describe()
     assert await house.state(recording_id) is State.FAILED
     assert len(house.fetcher.requests) < MAX_ATTEMPTS

@@ -48,10 +48,12 @@ async def test_an_object_goes_once_something_else_says_the_act(house: House):
     await kept_up(house)
     assert len(acts_in(house)) == len(VERBS)  # Nothing is published yet.
     there = dict(house.objects.objects)
-    while await house.vault.sequence_events():
+    while await house.vault.jobs.log_publisher.sequence():
         pass
-    await replace(house.vault.sign_checkpoint, pause=house.vault.sign_checkpoint.pause * 0)()
-    await house.vault.publish_log()
+    await replace(
+        house.vault.jobs.log_publisher, sign_interval=house.vault.jobs.log_publisher.sign_interval * 0
+    ).sign()
+    await house.vault.jobs.log_publisher.publish()
     await anchored(house, at=None)
     await kept_up(house)
     assert len(acts_in(house)) == len(VERBS)  # What no anchor has may be of a history that loses.
@@ -59,7 +61,7 @@ async def test_an_object_goes_once_something_else_says_the_act(house: House):
     await kept_up(house)
     left = sorted(kind for kinds in acts_in(house).values() for kind in kinds)
     assert left == ["objection.entered", "recording.erasing", "recording.refused"]
-    while await house.vault.remove_erased():
+    while await house.vault.jobs.remove_erased():
         pass
     await write_all(house)
     await kept_up(house)
@@ -123,13 +125,13 @@ async def test_what_was_destroyed_stays_so(house: House, tmp_path: Path, threads
 async def test_a_number_that_was_let_go_stays_let_go(house: House, tmp_path: Path, threads: Threads):
     """An objection that the database knows is not entered again, and one that it lost is entered once."""
     old = copied(house, tmp_path / "old")
-    await house.vault.enter_objection(house.account.id, NUMBER, reason=None, **ME)
+    await house.vault.objections.enter(house.account.id, NUMBER, reason=None, **ME)
     async with house_over(house, SqliteDatabase(old), threads) as late:
         (act,) = await journal_of(late).missing(late.database)
         await late.database.write(lambda tx: journal_of(late).apply(tx, act))
-        await late.vault.end_objection(house.account.id, NUMBER, **ME)
+        await late.vault.objections.end(house.account.id, NUMBER, **ME)
         await late.database.write(lambda tx: journal_of(late).apply(tx, act))
-        assert await late.vault.list_objections(house.account.id, after=None, limit=9) == []
+        assert await late.vault.objections.list(house.account.id, after=None, limit=9) == []
 
 
 async def test_an_objection_holds_without_the_key_of_its_number(
@@ -137,31 +139,31 @@ async def test_an_objection_holds_without_the_key_of_its_number(
 ):
     """One that comes from another history may be sealed under a key that this one destroyed: the list still opens."""
     old = copied(house, tmp_path / "old")
-    await house.vault.enter_objection(house.account.id, NUMBER, reason=None, **ME)
+    await house.vault.objections.enter(house.account.id, NUMBER, reason=None, **ME)
     async with house_over(house, SqliteDatabase(old), threads) as late:
         (act,) = await journal_of(late).missing(late.database)
         await rotate(late)
         await finish(late)
         await late.database.write(lambda tx: journal_of(late).apply(tx, act))
-        (listed,) = await late.vault.list_objections(house.account.id, after=None, limit=9)
+        (listed,) = await late.vault.objections.list(house.account.id, after=None, limit=9)
         assert listed.number is None
-        entered, new = await late.vault.enter_objection(house.account.id, NUMBER, reason=None, **ME)
+        entered, new = await late.vault.objections.enter(house.account.id, NUMBER, reason=None, **ME)
         assert (entered.id, entered.number, new) == (listed.id, NUMBER, False)
-        await late.vault.end_objection(house.account.id, NUMBER, **ME)
-        assert await late.vault.list_objections(house.account.id, after=None, limit=9) == []
+        await late.vault.objections.end(house.account.id, NUMBER, **ME)
+        assert await late.vault.objections.list(house.account.id, after=None, limit=9) == []
 
 
 async def test_the_closed_one_wins(house: House, tmp_path: Path, threads: Threads):
     """Who switched off and on again in a database that had lost an off did not know of it: it is off."""
     old = copied(house, tmp_path / "old")
-    await house.vault.set_switch(house.account.id, enabled=False, reason="holidays", **ME)
+    await house.vault.recording_switch.set(house.account.id, enabled=False, reason="holidays", **ME)
     async with house_over(house, SqliteDatabase(old), threads) as late:
-        await late.vault.set_switch(house.account.id, enabled=False, reason=None, **ME)
-        await late.vault.set_switch(house.account.id, enabled=True, reason=None, **ME)
+        await late.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
+        await late.vault.recording_switch.set(house.account.id, enabled=True, reason=None, **ME)
         (act,) = await journal_of(late).missing(late.database)
         for _ in range(2):
             await late.database.write(lambda tx: journal_of(late).apply(tx, act))
-            history = await late.vault.read_switch.history(house.account.id)
+            history = await late.vault.recording_switch.history(house.account.id)
             assert [one.enabled for one in history] == [True, False, False, True, False]
         assert [one.reason for one in history] == [None, "holidays", None, None, "holidays"]
         assert [one.epoch for one in history] == [0, 1, 2, 2, 3]
@@ -187,7 +189,7 @@ async def test_off_needs_no_key_service(house: House, tmp_path: Path, threads: T
     """Its object is made of what is in the database; and the worker that puts what a crash left needs no key either."""
     node = another_node(house, tmp_path, threads)  # It has no key in memory.
     house.root_key.reachable = False
-    await node.vault.set_switch(house.account.id, enabled=False, reason="holidays", **ME)
+    await node.vault.recording_switch.set(house.account.id, enabled=False, reason="holidays", **ME)
     assert [*acts_in(house).values()] == [["switch.changed"]]
     house.objects.objects.clear()
     assert await keeper(another_node(house, tmp_path, threads))()
@@ -197,7 +199,7 @@ async def test_off_needs_no_key_service(house: House, tmp_path: Path, threads: T
 async def test_what_nobody_signed_is_passed_over(house: House, tmp_path: Path, threads: Threads):
     """Forged, foreign, cut, moved, huge or misnamed objects are findings, and the true one beside them counts."""
     old = copied(house, tmp_path / "old")
-    await house.vault.set_switch(house.account.id, enabled=False, reason=None, **ME)
+    await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
     ((true, _),) = acts_in(house).items()
     body = bytes(house.objects.objects[true].body)
     foreign = Signer(name=SIGNER.name, secret=secrets.token_bytes(32))

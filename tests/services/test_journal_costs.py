@@ -38,11 +38,11 @@ async def test_nothing_else_costs_anything(house: House):
         row, _ = await house.vault.upload(house.account.id, "c", "r", blocks_of(AUDIO), **ME)
         await house.settle(row.id)
         wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
-        await house.vault.create_link(house.account.id, recording_id, wish, **ME)
+        await house.vault.links.create(house.account.id, recording_id, wish, **ME)
         assert await house.heard(recording_id) == AUDIO
     assert said
     assert not any("closing_acts" in one for one in said)
-    await house.vault.set_switch(house.account.id, enabled=False, reason=None, **ME)
+    await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
     before = set(house.objects.objects)
     with traced(house) as said:
         with pytest.raises(Refused):
@@ -67,8 +67,8 @@ async def test_a_closing_act_costs_one_statement_and_one_object(house: House):
 async def test_a_worker_elsewhere_asks_once_for_all(house: House, tmp_path: Path, threads: Threads):
     """What another node has put it only looks at, in one listing, and puts the one that is not there."""
     for n in range(5):
-        key, _ = await house.vault.issue_key(name=str(n), scopes=["*"], account_id=None, **ME)
-        await house.vault.revoke_key(key.id, account_id=None, **ME)
+        key, _ = await house.vault.api_keys.issue(name=str(n), scopes=["*"], account_id=None, **ME)
+        await house.vault.api_keys.revoke(key.id, account_id=None, **ME)
     lost = sorted(acts_in(house))[2]
     del house.objects.objects[lost]
     before = puts(house)
@@ -82,7 +82,8 @@ async def test_a_worker_elsewhere_asks_once_for_all(house: House, tmp_path: Path
 async def test_objects_of_several_acts_are_put_at_once(house: House):
     """Each begins with its own commit, and waits for no other."""
     keys = [
-        (await house.vault.issue_key(name=str(n), scopes=["*"], account_id=None, **ME))[0] for n in range(8)
+        (await house.vault.api_keys.issue(name=str(n), scopes=["*"], account_id=None, **ME))[0]
+        for n in range(8)
     ]
     put, begun, go = house.objects.put, [], asyncio.Event()
 
@@ -93,7 +94,8 @@ async def test_objects_of_several_acts_are_put_at_once(house: House):
 
     house.objects.put = slow  # type: ignore[method-assign]
     acts = [
-        asyncio.create_task(house.vault.revoke_key(key.id, account_id=None, actor="operator")) for key in keys
+        asyncio.create_task(house.vault.api_keys.revoke(key.id, account_id=None, actor="operator"))
+        for key in keys
     ]
     async with asyncio.timeout(30):
         while len(begun) < len(keys):
@@ -115,9 +117,9 @@ async def test_a_store_that_hangs_does_not_hold_the_answer(house: House, monkeyp
 
     house.objects.put = hang  # type: ignore[method-assign]
     with pytest.raises(Unavailable) as raised:
-        await house.vault.set_switch(house.account.id, enabled=False, reason=None, **ME)
+        await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
     assert str(raised.value) == journal.NOT_STORED
-    assert not (await house.vault.read_switch(house.account.id)).enabled
+    assert not (await house.vault.recording_switch.read(house.account.id)).enabled
     house.objects.put = put  # type: ignore[method-assign]
-    await house.vault.set_switch(house.account.id, enabled=False, reason=None, **ME)
+    await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
     assert [*acts_in(house).values()] == [["switch.changed"]]

@@ -26,7 +26,7 @@ from vault.thread_pools import Threads
 async def test_an_act_waits_for_the_object_that_has_it(house: House, tmp_path: Path, threads: Threads):
     """An objection that is entered again raises the account's revision: the object of before does not say it."""
     old = copied(house, tmp_path / "old")
-    await house.vault.enter_objection(house.account.id, NUMBER, reason=None, **ME)
+    await house.vault.objections.enter(house.account.id, NUMBER, reason=None, **ME)
     async with house_over(house, SqliteDatabase(old), threads) as late:
         (act,) = await journal_of(late).missing(late.database)
         await late.database.write(lambda tx: journal_of(late).apply(tx, act))
@@ -43,8 +43,8 @@ async def test_an_act_waits_for_an_account_that_could_not_be_brought_in(
     house: House, tmp_path: Path, threads: Threads
 ):
     """Nothing was closed in a database without the account: the objects stay, and the next restore does them again."""
-    await house.vault.enter_objection(house.account.id, NUMBER, reason=None, **ME)
-    await house.vault.set_switch(house.account.id, enabled=False, reason=None, **ME)
+    await house.vault.objections.enter(house.account.id, NUMBER, reason=None, **ME)
+    await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
     there = acts_in(house)
     known = await house.database.read(lambda tx: tx.account_objects.read(house.account.id))
     async with empty_house(house, tmp_path / "new", threads) as late:
@@ -66,8 +66,8 @@ async def test_an_act_waits_for_an_account_that_could_not_be_brought_in(
         assert acts_in(house) == there  # An object of the account that does not say them is not enough.
         for act in again:
             await late.database.write(lambda tx, act=act: journal.apply(tx, act))
-        assert not (await late.vault.read_switch(house.account.id)).enabled
-        (found,) = await late.vault.list_objections(house.account.id, after=None, limit=9)
+        assert not (await late.vault.recording_switch.read(house.account.id)).enabled
+        (found,) = await late.vault.objections.list(house.account.id, after=None, limit=9)
         assert found.number == NUMBER
         assert await journal.missing(late.database, kept=True) == []
         await write_all(late)
@@ -92,11 +92,11 @@ async def test_an_act_waits_for_the_tombstone(house: House, tmp_path: Path, thre
         (act,) = await journal_of(late).missing(late.database)
         await late.database.write(lambda tx: journal_of(late).apply(tx, act))
         assert await verb.closed(late, thing)
-    while await house.vault.remove_erased():
+    while await house.vault.jobs.remove_erased():
         pass
     await all_but_tombstones(house)
     assert acts_in(house) == act_of
-    while await house.vault.write_tombstones():
+    while await house.vault.jobs.write_tombstones():
         pass
     await kept_up(house)
     assert acts_in(house) == {}
@@ -115,11 +115,11 @@ async def test_an_act_that_is_done_again_leaves_a_tombstone(
     async with house_over(house, SqliteDatabase(old), threads) as late:
         (act,) = await journal_of(late).missing(late.database)
         await late.database.write(lambda tx: journal_of(late).apply(tx, act))
-        while await late.vault.remove_erased():
+        while await late.vault.jobs.remove_erased():
             pass
         await all_but_tombstones(late)
         assert acts_in(house) == there
-        assert await late.vault.write_tombstones()
+        assert await late.vault.jobs.write_tombstones()
         await kept_up(late)
         assert acts_in(house) == {}
         assert any(key.startswith("tombstones/") for key in house.objects.objects)
@@ -136,7 +136,7 @@ async def test_a_no_comes_back_although_the_copy_knew_it(house: House, tmp_path:
     await kept_up(house)
     (kept,) = kept_in(house)
     async with house_over(house, SqliteDatabase(old), threads) as late:
-        assert (await late.vault.restore(actor="operator")).findings == []
+        assert (await late.vault.jobs.restore(actor="operator")).findings == []
         rows = await late.database.read(lambda tx: tx.consents.of_call(house.account.id, "call-1"))
         assert [row.key_version for row in rows] == [2]
         seen = await late.vault.read_call(house.account.id, "call-1")
@@ -189,9 +189,9 @@ def put_again(tx: Any) -> None:
 
 async def all_but_tombstones(house: House) -> None:
     """Write and anchor the log, and let the worker do all that it can about acts."""
-    while await house.vault.sequence_events():
+    while await house.vault.jobs.log_publisher.sequence():
         pass
-    await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
-    await replace(house.vault.publish_log, pause=timedelta(0))()
+    await replace(house.vault.jobs.log_publisher, sign_interval=timedelta(0)).sign()
+    await replace(house.vault.jobs.log_publisher, publish_interval=timedelta(0)).publish()
     await anchored(house, at=NOW)
     await kept_up(house)

@@ -43,13 +43,13 @@ async def test_what_ends_an_upload_is_said_as_it_is(house: House, monkeypatch: p
 
     async def refused() -> AsyncIterator[bytes]:
         yield AUDIO
-        await house.vault.set_switch(house.account.id, enabled=False, reason=None, **ME)
+        await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
         await asyncio.sleep(1)
 
     with pytest.raises(Refused) as caught:
         await upload(house, "refused", refused())
     assert caught.value.reasons == ("switched_off_since_receipt",)
-    await house.vault.set_switch(house.account.id, enabled=True, reason=None, **ME)
+    await house.vault.recording_switch.set(house.account.id, enabled=True, reason=None, **ME)
 
     async def erased() -> AsyncIterator[bytes]:
         yield AUDIO

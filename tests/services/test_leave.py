@@ -40,7 +40,7 @@ async def test_a_manifest_never_outlives_its_recording(house: House, moment: str
         return True if moment == "after the write" else await put(key, body, if_absent=if_absent)
 
     house.objects.put = racing
-    assert await house.vault.write_manifests()
+    assert await house.vault.jobs.write_manifests()
     assert house.lasting_objects() == []
 
 
@@ -48,13 +48,13 @@ async def test_a_manifest_that_a_crash_left_is_swept(house: House):
     """A process died between the late write and its delete: the sweep removes it without a grace period."""
     recording_id = (await house.announce()).recording_id
     await house.settle(recording_id)
-    await house.vault.write_manifests()
+    await house.vault.jobs.write_manifests()
     manifest = location_of(house.account.id, recording_id)
     kept = house.objects.objects[manifest]
     await erase(house, recording_id)
     await house.settle(recording_id)
     house.objects.objects[manifest] = Kept(kept.body, datetime.now(UTC))
-    assert await house.vault.sweep() == 1
+    assert await house.vault.jobs.sweep() == 1
     assert manifest not in house.objects.objects
 
 
@@ -68,7 +68,7 @@ async def test_the_sweep_removes_only_what_nothing_names(house: House):
     for key in (garbage, unknown, "recordings/stray", "elsewhere/x"):
         await house.objects.put(key, b"x")
     await house.objects.create(f"{folder}/half.audio")
-    assert await house.vault.sweep() == 0
+    assert await house.vault.jobs.sweep() == 0
     assert await house.sweep() == 3
     assert sorted(house.objects.objects) == sorted([row.audio.location, "recordings/stray", "elsewhere/x"])
     assert house.objects.uploads == {}
@@ -78,7 +78,7 @@ async def test_the_sweep_removes_only_what_nothing_names(house: House):
 async def test_the_sweep_spares_what_is_being_written(house: House):
     """A worker holds the row: its object, which nothing names yet, is left alone however old it is."""
     recording_id = (await house.announce()).recording_id
-    await house.vault.ingest()
+    await house.vault.jobs.ingest()
     row = await house.row(recording_id)
     await house.set(recording_id, lease_until=datetime(2100, 1, 1, tzinfo=UTC))
     other = row.audio.location.replace(".audio", "-x.rendition")
@@ -95,16 +95,16 @@ async def test_a_recording_is_erased_from_any_state(house: House, step: str):
     body = b"no audio" if step == "failed" else AUDIO
     recording_id = (await house.announce(body=body)).recording_id
     if step == "stored":
-        await house.vault.ingest()
+        await house.vault.jobs.ingest()
     if step in {"available", "failed"}:
         await house.settle(recording_id)
     if step == "refused":
-        await house.vault.set_switch(house.account.id, enabled=False, reason=None, actor="key_test")
+        await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, actor="key_test")
     assert str(await house.state(recording_id)) == step
     await erase(house, recording_id)
     assert await house.keys_gone(recording_id)
     with pytest.raises(NotFound):
-        await house.vault.export_key(recording_id, actor="operator")
+        await house.vault.log_proofs.export_recording_key(recording_id, actor="operator")
     with pytest.raises(RecordingErased):
         await erase(house, recording_id)
     assert await house.settle(recording_id) is State.ERASED
@@ -142,10 +142,10 @@ async def test_erasing_one_recording_of_a_call_keeps_the_other(house: House):
 async def test_a_recording_before_its_gate_is_not_heard(house: House):
     """Stored is not available: neither a download nor a look at its size."""
     recording_id = (await house.announce()).recording_id
-    await house.vault.ingest()
+    await house.vault.jobs.ingest()
     assert await house.state(recording_id) is State.STORED
     with pytest.raises(NotFound):
-        await house.vault.resolve_audio.for_download(house.account.id, recording_id, actor="key_test")
+        await house.vault.audio.for_download(house.account.id, recording_id, actor="key_test")
 
 
 async def test_an_upload_by_two_clients_is_one_recording(house: House):
@@ -175,8 +175,8 @@ async def test_an_upload_by_two_clients_is_one_recording(house: House):
 async def test_what_is_said_while_the_gate_is_near_is_found(house: House):
     """A number that is told between describing and the gate finds the recording afterwards."""
     recording_id = (await house.announce(call_ref="call-1")).recording_id
-    await house.vault.ingest()
-    verb = house.vault.describe
+    await house.vault.jobs.ingest()
+    verb = house.vault.jobs.describe
     told = []
 
     class Telling:
@@ -226,5 +226,5 @@ async def test_what_a_restore_could_not_bring_in_is_left_for_the_next(
     async with empty_house(house, tmp_path / "new", threads) as new:
         await new.sweep()
         assert {key for key in new.objects.objects if recording_id in key} == there
-        await new.vault.restore(actor="operator")
+        await new.vault.jobs.restore(actor="operator")
         assert await new.heard(recording_id) == AUDIO

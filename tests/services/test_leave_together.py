@@ -38,6 +38,6 @@ async def test_the_facts_of_a_call_go_with_the_last_of_its_recordings(
 
     monkeypatch.setattr(RecordingRows, "forget_terms", slow)
     other = another_node(either, tmp_path, threads)
-    await asyncio.gather(either.vault.remove_erased(), other.vault.remove_erased())
+    await asyncio.gather(either.vault.jobs.remove_erased(), other.vault.jobs.remove_erased())
     assert [await either.state(one) for one in recordings] == [State.ERASED] * 2
     assert await either.database.read(lambda tx: tx.connection.execute(left).scalar()) == 0

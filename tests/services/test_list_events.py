@@ -6,8 +6,8 @@ import pytest
 
 from tests.services.conftest import House
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.services.audit_log import list_events
-from vault.services.audit_log.list_events import EventFilter
+from vault.services.audit_log import access_log
+from vault.services.audit_log.access_log import EventFilter
 from vault.services.playback.links import LinkRequest
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -26,7 +26,7 @@ async def pages(house: House, wanted: EventFilter, limit: int) -> list[list[tupl
     """Return every page, as indexes and kinds."""
     found, start = [], 0
     while start is not None:
-        page = await house.vault.list_events(house.account.id, wanted, start=start, limit=limit)
+        page = await house.vault.access_log.list_events(house.account.id, wanted, start=start, limit=limit)
         found.append([(logged.index, logged.event.type) for logged, _ in page.items])
         start = page.next_start
     return found
@@ -37,9 +37,9 @@ async def test_pages_follow_the_order_of_the_log(house: House):
     await add_at(house, *[NOON] * 7)
     everything = [one for page in await pages(house, EventFilter(), 3) for one in page]
     assert [index for index, _ in everything] == list(range(len(everything)))
-    first = await house.vault.list_events(house.account.id, EventFilter(), start=0, limit=5)
+    first = await house.vault.access_log.list_events(house.account.id, EventFilter(), start=0, limit=5)
     await add_at(house, NOON - timedelta(days=1))
-    second = await house.vault.list_events(
+    second = await house.vault.access_log.list_events(
         house.account.id, EventFilter(), start=first.next_start, limit=1000
     )
     assert [one.index for one, _ in (*first.items, *second.items)] == list(range(len(everything) + 1))
@@ -63,13 +63,15 @@ async def test_a_listener_narrows_a_list(house: House):
 
     async def listen(listener: str) -> None:
         wish = LinkRequest(listener=listener, kind="player", life=timedelta(hours=1), sessions=1)
-        link, token = await house.vault.create_link(house.account.id, recording, wish, actor="key_test")
-        opened = await house.vault.open_link(token.text, nonce="n", address=None, agent="a")
-        session, found = await house.vault.find_session(opened.session.id, opened.secret.text)
-        sound = await house.vault.resolve_audio.for_session(session, found)
-        assert b"".join([block async for block in await house.vault.stream(sound, 0, 100)])
-        await house.vault.read_waveform(house.account.id, recording, actor=session.id, session_id=session.id)
-        await house.vault.revoke_link(house.account.id, recording, link.id, actor="key_test")
+        link, token = await house.vault.links.create(house.account.id, recording, wish, actor="key_test")
+        opened = await house.vault.sessions.open(token.text, nonce="n", address=None, agent="a")
+        session, found = await house.vault.sessions.find(opened.session.id, opened.secret.text)
+        sound = await house.vault.audio.for_session(session, found)
+        assert b"".join([block async for block in await house.vault.audio.stream(sound, 0, 100)])
+        await house.vault.player.waveform(
+            house.account.id, recording, actor=session.id, session_id=session.id
+        )
+        await house.vault.links.revoke(house.account.id, recording, link.id, actor="key_test")
 
     for listener in ("Kim Doe", "Sam Roe", "kim doe"):
         await listen(listener)
@@ -90,8 +92,8 @@ async def test_a_listener_narrows_a_list(house: House):
 
 async def test_a_page_looks_at_a_bounded_number_of_events(house: House, monkeypatch: pytest.MonkeyPatch):
     """A filter that fits the last event alone gives short pages on the way to it, and then the event."""
-    monkeypatch.setattr(list_events, "_BATCH_SIZE", 10)
-    monkeypatch.setattr(list_events, "_READS", 3)
+    monkeypatch.setattr(access_log, "_BATCH_SIZE", 10)
+    monkeypatch.setattr(access_log, "_READS", 3)
     start = len(await house.events())
     await add_at(house, *[NOON] * (100 - start), NOON + timedelta(days=1))
     wanted = EventFilter(since=NOON + timedelta(hours=1), until=NOON + timedelta(days=2))
@@ -103,8 +105,8 @@ async def test_details_are_opened(house: House):
     recording = (await house.announce()).recording_id
     await house.settle(recording)
     wish = LinkRequest(listener="Kim Doe", kind="player", life=timedelta(hours=1), sessions=1)
-    await house.vault.create_link(house.account.id, recording, wish, actor="key_test")
-    page = await house.vault.list_events(house.account.id, EventFilter(), start=0, limit=1000)
+    await house.vault.links.create(house.account.id, recording, wish, actor="key_test")
+    page = await house.vault.access_log.list_events(house.account.id, EventFilter(), start=0, limit=1000)
     (detail,) = [said for logged, said in page.items if logged.event.type == "link.created"]
     assert detail == {"listener": "Kim Doe"}
     assert not any(b"Kim" in logged.leaf for logged, _ in page.items)

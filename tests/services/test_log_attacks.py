@@ -17,7 +17,7 @@ from tests.tlog.whole_log import read_export
 from vault.cli.log import verify
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.errors import Tampered
-from vault.services.audit_log.export import ExportLog
+from vault.services.audit_log.proofs import LogProofs
 from vault.tlog.note import Signer
 
 pytestmark = pytest.mark.faults
@@ -30,16 +30,16 @@ HEAD = 3
 SIZE = 300
 
 
-async def export(log: ExportLog) -> bytes:
+async def export(log: LogProofs) -> bytes:
     """Take the whole log out."""
-    return b"".join([part async for part in await log(None)])
+    return b"".join([part async for part in await log.export(None)])
 
 
 @pytest.fixture
 async def whole(house: House) -> bytes:
     """An export in which nothing was changed, as an independent auditor finds too."""
     await add(house, SIZE - len(await leaves_of(house)))
-    exported = await export(house.vault.export_log)
+    exported = await export(house.vault.log_proofs)
     log = read_export(exported, KEY)
     assert (log.size, len(log.events)) == (SIZE, SIZE)
     return exported
@@ -151,7 +151,7 @@ async def test_a_log_that_another_key_signed_is_found_out(house: House, whole: b
     forger = Signer(name=SIGNER.name, secret=bytes(32))
     await house.database.write(lambda tx: tx.connection.exec_driver_sql("DELETE FROM checkpoints") and None)
     anchor = anchor_of(house.database, FakeObjects(), signer=forger)
-    exported = await export(replace(house.vault.export_log, signer=forger, anchor=anchor))
+    exported = await export(replace(house.vault.log_proofs, signer=forger, anchor=anchor))
     assert verdict(tmp_path, exported, key=None) == "verified"
     assert "no signature of a known key" in verdict(tmp_path, exported)
     assert verdict(tmp_path, exported, checkpoint_of(whole), key=None) != "verified"
@@ -167,8 +167,8 @@ async def copy_of(house: House, path: Path) -> AsyncIterator[House]:
     database = SqliteDatabase(path)
     try:
         anchor = anchor_of(database, FakeObjects())
-        exporting = replace(house.vault.export_log, database=database, anchor=anchor)
-        yield replace(house, database=database, vault=replace(house.vault, export_log=exporting))
+        exporting = replace(house.vault.log_proofs, database=database, anchor=anchor)
+        yield replace(house, database=database, vault=replace(house.vault, log_proofs=exporting))
     finally:
         database.close()
 
@@ -177,14 +177,14 @@ async def test_a_database_that_was_set_back_is_found_out(house: House, whole: by
     """By whoever kept a checkpoint: while it is shorter, and after it has grown again and otherwise."""
     async with copy_of(house, tmp_path / "backup.db") as back:
         await add(house, 2)
-        ahead = checkpoint_of(await export(house.vault.export_log))
-        exported = await export(back.vault.export_log)
+        ahead = checkpoint_of(await export(house.vault.log_proofs))
+        exported = await export(back.vault.log_proofs)
         assert verdict(tmp_path, exported) == "verified"
         assert verdict(tmp_path, exported, ahead) == (
             f"Entry {SIZE} is missing: an earlier checkpoint covers {SIZE + 2}, and this log only {SIZE}."
         )
         await add(back, 3)
-        exported = await export(back.vault.export_log)
+        exported = await export(back.vault.log_proofs)
         rewritten = f"is not what it was when the earlier checkpoint of {SIZE + 2} entries was made"
         assert f"One of the entries 0 to {SIZE + 1} {rewritten}" in verdict(tmp_path, exported, ahead)
         # One from before the fork narrows it down.
@@ -203,5 +203,5 @@ async def test_a_leaf_that_was_changed_in_the_database_is_named(
     """Whoever can write there cannot have it exported unseen."""
     forge = "UPDATE access_events SET body = CAST('{}' AS BLOB) WHERE tree_index = ?"
     await house.database.write(lambda tx: tx.connection.exec_driver_sql(forge, (index,)) and None)
-    said = verdict(tmp_path, await export(house.vault.export_log))
+    said = verdict(tmp_path, await export(house.vault.log_proofs))
     assert said == f"Entry {index} was changed: its leaf does not match its hash."

@@ -31,9 +31,9 @@ async def no_pause(_seconds: float) -> None:
 
 def impatient(
     house: House, pause: Callable[[float], Awaitable[None]] = no_pause
-) -> check_recovery.CheckRecovery:
+) -> check_recovery.RecoveryCheck:
     """Let the looks of a house follow each other as the test says."""
-    recovery = house.vault.check_recovery
+    recovery = house.vault.recovery
     object.__setattr__(recovery, "sleep", pause)  # It is frozen, and shared by all who ask.
     return recovery
 
@@ -58,15 +58,15 @@ async def test_one_of_two_primaries_stops_when_its_anchor_meets_the_other(
     old = copied(house, tmp_path / "old")
     async with house_over(house, SqliteDatabase(old), threads) as new:
         recovery = impatient(new)
-        new.vault.sign_checkpoint.anchor.sleep = no_pause
-        assert not await recovery()
+        new.vault.jobs.log_publisher.anchor.sleep = no_pause
+        assert not await recovery.check()
         # Both go on; the other is the first to anchor.
         await off(house)
         await write_all(house)
         waiting = (await new.announce()).recording_id or ""
-        await new.vault.issue_key(name="k", scopes=["*"], account_id=None, actor="operator")
+        await new.vault.api_keys.issue(name="k", scopes=["*"], account_id=None, actor="operator")
         assert not recovery.on
-        sign = looking(new.vault, replace(new.vault.sign_checkpoint, pause=timedelta(0)))
+        sign = looking(new.vault, replace(new.vault.jobs.log_publisher, sign_interval=timedelta(0)).sign)
         with pytest.raises(Unavailable):
             await sign()
         assert recovery.on
@@ -81,7 +81,7 @@ async def test_one_of_two_primaries_stops_when_its_anchor_meets_the_other(
         assert await new.state(waiting) is State.RECEIVED
         # The mode ends by itself when a restore has made it whole.
         watching = asyncio.create_task(recovery.watch())
-        await new.vault.restore(actor="operator")
+        await new.vault.jobs.restore(actor="operator")
         async with asyncio.timeout(30):
             while recovery.on:
                 await asyncio.sleep(0)
@@ -97,7 +97,7 @@ async def test_an_anchor_on_its_way_out_begins_nothing(
     await write_all(house)
     old = copied(house, tmp_path / "old")
     await off(house)
-    await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
+    await replace(house.vault.jobs.log_publisher, sign_interval=timedelta(0)).sign()
     kept = {key: one for key, one in house.objects.objects.items() if key.startswith("closing/")}
     for key in kept:
         del house.objects.objects[key]
@@ -112,7 +112,7 @@ async def test_an_anchor_on_its_way_out_begins_nothing(
                     del new.objects.objects[key]
 
         impatient(new, pause)
-        assert not await new.vault.check_recovery()
+        assert not await new.vault.recovery.check()
         assert pauses == 2
         assert begun(caplog) == []
 
@@ -124,13 +124,13 @@ async def test_closing_acts_alone_begin_it(house: House, tmp_path: Path, threads
     await off(house)
     async with house_over(house, SqliteDatabase(old), threads) as new:
         impatient(new)
-        assert (await new.vault.read_switch(new.account.id)).enabled
+        assert (await new.vault.recording_switch.read(new.account.id)).enabled
         with pytest.raises(Unavailable):
-            await new.vault.check_recovery.look()
-        assert "1 of the closing acts" in (new.vault.check_recovery.recovery.reason or "")
-        await new.vault.restore(actor="operator")
-        assert not await new.vault.check_recovery()
-        assert not (await new.vault.read_switch(new.account.id)).enabled
+            await new.vault.recovery.require_complete()
+        assert "1 of the closing acts" in (new.vault.recovery.state.reason or "")
+        await new.vault.jobs.restore(actor="operator")
+        assert not await new.vault.recovery.check()
+        assert not (await new.vault.recording_switch.read(new.account.id)).enabled
 
 
 async def test_an_act_that_comes_late_is_noticed_by_a_process_that_runs(
@@ -147,7 +147,7 @@ async def test_an_act_that_comes_late_is_noticed_by_a_process_that_runs(
             await asyncio.sleep(0)
 
         recovery = impatient(new, pause)
-        assert not await recovery()
+        assert not await recovery.check()
         watching = asyncio.create_task(recovery.watch())
         async with asyncio.timeout(30):
             while len(pauses) < 3:
@@ -159,7 +159,7 @@ async def test_an_act_that_comes_late_is_noticed_by_a_process_that_runs(
             while not recovery.on:
                 await asyncio.sleep(0)
         watching.cancel()
-        assert "1 of the closing acts" in (recovery.recovery.reason or "")
+        assert "1 of the closing acts" in (recovery.state.reason or "")
 
 
 async def test_the_mode_lasts_to_the_end_of_a_restore(
@@ -179,8 +179,8 @@ async def test_the_mode_lasts_to_the_end_of_a_restore(
         with monkeypatch.context() as patched:
             patched.setattr("vault.services.backup.restore._finish", killed)
             with pytest.raises(Unavailable):
-                await new.vault.restore(actor="operator")
-        assert await new.vault.check_recovery()
-        await new.vault.restore(actor="operator")
-        assert not await new.vault.check_recovery()
+                await new.vault.jobs.restore(actor="operator")
+        assert await new.vault.recovery.check()
+        await new.vault.jobs.restore(actor="operator")
+        assert not await new.vault.recovery.check()
         assert check_recovery.WATCH_INTERVAL <= 2

@@ -22,8 +22,8 @@ async def test_a_restriction_while_it_is_written_is_written_too(
     """Before any of its reads and writes; in the end the manifest has what the row has."""
     recording_id = (await house.announce()).recording_id
     assert recording_id is not None
-    await house.vault.ingest()
-    await house.vault.describe()
+    await house.vault.jobs.ingest()
+    await house.vault.jobs.describe()
     calls = 0
 
     async def first(call: Any, function: Any, **more: Any) -> Any:
@@ -45,10 +45,10 @@ async def test_a_restriction_while_it_is_written_is_written_too(
 
     beside("read")
     beside("write")
-    await house.vault.write_manifests()
+    await house.vault.jobs.write_manifests()
     assert calls >= at
     monkeypatch.undo()
-    while await house.vault.write_manifests():
+    while await house.vault.jobs.write_manifests():
         pass
     kept = house.objects.objects[location_of(house.account.id, recording_id)]
     assert decode_manifest(bytes(kept.body)).recording.restricted

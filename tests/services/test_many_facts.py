@@ -53,10 +53,10 @@ async def facts_of(house: House, call_ref: str = "call-1") -> int:
 
 async def fill(house: House, call_ref: str = "call-1", **more: Any) -> None:
     """Say as many different things of a call as are kept."""
-    keep_facts, common = house.vault.admit.call_start.keep_facts, {"direction": "inbound", "caller": CALLER}
+    store_facts, common = house.vault.admit.call_start.store_facts, {"direction": "inbound", "caller": CALLER}
     said = [CallFacts(call_ref=call_ref, agent=f"agent {n}", **common, **more) for n in range(MAX_FACTS)]
     await asyncio.gather(
-        *(keep_facts(house.account.id, facts, delivery=f"fact {n}") for n, facts in enumerate(said))
+        *(store_facts(house.account.id, facts, delivery=f"fact {n}") for n, facts in enumerate(said))
     )
 
 
@@ -81,7 +81,7 @@ async def test_a_fact_too_many_is_refused_and_the_call_kept_apart(house: House):
     """What may name a number that objects is not kept, so nothing of the call becomes available by itself."""
     await fill(house)
     objecting = "+14155550199"
-    await house.vault.enter_objection(house.account.id, objecting, reason=None, **ME)
+    await house.vault.objections.enter(house.account.id, objecting, reason=None, **ME)
     late = CallFacts(call_ref="call-1", caller=objecting)
     with pytest.raises(Refused, match="Delete the call") as error:
         await house.vault.admit(house.account.id, late)
@@ -89,8 +89,8 @@ async def test_a_fact_too_many_is_refused_and_the_call_kept_apart(house: House):
     with pytest.raises(Refused):
         await send(house, house.vault.receive, event("one more"), "id-1")
     # What was delivered before may be delivered again.
-    keep_facts = house.vault.admit.call_start.keep_facts
-    assert (await keep_facts(house.account.id, late, delivery="fact 0")).row_id is None
+    store_facts = house.vault.admit.call_start.store_facts
+    assert (await store_facts(house.account.id, late, delivery="fact 0")).row_id is None
     assert await facts_of(house) == MAX_FACTS
     recording_id = await announced(house)
     assert await through_the_gate(house, recording_id) is State.QUARANTINED

@@ -13,7 +13,7 @@ from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.sql.dialect import log_lock_key
 from vault.domain.ids import Token
 from vault.errors import Unavailable
-from vault.services.audit_log.list_events import EventFilter
+from vault.services.audit_log.access_log import EventFilter
 from vault.services.playback.links import LinkRequest
 from vault.tlog.proof_file import verify_proof_file
 
@@ -23,13 +23,13 @@ async def link_of(house: House, kind: str) -> Token:
     recording = (await house.announce()).recording_id
     await house.settle(recording)
     wish = LinkRequest(listener="k", kind=kind, life=timedelta(hours=1), sessions=1)
-    _, token = await house.vault.create_link(house.account.id, recording, wish, actor="key_test")
+    _, token = await house.vault.links.create(house.account.id, recording, wish, actor="key_test")
     return token
 
 
 async def opened_events(house: House) -> list[tuple[int, str | None]]:
     """Return index and session of every open that is in the tree."""
-    page = await house.vault.list_events(house.account.id, EventFilter(), start=0, limit=1000)
+    page = await house.vault.access_log.list_events(house.account.id, EventFilter(), start=0, limit=1000)
     events = [(one.index, one.event) for one, _ in page.items]
     return [(index, event.session_id) for index, event in events if event.type == "playback.open"]
 
@@ -39,16 +39,16 @@ async def test_a_session_has_its_event_in_the_tree(either: House, kind: str):
     """When the answer is there, so is the proof, though no sequencer has run."""
     token = await link_of(either, kind)
     if kind == "player":
-        opened = await either.vault.open_link(token.text, nonce="n", address=None, agent="a")
+        opened = await either.vault.sessions.open(token.text, nonce="n", address=None, agent="a")
         session_id = opened.session.id
     else:
-        session, _ = await either.vault.open_media_link(token.text, address=None, agent="a")
+        session, _ = await either.vault.sessions.open_media(token.text, address=None, agent="a")
         session_id = session.id
     ((index, session_of_event),) = await opened_events(either)
     assert session_of_event == session_id
     leaf = (await either.database.read(lambda tx: tx.events.at(either.account.id, index))).leaf
-    proof = await either.vault.prove_event(either.account.id, index)
-    verifier = either.vault.read_checkpoint.signer.verifier
+    proof = await either.vault.log_proofs.prove_event(either.account.id, index)
+    verifier = either.vault.log_proofs.signer.verifier
     assert verify_proof_file(proof, leaf, [verifier])[0] == index
 
 
@@ -79,13 +79,12 @@ async def test_without_the_sequencer_there_is_no_session(
     """If the log's lock does not come in time, the open is Unavailable, and nobody has a session by it."""
     async with new_house(tmp_path, threads, postgresql) as house:
         token = await link_of(house, kind)
-        open_link = replace(house.vault.open_link, database=Impatient(postgresql))
-        open_media_link = replace(house.vault.open_media_link, open_link=open_link)
+        sessions = replace(house.vault.sessions, database=Impatient(postgresql))
 
         async def open_it() -> str:
             if kind == "player":
-                return (await open_link(token.text, nonce="n", address=None, agent="a")).session.id
-            return (await open_media_link(token.text, address=None, agent="a"))[0].id
+                return (await sessions.open(token.text, nonce="n", address=None, agent="a")).session.id
+            return (await sessions.open_media(token.text, address=None, agent="a"))[0].id
 
         with psycopg.connect(migrated_url) as hanging:
             hanging.execute("SELECT pg_advisory_xact_lock(%s)", (log_lock_key(),))

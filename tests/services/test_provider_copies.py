@@ -19,7 +19,7 @@ from vault.domain.recordings.recording import State
 from vault.errors import FetchFailed
 from vault.metrics import REGISTRY
 from vault.services.accounts.connections import ConnectionRequest
-from vault.services.ingest.delete_provider_copy import MAX_ATTEMPTS
+from vault.services.ingest.provider_requests import MAX_ATTEMPTS
 from vault.telephony.signatures.standard_webhooks import sign
 
 FRESH = "https://media.example/fresh.wav"
@@ -29,7 +29,7 @@ SECRET = "whsec_" + "A" * 44
 async def connect(house: House, **wish: Any) -> str:
     """Connect the account to the provider that has a REST interface."""
     wanted = ConnectionRequest(provider="fake", credentials={"secret": SECRET}, **wish)
-    connection, _, _ = await house.vault.set_connection(house.account.id, "fake", wanted, actor="key_test")
+    connection, _, _ = await house.vault.connections.set(house.account.id, "fake", wanted, actor="key_test")
     return connection.id
 
 
@@ -57,7 +57,7 @@ async def test_an_expired_url_is_asked_for_again(house: House):
     house.fetcher.serve(FRESH, Media(body=AUDIO))
     house.rest.answer("GET", f"{API}/rec-1", url_reply(FRESH))
     recording = await announce(house, connection)
-    await house.vault.ingest()
+    await house.vault.jobs.ingest()
     assert (await house.row(recording)).state is State.STORED
     assert await house.settle(recording) is State.AVAILABLE
     assert await house.heard(recording) == AUDIO
@@ -70,7 +70,7 @@ async def test_a_provider_that_does_not_have_it_yet_is_asked_later(house: House)
     house.fetcher.serve(FRESH, Media(body=AUDIO))
     house.rest.answer("GET", f"{API}/rec-1", RestReply(status=404, body=b""), url_reply(FRESH))
     recording = await announce(house, connection)
-    await house.vault.ingest()
+    await house.vault.jobs.ingest()
     assert (await house.row(recording)).state is State.RETRY_WAIT
     assert await house.settle(recording) is State.AVAILABLE
 
@@ -81,7 +81,7 @@ async def test_what_the_provider_says_is_gone_fails(house: House):
     house.fetcher.serve(URL, Media(refuse=FetchFailed("The host answered 403.")))
     house.rest.answer("GET", f"{API}/rec-1", RestReply(status=410, body=b""))
     recording = await announce(house, connection)
-    await house.vault.ingest()
+    await house.vault.jobs.ingest()
     row = await house.row(recording)
     assert (row.state, row.reasons[0].text) == (State.FAILED, "The provider does not have it.")
 
@@ -92,16 +92,16 @@ async def test_the_copy_goes_only_once_ours_is_stored(house: House):
     house.fetcher.serve(URL, Media(body=AUDIO))
     house.rest.answer("DELETE", f"{API}/rec-1", RestReply(status=204, body=b""))
     recording = await announce(house, connection)
-    assert not await house.vault.delete_at_source()
-    await house.vault.ingest()
-    assert not await house.vault.delete_at_source()
+    assert not await house.vault.jobs.provider_requests.delete_copy()
+    await house.vault.jobs.ingest()
+    assert not await house.vault.jobs.provider_requests.delete_copy()
     assert house.rest.asked == []
     await house.settle(recording)
-    assert await house.vault.delete_at_source()
+    assert await house.vault.jobs.provider_requests.delete_copy()
     assert house.rest.asked == [("DELETE", f"{API}/rec-1")]
     assert (await house.row(recording)).source_deleted_at is not None
     assert await house.events(recording) == ["recording.available", "source.deleted"]
-    assert not await house.vault.delete_at_source()
+    assert not await house.vault.jobs.provider_requests.delete_copy()
 
 
 async def test_without_the_wish_the_copy_stays(house: House):
@@ -109,7 +109,7 @@ async def test_without_the_wish_the_copy_stays(house: House):
     connection = await connect(house)
     house.fetcher.serve(URL, Media(body=AUDIO))
     await house.settle(await announce(house, connection))
-    assert not await house.vault.delete_at_source()
+    assert not await house.vault.jobs.provider_requests.delete_copy()
 
 
 @pytest.mark.parametrize("delete_refused", [False, True])
@@ -121,9 +121,9 @@ async def test_a_refused_recording_is_deleted_where_the_connection_says_so(
     house.rest.answer("DELETE", f"{API}/on-its-way", RestReply(status=204, body=b""))
     house.rest.answer("DELETE", f"{API}/too-late", RestReply(status=204, body=b""))
     await announce(house, connection, "on-its-way")
-    await house.vault.set_switch(house.account.id, enabled=False, reason=None, actor="key_test")
+    await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, actor="key_test")
     await announce(house, connection, "too-late")
-    done = [await house.vault.delete_at_source() for _ in range(3)]
+    done = [await house.vault.jobs.provider_requests.delete_copy() for _ in range(3)]
     assert done == ([True, True, False] if delete_refused else [False, False, False])
     asked = {url.rpartition("/")[2] for _, url in house.rest.asked}
     assert asked == ({"on-its-way", "too-late"} if delete_refused else set())
@@ -137,10 +137,10 @@ async def test_a_failing_deletion_is_repeated_and_at_last_given_up(house: House)
     recording = await announce(house, connection)
     await house.settle(recording)
     for _ in range(MAX_ATTEMPTS):
-        assert await house.vault.delete_at_source()
-        assert not await house.vault.delete_at_source()
+        assert await house.vault.jobs.provider_requests.delete_copy()
+        assert not await house.vault.jobs.provider_requests.delete_copy()
         await house.set(recording, source_not_before=LONG_AGO)
-    assert not await house.vault.delete_at_source()
+    assert not await house.vault.jobs.provider_requests.delete_copy()
     events = await house.events(recording)
     assert events == ["recording.available", "source.delete_failed", "source.kept"]
 
@@ -151,24 +151,24 @@ async def test_what_is_gone_already_counts_as_deleted(house: House):
     house.fetcher.serve(URL, Media(body=AUDIO))
     recording = await announce(house, connection)
     await house.settle(recording)
-    await house.vault.delete_at_source()
+    await house.vault.jobs.provider_requests.delete_copy()
     assert (await house.row(recording)).source_deleted_at is not None
 
 
 async def test_success_for_what_has_not_arrived_is_asked_twice(house: House):
     """Where a provider may answer success too early, the deletion comes again after its time."""
-    provider = house.vault.delete_at_source.providers["fake"]
+    provider = house.vault.jobs.provider_requests.providers["fake"]
     object.__setattr__(provider, "again", timedelta(hours=6))
     connection = await connect(house, delete_at_source=True)
     house.fetcher.serve(URL, Media(body=AUDIO))
     house.rest.answer("DELETE", f"{API}/rec-1", RestReply(status=204, body=b""))
     recording = await announce(house, connection)
     await house.settle(recording)
-    await house.vault.delete_at_source()
+    await house.vault.jobs.provider_requests.delete_copy()
     assert (await house.row(recording)).source_deleted_at is None
-    assert not await house.vault.delete_at_source()
+    assert not await house.vault.jobs.provider_requests.delete_copy()
     await house.set(recording, source_not_before=LONG_AGO)
-    await house.vault.delete_at_source()
+    await house.vault.jobs.provider_requests.delete_copy()
     assert (await house.row(recording)).source_deleted_at is not None
     assert len(house.rest.asked) == 2
 
@@ -179,9 +179,9 @@ async def test_a_copy_that_cannot_be_deleted_is_kept_on_record(house: House):
     house.fetcher.serve(URL, Media(body=AUDIO))
     recording = await announce(house, connection, "kept")
     await house.settle(recording)
-    await house.vault.delete_at_source()
+    await house.vault.jobs.provider_requests.delete_copy()
     assert (await house.events(recording))[-1] == "source.kept"
-    assert not await house.vault.delete_at_source()
+    assert not await house.vault.jobs.provider_requests.delete_copy()
 
 
 async def test_what_was_never_announced_is_found_in_the_list(house: House):
@@ -195,7 +195,7 @@ async def test_what_was_never_announced_is_found_in_the_list(house: House):
     house.rest.answer("GET", f"{API}/list2", RestReply(status=200, body=json.dumps(second).encode()))
     counted = {"provider": "fake"}
     before = REGISTRY.get_sample_value("callvault_recordings_missed_total", counted) or 0.0
-    while await house.vault.reconcile():
+    while await house.vault.jobs.reconcile():
         pass
     events = [event for event in await house.events() if event == "recording.missed"]
     assert len(events) == 2
@@ -224,7 +224,7 @@ async def test_a_wish_for_more_of_the_past_outlives_a_comparison(house: House):
         return await send(request)
 
     house.rest.send = sent
-    while await house.vault.reconcile():
+    while await house.vault.jobs.reconcile():
         pass
     query = select(connections.c.reconciled_until).where(connections.c.id == connection)
     until = await house.database.read(lambda tx: tx.connection.execute(query).scalar())
@@ -238,7 +238,7 @@ async def test_a_list_without_end_is_not_taken_for_compared(house: House):
     house.rest.answer("GET", f"{API}/list", RestReply(status=200, body=json.dumps(endless).encode()))
     query = select(connections.c.reconciled_until).where(connections.c.id == connection)
     before = await house.database.read(lambda tx: tx.connection.execute(query).scalar())
-    while await house.vault.reconcile():
+    while await house.vault.jobs.reconcile():
         pass
     assert await house.database.read(lambda tx: tx.connection.execute(query).scalar()) == before
 
@@ -252,7 +252,7 @@ async def test_what_was_recorded_before_the_connection_is_not_collected(house: H
     house.fetcher.serve(URL, Media(body=AUDIO))
     page = {"url": URL, "refs": ["old"], "ended": ended.isoformat()}
     house.rest.answer("GET", f"{API}/list", RestReply(status=200, body=json.dumps(page).encode()))
-    while await house.vault.reconcile():
+    while await house.vault.jobs.reconcile():
         pass
     assert house.rest.asked == [("GET", f"{API}/list")]
     row = await house.database.read(lambda tx: tx.recordings.by_ref(house.account.id, connection, "old"))
@@ -264,7 +264,7 @@ async def test_a_list_that_fails_is_compared_again(house: House):
     connection = await connect(house)
     house.rest.answer("GET", f"{API}/list", FetchFailed("no answer"))
     before = await until(house, connection)
-    while await house.vault.reconcile():
+    while await house.vault.jobs.reconcile():
         pass
     assert await until(house, connection) == before
 

@@ -10,8 +10,8 @@ from tests.services.conftest import SIGNER, House, with_clock
 from tests.services.test_access_log import add, damage, leaves_of
 from tests.tlog.reference import mth
 from vault.errors import LeaseLost, Tampered, Unavailable
+from vault.services.audit_log.log_publisher import LogPublisher
 from vault.services.audit_log.publication import copy_of
-from vault.services.audit_log.publish_tiles import PublishLog
 from vault.services.audit_log.published_tiles import CHECKPOINT
 from vault.tlog.anchor_file import MAX_LEAVES, decode_anchor
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
@@ -22,15 +22,15 @@ from vault.tlog.tiles import grown_tiles, read_bundle
 KNOWN = [SIGNER.verifier]
 
 
-def publisher(house: House) -> PublishLog:
-    """Return the verb without its pause."""
-    return replace(house.vault.publish_log, pause=timedelta(0))
+def publisher(house: House) -> LogPublisher:
+    """Return the job without its pauses."""
+    return replace(house.vault.jobs.log_publisher, publish_interval=timedelta(0))
 
 
 async def publish(house: House) -> bool:
     """Sign what there is, and publish it."""
-    await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
-    return await publisher(house)()
+    await replace(house.vault.jobs.log_publisher, sign_interval=timedelta(0)).sign()
+    return await publisher(house).publish()
 
 
 def free_the_lease(house: House) -> None:
@@ -112,21 +112,21 @@ async def test_every_published_checkpoint_stays(house: House):
 async def test_publications_have_a_pause(house: House):
     """However fast the log grows, the next one waits for its time."""
     now = datetime.now(UTC)
-    publish_log = with_clock(house.vault.publish_log, lambda: now)
-    sign = replace(house.vault.sign_checkpoint, pause=timedelta(0))
+    clocked = with_clock(house.vault.jobs.log_publisher, lambda: now)
+    sign = replace(house.vault.jobs.log_publisher, sign_interval=timedelta(0)).sign
     await add(house, 1)
     await sign()
-    assert await publish_log()
+    assert await clocked.publish()
     await add(house, 1)
     await sign()
     now += timedelta(seconds=29)
-    assert not await publish_log()
+    assert not await clocked.publish()
     now += timedelta(seconds=1)
-    assert await publish_log()
+    assert await clocked.publish()
     # But for a great many leaves, which every anchor would have to carry.
-    await add(house, publish_log.many)
+    await add(house, clocked.publish_batch)
     await sign()
-    assert await publish_log()
+    assert await clocked.publish()
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -137,10 +137,10 @@ async def test_whatever_fails_the_next_one_finishes(house: House, when: str):
     at, done = 1, False
     while not done:
         await add(house, 7)
-        await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
+        await replace(house.vault.jobs.log_publisher, sign_interval=timedelta(0)).sign()
         house.objects.fail(at=at, when=when)
         try:
-            await publisher(house)()
+            await publisher(house).publish()
         except Unavailable:
             # What lies there in the meantime is a whole log too, as old as its checkpoint.
             assert check_published(house) == (await leaves_of(house))[: len(check_published(house))]
@@ -156,15 +156,15 @@ async def test_whatever_fails_the_next_one_finishes(house: House, when: str):
 async def test_two_nodes_publish_once(house: House):
     """While one node holds the work the other leaves it alone; when it died, the other goes on."""
     await add(house, 5)
-    await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
+    await replace(house.vault.jobs.log_publisher, sign_interval=timedelta(0)).sign()
     assert (
         await house.database.write(lambda tx: tx.checkpoints.claim_publication(lease=timedelta(minutes=1)))
         == 0
     )
-    assert not await publisher(house)()
+    assert not await publisher(house).publish()
     assert published(house) == {}
     free_the_lease(house)
-    assert await publisher(house)()
+    assert await publisher(house).publish()
     assert check_published(house) == await leaves_of(house)
 
 
@@ -212,7 +212,7 @@ async def test_a_long_backlog_is_anchored_and_published_step_by_step(house: Hous
         return await put(key, body, if_absent=if_absent, locked=locked)
 
     house.objects.put = watching
-    await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
+    await replace(house.vault.jobs.log_publisher, sign_interval=timedelta(0)).sign()
     leaves = await leaves_of(house)
     rest = len(leaves) - 3 * MAX_LEAVES
     assert sizes == [(n * MAX_LEAVES, MAX_LEAVES) for n in range(3)] + [(3 * MAX_LEAVES, rest)]
@@ -225,8 +225,8 @@ async def test_what_the_store_has_lost_is_published_again_under_its_lease(house:
     """All tiles are due again, as after a bucket that was set back: the lease is renewed on the way."""
     size = len(await leaves_of(house)) + 9000
     await add(house, size - len(await leaves_of(house)))
-    await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
-    await publisher(house)()
+    await replace(house.vault.jobs.log_publisher, sign_interval=timedelta(0)).sign()
+    await publisher(house).publish()
     lost = [key for key in house.objects.objects if key.startswith(("log/tile/", "log/anchors/"))]
     for key in lost:
         del house.objects.objects[key]
@@ -243,7 +243,7 @@ async def test_what_the_store_has_lost_is_published_again_under_its_lease(house:
         return await put(key, body, if_absent=if_absent, locked=locked)
 
     house.objects.put = watching
-    assert await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
+    assert await replace(house.vault.jobs.log_publisher, sign_interval=timedelta(0)).sign()
     assert len({moment for moment in claimed if moment > datetime.now(UTC)}) == 2
     assert check_published(house) == (await leaves_of(house))[:size]
     # The loss is on record too.
@@ -253,7 +253,7 @@ async def test_what_the_store_has_lost_is_published_again_under_its_lease(house:
 async def test_a_node_that_slept_does_not_set_the_checkpoint_back(house: House):
     """Another node took over and published further: the first one finds out, and calls nobody a forger."""
     await add(house, 3)
-    await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
+    await replace(house.vault.jobs.log_publisher, sign_interval=timedelta(0)).sign()
     original, further = house.objects.put, []
 
     async def put(key: str, body: bytes, **how: bool) -> bool:
@@ -267,6 +267,6 @@ async def test_a_node_that_slept_does_not_set_the_checkpoint_back(house: House):
 
     house.objects.put = put  # type: ignore[method-assign]
     with pytest.raises(LeaseLost):
-        await publisher(house)()
+        await publisher(house).publish()
     house.objects.put = original  # type: ignore[method-assign]
     assert check_published(house) == await leaves_of(house)

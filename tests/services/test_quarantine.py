@@ -46,12 +46,12 @@ async def test_what_waits_cannot_be_heard(house: House):
     recording_id = await kept_apart(house)
     with pytest.raises(NotFound):
         await house.heard(recording_id)
-    assert not await house.vault.write_manifests()
+    assert not await house.vault.jobs.write_manifests()
     assert location_of(house.account.id, recording_id) not in house.objects.objects
     assert await results(house, recording_id, "recording.quarantined") == ["notice_missing"]
     row = await house.row(recording_id)
     assert (row.available_at, row.duration) == (None, 0.2)
-    assert await house.vault.describe() is False
+    assert await house.vault.jobs.describe() is False
 
 
 async def test_a_release_lets_it_in(house: House):
@@ -64,7 +64,7 @@ async def test_a_release_lets_it_in(house: House):
     assert (row.state, row.reasons, row.quarantined_until) == (State.AVAILABLE, (), None)
     assert row.available_at is not None
     assert await house.heard(recording_id) == AUDIO
-    assert await house.vault.write_manifests()
+    assert await house.vault.jobs.write_manifests()
     assert location_of(house.account.id, recording_id) in house.objects.objects
     assert await kinds(house, recording_id) == ["gate", "release", "gate"]
     kept, word, let = (await evidence(house, recording_id)).chain
@@ -114,7 +114,7 @@ async def test_a_release_goes_through_the_same_gate(house: House, against, code)
     recording_id = await kept_apart(house)
     if "objection" in against:
         number = CALLER if "caller" in against else CALLEE
-        await house.vault.enter_objection(house.account.id, number, reason=None, **ME)
+        await house.vault.objections.enter(house.account.id, number, reason=None, **ME)
     elif against == "decline":
         await decline_quietly(house, recording_id)
     else:
@@ -144,7 +144,7 @@ async def test_only_what_waits_is_let_out_or_refused(house: House, state: str, v
     elif state in {"received", "stored"}:
         recording_id = await announced(house)
         if state == "stored":
-            await house.vault.ingest()
+            await house.vault.jobs.ingest()
     elif state != "unknown":
         recording_id = await kept_apart(house)
     if state == "refused":
@@ -153,7 +153,7 @@ async def test_only_what_waits_is_let_out_or_refused(house: House, state: str, v
         await house.vault.erase(house.account.id, recording_id, **ME)
         await house.settle(recording_id)
     elif state == "foreign":
-        other, _ = await house.vault.open_account("other", name=None, locale=None, **ME)
+        other, _ = await house.vault.accounts.open("other", name=None, locale=None, **ME)
         house.account, mine = other, house.account
     with pytest.raises(NotFound if state in {"unknown", "foreign"} else Refused) as caught:
         await verb(house, recording_id)
@@ -254,7 +254,7 @@ async def test_a_word_that_changes_nothing_does_not_stop_a_release(house: House,
 async def test_a_number_that_is_told_during_a_release_is_not_overlooked(house: House):
     """The release has read the call when its caller becomes known: a number that must not be recorded."""
     await set_policy(house)
-    await house.vault.enter_objection(house.account.id, "+14155550199", reason=None, **ME)
+    await house.vault.objections.enter(house.account.id, "+14155550199", reason=None, **ME)
     recording_id = await kept_apart(house)
     facts = CallFacts(call_ref="call-1", caller="+14155550199")
     database = Interrupted(house.database, lambda: house.vault.admit(house.account.id, facts))

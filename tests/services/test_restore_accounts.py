@@ -19,14 +19,14 @@ from vault.thread_pools import Threads
 
 async def another(house: House, ref: str) -> str:
     """Open another account, and anchor that: it is what a copy from before loses."""
-    account, _ = await house.vault.open_account(ref, name=None, locale=None, actor="key_test")
+    account, _ = await house.vault.accounts.open(ref, name=None, locale=None, actor="key_test")
     await write_all(house)
     return account.id
 
 
 async def reason_of(house: House) -> str | None:
     """Return the reason that the consent policy in force gives."""
-    return (await house.vault.read_policy(house.account.id)).reason
+    return (await house.vault.consent_policy.read(house.account.id)).reason
 
 
 async def test_an_object_that_lost_before_changes_nothing(house: House, tmp_path: Path, threads: Threads):
@@ -34,7 +34,7 @@ async def test_an_object_that_lost_before_changes_nothing(house: House, tmp_path
     await write_all(house)
     start = copied(house, tmp_path / "start")
     await policy(house, "never anchored")
-    await house.vault.write_account_objects()
+    await house.vault.jobs.write_account_objects()
     async with house_over(house, SqliteDatabase(start), threads) as promoted:
         await rotate(promoted)
         await policy(promoted, "in force")
@@ -43,11 +43,11 @@ async def test_an_object_that_lost_before_changes_nothing(house: House, tmp_path
         old = copied(promoted, tmp_path / "old")
         lost = await another(promoted, "lost")
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        report = await new.vault.restore(actor="operator")
+        report = await new.vault.jobs.restore(actor="operator")
         assert (report.findings, report.counts["accounts"]) == ([], 1)
         assert await reason_of(new) == "in force"
         assert await versions_of(new) == {1, 2}
-        assert (await new.vault.read_policy(lost)) is not None
+        assert (await new.vault.consent_policy.read(lost)) is not None
 
 
 async def test_a_key_of_the_same_number_stays(house: House, tmp_path: Path, threads: Threads):
@@ -60,7 +60,7 @@ async def test_a_key_of_the_same_number_stays(house: House, tmp_path: Path, thre
     async with house_over(house, SqliteDatabase(start), threads) as new:
         await rotate(new)
         own = await available(new, "rec-own")
-        report = await new.vault.restore(actor="operator")
+        report = await new.vault.jobs.restore(actor="operator")
         assert [line.partition(" of the lost")[0] for line in report.findings] == [
             f"{house.account.id}: version 2 of its key"
         ]
@@ -79,7 +79,7 @@ async def test_what_was_merged_is_older_than_what_is_written_next(
     [merged] = names_of(house)
     async with house_over(house, SqliteDatabase(start), threads) as new:
         await policy(new, "own")
-        await new.vault.restore(actor="operator")
+        await new.vault.jobs.restore(actor="operator")
         now = await new.database.read(lambda tx: tx.account_objects.revisions(new.account.id))
         assert now is not None
         assert now.now > merged.revision
@@ -104,7 +104,7 @@ async def test_an_older_object_with_a_higher_revision_is_not_taken(
     old = copied(house, tmp_path / "old")
     await another(house, "lost")
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        assert (await new.vault.restore(actor="operator")).counts["accounts"] == 1
+        assert (await new.vault.jobs.restore(actor="operator")).counts["accounts"] == 1
         assert await reason_of(new) == "in force"
 
 
@@ -117,27 +117,27 @@ async def test_an_empty_database_gets_what_the_anchored_history_says(
     start = copied(house, tmp_path / "start")
     for number in range(3):
         await policy(house, f"anchored {number}")
-    await house.vault.enter_objection(house.account.id, "+33612345678", reason=None, actor="key_test")
+    await house.vault.objections.enter(house.account.id, "+33612345678", reason=None, actor="key_test")
     await write_all(house)
     async with house_over(house, SqliteDatabase(start), threads) as other:
-        await other.vault.enter_objection(house.account.id, "+33687654321", reason=None, actor="key_test")
+        await other.vault.objections.enter(house.account.id, "+33687654321", reason=None, actor="key_test")
         for number in range(changes - 1):
-            await other.vault.open_account(
+            await other.vault.accounts.open(
                 house.account.ref, name=f"other {number}", locale=None, actor="key_test"
             )
-        await other.vault.write_account_objects()
+        await other.vault.jobs.write_account_objects()
     assert len(names_of(house)) == 2
     async with empty_house(house, tmp_path / "new", threads) as new:
-        report = await new.vault.restore(actor="operator")
+        report = await new.vault.jobs.restore(actor="operator")
         assert (report.findings, report.counts["accounts"]) == ([], 1)
         assert await reason_of(new) == "anchored 2"
-        listed = await new.vault.list_objections(new.account.id, after=None, limit=9)
+        listed = await new.vault.objections.list(new.account.id, after=None, limit=9)
         assert {one.number for one in listed} == {"+33612345678", "+33687654321"}
 
 
 async def objection(house: House, number: str) -> None:
     """Enter an objection."""
-    await house.vault.enter_objection(house.account.id, number, reason=None, actor="key_test")
+    await house.vault.objections.enter(house.account.id, number, reason=None, actor="key_test")
 
 
 @pytest.mark.parametrize("anchored", [False, True])
@@ -147,10 +147,10 @@ async def test_a_key_that_comes_back_is_destroyed_once_more(
     """The lost history continued under a key version that the own history destroyed: destroyed again once unused."""
     await write_all(house)
     start = copied(house, tmp_path / "start")
-    await house.vault.enter_objection(house.account.id, "+33687654321", reason=None, **ME)
+    await house.vault.objections.enter(house.account.id, "+33687654321", reason=None, **ME)
     for number in range(9):
-        await house.vault.open_account(house.account.ref, name=f"name {number}", locale=None, **ME)
-    await house.vault.write_account_objects()
+        await house.vault.accounts.open(house.account.ref, name=f"name {number}", locale=None, **ME)
+    await house.vault.jobs.write_account_objects()
     if anchored:
         await write_all(house)
     async with house_over(house, SqliteDatabase(start), threads) as new:
@@ -162,11 +162,11 @@ async def test_a_key_that_comes_back_is_destroyed_once_more(
             await another(new, "lost")
             start = old
     async with house_over(house, SqliteDatabase(start), threads) as new:
-        assert (await new.vault.restore(actor="operator")).findings == []
+        assert (await new.vault.jobs.restore(actor="operator")).findings == []
         assert await versions_of(new) == {1, 2}
         await finish(new)
         with pytest.raises(NotFound):
             await new.database.read(lambda tx: tx.accounts.wrapped_key(new.account.id, 1))
-        [objected] = await new.vault.list_objections(new.account.id, after=None, limit=9)
+        [objected] = await new.vault.objections.list(new.account.id, after=None, limit=9)
         assert objected.number == "+33687654321"
         assert await available(new, "rec-own")

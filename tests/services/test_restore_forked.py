@@ -33,13 +33,13 @@ HISTORIES = ((), (False,), (False, True), (True, False))
 
 async def switched(house: House, account_id: str, *, on: bool) -> None:
     """Switch an account's recording."""
-    await house.vault.set_switch(account_id, enabled=on, reason=None, actor="key_test")
+    await house.vault.recording_switch.set(account_id, enabled=on, reason=None, actor="key_test")
 
 
 async def opened(house: House, ref: str) -> str:
     """Open an account that records."""
-    account, _ = await house.vault.open_account(ref, name=None, locale=None, actor="key_test")
-    await house.vault.set_policy(account.id, WITHOUT_EVIDENCE, if_version=None, actor="key_test")
+    account, _ = await house.vault.accounts.open(ref, name=None, locale=None, actor="key_test")
+    await house.vault.consent_policy.set(account.id, WITHOUT_EVIDENCE, if_version=None, actor="key_test")
     return account.id
 
 
@@ -70,8 +70,8 @@ async def test_the_closed_switch_wins_whatever_both_histories_did(
         for one, (_, _, own) in zip(ids, cases, strict=True):
             for on in own:
                 await switched(new, one, on=on)
-        assert await new.vault.check_recovery()
-        await new.vault.restore(actor="operator")
+        assert await new.vault.recovery.check()
+        await new.vault.jobs.restore(actor="operator")
         for one, (was, lost, own) in zip(ids, cases, strict=True):
             changed = [history[-1] for history in (lost, own) if history]
             wanted = was
@@ -79,7 +79,10 @@ async def test_the_closed_switch_wins_whatever_both_histories_did(
                 wanted = False
             elif changed and any(changed):
                 wanted = True
-            switch, history = await new.vault.read_switch(one), await new.vault.read_switch.history(one)
+            switch, history = (
+                await new.vault.recording_switch.read(one),
+                await new.vault.recording_switch.history(one),
+            )
             assert switch.enabled is wanted, (was, lost, own)
             assert (history[-1].enabled, history[-1].epoch) == (switch.enabled, switch.epoch)
             assert [change.at for change in history] == sorted(change.at for change in history)
@@ -89,29 +92,31 @@ async def parted(house: House, new: House, ids: dict[str, Any]) -> None:
     """Let both histories go on: what the lost one did is anchored, what the present one did is acknowledged."""
     vault, account_id = house.vault, house.account.id
     ids["lost"] = await available(house, "rec-lost", call_ref="call-lost")
-    await vault.issue_key(name="gone", scopes=["*"], account_id=None, actor="operator")
+    await vault.api_keys.issue(name="gone", scopes=["*"], account_id=None, actor="operator")
     await vault.erase(account_id, ids["erased"], actor="key_test")
     await vault.restrict(account_id, ids["held"], restricted=True, reason=None, actor="key_test")
-    await vault.enter_objection(account_id, "+33612345678", reason="asked", actor="key_test")
-    await vault.revoke_key(ids["key"][0].id, account_id=None, actor="operator")
-    await vault.revoke_link(account_id, ids["held"], ids["link"], actor="key_test")
+    await vault.objections.enter(account_id, "+33612345678", reason="asked", actor="key_test")
+    await vault.api_keys.revoke(ids["key"][0].id, account_id=None, actor="operator")
+    await vault.links.revoke(account_id, ids["held"], ids["link"], actor="key_test")
     await switched(house, ids["off"], on=False)
     await connected(house, "lost")
     await house.settle(ids["erased"])
     await write_all(house)
     ids["own"] = await available(new, "rec-own", call_ref="call-own")
-    await new.vault.enter_objection(account_id, "+33687654321", reason="again", actor="key_test")
-    ids["own key"] = await new.vault.issue_key(name="own", scopes=["*"], account_id=None, actor="operator")
+    await new.vault.objections.enter(account_id, "+33687654321", reason="again", actor="key_test")
+    ids["own key"] = await new.vault.api_keys.issue(
+        name="own", scopes=["*"], account_id=None, actor="operator"
+    )
     await switched(new, ids["own off"], on=False)
     await connected(new, "own")
     policy = replace(WITHOUT_EVIDENCE, quarantine_days=5)
-    await new.vault.set_policy(account_id, policy, if_version=None, actor="key_test")
+    await new.vault.consent_policy.set(account_id, policy, if_version=None, actor="key_test")
 
 
 async def connected(house: House, name: str) -> None:
     """Connect the account to another platform."""
     wish = ConnectionRequest(provider="platform", credentials={"secret": house.secret})
-    await house.vault.set_connection(house.account.id, name, wish, actor="key_test")
+    await house.vault.connections.set(house.account.id, name, wish, actor="key_test")
 
 
 async def common(house: House) -> dict[str, Any]:
@@ -121,9 +126,9 @@ async def common(house: House) -> dict[str, Any]:
         await switched(house, ids[one], on=True)
     ids["erased"] = await available(house, "rec-1", call_ref="call-1")
     ids["held"] = await available(house, "rec-2", call_ref="call-2")
-    ids["key"] = await house.vault.issue_key(name="k", scopes=["*"], account_id=None, actor="operator")
+    ids["key"] = await house.vault.api_keys.issue(name="k", scopes=["*"], account_id=None, actor="operator")
     wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
-    link, _ = await house.vault.create_link(house.account.id, ids["held"], wish, actor="key_test")
+    link, _ = await house.vault.links.create(house.account.id, ids["held"], wish, actor="key_test")
     ids["link"] = link.id
     await write_all(house)
     return ids
@@ -137,17 +142,17 @@ async def check_joined(house: House, new: House, ids: dict[str, Any], own: Seque
     await new.settle(ids["erased"])
     assert await new.state(ids["erased"]) is State.ERASED
     assert (await new.row(ids["held"])).restricted
-    listed = await new.vault.list_objections(account_id, after=None, limit=9)
+    listed = await new.vault.objections.list(account_id, after=None, limit=9)
     assert {one.number for one in listed} == {"+33612345678", "+33687654321"}
     found = await new.database.read(lambda tx: tx.connections.of_account(account_id))
     assert {one.name for one in found} == {"main", "lost", "own"}
     with pytest.raises(NotAuthentic):
-        await new.vault.authenticate(ids["key"][1].text)
-    await new.vault.authenticate(ids["own key"][1].text)
+        await new.vault.api_keys.authenticate(ids["key"][1].text)
+    await new.vault.api_keys.authenticate(ids["own key"][1].text)
     for name in ("off", "own off"):
-        assert not (await new.vault.read_switch(ids[name])).enabled
-    assert (await new.vault.read_policy(account_id)).quarantine_days == 5
-    while await new.vault.sequence_events():
+        assert not (await new.vault.recording_switch.read(ids[name])).enabled
+    assert (await new.vault.consent_policy.read(account_id)).quarantine_days == 5
+    while await new.vault.jobs.log_publisher.sequence():
         pass
     leaves, lost = await leaves_of(new), await leaves_of(house)
     assert leaves[: len(lost)] == lost
@@ -175,8 +180,8 @@ async def test_nothing_of_either_history_is_lost(house: House, tmp_path: Path, t
         own, listed_at = await leaves_of(new), datetime.now(UTC)
         main = new.connection_id
         await new.database.write(lambda tx: tx.connections.reconciled(main, listed_at))
-        assert await new.vault.check_recovery()
-        report = await new.vault.restore(actor="operator")
+        assert await new.vault.recovery.check()
+        report = await new.vault.jobs.restore(actor="operator")
         assert report.findings == []
         [note] = report.notes
         assert "1 API keys" in note
@@ -184,10 +189,10 @@ async def test_nothing_of_either_history_is_lost(house: House, tmp_path: Path, t
         due = await reconciliations(new)
         assert due[main] < listed_at
         await check_joined(house, new, ids, own)
-        assert not await new.vault.check_recovery()
+        assert not await new.vault.recovery.check()
         before = await everything(new)
         with pytest.raises(Refused):
-            await new.vault.restore(actor="operator")
+            await new.vault.jobs.restore(actor="operator")
         assert await everything(new) == before
         # What is anchored next goes on from what was shown.
         await write_all(new)
@@ -195,7 +200,7 @@ async def test_nothing_of_either_history_is_lost(house: House, tmp_path: Path, t
         assert last is not None
         shown = open_checkpoint(last.note, [SIGNER.verifier])
         assert await new.database.read(lambda tx: root_of(tx, shown.size)) == shown.root
-        assert not await new.vault.check_recovery()
+        assert not await new.vault.recovery.check()
 
 
 async def everything(house: House) -> dict[str, list[Any]]:
@@ -263,12 +268,12 @@ async def test_it_may_be_killed_at_any_call_and_is_run_again(house: House, tmp_p
         died = False
         async with house_over(mortal, Mortal(database, left, after=number % 2 == 1), threads) as new:  # type: ignore[arg-type]
             try:
-                await new.vault.restore(actor="operator")
+                await new.vault.jobs.restore(actor="operator")
             except KilledError:
                 died = True
         async with house_over(house, SqliteDatabase(folder / copy.name), threads) as new:
             with suppress(Refused):  # It had come to its end.
-                await new.vault.restore(actor="operator")
+                await new.vault.jobs.restore(actor="operator")
             await check_joined(house, new, ids, own)
         if not died:
             return

@@ -10,7 +10,7 @@ from tests.services.conftest import House
 from tests.services.restoring import copied, house_over, write_all
 from tests.services.test_access_log import leaves_of
 from tests.services.test_restore import off
-from vault.composition import utc_now
+from vault.composition_parts import utc_now
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.replay import Replay
@@ -62,8 +62,8 @@ async def test_what_was_only_heard_takes_no_memory(house: House, tmp_path: Path,
         one["id"] for one in map(json.loads, await leaves_of(house)) if one["type"] == "switch.changed"
     ]
     async with house_over(house, SqliteDatabase(old), threads) as back:
-        log = RestoreLog(database=back.database, published_log=back.vault.restore.published_log)
-        parted = await log.compare(await back.vault.restore.published_log.newest(), (), no_progress)
+        log = RestoreLog(database=back.database, published_log=back.vault.jobs.restore.published_log)
+        parted = await log.compare(await back.vault.jobs.restore.published_log.newest(), (), no_progress)
     assert parted.lost.leaves > 2000
     assert parted.ids == {closed}
     assert not parted.lost.recordings

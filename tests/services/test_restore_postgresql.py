@@ -15,7 +15,7 @@ from tests.services.test_restore_forked import check_joined, common, parted
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.domain.recordings.recording import State
 from vault.errors import Refused
-from vault.services.audit_log.list_events import EventFilter
+from vault.services.audit_log.access_log import EventFilter
 from vault.services.playback.links import LinkRequest
 from vault.thread_pools import Threads
 
@@ -43,18 +43,18 @@ async def test_an_empty_database_becomes_the_vaults(
     await off(house)
     await write_all(house)
     async with house_over(house, empty, threads) as new:
-        assert await new.vault.check_recovery()
-        report = await new.vault.restore(actor="operator")
+        assert await new.vault.recovery.check()
+        report = await new.vault.jobs.restore(actor="operator")
         assert report.findings == []
-        while await new.vault.sequence_events():
+        while await new.vault.jobs.log_publisher.sequence():
             pass
-        assert not await new.vault.check_recovery()
+        assert not await new.vault.recovery.check()
         assert (await leaves_of(new))[:-1] == await leaves_of(house)
         assert await new.heard(heard) == AUDIO
         assert await new.state(gone) is State.ERASED
         assert await switch_of(new) == await switch_of(house)
         await write_all(new)
-        assert not await new.vault.check_recovery()
+        assert not await new.vault.recovery.check()
 
 
 async def test_events_that_waited_in_an_old_copy_come_in_once(
@@ -64,7 +64,7 @@ async def test_events_that_waited_in_an_old_copy_come_in_once(
     recording_id = await available(house, "rec-1")
     await write_all(house)
     wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
-    await house.vault.create_link(house.account.id, recording_id, wish, actor="key_test")
+    await house.vault.links.create(house.account.id, recording_id, wish, actor="key_test")
     house.database.close()
     old = PostgresqlDatabase(postgresql_server.new_database(template=_name(migrated_url)))
     async with house_over(house, PostgresqlDatabase(migrated_url), threads) as later:
@@ -74,15 +74,15 @@ async def test_events_that_waited_in_an_old_copy_come_in_once(
         await write_all(later)
         leaves = await leaves_of(later)
     async with house_over(house, old, threads) as new:
-        assert await new.vault.check_recovery()
-        report = await new.vault.restore(actor="operator")
+        assert await new.vault.recovery.check()
+        report = await new.vault.jobs.restore(actor="operator")
         assert report.findings == []
         assert report.counts["own"] == 0
         assert await old.read(lambda tx: tx.tree.waiting()) == 0
-        while await new.vault.sequence_events():
+        while await new.vault.jobs.log_publisher.sequence():
             pass
         assert (await leaves_of(new))[: len(leaves)] == leaves
-        page = await new.vault.list_events(new.account.id, EventFilter(), start=0, limit=100)
+        page = await new.vault.access_log.list_events(new.account.id, EventFilter(), start=0, limit=100)
         assert [detail for _, detail in page.items if detail] == [{"listener": "Ada"}]
         await new.settle(recording_id)
         assert await new.state(recording_id) is State.ERASED
@@ -100,15 +100,15 @@ async def test_a_promoted_copy_that_went_on_is_joined(
         house_over(house, old, threads) as new,
     ):
         await parted(later, new, ids)
-        while await new.vault.sequence_events():
+        while await new.vault.jobs.log_publisher.sequence():
             pass
         own = await leaves_of(new)
         # One that waits for its place is not lost either.
-        await new.vault.issue_key(name="waits", scopes=["*"], account_id=None, actor="operator")
+        await new.vault.api_keys.issue(name="waits", scopes=["*"], account_id=None, actor="operator")
         assert await old.read(lambda tx: tx.tree.waiting()) == 1
-        assert await new.vault.check_recovery()
-        assert (await new.vault.restore(actor="operator")).findings == []
+        assert await new.vault.recovery.check()
+        assert (await new.vault.jobs.restore(actor="operator")).findings == []
         await check_joined(later, new, ids, own)
-        assert not await new.vault.check_recovery()
+        assert not await new.vault.recovery.check()
         with pytest.raises(Refused):
-            await new.vault.restore(actor="operator")
+            await new.vault.jobs.restore(actor="operator")

@@ -18,9 +18,9 @@ from vault.errors import Refused, StartRefused, Tampered
 from vault.keyservice.key_ring import AccountKeyRing
 from vault.keyservice.two_root_keys import TwoRootKeys
 from vault.ports.keys import RootKey
-from vault.services.accounts.accounts import OpenAccount
+from vault.services.accounts.accounts import Accounts
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
-from vault.services.key_rotation.rotate_account_key import RotateAccountKey
+from vault.services.key_rotation.rotate_account_key import KeyRotations
 from vault.services.node.startup_checks import OpenLogKey, ProveRootKey, may_make_root_key
 from vault.tlog.key_statement import open_statement
 
@@ -51,10 +51,10 @@ class Site:
 
     async def account(self, root_key: RootKey, name: str) -> str:
         """Open an account and return its id."""
-        verb = OpenAccount(
+        accounts = Accounts(
             database=self.database, ring=self.ring(root_key), clock=lambda: datetime(2026, 11, 2, tzinfo=UTC)
         )
-        return (await verb(name, name=None, locale=None, actor="key_test"))[0].id
+        return (await accounts.open(name, name=None, locale=None, actor="key_test"))[0].id
 
     async def leave(self, current: RootKey, previous: RootKey | None, database: Any = None) -> bytes:
         """Call the verb."""
@@ -104,7 +104,9 @@ async def test_everything_follows_to_the_new_root_key(site: Site):
     old, new = FakeRootKey(), FakeRootKey()
     vault_id, log_secret = await site.start(old)
     accounts = [await site.account(old, f"account-{n}") for n in range(10)]
-    await RotateAccountKey(database=site.database, ring=site.ring(old))(accounts[0], actor="key_test")
+    unused: Any = None
+    rotations = KeyRotations(database=site.database, ring=site.ring(old), signer=SIGNER, anchor=unused)
+    await rotations.begin(accounts[0], actor="key_test")
     known = [(await site.ring(old).version(one, 1)).key for one in accounts]
     assert await site.start(new, old) == (vault_id, log_secret)
     statement = open_statement(await site.leave(new, old), [SIGNER.verifier])

@@ -22,7 +22,7 @@ from tests.services.rotation import (
 )
 from vault.control.rotation_commands import perform_rotation
 from vault.errors import NotFound, Refused, Tampered, Unavailable
-from vault.services.audit_log.list_events import EventFilter
+from vault.services.audit_log.access_log import EventFilter
 from vault.tlog.key_statement import open_statement
 
 
@@ -40,19 +40,19 @@ async def test_nothing_is_left_under_the_old_version(either: House):
     assert manifest_version(house, recording_id) == 2
     assert house.objects.older == {}
     with pytest.raises(NotFound):
-        await house.vault.rewrap.ring.version(house.account.id, 1)
+        await house.vault.jobs.rewrap.ring.version(house.account.id, 1)
     await everything_opens(house, recording_id)
 
 
 async def test_the_end_is_a_signed_statement(house: House):
     """It names the account, the version and no recordings, verifies with the public key alone, and is in the log."""
     await fill(house)
-    read, account_id = house.vault.read_rotations, house.account.id
+    rotation, account_id = house.vault.key_rotation, house.account.id
     await rotate(house)
     with pytest.raises(NotFound):
-        await read.statement(account_id, 1)
+        await rotation.statement(account_id, 1)
     await finish(house)
-    note = await read.statement(account_id, 1)
+    note = await rotation.statement(account_id, 1)
     text, _, signature = note.decode().partition("\n\n")
     lines = text.split("\n")
     size = int(lines.pop().removeprefix("size "))
@@ -60,11 +60,11 @@ async def test_the_end_is_a_signed_statement(house: House):
     signed = base64.b64decode(signature.split()[-1])[4:]
     Ed25519PublicKey.from_public_bytes(SIGNER.verifier.public_key).verify(signed, text.encode() + b"\n")
     assert open_statement(note, [SIGNER.verifier]).recordings == 0
-    page = await house.vault.list_events(account_id, EventFilter(), start=size, limit=1000)
+    page = await house.vault.access_log.list_events(account_id, EventFilter(), start=size, limit=1000)
     said = [(one.event.type, one.event.result, one.event.at) for one, _ in page.items]
     assert [one[:2] for one in said] == [("key.rewrapped", "v1"), ("key.destroyed", "v1")]
     assert {one[2].strftime("%Y-%m-%dT%H:%M:%S.%fZ") for one in said} == {lines[5]}
-    progress = await read(account_id)
+    progress = await rotation.status(account_id)
     assert [(one.version, one.rewrapped, one.statement) for one in progress.rotations] == [(1, 1, note)]
     assert (progress.current, progress.remaining) == (2, {})
 
@@ -84,7 +84,7 @@ async def test_a_statement_waits_for_the_anchor(house: House, monkeypatch: pytes
     with monkeypatch.context() as patch:
         patch.setattr(house.objects, "_call", gone)
         with pytest.raises(Unavailable, match="cannot be reached"):
-            await house.vault.read_rotations.statement(house.account.id, 1)
+            await house.vault.key_rotation.statement(house.account.id, 1)
         progress = await perform_rotation(house.vault, "rotate.step", arguments, actor=ME)
         assert progress["statement"] is None
     progress = await perform_rotation(house.vault, "rotate.step", arguments, actor=ME)
@@ -96,18 +96,18 @@ async def test_leaves_keep_their_commitment(house: House):
     recording_id = await fill(house)
 
     async def logged() -> list[tuple[int, bytes, bytes | None]]:
-        page = await house.vault.list_events(house.account.id, EventFilter(), start=0, limit=1000)
+        page = await house.vault.access_log.list_events(house.account.id, EventFilter(), start=0, limit=1000)
         assert all(one.event.body == one.leaf for one, _ in page.items)
         return [(one.index, one.leaf, one.event.sealed_detail) for one, _ in page.items]
 
     before = await logged()
     for _ in range(2):
         await rotate(house)
-        await house.vault.create_link(house.account.id, recording_id, LINK, **ME)
+        await house.vault.links.create(house.account.id, recording_id, LINK, **ME)
         await finish(house)
     assert (await logged())[: len(before)] == before
     wanted = EventFilter(listener="Ada")
-    page = await house.vault.list_events(house.account.id, wanted, start=0, limit=1000)
+    page = await house.vault.access_log.list_events(house.account.id, wanted, start=0, limit=1000)
     assert [detail["listener"] for _, detail in page.items] == ["Ada"] * 3
     assert await versions(house) == all_under(3)
 
@@ -122,26 +122,26 @@ async def test_one_rotation_at_a_time(house: House):
     await finish(house)
     assert (await rotate(house)).current == 3
     await finish(house)
-    progress = await house.vault.read_rotations(house.account.id)
+    progress = await house.vault.key_rotation.status(house.account.id)
     assert [one.version for one in progress.rotations if one.destroyed_at] == [1, 2]
 
 
 async def test_the_old_version_waits_for_manifests_and_for_requests(house: House):
     """Destroyed neither while a manifest lies under it, nor while a request may still hold a row of before."""
     await fill(house)
-    vault, rewrap = house.vault, replace(house.vault.rewrap, grace=timedelta())
+    vault, rewrap = house.vault, replace(house.vault.jobs.rewrap, grace=timedelta())
     await rotate(house)
     for _ in range(20):
         await rewrap()
-        await vault.write_account_objects()
-    progress = await vault.read_rotations(house.account.id)
+        await vault.jobs.write_account_objects()
+    progress = await vault.key_rotation.status(house.account.id)
     assert progress.rotations[0].settled_at is None
     assert {kind: count for kind, count in progress.remaining.items() if count} == {"manifest": 1}
-    await vault.write_manifests()
+    await vault.jobs.write_manifests()
     for _ in range(5):
-        await vault.rewrap()
-        await vault.write_account_objects()
-    assert (await vault.read_rotations(house.account.id)).rotations[0].destroyed_at is None
+        await vault.jobs.rewrap()
+        await vault.jobs.write_account_objects()
+    assert (await vault.key_rotation.status(house.account.id)).rotations[0].destroyed_at is None
     await finish(house)
 
 
@@ -154,8 +154,8 @@ async def test_what_does_not_open_keeps_the_version(house: House):
     for _ in range(3):
         with pytest.raises(Tampered, match="1 rows do not decrypt"):
             await step(house)
-        await house.vault.write_manifests()
-    progress = await house.vault.read_rotations(house.account.id)
+        await house.vault.jobs.write_manifests()
+    progress = await house.vault.key_rotation.status(house.account.id)
     assert {kind: count for kind, count in progress.remaining.items() if count} == {"announcement": 1}
     await house.vault.erase(house.account.id, damaged, **ME)
     await finish(house)

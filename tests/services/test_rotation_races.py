@@ -26,25 +26,25 @@ from vault.domain.calls.call import CallFacts
 from vault.domain.notices.audio import PromptRequest
 from vault.domain.recordings.recording import State
 from vault.ports.rotation import SEALED_KINDS
-from vault.services.audit_log.list_events import EventFilter
+from vault.services.audit_log.access_log import EventFilter
 
 pytestmark = pytest.mark.faults
 
 
 def believe(house: House, version: int) -> None:
     """Let the key ring believe what another node believes that has not heard of the rotation."""
-    ring: Any = house.vault.rewrap.ring
+    ring: Any = house.vault.jobs.rewrap.ring
     ring._current[house.account.id] = (version, ring.now() + 300)
 
 
 async def test_whatever_comes_lies_under_the_new_version_on_every_node(house: House):
     """A node that still seals under the old version is refused, and seals anew: nobody hears of it."""
     vault, account_id = house.vault, house.account.id
-    await vault.rewrap.ring.current(account_id)
+    await vault.jobs.rewrap.ring.current(account_id)
     await rotate(house)
     await finish(house)
     facts = CallFacts(call_ref="call-1", direction="inbound", caller=CALLER, agent="Ada")
-    draft = await vault.draft_notice(account_id, wish(text=TEXT), **ME)
+    draft = await vault.notices.draft(account_id, wish(text=TEXT), **ME)
 
     async def recorded() -> str:
         believe(house, 1)
@@ -57,10 +57,10 @@ async def test_whatever_comes_lies_under_the_new_version_on_every_node(house: Ho
         lambda: vault.admit(account_id, facts),
         lambda: tell(house, "announced"),
         lambda: house.announce("waits", url="https://media.example/other.wav"),
-        lambda: vault.enter_objection(account_id, "+33123456780", reason=None, **ME),
-        lambda: vault.set_prompt(account_id, draft.id, AUDIO, PromptRequest(beep="start"), **ME),
-        lambda: vault.create_link(account_id, recording_id, LINK, **ME),
-        lambda: vault.set_connection(account_id, "two", CONNECTION, **ME),
+        lambda: vault.objections.enter(account_id, "+33123456780", reason=None, **ME),
+        lambda: vault.notices.set_audio(account_id, draft.id, AUDIO, PromptRequest(beep="start"), **ME),
+        lambda: vault.links.create(account_id, recording_id, LINK, **ME),
+        lambda: vault.connections.set(account_id, "two", CONNECTION, **ME),
     ):
         believe(house, 1)
         await happens()
@@ -99,19 +99,19 @@ async def test_a_crash_at_any_write_costs_nothing(house: House, when: str):
     recording_id = await fill(house)
     await rotate(house)
     died = 0
-    while await house.vault.rewrap.any_due():
+    while await house.vault.jobs.rewrap.any_due():
         database = Failing(house.database, at=died % 3 + 1, when=when)
         try:
-            await replace(house.vault.rewrap, database=database, grace=timedelta())()
+            await replace(house.vault.jobs.rewrap, database=database, grace=timedelta())()
         except KeyboardInterrupt:
             died += 1
-        await house.vault.write_manifests()
-        await house.vault.write_account_objects()
+        await house.vault.jobs.write_manifests()
+        await house.vault.jobs.write_account_objects()
         assert died < 100
     assert died >= 5
     assert await versions(house) == all_under(2)
     await everything_opens(house, recording_id)
-    page = await house.vault.list_events(house.account.id, EventFilter(), start=0, limit=1000)
+    page = await house.vault.access_log.list_events(house.account.id, EventFilter(), start=0, limit=1000)
     assert [one.event.type for one, _ in page.items].count("key.destroyed") == 1
 
 
@@ -151,8 +151,8 @@ async def test_what_changes_meanwhile_wins(house: House):
     }
     await rotate(house)
     await vault.erase(account_id, recording_id, **ME)
-    await vault.set_connection(account_id, "main", CONNECTION, **ME)
-    (rotation,) = (await vault.read_rotations(account_id)).rotations
+    await vault.connections.set(account_id, "main", CONNECTION, **ME)
+    (rotation,) = (await vault.key_rotation.status(account_id)).rotations
     for kind, count, changed in (("recording_key", 1, 0), ("credentials", 1, 0), ("call_fact", 2, 2)):
         sealed = [(row, b"sealed anew") for row in rows[kind]]
         assert len(sealed) == count
@@ -160,7 +160,7 @@ async def test_what_changes_meanwhile_wins(house: House):
             lambda tx, k=kind, s=sealed: tx.rotations.replace(k, rotation, s, version=2)
         )
     assert await house.keys_gone(recording_id)
-    opened = await vault.receive.connections.get(house.connection_id)
+    opened = await vault.receive.connection_cache.get(house.connection_id)
     assert opened.credentials[0] == CONNECTION.credentials
 
 
@@ -178,7 +178,7 @@ async def test_an_upload_outlives_the_key_service(house: House):
         while not house.objects.uploads:
             await asyncio.sleep(0.01)
     house.root_key.reachable = False
-    house.vault.rewrap.ring.forget(house.account.id)
+    house.vault.jobs.rewrap.ring.forget(house.account.id)
     go_on.set()
     recording, _ = await upload
     assert recording.state is State.STORED

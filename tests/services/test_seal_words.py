@@ -64,19 +64,19 @@ def database_in(folder: Path) -> bytes:
 async def test_words_in_clear_are_sealed(house: House, tmp_path: Path):
     """They are read as before, and are in no file of the database; a second run finds nothing."""
     account_id = house.account.id
-    await house.vault.set_switch(account_id, enabled=False, reason="x", **ME)
-    await house.vault.enter_objection(account_id, NUMBER, reason="x", **ME)
-    await house.vault.seal_words()
+    await house.vault.recording_switch.set(account_id, enabled=False, reason="x", **ME)
+    await house.vault.objections.enter(account_id, NUMBER, reason="x", **ME)
+    await house.vault.jobs.encrypt_clear_texts()
     await in_clear(house)
-    assert await house.vault.seal_words() == 2 + 1 + 1 + 2
-    assert await house.vault.seal_words() == 0
-    history = await house.vault.read_switch.history(account_id)
+    assert await house.vault.jobs.encrypt_clear_texts() == 2 + 1 + 1 + 2
+    assert await house.vault.jobs.encrypt_clear_texts() == 0
+    history = await house.vault.recording_switch.history(account_id)
     assert {one.reason for one in history} == {WORDS}
-    (objected,) = await house.vault.list_objections.history(account_id, NUMBER)
+    (objected,) = await house.vault.objections.history(account_id, NUMBER)
     assert objected.objection.reason == WORDS
-    policy = await house.vault.read_policy(account_id)
+    policy = await house.vault.consent_policy.read(account_id)
     assert (policy.reason, policy.overrides[0].reason) == (WORDS, f"{WORDS} of the place")
-    opened = house.vault.receive.connections
+    opened = house.vault.receive.connection_cache
     opened.forget(house.connection_id)
     assert (await opened.get(house.connection_id)).connection.next_url == f"https://ivr.example/?{WORDS}"
     assert WORDS.encode() not in database_in(tmp_path)
@@ -95,9 +95,9 @@ async def test_old_tombstones_lose_the_words_of_a_refusal(house: House):
     assert WORDS.encode() in house.objects.objects[key].body
     (read,) = decode_tombstones(bytes(body))
     assert read.reasons == (Reason(code="refused_by_admin", text="An admin refused it."),)
-    assert await house.vault.seal_words() == 1
+    assert await house.vault.jobs.encrypt_clear_texts() == 1
     assert bytes(house.objects.objects[key].body) == clean
-    assert await house.vault.seal_words() == 0
+    assert await house.vault.jobs.encrypt_clear_texts() == 0
 
 
 def set_back(path: Path, revision: str) -> None:
@@ -158,11 +158,11 @@ def test_words_in_clear_are_found_on_postgresql(migrated_url: str):
 
 async def test_switching_off_does_not_wait_for_keys(house: House):
     """While no key can be had the switch goes off, without its reason; switching on again waits for the key."""
-    house.vault.set_switch.carried.ring.forget(house.account.id)
+    house.vault.recording_switch.data_keys.ring.forget(house.account.id)
     house.root_key.reachable = False
-    after = await house.vault.set_switch(house.account.id, enabled=False, reason=WORDS, **ME)
+    after = await house.vault.recording_switch.set(house.account.id, enabled=False, reason=WORDS, **ME)
     assert after.enabled is False
     with pytest.raises(Unavailable):
-        await house.vault.set_switch(house.account.id, enabled=True, reason=WORDS, **ME)
+        await house.vault.recording_switch.set(house.account.id, enabled=True, reason=WORDS, **ME)
     house.root_key.reachable = True
-    assert (await house.vault.read_switch.history(house.account.id))[-1].reason is None
+    assert (await house.vault.recording_switch.history(house.account.id))[-1].reason is None

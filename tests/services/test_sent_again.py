@@ -45,7 +45,7 @@ async def failed(house: House, ref: str = "up") -> str:
 async def test_what_failed_is_sent_again(either: House):
     """Other bytes under the same name and id; nothing of the first attempt is left but its events."""
     recording_id = await failed(either)
-    await either.vault.write_tombstones()
+    await either.vault.jobs.write_tombstones()
     assert await upload(either, OTHER) == recording_id
     row = await either.row(recording_id)
     assert (row.state, row.reasons, row.attempts) == (State.STORED, (), 1)
@@ -53,7 +53,7 @@ async def test_what_failed_is_sent_again(either: House):
     assert await either.heard(recording_id) == OTHER
     assert await either.sweep() == 1
     assert len(either.audio_objects()) == 1
-    while await either.vault.sequence_events():
+    while await either.vault.jobs.log_publisher.sequence():
         pass
     types = ["recording.failed", "recording.sent_again", "recording.available"]
     assert (await either.events(recording_id))[:3] == types
@@ -77,14 +77,14 @@ async def test_the_switch_decides_on_what_is_sent_again(either: House):
     """Off refuses it for good, as it refuses what comes for the first time; off in between is over."""
     over, closed = await failed(either, "over"), await failed(either, "closed")
     for enabled in (False, True):
-        await either.vault.set_switch(either.account.id, enabled=enabled, reason=None, **ME)
+        await either.vault.recording_switch.set(either.account.id, enabled=enabled, reason=None, **ME)
     assert await upload(either, ref="over") == over
-    await either.vault.set_switch(either.account.id, enabled=False, reason=None, **ME)
+    await either.vault.recording_switch.set(either.account.id, enabled=False, reason=None, **ME)
     for _ in range(2):
         with pytest.raises(Refused) as caught:
             await upload(either, ref="closed")
         assert caught.value.reasons[0] == "switch_off"
-        await either.vault.set_switch(either.account.id, enabled=True, reason=None, **ME)
+        await either.vault.recording_switch.set(either.account.id, enabled=True, reason=None, **ME)
     assert await either.state(closed) is State.REFUSED
     assert await either.state(over) is State.REFUSED
 
@@ -103,8 +103,8 @@ async def test_a_name_is_of_one_call(either: House, end: str):
     """Under another call it is `other_call`, with the same bytes and with others, whatever became of it."""
     recording_id = await (failed(either) if end == "failed" else upload(either))
     if end == "refused":
-        await either.vault.set_switch(either.account.id, enabled=False, reason=None, **ME)
-        await either.vault.set_switch(either.account.id, enabled=True, reason=None, **ME)
+        await either.vault.recording_switch.set(either.account.id, enabled=False, reason=None, **ME)
+        await either.vault.recording_switch.set(either.account.id, enabled=True, reason=None, **ME)
     elif end == "erased":
         await either.vault.erase(either.account.id, recording_id, **ME)
     before = await either.row(recording_id)
@@ -119,7 +119,7 @@ async def test_refused_and_erased_are_not_sent_again(either: House):
     """What was closed stays closed."""
     refused, erased = await upload(either, ref="refused"), await upload(either, ref="erased")
     for enabled in (False, True):
-        await either.vault.set_switch(either.account.id, enabled=enabled, reason=None, **ME)
+        await either.vault.recording_switch.set(either.account.id, enabled=enabled, reason=None, **ME)
     await either.vault.erase(either.account.id, erased, **ME)
     with pytest.raises(Refused):
         await upload(either, ref="refused")
@@ -140,7 +140,7 @@ async def test_a_restore_brings_its_last_end(
     await upload(house, OTHER)
     if end == "refused":
         for enabled in (False, True):
-            await house.vault.set_switch(house.account.id, enabled=enabled, reason=None, **ME)
+            await house.vault.recording_switch.set(house.account.id, enabled=enabled, reason=None, **ME)
     elif end != "failed":
         assert await house.settle(recording_id) is State.AVAILABLE
         await write_all(house)
@@ -152,7 +152,7 @@ async def test_a_restore_brings_its_last_end(
     if backup is not None:
         opened = house_over(house, SqliteDatabase(backup), threads)
     async with opened as new:
-        await new.vault.restore(**ME)
+        await new.vault.jobs.restore(**ME)
         found = await new.settle(recording_id) if end == "erased" else await new.state(recording_id)
         assert found is State(end)
         if end == "available":

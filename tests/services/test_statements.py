@@ -25,9 +25,9 @@ async def test_a_restored_database_knows_every_number_that_was_said(
     assert CALLER in {one.get("caller") for one in said["statements"]}
     await write_all(house)
     async with empty_house(house, tmp_path / "new", threads) as new:
-        report = await new.vault.restore(actor="operator")
+        report = await new.vault.jobs.restore(actor="operator")
         assert report.findings == []
-        await new.vault.enter_objection(account_id, CALLER, reason=None, **ME)
+        await new.vault.objections.enter(account_id, CALLER, reason=None, **ME)
         again = CallFacts(call_ref="call-1", direction="inbound", caller="anonymous")
         decision = (await new.vault.admit(account_id, again)).decision
         assert [reason.code for reason in decision.grounds] == ["objection"]

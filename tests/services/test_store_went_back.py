@@ -60,8 +60,8 @@ async def put_back(store: ObjectStore, before: dict[str, bytes]) -> None:
 
 async def rewrite(house: House) -> None:
     """Do what the worker does until nothing is left of the loss."""
-    while await house.vault.rewrite_store.any_due():
-        await house.vault.rewrite_store()
+    while await house.vault.jobs.rewrite_store.any_due():
+        await house.vault.jobs.rewrite_store()
         await write_all(house)
 
 
@@ -89,7 +89,7 @@ async def test_a_store_of_a_minute_ago_is_noticed_and_filled_again(
     """Audio is missing and not tampered with; a loss of the database right after brings back the present switch."""
     first, gone = await available(house, "rec-1"), await available(house, "rec-2")
     await write_all(house)
-    assert not await house.vault.check_store()
+    assert not await house.vault.jobs.rewrite_store.find_loss()
     before = await contents(house.objects)
     lost, dropped = await available(house, "rec-3"), await erased(house, "rec-4")
     await house.vault.erase(house.account.id, gone, actor="key_test")
@@ -107,29 +107,29 @@ async def test_a_store_of_a_minute_ago_is_noticed_and_filled_again(
     if hidden:
         # It went back between the listing of an anchor and its put; what is published then hides the loss.
         monkeypatch.setattr("vault.services.audit_log.anchor.compare_anchors", nothing_lost)
-        await house.vault.set_switch(house.account.id, enabled=True, reason=None, actor="key_test")
+        await house.vault.recording_switch.set(house.account.id, enabled=True, reason=None, actor="key_test")
         await off(house)
-        while await house.vault.sequence_events():
+        while await house.vault.jobs.log_publisher.sequence():
             pass
-        await replace(house.vault.sign_checkpoint, pause=timedelta(0))()
-        await replace(house.vault.publish_log, pause=timedelta(0))()
-    assert await house.vault.check_store()
+        await replace(house.vault.jobs.log_publisher, sign_interval=timedelta(0)).sign()
+        await replace(house.vault.jobs.log_publisher, publish_interval=timedelta(0)).publish()
+    assert await house.vault.jobs.rewrite_store.find_loss()
     monkeypatch.undo()
     assert [record.message for record in caplog.records].count("store.went_back") == 1
-    assert not await house.vault.check_store()
+    assert not await house.vault.jobs.rewrite_store.find_loss()
     assert len(await went_back(house)) == 1
     await rewrite(house)
-    assert not await house.vault.check_store()
+    assert not await house.vault.jobs.rewrite_store.find_loss()
     # What had been erased came back with the old bucket.
-    await replace(house.vault.sweep, grace=-timedelta(days=1))()
-    missing = (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings
+    await replace(house.vault.jobs.sweep, grace=-timedelta(days=1))()
+    missing = (await replace(house.vault.jobs.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings
     assert [one for one in missing if "is missing" in one] == missing != []
     assert {one.split(":")[0] for one in missing} == {lost}
-    switch = await house.vault.read_switch(house.account.id)
+    switch = await house.vault.recording_switch.read(house.account.id)
     async with empty_house(house, tmp_path / "new", threads) as new:
-        await new.vault.restore(actor="operator")
-        assert not await new.vault.check_store()
-        assert await new.vault.read_switch(new.account.id) == switch
+        await new.vault.jobs.restore(actor="operator")
+        assert not await new.vault.jobs.rewrite_store.find_loss()
+        assert await new.vault.recording_switch.read(new.account.id) == switch
         assert not switch.enabled
         assert await new.heard(first) == AUDIO
         for one in (gone, dropped):
@@ -167,10 +167,10 @@ async def test_a_look_at_rest_is_one_small_request(tmp_path: Path, threads: Thre
     """A listing; before there are anchors, the published checkpoint as well. Nothing is written."""
     async with new_house(tmp_path, threads) as house:
         await write_all(house)
-        await house.vault.check_store()
+        await house.vault.jobs.rewrite_store.find_loss()
         before = await house.database.read(lambda tx: tx.metadata.get("store_look"))
         house.objects.calls.clear()
-        assert not await house.vault.check_store()
+        assert not await house.vault.jobs.rewrite_store.find_loss()
         assert house.objects.calls in (["list"], ["list", "get"])
         assert await house.database.read(lambda tx: tx.metadata.get("store_look")) == before
 
@@ -183,14 +183,16 @@ async def test_a_crash_between_two_steps_leaves_the_rest_due(tmp_path: Path, thr
         house.objects.objects = {
             key: kept for key, kept in house.objects.objects.items() if key.startswith("recordings/")
         }
-        assert await house.vault.check_store()
-        while await house.vault.rewrite_store.any_due():
+        assert await house.vault.jobs.rewrite_store.find_loss()
+        while await house.vault.jobs.rewrite_store.any_due():
             house.objects.fail(at=1, when="after")
             with suppress(Unavailable):
-                await house.vault.rewrite_store()
+                await house.vault.jobs.rewrite_store()
             house.objects._failing.clear()
             await write_all(house)
-        assert (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings == []
+        assert (
+            await replace(house.vault.jobs.fsck, grace=-timedelta(days=1))(sample=9, rate=0)
+        ).findings == []
         for one in ids:
             assert await house.heard(one) == AUDIO
 
@@ -201,24 +203,26 @@ async def test_what_was_lost_between_two_publications_is_seen_by_whoever_anchors
     """A log that went on and was not published hides nothing: it is noticed before the next anchor is put."""
     async with new_house(tmp_path, threads) as house:
         await write_all(house)
-        assert not await house.vault.check_store()
+        assert not await house.vault.jobs.rewrite_store.find_loss()
         before = {key: Kept(bytearray(kept.body), kept.at) for key, kept in house.objects.objects.items()}
         await off(house)
-        assert await house.vault.write_account_objects()
-        sign = replace(house.vault.sign_checkpoint, pause=timedelta(0))
+        assert await house.vault.jobs.write_account_objects()
+        sign = replace(house.vault.jobs.log_publisher, sign_interval=timedelta(0)).sign
         assert await sign()
         house.objects.objects = before
-        await house.vault.open_account("other", name=None, locale=None, actor="key_test")
+        await house.vault.accounts.open("other", name=None, locale=None, actor="key_test")
         assert await sign()
         assert len(await went_back(house)) == 1
         # The new anchor carries the leaves that the tiles of the old bucket lack.
-        assert not await house.vault.check_store()
+        assert not await house.vault.jobs.rewrite_store.find_loss()
         await rewrite(house)
-        assert (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings == []
-        switch = await house.vault.read_switch(house.account.id)
+        assert (
+            await replace(house.vault.jobs.fsck, grace=-timedelta(days=1))(sample=9, rate=0)
+        ).findings == []
+        switch = await house.vault.recording_switch.read(house.account.id)
         async with empty_house(house, tmp_path / "new", threads) as new:
-            await new.vault.restore(actor="operator")
-            assert await new.vault.read_switch(new.account.id) == switch
+            await new.vault.jobs.restore(actor="operator")
+            assert await new.vault.recording_switch.read(new.account.id) == switch
 
 
 async def test_it_is_noticed_on_postgresql(tmp_path: Path, threads: Threads, postgresql: PostgresqlDatabase):
@@ -230,11 +234,13 @@ async def test_it_is_noticed_on_postgresql(tmp_path: Path, threads: Threads, pos
         await off(house)
         await write_all(house)
         house.objects.objects = before
-        assert await house.vault.check_store()
+        assert await house.vault.jobs.rewrite_store.find_loss()
         await rewrite(house)
         assert len(await went_back(house)) == 1
-        assert not await house.vault.check_store()
-        assert (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings == []
+        assert not await house.vault.jobs.rewrite_store.find_loss()
+        assert (
+            await replace(house.vault.jobs.fsck, grace=-timedelta(days=1))(sample=9, rate=0)
+        ).findings == []
         assert await house.heard(heard) == AUDIO
 
 
@@ -242,7 +248,7 @@ async def test_a_listing_while_an_anchor_is_replaced_is_no_loss(
     house: House, monkeypatch: pytest.MonkeyPatch
 ):
     """A listing beside another node may show neither its old anchor nor its new one: it is repeated."""
-    await house.vault.read_checkpoint()
+    await house.vault.log_proofs.checkpoint()
     known = await house.database.read(lambda tx: tx.checkpoints.last())
     assert known is not None
     listed: list[int] = []
@@ -253,6 +259,6 @@ async def test_a_listing_while_an_anchor_is_replaced_is_no_loss(
         return [] if len(listed) == 1 else await anchors(log)
 
     monkeypatch.setattr(PublishedLog, "anchors", late)
-    log = house.vault.check_recovery.published_log
+    log = house.vault.recovery.published_log
     assert not await compare_anchors(house.database, log, await log.anchors(), anchored=known.size)
     assert len(listed) == 2

@@ -14,7 +14,7 @@ from vault.errors import Refused
 
 async def switch(house: House, *, enabled: bool) -> None:
     """Set the recording switch."""
-    await house.vault.set_switch(house.account.id, enabled=enabled, reason=None, actor="key_test")
+    await house.vault.recording_switch.set(house.account.id, enabled=enabled, reason=None, actor="key_test")
 
 
 async def to_step(house: House, recording_id: str, step: str) -> "asyncio.Task[bool] | None":
@@ -25,10 +25,10 @@ async def to_step(house: House, recording_id: str, step: str) -> "asyncio.Task[b
         return await house.fetching()
     if step == "retry_wait":
         house.fetcher.serve(URL, Media(body=AUDIO, fail_at=10))
-        await house.vault.ingest()
+        await house.vault.jobs.ingest()
         house.fetcher.serve(URL, Media(body=AUDIO))
         return None
-    await house.vault.ingest()
+    await house.vault.jobs.ingest()
     assert await house.state(recording_id) is State.STORED
     return None
 
@@ -49,8 +49,8 @@ async def test_off_refuses_what_is_in_flight(house: House, step: str, *, on_agai
         assert await fetching
     for _ in range(3):
         await house.hurry(recording_id)
-        await house.vault.ingest()
-        await house.vault.describe()
+        await house.vault.jobs.ingest()
+        await house.vault.jobs.describe()
     row = await house.row(recording_id)
     assert (row.state, row.reasons[0].code) == (State.REFUSED, "switched_off_since_receipt")
     assert (await house.announce()).status == "refused"
@@ -64,7 +64,7 @@ async def test_off_refuses_what_is_in_flight(house: House, step: str, *, on_agai
 async def test_off_between_describing_and_the_gate(house: House):
     """The switch goes off and on while the describer works: the gate sees the switch, and not the past."""
     recording_id = (await house.announce()).recording_id
-    await house.vault.ingest()
+    await house.vault.jobs.ingest()
     describe = house.describer.describe
 
     async def slowly(source, rendition, *, account_id):
@@ -74,7 +74,7 @@ async def test_off_between_describing_and_the_gate(house: House):
         return described
 
     house.describer.describe = slowly
-    assert await house.vault.describe()
+    assert await house.vault.jobs.describe()
     assert await house.state(recording_id) is State.REFUSED
     assert await house.keys_gone(recording_id)
     await house.sweep()
@@ -84,7 +84,7 @@ async def test_off_between_describing_and_the_gate(house: House):
 async def test_a_call_that_overlaps_an_off_moment_is_refused_with_it(house: House):
     """Received after the switch is on again, but the call was in the off moment: the decision names it."""
     await switch(house, enabled=False)
-    off = (await house.vault.read_switch(house.account.id)).changed_at
+    off = (await house.vault.recording_switch.read(house.account.id)).changed_at
     await switch(house, enabled=True)
     now = datetime.now(UTC)
     inside = (
@@ -133,13 +133,13 @@ async def test_off_refuses_an_upload_before_its_first_block(house: House):
 
 async def test_setting_what_is_set_changes_nothing(house: House):
     """No epoch, no history, no event."""
-    first = await house.vault.read_switch(house.account.id)
+    first = await house.vault.recording_switch.read(house.account.id)
     await switch(house, enabled=True)
-    assert await house.vault.read_switch(house.account.id) == first
+    assert await house.vault.recording_switch.read(house.account.id) == first
     await switch(house, enabled=False)
-    off = await house.vault.read_switch(house.account.id)
+    off = await house.vault.recording_switch.read(house.account.id)
     await switch(house, enabled=False)
-    assert await house.vault.read_switch(house.account.id) == off
+    assert await house.vault.recording_switch.read(house.account.id) == off
     assert off.epoch == first.epoch + 1
     assert (await house.events()).count("switch.changed") == 1
 

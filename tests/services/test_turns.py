@@ -15,7 +15,7 @@ from vault.database.schema.singleton_leases import turns as turn_rows
 from vault.errors import Busy, FetchFailed, Invalid, LeaseLost
 from vault.services.accounts.idempotency import Idempotency
 from vault.services.shared import singleton_job
-from vault.services.shared.singleton_job import SingletonJob
+from vault.services.shared.singleton_job import SingletonJobs
 
 Database = SqliteDatabase | PostgresqlDatabase
 HOUR = timedelta(hours=1)
@@ -40,33 +40,33 @@ async def test_ten_nodes_sweep_once(database: Database, other: Database):
         done.append(1)
         await asyncio.sleep(0.05)
 
-    nodes = [SingletonJob(database=one) for one in (database, other) * 5]
-    first = await asyncio.gather(*(node("sweep", work, every=HOUR) for node in nodes))
-    again = await asyncio.gather(*(node("sweep", work, every=HOUR) for node in nodes))
+    nodes = [SingletonJobs(database=one) for one in (database, other) * 5]
+    first = await asyncio.gather(*(node.run("sweep", work, every=HOUR) for node in nodes))
+    again = await asyncio.gather(*(node.run("sweep", work, every=HOUR) for node in nodes))
     assert (sorted(first), again, done) == ([False] * 9 + [True], [False] * 10, [1])
 
 
 async def test_turns_of_other_names_are_free(database: Database):
     """A turn keeps nobody from another one."""
-    take = SingletonJob(database=database)
+    take = SingletonJobs(database=database)
 
     async def inner() -> None:
-        assert await take("expire", nothing, every=HOUR)
+        assert await take.run("expire", nothing, every=HOUR)
 
-    assert await take("sweep", inner, every=HOUR)
+    assert await take.run("sweep", inner, every=HOUR)
 
 
 async def test_work_that_fails_is_tried_again_soon(database: Database, monkeypatch: pytest.MonkeyPatch):
     """The error comes out, and the next turn is not an hour away."""
     monkeypatch.setattr(singleton_job, "_AFTER_FAILURE", timedelta())
-    take = SingletonJob(database=database)
+    take = SingletonJobs(database=database)
 
     async def fails() -> None:
         raise FetchFailed("no")
 
     with pytest.raises(FetchFailed):
-        await take("sweep", fails, every=HOUR)
-    assert await take("sweep", nothing, every=HOUR)
+        await take.run("sweep", fails, every=HOUR)
+    assert await take.run("sweep", nothing, every=HOUR)
 
 
 async def test_a_stopping_node_gives_its_turn_to_the_next(database: Database, other: Database):
@@ -77,12 +77,12 @@ async def test_a_stopping_node_gives_its_turn_to_the_next(database: Database, ot
         begun.set()
         await asyncio.sleep(60)
 
-    task = asyncio.create_task(SingletonJob(database=database)("sweep", endless, every=HOUR))
+    task = asyncio.create_task(SingletonJobs(database=database).run("sweep", endless, every=HOUR))
     await begun.wait()
-    assert not await SingletonJob(database=other)("sweep", nothing, every=HOUR)
+    assert not await SingletonJobs(database=other).run("sweep", nothing, every=HOUR)
     task.cancel()
     await asyncio.wait({task})
-    assert await SingletonJob(database=other)("sweep", nothing, every=HOUR)
+    assert await SingletonJobs(database=other).run("sweep", nothing, every=HOUR)
 
 
 class Sleeping:
@@ -115,16 +115,16 @@ async def test_a_node_that_slept_hears_that_it_lost_its_turn(
         finally:
             stopped.append("first")
 
-    first = asyncio.create_task(SingletonJob(database=node)("sweep", sleeps, every=HOUR))
+    first = asyncio.create_task(SingletonJobs(database=node).run("sweep", sleeps, every=HOUR))
     await begun.wait()
     async with node.asleep:
         # Its lease ends, as it does after a minute on the database's clock.
         await other.write(lambda tx: tx.connection.execute(update(turn_rows).values(until=LONG_AGO)))
-        assert await SingletonJob(database=other)("sweep", nothing, every=HOUR)
+        assert await SingletonJobs(database=other).run("sweep", nothing, every=HOUR)
     with pytest.raises(LeaseLost):
         await first
     assert stopped == ["first"]
-    assert not await SingletonJob(database=database)("sweep", nothing, every=HOUR)
+    assert not await SingletonJobs(database=database).run("sweep", nothing, every=HOUR)
 
 
 async def test_two_nodes_answer_a_repeated_request_once(database: Database, other: Database):
@@ -167,7 +167,9 @@ async def test_a_request_that_failed_can_be_repeated_on_another_node(database: D
 async def ask(database: Database, answer, request: bytes = b"same") -> tuple[int, bytes]:
     """Send one request with its Idempotency-Key to a node of its own."""
     once = Idempotency(database=database, clock=lambda: datetime.now(UTC))
-    return await once(key_id="key_1", bearer="cv_1_x", idempotency_key="k", request=request, answer=answer)
+    return await once.run(
+        key_id="key_1", bearer="cv_1_x", idempotency_key="k", request=request, answer=answer
+    )
 
 
 async def nothing() -> None:
@@ -182,18 +184,18 @@ async def test_a_kept_answer_is_dropped_after_a_day(house: House):
         return 201, next(answers)
 
     async def ask(hours_ago: int) -> bytes:
-        once = replace(house.vault.answer_once, clock=lambda: datetime.now(UTC) - hours_ago * HOUR)
+        once = replace(house.vault.idempotency, clock=lambda: datetime.now(UTC) - hours_ago * HOUR)
         said = {"key_id": "key_1", "bearer": "cv_secret", "idempotency_key": "same", "request": b"POST"}
-        return (await once(**said, answer=answer))[1]
+        return (await once.run(**said, answer=answer))[1]
 
     assert await ask(25) == b"first"
     assert await ask(0) == b"first"
     lease, alive = "answer/key_1/00", "answer/key_1/01"
     await house.database.write(lambda tx: tx.turns.claim(lease, lease=-25 * HOUR))
     await house.database.write(lambda tx: tx.turns.claim(alive, lease=HOUR))
-    await house.vault.sweep()
+    await house.vault.jobs.sweep()
     assert await ask(0) == b"second"
-    await house.vault.sweep()
+    await house.vault.jobs.sweep()
     assert await ask(0) == b"second"
     query = select(turn_rows.c.name).where(turn_rows.c.name.startswith("answer/"))
     left = await house.database.read(lambda tx: tx.connection.execute(query).scalars().all())

@@ -21,7 +21,7 @@ async def test_a_stopping_worker_gives_back_what_it_has_in_hand(house: House):
     row = await house.row(recording_id)
     assert (row.state, row.attempts) == (State.TRANSFERRING, 0)
     house.fetcher.serve(URL, Media(body=AUDIO))
-    assert await house.vault.ingest()
+    assert await house.vault.jobs.ingest()
     assert await house.state(recording_id) is State.STORED
     assert len(house.objects.objects) == 1
     assert house.objects.uploads == {}
@@ -31,7 +31,7 @@ async def test_what_was_refused_meanwhile_is_not_given_back(house: House):
     """The switch took the row from the worker; giving back changes nothing of that."""
     recording_id = (await house.announce()).recording_id or ""
     fetching = await house.fetching()
-    await house.vault.set_switch(house.account.id, enabled=False, reason=None, actor="key_test")
+    await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, actor="key_test")
     fetching.cancel()
     await asyncio.wait({fetching})
     assert await house.state(recording_id) is State.REFUSED
@@ -104,8 +104,8 @@ async def test_a_manifest_with_older_keys_is_written_again(house: House):
         return await original(key, body, **how)
 
     house.objects.put = put  # type: ignore[method-assign]
-    assert await house.vault.write_manifests()
+    assert await house.vault.jobs.write_manifests()
     house.objects.put = original  # type: ignore[method-assign]
-    assert await house.vault.write_manifests.any_due()
-    assert await house.vault.write_manifests()
-    assert not await house.vault.write_manifests.any_due()
+    assert await house.vault.jobs.write_manifests.any_due()
+    assert await house.vault.jobs.write_manifests()
+    assert not await house.vault.jobs.write_manifests.any_due()

@@ -168,8 +168,8 @@ async def _swept(fleet: Fleet) -> tuple[int, list[str]]:
         {name: value for name, value in environment.items() if name.startswith("VAULT_")}
     )
     async with composition.assemble(settings) as vault:
-        removed = await replace(vault.sweep, grace=timedelta(0))()
-        objects = vault.sweep.objects
+        removed = await replace(vault.jobs.sweep, grace=timedelta(0))()
+        objects = vault.jobs.sweep.objects
         keys = [one.key for prefix in ("recordings/", "manifests/") async for one in objects.list(prefix)]
     return removed, keys
 

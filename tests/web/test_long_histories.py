@@ -26,9 +26,7 @@ def test_long_answers_are_made_beside_the_loop(
 
         return note
 
-    monkeypatch.setattr(
-        "vault.services.audit_log.recording_history.write_history", noting("write_history", write_history)
-    )
+    monkeypatch.setattr("vault.services.audit_log.access_log.tell", noting("tell", story.tell))
     for shape in (HistoryOut, EventsOut):
         noted = noting(shape.__name__, shape)
         monkeypatch.setattr(f"vault.web.routes.access_events.{shape.__name__}", noted)

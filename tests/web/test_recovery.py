@@ -11,11 +11,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from vault.composition import utc_now
+from vault.composition_parts import utc_now
 from vault.domain.audit_log.anchor import Relation
 from vault.errors import Tampered, Unavailable
 from vault.services.closing_acts import check_recovery
-from vault.services.closing_acts.check_recovery import CheckRecovery
+from vault.services.closing_acts.check_recovery import RecoveryCheck
 from vault.web.app import build
 from vault.web.http.public_url import PublicUrl
 
@@ -45,10 +45,10 @@ class Answers:
         return function(SimpleNamespace(tree=tree, metadata=SimpleNamespace(get=lambda _: None)))
 
 
-def recovery_of(*said: Relation | Exception) -> CheckRecovery:
+def recovery_of(*said: Relation | Exception) -> RecoveryCheck:
     """Return the mode of a process whose looks answer so, and which never sleeps."""
     answers: Any = Answers(list(said))
-    return CheckRecovery(
+    return RecoveryCheck(
         database=answers, published_log=answers, journal=answers, sleep=lambda _: asyncio.sleep(0)
     )
 

@@ -191,10 +191,10 @@ def write_objects(house: House) -> None:
     """Write what is due to the object store."""
     vault = house.vault
     for verb in (
-        vault.write_manifests,
-        vault.write_account_objects,
-        vault.write_tombstones,
-        vault.publish_log,
+        vault.jobs.write_manifests,
+        vault.jobs.write_account_objects,
+        vault.jobs.write_tombstones,
+        vault.jobs.log_publisher.publish,
     ):
         house.call(verb)
 

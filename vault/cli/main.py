@@ -132,9 +132,9 @@ def show_rules(
     ] = None,
 ) -> None:
     """Show the rule for recording a call at a place; without a place, list all rules."""
-    from vault import composition
+    from vault.composition_parts import rule_book
 
-    book = composition.rule_book()
+    book = rule_book()
     if place is None:
         for rule in (book.unknown, *book.rules.values()):
             typer.echo(f"{rule.place:<6} {rule.consent:<7} {rule.confidence:<10} {rule.name}")

@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 async def perform_rotation(vault: "Vault", command: str, arguments: Mapping[str, Any], *, actor: str) -> Any:
     """Begin a rotation or advance it by one step; return its progress. Raises the errors of the services."""
     if command == "rotate.root":
-        return (await vault.rewrap_root_key(actor=actor)).decode()
-    account_id = (await vault.find_account(arguments["account"])).id
+        return (await vault.jobs.rewrap_root_key(actor=actor)).decode()
+    account_id = (await vault.accounts.find(arguments["account"])).id
     if command == "rotate.begin":
-        progress = await vault.read_rotations(account_id)
+        progress = await vault.key_rotation.status(account_id)
         if all(rotation.destroyed_at for rotation in progress.rotations):
-            return _progress(await vault.rotate_account_key(account_id, actor=actor))
+            return _progress(await vault.key_rotation.begin(account_id, actor=actor))
         return _progress(progress)
     if command == "rotate.step":
         await _step(vault, account_id)
-        progress = await vault.read_rotations(account_id)
+        progress = await vault.key_rotation.status(account_id)
         result = _progress(progress)
         if result["statement"] is not None:
             try:
                 # Like everything about the log, the statement is shown only once the log is anchored that far.
-                await vault.read_rotations.statement(account_id, progress.rotations[-1].version)
+                await vault.key_rotation.statement(account_id, progress.rotations[-1].version)
             except Unavailable:
                 # The caller repeats the step. If the command failed here, running it again would begin a new rotation.
                 result["statement"] = None
@@ -38,9 +38,9 @@ async def perform_rotation(vault: "Vault", command: str, arguments: Mapping[str,
 
 async def _step(vault: "Vault", account_id: str) -> None:
     """Run the worker's rotation jobs once; a job whose lease a worker holds is skipped."""
-    await vault.singleton_job("rewrap", lambda: vault.rewrap(account_id), every=timedelta())
-    await vault.singleton_job.if_due("manifests", vault.write_manifests)
-    await vault.singleton_job.if_due("account_objects", vault.write_account_objects)
+    await vault.jobs.singleton.run("rewrap", lambda: vault.jobs.rewrap(account_id), every=timedelta())
+    await vault.jobs.singleton.run_if_due("manifests", vault.jobs.write_manifests)
+    await vault.jobs.singleton.run_if_due("account_objects", vault.jobs.write_account_objects)
 
 
 def _progress(progress: "RotationProgress") -> dict[str, Any]:

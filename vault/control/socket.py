@@ -107,35 +107,39 @@ async def perform(
     In recovery mode every command except restore, fsck and hello raises Unavailable.
     """
     if command == "restore":
-        return asdict(await vault.restore(actor=OPERATOR, progress=progress))
+        return asdict(await vault.jobs.restore(actor=OPERATOR, progress=progress))
     if command == "fsck":
-        return asdict(await vault.fsck(sample=arguments["sample"], rate=arguments["rate"], progress=progress))
+        return asdict(
+            await vault.jobs.fsck(sample=arguments["sample"], rate=arguments["rate"], progress=progress)
+        )
     return None if command == "hello" else await _perform(vault, command, arguments)
 
 
 async def _perform(vault: "Vault", command: str, arguments: Mapping[str, Any]) -> Any:
     """Run a command that writes or reads the log; refused in recovery mode."""
-    if await vault.check_recovery():
+    if await vault.recovery.check():
         raise Unavailable(
             "The vault is in recovery mode: its database lacks changes that its object store has. "
             "Run `callvault restore`."
         )
     if command == "keys.create":
         account = arguments["account"]
-        account_id = (await vault.find_account(account)).id if account else None
-        _, text = await vault.issue_key(
+        account_id = (await vault.accounts.find(account)).id if account else None
+        _, text = await vault.api_keys.issue(
             name=arguments["name"], scopes=arguments["scopes"], account_id=account_id, actor=OPERATOR
         )
         return text.text
     if command == "export-key":
-        return await vault.export_key(arguments["recording"], actor=OPERATOR)
+        return await vault.log_proofs.export_recording_key(arguments["recording"], actor=OPERATOR)
     if command.startswith("rotate."):
         return await perform_rotation(vault, command, arguments, actor=OPERATOR)
     if command in {"sweep", "rewrite-store"}:
-        return await (vault.sweep() if command == "sweep" else vault.rewrite_store.begin(actor=OPERATOR))
+        return await (
+            vault.jobs.sweep() if command == "sweep" else vault.jobs.rewrite_store.begin(actor=OPERATOR)
+        )
     if command == "log.head":
-        size, head = await vault.export_log.head()
+        size, head = await vault.log_proofs.export_head()
         return {"size": size, "text": head.decode()}
     if command == "log.entries":
-        return (await vault.export_log.entries(None, arguments["start"], arguments["end"])).decode()
+        return (await vault.log_proofs.export_entries(None, arguments["start"], arguments["end"])).decode()
     raise NotFound(f"There is no command {command!r}.")

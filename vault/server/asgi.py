@@ -20,7 +20,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from vault import structured_log
-from vault.composition import assemble, utc_now
+from vault.composition import assemble
+from vault.composition_parts import utc_now
 from vault.control.socket import control_socket
 from vault.settings import Settings, read_settings
 from vault.web.app import build
@@ -50,10 +51,10 @@ def app_of(settings: Settings, *, worker: bool) -> FastAPI:
         async with AsyncExitStack() as stack:
             vault = await stack.enter_async_context(assemble(settings, describing=worker))
             app.state.vault = vault
-            app.state.readiness = readiness = Readiness(vault.check_part, recovery=vault.check_recovery)
-            app.state.recovery = vault.check_recovery
-            await vault.check_recovery()
-            watching = asyncio.create_task(vault.check_recovery.watch())
+            app.state.readiness = readiness = Readiness(vault.readiness.check, recovery=vault.recovery)
+            app.state.recovery = vault.recovery
+            await vault.recovery.check()
+            watching = asyncio.create_task(vault.recovery.watch())
             stack.callback(watching.cancel)
             if settings.sqlite_path is not None:
                 await stack.enter_async_context(control_socket(vault, settings.control_socket))

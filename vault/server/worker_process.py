@@ -25,9 +25,9 @@ async def work_until_stopped(settings: Settings, *, host: str, port: int | None)
     for stop_signal in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(stop_signal, stopping.set)
     async with assemble(settings) as vault:
-        readiness = Readiness(vault.check_part, stopping, recovery=vault.check_recovery)
-        await vault.check_recovery()
-        watching = asyncio.create_task(vault.check_recovery.watch())
+        readiness = Readiness(vault.readiness.check, stopping, recovery=vault.recovery)
+        await vault.recovery.check()
+        watching = asyncio.create_task(vault.recovery.watch())
         health: AbstractAsyncContextManager[None] = nullcontext()
         if port is not None:
             health = _health(vault, readiness, host, port)

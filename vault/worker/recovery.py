@@ -14,7 +14,7 @@ def unless_recovering(vault: Vault, step: Step) -> Step:
     """Wrap the step so that it finds no work in recovery mode."""
 
     async def guarded() -> bool:
-        return False if vault.check_recovery.on else await step()
+        return False if vault.recovery.on else await step()
 
     return guarded
 
@@ -27,7 +27,7 @@ def looking(vault: Vault, step: Step) -> Step:
             return await step()
         except Unavailable:
             with suppress(VaultError):
-                await vault.check_recovery(looks=1)  # One check: the step itself has already retried.
+                await vault.recovery.check(checks=1)  # One check: the step itself has already retried.
             raise
 
     return checked

@@ -71,29 +71,30 @@ def polling_tasks(vault: Vault, workers: int) -> list[PollingTask]:
 
 
 def _polling_tasks(vault: Vault, workers: int) -> list[PollingTask]:
+    jobs, log = vault.jobs, vault.jobs.log_publisher
     return [
-        PollingTask(work="ingest", step=vault.ingest, concurrency=workers),
-        PollingTask(work="describe", step=vault.describe, concurrency=_DESCRIBERS),
-        _when_due(vault, "manifests", vault.write_manifests),
+        PollingTask(work="ingest", step=jobs.ingest, concurrency=workers),
+        PollingTask(work="describe", step=jobs.describe, concurrency=_DESCRIBERS),
+        _when_due(vault, "manifests", jobs.write_manifests),
         # Objects under a revoked customer-managed key stay due while it is revoked.
-        _when_due(vault, "account_objects", vault.write_account_objects, idle_interval=_STUCK_INTERVAL),
-        _when_due(vault, "tombstones", vault.write_tombstones, min_interval=_TOMBSTONE_INTERVAL),
-        _when_due(vault, "closing_acts", vault.keep_journal, idle_interval=_STUCK_INTERVAL),
-        _when_due(vault, "rewrite_store", vault.rewrite_store, idle_interval=_STUCK_INTERVAL),
-        _singleton(vault, "look_at_store", vault.check_store, every=_STORE_CHECK_INTERVAL),
-        _when_due(vault, "rewrap", vault.rewrap, idle_interval=_STUCK_INTERVAL),
-        PollingTask(work="remove_erased", step=vault.remove_erased),
-        PollingTask(work="delete_at_source", step=vault.delete_at_source, idle_interval=1.0),
-        PollingTask(work="reconcile", step=vault.reconcile, idle_interval=1.0),
-        PollingTask(work="pause_recordings", step=vault.pause_recordings),
-        PollingTask(work="end_sessions", step=vault.end_sessions, idle_interval=_SESSIONS_INTERVAL),
-        PollingTask(work="sequence", step=vault.sequence_events),
-        PollingTask(work="sign", step=looking(vault, vault.sign_checkpoint), min_interval=_ANCHOR_INTERVAL),
-        PollingTask(work="publish", step=vault.publish_log, min_interval=_PUBLISH_INTERVAL),
-        _singleton(vault, "sweep", vault.sweep, every=SWEEP_INTERVAL),
-        _singleton(vault, "seal_words", vault.seal_words, every=SWEEP_INTERVAL),
+        _when_due(vault, "account_objects", jobs.write_account_objects, idle_interval=_STUCK_INTERVAL),
+        _when_due(vault, "tombstones", jobs.write_tombstones, min_interval=_TOMBSTONE_INTERVAL),
+        _when_due(vault, "closing_acts", jobs.keep_journal, idle_interval=_STUCK_INTERVAL),
+        _when_due(vault, "rewrite_store", jobs.rewrite_store, idle_interval=_STUCK_INTERVAL),
+        _singleton(vault, "look_at_store", jobs.rewrite_store.find_loss, every=_STORE_CHECK_INTERVAL),
+        _when_due(vault, "rewrap", jobs.rewrap, idle_interval=_STUCK_INTERVAL),
+        PollingTask(work="remove_erased", step=jobs.remove_erased),
+        PollingTask(work="delete_at_source", step=jobs.provider_requests.delete_copy, idle_interval=1.0),
+        PollingTask(work="reconcile", step=jobs.reconcile, idle_interval=1.0),
+        PollingTask(work="pause_recordings", step=jobs.provider_requests.pause_recording),
+        PollingTask(work="end_sessions", step=jobs.end_sessions, idle_interval=_SESSIONS_INTERVAL),
+        PollingTask(work="sequence", step=log.sequence),
+        PollingTask(work="sign", step=looking(vault, log.sign), min_interval=_ANCHOR_INTERVAL),
+        PollingTask(work="publish", step=log.publish, min_interval=_PUBLISH_INTERVAL),
+        _singleton(vault, "sweep", jobs.sweep, every=SWEEP_INTERVAL),
+        _singleton(vault, "seal_words", jobs.encrypt_clear_texts, every=SWEEP_INTERVAL),
         _singleton(vault, "expire_quarantine", vault.expire_quarantine, every=_EXPIRY_INTERVAL),
-        _singleton(vault, "settle_idle_uploads", vault.settle_idle_uploads, every=_UPLOADS_INTERVAL),
+        _singleton(vault, "settle_idle_uploads", jobs.settle_idle_uploads, every=_UPLOADS_INTERVAL),
     ]
 
 
@@ -103,7 +104,7 @@ def _when_due(
     """Return the task of a singleton job that runs as soon as it is due."""
     return PollingTask(
         work=name,
-        step=lambda: vault.singleton_job.if_due(name, job),
+        step=lambda: vault.jobs.singleton.run_if_due(name, job),
         min_interval=min_interval,
         idle_interval=idle_interval,
     )
@@ -115,6 +116,6 @@ def _singleton(
     """Return the task of a singleton job that runs at an interval."""
 
     async def step() -> bool:
-        return await vault.singleton_job(name, job, every=every)
+        return await vault.jobs.singleton.run(name, job, every=every)
 
     return PollingTask(work=name, step=step, min_interval=_SINGLETON_INTERVAL)

@@ -20,49 +20,41 @@ _REF = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FindAccount:
-    """Find the account that a URL names, by name or id."""
-
-    database: Database
-
-    async def __call__(self, ref_or_id: str) -> Account:
-        """Return the account. Raises NotFound."""
-        found = await self.database.read(lambda tx: tx.accounts.find(ref_or_id))
-        if found is None:
-            raise NotFound("There is no such account.")
-        return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListAccounts:
-    """List all accounts, or only the one that an API key is bound to."""
-
-    database: Database
-
-    async def __call__(self, bound_to: str | None, *, after: str | None, limit: int) -> Sequence[Account]:
-        """Return the accounts after the name ``after``, ordered by name."""
-        if bound_to is None:
-            return await self.database.read(lambda tx: tx.accounts.page(after=after, limit=limit))
-        own = await self.database.read(lambda tx: tx.accounts.find(bound_to))
-        return [] if own is None or (after is not None and own.ref <= after) else [own]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenAccount:
-    """Open an account, or change its name and locale. A new account has its recording switch on (opt-out)."""
+class Accounts:
+    """Find, list, open and change accounts."""
 
     database: Database
     ring: KeyRing
     clock: Clock
 
-    async def __call__(
+    async def find(self, ref_or_id: str) -> Account:
+        """Find the account that a URL names, by name or id. Raises NotFound."""
+        found = await self.database.read(lambda tx: tx.accounts.find(ref_or_id))
+        if found is None:
+            raise NotFound("There is no such account.")
+        return found
+
+    async def list(self, bound_to: str | None, *, after: str | None, limit: int) -> Sequence[Account]:
+        """List all accounts, or only the one that an API key is bound to.
+
+        Return the accounts after the name ``after``, ordered by name.
+        """
+        if bound_to is None:
+            return await self.database.read(lambda tx: tx.accounts.page(after=after, limit=limit))
+        own = await self.database.read(lambda tx: tx.accounts.find(bound_to))
+        return [] if own is None or (after is not None and own.ref <= after) else [own]
+
+    async def open(
         self, ref: str, *, name: str | None, locale: str | None, actor: str
     ) -> tuple[Account, bool]:
-        """Return the account and whether it is new. Raises Invalid for a ``ref`` that is not allowed in URLs."""
+        """Open an account, or change its name and locale. A new account has its recording switch on (opt-out).
+
+        Return the account and whether it is new. Raises Invalid for a ``ref`` that is not allowed in URLs.
+        """
         found = await self.database.read(lambda tx: tx.accounts.find(ref))
         if found is None:
             try:
-                return await self._open(ref, name or ref, locale or "en", actor), True
+                return await self._insert(ref, name or ref, locale or "en", actor), True
             except Refused:
                 # A concurrent request opened it first.
                 found = await self.database.read(lambda tx: tx.accounts.find(ref))
@@ -71,7 +63,7 @@ class OpenAccount:
         known = found.id
         return await self.database.write(lambda tx: self._rename(tx, known, name, locale, actor)), False
 
-    async def _open(self, ref: str, name: str, locale: str, actor: str) -> Account:
+    async def _insert(self, ref: str, name: str, locale: str, actor: str) -> Account:
         if not _REF.fullmatch(ref) or ref.startswith("acct_"):
             raise Invalid(
                 "account must be 1 to 64 lowercase letters, digits, dots, dashes or underscores, must begin and end "

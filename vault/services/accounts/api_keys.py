@@ -16,16 +16,19 @@ _MAX_LENGTH = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IssueKey:
-    """Create an API key for one account or for all."""
+class ApiKeys:
+    """Create, check, list and revoke API keys."""
 
     database: Database
     clock: Clock
 
-    async def __call__(
+    async def issue(
         self, *, name: str, scopes: Sequence[str], account_id: str | None, actor: str
     ) -> tuple[ApiKey, Token]:
-        """Return the key and its text, which is never returned again. Raises Invalid for an unknown scope or none."""
+        """Create an API key for one account or for all.
+
+        Return the key and its text, which is never returned again. Raises Invalid for an unknown scope or none.
+        """
         unknown = sorted(set(scopes) - set(SCOPES))
         if unknown or not scopes:
             raise Invalid(f"scopes must contain at least one of: {', '.join(SCOPES)}.", field="scopes")
@@ -53,15 +56,11 @@ class IssueKey:
         await self.database.write(insert)
         return key, Token(f"{_PREFIX}{key.id.removeprefix('key_')}_{secret.text}")
 
+    async def authenticate(self, text: str) -> ApiKey:
+        """Authenticate a request by its API key. Nothing is cached, so a revocation applies to the next request.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authenticate:
-    """Authenticate a request by its API key. Nothing is cached, so a revocation applies to the next request."""
-
-    database: Database
-
-    async def __call__(self, text: str) -> ApiKey:
-        """Return the key. Raises NotAuthentic, with the same message for every reason."""
+        Return the key. Raises NotAuthentic, with the same message for every reason.
+        """
         identifier, secret = _split(text)
         found = await self.database.read(lambda tx: tx.api_keys.find(f"key_{identifier}"))
         expected = found[1] if found else Token("").digest
@@ -70,34 +69,12 @@ class Authenticate:
             raise NotAuthentic("This API key is not valid.")
         return found[0]
 
-
-def _split(text: str) -> tuple[str, str]:
-    if not text.startswith(_PREFIX) or len(text) > _MAX_LENGTH or not text.isascii():
-        return "", ""
-    identifier, _, secret = text.removeprefix(_PREFIX).partition("_")
-    return identifier, secret
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListKeys:
-    """List API keys, including revoked ones."""
-
-    database: Database
-
-    async def __call__(self, account_id: str | None) -> Sequence[ApiKey]:
-        """Return the keys of one account, or of all accounts for None."""
+    async def list(self, account_id: str | None) -> Sequence[ApiKey]:
+        """Return the API keys of one account, or of all accounts for None, including revoked ones."""
         return await self.database.read(lambda tx: tx.api_keys.page(account_id))
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevokeKey:
-    """Revoke an API key."""
-
-    database: Database
-    clock: Clock
-
-    async def __call__(self, key_id: str, *, account_id: str | None, actor: str) -> None:
-        """Revoke the key; a repeated call changes nothing. Raises NotFound, also for another account's key."""
+    async def revoke(self, key_id: str, *, account_id: str | None, actor: str) -> None:
+        """Revoke an API key; a repeated call changes nothing. Raises NotFound, also for another account's key."""
         now = self.clock()
 
         def revoke(tx: Transaction) -> None:
@@ -119,3 +96,10 @@ class RevokeKey:
             )
 
         await self.database.write(revoke)
+
+
+def _split(text: str) -> tuple[str, str]:
+    if not text.startswith(_PREFIX) or len(text) > _MAX_LENGTH or not text.isascii():
+        return "", ""
+    identifier, _, secret = text.removeprefix(_PREFIX).partition("_")
+    return identifier, secret

@@ -1,7 +1,7 @@
-"""Connect an account to a telephony platform."""
+"""Connect an account to a telephony platform; list, show and delete its connections."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import encode_credentials
-from vault.errors import Invalid, Refused
+from vault.errors import Invalid, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
@@ -45,18 +45,27 @@ class ConnectionRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetConnection:
-    """Connect an account to a platform, or change the connection. Secrets are never returned."""
+class ConnectionView:
+    """A connection, its webhook URL and the settings to enter at the platform."""
+
+    connection: Connection
+    webhook_url: str
+    setup: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connections:
+    """Connect an account to telephony platforms; list, show and delete its connections."""
 
     database: Database
     ring: KeyRing
-    carried: AccountDataKeys
+    data_keys: AccountDataKeys
     clock: Clock
     providers: Mapping[str, Provider]
-    connections: ConnectionCache
+    connection_cache: ConnectionCache
     public_url: str
 
-    async def __call__(
+    async def set(
         self,
         account_id: str,
         name: str,
@@ -64,12 +73,15 @@ class SetConnection:
         *,
         actor: str,
     ) -> tuple[Connection, str, Mapping[str, object]]:
-        """Return the connection, its webhook URL and the settings for the platform. Raises Invalid, Refused."""
+        """Connect an account to a platform, or change the connection. Secrets are never returned.
+
+        Return the connection, its webhook URL and the settings for the platform. Raises Invalid, Refused.
+        """
         platform = self._check(name, request)
         connection = await retry_if_rotated(
             self.ring, account_id, lambda key: self._connect(key, account_id, name, request, actor=actor)
         )
-        self.connections.forget(connection.id)
+        self.connection_cache.forget(connection.id)
         webhook_url = f"{self.public_url}/webhooks/{request.provider}/{connection.id}"
         return connection, webhook_url, platform.setup(webhook_url)
 
@@ -86,13 +98,13 @@ class SetConnection:
             provider=request.provider,
             sealed_credentials=sealed,
             key_version=key.version,
-            api_base=await self.carried.seal_words(account_id, "api-base", request.api_base),
+            api_base=await self.data_keys.seal_words(account_id, "api-base", request.api_base),
             delete_at_source=platform.deletes_by_default
             if request.delete_at_source is None
             else request.delete_at_source,
             delete_refused=request.delete_refused,
             collect_from=request.collect_from or self.clock(),
-            next_url=await self.carried.seal_words(account_id, "next-url", request.next_url),
+            next_url=await self.data_keys.seal_words(account_id, "next-url", request.next_url),
             pause_refused=request.pause_refused,
         )
         event = AccessEvent(type="connection.changed", at=self.clock(), account_id=account_id, actor=actor)
@@ -114,6 +126,57 @@ class SetConnection:
             platform.check_credentials(request.previous_credentials)
         return platform
 
+    async def list(self, account_id: str) -> Sequence[ConnectionView]:
+        """Return all connections of the account, ordered by name."""
+        found = await self.database.read(lambda tx: tx.connections.of_account(account_id))
+        return [self._view(connection) for connection in found]
+
+    async def read(self, account_id: str, name: str) -> ConnectionView:
+        """Return one connection. Raises NotFound."""
+        return self._view(await self.database.read(lambda tx: _existing(tx, account_id, name)))
+
+    def _view(self, connection: Connection) -> ConnectionView:
+        webhook_url = f"{self.public_url}/webhooks/{connection.provider}/{connection.id}"
+        setup = self.providers[connection.provider].setup(webhook_url)
+        return ConnectionView(connection=connection, webhook_url=webhook_url, setup=setup)
+
+    async def delete(self, account_id: str, name: str, *, actor: str) -> None:
+        """Delete a connection with its credentials, so that nothing more is accepted from its platform.
+
+        Fetched recordings stay. Announced recordings that are not fetched yet fail, and the provider's copies are
+        kept: without credentials the vault can neither fetch nor delete them. A new connection of the same name
+        gets another id.
+
+        Raises NotFound if the account has none of this name. If the object of this closing act is not known to be
+        stored, a repeated call stores it and raises nothing.
+        """
+        deleted: list[str] = []
+
+        def delete(tx: Transaction) -> None:
+            tx.lock_account(account_id, exclusive=True)
+            connection = tx.connections.find(account_id, name)
+            if connection is None and tx.closing.recall(account_id, "connection.deleted", name):
+                return
+            connection = _existing(tx, account_id, name)
+            tx.connections.delete(connection)
+            event = AccessEvent(
+                type="connection.deleted",
+                at=tx.now(),
+                account_id=account_id,
+                actor=actor,
+                result=connection.id,
+                subject=name,
+            )
+            tx.events.append(event)
+            deleted.append(connection.id)
+
+        try:
+            await self.database.write(delete)
+        finally:
+            # A write that raises Unavailable may have been committed.
+            for connection_id in deleted:
+                self.connection_cache.forget(connection_id)
+
 
 def _put(tx: Transaction, wanted: Connection, request: ConnectionRequest, event: AccessEvent) -> Connection:
     """Write the connection. A change without ``collect_from`` keeps the earlier value."""
@@ -131,4 +194,11 @@ def _put(tx: Transaction, wanted: Connection, request: ConnectionRequest, event:
         connection = tx.connections.put(wanted)
         tx.connections.reconciled(connection.id, connection.collect_from)
     tx.events.append(replace(event, result=connection.id))
+    return connection
+
+
+def _existing(tx: Transaction, account_id: str, name: str) -> Connection:
+    connection = tx.connections.find(account_id, name)
+    if connection is None:
+        raise NotFound("There is no such connection.")
     return connection

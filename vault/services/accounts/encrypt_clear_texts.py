@@ -22,7 +22,7 @@ class EncryptClearTexts:
 
     database: Database
     objects: ObjectStore
-    carried: AccountDataKeys
+    data_keys: AccountDataKeys
 
     async def __call__(self) -> int:
         """Return the number of texts sealed plus objects rewritten. Raises Unavailable."""
@@ -45,7 +45,7 @@ class EncryptClearTexts:
 
     async def _seal_one(self, clear: ClearWords) -> bool:
         try:
-            sealed = await self.carried.seal_words(clear.account_id, clear.what, clear.words)
+            sealed = await self.data_keys.seal_words(clear.account_id, clear.what, clear.words)
         except (NotFound, OwnKeyUnusable):
             return False
         if sealed is None:

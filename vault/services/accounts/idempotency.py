@@ -35,7 +35,7 @@ class Idempotency:
     clock: Clock
     _running: set[tuple[str, bytes]] = field(default_factory=set)
 
-    async def __call__(
+    async def run(
         self,
         *,
         key_id: str,

@@ -15,19 +15,20 @@ _LOG = Log(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetSwitch:
-    """Switch recording on or off for an account.
-
-    After a switch to off returns, no recording becomes available until the switch is on again, and every recording
-    in progress is refused permanently, its key deleted. The account's exclusive lock is taken first; a gate,
-    which holds the shared lock, has either committed before or reads the new value.
-    """
+class RecordingSwitch:
+    """Set and read the recording switch of an account, and its history."""
 
     database: Database
-    carried: AccountDataKeys
+    data_keys: AccountDataKeys
 
-    async def __call__(self, account_id: str, *, enabled: bool, reason: str | None, actor: str) -> Switch:
-        """Return the switch after the commit. Setting it to its current value changes nothing.
+    async def set(self, account_id: str, *, enabled: bool, reason: str | None, actor: str) -> Switch:
+        """Switch recording on or off for an account.
+
+        After a switch to off returns, no recording becomes available until the switch is on again, and every recording
+        in progress is refused permanently, its key deleted. The account's exclusive lock is taken first; a gate,
+        which holds the shared lock, has either committed before or reads the new value.
+
+        Return the switch after the commit. Setting it to its current value changes nothing.
 
         Raises Unavailable if the reason cannot be sealed; switching off works without the reason instead.
         """
@@ -58,22 +59,14 @@ class SetSwitch:
 
     async def _sealed(self, account_id: str, reason: str | None, *, enabled: bool) -> str | None:
         try:
-            return await self.carried.seal_words(account_id, "switch-reason", reason)
+            return await self.data_keys.seal_words(account_id, "switch-reason", reason)
         except (Unavailable, NotFound):
             if enabled:
                 raise
             _LOG.warning("switch.reason_not_kept", account_id=account_id)
             return None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadSwitch:
-    """Read the recording switch and its history."""
-
-    database: Database
-    carried: AccountDataKeys
-
-    async def __call__(self, account_id: str) -> Switch:
+    async def read(self, account_id: str) -> Switch:
         """Return the current switch."""
         return await self.database.read(lambda tx: tx.accounts.switch(account_id))
 
@@ -81,6 +74,8 @@ class ReadSwitch:
         """Return every change, oldest first."""
         history = await self.database.read(lambda tx: tx.accounts.switch_history(account_id))
         return [
-            replace(change, reason=await self.carried.open_words(account_id, "switch-reason", change.reason))
+            replace(
+                change, reason=await self.data_keys.open_words(account_id, "switch-reason", change.reason)
+            )
             for change in history
         ]

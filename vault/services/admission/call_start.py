@@ -36,13 +36,13 @@ class CallStart:
 
     database: Database
     admission: Admission
-    keep_facts: StoreCallFacts
+    store_facts: StoreCallFacts
     clock: Clock
 
     async def __call__(self, account_id: str, facts: CallFacts) -> CallAnswer:
         """Store the facts and return the answer. A repeated request adds nothing. Raises Unavailable."""
         index_key = await self.admission.index_key(account_id)
-        stored = await self.keep_facts(account_id, facts, delivery=statement_id(index_key, facts))
+        stored = await self.store_facts(account_id, facts, delivery=statement_id(index_key, facts))
         own = {} if stored.row_id is None else {stored.row_id: facts}
         known = await self.admission.open(account_id, facts.call_ref, stored.said, fresh=own)
 

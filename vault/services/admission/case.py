@@ -77,7 +77,7 @@ class Admission:
     ring: KeyRing
     rule_book: RuleBook
     numbers: Numbers
-    carried: AccountDataKeys
+    data_keys: AccountDataKeys
 
     async def load_call(self, account_id: str, call_ref: str, *own: CallFacts) -> CallContext:
         """Read and decrypt the facts of a call; ``own``, from its recordings, count as older. Raises Unavailable."""
@@ -149,7 +149,7 @@ class Admission:
 
     async def index_key(self, account_id: str) -> bytes:
         """Return the key that hashes an account's numbers. Raises NotFound."""
-        return await self.carried.index_key(account_id)
+        return await self.data_keys.index_key(account_id)
 
     def unchanged(self, tx: Transaction, account_id: str, known: CallContext) -> bool:
         """Return whether no fact or consent event was added to the call since ``known`` was read."""

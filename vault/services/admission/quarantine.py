@@ -69,7 +69,7 @@ class RefuseQuarantined:
 
     database: Database
     ring: KeyRing
-    carried: AccountDataKeys
+    data_keys: AccountDataKeys
     clock: Clock
 
     async def __call__(self, account_id: str, recording_id: str, *, reason: str, actor: str) -> None:
@@ -87,11 +87,12 @@ class RefuseQuarantined:
             raise
 
         event_id = new_id("evt")
-        detail = await self.carried.seal_detail(account_id, event_id, {"reason": reason})
-        end = partial(
-            _refuse,
-            recording=opened.recording,
-            ground=_BY_ADMIN,
+        detail = await self.data_keys.seal_detail(account_id, event_id, {"reason": reason})
+        event = AccessEvent(
+            id=event_id,
+            type="recording.refused",
+            at=self.clock(),
+            account_id=account_id,
             actor=actor,
             event_id=event_id,
             detail=detail,

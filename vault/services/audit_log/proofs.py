@@ -1,37 +1,49 @@
-"""For auditors: the log's checkpoints, inclusion and consistency proofs, and the export of a recording's key."""
+"""For auditors: the log's checkpoints, its proofs and its export, and the export of a recording's key.
 
-from collections.abc import Mapping, Sequence
+The log is exported as one file that can be verified without the vault (vault/tlog/FORMAT.md).
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import Recording, RecordingKeys
 from vault.errors import Invalid, NotFound, Unavailable
-from vault.ports.access_log import KeptCheckpoint
+from vault.ports.access_log import KeptCheckpoint, Leaf
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.checkpoints import shown
 from vault.services.shared.encrypted_fields import open_recording
+from vault.tlog.log_file import write_hash, write_head, write_leaf, write_node
 from vault.tlog.note import Signer
 from vault.tlog.proof_file import ProofFile
 from vault.tlog.proofs import consistency_proof, inclusion_proof
+from vault.tlog.tree import Node
+
+#: Entries per read.
+BATCH_SIZE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadCheckpoint:
-    """Return the log's newest public checkpoint and its verifier key."""
+class LogProofs:
+    """For auditors: checkpoints, proofs and exports of the access log."""
 
     database: Database
     signer: Signer
     anchor: Anchor
     clock: Clock
+    ring: KeyRing
     #: The worker anchors every two seconds. If the checkpoint is older than this, the request itself anchors.
-    oldest: timedelta = timedelta(seconds=5)
+    max_checkpoint_age: timedelta = timedelta(seconds=5)
 
-    async def __call__(self) -> bytes:
-        """Return the newest anchored checkpoint as a signed note. Raises Unavailable before the first."""
+    async def checkpoint(self) -> bytes:
+        """Return the log's newest public checkpoint and its verifier key.
+
+        Return the newest anchored checkpoint as a signed note. Raises Unavailable before the first.
+        """
         last, leaves = await self.database.read(self._wanted)
         try:
             return (await self.anchor.covering(leaves)).note
@@ -49,19 +61,14 @@ class ReadCheckpoint:
         """Return the last checkpoint, and how many leaves to cover: all of them if that checkpoint is old."""
         last = shown(tx)
         # A time in the future comes from a node with a wrong clock; the real age is unknown.
-        recent = last is not None and last.at <= self.clock() < last.at + self.oldest
+        recent = last is not None and last.at <= self.clock() < last.at + self.max_checkpoint_age
         return last, 0 if recent else tx.tree.head().size
 
+    async def prove_event(self, account_id: str, index: int) -> bytes:
+        """Prove that an event is in the log, to a verifier with its leaf and the log's verifier key.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProveEvent:
-    """Prove that an event is in the log, to a verifier with its leaf and the log's verifier key."""
-
-    database: Database
-    anchor: Anchor
-
-    async def __call__(self, account_id: str, index: int) -> bytes:
-        """Return a proof file. Raises NotFound if the account has no event at the index, Unavailable."""
+        Return a proof file. Raises NotFound if the account has no event at the index, Unavailable.
+        """
 
         def find(tx: Transaction) -> None:
             if tx.events.at(account_id, index) is None:
@@ -80,15 +87,10 @@ class ProveEvent:
         await self.anchor.covering(index + 1)
         return await self.database.read(prove)
 
+    async def prove_growth(self, old_size: int, size: int) -> Sequence[bytes]:
+        """Prove that the log is append-only: that an earlier tree is a prefix of a tree that a checkpoint covers.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProveGrowth:
-    """Prove that the log is append-only: that an earlier tree is a prefix of a tree that a checkpoint covers."""
-
-    database: Database
-
-    async def __call__(self, old_size: int, size: int) -> Sequence[bytes]:
-        """Return the hashes of PROOF(old_size, D[size]) of RFC 6962, section 2.1.2.
+        Return the hashes of PROOF(old_size, D[size]) of RFC 6962, section 2.1.2.
 
         Raises Invalid if the earlier tree is the larger one, or ``size`` is beyond the last anchored checkpoint:
         nothing newer has been published.
@@ -104,17 +106,11 @@ class ProveGrowth:
             raise Invalid("from must not be greater than to.", field="from")
         return await self.database.read(prove)
 
+    async def export_recording_key(self, recording_id: str, *, actor: str) -> Mapping[str, object]:
+        """Export a recording's key, so that its objects can be decrypted without the vault. Logged first.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportKey:
-    """Export a recording's key, so that its objects can be decrypted without the vault. Logged first."""
-
-    database: Database
-    ring: KeyRing
-    clock: Clock
-
-    async def __call__(self, recording_id: str, *, actor: str) -> Mapping[str, object]:
-        """Return what the official AWS Encryption SDK needs to decrypt the objects. Raises NotFound."""
+        Return what the official AWS Encryption SDK needs to decrypt the objects. Raises NotFound.
+        """
 
         def take(tx: Transaction) -> tuple[Recording, RecordingKeys]:
             recording = tx.recordings.by_id(recording_id)
@@ -146,3 +142,47 @@ class ExportKey:
                 if sealed is not None
             ],
         }
+
+    async def export(self, account_id: str | None) -> AsyncIterator[bytes]:
+        """Export the log up to a checkpoint: an account's own leaves in full, the others as hashes.
+
+        Signed entries never change, so each part is read in its own transaction, and a slow reader blocks nothing.
+
+        Return the file in parts. For the operator (None), all leaves are in full.
+        """
+        size, head = await self.export_head()
+        return self._parts(account_id, size, head)
+
+    async def export_head(self) -> tuple[int, bytes]:
+        """Return the number of entries in the file, and its head."""
+        now = await self.database.read(lambda tx: tx.tree.head())
+        checkpoint = await self.anchor.covering(now.size)
+        return checkpoint.size, write_head(self.signer.verifier, checkpoint.note)
+
+    async def export_entries(self, account_id: str | None, start: int, end: int) -> bytes:
+        """Return the lines of the entries [start, end). Raises Unavailable unless all of them are anchored."""
+        leaves, nodes = await self.database.read(lambda tx: _read(tx, start, end))
+        completed: dict[int, list[Node]] = {}
+        for node in nodes:
+            completed.setdefault(((node.index + 1) << node.level) - 1, []).append(node)
+        lines = []
+        for leaf in leaves:
+            in_full = account_id is None or leaf.account_id == account_id
+            lines.append(
+                write_leaf(leaf.index, leaf.hash, leaf.leaf) if in_full else write_hash(leaf.index, leaf.hash)
+            )
+            lines += [write_node(node) for node in completed.get(leaf.index, ())]
+        return b"".join(lines)
+
+    async def _parts(self, account_id: str | None, size: int, head: bytes) -> AsyncIterator[bytes]:
+        yield head
+        for start in range(0, size, BATCH_SIZE):
+            yield await self.export_entries(account_id, start, min(start + BATCH_SIZE, size))
+
+
+def _read(tx: Transaction, start: int, end: int) -> tuple[list[Leaf], list[Node]]:
+    last = shown(tx)
+    if end > (0 if last is None else last.size):
+        # The database was replaced by an older one since the head was written.
+        raise Unavailable("The access log is shorter than when the export began. Export again.")
+    return list(tx.tree.leaves(start, end)), list(tx.tree.completed(start, end))

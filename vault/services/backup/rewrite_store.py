@@ -26,19 +26,6 @@ _TILES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckStore:
-    """Detect that the object store lost data."""
-
-    database: Database
-    objects: ObjectStore
-    published_log: PublishedLog
-
-    async def __call__(self) -> bool:
-        """Return whether a new loss was found. Raises Unavailable."""
-        return await look_for_loss(self.database, self.objects, self.published_log)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RewriteStore:
     """Rewrite everything in the database to the object store, step by step.
 
@@ -47,6 +34,11 @@ class RewriteStore:
 
     database: Database
     objects: ObjectStore
+    published_log: PublishedLog
+
+    async def find_loss(self) -> bool:
+        """Check whether the object store lost data; return whether a new loss was found. Raises Unavailable."""
+        return await look_for_loss(self.database, self.objects, self.published_log)
 
     async def begin(self, *, actor: str) -> None:
         """Start a rewrite on an operator's request. Raises Unavailable."""

@@ -42,7 +42,7 @@ _UNTRUE = (
 
 
 @dataclass(slots=True)
-class Recovery:
+class RecoveryState:
     """Whether a process is in recovery mode."""
 
     #: The problem and the remedy, while the mode is on.
@@ -52,26 +52,26 @@ class Recovery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckRecovery:
+class RecoveryCheck:
     """Check whether the database is behind the object store. One instance per process."""
 
     database: Database
     published_log: PublishedLog
     journal: Journal
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    recovery: Recovery = field(default_factory=Recovery)
+    state: RecoveryState = field(default_factory=RecoveryState)
 
     @property
     def on(self) -> bool:
         """Whether the process is in recovery mode, by the last check."""
-        return self.recovery.reason is not None
+        return self.state.reason is not None
 
-    async def __call__(self, *, looks: int = _CHECKS) -> bool:
+    async def check(self, *, checks: int = _CHECKS) -> bool:
         """Check, and begin or end recovery mode; return whether it is on. Raises Unavailable.
 
-        The mode begins only if each of ``looks`` checks finds a problem.
+        The mode begins only if each of ``checks`` checks finds a problem.
         """
-        for tries in range(looks):
+        for tries in range(checks):
             if tries:
                 await self.sleep(_RECHECK_SECONDS)
             missing = await self._missing()
@@ -80,9 +80,9 @@ class CheckRecovery:
         self._set(missing)
         return self.on
 
-    async def look(self) -> None:
+    async def require_complete(self) -> None:
         """Check before the first use of a database with a new history. Raises Unavailable in recovery mode."""
-        if await self():
+        if await self.check():
             raise Unavailable("The vault is in recovery mode.", retry_after=60)
 
     async def watch(self) -> None:
@@ -90,14 +90,14 @@ class CheckRecovery:
         while True:
             await self._rest()
             with suppress(VaultError):
-                await self()
+                await self.check()
 
     async def _rest(self) -> None:
         """Wait until the next check; return early when the mode begins."""
         if not self.on:
             # Jitter spreads the checks of processes that started at the same time.
             pause = asyncio.ensure_future(self.sleep(_CHECK_INTERVAL * (0.75 + RANDOM.random() / 2)))
-            begun = asyncio.ensure_future(self.recovery.begun.wait())
+            begun = asyncio.ensure_future(self.state.begun.wait())
             try:
                 await asyncio.wait({pause, begun}, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -124,12 +124,12 @@ class CheckRecovery:
         return None
 
     def _set(self, missing: str | None) -> None:
-        was_on, self.recovery.reason = self.on, missing
+        was_on, self.state.reason = self.on, missing
         metrics.RECOVERY.set(self.on)
         if missing is None:
-            self.recovery.begun.clear()
+            self.state.begun.clear()
         else:
-            self.recovery.begun.set()
+            self.state.begun.set()
         if self.on and not was_on:
             _LOG.critical("recovery.begun", reason=missing)
         elif was_on and not self.on:

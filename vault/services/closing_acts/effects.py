@@ -19,7 +19,7 @@ from vault.services.lifecycle.lifecycle import reapply_erasure
 from vault.services.lifecycle.restore import destroy_key, restore_tombstone
 
 
-def do_again(tx: Transaction, act: Act) -> None:
+def reapply(tx: Transaction, act: Act) -> None:
     """Apply the act's effect. Rows that are missing in this database are skipped."""
     account_id = act.event.account_id
     if account_id is not None:

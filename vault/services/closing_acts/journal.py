@@ -27,7 +27,7 @@ from vault.ports.clock import Clock
 from vault.ports.database import Announced, Database, Grant, Transaction
 from vault.ports.objects import ObjectStore
 from vault.ports.stores import NewRecording
-from vault.services.closing_acts.effects import do_again
+from vault.services.closing_acts.effects import reapply
 from vault.services.shared.gather_all import gathered
 from vault.structured_log import Log
 from vault.tlog.note import MAX_NOTE_BYTES, Signer, open_note, sign_note
@@ -106,7 +106,7 @@ class Journal:
 
         The account must be restored before. Idempotent.
         """
-        do_again(tx, act)
+        reapply(tx, act)
         # Afterwards: it waits for the account object of the revision that this created.
         new = tx.closing.adopt(act)
         if new and not logged:

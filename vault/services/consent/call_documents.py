@@ -32,20 +32,20 @@ Stage = Literal["call", "heard", "key"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BuildCallDocument:
-    """Answer one request for a call document."""
+class CallDocuments:
+    """Answer a provider's requests for call documents."""
 
     database: Database
     providers: Mapping[str, Provider]
-    connections: ConnectionCache
+    connection_cache: ConnectionCache
     call_start: CallStart
-    tell: RecordConsent
+    record_consent: RecordConsent
     objection_list: ObjectionList
     rest: RestClient
     clock: Clock
     public_url: str
 
-    async def __call__(
+    async def build(
         self, stage: Stage, provider_name: str, connection_id: str, delivery: Delivery, *, running: bool
     ) -> Document:
         """Return the document. Raises NotAuthentic, NotFound, Invalid, Refused, Unavailable.
@@ -53,7 +53,7 @@ class BuildCallDocument:
         ``running`` means that the notice was played inside the recording.
         """
         provider, opened = await prove(
-            self.providers, self.connections, provider_name, connection_id, delivery
+            self.providers, self.connection_cache, provider_name, connection_id, delivery
         )
         documents = provider.call_documents
         if documents is None:
@@ -144,7 +144,7 @@ class BuildCallDocument:
                 length=length,
                 told_by=request.connection.id,
             )
-            await self.tell(request.connection.account_id, request.call_ref, event)
+            await self.record_consent(request.connection.account_id, request.call_ref, event)
 
     async def _object(self, request: "_DocumentRequest") -> None:
         """Enter an objection for the outside party's number, if there is a number and only one outside party."""

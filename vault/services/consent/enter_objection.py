@@ -30,7 +30,7 @@ class ObjectionList:
 
     database: Database
     ring: KeyRing
-    carried: AccountDataKeys
+    data_keys: AccountDataKeys
     admission: Admission
     numbers: Numbers
     clock: Clock
@@ -44,7 +44,7 @@ class ObjectionList:
         phone number.
         """
         number, term = await self.term(account_id, written)
-        sealed = await self.carried.seal_words(account_id, "objection-reason", reason)
+        sealed = await self.data_keys.seal_words(account_id, "objection-reason", reason)
         objection = Objection(since=self.clock(), until=None, reason=sealed, by=actor)
         row, new = await retry_if_rotated(
             self.ring, account_id, lambda key: self._enter(key, account_id, number, term, objection)
@@ -109,7 +109,7 @@ class ObjectionList:
     async def opened(self, row: ObjectionRow) -> Objection:
         """Return an objection with its reason opened. Raises NotFound, Tampered."""
         sealed = row.objection
-        reason = await self.carried.open_words(row.account_id, "objection-reason", sealed.reason)
+        reason = await self.data_keys.open_words(row.account_id, "objection-reason", sealed.reason)
         return replace(sealed, reason=reason)
 
 

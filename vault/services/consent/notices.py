@@ -1,28 +1,45 @@
 """Draft, publish, retire and read notices. A published version never changes."""
 
+import hashlib
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from vault.domain.ids import new_id
+from vault.domain.notices.audio import Encoding, PromptRequest
 from vault.domain.notices.default_texts import NoticeTexts
 from vault.domain.notices.language import language_tag
 from vault.domain.notices.notice import Notice, NoticeRequest, NoticeStatus, check_complete, text_digest
+from vault.domain.notices.telephone_wav import telephone_wav
 from vault.domain.rules.rule_book_loader import read_place
 from vault.domain.rules.rules import RuleBook
-from vault.errors import Invalid, Refused
+from vault.domain.stored import encryption_context as bound
+from vault.errors import DescriberCrashed, Invalid, NotFound, Refused, Tampered, Undecodable
+from vault.ports.audio import PromptMaker
 from vault.ports.database import Database, Transaction
-from vault.services.consent.notice_lookup import held_draft, one_of, record
+from vault.ports.keys import AccountKey, KeyRing
+from vault.ports.notices import SealedPrompt
+from vault.sealing.message import open_message, seal
+from vault.services.consent.notice_lookup import draft_of, held_draft, one_of, record
+from vault.services.shared.retry_on_rotation import retry_if_rotated
+from vault.structured_log import Log
+
+_LOG = Log(__name__)
+_CRASHED = "The decoder crashed on this file. Convert it, for example to WAV, and send it again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DraftNotice:
-    """Draft a notice, and change or delete the draft."""
+class Notices:
+    """Draft, publish, retire and read notices, and set, remove and serve their audio."""
 
     database: Database
     notice_texts: NoticeTexts
+    rule_book: RuleBook
+    ring: KeyRing
+    prompt_maker: PromptMaker
 
-    async def __call__(self, account_id: str, request: NoticeRequest, *, actor: str) -> Notice:
+    async def draft(self, account_id: str, request: NoticeRequest, *, actor: str) -> Notice:
         """Return a new draft; without a text in ``request`` it gets the default text. Raises Invalid."""
         request, notice_id = _spelled(request), new_id("ntc")
 
@@ -81,16 +98,10 @@ class DraftNotice:
             request if request.text else self.notice_texts.fill(request, tx.policies.current(account_id).keys)
         )
 
+    async def publish(self, account_id: str, notice_id: str, *, actor: str) -> Notice:
+        """Publish a draft: from now on it is played to parties, and it never changes.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishNotice:
-    """Publish a draft: from now on it is played to parties, and it never changes."""
-
-    database: Database
-    rule_book: RuleBook
-
-    async def __call__(self, account_id: str, notice_id: str, *, actor: str) -> Notice:
-        """Return the published version; the previous one is retired.
+        Return the published version; the previous one is retired.
 
         Raises Invalid, naming the missing element; NotFound; Refused if the notice is not a draft.
         """
@@ -106,15 +117,11 @@ class PublishNotice:
 
         return await self.database.write(publish)
 
+    async def retire(self, account_id: str, notice_id: str, *, actor: str) -> Notice:
+        """Take a published version out of use. It stays readable, because evidence names it.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetireNotice:
-    """Take a published version out of use. It stays readable, because evidence names it."""
-
-    database: Database
-
-    async def __call__(self, account_id: str, notice_id: str, *, actor: str) -> Notice:
-        """Return the retired version; a repeated call changes nothing. Raises NotFound, Refused for a draft."""
+        Return the retired version; a repeated call changes nothing. Raises NotFound, Refused for a draft.
+        """
 
         def retire(tx: Transaction) -> Notice:
             tx.lock_account(account_id, exclusive=True)
@@ -127,27 +134,96 @@ class RetireNotice:
 
         return await self.database.write(retire)
 
+    async def list(self, account_id: str, status: NoticeStatus | None = None) -> Sequence[Notice]:
+        """List an account's notices: drafts, published and retired ones.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListNotices:
-    """List an account's notices: drafts, published and retired ones."""
-
-    database: Database
-
-    async def __call__(self, account_id: str, status: NoticeStatus | None = None) -> Sequence[Notice]:
-        """Return all notices, or those of one status, newest first."""
+        Return all of them, or those of one status, newest first.
+        """
         return await self.database.read(lambda tx: tx.notices.of_account(account_id, status))
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadNotice:
-    """Show one notice."""
-
-    database: Database
-
-    async def __call__(self, account_id: str, notice_id: str) -> Notice:
-        """Return the notice. Raises NotFound."""
+    async def read(self, account_id: str, notice_id: str) -> Notice:
+        """Return one notice. Raises NotFound."""
         return await self.database.read(lambda tx: one_of(tx, account_id, notice_id))
+
+    async def set_audio(
+        self, account_id: str, notice_id: str, upload: bytes, request: PromptRequest, *, actor: str
+    ) -> Notice:
+        """Set the audio of a draft. Without audio the platform speaks the text.
+
+        Return the draft with its audio. For the mode ``tone``, an empty upload makes only a beep.
+
+        Raises Undecodable, with the reason, for an upload that cannot become a prompt; Invalid, naming the
+        field, for ``request``; NotFound; Refused if the notice is not a draft or was changed in the meantime.
+        """
+        draft = await self.database.read(lambda tx: draft_of(tx, account_id, notice_id))
+        request = replace(request, tone_only=draft.mode == "tone" and not upload)
+        try:
+            prompt = await self.prompt_maker.make(upload, request)
+        except DescriberCrashed as error:
+            _LOG.warning("prompt.crashed", account_id=account_id, reason=str(error))
+            raise Undecodable(_CRASHED) from error
+        audible = replace(draft, audio_sha256=_digest(prompt.pcm), audio_seconds=prompt.seconds)
+        return await retry_if_rotated(
+            self.ring, account_id, lambda key: self._put_audio(key, audible, prompt.pcm, actor)
+        )
+
+    async def _put_audio(self, key: AccountKey, audible: Notice, pcm: bytes, actor: str) -> Notice:
+        account_id, notice_id = audible.account_id, audible.id
+        sealed = SealedPrompt(
+            message=seal(key.key, bound.of_prompt(account_id, notice_id), pcm), key_version=key.version
+        )
+
+        def put(tx: Transaction) -> Notice:
+            held_draft(tx, account_id, notice_id)
+            if not tx.notices.set_prompt(audible, sealed):
+                raise Refused(
+                    "The draft was changed in the meantime. Send the audio again.", reasons=("changed",)
+                )
+            record(tx, "notice.changed", audible, at=tx.now(), actor=actor)
+            return one_of(tx, account_id, notice_id)
+
+        return await self.database.write(put)
+
+    async def remove_audio(self, account_id: str, notice_id: str, *, actor: str) -> None:
+        """Remove the audio; a repeated call changes nothing. Raises NotFound, Refused."""
+
+        def remove(tx: Transaction) -> None:
+            draft = held_draft(tx, account_id, notice_id)
+            if draft.audio_sha256 is None:
+                return
+            tx.notices.replace_draft(replace(draft, audio_sha256=None, audio_seconds=None))
+            record(tx, "notice.changed", draft, at=tx.now(), actor=actor)
+
+        await self.database.write(remove)
+
+    async def read_audio(self, notice_id: str, encoding: Encoding) -> bytes:
+        """Return the public audio of a published notice as a WAV file. Raises NotFound, Tampered."""
+
+        def find(tx: Transaction) -> tuple[Notice, SealedPrompt | None]:
+            notice = tx.notices.by_id(notice_id)
+            if notice is None or not notice.audible:
+                raise NotFound("There is no such audio.")
+            return notice, tx.notices.prompt(notice_id)
+
+        return await self._opened_audio(*await self.database.read(find), encoding)
+
+    async def read_own_audio(self, account_id: str, notice_id: str, encoding: Encoding) -> bytes:
+        """Return the audio of any notice of the account, including drafts. Raises NotFound, Tampered."""
+
+        def find(tx: Transaction) -> tuple[Notice, SealedPrompt | None]:
+            return one_of(tx, account_id, notice_id), tx.notices.prompt(notice_id)
+
+        return await self._opened_audio(*await self.database.read(find), encoding)
+
+    async def _opened_audio(self, notice: Notice, sealed: SealedPrompt | None, encoding: Encoding) -> bytes:
+        if sealed is None:
+            raise NotFound("There is no such audio.")
+        key = await self.ring.version(notice.account_id, sealed.key_version)
+        pcm = open_message(key.key, sealed.message, context=bound.of_prompt(notice.account_id, notice.id))
+        # The encryption context distinguishes notices; the digest distinguishes two prompts of one draft.
+        if not hmac.compare_digest(_digest(pcm), notice.audio_sha256 or ""):
+            raise Tampered("The audio of a notice does not match the digest in its row.")
+        return telephone_wav(pcm, encoding)
 
 
 def _spelled(request: NoticeRequest) -> NoticeRequest:
@@ -161,3 +237,8 @@ def _spelled(request: NoticeRequest) -> NoticeRequest:
 
 def _fields(request: NoticeRequest) -> dict[str, Any]:
     return {field.name: getattr(request, field.name) for field in fields(request)}
+
+
+def _digest(pcm: bytes) -> str:
+    """Return the SHA-256 of the WAV file in PCM16, which anybody can fetch and check."""
+    return hashlib.sha256(telephone_wav(pcm, "pcm")).hexdigest()

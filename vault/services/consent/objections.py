@@ -21,31 +21,29 @@ class ObjectionView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EnterObjection:
-    """Enter an objection. Once this returns, no recording of the number becomes available."""
+class Objections:
+    """Enter, end and list objections."""
 
     objection_list: ObjectionList
+    database: Database
 
-    async def __call__(
+    async def enter(
         self, account_id: str, written: str, *, reason: str | None, actor: str
     ) -> tuple[ObjectionView, bool]:
-        """Return the objection and whether it is new; one in force is kept unchanged.
+        """Enter an objection. Once this returns, no recording of the number becomes available.
+
+        Return the objection and whether it is new; one in force is kept unchanged.
 
         Raises Invalid if ``written`` is not a phone number.
         """
         row, number, new = await self.objection_list.enter(account_id, written, reason=reason, actor=actor)
         return ObjectionView(id=row.id, number=number, objection=await self.objection_list.opened(row)), new
 
+    async def end(self, account_id: str, written: str, *, actor: str) -> None:
+        """End an objection. Recordings that were refused stay refused.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndObjection:
-    """End an objection. Recordings that were refused stay refused."""
-
-    database: Database
-    objection_list: ObjectionList
-
-    async def __call__(self, account_id: str, written: str, *, actor: str) -> None:
-        """End the number's objection. Raises NotFound if it has none, Invalid if ``written`` is not a number."""
+        Raises NotFound if it has none, Invalid if ``written`` is not a number.
+        """
         _, term = await self.objection_list.term(account_id, written)
 
         def end(tx: Transaction) -> None:
@@ -60,15 +58,7 @@ class EndObjection:
 
         await self.database.write(end, urgent=True)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListObjections:
-    """List objections, or show the history of one number."""
-
-    database: Database
-    objection_list: ObjectionList
-
-    async def __call__(self, account_id: str, *, after: str | None, limit: int) -> Sequence[ObjectionView]:
+    async def list(self, account_id: str, *, after: str | None, limit: int) -> Sequence[ObjectionView]:
         """Return the objections in force after the id ``after``, ordered by id."""
         rows = await self.database.read(lambda tx: tx.objections.page(account_id, after=after, limit=limit))
         return [

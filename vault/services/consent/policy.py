@@ -21,18 +21,20 @@ _ATTEMPTS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetPolicy:
-    """Change the policy, under the account's exclusive lock. Every version is kept."""
+class Policies:
+    """Read and set the consent policy of an account, and its history."""
 
     database: Database
-    carried: AccountDataKeys
+    data_keys: AccountDataKeys
     rule_book: RuleBook
     clock: Clock
 
-    async def __call__(
+    async def set(
         self, account_id: str, wanted: ConsentPolicy, *, if_version: int | None, actor: str
     ) -> ConsentPolicy:
-        """Return the policy after the change. Setting it to its current value changes nothing.
+        """Change the policy, under the account's exclusive lock. Every version is kept.
+
+        Return the policy after the change. Setting it to its current value changes nothing.
 
         Raises Invalid, Refused if it is no longer at ``if_version``, Busy if others keep changing it.
         """
@@ -59,14 +61,14 @@ class SetPolicy:
                     "The policy was changed in the meantime. Read it again before you change it.",
                     reasons=("changed",),
                 )
-            wanted = change(await open_policy(self.carried, account_id, before))
+            wanted = change(await open_policy(self.data_keys, account_id, before))
             check(wanted, self.rule_book)
             sealed = await self._sealed(account_id, wanted, before)
             written = await self.database.write(
                 partial(_write, account_id, sealed, before, actor), urgent=True
             )
             if written is not None:
-                return await open_policy(self.carried, account_id, written)
+                return await open_policy(self.data_keys, account_id, written)
         raise Busy("Other requests keep changing this policy. Send the request again.", retry_after=1)
 
     async def _sealed(self, account_id: str, wanted: ConsentPolicy, before: ConsentPolicy) -> ConsentPolicy:
@@ -75,13 +77,23 @@ class SetPolicy:
             text for text in _reasons(before) if text is not None and text.startswith(SEALED_WORDS)
         ]
         known = {
-            await self.carried.open_words(account_id, "policy-reason", text): text for text in before_sealed
+            await self.data_keys.open_words(account_id, "policy-reason", text): text for text in before_sealed
         }
 
         async def seal(reason: str | None) -> str | None:
-            return known.get(reason) or await self.carried.seal_words(account_id, "policy-reason", reason)
+            return known.get(reason) or await self.data_keys.seal_words(account_id, "policy-reason", reason)
 
         return await _with_reasons(wanted, seal)
+
+    async def read(self, account_id: str) -> ConsentPolicy:
+        """Return the current policy."""
+        current = await self.database.read(lambda tx: tx.policies.current(account_id))
+        return await open_policy(self.data_keys, account_id, current)
+
+    async def history(self, account_id: str) -> Sequence[ConsentPolicy]:
+        """Return every version that was set, oldest first."""
+        history = await self.database.read(lambda tx: tx.policies.history(account_id))
+        return [await open_policy(self.data_keys, account_id, policy) for policy in history]
 
 
 def _write(
@@ -106,27 +118,9 @@ def _write(
     return signed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadPolicy:
-    """Read the policy and its history."""
-
-    database: Database
-    carried: AccountDataKeys
-
-    async def __call__(self, account_id: str) -> ConsentPolicy:
-        """Return the current policy."""
-        current = await self.database.read(lambda tx: tx.policies.current(account_id))
-        return await open_policy(self.carried, account_id, current)
-
-    async def history(self, account_id: str) -> Sequence[ConsentPolicy]:
-        """Return every version that was set, oldest first."""
-        history = await self.database.read(lambda tx: tx.policies.history(account_id))
-        return [await open_policy(self.carried, account_id, policy) for policy in history]
-
-
-async def open_policy(carried: AccountDataKeys, account_id: str, policy: ConsentPolicy) -> ConsentPolicy:
+async def open_policy(data_keys: AccountDataKeys, account_id: str, policy: ConsentPolicy) -> ConsentPolicy:
     """Open the reasons of a policy. Raises NotFound, Tampered."""
-    return await _with_reasons(policy, lambda text: carried.open_words(account_id, "policy-reason", text))
+    return await _with_reasons(policy, lambda text: data_keys.open_words(account_id, "policy-reason", text))
 
 
 def _reasons(policy: ConsentPolicy) -> list[str | None]:

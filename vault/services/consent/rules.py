@@ -9,7 +9,7 @@ from vault.errors import Invalid, NotFound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShowRules:
+class Rules:
     """Show the shipped rules, without any account's overrides."""
 
     rule_book: RuleBook
@@ -19,13 +19,13 @@ class ShowRules:
         """Return the version of the rule book."""
         return self.rule_book.version
 
-    async def __call__(self, place: str) -> Rule:
+    async def find(self, place: str) -> Rule:
         """Return the rule of a place, or the strict default rule. Raises NotFound for a malformed place."""
         try:
             return self.rule_book.of(read_place(place))
         except Invalid as error:
             raise NotFound(str(error)) from error
 
-    async def all(self) -> Sequence[Rule]:
+    async def list(self) -> Sequence[Rule]:
         """Return the default rule, then all rules ordered by place."""
         return (self.rule_book.unknown, *self.rule_book.rules.values())

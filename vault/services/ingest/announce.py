@@ -35,7 +35,7 @@ class Announce:
     database: Database
     ring: KeyRing
     admission: Admission
-    keep_facts: StoreCallFacts
+    store_facts: StoreCallFacts
 
     async def __call__(
         self,
@@ -85,7 +85,7 @@ class Announce:
         if stored or (known is not None and known.state in {State.ERASING, State.ERASED}):
             return rows
         try:
-            return (await self.keep_facts(account_id, facts, delivery=delivery)).said
+            return (await self.store_facts(account_id, facts, delivery=delivery)).said
         except Refused:
             # The recording's own row holds these facts, and recordings of a call with max facts are quarantined.
             return rows

@@ -26,7 +26,7 @@ from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.lifecycle import DescribedAudio
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
 from vault.services.shared.encrypted_reader import SealedAudio
-from vault.services.shared.row_lease import claim, hold_lease
+from vault.services.shared.row_lease import claim, hold_row
 from vault.structured_log import Log
 from vault.thread_pools import Threads
 
@@ -99,7 +99,7 @@ class Describe:
     async def _through_the_gate(self, lease: Lease) -> None:
         recording = lease.recording
         try:
-            await hold_lease(self.database, lease, self._describe(lease))
+            await hold_row(self.database, lease, self._describe(lease))
         except Undecodable as error:
             await self._give_up(lease, Reason(code="undecodable", text=str(error)))
         except DescriberCrashed:

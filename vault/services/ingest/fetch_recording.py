@@ -22,7 +22,7 @@ from vault.services.admission.case import Admission, CallContext
 from vault.services.ingest.store_attempt import Attempt
 from vault.services.lifecycle.lifecycle import fail, refuse, retry
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
-from vault.services.shared.row_lease import claim, hold_lease
+from vault.services.shared.row_lease import claim, hold_row
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -41,7 +41,7 @@ class Ingest:
     ring: KeyRing
     fetcher: Fetcher
     providers: Mapping[str, Provider]
-    connections: ConnectionCache
+    connection_cache: ConnectionCache
     admission: Admission
     attempt: Attempt
     rest: RestClient
@@ -61,7 +61,7 @@ class Ingest:
 
     async def _process(self, lease: Lease) -> None:
         try:
-            await hold_lease(self.database, lease, self._transfer(lease))
+            await hold_row(self.database, lease, self._transfer(lease))
         except LeaseLost:
             raise
         except FetchFailed as error:
@@ -108,7 +108,7 @@ class Ingest:
 
     async def _opened(self, connection_id: str) -> OpenedConnection:
         try:
-            return await self.connections.get(connection_id)
+            return await self.connection_cache.get(connection_id)
         except NotFound:
             if await self.database.read(lambda tx: tx.connections.get(connection_id)) is not None:
                 raise

@@ -40,15 +40,15 @@ class Receive:
     database: Database
     clock: Clock
     providers: Mapping[str, Provider]
-    connections: ConnectionCache
+    connection_cache: ConnectionCache
     admission: Admission
     announce: Announce
-    keep_facts: StoreCallFacts
+    store_facts: StoreCallFacts
 
     async def __call__(self, provider_name: str, connection_id: str, delivery: Delivery) -> Receipt:
         """Return the result. Raises NotAuthentic, Invalid, Refused for too many facts, Unavailable."""
         provider, opened = await prove(
-            self.providers, self.connections, provider_name, connection_id, delivery
+            self.providers, self.connection_cache, provider_name, connection_id, delivery
         )
         content = provider.understand(delivery)
         if content is None:
@@ -74,7 +74,7 @@ class Receive:
         identifier = content.delivery_id
         if identifier is None:
             identifier = content_id(await self.admission.index_key(connection.account_id), delivery)
-        stored = await self.keep_facts(
+        stored = await self.store_facts(
             connection.account_id, content.facts, delivery=f"{connection.id}/{identifier}"
         )
         if stored.row_id is None:

@@ -37,7 +37,7 @@ class Reconcile:
     database: Database
     rest: RestClient
     providers: Mapping[str, Provider]
-    connections: ConnectionCache
+    connection_cache: ConnectionCache
     announce: Announce
     clock: Clock
 
@@ -78,7 +78,7 @@ class Reconcile:
     async def _page(
         self, provider: Provider, connection: Connection, since: datetime, cursor: str | None
     ) -> ListedPage:
-        opened = await self.connections.get(connection.id)
+        opened = await self.connection_cache.get(connection.id)
         request = provider.list_request(since, cursor, opened.access(self.clock()))
         return ListedPage() if request is None else provider.listed(await self.rest.send(request))
 

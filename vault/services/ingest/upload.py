@@ -22,7 +22,7 @@ from vault.services.ingest.encrypt_stream import gather
 from vault.services.ingest.store_attempt import Attempt
 from vault.services.lifecycle.lifecycle import refuse, resend, retry
 from vault.services.shared.encrypted_fields import open_recording
-from vault.services.shared.row_lease import hold_lease
+from vault.services.shared.row_lease import hold_row
 
 #: Retry-After in seconds while another client sends the same recording.
 _RETRY_AFTER = 5
@@ -78,7 +78,7 @@ class Upload:
         if lease is None:
             raise Busy("Another request is sending this recording.", retry_after=_RETRY_AFTER)
         try:
-            stored = await hold_lease(self.database, lease, self._seal(lease, blocks, call, decision))
+            stored = await hold_row(self.database, lease, self._seal(lease, blocks, call, decision))
         except LeaseLost as error:
             raise await self._why_lost(lease) from error
         except BaseException:

@@ -26,24 +26,28 @@ class RotationProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RotateAccountKey:
-    """Add the next version of an account's key. Rewrap re-encrypts the data of the previous version.
-
-    The new version is committed under the account's exclusive lock. Every write of sealed data holds the shared
-    lock and checks which version is current (database/stores/current_key_check.py). So after this has returned,
-    no node writes data under the old version.
-    """
+class KeyRotations:
+    """Rotate an account's key, and show the progress and the signed statements."""
 
     database: Database
     ring: KeyRing
+    signer: Signer
+    anchor: Anchor
 
-    async def __call__(self, account_id: str, *, actor: str) -> RotationProgress:
-        """Begin a rotation; return the account's progress. Raises Refused while one is in progress, Unavailable."""
+    async def begin(self, account_id: str, *, actor: str) -> RotationProgress:
+        """Begin a rotation: add the next version of an account's key. Rewrap re-encrypts the data of the previous one.
+
+        The new version is committed under the account's exclusive lock. Every write of sealed data holds the shared
+        lock and checks which version is current (database/stores/current_key_check.py). So after this has returned,
+        no node writes data under the old version.
+
+        Return the account's progress. Raises Refused while one is in progress, Unavailable.
+        """
         before = await self.database.read(lambda tx: _idle(tx, account_id))
         now = await self.ring.version(account_id, before)
-        return await self._begin(account_id, before, now.own_key, actor)
+        return await self._add_version(account_id, before, now.own_key, actor)
 
-    async def under(
+    async def use_key(
         self, account_id: str, own_key: str | None, *, actor: str
     ) -> tuple[RotationProgress, bool]:
         """Rotate to a version wrapped by a customer-managed key, or again by the root key only.
@@ -55,9 +59,11 @@ class RotateAccountKey:
         if (await _current(self.database, self.ring, account_id)).own_key == own_key:
             return await self.database.read(lambda tx: progress_of(tx, account_id)), False
         before = await self.database.read(lambda tx: _idle(tx, account_id))
-        return await self._begin(account_id, before, own_key, actor), True
+        return await self._add_version(account_id, before, own_key, actor), True
 
-    async def _begin(self, account_id: str, before: int, own_key: str | None, actor: str) -> RotationProgress:
+    async def _add_version(
+        self, account_id: str, before: int, own_key: str | None, actor: str
+    ) -> RotationProgress:
         _, wrapped = await self.ring.create(account_id, version=before + 1, own_key=own_key)
         result = f"v{before + 1}" if own_key is None else f"v{before + 1}_own_key"
 
@@ -87,21 +93,11 @@ class RotateAccountKey:
         finally:
             self.ring.forget(account_id)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadRotations:
-    """Read the progress of an account's rotations, and the signed statements."""
-
-    database: Database
-    ring: KeyRing
-    signer: Signer
-    anchor: Anchor
-
-    async def __call__(self, account_id: str) -> RotationProgress:
-        """Return the progress of all rotations."""
+    async def status(self, account_id: str) -> RotationProgress:
+        """Return the progress of the account's rotations."""
         return await self.database.read(lambda tx: progress_of(tx, account_id))
 
-    async def current(self, account_id: str) -> AccountKey:
+    async def current_key(self, account_id: str) -> AccountKey:
         """Return the current version. Raises Tampered, Unavailable."""
         return await _current(self.database, self.ring, account_id)
 

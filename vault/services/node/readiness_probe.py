@@ -13,8 +13,8 @@ Part = Literal["database", "objects", "root_key"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckPart:
-    """Check the database's schema, the size of the object store's marker, or that the root key opens its proof."""
+class ReadinessProbe:
+    """Check the parts that a node needs."""
 
     database: Database
     objects: ObjectStore
@@ -22,8 +22,8 @@ class CheckPart:
     #: Key of the object that names the vault to which the object store belongs.
     owner_marker: str
 
-    async def __call__(self, part: Part) -> None:
-        """Check one part.
+    async def check(self, part: Part) -> None:
+        """Check the database's schema, the size of the object store's marker, or that the root key opens its proof.
 
         Raises StartRefused for a foreign schema, NotFound if the store has no marker, Tampered for another
         root key, Unavailable.

@@ -54,22 +54,20 @@ class PlayableAudio:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResolveAudio:
-    """Find the playable audio of a recording, for a session or an API key.
-
-    A browser gets the rendition if it cannot play the original; a download gets the original.
-    """
+class AudioStreams:
+    """Find the playable audio of a recording, and stream it."""
 
     database: Database
     ring: KeyRing
     objects: ObjectStore
     clock: Clock
+    allowance: Allowance
 
     async def for_session(self, session: Session, recording: Recording) -> PlayableAudio:
         """Return the audio that a session plays. Raises NotFound, Unavailable, Tampered."""
         return await self._resolve(recording, self._by_session(session, "playback.grant"), played=True)
 
-    async def for_look(self, link: Link, recording: Recording) -> PlayableAudio:
+    async def for_preview(self, link: Link, recording: Recording) -> PlayableAudio:
         """Return the audio of a media link, for its headers only. Raises as ``for_session`` does."""
         event = AccessEvent(
             id="",
@@ -148,21 +146,10 @@ class ResolveAudio:
             return "application/octet-stream"
         return content_type(container)
 
+    async def stream(self, audio: PlayableAudio, start: int, end: int) -> AsyncIterator[bytes]:
+        """Stream a byte range of the audio.
 
-def _etag(sealed: SealedObject) -> str:
-    return sealed.location.rsplit("/", 1)[-1].partition(".")[0]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
-    """Stream a byte range of the audio."""
-
-    database: Database
-    allowance: Allowance
-    clock: Clock
-
-    async def __call__(self, audio: PlayableAudio, start: int, end: int) -> AsyncIterator[bytes]:
-        """Grant the first window, decrypt its first block, and return the blocks of [start, end).
+        Grant the first window, decrypt its first block, and return the blocks of [start, end).
 
         Raises NotFound if session, link or recording are no longer valid, TooMany if the session had too many
         grants, Unavailable if the log cannot be written, Tampered if the first frame was changed,
@@ -207,7 +194,7 @@ class Stream:
         finally:
             if ahead is not None and not ahead.done():
                 ahead.cancel()
-            await asyncio.shield(self._end(audio, sent))
+            await asyncio.shield(self._record_end(audio, sent))
 
     async def _window(self, audio: PlayableAudio, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Yield the blocks of a granted window, after a check that session, link and recording are still valid.
@@ -259,7 +246,7 @@ class Stream:
             raise _ended()
         metrics.GRANTS.labels(event.type.removesuffix(".grant")).inc()
 
-    async def _end(self, audio: PlayableAudio, sent: int) -> None:
+    async def _record_end(self, audio: PlayableAudio, sent: int) -> None:
         """Record the number of bytes sent; if it cannot be written, the grants are the upper bound."""
         metrics.SERVED.labels(audio.event.type.removesuffix(".grant")).inc(sent)
         ended: EventType = "download.end" if audio.event.type == "download.grant" else "playback.end"
@@ -268,6 +255,10 @@ class Stream:
             await self.database.write(lambda tx: tx.events.append(event))
         except VaultError:
             _LOG.warning("stream.end_not_written", recording_id=event.recording_id)
+
+
+def _etag(sealed: SealedObject) -> str:
+    return sealed.location.rsplit("/", 1)[-1].partition(".")[0]
 
 
 def _ended() -> NotFound:

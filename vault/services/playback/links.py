@@ -39,19 +39,22 @@ class LinkRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreateLink:
-    """Create a link. Its token is only in the response; it is not stored."""
+class Links:
+    """Create, list and revoke time-limited links to recordings."""
 
     database: Database
     ring: KeyRing
     admission: Admission
-    carried: AccountDataKeys
+    data_keys: AccountDataKeys
     clock: Clock
 
-    async def __call__(
+    async def create(
         self, account_id: str, recording_id: str, request: LinkRequest, *, actor: str
     ) -> tuple[Link, Token]:
-        """Return the link and its token. Raises Invalid, NotFound, RecordingErased, Refused."""
+        """Create a link. Its token is only in the response; it is not stored.
+
+        Return the link and its token. Raises Invalid, NotFound, RecordingErased, Refused.
+        """
         _check(request)
         return await retry_if_rotated(
             self.ring, account_id, lambda key: self._create(key, account_id, recording_id, request, actor)
@@ -70,7 +73,7 @@ class CreateLink:
             actor=actor,
             recording_id=recording_id,
             link_id=link.id,
-            sealed_detail=await self.carried.seal_detail(
+            sealed_detail=await self.data_keys.seal_detail(
                 account_id, event_id, {"listener": request.listener}
             ),
         )
@@ -109,27 +112,8 @@ class CreateLink:
             key_version=key.version,
         )
 
-
-def _check_playable(recording: Recording | None) -> None:
-    if recording is None:
-        raise NotFound("There is no such recording.")
-    if recording.state in {State.ERASING, State.ERASED}:
-        raise RecordingErased("The recording was erased.")
-    if recording.state is not State.AVAILABLE or recording.restricted:
-        reason = "restricted" if recording.restricted else str(recording.state)
-        raise Refused(f"The recording is {reason}, so it cannot be played.", reasons=(reason,))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListLinks:
-    """List links with the names of their listeners."""
-
-    database: Database
-    ring: KeyRing
-    admission: Admission
-
-    async def __call__(self, account_id: str, recording_id: str) -> Sequence[tuple[Link, str]]:
-        """Return a recording's links and listeners, newest first. Raises NotFound."""
+    async def list(self, account_id: str, recording_id: str) -> Sequence[tuple[Link, str]]:
+        """Return a recording's links and the names of their listeners, newest first. Raises NotFound."""
 
         def find(tx: Transaction) -> Sequence[Link]:
             if tx.recordings.get(account_id, recording_id) is None:
@@ -155,16 +139,11 @@ class ListLinks:
         )
         return [(link, await open_listener(self.ring, link)) for link in found]
 
+    async def revoke(self, account_id: str, recording_id: str, link_id: str, *, actor: str) -> None:
+        """Revoke a link, which also ends its sessions at their next window.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevokeLink:
-    """Revoke a link, which also ends its sessions at their next window."""
-
-    database: Database
-    clock: Clock
-
-    async def __call__(self, account_id: str, recording_id: str, link_id: str, *, actor: str) -> None:
-        """Revoke the link; idempotent. Raises NotFound."""
+        A repeated call changes nothing. Raises NotFound.
+        """
         now = self.clock()
 
         def revoke(tx: Transaction) -> None:
@@ -179,19 +158,13 @@ class RevokeLink:
 
         await self.database.write(revoke)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevokeLinks:
-    """Revoke every link of a recording, of a listener, or of the account, with one event for each."""
-
-    database: Database
-    admission: Admission
-    clock: Clock
-
-    async def __call__(
+    async def revoke_all(
         self, account_id: str, *, recording_id: str | None, listener: str | None, actor: str
     ) -> int:
-        """Return how many links were revoked. Raises NotFound for an unknown recording."""
+        """Revoke every link of a recording, of a listener, or of the account, with one event for each.
+
+        Return how many links were revoked. Raises NotFound for an unknown recording.
+        """
         term = await listener_term(self.admission, account_id, listener)
         wanted, now = LinkFilter(recording_id=recording_id, listener=term), self.clock()
 
@@ -206,6 +179,16 @@ class RevokeLinks:
             return len(revoked)
 
         return await self.database.write(revoke)
+
+
+def _check_playable(recording: Recording | None) -> None:
+    if recording is None:
+        raise NotFound("There is no such recording.")
+    if recording.state in {State.ERASING, State.ERASED}:
+        raise RecordingErased("The recording was erased.")
+    if recording.state is not State.AVAILABLE or recording.restricted:
+        reason = "restricted" if recording.restricted else str(recording.state)
+        raise Refused(f"The recording is {reason}, so it cannot be played.", reasons=(reason,))
 
 
 async def listener_term(admission: Admission, account_id: str, listener: str | None) -> bytes | None:

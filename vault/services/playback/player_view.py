@@ -1,7 +1,8 @@
-"""The call details that the player shows: the listener, direction, start time and the notices to the parties.
+"""What the player shows: the waveform, and the call details.
 
-They hold no phone number, party name or reference: a link gives access to one recording only. The
-``playback.open`` event covers them, so they are not logged as a separate access.
+Call details are the listener, direction, start time and the notices to the parties. They hold no phone number, party
+name or reference: a link gives access to one recording only. The ``playback.open`` event covers them, so they are not
+logged as a separate access.
 """
 
 import hmac
@@ -10,18 +11,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts, Direction
 from vault.domain.consent.consent_event import Party
 from vault.domain.notices.notice import Notice, text_digest
 from vault.domain.playback.link import Link, Session
-from vault.domain.recordings.recording import Recording, RecordingKeys
+from vault.domain.recordings.media import BUCKETS
+from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.domain.stored.evidence import Evidence
 from vault.errors import NotFound, Tampered
+from vault.ports.clock import Clock
 from vault.ports.consent_stores import EvidenceRow
 from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.stores import CallFactRow
-from vault.services.lifecycle.evidence_chain import open_entry
+from vault.services.admission.evidence_chain import open_entry
+from vault.services.playback.log_allowance import Allowance
 from vault.services.shared.encrypted_fields import (
     OpenedRecording,
     join_facts,
@@ -61,14 +66,16 @@ class ShownCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShowCall:
-    """Decrypt the call details for the player page."""
+class Player:
+    """Show the details of the call and the waveform to a listener."""
 
     database: Database
     ring: KeyRing
+    clock: Clock
+    allowance: Allowance
 
-    async def __call__(self, session: Session, recording: Recording) -> ShownCall:
-        """Return the call details for an open session. Raises NotFound, Tampered, Unavailable."""
+    async def call_view(self, session: Session, recording: Recording) -> ShownCall:
+        """Return the call details of an open session for its page. Raises NotFound, Tampered, Unavailable."""
         link, keys, fact_rows, entries = await self.database.read(lambda tx: _rows(tx, session, recording))
         opened = await open_recording(self.ring, recording, keys)
         facts = await self._facts(opened, fact_rows)
@@ -105,6 +112,43 @@ class ShowCall:
             for (party, notice_id), pinned in announced.items()
             if (notice := notices[notice_id]) is not None
         )
+
+    async def waveform(
+        self, account_id: str, recording_id: str, *, actor: str, session_id: str | None = None
+    ) -> tuple[bytes, ...]:
+        """Return the peaks of an available recording.
+
+        These are BUCKETS (min, max) pairs of signed bytes per channel. Raises NotFound, TooMany.
+        """
+        if session_id is not None:
+            await self.allowance.use(session_id)
+        event = AccessEvent(
+            type="waveform.read",
+            at=self.clock(),
+            account_id=account_id,
+            actor=actor,
+            recording_id=recording_id,
+            session_id=session_id,
+        )
+
+        def take(tx: Transaction) -> tuple[Recording, RecordingKeys]:
+            recording, keys = tx.recordings.get(account_id, recording_id), tx.recordings.keys(recording_id)
+            if (
+                recording is None
+                or keys is None
+                or recording.state is not State.AVAILABLE
+                or recording.restricted
+            ):
+                raise NotFound("There is no playable recording with this id.")
+            tx.events.append(event)
+            return recording, keys
+
+        recording, keys = await self.database.write(take)
+        waveform = (await open_recording(self.ring, recording, keys)).waveform()
+        if not waveform:
+            raise NotFound("This recording has no waveform.")
+        channel = 2 * BUCKETS
+        return tuple(waveform[start : start + channel] for start in range(0, len(waveform), channel))
 
 
 def _rows(tx: Transaction, session: Session, recording: Recording) -> _Rows:

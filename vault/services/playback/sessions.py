@@ -27,33 +27,29 @@ class OpenedLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PreviewLink:
-    """Check whether a link can be opened now. Changes nothing, so link scanners and previews do not use it up."""
+class Sessions:
+    """Open links, and find, check and resume the sessions that they open."""
 
     database: Database
     clock: Clock
+    data_keys: AccountDataKeys
 
-    async def __call__(self, token: str, *, address: str | None) -> Link:
-        """Return the link. Raises NotFound, the same for every reason."""
+    async def preview_link(self, token: str, *, address: str | None) -> Link:
+        """Check whether a link can be opened now. Changes nothing, so link scanners and previews do not use it up.
+
+        Return the link. Raises NotFound, the same for every reason.
+        """
         digest = Token(token).digest
         link, _, now = await self.database.read(lambda tx: (*_find(tx, digest), later(tx, self.clock())))
         _check(link, now, address)
         return link
 
+    async def open(self, token: str, *, nonce: str, address: str | None, agent: str) -> OpenedLink:
+        """Open a link. The event is in the log's tree before the session can be used.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenLink:
-    """Open a link. The event is in the log's tree before the session can be used.
+        The nonce is an idempotency key: a retry with the same nonce returns the same session with a new secret.
 
-    The nonce is an idempotency key: a retry with the same nonce returns the same session with a new secret.
-    """
-
-    database: Database
-    carried: AccountDataKeys
-    clock: Clock
-
-    async def __call__(self, token: str, *, nonce: str, address: str | None, agent: str) -> OpenedLink:
-        """Return the session. Raises NotFound, also if the link's sessions are used up; a denial is logged.
+        Return the session. Raises NotFound, also if the link's sessions are used up; a denial is logged.
 
         Raises Unavailable if the event does not get into the tree in time; then no session is created.
         """
@@ -93,47 +89,31 @@ class OpenLink:
             actor=link.id,
             recording_id=link.recording_id,
             link_id=link.id,
-            sealed_detail=await self.carried.seal_detail(link.account_id, event_id, detail),
+            sealed_detail=await self.data_keys.seal_detail(link.account_id, event_id, detail),
         )
 
+    async def find(self, session_id: str, secret: str) -> tuple[Session, Recording]:
+        """Authenticate a session by the id in its path and the secret in its cookie.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindSession:
-    """Authenticate a session by the id in its path and the secret in its cookie."""
-
-    database: Database
-    clock: Clock
-
-    async def __call__(self, session_id: str, secret: str) -> tuple[Session, Recording]:
-        """Return the session and its recording. Raises NotFound, the same for every reason."""
+        Return the session and its recording. Raises NotFound, the same for every reason.
+        """
         session, status, recording = await _authenticated(self.database, session_id, secret, self.clock())
         if status != "open":
             raise NotFound("This session has ended. Open the link again.")
         return session, recording
 
+    async def state(self, session_id: str, secret: str) -> tuple[Session, Standing]:
+        """Return a session and its status to the holder of its cookie; nobody else learns why it ended.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetSessionState:
-    """Return a session's status to the holder of its cookie; nobody else learns why it ended."""
-
-    database: Database
-    clock: Clock
-
-    async def __call__(self, session_id: str, secret: str) -> tuple[Session, Standing]:
-        """Return the session and its status. Raises NotFound without the right secret."""
+        Raises NotFound without the right secret.
+        """
         session, status, _ = await _authenticated(self.database, session_id, secret, self.clock())
         return session, status
 
+    async def resume(self, token: str, held: Mapping[str, str]) -> tuple[Session, Standing] | None:
+        """Find a link's session that a browser already holds, so that a page reload does not open another.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResumeSession:
-    """Find a link's session that a browser already holds, so that a page reload does not open another."""
-
-    database: Database
-    clock: Clock
-
-    async def __call__(self, token: str, held: Mapping[str, str]) -> tuple[Session, Standing] | None:
-        """Return one of the link's sessions and its status, preferably an open one.
+        Return one of the link's sessions and its status, preferably an open one.
 
         ``held`` maps session ids to secrets. None if no secret is right, so an attacker learns nothing.
         """
@@ -150,23 +130,17 @@ class ResumeSession:
                     break
         return found
 
+    async def open_media(self, token: str, *, address: str | None, agent: str) -> tuple[Session, Recording]:
+        """Open a media link's only session at the first GET, and find it at every later one.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenMediaLink:
-    """Open a media link's only session at the first GET, and find it at every later one."""
-
-    database: Database
-    clock: Clock
-    open_link: OpenLink
-
-    async def __call__(self, token: str, *, address: str | None, agent: str) -> tuple[Session, Recording]:
-        """Return the session and its recording. Raises NotFound, the same for every reason."""
+        Return the session and its recording. Raises NotFound, the same for every reason.
+        """
         link, recording, session = await self._playable(token, address)
         if session is None:
-            session = (await self.open_link(token, nonce=link.id, address=address, agent=agent)).session
+            session = (await self.open(token, nonce=link.id, address=address, agent=agent)).session
         return session, recording
 
-    async def look(self, token: str, *, address: str | None) -> tuple[Link, Recording]:
+    async def preview_media(self, token: str, *, address: str | None) -> tuple[Link, Recording]:
         """Return the recording a GET would play; opens no session. Raises NotFound, the same for every reason."""
         link, recording, _ = await self._playable(token, address)
         return link, recording

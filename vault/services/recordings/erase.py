@@ -10,8 +10,7 @@ from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.services.ingest.store_attempt import objects_of
-from vault.services.lifecycle import lifecycle
-from vault.services.shared.row_lease import claim, hold_lease
+from vault.services.shared.row_lease import claim, hold_row
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -61,7 +60,7 @@ class RemoveErased:
         if lease is None:
             return False
         try:
-            await hold_lease(self.database, lease, self._remove(lease))
+            await hold_row(self.database, lease, self._remove(lease))
         except LeaseLost:
             _LOG.info("erase.lease_lost", recording_id=lease.recording.id)
         except Unavailable as error:

@@ -46,7 +46,7 @@ class ConnectionCache:
 
     database: Database
     ring: KeyRing
-    carried: AccountDataKeys
+    data_keys: AccountDataKeys
     _known: OrderedDict[str, tuple[float, OpenedConnection]] = field(default_factory=OrderedDict)
 
     async def get(self, connection_id: str) -> OpenedConnection:
@@ -87,8 +87,8 @@ class ConnectionCache:
         account_id = connection.account_id
         return replace(
             connection,
-            api_base=await self.carried.open_words(account_id, "api-base", connection.api_base),
-            next_url=await self.carried.open_words(account_id, "next-url", connection.next_url),
+            api_base=await self.data_keys.open_words(account_id, "api-base", connection.api_base),
+            next_url=await self.data_keys.open_words(account_id, "next-url", connection.next_url),
         )
 
 

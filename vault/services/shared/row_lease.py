@@ -1,12 +1,13 @@
-"""Work under a lease on a row: the lease is renewed meanwhile, and the work is cancelled when the lease is lost."""
+"""Work under a lease on a recording's row."""
 
 import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from vault.domain.recordings.recording import LEASE, RENEWAL, Lease, State
-from vault.errors import LeaseLost, Unavailable, VaultError
+from vault.errors import VaultError
 from vault.ports.database import Database, Transaction
+from vault.services.shared.lease import hold_lease
 
 T = TypeVar("T")
 #: Max seconds from the commit of the work's last write until the work returns.
@@ -23,8 +24,8 @@ async def claim(database: Database, *states: State) -> Lease | None:
     return await database.write(lambda tx: tx.queue.claim(states, lease=LEASE))
 
 
-async def hold_lease(database: Database, lease: Lease, work: Coroutine[Any, Any, T]) -> T:
-    """Run ``work`` and renew the lease concurrently.
+async def hold_row(database: Database, lease: Lease, work: Coroutine[Any, Any, T]) -> T:
+    """Run ``work`` and renew the row's lease concurrently.
 
     Raises LeaseLost, after the work has ended, if the row was taken by another worker, which took this one for
     dead, or by the recording switch. Raises what ``work`` raises. When the caller is cancelled, the row is put
@@ -32,40 +33,16 @@ async def hold_lease(database: Database, lease: Lease, work: Coroutine[Any, Any,
     neither delay a recording nor exhaust its attempts.
     """
     try:
-        return await _run_and_renew(database, lease, work)
+        return await hold_lease(
+            lambda: database.write(lambda tx: _renew(tx, lease)),
+            work,
+            lease=LEASE,
+            renewal=RENEWAL,
+            last_write=_LAST_WRITE,
+        )
     except asyncio.CancelledError:
         await asyncio.shield(_put_back(database, lease))
         raise
-
-
-async def _run_and_renew(database: Database, lease: Lease, work: Coroutine[Any, Any, T]) -> T:
-    task = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
-    valid_until = loop.time() + LEASE.total_seconds()
-    try:
-        while True:
-            done, _ = await asyncio.wait({task}, timeout=RENEWAL.total_seconds())
-            if done:
-                return task.result()
-            try:
-                await database.write(lambda tx: _renew(tx, lease))
-            except LeaseLost:
-                # The work's own last write may have released the lease; then it is about to return.
-                done, _ = await asyncio.wait({task}, timeout=_LAST_WRITE)
-                if not done:
-                    raise
-                return task.result()
-            except Unavailable:
-                if loop.time() + RENEWAL.total_seconds() >= valid_until:
-                    raise LeaseLost("The lease could not be renewed in time.") from None
-            else:
-                valid_until = loop.time() + LEASE.total_seconds()
-    finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()  # Mark it as retrieved: the caller gets CancelledError or LeaseLost instead.
 
 
 def _renew(tx: Transaction, lease: Lease) -> None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from vault.errors import LeaseLost, Unavailable, VaultError
+from vault.errors import VaultError
 from vault.ports.database import Database
+from vault.services.shared.lease import hold_lease
 
 #: How long a lease lasts without renewal.
 LEASE = timedelta(seconds=60)
@@ -23,7 +24,7 @@ _AFTER_FAILURE = timedelta(seconds=30)
 
 
 class Due(Protocol):
-    """A service that can tell cheaply whether it has work."""
+    """A job that can tell cheaply whether it has work."""
 
     async def any_due(self) -> bool:
         """Return whether there is work; much cheaper than the work."""
@@ -33,12 +34,12 @@ class Due(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SingletonJob:
-    """Run a job if it is due and no other node runs it."""
+class SingletonJobs:
+    """Run jobs of which one node at a time does the work for all nodes."""
 
     database: Database
 
-    async def __call__(self, name: str, work: Callable[[], Awaitable[object]], *, every: timedelta) -> bool:
+    async def run(self, name: str, work: Callable[[], Awaitable[object]], *, every: timedelta) -> bool:
         """Return whether this node did the work; it is due again ``every`` after its end.
 
         Raises LeaseLost, after the work has ended, if another node took the lease; raises what the work raises.
@@ -50,7 +51,12 @@ class SingletonJob:
             return False
         pause = _AFTER_FAILURE
         try:
-            await self._run_and_renew(name, token, asyncio.ensure_future(work()))
+            await hold_lease(
+                lambda: self.database.write(lambda tx: tx.turns.renew(name, token, lease=LEASE)),
+                work(),
+                lease=LEASE,
+                renewal=RENEWAL,
+            )
             pause = every
         except asyncio.CancelledError:
             # This node stops: another one may take over immediately.
@@ -60,38 +66,20 @@ class SingletonJob:
             await asyncio.shield(self._release(name, token, min(pause, every)))
         return True
 
-    async def if_due(self, name: str, service: Due) -> bool:
+    async def run_if_due(self, name: str, job: Due) -> bool:
         """Do what is due, one node at a time, with no interval afterwards; return whether this node did any.
 
-        Raises the same errors as ``__call__``.
+        Raises the same errors as ``run``.
         """
-        if not await service.any_due():
+        if not await job.any_due():
             return False
         worked = False
 
         async def work() -> None:
             nonlocal worked
-            worked = await service()
+            worked = await job()
 
-        return await self(name, work, every=timedelta()) and worked
-
-    async def _run_and_renew(self, name: str, token: str, task: "asyncio.Future[object]") -> None:
-        loop = asyncio.get_running_loop()
-        valid_until = loop.time() + LEASE.total_seconds()
-        try:
-            while not (await asyncio.wait({task}, timeout=RENEWAL.total_seconds()))[0]:
-                try:
-                    await self.database.write(lambda tx: tx.turns.renew(name, token, lease=LEASE))
-                except Unavailable:
-                    if loop.time() + RENEWAL.total_seconds() >= valid_until:
-                        raise LeaseLost("The job's lease could not be renewed in time.") from None
-                else:
-                    valid_until = loop.time() + LEASE.total_seconds()
-            task.result()
-        finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task})
+        return await self.run(name, work, every=timedelta()) and worked
 
     async def _release(self, name: str, token: str, pause: timedelta) -> None:
         try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import cast
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
-from vault.services.playback.audio_stream import PlayableAudio, Stream
+from vault.services.playback.audio_stream import PlayableAudio
 from vault.web.audio.range_header import parse_range
 from vault.web.http.conditions import unmet
 
@@ -26,6 +26,8 @@ _MAX_PAUSE = 5.0
 #: Values of Sec-Fetch-Dest for media elements (Fetch Metadata Request Headers, section 2.1).
 _PLAYERS = {"audio", "video"}
 pause = asyncio.sleep
+#: Returns the blocks of a byte range of the audio.
+Stream = Callable[[PlayableAudio, int, int], Awaitable[AsyncIterator[bytes]]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ async def caller_of(
         # A proxy may have checked one header while the vault reads the other.
         raise NotAuthentic("Send one Authorization header: this request has several.")
     bearer = given.credentials.strip()
-    return Caller(await vault_of(request).authenticate(bearer), bearer)
+    return Caller(await vault_of(request).api_keys.authenticate(bearer), bearer)
 
 
 async def _the_vault(request: Request) -> Vault:
@@ -85,7 +85,7 @@ class access:  # noqa: N801 - used like a function
         self, vault: TheVault, caller: TheCaller, account: Annotated[str, Path(max_length=128)]
     ) -> Access:
         """Return the caller and the account."""
-        found = await vault.find_account(account)
+        found = await vault.accounts.find(account)
         if caller.key.account_id not in {None, found.id}:
             raise NotFound("There is no such account.")
         require_scope(caller, self.scope)

@@ -36,7 +36,7 @@ async def answer_once(
         status, body = await answer()
     else:
         sent = request.method.encode() + b" " + request.url.path.encode() + b"\n" + await request.body()
-        status, body = await vault_of(request).answer_once(
+        status, body = await vault_of(request).idempotency.run(
             key_id=caller.key.id, bearer=caller.bearer, idempotency_key=key, request=sent, answer=answer
         )
     return answer_json(body, status=status)

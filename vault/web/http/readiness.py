@@ -5,11 +5,12 @@ counts as failed; it keeps running in the background, and no second check of the
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from vault.errors import DatabaseUnfit, StartRefused, VaultError
-from vault.services.closing_acts.check_recovery import CheckRecovery
-from vault.services.node.readiness_probe import CheckPart, Part
+from vault.services.closing_acts.check_recovery import RecoveryCheck
+from vault.services.node.readiness_probe import Part
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -42,12 +43,13 @@ class _Check:
 class Readiness:
     """Tells a load balancer whether this node is ready."""
 
-    check_part: CheckPart
+    #: Checks one part, or raises.
+    check_part: Callable[[Part], Awaitable[None]]
     #: Set at the signal to stop: the node finishes its work and takes as little new work as possible.
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     deadline: float = DEADLINE
     #: Whether this process is in recovery mode; for processes without the RecoveryMode middleware.
-    recovery: CheckRecovery | None = None
+    recovery: RecoveryCheck | None = None
     _checks: dict[Part, _Check] = field(default_factory=lambda: {part: _Check() for part in _CACHE_TTL})
 
     async def troubles(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ nothing is accepted until ``callvault restore`` has brought it up to date; provi
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from vault.services.closing_acts.check_recovery import CheckRecovery
+from vault.services.closing_acts.check_recovery import RecoveryCheck
 from vault.web.http.problems import problem
 
 #: Seconds after which a client may retry.
@@ -28,7 +28,7 @@ class RecoveryMode:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 503 or pass the request on."""
-        recovery: CheckRecovery | None = None
+        recovery: RecoveryCheck | None = None
         if scope["type"] == "http":
             recovery = getattr(scope["app"].state, "recovery", None)
         if recovery is None or not recovery.on or scope["path"] in _OPEN:

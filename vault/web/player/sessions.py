@@ -25,7 +25,7 @@ async def get_player(request: Request, vault: TheVault, session: SessionId) -> R
     """Show the player."""
     try:
         found, recording = await _session(request, vault, session)
-        call = await vault.show_call(found, recording)
+        call = await vault.player.call_view(found, recording)
     except VaultError as error:
         return refusal(error)
     return player_page(found, recording, call, now=request.app.state.clock())
@@ -41,7 +41,7 @@ async def get_session_audio(request: Request, vault: TheVault, session: SessionI
     The path with an extension serves the same audio, for browsers that need one in the URL.
     """
     found, recording = await _session(request, vault, session)
-    return await answer(request, await vault.resolve_audio.for_session(found, recording), vault.stream)
+    return await answer(request, await vault.audio.for_session(found, recording), vault.audio.stream)
 
 
 @router.head("/download", include_in_schema=False)
@@ -49,22 +49,24 @@ async def get_session_audio(request: Request, vault: TheVault, session: SessionI
 async def get_session_download(request: Request, vault: TheVault, session: SessionId) -> Response:
     """Serve the original as a file, if the link allows downloads. The access is logged as a download."""
     found, recording = await _session(request, vault, session)
-    sound = await vault.resolve_audio.for_session_download(found, recording)
-    return await answer(request, sound, vault.stream, filename=sound.file_name)
+    sound = await vault.audio.for_session_download(found, recording)
+    return await answer(request, sound, vault.audio.stream, filename=sound.file_name)
 
 
 @router.get("/waveform", openapi_extra=SESSION)
 async def get_session_waveform(request: Request, vault: TheVault, session: SessionId) -> WaveformOut:
     """Show the peaks of each channel."""
     found, recording = await _session(request, vault, session)
-    peaks = await vault.read_waveform(recording.account_id, recording.id, actor=found.id, session_id=found.id)
+    peaks = await vault.player.waveform(
+        recording.account_id, recording.id, actor=found.id, session_id=found.id
+    )
     return waveform(peaks)
 
 
 @router.get("/state", openapi_extra=SESSION)
 async def get_session_state(request: Request, vault: TheVault, session: SessionId) -> SessionOut:
     """Show whether the session is open, and if not, why. The player polls this while it is open."""
-    found, standing = await vault.get_session_state(session, _secret(request, session))
+    found, standing = await vault.sessions.state(session, _secret(request, session))
     return SessionOut.of(found, standing, now=request.app.state.clock())
 
 
@@ -79,4 +81,4 @@ def _secret(request: Request, session_id: str) -> str:
 
 
 async def _session(request: Request, vault: TheVault, session_id: str) -> tuple[Session, Recording]:
-    return await vault.find_session(session_id, _secret(request, session_id))
+    return await vault.sessions.find(session_id, _secret(request, session_id))

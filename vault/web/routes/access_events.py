@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from vault.services.audit_log.list_events import EventFilter
+from vault.services.audit_log.access_log import EventFilter
 from vault.web.contract.descriptions import text
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
@@ -37,7 +37,9 @@ async def list_access_events(
     wanted = EventFilter(
         recording_id=asked.recording, listener=asked.listener, since=asked.since, until=asked.until
     )
-    page = await vault.list_events(allowed.account.id, wanted, start=asked.cursor, limit=asked.limit)
+    page = await vault.access_log.list_events(
+        allowed.account.id, wanted, start=asked.cursor, limit=asked.limit
+    )
     following = None if page.next_start is None else str(page.next_start)
     return await _shown(
         lambda: EventsOut(items=[EventOut.of(*item) for item in page.items], next_cursor=following)
@@ -49,7 +51,7 @@ async def get_recording_history(
     vault: TheVault, allowed: Auditing, recording: Annotated[str, Path(max_length=64)]
 ) -> Response:
     """Show the history of a recording in plain sentences. Erased recordings have one too."""
-    items = await vault.read_history(allowed.account.id, recording)
+    items = await vault.access_log.history(allowed.account.id, recording)
     return await _shown(
         lambda: HistoryOut(recording=recording, items=[HistoryItemOut.of(item) for item in items])
     )
@@ -64,7 +66,7 @@ async def get_access_event_proof(
     vault: TheVault, allowed: Auditing, index: Annotated[int, Path(ge=0, le=_MAX_INDEX)]
 ) -> Response:
     """Return a tlog-proof that the event's leaf is in the log, under a signed checkpoint."""
-    proof = await vault.prove_event(allowed.account.id, index)
+    proof = await vault.log_proofs.prove_event(allowed.account.id, index)
     headers = {"Content-Disposition": f'attachment; filename="access-event-{index}.tlog-proof"'}
     return Response(proof, media_type=_TEXT, headers=headers)
 
@@ -79,27 +81,27 @@ async def export_access_log(request: Request, vault: TheVault, allowed: Auditing
         head = Response(media_type=_TEXT, headers=headers)
         del head.headers["Content-Length"]
         return head
-    parts = await vault.export_log(allowed.account.id)
+    parts = await vault.log_proofs.export(allowed.account.id)
     return StreamingResponse(parts, media_type=_TEXT, headers=headers)
 
 
 @router.get("/v1/access-log/checkpoint", response_class=Response, responses={200: text("The checkpoint")})
 async def get_checkpoint(vault: TheVault) -> Response:
     """Return the log's last signed checkpoint. Anybody may keep it, to check later exports against it."""
-    return Response(await vault.read_checkpoint(), media_type=_TEXT)
+    return Response(await vault.log_proofs.checkpoint(), media_type=_TEXT)
 
 
 @router.get("/v1/access-log/consistency")
 async def get_consistency(vault: TheVault, asked: Annotated[GrowthQuery, Query()]) -> GrowthOut:
     """Return the consistency proof between two signed checkpoints, by their log sizes."""
-    hashes = await vault.prove_growth(asked.old_size, asked.size)
+    hashes = await vault.log_proofs.prove_growth(asked.old_size, asked.size)
     return GrowthOut.of(asked, hashes)
 
 
 @router.get("/v1/access-log/key", response_class=Response, responses={200: text("The verifier key")})
 async def get_log_key(vault: TheVault) -> Response:
     """Return the log's verifier key."""
-    return Response(vault.read_checkpoint.verifier_key() + "\n", media_type=_TEXT)
+    return Response(vault.log_proofs.verifier_key() + "\n", media_type=_TEXT)
 
 
 async def _shown(show: Callable[[], BaseModel]) -> Response:

@@ -42,10 +42,10 @@ async def put_account(
     require_scope(caller, "settings:write")
     if caller.key.account_id is not None:
         # NotFound both for a missing account and for another's: this key must not tell them apart.
-        found = await vault.find_account(account)
+        found = await vault.accounts.find(account)
         if found.id != caller.key.account_id:
             raise NotFound("There is no such account.")
-    opened, new = await vault.open_account(account, name=body.name, locale=body.locale, actor=caller.key.id)
+    opened, new = await vault.accounts.open(account, name=body.name, locale=body.locale, actor=caller.key.id)
     if new and caller.key.account_id is not None:
         raise Forbidden("This key cannot create accounts: it is for one account.")
     return answer_json(AccountOut.of(opened), status=201 if new else 200)
@@ -60,7 +60,7 @@ async def get_account(allowed: Reading) -> AccountOut:
 @router.get("/recording-switch", response_model=SwitchOut)
 async def get_switch(vault: TheVault, allowed: Reading) -> Response:
     """Show the recording switch."""
-    return _switch(SwitchOut.of(await vault.read_switch(allowed.account.id)))
+    return _switch(SwitchOut.of(await vault.recording_switch.read(allowed.account.id)))
 
 
 @router.put("/recording-switch", response_model=SwitchOut)
@@ -70,7 +70,7 @@ async def put_switch(vault: TheVault, allowed: Setting, body: SwitchIn) -> Respo
     After the response to off, no recording becomes available until the switch is on again, and recordings
     that are still in progress are permanently refused.
     """
-    switch = await vault.set_switch(
+    switch = await vault.recording_switch.set(
         allowed.account.id, enabled=body.enabled, reason=body.reason, actor=allowed.actor
     )
     return _switch(SwitchOut.of(switch))
@@ -79,7 +79,7 @@ async def put_switch(vault: TheVault, allowed: Setting, body: SwitchIn) -> Respo
 @router.get("/recording-switch/history")
 async def get_switch_history(vault: TheVault, allowed: Reading) -> SwitchHistoryOut:
     """List every change of the switch, oldest first."""
-    changes = await vault.read_switch.history(allowed.account.id)
+    changes = await vault.recording_switch.history(allowed.account.id)
     return SwitchHistoryOut(
         items=[
             SwitchChangeOut(
@@ -106,7 +106,7 @@ async def put_connection(
         next_url=body.next_url,
         pause_refused=body.pause_refused,
     )
-    connection, webhook_url, setup = await vault.set_connection(
+    connection, webhook_url, setup = await vault.connections.set(
         allowed.account.id, name, wanted, actor=allowed.actor
     )
     return ConnectionOut.of(connection, webhook_url, setup)
@@ -115,7 +115,7 @@ async def put_connection(
 @router.get("/connections")
 async def list_connections(vault: TheVault, allowed: Setting) -> ConnectionsOut:
     """List the connections by name, without their secrets."""
-    found = await vault.read_connections(allowed.account.id)
+    found = await vault.connections.list(allowed.account.id)
     return ConnectionsOut(
         items=[ConnectionOut.of(view.connection, view.webhook_url, view.setup) for view in found]
     )
@@ -126,7 +126,7 @@ async def get_connection(
     vault: TheVault, allowed: Setting, name: Annotated[str, Path(max_length=128)]
 ) -> ConnectionOut:
     """Show a connection, without its secrets."""
-    view = await vault.read_connections.one(allowed.account.id, name)
+    view = await vault.connections.read(allowed.account.id, name)
     return ConnectionOut.of(view.connection, view.webhook_url, view.setup)
 
 
@@ -135,7 +135,7 @@ async def delete_connection(
     vault: TheVault, allowed: Setting, name: Annotated[str, Path(max_length=128)]
 ) -> None:
     """Delete a connection and its secrets. Recordings that are not fetched yet fail; fetched ones stay."""
-    await vault.delete_connection(allowed.account.id, name, actor=allowed.actor)
+    await vault.connections.delete(allowed.account.id, name, actor=allowed.actor)
 
 
 @listing.get("")
@@ -144,7 +144,7 @@ async def list_accounts(
 ) -> AccountsOut:
     """List accounts by name. A key for one account sees only that account."""
     require_scope(caller, "recordings:read")
-    found = await vault.list_accounts(caller.key.account_id, after=asked.cursor, limit=asked.limit)
+    found = await vault.accounts.list(caller.key.account_id, after=asked.cursor, limit=asked.limit)
     following = found[-1].ref if len(found) == asked.limit else None
     return AccountsOut(items=[AccountOut.of(listed) for listed in found], next_cursor=following)
 

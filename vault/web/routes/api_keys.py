@@ -23,13 +23,13 @@ async def post_key(request: Request, vault: TheVault, caller: TheCaller, body: K
         raise Forbidden(f"This key cannot grant scopes that it does not have: {', '.join(beyond)[:200]}.")
     account_id = caller.key.account_id
     if body.account is not None:
-        found = await vault.find_account(body.account)
+        found = await vault.accounts.find(body.account)
         if account_id not in {None, found.id}:
             raise NotFound("There is no such account.")
         account_id = found.id
 
     async def produce() -> KeyMadeOut:
-        key, text = await vault.issue_key(
+        key, text = await vault.api_keys.issue(
             name=body.name, scopes=body.scopes, account_id=account_id, actor=caller.key.id
         )
         return KeyMadeOut(id=key.id, key=text.text)
@@ -41,11 +41,11 @@ async def post_key(request: Request, vault: TheVault, caller: TheCaller, body: K
 async def list_keys(vault: TheVault, caller: TheCaller) -> KeysOut:
     """List API keys, including revoked ones, oldest first."""
     require_scope(caller, "keys:write")
-    return KeysOut(items=[KeyOut.of(key) for key in await vault.list_keys(caller.key.account_id)])
+    return KeysOut(items=[KeyOut.of(key) for key in await vault.api_keys.list(caller.key.account_id)])
 
 
 @router.delete("/{key}", status_code=204, openapi_extra=_SCOPE)
 async def delete_key(vault: TheVault, caller: TheCaller, key: Annotated[str, Path(max_length=64)]) -> None:
     """Revoke an API key. It is invalid from the next request on."""
     require_scope(caller, "keys:write")
-    await vault.revoke_key(key, account_id=caller.key.account_id, actor=caller.key.id)
+    await vault.api_keys.revoke(key, account_id=caller.key.account_id, actor=caller.key.id)

@@ -67,7 +67,9 @@ async def post_consent(
     """Report a consent event of a call's party: an announcement or an answer. Of all events the strictest applies."""
 
     async def produce() -> ConsentOut:
-        event, decision = await vault.consent(allowed.account.id, call_ref, body.wish(), actor=allowed.actor)
+        event, decision = await vault.consent.report(
+            allowed.account.id, call_ref, body.wish(), actor=allowed.actor
+        )
         return ConsentOut(id=event.id, heard_at=event.heard_at, decision=DecisionOut.of(decision))
 
     return await answer_once(request, allowed.caller, produce)

@@ -42,7 +42,7 @@ class ObjectionsQuery(Body):
 @router.get("/consent-policy", response_model=PolicyOut)
 async def get_policy(vault: TheVault, allowed: Reading) -> Response:
     """Show the consent policy."""
-    return _policy(PolicyOut.of(await vault.read_policy(allowed.account.id)))
+    return _policy(PolicyOut.of(await vault.consent_policy.read(allowed.account.id)))
 
 
 @router.put("/consent-policy", response_model=PolicyOut)
@@ -73,7 +73,7 @@ async def patch_policy(
 async def get_policy_history(vault: TheVault, allowed: Reading) -> PoliciesOut:
     """List all versions of the consent policy, oldest first."""
     return PoliciesOut(
-        items=[PolicyOut.of(policy) for policy in await vault.read_policy.history(allowed.account.id)]
+        items=[PolicyOut.of(policy) for policy in await vault.consent_policy.history(allowed.account.id)]
     )
 
 
@@ -82,7 +82,7 @@ async def list_objections(
     vault: TheVault, allowed: Guarding, asked: Annotated[ObjectionsQuery, Query()]
 ) -> ObjectionsOut:
     """List the numbers that must not be recorded."""
-    found = await vault.list_objections(allowed.account.id, after=asked.cursor, limit=asked.limit)
+    found = await vault.objections.list(allowed.account.id, after=asked.cursor, limit=asked.limit)
     following = found[-1].id if len(found) == asked.limit else None
     return ObjectionsOut(items=[ObjectionOut.of(objection) for objection in found], next_cursor=following)
 
@@ -90,7 +90,7 @@ async def list_objections(
 @router.get("/objections/{number}")
 async def get_objection(vault: TheVault, allowed: Guarding, number: Number) -> ObjectionsOut:
     """List all objections of a number, including withdrawn ones, oldest first."""
-    found = await vault.list_objections.history(allowed.account.id, number)
+    found = await vault.objections.history(allowed.account.id, number)
     return ObjectionsOut(items=[ObjectionOut.of(objection) for objection in found])
 
 
@@ -100,7 +100,7 @@ async def put_objection(
 ) -> Response:
     """Add a number to the objections. After the response no recording of it becomes available."""
     reason = None if body is None else body.reason
-    objected, new = await vault.enter_objection(
+    objected, new = await vault.objections.enter(
         allowed.account.id, number, reason=reason, actor=allowed.actor
     )
     return answer_json(ObjectionOut.of(objected), status=201 if new else 200)
@@ -109,13 +109,15 @@ async def put_objection(
 @router.delete("/objections/{number}", status_code=204)
 async def delete_objection(vault: TheVault, allowed: Guarding, number: Number) -> None:
     """Withdraw the objection of a number. Refused recordings stay refused."""
-    await vault.end_objection(allowed.account.id, number, actor=allowed.actor)
+    await vault.objections.end(allowed.account.id, number, actor=allowed.actor)
 
 
 @router.get("/recordings/{recording}/evidence")
 async def get_evidence(vault: TheVault, allowed: Auditing, recording: RecordingId) -> EvidenceOut:
     """Show the evidence that a recording was allowed, with all data needed to verify its digests."""
-    return EvidenceOut.of(await vault.read_evidence(allowed.account.id, recording, actor=allowed.actor))
+    return EvidenceOut.of(
+        await vault.consent.read_evidence(allowed.account.id, recording, actor=allowed.actor)
+    )
 
 
 @router.post("/recordings/{recording}/release")
@@ -140,7 +142,7 @@ async def _merge(
     request: Request, vault: Vault, allowed: Access, body: PolicyIn | PolicyPatchIn, if_match: str | None
 ) -> Response:
     change = partial(body.merged, author=allowed.actor, at=request.app.state.clock())
-    policy = await vault.set_policy.merge(
+    policy = await vault.consent_policy.merge(
         allowed.account.id, change, if_version=_version(if_match), actor=allowed.actor
     )
     return _policy(PolicyOut.of(policy))

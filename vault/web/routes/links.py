@@ -48,7 +48,7 @@ async def post_link(
             networks=body.networks,
             download=body.download,
         )
-        link, token = await vault.create_link(allowed.account.id, recording, wanted, actor=allowed.actor)
+        link, token = await vault.links.create(allowed.account.id, recording, wanted, actor=allowed.actor)
         url = f"{request.app.state.hosting.public_url}/p/{token.text}"
         return LinkMadeOut(id=link.id, url=url, expires_at=link.expires_at)
 
@@ -58,7 +58,7 @@ async def post_link(
 @router.get(_LINKS)
 async def list_links(vault: TheVault, allowed: Reading, recording: RecordingId) -> LinksOut:
     """List the recording's links, newest first."""
-    found = await vault.list_links(allowed.account.id, recording)
+    found = await vault.links.list(allowed.account.id, recording)
     return LinksOut(items=[LinkOut.of(link, listener) for link, listener in found])
 
 
@@ -67,7 +67,7 @@ async def delete_link(
     vault: TheVault, allowed: Sharing, recording: RecordingId, link: Annotated[str, Path(max_length=64)]
 ) -> None:
     """Revoke a link. Its open sessions get at most one more window of audio."""
-    await vault.revoke_link(allowed.account.id, recording, link, actor=allowed.actor)
+    await vault.links.revoke(allowed.account.id, recording, link, actor=allowed.actor)
 
 
 @router.get("/links")
@@ -75,7 +75,7 @@ async def list_account_links(
     request: Request, vault: TheVault, allowed: Reading, asked: Annotated[LinksQuery, Query()]
 ) -> LinksOut:
     """List the account's links, newest first. Filter by listener, or for links that can still be opened."""
-    found = await vault.list_links.page(
+    found = await vault.links.page(
         allowed.account.id,
         listener=asked.listener,
         open_at=request.app.state.clock() if asked.open else None,
@@ -90,7 +90,7 @@ async def list_account_links(
 @router.post("/links/revocation")
 async def post_revocation(vault: TheVault, allowed: Sharing, body: RevocationIn) -> RevocationOut:
     """Revoke all links of a recording, a listener or the account. Open sessions get at most one more window."""
-    revoked = await vault.revoke_links(
+    revoked = await vault.links.revoke_all(
         allowed.account.id, recording_id=body.recording, listener=body.listener, actor=allowed.actor
     )
     return RevocationOut(revoked=revoked)

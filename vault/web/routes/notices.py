@@ -29,7 +29,7 @@ async def post_notice(request: Request, vault: TheVault, allowed: Setting, body:
     """Draft a notice. Without a text it gets the default text of its language, audience and mode."""
 
     async def produce() -> NoticeOut:
-        drafted = await vault.draft_notice(allowed.account.id, body.wish(), actor=allowed.actor)
+        drafted = await vault.notices.draft(allowed.account.id, body.wish(), actor=allowed.actor)
         return NoticeOut.of(drafted, _public_url(request))
 
     return await answer_once(request, allowed.caller, produce)
@@ -40,14 +40,14 @@ async def list_notices(
     request: Request, vault: TheVault, allowed: Reading, asked: Annotated[NoticesQuery, Query()]
 ) -> NoticesOut:
     """List notices, newest first. The list has drafts, published and retired notices."""
-    found = await vault.list_notices(allowed.account.id, asked.status)
+    found = await vault.notices.list(allowed.account.id, asked.status)
     return NoticesOut(items=[NoticeOut.of(listed, _public_url(request)) for listed in found])
 
 
 @router.get(_NOTICE)
 async def get_notice(request: Request, vault: TheVault, allowed: Reading, notice: NoticeId) -> NoticeOut:
     """Show a notice."""
-    return NoticeOut.of(await vault.read_notice(allowed.account.id, notice), _public_url(request))
+    return NoticeOut.of(await vault.notices.read(allowed.account.id, notice), _public_url(request))
 
 
 @router.put(_NOTICE)
@@ -55,14 +55,14 @@ async def put_notice(
     request: Request, vault: TheVault, allowed: Setting, notice: NoticeId, body: NoticeIn
 ) -> NoticeOut:
     """Replace a draft. 409 for a published notice, which never changes."""
-    changed = await vault.draft_notice.change(allowed.account.id, notice, body.wish(), actor=allowed.actor)
+    changed = await vault.notices.change(allowed.account.id, notice, body.wish(), actor=allowed.actor)
     return NoticeOut.of(changed, _public_url(request))
 
 
 @router.delete(_NOTICE, status_code=204)
 async def delete_notice(vault: TheVault, allowed: Setting, notice: NoticeId) -> None:
     """Delete a draft. 409 for a published notice, because evidence refers to it."""
-    await vault.draft_notice.delete(allowed.account.id, notice, actor=allowed.actor)
+    await vault.notices.delete(allowed.account.id, notice, actor=allowed.actor)
 
 
 @router.put(
@@ -81,7 +81,9 @@ async def put_prompt(
     upload = await request.body()
     if len(upload) > MAX_UPLOAD:
         raise TooLarge(f"The body must have at most {MAX_UPLOAD} bytes.")
-    audible = await vault.set_prompt(allowed.account.id, notice, upload, asked.wish(), actor=allowed.actor)
+    audible = await vault.notices.set_audio(
+        allowed.account.id, notice, upload, asked.wish(), actor=allowed.actor
+    )
     return NoticeOut.of(audible, _public_url(request))
 
 
@@ -90,14 +92,14 @@ async def get_prompt(
     vault: TheVault, allowed: Reading, notice: NoticeId, encoding: Encoding = "pcm"
 ) -> Response:
     """Download the audio of a notice or draft, as telephony will play it."""
-    audio = await vault.read_prompt.of_account(allowed.account.id, notice, encoding)
+    audio = await vault.notices.read_own_audio(allowed.account.id, notice, encoding)
     return Response(audio, media_type="audio/wav")
 
 
 @router.delete(_NOTICE + "/audio", status_code=204)
 async def delete_prompt(vault: TheVault, allowed: Setting, notice: NoticeId) -> None:
     """Remove a draft's audio. The platform then speaks the text."""
-    await vault.set_prompt.remove(allowed.account.id, notice, actor=allowed.actor)
+    await vault.notices.remove_audio(allowed.account.id, notice, actor=allowed.actor)
 
 
 @router.post(_NOTICE + "/publish", response_model=NoticeOut, openapi_extra=IDEMPOTENT)
@@ -108,7 +110,7 @@ async def publish_notice(request: Request, vault: TheVault, allowed: Setting, no
     """
 
     async def produce() -> NoticeOut:
-        published = await vault.publish_notice(allowed.account.id, notice, actor=allowed.actor)
+        published = await vault.notices.publish(allowed.account.id, notice, actor=allowed.actor)
         return NoticeOut.of(published, _public_url(request))
 
     return await answer_once(request, allowed.caller, produce, status=200)
@@ -119,7 +121,7 @@ async def retire_notice(request: Request, vault: TheVault, allowed: Setting, not
     """Retire a published version. It stays readable."""
 
     async def produce() -> NoticeOut:
-        retired = await vault.retire_notice(allowed.account.id, notice, actor=allowed.actor)
+        retired = await vault.notices.retire(allowed.account.id, notice, actor=allowed.actor)
         return NoticeOut.of(retired, _public_url(request))
 
     return await answer_once(request, allowed.caller, produce, status=200)
@@ -135,7 +137,7 @@ async def get_public_prompt(
     request: Request, vault: TheVault, notice: NoticeId, encoding: Encoding = "pcm"
 ) -> Response:
     """Serve the audio of a published notice, without authentication. It is 8 kHz, mono, PCM16 or µ-law."""
-    audio = await vault.read_prompt(notice, encoding)
+    audio = await vault.notices.read_audio(notice, encoding)
     tag = f'"{hashlib.sha256(audio).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": _CACHE_CONTROL}
     if (answered := unmet(request.headers, tag, headers)) is not None:

@@ -33,7 +33,7 @@ class OwnKeyOut(BaseModel):
 @router.get("")
 async def get_own_key(vault: TheVault, allowed: Rotating) -> OwnKeyOut:
     """Show the account's customer-managed key. 503 while that key cannot be used."""
-    current = await vault.read_rotations.current(allowed.account.id)
+    current = await vault.key_rotation.current_key(allowed.account.id)
     return OwnKeyOut(key=current.own_key, version=current.version)
 
 
@@ -45,5 +45,5 @@ async def put_own_key(vault: TheVault, allowed: Rotating, body: OwnKeyIn) -> Res
     rotation. 200: the key is already in use. 409: a previous version of the account's key is not destroyed yet, or
     the vault cannot encrypt and decrypt with this key.
     """
-    progress, begun = await vault.rotate_account_key.under(allowed.account.id, body.key, actor=allowed.actor)
+    progress, begun = await vault.key_rotation.use_key(allowed.account.id, body.key, actor=allowed.actor)
     return answer_json(KeyRotationOut.of(progress), status=202 if begun else 200, exclude_none=True)

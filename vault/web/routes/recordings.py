@@ -161,14 +161,14 @@ async def delete_restriction(vault: TheVault, allowed: Erasing, recording: Recor
 )
 async def get_audio(request: Request, vault: TheVault, allowed: Reading, recording: RecordingId) -> Response:
     """Download the original, or a range of it. Every window is logged before it is sent."""
-    sound = await vault.resolve_audio.for_download(allowed.account.id, recording, actor=allowed.actor)
-    return await answer(request, sound, vault.stream, filename=sound.file_name)
+    sound = await vault.audio.for_download(allowed.account.id, recording, actor=allowed.actor)
+    return await answer(request, sound, vault.audio.stream, filename=sound.file_name)
 
 
 @router.get("/recordings/{recording}/waveform")
 async def get_waveform(vault: TheVault, allowed: Reading, recording: RecordingId) -> WaveformOut:
     """Show the peaks of each channel."""
-    return waveform(await vault.read_waveform(allowed.account.id, recording, actor=allowed.actor))
+    return waveform(await vault.player.waveform(allowed.account.id, recording, actor=allowed.actor))
 
 
 def waveform(peaks: tuple[bytes, ...]) -> WaveformOut:

@@ -66,7 +66,7 @@ async def post_call_step(
     """
     delivery, running = await _delivery(request), request.query_params.get("running") == "1"
     begun = time.perf_counter()
-    document = await vault.steer(stage, provider, connection, delivery, running=running)
+    document = await vault.call_documents.build(stage, provider, connection, delivery, running=running)
     metrics.ACKS.labels(provider).observe(time.perf_counter() - begun)
     return Response(document.body, media_type=document.media_type)
 

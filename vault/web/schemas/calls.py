@@ -11,8 +11,7 @@ from vault.domain.consent.decision import Decision
 from vault.domain.reason import Reason
 from vault.domain.stored.evidence import Evidence
 from vault.services.admission.call_start import CallAnswer
-from vault.services.admission.read_evidence import EvidenceView
-from vault.services.consent.report_consent import ConsentRequest
+from vault.services.consent.consent_records import ConsentRequest, EvidenceView
 from vault.web.schemas.base import Body, MomentIn, MomentOut, Text
 
 #: ISO 3166-1 (``FR``) or ISO 3166-2 (``US-WA``).

@@ -1,4 +1,4 @@
-"""The history of one recording, built from all of its decrypted events."""
+"""An account's access events in log order, and the history of one recording, with decrypted details."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -6,8 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from vault.domain.audit_log.history import HistoryItem, OpenedEvent, Origins, write_history
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.listening import Timeline, header_bytes
+from vault.domain.audit_log.story import HistoryItem, OpenedEvent, Origins, tell
+from vault.domain.playback.link import Link
 from vault.domain.recordings.recording import Recording, RecordingKeys
 from vault.domain.stored.evidence import Evidence
 from vault.errors import NotFound
@@ -18,14 +20,43 @@ from vault.ports.keys import KeyRing
 from vault.rfc3339 import parse_rfc3339
 from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.shared.account_data_keys import AccountDataKeys
-from vault.services.shared.encrypted_fields import open_recording
+from vault.services.shared.encrypted_fields import open_listener, open_recording
 
-#: Events per read.
-_BATCH_SIZE = 1000
+#: With a filter: events per read, and the maximum number of reads per page.
+_BATCH_SIZE = 500
+_READS = 10
 #: Events decrypted before control returns to the event loop.
 _DECRYPT_BATCH_SIZE = 50
+#: Events per read of a recording's history.
+_HISTORY_BATCH_SIZE = 1000
 #: Size of the WAV header of a rendition in bytes; the vault writes it itself.
 _RENDITION_HEADER = 44
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """A filter of events. None means any."""
+
+    recording_id: str | None = None
+    #: The listener of a link: matches its creation, its sessions and their playback.
+    listener: str | None = None
+    since: datetime | None = None
+    #: Exclusive.
+    until: datetime | None = None
+
+    @property
+    def looks_inside(self) -> bool:
+        """Return whether the filter can only be applied to decrypted events."""
+        return any(value is not None for value in (self.listener, self.since, self.until))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventPage:
+    """A page of events with their decrypted details."""
+
+    items: Sequence[tuple[LoggedEvent, Mapping[str, str]]]
+    #: The first index of the next page; None at the end of the log.
+    next_start: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,18 +71,83 @@ class _Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadHistory:
-    """Return the history of a recording, also of an erased one. Data that cannot be decrypted is left out.
-
-    It uses only the times and reasons of the evidence, which name no party; so it is not logged as access to it.
-    """
+class AccessLog:
+    """List an account's access events, and tell the history of one recording."""
 
     database: Database
     ring: KeyRing
-    carried: AccountDataKeys
+    data_keys: AccountDataKeys
 
-    async def __call__(self, account_id: str, recording_id: str) -> Sequence[HistoryItem]:
-        """Return the whole history, oldest first. Raises NotFound, Tampered, Unavailable."""
+    async def list_events(self, account_id: str, wanted: EventFilter, *, start: int, limit: int) -> EventPage:
+        """Return events of the tree by index, so that pages never miss an event that is added later.
+
+        Times and listeners are not stored in clear text. To filter by them, a page scans a bounded number of events,
+        so it may have fewer events than the limit, or none, and still have a next page.
+
+        The events begin at the index ``start``, oldest first.
+        """
+        batch_size = _BATCH_SIZE if wanted.looks_inside else limit
+        found: list[LoggedEvent] = []
+        listeners: dict[str, str | None] = {}
+        for _ in range(_READS):
+            rows = await self._read(account_id, wanted, start, batch_size)
+            for row in rows:
+                start = row.index + 1
+                if await self._matches(row.event, wanted, listeners):
+                    found.append(row)
+                if len(found) == limit:
+                    return await self._opened_page(found, start)
+            if len(rows) < batch_size:
+                return await self._opened_page(found, None)
+        return await self._opened_page(found, start)
+
+    async def _read(
+        self, account_id: str, wanted: EventFilter, start: int, limit: int
+    ) -> Sequence[LoggedEvent]:
+        return await self.database.read(
+            lambda tx: tx.events.page(account_id, recording_id=wanted.recording_id, start=start, limit=limit)
+        )
+
+    async def _matches(
+        self, event: AccessEvent, wanted: EventFilter, listeners: dict[str, str | None]
+    ) -> bool:
+        if wanted.since is not None and event.at < wanted.since:
+            return False
+        if wanted.until is not None and event.at >= wanted.until:
+            return False
+        if wanted.listener is None:
+            return True
+        access_id = event.link_id or event.session_id
+        if access_id is None:
+            return False
+        if access_id not in listeners:
+            listeners[access_id] = await self._listener(event)
+        return listeners[access_id] == wanted.listener.casefold()
+
+    async def _listener(self, event: AccessEvent) -> str | None:
+        link = await self.database.read(lambda tx: _link(tx, event))
+        if link is None:
+            return None
+        try:
+            return (await open_listener(self.ring, link)).casefold()
+        except NotFound:
+            return None  # The account key that sealed the name was destroyed.
+
+    async def _opened_page(self, found: Sequence[LoggedEvent], next_start: int | None) -> EventPage:
+        items = []
+        for number, logged in enumerate(found):
+            if number % _DECRYPT_BATCH_SIZE == 0:
+                await asyncio.sleep(0)
+            items.append((logged, await self.data_keys.open_detail(logged.event)))
+        return EventPage(items=items, next_start=next_start)
+
+    async def history(self, account_id: str, recording_id: str) -> Sequence[HistoryItem]:
+        """Return the history of a recording, also of an erased one. Data that cannot be decrypted is left out.
+
+        It uses only the times and reasons of the evidence, which name no party; so it is not logged as access to it.
+
+        Items are ordered by time, oldest first. Raises NotFound, Tampered, Unavailable.
+        """
         row = await self.database.read(lambda tx: _row(tx, account_id, recording_id))
         evidence = await self._evidence(row)
         events = await self._events(account_id, recording_id)
@@ -67,19 +163,21 @@ class ReadHistory:
                 if number % _DECRYPT_BATCH_SIZE == 0:
                     await asyncio.sleep(0)
                 found.append(await self._opened(logged))
-            if len(page) < _BATCH_SIZE:
+            if len(page) < _HISTORY_BATCH_SIZE:
                 return found
 
     async def _page(self, account_id: str, recording_id: str, start: int) -> Sequence[LoggedEvent]:
         return await self.database.read(
-            lambda tx: tx.events.page(account_id, recording_id=recording_id, start=start, limit=_BATCH_SIZE)
+            lambda tx: tx.events.page(
+                account_id, recording_id=recording_id, start=start, limit=_HISTORY_BATCH_SIZE
+            )
         )
 
     async def _opened(self, logged: LoggedEvent) -> OpenedEvent:
         detail: Mapping[str, str] = {}
         # If the account key that sealed the detail was destroyed, the history has no names for it.
         with suppress(NotFound):
-            detail = await self.carried.open_detail(logged.event)
+            detail = await self.data_keys.open_detail(logged.event)
         return OpenedEvent(index=logged.index, event=logged.event, detail=detail)
 
     async def _evidence(self, row: _Row) -> Mapping[str, Evidence]:
@@ -94,6 +192,16 @@ class ReadHistory:
         return {
             entry.digest: entry for entry in [first, *(open_entry(opened, each) for each in row.evidence)]
         }
+
+
+def _link(tx: Transaction, event: AccessEvent) -> Link | None:
+    link_id = event.link_id
+    if link_id is None and event.session_id is not None:
+        session = tx.links.session(event.session_id)
+        link_id = session[0].link_id if session else None
+    if link_id is None or event.account_id is None:
+        return None
+    return tx.links.get(event.account_id, link_id)
 
 
 def _row(tx: Transaction, account_id: str, recording_id: str) -> _Row:

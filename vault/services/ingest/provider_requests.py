@@ -1,4 +1,8 @@
-"""Delete the provider's copy after the vault has read back its own copy or refused the recording."""
+"""Requests to a provider: pause a recording whose call may not be recorded, and delete the provider's copy.
+
+A pause is best effort: the provider keeps the audio from before it, and the vault refuses that audio when it is
+announced. A copy is deleted after the vault has read back its own copy or refused the recording.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +13,16 @@ from vault.domain.calls.provider_api import RestReply
 from vault.domain.recordings.recording import Recording
 from vault.errors import FetchFailed, NotFound
 from vault.ports.clock import Clock
+from vault.ports.consent_stores import Pause
 from vault.ports.database import Database, Transaction
 from vault.ports.telephony import Provider, RestClient
 from vault.services.shared.connection_cache import ConnectionCache
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
+_PAUSE_RETRY_INTERVAL = timedelta(seconds=3)
+#: After these attempts the call is assumed not to be recorded.
+_MAX_PAUSE_ATTEMPTS = 5
 _LEASE = timedelta(seconds=90)
 _FIRST_BACKOFF, _MAX_BACKOFF = timedelta(minutes=1), timedelta(hours=6)
 #: With the backoff above, about a week.
@@ -24,25 +32,64 @@ _GONE = frozenset({404, 410})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteAtSource:
-    """Request a provider to delete its copy; twice if it may report success before its copy exists.
-
-    All results are in the recording's history. A deletion is idempotent, so a crash only causes a repetition.
-    """
+class ProviderRequests:
+    """Send the requests that a provider gets after the fact: pause a recording, delete its copy."""
 
     database: Database
     rest: RestClient
     providers: Mapping[str, Provider]
-    connections: ConnectionCache
+    connection_cache: ConnectionCache
     clock: Clock
 
-    async def __call__(self) -> bool:
-        """Delete one copy; return False if none is due."""
+    async def pause_recording(self) -> bool:
+        """Request one pause from the provider, with a few retries: the recording may begin a moment later.
+
+        Return False if none is due.
+        """
+        wanted = await self.database.write(lambda tx: tx.pauses.claim(pause=_PAUSE_RETRY_INTERVAL))
+        if wanted is None:
+            return False
+        try:
+            paused = await self._request_pause(wanted)
+        except (FetchFailed, NotFound) as error:
+            _LOG.warning("pause.failed", connection_id=wanted.connection_id, reason=str(error))
+            paused = False
+        if paused or wanted.attempts >= _MAX_PAUSE_ATTEMPTS:
+            await self.database.write(lambda tx: self._pause_done(tx, wanted, paused=paused))
+        return True
+
+    async def _request_pause(self, wanted: Pause) -> bool:
+        opened = await self.connection_cache.get(wanted.connection_id)
+        provider = self.providers[opened.connection.provider]
+        request = provider.pause_request(wanted.call_ref, opened.access(self.clock()))
+        if request is None:
+            return True
+        return (await self.rest.send(request)).status // 100 == 2  # noqa: PLR2004 - the class of success
+
+    def _pause_done(self, tx: Transaction, wanted: Pause, *, paused: bool) -> None:
+        tx.pauses.done(wanted)
+        tx.events.append(
+            AccessEvent(
+                type="recording.paused",
+                at=tx.now(),
+                account_id=wanted.account_id,
+                actor="worker",
+                result="paused" if paused else "not_paused",
+            )
+        )
+
+    async def delete_copy(self) -> bool:
+        """Request the provider to delete one copy; twice if it may report success before its copy exists.
+
+        All results are in the recording's history. A deletion is idempotent, so a crash only causes a repetition.
+
+        Return False if none is due.
+        """
         recording = await self.database.write(lambda tx: tx.sources.claim(lease=_LEASE))
         if recording is None:
             return False
         try:
-            reply = await self._request(recording)
+            reply = await self._request_deletion(recording)
         except (FetchFailed, NotFound) as error:
             _LOG.warning("source.not_deleted", recording_id=recording.id, reason=str(error))
             await self.database.write(lambda tx: _not_deleted(tx, recording))
@@ -54,10 +101,10 @@ class DeleteAtSource:
         await self.database.write(lambda tx: _record_reply(tx, recording, provider, answer))
         return True
 
-    async def _request(self, recording: Recording) -> tuple[Provider, RestReply] | None:
+    async def _request_deletion(self, recording: Recording) -> tuple[Provider, RestReply] | None:
         if recording.connection_id is None or recording.source_ref is None:
             return None
-        opened = await self.connections.get(recording.connection_id)
+        opened = await self.connection_cache.get(recording.connection_id)
         provider = self.providers[opened.connection.provider]
         request = provider.delete_request(recording.source_ref, opened.access(self.clock()))
         return None if request is None else (provider, await self.rest.send(request))

@@ -1,0 +1,174 @@
+"""Build the jobs of the worker and of the operator from their parts."""
+
+from datetime import timedelta
+
+from vault.composition_parts import Adapters, Parts
+from vault.services.accounts.encrypt_clear_texts import EncryptClearTexts
+from vault.services.audit_log.log_publisher import LogPublisher
+from vault.services.backup.fsck import Fsck
+from vault.services.backup.restore import Restore
+from vault.services.backup.rewrite_store import RewriteStore
+from vault.services.backup.write_account_objects import WriteAccountObjects, WriteTombstones
+from vault.services.backup.write_manifests import WriteManifests
+from vault.services.closing_acts.journal import KeepJournal
+from vault.services.ingest.describe_and_admit import Describe
+from vault.services.ingest.fetch_recording import Ingest
+from vault.services.ingest.idle_uploads import SettleIdleUploads
+from vault.services.ingest.provider_requests import ProviderRequests
+from vault.services.ingest.reconcile import Reconcile
+from vault.services.key_rotation.rewrap_account import Rewrap
+from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
+from vault.services.playback.close_sessions import EndSessions
+from vault.services.recordings.erase import RemoveErased
+from vault.services.recordings.sweep_orphans import Sweep
+from vault.services.service import Jobs
+from vault.services.shared.singleton_job import SingletonJobs
+from vault.settings import Settings
+from vault.tracing import traced
+
+
+def build_jobs(settings: Settings, adapters: Adapters, parts: Parts) -> Jobs:
+    """Build every job."""
+    return Jobs(
+        ingest=_ingest(adapters, parts),
+        describe=_describe(adapters, parts),
+        settle_idle_uploads=_settle_idle_uploads(parts),
+        reconcile=_reconcile(adapters, parts),
+        provider_requests=_provider_requests(adapters, parts),
+        end_sessions=traced(EndSessions)(database=parts.database, clock=adapters.clock),
+        log_publisher=_log_publisher(settings, adapters, parts),
+        remove_erased=traced(RemoveErased)(database=parts.database, objects=adapters.objects),
+        sweep=traced(Sweep)(database=parts.database, objects=adapters.objects, clock=adapters.clock),
+        encrypt_clear_texts=_encrypt_clear_texts(adapters, parts),
+        rewrap=_rewrap(adapters, parts),
+        rewrap_root_key=_rewrap_root_key(adapters, parts),
+        write_manifests=traced(WriteManifests)(database=parts.database, objects=adapters.objects),
+        write_account_objects=_write_account_objects(adapters, parts),
+        write_tombstones=traced(WriteTombstones)(database=parts.database, objects=adapters.objects),
+        keep_journal=_keep_journal(adapters, parts),
+        rewrite_store=_rewrite_store(adapters, parts),
+        restore=_restore(adapters, parts),
+        fsck=_fsck(adapters, parts),
+        singleton=traced(SingletonJobs)(database=parts.database),
+    )
+
+
+def _ingest(adapters: Adapters, parts: Parts) -> Ingest:
+    return traced(Ingest)(
+        database=parts.database,
+        ring=adapters.ring,
+        fetcher=adapters.fetcher,
+        providers=adapters.providers,
+        connection_cache=parts.connection_cache,
+        admission=parts.admission,
+        attempt=parts.attempt,
+        rest=adapters.rest,
+        clock=adapters.clock,
+    )
+
+
+def _describe(adapters: Adapters, parts: Parts) -> Describe:
+    return traced(Describe)(
+        database=parts.database,
+        ring=adapters.ring,
+        objects=adapters.objects,
+        describer=adapters.describer,
+        threads=adapters.threads,
+        admission=parts.admission,
+    )
+
+
+def _settle_idle_uploads(parts: Parts) -> SettleIdleUploads:
+    return traced(SettleIdleUploads)(database=parts.database, admission=parts.admission)
+
+
+def _reconcile(adapters: Adapters, parts: Parts) -> Reconcile:
+    return traced(Reconcile)(
+        database=parts.database,
+        rest=adapters.rest,
+        providers=adapters.providers,
+        connection_cache=parts.connection_cache,
+        announce=parts.announce,
+        clock=adapters.clock,
+    )
+
+
+def _provider_requests(adapters: Adapters, parts: Parts) -> ProviderRequests:
+    return traced(ProviderRequests)(
+        database=parts.database,
+        rest=adapters.rest,
+        providers=adapters.providers,
+        connection_cache=parts.connection_cache,
+        clock=adapters.clock,
+    )
+
+
+def _log_publisher(settings: Settings, adapters: Adapters, parts: Parts) -> LogPublisher:
+    return traced(LogPublisher)(
+        database=parts.database,
+        anchor=parts.anchor,
+        publication=parts.publication,
+        clock=adapters.clock,
+        sign_interval=timedelta(seconds=settings.anchor_seconds),
+    )
+
+
+def _encrypt_clear_texts(adapters: Adapters, parts: Parts) -> EncryptClearTexts:
+    return traced(EncryptClearTexts)(
+        database=parts.database, objects=adapters.objects, data_keys=parts.data_keys
+    )
+
+
+def _rewrap(adapters: Adapters, parts: Parts) -> Rewrap:
+    return traced(Rewrap)(
+        database=parts.database, ring=adapters.ring, signer=adapters.signer, threads=adapters.threads
+    )
+
+
+def _rewrap_root_key(adapters: Adapters, parts: Parts) -> RewrapRootKey:
+    return traced(RewrapRootKey)(
+        database=parts.database,
+        objects=adapters.objects,
+        signer=adapters.signer,
+        current_root_key=adapters.current_root_key or adapters.root_key,
+        previous_root_key=adapters.previous_root_key,
+    )
+
+
+def _write_account_objects(adapters: Adapters, parts: Parts) -> WriteAccountObjects:
+    return traced(WriteAccountObjects)(database=parts.database, objects=adapters.objects, ring=adapters.ring)
+
+
+def _keep_journal(adapters: Adapters, parts: Parts) -> KeepJournal:
+    return traced(KeepJournal)(
+        database=parts.database, objects=adapters.objects, journal=parts.journal, clock=adapters.clock
+    )
+
+
+def _rewrite_store(adapters: Adapters, parts: Parts) -> RewriteStore:
+    return traced(RewriteStore)(
+        database=parts.database, objects=adapters.objects, published_log=parts.published_log
+    )
+
+
+def _restore(adapters: Adapters, parts: Parts) -> Restore:
+    return traced(Restore)(
+        database=parts.database,
+        objects=adapters.objects,
+        ring=adapters.ring,
+        admission=parts.admission,
+        published_log=parts.published_log,
+        journal=parts.journal,
+        anchor=parts.anchor,
+        clock=adapters.clock,
+    )
+
+
+def _fsck(adapters: Adapters, parts: Parts) -> Fsck:
+    return traced(Fsck)(
+        database=parts.database,
+        objects=adapters.objects,
+        ring=adapters.ring,
+        published_log=parts.published_log,
+        clock=adapters.clock,
+    )

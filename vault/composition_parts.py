@@ -1,0 +1,191 @@
+"""What services are built from: the adapters, the packaged data, and the parts that several services share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from vault.domain.notices.default_texts import NoticeTexts, parse_default_texts
+from vault.domain.rules.rule_book_loader import parse
+from vault.domain.rules.rules import RuleBook
+from vault.ports.audio import Describer, PromptMaker
+from vault.ports.clock import Clock
+from vault.ports.database import Database
+from vault.ports.keys import KeyRing, RootKey
+from vault.ports.numbers import Numbers
+from vault.ports.objects import ObjectStore
+from vault.ports.telephony import Fetcher, Provider, RestClient
+from vault.services.admission.call_facts import StoreCallFacts
+from vault.services.admission.call_start import CallStart
+from vault.services.admission.case import Admission
+from vault.services.admission.evidence_chain import EvidenceChain
+from vault.services.audit_log.anchor import Anchor
+from vault.services.audit_log.publication import Publication
+from vault.services.audit_log.published_tiles import PublishedLog
+from vault.services.closing_acts.journal import Journal, JournaledDatabase
+from vault.services.consent.enter_objection import ObjectionList
+from vault.services.consent.record_consent import RecordConsent
+from vault.services.ingest.announce import Announce
+from vault.services.ingest.store_attempt import Attempt
+from vault.services.playback.log_allowance import Allowance
+from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.connection_cache import ConnectionCache
+from vault.telephony.numbering.number_plans import NumberPlans
+from vault.thread_pools import Threads
+from vault.tlog.note import Signer
+from vault.tracing import traced
+
+if TYPE_CHECKING:
+    from vault.database.engines.postgresql import PostgresqlDatabase
+
+
+def utc_now() -> datetime:
+    """Return the current time in UTC."""
+    return datetime.now(UTC)
+
+
+@cache
+def rule_book() -> RuleBook:
+    """Return the packaged recording rules by jurisdiction; read once."""
+    files = sorted((Path(__file__).parent / "domain" / "rule_book").glob("*.toml"))
+    return parse([file.read_text("utf-8") for file in files])
+
+
+@cache
+def notice_texts() -> NoticeTexts:
+    """Return the packaged default notice texts in every language; read once."""
+    files = sorted((Path(__file__).parent / "domain" / "notice_texts").glob("*.toml"))
+    defaults = [parse_default_texts(file.read_text("utf-8")) for file in files]
+    return NoticeTexts(languages={texts.language: texts for texts in defaults})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapters:
+    """Everything outside the services: databases, stores, keys, subprocesses, networks and the clock."""
+
+    database: Database
+    objects: ObjectStore
+    ring: KeyRing
+    #: Unwraps with the current root key and, during its rotation, with the previous one.
+    root_key: RootKey
+    signer: Signer
+    #: The encryption threads.
+    threads: Threads
+    describer: Describer
+    prompt_maker: PromptMaker
+    fetcher: Fetcher
+    rest: RestClient
+    providers: Mapping[str, Provider]
+    #: The root key alone; None where it is ``root_key``.
+    current_root_key: RootKey | None = None
+    previous_root_key: RootKey | None = None
+    clock: Clock = utc_now
+    numbers: Numbers = field(default_factory=NumberPlans)
+    rule_book: RuleBook = field(default_factory=rule_book)
+    notice_texts: NoticeTexts = field(default_factory=notice_texts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Parts that several services share. Services get this database, which stores the objects of closing acts."""
+
+    journal: Journal
+    database: Database
+    data_keys: AccountDataKeys
+    connection_cache: ConnectionCache
+    published_log: PublishedLog
+    publication: Publication
+    anchor: Anchor
+    admission: Admission
+    chain: EvidenceChain
+    store_facts: StoreCallFacts
+    call_start: CallStart
+    record_consent: RecordConsent
+    objection_list: ObjectionList
+    announce: Announce
+    attempt: Attempt
+    allowance: Allowance
+
+
+def build_parts(adapters: Adapters) -> Parts:
+    """Build the shared parts, each from the parts before it."""
+    ring, clock = adapters.ring, adapters.clock
+    journal = Journal(objects=adapters.objects, signer=adapters.signer)
+    database = JournaledDatabase(inner=adapters.database, journal=journal)
+    data_keys = AccountDataKeys(database=database, ring=ring)
+    published_log = PublishedLog(database=database, objects=adapters.objects, signer=adapters.signer)
+    publication = traced(Publication)(
+        database=database, objects=adapters.objects, published_log=published_log, clock=clock
+    )
+    admission = _admission(adapters, database, data_keys)
+    chain = EvidenceChain(database=database, ring=ring)
+    store_facts = traced(StoreCallFacts)(
+        database=database, ring=ring, admission=admission, chain=chain, clock=clock
+    )
+    return Parts(
+        journal=journal,
+        database=database,
+        data_keys=data_keys,
+        connection_cache=ConnectionCache(database=database, ring=ring, data_keys=data_keys),
+        published_log=published_log,
+        publication=publication,
+        anchor=_anchor(adapters, database, published_log, publication),
+        admission=admission,
+        chain=chain,
+        store_facts=store_facts,
+        call_start=traced(CallStart)(
+            database=database, admission=admission, store_facts=store_facts, clock=clock
+        ),
+        record_consent=traced(RecordConsent)(
+            database=database, ring=ring, admission=admission, chain=chain, clock=clock
+        ),
+        objection_list=_objection_list(adapters, database, data_keys, admission),
+        announce=traced(Announce)(database=database, ring=ring, admission=admission, store_facts=store_facts),
+        attempt=traced(Attempt)(
+            database=database, ring=ring, objects=adapters.objects, threads=adapters.threads, clock=clock
+        ),
+        allowance=Allowance(database=database),
+    )
+
+
+def _admission(adapters: Adapters, database: Database, data_keys: AccountDataKeys) -> Admission:
+    return Admission(
+        database=database,
+        ring=adapters.ring,
+        rule_book=adapters.rule_book,
+        numbers=adapters.numbers,
+        data_keys=data_keys,
+    )
+
+
+def _anchor(
+    adapters: Adapters, database: Database, published_log: PublishedLog, publication: Publication
+) -> Anchor:
+    return Anchor(
+        database=database,
+        objects=adapters.objects,
+        signer=adapters.signer,
+        clock=adapters.clock,
+        published_log=published_log,
+        publication=publication,
+    )
+
+
+def _objection_list(
+    adapters: Adapters, database: Database, data_keys: AccountDataKeys, admission: Admission
+) -> ObjectionList:
+    return ObjectionList(
+        database=database,
+        ring=adapters.ring,
+        data_keys=data_keys,
+        admission=admission,
+        numbers=adapters.numbers,
+        clock=adapters.clock,
+    )
+
+
+def postgresql_of(database: Database) -> "PostgresqlDatabase | None":
+    """Return the database as a guarded PostgreSQL database, without importing its driver for another; or None."""
+    return cast("PostgresqlDatabase", database) if hasattr(database, "unguarded") else None

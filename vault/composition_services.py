@@ -1,0 +1,235 @@
+"""Build every service from its parts. Constructors are called by hand, so that mypy checks every argument."""
+
+from dataclasses import replace
+
+from vault.composition_jobs import build_jobs
+from vault.composition_parts import Adapters, Parts, build_parts, postgresql_of
+from vault.objects.owner import OWNER
+from vault.services.accounts.accounts import Accounts
+from vault.services.accounts.api_keys import ApiKeys
+from vault.services.accounts.connections import Connections
+from vault.services.accounts.idempotency import Idempotency
+from vault.services.accounts.recording_switch import RecordingSwitch
+from vault.services.admission.call_start_rest import Admit
+from vault.services.admission.quarantine import ExpireQuarantine, RefuseQuarantined, Release
+from vault.services.audit_log.access_log import AccessLog
+from vault.services.audit_log.proofs import LogProofs
+from vault.services.closing_acts.check_recovery import RecoveryCheck
+from vault.services.consent.call_documents import CallDocuments
+from vault.services.consent.consent_records import ConsentRecords
+from vault.services.consent.notices import Notices
+from vault.services.consent.objections import Objections
+from vault.services.consent.policy import Policies
+from vault.services.consent.rules import Rules
+from vault.services.ingest.receive_webhook import Receive
+from vault.services.ingest.upload import Upload
+from vault.services.key_rotation.rotate_account_key import KeyRotations
+from vault.services.node.readiness_probe import ReadinessProbe
+from vault.services.playback.audio_stream import AudioStreams
+from vault.services.playback.links import Links
+from vault.services.playback.player_view import Player
+from vault.services.playback.sessions import Sessions
+from vault.services.recordings.calls import EraseCall, FindCalls, ReadCall
+from vault.services.recordings.erase import Erase
+from vault.services.recordings.restrict import Restrict
+from vault.services.recordings.search import Browse
+from vault.services.service import Vault
+from vault.settings import Settings
+from vault.tracing import traced
+
+
+def build_vault(settings: Settings, adapters: Adapters) -> Vault:
+    """Build every service."""
+    parts = build_parts(adapters)
+    return Vault(
+        accounts=traced(Accounts)(database=parts.database, ring=adapters.ring, clock=adapters.clock),
+        api_keys=traced(ApiKeys)(database=parts.database, clock=adapters.clock),
+        idempotency=traced(Idempotency)(database=parts.database, clock=adapters.clock),
+        connections=_connections(settings, adapters, parts),
+        recording_switch=traced(RecordingSwitch)(database=parts.database, data_keys=parts.data_keys),
+        rules=traced(Rules)(rule_book=adapters.rule_book),
+        consent_policy=_consent_policy(adapters, parts),
+        notices=_notices(adapters, parts),
+        objections=traced(Objections)(objection_list=parts.objection_list, database=parts.database),
+        consent=_consent(adapters, parts),
+        call_documents=_call_documents(settings, adapters, parts),
+        admit=traced(Admit)(call_start=parts.call_start),
+        receive=_receive(adapters, parts),
+        upload=_upload(adapters, parts),
+        release=_release(adapters, parts),
+        refuse_quarantined=_refuse_quarantined(adapters, parts),
+        expire_quarantine=traced(ExpireQuarantine)(database=parts.database),
+        browse=traced(Browse)(database=parts.database, ring=adapters.ring, admission=parts.admission),
+        read_call=_read_call(adapters, parts),
+        find_calls=traced(FindCalls)(database=parts.database, admission=parts.admission),
+        restrict=traced(Restrict)(database=parts.database, chain=parts.chain, clock=adapters.clock),
+        erase=traced(Erase)(database=parts.database, clock=adapters.clock),
+        erase_call=traced(EraseCall)(database=parts.database, clock=adapters.clock),
+        links=_links(adapters, parts),
+        sessions=_sessions(adapters, parts),
+        audio=_audio(adapters, parts),
+        player=_player(adapters, parts),
+        access_log=_access_log(adapters, parts),
+        log_proofs=_log_proofs(adapters, parts),
+        key_rotation=_key_rotation(adapters, parts),
+        recovery=_recovery(adapters, parts),
+        readiness=_readiness(adapters, parts),
+        jobs=build_jobs(settings, adapters, parts),
+        database=parts.database,
+    )
+
+
+def _connections(settings: Settings, adapters: Adapters, parts: Parts) -> Connections:
+    return traced(Connections)(
+        database=parts.database,
+        ring=adapters.ring,
+        data_keys=parts.data_keys,
+        clock=adapters.clock,
+        providers=adapters.providers,
+        connection_cache=parts.connection_cache,
+        public_url=settings.public_url,
+    )
+
+
+def _consent_policy(adapters: Adapters, parts: Parts) -> Policies:
+    return traced(Policies)(
+        database=parts.database, data_keys=parts.data_keys, rule_book=adapters.rule_book, clock=adapters.clock
+    )
+
+
+def _notices(adapters: Adapters, parts: Parts) -> Notices:
+    return traced(Notices)(
+        database=parts.database,
+        notice_texts=adapters.notice_texts,
+        rule_book=adapters.rule_book,
+        ring=adapters.ring,
+        prompt_maker=adapters.prompt_maker,
+    )
+
+
+def _consent(adapters: Adapters, parts: Parts) -> ConsentRecords:
+    return traced(ConsentRecords)(
+        database=parts.database, record_consent=parts.record_consent, clock=adapters.clock, ring=adapters.ring
+    )
+
+
+def _call_documents(settings: Settings, adapters: Adapters, parts: Parts) -> CallDocuments:
+    return traced(CallDocuments)(
+        database=parts.database,
+        providers=adapters.providers,
+        connection_cache=parts.connection_cache,
+        call_start=parts.call_start,
+        record_consent=parts.record_consent,
+        objection_list=parts.objection_list,
+        rest=adapters.rest,
+        clock=adapters.clock,
+        public_url=settings.public_url,
+    )
+
+
+def _receive(adapters: Adapters, parts: Parts) -> Receive:
+    return traced(Receive)(
+        database=parts.database,
+        clock=adapters.clock,
+        providers=adapters.providers,
+        connection_cache=parts.connection_cache,
+        admission=parts.admission,
+        announce=parts.announce,
+        store_facts=parts.store_facts,
+    )
+
+
+def _upload(adapters: Adapters, parts: Parts) -> Upload:
+    return traced(Upload)(
+        database=parts.database,
+        ring=adapters.ring,
+        clock=adapters.clock,
+        admission=parts.admission,
+        attempt=parts.attempt,
+    )
+
+
+def _release(adapters: Adapters, parts: Parts) -> Release:
+    return traced(Release)(
+        database=parts.database, ring=adapters.ring, admission=parts.admission, clock=adapters.clock
+    )
+
+
+def _refuse_quarantined(adapters: Adapters, parts: Parts) -> RefuseQuarantined:
+    return traced(RefuseQuarantined)(
+        database=parts.database, ring=adapters.ring, data_keys=parts.data_keys, clock=adapters.clock
+    )
+
+
+def _read_call(adapters: Adapters, parts: Parts) -> ReadCall:
+    return traced(ReadCall)(
+        database=parts.database, admission=parts.admission, chain=parts.chain, clock=adapters.clock
+    )
+
+
+def _links(adapters: Adapters, parts: Parts) -> Links:
+    return traced(Links)(
+        database=parts.database,
+        ring=adapters.ring,
+        admission=parts.admission,
+        data_keys=parts.data_keys,
+        clock=adapters.clock,
+    )
+
+
+def _sessions(adapters: Adapters, parts: Parts) -> Sessions:
+    return traced(Sessions)(database=parts.database, clock=adapters.clock, data_keys=parts.data_keys)
+
+
+def _audio(adapters: Adapters, parts: Parts) -> AudioStreams:
+    return traced(AudioStreams)(
+        database=parts.database,
+        ring=adapters.ring,
+        objects=adapters.objects,
+        clock=adapters.clock,
+        allowance=parts.allowance,
+    )
+
+
+def _player(adapters: Adapters, parts: Parts) -> Player:
+    return traced(Player)(
+        database=parts.database, ring=adapters.ring, clock=adapters.clock, allowance=parts.allowance
+    )
+
+
+def _access_log(adapters: Adapters, parts: Parts) -> AccessLog:
+    return traced(AccessLog)(database=parts.database, ring=adapters.ring, data_keys=parts.data_keys)
+
+
+def _log_proofs(adapters: Adapters, parts: Parts) -> LogProofs:
+    return traced(LogProofs)(
+        database=parts.database,
+        signer=adapters.signer,
+        anchor=parts.anchor,
+        clock=adapters.clock,
+        ring=adapters.ring,
+    )
+
+
+def _key_rotation(adapters: Adapters, parts: Parts) -> KeyRotations:
+    return traced(KeyRotations)(
+        database=parts.database, ring=adapters.ring, signer=adapters.signer, anchor=parts.anchor
+    )
+
+
+def _readiness(adapters: Adapters, parts: Parts) -> ReadinessProbe:
+    return traced(ReadinessProbe)(
+        database=parts.database, objects=adapters.objects, root_key=adapters.root_key, owner_marker=OWNER
+    )
+
+
+def _recovery(adapters: Adapters, parts: Parts) -> RecoveryCheck:
+    """Build the recovery check on the unguarded database: the guard would wait for this same check."""
+    guarded = postgresql_of(adapters.database)
+    bare = adapters.database if guarded is None else guarded.unguarded
+    check = traced(RecoveryCheck)(
+        database=bare, published_log=replace(parts.published_log, database=bare), journal=parts.journal
+    )
+    if guarded is not None:
+        guarded.look = check.require_complete
+    return check
