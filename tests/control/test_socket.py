@@ -14,12 +14,22 @@ from vault.services.backup.fsck import FsckResult
 
 @dataclass
 class Stub:
-    """The few verbs that an operator's command reaches here."""
+    """The few methods that an operator's command reaches here, of the vault, its jobs and its recovery check."""
 
     old: bool = False
     shown: int = 3
 
-    async def check_recovery(self) -> bool:
+    @property
+    def recovery(self) -> "Stub":
+        """Return what has ``check``."""
+        return self
+
+    @property
+    def jobs(self) -> "Stub":
+        """Return what has ``fsck``."""
+        return self
+
+    async def check(self) -> bool:
         """Say what it was told to say."""
         return self.old
 

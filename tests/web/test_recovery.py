@@ -57,7 +57,7 @@ def app_in_recovery() -> FastAPI:
     """Return the app while its database is old. It has no vault: nothing behind a door may be reached."""
     app = build(PublicUrl(public_url="http://127.0.0.1", trusted_proxies=()), utc_now)
     app.state.recovery = recovery_of()
-    app.state.recovery.recovery.reason = "It is old."
+    app.state.recovery.state.reason = "It is old."
     return app
 
 
@@ -99,7 +99,7 @@ async def test_the_doors_open_once_it_is_over(
     monkeypatch.setattr(check_recovery, "WATCH_INTERVAL", 0.0)
     # It begins only if four looks agree.
     recovery = recovery_of(OLD, OLD, OLD, *said)
-    assert await recovery()
+    assert await recovery.check()
     watching = asyncio.create_task(recovery.watch())
     async with asyncio.timeout(30):
         while recovery.on:
@@ -110,10 +110,10 @@ async def test_the_doors_open_once_it_is_over(
 
 async def test_one_look_alone_begins_nothing():
     """An anchor of another node may be on its way out."""
-    assert not await recovery_of(OLD, SAME)()
+    assert not await recovery_of(OLD, SAME).check()
 
 
 async def test_a_process_that_cannot_tell_does_not_begin():
     """The object store is silent at the start: no door opens on a guess."""
     with pytest.raises(Unavailable):
-        await recovery_of(Unavailable("down"))()
+        await recovery_of(Unavailable("down")).check()
