@@ -74,7 +74,7 @@ def seed(path: Path, like: str, key: AccountKey, account_id: str, count: int) ->
 
 
 async def _bring_in(vault: Vault, account_id: str, name: str) -> str:
-    recording, _ = await vault.upload(account_id, name, name, _blocks(_tone()), actor=_ACTOR)
+    recording, _ = await vault.uploads.store(account_id, name, name, _blocks(_tone()), actor=_ACTOR)
     while True:
         known = await vault.database.read(lambda tx: tx.recordings.by_id(recording.id))
         if known is not None and known.state is State.AVAILABLE:

@@ -28,8 +28,8 @@ async def webhook(settings: Settings, vault: Vault, config: Mapping[str, Any]) -
     alone = variants.OneCommitEach(database.inner)
 
     def announcing_to(behind: variants.Behind) -> FastAPI:
-        announce = replace(vault.receive.announce, database=behind)
-        return app_of(settings, replace(vault, receive=replace(vault.receive, announce=announce)))
+        announce = replace(vault.webhooks.announce, database=behind)
+        return app_of(settings, replace(vault, webhooks=replace(vault.webhooks, announce=announce)))
 
     apps = {
         "committed": app_of(settings, vault),
@@ -67,16 +67,16 @@ async def upload(settings: Settings, vault: Vault, config: Mapping[str, Any]) ->
     """Serve the upload's route: sealed, hashed, discarded; and, to disk, sealed and plain."""
     bearer = await ingest_key(vault)
     known = await put_recording(vault, "known", config["known"])
-    attempt = vault.upload.attempt
-    to_nowhere = replace(vault.upload, attempt=replace(attempt, objects=variants.NullStore()))
-    verbs: dict[str, Any] = {
+    attempt = vault.uploads.attempt
+    to_nowhere = replace(vault.uploads, attempt=replace(attempt, objects=variants.NullStore()))
+    services: dict[str, Any] = {
         "sealed to nowhere": to_nowhere,
         "discarded": variants.DiscardBody(recording=known),
         "hashed": variants.HashBody(recording=known, threads=attempt.threads),
-        "sealed to disk": vault.upload,
+        "sealed to disk": vault.uploads,
         "plain to disk": variants.KeepBody(recording=known, objects=attempt.objects),
     }
-    apps = {name: app_of(settings, replace(vault, upload=verb)) for name, verb in verbs.items()}
+    apps = {name: app_of(settings, replace(vault, uploads=service)) for name, service in services.items()}
     yield Scene(apps=apps, facts={"bearer": bearer})
 
 
@@ -86,10 +86,10 @@ async def calls(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> 
     bearer, notice = await ingest_key(vault), await decide_on_consent(vault, config["objections"])
     account = await vault.accounts.find(ACCOUNT)
     facts = CallFacts(call_ref="constant", direction="inbound", caller="+14155550187", callee="+14155550123")
-    at_once: Any = variants.AnswerAtOnce(answer=await vault.admit(account.id, facts))
+    at_once: Any = variants.AnswerAtOnce(answer=await vault.calls.start(account.id, facts))
     apps = {
         "decided": app_of(settings, vault),
-        "constant answer": app_of(settings, replace(vault, admit=at_once)),
+        "constant answer": app_of(settings, replace(vault, calls=at_once)),
     }
 
     async def kept(_question: Mapping[str, Any]) -> int:

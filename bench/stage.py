@@ -60,7 +60,7 @@ async def put_recording(vault: Vault, ref: str, size: int, plain: Path | None = 
     arrow by the real stores without having been described.
     """
     account, _ = await vault.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
-    await vault.upload(account.id, "bench", ref, _noise(size, plain), actor=_ACTOR)
+    await vault.uploads.store(account.id, "bench", ref, _noise(size, plain), actor=_ACTOR)
     return await let_in(vault)
 
 

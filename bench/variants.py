@@ -127,11 +127,11 @@ class OneCommitEach(Behind):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerAtOnce:
-    """Takes the place of the verb at call start."""
+    """Takes the place of the service that answers at call start."""
 
     answer: CallAnswer
 
-    async def __call__(self, _account: str, _facts: CallFacts) -> CallAnswer:
+    async def start(self, _account: str, _facts: CallFacts) -> CallAnswer:
         """Return what was answered once."""
         return self.answer
 
@@ -199,11 +199,11 @@ class NullStore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscardBody:
-    """Takes the place of the upload verb: reads the body, and answers with a recording that is there."""
+    """Takes the place of the service that receives uploads: reads the body, and answers with a known recording."""
 
     recording: Recording
 
-    async def __call__(
+    async def store(
         self,
         _account: str,
         _call: str,

@@ -19,7 +19,7 @@ from vault.services.ingest.reconcile import Reconcile
 from vault.services.key_rotation.rewrap_account import Rewrap
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.playback.close_sessions import EndSessions
-from vault.services.recordings.erase import RemoveErased
+from vault.services.recordings.remove_erased import RemoveErased
 from vault.services.recordings.sweep_orphans import Sweep
 from vault.services.service import Jobs
 from vault.services.shared.singleton_job import SingletonJobs

@@ -10,8 +10,7 @@ from vault.services.accounts.api_keys import ApiKeys
 from vault.services.accounts.connections import Connections
 from vault.services.accounts.idempotency import Idempotency
 from vault.services.accounts.recording_switch import RecordingSwitch
-from vault.services.admission.call_start_rest import Admit
-from vault.services.admission.quarantine import ExpireQuarantine, RefuseQuarantined, Release
+from vault.services.admission.quarantine import Quarantine
 from vault.services.audit_log.access_log import AccessLog
 from vault.services.audit_log.proofs import LogProofs
 from vault.services.closing_acts.check_recovery import RecoveryCheck
@@ -21,18 +20,16 @@ from vault.services.consent.notices import Notices
 from vault.services.consent.objections import Objections
 from vault.services.consent.policy import Policies
 from vault.services.consent.rules import Rules
-from vault.services.ingest.receive_webhook import Receive
-from vault.services.ingest.upload import Upload
+from vault.services.ingest.receive_webhook import Webhooks
+from vault.services.ingest.upload import Uploads
 from vault.services.key_rotation.rotate_account_key import KeyRotations
 from vault.services.node.readiness_probe import ReadinessProbe
 from vault.services.playback.audio_stream import AudioStreams
 from vault.services.playback.links import Links
 from vault.services.playback.player_view import Player
 from vault.services.playback.sessions import Sessions
-from vault.services.recordings.calls import EraseCall, FindCalls, ReadCall
-from vault.services.recordings.erase import Erase
-from vault.services.recordings.restrict import Restrict
-from vault.services.recordings.search import Browse
+from vault.services.recordings.calls import Calls
+from vault.services.recordings.recordings import Recordings
 from vault.services.service import Vault
 from vault.settings import Settings
 from vault.tracing import traced
@@ -53,18 +50,11 @@ def build_vault(settings: Settings, adapters: Adapters) -> Vault:
         objections=traced(Objections)(objection_list=parts.objection_list, database=parts.database),
         consent=_consent(adapters, parts),
         call_documents=_call_documents(settings, adapters, parts),
-        admit=traced(Admit)(call_start=parts.call_start),
-        receive=_receive(adapters, parts),
-        upload=_upload(adapters, parts),
-        release=_release(adapters, parts),
-        refuse_quarantined=_refuse_quarantined(adapters, parts),
-        expire_quarantine=traced(ExpireQuarantine)(database=parts.database),
-        browse=traced(Browse)(database=parts.database, ring=adapters.ring, admission=parts.admission),
-        read_call=_read_call(adapters, parts),
-        find_calls=traced(FindCalls)(database=parts.database, admission=parts.admission),
-        restrict=traced(Restrict)(database=parts.database, chain=parts.chain, clock=adapters.clock),
-        erase=traced(Erase)(database=parts.database, clock=adapters.clock),
-        erase_call=traced(EraseCall)(database=parts.database, clock=adapters.clock),
+        calls=_calls(adapters, parts),
+        webhooks=_webhooks(adapters, parts),
+        uploads=_uploads(adapters, parts),
+        recordings=_recordings(adapters, parts),
+        quarantine=_quarantine(adapters, parts),
         links=_links(adapters, parts),
         sessions=_sessions(adapters, parts),
         audio=_audio(adapters, parts),
@@ -127,8 +117,18 @@ def _call_documents(settings: Settings, adapters: Adapters, parts: Parts) -> Cal
     )
 
 
-def _receive(adapters: Adapters, parts: Parts) -> Receive:
-    return traced(Receive)(
+def _calls(adapters: Adapters, parts: Parts) -> Calls:
+    return traced(Calls)(
+        call_start=parts.call_start,
+        database=parts.database,
+        admission=parts.admission,
+        chain=parts.chain,
+        clock=adapters.clock,
+    )
+
+
+def _webhooks(adapters: Adapters, parts: Parts) -> Webhooks:
+    return traced(Webhooks)(
         database=parts.database,
         clock=adapters.clock,
         providers=adapters.providers,
@@ -139,8 +139,8 @@ def _receive(adapters: Adapters, parts: Parts) -> Receive:
     )
 
 
-def _upload(adapters: Adapters, parts: Parts) -> Upload:
-    return traced(Upload)(
+def _uploads(adapters: Adapters, parts: Parts) -> Uploads:
+    return traced(Uploads)(
         database=parts.database,
         ring=adapters.ring,
         clock=adapters.clock,
@@ -149,21 +149,23 @@ def _upload(adapters: Adapters, parts: Parts) -> Upload:
     )
 
 
-def _release(adapters: Adapters, parts: Parts) -> Release:
-    return traced(Release)(
-        database=parts.database, ring=adapters.ring, admission=parts.admission, clock=adapters.clock
+def _recordings(adapters: Adapters, parts: Parts) -> Recordings:
+    return traced(Recordings)(
+        database=parts.database,
+        ring=adapters.ring,
+        admission=parts.admission,
+        chain=parts.chain,
+        clock=adapters.clock,
     )
 
 
-def _refuse_quarantined(adapters: Adapters, parts: Parts) -> RefuseQuarantined:
-    return traced(RefuseQuarantined)(
-        database=parts.database, ring=adapters.ring, data_keys=parts.data_keys, clock=adapters.clock
-    )
-
-
-def _read_call(adapters: Adapters, parts: Parts) -> ReadCall:
-    return traced(ReadCall)(
-        database=parts.database, admission=parts.admission, chain=parts.chain, clock=adapters.clock
+def _quarantine(adapters: Adapters, parts: Parts) -> Quarantine:
+    return traced(Quarantine)(
+        database=parts.database,
+        ring=adapters.ring,
+        admission=parts.admission,
+        clock=adapters.clock,
+        data_keys=parts.data_keys,
     )
 
 

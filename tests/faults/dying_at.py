@@ -37,8 +37,10 @@ from vault.services.ingest.announce import Announce
 from vault.services.ingest.describe_and_admit import Describe
 from vault.services.ingest.fetch_recording import Ingest
 from vault.services.ingest.store_attempt import Attempt
-from vault.services.recordings import erase
-from vault.services.recordings.erase import Erase, RemoveErased
+from vault.services.lifecycle import lifecycle
+from vault.services.recordings import remove_erased
+from vault.services.recordings.recordings import Recordings
+from vault.services.recordings.remove_erased import RemoveErased
 
 #: In the data directory: the point that is asked for, and the one at which the process died.
 WANTED, REACHED = "die-at", "died-at"
@@ -112,14 +114,14 @@ POINTS: Final = (
     _point("the manifest is due", "before", WriteManifests, "_write"),
     _point("the manifest is there", "before", QueueRows, "manifest_written"),
     _point("the manifest is noted", "behind", WriteManifests, "_write"),
-    _point("the erasure is written", "behind", RecordingStates, "change", _erased),
+    _point("the erasure is written", "behind", lifecycle, "erase"),
     _point("the act is committed", "before", Journal, "put"),
     _point("the act is stored", "behind", Journal, "put"),
-    _point("the keys are shredded", "behind", Erase, "__call__"),
+    _point("the keys are shredded", "behind", Recordings, "erase"),
     _point("the objects are to be deleted", "before", RemoveErased, "_remove"),
     _point("the manifest is deleted", "behind", DirectoryStore, "delete", _below(1, "manifests/")),
     _point("the audio is deleted", "behind", DirectoryStore, "delete", _below(1, "recordings/")),
-    _point("erased is written", "behind", erase, "_tombstone"),
+    _point("erased is written", "behind", remove_erased, "_tombstone"),
     _point("erased is committed", "behind", RemoveErased, "_remove"),
     _point("the tombstone is due", "before", WriteTombstones, "__call__"),
     _point("the tombstone is there", "before", TombstoneRows, "written"),

@@ -168,8 +168,10 @@ class MortalHouse:
         """Send a recording of a call; return its id. Raises what the verb raises."""
         now = self._moment_of(call)
         account = self.house.account.id
-        self.do(self.house.vault.admit(account, CallFacts(call_ref=call, started_at=now, ended_at=now)))
-        row, _ = self.do(self.house.vault.upload(account, call, ref, blocks_of(body), actor="key_test"))
+        self.do(self.house.vault.calls.start(account, CallFacts(call_ref=call, started_at=now, ended_at=now)))
+        row, _ = self.do(
+            self.house.vault.uploads.store(account, call, ref, blocks_of(body), actor="key_test")
+        )
         return row.id
 
     def _moment_of(self, call: str) -> datetime:
@@ -192,11 +194,11 @@ class MortalHouse:
 
     async def erase(self, known: Known) -> None:
         """Erase a recording."""
-        await self.house.vault.erase(self.house.account.id, known.id, actor="key_test")
+        await self.house.vault.recordings.erase(self.house.account.id, known.id, actor="key_test")
 
     async def restrict(self, known: Known, *, restricted: bool) -> None:
         """Let an admin keep a recording from being heard, or lift that."""
-        change = self.house.vault.restrict
+        change = self.house.vault.recordings.restrict
         await change(self.house.account.id, known.id, restricted=restricted, reason=None, actor="key_test")
 
     async def rotate(self) -> int:

@@ -72,7 +72,7 @@ class Story:
         await self._listen()
         await self.ask(lambda: vault.key_rotation.begin(self.account, **_ME), again=(Refused,))
         await self.work("rewrap", "manifests", "account_objects")
-        erase = partial(vault.erase, self.account, self.sent, **_ME)
+        erase = partial(vault.recordings.erase, self.account, self.sent, **_ME)
         await self.ask(erase, again=(RecordingErased,))
         await self.work("remove_erased", "tombstones")
         await self.work("sequence", "sign", "publish")
@@ -129,10 +129,10 @@ class Story:
         wish = ConnectionRequest(provider="platform", credentials={"secret": secret})
         connection, _, _ = await self.ask(lambda: vault.connections.set(self.account, "main", wish, **_ME))
         delivery = self._delivery(secret)
-        receipt = await self.ask(lambda: vault.receive("platform", connection.id, delivery))
+        receipt = await self.ask(lambda: vault.webhooks.receive("platform", connection.id, delivery))
         assert receipt.recording_id is not None
         self.fetched = receipt.recording_id
-        send = partial(vault.upload, self.account, "call-2", "sent", voices=(), **_ME)
+        send = partial(vault.uploads.store, self.account, "call-2", "sent", voices=(), **_ME)
         row, _ = await self.ask(lambda: send(blocks=blocks_of(SENT)))
         self.sent = row.id
         await self.work("ingest", "describe", "manifests", "account_objects")

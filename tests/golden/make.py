@@ -89,11 +89,11 @@ async def _take_in(vault: Vault, account_id: str, ref: str) -> dict[str, Any]:
     facts = CallFacts(
         call_ref=ref, caller=CALLER, callee=CALLEE, agent=AGENT, direction="inbound", started_at=now
     )
-    await vault.admit(account_id, facts)
+    await vault.calls.start(account_id, facts)
     wish = ConsentRequest(party="caller", answer="announced", method="announcement", at=now)
     await vault.consent.report(account_id, ref, wish, **_ME)
-    row, _ = await vault.upload(account_id, ref, ref, _blocks(sound_of(ref)), **_ME)
-    while (await vault.browse.one(account_id, row.id)).recording.state is not State.AVAILABLE:
+    row, _ = await vault.uploads.store(account_id, ref, ref, _blocks(sound_of(ref)), **_ME)
+    while (await vault.recordings.read(account_id, row.id)).recording.state is not State.AVAILABLE:
         await vault.jobs.describe()
     await _write(vault)
     exported = await vault.log_proofs.export_recording_key(row.id, **_ME)
@@ -104,9 +104,9 @@ async def _take_in(vault: Vault, account_id: str, ref: str) -> dict[str, Any]:
 async def _change(vault: Vault, account_id: str, known: dict[str, Any]) -> None:
     """Restrict one, erase one, and rotate the account's key until the old version is destroyed."""
     restricted, erased = known["restricted"]["id"], known["erased"]["id"]
-    await vault.restrict(account_id, restricted, restricted=True, reason="an example", **_ME)
-    await vault.erase(account_id, erased, **_ME)
-    while (await vault.browse.one(account_id, erased)).recording.state is not State.ERASED:
+    await vault.recordings.restrict(account_id, restricted, restricted=True, reason="an example", **_ME)
+    await vault.recordings.erase(account_id, erased, **_ME)
+    while (await vault.recordings.read(account_id, erased)).recording.state is not State.ERASED:
         await vault.jobs.remove_erased()
     await vault.key_rotation.begin(account_id, **_ME)
     while await vault.jobs.rewrap.any_due():

@@ -149,7 +149,7 @@ async def the_vault_comes_back(corpus: Path, tmp_path: Path) -> None:
         account = await vault.accounts.find(ACCOUNT)
         for ref, known in known_of(corpus).items():
             await the_recording_is_what_it_was(vault, account.id, ref, known["id"])
-        found = await vault.browse.page(
+        found = await vault.recordings.page(
             account.id, RecordingFilter(), number=CALLER, agent=None, before=None, limit=9
         )
         assert {view.recording.recording_ref for view in found} == {"heard", "restricted", "rotated"}
@@ -158,7 +158,7 @@ async def the_vault_comes_back(corpus: Path, tmp_path: Path) -> None:
 
 async def the_recording_is_what_it_was(vault: Vault, account_id: str, ref: str, recording_id: str) -> None:
     """Compare one recording, which is called as what became of it."""
-    view = await vault.browse.one(account_id, recording_id)
+    view = await vault.recordings.read(account_id, recording_id)
     if ref == "erased":
         assert view.recording.state in {State.ERASING, State.ERASED}
         return

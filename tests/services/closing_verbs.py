@@ -44,7 +44,7 @@ async def _quarantined(house: House, name: str) -> str:
 
 
 async def _call(house: House, name: str) -> str:
-    await house.vault.admit(house.account.id, CallFacts(call_ref=f"call-{name}", **_FACTS))
+    await house.vault.calls.start(house.account.id, CallFacts(call_ref=f"call-{name}", **_FACTS))
     return f"call-{name}"
 
 
@@ -105,18 +105,18 @@ async def _withdraw(house: House, recording_id: str) -> None:
 
 
 async def _is_no(house: House, call: str) -> bool:
-    seen = await house.vault.read_call(house.account.id, call)
+    seen = await house.vault.calls.read(house.account.id, call)
     return "declined" in {ground.code for ground in seen.decision.grounds}
 
 
 async def _is_withdrawn(house: House, recording_id: str) -> bool:
     row = await house.row(recording_id)
-    seen = await house.vault.read_call(house.account.id, row.call_ref)
+    seen = await house.vault.calls.read(house.account.id, row.call_ref)
     return row.restricted and "withdrawn" in {ground.code for ground in seen.decision.grounds}
 
 
 async def _erase(house: House, recording_id: str) -> None:
-    await house.vault.erase(house.account.id, recording_id, **ME)
+    await house.vault.recordings.erase(house.account.id, recording_id, **ME)
 
 
 async def _is_erased(house: House, recording_id: str) -> bool:
@@ -124,7 +124,7 @@ async def _is_erased(house: House, recording_id: str) -> bool:
 
 
 async def _erase_call(house: House, call: str) -> None:
-    await house.vault.erase_call(house.account.id, call, **ME)
+    await house.vault.calls.erase(house.account.id, call, **ME)
 
 
 async def _is_forgotten(house: House, call: str) -> bool:
@@ -132,7 +132,7 @@ async def _is_forgotten(house: House, call: str) -> bool:
 
 
 async def _restrict(house: House, recording_id: str) -> None:
-    await house.vault.restrict(house.account.id, recording_id, restricted=True, reason=None, **ME)
+    await house.vault.recordings.restrict(house.account.id, recording_id, restricted=True, reason=None, **ME)
 
 
 async def _is_restricted(house: House, recording_id: str) -> bool:
@@ -140,7 +140,7 @@ async def _is_restricted(house: House, recording_id: str) -> bool:
 
 
 async def _refuse(house: House, recording_id: str) -> None:
-    await house.vault.refuse_quarantined(house.account.id, recording_id, reason="nobody asked", **ME)
+    await house.vault.quarantine.refuse(house.account.id, recording_id, reason="nobody asked", **ME)
 
 
 async def _is_refused(house: House, recording_id: str) -> bool:

@@ -79,7 +79,7 @@ class House:
         delivery = Delivery(
             method="POST", url="https://vault.example/", headers=signed, body=text, received_at=now
         )
-        return await self.vault.receive("platform", self.connection_id, delivery)
+        return await self.vault.webhooks.receive("platform", self.connection_id, delivery)
 
     async def fetching(self) -> "asyncio.Task[bool]":
         """Begin an ingest of media that hangs, and return when the worker waits for its first byte."""

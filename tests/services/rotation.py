@@ -30,7 +30,7 @@ async def fill(house: House) -> str:
     """Bring in a recording, and something of every kind that an account's key seals; return its id."""
     vault, account_id = house.vault, house.account.id
     facts = CallFacts(call_ref="call-1", direction="inbound", caller=CALLER, agent="Ada")
-    await vault.admit(account_id, facts)
+    await vault.calls.start(account_id, facts)
     await tell(house, "announced")
     recording_id = (await house.announce(**PARTIES)).recording_id
     assert await house.settle(recording_id) is State.AVAILABLE
@@ -92,7 +92,7 @@ async def everything_opens(house: House, recording_id: str) -> None:
     """Assert that whatever the account's key had sealed can be read as it was."""
     vault, account_id = house.vault, house.account.id
     assert await house.heard(recording_id) == AUDIO
-    found = await vault.browse.page(
+    found = await vault.recordings.page(
         account_id, RecordingFilter(), number=CALLER, agent=None, before=None, limit=9
     )
     # Another recording of the call waits, and is found as well.

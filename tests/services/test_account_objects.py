@@ -139,7 +139,7 @@ async def test_tombstones_are_written_together_and_once(house: House):
     [key] = [key for key in house.objects.objects if key.startswith("tombstones/")]
     written = decode_tombstones(bytes(house.objects.objects[key].body))
     assert {one.id: one.state for one in written} == dict.fromkeys(ids, State.REFUSED)
-    await house.vault.erase(house.account.id, ids[0], actor="key_test")
+    await house.vault.recordings.erase(house.account.id, ids[0], actor="key_test")
     assert await house.settle(ids[0]) is State.ERASED
     assert await house.vault.jobs.write_tombstones()
     assert len([key for key in house.objects.objects if key.startswith("tombstones/")]) == 2

@@ -29,7 +29,7 @@ PARIS, HIDDEN = "+33142345678", "anonymous"
 
 async def decision(house: House, **facts):
     """Return the decision at the start of a call."""
-    return (await house.vault.admit(house.account.id, CallFacts(call_ref="call-1", **facts))).decision
+    return (await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-1", **facts))).decision
 
 
 @pytest.mark.parametrize(
@@ -118,9 +118,9 @@ async def test_an_objection_counts_however_the_number_is_written(house: House, s
     numbers = {"from": CALLER, "to": CALLEE} | {side: written}
     facts = CallFacts(call_ref="call-2", caller=numbers["from"], callee=numbers["to"])
     on_its_way = (await house.announce("before", call_ref="call-2", **numbers)).recording_id
-    assert (await house.vault.admit(house.account.id, facts)).decision.record
+    assert (await house.vault.calls.start(house.account.id, facts)).decision.record
     await enter(house.account.id, "+1 415 555 0199", reason=None, **ME)
-    answer = await house.vault.admit(house.account.id, facts)
+    answer = await house.vault.calls.start(house.account.id, facts)
     assert [reason.code for reason in answer.decision.grounds] == ["objection"]
     assert answer.notices == ()
     refused = await house.announce("after", **numbers)
@@ -134,14 +134,14 @@ async def test_an_objection_is_of_one_account_and_one_number(house: House):
     """The same number calls another account, and another number this one: both are let in."""
     mine = house.account
     other, _ = await house.vault.accounts.open("other", name=None, locale=None, **ME)
-    await house.vault.admit(mine.id, CallFacts(call_ref="warm", caller=CALLER))
+    await house.vault.calls.start(mine.id, CallFacts(call_ref="warm", caller=CALLER))
     await house.vault.objections.enter(other.id, CALLER, reason=None, **ME)
     await house.vault.objections.enter(mine.id, "+14155550124", reason=None, **ME)
     recording_id = await announced(house)
     assert await through_the_gate(house, recording_id) is State.AVAILABLE
     facts = CallFacts(call_ref="call-1", caller=CALLER)
-    assert (await house.vault.admit(other.id, facts)).decision.grounds[0].code == "objection"
-    assert (await house.vault.admit(mine.id, facts)).decision.grounds == ()
+    assert (await house.vault.calls.start(other.id, facts)).decision.grounds[0].code == "objection"
+    assert (await house.vault.calls.start(mine.id, facts)).decision.grounds == ()
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before the recording", "after it"])
@@ -150,10 +150,10 @@ async def test_what_is_told_of_a_call_beats_what_its_recording_said(house: House
     await house.vault.objections.enter(house.account.id, "+14155550199", reason=None, **ME)
     facts = CallFacts(call_ref="call-1", caller="+14155550199")
     if not late:
-        await house.vault.admit(house.account.id, facts)
+        await house.vault.calls.start(house.account.id, facts)
     recording_id = await announced(house)
     if late:
-        await house.vault.admit(house.account.id, facts)
+        await house.vault.calls.start(house.account.id, facts)
     assert await through_the_gate(house, recording_id) is State.REFUSED
     assert (await grounds(house, recording_id))[0] == "objection"
 
@@ -187,7 +187,7 @@ async def test_a_notice_is_looked_for_in_the_recording(house: House, begins: flo
     at = began + timedelta(seconds=begins) if by == "the clock" else ended
     await tell(house, "announced", at=at, offset=offset, length=timedelta(seconds=0.1))
     facts = CallFacts(call_ref="call-1", direction="inbound", caller_place="US-WA", callee_place="US-NY")
-    await house.vault.admit(house.account.id, facts)
+    await house.vault.calls.start(house.account.id, facts)
     times = {"started_at": moment(ended - timedelta(seconds=20)), "ended_at": moment(ended)}
     recording_id = await announced(house, **times)
     state = await through_the_gate(house, recording_id)
@@ -199,7 +199,7 @@ async def test_what_lacks_its_notice_inside_is_told_so_again_when_it_waits(house
     """In quarantine the audio is known: a notice before the recording is still not one inside."""
     await set_policy(house)
     facts = CallFacts(call_ref="call-1", direction="inbound", caller_place="US-WA", callee_place="US-NY")
-    await house.vault.admit(house.account.id, facts)
+    await house.vault.calls.start(house.account.id, facts)
     ended = ago(30)
     recording_id = await kept_apart(
         house, started_at=moment(ended - timedelta(seconds=20)), ended_at=moment(ended)
@@ -226,7 +226,7 @@ async def test_where_a_notice_lies_is_asked_once_the_audio_is_known(house: House
     """An account that refuses what lacks evidence does not refuse what nobody has listened to yet."""
     await set_policy(house, missing_evidence="refuse")
     facts = CallFacts(call_ref="call-1", direction="inbound", caller_place="US-WA", callee_place="US-NY")
-    await house.vault.admit(house.account.id, facts)
+    await house.vault.calls.start(house.account.id, facts)
     ended = ago(30)
     await tell(house, "announced", at=ended - timedelta(seconds=0.15), length=timedelta(seconds=0.1))
     recording_id = await announced(house, ended_at=moment(ended))
@@ -235,12 +235,12 @@ async def test_where_a_notice_lies_is_asked_once_the_audio_is_known(house: House
 
 async def test_a_recording_is_found_by_all_that_was_said_of_its_call(house: House):
     """By numbers and agent, from its announcement and from the call's events."""
-    await house.vault.admit(house.account.id, CallFacts(call_ref="call-1", agent="Kim"))
+    await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-1", agent="Kim"))
     recording_id = await announced(house)
     await through_the_gate(house, recording_id)
     for wanted in ({"number": CALLER}, {"number": CALLEE}, {"agent": "kim"}):
         asked = {"number": None, "agent": None} | wanted
-        found = await house.vault.browse.page(
+        found = await house.vault.recordings.page(
             house.account.id, RecordingFilter(), **asked, before=None, limit=5
         )
         assert [view.recording.id for view in found] == [recording_id]

@@ -140,7 +140,7 @@ async def test_an_upload_is_told_what_refused_it(house: House, against, code):
         yield AUDIO[100:]
 
     with pytest.raises(Refused) as caught:
-        await house.vault.upload(house.account.id, "call-1", "up", body(), **ME)
+        await house.vault.uploads.store(house.account.id, "call-1", "up", body(), **ME)
     assert caught.value.reasons == (code,)
     assert house.audio_objects() == []
 
@@ -159,7 +159,9 @@ async def test_a_no_restricts_what_is_there(house: House, answer):
     assert (await evidence(house, recording_id)).chain[-1].content["event"]["answer"] == answer
     assert await results(house, recording_id, "recording.restricted") == [answer]
     assert await results(house, recording_id, "recording.erasing") == []
-    await house.vault.restrict(house.account.id, recording_id, restricted=False, reason="a mistake", **ME)
+    await house.vault.recordings.restrict(
+        house.account.id, recording_id, restricted=False, reason="a mistake", **ME
+    )
     assert await house.heard(recording_id) == AUDIO
     assert await kinds(house, recording_id) == ["gate", "consent", "restriction"]
 
@@ -215,7 +217,7 @@ async def test_an_objection_is_seen_when_evidence_lets_a_recording_out(house: Ho
     await set_policy(house)
     if said_by == "the call's start":
         facts = CallFacts(call_ref="call-1", direction="inbound", caller=CALLER, callee="+12125550100")
-        await house.vault.admit(house.account.id, facts)
+        await house.vault.calls.start(house.account.id, facts)
     recording_id = await kept_apart(house)
     objector = {"caller": CALLER, "callee": "+12125550100"}[number]
     await house.vault.objections.enter(house.account.id, objector, reason=None, **ME)

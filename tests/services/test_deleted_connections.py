@@ -67,7 +67,7 @@ async def test_a_list_that_was_due_is_not_asked_for(either: House):
 async def test_another_node_hears_of_it_by_a_wrong_signature(either: House):
     """A node that still has the connection in hand answers 401, not 404, once it looks again."""
     await either.announce()
-    opened = either.vault.receive.connection_cache
+    opened = either.vault.webhooks.connection_cache
     known = dict(opened._known)
     await delete(either)
     # This node was not told; what it has in hand is a little old.

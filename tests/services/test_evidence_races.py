@@ -91,7 +91,7 @@ async def word(house: House, kind: str) -> None:
     if kind == "consent":
         await tell(house, "announced", party="agent")
     else:
-        await house.vault.admit(house.account.id, CallFacts(call_ref="call-1", agent="kim"))
+        await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-1", agent="kim"))
 
 
 @pytest.mark.parametrize("kind", ["consent", "facts"])
@@ -99,7 +99,7 @@ async def test_an_erasure_leaves_nothing_to_a_word_at_the_same_time(house: House
     """The word waits for the erasure, and finds nothing to add to."""
     recording_id = await let_in(house)
     halting = Halting(house.database)
-    erase = replace(house.vault.erase, database=halting)
+    erase = replace(house.vault.recordings, database=halting).erase
     await meet(halting, erase(house.account.id, recording_id, **ME), word(house, kind))
     assert await house.state(recording_id) is State.ERASING
     assert await house.database.read(lambda tx: tx.evidence.of_recording(recording_id)) == []
@@ -111,7 +111,7 @@ async def test_a_quarantine_that_ends_leaves_nothing_to_a_word_at_the_same_time(
     recording_id = await kept_apart(house)
     await house.set(recording_id, quarantined_until=LONG_AGO)
     halting = Halting(house.database)
-    expire = replace(house.vault.expire_quarantine, database=halting)
+    expire = replace(house.vault.quarantine, database=halting).expire
     await meet(halting, expire(), word(house, kind))
     assert await house.state(recording_id) is State.REFUSED
     assert await house.database.read(lambda tx: tx.evidence.of_recording(recording_id)) == []
@@ -122,7 +122,7 @@ async def test_a_no_is_kept_though_its_recording_is_erased_at_the_same_time(hous
     await set_policy(house, withdrawal="erase")
     recording_id = await let_in(house)
     halting = Halting(house.database)
-    erase = replace(house.vault.erase, database=halting)
+    erase = replace(house.vault.recordings, database=halting).erase
     await meet(halting, erase(house.account.id, recording_id, **ME), tell(house, "withdrawn"))
     assert await house.state(recording_id) is State.ERASING
     assert (await tell(house, "accepted")).grounds[0].code == "withdrawn"

@@ -161,7 +161,7 @@ async def test_what_left_meanwhile_is_no_finding(house: House):
 
     async def racing(key: str) -> int:
         if key.startswith("recordings/") and await house.state(recording_id) is State.AVAILABLE:
-            await house.vault.erase(house.account.id, recording_id, actor="key_test")
+            await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
             assert await house.settle(recording_id) is State.ERASED
         return await size(key)
 
@@ -175,7 +175,7 @@ async def test_what_left_since_it_was_listed_is_no_finding(house: House):
     await write_all(house)
     versions = house.objects.versions
     listed = [one async for one in versions("")]
-    await house.vault.erase(house.account.id, recording_id, actor="key_test")
+    await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
     assert await house.settle(recording_id) is State.ERASED
 
     async def stale(prefix: str):
@@ -191,7 +191,7 @@ async def test_a_manifest_whose_erasure_was_put_off_is_no_finding(house: House):
     """While the store refuses to delete, the recording is being erased and still has its manifest."""
     recording_id = await available(house, "rec-1")
     await write_all(house)
-    await house.vault.erase(house.account.id, recording_id, actor="key_test")
+    await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
     assert await house.state(recording_id) is State.ERASING
     assert not [one for one in (await checked(house)).findings if one.startswith("manifests/")]
 

@@ -65,7 +65,7 @@ async def test_what_cannot_have_happened_is_refused(
         assert await through_the_gate(house, recording_id) is State.QUARANTINED
     else:
         facts = CallFacts(call_ref="call-1", started_at=began, ended_at=ended)
-        await house.vault.admit(house.account.id, facts)
+        await house.vault.calls.start(house.account.id, facts)
     at = began + timedelta(seconds=second)
     if refused is None:
         await tell(house, answer, method=method, at=at)

@@ -81,7 +81,7 @@ async def test_an_object_goes_once_something_else_says_the_act(house: House):
 async def test_a_no_outlives_every_backup_and_every_rotation(house: House, tmp_path: Path, threads: Threads):
     """It lies for good, sealed again under the key of today, and comes back to a database from before it."""
     await set_policy(house)
-    await house.vault.admit(house.account.id, CallFacts(call_ref="call-1"))
+    await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-1"))
     old = copied(house, tmp_path / "old")
     await tell(house, "declined")
     await write_all(house)

@@ -33,9 +33,9 @@ def traced(house: House) -> Iterator[list[str]]:
 async def test_nothing_else_costs_anything(house: House):
     """Uploads, webhooks, call starts, listening and refusals by the gate: no statement and no object of acts."""
     with traced(house) as said:
-        await house.vault.admit(house.account.id, CallFacts(call_ref="call-1"))
+        await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-1"))
         recording_id = await let_in(house)
-        row, _ = await house.vault.upload(house.account.id, "c", "r", blocks_of(AUDIO), **ME)
+        row, _ = await house.vault.uploads.store(house.account.id, "c", "r", blocks_of(AUDIO), **ME)
         await house.settle(row.id)
         wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
         await house.vault.links.create(house.account.id, recording_id, wish, **ME)
@@ -46,7 +46,7 @@ async def test_nothing_else_costs_anything(house: House):
     before = set(house.objects.objects)
     with traced(house) as said:
         with pytest.raises(Refused):
-            await house.vault.upload(house.account.id, "c2", "r2", blocks_of(AUDIO), **ME)
+            await house.vault.uploads.store(house.account.id, "c2", "r2", blocks_of(AUDIO), **ME)
         await house.announce("rec-9")
     assert not any("closing_acts" in one for one in said)
     assert set(house.objects.objects) == before

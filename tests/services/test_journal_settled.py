@@ -139,7 +139,7 @@ async def test_a_no_comes_back_although_the_copy_knew_it(house: House, tmp_path:
         assert (await late.vault.jobs.restore(actor="operator")).findings == []
         rows = await late.database.read(lambda tx: tx.consents.of_call(house.account.id, "call-1"))
         assert [row.key_version for row in rows] == [2]
-        seen = await late.vault.read_call(house.account.id, "call-1")
+        seen = await late.vault.calls.read(house.account.id, "call-1")
         assert "declined" in {ground.code for ground in seen.decision.grounds}
         assert await journal_of(late).missing(late.database, kept=True) == []
         # Whatever makes its object due: what is put is what was there.
@@ -170,7 +170,7 @@ async def test_a_no_without_its_row_holds_up_no_other(house: House):
 async def said_no(house: House) -> None:
     """Let a party decline, and the worker put what lies for good."""
     await set_policy(house)
-    await house.vault.admit(house.account.id, CallFacts(call_ref="call-1"))
+    await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-1"))
     await tell(house, "declined")
     await write_all(house)
     await anchored(house, at=NOW)

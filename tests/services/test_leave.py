@@ -20,7 +20,7 @@ from vault.thread_pools import Threads
 
 async def erase(house: House, recording_id: str) -> None:
     """Erase a recording."""
-    await house.vault.erase(house.account.id, recording_id, actor="key_test")
+    await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
 
 
 @pytest.mark.parametrize("moment", ["before the write", "after the write"])
@@ -157,15 +157,17 @@ async def test_an_upload_by_two_clients_is_one_recording(house: House):
         begun.set()
         await wait.wait()
 
-    first = asyncio.create_task(house.vault.upload(house.account.id, "c", "r", slowly(), actor="key_1"))
+    first = asyncio.create_task(
+        house.vault.uploads.store(house.account.id, "c", "r", slowly(), actor="key_1")
+    )
     await begun.wait()
     with pytest.raises(Busy) as busy:
-        await house.vault.upload(house.account.id, "c", "r", blocks_of(AUDIO), actor="key_2")
+        await house.vault.uploads.store(house.account.id, "c", "r", blocks_of(AUDIO), actor="key_2")
     assert busy.value.retry_after > 0
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-    row, new = await house.vault.upload(house.account.id, "c", "r", blocks_of(AUDIO), actor="key_2")
+    row, new = await house.vault.uploads.store(house.account.id, "c", "r", blocks_of(AUDIO), actor="key_2")
     assert new
     assert await house.settle(row.id) is State.AVAILABLE
     assert await house.heard(row.id) == AUDIO
@@ -191,13 +193,15 @@ async def test_what_is_said_while_the_gate_is_near_is_found(house: House):
         async def write(self, function, *, urgent=False):
             if getattr(function, "func", None) is not None and not told:
                 told.append(True)
-                await house.vault.admit(house.account.id, CallFacts(call_ref="call-1", caller="+14155550123"))
+                await house.vault.calls.start(
+                    house.account.id, CallFacts(call_ref="call-1", caller="+14155550123")
+                )
             return await self.database.write(function, urgent=urgent)
 
     assert await replace(verb, database=Telling(house.database))()
     assert told
     assert await house.state(recording_id) is State.AVAILABLE
-    found = await house.vault.browse.page(
+    found = await house.vault.recordings.page(
         house.account.id, RecordingFilter(), number="+14155550123", agent=None, before=None, limit=5
     )
     assert [view.recording.id for view in found] == [recording_id]

@@ -10,7 +10,7 @@ from vault.domain.stored.manifest import decode_manifest, location_of
 
 async def restrict(house: House, recording_id: str) -> None:
     """Restrict a recording."""
-    await house.vault.restrict(
+    await house.vault.recordings.restrict(
         house.account.id, recording_id, restricted=True, reason="asked", actor="key_test"
     )
 

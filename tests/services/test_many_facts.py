@@ -16,7 +16,7 @@ from vault.domain.calls.webhook import Delivery
 from vault.domain.consent.call_claims import MAX_FACTS
 from vault.domain.recordings.recording import State
 from vault.errors import Refused
-from vault.services.ingest.receive_webhook import Receipt, Receive
+from vault.services.ingest.receive_webhook import Receipt, Webhooks
 from vault.telephony.providers.standard_webhooks.adapter import Platform
 from vault.telephony.signatures.standard_webhooks import sign
 
@@ -36,14 +36,14 @@ def event(agent: str) -> bytes:
     return json.dumps({"type": "call.started", "timestamp": moment(datetime.now(UTC)), "data": data}).encode()
 
 
-async def send(house: House, receive: Receive, body: bytes, delivery_id: str) -> Receipt:
+async def send(house: House, webhooks: Webhooks, body: bytes, delivery_id: str) -> Receipt:
     """Send a webhook; its id is new each time, as a header is that nobody signed."""
     now = datetime.now(UTC)
     headers = sign(house.secret, delivery_id=delivery_id, sent_at=now, body=body)
     delivery = Delivery(
         method="POST", url="https://vault.example/", headers=headers, body=body, received_at=now
     )
-    return await receive("platform", house.connection_id, delivery)
+    return await webhooks.receive("platform", house.connection_id, delivery)
 
 
 async def facts_of(house: House, call_ref: str = "call-1") -> int:
@@ -53,7 +53,10 @@ async def facts_of(house: House, call_ref: str = "call-1") -> int:
 
 async def fill(house: House, call_ref: str = "call-1", **more: Any) -> None:
     """Say as many different things of a call as are kept."""
-    store_facts, common = house.vault.admit.call_start.store_facts, {"direction": "inbound", "caller": CALLER}
+    store_facts, common = (
+        house.vault.calls.call_start.store_facts,
+        {"direction": "inbound", "caller": CALLER},
+    )
     said = [CallFacts(call_ref=call_ref, agent=f"agent {n}", **common, **more) for n in range(MAX_FACTS)]
     await asyncio.gather(
         *(store_facts(house.account.id, facts, delivery=f"fact {n}") for n, facts in enumerate(said))
@@ -62,11 +65,11 @@ async def fill(house: House, call_ref: str = "call-1", **more: Any) -> None:
 
 async def test_a_replay_without_an_id_of_its_own_is_one_row(house: House):
     """The hash of its body is its id; another body is another fact."""
-    receive = replace(house.vault.receive, providers={"platform": Nameless()})
+    webhooks = replace(house.vault.webhooks, providers={"platform": Nameless()})
     first = event("Ada")
-    said = [(await send(house, receive, first, f"id-{number}")).status for number in range(10)]
+    said = [(await send(house, webhooks, first, f"id-{number}")).status for number in range(10)]
     assert said == ["noted"] + ["duplicate"] * 9
-    assert (await send(house, receive, event("Bob"), "id-0")).status == "noted"
+    assert (await send(house, webhooks, event("Bob"), "id-0")).status == "noted"
     assert await facts_of(house) == 2
 
 
@@ -84,12 +87,12 @@ async def test_a_fact_too_many_is_refused_and_the_call_kept_apart(house: House):
     await house.vault.objections.enter(house.account.id, objecting, reason=None, **ME)
     late = CallFacts(call_ref="call-1", caller=objecting)
     with pytest.raises(Refused, match="Delete the call") as error:
-        await house.vault.admit(house.account.id, late)
+        await house.vault.calls.start(house.account.id, late)
     assert error.value.reasons == ("too_many_facts",)
     with pytest.raises(Refused):
-        await send(house, house.vault.receive, event("one more"), "id-1")
+        await send(house, house.vault.webhooks, event("one more"), "id-1")
     # What was delivered before may be delivered again.
-    store_facts = house.vault.admit.call_start.store_facts
+    store_facts = house.vault.calls.call_start.store_facts
     assert (await store_facts(house.account.id, late, delivery="fact 0")).row_id is None
     assert await facts_of(house) == MAX_FACTS
     recording_id = await announced(house)
@@ -98,7 +101,7 @@ async def test_a_fact_too_many_is_refused_and_the_call_kept_apart(house: House):
     # A recording whose own announcement names the number is refused all the same.
     own = await house.announce("rec-2", **{"from": objecting, "to": CALLEE})
     assert own.status == "refused"
-    released = await house.vault.release(house.account.id, recording_id, reason="I listened", **ME)
+    released = await house.vault.quarantine.release(house.account.id, recording_id, reason="I listened", **ME)
     assert released.verdict == "allow"
     other = CallFacts(call_ref="call-2", caller=CALLER)
-    assert (await house.vault.admit(house.account.id, other)).decision.verdict == "allow"
+    assert (await house.vault.calls.start(house.account.id, other)).decision.verdict == "allow"

@@ -32,7 +32,7 @@ async def started(house: House, *, pause_refused: bool = True) -> str:
     body = json.dumps({"type": "call.started", "timestamp": moment(now), "data": data}).encode()
     signed = sign(house.secret, delivery_id=secrets.token_hex(8), sent_at=now, body=body)
     delivery = Delivery(method="POST", url="https://v.example/", headers=signed, body=body, received_at=now)
-    receipt = await house.vault.receive("fake", connection.id, delivery)
+    receipt = await house.vault.webhooks.receive("fake", connection.id, delivery)
     return receipt.status
 
 

@@ -42,7 +42,7 @@ async def announce(house: House, connection_id: str, ref: str = "rec-1", url: st
     delivery = Delivery(
         method="POST", url="https://vault.example/", headers=headers, body=body, received_at=now
     )
-    return (await house.vault.receive("fake", connection_id, delivery)).recording_id or ""
+    return (await house.vault.webhooks.receive("fake", connection_id, delivery)).recording_id or ""
 
 
 def url_reply(url: str) -> RestReply:

@@ -35,7 +35,7 @@ async def available(house: House, ref: str, **data: object) -> str:
 async def erased(house: House, ref: str) -> str:
     """Bring a recording through the gate, and erase it."""
     recording_id = await available(house, ref)
-    await house.vault.erase(house.account.id, recording_id, actor="key_test")
+    await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
     assert await house.settle(recording_id) is State.ERASED
     return recording_id
 
@@ -64,7 +64,9 @@ async def test_everything_comes_back_from_the_bucket_alone(house: House, tmp_pat
     heard, gone = await available(house, "rec-1", **said), await erased(house, "rec-2")
     held = await available(house, "rec-4", call_ref="call-2")
     never = await refused(house, "rec-3")
-    await house.vault.restrict(house.account.id, held, restricted=True, reason="wait", actor="key_test")
+    await house.vault.recordings.restrict(
+        house.account.id, held, restricted=True, reason="wait", actor="key_test"
+    )
     await off(house)
     before = await house.vault.recording_switch.read(house.account.id)
     history = await house.vault.recording_switch.history(house.account.id)
@@ -89,7 +91,7 @@ async def test_everything_comes_back_from_the_bucket_alone(house: House, tmp_pat
             assert replace(await new.row(one), attempts=0) == replace(row, attempts=0)
         for wanted in ({"number": "+33612345678"}, {"agent": "Ada"}):
             asked = {"number": None, "agent": None} | wanted
-            found = await new.vault.browse.page(
+            found = await new.vault.recordings.page(
                 new.account.id, RecordingFilter(), **asked, before=None, limit=9
             )
             # The one that was refused is of the same call.
@@ -133,9 +135,11 @@ async def test_an_old_copy_takes_back_what_happened_since(house: House, tmp_path
     old = copied(house, tmp_path / "old")
     assert await house.settle(transferred) is State.AVAILABLE
     new_one = await available(house, "rec-5", call_ref="call-5")
-    await house.vault.erase(house.account.id, erased_later, actor="key_test")
+    await house.vault.recordings.erase(house.account.id, erased_later, actor="key_test")
     await house.settle(erased_later)
-    await house.vault.restrict(house.account.id, held_later, restricted=True, reason=None, actor="key_test")
+    await house.vault.recordings.restrict(
+        house.account.id, held_later, restricted=True, reason=None, actor="key_test"
+    )
     await house.vault.links.revoke(house.account.id, held_later, link.id, actor="key_test")
     await house.vault.api_keys.revoke(key.id, account_id=None, actor="operator")
     await off(house)
@@ -202,13 +206,13 @@ async def test_what_never_passed_the_gate_may_come_again(house: House, tmp_path:
     quarantined = (await house.announce("rec-1", call_ref="call-9")).recording_id
     for one in (never, quarantined):
         assert await house.settle(one, rounds=3) is State.QUARANTINED
-    await house.vault.refuse_quarantined(account_id, never, reason="no", actor="key_test")
+    await house.vault.quarantine.refuse(account_id, never, reason="no", actor="key_test")
     await write_all(house)
     assert manifest_of(account_id, quarantined) not in house.objects.objects
     async with empty_house(house, tmp_path / "new", threads) as new:
         assert (await new.vault.jobs.restore(actor="operator")).findings == []
         with pytest.raises(NotFound):
-            await new.vault.browse.one(new.account.id, quarantined)
+            await new.vault.recordings.read(new.account.id, quarantined)
         again = (await new.announce("rec-1", call_ref="call-9")).recording_id
         assert again != quarantined
         assert await new.settle(again, rounds=3) is State.QUARANTINED
@@ -253,7 +257,7 @@ async def test_the_log_alone_keeps_what_was_erased(
     await write_all(house)
     old = copied(house, tmp_path / "old")
     kept = dict(house.objects.objects)
-    await house.vault.erase(house.account.id, recording_id, actor="key_test")
+    await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
     assert await house.settle(recording_id) is State.ERASED
     await write_all(house)
     for key in [key for key in house.objects.objects if key.startswith("tombstones/")]:

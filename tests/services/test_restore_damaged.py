@@ -71,7 +71,7 @@ async def test_damaged_objects_are_named_and_the_rest_is_restored(
         assert [finding.partition(":")[0] for finding in report.findings] == [tombstones, place]
         assert await new.heard(good) == AUDIO
         with pytest.raises(NotFound):
-            await new.vault.browse.one(new.account.id, bad)
+            await new.vault.recordings.read(new.account.id, bad)
 
 
 async def test_an_account_whose_object_was_changed_is_named(house: House, tmp_path: Path, threads: Threads):
@@ -203,7 +203,9 @@ async def test_an_old_manifest_lifts_no_restriction_of_the_copy(
     """The copy has a restriction that the manifest in the bucket never got: the row is the newer one."""
     held = await available(house, "rec-1")
     await write_all(house)
-    await house.vault.restrict(house.account.id, held, restricted=True, reason="asked", actor="key_test")
+    await house.vault.recordings.restrict(
+        house.account.id, held, restricted=True, reason="asked", actor="key_test"
+    )
     while await house.vault.jobs.log_publisher.sequence():
         pass
     old = copied(house, tmp_path / "old")

@@ -93,8 +93,8 @@ async def parted(house: House, new: House, ids: dict[str, Any]) -> None:
     vault, account_id = house.vault, house.account.id
     ids["lost"] = await available(house, "rec-lost", call_ref="call-lost")
     await vault.api_keys.issue(name="gone", scopes=["*"], account_id=None, actor="operator")
-    await vault.erase(account_id, ids["erased"], actor="key_test")
-    await vault.restrict(account_id, ids["held"], restricted=True, reason=None, actor="key_test")
+    await vault.recordings.erase(account_id, ids["erased"], actor="key_test")
+    await vault.recordings.restrict(account_id, ids["held"], restricted=True, reason=None, actor="key_test")
     await vault.objections.enter(account_id, "+33612345678", reason="asked", actor="key_test")
     await vault.api_keys.revoke(ids["key"][0].id, account_id=None, actor="operator")
     await vault.links.revoke(account_id, ids["held"], ids["link"], actor="key_test")

@@ -69,7 +69,7 @@ async def test_events_that_waited_in_an_old_copy_come_in_once(
     old = PostgresqlDatabase(postgresql_server.new_database(template=_name(migrated_url)))
     async with house_over(house, PostgresqlDatabase(migrated_url), threads) as later:
         assert await old.read(lambda tx: tx.tree.waiting()) > 0
-        await later.vault.erase(house.account.id, recording_id, actor="key_test")
+        await later.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
         assert await later.settle(recording_id) is State.ERASED
         await write_all(later)
         leaves = await leaves_of(later)

@@ -58,7 +58,7 @@ async def test_an_old_copy_forgets_a_version_that_was_destroyed(
     waiting = (await house.announce("rec-2", call_ref="call-2")).recording_id
     await write_all(house)
     old = copied(house, tmp_path / "old")
-    await house.vault.erase(house.account.id, waiting, actor="key_test")
+    await house.vault.recordings.erase(house.account.id, waiting, actor="key_test")
     await house.settle(waiting)
     for key in [key for key in house.objects.objects if key.startswith("tombstones/")]:
         del house.objects.objects[key]
@@ -70,7 +70,7 @@ async def test_an_old_copy_forgets_a_version_that_was_destroyed(
         assert (await new.vault.jobs.restore(actor="operator")).findings == []
         assert await versions_of(new) == {2}
         assert await new.heard(before) == AUDIO
-        view = await new.vault.browse.one(new.account.id, before)
+        view = await new.vault.recordings.read(new.account.id, before)
         assert (view.facts.caller, view.facts.callee) == ("+4915112345678", "+33612345678")
         assert await new.vault.links.list(new.account.id, before) == []
         assert await new.keys_gone(waiting)

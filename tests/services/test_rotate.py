@@ -157,5 +157,5 @@ async def test_what_does_not_open_keeps_the_version(house: House):
         await house.vault.jobs.write_manifests()
     progress = await house.vault.key_rotation.status(house.account.id)
     assert {kind: count for kind, count in progress.remaining.items() if count} == {"announcement": 1}
-    await house.vault.erase(house.account.id, damaged, **ME)
+    await house.vault.recordings.erase(house.account.id, damaged, **ME)
     await finish(house)

@@ -48,13 +48,13 @@ async def test_whatever_comes_lies_under_the_new_version_on_every_node(house: Ho
 
     async def recorded() -> str:
         believe(house, 1)
-        recording, _ = await vault.upload(account_id, "call-1", "up", blocks_of(AUDIO), **ME)
+        recording, _ = await vault.uploads.store(account_id, "call-1", "up", blocks_of(AUDIO), **ME)
         await house.settle(recording.id)
         return recording.id
 
     recording_id = await recorded()
     for happens in (
-        lambda: vault.admit(account_id, facts),
+        lambda: vault.calls.start(account_id, facts),
         lambda: tell(house, "announced"),
         lambda: house.announce("waits", url="https://media.example/other.wav"),
         lambda: vault.objections.enter(account_id, "+33123456780", reason=None, **ME),
@@ -126,7 +126,8 @@ async def test_twenty_uploads_outlive_the_rotation(house: House):
         yield AUDIO[1000:]
 
     uploads = [
-        asyncio.create_task(vault.upload(account_id, f"call-{n}", f"up-{n}", slow(), **ME)) for n in range(20)
+        asyncio.create_task(vault.uploads.store(account_id, f"call-{n}", f"up-{n}", slow(), **ME))
+        for n in range(20)
     ]
     async with asyncio.timeout(10):
         while len(house.objects.uploads) < len(uploads):
@@ -150,7 +151,7 @@ async def test_what_changes_meanwhile_wins(house: House):
         for kind in SEALED_KINDS
     }
     await rotate(house)
-    await vault.erase(account_id, recording_id, **ME)
+    await vault.recordings.erase(account_id, recording_id, **ME)
     await vault.connections.set(account_id, "main", CONNECTION, **ME)
     (rotation,) = (await vault.key_rotation.status(account_id)).rotations
     for kind, count, changed in (("recording_key", 1, 0), ("credentials", 1, 0), ("call_fact", 2, 2)):
@@ -160,7 +161,7 @@ async def test_what_changes_meanwhile_wins(house: House):
             lambda tx, k=kind, s=sealed: tx.rotations.replace(k, rotation, s, version=2)
         )
     assert await house.keys_gone(recording_id)
-    opened = await vault.receive.connection_cache.get(house.connection_id)
+    opened = await vault.webhooks.connection_cache.get(house.connection_id)
     assert opened.credentials[0] == CONNECTION.credentials
 
 
@@ -173,7 +174,7 @@ async def test_an_upload_outlives_the_key_service(house: House):
         await go_on.wait()
         yield AUDIO[1000:]
 
-    upload = asyncio.create_task(house.vault.upload(house.account.id, "call-1", "up", slow(), **ME))
+    upload = asyncio.create_task(house.vault.uploads.store(house.account.id, "call-1", "up", slow(), **ME))
     async with asyncio.timeout(10):
         while not house.objects.uploads:
             await asyncio.sleep(0.01)

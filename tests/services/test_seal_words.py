@@ -76,7 +76,7 @@ async def test_words_in_clear_are_sealed(house: House, tmp_path: Path):
     assert objected.objection.reason == WORDS
     policy = await house.vault.consent_policy.read(account_id)
     assert (policy.reason, policy.overrides[0].reason) == (WORDS, f"{WORDS} of the place")
-    opened = house.vault.receive.connection_cache
+    opened = house.vault.webhooks.connection_cache
     opened.forget(house.connection_id)
     assert (await opened.get(house.connection_id)).connection.next_url == f"https://ivr.example/?{WORDS}"
     assert WORDS.encode() not in database_in(tmp_path)

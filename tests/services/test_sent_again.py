@@ -25,7 +25,7 @@ async def upload(
 ) -> str:
     """Send a recording, and return its id."""
     blocks = blocks_of(body) if isinstance(body, bytes) else body
-    row, _ = await house.vault.upload(house.account.id, call, ref, blocks, **ME)
+    row, _ = await house.vault.uploads.store(house.account.id, call, ref, blocks, **ME)
     return row.id
 
 
@@ -106,7 +106,7 @@ async def test_a_name_is_of_one_call(either: House, end: str):
         await either.vault.recording_switch.set(either.account.id, enabled=False, reason=None, **ME)
         await either.vault.recording_switch.set(either.account.id, enabled=True, reason=None, **ME)
     elif end == "erased":
-        await either.vault.erase(either.account.id, recording_id, **ME)
+        await either.vault.recordings.erase(either.account.id, recording_id, **ME)
     before = await either.row(recording_id)
     for body in (AUDIO, OTHER):
         with pytest.raises(Refused) as caught:
@@ -120,7 +120,7 @@ async def test_refused_and_erased_are_not_sent_again(either: House):
     refused, erased = await upload(either, ref="refused"), await upload(either, ref="erased")
     for enabled in (False, True):
         await either.vault.recording_switch.set(either.account.id, enabled=enabled, reason=None, **ME)
-    await either.vault.erase(either.account.id, erased, **ME)
+    await either.vault.recordings.erase(either.account.id, erased, **ME)
     with pytest.raises(Refused):
         await upload(either, ref="refused")
     with pytest.raises(RecordingErased):
@@ -145,7 +145,7 @@ async def test_a_restore_brings_its_last_end(
         assert await house.settle(recording_id) is State.AVAILABLE
         await write_all(house)
     if end == "erased":
-        await house.vault.erase(house.account.id, recording_id, **ME)
+        await house.vault.recordings.erase(house.account.id, recording_id, **ME)
         assert await house.settle(recording_id) is State.ERASED
     await write_all(house)
     opened = empty_house(house, tmp_path, threads)

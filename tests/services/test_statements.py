@@ -16,7 +16,7 @@ async def test_a_restored_database_knows_every_number_that_was_said(
     """An objection after the restore counts against a number that only an early statement named."""
     vault, account_id = house.vault, house.account.id
     for caller in (CALLER, "anonymous"):
-        await vault.admit(account_id, CallFacts(call_ref="call-1", direction="inbound", caller=caller))
+        await vault.calls.start(account_id, CallFacts(call_ref="call-1", direction="inbound", caller=caller))
     recording_id = (await house.announce(**{"from": "anonymous", "to": CALLEE})).recording_id
     assert recording_id is not None
     assert await house.settle(recording_id) is State.AVAILABLE
@@ -29,7 +29,7 @@ async def test_a_restored_database_knows_every_number_that_was_said(
         assert report.findings == []
         await new.vault.objections.enter(account_id, CALLER, reason=None, **ME)
         again = CallFacts(call_ref="call-1", direction="inbound", caller="anonymous")
-        decision = (await new.vault.admit(account_id, again)).decision
+        decision = (await new.vault.calls.start(account_id, again)).decision
         assert [reason.code for reason in decision.grounds] == ["objection"]
 
 

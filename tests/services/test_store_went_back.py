@@ -92,7 +92,7 @@ async def test_a_store_of_a_minute_ago_is_noticed_and_filled_again(
     assert not await house.vault.jobs.rewrite_store.find_loss()
     before = await contents(house.objects)
     lost, dropped = await available(house, "rec-3"), await erased(house, "rec-4")
-    await house.vault.erase(house.account.id, gone, actor="key_test")
+    await house.vault.recordings.erase(house.account.id, gone, actor="key_test")
     assert await house.settle(gone) is State.ERASED
     await off(house)
     await write_all(house)

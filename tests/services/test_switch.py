@@ -122,12 +122,12 @@ async def test_off_refuses_an_upload_before_its_first_block(house: House):
         yield AUDIO
 
     with pytest.raises(Refused) as refused:
-        await house.vault.upload(house.account.id, "c", "r", body(), actor="key_test")
+        await house.vault.uploads.store(house.account.id, "c", "r", body(), actor="key_test")
     assert (read, house.objects.calls) == ([], [])
     assert "switch_off" in refused.value.reasons
     await switch(house, enabled=True)
     with pytest.raises(Refused):
-        await house.vault.upload(house.account.id, "c", "r", blocks_of(AUDIO), actor="key_test")
+        await house.vault.uploads.store(house.account.id, "c", "r", blocks_of(AUDIO), actor="key_test")
     assert (await house.events()).count("recording.refused") == 1
 
 
@@ -147,13 +147,13 @@ async def test_setting_what_is_set_changes_nothing(house: House):
 async def test_what_is_kept_may_be_sent_again_after_off_and_on(house: House):
     """A client that repeats its upload is told so: the switch refused what was on its way, and this had arrived."""
     vault, account_id = house.vault, house.account.id
-    row, _ = await vault.upload(account_id, "call-1", "up-1", blocks_of(AUDIO), actor="key_test")
+    row, _ = await vault.uploads.store(account_id, "call-1", "up-1", blocks_of(AUDIO), actor="key_test")
     assert await house.settle(row.id) is State.AVAILABLE
     await switch(house, enabled=False)
     with pytest.raises(Refused) as error:
-        await vault.upload(account_id, "call-1", "up-1", blocks_of(AUDIO), actor="key_test")
+        await vault.uploads.store(account_id, "call-1", "up-1", blocks_of(AUDIO), actor="key_test")
     assert error.value.reasons[0] == "switch_off"
     await switch(house, enabled=True)
-    again, new = await vault.upload(account_id, "call-1", "up-1", blocks_of(AUDIO), actor="key_test")
+    again, new = await vault.uploads.store(account_id, "call-1", "up-1", blocks_of(AUDIO), actor="key_test")
     assert (again.id, new) == (row.id, False)
     assert await house.heard(row.id) == AUDIO

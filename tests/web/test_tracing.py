@@ -86,7 +86,7 @@ def test_spans_name_routes_and_verbs_and_nobody(collector: Collector, tmp_path: 
     names = {name for name, _, _ in spans}
     assert {
         "GET /s/{session}/audio", "POST /p/{token}/open", "PUT /v1/accounts/{account}", "GET no route",
-        "Upload", "Attempt", "Describe", "Sessions.open", "AudioStreams.stream", "LogPublisher.sign",
+        "Uploads.store", "Attempt", "Describe", "Sessions.open", "AudioStreams.stream", "LogPublisher.sign",
     } <= names  # fmt: skip
     assert ("GET /p/{token}", {"http.request.method": "GET", "http.response.status_code": 404}, "") in spans
     assert {key for _, said, _ in spans for key in said} <= tracing.ATTRIBUTES - {"vault.idle"}

@@ -9,8 +9,7 @@ from vault.services.accounts.connections import Connections
 from vault.services.accounts.encrypt_clear_texts import EncryptClearTexts
 from vault.services.accounts.idempotency import Idempotency
 from vault.services.accounts.recording_switch import RecordingSwitch
-from vault.services.admission.call_start_rest import Admit
-from vault.services.admission.quarantine import ExpireQuarantine, RefuseQuarantined, Release
+from vault.services.admission.quarantine import Quarantine
 from vault.services.audit_log.access_log import AccessLog
 from vault.services.audit_log.log_publisher import LogPublisher
 from vault.services.audit_log.proofs import LogProofs
@@ -31,9 +30,9 @@ from vault.services.ingest.describe_and_admit import Describe
 from vault.services.ingest.fetch_recording import Ingest
 from vault.services.ingest.idle_uploads import SettleIdleUploads
 from vault.services.ingest.provider_requests import ProviderRequests
-from vault.services.ingest.receive_webhook import Receive
+from vault.services.ingest.receive_webhook import Webhooks
 from vault.services.ingest.reconcile import Reconcile
-from vault.services.ingest.upload import Upload
+from vault.services.ingest.upload import Uploads
 from vault.services.key_rotation.rewrap_account import Rewrap
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.key_rotation.rotate_account_key import KeyRotations
@@ -43,10 +42,9 @@ from vault.services.playback.close_sessions import EndSessions
 from vault.services.playback.links import Links
 from vault.services.playback.player_view import Player
 from vault.services.playback.sessions import Sessions
-from vault.services.recordings.calls import EraseCall, FindCalls, ReadCall
-from vault.services.recordings.erase import Erase, RemoveErased
-from vault.services.recordings.restrict import Restrict
-from vault.services.recordings.search import Browse
+from vault.services.recordings.calls import Calls
+from vault.services.recordings.recordings import Recordings
+from vault.services.recordings.remove_erased import RemoveErased
 from vault.services.recordings.sweep_orphans import Sweep
 from vault.services.shared.singleton_job import SingletonJobs
 
@@ -124,19 +122,16 @@ class Vault:
     consent: ConsentRecords
     #: Tell a platform, step by step, what to play and whether to record.
     call_documents: CallDocuments
-    # From announcement or upload to the gate's decision.
-    admit: Admit
-    receive: Receive
-    upload: Upload
-    release: Release
-    refuse_quarantined: RefuseQuarantined
-    expire_quarantine: ExpireQuarantine
-    browse: Browse
-    read_call: ReadCall
-    find_calls: FindCalls
-    restrict: Restrict
-    erase: Erase
-    erase_call: EraseCall
+    #: Answer at call start; read, find and erase calls.
+    calls: Calls
+    #: Receive the webhooks of telephony platforms.
+    webhooks: Webhooks
+    #: Receive recordings that a client uploads.
+    uploads: Uploads
+    #: Read, list, restrict and erase recordings.
+    recordings: Recordings
+    #: Release or refuse recordings that lack evidence of consent.
+    quarantine: Quarantine
     #: Create, list and revoke time-limited links to recordings.
     links: Links
     #: Open links, and find, check and resume the sessions that they open.

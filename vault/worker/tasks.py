@@ -93,7 +93,7 @@ def _polling_tasks(vault: Vault, workers: int) -> list[PollingTask]:
         PollingTask(work="publish", step=log.publish, min_interval=_PUBLISH_INTERVAL),
         _singleton(vault, "sweep", jobs.sweep, every=SWEEP_INTERVAL),
         _singleton(vault, "seal_words", jobs.encrypt_clear_texts, every=SWEEP_INTERVAL),
-        _singleton(vault, "expire_quarantine", vault.expire_quarantine, every=_EXPIRY_INTERVAL),
+        _singleton(vault, "expire_quarantine", vault.quarantine.expire, every=_EXPIRY_INTERVAL),
         _singleton(vault, "settle_idle_uploads", jobs.settle_idle_uploads, every=_UPLOADS_INTERVAL),
     ]
 

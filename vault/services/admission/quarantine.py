@@ -28,16 +28,19 @@ _EXPIRED = Reason(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
-    """Release a recording by an admin's decision: through the same gate, with the reason in its evidence."""
+class Quarantine:
+    """Release or refuse recordings in quarantine."""
 
     database: Database
     ring: KeyRing
     admission: Admission
     clock: Clock
+    data_keys: AccountDataKeys
 
-    async def __call__(self, account_id: str, recording_id: str, *, reason: str, actor: str) -> Decision:
-        """Return the decision; it refuses the recording if more than missing evidence forbids it.
+    async def release(self, account_id: str, recording_id: str, *, reason: str, actor: str) -> Decision:
+        """Release a recording by an admin's decision: through the same gate, with the reason in its evidence.
+
+        Return the decision; it refuses the recording if more than missing evidence forbids it.
 
         Raises NotFound, Refused if it is not in quarantine.
         """
@@ -62,18 +65,10 @@ class Release:
         append(tx, opened, "release", {"by": actor, "reason": reason}, at=self.clock())
         return regate(tx, self.admission, opened, known, actor=actor, released=True)
 
+    async def refuse(self, account_id: str, recording_id: str, *, reason: str, actor: str) -> None:
+        """Refuse a recording in quarantine permanently: its keys are deleted when this returns.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefuseQuarantined:
-    """Refuse a recording in quarantine permanently: its keys are deleted when this returns."""
-
-    database: Database
-    ring: KeyRing
-    data_keys: AccountDataKeys
-    clock: Clock
-
-    async def __call__(self, account_id: str, recording_id: str, *, reason: str, actor: str) -> None:
-        """Refuse the recording. Raises NotFound, Refused if it is not in quarantine.
+        Raises NotFound, Refused if it is not in quarantine.
 
         If the object of this closing act is not known to be stored, a repeated call stores it and raises nothing.
         """
@@ -100,15 +95,11 @@ class RefuseQuarantined:
         if not await self.database.write(end):
             raise _not_quarantined()
 
+    async def expire(self) -> None:
+        """Refuse recordings whose quarantine has expired.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpireQuarantine:
-    """Refuse recordings whose quarantine has expired."""
-
-    database: Database
-
-    async def __call__(self) -> None:
-        """Refuse each in its own transaction, so an account's lock is held for one recording at a time."""
+        Each is refused in its own transaction, so an account's lock is held for one recording at a time.
+        """
         for recording in await self.database.read(lambda tx: tx.queue.quarantines_over()):
             await self.database.write(partial(_refuse, recording=recording, ground=_EXPIRED, actor=WORKER))
 

@@ -29,8 +29,8 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Receive:
-    """Receive one delivery of a webhook.
+class Webhooks:
+    """Receive deliveries of webhooks.
 
     A repeated delivery changes nothing. While the recording switch is off, the recording is refused permanently,
     and the response is still a 2xx. After a crash before the commit, the platform retries; after a crash later, a
@@ -45,8 +45,11 @@ class Receive:
     announce: Announce
     store_facts: StoreCallFacts
 
-    async def __call__(self, provider_name: str, connection_id: str, delivery: Delivery) -> Receipt:
-        """Return the result. Raises NotAuthentic, Invalid, Refused for too many facts, Unavailable."""
+    async def receive(self, provider_name: str, connection_id: str, delivery: Delivery) -> Receipt:
+        """Return the result of one delivery.
+
+        Raises NotAuthentic, Invalid, Refused for too many facts, Unavailable.
+        """
         provider, opened = await prove(
             self.providers, self.connection_cache, provider_name, connection_id, delivery
         )

@@ -34,8 +34,8 @@ _ARRIVED_STATES = frozenset({State.STORED, State.QUARANTINED, State.AVAILABLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
-    """Receive a recording as a stream.
+class Uploads:
+    """Receive recordings as streams.
 
     The row is inserted first, so that the recording switch can refuse an upload in progress. If the client
     disconnects, the row waits for its next PUT; once the last byte has arrived, the upload is completed even
@@ -48,7 +48,7 @@ class Upload:
     admission: Admission
     attempt: Attempt
 
-    async def __call__(
+    async def store(
         self,
         account_id: str,
         call_ref: str,

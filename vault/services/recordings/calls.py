@@ -10,6 +10,7 @@ from vault.domain.recordings.recording import GONE, Recording
 from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
+from vault.services.admission.call_start import CallAnswer, CallStart
 from vault.services.admission.case import Admission, CallRows, read_call_rows
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.evidence_chain import EvidenceChain
@@ -27,16 +28,24 @@ class CallView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadCall:
-    """Show a call, including one without a recording."""
+class Calls:
+    """Answer at call start; read, find and erase calls."""
 
+    call_start: CallStart
     database: Database
     admission: Admission
     chain: EvidenceChain
     clock: Clock
 
-    async def __call__(self, account_id: str, call_ref: str) -> CallView:
-        """Return the call. Raises NotFound if nothing is stored about it, Unavailable."""
+    async def start(self, account_id: str, facts: CallFacts) -> CallAnswer:
+        """Store a call's facts, and decide whether and how it may be recorded.
+
+        Return the decision, with the notices to play. Raises Unavailable.
+        """
+        return await self.call_start(account_id, facts)
+
+    async def read(self, account_id: str, call_ref: str) -> CallView:
+        """Return a call, even without a recording. Raises NotFound if nothing is stored about it, Unavailable."""
 
         def read(tx: Transaction) -> tuple[CallRows, Sequence[Recording]]:
             return read_call_rows(tx, account_id, call_ref), tx.recordings.of_call(account_id, call_ref)
@@ -52,37 +61,26 @@ class ReadCall:
         )
         return CallView(facts=known.facts, decision=decision, recordings=recordings)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindCalls:
-    """Find calls by a party's number, including calls without recordings."""
-
-    database: Database
-    admission: Admission
-
-    async def __call__(
+    async def find(
         self, account_id: str, number: str, *, after: str | None, limit: int
     ) -> Sequence[CallFacts]:
-        """Return the facts of a page of calls, ordered by name. Raises Invalid if ``number`` is not a phone number."""
+        """Find calls by a party's number, including calls without recordings.
+
+        Return the facts of a page of calls, ordered by name. Raises Invalid if ``number`` is not a phone number.
+        """
         terms = await self.admission.terms_of_number(account_id, number)
         refs = await self.database.read(
             lambda tx: tx.call_facts.find(account_id, terms, after=after, limit=limit)
         )
         return [(await self.admission.load_call(account_id, ref)).facts for ref in refs]
 
+    async def erase(self, account_id: str, call_ref: str, *, actor: str) -> Sequence[Recording]:
+        """Erase a call: its facts immediately, each of its recordings as ``Recordings.erase`` does.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EraseCall:
-    """Erase a call: its facts immediately, each of its recordings as ``Erase`` does.
+        Its consent events stay, sealed: a no must also apply to recordings of the call that arrive later.
 
-    Its consent events stay, sealed: a no must also apply to recordings of the call that arrive later.
-    """
-
-    database: Database
-    clock: Clock
-
-    async def __call__(self, account_id: str, call_ref: str, *, actor: str) -> Sequence[Recording]:
-        """Erase the call and return its recordings. A repeated call changes nothing. Raises NotFound, Unavailable."""
+        Return the recordings of the call. A repeated call changes nothing. Raises NotFound, Unavailable.
+        """
 
         def erase(tx: Transaction) -> Sequence[Recording] | None:
             tx.lock_account(account_id)

@@ -36,27 +36,27 @@ async def put_call(
     facts = CallFacts(
         call_ref=call_ref, language=body.language, **{name: getattr(body, name) for name in same}
     )
-    answer = await vault.admit(allowed.account.id, facts)
+    answer = await vault.calls.start(allowed.account.id, facts)
     return CallOut.of(answer, request.app.state.hosting.public_url)
 
 
 @router.get("")
 async def list_calls(vault: TheVault, allowed: Reading, asked: Annotated[CallsQuery, Query()]) -> CallsOut:
     """Find calls by number, including calls without recordings, ordered by call_ref."""
-    found = await vault.find_calls(allowed.account.id, asked.number, after=asked.cursor, limit=asked.limit)
+    found = await vault.calls.find(allowed.account.id, asked.number, after=asked.cursor, limit=asked.limit)
     return CallsOut.of(found, asked.limit)
 
 
 @router.get("/{call_ref}")
 async def get_call(vault: TheVault, allowed: Reading, call_ref: Annotated[Ref, Path()]) -> CallViewOut:
     """Show a call, with or without recordings. It has the call's facts, the current decision and its recordings."""
-    return CallViewOut.of(await vault.read_call(allowed.account.id, call_ref))
+    return CallViewOut.of(await vault.calls.read(allowed.account.id, call_ref))
 
 
 @router.delete("/{call_ref}", status_code=202)
 async def delete_call(vault: TheVault, allowed: Erasing, call_ref: Annotated[Ref, Path()]) -> ErasedCallOut:
     """Erase a call. Its facts and the keys of its recordings are destroyed before the response."""
-    recordings = await vault.erase_call(allowed.account.id, call_ref, actor=allowed.actor)
+    recordings = await vault.calls.erase(allowed.account.id, call_ref, actor=allowed.actor)
     return ErasedCallOut.of(call_ref, recordings)
 
 

@@ -125,7 +125,9 @@ async def post_release(
     vault: TheVault, allowed: Guarding, recording: RecordingId, body: VerdictIn
 ) -> DecisionOut:
     """Release a recording from quarantine. It passes the same gate as any other recording."""
-    decision = await vault.release(allowed.account.id, recording, reason=body.reason, actor=allowed.actor)
+    decision = await vault.quarantine.release(
+        allowed.account.id, recording, reason=body.reason, actor=allowed.actor
+    )
     return DecisionOut.of(decision)
 
 
@@ -134,7 +136,7 @@ async def post_refusal(
     vault: TheVault, allowed: Guarding, recording: RecordingId, body: VerdictIn
 ) -> RecordingOut:
     """Permanently refuse a recording in quarantine. Its keys are destroyed before the response."""
-    await vault.refuse_quarantined(allowed.account.id, recording, reason=body.reason, actor=allowed.actor)
+    await vault.quarantine.refuse(allowed.account.id, recording, reason=body.reason, actor=allowed.actor)
     return await show(vault, allowed, recording)
 
 

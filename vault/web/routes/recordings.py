@@ -63,7 +63,7 @@ async def put_recording(
         raise TooLarge(f"A recording must have at most {MAX_AUDIO_BYTES} bytes.")
     try:
         check_media_type(request)
-        recording, new = await vault.upload(
+        recording, new = await vault.uploads.store(
             allowed.account.id,
             call_ref,
             recording_ref,
@@ -79,7 +79,7 @@ async def put_recording(
 
 async def show(vault: Vault, allowed: Access, recording_id: str) -> RecordingOut:
     """Return a recording, with the call's facts only if the caller's key has recordings:read."""
-    view = await vault.browse.one(allowed.account.id, recording_id)
+    view = await vault.recordings.read(allowed.account.id, recording_id)
     return RecordingOut.of(view, with_call=allowed.allows("recordings:read"))
 
 
@@ -109,7 +109,7 @@ async def list_recordings(
         received_from=asked.received_from,
         received_to=asked.received_to,
     )
-    views = await vault.browse.page(
+    views = await vault.recordings.page(
         allowed.account.id,
         wanted,
         number=asked.number,
@@ -133,7 +133,7 @@ async def get_recording(vault: TheVault, allowed: Reading, recording: RecordingI
 @router.delete("/recordings/{recording}", status_code=202)
 async def delete_recording(vault: TheVault, allowed: Erasing, recording: RecordingId) -> RecordingOut:
     """Erase a recording. Its keys are destroyed before the response; its objects are deleted within seconds."""
-    await vault.erase(allowed.account.id, recording, actor=allowed.actor)
+    await vault.recordings.erase(allowed.account.id, recording, actor=allowed.actor)
     return await show(vault, allowed, recording)
 
 
@@ -142,7 +142,7 @@ async def put_restriction(
     vault: TheVault, allowed: Erasing, recording: RecordingId, body: RestrictionIn
 ) -> RecordingOut:
     """Restrict a recording. It is kept, but nobody can play it; open sessions stop playing."""
-    await vault.restrict(
+    await vault.recordings.restrict(
         allowed.account.id, recording, restricted=True, reason=body.reason, actor=allowed.actor
     )
     return await show(vault, allowed, recording)
@@ -151,7 +151,9 @@ async def put_restriction(
 @router.delete("/recordings/{recording}/restriction")
 async def delete_restriction(vault: TheVault, allowed: Erasing, recording: RecordingId) -> RecordingOut:
     """Lift the restriction of a recording. It can be played again."""
-    await vault.restrict(allowed.account.id, recording, restricted=False, reason=None, actor=allowed.actor)
+    await vault.recordings.restrict(
+        allowed.account.id, recording, restricted=False, reason=None, actor=allowed.actor
+    )
     return await show(vault, allowed, recording)
 
 

@@ -38,7 +38,7 @@ async def post_webhook(
     """
     delivery = await _delivery(request)
     begun = time.perf_counter()
-    receipt = await vault.receive(provider, connection, delivery)
+    receipt = await vault.webhooks.receive(provider, connection, delivery)
     # The signature was valid, so the provider name is a known one.
     metrics.ACKS.labels(provider).observe(time.perf_counter() - begun)
     body = {"status": receipt.status} | ({"recording": receipt.recording_id} if receipt.recording_id else {})

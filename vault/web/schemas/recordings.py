@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vault.domain.playback.link import Link, Session, Standing
 from vault.domain.recordings.recording import State
-from vault.services.recordings.search import RecordingView
+from vault.services.recordings.recordings import RecordingView
 from vault.web.schemas.base import Body, Flag, MomentIn, MomentOut, Text
 from vault.web.schemas.calls import ReasonOut
 

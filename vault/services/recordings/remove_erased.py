@@ -1,12 +1,11 @@
-"""Erase a recording: first its keys, then every version of every object, then write the tombstone."""
+"""The rest of an erasure, whose keys are deleted: delete every version of every object, then write the tombstone."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from vault.domain.recordings.recording import GONE, Lease, Recording, State, backoff_before
+from vault.domain.recordings.recording import Lease, State, backoff_before
 from vault.domain.stored.manifest import location_of
 from vault.errors import LeaseLost, Unavailable
-from vault.ports.clock import Clock
 from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.services.ingest.store_attempt import objects_of
@@ -15,33 +14,6 @@ from vault.structured_log import Log
 
 _LOG = Log(__name__)
 _SCRUB_INTERVAL = timedelta(seconds=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Erase:
-    """Shred a recording: when this returns, its keys are deleted and no byte of it is served any more."""
-
-    database: Database
-    clock: Clock
-
-    async def __call__(self, account_id: str, recording_id: str, *, actor: str) -> Recording:
-        """Return the recording, which is now erasing. Raises NotFound, RecordingErased.
-
-        If the object of this closing act is not known to be stored, a repeated call stores it and raises nothing.
-        """
-        at = self.clock()
-
-        def begin(tx: Transaction) -> Recording:
-            tx.lock_account(account_id)
-            known = tx.recordings.get(account_id, recording_id)
-            if known is not None:
-                # A concurrent append to the call's evidence has committed before, or finds no recording.
-                tx.lock_call(account_id, known.call_ref)
-                if known.state in GONE and tx.closing.recall(account_id, "recording.erasing", recording_id):
-                    return known
-            return lifecycle.erase(tx, account_id, recording_id, actor=actor, at=at)
-
-        return await self.database.write(begin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

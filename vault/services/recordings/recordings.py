@@ -1,0 +1,184 @@
+"""Recordings: read one or a page of them with the facts of their calls, restrict and erase them.
+
+A restricted recording is kept but cannot be played until the restriction is lifted.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.calls.call import CallFacts
+from vault.domain.recordings.recording import GONE, Recording, RecordingKeys, State
+from vault.errors import NotFound, RecordingErased
+from vault.ports.clock import Clock
+from vault.ports.database import Database, Transaction
+from vault.ports.keys import KeyRing
+from vault.ports.stores import CallFactRow, RecordingFilter
+from vault.services.admission.case import Admission
+from vault.services.lifecycle import lifecycle
+from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append, settled
+from vault.services.shared.encrypted_fields import (
+    OpenedRecording,
+    join_facts,
+    open_facts,
+    open_recording,
+    search_term,
+)
+
+_Row = tuple[Recording, RecordingKeys | None, Sequence[CallFactRow]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingView:
+    """A recording with the decrypted facts of its call."""
+
+    recording: Recording
+    facts: CallFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recordings:
+    """Read, list, restrict and erase recordings."""
+
+    database: Database
+    ring: KeyRing
+    admission: Admission
+    chain: EvidenceChain
+    clock: Clock
+
+    async def read(self, account_id: str, recording_id: str) -> RecordingView:
+        """Return one recording in any state. Raises NotFound."""
+
+        def find(tx: Transaction) -> _Row | None:
+            recording = tx.recordings.get(account_id, recording_id)
+            return None if recording is None else _row(tx, recording)
+
+        found = await self.database.read(find)
+        if found is None:
+            raise NotFound("There is no such recording.")
+        return await self._view(*found)
+
+    async def page(
+        self,
+        account_id: str,
+        wanted: RecordingFilter,
+        *,
+        number: str | None,
+        agent: str | None,
+        before: tuple[datetime, str] | None,
+        limit: int,
+    ) -> Sequence[RecordingView]:
+        """Return a page, newest first. Numbers and agents are found only by their keyed hashes.
+
+        Raises Invalid if ``number`` is not a phone number.
+        """
+        terms: list[tuple[bytes, ...]] = []
+        if number is not None:
+            terms.append(await self.admission.terms_of_number(account_id, number))
+        if agent is not None:
+            terms.append((search_term(await self.admission.index_key(account_id), "agent", agent),))
+        wanted = replace(wanted, terms=tuple(terms))
+
+        def find(tx: Transaction) -> list[_Row]:
+            return [_row(tx, r) for r in tx.recordings.page(account_id, wanted, before=before, limit=limit)]
+
+        return [await self._view(*row) for row in await self.database.read(find)]
+
+    async def _view(
+        self, recording: Recording, keys: RecordingKeys | None, rows: Sequence[CallFactRow]
+    ) -> RecordingView:
+        if recording.state in {State.ERASING, State.ERASED}:
+            return RecordingView(recording=recording, facts=CallFacts(call_ref=recording.call_ref))
+        facts = await open_facts(self.ring, rows)
+        if keys is not None and keys.details is not None:
+            facts.insert(0, (await open_recording(self.ring, recording, keys)).details().facts)
+        return RecordingView(recording=recording, facts=join_facts(recording.call_ref, facts))
+
+    async def restrict(
+        self, account_id: str, recording_id: str, *, restricted: bool, reason: str | None, actor: str
+    ) -> None:
+        """Restrict a recording or lift its restriction. Open playback sessions get no more audio of a restricted one.
+
+        Setting the current value changes nothing. Raises NotFound, RecordingErased.
+        """
+        while True:
+            recording = await self.database.read(lambda tx: _existing(tx, account_id, recording_id))
+            opened = await self.chain.of_call(account_id, recording.call_ref)
+            change = partial(
+                self._change, account_id=account_id, recording_id=recording_id, restricted=restricted,
+                opened=opened, entry={"by": actor, "restricted": restricted, "reason": reason}, actor=actor,
+            )  # fmt: skip
+            if await self.database.write(change):
+                return
+
+    def _change(
+        self,
+        tx: Transaction,
+        *,
+        account_id: str,
+        recording_id: str,
+        restricted: bool,
+        opened: Mapping[str, OpenedRecording],
+        entry: dict[str, object],
+        actor: str,
+    ) -> bool:
+        tx.lock_account(account_id)
+        tx.lock_call(account_id, _existing(tx, account_id, recording_id).call_ref)
+        # Read again under the lock, so that no erasure can run concurrently.
+        recording = _existing(tx, account_id, recording_id)
+        if settled(tx, account_id, recording.call_ref, opened) is None:
+            return False
+        if recording.restricted == restricted:
+            if restricted:
+                tx.closing.recall(account_id, "recording.restricted", recording_id)
+            return True
+        tx.recordings.restrict(recording_id, restricted=restricted)
+        if recording.state in SETTLED:
+            append(tx, opened[recording_id], "restriction", entry, at=self.clock())
+        tx.events.append(
+            AccessEvent(
+                type="recording.restricted" if restricted else "recording.unrestricted",
+                at=tx.now(),
+                account_id=account_id,
+                actor=actor,
+                recording_id=recording_id,
+            )
+        )
+        return True
+
+    async def erase(self, account_id: str, recording_id: str, *, actor: str) -> Recording:
+        """Shred a recording: when this returns, its keys are deleted and no byte of it is served any more.
+
+        Return the recording, which is now erasing. Raises NotFound, RecordingErased.
+
+        If the object of this closing act is not known to be stored, a repeated call stores it and raises nothing.
+        """
+        at = self.clock()
+
+        def begin(tx: Transaction) -> Recording:
+            tx.lock_account(account_id)
+            known = tx.recordings.get(account_id, recording_id)
+            if known is not None:
+                # A concurrent append to the call's evidence has committed before, or finds no recording.
+                tx.lock_call(account_id, known.call_ref)
+                if known.state in GONE and tx.closing.recall(account_id, "recording.erasing", recording_id):
+                    return known
+            return lifecycle.erase(tx, account_id, recording_id, actor=actor, at=at)
+
+        return await self.database.write(begin)
+
+
+def _row(tx: Transaction, recording: Recording) -> _Row:
+    keys = tx.recordings.keys(recording.id)
+    return recording, keys, tx.call_facts.of_call(recording.account_id, recording.call_ref)
+
+
+def _existing(tx: Transaction, account_id: str, recording_id: str) -> Recording:
+    recording = tx.recordings.get(account_id, recording_id)
+    if recording is None:
+        raise NotFound("There is no such recording.")
+    if recording.state in {State.ERASING, State.ERASED}:
+        raise RecordingErased("The recording was erased.")
+    return recording
