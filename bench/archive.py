@@ -13,9 +13,9 @@ from sqlalchemy import Connection, insert, text, update
 
 from bench.stage import ACCOUNT, put_recording
 from vault.database.schema.core import recording_terms, recordings
+from vault.database.stores.recordings import NewRecording
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import LEASE, Recording, State
-from vault.ports.stores import NewRecording
 from vault.services.service import Vault
 from vault.services.shared.encrypted_fields import search_term
 

@@ -18,8 +18,9 @@ from bench.seeding import ACCOUNT_ID, seed_log
 from bench.sizes import Sizes
 from vault.composition_parts import utc_now
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.ports.access_log import KeptCheckpoint, Leaf
-from vault.ports.database import Transaction
+from vault.database.stores.checkpoints import KeptCheckpoint
+from vault.database.stores.log_tree import Leaf
+from vault.database.transaction import Transaction
 from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.proofs import LogProofs
 from vault.tlog.checkpoint import Checkpoint, sign_checkpoint

@@ -25,7 +25,7 @@ from bench.sizes import Sizes
 from bench.stage import ACCOUNT, settings_of
 from vault.composition import assemble
 from vault.database.engines.migrate import migrate_postgresql
-from vault.ports.stores import RecordingFilter
+from vault.domain.recordings.recording import RecordingFilter
 from vault.services.service import Vault
 
 #: Recordings of one caller, in whatever archive.

@@ -21,8 +21,8 @@ from bench import variants
 from bench.scene import Scene, app_of
 from bench.stage import open_session, put_recording, share
 from bench.without_tree import OpenAtOnce, TreeLater
-from vault.ports.access_log import Leaf
-from vault.ports.database import Transaction
+from vault.database.stores.log_tree import Leaf
+from vault.database.transaction import Transaction
 from vault.services.service import Vault
 from vault.settings import Settings
 

@@ -18,8 +18,8 @@ from bench.sizes import Sizes
 from bench.without_tree import PlaceEvents, TreeLater, fill_outbox
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.interface import Database
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.ports.database import Database
 from vault.services.audit_log.log_publisher import BATCH_SIZE, LogPublisher
 
 _WITH, _WITHOUT = "into the tree", "without the tree"

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from vault.database.stores.recording_states import RecordingStates
+from vault.database.transaction import Transaction
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.notices.notice import NoticeRequest
 from vault.domain.playback.link import DEFAULT_SESSIONS
 from vault.domain.recordings.recording import LEASE, Recording, State
 from vault.domain.recordings.transitions import ADMIT
 from vault.domain.rules.rules import RuleOverride
-from vault.ports.database import Transaction
 from vault.services.accounts.connections import ConnectionRequest
 from vault.services.playback.links import LinkRequest
 from vault.services.service import Vault

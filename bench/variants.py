@@ -12,13 +12,14 @@ from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase, _engine
 from vault.database.engines.sqlite_jobs import Job
 from vault.database.engines.sqlite_writer import Writer
-from vault.database.stores.hot_statements import announce_group, announce_one
+from vault.database.interface import Database
+from vault.database.stores.hot_statements import Announced, Grant, announce_group, announce_one
+from vault.database.stores.recordings import NewRecording
+from vault.database.transaction import Transaction
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import Recording, State
 from vault.errors import NotFound, VaultError
-from vault.ports.database import Announced, Database, Grant, Transaction
 from vault.ports.objects import ObjectStore, StoredObject, StoredVersion
-from vault.ports.stores import NewRecording
 from vault.services.admission.call_start import CallAnswer
 from vault.services.ingest.encrypt_stream import _pump, gather
 from vault.thread_pools import Threads

@@ -12,10 +12,11 @@ from sqlalchemy import Connection
 from bench.variants import Behind
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.interface import Database
 from vault.database.log_tree.sequencer_postgresql import _PLACE, _WAITING, BATCH_SIZE
 from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
+from vault.database.transaction import Transaction
 from vault.domain.ids import Token
-from vault.ports.database import Database, Transaction
 from vault.services.playback.sessions import OpenedLink
 from vault.tlog.hashing import EMPTY_ROOT, HASH_BYTES
 

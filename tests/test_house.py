@@ -17,7 +17,7 @@ import pytest
 from importlinter.cli import lint_imports
 
 from vault import errors
-from vault.ports.database import Database
+from vault.database.interface import Database
 from vault.services.service import Jobs, Vault
 from vault.web.http.problems import STATUS
 

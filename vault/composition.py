@@ -13,7 +13,8 @@ from vault.audio.prompt import SubprocessPromptMaker
 from vault.composition_parts import Adapters
 from vault.composition_services import build_vault
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.database.stores.account_keys import WrappedKeyRows
+from vault.database.interface import Database
+from vault.database.wrapped_keys import WrappedKeyRows
 from vault.errors import StartRefused
 from vault.hardening import harden_process
 from vault.keyservice.breaker import Breaker
@@ -22,7 +23,6 @@ from vault.keyservice.location import open_own_keys, open_root_key
 from vault.keyservice.two_root_keys import TwoRootKeys
 from vault.objects.location import open_store
 from vault.objects.owner import claim, refuse_owned
-from vault.ports.database import Database
 from vault.ports.keys import RootKey
 from vault.ports.objects import ObjectStore
 from vault.ports.telephony import Provider

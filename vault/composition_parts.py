@@ -7,12 +7,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from vault.database.interface import Database
 from vault.domain.notices.default_texts import NoticeTexts, parse_default_texts
 from vault.domain.rules.rule_book_loader import parse
 from vault.domain.rules.rules import RuleBook
 from vault.ports.audio import Describer, PromptMaker
 from vault.ports.clock import Clock
-from vault.ports.database import Database
 from vault.ports.keys import KeyRing, RootKey
 from vault.ports.numbers import Numbers
 from vault.ports.objects import ObjectStore

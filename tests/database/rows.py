@@ -6,18 +6,17 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from vault.database.interface import Database
 from vault.database.schema.core import recordings
 from vault.database.stores.recording_states import RecordingStates
+from vault.database.stores.recordings import NewRecording
 from vault.domain.accounts.account import Account
-from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.access_event import AccessEvent, LoggedEvent
 from vault.domain.ids import new_id
 from vault.domain.playback.link import Link, Session
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import LEASE, Lease, Recording, SealedObject, State
 from vault.domain.recordings.transitions import transition_between
-from vault.ports.access_log import LoggedEvent
-from vault.ports.database import Database
-from vault.ports.stores import NewRecording
 from vault.services.lifecycle import lifecycle
 
 NOW = datetime(2026, 11, 2, 12, 0, 0, 123456, tzinfo=UTC)

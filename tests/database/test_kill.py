@@ -12,7 +12,7 @@ import pytest
 import vault
 from tests.faults.counts import count
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.ports.stores import RecordingFilter
+from vault.domain.recordings.recording import RecordingFilter
 
 ROOT = Path(vault.__file__).parents[1]
 ANNOUNCER = """

@@ -13,7 +13,7 @@ import vault
 from tests.database.rows import logged
 from tests.faults.counts import count
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.ports.access_log import TreeHead
+from vault.database.stores.log_tree import TreeHead
 from vault.tlog.hashing import leaf_hash
 from vault.tlog.tree import Frontier, read_frontier
 

@@ -12,10 +12,10 @@ from tests.database.rows import LEASE, OFF, TO_TRANSFER, announcement, event, op
 from tests.faults.counts import count
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.sql.dialect import lock_key
+from vault.database.stores.hot_statements import Grant
 from vault.database.stores.recording_states import RecordingStates
 from vault.domain.recordings.recording import State
 from vault.errors import Invalid, NotFound, Unavailable
-from vault.ports.database import Grant
 
 
 @pytest.fixture

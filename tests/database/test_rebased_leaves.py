@@ -13,9 +13,9 @@ from tests.faults.counts import count
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.access_log import event_outbox
+from vault.database.stores.checkpoints import KeptCheckpoint
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import Tampered
-from vault.ports.access_log import KeptCheckpoint
 from vault.tlog.hashing import leaf_hash
 from vault.tlog.proofs import consistency_proof, verify_consistency
 from vault.tlog.tree import Frontier, read_frontier

@@ -17,11 +17,11 @@ from sqlalchemy import select, text
 
 from tests.database.rows import LEASE, NOW, OFF, TO_TRANSFER, announcement, move, open_account
 from tests.faults.counts import count
+from vault.database.interface import Database
 from vault.database.schema.core import recordings
 from vault.database.stores.recording_states import RecordingStates
 from vault.domain.recordings.recording import State
 from vault.errors import LeaseLost, Unavailable
-from vault.ports.database import Database
 
 WRITERS = 6
 #: Seconds between reading the switch and acting on it: what a busy machine may put there.

@@ -11,11 +11,11 @@ from pathlib import Path
 from tests.faults.server import MortalVault
 from vault.composition_parts import utc_now
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.database.stores.account_keys import WrappedKeyRows
+from vault.database.interface import Database
+from vault.database.wrapped_keys import WrappedKeyRows
 from vault.keyservice.key_ring import AccountKeyRing
 from vault.keyservice.location import open_root_key
 from vault.objects.location import open_store
-from vault.ports.database import Database
 from vault.ports.objects import ObjectStore
 from vault.services.recordings.sweep_orphans import Sweep
 from vault.thread_pools import Threads

@@ -24,7 +24,7 @@ from vault.composition_parts import Adapters
 from vault.composition_services import build_vault
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.database.stores.account_keys import WrappedKeyRows
+from vault.database.wrapped_keys import WrappedKeyRows
 from vault.keyservice import aws_kms
 from vault.keyservice.aws_kms import AwsKmsKey
 from vault.keyservice.checked import CheckedRootKey

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from vault.ports.consent_stores import ObjectionRow
-from vault.ports.database import Database, Transaction
+from vault.database.interface import Database
+from vault.database.stores.consent import ObjectionRow
+from vault.database.transaction import Transaction
 from vault.services.service import Vault
 
 T = TypeVar("T")

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Switch, SwitchChange
-from vault.ports.database import Database, Transaction
 from vault.services.service import Vault
 
 T = TypeVar("T")

@@ -23,10 +23,9 @@ from tests.golden.make import (
 )
 from tests.tlog.whole_log import read_export
 from vault import composition
-from vault.domain.recordings.recording import State
+from vault.domain.recordings.recording import RecordingFilter, State
 from vault.domain.stored.manifest import decode_manifest, location_of
 from vault.errors import NotFound
-from vault.ports.stores import RecordingFilter
 from vault.sealing.header import parse_header
 from vault.sealing.keys import recording_key
 from vault.sealing.message import open_message

@@ -24,10 +24,10 @@ from tests.database.rows import (
     settle,
     switch,
 )
-from vault.domain.recordings.recording import State
+from vault.database.interface import Database
+from vault.database.stores.hot_statements import Grant
+from vault.domain.recordings.recording import RecordingFilter, State
 from vault.errors import NotFound, Refused, Unavailable
-from vault.ports.database import Database, Grant
-from vault.ports.stores import RecordingFilter
 
 
 async def test_what_was_written_is_read(database: Database):

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from tests.database.rows import NOW, TO_TRANSFER, announcement, claim, open_account, set_columns
+from vault.database.interface import Database
 from vault.domain.recordings.recording import LEASE, State
-from vault.ports.database import Database
 
 
 async def test_what_waits_is_what_a_claim_would_find(database: Database):

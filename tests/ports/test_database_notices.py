@@ -9,9 +9,9 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.database.rows import NOW, open_account
 from tests.domain.drafts import notice
+from vault.database.interface import Database
+from vault.database.stores.notices import SealedPrompt
 from vault.domain.notices.notice import text_digest
-from vault.ports.database import Database
-from vault.ports.notices import SealedPrompt
 
 PROMPT = SealedPrompt(message=bytes(range(256)) * 1875, key_version=1)
 LATER = NOW + timedelta(hours=1)

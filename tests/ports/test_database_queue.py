@@ -24,12 +24,12 @@ from tests.database.rows import (
     upload,
 )
 from tests.faults.counts import count
+from vault.database.interface import Database
 from vault.database.stores.recording_states import RecordingStates
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import IN_FLIGHT, LEASE, Lease, SealedObject, State
 from vault.domain.recordings.transitions import ARROWS
 from vault.errors import Busy, LeaseLost, NotFound, RecordingErased
-from vault.ports.database import Database
 
 NEVER = timedelta(seconds=-1)
 SECRETS = ("wrapped_key", "key_version", "sealed_details", "sealed_waveform", "sealed_announcement")

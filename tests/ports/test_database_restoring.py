@@ -21,12 +21,12 @@ from tests.database.statements import statements
 from tests.domain.test_stored_objects import KNOWN
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.stores.account_objects import Revisions
+from vault.database.stores.consent import ObjectionRow
 from vault.domain.accounts.account import Connection, SwitchChange
 from vault.domain.consent.consent_event import ConsentPolicy, Objection
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import Manifest
-from vault.ports.consent_stores import ObjectionRow
-from vault.ports.restoring import Revisions
 from vault.services.lifecycle.restore import restore_available, restore_tombstone
 
 Database = SqliteDatabase | PostgresqlDatabase

@@ -17,14 +17,16 @@ from tests.database.rows import (
     open_account,
 )
 from tests.faults.counts import count
+from vault.database.interface import Database
+from vault.database.stores.accounts import WrappedSecret
+from vault.database.stores.call_facts import CallFactRow
+from vault.database.stores.consent import ConsentRow, ObjectionRow
+from vault.database.stores.key_rotations import SealedRow
 from vault.domain.accounts.account import Connection
+from vault.domain.accounts.key_rotation import KeyRotation
 from vault.domain.consent.consent_event import Objection
 from vault.domain.recordings.recording import State
 from vault.errors import KeyRetired, NotFound
-from vault.ports.consent_stores import ConsentRow, ObjectionRow
-from vault.ports.database import Database
-from vault.ports.rotation import KeyRotation, SealedRow, WrappedSecret
-from vault.ports.stores import CallFactRow
 
 ROTATION = KeyRotation(
     account_id="acct_a", version=1, begun_at=NOW, begun_by="key_1", rewrapped=0, settled_at=None,

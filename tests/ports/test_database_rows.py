@@ -18,11 +18,12 @@ from tests.database.rows import (
     set_columns,
 )
 from tests.faults.counts import count
+from vault.database.interface import Database
+from vault.database.stores.api_keys import KeptAnswer
+from vault.database.stores.call_facts import CallFactRow
 from vault.domain.accounts.account import ApiKey, Connection
-from vault.domain.recordings.recording import State
+from vault.domain.recordings.recording import RecordingFilter, State
 from vault.errors import Busy, NotFound
-from vault.ports.database import Database
-from vault.ports.stores import CallFactRow, KeptAnswer, RecordingFilter
 
 
 def opening(database: Database, one, nonce: bytes, secret: bytes = b"s"):

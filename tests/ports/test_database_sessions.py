@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from tests.database.rows import NOW, available, event, link, open_account, session, settle
+from vault.database.interface import Database
+from vault.database.stores.hot_statements import Grant
 from vault.domain.recordings.recording import State
-from vault.ports.database import Database, Grant
 
 MICROSECOND = timedelta(microseconds=1)
 

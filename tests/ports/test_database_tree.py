@@ -10,9 +10,10 @@ import pytest
 from tests.database.rows import NOW, event, logged, open_account
 from tests.faults.counts import count
 from tests.tlog.reference import mth
+from vault.database.interface import Database
+from vault.database.stores.checkpoints import KeptCheckpoint, PublishedSize
+from vault.database.stores.log_tree import TreeHead
 from vault.errors import LeaseLost, Tampered
-from vault.ports.access_log import KeptCheckpoint, PublishedSize, TreeHead
-from vault.ports.database import Database
 from vault.tlog.hashing import EMPTY_ROOT, leaf_hash
 from vault.tlog.proofs import consistency_proof, inclusion_proof, verify_consistency, verify_inclusion
 from vault.tlog.tree import Frontier

@@ -19,12 +19,13 @@ from tests.database.rows import (
     switch,
 )
 from tests.ports.test_database_queue import in_state
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.consent.decision import Decision
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import IN_FLIGHT, Lease, Recording, State
 from vault.domain.recordings.transitions import ENTRIES, REFUSE, TRANSITIONS, Transition
 from vault.errors import Refused
-from vault.ports.database import Database, Transaction
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.in_flight import refuse_in_flight
 from vault.services.lifecycle.lifecycle import GateEvidence

@@ -28,7 +28,7 @@ from vault.composition_services import build_vault
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import recordings
-from vault.database.stores.account_keys import WrappedKeyRows
+from vault.database.wrapped_keys import WrappedKeyRows
 from vault.domain.accounts.account import Account
 from vault.domain.calls.webhook import Delivery
 from vault.domain.consent.consent_event import ConsentPolicy

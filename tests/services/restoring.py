@@ -13,9 +13,9 @@ from vault.composition_parts import Adapters
 from vault.composition_services import build_vault
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.database.stores.account_keys import WrappedKeyRows
+from vault.database.interface import Database
+from vault.database.wrapped_keys import WrappedKeyRows
 from vault.keyservice.key_ring import AccountKeyRing
-from vault.ports.database import Database
 from vault.settings import read_settings
 from vault.telephony.providers.standard_webhooks.adapter import Platform
 from vault.thread_pools import Threads

@@ -9,13 +9,11 @@ from sqlalchemy import select
 from tests.domain.drafts import TEXT, wish
 from tests.services.conftest import AUDIO, House
 from tests.services.parties import CALLER, PARTIES, tell
-from vault.database.stores.key_rotations import SEALED_COLUMNS
+from vault.database.stores.key_rotations import PLACES, SEALED_KINDS
 from vault.domain.calls.call import CallFacts
 from vault.domain.notices.audio import PromptRequest
-from vault.domain.recordings.recording import State
+from vault.domain.recordings.recording import RecordingFilter, State
 from vault.domain.stored.manifest import decode_manifest, location_of
-from vault.ports.rotation import SEALED_KINDS
-from vault.ports.stores import RecordingFilter
 from vault.services.accounts.connections import ConnectionRequest
 from vault.services.audit_log.access_log import EventFilter
 from vault.services.key_rotation.rotate_account_key import RotationProgress

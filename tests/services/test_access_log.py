@@ -9,9 +9,9 @@ import pytest
 from tests.services.conftest import SIGNER, House, with_clock
 from tests.tlog.auditor import read_proof, root_by_proof
 from tests.tlog.reference import mth
+from vault.database.stores.checkpoints import KeptCheckpoint
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import NotFound, Tampered
-from vault.ports.access_log import KeptCheckpoint
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from vault.tlog.log_file import Verified, read_head, verify_log
 from vault.tlog.proof_file import verify_proof_file

@@ -20,9 +20,8 @@ from tests.services.parties import (
     through_the_gate,
 )
 from vault.domain.calls.call import CallFacts
-from vault.domain.recordings.recording import State
+from vault.domain.recordings.recording import RecordingFilter, State
 from vault.domain.rules.rules import RuleOverride
-from vault.ports.stores import RecordingFilter
 
 PARIS, HIDDEN = "+33142345678", "anonymous"
 

@@ -11,10 +11,9 @@ from tests.fakes.objects import Kept
 from tests.services.conftest import AUDIO, House, blocks_of
 from tests.services.restoring import empty_house, write_all
 from vault.domain.calls.call import CallFacts
-from vault.domain.recordings.recording import State
+from vault.domain.recordings.recording import RecordingFilter, State
 from vault.domain.stored.manifest import location_of
 from vault.errors import Busy, NotFound, RecordingErased
-from vault.ports.stores import RecordingFilter
 from vault.thread_pools import Threads
 
 

@@ -7,13 +7,13 @@ import pytest
 
 from tests.services.conftest import House
 from tests.services.parties import announced, tell, through_the_gate
+from vault.database.stores.consent import ConsentRow
 from vault.domain.consent.consent_event import Answer, ConsentEvent
 from vault.domain.ids import new_id
 from vault.domain.recordings.recording import State
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.consent_json import encode_event
 from vault.errors import Refused
-from vault.ports.consent_stores import ConsentRow
 from vault.sealing.message import seal
 from vault.services.consent.record_consent import MAX_EVENTS
 

@@ -14,12 +14,11 @@ from tests.services.test_notices import BEEP, ME, SPEECH, drafted
 from tests.services.test_publish import check_published
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.consent.consent_event import ConsentPolicy
-from vault.domain.recordings.recording import State
+from vault.domain.recordings.recording import RecordingFilter, State
 from vault.domain.stored.account_object import AccountObject
 from vault.domain.stored.account_object_name import PREFIX
 from vault.domain.stored.manifest import location_of as manifest_of
 from vault.errors import NotAuthentic, NotFound
-from vault.ports.stores import RecordingFilter
 from vault.services.playback.links import LinkRequest
 from vault.thread_pools import Threads
 from vault.tlog.log_file import read_head, verify_log

@@ -12,7 +12,7 @@ from tests.fakes.objects import FakeObjects
 from tests.fakes.root_key import FakeRootKey
 from tests.services.conftest import SIGNER
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.database.stores.account_keys import WrappedKeyRows
+from vault.database.wrapped_keys import WrappedKeyRows
 from vault.domain.stored.vault_object import LOCATION, decode_vault
 from vault.errors import Refused, StartRefused, Tampered
 from vault.keyservice.key_ring import AccountKeyRing

@@ -22,10 +22,10 @@ from tests.services.rotation import (
     rotate,
     versions,
 )
+from vault.database.stores.key_rotations import SEALED_KINDS
 from vault.domain.calls.call import CallFacts
 from vault.domain.notices.audio import PromptRequest
 from vault.domain.recordings.recording import State
-from vault.ports.rotation import SEALED_KINDS
 from vault.services.audit_log.access_log import EventFilter
 
 pytestmark = pytest.mark.faults

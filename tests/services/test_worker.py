@@ -4,9 +4,9 @@ import asyncio
 
 from tests.fakes.fetcher import Media
 from tests.services.conftest import AUDIO, URL, House
+from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
 from vault.errors import Unavailable
-from vault.ports.database import Transaction
 from vault.worker.polling_task import PollingTask
 from vault.worker.tasks import SHUTDOWN_GRACE, work
 

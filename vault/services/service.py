@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from vault.ports.database import Database
+from vault.database.interface import Database
 from vault.services.accounts.accounts import Accounts
 from vault.services.accounts.api_keys import ApiKeys
 from vault.services.accounts.connections import Connections

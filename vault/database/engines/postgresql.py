@@ -18,11 +18,10 @@ from vault.database.engines.micro_batch import MicroBatch
 from vault.database.engines.migrate import check_schema
 from vault.database.engines.postgresql_call import DEADLINE, UNKNOWN
 from vault.database.engines.postgresql_calls import Lane, PostgresqlCalls
-from vault.database.engines.transaction import SqlTransaction
-from vault.database.stores.hot_statements import announce_group, grant_group
+from vault.database.stores.hot_statements import Announced, Grant, announce_group, grant_group
+from vault.database.stores.recordings import NewRecording
+from vault.database.transaction import Transaction
 from vault.errors import Unavailable, VaultError
-from vault.ports.database import Announced, Grant, Transaction
-from vault.ports.stores import NewRecording
 
 T = TypeVar("T")
 
@@ -39,11 +38,11 @@ class PostgresqlRows:
 
     async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
         """Run ``function`` in its own transaction."""
-        return await self._call(lambda connection: function(SqlTransaction(connection)), urgent=urgent)
+        return await self._call(lambda connection: function(Transaction(connection)), urgent=urgent)
 
     async def read(self, function: Callable[[Transaction], T]) -> T:
         """Run ``function`` on a snapshot, in a read-only transaction."""
-        return await self._call(lambda connection: function(SqlTransaction(connection)), snapshot=True)
+        return await self._call(lambda connection: function(Transaction(connection)), snapshot=True)
 
     async def announce(self, new: NewRecording) -> Announced:
         """Insert the recording, in one batch with concurrent announcements."""

@@ -22,10 +22,10 @@ from vault.database.engines.sqlite_readers import Readers
 from vault.database.engines.sqlite_wal import WalCheckpointer
 from vault.database.engines.sqlite_writer import Writer
 from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
-from vault.database.stores.hot_statements import announce_one, grant_one
+from vault.database.stores.hot_statements import Announced, Grant, announce_one, grant_one
+from vault.database.stores.recordings import NewRecording
+from vault.database.transaction import Transaction
 from vault.errors import StartRefused
-from vault.ports.database import Announced, Grant, Transaction
-from vault.ports.stores import NewRecording
 from vault.thread_pools import Threads
 
 T = TypeVar("T")

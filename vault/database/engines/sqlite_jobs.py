@@ -6,26 +6,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vault.database.engines.transaction import SqlTransaction
+from vault.database.transaction import Transaction
 
 
 @dataclass(slots=True, eq=False)
 class Job:
     """One function, and its caller's future."""
 
-    function: Callable[[SqlTransaction], Any]
+    function: Callable[[Transaction], Any]
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
     result: Any = None
     error: BaseException | None = None
 
     @classmethod
-    def of(cls, function: Callable[[SqlTransaction], Any]) -> "Job":
+    def of(cls, function: Callable[[Transaction], Any]) -> "Job":
         """Create a job for the running event loop."""
         loop = asyncio.get_running_loop()
         return cls(function, loop, loop.create_future())
 
-    def run(self, transaction: SqlTransaction) -> None:
+    def run(self, transaction: Transaction) -> None:
         """Call the function and store its result. Raises its errors, but RuntimeError for StopIteration.
 
         A future refuses StopIteration, and its caller would wait forever.

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from vault.database.engines.sqlite_jobs import Job, deliver
-from vault.database.engines.transaction import SqlTransaction
+from vault.database.transaction import Transaction
 from vault.errors import Unavailable
 from vault.structured_log import Log
 
@@ -43,7 +43,7 @@ class Readers:
         for thread in self._threads:
             thread.start()
 
-    async def read(self, function: Callable[[SqlTransaction], Any]) -> Any:
+    async def read(self, function: Callable[[Transaction], Any]) -> Any:
         """Run ``function`` on a snapshot. Raises its errors, and Unavailable."""
         job = Job.of(function)
         with self._wake:
@@ -88,7 +88,7 @@ class Readers:
 def _read(batch: Sequence[Job], connection: Connection, driver: sqlite3.Connection) -> None:
     """Run a batch in one transaction. Raises sqlite3.Error if it cannot be started or ended."""
     driver.execute("BEGIN")
-    transaction = SqlTransaction(connection)
+    transaction = Transaction(connection)
     try:
         for job in batch:
             try:

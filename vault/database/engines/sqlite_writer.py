@@ -19,9 +19,9 @@ from sqlalchemy.exc import DBAPIError
 
 from vault import metrics
 from vault.database.engines.sqlite_jobs import Job, deliver
-from vault.database.engines.transaction import SqlTransaction
 from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
 from vault.database.stores.restore_leaves import HEAD_MOVED
+from vault.database.transaction import Transaction
 from vault.errors import Unavailable
 from vault.structured_log import Log
 
@@ -72,7 +72,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
         self._thread.start()
 
-    async def write(self, function: Callable[[SqlTransaction], Any], *, urgent: bool) -> Any:
+    async def write(self, function: Callable[[Transaction], Any], *, urgent: bool) -> Any:
         """Run ``function`` and return its result after the commit that made it durable.
 
         Raises the function's errors, and Unavailable.
@@ -120,7 +120,7 @@ class Writer:
 
     def _commit(self, batch: list[Job]) -> None:
         self._cursor.execute("BEGIN IMMEDIATE")
-        transaction = SqlTransaction(self._connection)
+        transaction = Transaction(self._connection)
         for job in batch:
             self._cursor.execute("SAVEPOINT job")
             try:

@@ -11,8 +11,7 @@ from vault.database.schema.access_log import event_outbox
 from vault.database.schema.core import access_events
 from vault.database.sql.dialect import is_postgresql
 from vault.database.stores.closing_acts import ClosingRows
-from vault.domain.audit_log.access_event import AccessEvent, EventType, parse_event
-from vault.ports.access_log import LoggedEvent
+from vault.domain.audit_log.access_event import AccessEvent, EventType, LoggedEvent, parse_event
 from vault.tlog.hashing import leaf_hash
 
 _APPEND = insert(event_outbox)
@@ -27,7 +26,7 @@ for _kind in get_args(EventType):
 
 
 class EventRows:
-    """The access events of one transaction."""
+    """Access events: appended to the outbox, and read once they are in the tree."""
 
     def __init__(self, connection: DbConnection, closing: ClosingRows) -> None:
         """Work inside the transaction that is open on ``connection``, together with its closing acts."""

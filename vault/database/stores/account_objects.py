@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection as DbConnection
@@ -20,7 +21,14 @@ from vault.domain.stored.account_json import StoredObjection
 from vault.domain.stored.account_object import AccountObject, StoredPrompt
 from vault.domain.stored.policy_json import decode_policy
 from vault.errors import NotFound
-from vault.ports.restoring import Revisions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revisions:
+    """An account's current revision, and its revision in the object store."""
+
+    now: int
+    written: int
 
 
 def account_changed(db: DbConnection, account_id: str) -> None:

@@ -1,6 +1,7 @@
 """Accounts, their recording switch with its history, and their wrapped keys."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection as DbConnection
@@ -13,7 +14,6 @@ from vault.database.sql.dialect import insert_new
 from vault.database.stores.account_objects import account_changed
 from vault.domain.accounts.account import Account, Switch, SwitchChange
 from vault.errors import NotFound, Refused
-from vault.ports.rotation import WrappedSecret
 
 # Nearly every request runs these.
 _FIND = CompiledSelect(
@@ -31,8 +31,16 @@ _SWITCH_HISTORY = CompiledSelect(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrappedSecret:
+    """A secret of the account, wrapped by a version of its account key."""
+
+    wrapped: bytes = field(repr=False)
+    key_version: int
+
+
 class AccountRows:
-    """The accounts of one transaction."""
+    """Accounts, switches and wrapped account keys."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""
@@ -118,7 +126,7 @@ class AccountRows:
         return wrapped
 
     def wrapped_index_key(self, account_id: str) -> WrappedSecret:
-        """Return the wrapped index key. Raises NotFound."""
+        """Return the account's index key, wrapped by a version of its account key. Raises NotFound."""
         query = select(accounts.c.wrapped_index_key, accounts.c.index_key_version)
         row = self._db.execute(query.where(accounts.c.id == account_id)).first()
         if row is None:

@@ -1,8 +1,9 @@
 """API keys, and the responses stored for idempotency keys."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, delete, insert, select, tuple_, update
@@ -12,7 +13,9 @@ from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
 from vault.domain.accounts.account import ApiKey
 from vault.errors import Busy
-from vault.ports.stores import KeptAnswer
+
+#: Prefix of the names of leases on idempotent requests in progress.
+ANSWER_LEASES: Final = "answer/"
 
 # Max deletions in one transaction, so that it does not delay other writers.
 _BATCH_SIZE = 1000
@@ -20,8 +23,17 @@ _BATCH_SIZE = 1000
 _FIND = CompiledSelect(select(api_keys).where(api_keys.c.id == bindparam("id")))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAnswer:
+    """The stored response of a request with an Idempotency-Key."""
+
+    fingerprint: bytes
+    status: int
+    body: bytes
+
+
 class ApiKeyRows:
-    """The API keys of one transaction."""
+    """API keys, and the stored responses of idempotent requests."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""

@@ -1,6 +1,8 @@
 """Call facts: insert-only rows, deleted only per call."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Select, bindparam, delete, select
@@ -10,7 +12,6 @@ from vault.database.schema.core import recording_terms, recordings
 from vault.database.sql.compiled_statements import CompiledInsert, CompiledSelect
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.current_key_check import refuse_retired
-from vault.ports.stores import CallFactRow
 
 # Every call that starts inserts a row and reads the call's rows; every received recording reads them too.
 _ADD = CompiledInsert(call_facts)
@@ -21,8 +22,24 @@ _OF_CALL = CompiledSelect(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFactRow:
+    """One report about a call. Times are in plaintext, parties are sealed."""
+
+    id: str
+    account_id: str
+    call_ref: str
+    #: Identifies the delivery, so that a retry adds no row.
+    delivery: str
+    at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    sealed_facts: bytes
+    key_version: int
+
+
 class CallRows:
-    """The call facts of one transaction."""
+    """Facts of calls, as append-only rows."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""

@@ -1,5 +1,6 @@
 """Signed checkpoints, and the published size of the log."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,24 +10,45 @@ from sqlalchemy import Row, select, update
 from vault.database.schema.access_log import checkpoints, publication
 from vault.database.sql.dialect import database_now, insert_new
 from vault.errors import LeaseLost
-from vault.ports.access_log import KeptCheckpoint, PublishedSize
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptCheckpoint:
+    """A signed checkpoint, as published."""
+
+    size: int
+    note: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedSize:
+    """The size of the log published to the object store as tiles."""
+
+    #: Number of leaves.
+    size: int
+    #: By the clock of the publishing node; None where it is unknown.
+    at: datetime | None
 
 
 class CheckpointRows:
-    """The checkpoints of one transaction."""
+    """Anchored checkpoints, and the published size of the log."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""
         self._db = connection
 
     def last(self) -> KeptCheckpoint | None:
-        """Return the largest anchored checkpoint."""
+        """Return the largest anchored checkpoint: the newest that may be returned to clients."""
         anchored = select(checkpoints).where(checkpoints.c.anchored_at.is_not(None))
         row = self._db.execute(anchored.order_by(checkpoints.c.size.desc()).limit(1)).first()
         return None if row is None else _kept(row)
 
     def keep(self, checkpoint: KeptCheckpoint) -> KeptCheckpoint:
-        """Insert a checkpoint that has been anchored; return it, or the anchored one of its size, which stays."""
+        """Store an anchored checkpoint and return it; an existing anchored one of its size stays and is returned.
+
+        One of an older release that was never anchored is replaced.
+        """
         values = {"note": checkpoint.note, "at": checkpoint.at, "anchored_at": checkpoint.at}
         if insert_new(self._db, checkpoints, {"size": checkpoint.size} | values):
             return checkpoint
@@ -54,7 +76,10 @@ class CheckpointRows:
         self._db.execute(update(publication).values(not_before=until))
 
     def published(self, *, before: int, size: int, at: datetime) -> None:
-        """Set the published size to ``size``. Raises LeaseLost if it is no longer ``before``."""
+        """Compare-and-swap the published size from ``before`` to ``size``, and release the lease.
+
+        Raises LeaseLost if the size is not ``before``.
+        """
         mine = update(publication).where(publication.c.size == before)
         if self._db.execute(mine.values(size=size, not_before=database_now(self._db))).rowcount != 1:
             raise LeaseLost("Another node has published the log.")

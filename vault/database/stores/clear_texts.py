@@ -1,7 +1,8 @@
 """Texts that an older release stored unencrypted, so that they can be sealed."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 from sqlalchemy import Column, not_, select, update
 from sqlalchemy import Connection as DbConnection
@@ -9,7 +10,13 @@ from sqlalchemy import Connection as DbConnection
 from vault.database.schema.consent import consent_policies, objections
 from vault.database.schema.core import connections, switch_changes
 from vault.database.stores.account_objects import account_changed
-from vault.ports.words import SEALED_WORDS, ClearWords, Words
+
+#: The kind of text, which is in its encryption context.
+Words = Literal["switch-reason", "objection-reason", "policy-reason", "api-base", "next-url"]
+#: First character of sealed text: a control character, which the REST API refuses in input.
+SEALED_WORDS: Final = "\x01"
+#: The metadata fact that no tombstone contains an admin's text any more.
+TOMBSTONES_CLEAN: Final = "tombstones_without_words"
 
 _BATCH_SIZE = 200
 _COLUMNS: Mapping[Words, Column[Any]] = {
@@ -18,6 +25,17 @@ _COLUMNS: Mapping[Words, Column[Any]] = {
     "api-base": connections.c.api_base,
     "next-url": connections.c.next_url,
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearWords:
+    """Text that an older release stored in plaintext: a column of a row, or a whole policy."""
+
+    what: Words
+    account_id: str
+    #: The row's id; for a policy, its version.
+    row_id: str
+    words: str
 
 
 class ClearTextRows:

@@ -37,7 +37,7 @@ _NO_ACCOUNT: Final = 0
 
 
 class ClosingRows:
-    """The closing acts of one transaction."""
+    """Closing acts, inserted by ``Events.append`` in the same transaction, and the state of their objects."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""

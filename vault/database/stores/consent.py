@@ -1,6 +1,7 @@
 """Consent events, objections, policies and chains of evidence."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -22,7 +23,6 @@ from vault.database.stores.current_key_check import refuse_retired
 from vault.domain.consent.consent_event import ConsentPolicy, Objection
 from vault.domain.stored.policy_json import decode_policy, encode_policy
 from vault.errors import Busy
-from vault.ports.consent_stores import ConsentRow, EvidenceRow, ObjectionRow, Pause
 
 # Every call that starts and every received recording runs these.
 _ADD_EVENT = insert(consent_events)
@@ -42,8 +42,61 @@ _NEWEST_POLICY = CompiledSelect(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentRow:
+    """One sealed consent event of a call."""
+
+    id: str
+    account_id: str
+    call_ref: str
+    #: When the vault received the report; events are ordered by it.
+    heard_at: datetime
+    sealed_event: bytes
+    key_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectionRow:
+    """An objection with its sealed number."""
+
+    id: str
+    account_id: str
+    #: Keyed hash of the number, for search.
+    term: bytes
+    sealed_number: bytes
+    key_version: int
+    objection: Objection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """A call whose recording the provider must pause."""
+
+    account_id: str
+    connection_id: str
+    call_ref: str
+    #: Number of requests to the provider.
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceRow:
+    """One entry of a recording's evidence chain, sealed under the recording key."""
+
+    account_id: str
+    recording_id: str
+    #: From 1; entry 0 is the evidence in the encryption context, which is stored in the details.
+    position: int
+    #: SHA-256 of the canonical bytes, in hexadecimal.
+    digest: str
+    sealed_entry: bytes
+
+
 class ConsentRows:
-    """The consent events of one transaction."""
+    """Consent events of calls, as append-only rows.
+
+    They are kept when a recording is erased: a refusal also applies to recordings of the call that arrive later.
+    """
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""
@@ -69,7 +122,7 @@ class ConsentRows:
 
 
 class ObjectionRows:
-    """The objections of one transaction."""
+    """Objections by keyed hash of the number. A caller that changes one holds the account's exclusive lock."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""
@@ -142,7 +195,7 @@ class PauseRows:
 
 
 class PolicyRows:
-    """The consent policies of one transaction."""
+    """The versions of an account's consent policy."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""
@@ -174,7 +227,7 @@ class PolicyRows:
 
 
 class EvidenceRows:
-    """The chains of evidence of one transaction."""
+    """Evidence entries added after a recording was sealed. They are deleted when the recording is shredded."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""

@@ -7,6 +7,7 @@ batched there, because a batch that holds row locks would delay the recording sw
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,13 +15,11 @@ from sqlalchemy import Connection
 from vault.database.schema.core import micros, recordings
 from vault.database.sql.dialect import database_now, is_postgresql, lock_key
 from vault.database.stores.access_events import event_values, hashed_values
-from vault.database.stores.recordings import new_row
+from vault.database.stores.recordings import NewRecording, new_row
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import State
 from vault.errors import KeyRetired, NotFound, Refused, VaultError
-from vault.ports.database import Announced, Grant
-from vault.ports.stores import NewRecording
 
 _SWITCH_OFF = Reason(code="switch_off", text="Recording was switched off when the recording was announced.")
 _COLUMNS = tuple(
@@ -65,6 +64,25 @@ _IS_VALID_ON_POSTGRESQL = "SELECT 1" + _STILL_VALID.format(
     session="%(session_id)s::text",
     now=_LATER.format(now="%(now)s::bigint"),
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """The row for an announcement."""
+
+    recording_id: str
+    state: State
+    #: False for a duplicate announcement.
+    created: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """The event for a window of audio, which must be durable before the window is served."""
+
+    event: AccessEvent
+    #: The session that must still be valid; None for a download by API key.
+    session_id: str | None
 
 
 def announce_one(connection: Connection, new: NewRecording) -> Announced:

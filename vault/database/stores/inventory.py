@@ -13,7 +13,7 @@ _AVAILABLE = recordings.c.state == str(State.AVAILABLE)
 
 
 class InventoryRows:
-    """The inventory of one transaction."""
+    """The recordings to compare with the object store."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""

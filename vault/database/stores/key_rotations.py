@@ -1,9 +1,9 @@
 """Versions of account keys, and the rows sealed under them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, get_args
 
 from sqlalchemy import (
     Column,
@@ -28,10 +28,35 @@ from vault.database.schema.core import accounts, connections, links, recordings
 from vault.database.schema.notices import notices
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.account_objects import account_changed
+from vault.database.stores.accounts import WrappedSecret
 from vault.database.stores.current_key_check import refuse_retired
+from vault.domain.accounts.key_rotation import KeyRotation
 from vault.domain.recordings.recording import State
 from vault.errors import KeyRetired, NotFound
-from vault.ports.rotation import KeyRotation, SealedKind, SealedRow, WrappedSecret
+
+#: All kinds of rows with data that an account key version wraps or seals. Recordings are first.
+SealedKind = Literal[
+    "recording_key",
+    "index_key",
+    "detail_key",
+    "credentials",
+    "announcement",
+    "call_fact",
+    "consent_event",
+    "objection",
+    "listener",
+    "prompt",
+]
+SEALED_KINDS: tuple[SealedKind, ...] = get_args(SealedKind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedRow:
+    """One value that a version of an account key wraps or seals."""
+
+    #: The name in its encryption context: the row's id, a connection's name, or a detail key's number.
+    name: str
+    sealed: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +99,17 @@ _IN_ACCOUNT_OBJECT = frozenset({"index_key", "credentials", "objection", "prompt
 
 
 class RotationRows:
-    """The rotations of one transaction."""
+    """Versions of account keys: adding, re-encrypting, destroying."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""
         self._db = connection
 
     def begin(self, rotation: KeyRotation, *, wrapped_key: bytes) -> None:
-        """Insert the version after ``rotation.version``. Raises KeyRetired if it exists already."""
+        """Add the version after ``rotation.version`` and make it current.
+
+        The caller holds the account's exclusive lock. Raises KeyRetired if another request added it first.
+        """
         row = {
             "account_id": rotation.account_id,
             "version": rotation.version + 1,
@@ -94,9 +122,9 @@ class RotationRows:
         account_changed(self._db, rotation.account_id)
 
     def add_detail_key(self, account_id: str, number: int, wrapped: WrappedSecret) -> None:
-        """Insert a key that seals details of access events; an existing one with this number stays.
+        """Add a key for details of access events; an existing one with this number stays.
 
-        Raises KeyRetired.
+        The caller holds the account's shared lock. Raises KeyRetired unless the current version wraps it.
         """
         refuse_retired(self._db, account_id, wrapped.key_version)
         values = {"account_id": account_id, "number": number, "wrapped_key": wrapped.wrapped}
@@ -142,9 +170,10 @@ class RotationRows:
         *,
         version: int,
     ) -> int:
-        """Compare-and-swap each row's ciphertext, ordered by name; rows changed since they were read are skipped.
+        """Compare-and-swap each row's ciphertext, ordered by name; return the number of changed rows.
 
-        Returns the number of rows changed.
+        The new ciphertext is under ``version``. A row that was changed or shredded since it was read is skipped.
+        A new recording key makes its manifest due. The caller holds the account's shared lock.
         """
         place = SEALED_COLUMNS[kind]
         same = (place.name == bindparam("of_name")) & (place.sealed == bindparam("of_sealed"))
@@ -188,7 +217,10 @@ class RotationRows:
         account_changed(self._db, rotation.account_id)
 
     def destroy(self, rotation: KeyRotation, *, at: datetime, statement: bytes) -> None:
-        """Delete the version's wrapped key, and store the statement of its destruction."""
+        """Permanently delete the version's wrapped key, and store the statement.
+
+        The caller holds the account's exclusive lock and has checked that nothing remains under the version.
+        """
         version_row = (account_keys.c.account_id == rotation.account_id) & (
             account_keys.c.version == rotation.version
         )

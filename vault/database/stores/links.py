@@ -1,6 +1,7 @@
 """Playback links and their sessions."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,14 +16,34 @@ from vault.database.stores.hot_statements import still_good
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Link, Session, log_entries_allowed
 from vault.errors import NotFound
-from vault.ports.access_log import UnsettledSession
-from vault.ports.link_stores import LinkFilter
 
 # Every played range runs these; building them each time would take longer than running them.
 _LINK = select(links).where(links.c.id == bindparam("id"), links.c.account_id == bindparam("account_id"))
 _SESSION = select(sessions).where(sessions.c.id == bindparam("id"))
 # The size of the log at its last commit: events of a session opened now can only be at later indexes.
 _LOG_SIZE = select(tree_head.c.size).scalar_subquery()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkFilter:
+    """A filter on an account's links. None means any."""
+
+    recording_id: str | None = None
+    #: Keyed hash of the listener's name.
+    listener: bytes | None = None
+    #: Only links that are neither expired at this moment nor revoked.
+    open_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsettledSession:
+    """An ended session whose missing end events are not written yet."""
+
+    session_id: str
+    account_id: str
+    recording_id: str
+    #: The log index to read from: the log's size when the session was opened, or the last ``read_until``.
+    log_size: int
 
 
 class LinkRows:
@@ -131,7 +152,7 @@ class LinkRows:
         return None if row is None else _session(row)
 
     def unsettled(self, before: datetime, *, limit: int) -> Sequence[UnsettledSession]:
-        """Return unsettled sessions that ended before ``before``."""
+        """Return sessions that ended before then and are not settled: their missing end events are not written yet."""
         names = UnsettledSession.__slots__
         over = select(*(unsettled_sessions.c[name] for name in names)).where(
             unsettled_sessions.c.ends_at < before

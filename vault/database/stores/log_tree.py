@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection as DbConnection
@@ -13,8 +14,6 @@ from vault.database.schema.access_log import event_outbox, tree_head, tree_nodes
 from vault.database.schema.core import access_events
 from vault.database.sql.dialect import is_postgresql
 from vault.errors import Tampered
-from vault.ports.access_log import Leaf, TreeHead
-from vault.rfc3339 import parse_rfc3339
 from vault.tlog.tree import Node
 
 _HEAD = select(tree_head.c.size, tree_head.c.root)
@@ -36,8 +35,28 @@ _WAITING = select(func.count()).select_from(event_outbox)
 _OLDEST = select(event_outbox.c.body).order_by(event_outbox.c.position).limit(1)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaf:
+    """A leaf for export."""
+
+    index: int
+    #: None for a leaf without an account.
+    account_id: str | None
+    leaf: bytes
+    #: The hash stored when the leaf was appended, not computed again from its bytes.
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeHead:
+    """The committed size and root of the tree."""
+
+    size: int
+    root: bytes
+
+
 class TreeRows:
-    """The tree of one transaction."""
+    """The tree over the access events. Only the sequencer appends to it."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""
@@ -93,10 +112,18 @@ class TreeRows:
         return None if body is None else parse_rfc3339(json.loads(body)["at"])
 
     def sequence(self, *, limit: int) -> int:
-        """Move at most ``limit`` waiting events into the tree; return the number moved."""
+        """Move at most ``limit`` events from the outbox into the tree; return how many were moved.
+
+        On PostgreSQL only one transaction at a time may; another returns 0 immediately. Raises Unavailable if the
+        head changed meanwhile, which is only possible without the lock.
+        """
         return sequence_waiting(self._db, limit=limit) if is_postgresql(self._db) else 0
 
     def settle(self) -> None:
-        """Move the events of this transaction into the tree with its commit."""
+        """Move the events of this transaction into the tree with its commit.
+
+        On SQLite every commit does that. On PostgreSQL the sequencer's lock is held until the end, so call this
+        last. Raises Unavailable if the lock times out, or if too many other events are in the outbox.
+        """
         if is_postgresql(self._db):
             settle(self._db)

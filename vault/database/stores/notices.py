@@ -1,6 +1,7 @@
 """Notices: drafts, which may change, and published versions, which never change."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,6 @@ from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
 from vault.domain.notices.notice import Notice, NoticeStatus
-from vault.ports.notices import SealedPrompt
 
 #: All columns except the audio, which few callers need.
 _COLUMNS = [notices.c[name] for name in Notice.__slots__]
@@ -24,8 +24,16 @@ _OF_STATUS = CompiledSelect(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedPrompt:
+    """The audio of a notice in its row: PCM16, sealed under the account key."""
+
+    message: bytes = field(repr=False)
+    key_version: int
+
+
 class NoticeRows:
-    """The notices of one transaction."""
+    """Notices by account. Only drafts are changed or deleted; published versions stay, because evidence names them."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""
@@ -41,7 +49,7 @@ class NoticeRows:
         return self._first((notices.c.account_id == account_id) & (notices.c.id == notice_id))
 
     def by_id(self, notice_id: str) -> Notice | None:
-        """Return a notice of any account by its id."""
+        """Return a notice of any account: its id gives access to the audio of a published one."""
         return self._first(notices.c.id == notice_id)
 
     def of_account(self, account_id: str, status: NoticeStatus | None = None) -> Sequence[Notice]:

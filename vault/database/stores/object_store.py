@@ -9,9 +9,9 @@ from vault.database.schema.access_log import checkpoints, publication
 from vault.database.schema.closing_acts import closing_acts
 from vault.database.schema.core import accounts, recordings
 from vault.database.sql.dialect import database_now
+from vault.database.stores.checkpoints import KeptCheckpoint
 from vault.domain.recordings.recording import State
 from vault.domain.stored.tombstone import FINAL
-from vault.ports.access_log import KeptCheckpoint
 
 _WITH_OBJECT = [str(state) for state in (State.AVAILABLE, *FINAL)]
 #: Max due objects to count, per kind.
@@ -19,7 +19,7 @@ _MAX_COUNTED = 10_000
 
 
 class StoreRows:
-    """The record of the object store's content in one transaction."""
+    """The content of the object store according to the database, and the marks for writing it again."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""

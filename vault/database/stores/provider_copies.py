@@ -13,7 +13,7 @@ from vault.domain.recordings.recording import Recording, State
 
 
 class SourceRows:
-    """The providers' copies, in one transaction."""
+    """The queue of the providers' copies to delete."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""

@@ -22,7 +22,7 @@ _FREE: dict[str, Any] = {"lease_until": None, "lease_token": None}
 
 
 class QueueRows:
-    """The queue of one transaction."""
+    """The queue of recordings: their claims and leases."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""

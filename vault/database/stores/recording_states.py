@@ -13,12 +13,17 @@ from vault.database.schema.access_log import event_outbox
 from vault.database.schema.consent import evidence_entries
 from vault.database.schema.core import access_events, accounts, recordings
 from vault.database.stores.current_key_check import refuse_retired
-from vault.database.stores.recordings import RECORDING_COLUMNS, new_row, reasons_json, recording_of
+from vault.database.stores.recordings import (
+    RECORDING_COLUMNS,
+    NewRecording,
+    new_row,
+    reasons_json,
+    recording_of,
+)
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import Recording, SealedObject
 from vault.domain.recordings.transitions import REFUSE, RESEND, Transition
 from vault.errors import Busy, LeaseLost
-from vault.ports.stores import NewRecording
 
 #: The columns needed to open a recording. Setting them to NULL shreds it.
 _SHREDDED: Mapping[str, Any] = dict.fromkeys(

@@ -1,6 +1,7 @@
 """Recordings as rows: insert, find and list. State transitions are in ``recording_queue``."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,11 +12,12 @@ from vault.database.schema.core import recording_terms, recordings
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.call_facts import refs_of_terms
+from vault.domain.accounts.account import SourcePolicy
+from vault.domain.calls.call import Kind, Voice
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject, State
+from vault.domain.recordings.recording import Recording, RecordingFilter, RecordingKeys, SealedObject, State
 from vault.domain.stored.tombstone import FINAL
 from vault.errors import Busy
-from vault.ports.stores import NewRecording, RecordingFilter
 
 _BLOBS = {"sealed_announcement", "sealed_details", "sealed_waveform", "wrapped_key"}
 #: The columns of a Recording: all except blobs that few callers need.
@@ -40,8 +42,33 @@ _OF_CALL = CompiledSelect(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRecording:
+    """A new recording, from its announcement or upload."""
+
+    id: str
+    account_id: str
+    connection_id: str | None
+    recording_ref: str
+    call_ref: str
+    received_at: datetime
+    call_started_at: datetime | None
+    call_ended_at: datetime | None
+    #: URL and call facts, sealed under the account key; None for an upload.
+    sealed_announcement: bytes | None
+    key_version: int
+    kind: Kind = "call"
+    #: The party on each channel.
+    voices: tuple[Voice, ...] = ()
+    #: The recording's id in the provider's REST API.
+    source_ref: str | None = None
+    source_policy: SourcePolicy = "keep"
+    #: Why it is refused at its announcement; empty if it is not.
+    grounds: tuple[Reason, ...] = ()
+
+
 class RecordingRows:
-    """The recordings of one transaction."""
+    """Recordings as rows: inserted, found and listed."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""
@@ -65,7 +92,7 @@ class RecordingRows:
         return self._first(recordings.c.id == recording_id)
 
     def existing(self, recording_ids: Sequence[str]) -> set[str]:
-        """Return the ids that exist, in any account."""
+        """Return those of these ids that exist, in any account; pass at most some hundred."""
         query = select(recordings.c.id).where(recordings.c.id.in_(recording_ids))
         return set(self._db.execute(query).scalars())
 

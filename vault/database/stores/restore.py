@@ -18,6 +18,7 @@ from vault.database.schema.core import accounts, connections, links, switch_chan
 from vault.database.schema.notices import notices
 from vault.database.sql.dialect import database_now, insert_for
 from vault.database.stores.account_objects import account_changed
+from vault.database.stores.checkpoints import KeptCheckpoint
 from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.restore_leaves import put_leaves, set_back, take_waiting, waiting_leaves
 from vault.database.stores.restore_merge import add_keys, add_lost, carry_epoch, make_reconciliation_due
@@ -27,14 +28,13 @@ from vault.domain.notices.notice import Notice
 from vault.domain.stored.account_object import AccountObject, StoredPrompt
 from vault.domain.stored.policy_json import encode_policy
 from vault.errors import Refused
-from vault.ports.access_log import KeptCheckpoint
 
 #: Max rows in one statement, because databases limit its parameters; and max rows with audio.
 _BATCH_SIZE, _PROMPT_BATCH_SIZE = 200, 16
 
 
 class RestoredRows:
-    """The restored rows of one transaction."""
+    """Restores rows from the object store. All methods are idempotent."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""
@@ -43,7 +43,12 @@ class RestoredRows:
     def account(
         self, known: AccountObject, prompts: dict[str, StoredPrompt], *, keep_keys: bool = False
     ) -> Sequence[str]:
-        """Insert an account or set it to this state, except its switch; return conflicts with its own rows."""
+        """Insert an account, or replace its state including its keys, but without its switch.
+
+        With ``keep_keys`` all existing versions of its key stay, and those of the object are added; otherwise they
+        are replaced by those of the object. Its object becomes due, under a revision above both. Returns messages
+        about conflicts: a version whose number another key has. Raises Refused if another account has its name.
+        """
         account = known.account
         other = select(accounts.c.id).where(accounts.c.ref == account.ref, accounts.c.id != account.id)
         if self._db.execute(other).first() is not None:
@@ -77,7 +82,11 @@ class RestoredRows:
         but: Collection[str],
         policies: bool,
     ) -> Sequence[str]:
-        """Insert rows of a lost history into an account that continued without it; return the conflicts."""
+        """Add to an account the missing rows of this state, from a lost history; its own rows stay.
+
+        Ids in ``but`` are skipped, and so are policies unless ``policies``. Its object becomes due, under a revision
+        above both. Returns messages about conflicts, such as a connection whose name is taken.
+        """
         refused = add_lost(self._db, known, prompts, but=but, policies=policies)
         # Higher than both revisions, so that the next object written replaces the lost one.
         higher = case((accounts.c.revision > known.revision, accounts.c.revision), else_=known.revision) + 1
@@ -126,11 +135,18 @@ class RestoredRows:
         return True
 
     def set_back(self, size: int, *, limit: int) -> bool:
-        """Move at most ``limit`` leaves from the end of the tree to the outbox; return whether its size is ``size``."""
+        """Remove at most ``limit`` leaves from the end of the tree; return whether it has ``size`` leaves now.
+
+        Their events return to the outbox, in order and before all others. Checkpoints beyond the size are deleted,
+        and leaves beyond it count as not published and not read.
+        """
         return set_back(self._db, size, limit=limit)
 
     def leaves(self, start: int, leaves: Sequence[bytes]) -> None:
-        """Insert leaves of the anchored log at their indexes, from ``start`` on."""
+        """Set leaves of the anchored log at their indexes, from ``start``; other leaves there return to the outbox.
+
+        One already in the outbox keeps its sealed detail. Raises Tampered if the tree ends before ``start``.
+        """
         put_leaves(self._db, start, leaves)
         ClosingRows(self._db).logged(leaves)
 
@@ -143,7 +159,10 @@ class RestoredRows:
         return take_waiting(self._db, limit=limit)
 
     def published(self, checkpoint: KeptCheckpoint, *, tiles: int, at: datetime) -> None:
-        """Insert a checkpoint of the object store, and continue publishing from the size ``tiles``."""
+        """Store a checkpoint from the object store, and continue publishing after ``tiles``, its published leaves.
+
+        It does not count as anchored: the vault writes its own next anchor.
+        """
         row = {"size": checkpoint.size, "note": checkpoint.note, "at": checkpoint.at}
         if tiles == checkpoint.size:
             row["published_at"] = at

@@ -12,7 +12,7 @@ from vault.errors import LeaseLost
 
 
 class SingletonLeaseRows:
-    """The singleton leases of one transaction."""
+    """Leases by name, each held by at most one node, with expiry by the database's clock."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""

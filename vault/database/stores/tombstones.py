@@ -12,7 +12,7 @@ from vault.domain.stored.tombstone import FINAL
 
 
 class TombstoneRows:
-    """The tombstones of one transaction."""
+    """Tombstones of refused, failed and erased recordings, for the object store."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""

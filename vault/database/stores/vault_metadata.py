@@ -11,7 +11,7 @@ from vault.errors import Refused
 
 
 class MetadataRows:
-    """The metadata of one transaction."""
+    """Facts about this vault, such as its id and the proof of its root key."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""

@@ -95,3 +95,13 @@ def parse_event(body: bytes, sealed_detail: bytes | None = None) -> AccessEvent:
         evidence=values.get("evidence"),
         sealed_detail=sealed_detail,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedEvent:
+    """An access event with its index in the tree."""
+
+    index: int
+    event: AccessEvent
+    #: The exact bytes that are hashed in the tree.
+    leaf: bytes

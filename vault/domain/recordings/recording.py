@@ -119,3 +119,15 @@ class Lease:
 
     recording: Recording
     token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingFilter:
+    """A filter on recordings. None means any."""
+
+    state: State | None = None
+    call_ref: str | None = None
+    #: Blind-index terms: the recording or its call must have one of each group.
+    terms: tuple[tuple[bytes, ...], ...] = ()
+    received_from: datetime | None = None
+    received_to: datetime | None = None

@@ -5,13 +5,14 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Account
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
 from vault.domain.stored import encryption_context as bound
 from vault.errors import Invalid, NotFound, Refused
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.sealing.keys import KEY_BYTES
 from vault.sealing.wrapping import wrap

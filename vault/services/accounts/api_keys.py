@@ -4,12 +4,13 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.accounts.account import SCOPES, ApiKey
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
 from vault.errors import Invalid, NotAuthentic, NotFound
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
 
 _PREFIX = "cv_"
 _MAX_LENGTH = 256

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Connection
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
@@ -12,7 +14,6 @@ from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import encode_credentials
 from vault.errors import Invalid, NotFound, Refused
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.telephony import Credentials, Provider
 from vault.sealing.message import seal

@@ -5,11 +5,12 @@ It stays in every release, because a restore may bring in objects that an older 
 
 from dataclasses import dataclass
 
+from vault.database.interface import Database
+from vault.database.stores.clear_texts import TOMBSTONES_CLEAN, ClearWords
+from vault.database.transaction import Transaction
 from vault.domain.stored.tombstone import PREFIX, decode_tombstones, encode_tombstones
 from vault.errors import NotFound, OwnKeyUnusable, Tampered
-from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
-from vault.ports.words import TOMBSTONES_CLEAN, ClearWords
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.structured_log import Log
 

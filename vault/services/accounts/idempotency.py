@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
+from vault.database.interface import Database
+from vault.database.stores.api_keys import ANSWER_LEASES, KeptAnswer
+from vault.database.transaction import Transaction
 from vault.errors import Busy, Invalid
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
-from vault.ports.stores import ANSWER_LEASES, KeptAnswer
 from vault.sealing.keys import NamedKey
 from vault.sealing.message import open_message, seal
 

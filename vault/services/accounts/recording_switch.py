@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import NotFound, Unavailable
-from vault.ports.database import Database, Transaction
 from vault.services.lifecycle.in_flight import SWITCHED_OFF, refuse_in_flight
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.structured_log import Log

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from vault.database.interface import Database
+from vault.database.stores.call_facts import CallFactRow
+from vault.database.transaction import Transaction
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.call_claims import MAX_FACTS
 from vault.domain.ids import new_id
@@ -14,9 +17,7 @@ from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import encode_facts, encode_facts_fields
 from vault.errors import Refused
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
-from vault.ports.stores import CallFactRow
 from vault.sealing.message import seal
 from vault.services.admission.case import Admission, CallRows, read_call_rows
 from vault.services.lifecycle.evidence_chain import EvidenceChain, append, settled

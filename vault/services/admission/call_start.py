@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import Mode, Party
 from vault.domain.consent.decision import Decision
 from vault.domain.ids import ID_BYTES
 from vault.domain.notices.notice import Notice, choose
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
 from vault.services.admission.call_facts import StoreCallFacts
 from vault.services.admission.case import Admission
 from vault.services.shared.encrypted_fields import search_term, statement_id

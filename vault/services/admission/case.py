@@ -10,6 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from vault.database.interface import Database
+from vault.database.stores.call_facts import CallFactRow
+from vault.database.stores.consent import ConsentRow
+from vault.database.transaction import Transaction
 from vault.domain.calls.call import CallFacts
 from vault.domain.calls.regions import regions_of
 from vault.domain.consent.call_claims import MAX_FACTS, SIDES, CallClaims, distinct, outside_parties
@@ -19,11 +23,8 @@ from vault.domain.consent.decision import AdmissionInput, Decision, Place, decid
 from vault.domain.rules.rules import Demand, Rule, RuleBook, strictest
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.consent_json import decode_event
-from vault.ports.consent_stores import ConsentRow
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.numbers import Numbers
-from vault.ports.stores import CallFactRow
 from vault.sealing.message import open_message
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import join_facts, open_facts, search_term

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from functools import partial
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.consent.decision import Decision
 from vault.domain.ids import new_id
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.errors import NotFound, Refused
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.services.admission.case import Admission, CallContext
 from vault.services.admission.readmit import regate

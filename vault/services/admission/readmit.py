@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
+from vault.database.transaction import Transaction
 from vault.domain.consent.decision import Decision
-from vault.ports.database import Transaction
 from vault.services.admission.case import Admission, CallContext
 from vault.services.admission.gate_evidence import gate_evidence
 from vault.services.lifecycle.lifecycle import pass_gate

@@ -6,16 +6,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from vault.domain.audit_log.access_event import AccessEvent
+from vault.database.interface import Database
+from vault.database.stores.consent import EvidenceRow
+from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent, LoggedEvent
 from vault.domain.audit_log.listening import Timeline, header_bytes
 from vault.domain.audit_log.story import HistoryItem, OpenedEvent, Origins, tell
 from vault.domain.playback.link import Link
 from vault.domain.recordings.recording import Recording, RecordingKeys
 from vault.domain.stored.evidence import Evidence
 from vault.errors import NotFound
-from vault.ports.access_log import LoggedEvent
-from vault.ports.consent_stores import EvidenceRow
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.rfc3339 import parse_rfc3339
 from vault.services.lifecycle.evidence_chain import open_entry

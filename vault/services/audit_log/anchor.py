@@ -16,12 +16,13 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
+from vault.database.interface import Database
+from vault.database.stores.checkpoints import KeptCheckpoint
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.anchor import AnchorPlace, Relation
 from vault.errors import LeaseLost, NotFound, Tampered, Unavailable
 from vault.jitter import RANDOM
-from vault.ports.access_log import KeptCheckpoint
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.services.audit_log.checkpoints import shown
 from vault.services.audit_log.publication import Publication

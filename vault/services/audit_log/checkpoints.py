@@ -4,9 +4,9 @@ Shared by services. Code that shows a part of the tree must check in the same tr
 replaced or modified meanwhile cannot put other nodes under a checkpoint.
 """
 
+from vault.database.stores.checkpoints import KeptCheckpoint
+from vault.database.transaction import Transaction
 from vault.errors import Tampered
-from vault.ports.access_log import KeptCheckpoint
-from vault.ports.database import Transaction
 from vault.tlog.checkpoint import Checkpoint, parse_checkpoint
 from vault.tlog.tree import read_frontier
 

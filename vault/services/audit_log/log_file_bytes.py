@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from vault.database.interface import Database
 from vault.errors import NotFound, Tampered
-from vault.ports.database import Database
 from vault.ports.objects import ObjectStore
 from vault.services.audit_log.published_tiles import PREFIX
 from vault.tlog.tiles import HEIGHT, Tile, write_bundle

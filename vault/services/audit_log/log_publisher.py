@@ -7,9 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.errors import LeaseLost, Unavailable
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
 from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.checkpoints import shown
 from vault.services.audit_log.publication import Publication

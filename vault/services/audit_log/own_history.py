@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.stored.account_object_name import (
     PREFIX,
     ObjectName,
@@ -9,7 +11,6 @@ from vault.domain.stored.account_object_name import (
     parse_location,
     sort_names,
 )
-from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.services.audit_log.checkpoints import root_of
 

@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from vault.database.interface import Database
+from vault.database.stores.checkpoints import KeptCheckpoint
+from vault.database.stores.log_tree import Leaf
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import Recording, RecordingKeys
 from vault.errors import Invalid, NotFound, Unavailable
-from vault.ports.access_log import KeptCheckpoint, Leaf
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.checkpoints import shown

@@ -10,10 +10,10 @@ the store supports it.
 from dataclasses import dataclass
 from datetime import timedelta
 
+from vault.database.interface import Database
+from vault.database.stores.checkpoints import KeptCheckpoint
 from vault.errors import LeaseLost, Tampered
-from vault.ports.access_log import KeptCheckpoint
 from vault.ports.clock import Clock
-from vault.ports.database import Database
 from vault.ports.objects import ObjectStore
 from vault.services.audit_log.checkpoints import shown
 from vault.services.audit_log.published_tiles import CHECKPOINT, PREFIX, PublishedLog, has

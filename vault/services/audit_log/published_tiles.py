@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.anchor import PREFIX as ANCHORS
 from vault.domain.audit_log.anchor import AnchorPlace, Relation, parse_location
 from vault.domain.stored.account_object_name import PREFIX as ACCOUNTS
 from vault.errors import NotFound, Tampered, Unavailable
-from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.services.audit_log.checkpoints import root_of, shown, text_of
 from vault.tlog.anchor_file import AnchorFile, decode_anchor

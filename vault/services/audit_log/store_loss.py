@@ -14,6 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vault import metrics
+from vault.database.interface import Database
+from vault.database.stores.checkpoints import KeptCheckpoint
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.anchor import AnchorPlace
 from vault.domain.stored.store_rewrite import (
@@ -25,8 +28,6 @@ from vault.domain.stored.store_rewrite import (
     encode_rewrite,
 )
 from vault.errors import NotFound
-from vault.ports.access_log import KeptCheckpoint
-from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.services.audit_log.publication import copy_of
 from vault.services.audit_log.published_tiles import PublishedLog, has

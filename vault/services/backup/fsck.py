@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.progress import ProgressCallback, no_progress
 from vault.domain.recordings.recording import Recording, State
 from vault.errors import Invalid
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.services.audit_log.published_tiles import PublishedLog

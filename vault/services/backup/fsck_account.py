@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from vault.database.interface import Database
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.account_object import AccountObject, decode_account, decode_envelope
 from vault.domain.stored.account_object_name import ObjectName, location_of
 from vault.errors import NotFound, OwnKeyUnusable, Tampered
-from vault.ports.database import Database
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.sealing.message import open_message

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from vault.database.interface import Database
 from vault.domain.audit_log.anchor import PREFIX as ANCHORS
 from vault.errors import NotFound, Tampered
-from vault.ports.database import Database
 from vault.ports.objects import ObjectStore
 from vault.services.audit_log.log_file_bytes import keys_of, stored_bytes, wanted_bytes
 from vault.services.audit_log.publication import copy_of

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from vault.database.interface import Database
 from vault.domain.recordings.recording import State
 from vault.domain.stored.account_object_name import parse_location
 from vault.domain.stored.closing_acts import parse_location as parse_closing
@@ -11,7 +12,6 @@ from vault.domain.stored.manifest import location_of
 from vault.domain.stored.tombstone import decode_tombstones
 from vault.domain.stored.vault_object import LOCATION as VAULT
 from vault.errors import Tampered
-from vault.ports.database import Database
 from vault.ports.objects import ObjectStore, StoredVersion
 from vault.services.audit_log.own_history import sort_by_history
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vault.database.interface import Database
+from vault.database.stores.consent import EvidenceRow
 from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject
 from vault.domain.stored.encryption_context import Purpose
 from vault.domain.stored.manifest import Manifest, decode_manifest, location_of
 from vault.errors import NotFound, Tampered
-from vault.ports.consent_stores import EvidenceRow
-from vault.ports.database import Database
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.sealing.header import parse_header

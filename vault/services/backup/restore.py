@@ -11,15 +11,16 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from vault.database.interface import Database
+from vault.database.stores.checkpoints import KeptCheckpoint
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.progress import MARK, ProgressCallback, Report, no_progress
 from vault.domain.recordings.recording import Recording
 from vault.domain.stored.account_object_name import ObjectName, by_account
 from vault.domain.stored.closing_acts import Act
 from vault.errors import Refused, Unavailable
-from vault.ports.access_log import KeptCheckpoint
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.services.admission.case import Admission

@@ -5,6 +5,9 @@ import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from vault.database.interface import Database
+from vault.database.stores.account_objects import Revisions
+from vault.database.transaction import Transaction
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.replay import closes, merge_history
@@ -20,10 +23,8 @@ from vault.domain.stored.account_object import (
 from vault.domain.stored.account_object_name import ObjectName, location_of, sort_names
 from vault.domain.stored.closing_acts import Act
 from vault.errors import NotFound, OwnKeyUnusable, Refused, Tampered
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
-from vault.ports.restoring import Revisions
 from vault.sealing.message import open_message
 from vault.services.audit_log.own_history import sort_by_history
 from vault.services.backup.restore_log import Divergence

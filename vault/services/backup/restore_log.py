@@ -7,11 +7,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from vault.database.interface import Database
 from vault.domain.audit_log.replay import Replay
 from vault.domain.progress import ProgressCallback
 from vault.domain.stored.closing_acts import CLOSING
 from vault.errors import Tampered
-from vault.ports.database import Database
 from vault.services.audit_log.published_tiles import PublishedLog, StoredLog
 from vault.tlog.hashing import leaf_hash
 from vault.tlog.tree import Frontier

@@ -6,6 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from vault.database.interface import Database
+from vault.database.stores.call_facts import CallFactRow
+from vault.database.stores.consent import EvidenceRow
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.replay import Replay
 from vault.domain.calls.call import CallFacts
 from vault.domain.ids import new_id
@@ -18,11 +22,8 @@ from vault.domain.stored.sealed_records import encode_facts
 from vault.domain.stored.tombstone import PREFIX as TOMBSTONES
 from vault.domain.stored.tombstone import decode_tombstones
 from vault.errors import NotFound, OwnKeyUnusable, Tampered
-from vault.ports.consent_stores import EvidenceRow
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.objects import ObjectStore
-from vault.ports.stores import CallFactRow
 from vault.sealing.message import seal
 from vault.services.admission.case import Admission
 from vault.services.backup.restore_log import Divergence

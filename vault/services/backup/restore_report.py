@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from vault.database.interface import Database
 from vault.domain.progress import Report
-from vault.ports.database import Database
 from vault.services.backup.restore_log import Divergence
 
 #: Events whose content was only in the lost database.

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.stored.store_rewrite import StoreRewrite
 from vault.errors import NotFound
-from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.services.audit_log.log_file_bytes import keys_of, stored_bytes, wanted_bytes
 from vault.services.audit_log.publication import copy_of

@@ -11,6 +11,8 @@ a missing one.
 import asyncio
 from dataclasses import dataclass
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.ids import new_id
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.account_object import (
@@ -25,7 +27,6 @@ from vault.domain.stored.account_object_name import LogState, ObjectName, locati
 from vault.domain.stored.tombstone import MAX_TOMBSTONES, encode_tombstones
 from vault.domain.stored.tombstone import location_of as location_of_tombstones
 from vault.errors import NotFound, OwnKeyUnusable, Tampered, Unavailable
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.sealing.message import seal

@@ -6,11 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from vault.database.interface import Database
+from vault.database.stores.consent import EvidenceRow
+from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.domain.stored.manifest import encode_manifest, location_of
 from vault.errors import Unavailable
-from vault.ports.consent_stores import EvidenceRow
-from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.services.shared.gather_all import gathered
 

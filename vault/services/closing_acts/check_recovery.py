@@ -12,11 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from vault import metrics
+from vault.database.interface import Database
 from vault.domain.audit_log.anchor import Relation
 from vault.domain.progress import MARK
 from vault.errors import Tampered, Unavailable, VaultError
 from vault.jitter import RANDOM
-from vault.ports.database import Database
 from vault.services.audit_log.published_tiles import PublishedLog
 from vault.services.closing_acts.journal import Journal
 from vault.structured_log import Log

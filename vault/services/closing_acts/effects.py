@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
+from vault.database.stores.consent import ConsentRow, ObjectionRow
+from vault.database.transaction import Transaction
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.access_event import EventType
 from vault.domain.audit_log.replay import merge_history
@@ -12,8 +14,6 @@ from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.stored.account_json import StoredObjection
 from vault.domain.stored.closing_acts import Act, ConsentRefusal, ErasedCall
 from vault.errors import NotFound
-from vault.ports.consent_stores import ConsentRow, ObjectionRow
-from vault.ports.database import Transaction
 from vault.services.lifecycle.in_flight import SWITCHED_OFF, refuse_in_flight
 from vault.services.lifecycle.lifecycle import reapply_erasure
 from vault.services.lifecycle.restore import destroy_key, restore_tombstone

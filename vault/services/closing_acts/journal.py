@@ -13,6 +13,10 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final, TypeVar
 
+from vault.database.interface import Database
+from vault.database.stores.hot_statements import Announced, Grant
+from vault.database.stores.recordings import NewRecording
+from vault.database.transaction import Transaction
 from vault.domain.stored.closing_acts import (
     CLOSING,
     KEPT_PREFIX,
@@ -24,9 +28,7 @@ from vault.domain.stored.closing_acts import (
 )
 from vault.errors import NotFound, Tampered, Unavailable, VaultError
 from vault.ports.clock import Clock
-from vault.ports.database import Announced, Database, Grant, Transaction
 from vault.ports.objects import ObjectStore
-from vault.ports.stores import NewRecording
 from vault.services.closing_acts.effects import reapply
 from vault.services.shared.gather_all import gathered
 from vault.structured_log import Log

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
+from vault.database.interface import Database
 from vault.domain.accounts.account import Connection
 from vault.domain.calls.call_document import CallFlow, CallStep, Document, Play, Record
 from vault.domain.calls.webhook import Delivery
@@ -18,7 +19,6 @@ from vault.domain.ids import new_id
 from vault.domain.notices.notice import Notice
 from vault.errors import FetchFailed, Invalid, NotFound, Refused
 from vault.ports.clock import Clock
-from vault.ports.database import Database
 from vault.ports.telephony import Provider, RestClient
 from vault.services.admission.call_start import CallAnswer, CallStart
 from vault.services.consent.enter_objection import ObjectionList

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from vault.database.interface import Database
+from vault.database.stores.consent import EvidenceRow
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.consent_event import Answer, ConsentEvent, Method, Party
 from vault.domain.consent.decision import Decision
@@ -13,8 +16,6 @@ from vault.domain.recordings.recording import Recording, RecordingKeys
 from vault.domain.stored.evidence import Evidence, check_chain
 from vault.errors import Invalid, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
-from vault.ports.consent_stores import EvidenceRow
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.services.admission.evidence_chain import open_entry
 from vault.services.consent.record_consent import RecordConsent

@@ -3,14 +3,15 @@
 import json
 from dataclasses import dataclass, replace
 
+from vault.database.interface import Database
+from vault.database.stores.consent import ObjectionRow
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.consent_event import Objection
 from vault.domain.ids import new_id
 from vault.domain.stored import encryption_context as bound
 from vault.errors import NotFound
 from vault.ports.clock import Clock
-from vault.ports.consent_stores import ObjectionRow
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.numbers import Numbers
 from vault.sealing.message import open_message, seal

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.notices.notice import Notice
 from vault.errors import NotFound, Refused
-from vault.ports.database import Transaction
 
 
 def one_of(tx: Transaction, account_id: str, notice_id: str) -> Notice:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from vault.database.interface import Database
+from vault.database.stores.notices import SealedPrompt
+from vault.database.transaction import Transaction
 from vault.domain.ids import new_id
 from vault.domain.notices.audio import Encoding, PromptRequest
 from vault.domain.notices.default_texts import NoticeTexts
@@ -17,9 +20,7 @@ from vault.domain.rules.rules import RuleBook
 from vault.domain.stored import encryption_context as bound
 from vault.errors import DescriberCrashed, Invalid, NotFound, Refused, Tampered, Undecodable
 from vault.ports.audio import PromptMaker
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
-from vault.ports.notices import SealedPrompt
 from vault.sealing.message import open_message, seal
 from vault.services.consent.notice_lookup import draft_of, held_draft, one_of, record
 from vault.services.shared.retry_on_rotation import retry_if_rotated

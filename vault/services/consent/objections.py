@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.consent_event import Objection
 from vault.errors import NotFound
-from vault.ports.database import Database, Transaction
 from vault.services.consent.enter_objection import ObjectionList, standing
 
 

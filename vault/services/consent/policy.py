@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
+from vault.database.interface import Database
+from vault.database.stores.clear_texts import SEALED_WORDS
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.rules.rules import RuleBook, RuleOverride
 from vault.errors import Busy, Invalid, Refused
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
-from vault.ports.words import SEALED_WORDS
 from vault.services.shared.account_data_keys import AccountDataKeys
 
 _KEYS = frozenset("0123456789*#")

@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
+from vault.database.interface import Database
+from vault.database.stores.consent import ConsentRow
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.consent_event import ConsentEvent
 from vault.domain.consent.decision import Decision
@@ -19,8 +22,6 @@ from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.consent_json import encode_event, encode_event_fields
 from vault.errors import Refused
 from vault.ports.clock import Clock
-from vault.ports.consent_stores import ConsentRow
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import seal
 from vault.services.admission.case import Admission, CallContext

@@ -4,6 +4,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from vault import metrics
+from vault.database.interface import Database
+from vault.database.stores.hot_statements import Announced
+from vault.database.stores.recordings import NewRecording
+from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Connection
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.consent.call_claims import distinct
@@ -13,9 +17,7 @@ from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import encode_announcement
 from vault.errors import Refused
-from vault.ports.database import Announced, Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
-from vault.ports.stores import NewRecording
 from vault.sealing.message import seal
 from vault.services.admission.call_facts import StoreCallFacts
 from vault.services.admission.case import Admission, CallRows, read_call_rows

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.ids import new_id
 from vault.domain.reason import Reason
 from vault.domain.recordings.media import Description
@@ -14,7 +16,6 @@ from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, SealedObject,
 from vault.domain.stored import encryption_context as bound
 from vault.errors import DescriberCrashed, LeaseLost, NotFound, Tampered, Unavailable, Undecodable
 from vault.ports.audio import Describer
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore, ObjectWriter
 from vault.sealing.message import seal

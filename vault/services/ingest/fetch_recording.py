@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.calls.provider_api import Access, MediaRequest
 from vault.domain.consent.decision import Decision
@@ -14,7 +16,6 @@ from vault.domain.stored.sealed_records import decode_announcement
 from vault.errors import FetchFailed, LeaseLost, NotFound, TooLarge, Unavailable, VaultError
 from vault.jitter import RANDOM
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.sealing.message import open_message

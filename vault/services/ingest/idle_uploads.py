@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import LEASE, UPLOAD_IDLE_TIMEOUT, Lease, State
 from vault.errors import LeaseLost, VaultError
-from vault.ports.database import Database, Transaction
 from vault.services.admission.case import Admission, CallContext
 from vault.services.lifecycle.lifecycle import fail, refuse, retry
 from vault.structured_log import Log

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from vault.database.interface import Database
+from vault.database.stores.consent import Pause
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.calls.provider_api import RestReply
 from vault.domain.recordings.recording import Recording
 from vault.errors import FetchFailed, NotFound
 from vault.ports.clock import Clock
-from vault.ports.consent_stores import Pause
-from vault.ports.database import Database, Transaction
 from vault.ports.telephony import Provider, RestClient
 from vault.services.shared.connection_cache import ConnectionCache
 from vault.structured_log import Log

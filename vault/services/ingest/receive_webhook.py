@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from vault.database.interface import Database
+from vault.database.stores.consent import Pause
+from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Connection
 from vault.domain.calls.call import Announcement, CallFacts, WebhookContent
 from vault.domain.calls.webhook import Delivery
 from vault.domain.recordings.recording import State
 from vault.ports.clock import Clock
-from vault.ports.consent_stores import Pause
-from vault.ports.database import Database, Transaction
 from vault.ports.telephony import Provider
 from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
 from vault.services.admission.case import Admission

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vault import metrics
+from vault.database.interface import Database
 from vault.domain.accounts.account import Connection
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.provider_api import Listed, ListedPage
 from vault.errors import FetchFailed, NotFound
 from vault.ports.clock import Clock
-from vault.ports.database import Database
 from vault.ports.telephony import Provider, RestClient
 from vault.services.ingest.announce import Announce
 from vault.services.shared.connection_cache import ConnectionCache

@@ -5,6 +5,8 @@ import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.decision import Decision
 from vault.domain.recordings.recording import Lease, Recording
@@ -13,7 +15,6 @@ from vault.domain.stored.evidence import Evidence, at_sealing
 from vault.domain.stored.sealed_records import Details, encode_details
 from vault.errors import KeyRetired, Unavailable, VaultError
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.objects import ObjectStore
 from vault.sealing.keys import KEY_BYTES, NamedKey, recording_key

@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from vault.database.interface import Database
+from vault.database.stores.recordings import NewRecording
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts, Voice
 from vault.domain.consent.decision import Decision
@@ -14,9 +17,7 @@ from vault.domain.ids import new_id
 from vault.domain.recordings.recording import LEASE, UPLOAD_IDLE_TIMEOUT, Lease, Recording, State
 from vault.errors import Busy, LeaseLost, NotFound, RecordingErased, Refused, VaultError
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
-from vault.ports.stores import NewRecording
 from vault.services.admission.case import Admission, CallContext
 from vault.services.ingest.encrypt_stream import gather
 from vault.services.ingest.store_attempt import Attempt

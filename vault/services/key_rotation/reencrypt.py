@@ -7,10 +7,10 @@ cannot be swapped on the way. Rows that do not decrypt are left unchanged.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from vault.database.stores.key_rotations import SealedKind, SealedRow
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.encryption_context import Context
 from vault.errors import Tampered
-from vault.ports.rotation import SealedKind, SealedRow
 from vault.sealing.keys import NamedKey
 from vault.sealing.message import open_message, seal
 from vault.sealing.wrapping import unwrap, wrap

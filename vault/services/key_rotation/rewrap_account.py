@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from vault.database.interface import Database
+from vault.database.stores.key_rotations import SEALED_KINDS, SealedKind, SealedRow
+from vault.database.transaction import Transaction
+from vault.domain.accounts.key_rotation import KeyRotation
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.errors import OwnKeyUnusable, Tampered
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
-from vault.ports.rotation import SEALED_KINDS, KeyRotation, SealedKind, SealedRow
 from vault.services.key_rotation.reencrypt import reseal
 from vault.structured_log import Log
 from vault.thread_pools import Threads

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.stored import encryption_context as bound
 from vault.errors import Refused, Tampered, Unavailable
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import RootKey
 from vault.ports.objects import ObjectStore
 from vault.services.node.root_key_proof import LOG_KEY, NEXT_PROOF, PROOF, ROOT_VERSION, STATEMENT, VAULT_ID

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.accounts.key_rotation import KeyRotation
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import NotFound, Refused
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
-from vault.ports.rotation import KeyRotation
 from vault.services.audit_log.anchor import Anchor
 from vault.tlog.key_statement import open_statement
 from vault.tlog.note import Signer

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from vault.database.interface import Database
+from vault.database.stores.consent import EvidenceRow
+from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.evidence import Entry, Evidence, chained
-from vault.ports.consent_stores import EvidenceRow
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
 from vault.sealing.message import open_message, seal
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording

@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from vault.database.stores.recording_states import RecordingStates
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.reason import Reason
-from vault.ports.database import Transaction
 
 #: Why the recording switch refuses a recording in flight.
 SWITCHED_OFF = Reason(

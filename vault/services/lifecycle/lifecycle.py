@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypedDict
 
 from vault.database.stores.recording_states import RecordingStates
+from vault.database.stores.recordings import NewRecording
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.decision import Decision
 from vault.domain.ids import new_id
@@ -29,8 +31,6 @@ from vault.domain.recordings.transitions import (
 )
 from vault.domain.stored.evidence import Entry
 from vault.errors import NotFound, RecordingErased
-from vault.ports.database import Transaction
-from vault.ports.stores import NewRecording
 from vault.services.lifecycle.evidence_chain import append
 from vault.services.shared.encrypted_fields import OpenedRecording
 

@@ -2,9 +2,9 @@
 
 from vault.database.stores.recording_states import RecordingStates
 from vault.database.stores.restore_recordings import RestoredRecordings
+from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import Recording
 from vault.domain.stored.manifest import Manifest
-from vault.ports.database import Transaction
 from vault.services.lifecycle.in_flight import SWITCHED_OFF
 
 

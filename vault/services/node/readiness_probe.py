@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from vault.database.interface import Database
 from vault.errors import Tampered
-from vault.ports.database import Database
 from vault.ports.keys import RootKey
 from vault.ports.objects import ObjectStore
 from vault.services.node.root_key_proof import kept_proof, proof_context

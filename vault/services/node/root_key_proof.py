@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from vault.ports.database import Transaction
+from vault.database.transaction import Transaction
 
 #: Names of rows in the vault's metadata.
 VAULT_ID: Final = "vault_id"

@@ -5,10 +5,11 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.ids import new_id
 from vault.domain.stored.encryption_context import of_log_key
 from vault.errors import Refused, StartRefused, Tampered, Unavailable
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import RootKey
 from vault.services.node.root_key_proof import LOG_KEY, NEXT_PROOF, PROOF, VAULT_ID, kept_proof, proof_context
 from vault.tlog.note import KEY_BYTES, Signer

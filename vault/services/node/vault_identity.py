@@ -1,8 +1,9 @@
 """The vault object in the object store: written at start, read by a restore into a new database."""
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.stored.vault_object import LOCATION, VaultObject, decode_vault, encode_vault
 from vault.errors import NotFound, StartRefused, Tampered, Unavailable
-from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.services.audit_log.published_tiles import PublishedLog
 from vault.services.audit_log.store_loss import look_for_loss

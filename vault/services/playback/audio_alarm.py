@@ -4,10 +4,10 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
+from vault.database.interface import Database
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
 from vault.errors import RecordingMissing, Tampered, VaultError
-from vault.ports.database import Database
 from vault.structured_log import Log
 
 _LOG = Log(__name__)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from vault import metrics
+from vault.database.interface import Database
+from vault.database.stores.hot_statements import Grant
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.ids import new_id
 from vault.domain.playback.link import FIRST_WINDOW, Link, Session, windows
@@ -20,7 +22,6 @@ from vault.domain.recordings.media import content_type, extension, plays_in_brow
 from vault.domain.recordings.recording import Recording, SealedObject, State
 from vault.errors import NotFound, RecordingMissing, Tampered, VaultError
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Grant
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.services.playback.audio_alarm import record_alarm

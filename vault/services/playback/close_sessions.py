@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+from vault.database.interface import Database
+from vault.database.stores.links import UnsettledSession
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.audio_requests import Requests
 from vault.domain.audit_log.listening import last_words
-from vault.ports.access_log import UnsettledSession
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
 from vault.services.shared.clock_skew import earlier
 
 #: Sessions, and events, per batch.

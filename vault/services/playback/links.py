@@ -5,6 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_network
 
+from vault.database.interface import Database
+from vault.database.stores.links import LinkFilter
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
 from vault.domain.playback.link import MAX_LIFETIME, MAX_SESSIONS, MIN_LIFETIME, Kind, Link
@@ -12,9 +15,7 @@ from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored import encryption_context as bound
 from vault.errors import Invalid, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
-from vault.ports.link_stores import LinkFilter
 from vault.sealing.message import seal
 from vault.services.admission.case import Admission
 from vault.services.shared.account_data_keys import AccountDataKeys

@@ -7,8 +7,8 @@ the rest of its portion is lost: a session can get slightly less than the limit,
 
 from dataclasses import dataclass, field
 
+from vault.database.interface import Database
 from vault.errors import TooMany
-from vault.ports.database import Database
 
 #: Entries taken from the row at a time.
 _PORTION = 25

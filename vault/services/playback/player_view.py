@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from vault.database.interface import Database
+from vault.database.stores.call_facts import CallFactRow
+from vault.database.stores.consent import EvidenceRow
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts, Direction
 from vault.domain.consent.consent_event import Party
@@ -21,11 +25,8 @@ from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.domain.stored.evidence import Evidence
 from vault.errors import NotFound, Tampered
 from vault.ports.clock import Clock
-from vault.ports.consent_stores import EvidenceRow
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
-from vault.ports.stores import CallFactRow
-from vault.services.admission.evidence_chain import open_entry
+from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.playback.log_allowance import Allowance
 from vault.services.shared.encrypted_fields import (
     OpenedRecording,

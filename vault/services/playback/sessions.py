@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
 from vault.domain.playback.link import Link, Session, Standing, may_open, session_length, standing
 from vault.domain.recordings.recording import Recording, State
 from vault.errors import NotFound
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.clock_skew import later
 

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.decision import Decision
 from vault.domain.recordings.recording import GONE, Recording
 from vault.errors import NotFound
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
 from vault.services.admission.call_start import CallAnswer, CallStart
 from vault.services.admission.case import Admission, CallRows, read_call_rows
 from vault.services.lifecycle import lifecycle

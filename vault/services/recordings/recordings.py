@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
+from vault.database.interface import Database
+from vault.database.stores.call_facts import CallFactRow
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts
-from vault.domain.recordings.recording import GONE, Recording, RecordingKeys, State
+from vault.domain.recordings.recording import GONE, Recording, RecordingFilter, RecordingKeys, State
 from vault.errors import NotFound, RecordingErased
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import KeyRing
-from vault.ports.stores import CallFactRow, RecordingFilter
 from vault.services.admission.case import Admission
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append, settled

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import Lease, State, backoff_before
 from vault.domain.stored.manifest import location_of
 from vault.errors import LeaseLost, Unavailable
-from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
 from vault.services.ingest.store_attempt import objects_of
 from vault.services.shared.row_lease import claim, hold_row

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vault import metrics
+from vault.database.interface import Database
+from vault.database.stores.api_keys import ANSWER_LEASES
+from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of
 from vault.errors import NotFound
 from vault.ports.clock import Clock
-from vault.ports.database import Database, Transaction
 from vault.ports.objects import ObjectStore
-from vault.ports.stores import ANSWER_LEASES
 from vault.services.shared.clock_skew import earlier
 from vault.structured_log import Log
 

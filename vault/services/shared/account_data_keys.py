@@ -12,13 +12,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from vault.database.interface import Database
+from vault.database.stores.accounts import WrappedSecret
+from vault.database.stores.clear_texts import SEALED_WORDS, Words
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.stored import encryption_context as bound
 from vault.errors import NotFound, Tampered
-from vault.ports.database import Database, Transaction
 from vault.ports.keys import AccountKey, KeyRing
-from vault.ports.rotation import WrappedSecret
-from vault.ports.words import SEALED_WORDS, Words
 from vault.sealing.header import parse_header
 from vault.sealing.keys import KEY_BYTES, NamedKey, detail_key
 from vault.sealing.message import open_message, seal

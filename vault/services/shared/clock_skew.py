@@ -7,7 +7,7 @@ that lasts too long.
 
 from datetime import datetime
 
-from vault.ports.database import Transaction
+from vault.database.transaction import Transaction
 
 
 def later(tx: Transaction, now: datetime) -> datetime:

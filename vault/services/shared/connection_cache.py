@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from vault.database.interface import Database
 from vault.domain.accounts.account import Connection
 from vault.domain.calls.provider_api import Access
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import decode_credentials
 from vault.errors import NotFound
-from vault.ports.database import Database
 from vault.ports.keys import KeyRing
 from vault.ports.telephony import Credentials
 from vault.sealing.message import open_message

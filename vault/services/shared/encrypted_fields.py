@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+from vault.database.stores.call_facts import CallFactRow
 from vault.domain.calls.call import CallFacts, fold
 from vault.domain.calls.webhook import Delivery
 from vault.domain.playback.link import Link
@@ -13,7 +14,6 @@ from vault.domain.recordings.recording import Recording, RecordingKeys, SealedOb
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import Details, decode_details, decode_facts, encode_facts
 from vault.ports.keys import AccountKey, KeyRing
-from vault.ports.stores import CallFactRow
 from vault.sealing.keys import NamedKey, recording_key
 from vault.sealing.message import open_message
 from vault.sealing.opener import Opener

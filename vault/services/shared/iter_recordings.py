@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator
 
+from vault.database.interface import Database
 from vault.domain.recordings.recording import Recording
-from vault.ports.database import Database
 
 _BATCH_SIZE = 500
 

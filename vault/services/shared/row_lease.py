@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import LEASE, RENEWAL, Lease, State
 from vault.errors import VaultError
-from vault.ports.database import Database, Transaction
 from vault.services.shared.lease import hold_lease
 
 T = TypeVar("T")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+from vault.database.interface import Database
 from vault.errors import VaultError
-from vault.ports.database import Database
 from vault.services.shared.lease import hold_lease
 
 #: How long a lease lasts without renewal.

@@ -8,9 +8,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from vault import metrics as process_metrics
+from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
 from vault.errors import VaultError
-from vault.ports.database import Transaction
 from vault.services.audit_log.store_loss import rewrite_of
 from vault.web.contract.descriptions import text
 from vault.web.http.auth import TheVault

@@ -1,6 +1,6 @@
 """The wrapped account keys, for the key ring."""
 
-from vault.ports.database import Database
+from vault.database.interface import Database
 
 
 class WrappedKeyRows:

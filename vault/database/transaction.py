@@ -30,8 +30,11 @@ from vault.database.stores.tombstones import TombstoneRows
 from vault.database.stores.vault_metadata import MetadataRows
 
 
-class SqlTransaction:
-    """The stores of one open transaction. Create one per transaction; do not use it afterwards."""
+class Transaction:
+    """The stores of one open transaction; its writes are durable only when ``Database.write`` returns.
+
+    Create one per transaction; do not use it afterwards.
+    """
 
     def __init__(self, connection: Connection) -> None:
         """Work on a connection inside a transaction that the caller starts and ends."""
@@ -65,13 +68,16 @@ class SqlTransaction:
         self.words = ClearTextRows(connection)
 
     def now(self) -> datetime:
-        """Return the database's time."""
+        """Return the database's time, which leases and expiries use."""
         return database_now(self.connection)
 
     def lock_account(self, account_id: str, *, exclusive: bool = False) -> None:
-        """Take the account's lock until the end of the transaction: shared for gates, exclusive for changes."""
+        """Hold the account's lock until the end of the transaction: shared for gates, exclusive for changes.
+
+        Later statements read a state that no concurrent transaction can change.
+        """
         lock_account(self.connection, account_id, exclusive=exclusive)
 
     def lock_call(self, account_id: str, call_ref: str) -> None:
-        """Take the call's lock until the end of the transaction; take the account's lock first."""
+        """Hold the call's lock until the end, taken after the account's: for answers of its parties, and for gates."""
         lock_call(self.connection, account_id, call_ref)

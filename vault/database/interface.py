@@ -1,0 +1,50 @@
+"""What services use of either database: functions run in transactions, and two kinds of rows written in batches."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from vault.database.stores.hot_statements import Announced, Grant
+from vault.database.stores.recordings import NewRecording
+from vault.database.transaction import Transaction
+
+T = TypeVar("T")
+
+
+class Database(Protocol):
+    """The database. Every method raises Unavailable where a write is not confirmed.
+
+    Usually nothing was written then. But the response to a commit can be lost, and then the write is durable:
+    callers retry, which is safe, and delete no object that a row could reference.
+    """
+
+    async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
+        """Run ``function`` in a transaction and return its result once it is durable.
+
+        The function uses only its transaction, and may run twice. Its exceptions roll back and propagate.
+        Cancelling the caller does not roll back. ``urgent`` calls precede queued ones.
+        """
+
+    async def read(self, function: Callable[[Transaction], T]) -> T:
+        """Run ``function`` on a consistent snapshot; it must not write."""
+
+    async def announce(self, new: NewRecording) -> Announced:
+        """Insert the recording, as received or as refused by the switch, unless its reference exists.
+
+        Written in batches, under the account's shared lock.
+        """
+
+    async def grant(self, grant: Grant) -> bool:
+        """Write the event if session, link and recording are still valid; return whether it was written.
+
+        Written in batches. True means that the event is durable.
+        """
+
+    async def check(self) -> None:
+        """Check the schema version. Raises StartRefused if it is not that of this release, Unavailable."""
+
+    async def scrub(self) -> bool:
+        """Remove deleted data from the database's files; False if it must be retried.
+
+        SQLite overwrites deleted data and truncates its write-ahead log. PostgreSQL keeps old row versions until
+        its vacuum; there the result is True and the erasure's receipt mentions it.
+        """
