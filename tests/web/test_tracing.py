@@ -1,6 +1,8 @@
-"""Spans: what they say of requests, verbs and calls, and that they say nothing of anybody."""
+"""Spans: what they say of requests, services and calls, and that they say nothing of anybody."""
 
 import asyncio
+import dataclasses
+import inspect
 import sys
 import threading
 from collections.abc import Iterator
@@ -16,8 +18,12 @@ from tests.journeys.tenant import Tenant, open_link
 from tests.servers.vault_process import vault_process
 from tests.web.conftest import AUDIO
 from vault import tracing
-from vault.errors import StartRefused, Tampered
+from vault.database.interface import Database
+from vault.errors import NotFound, StartRefused, Tampered
 from vault.objects.s3_client import S3Calls
+from vault.services.accounts.accounts import Accounts
+from vault.services.recordings.remove_erased import RemoveErased
+from vault.services.service import Jobs, Vault
 from vault.thread_pools import Threads
 
 NUMBER, AGENT = "+14155550177", "Ottokar Loggins"
@@ -39,6 +45,13 @@ class Collector:
                     said = {one.key: one.value.string_value or one.value.int_value for one in span.attributes}
                     found.append((span.name, said, span.status.message))
         return found
+
+
+class Nothing:
+    """A database that has nothing."""
+
+    async def read(self, _: object) -> None:
+        """Return nothing."""
 
 
 @pytest.fixture
@@ -65,7 +78,7 @@ def collector() -> Iterator[Collector]:
     server.server_close()
 
 
-def test_spans_name_routes_and_verbs_and_nobody(collector: Collector, tmp_path: Path):
+def test_spans_name_routes_and_services_and_nobody(collector: Collector, tmp_path: Path):
     """A call comes in and is heard; its trace has templates, methods and statuses, and not one word of it."""
     with vault_process(tmp_path, VAULT_TRACING_URL=collector.url) as server:
         headers = {"Authorization": f"Bearer {server.create_key()}"}
@@ -118,6 +131,36 @@ async def test_a_call_of_a_part_is_a_span_without_the_words_of_its_error(collect
     assert collector.spans() == [("s3", {"vault.call": call}, ""), ("s3", {"vault.call": call}, "Tampered")]
     assert b"distinctive" not in b"".join(collector.bodies)
     assert not tracing.is_on()
+
+
+async def test_every_public_method_of_a_service_is_a_span(collector: Collector):
+    """The span has the class and the method, or the class alone for a job that is called; private steps have none."""
+    kinds = {
+        field.type
+        for field in [*dataclasses.fields(Vault), *dataclasses.fields(Jobs)]
+        if isinstance(field.type, type) and field.type not in {Jobs, Database}
+    }
+    assert len(kinds) > 40
+    stop = tracing.set_up(collector.url)
+    try:
+        for kind in kinds:
+            awaited = {
+                name: method for name, method in vars(kind).items() if inspect.iscoroutinefunction(method)
+            }
+            public = {name for name in awaited if name == "__call__" or not name.startswith("_")}
+            wrapped = vars(tracing.traced(kind))
+            assert {
+                name for name, method in awaited.items() if wrapped.get(name, method) is not method
+            } == public
+        accounts = tracing.traced(Accounts)(database=Nothing(), ring=Nothing(), clock=Nothing())  # type: ignore[arg-type]
+        with pytest.raises(NotFound):
+            await accounts.find("nobody")
+        erased = tracing.traced(RemoveErased)(database=Nothing(), objects=Nothing())  # type: ignore[arg-type]
+        assert await erased() is False
+    finally:
+        await asyncio.to_thread(stop)
+    # A poll that found nothing has no span.
+    assert collector.spans() == [("Accounts.find", {}, "NotFound")]
 
 
 def test_a_span_says_nothing_that_is_not_foreseen(collector: Collector):
