@@ -10,9 +10,9 @@ from tests.servers.made_once import make_once
 pytest_plugins = [
     "tests.servers.fixtures",
     "tests.servers.postgresql",
-    "tests.faults.table",
+    "tests.support.fault_table",
     "tests.loop_watchdog",
-    "tests.journeys.format_table",
+    "tests.support.format_table",
 ]
 make_once()
 # An example that is slow on a loaded machine is no failure: a test that bounds time counts or compares.

@@ -9,7 +9,7 @@ from functools import partial
 import av
 import numpy as np
 
-from tests.audio import corpus
+from tests.support import corpus
 from vault.audio.reasons import Reason
 
 #: Track of text -> the codec's FFmpeg name, and a cue as a packet of it.

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from tests.audio import corpus
+from tests.support import corpus
 from vault.audio.limits import Limits
 
 PCM = corpus.wav(corpus.tones())

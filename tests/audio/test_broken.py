@@ -5,7 +5,7 @@ import wave
 
 import pytest
 
-from tests.audio import corpus
+from tests.support import corpus
 from vault.audio import decoding, riff
 from vault.audio.reasons import Reason
 from vault.errors import Undecodable

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from tests.audio import corpus
-from tests.audio.plaintext import Sink, Source
+from tests.support import corpus
+from tests.support.plaintext import Sink, Source
 from vault.audio import children
 from vault.audio.describer import SubprocessDescriber
 from vault.audio.limits import Limits

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from tests.audio import corpus
+from tests.support import corpus
 from vault.audio import decoding
 from vault.audio.reasons import Reason
 from vault.domain.recordings.media import BUCKETS

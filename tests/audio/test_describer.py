@@ -10,9 +10,10 @@ import numpy as np
 import psutil
 import pytest
 
-from tests.audio import corpus, hostile_child
-from tests.audio.plaintext import Sink, Source
+from tests.audio import hostile_child
 from tests.audio.pool import IMPATIENT, PCM, hostile, pids
+from tests.support import corpus
+from tests.support.plaintext import Sink, Source
 from vault.audio.children import COMMAND, Child
 from vault.audio.describer import SubprocessDescriber
 from vault.audio.limits import Limits

@@ -7,9 +7,9 @@ import signal
 import psutil
 import pytest
 
-from tests.audio import corpus
-from tests.audio.plaintext import Sink, Source
 from tests.audio.pool import IMPATIENT, PCM, hostile, pids
+from tests.support import corpus
+from tests.support.plaintext import Sink, Source
 from vault.audio.describer import SubprocessDescriber
 from vault.errors import DescriberCrashed, Unavailable
 

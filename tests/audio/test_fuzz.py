@@ -6,7 +6,7 @@ import os
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.audio import corpus
+from tests.support import corpus
 from vault.audio import decoding
 from vault.domain.recordings.media import BUCKETS
 from vault.errors import Undecodable

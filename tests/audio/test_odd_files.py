@@ -7,8 +7,9 @@ from functools import cache
 
 import pytest
 
-from tests.audio import corpus, odd_corpus
-from tests.audio.plaintext import Sink, Source
+from tests.audio import odd_corpus
+from tests.support import corpus
+from tests.support.plaintext import Sink, Source
 from vault.audio import children, decoding
 from vault.audio.describer import SubprocessDescriber
 from vault.errors import Undecodable

@@ -7,8 +7,9 @@ import numpy as np
 import psutil
 import pytest
 
-from tests.audio import corpus, odd_corpus
+from tests.audio import odd_corpus
 from tests.audio.sounding import level, part, peak, pitch, samples_of
+from tests.support import corpus
 from vault.audio.assembling import SILENT, TOO_LONG
 from vault.audio.limits import Limits
 from vault.audio.prompt import LIMITS, SubprocessPromptMaker

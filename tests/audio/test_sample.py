@@ -5,8 +5,8 @@ from importlib import resources
 
 import numpy as np
 
-from tests.audio import corpus
-from tests.audio.plaintext import Sink, Source
+from tests.support import corpus
+from tests.support.plaintext import Sink, Source
 from vault.audio.describer import SubprocessDescriber
 
 SAMPLE = resources.files("vault.audio") / "sample"

@@ -5,10 +5,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tests.audio.corpus import decode
 from tests.audio.sounding import level, part, peak, pitch, spoken, streamed
-from tests.domain.drafts import wish
 from tests.servers.required import require
+from tests.support.corpus import decode
+from tests.support.notice_drafts import wish
 from vault.audio.prompt import SubprocessPromptMaker
 from vault.composition_parts import notice_texts
 from vault.domain.consent.consent_event import Keys

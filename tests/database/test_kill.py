@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 import vault
-from tests.faults.counts import count
+from tests.support.counts import count
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.recordings.recording import RecordingFilter
 
 ROOT = Path(vault.__file__).parents[1]
 ANNOUNCER = """
 import asyncio, pathlib, sys
-from tests.database.rows import account, announcement
+from tests.support.database_rows import account, announcement
 from vault.database.engines.sqlite import SqliteDatabase
 
 async def announce(database, number):

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import vault
-from tests.database.rows import logged
-from tests.faults.counts import count
+from tests.support.counts import count
+from tests.support.database_rows import logged
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.stores.log_tree import TreeHead
 from vault.tlog.hashing import leaf_hash
@@ -20,7 +20,7 @@ from vault.tlog.tree import Frontier, read_frontier
 ROOT = Path(vault.__file__).parents[1]
 WRITER = """
 import asyncio, pathlib, sys
-from tests.database.rows import event
+from tests.support.database_rows import event
 from vault.database.engines.sqlite import SqliteDatabase
 
 async def write(database):

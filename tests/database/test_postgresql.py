@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from tests.database.rows import LEASE, OFF, TO_TRANSFER, announcement, event, open_account
-from tests.faults.counts import count
+from tests.support.counts import count
+from tests.support.database_rows import LEASE, OFF, TO_TRANSFER, announcement, event, open_account
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.sql.dialect import lock_key
 from vault.database.stores.hot_statements import Grant

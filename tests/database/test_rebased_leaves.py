@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
-from tests.database.rows import NOW, event
-from tests.faults.counts import count
+from tests.support.counts import count
+from tests.support.database_rows import NOW, event
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.access_log import event_outbox

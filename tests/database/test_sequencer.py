@@ -12,9 +12,9 @@ from alembic import command
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from tests.database.rows import event, logged, raising
 from tests.database.test_writer import busy
-from tests.tlog.reference import mth
+from tests.support.database_rows import event, logged, raising
+from tests.support.rfc6962 import mth
 from vault.database.engines.migrate import _config, migrate_postgresql
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase

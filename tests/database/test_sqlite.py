@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import vault
-from tests.database.rows import available, begin_erasing, open_account, set_columns
-from tests.faults.counts import count
+from tests.support.counts import count
+from tests.support.database_rows import available, open_account, set_columns
 from vault.database.engines import sqlite_wal
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.errors import StartRefused

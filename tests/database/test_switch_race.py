@@ -15,9 +15,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from tests.database.rows import LEASE, NOW, OFF, TO_TRANSFER, announcement, move, open_account
-from tests.faults.counts import count
-from vault.database.interface import Database
+from tests.support.counts import count
+from tests.support.database_rows import LEASE, NOW, OFF, TO_TRANSFER, announcement, open_account
 from vault.database.schema.core import recordings
 from vault.database.stores.recording_states import RecordingStates
 from vault.domain.recordings.recording import State

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.database.rows import raising
+from tests.support.database_rows import raising
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.engines.sqlite_writer import MAX_QUEUE_LENGTH
 from vault.errors import Unavailable

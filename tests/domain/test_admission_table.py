@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.domain.admission_table import ROWS, TOLD
-from tests.domain.packaged_rules import packaged
+from tests.support.admission_table import ROWS, TOLD
+from tests.support.packaged_rules import packaged
 from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.consent.call_window import CallSpan
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection

@@ -5,8 +5,8 @@ from itertools import product
 
 import pytest
 
-from tests.domain.drafts import BOOK, ELEMENTS, notice, wish
-from vault.composition_parts import notice_texts
+from tests.support.notice_drafts import BOOK, ELEMENTS, notice, wish
+from vault.composition import notice_texts
 from vault.domain.consent.consent_event import Keys
 from vault.domain.notices.default_texts import parse_default_texts
 from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES, NoticeRequest, check_complete

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from tests.domain.drafts import BOOK, ELEMENTS, TEXT, notice
+from tests.support.notice_drafts import BOOK, ELEMENTS, TEXT, notice
 from vault.domain.consent.consent_event import MODES
 from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES, check_complete, choose, text_digest
 from vault.errors import Invalid

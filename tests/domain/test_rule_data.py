@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.domain.packaged_rules import packaged
+from tests.support.packaged_rules import packaged
 from vault.domain.rules.explain import explain
 from vault.domain.rules.rule_book_loader import parse, read_place
 from vault.domain.rules.rules import Rule

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from tests.domain.packaged_rules import packaged
+from tests.support.packaged_rules import packaged
 from vault.domain.rules.explain import explain
 from vault.domain.rules.rules import CONSENTS, Rule, RuleOverride, strictest
 

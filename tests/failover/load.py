@@ -11,7 +11,7 @@ from urllib.parse import quote
 from tests.failover.account_book import AccountBook
 from tests.failover.requests import Door, Reply
 from tests.failover.stage import Stage, account_path, call_facts, new_number
-from tests.journeys.tenant import tone
+from tests.support.tenant import tone
 from vault.tlog.proof_file import parse_proof_file
 
 #: Seconds between two deeds of one kind.

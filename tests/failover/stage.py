@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.failover.requests import Door, Reply
-from tests.journeys.tenant import WITHOUT_EVIDENCE, tone
+from tests.support.tenant import WITHOUT_EVIDENCE, tone
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 #: Seconds within which an upload becomes available.

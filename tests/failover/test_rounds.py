@@ -16,7 +16,7 @@ from tests.failover import (
     rounds_stall,
 )
 from tests.failover.figures import Table
-from tests.faults.counts import count
+from tests.support.counts import count
 
 pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.postgresql, pytest.mark.timeout(3600)]
 #: What takes minutes and is the same each time.

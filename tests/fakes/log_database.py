@@ -5,9 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from tests.tlog.reference import mth
-from vault.database.stores.checkpoints import KeptCheckpoint, PublishedSize
-from vault.database.stores.log_tree import Leaf, TreeHead
+from tests.support.rfc6962 import mth
+from vault.ports.access_log import KeptCheckpoint, Leaf, PublishedSize, TreeHead
 from vault.tlog.hashing import leaf_hash
 
 T = TypeVar("T")

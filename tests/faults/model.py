@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tests.journeys.tenant import tone
+from tests.support.tenant import tone
 from vault.domain.recordings.recording import IN_FLIGHT, State
 
 BODIES = (tone(0.2), tone(0.3))

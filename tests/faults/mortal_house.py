@@ -14,9 +14,9 @@ from sqlalchemy import select, update
 
 from tests.fakes.fetcher import Media
 from tests.faults.model import Known, Model
-from tests.journeys.tenant import moment
 from tests.services.conftest import LONG_AGO, House, blocks_of, new_house, reopened
-from tests.services.rotation import versions
+from tests.support.rotation import versions
+from tests.support.tenant import moment
 from vault.database.schema.core import recordings
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State

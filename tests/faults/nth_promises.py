@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from tests.faults.nth_story import FETCHED, Site, Story
-from tests.tlog.whole_log import WholeLog, read_export
+from tests.support.whole_log import WholeLog, read_export
 from vault.database.schema.core import accounts, connections, links, recordings
 from vault.domain.recordings.recording import State
 from vault.domain.stored.account_object import decode_envelope

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.promises import check_promises
-from tests.journeys.tenant import WITHOUT_EVIDENCE
 from tests.servers.processes import process, wait_until
 from tests.servers.vault_process import VaultProcess
+from tests.support.tenant import WITHOUT_EVIDENCE
 from vault.telephony.signatures.standard_webhooks import sign
 
 PATIENCE = 60.0

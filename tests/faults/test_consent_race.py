@@ -14,8 +14,6 @@ from tests.faults.consent_check import (
     say_declined,
     say_objection,
 )
-from tests.faults.counts import count
-from tests.faults.flow import flow, slices
 from tests.faults.in_process import altered_vault
 from tests.faults.quarantine_check import (
     QUARANTINE,
@@ -34,10 +32,12 @@ from tests.faults.wrong_consent_gate import (
     WithoutCallLock,
     with_gate,
 )
-from tests.journeys.tenant import WITHOUT_EVIDENCE
 from tests.servers.media import answer
 from tests.servers.media_thread import MediaThread
 from tests.servers.processes import process
+from tests.support.counts import count
+from tests.support.slow_media import flow, slices
+from tests.support.tenant import WITHOUT_EVIDENCE
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 

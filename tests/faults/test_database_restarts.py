@@ -9,17 +9,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.faults.audio import wav
-from tests.faults.counts import count
 from tests.faults.promises import check_promises
 from tests.faults.running_out import let_everything_run_out
-from tests.journeys.tenant import Tenant
 from tests.servers.fleet import Fleet, fleet_of
 from tests.servers.media_thread import MediaThread
 from tests.servers.postgresql import PostgresqlServer, postgresql_running
 from tests.soak import verdict
 from tests.soak.ledger import Sent
 from tests.soak.load import Load
+from tests.support.counts import count
+from tests.support.telephone_audio import wav
+from tests.support.tenant import Tenant
 from vault.database.engines.migrate import migrate_postgresql
 
 pytestmark = [pytest.mark.faults, pytest.mark.postgresql, pytest.mark.timeout(900)]

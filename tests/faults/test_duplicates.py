@@ -9,11 +9,11 @@ from threading import Barrier
 
 import pytest
 
-from tests.faults.audio import wav
-from tests.faults.counts import count
 from tests.faults.server import vault_process
 from tests.servers.media import answer
 from tests.servers.media_thread import MediaThread
+from tests.support.counts import count
+from tests.support.telephone_audio import wav
 
 pytestmark = pytest.mark.faults
 

@@ -15,14 +15,14 @@ from urllib.parse import quote
 import boto3
 import pytest
 
-from tests.faults.audio import wav
-from tests.faults.counts import count
 from tests.faults.inside import Inside, files_below, inside, rows
-from tests.faults.listener import hear, take_seat
 from tests.faults.remains import opens, unwrapped_anywhere, where
 from tests.faults.server import Client, MortalVault, vault_process
 from tests.servers.media_thread import MediaThread
-from tests.tlog.whole_log import read_export
+from tests.support.audio_listener import hear, take_seat
+from tests.support.counts import count
+from tests.support.telephone_audio import wav
+from tests.support.whole_log import read_export
 from vault.domain.stored import encryption_context as bound
 from vault.sealing.keys import NamedKey
 from vault.sealing.wrapping import unwrap

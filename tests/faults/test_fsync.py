@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.audio import wav
-from tests.faults.counts import count
 from tests.faults.server import vault_process
 from tests.faults.tracing import Call, read_trace, traced
 from tests.servers.media import answer
 from tests.servers.media_thread import MediaThread
 from tests.servers.required import go_without, require
+from tests.support.counts import count
+from tests.support.telephone_audio import wav
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 

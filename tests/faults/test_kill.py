@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.audio import wav
-from tests.faults.counts import count
-from tests.faults.flow import flow, slices
 from tests.faults.inside import files_below, inside, rows, sweep
 from tests.faults.promises import check_promises
 from tests.faults.running_out import let_everything_run_out
 from tests.faults.server import Client, MortalVault, ask
 from tests.servers.media_thread import MediaThread
+from tests.support.counts import count
+from tests.support.slow_media import flow, slices
+from tests.support.telephone_audio import wav
 from vault.domain.stored.account_object_name import location_of
 from vault.services.audit_log.own_history import account_object_names, sort_by_history
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.audio import wav
-from tests.faults.counts import count
 from tests.faults.dying import FILE
 from tests.faults.inside import inside
-from tests.faults.listener import Hearing, Seat, covered, hear, take_seat
 from tests.faults.promises import check_promises
 from tests.faults.server import Client, MortalVault, ask
-from tests.tlog.whole_log import WholeLog, read_export
-from vault.composition_parts import utc_now
+from tests.support.audio_listener import Hearing, Seat, covered, hear, take_seat
+from tests.support.counts import count
+from tests.support.telephone_audio import wav
+from tests.support.whole_log import WholeLog, read_export
+from vault.composition import utc_now
 from vault.services.playback.close_sessions import EndSessions
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]

@@ -19,10 +19,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.faults.counts import count
 from tests.faults.model import BODIES, Known, Model
 from tests.faults.mortal_house import HOSTS_FAIL, WORK, MortalHouse, done_all_the_same
-from tests.tlog.reference import mth
+from tests.support.counts import count
+from tests.support.rfc6962 import mth
 from vault.domain.recordings.recording import IN_FLIGHT, State
 from vault.errors import RecordingErased, Refused, Unavailable
 

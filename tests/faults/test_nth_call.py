@@ -12,12 +12,12 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.faults.counts import count
 from tests.faults.nth_call import BEFORE, LOST, STRUCK, Fault
 from tests.faults.nth_promises import check
 from tests.faults.nth_site import Ground, postgresql_databases, sqlite_databases
 from tests.faults.nth_story import Story
 from tests.faults.nth_wire import BOTOCORE, NETWORK
+from tests.support.counts import count
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 

@@ -9,11 +9,11 @@ from threading import Barrier
 
 import pytest
 
-from tests.faults.audio import wav
-from tests.faults.counts import count
-from tests.faults.listener import Seat, covered, hear, take_seat
 from tests.faults.server import PATIENCE, Client, ask, vault_process
-from tests.tlog.whole_log import read_export
+from tests.support.audio_listener import Seat, covered, hear, take_seat
+from tests.support.counts import count
+from tests.support.telephone_audio import wav
+from tests.support.whole_log import read_export
 from vault.domain.playback.link import windows
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.audio import wav
-from tests.faults.counts import count
-from tests.faults.listener import open_link
 from tests.faults.server import Answer, Client, vault_process
 from tests.faults.switch_check import looking_at
+from tests.support.audio_listener import open_link
+from tests.support.counts import count
+from tests.support.telephone_audio import wav
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.database.rows import event
-from tests.faults.counts import count
 from tests.faults.server import MortalVault
 from tests.servers.processes import process
-from tests.tlog.whole_log import read_export, root_of
+from tests.support.counts import count
+from tests.support.database_rows import event
+from tests.support.whole_log import read_export, root_of
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.sql.dialect import log_lock_key
 

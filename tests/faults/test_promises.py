@@ -8,12 +8,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.faults.audio import wav
 from tests.faults.inside import rows
-from tests.faults.listener import hear, take_seat
 from tests.faults.promises import check_promises, ungranted
 from tests.faults.server import MortalVault, ask, vault_process
-from tests.tlog.whole_log import WholeLog
+from tests.support.audio_listener import hear, take_seat
+from tests.support.telephone_audio import wav
+from tests.support.whole_log import WholeLog
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("promises")]
 

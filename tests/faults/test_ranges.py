@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.audio import wav
-from tests.faults.counts import count
-from tests.faults.flow import slices
 from tests.faults.in_process import altered_vault
+from tests.support.counts import count
+from tests.support.slow_media import slices
+from tests.support.telephone_audio import wav
 from vault.ports.objects import ObjectStore
 from vault.services.service import Vault
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.audio import wav
-from tests.faults.counts import count
 from tests.faults.inside import files_below, rows
 from tests.faults.remains import where
 from tests.faults.server import MortalVault, vault_process
+from tests.support.counts import count
+from tests.support.telephone_audio import wav
 
 pytestmark = pytest.mark.faults
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from bench.rotation import seed
-from tests.faults.audio import wav
-from tests.faults.counts import count
 from tests.faults.inside import inside, rows
 from tests.faults.promises import check_promises
 from tests.faults.running_out import let_everything_run_out
 from tests.faults.server import MortalVault
+from tests.support.counts import count
+from tests.support.telephone_audio import wav
 from vault.domain.stored.manifest import decode_manifest
 from vault.tlog.key_statement import open_statement
 from vault.tlog.note import parse_verifier

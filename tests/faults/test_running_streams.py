@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.audio import wav
-from tests.faults.counts import count
-from tests.faults.listener import Hearing, covered, hear, open_link, take_seat, until_stalled
 from tests.faults.server import Client, vault_process
+from tests.support.audio_listener import Hearing, covered, hear, open_link, take_seat, until_stalled
+from tests.support.counts import count
+from tests.support.telephone_audio import wav
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.audio import wav
-from tests.faults.counts import count
-from tests.faults.listener import Seat, covered, hear, take_seat, until_stalled
 from tests.faults.server import Client, MortalVault, vault_process
+from tests.support.audio_listener import Seat, covered, hear, take_seat, until_stalled
+from tests.support.counts import count
+from tests.support.telephone_audio import wav
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 

@@ -13,14 +13,14 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from tests.faults.audio import wav
-from tests.faults.counts import count
-from tests.faults.flow import flow, slices
 from tests.faults.promises import check_promises
 from tests.faults.server import Client, MortalVault
 from tests.servers.media import Exchange
 from tests.servers.media_thread import MediaThread
 from tests.servers.processes import process
+from tests.support.counts import count
+from tests.support.slow_media import flow, slices
+from tests.support.telephone_audio import wav
 
 pytestmark = [pytest.mark.faults, pytest.mark.postgresql, pytest.mark.timeout(600)]
 

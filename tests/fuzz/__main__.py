@@ -16,7 +16,7 @@ _FUZZ = """
 import sys
 import atheris
 with atheris.instrument_imports(include=["vault"]):
-    from tests.fuzz.targets import TARGETS
+    from tests.support.fuzz_targets import TARGETS
 run = TARGETS[sys.argv.pop(1)].run
 atheris.Setup(sys.argv, run)
 atheris.Fuzz()
@@ -29,7 +29,7 @@ _LONGEST = 4096
 def main() -> int:
     """Fuzz one after the other."""
     # Here, because what is fuzzed must be imported instrumented, in the processes below.
-    from tests.fuzz.targets import TARGETS  # noqa: PLC0415
+    from tests.support.fuzz_targets import TARGETS  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.splitlines()[0])
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"any of: {', '.join(TARGETS)}")

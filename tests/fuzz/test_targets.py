@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tests.fuzz.targets import TARGETS, _quiet
+from tests.support.fuzz_targets import TARGETS, _quiet
 from vault.errors import Invalid
 
 pytestmark = pytest.mark.faults

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.journeys.tenant import tone
+from tests.support.tenant import tone
 from vault import composition
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import ConsentPolicy

@@ -21,7 +21,7 @@ from tests.golden.make import (
     settings_of,
     sound_of,
 )
-from tests.tlog.whole_log import read_export
+from tests.support.whole_log import read_export
 from vault import composition
 from vault.domain.recordings.recording import RecordingFilter, State
 from vault.domain.stored.manifest import decode_manifest, location_of

@@ -4,13 +4,13 @@ import asyncio
 import io
 from functools import partial
 
-from tests.fuzz.targets import _CONTEXT as CONTEXT
-from tests.fuzz.targets import _EXPORT as EXPORT
-from tests.fuzz.targets import _KEY as KEY
-from tests.fuzz.targets import _SIGNER as SIGNER
-from tests.fuzz.targets import TARGETS
 from tests.hostile.parsers import KIB, Row, text
 from tests.hostile.shapes import JSON, LINES, TEXT, repeated, within
+from tests.support.fuzz_targets import _CONTEXT as CONTEXT
+from tests.support.fuzz_targets import _EXPORT as EXPORT
+from tests.support.fuzz_targets import _KEY as KEY
+from tests.support.fuzz_targets import _SIGNER as SIGNER
+from tests.support.fuzz_targets import TARGETS
 from vault.audio import containers, protocol, riff
 from vault.domain.notices.default_texts import PLACEHOLDER
 from vault.domain.notices.language import language_tag

@@ -8,9 +8,9 @@ import pytest
 from tests.infra.conftest import enforced
 from tests.infra.moto_stacks import Deployed
 from tests.infra.tasks import Task
-from tests.journeys.tenant import Tenant, tone
 from tests.servers.ports import free_ports
 from tests.servers.processes import answers, wait_until
+from tests.support.tenant import Tenant, tone
 
 AUDIO = tone(2.0)
 

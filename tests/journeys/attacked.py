@@ -11,9 +11,8 @@ from typing import Any
 
 import httpx
 
-from tests.journeys.tenant import PATIENCE, WITHOUT_EVIDENCE
-from tests.telephony.by_provider import sender
-from tests.telephony.sender import API_BASE, Payload, Sender
+from tests.journeys.senders import API_BASE, Payload, Sender, sender
+from tests.support.tenant import PATIENCE, WITHOUT_EVIDENCE
 from vault.simulator.exchange import Webhook
 
 #: A host that no provider has, at an address that nobody may fetch from: such a recording fails at once.

@@ -8,9 +8,9 @@ from playwright.sync_api import Browser, Page
 
 from tests.journeys.chromium import chromium, new_page
 from tests.journeys.player import CALL, CONVERSATION, Listener, mono, name_voices
-from tests.journeys.tenant import Tenant
 from tests.servers.media_thread import MediaThread, media_thread
 from tests.servers.vault_process import VaultProcess, vault_process
+from tests.support.tenant import Tenant
 from tests.web.conftest import House, open_house
 
 

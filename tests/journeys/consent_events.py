@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from tests.journeys.tenant import Tenant, moment
+from tests.support.tenant import Tenant, moment
 from vault.simulator.call import CUSTOMER, LINE
 
 

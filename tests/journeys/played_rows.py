@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.domain.admission_table import TOLD
-from tests.journeys.tenant import PATIENCE, Tenant, moment
 from tests.servers.media_thread import MediaThread
+from tests.support.admission_table import TOLD
+from tests.support.tenant import PATIENCE, Tenant, moment
 
 #: caller's place, callee's place, told and answered, more of the case: as in the table.
 Row = tuple[str | None, str | None, str, str]

@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, Page
 from sqlalchemy import update
 
 from tests.journeys.chromium import HEAR, complaints, until
-from tests.journeys.tenant import Tenant
+from tests.support.tenant import Tenant
 from tests.web.conftest import House
 from vault.database.schema.core import recordings, sessions
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.faults.counts import count
-from tests.journeys.tenant import PATIENCE, Tenant
 from tests.servers.media import Exchange
 from tests.servers.media_thread import MediaThread, media_thread
 from tests.servers.vault_process import vault_process
+from tests.support.counts import count
+from tests.support.tenant import PATIENCE, Tenant
 
 _PATH = "/hangs.wav"
 #: Deliveries on their way at one time.

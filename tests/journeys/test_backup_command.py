@@ -9,8 +9,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.journeys.tenant import Tenant, tone
 from tests.servers.vault_process import VaultProcess, vault_process
+from tests.support.tenant import Tenant, tone
 
 FACTS = {
     "direction": "inbound",

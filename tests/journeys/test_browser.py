@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.journeys.chromium import complaints, until
-from tests.journeys.tenant import Tenant, tone
+from tests.support.tenant import Tenant, tone
 
 pytestmark = [pytest.mark.browser]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.journeys.tenant import Tenant, tone
 from tests.servers.ports import free_ports
 from tests.servers.vault_process import VaultProcess, vault_process
+from tests.support.tenant import Tenant, tone
 
 KEY = re.compile(r"cv_[0-9a-f]{32}_[A-Za-z0-9_-]{43}\n")
 

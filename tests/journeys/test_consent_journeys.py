@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from tests.journeys.consent_events import begin, tell
-from tests.journeys.tenant import Tenant, moment, open_link, tone
 from tests.servers.media import raw
 from tests.servers.media_thread import MediaThread
 from tests.servers.vault_process import VaultProcess, vault_process
+from tests.support.tenant import Tenant, moment, open_link, tone
 from vault.simulator.call import CUSTOMER, LINE, SimulatedCall, call_that_ended
 from vault.simulator.exchange import Webhook
 from vault.simulator.instructions import Begin, Follow, Wait

@@ -3,10 +3,10 @@
 import httpx
 import pytest
 
-from tests.domain.admission_table import KEEP, NO, OK, ROWS
 from tests.journeys.played_rows import Played, Row, words
-from tests.journeys.tenant import Tenant
 from tests.servers.media_thread import MediaThread
+from tests.support.admission_table import KEEP, NO, OK, ROWS
+from tests.support.tenant import Tenant
 
 #: Verdict and what is against it, by the first four columns.
 TABLE = {row[:4]: (row[4], row[5]) for row in ROWS}

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.tenant import Tenant, moment, tone
 from tests.servers.vault_process import VaultProcess
+from tests.support.tenant import Tenant, moment, tone
 
 PAGE = Path(__file__).parents[2] / "docs" / "check-evidence.md"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.journeys.tenant import Tenant, tone
 from tests.servers.vault_process import VaultProcess, vault_process
+from tests.support.tenant import Tenant, tone
 
 pytestmark = pytest.mark.faults
 

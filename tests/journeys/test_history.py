@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.journeys.tenant import Tenant, open_link, tone
 from tests.servers.media_thread import MediaThread
+from tests.support.tenant import Tenant, open_link, tone
 
 #: Bytes before the samples, and of a second of them.
 HEADER, SECOND = 44, 16_000

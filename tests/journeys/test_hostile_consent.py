@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.journeys.consent_events import begin, tell
-from tests.journeys.tenant import Tenant, moment
+from tests.support.tenant import Tenant, moment
 from vault.simulator.call import CUSTOMER, LINE
 
 pytestmark = pytest.mark.faults

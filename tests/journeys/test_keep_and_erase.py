@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from tests.journeys.sdk import open_object
-from tests.journeys.tenant import Tenant, open_link, tone
 from tests.servers.vault_process import VaultProcess
+from tests.support.tenant import Tenant, open_link, tone
 
 AUDIO = tone(3.0)
 

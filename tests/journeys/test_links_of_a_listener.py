@@ -2,7 +2,7 @@
 
 import httpx
 
-from tests.journeys.tenant import Tenant, open_link, tone
+from tests.support.tenant import Tenant, open_link, tone
 
 
 def listed(tenant: Tenant, **wanted: str) -> list[str]:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from tests.journeys.tenant import Tenant, open_link, tone
 from tests.servers.media_thread import MediaThread
 from tests.servers.vault_process import VaultProcess
+from tests.support.tenant import Tenant, open_link, tone
 
 AUDIO = tone(2.0)
 

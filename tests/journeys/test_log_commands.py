@@ -5,9 +5,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.journeys.tenant import Tenant, open_link, tone
 from tests.journeys.test_commands import kept, stopped  # noqa: F401 - fixtures
 from tests.servers.vault_process import VaultProcess
+from tests.support.tenant import Tenant, open_link, tone
 
 RIGHT = "Every hash, the root and the signature are right."
 

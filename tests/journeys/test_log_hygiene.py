@@ -9,12 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.journeys.tenant import Tenant, moment, open_link, tone
 from tests.servers.clean_log import strangers
 from tests.servers.forked import cold
 from tests.servers.media import raw
 from tests.servers.media_thread import MediaThread
 from tests.servers.vault_process import vault_process
+from tests.support.tenant import Tenant, moment, open_link, tone
 
 pytestmark = pytest.mark.faults
 

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from tests.faults.flow import flow, slices
-from tests.journeys.tenant import Tenant, tone
 from tests.servers.fleet import Fleet, Node, fleet_of
 from tests.servers.media import Exchange, answer
 from tests.servers.media_thread import MediaThread, media_thread
 from tests.servers.postgresql import PostgresqlServer
+from tests.support.slow_media import flow, slices
+from tests.support.tenant import Tenant, tone
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.xdist_group("nodes")]
 #: Half an hour in telephone quality: 28 MB, more than sockets hold on their way.

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import httpx
 
-from tests.journeys.tenant import Tenant, open_link, tone
 from tests.servers.media_thread import MediaThread
 from tests.servers.openbao import OpenBao
 from tests.servers.vault_process import vault_process
+from tests.support.tenant import Tenant, open_link, tone
 
 AUDIO = tone(1.0)
 

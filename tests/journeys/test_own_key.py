@@ -7,9 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.journeys.tenant import Tenant, tone
 from tests.servers.key_faults import key_proxy, kms_says
 from tests.servers.vault_process import vault_process
+from tests.support.tenant import Tenant, tone
 from vault.keyservice import aws_kms
 
 AUDIO = tone(0.5)

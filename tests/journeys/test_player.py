@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.counts import count
 from tests.journeys.chromium import until
 from tests.journeys.player import (
     FIRST,
@@ -14,7 +13,8 @@ from tests.journeys.player import (
     end_session,
     mono,
 )
-from tests.journeys.tenant import Tenant
+from tests.support.counts import count
+from tests.support.tenant import Tenant
 from tests.web.conftest import House
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("player")]

@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 
 from tests.journeys.chromium import until
 from tests.journeys.player import CALL, FIRST, SECOND, Listener, dual, mono, name_voices
-from tests.journeys.tenant import Tenant
+from tests.support.tenant import Tenant
 from tests.web.conftest import House
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("player")]

@@ -4,7 +4,7 @@ import pytest
 
 from tests.journeys.chromium import until
 from tests.journeys.player import Listener
-from tests.journeys.tenant import Tenant
+from tests.support.tenant import Tenant
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("player")]
 PAUSED = "document.querySelector('audio').paused"

@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 
 from tests.journeys.chromium import until
 from tests.journeys.player import Listener
-from tests.journeys.tenant import Tenant
+from tests.support.tenant import Tenant
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("player")]
 

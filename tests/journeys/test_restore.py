@@ -13,9 +13,9 @@ import httpx
 import psycopg
 import pytest
 
-from tests.journeys.tenant import PATIENCE, Tenant, tone
 from tests.servers.postgresql import PostgresqlServer
 from tests.servers.vault_process import VaultProcess
+from tests.support.tenant import PATIENCE, Tenant, tone
 from vault.objects.s3_client import connect
 from vault.tlog.log_file import read_head, verify_log
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.journeys.tenant import Tenant, tone
 from tests.servers.vault_process import VaultProcess
+from tests.support.tenant import Tenant, tone
 from vault.domain.stored.manifest import decode_manifest
 from vault.tlog.key_statement import open_statement
 from vault.tlog.note import parse_verifier

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.audio import corpus
 from tests.journeys.chromium import HEAR, WATCH
-from tests.journeys.format_table import note_format
 from tests.journeys.player import FIRST, SECOND, dual
-from tests.journeys.tenant import Tenant
 from tests.journeys.three_browsers import BROWSERS, Tab
+from tests.support import corpus
+from tests.support.format_table import note_format
+from tests.support.tenant import Tenant
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browsers")]
 #: Long enough that no slow machine reaches the end before the test sends it there.

@@ -8,8 +8,8 @@ from typing import Self
 
 import httpx
 
-from tests.journeys.tenant import Tenant, tone
 from tests.servers.vault_process import VaultProcess
+from tests.support.tenant import Tenant, tone
 
 AUDIO = tone(2.0)
 

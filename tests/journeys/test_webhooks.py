@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.journeys.tenant import Tenant, moment, tone
 from tests.servers.media import answer, raw
 from tests.servers.media_thread import MediaThread
+from tests.support.tenant import Tenant, moment, tone
 
 AUDIO = tone(1.0)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.tenant import Tenant, tone
 from tests.servers.openbao import OpenBao
+from tests.support.tenant import Tenant, tone
 from tests.web.conftest import House, open_house
 
 AUDIO = tone(0.5)

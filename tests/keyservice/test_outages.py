@@ -14,12 +14,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.faults.counts import count
-from tests.journeys.tenant import Tenant, moment, tone
 from tests.servers.key_faults import Fault, KeyProxy, another_secret, bao_says, drops, key_proxy, kms_says
 from tests.servers.media import answer
 from tests.servers.media_thread import MediaThread, media_thread
 from tests.servers.openbao import PAGE, OpenBao
+from tests.support.counts import count
+from tests.support.tenant import Tenant, moment, tone
 from tests.web.conftest import House, open_house
 from vault.keyservice import aws_kms
 from vault.keyservice.breaker import Breaker

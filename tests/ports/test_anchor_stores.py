@@ -3,10 +3,10 @@
 import asyncio
 
 from tests.fakes.log_database import LogDatabase
-from tests.faults.counts import count
 from tests.ports.conftest import Adapter
-from tests.services.anchoring import anchor_of
-from tests.tlog.reference import mth
+from tests.support.anchoring import anchor_of
+from tests.support.counts import count
+from tests.support.rfc6962 import mth
 from vault.domain.audit_log.anchor import PREFIX, Relation
 from vault.errors import Unavailable
 from vault.ports.objects import ObjectStore

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from tests.database.rows import (
+from tests.support.database_rows import (
     NOW,
     account,
     announcement,

@@ -2,8 +2,7 @@
 
 from datetime import timedelta
 
-from tests.database.rows import NOW, TO_TRANSFER, announcement, claim, open_account, set_columns
-from vault.database.interface import Database
+from tests.support.database_rows import NOW, TO_TRANSFER, announcement, claim, open_account, set_columns
 from vault.domain.recordings.recording import LEASE, State
 
 

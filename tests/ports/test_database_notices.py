@@ -7,10 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from tests.database.rows import NOW, open_account
-from tests.domain.drafts import notice
-from vault.database.interface import Database
-from vault.database.stores.notices import SealedPrompt
+from tests.support.database_rows import NOW, open_account
+from tests.support.notice_drafts import notice
 from vault.domain.notices.notice import text_digest
 
 PROMPT = SealedPrompt(message=bytes(range(256)) * 1875, key_version=1)

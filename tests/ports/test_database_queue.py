@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.database.rows import (
+from tests.support.counts import count
+from tests.support.database_rows import (
     NOW,
     OFF,
     TO_TRANSFER,
@@ -23,9 +24,6 @@ from tests.database.rows import (
     store,
     upload,
 )
-from tests.faults.counts import count
-from vault.database.interface import Database
-from vault.database.stores.recording_states import RecordingStates
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import IN_FLIGHT, LEASE, Lease, SealedObject, State
 from vault.domain.recordings.transitions import ARROWS

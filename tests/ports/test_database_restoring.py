@@ -5,20 +5,18 @@ from datetime import timedelta
 
 import pytest
 
-from tests.database.rows import (
+from tests.domain.test_stored_objects import KNOWN
+from tests.support.database_rows import (
     NOW,
     OFF,
     announcement,
     available,
-    begin_erasing,
     claim,
     columns,
-    move,
     open_account,
     switch,
 )
-from tests.database.statements import statements
-from tests.domain.test_stored_objects import KNOWN
+from tests.support.statements import statements
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.stores.account_objects import Revisions

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.database.rows import (
+from tests.support.counts import count
+from tests.support.database_rows import (
     NOW,
     account,
     announcement,
@@ -16,12 +17,6 @@ from tests.database.rows import (
     move,
     open_account,
 )
-from tests.faults.counts import count
-from vault.database.interface import Database
-from vault.database.stores.accounts import WrappedSecret
-from vault.database.stores.call_facts import CallFactRow
-from vault.database.stores.consent import ConsentRow, ObjectionRow
-from vault.database.stores.key_rotations import SealedRow
 from vault.domain.accounts.account import Connection
 from vault.domain.accounts.key_rotation import KeyRotation
 from vault.domain.consent.consent_event import Objection

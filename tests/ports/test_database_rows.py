@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.database.rows import (
+from tests.support.counts import count
+from tests.support.database_rows import (
     NOW,
     announcement,
     available,
@@ -17,10 +18,6 @@ from tests.database.rows import (
     session,
     set_columns,
 )
-from tests.faults.counts import count
-from vault.database.interface import Database
-from vault.database.stores.api_keys import KeptAnswer
-from vault.database.stores.call_facts import CallFactRow
 from vault.domain.accounts.account import ApiKey, Connection
 from vault.domain.recordings.recording import RecordingFilter, State
 from vault.errors import Busy, NotFound

@@ -5,9 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.database.rows import NOW, available, event, link, open_account, session, settle
-from vault.database.interface import Database
-from vault.database.stores.hot_statements import Grant
+from tests.support.database_rows import NOW, available, event, link, open_account, session
 from vault.domain.recordings.recording import State
 
 MICROSECOND = timedelta(microseconds=1)

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from tests.audio import corpus
-from tests.audio.plaintext import Sink, Source
 from tests.fakes.describer import FakeDescriber
+from tests.support import corpus
+from tests.support.plaintext import Sink, Source
 from vault.audio.describer import SubprocessDescriber
 from vault.domain.recordings.media import BUCKETS
 from vault.errors import Tampered, Undecodable

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from tests.ports.conftest import Adapter
 from tests.services.conftest import House
 from tests.services.conftest import house as house  # noqa: PLC0414 - a fixture
-from tests.services.restoring import write_all
 from tests.services.test_restore import available
+from tests.support.restoring import write_all
 from vault.domain.stored.manifest import location_of
 from vault.objects.s3 import S3Store
 

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from tests.audio import corpus
 from tests.fakes.prompt_maker import FakePromptMaker
+from tests.support import corpus
 from vault.audio.prompt import SubprocessPromptMaker
 from vault.domain.notices.audio import MAX_UPLOAD, PromptRequest
 from vault.errors import Invalid, Unavailable, Undecodable

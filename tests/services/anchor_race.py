@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from tests.fakes.log_database import LogDatabase
 from tests.fakes.objects import FakeObjects
-from tests.services.anchoring import anchor_of
-from tests.tlog.reference import mth
+from tests.support.anchoring import anchor_of
+from tests.support.rfc6962 import mth
 from vault.errors import Unavailable
 from vault.ports.objects import StoredObject
 from vault.services.audit_log.anchor import Anchor

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from tests.services.conftest import House
-from tests.services.parties import ME, PARTIES, kept_apart, let_in, set_policy, tell
+from tests.support.parties import ME, PARTIES, kept_apart, let_in, set_policy, tell
 from vault.domain.audit_log.access_event import EventType
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import GONE, State

@@ -22,9 +22,8 @@ from tests.fakes.prompt_maker import FakePromptMaker
 from tests.fakes.provider import FakeProvider
 from tests.fakes.rest import FakeRest
 from tests.fakes.root_key import FakeRootKey
-from tests.journeys.tenant import moment, tone
-from vault.composition_parts import Adapters
-from vault.composition_services import build_vault
+from tests.support.tenant import moment, tone
+from vault import composition
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import recordings

@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.services.conftest import SIGNER, House, with_clock
-from tests.tlog.auditor import read_proof, root_by_proof
-from tests.tlog.reference import mth
-from vault.database.stores.checkpoints import KeptCheckpoint
+from tests.support.log_auditor import read_proof, root_by_proof
+from tests.support.rfc6962 import mth
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import NotFound, Tampered
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint

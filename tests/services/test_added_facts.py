@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.domain.packaged_rules import packaged
+from tests.support.packaged_rules import packaged
 from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection

@@ -7,10 +7,10 @@ from functools import partial
 import pytest
 
 from tests.fakes.log_database import LogDatabase
-from tests.faults.counts import count
 from tests.services.anchor_race import Node, Race
-from tests.services.anchoring import anchor_of
 from tests.services.wrong_anchors import OneListing, ShownFirst, SizeAlone, Stubborn, Trusting
+from tests.support.anchoring import anchor_of
+from tests.support.counts import count
 from vault.services.audit_log.anchor import Anchor
 
 pytestmark = pytest.mark.faults

@@ -4,9 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.journeys.tenant import moment
 from tests.services.conftest import House
-from tests.services.parties import (
+from tests.support.parties import (
     CALLEE,
     CALLER,
     ME,
@@ -19,6 +18,7 @@ from tests.services.parties import (
     tell,
     through_the_gate,
 )
+from tests.support.tenant import moment
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import RecordingFilter, State
 from vault.domain.rules.rules import RuleOverride

@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.fetcher import Media
 from tests.services.conftest import AUDIO, URL, House
-from tests.services.parties import (
+from tests.support.parties import (
     CALLER,
     ME,
     ago,

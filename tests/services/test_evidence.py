@@ -9,9 +9,8 @@ from datetime import timedelta
 import pytest
 
 from tests.fakes.describer import FakeDescriber
-from tests.journeys.tenant import moment
 from tests.services.conftest import AUDIO, House, blocks_of
-from tests.services.parties import (
+from tests.support.parties import (
     CALLER,
     ME,
     Interrupted,
@@ -25,6 +24,7 @@ from tests.services.parties import (
     tell,
     through_the_gate,
 )
+from tests.support.tenant import moment
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.services.conftest import LONG_AGO, House, new_house
-from tests.services.parties import (
+from tests.support.parties import (
     CALLER,
     ME,
     Interrupted,

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from tests.services.conftest import House
-from tests.services.parties import (
+from tests.support.parties import (
     ME,
     announced,
     evidence,

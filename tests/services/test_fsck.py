@@ -7,8 +7,8 @@ import pytest
 
 from tests.fakes.objects import Kept
 from tests.services.conftest import House
-from tests.services.restoring import write_all
 from tests.services.test_restore import available, erased
+from tests.support.restoring import write_all
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of
 from vault.errors import Invalid

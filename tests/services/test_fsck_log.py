@@ -3,9 +3,9 @@
 import pytest
 
 from tests.services.conftest import House
-from tests.services.restoring import write_all
 from tests.services.test_fsck import checked, damage
 from tests.services.test_restore import available, off
+from tests.support.restoring import write_all
 
 LOG = {
     "changed tile": "does not match the tree",

@@ -9,10 +9,10 @@ from sqlalchemy import update
 
 from tests.services.closing_verbs import NUMBER, VERBS, prepared
 from tests.services.conftest import SIGNER, House, another_node
-from tests.services.parties import ME, set_policy, tell
-from tests.services.restoring import copied, house_over, write_all
-from tests.services.rotation import finish, rotate
 from tests.services.test_closing import acts_in, journal_of, keeper, puts
+from tests.support.parties import ME, set_policy, tell
+from tests.support.restoring import copied, house_over, write_all
+from tests.support.rotation import finish, rotate
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.access_log import checkpoints
 from vault.domain.audit_log.access_event import AccessEvent

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.objects import Kept
 from tests.services.conftest import AUDIO, House, blocks_of
-from tests.services.restoring import empty_house, write_all
+from tests.support.restoring import empty_house, write_all
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import RecordingFilter, State
 from vault.domain.stored.manifest import location_of

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.objects import FakeObjects
-from tests.services.anchoring import anchor_of
 from tests.services.conftest import SIGNER, House
 from tests.services.test_access_log import add, leaves_of
-from tests.tlog.whole_log import read_export
+from tests.support.anchoring import anchor_of
+from tests.support.whole_log import read_export
 from vault.cli.log import verify
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.errors import Tampered

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.services.conftest import House
-from tests.services.restoring import copied, house_over, write_all
 from tests.services.test_restore import off
+from tests.support.restoring import copied, house_over, write_all
 from vault import metrics
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.recordings.recording import State

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from tests.services.conftest import House
-from tests.services.parties import announced, tell, through_the_gate
-from vault.database.stores.consent import ConsentRow
+from tests.support.parties import announced, tell, through_the_gate
 from vault.domain.consent.consent_event import Answer, ConsentEvent
 from vault.domain.ids import new_id
 from vault.domain.recordings.recording import State

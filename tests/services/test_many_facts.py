@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.tenant import moment
 from tests.services.conftest import House
-from tests.services.parties import CALLEE, CALLER, ME, announced, grounds, through_the_gate
+from tests.support.parties import CALLEE, CALLER, ME, announced, grounds, through_the_gate
+from tests.support.tenant import moment
 from vault.domain.calls.call import CallFacts, WebhookContent
 from vault.domain.calls.webhook import Delivery
 from vault.domain.consent.call_claims import MAX_FACTS

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
-from tests.domain.drafts import TEXT, wish
 from tests.fakes.prompt_maker import samples_of
-from tests.journeys.tenant import tone
 from tests.services.conftest import House
+from tests.support.notice_drafts import TEXT, wish
+from tests.support.tenant import tone
 from vault.database.schema.notices import notices
 from vault.domain.consent.consent_event import Keys
 from vault.domain.notices.audio import PromptRequest

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import update
 
 from tests.fakes.provider import API
-from tests.journeys.tenant import moment
 from tests.services.conftest import LONG_AGO, House
+from tests.support.tenant import moment
 from vault.database.schema.consent import pauses
 from vault.domain.calls.provider_api import RestReply
 from vault.domain.calls.webhook import Delivery

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from tests.fakes.fetcher import Media
 from tests.fakes.provider import API
-from tests.journeys.tenant import moment
 from tests.services.conftest import AUDIO, LONG_AGO, URL, House
+from tests.support.tenant import moment
 from vault.database.schema.core import connections
 from vault.domain.calls.provider_api import RestReply
 from vault.domain.calls.webhook import Delivery

@@ -8,7 +8,7 @@ import pytest
 
 from tests.services.conftest import SIGNER, House, with_clock
 from tests.services.test_access_log import add, damage, leaves_of
-from tests.tlog.reference import mth
+from tests.support.rfc6962 import mth
 from vault.errors import LeaseLost, Tampered, Unavailable
 from vault.services.audit_log.log_publisher import LogPublisher
 from vault.services.audit_log.publication import copy_of

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.services.conftest import AUDIO, LONG_AGO, House
-from tests.services.parties import (
+from tests.support.parties import (
     CALLEE,
     CALLER,
     ME,

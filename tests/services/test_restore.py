@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.services.conftest import AUDIO, LONG_AGO, House
-from tests.services.restoring import copied, empty_house, house_over, write_all
 from tests.services.test_access_log import leaves_of
 from tests.services.test_notices import BEEP, ME, SPEECH, drafted
 from tests.services.test_publish import check_published
+from tests.support.restoring import copied, empty_house, house_over, write_all
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.recordings.recording import RecordingFilter, State

@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import update
 
 from tests.services.conftest import AUDIO, House
-from tests.services.restoring import copied, empty_house, house_over, write_all
-from tests.services.rotation import ME, finish, rotate
 from tests.services.test_account_object_histories import names_of, policy
 from tests.services.test_restore import available
 from tests.services.test_restore_rotated import versions_of
+from tests.support.restoring import copied, empty_house, house_over, write_all
+from tests.support.rotation import ME, finish, rotate
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import accounts
 from vault.errors import NotFound

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.database.statements import statements
 from tests.services.conftest import House
-from tests.services.restoring import copied, house_over, write_all
 from tests.services.test_access_log import leaves_of
 from tests.services.test_restore import off
-from vault.composition_parts import utc_now
+from tests.support.restoring import copied, house_over, write_all
+from tests.support.statements import statements
+from vault.composition import utc_now
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.replay import Replay

@@ -8,10 +8,10 @@ import pytest
 
 from tests.servers.postgresql import PostgresqlServer, _name
 from tests.services.conftest import AUDIO, House, new_house
-from tests.services.restoring import house_over, write_all
 from tests.services.test_access_log import leaves_of
 from tests.services.test_restore import available, erased, off, switch_of
 from tests.services.test_restore_forked import check_joined, common, parted
+from tests.support.restoring import house_over, write_all
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.domain.recordings.recording import State
 from vault.errors import Refused

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import delete
 
 from tests.services.conftest import AUDIO, House
-from tests.services.restoring import copied, empty_house, house_over, write_all
-from tests.services.rotation import rotate, step
 from tests.services.test_restore import available, off
+from tests.support.restoring import copied, empty_house, house_over, write_all
+from tests.support.rotation import rotate, step
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import recordings
 from vault.domain.recordings.recording import State

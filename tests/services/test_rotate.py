@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from tests.services.conftest import SIGNER, House
-from tests.services.rotation import (
+from tests.support.rotation import (
     LINK,
     ME,
     all_under,

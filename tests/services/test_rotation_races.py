@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.domain.drafts import TEXT, wish
 from tests.services.conftest import AUDIO, House, blocks_of
-from tests.services.parties import CALLER, tell
-from tests.services.rotation import (
+from tests.support.notice_drafts import TEXT, wish
+from tests.support.parties import CALLER, tell
+from tests.support.rotation import (
     CONNECTION,
     LINK,
     ME,

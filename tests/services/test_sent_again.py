@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.tenant import tone
 from tests.services.conftest import AUDIO, House, blocks_of
-from tests.services.restoring import copied, empty_house, house_over, write_all
+from tests.support.restoring import copied, empty_house, house_over, write_all
+from tests.support.tenant import tone
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import LEASE, State

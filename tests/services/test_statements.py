@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tests.services.conftest import House
-from tests.services.parties import CALLEE, CALLER, ME, evidence
-from tests.services.restoring import empty_house, write_all
+from tests.support.parties import CALLEE, CALLER, ME, evidence
+from tests.support.restoring import empty_house, write_all
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State
 from vault.thread_pools import Threads

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from tests.services.anchoring import utc_now
-from vault.database.stores.checkpoints import KeptCheckpoint
+from tests.support.anchoring import utc_now
 from vault.domain.audit_log.anchor import AnchorPlace
 from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.published_tiles import PublishedLog

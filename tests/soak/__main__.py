@@ -14,11 +14,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.journeys.tenant import Tenant
 from tests.soak import verdict
 from tests.soak.ledger import Ledger
 from tests.soak.load import Load
 from tests.soak.world import ACCESS_KEY, SECRET_KEY, World, world
+from tests.support.tenant import Tenant
 
 #: Seconds between two kills, and between two restarts of the database.
 KILL, RESTART = 20.0, 60.0

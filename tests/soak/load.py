@@ -15,8 +15,8 @@ from typing import ClassVar
 
 import httpx
 
-from tests.journeys.tenant import Tenant, moment, open_link
 from tests.soak.ledger import Ledger, Received, Sent
+from tests.support.tenant import Tenant, moment, open_link
 from vault.telephony.signatures.standard_webhooks import sign
 
 #: Seconds between two of one worker's deeds, so that two cores serve the vault and not its load alone.

@@ -14,9 +14,9 @@ from typing import Any
 
 import httpx
 
-from tests.journeys.tenant import Tenant
 from tests.servers.fleet import Fleet
 from tests.soak.ledger import Ledger
+from tests.support.tenant import Tenant
 from vault import composition
 from vault.settings import read_settings
 

@@ -8,12 +8,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults.audio import wav
 from tests.servers.ceph import ceph_gateway
 from tests.servers.fleet import Fleet, Node, fleet_of
 from tests.servers.media_thread import MediaThread, media_thread
 from tests.servers.openbao import openbao_server
 from tests.servers.postgresql import PostgresqlServer, postgresql_running
+from tests.support.telephone_audio import wav
 from vault.database.engines.migrate import migrate_postgresql
 from vault.objects import s3_client
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import geocoder
 
-from tests.domain.packaged_rules import packaged
+from tests.support.packaged_rules import packaged
 from vault.errors import Invalid
 from vault.ports.numbers import Numbers
 from vault.telephony.numbering.number_plans import NumberPlans, area_codes

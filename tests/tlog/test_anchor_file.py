@@ -4,8 +4,8 @@ from base64 import b64encode
 
 import pytest
 
+from tests.support.rfc6962 import mth
 from tests.tlog.grown import Grown, numbered
-from tests.tlog.reference import mth
 from vault.domain.audit_log.anchor import AnchorPlace, parse_location
 from vault.errors import Tampered
 from vault.tlog.anchor_file import MAX_BYTES, MAX_LEAVES, decode_anchor, encode_anchor

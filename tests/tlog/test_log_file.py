@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
+from tests.support.rfc6962 import mth
 from tests.tlog.grown import Grown, numbered
-from tests.tlog.reference import mth
 from vault.errors import Invalid, Tampered
 from vault.tlog.checkpoint import Checkpoint, sign_checkpoint
 from vault.tlog.hashing import EMPTY_ROOT, leaf_hash

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.tlog import reference
+from tests.support import rfc6962
 from tests.tlog.grown import Grown, numbered
 from vault.errors import Tampered
 from vault.tlog.hashing import EMPTY_ROOT, MAX_SIZE, leaf_hash, node_hash
@@ -36,7 +36,7 @@ OTHER = leaf_hash(b"of another log")
 @cache
 def root(size):
     """Return the root of the first leaves, by the definition."""
-    return reference.mth(LEAVES[:size])
+    return rfc6962.mth(LEAVES[:size])
 
 
 def included(index, size, proof, /, **changes):
@@ -73,7 +73,7 @@ def test_every_inclusion_proof_up_to_64_leaves_is_that_of_the_definition():
     for size in range(1, LARGEST + 1):
         for index in range(size):
             proof = inclusion_proof(GROWN.node, index, size)
-            assert list(proof) == reference.path(index, LEAVES[:size])
+            assert list(proof) == rfc6962.path(index, LEAVES[:size])
             included(index, size, proof)
 
 
@@ -84,7 +84,7 @@ def test_every_consistency_proof_up_to_64_leaves_is_that_of_the_definition():
         consistent(0, size, ())
         for old_size in range(1, size + 1):
             proof = consistency_proof(GROWN.node, old_size, size)
-            assert list(proof) == reference.proof(old_size, LEAVES[:size])
+            assert list(proof) == rfc6962.proof(old_size, LEAVES[:size])
             consistent(old_size, size, proof)
 
 
@@ -95,10 +95,10 @@ def test_larger_trees_have_the_proofs_of_the_definition(data):
     size = data.draw(SIZES)
     index = data.draw(st.integers(0, size - 1))
     proof = inclusion_proof(GROWN.node, index, size)
-    assert list(proof) == reference.path(index, LEAVES[:size])
+    assert list(proof) == rfc6962.path(index, LEAVES[:size])
     included(index, size, proof)
     proof = consistency_proof(GROWN.node, index + 1, size)
-    assert list(proof) == reference.proof(index + 1, LEAVES[:size])
+    assert list(proof) == rfc6962.proof(index + 1, LEAVES[:size])
     consistent(index + 1, size, proof)
 
 

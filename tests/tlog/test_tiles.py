@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.rfc6962 import mth
 from tests.tlog.grown import Grown, numbered
-from tests.tlog.reference import mth
 from vault.errors import Tampered
 from vault.tlog.tiles import MAX_LEAF_BYTES, Tile, grown_tiles, read_bundle, write_bundle
 

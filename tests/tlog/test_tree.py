@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.rfc6962 import mth
 from tests.tlog.grown import Grown, numbered
-from tests.tlog.reference import mth
 from vault.tlog.hashing import EMPTY_ROOT, MAX_SIZE, leaf_hash
 from vault.tlog.tree import Frontier, Node, read_frontier, root_at
 

@@ -13,8 +13,8 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from tests.journeys.tenant import Tenant, tone
 from tests.servers.ports import free_ports
+from tests.support.tenant import Tenant, tone
 from vault.server.asgi import app_of
 from vault.server.http_limits import LimitedHttpProtocol
 from vault.services.service import Vault

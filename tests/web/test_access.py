@@ -4,7 +4,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from tests.journeys.tenant import Tenant, open_link
+from tests.support.tenant import Tenant, open_link
 from tests.web.conftest import AUDIO, House
 
 pytestmark = pytest.mark.faults

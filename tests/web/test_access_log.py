@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.journeys.tenant import Tenant, open_link
-from tests.tlog.auditor import read_checkpoint, read_proof, root_by_proof, roots_by_growth
+from tests.support.log_auditor import read_checkpoint, read_proof, root_by_proof, roots_by_growth
+from tests.support.tenant import Tenant, open_link
 from tests.web.conftest import House, open_house
 from vault.tlog.checkpoint import open_checkpoint
 from vault.tlog.log_file import read_head, verify_log

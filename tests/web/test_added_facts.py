@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.tenant import Tenant, moment, tone
+from tests.support.tenant import Tenant, moment, tone
 from tests.web.conftest import House
 
 OBJECTS, OTHER = "+14155550187", "+12125550100"

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.journeys.tenant import Tenant
+from tests.support.tenant import Tenant
 from tests.web.conftest import AUDIO, House
 
 pytestmark = pytest.mark.faults

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from tests.journeys.tenant import Tenant, moment, tone
+from tests.support.tenant import Tenant, moment, tone
 from tests.web.conftest import House
 
 CALLER, CALLEE = "+14155550123", "+12125550100"

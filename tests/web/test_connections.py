@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from tests.journeys.tenant import Tenant
+from tests.support.tenant import Tenant
 from tests.web.conftest import House
 
 pytestmark = pytest.mark.faults

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
-from tests.faults.counts import count
-from tests.journeys.tenant import Tenant
+from tests.support.counts import count
+from tests.support.tenant import Tenant
 from tests.web.conftest import AUDIO, House
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]

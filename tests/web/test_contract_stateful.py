@@ -19,8 +19,8 @@ from schemathesis.specs.openapi.checks import (
     use_after_free,
 )
 
-from tests.faults.counts import count
-from tests.journeys.tenant import Tenant
+from tests.support.counts import count
+from tests.support.tenant import Tenant
 from tests.web.conftest import AUDIO, House
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]

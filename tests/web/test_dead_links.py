@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from tests.journeys.tenant import Tenant, open_link
+from tests.support.tenant import Tenant, open_link
 from tests.web.conftest import AUDIO, House, open_house
 from vault.database.schema.core import links
 from vault.errors import TooMany

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from tests.audio.corpus import polyglots, undecodable
-from tests.journeys.tenant import Tenant, open_link
+from tests.support.corpus import polyglots, undecodable
+from tests.support.tenant import Tenant, open_link
 from tests.web.conftest import House
 
 pytestmark = pytest.mark.faults

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from tests.journeys.tenant import Tenant, open_link
+from tests.support.tenant import Tenant, open_link
 from tests.web.conftest import AUDIO, House
 from tests.web.test_access import DOORS, seen, send
 from vault.telephony.signatures.standard_webhooks import sign

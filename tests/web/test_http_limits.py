@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 from fastapi import FastAPI, Request
 
-from tests.journeys.tenant import Tenant
 from tests.servers.ports import free_ports
+from tests.support.tenant import Tenant
 from tests.web.conftest import House, running
 from vault.server import http_limits
 

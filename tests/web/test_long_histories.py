@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.tenant import Tenant
+from tests.support.tenant import Tenant
 from tests.web.conftest import House
 from vault.domain.audit_log.history import write_history
 from vault.web.schemas.access_log import EventsOut, HistoryOut

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from openapi.generate import CONTRACT
-from tests.journeys.tenant import Tenant
+from tests.support.tenant import Tenant
 from tests.web.conftest import House
 from vault.web.app import build_health
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.journeys.tenant import Tenant, open_link
+from tests.support.tenant import Tenant, open_link
 from tests.web.conftest import AUDIO, House
 from vault.errors import Unavailable
 

@@ -6,9 +6,9 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.audio.corpus import decode, encode, tones
-from tests.domain.drafts import ELEMENTS, TEXT
-from tests.journeys.tenant import Tenant, tone
+from tests.support.corpus import decode, encode, tones
+from tests.support.notice_drafts import ELEMENTS, TEXT
+from tests.support.tenant import Tenant, tone
 from tests.web.conftest import House
 from vault.domain.notices.audio import MAX_UPLOAD
 

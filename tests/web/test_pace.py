@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.journeys.tenant import Tenant, tone
+from tests.support.tenant import Tenant, tone
 from tests.web.conftest import House
 from vault.web.audio import response
 from vault.web.audio.response import Pace

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.tenant import Tenant
+from tests.support.tenant import Tenant
 from tests.web.conftest import House
 from tests.web.test_access import POLICY
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.journeys.tenant import Tenant
+from tests.support.tenant import Tenant
 from tests.web.conftest import AUDIO, House
 from vault.errors import NotSatisfiable
 from vault.web.audio.range_header import parse_range

@@ -4,7 +4,7 @@ import threading
 
 import httpx
 
-from tests.journeys.tenant import Tenant
+from tests.support.tenant import Tenant
 from tests.web.conftest import House
 
 

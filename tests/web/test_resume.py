@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from tests.journeys.tenant import Tenant, open_link
+from tests.support.tenant import Tenant, open_link
 from tests.web.conftest import House
 from vault.database.schema.core import sessions
 from vault.web.http.html import not_valid

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.journeys.tenant import Tenant
+from tests.support.tenant import Tenant
 from tests.web.conftest import House
 
 WASHINGTON = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.journeys.tenant import Tenant
+from tests.support.tenant import Tenant
 from tests.web.conftest import AUDIO, House
 from tests.web.test_access import CALL, DOORS, send
 from vault.domain.accounts.account import SCOPES

@@ -7,7 +7,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from tests.journeys.tenant import Tenant
+from tests.support.tenant import Tenant
 from tests.web.conftest import House
 from vault.web.schemas.base import Body
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from tests.faults.audio import wav
-from tests.faults.listener import Hearing
-from tests.journeys.tenant import Tenant, open_link
+from tests.support.audio_listener import Hearing
+from tests.support.telephone_audio import wav
+from tests.support.tenant import Tenant, open_link
 from tests.web.conftest import House
 from vault.database.schema.core import recordings
 

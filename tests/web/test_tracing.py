@@ -14,8 +14,8 @@ import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.journeys.tenant import Tenant, open_link
 from tests.servers.vault_process import vault_process
+from tests.support.tenant import Tenant, open_link
 from tests.web.conftest import AUDIO
 from vault import tracing
 from vault.database.interface import Database

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.journeys.tenant import Tenant, moment, tone
+from tests.support.tenant import Tenant, moment, tone
 from tests.web.conftest import House, open_house
 
 CONTRACT = Path(__file__).parents[2] / "openapi" / "openapi.yaml"

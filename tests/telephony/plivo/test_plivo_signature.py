@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plivo.utils import validate_v3_signature
 
-from tests.faults.counts import count
+from tests.support.counts import count
 from tests.telephony.plivo.recorded import (
     CREDENTIALS,
     OTHER_TOKEN,

@@ -20,7 +20,7 @@ from signalwire.core.security.webhook_validator import (
     validate_webhook_signature_sha256,
 )
 
-from tests.faults.counts import count
+from tests.support.counts import count
 from tests.telephony.forms_of import encode
 from tests.telephony.generated_forms import changes, flipped, pairs
 from tests.telephony.signalwire.recorded import CREDENTIALS, PROVIDER, URL, delivery, load

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
-from tests.faults.counts import count
+from tests.support.counts import count
 from tests.telephony.generated_forms import Pairs, changes, flipped, pairs
 from tests.telephony.twilio.recorded import CREDENTIALS, PROVIDER, SHARED, URL, delivery, load
 from vault.errors import NotAuthentic

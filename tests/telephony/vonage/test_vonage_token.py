@@ -13,7 +13,7 @@ import vonage_jwt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.faults.counts import count
+from tests.support.counts import count
 from tests.telephony.vonage.recorded import (
     CREDENTIALS,
     KEY,

@@ -6,8 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.journeys.tenant import tone
 from tests.servers.required import go_without
+from tests.support.tenant import tone
 from tests.web.conftest import House
 
 ROOT = Path(__file__).parents[3]

@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from tests.domain.drafts import TEXT, wish
 from tests.services.conftest import AUDIO, House
-from tests.services.parties import CALLER, PARTIES, tell
-from vault.database.stores.key_rotations import PLACES, SEALED_KINDS
+from tests.support.notice_drafts import TEXT, wish
+from tests.support.parties import CALLER, PARTIES, tell
+from vault.database.stores.key_rotations import PLACES
 from vault.domain.calls.call import CallFacts
 from vault.domain.notices.audio import PromptRequest
 from vault.domain.recordings.recording import RecordingFilter, State

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from tests.faults.counts import TRIED
+from tests.support.counts import TRIED
 
 _OUTCOMES = {"passed": "held", "failed": "BROKEN", "error": "BROKEN", "skipped": "not tried here"}
 #: The worse of two outcomes of one test counts.
