@@ -241,6 +241,29 @@ def test_tests_mirror_the_house(room: str) -> None:
     assert list((ROOT / "tests" / elsewhere.get(room, room)).glob("test_*.py"))
 
 
+def test_no_folder_of_tests_imports_another() -> None:
+    """What several share is in ``tests/support``, ``tests/servers`` or ``tests/fakes``, which hold no tests."""
+    rooms = {path.relative_to(ROOT / "tests").parts[0] for path in TESTS if path.name.startswith("test_")}
+
+    def foreign(path: Path) -> set[str]:
+        own = path.relative_to(ROOT / "tests").parts[0]
+        return {name for name in imported(path) if name.split(".")[1] in rooms - {own}}
+
+    assert offenders(TESTS, foreign) == {}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the modules of tests/ that a file imports, wherever it does."""
+    for node in nodes_of(path):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from (name for name in names if name.startswith("tests."))
+
+
 def committed() -> list[Path]:
     """Return the files that git knows."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout

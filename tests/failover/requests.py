@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.faults.server import ask
+from tests.support.raw_client import ask
 
 #: Timeout of a request in seconds. The longest wait that a round provokes is 40 s.
 PATIENCE = 60.0

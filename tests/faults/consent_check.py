@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from itertools import count as numbers
 from typing import Any
 
-from tests.faults.server import Client
 from tests.faults.switch_check import Look
+from tests.support.raw_client import Client
 
 #: Places of which nobody need be asked about; the party outside the account is the caller.
 _AT_HOME = "+12125550100"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import uvicorn
 
-from tests.faults.server import Client
 from tests.servers.ports import free_ports
+from tests.support.raw_client import Client
 from vault.composition import migrate
 from vault.server.asgi import app_of
 from vault.services.service import Vault

@@ -14,8 +14,8 @@ from sqlalchemy import select, update
 
 from tests.fakes.fetcher import Media
 from tests.faults.model import Known, Model
-from tests.services.conftest import LONG_AGO, House, blocks_of, new_house, reopened
 from tests.support.rotation import versions
+from tests.support.service_house import LONG_AGO, House, blocks_of, new_house, reopened
 from tests.support.tenant import moment
 from vault.database.schema.core import recordings
 from vault.domain.calls.call import CallFacts

@@ -17,7 +17,7 @@ from sqlalchemy import update
 
 from tests.faults.nth_call import AnyDatabase, Nth
 from tests.faults.nth_wire import MediaNetwork
-from tests.services.conftest import LONG_AGO, WITHOUT_EVIDENCE, blocks_of
+from tests.support.service_house import LONG_AGO, WITHOUT_EVIDENCE, blocks_of
 from tests.support.tenant import moment, tone
 from vault.database.schema.access_log import publication
 from vault.database.schema.core import recordings

@@ -10,8 +10,8 @@ from typing import Any
 
 from tests.faults.consent_check import tell
 from tests.faults.evidence_check import broken_links, kinds, told
-from tests.faults.server import Answer, Client
 from tests.faults.switch_check import Look
+from tests.support.raw_client import Answer, Client
 
 #: What an account says that keeps recordings apart until somebody was told of them.
 QUARANTINE = {"missing_evidence": "quarantine"}

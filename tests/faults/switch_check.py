@@ -23,7 +23,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from tests.faults.promises import wrong_entry
-from tests.faults.server import Client
+from tests.support.raw_client import Client
 from tests.support.telephone_audio import wav
 
 #: 25 ms: the shorter a call, the sooner after ``on`` one can be let in again.

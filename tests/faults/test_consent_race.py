@@ -22,7 +22,7 @@ from tests.faults.quarantine_check import (
     race_telling_and_gate,
     race_two_releases,
 )
-from tests.faults.server import ACCOUNT, Client, vault_process
+from tests.faults.server import vault_process
 from tests.faults.switch_check import Look, audio, looking_at
 from tests.faults.wrong_consent_gate import (
     BelievingTheList,
@@ -36,6 +36,7 @@ from tests.servers.media import answer
 from tests.servers.media_thread import MediaThread
 from tests.servers.processes import process
 from tests.support.counts import count
+from tests.support.raw_client import ACCOUNT, Client
 from tests.support.slow_media import flow, slices
 from tests.support.tenant import WITHOUT_EVIDENCE
 

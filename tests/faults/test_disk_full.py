@@ -13,11 +13,12 @@ import pytest
 
 from tests.faults.promises import check_promises
 from tests.faults.running_out import let_everything_run_out
-from tests.faults.server import Client, MortalVault
+from tests.faults.server import MortalVault
 from tests.servers.media import answer
 from tests.servers.media_thread import MediaThread
 from tests.servers.required import go_without
 from tests.support.counts import count
+from tests.support.raw_client import Client
 from tests.support.telephone_audio import wav
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]

@@ -17,10 +17,11 @@ import pytest
 
 from tests.faults.inside import Inside, files_below, inside, rows
 from tests.faults.remains import opens, unwrapped_anywhere, where
-from tests.faults.server import Client, MortalVault, vault_process
+from tests.faults.server import MortalVault, vault_process
 from tests.servers.media_thread import MediaThread
 from tests.support.audio_listener import hear, take_seat
 from tests.support.counts import count
+from tests.support.raw_client import Client
 from tests.support.telephone_audio import wav
 from tests.support.whole_log import read_export
 from vault.domain.stored import encryption_context as bound

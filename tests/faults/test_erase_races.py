@@ -18,10 +18,11 @@ from typing import Any
 
 import pytest
 
-from tests.faults.server import Client, ask, second_node, vault_process
+from tests.faults.server import second_node, vault_process
 from tests.faults.switch_check import Look, looking_at
 from tests.support.audio_listener import Seat, hear, take_seat
 from tests.support.counts import count
+from tests.support.raw_client import Client, ask
 from tests.support.telephone_audio import wav
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]

@@ -10,11 +10,12 @@ from typing import Any, Literal
 import pytest
 
 from tests.faults.hasty_fetcher import MAX_BYTES
-from tests.faults.server import Client, vault_process
+from tests.faults.server import vault_process
 from tests.faults.test_memory import _MB, _peak, _reset_peak
 from tests.servers.media import Exchange, Script, answer, drip, endless, head, raw
 from tests.servers.media_thread import MediaThread
 from tests.support.counts import count
+from tests.support.raw_client import Client
 from tests.support.telephone_audio import wav
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.server import Client, ask, vault_process
+from tests.faults.server import vault_process
 from tests.support.counts import count
+from tests.support.raw_client import Client, ask
 from tests.support.telephone_audio import wav
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]

@@ -16,9 +16,10 @@ import pytest
 from tests.faults.inside import files_below, inside, rows, sweep
 from tests.faults.promises import check_promises
 from tests.faults.running_out import let_everything_run_out
-from tests.faults.server import Client, MortalVault, ask
+from tests.faults.server import MortalVault
 from tests.servers.media_thread import MediaThread
 from tests.support.counts import count
+from tests.support.raw_client import Client, ask
 from tests.support.slow_media import flow, slices
 from tests.support.telephone_audio import wav
 from vault.domain.stored.account_object_name import location_of

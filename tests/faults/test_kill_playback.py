@@ -9,9 +9,10 @@ import pytest
 from tests.faults.dying import FILE
 from tests.faults.inside import inside
 from tests.faults.promises import check_promises
-from tests.faults.server import Client, MortalVault, ask
+from tests.faults.server import MortalVault
 from tests.support.audio_listener import Hearing, Seat, covered, hear, take_seat
 from tests.support.counts import count
+from tests.support.raw_client import Client, ask
 from tests.support.telephone_audio import wav
 from tests.support.whole_log import WholeLog, read_export
 from vault.composition import utc_now

@@ -14,10 +14,11 @@ from tests.faults.dying_at import ANSWERED, POINTS, REACHED, WANTED
 from tests.faults.inside import files_below
 from tests.faults.promises import check_promises
 from tests.faults.running_out import let_everything_run_out
-from tests.faults.server import Answer, Client, MortalVault, ask
+from tests.faults.server import MortalVault
 from tests.faults.switch_check import Look, looking_at
 from tests.servers.media_thread import MediaThread
 from tests.support.counts import count
+from tests.support.raw_client import Answer, Client, ask
 from tests.support.telephone_audio import wav
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]

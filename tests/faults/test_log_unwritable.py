@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from tests.faults.in_process import altered_vault
-from tests.faults.server import Answer, Client, ask
 from tests.support.audio_listener import Seat, covered, hear, open_link, take_seat
+from tests.support.raw_client import Answer, Client, ask
 from tests.support.telephone_audio import wav
 from vault.database.sql.dialect import log_lock_key
 from vault.services.service import Vault

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.faults.inside import files_below, inside, rows
-from tests.faults.server import Client, MortalVault, ask, vault_process
+from tests.faults.server import MortalVault, vault_process
 from tests.servers.forked import cold
 from tests.servers.media_thread import MediaThread
 from tests.support.counts import count
+from tests.support.raw_client import Client, ask
 from tests.support.slow_media import flow
 from tests.support.telephone_audio import repeated
 from vault.domain.stored import encryption_context as bound

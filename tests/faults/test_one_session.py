@@ -9,9 +9,10 @@ from threading import Barrier
 
 import pytest
 
-from tests.faults.server import PATIENCE, Client, ask, vault_process
+from tests.faults.server import vault_process
 from tests.support.audio_listener import Seat, covered, hear, take_seat
 from tests.support.counts import count
+from tests.support.raw_client import PATIENCE, Client, ask
 from tests.support.telephone_audio import wav
 from tests.support.whole_log import read_export
 from vault.domain.playback.link import windows

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.server import Answer, Client, vault_process
+from tests.faults.server import vault_process
 from tests.faults.switch_check import looking_at
 from tests.support.audio_listener import open_link
 from tests.support.counts import count
+from tests.support.raw_client import Answer, Client
 from tests.support.telephone_audio import wav
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]

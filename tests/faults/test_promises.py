@@ -10,8 +10,9 @@ import pytest
 
 from tests.faults.inside import rows
 from tests.faults.promises import check_promises, ungranted
-from tests.faults.server import MortalVault, ask, vault_process
+from tests.faults.server import MortalVault, vault_process
 from tests.support.audio_listener import hear, take_seat
+from tests.support.raw_client import ask
 from tests.support.telephone_audio import wav
 from tests.support.whole_log import WholeLog
 

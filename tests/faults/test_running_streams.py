@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.server import Client, vault_process
+from tests.faults.server import vault_process
 from tests.support.audio_listener import Hearing, covered, hear, open_link, take_seat, until_stalled
 from tests.support.counts import count
+from tests.support.raw_client import Client
 from tests.support.telephone_audio import wav
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from tests.services.conftest import AUDIO, House, another_node, new_house
 from tests.support.counts import count
+from tests.support.service_house import AUDIO, House, another_node, new_house
 from vault.database.schema.core import links, sessions
 from vault.domain.playback.link import session_length
 from vault.domain.recordings.recording import State

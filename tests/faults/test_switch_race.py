@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.faults.in_process import altered_vault
-from tests.faults.server import ACCOUNT, second_node, vault_process
+from tests.faults.server import second_node, vault_process
 from tests.faults.switch_check import Findings, audio, check_switch, looking_at
 from tests.faults.wrong_gate import with_hasty_gate
 from tests.servers.media import answer
 from tests.servers.media_thread import MediaThread
 from tests.support.counts import count
+from tests.support.raw_client import ACCOUNT
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 

@@ -14,11 +14,12 @@ import pytest
 from psycopg.rows import dict_row
 
 from tests.faults.promises import check_promises
-from tests.faults.server import Client, MortalVault
+from tests.faults.server import MortalVault
 from tests.servers.media import Exchange
 from tests.servers.media_thread import MediaThread
 from tests.servers.processes import process
 from tests.support.counts import count
+from tests.support.raw_client import Client
 from tests.support.slow_media import flow, slices
 from tests.support.telephone_audio import wav
 

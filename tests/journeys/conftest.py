@@ -11,7 +11,7 @@ from tests.journeys.player import CALL, CONVERSATION, Listener, mono, name_voice
 from tests.servers.media_thread import MediaThread, media_thread
 from tests.servers.vault_process import VaultProcess, vault_process
 from tests.support.tenant import Tenant
-from tests.web.conftest import House, open_house
+from tests.support.web_house import House, open_house
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from sqlalchemy import update
 
 from tests.journeys.chromium import HEAR, complaints, until
 from tests.support.tenant import Tenant
-from tests.web.conftest import House
+from tests.support.web_house import House
 from vault.database.schema.core import recordings, sessions
 
 RATE = 8000

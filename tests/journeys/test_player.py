@@ -15,7 +15,7 @@ from tests.journeys.player import (
 )
 from tests.support.counts import count
 from tests.support.tenant import Tenant
-from tests.web.conftest import House
+from tests.support.web_house import House
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("player")]
 #: Clicks and drags hit whole pixels of a waveform that is some hundred wide.

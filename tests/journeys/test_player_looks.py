@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 from tests.journeys.chromium import until
 from tests.journeys.player import CALL, FIRST, SECOND, Listener, dual, mono, name_voices
 from tests.support.tenant import Tenant
-from tests.web.conftest import House
+from tests.support.web_house import House
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("player")]
 PHONE, DESK = (360, 740), (1100, 900)

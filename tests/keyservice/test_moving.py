@@ -6,7 +6,7 @@ import pytest
 
 from tests.servers.openbao import OpenBao
 from tests.support.tenant import Tenant, tone
-from tests.web.conftest import House, open_house
+from tests.support.web_house import House, open_house
 
 AUDIO = tone(0.5)
 

@@ -20,7 +20,7 @@ from tests.servers.media_thread import MediaThread, media_thread
 from tests.servers.openbao import PAGE, OpenBao
 from tests.support.counts import count
 from tests.support.tenant import Tenant, moment, tone
-from tests.web.conftest import House, open_house
+from tests.support.web_house import House, open_house
 from vault.keyservice import aws_kms
 from vault.keyservice.breaker import Breaker
 from vault.keyservice.key_ring import AccountKeyRing

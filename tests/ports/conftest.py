@@ -9,18 +9,14 @@ import pytest
 
 from tests.fakes.objects import FakeObjects
 from tests.fakes.root_key import FakeRootKey
+from tests.support.s3_store import s3_store
 from vault.keyservice import aws_kms
 from vault.keyservice.breaker import Breaker
 from vault.keyservice.location import open_root_key
-from vault.objects import s3_client
 from vault.objects.directory import DirectoryStore
-from vault.objects.s3 import S3Store
 from vault.ports.keys import RootKey
 from vault.ports.objects import ObjectStore
 from vault.thread_pools import Threads
-
-#: The smallest part that S3 takes.
-PART = 5 * 1024 * 1024
 
 
 @dataclass
@@ -70,16 +66,6 @@ def adapter(request: pytest.FixtureRequest, tmp_path: Path, threads: Threads) ->
 def store(adapter: Adapter) -> ObjectStore:
     """Each object store in turn, where its name does not matter."""
     return adapter.store
-
-
-def s3_store(url: str, threads: Threads, *, versioned: bool) -> S3Store:
-    """Make a bucket of its own, and a store on a prefix of it."""
-    client = s3_client.connect(endpoint_url=url, region=None, connections=8)
-    bucket = f"test-{secrets.token_hex(8)}"
-    client.create_bucket(Bucket=bucket)
-    if versioned:
-        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    return S3Store(client, bucket, "vault/", threads, part_size=PART, attempts=2, pause=0.01)
 
 
 #: moto puts the key's id before what it encrypts, and answers AccessDenied where KMS says IncorrectKey

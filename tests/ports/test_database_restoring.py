@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from tests.domain.test_stored_objects import KNOWN
 from tests.support.database_rows import (
     NOW,
     OFF,
@@ -17,6 +16,7 @@ from tests.support.database_rows import (
     switch,
 )
 from tests.support.statements import statements
+from tests.support.stored_objects import KNOWN
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.stores.account_objects import Revisions

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.ports.conftest import PART, Adapter
+from tests.ports.conftest import Adapter
+from tests.support.s3_store import PART
 from vault.errors import NotFound, StartRefused, Tampered, Unavailable
 from vault.objects.owner import OWNER, claim
 from vault.objects.s3 import S3Store

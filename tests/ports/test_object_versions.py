@@ -1,15 +1,25 @@
 """Versions of objects, on every store; and what comparing says of a key that has more than one."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
 
 from tests.ports.conftest import Adapter
-from tests.services.conftest import House
-from tests.services.conftest import house as house  # noqa: PLC0414 - a fixture
-from tests.services.test_restore import available
-from tests.support.restoring import write_all
+from tests.support.restoring import available, write_all
+from tests.support.service_house import House, new_house
 from vault.domain.stored.manifest import location_of
 from vault.objects.s3 import S3Store
+from vault.thread_pools import Threads
+
+
+@pytest.fixture
+async def house(tmp_path: Path, threads: Threads) -> AsyncIterator[House]:
+    """A vault with one account that is connected."""
+    async with new_house(tmp_path, threads) as made:
+        yield made
 
 
 async def versions(adapter: Adapter, prefix: str) -> list[tuple[str, int, bool, bool]]:

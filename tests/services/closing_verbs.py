@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from tests.services.conftest import House
 from tests.support.parties import ME, PARTIES, kept_apart, let_in, set_policy, tell
+from tests.support.service_house import House
 from vault.domain.audit_log.access_event import EventType
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import GONE, State

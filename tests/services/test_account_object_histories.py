@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.conftest import WITHOUT_EVIDENCE, House, new_house
 from tests.services.test_restore import off
 from tests.support.restoring import copied, house_over, write_all
 from tests.support.rotation import finish, rotate, step
+from tests.support.service_house import WITHOUT_EVIDENCE, House, new_house
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.stored.account_object_name import PREFIX, ObjectName, location_of, parse_location

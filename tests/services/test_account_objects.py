@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.services.conftest import House
 from tests.services.test_notices import BEEP, ME, SPEECH, drafted
-from tests.services.test_restore import available, off
-from tests.support.restoring import write_all
+from tests.services.test_restore import off
+from tests.support.restoring import available, write_all
+from tests.support.service_house import House
 from vault.domain.recordings.recording import State
 from vault.domain.stored.account_object import decode_envelope
 from vault.domain.stored.account_object_name import PREFIX, parse_location

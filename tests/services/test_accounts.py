@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.services.conftest import House
+from tests.support.service_house import House
 
 
 async def test_changes_of_different_fields_at_once_are_both_kept(house: House):

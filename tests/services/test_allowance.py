@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.conftest import AUDIO, House, another_node
 from tests.services.test_end_sessions import opened, recording_of
+from tests.support.service_house import AUDIO, House, another_node
 from vault.domain.playback.link import LOG_ENTRIES_PER_SECOND, LOG_ENTRY_BURST, log_entries_allowed
 from vault.errors import TooMany
 from vault.services.playback.audio_stream import PlayableAudio

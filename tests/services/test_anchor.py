@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.conftest import SIGNER, House, another_node, with_clock
 from tests.services.test_access_log import NOON, add, damage, exported, leaves_of, verified
 from tests.services.test_publish import check_published, publisher
 from tests.support.restoring import house_over, write_all
+from tests.support.service_house import SIGNER, House, another_node, with_clock
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.audit_log.anchor import PREFIX, Relation, parse_location
 from vault.errors import Invalid, StartRefused, Tampered, Unavailable

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.conftest import SIGNER, House
 from tests.services.test_access_log import add, damage, leaves_of
 from tests.services.test_anchor import anchors, put_back, sign, size_shown
 from tests.services.test_publish import free_the_lease, published, publisher
 from tests.support.anchoring import anchor_of
 from tests.support.restoring import empty_house, house_over, write_all
+from tests.support.service_house import SIGNER, House
 from vault.domain.audit_log.anchor import PREFIX, Relation
 from vault.errors import Tampered, Unavailable
 from vault.services.audit_log.publication import copy_of

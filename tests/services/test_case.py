@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.services.conftest import House
 from tests.support.parties import (
     CALLEE,
     CALLER,
@@ -18,6 +17,7 @@ from tests.support.parties import (
     tell,
     through_the_gate,
 )
+from tests.support.service_house import House
 from tests.support.tenant import moment
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import RecordingFilter, State

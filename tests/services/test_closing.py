@@ -12,9 +12,9 @@ import pytest
 
 from tests.servers.postgresql import PostgresqlServer, _name
 from tests.services.closing_verbs import VERBS, prepared
-from tests.services.conftest import SIGNER, House, new_house, reopened
 from tests.services.test_access_log import leaves_of
 from tests.support.restoring import copied, house_over
+from tests.support.service_house import SIGNER, House, new_house, reopened
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.audit_log.access_event import EventType

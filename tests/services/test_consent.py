@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from tests.fakes.fetcher import Media
-from tests.services.conftest import AUDIO, URL, House
 from tests.support.parties import (
     CALLER,
     ME,
@@ -23,6 +22,7 @@ from tests.support.parties import (
     through_the_gate,
     told,
 )
+from tests.support.service_house import AUDIO, URL, House
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State
 from vault.errors import NotFound, Refused

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from tests.services.conftest import AUDIO, LONG_AGO, House
 from tests.support.restoring import copied, empty_house, house_over, write_all
+from tests.support.service_house import AUDIO, LONG_AGO, House
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import recordings
 from vault.domain.recordings.recording import State

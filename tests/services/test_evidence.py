@@ -9,7 +9,6 @@ from datetime import timedelta
 import pytest
 
 from tests.fakes.describer import FakeDescriber
-from tests.services.conftest import AUDIO, House, blocks_of
 from tests.support.parties import (
     CALLER,
     ME,
@@ -24,6 +23,7 @@ from tests.support.parties import (
     tell,
     through_the_gate,
 )
+from tests.support.service_house import AUDIO, House, blocks_of
 from tests.support.tenant import moment
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from tests.services.conftest import LONG_AGO, House, new_house
 from tests.support.parties import (
     CALLER,
     ME,
@@ -22,6 +21,7 @@ from tests.support.parties import (
     set_policy,
     tell,
 )
+from tests.support.service_house import LONG_AGO, House, new_house
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State

@@ -3,7 +3,6 @@
 import pytest
 from sqlalchemy import delete, select, update
 
-from tests.services.conftest import House
 from tests.support.parties import (
     ME,
     announced,
@@ -14,6 +13,7 @@ from tests.support.parties import (
     tell,
     through_the_gate,
 )
+from tests.support.service_house import House
 from vault.database.schema.consent import evidence_entries
 from vault.database.schema.core import recordings
 from vault.domain.recordings.recording import State

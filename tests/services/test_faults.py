@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.conftest import AUDIO, House, blocks_of, new_house
+from tests.support.service_house import AUDIO, House, blocks_of, new_house
 from vault.domain.recordings.recording import MAX_ATTEMPTS, State
 from vault.errors import Unavailable
 from vault.thread_pools import Threads

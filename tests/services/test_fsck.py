@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.fakes.objects import Kept
-from tests.services.conftest import House
-from tests.services.test_restore import available, erased
-from tests.support.restoring import write_all
+from tests.services.test_restore import erased
+from tests.support.restoring import available, write_all
+from tests.support.service_house import House
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of
 from vault.errors import Invalid

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.services.conftest import House
 from tests.services.test_fsck import checked, damage
-from tests.services.test_restore import available, off
-from tests.support.restoring import write_all
+from tests.services.test_restore import off
+from tests.support.restoring import available, write_all
+from tests.support.service_house import House
 
 LOG = {
     "changed tile": "does not match the tree",

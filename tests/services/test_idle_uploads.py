@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from tests.services.conftest import AUDIO, LONG_AGO, House, blocks_of
+from tests.support.service_house import AUDIO, LONG_AGO, House, blocks_of
 from vault.database.schema.core import recordings
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import UPLOAD_IDLE_TIMEOUT, State

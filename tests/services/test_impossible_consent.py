@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.services.conftest import House
 from tests.support.notice_drafts import TEXT, wish
 from tests.support.parties import ME, announced, evidence, let_in, set_policy, tell, through_the_gate
+from tests.support.service_house import House
 from tests.support.tenant import moment, tone
 from vault.domain.calls.call import CallFacts
 from vault.domain.notices.audio import PromptRequest

@@ -6,7 +6,7 @@ import pytest
 
 from tests.database.rows import move
 from tests.fakes.fetcher import Media
-from tests.services.conftest import AUDIO, URL, House
+from tests.support.service_house import AUDIO, URL, House
 from vault.database.schema.core import recordings
 from vault.domain.recordings.recording import LEASE, MAX_ATTEMPTS, State
 from vault.errors import FetchFailed, LeaseLost, NotFound

@@ -8,11 +8,11 @@ from pathlib import Path
 from sqlalchemy import update
 
 from tests.services.closing_verbs import NUMBER, VERBS, prepared
-from tests.services.conftest import SIGNER, House, another_node
 from tests.services.test_closing import acts_in, journal_of, keeper, puts
 from tests.support.parties import ME, set_policy, tell
 from tests.support.restoring import copied, house_over, write_all
 from tests.support.rotation import finish, rotate
+from tests.support.service_house import SIGNER, House, another_node
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.access_log import checkpoints
 from vault.domain.audit_log.access_event import AccessEvent

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.services.closing_verbs import VERBS, prepared
-from tests.services.conftest import AUDIO, House, another_node, blocks_of
 from tests.services.test_closing import acts_in, keeper, puts
 from tests.support.parties import ME, let_in
+from tests.support.service_house import AUDIO, House, another_node, blocks_of
 from vault.domain.calls.call import CallFacts
 from vault.errors import Refused, Unavailable
 from vault.services.closing_acts import journal

@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from tests.services.closing_verbs import NUMBER, VERBS
-from tests.services.conftest import House
 from tests.services.test_closing import acts_in, journal_of, keeper, puts
 from tests.services.test_journal import NOW, anchored, kept_up
 from tests.support.parties import ME, set_policy, tell
 from tests.support.restoring import copied, empty_house, house_over, write_all
 from tests.support.rotation import finish, rotate
+from tests.support.service_house import House
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.closing_acts import closing_acts
 from vault.database.schema.consent import consent_events

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.services.conftest import AUDIO, House
+from tests.support.service_house import AUDIO, House
 from vault.domain.recordings.recording import State
 from vault.errors import RecordingErased, Refused
 from vault.services.shared import row_lease

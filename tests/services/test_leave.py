@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.objects import Kept
-from tests.services.conftest import AUDIO, House, blocks_of
 from tests.support.restoring import empty_house, write_all
+from tests.support.service_house import AUDIO, House, blocks_of
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import RecordingFilter, State
 from vault.domain.stored.manifest import location_of

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.services.conftest import House
+from tests.support.service_house import House
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.services.audit_log import access_log
 from vault.services.audit_log.access_log import EventFilter

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.objects import FakeObjects
-from tests.services.conftest import SIGNER, House
 from tests.services.test_access_log import add, leaves_of
 from tests.support.anchoring import anchor_of
+from tests.support.service_house import SIGNER, House
 from tests.support.whole_log import read_export
 from vault.cli.log import verify
 from vault.database.engines.sqlite import SqliteDatabase

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.conftest import House
 from tests.services.test_restore import off
 from tests.support.restoring import copied, house_over, write_all
+from tests.support.service_house import House
 from vault import metrics
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.recordings.recording import State

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.services.conftest import House
+from tests.support.service_house import House
 from vault.domain.stored.manifest import decode_manifest, location_of
 
 

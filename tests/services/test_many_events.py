@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.services.conftest import House
 from tests.support.parties import announced, tell, through_the_gate
+from tests.support.service_house import House
 from vault.domain.consent.consent_event import Answer, ConsentEvent
 from vault.domain.ids import new_id
 from vault.domain.recordings.recording import State

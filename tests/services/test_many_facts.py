@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.services.conftest import House
 from tests.support.parties import CALLEE, CALLER, ME, announced, grounds, through_the_gate
+from tests.support.service_house import House
 from tests.support.tenant import moment
 from vault.domain.calls.call import CallFacts, WebhookContent
 from vault.domain.calls.webhook import Delivery

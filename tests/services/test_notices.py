@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import update
 
 from tests.fakes.prompt_maker import samples_of
-from tests.services.conftest import House
 from tests.support.notice_drafts import TEXT, wish
+from tests.support.service_house import House
 from tests.support.tenant import tone
 from vault.database.schema.notices import notices
 from vault.domain.consent.consent_event import Keys

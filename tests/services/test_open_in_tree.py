@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from tests.services.conftest import House, new_house
+from tests.support.service_house import House, new_house
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.sql.dialect import log_lock_key
 from vault.domain.ids import Token

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.services.conftest import House
+from tests.support.service_house import House
 from vault.errors import NotFound
 from vault.services.accounts.connections import ConnectionRequest
 from vault.services.shared import connection_cache

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.own_keys import ARN, FakeOwnKeys
-from tests.services.conftest import House, another_node
 from tests.support.rotation import ME, all_under, everything_opens, fill, finish, rotate, step, versions
+from tests.support.service_house import House, another_node
 from vault.domain.stored.account_object_name import parse_location
 from vault.errors import OwnKeyUnusable, Refused
 from vault.keyservice.key_ring import AccountKeyRing

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.fakes.provider import API
-from tests.services.conftest import LONG_AGO, House
+from tests.support.service_house import LONG_AGO, House
 from tests.support.tenant import moment
 from vault.database.schema.consent import pauses
 from vault.domain.calls.provider_api import RestReply

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from tests.fakes.fetcher import Media
 from tests.fakes.provider import API
-from tests.services.conftest import AUDIO, LONG_AGO, URL, House
+from tests.support.service_house import AUDIO, LONG_AGO, URL, House
 from tests.support.tenant import moment
 from vault.database.schema.core import connections
 from vault.domain.calls.provider_api import RestReply

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.services.conftest import SIGNER, House, with_clock
 from tests.services.test_access_log import add, damage, leaves_of
 from tests.support.rfc6962 import mth
+from tests.support.service_house import SIGNER, House, with_clock
 from vault.errors import LeaseLost, Tampered, Unavailable
 from vault.services.audit_log.log_publisher import LogPublisher
 from vault.services.audit_log.publication import copy_of

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from tests.services.conftest import AUDIO, LONG_AGO, House
 from tests.support.parties import (
     CALLEE,
     CALLER,
@@ -24,6 +23,7 @@ from tests.support.parties import (
     set_policy,
     tell,
 )
+from tests.support.service_house import AUDIO, LONG_AGO, House
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of

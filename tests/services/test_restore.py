@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.conftest import AUDIO, LONG_AGO, House
 from tests.services.test_access_log import leaves_of
 from tests.services.test_notices import BEEP, ME, SPEECH, drafted
 from tests.services.test_publish import check_published
-from tests.support.restoring import copied, empty_house, house_over, write_all
+from tests.support.restoring import available, copied, empty_house, house_over, write_all
+from tests.support.service_house import AUDIO, LONG_AGO, House
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.recordings.recording import RecordingFilter, State
@@ -22,13 +22,6 @@ from vault.errors import NotAuthentic, NotFound
 from vault.services.playback.links import LinkRequest
 from vault.thread_pools import Threads
 from vault.tlog.log_file import read_head, verify_log
-
-
-async def available(house: House, ref: str, **data: object) -> str:
-    """Announce a recording and bring it through the gate."""
-    recording_id = (await house.announce(ref, **data)).recording_id
-    assert await house.settle(recording_id) is State.AVAILABLE
-    return recording_id
 
 
 async def erased(house: House, ref: str) -> str:

@@ -5,12 +5,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from tests.services.conftest import AUDIO, House
 from tests.services.test_account_object_histories import names_of, policy
-from tests.services.test_restore import available
 from tests.services.test_restore_rotated import versions_of
-from tests.support.restoring import copied, empty_house, house_over, write_all
+from tests.support.restoring import available, copied, empty_house, house_over, write_all
 from tests.support.rotation import ME, finish, rotate
+from tests.support.service_house import AUDIO, House
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import accounts
 from vault.errors import NotFound

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.conftest import AUDIO, SIGNER, WITHOUT_EVIDENCE, House
 from tests.services.test_access_log import leaves_of
-from tests.services.test_restore import available, erased, off, switch_of
-from tests.support.restoring import copied, empty_house, house_over, write_all
+from tests.services.test_restore import erased, off, switch_of
+from tests.support.restoring import available, copied, empty_house, house_over, write_all
+from tests.support.service_house import AUDIO, SIGNER, WITHOUT_EVIDENCE, House
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.recordings.recording import State
 from vault.domain.stored.account_object_name import PREFIX

@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tests.services.conftest import AUDIO, SIGNER, WITHOUT_EVIDENCE, House
 from tests.services.test_access_log import leaves_of
-from tests.services.test_restore import available
 from tests.support.counts import count
-from tests.support.restoring import copied, house_over, write_all
+from tests.support.restoring import available, copied, house_over, write_all
+from tests.support.service_house import AUDIO, SIGNER, WITHOUT_EVIDENCE, House
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import metadata
 from vault.domain.recordings.recording import State

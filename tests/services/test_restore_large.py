@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.services.conftest import House
 from tests.services.test_access_log import leaves_of
 from tests.services.test_restore import off
 from tests.support.restoring import copied, house_over, write_all
+from tests.support.service_house import House
 from tests.support.statements import statements
 from vault.composition import utc_now
 from vault.database.engines.sqlite import SqliteDatabase

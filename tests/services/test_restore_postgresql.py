@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.servers.postgresql import PostgresqlServer, _name
-from tests.services.conftest import AUDIO, House, new_house
 from tests.services.test_access_log import leaves_of
-from tests.services.test_restore import available, erased, off, switch_of
+from tests.services.test_restore import erased, off, switch_of
 from tests.services.test_restore_forked import check_joined, common, parted
-from tests.support.restoring import house_over, write_all
+from tests.support.restoring import available, house_over, write_all
+from tests.support.service_house import AUDIO, House, new_house
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.domain.recordings.recording import State
 from vault.errors import Refused

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
-from tests.services.conftest import AUDIO, House
-from tests.services.test_restore import available, off
-from tests.support.restoring import copied, empty_house, house_over, write_all
+from tests.services.test_restore import off
+from tests.support.restoring import available, copied, empty_house, house_over, write_all
 from tests.support.rotation import rotate, step
+from tests.support.service_house import AUDIO, House
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import recordings
 from vault.domain.recordings.recording import State

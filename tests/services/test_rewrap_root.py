@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.objects import FakeObjects
 from tests.fakes.root_key import FakeRootKey
-from tests.services.conftest import SIGNER
+from tests.support.service_house import SIGNER
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.wrapped_keys import WrappedKeyRows
 from vault.domain.stored.vault_object import LOCATION, decode_vault

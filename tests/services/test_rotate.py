@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from tests.services.conftest import SIGNER, House
 from tests.support.rotation import (
     LINK,
     ME,
@@ -20,6 +19,7 @@ from tests.support.rotation import (
     step,
     versions,
 )
+from tests.support.service_house import SIGNER, House
 from vault.control.rotation_commands import perform_rotation
 from vault.errors import NotFound, Refused, Tampered, Unavailable
 from vault.services.audit_log.access_log import EventFilter

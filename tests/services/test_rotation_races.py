@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.services.conftest import AUDIO, House, blocks_of
 from tests.support.notice_drafts import TEXT, wish
 from tests.support.parties import CALLER, tell
 from tests.support.rotation import (
@@ -22,7 +21,7 @@ from tests.support.rotation import (
     rotate,
     versions,
 )
-from vault.database.stores.key_rotations import SEALED_KINDS
+from tests.support.service_house import AUDIO, House, blocks_of
 from vault.domain.calls.call import CallFacts
 from vault.domain.notices.audio import PromptRequest
 from vault.domain.recordings.recording import State

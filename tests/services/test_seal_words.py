@@ -10,10 +10,10 @@ from alembic import command
 from sqlalchemy import create_engine, insert, update
 from sqlalchemy.pool import NullPool
 
-from tests.services.conftest import LONG_AGO, House
 from tests.services.test_quarantine import refuse
 from tests.support.parties import ME, kept_apart, set_policy
 from tests.support.restoring import write_all
+from tests.support.service_house import LONG_AGO, House
 from vault.database.engines.migrate import _config, migrate_sqlite
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.schema.consent import consent_policies, objections

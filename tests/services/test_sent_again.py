@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.conftest import AUDIO, House, blocks_of
 from tests.support.restoring import copied, empty_house, house_over, write_all
+from tests.support.service_house import AUDIO, House, blocks_of
 from tests.support.tenant import tone
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.reason import Reason

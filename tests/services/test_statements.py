@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tests.services.conftest import House
 from tests.support.parties import CALLEE, CALLER, ME, evidence
 from tests.support.restoring import empty_house, write_all
+from tests.support.service_house import House
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State
 from vault.thread_pools import Threads

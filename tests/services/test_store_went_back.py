@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.objects import Kept
-from tests.ports.conftest import s3_store
-from tests.services.conftest import AUDIO, SIGNER, House, new_house
 from tests.services.test_access_log import leaves_of
-from tests.services.test_restore import available, erased, off
-from tests.support.restoring import empty_house, write_all
+from tests.services.test_restore import erased, off
+from tests.support.restoring import available, empty_house, write_all
+from tests.support.s3_store import s3_store
+from tests.support.service_house import AUDIO, SIGNER, House, new_house
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.domain.audit_log.anchor import AnchorPlace
 from vault.domain.recordings.recording import State

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.fakes.fetcher import Media
-from tests.services.conftest import AUDIO, URL, House, blocks_of
+from tests.support.service_house import AUDIO, URL, House, blocks_of
 from tests.support.tenant import moment
 from vault.domain.recordings.recording import State
 from vault.errors import Refused

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from tests.services.conftest import SIGNER
-from vault.database.interface import Database
+from tests.support.service_house import SIGNER
+from vault.ports.database import Database
 from vault.ports.objects import ObjectStore
 from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.publication import Publication

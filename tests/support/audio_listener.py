@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.faults.server import Answer, Client, ask
+from tests.support.raw_client import Answer, Client, ask
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import update
 
-from tests.services.conftest import House
+from tests.support.service_house import House
 from vault.database.schema.core import recordings
 from vault.domain.consent.consent_event import Answer, ConsentPolicy, Method, Party
 from vault.domain.consent.decision import Decision

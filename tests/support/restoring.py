@@ -8,13 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.services.conftest import SIGNER, House
-from vault.composition_parts import Adapters
-from vault.composition_services import build_vault
+from tests.support.service_house import SIGNER, House
+from vault import composition
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.database.interface import Database
-from vault.database.wrapped_keys import WrappedKeyRows
+from vault.database.stores.account_keys import WrappedKeyRows
+from vault.domain.recordings.recording import State
 from vault.keyservice.key_ring import AccountKeyRing
 from vault.settings import read_settings
 from vault.telephony.providers.standard_webhooks.adapter import Platform
@@ -73,3 +72,10 @@ async def empty_house(house: House, folder: Path, threads: Threads) -> AsyncIter
     """Open the vault on a new SQLite file."""
     async with house_over(house, SqliteDatabase(folder / "new.db"), threads) as made:
         yield made
+
+
+async def available(house: House, ref: str, **data: object) -> str:
+    """Announce a recording and bring it through the gate."""
+    recording_id = (await house.announce(ref, **data)).recording_id
+    assert await house.settle(recording_id) is State.AVAILABLE
+    return recording_id

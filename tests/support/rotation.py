@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from tests.services.conftest import AUDIO, House
 from tests.support.notice_drafts import TEXT, wish
 from tests.support.parties import CALLER, PARTIES, tell
+from tests.support.service_house import AUDIO, House
 from vault.database.stores.key_rotations import PLACES
 from vault.domain.calls.call import CallFacts
 from vault.domain.notices.audio import PromptRequest

@@ -5,7 +5,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from tests.support.tenant import Tenant, open_link
-from tests.web.conftest import AUDIO, House
+from tests.support.web_house import AUDIO, House
 
 pytestmark = pytest.mark.faults
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.log_auditor import read_checkpoint, read_proof, root_by_proof, roots_by_growth
 from tests.support.tenant import Tenant, open_link
-from tests.web.conftest import House, open_house
+from tests.support.web_house import House, open_house
 from vault.tlog.checkpoint import open_checkpoint
 from vault.tlog.log_file import read_head, verify_log
 from vault.tlog.note import Verifier, parse_verifier

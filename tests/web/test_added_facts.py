@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.tenant import Tenant, moment, tone
-from tests.web.conftest import House
+from tests.support.web_house import House
 
 OBJECTS, OTHER = "+14155550187", "+12125550100"
 #: How a later event may write the number, or another one.

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.support.tenant import Tenant
-from tests.web.conftest import AUDIO, House
+from tests.support.web_house import AUDIO, House
 
 pytestmark = pytest.mark.faults
 

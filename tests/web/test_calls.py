@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.support.tenant import Tenant, moment, tone
-from tests.web.conftest import House
+from tests.support.web_house import House
 
 CALLER, CALLEE = "+14155550123", "+12125550100"
 

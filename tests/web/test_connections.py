@@ -5,7 +5,7 @@ import secrets
 import pytest
 
 from tests.support.tenant import Tenant
-from tests.web.conftest import House
+from tests.support.web_house import House
 
 pytestmark = pytest.mark.faults
 

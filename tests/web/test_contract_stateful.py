@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.support.counts import count
 from tests.support.tenant import Tenant
-from tests.web.conftest import AUDIO, House
+from tests.support.web_house import AUDIO, House
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 

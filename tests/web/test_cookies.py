@@ -8,7 +8,7 @@ import starlette.requests
 from starlette.requests import Request
 
 from tests.support.tenant import Tenant, open_link
-from tests.web.conftest import House
+from tests.support.web_house import House
 from tests.web.test_access import routes
 from vault.web.http.cookies import read_cookie, set_aside
 

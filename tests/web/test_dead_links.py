@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.support.tenant import Tenant, open_link
-from tests.web.conftest import AUDIO, House, open_house
+from tests.support.web_house import AUDIO, House, open_house
 from vault.database.schema.core import links
 from vault.errors import TooMany
 from vault.web.http.html import not_valid

@@ -5,7 +5,7 @@ import pytest
 
 from tests.support.corpus import polyglots, undecodable
 from tests.support.tenant import Tenant, open_link
-from tests.web.conftest import House
+from tests.support.web_house import House
 
 pytestmark = pytest.mark.faults
 

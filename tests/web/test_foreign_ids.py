@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.support.tenant import Tenant, open_link
-from tests.web.conftest import AUDIO, House
+from tests.support.web_house import AUDIO, House
 from tests.web.test_access import DOORS, seen, send
 from vault.telephony.signatures.standard_webhooks import sign
 

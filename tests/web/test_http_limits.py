@@ -16,7 +16,7 @@ from fastapi import FastAPI, Request
 
 from tests.servers.ports import free_ports
 from tests.support.tenant import Tenant
-from tests.web.conftest import House, running
+from tests.support.web_house import House, running
 from vault.server import http_limits
 
 pytestmark = pytest.mark.faults

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.support.tenant import Tenant
-from tests.web.conftest import House
-from vault.domain.audit_log.history import write_history
+from tests.support.web_house import House
+from vault.domain.audit_log import story
 from vault.web.schemas.access_log import EventsOut, HistoryOut
 
 

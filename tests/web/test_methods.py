@@ -6,7 +6,7 @@ import yaml
 
 from openapi.generate import CONTRACT
 from tests.support.tenant import Tenant
-from tests.web.conftest import House
+from tests.support.web_house import House
 from vault.web.app import build_health
 
 #: Of each path of the contract the methods that it names.

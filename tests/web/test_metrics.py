@@ -10,7 +10,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.tenant import Tenant, open_link
-from tests.web.conftest import AUDIO, House
+from tests.support.web_house import AUDIO, House
 from vault.errors import Unavailable
 
 ROOT = Path(__file__).parents[2]

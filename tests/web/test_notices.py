@@ -9,7 +9,7 @@ import pytest
 from tests.support.corpus import decode, encode, tones
 from tests.support.notice_drafts import ELEMENTS, TEXT
 from tests.support.tenant import Tenant, tone
-from tests.web.conftest import House
+from tests.support.web_house import House
 from vault.domain.notices.audio import MAX_UPLOAD
 
 NOTICE = {"language": "en", "audience": "caller", "mode": "announce", **ELEMENTS, "text": TEXT}

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
-from tests.web.conftest import House
+from tests.support.web_house import House
 from vault.server.asgi import app_of
 from vault.settings import read_settings
 from vault.web.contract.examples import EXAMPLES

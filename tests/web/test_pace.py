@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.support.tenant import Tenant, tone
-from tests.web.conftest import House
+from tests.support.web_house import House
 from vault.web.audio import response
 from vault.web.audio.response import Pace
 

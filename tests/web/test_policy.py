@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.tenant import Tenant
-from tests.web.conftest import House
+from tests.support.web_house import House
 from tests.web.test_access import POLICY
 
 pytestmark = pytest.mark.faults

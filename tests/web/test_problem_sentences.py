@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.support.tenant import Tenant
-from tests.web.conftest import House
+from tests.support.web_house import House
 from vault.telephony.signatures.standard_webhooks import sign
 
 JSON = {"Content-Type": "application/json"}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.tenant import Tenant
-from tests.web.conftest import AUDIO, House
+from tests.support.web_house import AUDIO, House
 from vault.errors import NotSatisfiable
 from vault.web.audio.range_header import parse_range
 

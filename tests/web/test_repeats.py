@@ -5,7 +5,7 @@ import threading
 import httpx
 
 from tests.support.tenant import Tenant
-from tests.web.conftest import House
+from tests.support.web_house import House
 
 
 def test_the_same_request_gets_the_same_answer(house: House, shared: tuple[Tenant, str]):

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.support.tenant import Tenant, open_link
-from tests.web.conftest import House
+from tests.support.web_house import House
 from vault.database.schema.core import sessions
 from vault.web.http.html import not_valid
 

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from tests.support.tenant import Tenant
-from tests.web.conftest import House
+from tests.support.web_house import House
 
 WASHINGTON = {
     "place": "US-WA",

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.tenant import Tenant
-from tests.web.conftest import AUDIO, House
+from tests.support.web_house import AUDIO, House
 from tests.web.test_access import CALL, DOORS, send
 from vault.domain.accounts.account import SCOPES
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.support.tenant import Tenant, open_link
-from tests.web.conftest import AUDIO, House
+from tests.support.web_house import AUDIO, House
 from vault.database.schema.core import sessions
 from vault.database.schema.notices import notices
 from vault.errors import NotFound, Unavailable

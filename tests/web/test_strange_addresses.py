@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.tenant import Tenant
-from tests.web.conftest import House
+from tests.support.web_house import House
 from vault.errors import Invalid
 from vault.web.http.pagination import read_cursor, write_cursor
 

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from tests.support.tenant import Tenant
-from tests.web.conftest import House
+from tests.support.web_house import House
 from vault.web.schemas.base import Body
 
 ALMOST = ["no", "yes", "false", "true", "0", "", 0, 1, 0.0]

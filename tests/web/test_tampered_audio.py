@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from tests.support.audio_listener import Hearing
 from tests.support.telephone_audio import wav
 from tests.support.tenant import Tenant, open_link
-from tests.web.conftest import House
+from tests.support.web_house import House
 from vault.database.schema.core import recordings
 
 pytestmark = pytest.mark.faults

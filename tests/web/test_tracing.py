@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from tests.servers.vault_process import vault_process
 from tests.support.tenant import Tenant, open_link
-from tests.web.conftest import AUDIO
+from tests.support.web_house import AUDIO
 from vault import tracing
 from vault.database.interface import Database
 from vault.errors import NotFound, StartRefused, Tampered

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.support.tenant import Tenant, moment, tone
-from tests.web.conftest import House, open_house
+from tests.support.web_house import House, open_house
 
 CONTRACT = Path(__file__).parents[2] / "openapi" / "openapi.yaml"
 #: Fields that hold words, by operation. Each gets a marker here, and no marker may be found.

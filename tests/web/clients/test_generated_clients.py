@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.servers.required import go_without
 from tests.support.tenant import tone
-from tests.web.conftest import House
+from tests.support.web_house import House
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
