@@ -9,7 +9,7 @@ from tests.servers.made_once import make_once
 
 pytest_plugins = [
     "tests.servers.fixtures",
-    "tests.servers.postgresql",
+    "tests.servers.databases",
     "tests.support.fault_table",
     "tests.loop_watchdog",
     "tests.support.format_table",

@@ -16,12 +16,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Coroutine, Generator
-from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytest
+
+from tests.support.on_import import on_import
 
 ROOT = Path(__file__).parents[1]
 #: Seconds of CPU on a machine that needs REFERENCE seconds for the loop below.
@@ -79,21 +80,27 @@ class Watchdog:
         threading.Thread(target=self._look, name="loop-watchdog", daemon=True).start()
 
     def _watch_uvloop(self) -> None:
-        with suppress(ImportError):
-            import uvloop  # noqa: PLC0415 - not everywhere
+        """Change uvloop and the protocol when they are imported: a test of pure code imports neither."""
+        watchdog = self
 
-            from vault.server.http_limits import LimitedHttpProtocol  # noqa: PLC0415 - not before the tests ask for it
-
-            create, received, watchdog = uvloop.Loop.create_task, LimitedHttpProtocol.data_received, self
+        def measure_tasks(uvloop: Any) -> None:
+            create = uvloop.Loop.create_task
 
             def create_task(loop: Any, coro: Any, **named: Any) -> Any:
                 return create(loop, _Measured(coro, watchdog), **named)
 
+            uvloop.Loop.create_task = create_task
+
+        def measure_parsing(http_limits: Any) -> None:
+            received = http_limits.LimitedHttpProtocol.data_received
+
             def data_received(protocol: Any, data: bytes) -> None:
                 watchdog.step(lambda: received(protocol, data), received)
 
-            uvloop.Loop.create_task = create_task
-            LimitedHttpProtocol.data_received = data_received  # type: ignore[method-assign]
+            http_limits.LimitedHttpProtocol.data_received = data_received
+
+        on_import("uvloop", measure_tasks)
+        on_import("vault.server.http_limits", measure_parsing)
 
     def step(self, run: Callable[[], Any], what: object) -> Any:
         """Run a step and measure it."""

@@ -6,13 +6,13 @@ from itertools import product
 import pytest
 
 from tests.support.notice_drafts import BOOK, ELEMENTS, notice, wish
-from vault.composition import notice_texts
+from tests.support.packaged_texts import packaged_texts
 from vault.domain.consent.consent_event import Keys
 from vault.domain.notices.default_texts import parse_default_texts
 from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES, NoticeRequest, check_complete
 from vault.errors import Invalid
 
-TEXTS = notice_texts()
+TEXTS = packaged_texts()
 EVERY = list(product(sorted(TEXTS.languages), AUDIENCES, NOTICE_MODES))
 #: How each language says that a call is recorded, and how it would say that it may be.
 RECORDED = {

@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.servers import ceph as ceph_server
 from tests.servers.moto import moto_server
-from tests.servers.openbao import OpenBao, openbao_server
 from tests.servers.required import require
+
+if TYPE_CHECKING:
+    from tests.servers.openbao import OpenBao
 
 ACCESS_KEY = "callvaulttest"
 SECRET_KEY = "made-up-for-tests"
@@ -43,8 +46,10 @@ def moto_url(aws_credentials: None, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="session")
-def openbao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+def openbao(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[OpenBao]":
     """An OpenBao server. A test that seals or stops it runs one of its own, or brings it back."""
+    from tests.servers.openbao import openbao_server
+
     with openbao_server(tmp_path_factory.mktemp("bao")) as server:
         yield server
 

@@ -5,11 +5,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-import botocore.session
-import httpx._transports.default
-
-import vault.database.engines.sqlite
-from vault.database.engines.migrate import migrate_sqlite
+from tests.support.on_import import on_import
 
 
 def make_once() -> None:
@@ -18,9 +14,9 @@ def make_once() -> None:
     Each takes from forty to four hundred milliseconds. Migrations have tests of their own, and servers in
     processes of their own migrate as ever.
     """
-    _cache(httpx._transports.default, "create_ssl_context")
-    _cache(botocore.session, "create_loader")
-    vault.database.engines.sqlite.migrate_sqlite = _migrated
+    on_import("httpx._transports.default", lambda module: _cache(module, "create_ssl_context"))
+    on_import("botocore.session", lambda module: _cache(module, "create_loader"))
+    on_import("vault.database.engines.sqlite", lambda module: setattr(module, "migrate_sqlite", _migrated))
 
 
 def _cache(module: ModuleType, name: str) -> None:
@@ -30,7 +26,7 @@ def _cache(module: ModuleType, name: str) -> None:
 def _migrated(path: Path) -> None:
     """Bring a file to the schema: an empty one by what migrations made of another."""
     if path.stat().st_size:
-        migrate_sqlite(path)
+        _migrate(path)
     else:
         path.write_bytes(_schema())
 
@@ -39,5 +35,12 @@ def _migrated(path: Path) -> None:
 def _schema() -> bytes:
     with tempfile.TemporaryDirectory(prefix="schema") as folder:
         path = Path(folder) / "vault.db"
-        migrate_sqlite(path)
+        _migrate(path)
         return path.read_bytes()
+
+
+def _migrate(path: Path) -> None:
+    # Not at the top: it imports SQLAlchemy and Alembic, which most tests of pure code do without.
+    from vault.database.engines.migrate import migrate_sqlite  # noqa: PLC0415 - see above
+
+    migrate_sqlite(path)

@@ -12,14 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-import pytest
 from sqlalchemy.engine import make_url
 
 from tests.servers.memory_folder import memory_folder
 from tests.servers.processes import wait_until
-from vault.database.engines.migrate import migrate_postgresql
-from vault.database.engines.postgresql import PostgresqlDatabase
-from vault.database.engines.sqlite import SqliteDatabase
 
 _numbers = itertools.count(1)
 #: How PostgreSQL is told to stop: orderly, or as in a crash.
@@ -51,7 +47,7 @@ class PostgresqlServer:
     def drop(self, url: str) -> None:
         """Drop a database, whoever is still connected to it."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {_name(url)} WITH (FORCE)")  # type: ignore[arg-type]
+            connection.execute(f"DROP DATABASE {name_of(url)} WITH (FORCE)")  # type: ignore[arg-type]
 
     def start(self) -> None:
         """Start the server and wait until it answers.
@@ -88,7 +84,7 @@ class PostgresqlServer:
         return True
 
 
-def _name(url: str) -> str:
+def name_of(url: str) -> str:
     return make_url(url).database or ""
 
 
@@ -109,57 +105,3 @@ def postgresql_running() -> Iterator[PostgresqlServer]:
     finally:
         server.stop()
         shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[PostgresqlServer]:
-    """A PostgreSQL server that lives as long as the session."""
-    with postgresql_running() as server:
-        yield server
-
-
-@pytest.fixture
-def postgresql_url(postgresql_server: PostgresqlServer) -> Iterator[str]:
-    """The URL of an empty database of this test's own."""
-    url = postgresql_server.new_database()
-    yield url
-    postgresql_server.drop(url)
-
-
-@pytest.fixture(scope="session")
-def migrated(postgresql_server: PostgresqlServer) -> str:
-    """The name of a database that has the schema and no row, to make others from."""
-    url = postgresql_server.new_database()
-    migrate_postgresql(url)
-    return _name(url)
-
-
-@pytest.fixture
-def sqlite(tmp_path: Path) -> Iterator[SqliteDatabase]:
-    """An empty SQLite database."""
-    database = SqliteDatabase(tmp_path / "data" / "vault.db")
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def migrated_url(postgresql_server: PostgresqlServer, migrated: str) -> Iterator[str]:
-    """The URL of a database of this test's own, with the schema in place."""
-    url = postgresql_server.new_database(template=migrated)
-    yield url
-    postgresql_server.drop(url)
-
-
-@pytest.fixture
-def postgresql(migrated_url: str) -> Iterator[PostgresqlDatabase]:
-    """An empty PostgreSQL database with the schema in place."""
-    database = PostgresqlDatabase(migrated_url)
-    yield database
-    database.close()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest) -> SqliteDatabase | PostgresqlDatabase:
-    """An empty database of either kind: what passes on one must pass on the other."""
-    opened: SqliteDatabase | PostgresqlDatabase = request.getfixturevalue(request.param)
-    return opened

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import pytest
 
-from tests.servers.postgresql import PostgresqlServer, _name
+from tests.servers.postgresql import PostgresqlServer, name_of
 from tests.services.closing_verbs import VERBS, prepared
 from tests.services.test_access_log import leaves_of
 from tests.support.restoring import copied, house_over
@@ -138,7 +138,7 @@ async def aged(request: pytest.FixtureRequest, tmp_path: Path, threads: Threads)
     async def fork(house: House) -> PostgresqlDatabase:
         for engine in house.database._calls._engines.values():
             engine.dispose()
-        return PostgresqlDatabase(server.new_database(template=_name(url)))
+        return PostgresqlDatabase(server.new_database(template=name_of(url)))
 
     async with new_house(tmp_path, threads, PostgresqlDatabase(url)) as house:
         yield house, fork

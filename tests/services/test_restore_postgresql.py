@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.postgresql import PostgresqlServer, _name
+from tests.servers.postgresql import PostgresqlServer, name_of
 from tests.services.test_access_log import leaves_of
 from tests.services.test_restore import erased, off, switch_of
 from tests.services.test_restore_forked import check_joined, common, parted
@@ -66,7 +66,7 @@ async def test_events_that_waited_in_an_old_copy_come_in_once(
     wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
     await house.vault.links.create(house.account.id, recording_id, wish, actor="key_test")
     house.database.close()
-    old = PostgresqlDatabase(postgresql_server.new_database(template=_name(migrated_url)))
+    old = PostgresqlDatabase(postgresql_server.new_database(template=name_of(migrated_url)))
     async with house_over(house, PostgresqlDatabase(migrated_url), threads) as later:
         assert await old.read(lambda tx: tx.tree.waiting()) > 0
         await later.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
@@ -94,7 +94,7 @@ async def test_a_promoted_copy_that_went_on_is_joined(
     """Its own events, those that waited among them, follow the anchored ones, and nothing of either is lost."""
     ids = await common(house)
     house.database.close()
-    old = PostgresqlDatabase(postgresql_server.new_database(template=_name(migrated_url)))
+    old = PostgresqlDatabase(postgresql_server.new_database(template=name_of(migrated_url)))
     async with (
         house_over(house, PostgresqlDatabase(migrated_url), threads) as later,
         house_over(house, old, threads) as new,
