@@ -1,14 +1,15 @@
 # Every target sets up what it needs: Python 3.11 or newer, venv and make are enough.
 PYTHON ?= python3
 BIN := .venv/bin
-WORKERS ?= 2
+# Processes of pytest: a number, or logical for one on each core.
+WORKERS ?= logical
 # The oldest Python that is supported.
 OLDEST ?= python3.11
 
 # pytest keeps the modules that it rewrote, and each process reads them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install infra-tools client-tools docs-tools docs run test test-oldest fresh faults soak fuzz bench lint lint-infra format openapi lock clean
+.PHONY: help install infra-tools client-tools run test proofs test-oldest fresh faults soak fuzz bench lint lint-infra format openapi lock clean
 
 help: ## Show what can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -69,8 +70,11 @@ docs: docs-tools ## Build the documentation site in build/docs/site: every page,
 run: .venv-run/installed ## Push a bundled call through the whole vault, print a link to hear it, and keep serving.
 	.venv-run/bin/callvault demo
 
-test: install ## Run the suite in parallel; CI also kills servers, with small counts.
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+test: install ## Run the tests that need no server but PostgreSQL, and the main journeys.
+	$(BIN)/pytest -m "not proof" -n $(WORKERS) --dist loadgroup
+
+proofs: install ## Run all other tests: every store and browser, the pages, races and kills with small counts.
+	$(BIN)/pytest -m proof -n $(WORKERS) --dist loadgroup
 
 .venv-oldest/installed: requirements-test.lock pyproject.toml
 	$(call new-venv,$(OLDEST))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 #: One run is enough for all of them, also where the tests are spread over processes.
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("bench"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("bench"), pytest.mark.timeout(300)]
 ROOT = Path(__file__).parents[1]
 #: Every figure that `make bench` promises, by part, in the order it is printed.
 RATIOS = [

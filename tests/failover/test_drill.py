@@ -13,7 +13,7 @@ from tests.failover.world import hosts_of, short_folder
 from tests.servers.fleet import Node, fleet_of
 from tests.servers.postgresql_pair import PostgresqlPair, postgresql_pair
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.long]
+pytestmark = [pytest.mark.postgresql]
 _OFF = "/v1/accounts/drill-failover/recording-switch"
 
 

@@ -18,7 +18,7 @@ from tests.failover import (
 from tests.failover.figures import Table
 from tests.support.counts import count
 
-pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.postgresql, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.faults, pytest.mark.postgresql, pytest.mark.timeout(3600)]
 #: What takes minutes and is the same each time.
 _FULL = pytest.mark.skipif(
     os.environ.get("CALLVAULT_FAULTS") != "1", reason="takes minutes: `make faults` runs it"

@@ -178,7 +178,6 @@ def test_the_database_is_lost(server: VaultProcess):
     lose_and_restore(server, lambda: remove_database(server))
 
 
-@pytest.mark.long
 def test_the_database_is_lost_on_postgresql_and_s3(
     server: VaultProcess, moto_url: str, postgresql_server: PostgresqlServer, migrated: str
 ):
@@ -205,7 +204,6 @@ def test_the_database_is_lost_on_postgresql_and_s3(
     assert len(kept) == len(set(kept)) > 9
 
 
-@pytest.mark.long
 def test_an_old_copy_is_put_back(server: VaultProcess, tmp_path: Path):
     """A backup from before an erasure and an off: recovery mode, a restore beside the server, and it opens."""
     server.start()

@@ -79,7 +79,6 @@ def closing_server(server: VaultProcess) -> Iterator[None]:
 
 
 @pytest.mark.faults
-@pytest.mark.long
 def test_the_root_key_is_left_for_another(tmp_path: Path):
     """On both keys, then `callvault rotate --root`, then on the new one alone; the old file is needed no more."""
     server = VaultProcess(tmp_path)

@@ -28,12 +28,12 @@ class Adapter:
     store: ObjectStore
 
 
-ON_CEPH = [pytest.mark.ceph, pytest.mark.xdist_group("ceph")]
+ON_CEPH = [pytest.mark.proof, pytest.mark.ceph, pytest.mark.xdist_group("ceph")]
 STORES = [
     "fake",
     "directory",
-    "moto",
-    "moto-versioned",
+    pytest.param("moto", marks=pytest.mark.proof),
+    pytest.param("moto-versioned", marks=pytest.mark.proof),
     pytest.param("ceph", marks=ON_CEPH),
     pytest.param("ceph-versioned", marks=ON_CEPH),
 ]
@@ -82,7 +82,15 @@ class RootKeys:
     make: Callable[[], RootKey]
 
 
-@pytest.fixture(params=["fake", "local file", "moto", "openbao"])
+ROOT_KEYS = [
+    "fake",
+    "local file",
+    pytest.param("moto", marks=pytest.mark.proof),
+    pytest.param("openbao", marks=pytest.mark.proof),
+]
+
+
+@pytest.fixture(params=ROOT_KEYS)
 async def root_keys(
     request: pytest.FixtureRequest, tmp_path: Path, threads: Threads
 ) -> AsyncIterator[RootKeys]:

@@ -1,0 +1,56 @@
+"""``make test`` and ``make proofs`` are together the whole suite, and no test is in both."""
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tests.tiers import PROOFS, TESTS, in_proofs, pytest_ignore_collect
+
+MAKEFILE = (TESTS.parent / "Makefile").read_text()
+FILES = sorted(TESTS.rglob("test_*.py"))
+
+
+def command(target: str) -> str:
+    """Return what a target of the Makefile runs."""
+    (found,) = re.findall(rf"^{target}: .*\n\t(.*)$", MAKEFILE, re.MULTILINE)
+    return found
+
+
+def ignored(path: Path, expression: str) -> bool:
+    """Say whether a file is not even collected under an expression of markers."""
+    config = SimpleNamespace(option=SimpleNamespace(markexpr=expression))
+    return any(
+        pytest_ignore_collect(part, config)  # type: ignore[arg-type] - all that it asks for
+        for part in (path, *path.parents)
+    )
+
+
+def test_the_two_commands_select_by_one_marker_and_by_its_negation() -> None:
+    """Nothing else differs between them, so each collected test is run by exactly one."""
+    assert ' -m "not proof" ' in command("test")
+    assert command("test").replace('"not proof"', "proof") == command("proofs")
+
+
+@pytest.mark.parametrize("name", PROOFS)
+def test_the_table_names_what_there_is(name: str) -> None:
+    """A file that was renamed does not fall out of its tier, and none is named twice."""
+    assert (TESTS / name).exists()
+    assert not any(in_proofs(above) for above in (TESTS / name).parents)
+
+
+def test_what_is_not_collected_for_one_command_is_run_by_the_other() -> None:
+    """Files are left out before they are collected: exactly those whose tests are all marked."""
+    assert len(FILES) > 300
+    assert [path for path in FILES if ignored(path, "not proof") != in_proofs(path)] == []
+    assert [path for path in FILES if ignored(path, "proof") or ignored(path, "")] == []
+    assert [path for path in FILES if ignored(path, "not proof and faults")] == []
+
+
+def test_each_test_of_the_table_is_marked(request: pytest.FixtureRequest) -> None:
+    """What this run has collected carries the marker if the table names its file."""
+    unmarked = [item for item in request.session.items if item.get_closest_marker("proof") is None]
+    assert [item.nodeid for item in unmarked if in_proofs(item.path)] == []
+    if request.config.option.markexpr == "not proof":
+        assert len(unmarked) == len(request.session.items)
