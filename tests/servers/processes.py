@@ -17,7 +17,7 @@ from tests.servers.forked import Running, is_forked, start_forked
 def process(command: list[str], log: Path, **environment: str) -> Iterator[Running]:
     """Run a server until the end of the block. It also dies if this process is killed."""
     with log.open("ab") as output:
-        running = _start(command, environment, output)
+        running = _start(command, environment, log, output)
     try:
         yield running
     finally:
@@ -30,9 +30,9 @@ def process(command: list[str], log: Path, **environment: str) -> Iterator[Runni
             running.wait()
 
 
-def _start(command: list[str], environment: dict[str, str], output: IO[bytes]) -> Running:
+def _start(command: list[str], environment: dict[str, str], log: Path, output: IO[bytes]) -> Running:
     if environment and is_forked(command):
-        return start_forked(command, environment, output, output)
+        return start_forked(command, environment, log, log)
     if shutil.which("setpriv"):
         command = ["setpriv", "--pdeathsig", "KILL", *command]
     return subprocess.Popen(

@@ -1,0 +1,34 @@
+"""What a process of the vault imports when it starts, and what some settings ask for besides.
+
+The fork server of ``forked.py`` imports it once: two of the three seconds of a start are imports.
+"""
+
+import ctypes
+import importlib
+import multiprocessing.spawn
+import signal
+from pathlib import Path
+
+from tests.servers.forked_child import PR_SET_PDEATHSIG
+
+# The fork server dies with the tests, and what it forked with it: each of those keeps a pipe open on which the
+# server would otherwise wait for the end of the tests.
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+for _name in (
+    "tests.loop_watchdog",
+    "vault.cli.operator",
+    "vault.database.engines.postgresql",
+    "vault.keyservice.aws_kms",
+    "vault.keyservice.openbao",
+    "vault.objects.s3",
+    "vault.server.asgi",
+    "vault.server.worker_process",
+):
+    importlib.import_module(_name)
+
+# multiprocessing would run the main module of the tests in each process, and thereby import pytest.
+multiprocessing.spawn._fixup_main_from_path = lambda _path: None  # type: ignore[attr-defined]
+
+if len(list(Path("/proc/self/task").iterdir())) > 1:
+    raise RuntimeError("A process that has threads must not fork.")
