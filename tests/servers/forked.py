@@ -19,6 +19,8 @@ from typing import Protocol
 from tests.servers.forked_child import become
 
 _cold = threading.Event()
+#: Only one thread asks how a process ended: multiprocessing reads it once, also for all others when it starts one.
+_LOCK = threading.Lock()
 
 
 class Running(Protocol):
@@ -50,11 +52,10 @@ class Forked:
         assert process.pid is not None
         self.pid = process.pid
         self._process = process
-        self._lock = threading.Lock()
 
     def poll(self) -> int | None:
         """Return how it ended, as subprocess counts it; None while it runs."""
-        with self._lock:
+        with _LOCK:
             return self._process.exitcode
 
     def wait(self, timeout: float | None = None) -> int:
@@ -66,7 +67,7 @@ class Forked:
 
     def send_signal(self, sig: int) -> None:
         """Send it a signal, unless it has ended."""
-        with self._lock:
+        with _LOCK:
             if self._process.exitcode is None:
                 os.kill(self.pid, sig)
 
@@ -115,7 +116,8 @@ def start_forked(command: Sequence[str], environment: Mapping[str, str], out: Pa
     process = _fork_server().Process(
         target=become, args=(command[2:], dict(environment), str(out), str(err)), daemon=True
     )
-    process.start()
+    with _LOCK:
+        process.start()
     return Forked(process)
 
 
