@@ -12,7 +12,7 @@ from vault.domain.recordings.media import BUCKETS
 from vault.errors import Tampered, Undecodable
 
 
-@pytest.fixture(params=["fake", "subprocess"])
+@pytest.fixture(params=["fake", pytest.param("subprocess", marks=pytest.mark.proof)])
 async def describer(request):
     """A describer that is ready."""
     if request.param == "fake":

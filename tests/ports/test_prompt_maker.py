@@ -14,7 +14,7 @@ from vault.errors import Invalid, Unavailable, Undecodable
 SPEECH = corpus.wav(corpus.tones(1.0, channels=1))
 
 
-@pytest.fixture(params=["fake", "subprocess"])
+@pytest.fixture(params=["fake", pytest.param("subprocess", marks=pytest.mark.proof)])
 def maker(request, threads):
     """Each prompt maker in turn."""
     return FakePromptMaker() if request.param == "fake" else SubprocessPromptMaker(threads)
