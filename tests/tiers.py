@@ -105,6 +105,7 @@ PROOFS: dict[str, str] = {
     "journeys/test_backup_command.py": "backups beside a running server",
     "journeys/test_browser.py": "Chromium",
     "journeys/test_commands.py": "every command as a process",
+    "journeys/test_consent_journeys.py": "consent from the key press to the withdrawal",
     "journeys/test_consent_table.py": "every row of the table of consent",
     "journeys/test_evidence.py": "every kind of evidence",
     "journeys/test_full_disk.py": "a full file system",
