@@ -21,10 +21,8 @@ def command(target: str) -> str:
 def ignored(path: Path, expression: str) -> bool:
     """Say whether a file is not even collected under an expression of markers."""
     config = SimpleNamespace(option=SimpleNamespace(markexpr=expression))
-    return any(
-        pytest_ignore_collect(part, config)  # type: ignore[arg-type] - all that it asks for
-        for part in (path, *path.parents)
-    )
+    below = [part for part in (path, *path.parents) if TESTS in part.parents]
+    return any(pytest_ignore_collect(part, config) for part in below)  # type: ignore[arg-type] - all it asks for
 
 
 def test_the_two_commands_select_by_one_marker_and_by_its_negation() -> None:

@@ -4,6 +4,7 @@ A folder or file gets the marker here. Where only some parameters of a test need
 the marker themselves (``tests/ports/conftest.py``).
 """
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -129,11 +130,13 @@ PROOFS: dict[str, str] = {
     "journeys/test_start.py": "every start that is refused",
     "journeys/test_three_browsers.py": "Chromium, Firefox and WebKitGTK",
 }
+_PATHS = frozenset(TESTS / name for name in PROOFS)
 
 
+@cache
 def in_proofs(path: Path) -> bool:
     """Say whether the table names a file or folder, or a folder above it."""
-    return any(path == TESTS / name or TESTS / name in path.parents for name in PROOFS)
+    return not _PATHS.isdisjoint((path, *path.parents))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
