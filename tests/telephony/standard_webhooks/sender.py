@@ -4,7 +4,7 @@ import base64
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from tests.telephony.sender import JSON, Payload, Sender
+from tests.support.sender import JSON, Payload, Sender
 from vault.simulator.exchange import Webhook
 from vault.telephony.signatures.standard_webhooks import sign
 

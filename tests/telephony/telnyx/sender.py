@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from tests.telephony.sender import Sender, SimulatedSender
+from tests.support.sender import Sender, SimulatedSender
 
 
 def prove(provider: Any, _url: str, body: bytes, at: datetime) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """A customer of Twilio."""
 
-from tests.telephony.sender import FORM, Sender, SimulatedSender, twilio_api_prover
+from tests.support.sender import FORM, Sender, SimulatedSender, twilio_api_prover
 
 
 def make_sender() -> Sender:

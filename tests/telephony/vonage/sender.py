@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from tests.telephony.sender import Sender, SimulatedSender
+from tests.support.sender import Sender, SimulatedSender
 from vault.simulator.jwt import sign_hs256
 
 
