@@ -9,7 +9,7 @@ OLDEST ?= python3.11
 # pytest keeps the modules that it rewrote, and each process reads them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install infra-tools client-tools run test proofs test-oldest fresh faults soak fuzz bench lint lint-infra format openapi lock clean
+.PHONY: help install infra-tools client-tools docs-tools docs run test proofs test-oldest fresh faults soak fuzz bench lint lint-infra format openapi lock clean
 
 help: ## Show what can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20

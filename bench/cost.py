@@ -23,8 +23,8 @@ import httpx
 
 from bench.counted_servers import STATISTICS_DELAY, Count, Servers, fleet, single
 from bench.machine import describe_machine
-from tests.journeys.tenant import Tenant
 from tests.servers.media_thread import MediaThread, media_thread
+from tests.support.tenant import Tenant
 
 #: Seconds of audio, two channels of 16 bits at 8,000 Hz: 34 s are 544 KB, 328 s are 10.5 MB.
 _SHORT, _LONG = 17, 328

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.journeys.tenant import tone
 from tests.servers.required import require
 from tests.servers.vault_process import VaultProcess, vault_process
+from tests.support.tenant import tone
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 #: A proof has siblings only where the log has other entries.

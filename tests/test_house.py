@@ -140,21 +140,15 @@ def services() -> Iterator[type]:
         for kind in vars(importlib.import_module(module.name)).values():
             if not inspect.isclass(kind) or kind.__module__ != module.name or is_protocol(kind):
                 continue
-            if any(is_awaited(method) for method in public_methods(kind).values()):
+            methods = public_methods(kind).values()
+            if any(inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one) for one in methods):
                 yield kind
-
-
-def is_awaited(method: Callable[..., object]) -> bool:
-    return inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method)
 
 
 def public_methods(kind: type) -> dict[str, Callable[..., object]]:
     """Return the methods that others call."""
-    return {
-        name: method
-        for name, method in vars(kind).items()
-        if inspect.isroutine(method) and (name == "__call__" or not name.startswith("_"))
-    }
+    methods = {name: method for name, method in vars(kind).items() if inspect.isroutine(method)}
+    return {name: method for name, method in methods.items() if name == "__call__" or name[0] != "_"}
 
 
 def listed() -> set[type]:

@@ -14,8 +14,8 @@ import pytest
 import yaml
 from playwright.sync_api import sync_playwright
 
-from tests.journeys.chromium import FLAGS
 from tests.servers.required import go_without, require
+from tests.support.chromium import FLAGS
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "docs" / "requirements.lock"

@@ -14,11 +14,14 @@ TESTS = Path(__file__).parent
 PROOFS: dict[str, str] = {
     "failover": "pairs of PostgreSQL servers and poolers",
     "faults": "kills, races and full disks, each with servers of its own",
+    "golden/old_vault": "servers on a vault that an older release wrote",
     "hostile": "every parser on inputs that double in size",
     "infra": "moto with every stack, Ceph, Docker Compose",
     "test_bench.py": "the benchmark in tiny sizes",
     "test_collection.py": "parallel runs of pytest within a test",
+    "test_examples.py": "a server, and Node.js",
     "test_pages.py": "the commands of all documentation pages",
+    "test_site.py": "builds the documentation site",
     "web/clients": "generators of clients, with Node.js",
     # Audio: each test of these decodes in processes of its own.
     "audio/test_confinement.py": "confined processes",

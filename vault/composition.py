@@ -25,7 +25,6 @@ from vault.objects.location import open_store
 from vault.objects.owner import claim, refuse_owned
 from vault.ports.keys import RootKey
 from vault.ports.objects import ObjectStore
-from vault.ports.telephony import Provider
 from vault.services.node.startup_checks import OpenLogKey, ProveRootKey, is_new, may_make_root_key
 from vault.services.node.vault_identity import compare_with_store, take_vault_over
 from vault.services.service import Vault
@@ -33,20 +32,10 @@ from vault.settings import Settings
 from vault.telephony.http.client import GuardedHttp
 from vault.telephony.http.download import MediaFetcher
 from vault.telephony.http.rest import ProviderRest
-from vault.telephony.providers.aircall.adapter import Aircall
-from vault.telephony.providers.plivo.adapter import Plivo
-from vault.telephony.providers.signalwire.adapter import SignalWire
-from vault.telephony.providers.standard_webhooks.adapter import Platform
-from vault.telephony.providers.telnyx.adapter import Telnyx
-from vault.telephony.providers.twilio.adapter import Twilio
-from vault.telephony.providers.vonage.adapter import Vonage
+from vault.telephony.registry import PROVIDERS
 from vault.thread_pools import Threads
 from vault.tlog.note import Signer
 
-#: The adapter of every supported telephony platform.
-PROVIDERS: tuple[Provider, ...] = (
-    Platform(), Aircall(), Twilio(), Vonage(), Telnyx(), Plivo(), SignalWire(),
-)  # fmt: skip
 _DESCRIBERS = 2
 #: Threads for encryption. On one core, the cipher is already faster than any disk.
 _SEALERS = 4

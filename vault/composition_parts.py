@@ -20,7 +20,6 @@ from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.services.admission.call_facts import StoreCallFacts
 from vault.services.admission.call_start import CallStart
 from vault.services.admission.case import Admission
-from vault.services.admission.evidence_chain import EvidenceChain
 from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.publication import Publication
 from vault.services.audit_log.published_tiles import PublishedLog
@@ -29,6 +28,7 @@ from vault.services.consent.enter_objection import ObjectionList
 from vault.services.consent.record_consent import RecordConsent
 from vault.services.ingest.announce import Announce
 from vault.services.ingest.store_attempt import Attempt
+from vault.services.lifecycle.evidence_chain import EvidenceChain
 from vault.services.playback.log_allowance import Allowance
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.connection_cache import ConnectionCache

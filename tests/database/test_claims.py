@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from tests.database.rows import TO_TRANSFER, announcement, open_account
+from tests.support.database_rows import TO_TRANSFER, announcement, open_account
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import micros

@@ -13,7 +13,7 @@ import pytest
 
 import vault
 from tests.support.counts import count
-from tests.support.database_rows import available, open_account, set_columns
+from tests.support.database_rows import available, begin_erasing, open_account, set_columns
 from vault.database.engines import sqlite_wal
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.errors import StartRefused

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from tests.support.rfc6962 import mth
-from vault.ports.access_log import KeptCheckpoint, Leaf, PublishedSize, TreeHead
+from vault.database.stores.checkpoints import KeptCheckpoint, PublishedSize
+from vault.database.stores.log_tree import Leaf, TreeHead
 from vault.tlog.hashing import leaf_hash
 
 T = TypeVar("T")

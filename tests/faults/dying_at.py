@@ -37,7 +37,6 @@ from vault.services.ingest.announce import Announce
 from vault.services.ingest.describe_and_admit import Describe
 from vault.services.ingest.fetch_recording import Ingest
 from vault.services.ingest.store_attempt import Attempt
-from vault.services.lifecycle import lifecycle
 from vault.services.recordings import remove_erased
 from vault.services.recordings.recordings import Recordings
 from vault.services.recordings.remove_erased import RemoveErased
@@ -114,7 +113,7 @@ POINTS: Final = (
     _point("the manifest is due", "before", WriteManifests, "_write"),
     _point("the manifest is there", "before", QueueRows, "manifest_written"),
     _point("the manifest is noted", "behind", WriteManifests, "_write"),
-    _point("the erasure is written", "behind", lifecycle, "erase"),
+    _point("the erasure is written", "behind", RecordingStates, "change", _erased),
     _point("the act is committed", "before", Journal, "put"),
     _point("the act is stored", "behind", Journal, "put"),
     _point("the keys are shredded", "behind", Recordings, "erase"),

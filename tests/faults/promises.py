@@ -25,7 +25,7 @@ from sqlalchemy import select
 
 from tests.servers.vault_process import VaultProcess
 from tests.support.whole_log import WholeLog, read_export
-from vault import composition
+from vault import composition, composition_parts
 from vault.database.schema.core import recordings, switch_changes
 from vault.services.service import Vault
 from vault.settings import Settings, read_settings

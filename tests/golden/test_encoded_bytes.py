@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.domain.test_stored_objects import (
+from tests.support.stored_objects import (
     ACCOUNT,
     AT,
     ENVELOPE,

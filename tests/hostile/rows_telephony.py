@@ -11,11 +11,9 @@ from urllib.parse import parse_qsl, quote
 
 from tests.hostile.parsers import KIB, Row, latin, text
 from tests.hostile.shapes import FORM, JSON, TEXT, Shape, repeated, within
-from tests.support.fuzz_targets import _CREDENTIALS as CREDENTIALS
+from tests.support.by_provider import credentials_of, payloads_of
 from tests.support.fuzz_targets import _NOW as NOW
-from tests.support.fuzz_targets import _PROOFS as PROOFS
-from tests.support.fuzz_targets import PAYLOADS
-from vault.composition import PROVIDERS
+from tests.support.fuzz_targets import PROOF_HEADERS
 from vault.domain.calls.call import Announcement
 from vault.domain.calls.provider_api import Access, RestReply, RestRequest
 from vault.domain.calls.webhook import Delivery

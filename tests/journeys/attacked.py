@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 
-from tests.journeys.senders import API_BASE, Payload, Sender, sender
+from tests.support.by_provider import sender
+from tests.support.sender import API_BASE, Payload, Sender
 from tests.support.tenant import PATIENCE, WITHOUT_EVIDENCE
 from vault.simulator.exchange import Webhook
 

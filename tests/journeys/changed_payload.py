@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from tests.telephony.sender import Payload
+from tests.support.sender import Payload
 
 
 def paths(said: Any, at: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:

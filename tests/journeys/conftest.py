@@ -6,10 +6,10 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.journeys.chromium import chromium, new_page
 from tests.journeys.player import CALL, CONVERSATION, Listener, mono, name_voices
 from tests.servers.media_thread import MediaThread, media_thread
 from tests.servers.vault_process import VaultProcess, vault_process
+from tests.support.chromium import chromium, new_page
 from tests.support.tenant import Tenant
 from tests.support.web_house import House, open_house
 

@@ -13,7 +13,7 @@ from typing import Any
 from playwright.sync_api import Locator, Page
 from sqlalchemy import update
 
-from tests.journeys.chromium import HEAR, complaints, until
+from tests.support.chromium import HEAR, complaints, until
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
 from vault.database.schema.core import recordings, sessions

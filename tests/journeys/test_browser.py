@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page
 
-from tests.journeys.chromium import complaints, until
+from tests.support.chromium import complaints, until
 from tests.support.tenant import Tenant, tone
 
 pytestmark = [pytest.mark.browser]

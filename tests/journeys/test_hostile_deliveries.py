@@ -10,13 +10,14 @@ import httpx
 import pytest
 
 from tests.journeys.attacked import Attacked, Canary, canary
-from tests.journeys.senders import FORM, JSON, changed, paths, sender
+from tests.journeys.changed_payload import changed, paths
 from tests.servers.media import answer
 from tests.servers.media_thread import MediaThread
 from tests.servers.vault_process import VaultProcess
+from tests.support.by_provider import sender
 from tests.support.counts import count
+from tests.support.sender import FORM, JSON
 from tests.support.tenant import tone
-from vault.composition import PROVIDERS
 from vault.simulator.exchange import Webhook
 from vault.telephony.registry import PROVIDERS
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.journeys.chromium import until
 from tests.journeys.player import (
     FIRST,
     SECOND,
@@ -13,6 +12,7 @@ from tests.journeys.player import (
     end_session,
     mono,
 )
+from tests.support.chromium import until
 from tests.support.counts import count
 from tests.support.tenant import Tenant
 from tests.support.web_house import House

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from tests.journeys.chromium import until
 from tests.journeys.player import CALL, FIRST, SECOND, Listener, dual, mono, name_voices
+from tests.support.chromium import until
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.journeys.chromium import until
 from tests.journeys.player import Listener
+from tests.support.chromium import until
 from tests.support.tenant import Tenant
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("player")]

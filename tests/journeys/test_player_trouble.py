@@ -5,8 +5,8 @@ import json
 import pytest
 from playwright.sync_api import Page
 
-from tests.journeys.chromium import until
 from tests.journeys.player import Listener
+from tests.support.chromium import until
 from tests.support.tenant import Tenant
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("player")]

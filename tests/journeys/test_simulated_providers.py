@@ -8,7 +8,6 @@ import pytest
 from tests.servers.ports import free_ports
 from tests.servers.vault_process import VaultProcess, vault_process
 from tests.support.tenant import WITHOUT_EVIDENCE
-from vault.composition import PROVIDERS
 from vault.errors import Invalid, VaultError
 from vault.simulator.registry import SIMULATED, STEERED
 from vault.simulator.simulate import Outcome, simulate

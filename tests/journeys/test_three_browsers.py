@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.chromium import HEAR, WATCH
 from tests.journeys.player import FIRST, SECOND, dual
 from tests.journeys.three_browsers import BROWSERS, Tab
 from tests.support import corpus
+from tests.support.chromium import HEAR, WATCH
 from tests.support.format_table import note_format
 from tests.support.tenant import Tenant
 

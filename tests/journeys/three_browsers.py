@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 from playwright.sync_api import Page
 
-from tests.journeys.chromium import chromium, new_page
 from tests.journeys.webdriver import PATIENCE, HttpDriver, Marionette, WebDriverTab
 from tests.servers.ports import free_ports
 from tests.servers.processes import process
 from tests.servers.required import go_without, require
+from tests.support.chromium import chromium, new_page
 
 #: Firefox asks nobody and shows nothing of its own; which port its driver's protocol has.
 FIREFOX = """

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from tests.support.database_rows import NOW, TO_TRANSFER, announcement, claim, open_account, set_columns
+from vault.database.interface import Database
 from vault.domain.recordings.recording import LEASE, State
 
 

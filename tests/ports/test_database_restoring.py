@@ -10,8 +10,10 @@ from tests.support.database_rows import (
     OFF,
     announcement,
     available,
+    begin_erasing,
     claim,
     columns,
+    move,
     open_account,
     switch,
 )

@@ -17,6 +17,11 @@ from tests.support.database_rows import (
     move,
     open_account,
 )
+from vault.database.interface import Database
+from vault.database.stores.accounts import WrappedSecret
+from vault.database.stores.call_facts import CallFactRow
+from vault.database.stores.consent import ConsentRow, ObjectionRow
+from vault.database.stores.key_rotations import SealedRow
 from vault.domain.accounts.account import Connection
 from vault.domain.accounts.key_rotation import KeyRotation
 from vault.domain.consent.consent_event import Objection

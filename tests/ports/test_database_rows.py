@@ -18,6 +18,9 @@ from tests.support.database_rows import (
     session,
     set_columns,
 )
+from vault.database.interface import Database
+from vault.database.stores.api_keys import KeptAnswer
+from vault.database.stores.call_facts import CallFactRow
 from vault.domain.accounts.account import ApiKey, Connection
 from vault.domain.recordings.recording import RecordingFilter, State
 from vault.errors import Busy, NotFound

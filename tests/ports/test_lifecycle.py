@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.database.rows import (
+from tests.ports.test_database_queue import in_state
+from tests.support.database_rows import (
     NOW,
     OFF,
     announcement,
@@ -18,7 +19,6 @@ from tests.database.rows import (
     set_columns,
     switch,
 )
-from tests.ports.test_database_queue import in_state
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.consent.decision import Decision

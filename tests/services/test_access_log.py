@@ -9,6 +9,7 @@ import pytest
 from tests.support.log_auditor import read_proof, root_by_proof
 from tests.support.rfc6962 import mth
 from tests.support.service_house import SIGNER, House, with_clock
+from vault.database.stores.checkpoints import KeptCheckpoint
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import NotFound, Tampered
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint

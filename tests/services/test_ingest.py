@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.database.rows import move
 from tests.fakes.fetcher import Media
+from tests.support.database_rows import move
 from tests.support.service_house import AUDIO, URL, House
 from vault.database.schema.core import recordings
 from vault.domain.recordings.recording import LEASE, MAX_ATTEMPTS, State

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.support.service_house import House, another_node
-from vault.database.schema.core import call_facts
+from vault.database.schema.calls import call_facts
 from vault.database.stores.recordings import RecordingRows
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State

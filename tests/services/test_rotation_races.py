@@ -22,6 +22,7 @@ from tests.support.rotation import (
     versions,
 )
 from tests.support.service_house import AUDIO, House, blocks_of
+from vault.database.stores.key_rotations import SEALED_KINDS
 from vault.domain.calls.call import CallFacts
 from vault.domain.notices.audio import PromptRequest
 from vault.domain.recordings.recording import State

@@ -4,6 +4,7 @@ import asyncio
 
 from tests.fakes.fetcher import Media
 from tests.support.service_house import AUDIO, URL, House
+from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
 from vault.errors import Unavailable
 from vault.worker.polling_task import PollingTask

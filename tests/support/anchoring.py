@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from tests.support.service_house import SIGNER
-from vault.ports.database import Database
+from vault.database.interface import Database
 from vault.ports.objects import ObjectStore
 from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.publication import Publication

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from tests.telephony.by_provider import credentials_of, payloads_of, proof_headers
+from tests.support.by_provider import credentials_of, payloads_of, proof_headers
 from vault.audio import containers, riff
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.provider_api import RestReply

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.service_house import SIGNER, House
-from vault import composition
+from vault.composition_parts import Adapters
+from vault.composition_services import build_vault
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.database.stores.account_keys import WrappedKeyRows
+from vault.database.interface import Database
+from vault.database.wrapped_keys import WrappedKeyRows
 from vault.domain.recordings.recording import State
 from vault.keyservice.key_ring import AccountKeyRing
 from vault.settings import read_settings

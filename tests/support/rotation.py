@@ -9,7 +9,7 @@ from sqlalchemy import select
 from tests.support.notice_drafts import TEXT, wish
 from tests.support.parties import CALLER, PARTIES, tell
 from tests.support.service_house import AUDIO, House
-from vault.database.stores.key_rotations import PLACES
+from vault.database.stores.key_rotations import SEALED_COLUMNS, SEALED_KINDS
 from vault.domain.calls.call import CallFacts
 from vault.domain.notices.audio import PromptRequest
 from vault.domain.recordings.recording import RecordingFilter, State

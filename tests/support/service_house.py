@@ -22,18 +22,19 @@ from tests.fakes.provider import FakeProvider
 from tests.fakes.rest import FakeRest
 from tests.fakes.root_key import FakeRootKey
 from tests.support.tenant import moment, tone
-from vault import composition
+from vault.composition_parts import Adapters
+from vault.composition_services import build_vault
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import recordings
-from vault.database.stores.account_keys import WrappedKeyRows
+from vault.database.wrapped_keys import WrappedKeyRows
 from vault.domain.accounts.account import Account
 from vault.domain.calls.webhook import Delivery
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.recordings.recording import Recording, State
 from vault.keyservice.key_ring import AccountKeyRing
 from vault.services.accounts.connections import ConnectionRequest
-from vault.services.audit_log.list_events import EventFilter
+from vault.services.audit_log.access_log import EventFilter
 from vault.services.ingest.receive_webhook import Receipt
 from vault.services.service import Vault
 from vault.settings import read_settings
@@ -77,12 +78,12 @@ class House:
         delivery = Delivery(
             method="POST", url="https://vault.example/", headers=signed, body=text, received_at=now
         )
-        return await self.vault.receive("platform", self.connection_id, delivery)
+        return await self.vault.webhooks.receive("platform", self.connection_id, delivery)
 
     async def fetching(self) -> "asyncio.Task[bool]":
         """Begin an ingest of media that hangs, and return when the worker waits for its first byte."""
         self.fetcher.serve(URL, Media(body=AUDIO, hang=asyncio.Event()))
-        task = asyncio.create_task(self.vault.ingest())
+        task = asyncio.create_task(self.vault.jobs.ingest())
         async with asyncio.timeout(10):
             while not self.fetcher.open:
                 await asyncio.sleep(0.01)
@@ -126,26 +127,30 @@ class House:
             if (state := await self.state(recording_id)) in final:
                 return state
             await self.hurry(recording_id)
-            for step in (self.vault.ingest, self.vault.describe, self.vault.remove_erased):
+            for step in (self.vault.jobs.ingest, self.vault.jobs.describe, self.vault.jobs.remove_erased):
                 await step()
         return await self.state(recording_id)
 
     async def events(self, recording_id: str | None = None) -> list[str]:
         """Return the kinds of the account's events."""
         wanted = EventFilter(recording_id=recording_id)
-        page = await self.vault.list_events(self.account.id, wanted, start=0, limit=1000)
+        page = await self.vault.access_log.list_events(self.account.id, wanted, start=0, limit=1000)
         return [logged.event.type for logged, _ in page.items]
 
     async def sweep(self) -> int:
         """Sweep as if the grace period were over."""
         for kept in [*self.objects.objects.values(), *(kept for _, kept in self.objects.uploads.values())]:
             kept.at -= timedelta(days=2)
-        return await self.vault.sweep()
+        return await self.vault.jobs.sweep()
 
     async def heard(self, recording_id: str) -> bytes:
         """Download the recording."""
-        sound = await self.vault.resolve_audio.for_download(self.account.id, recording_id, actor="key_test")
-        return b"".join([block async for block in await self.vault.stream(sound, 0, sound.size)])
+        sound = await self.vault.audio.for_download(self.account.id, recording_id, actor="key_test")
+        return b"".join([block async for block in await self.vault.audio.stream(sound, 0, sound.size)])
+
+    def with_jobs(self, **jobs: Any) -> None:
+        """Put other jobs in the place of the worker's."""
+        self.vault = replace(self.vault, jobs=replace(self.vault.jobs, **jobs))
 
     def lasting_objects(self) -> list[str]:
         """Return the keys of all objects but those of closing acts."""
@@ -178,8 +183,7 @@ def _verbs(
     """Put the verbs together over what is around them."""
     settings = read_settings({"VAULT_DATA_DIR": str(folder)})
     ring = AccountKeyRing(around["root_key"], WrappedKeyRows(database), own_keys=FakeOwnKeys())
-    return composition._vault(
-        settings,
+    adapters = Adapters(
         database=database,
         ring=ring,
         threads=threads,
@@ -188,6 +192,7 @@ def _verbs(
         signer=SIGNER,
         **around,
     )
+    return build_vault(settings, adapters)
 
 
 @asynccontextmanager
@@ -209,11 +214,11 @@ async def new_house(
     }
     try:
         vault = _verbs(folder, threads, database, **around)
-        account, _ = await vault.open_account("acme", name=None, locale=None, actor="key_test")
-        await vault.set_policy(account.id, WITHOUT_EVIDENCE, if_version=None, actor="key_test")
+        account, _ = await vault.accounts.open("acme", name=None, locale=None, actor="key_test")
+        await vault.consent_policy.set(account.id, WITHOUT_EVIDENCE, if_version=None, actor="key_test")
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         wish = ConnectionRequest(provider="platform", credentials={"secret": secret})
-        connection, _, _ = await vault.set_connection(account.id, "main", wish, actor="key_test")
+        connection, _, _ = await vault.connections.set(account.id, "main", wish, actor="key_test")
         yield House(
             vault=vault,
             database=database,

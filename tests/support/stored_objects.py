@@ -12,7 +12,7 @@ from vault.domain.rules.rules import RuleOverride
 from vault.domain.stored.account_object import (
     AccountObject,
     Envelope,
-    KeptObjection,
+    StoredObjection,
 )
 from vault.domain.stored.manifest import encode_manifest
 from vault.domain.stored.tombstone import encode_tombstones
@@ -63,7 +63,7 @@ KNOWN = AccountObject(
         ),
     ),
     objections=(
-        KeptObjection(
+        StoredObjection(
             id="obj_1", term=b"term", sealed_number=b"n", key_version=20,
             objection=Objection(since=AT, until=None, reason=None, by="key_1"),
         ),

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
-from vault.domain.audit_log import story
+from vault.domain.audit_log.history import write_history
 from vault.web.schemas.access_log import EventsOut, HistoryOut
 
 
@@ -26,7 +26,9 @@ def test_long_answers_are_made_beside_the_loop(
 
         return note
 
-    monkeypatch.setattr("vault.services.audit_log.access_log.tell", noting("tell", story.tell))
+    monkeypatch.setattr(
+        "vault.services.audit_log.access_log.write_history", noting("write_history", write_history)
+    )
     for shape in (HistoryOut, EventsOut):
         noted = noting(shape.__name__, shape)
         monkeypatch.setattr(f"vault.web.routes.access_events.{shape.__name__}", noted)

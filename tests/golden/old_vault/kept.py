@@ -15,10 +15,10 @@ from typing import Any
 import httpx
 
 from tests.golden.old_vault.make import ACCOUNT, PUBLIC_URL
-from tests.journeys.tenant import Tenant
 from tests.servers.forked import run_forked
 from tests.servers.processes import process, wait_until
 from tests.servers.vault_process import VaultProcess
+from tests.support.tenant import Tenant
 
 #: Seconds after the last request of those who wrote it.
 LATER = 60.0

@@ -22,11 +22,11 @@ from typing import Any
 
 import httpx
 
-from tests.domain.drafts import ELEMENTS, TEXT
-from tests.journeys.tenant import Tenant, moment, open_link, tone
 from tests.servers.forked import cold
 from tests.servers.media_thread import MediaThread, media_thread
 from tests.servers.vault_process import VaultProcess
+from tests.support.notice_drafts import ELEMENTS, TEXT
+from tests.support.tenant import Tenant, moment, open_link, tone
 
 ACCOUNT, LISTENER = "acme", "Robin"
 CALLER, CALLEE, OBJECTOR = "+12025550100", "+12025550199", "+12025550123"

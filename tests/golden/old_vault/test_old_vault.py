@@ -14,9 +14,9 @@ import pytest
 
 from tests.golden.old_vault.kept import Kept, unpack
 from tests.golden.old_vault.make import ACCOUNT, CALLER, LISTENER, OBJECTOR, make, sound_of
-from tests.journeys.tenant import Tenant, moment, open_link, tone
 from tests.servers.vault_process import ROOT
-from tests.tlog.whole_log import read_export
+from tests.support.tenant import Tenant, moment, open_link, tone
+from tests.support.whole_log import read_export
 from vault.telephony.signatures.standard_webhooks import sign
 from vault.tlog.key_statement import open_statement
 from vault.tlog.note import parse_verifier
@@ -44,7 +44,6 @@ def test_it_serves_what_it_had(kept: Kept) -> None:
     the_vault_serves(kept)
 
 
-@pytest.mark.long
 def test_a_vault_of_today_would_be_kept_too(tmp_path: Path) -> None:
     """What writes them still works, and this release passes the same test with what it writes itself."""
     make(ROOT, tmp_path / "today.tar.xz")

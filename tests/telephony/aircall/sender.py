@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 
-from tests.telephony.sender import Sender, SimulatedSender
+from tests.support.sender import Sender, SimulatedSender
 from vault.simulator.exchange import Webhook
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from tests.telephony.sender import FORM, Sender, SimulatedSender, pairs
+from tests.support.sender import FORM, Sender, SimulatedSender, pairs
 
 
 def prove(provider: Any, url: str, body: bytes, _at: datetime) -> Mapping[str, str]:

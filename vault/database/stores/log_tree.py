@@ -14,6 +14,7 @@ from vault.database.schema.access_log import event_outbox, tree_head, tree_nodes
 from vault.database.schema.core import access_events
 from vault.database.sql.dialect import is_postgresql
 from vault.errors import Tampered
+from vault.rfc3339 import parse_rfc3339
 from vault.tlog.tree import Node
 
 _HEAD = select(tree_head.c.size, tree_head.c.root)

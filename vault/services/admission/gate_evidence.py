@@ -5,8 +5,8 @@ from typing import Any
 
 from vault.database.transaction import Transaction
 from vault.domain.consent.decision import Decision
-from vault.domain.stored.consent_json import event_json
-from vault.domain.stored.evidence import Entry, Evidence, call_json, decision_json
+from vault.domain.stored.consent_json import encode_event_fields
+from vault.domain.stored.evidence import Entry, Evidence, encode_call_fields, encode_decision_fields
 from vault.services.admission.case import CallContext
 from vault.services.lifecycle.lifecycle import GateEvidence
 from vault.services.shared.encrypted_fields import OpenedRecording

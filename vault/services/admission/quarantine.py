@@ -84,11 +84,10 @@ class Quarantine:
 
         event_id = new_id("evt")
         detail = await self.data_keys.seal_detail(account_id, event_id, {"reason": reason})
-        event = AccessEvent(
-            id=event_id,
-            type="recording.refused",
-            at=self.clock(),
-            account_id=account_id,
+        end = partial(
+            _refuse,
+            recording=opened.recording,
+            ground=_BY_ADMIN,
             actor=actor,
             event_id=event_id,
             detail=detail,

@@ -10,8 +10,8 @@ from vault.database.interface import Database
 from vault.database.stores.consent import EvidenceRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent, LoggedEvent
+from vault.domain.audit_log.history import HistoryItem, OpenedEvent, Origins, write_history
 from vault.domain.audit_log.listening import Timeline, header_bytes
-from vault.domain.audit_log.story import HistoryItem, OpenedEvent, Origins, tell
 from vault.domain.playback.link import Link
 from vault.domain.recordings.recording import Recording, RecordingKeys
 from vault.domain.stored.evidence import Evidence

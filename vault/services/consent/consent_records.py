@@ -17,8 +17,8 @@ from vault.domain.stored.evidence import Evidence, check_chain
 from vault.errors import Invalid, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
-from vault.services.admission.evidence_chain import open_entry
 from vault.services.consent.record_consent import RecordConsent
+from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.shared.encrypted_fields import open_recording
 
 #: The methods that are possible for each answer.

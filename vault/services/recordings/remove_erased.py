@@ -10,6 +10,7 @@ from vault.domain.stored.manifest import location_of
 from vault.errors import LeaseLost, Unavailable
 from vault.ports.objects import ObjectStore
 from vault.services.ingest.store_attempt import objects_of
+from vault.services.lifecycle import lifecycle
 from vault.services.shared.row_lease import claim, hold_row
 from vault.structured_log import Log
 

@@ -9,10 +9,9 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from vault.domain.calls.call import MAX_VOICES, Voice
-from vault.domain.recordings.media import BUCKETS
+from vault.domain.recordings.media import BUCKETS, MAX_AUDIO_BYTES
 from vault.domain.recordings.recording import RecordingFilter
 from vault.errors import Refused, TooLarge
-from vault.services.ingest.encrypt_stream import MAX_BYTES
 from vault.services.service import Vault
 from vault.web.audio.request_body import WrongMediaType, audio_of, check_media_type
 from vault.web.audio.response import answer

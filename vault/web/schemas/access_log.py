@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from vault.domain.audit_log.access_event import LoggedEvent
-from vault.domain.audit_log.story import HistoryItem
+from vault.domain.audit_log.history import HistoryItem
 from vault.web.schemas.base import Body, MomentIn, MomentOut
 
 

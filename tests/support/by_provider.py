@@ -11,9 +11,9 @@ from vault.ports.telephony import Provider
 from vault.telephony.registry import PROVIDERS
 
 if TYPE_CHECKING:
-    from tests.telephony.sender import Sender
+    from tests.support.sender import Sender
 
-TELEPHONY = Path(__file__).parent
+TELEPHONY = Path(__file__).parents[1] / "telephony"
 
 
 def payloads_of(provider: Provider) -> Path:
