@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
@@ -39,7 +39,7 @@ class QueueRows:
         values = {"token": token, "lease": lease // MICROSECOND, "start": new_id("acct")}
         for statement in (claim_by_account, claim_oldest):
             claim = statement(tuple(states), on_postgresql=on_postgresql)
-            row = self._db.execute(claim, values | {"now": micros(datetime.now(UTC))}).first()
+            row = self._db.execute(claim, values | self._now()).first()
             if row is not None:
                 return Lease(recording=recording_of(row), token=token)
         return None
@@ -47,7 +47,7 @@ class QueueRows:
     def is_waiting(self, states: Sequence[State]) -> bool:
         """Return whether a claim would find a row now."""
         query = any_waiting(tuple(states), on_postgresql=is_postgresql(self._db))
-        return self._db.execute(query, {"now": micros(datetime.now(UTC))}).first() is not None
+        return self._db.execute(query, self._now()).first() is not None
 
     def claim_upload(self, recording_id: str, *, lease: timedelta) -> Lease | None:
         """Claim an upload's row for the client that sends it; None while another client holds the lease."""
@@ -133,6 +133,10 @@ class QueueRows:
         query = select(recordings.c.state, func.count(), func.min(recordings.c.received_at))
         rows = self._db.execute(query.where(recordings.c.state.in_(_WORK)).group_by(recordings.c.state))
         return {State(state): (count, (now - oldest).total_seconds()) for state, count, oldest in rows}
+
+    def _now(self) -> dict[str, int]:
+        """Return the parameter ``now`` of claims, which PostgreSQL does not need."""
+        return {} if is_postgresql(self._db) else {"now": micros(database_now(self._db))}
 
     def _idle_upload(self) -> ColumnElement[bool]:
         r, now = recordings.c, sql_now(self._db)
