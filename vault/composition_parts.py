@@ -17,9 +17,9 @@ from vault.ports.keys import KeyRing, RootKey
 from vault.ports.numbers import Numbers
 from vault.ports.objects import ObjectStore
 from vault.ports.telephony import Fetcher, Provider, RestClient
+from vault.services.admission.admission import Admission
 from vault.services.admission.call_facts import StoreCallFacts
 from vault.services.admission.call_start import CallStart
-from vault.services.admission.case import Admission
 from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.publication import Publication
 from vault.services.audit_log.published_tiles import PublishedLog

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from vault.domain.playback.link import (
     FIRST_WINDOW,
     MAX_WINDOW,
-    may_open,
+    Link,
     session_length,
-    standing,
+    session_state,
     windows,
 )
 from vault.domain.recordings.recording import State
@@ -41,7 +41,7 @@ NETWORKS = [
 @pytest.mark.parametrize(("networks", "address", "allowed"), NETWORKS)
 def test_only_the_links_networks_may_open(networks, address, allowed):
     """Without networks anyone may; with them, an address that is unknown or outside may not."""
-    assert may_open(networks, address) is allowed
+    assert Link.permits_address(SimpleNamespace(networks=networks), address) is allowed
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_session_stands_by_its_time_its_recording_and_its_link(changed, expect
         "revoked_at": None,
     }
     row = SimpleNamespace(**(fine | changed))
-    assert standing(row, row, row, now=NOW) == expected
+    assert session_state(row, row, row, now=NOW) == expected
 
 
 @given(st.integers(0, 2**33), st.integers(0, 2**28))

@@ -14,7 +14,7 @@ from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection
 from vault.domain.consent.decision import Decision
-from vault.services.admission.case import Admission, CallRows
+from vault.services.admission.admission import Admission, CallRows
 from vault.telephony.numbering.number_plans import NumberPlans
 
 T0 = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ from vault.domain.recordings.recording import Recording, State
 
 Kind = Literal["player", "media"]
 #: State of a session: ``open``, or why it no longer plays.
-Standing = Literal["open", "ended", "erased", "restricted", "revoked"]
+SessionState = Literal["open", "ended", "erased", "restricted", "revoked"]
 
 MIN_LIFETIME = timedelta(seconds=1)
 MAX_LIFETIME = timedelta(hours=24)
@@ -54,6 +54,14 @@ class Link:
     sealed_listener: bytes
     key_version: int
 
+    def is_expired(self, now: datetime) -> bool:
+        """Return whether no new session may open."""
+        return self.expires_at <= now
+
+    def permits_address(self, address: str | None) -> bool:
+        """Return whether a client at ``address`` is inside the link's networks."""
+        return _in_networks(self.networks, address)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
@@ -78,7 +86,7 @@ def log_entries_allowed(age: timedelta) -> int:
     return LOG_ENTRY_BURST + int(LOG_ENTRIES_PER_SECOND * max(0.0, age.total_seconds()))
 
 
-def standing(session: Session, link: Link, recording: Recording, *, now: datetime) -> Standing:
+def session_state(session: Session, link: Link, recording: Recording, *, now: datetime) -> SessionState:
     """Return a session's state. An ended session stays ``ended``, whatever happens later."""
     if session.ends_at <= now:
         return "ended"
@@ -90,8 +98,7 @@ def standing(session: Session, link: Link, recording: Recording, *, now: datetim
     return "open" if link.revoked_at is None else "revoked"
 
 
-def may_open(networks: Sequence[str], address: str | None) -> bool:
-    """Return whether a client at ``address`` is inside the link's networks."""
+def _in_networks(networks: Sequence[str], address: str | None) -> bool:
     if not networks:
         return True
     if address is None:

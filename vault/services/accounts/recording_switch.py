@@ -1,4 +1,7 @@
-"""The recording switch: its effect begins with the commit of the transaction that sets it."""
+"""Set and read the recording switch: its effect begins with the commit of the transaction that sets it.
+
+What it forbids is decided in vault/domain/consent/decision.py, at call start, receipt and the gate.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -19,7 +19,7 @@ from vault.errors import Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import seal
-from vault.services.admission.case import Admission, CallRows, read_call_rows
+from vault.services.admission.admission import Admission, CallRows, read_call_rows
 from vault.services.lifecycle.evidence_chain import EvidenceChain, append, settled
 from vault.services.shared.encrypted_fields import OpenedRecording
 from vault.services.shared.retry_on_rotation import retry_if_rotated

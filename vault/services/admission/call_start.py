@@ -11,8 +11,8 @@ from vault.domain.consent.decision import Decision
 from vault.domain.ids import ID_BYTES
 from vault.domain.notices.notice import Notice, choose
 from vault.ports.clock import Clock
+from vault.services.admission.admission import Admission
 from vault.services.admission.call_facts import StoreCallFacts
-from vault.services.admission.case import Admission
 from vault.services.shared.encrypted_fields import search_term, statement_id
 
 

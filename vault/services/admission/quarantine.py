@@ -12,8 +12,8 @@ from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.errors import NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
-from vault.services.admission.case import Admission, CallContext
-from vault.services.admission.readmit import regate
+from vault.services.admission.admission import Admission, CallContext
+from vault.services.admission.gate import decide_again
 from vault.services.lifecycle.evidence_chain import append
 from vault.services.lifecycle.lifecycle import WORKER, refuse
 from vault.services.shared.account_data_keys import AccountDataKeys
@@ -64,7 +64,7 @@ class Quarantine:
         if now != recording or not self.admission.unchanged(tx, recording.account_id, known):
             return None
         append(tx, opened, "release", {"by": actor, "reason": reason}, at=self.clock())
-        return regate(tx, self.admission, opened, known, actor=actor, released=True)
+        return decide_again(tx, self.admission, opened, known, actor=actor, released=True)
 
     async def refuse(self, account_id: str, recording_id: str, *, reason: str, actor: str) -> None:
         """Refuse a recording in quarantine permanently: its keys are deleted when this returns.

@@ -25,7 +25,7 @@ from vault.errors import NotFound, OwnKeyUnusable, Tampered
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.objects import ObjectStore
 from vault.sealing.message import seal
-from vault.services.admission.case import Admission
+from vault.services.admission.admission import Admission
 from vault.services.backup.restore_log import Divergence
 from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.lifecycle.lifecycle import reapply_erasure

@@ -15,7 +15,7 @@ from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.numbers import Numbers
 from vault.sealing.message import open_message, seal
-from vault.services.admission.case import Admission, home_regions
+from vault.services.admission.admission import Admission, home_regions
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import search_term
 from vault.services.shared.retry_on_rotation import retry_if_rotated
@@ -68,7 +68,7 @@ class ObjectionList:
 
         def enter(tx: Transaction) -> ObjectionRow:
             tx.lock_account(account_id, exclusive=True)
-            known = standing(tx, account_id, term)
+            known = active_objection(tx, account_id, term)
             if known is not None:
                 tx.closing.recall(account_id, "objection.entered", known.id)
                 return known
@@ -114,7 +114,7 @@ class ObjectionList:
         return replace(sealed, reason=reason)
 
 
-def standing(tx: Transaction, account_id: str, term: bytes) -> ObjectionRow | None:
+def active_objection(tx: Transaction, account_id: str, term: bytes) -> ObjectionRow | None:
     """Return the number's objection that is in force now, if there is one."""
     rows = tx.objections.of_terms(account_id, [term])
     return next((row for row in rows if row.objection.until is None), None)

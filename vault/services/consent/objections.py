@@ -8,7 +8,7 @@ from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.consent_event import Objection
 from vault.errors import NotFound
-from vault.services.consent.enter_objection import ObjectionList, standing
+from vault.services.consent.enter_objection import ObjectionList, active_objection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Objections:
 
         def end(tx: Transaction) -> None:
             tx.lock_account(account_id, exclusive=True)
-            known = standing(tx, account_id, term)
+            known = active_objection(tx, account_id, term)
             if known is None:
                 raise NotFound("This number has no objection.")
             tx.objections.end(known.id, at=tx.now(), by=actor)

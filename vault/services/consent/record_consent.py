@@ -24,8 +24,8 @@ from vault.errors import Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import seal
-from vault.services.admission.case import Admission, CallContext
-from vault.services.admission.readmit import regate
+from vault.services.admission.admission import Admission, CallContext
+from vault.services.admission.gate import decide_again
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.evidence_chain import EvidenceChain, append, settled
 from vault.services.lifecycle.in_flight import refuse_in_flight
@@ -111,7 +111,7 @@ class RecordConsent:
         else:
             for recording in through:
                 if recording.state is State.QUARANTINED:
-                    regate(tx, self.admission, opened[recording.id], now_known, actor=event.told_by)
+                    decide_again(tx, self.admission, opened[recording.id], now_known, actor=event.told_by)
         return self.admission.decide(tx, row.account_id, now_known, received_at=event.heard_at)
 
 

@@ -19,8 +19,8 @@ from vault.domain.stored.sealed_records import encode_announcement
 from vault.errors import Refused
 from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import seal
+from vault.services.admission.admission import Admission, CallRows, read_call_rows
 from vault.services.admission.call_facts import StoreCallFacts
-from vault.services.admission.case import Admission, CallRows, read_call_rows
 from vault.services.shared.encrypted_fields import statement_id
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 

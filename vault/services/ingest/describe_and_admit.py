@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import hmac
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 
 from vault.database.interface import Database
@@ -20,8 +19,8 @@ from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore, ObjectWriter
 from vault.sealing.message import seal
 from vault.sealing.sealer import Sealer
-from vault.services.admission.case import Admission, CallContext
-from vault.services.admission.gate_evidence import gate_evidence
+from vault.services.admission.admission import Admission, CallContext
+from vault.services.admission.gate import gate
 from vault.services.ingest.store_attempt import discard
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.lifecycle import DescribedAudio
@@ -135,8 +134,8 @@ class Describe:
             known = await self.admission.load_call(
                 recording.account_id, recording.call_ref, opened.details().facts
             )
-            gate = partial(self._gate, lease=lease, opened=opened, known=known, audio=audio)
-            admitted = await self.database.write(gate)
+            decide = partial(self._gate, lease=lease, opened=opened, known=known, audio=audio)
+            admitted = await self.database.write(decide)
         if not admitted:
             for sealed in filter(None, (recording.audio, made)):
                 await discard(self.objects, sealed.location)
@@ -202,31 +201,7 @@ class Describe:
         known: CallContext,
         audio: DescribedAudio,
     ) -> bool | None:
-        """Make the recording available, quarantine it, or refuse it; return False if its objects must be deleted.
-
-        Return None if facts of the call were added after ``known`` was read.
-        """
-        recording = lease.recording
-        tx.lock_account(recording.account_id)
-        tx.lock_call(recording.account_id, recording.call_ref)
-        if not self.admission.unchanged(tx, recording.account_id, known):
-            return None
-        seconds = audio.get("duration")
-        decision = self.admission.decide(
-            tx,
-            recording.account_id,
-            known,
-            received_at=recording.received_at,
-            epoch_at_receipt=recording.epoch,
-            duration=None if seconds is None else timedelta(seconds=seconds),
-            described=True,
-        )
-        if not decision.record:
-            lifecycle.refuse(tx, lease, decision.grounds)
-            return False
-        lifecycle.pass_gate(tx, lease, decision, gate_evidence(tx, opened, known, decision), audio=audio)
-        tx.recordings.index(recording.account_id, recording.id, known.terms)
-        return True
+        return gate(tx, self.admission, lease=lease, opened=opened, known=known, audio=audio)
 
     @staticmethod
     def _fetch_again(tx: Transaction, lease: Lease) -> None:

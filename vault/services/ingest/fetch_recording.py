@@ -19,7 +19,7 @@ from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.sealing.message import open_message
-from vault.services.admission.case import Admission, CallContext
+from vault.services.admission.admission import Admission, CallContext
 from vault.services.ingest.store_attempt import Attempt
 from vault.services.lifecycle.lifecycle import fail, refuse, retry
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection

@@ -13,8 +13,8 @@ from vault.domain.calls.webhook import Delivery
 from vault.domain.recordings.recording import State
 from vault.ports.clock import Clock
 from vault.ports.telephony import Provider
+from vault.services.admission.admission import Admission
 from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
-from vault.services.admission.case import Admission
 from vault.services.ingest.announce import Announce
 from vault.services.shared.authenticate_webhook import prove
 from vault.services.shared.connection_cache import ConnectionCache

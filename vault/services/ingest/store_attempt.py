@@ -19,7 +19,7 @@ from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.objects import ObjectStore
 from vault.sealing.keys import KEY_BYTES, NamedKey, recording_key
 from vault.sealing.message import seal
-from vault.services.admission.case import CallContext
+from vault.services.admission.admission import CallContext
 from vault.services.ingest.encrypt_stream import seal_stream
 from vault.services.lifecycle.lifecycle import SealedParts, StoredAudio, store
 from vault.services.shared.encrypted_fields import wrap_recording_key

@@ -18,7 +18,7 @@ from vault.domain.recordings.recording import LEASE, UPLOAD_IDLE_TIMEOUT, Lease,
 from vault.errors import Busy, LeaseLost, NotFound, RecordingErased, Refused, VaultError
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
-from vault.services.admission.case import Admission, CallContext
+from vault.services.admission.admission import Admission, CallContext
 from vault.services.ingest.encrypt_stream import gather
 from vault.services.ingest.store_attempt import Attempt
 from vault.services.lifecycle.lifecycle import refuse, resend, retry

@@ -170,7 +170,8 @@ class Rewrap:
             at=now,
             size=tx.tree.head().size,
         )
-        # Before its events: the closing act of the second waits for an account object without this version.
+        # First destroy, then log: the closing act of key.destroyed is settled once the account's object no longer
+        # has this version.
         tx.rotations.destroy(rotation, at=now, statement=sign_statement(statement, self.signer))
         for kind in _FINAL_EVENTS:
             tx.events.append(

@@ -35,10 +35,10 @@ from vault.services.lifecycle.evidence_chain import append
 from vault.services.shared.encrypted_fields import OpenedRecording
 
 WORKER: Final = "worker"
-#: Asked before a recording loses its keys; raises Refused where that is forbidden.
+#: Called before a recording loses its keys; raises Refused where that is forbidden.
 Guard = Callable[[Transaction, Recording, Transition], None]
-#: Every guard. To forbid erasures, add a function here: no other code deletes the keys of a recording that was
-#: available. What was never available obeys the recording switch and a party's refusal without being asked.
+#: Every guard. To forbid erasures, add a function here. Two changes call no guard: ``in_flight`` refuses only
+#: recordings that never became available, and a restore repeats what the log says has happened.
 GUARDS: Final[tuple[Guard, ...]] = ()
 
 
@@ -242,7 +242,7 @@ def _change(
 ) -> Recording:
     """Ask the guards, change the row, and append the transition's event.
 
-    With ``logged``, the log has the event, so what it says is done without asking.
+    If ``logged``, the log already has the event: change the row, call no guard and append no event.
     """
     recording = _recording_of(subject)
     if transition.shreds and not logged:

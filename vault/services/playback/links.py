@@ -17,7 +17,7 @@ from vault.errors import Invalid, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import seal
-from vault.services.admission.case import Admission
+from vault.services.admission.admission import Admission
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_listener, search_term
 from vault.services.shared.retry_on_rotation import retry_if_rotated

@@ -9,7 +9,7 @@ from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
-from vault.domain.playback.link import Link, Session, Standing, may_open, session_length, standing
+from vault.domain.playback.link import Link, Session, SessionState, session_length, session_state
 from vault.domain.recordings.recording import Recording, State
 from vault.errors import NotFound
 from vault.ports.clock import Clock
@@ -61,7 +61,7 @@ class Sessions:
         def open_it(tx: Transaction) -> Session | None:
             link, recording = _find(tx, digest)
             opened: Session | None = None
-            good = _in_time(link, later(tx, now)) and may_open(link.networks, address)
+            good = not link.is_expired(later(tx, now)) and link.permits_address(address)
             if good and _is_good(link, recording):
                 hashes = {"secret_hash": secret.digest, "nonce_hash": Token(nonce).digest}
                 session = _session_of(link, recording, session_id, tx.now())
@@ -103,7 +103,7 @@ class Sessions:
             raise NotFound("This session has ended. Open the link again.")
         return session, recording
 
-    async def state(self, session_id: str, secret: str) -> tuple[Session, Standing]:
+    async def state(self, session_id: str, secret: str) -> tuple[Session, SessionState]:
         """Return a session and its status to the holder of its cookie; nobody else learns why it ended.
 
         Raises NotFound without the right secret.
@@ -111,7 +111,7 @@ class Sessions:
         session, status, _ = await _authenticated(self.database, session_id, secret, self.clock())
         return session, status
 
-    async def resume(self, token: str, held: Mapping[str, str]) -> tuple[Session, Standing] | None:
+    async def resume(self, token: str, held: Mapping[str, str]) -> tuple[Session, SessionState] | None:
         """Find a link's session that a browser already holds, so that a page reload does not open another.
 
         Return one of the link's sessions and its status, preferably an open one.
@@ -158,7 +158,7 @@ class Sessions:
         )
         if session is None:
             _check(link, now, address)
-        elif session.ends_at <= now or not may_open(link.networks, address):
+        elif session.ends_at <= now or not link.permits_address(address):
             raise NotFound(_NO_LINK)
         return link, recording, session
 
@@ -173,14 +173,14 @@ def _find(tx: Transaction, digest: bytes) -> tuple[Link, Recording]:
 
 async def _authenticated(
     database: Database, session_id: str, secret: str, now: datetime
-) -> tuple[Session, Standing, Recording]:
+) -> tuple[Session, SessionState, Recording]:
     """Check the secret; return the session, its status and its recording. Raises NotFound."""
     found, recording, link, at = await database.read(lambda tx: (*_session(tx, session_id), later(tx, now)))
     expected = found[1] if found else Token("").digest
     same = hmac.compare_digest(Token(secret).digest, expected)
     if found is None or recording is None or link is None or not same:
         raise NotFound("This session is not valid. Open the link again.")
-    return found[0], standing(found[0], link, recording, now=at), recording
+    return found[0], session_state(found[0], link, recording, now=at), recording
 
 
 def _session(
@@ -209,10 +209,6 @@ def _is_good(link: Link, recording: Recording) -> bool:
     return link.revoked_at is None and recording.state is State.AVAILABLE and not recording.restricted
 
 
-def _in_time(link: Link, now: datetime) -> bool:
-    return link.expires_at > now
-
-
 def _check(link: Link, now: datetime, address: str | None) -> None:
-    if not _in_time(link, now) or not may_open(link.networks, address):
+    if link.is_expired(now) or not link.permits_address(address):
         raise NotFound(_NO_LINK)

@@ -11,8 +11,8 @@ from vault.domain.consent.decision import Decision
 from vault.domain.recordings.recording import GONE, Recording
 from vault.errors import NotFound
 from vault.ports.clock import Clock
+from vault.services.admission.admission import Admission, CallRows, read_call_rows
 from vault.services.admission.call_start import CallAnswer, CallStart
-from vault.services.admission.case import Admission, CallRows, read_call_rows
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.evidence_chain import EvidenceChain
 

@@ -17,7 +17,7 @@ from vault.domain.recordings.recording import GONE, Recording, RecordingFilter, 
 from vault.errors import NotFound, RecordingErased
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
-from vault.services.admission.case import Admission
+from vault.services.admission.admission import Admission
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append, settled
 from vault.services.shared.encrypted_fields import (

@@ -25,8 +25,8 @@ class Sweep:
     """Delete objects that no row names, manifests of recordings that are gone, and unfinished uploads.
 
     Only objects under the vault's own prefix are considered. The row is read immediately before each deletion, and
-    an object's key is unique to its attempt, so no object in use can be deleted. Rows are never deleted: a manifest
-    without a row is one that a restore could not import, and it stays, with its audio, for the next restore.
+    an object's key is unique to its attempt, so no object in use can be deleted. A manifest without a row
+    stays, with its audio: rows are never deleted, so a restore could not import it, and the next one may.
     """
 
     database: Database

@@ -12,8 +12,8 @@ _MAX_LENGTH = 128
 def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
     """Return the range [start, end) of a representation of ``size`` bytes; None for all of it.
 
-    Units other than bytes are ignored, and so is a list of ranges with a satisfiable one: the RFC allows
-    that (14.2), every client accepts a 200, and each window is granted when it is sent. Raises NotSatisfiable for a
+    Other units, and a list of several ranges of which one can be satisfied, get the whole file with 200, which RFC
+    9110 (14.2) allows; access is still granted window by window. Raises NotSatisfiable for a
     header that is malformed or too long, and for a range outside the representation.
     """
     if header is None or not header.lower().startswith("bytes="):

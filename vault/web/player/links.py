@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Path, Request, Response
 
-from vault.domain.playback.link import Session, Standing
+from vault.domain.playback.link import Session, SessionState
 from vault.errors import Invalid, NotFound, VaultError
 from vault.web.audio.response import answer
 from vault.web.contract.descriptions import AUDIO_REQUEST, LINK, OPEN_FORM, OPENED
@@ -99,7 +99,7 @@ async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Re
     return response
 
 
-async def _resumed(request: Request, vault: TheVault, token: str) -> tuple[Session, Standing] | None:
+async def _resumed(request: Request, vault: TheVault, token: str) -> tuple[Session, SessionState] | None:
     """Return the link's session whose cookie the browser sent, with its state."""
     prefix = cookie_of("sess_", secure=request.app.state.hosting.secure)
     # Browsers send the newest last.

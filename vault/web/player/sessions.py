@@ -66,8 +66,8 @@ async def get_session_waveform(request: Request, vault: TheVault, session: Sessi
 @router.get("/state", openapi_extra=SESSION)
 async def get_session_state(request: Request, vault: TheVault, session: SessionId) -> SessionOut:
     """Show whether the session is open, and if not, why. The player polls this while it is open."""
-    found, standing = await vault.sessions.state(session, _secret(request, session))
-    return SessionOut.of(found, standing, now=request.app.state.clock())
+    found, state = await vault.sessions.state(session, _secret(request, session))
+    return SessionOut.of(found, state, now=request.app.state.clock())
 
 
 def cookie_of(session_id: str, *, secure: bool) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vault.domain.playback.link import Link, Session, Standing
+from vault.domain.playback.link import Link, Session, SessionState
 from vault.domain.recordings.recording import State
 from vault.services.recordings.recordings import RecordingView
 from vault.web.schemas.base import Body, Flag, MomentIn, MomentOut, Text
@@ -141,7 +141,7 @@ class WaveformOut(BaseModel):
 
 
 #: Heading and sentence for the listener when a session no longer plays.
-_ENDINGS: dict[Standing, tuple[str, str]] = {
+_ENDINGS: dict[SessionState, tuple[str, str]] = {
     "ended": (
         "This session has ended",
         "Open the link again, or ask the person who sent it for a new one.",
@@ -161,7 +161,7 @@ _ENDINGS: dict[Standing, tuple[str, str]] = {
 class SessionOut(BaseModel):
     """The state of a session, for the holder of its cookie."""
 
-    state: Standing
+    state: SessionState
     #: Heading for the listener; empty while the session is open.
     title: str
     #: Sentence for the listener; empty while the session is open.
@@ -169,11 +169,11 @@ class SessionOut(BaseModel):
     seconds_left: int
 
     @classmethod
-    def of(cls, session: Session, standing: Standing, *, now: datetime) -> "SessionOut":
+    def of(cls, session: Session, state: SessionState, *, now: datetime) -> "SessionOut":
         """Show a session."""
-        title, text = _ENDINGS.get(standing, ("", ""))
-        left = max(0, int((session.ends_at - now).total_seconds())) if standing == "open" else 0
-        return cls(state=standing, title=title, text=text, seconds_left=left)
+        title, text = _ENDINGS.get(state, ("", ""))
+        left = max(0, int((session.ends_at - now).total_seconds())) if state == "open" else 0
+        return cls(state=state, title=title, text=text, seconds_left=left)
 
 
 class LinkIn(Body):

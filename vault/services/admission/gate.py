@@ -1,0 +1,108 @@
+"""The gate: the transaction in which a recording becomes available, is quarantined, or is refused.
+
+Everything that can forbid a recording is read under the account's and the call's lock, so earlier commits are seen and
+later ones see the result. ``decide`` (vault/domain/consent/decision.py) decides; the lifecycle changes the row.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from vault.database.transaction import Transaction
+from vault.domain.consent.decision import Decision
+from vault.domain.recordings.recording import Lease
+from vault.domain.stored.consent_json import encode_event_fields
+from vault.domain.stored.evidence import Entry, Evidence, encode_call_fields, encode_decision_fields
+from vault.services.admission.admission import Admission, CallContext
+from vault.services.lifecycle.lifecycle import DescribedAudio, GateEvidence, pass_gate, refuse
+from vault.services.shared.encrypted_fields import OpenedRecording
+
+
+def gate(
+    tx: Transaction,
+    admission: Admission,
+    *,
+    lease: Lease,
+    opened: OpenedRecording,
+    known: CallContext,
+    audio: DescribedAudio,
+) -> bool | None:
+    """Let a described recording through; return False if its objects must be deleted, because it is refused.
+
+    Return None if facts of the call were added after ``known`` was read: the caller reads them and calls again.
+    """
+    recording = lease.recording
+    tx.lock_account(recording.account_id)
+    tx.lock_call(recording.account_id, recording.call_ref)
+    if not admission.unchanged(tx, recording.account_id, known):
+        return None
+    seconds = audio.get("duration")
+    decision = admission.decide(
+        tx,
+        recording.account_id,
+        known,
+        received_at=recording.received_at,
+        epoch_at_receipt=recording.epoch,
+        duration=None if seconds is None else timedelta(seconds=seconds),
+        described=True,
+    )
+    if not decision.record:
+        refuse(tx, lease, decision.grounds)
+        return False
+    pass_gate(tx, lease, decision, _evidence(tx, opened, known, decision), audio=audio)
+    tx.recordings.index(recording.account_id, recording.id, known.terms)
+    return True
+
+
+def decide_again(
+    tx: Transaction,
+    admission: Admission,
+    opened: OpenedRecording,
+    known: CallContext,
+    *,
+    actor: str,
+    released: bool = False,
+) -> Decision:
+    """Decide again on a recording in quarantine; the caller holds the account's and the call's lock.
+
+    If the decision is quarantine, nothing changes.
+    """
+    recording = opened.recording
+    length = recording.duration
+    decision = admission.decide(
+        tx,
+        recording.account_id,
+        known,
+        received_at=recording.received_at,
+        epoch_at_receipt=recording.epoch,
+        duration=None if length is None else timedelta(seconds=length),
+        described=True,
+        released=released,
+    )
+    if decision.verdict != "quarantine":
+        # The last remark of an admission is its reason.
+        admitted_as = "released" if released else decision.remarks[-1].code if decision.record else None
+        evidence = _evidence(tx, opened, known, decision)
+        pass_gate(tx, recording, decision, evidence, actor=actor, admitted_as=admitted_as)
+    return decision
+
+
+def _evidence(
+    tx: Transaction, opened: OpenedRecording, known: CallContext, decision: Decision
+) -> GateEvidence:
+    """Return the evidence that arrived since sealing, then the gate's decision, as entries to add."""
+    entries: list[tuple[Entry, Mapping[str, Any]]] = []
+    sealed = Evidence(canonical=opened.details().evidence).content
+    if not tx.evidence.of_recording(opened.recording.id):
+        # Only at the first gate: after it, evidence is appended as it arrives.
+        sealed_ids = {event["id"] for event in sealed["consent"]}
+        entries += [
+            ("consent", {"event": encode_event_fields(event)})
+            for event in known.events
+            if event.id not in sealed_ids
+        ]
+        call = encode_call_fields(known.facts, known.statements)
+        if any(call.get(name) != sealed.get(name) for name in ("call", "statements")):
+            entries.append(("facts", call))
+    entries.append(("gate", {"decision": encode_decision_fields(decision)}))
+    return GateEvidence(opened=opened, entries=entries)
