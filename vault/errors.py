@@ -57,7 +57,7 @@ class Invalid(VaultError):
 
 
 class Refused(VaultError):
-    """A rule forbids the operation. ``reasons`` are codes from ``domain/consent/decision.py``."""
+    """A rule forbids the operation. ``reasons`` are codes from ``domain/admission/decision.py``."""
 
     def __init__(self, message: str, *, reasons: Sequence[str] = ()) -> None:
         """Store the message and the code of every rule that forbids it."""

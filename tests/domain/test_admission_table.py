@@ -7,9 +7,9 @@ import pytest
 from tests.support.admission_table import ROWS, TOLD
 from tests.support.packaged_rules import packaged
 from vault.domain.accounts.account import Switch, SwitchChange
+from vault.domain.admission.decision import AdmissionInput, Place, decide
 from vault.domain.consent.call_window import CallSpan
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection
-from vault.domain.consent.decision import AdmissionInput, Place, decide
 from vault.domain.rules.rules import strictest
 
 BOOK = packaged()

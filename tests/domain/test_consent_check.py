@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from tests.domain.test_admission_table import at, case_of
+from vault.domain.admission.decision import decide
 from vault.domain.consent.call_window import CallSpan
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy
-from vault.domain.consent.decision import decide
 from vault.domain.consent.requirements import Need, missing
 from vault.domain.rules.rules import Rule, strictest
 

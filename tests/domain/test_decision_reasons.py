@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.domain.test_admission_table import case_of
-from vault.domain.consent.decision import Place, decide
+from vault.domain.admission.decision import Place, decide
 
 ON = "switch_on"
 #: The case as in the table of admission, and the codes of what is remarked.

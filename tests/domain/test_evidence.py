@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.domain.test_admission_table import case_of
+from vault.domain.admission.decision import decide
 from vault.domain.calls.call import CallFacts
-from vault.domain.consent.decision import decide
 from vault.domain.stored.evidence import SALT_BYTES, Evidence, at_sealing, chained, check_chain
 from vault.errors import Tampered
 

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.domain.test_admission_table import case_of
+from vault.domain.admission.call_flow import Addresses, after_notice, after_yes, opening
+from vault.domain.admission.decision import decide
 from vault.domain.calls.call_document import Gather, Play, Record, Redirect
-from vault.domain.consent.call_flow import Addresses, after_notice, after_yes, opening
-from vault.domain.consent.decision import decide
 
 TO = Addresses(
     status="https://vault.example/hook",

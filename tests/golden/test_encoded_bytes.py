@@ -24,10 +24,10 @@ from tests.support.stored_objects import (
     VAULT,
 )
 from vault.domain.accounts.account import SwitchChange
+from vault.domain.admission.decision import Decision, Place
 from vault.domain.audit_log.access_event import AccessEvent, EventType, parse_event
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.consent.consent_event import ConsentEvent, NoticeVersion
-from vault.domain.consent.decision import Decision, Place
 from vault.domain.reason import Reason
 from vault.domain.stored import closing_acts, evidence, sealed_records, store_rewrite
 from vault.domain.stored.account_object import decode_account, encode_account, encode_envelope

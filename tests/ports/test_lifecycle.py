@@ -21,7 +21,7 @@ from tests.support.database_rows import (
 )
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.consent.decision import Decision
+from vault.domain.admission.decision import Decision
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import IN_FLIGHT, Lease, Recording, State
 from vault.domain.recordings.transitions import ENTRIES, REFUSE, TRANSITIONS, Transition

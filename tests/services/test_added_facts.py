@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.support.packaged_rules import packaged
 from vault.domain.accounts.account import Switch, SwitchChange
+from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection
-from vault.domain.consent.decision import Decision
 from vault.services.admission.admission import Admission, CallRows
 from vault.telephony.numbering.number_plans import NumberPlans
 

@@ -9,8 +9,8 @@ from sqlalchemy import update
 
 from tests.support.service_house import House
 from vault.database.schema.core import recordings
+from vault.domain.admission.decision import Decision
 from vault.domain.consent.consent_event import Answer, ConsentPolicy, Method, Party
-from vault.domain.consent.decision import Decision
 from vault.domain.recordings.recording import State
 from vault.domain.stored.evidence import Evidence
 from vault.services.consent.consent_records import ConsentRequest, EvidenceView

@@ -1,1 +1,1 @@
-"""Consent: notices to the parties, their answers, and the decision whether a call may be recorded."""
+"""Consent: what the parties were told and answered, and what law and policy require."""

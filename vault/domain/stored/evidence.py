@@ -15,9 +15,9 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any, Literal
 
+from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import ConsentEvent
-from vault.domain.consent.decision import Decision
 from vault.domain.stored.consent_json import encode_event_fields
 from vault.domain.stored.json_reader import Fields, read_object, write_object
 from vault.domain.stored.sealed_records import decode_facts_fields, encode_facts_fields

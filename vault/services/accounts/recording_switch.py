@@ -1,6 +1,6 @@
 """Set and read the recording switch: its effect begins with the commit of the transaction that sets it.
 
-What it forbids is decided in vault/domain/consent/decision.py, at call start, receipt and the gate.
+What it forbids is decided in vault/domain/admission/decision.py, at call start, receipt and the gate.
 """
 
 from collections.abc import Sequence

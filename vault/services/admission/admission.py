@@ -14,12 +14,12 @@ from vault.database.interface import Database
 from vault.database.stores.call_facts import CallFactRow
 from vault.database.stores.consent import ConsentRow
 from vault.database.transaction import Transaction
+from vault.domain.admission.decision import AdmissionInput, Decision, Place, decide
 from vault.domain.calls.call import CallFacts
 from vault.domain.calls.regions import regions_of
 from vault.domain.consent.call_claims import MAX_FACTS, SIDES, CallClaims, distinct, outside_parties
 from vault.domain.consent.call_window import CallSpan
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Party
-from vault.domain.consent.decision import AdmissionInput, Decision, Place, decide
 from vault.domain.rules.rules import Demand, Rule, RuleBook, strictest
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.consent_json import decode_event

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
+from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import Mode, Party
-from vault.domain.consent.decision import Decision
 from vault.domain.ids import ID_BYTES
 from vault.domain.notices.notice import Notice, choose
 from vault.ports.clock import Clock

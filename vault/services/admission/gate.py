@@ -1,7 +1,7 @@
 """The gate: the transaction in which a recording becomes available, is quarantined, or is refused.
 
 Everything that can forbid a recording is read under the account's and the call's lock, so earlier commits are seen and
-later ones see the result. ``decide`` (vault/domain/consent/decision.py) decides; the lifecycle changes the row.
+later ones see the result. ``decide`` (vault/domain/admission/decision.py) decides; the lifecycle changes the row.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from vault.database.transaction import Transaction
-from vault.domain.consent.decision import Decision
+from vault.domain.admission.decision import Decision
 from vault.domain.recordings.recording import Lease
 from vault.domain.stored.consent_json import encode_event_fields
 from vault.domain.stored.evidence import Entry, Evidence, encode_call_fields, encode_decision_fields

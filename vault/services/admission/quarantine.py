@@ -5,7 +5,7 @@ from functools import partial
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.consent.decision import Decision
+from vault.domain.admission.decision import Decision
 from vault.domain.ids import new_id
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import Recording, RecordingKeys, State

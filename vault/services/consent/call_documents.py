@@ -11,9 +11,9 @@ from typing import Literal
 
 from vault.database.interface import Database
 from vault.domain.accounts.account import Connection
+from vault.domain.admission.call_flow import Addresses, after_notice, after_yes, opening
 from vault.domain.calls.call_document import CallFlow, CallStep, Document, Play, Record
 from vault.domain.calls.webhook import Delivery
-from vault.domain.consent.call_flow import Addresses, after_notice, after_yes, opening
 from vault.domain.consent.consent_event import Answer, ConsentEvent, Method, Party
 from vault.domain.ids import new_id
 from vault.domain.notices.notice import Notice

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from vault.database.interface import Database
 from vault.database.stores.consent import EvidenceRow
 from vault.database.transaction import Transaction
+from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.consent_event import Answer, ConsentEvent, Method, Party
-from vault.domain.consent.decision import Decision
 from vault.domain.ids import new_id
 from vault.domain.notices.notice import Notice
 from vault.domain.recordings.recording import Recording, RecordingKeys

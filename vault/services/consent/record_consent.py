@@ -13,9 +13,9 @@ from functools import partial
 from vault.database.interface import Database
 from vault.database.stores.consent import ConsentRow
 from vault.database.transaction import Transaction
+from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.consent_event import ConsentEvent
-from vault.domain.consent.decision import Decision
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored import encryption_context as bound

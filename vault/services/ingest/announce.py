@@ -9,9 +9,9 @@ from vault.database.stores.hot_statements import Announced
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Connection
+from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.consent.call_claims import distinct
-from vault.domain.consent.decision import Decision
 from vault.domain.ids import new_id
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored import encryption_context as bound

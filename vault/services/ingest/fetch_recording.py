@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
+from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.calls.provider_api import Access, MediaRequest
-from vault.domain.consent.decision import Decision
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, State, backoff_before
 from vault.domain.stored import encryption_context as bound

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
+from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts
-from vault.domain.consent.decision import Decision
 from vault.domain.recordings.recording import Lease, Recording
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.evidence import Evidence, at_sealing

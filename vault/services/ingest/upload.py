@@ -10,9 +10,9 @@ from functools import partial
 from vault.database.interface import Database
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
+from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts, Voice
-from vault.domain.consent.decision import Decision
 from vault.domain.ids import new_id
 from vault.domain.recordings.recording import LEASE, UPLOAD_IDLE_TIMEOUT, Lease, Recording, State
 from vault.errors import Busy, LeaseLost, NotFound, RecordingErased, Refused, VaultError

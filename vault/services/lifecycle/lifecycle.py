@@ -12,8 +12,8 @@ from typing import Any, Final, TypedDict
 from vault.database.stores.recording_states import RecordingStates
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
+from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.consent.decision import Decision
 from vault.domain.ids import new_id
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import GONE, Lease, Recording, SealedObject, State

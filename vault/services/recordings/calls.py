@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
+from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts
-from vault.domain.consent.decision import Decision
 from vault.domain.recordings.recording import GONE, Recording
 from vault.errors import NotFound
 from vault.ports.clock import Clock

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vault.domain.admission.decision import Decision
 from vault.domain.consent import consent_event as nouns
-from vault.domain.consent.decision import Decision
 from vault.domain.reason import Reason
 from vault.domain.stored.evidence import Evidence
 from vault.services.admission.call_start import CallAnswer

@@ -6,8 +6,8 @@ steps is in the URLs.
 
 from dataclasses import dataclass
 
+from vault.domain.admission.decision import Decision
 from vault.domain.calls.call_document import CallFlow, Gather, Play, Record, Redirect, Step
-from vault.domain.consent.decision import Decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

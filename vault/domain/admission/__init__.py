@@ -1,0 +1,1 @@
+"""Admission: whether a call may be recorded, and a recording kept."""
