@@ -3,7 +3,7 @@
 Each of these is worth nothing outside of the benchmark: events are durable, but nothing proves them yet.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -134,9 +134,12 @@ def fill_outbox(connection: Connection, account_id: str, bodies: list[bytes]) ->
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAtOnce:
-    """Takes the place of the service that opens links."""
+    """Takes the place of the service that opens links; a browser without a session resumes none."""
 
     opened: OpenedLink
+
+    async def resume(self, _token: str, _held: Mapping[str, str]) -> None:
+        """Return no session."""
 
     async def open(self, _token: str, *, nonce: str, address: str | None, agent: str) -> OpenedLink:
         """Return the session that was opened once, with a new secret."""
