@@ -19,7 +19,7 @@ from uvicorn.server import ServerState
 
 from tests.hostile.parsers import KIB, Row, latin, text
 from tests.hostile.shapes import FORM, JSON, TEXT, Shape, repeated, within
-from vault.domain.playback.link import may_open
+from vault.domain.playback.link import _in_networks
 from vault.errors import Invalid
 from vault.server.http_limits import LimitedHttpProtocol
 from vault.services.accounts.api_keys import _split
@@ -61,7 +61,7 @@ def _cookie(value: str) -> None:
 
 def _address(value: str) -> None:
     found = client_address(_request("x-forwarded-for", value))
-    may_open(["192.0.2.0/24"], found)
+    _in_networks(["192.0.2.0/24"], found)
     _table_key(found or "::1")
 
 
