@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from importlinter.cli import lint_imports
 
+from tests.servers.required import require
 from vault import errors
 from vault.database.interface import Database
 from vault.services.service import Jobs, Vault
@@ -260,6 +261,7 @@ def imported(path: Path) -> Iterator[str]:
 
 def committed() -> list[Path]:
     """Return the files that git knows."""
+    require("git", install="apt-get install git")
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
     return [ROOT / name for name in listed.decode().split("\0") if name and (ROOT / name).is_file()]
 
