@@ -4,8 +4,9 @@ from datetime import datetime
 
 from vault.database.stores.recording_states import RecordingStates
 from vault.database.transaction import Transaction
-from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.reason import Reason
+from vault.domain.recordings.transitions import REFUSE
+from vault.services.lifecycle.lifecycle import Cause, append_event
 
 #: Why the recording switch refuses a recording in flight.
 SWITCHED_OFF = Reason(
@@ -22,15 +23,7 @@ def refuse_in_flight(
 
     The caller holds the account's exclusive lock, or the lock of the call.
     """
+    cause = Cause(actor=actor, at=at, result=reason.code)
     refused = RecordingStates(tx.connection).refuse_in_flight(account_id, reason, call_ref=call_ref)
     for recording_id in refused:
-        tx.events.append(
-            AccessEvent(
-                type="recording.refused",
-                at=at,
-                account_id=account_id,
-                actor=actor,
-                recording_id=recording_id,
-                result=reason.code,
-            )
-        )
+        append_event(tx, REFUSE, account_id=account_id, recording_id=recording_id, cause=cause)

@@ -142,9 +142,8 @@ def pass_gate(
         # The announcement is needed only to fetch, and later work counts its own attempts.
         described = {**audio, "sealed_announcement": None, "attempts": 0}
     result = admitted_as if transition is ADMIT else decision.grounds[0].code
-    return _change(
-        tx, transition, subject, {**described, **values}, Cause(actor=actor, result=result, evidence=head)
-    )
+    cause = Cause(actor=actor, at=now, result=result, evidence=head)
+    return _change(tx, transition, subject, {**described, **values}, cause)
 
 
 def refuse(
@@ -171,8 +170,8 @@ def resend(tx: Transaction, failed: Recording, new: NewRecording, *, actor: str)
 
     The caller holds the account's lock. Raises Busy if another client did so first.
     """
-    result = failed.reasons[0].code if failed.reasons else None
-    _log(tx, RESEND, failed, Cause(actor=actor, result=result))
+    cause = Cause(actor=actor, result=failed.reasons[0].code if failed.reasons else None)
+    append_event(tx, RESEND, account_id=failed.account_id, recording_id=failed.id, cause=cause)
     epoch = tx.accounts.switch(new.account_id).epoch
     return RecordingStates(tx.connection).resend(failed.id, new, epoch=epoch)
 
@@ -253,11 +252,14 @@ def _change(
     if transition.event is not None and not logged:
         if cause is None:
             raise ValueError(f"A change to {transition.target} needs a cause for its access event.")
-        _log(tx, transition, recording, cause)
+        append_event(tx, transition, account_id=recording.account_id, recording_id=recording.id, cause=cause)
     return changed
 
 
-def _log(tx: Transaction, transition: Transition, recording: Recording, cause: Cause) -> None:
+def append_event(
+    tx: Transaction, transition: Transition, *, account_id: str, recording_id: str, cause: Cause
+) -> None:
+    """Append the access event of a transition that was made."""
     if transition.event is None:
         raise ValueError(f"A change to {transition.target} has no access event.")
     tx.events.append(
@@ -265,9 +267,9 @@ def _log(tx: Transaction, transition: Transition, recording: Recording, cause: C
             id=cause.event_id or new_id("evt"),
             type=transition.event,
             at=cause.at or tx.now(),
-            account_id=recording.account_id,
+            account_id=account_id,
             actor=cause.actor,
-            recording_id=recording.id,
+            recording_id=recording_id,
             result=cause.result,
             evidence=cause.evidence,
             sealed_detail=cause.sealed_detail,
