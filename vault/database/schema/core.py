@@ -25,6 +25,8 @@ from sqlalchemy import (
     text,
 )
 
+from vault.domain.recordings.recording import WORK
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -126,8 +128,8 @@ connections = Table(
     UniqueConstraint("account_id", "name"),
 )
 
-#: States in which a recording waits for a worker.
-IS_WORK = "state IN ('received', 'transferring', 'retry_wait', 'stored', 'erasing')"
+#: The condition of the partial indexes of the queue.
+IS_WORK = f"state IN ({', '.join(repr(str(state)) for state in WORK)})"
 recordings = Table(
     "recordings",
     metadata,

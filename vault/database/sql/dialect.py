@@ -12,6 +12,9 @@ from sqlalchemy.sql.schema import Table
 
 from vault.database.schema.core import MICROSECOND, Moment, moment
 
+#: The time at which a statement arrived, in microseconds. A stable function, because only that can bound an index scan.
+POSTGRESQL_NOW = "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint"
+
 
 def is_postgresql(connection: Connection) -> bool:
     """Return whether this is a PostgreSQL connection."""
@@ -57,7 +60,7 @@ def sql_now(connection: Connection, plus: timedelta = timedelta()) -> ColumnElem
     """
     if not is_postgresql(connection):
         return literal(datetime.now(UTC) + plus, Moment())
-    now = literal_column("(extract(epoch FROM statement_timestamp()) * 1000000)::bigint", BigInteger())
+    now = literal_column(POSTGRESQL_NOW, BigInteger())
     return type_coerce(now + plus // MICROSECOND, Moment()) if plus else type_coerce(now, Moment())
 
 

@@ -11,15 +11,13 @@ from functools import cache
 from sqlalchemy import TextClause, TextualSelect, text
 
 from vault.database.schema.core import IS_WORK
+from vault.database.sql.dialect import POSTGRESQL_NOW
 from vault.database.stores.recordings import RECORDING_COLUMNS
 from vault.domain.recordings.recording import State
 from vault.domain.recordings.transitions import CLAIM
 
 #: Accounts per state that one claim looks at, from a random one on; and as many from the first one on.
 _MAX_ACCOUNTS = 32
-#: Of the statement, because only a stable function can bound an index scan.
-_POSTGRESQL_NOW = "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint"
-
 _TO_TRANSFER = ", ".join(f"'{state}'" for state in sorted(CLAIM.sources))
 
 
@@ -124,7 +122,7 @@ def _ready(row: str, now: str) -> str:
 
 
 def _now(*, on_postgresql: bool) -> str:
-    return _POSTGRESQL_NOW if on_postgresql else ":now"
+    return POSTGRESQL_NOW if on_postgresql else ":now"
 
 
 def _lock(*, on_postgresql: bool) -> str:

@@ -13,11 +13,10 @@ from vault.database.sql.dialect import database_now, is_postgresql, sql_now
 from vault.database.stores.claim_statements import any_waiting, claim_by_account, claim_oldest
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
 from vault.domain.ids import new_id
-from vault.domain.recordings.recording import Lease, Recording, State
+from vault.domain.recordings.recording import WORK, Lease, Recording, State
 from vault.domain.recordings.transitions import CLAIM
 from vault.errors import LeaseLost
 
-_WORK = (State.RECEIVED, State.TRANSFERRING, State.RETRY_WAIT, State.STORED, State.ERASING)
 _FREE: dict[str, Any] = {"lease_until": None, "lease_token": None}
 
 
@@ -131,7 +130,7 @@ class QueueRows:
         """Return for each work state the number of rows, and the age of the oldest in seconds."""
         now = database_now(self._db)
         query = select(recordings.c.state, func.count(), func.min(recordings.c.received_at))
-        rows = self._db.execute(query.where(recordings.c.state.in_(_WORK)).group_by(recordings.c.state))
+        rows = self._db.execute(query.where(recordings.c.state.in_(WORK)).group_by(recordings.c.state))
         return {State(state): (count, (now - oldest).total_seconds()) for state, count, oldest in rows}
 
     def _now(self) -> dict[str, int]:

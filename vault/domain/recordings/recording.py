@@ -29,6 +29,9 @@ GONE = (State.ERASING, State.ERASED)
 #: States that turning the switch off refuses.
 IN_FLIGHT = (State.RECEIVED, State.TRANSFERRING, State.STORED, State.RETRY_WAIT, State.QUARANTINED)
 
+#: States in which a recording waits for a worker, or is processed by one.
+WORK = (State.RECEIVED, State.TRANSFERRING, State.RETRY_WAIT, State.STORED, State.ERASING)
+
 #: Duration of a worker's lease on a row, and the interval at which the worker renews it.
 LEASE = timedelta(seconds=90)
 RENEWAL = timedelta(seconds=30)

@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from vault import metrics as process_metrics
 from vault.database.transaction import Transaction
-from vault.domain.recordings.recording import State
+from vault.domain.recordings.recording import WORK
 from vault.errors import VaultError
 from vault.services.audit_log.store_loss import rewrite_of
 from vault.web.contract.descriptions import text
@@ -17,7 +17,6 @@ from vault.web.http.auth import TheVault
 from vault.web.http.readiness import Readiness
 
 router = APIRouter(tags=["operation"])
-_STATES = (State.RECEIVED, State.TRANSFERRING, State.RETRY_WAIT, State.STORED, State.ERASING)
 _PARTS = ("database", "objects", "root_key", "stopping")
 
 
@@ -63,7 +62,7 @@ def _of_the_vault(tx: Transaction) -> list[Metric]:
         "Seconds since the oldest recording in a state was received.",
         labels=["state"],
     )
-    for state in _STATES:
+    for state in WORK:
         # Also for 0 recordings: a series with gaps would look as if it had been above zero all the time.
         count, age = counts.get(state, (0, 0.0))
         waiting.add_metric([state], count)
