@@ -27,7 +27,7 @@ sys.exit(status)
 
 
 def test_tests_of_pure_code_import_no_database() -> None:
-    """Whoever changes one decision waits for one folder, and not for SQLAlchemy, botocore and psycopg."""
+    """A change of one decision needs one folder's tests, without SQLAlchemy, botocore and psycopg."""
     done = subprocess.run(
         [sys.executable, "-c", COLLECT, "tests/domain", "tests/tlog"],
         cwd=ROOT, text=True, capture_output=True, check=False,

@@ -99,7 +99,7 @@ def _webhook(provider: Provider, data: bytes) -> None:
         delivery = Delivery(
             method=method, url=url, headers=dict.fromkeys(PROOF_HEADERS, said), body=body, received_at=_NOW
         )
-        _quiet(lambda _: provider.authenticate(delivery, [credentials_of(provider)]), NotAuthentic)(b"")  # noqa: B023 - called at once
+        _quiet(lambda _: provider.authenticate(delivery, [credentials_of(provider)]), NotAuthentic)(b"")  # noqa: B023 - called in this iteration
         _quiet(lambda _: provider.understand(delivery), Invalid)(b"")  # noqa: B023 - the same
         if (flow := provider.call_documents) is not None:
             _quiet(lambda _: flow.step(delivery), Invalid)(b"")  # noqa: B023 - the same

@@ -38,7 +38,7 @@ class Sender(ABC):
     content_type: str = JSON
     #: Whether the scheme says when a delivery was signed.
     timed: bool = False
-    #: Whether nothing of a body is signed: whoever knows the token may change the rest.
+    #: Whether nothing of a body is signed: a sender who knows the token may change the rest.
     unsealed: bool = False
 
     @abstractmethod

@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 OLD = sorted(HERE.glob("*.yaml.xz"))
 METHODS = {"get", "put", "post", "patch", "delete"}
-#: What is said of every operation at once.
+#: Descriptions that hold for every operation.
 EVERY = "every operation"
 #: Words for people, which may change in any release.
 WORDS = {"description", "title", "summary", "example", "examples", "operationId", "tags"}

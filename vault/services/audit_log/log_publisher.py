@@ -25,7 +25,7 @@ _ANCHOR_LEASE = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogPublisher:
-    """The steps of an access event from the outbox to the object store. Each may run on several nodes at once."""
+    """The steps of an access event from the outbox to the object store. Each may run on several nodes concurrently."""
 
     database: Database
     anchor: Anchor
