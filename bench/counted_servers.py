@@ -6,7 +6,6 @@ fsyncs by PostgreSQL 17 (``pg_stat_statements``, ``pg_stat_wal``), S3 requests b
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,10 @@ from pathlib import Path
 import psycopg
 
 from bench.ceph import BUCKET, gateway
+from tests.servers.forked import cold
 from tests.servers.ports import free_ports
+from tests.servers.postgresql_pair import PairedServer, create_cluster
+from tests.servers.processes import process, wait_until
 from vault.database.engines.migrate import migrate_postgresql
 from vault.objects import s3_client
 
@@ -52,15 +54,14 @@ class Servers:
 
     url: str
     environment: Mapping[str, str]
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    stack: ExitStack
+    pids: dict[str, int] = field(default_factory=dict)
     database_url: str | None = None
     gateway_log: Path | None = None
 
     def cpu(self) -> Count:
         """Return the CPU seconds alone, which are current at any moment."""
-        return Count(
-            at=time.monotonic(), cpu={name: _cpu_of_tree(one.pid) for name, one in self.processes.items()}
-        )
+        return Count(at=time.monotonic(), cpu={name: _cpu_of_tree(pid) for name, pid in self.pids.items()})
 
     def count(self) -> Count:
         """Return everything. Sessions must have been idle for STATISTICS_DELAY."""
@@ -82,17 +83,11 @@ class Servers:
     def start(self, name: str, *arguments: str, port: int) -> None:
         """Start a process of the vault and wait until it is ready."""
         command = [sys.executable, "-m", "vault", *arguments]
-        if shutil.which("setpriv"):
-            command = ["setpriv", "--pdeathsig", "KILL", *command]
-        log = (Path(self.environment["VAULT_DATA_DIR"]).parent / f"{name}.log").open("ab")
-        with log:
-            running = subprocess.Popen(command, env=dict(self.environment), stdout=log, stderr=log)  # noqa: S603
-        self.processes[name] = running
-        deadline = time.monotonic() + _START_TIMEOUT
-        while not _is_ready(f"http://127.0.0.1:{port}/readyz"):
-            if running.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{name} did not start:\n{Path(log.name).read_text()[-2000:]}")
-            time.sleep(0.1)
+        log = Path(self.environment["VAULT_DATA_DIR"]).with_name(f"{name}.log")
+        with cold():
+            running = self.stack.enter_context(process(command, log, **self.environment))
+        self.pids[name] = running.pid
+        wait_until(lambda: _is_ready(f"http://127.0.0.1:{port}/readyz"), running, log, _START_TIMEOUT)
 
     def command(self, *arguments: str) -> str:
         """Run a command of the vault to its end and return what it printed."""
@@ -101,14 +96,6 @@ class Servers:
             command, env=dict(self.environment), capture_output=True, text=True, check=True, timeout=120
         )
         return ended.stdout.strip()
-
-    def stop(self) -> None:
-        """End the vault's processes."""
-        vaults = [one for name, one in self.processes.items() if name in {"serve", "worker", "vault"}]
-        for running in vaults:
-            running.terminate()
-        for running in vaults:
-            running.wait(60)
 
 
 @contextmanager
@@ -121,24 +108,24 @@ def fleet(folder: Path, media: str) -> Iterator[Servers]:
         raise FileNotFoundError(INSTALL)
     serve, health = free_ports(2)
     with ExitStack() as stack:
-        database, process = stack.enter_context(_postgresql())
+        postgresql = stack.enter_context(_postgresql())
         objects = stack.enter_context(gateway(folder / "ceph"))
         client = s3_client.connect(endpoint_url=objects, region="us-east-1", connections=1)
         client.create_bucket(Bucket=BUCKET)
         client.close()
+        stores = {
+            "VAULT_DATABASE_URL": postgresql.url(),
+            "VAULT_OBJECTS_URL": f"s3://{BUCKET}/vault?endpoint_url={objects}",
+        }
         servers = Servers(
             url=f"http://127.0.0.1:{serve}",
-            environment=_environment(folder, serve, media)
-            | {
-                "VAULT_DATABASE_URL": database,
-                "VAULT_OBJECTS_URL": f"s3://{BUCKET}/vault?endpoint_url={objects}",
-            },
-            database_url=database,
+            environment=_environment(folder, serve, media) | stores,
+            stack=stack,
+            pids={"PostgreSQL": postgresql.pid},
+            database_url=postgresql.url(),
             gateway_log=folder / "ceph" / "log" / "client.rgw.log",
-            processes={"PostgreSQL": process},
         )
-        stack.callback(servers.stop)
-        migrate_postgresql(database)
+        migrate_postgresql(postgresql.url())
         servers.start("serve", "serve", "--no-worker", "--port", str(serve), port=serve)
         servers.start("worker", "worker", "--health-port", str(health), port=health)
         yield servers
@@ -148,12 +135,11 @@ def fleet(folder: Path, media: str) -> Iterator[Servers]:
 def single(folder: Path, media: str) -> Iterator[Servers]:
     """Run one process that does everything, on SQLite and a directory."""
     (port,) = free_ports(1)
-    servers = Servers(url=f"http://127.0.0.1:{port}", environment=_environment(folder, port, media))
-    try:
+    with ExitStack() as stack:
+        environment = _environment(folder, port, media)
+        servers = Servers(url=f"http://127.0.0.1:{port}", environment=environment, stack=stack)
         servers.start("vault", "serve", "--port", str(port), port=port)
         yield servers
-    finally:
-        servers.stop()
 
 
 def _environment(folder: Path, port: int, media: str) -> dict[str, str]:
@@ -170,51 +156,28 @@ def _environment(folder: Path, port: int, media: str) -> dict[str, str]:
 
 
 @contextmanager
-def _postgresql() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run PostgreSQL 17 with its own defaults, and with the counters; it dies with this process."""
-    (port,) = free_ports(1)
-    user = "postgres" if os.getuid() == 0 else None
-    with tempfile.TemporaryDirectory(prefix="pg") as short:
-        data = Path(short) / "data"
-        data.mkdir(mode=0o700)
-        if user is not None:
-            for path in (Path(short), data):
-                shutil.chown(path, user, user)
-        initdb = [str(_POSTGRESQL / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
-        subprocess.run(initdb, user=user, cwd=short, check=True, capture_output=True)  # noqa: S603
-        command = [
-            str(_POSTGRESQL / "postgres"), "-D", str(data), "-k", "", "-p", str(port),
-            "-c", "listen_addresses=127.0.0.1",
-            "-c", "shared_preload_libraries=pg_stat_statements",
-            "-c", "pg_stat_statements.track_utility=off",
-        ]  # fmt: skip
-        with (Path(short) / "log").open("wb") as log:
-            running = subprocess.Popen(command, user=user, cwd=short, stdout=log, stderr=log)  # noqa: S603
+def _postgresql() -> Iterator[PairedServer]:
+    """Run PostgreSQL 17 with the counters; it dies with this process."""
+    with tempfile.TemporaryDirectory(prefix="pg") as top:
+        Path(top).chmod(0o755)
+        server = PairedServer(
+            binaries=_POSTGRESQL,
+            folder=Path(top) / "data",
+            user="postgres" if os.getuid() == 0 else None,
+            port=free_ports(1)[0],
+            settings={
+                "shared_preload_libraries": "pg_stat_statements",
+                "pg_stat_statements.track_utility": "off",
+            },
+        )
+        create_cluster(server)
         try:
-            admin = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-            _wait_for_postgresql(admin, running)
-            with psycopg.connect(admin, autocommit=True) as connection:
-                connection.execute("CREATE DATABASE vault")
-            url = f"postgresql://postgres@127.0.0.1:{port}/vault"
-            with psycopg.connect(url, autocommit=True) as connection:
-                connection.execute("CREATE EXTENSION pg_stat_statements")
-            yield url, running
+            server.start()
+            server.ask("CREATE DATABASE vault")
+            server.ask("CREATE EXTENSION pg_stat_statements", "vault")
+            yield server
         finally:
-            running.terminate()
-            running.wait(60)
-
-
-def _wait_for_postgresql(url: str, running: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_TIMEOUT
-    while True:
-        try:
-            psycopg.connect(url, connect_timeout=2).close()
-        except psycopg.OperationalError:
-            if running.poll() is not None or time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-        else:
-            return
+            server.kill()
 
 
 def _is_ready(url: str) -> bool:

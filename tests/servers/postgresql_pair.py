@@ -77,6 +77,12 @@ class PairedServer:
         wait_until(self._answers, self._running, self.log, _PATIENCE)
 
     @property
+    def pid(self) -> int:
+        """Return the process of its postmaster, whose children are the others."""
+        assert self._running is not None
+        return self._running.pid
+
+    @property
     def log(self) -> Path:
         """Return where its log is."""
         return self.folder.with_suffix(".log")
@@ -188,7 +194,7 @@ def postgresql_pair(*, synchronous: bool = False, delay: float = 0.0) -> Iterato
     relay = WalRelay(primary.port)
     pair = PostgresqlPair(primary=primary, standby=standby, relay=relay, synchronous=synchronous)
     try:
-        _init(primary)
+        create_cluster(primary)
         primary.start()
         primary.ask("CREATE DATABASE vault")
         migrate_postgresql(primary.url())
@@ -220,7 +226,8 @@ def _binaries(top: Path) -> tuple[Path, str | None]:
     return made.bin_path, made.system_user
 
 
-def _init(server: PairedServer) -> None:
+def create_cluster(server: PairedServer) -> None:
+    """Make its folder, with an empty cluster."""
     _own(server)
     options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale", "C", "--no-sync"]
     _run(server, "initdb", "-D", str(server.folder), *options)
