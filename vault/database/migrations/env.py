@@ -5,6 +5,8 @@ from alembic import context
 from vault.database.schema import (  # noqa: F401 - importing them registers their tables
     access_log,
     account_keys,
+    api_keys,
+    calls,
     closing_acts,
     consent,
     notices,

@@ -276,26 +276,3 @@ access_events = Table(
     Index("ix_access_events_account", "account_id", "tree_index"),
     Index("ix_access_events_recording", "recording_id", "tree_index"),
 )
-
-api_keys = Table(
-    "api_keys",
-    metadata,
-    Column("id", String, primary_key=True),
-    Column("name", String, nullable=False),
-    Column("account_id", String),
-    Column("scopes", JSON, nullable=False),
-    Column("secret_hash", LargeBinary, nullable=False),
-    Column("created_at", Moment, nullable=False),
-    Column("revoked_at", Moment),
-)
-
-kept_answers = Table(
-    "kept_answers",
-    metadata,
-    Column("key_id", String, primary_key=True),
-    Column("idempotency_key", LargeBinary, primary_key=True),
-    Column("fingerprint", LargeBinary, nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("kept_at", Moment, nullable=False),
-)

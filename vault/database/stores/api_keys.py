@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
-from vault.database.schema.core import api_keys, kept_answers
+from vault.database.schema.api_keys import api_keys, kept_answers
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
 from vault.domain.accounts.account import ApiKey
