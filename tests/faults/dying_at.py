@@ -32,7 +32,7 @@ from vault.sealing.sealer import Sealer
 from vault.services.backup.write_account_objects import WriteTombstones
 from vault.services.backup.write_manifests import WriteManifests
 from vault.services.closing_acts.journal import Journal
-from vault.services.ingest import store_attempt
+from vault.services.ingest import describe_and_admit, store_attempt
 from vault.services.ingest.announce import Announce
 from vault.services.ingest.describe_and_admit import Describe
 from vault.services.ingest.fetch_recording import Ingest
@@ -106,7 +106,7 @@ POINTS: Final = (
     _point("stored is committed", "behind", Attempt, "_store"),
     _point("the claim to describe is committed", "before", Describe, "_describe"),
     _point("it is described", "behind", Describe, "_describe_audio"),
-    _point("the gate is written", "behind", Describe, "_gate"),
+    _point("the gate is written", "behind", describe_and_admit, "gate"),
     _point("the gate is committed", "behind", Describe, "_describe"),
     _point("the log is grown", "behind", SqliteSequencer, "sequence", _grown),
     _point("the log is grown", "behind", log_tree, "sequence_waiting", lambda _, moved: moved > 0),

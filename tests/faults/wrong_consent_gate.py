@@ -126,7 +126,7 @@ class _GatedDatabase:
 
     async def write(self, function: Callable[[Any], T], *, urgent: bool = False) -> T:
         """Write."""
-        if not (isinstance(function, partial) and function.func.__name__ == "_gate"):
+        if not (isinstance(function, partial) and function.func.__name__ == "gate"):
             return await self.database.write(function, urgent=urgent)
         known = await self.database.read(self._list)
         self.passed += 1

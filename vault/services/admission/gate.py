@@ -20,8 +20,8 @@ from vault.services.shared.encrypted_fields import OpenedRecording
 
 def gate(
     tx: Transaction,
-    admission: Admission,
     *,
+    admission: Admission,
     lease: Lease,
     opened: OpenedRecording,
     known: CallContext,

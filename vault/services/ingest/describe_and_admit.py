@@ -19,7 +19,7 @@ from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore, ObjectWriter
 from vault.sealing.message import seal
 from vault.sealing.sealer import Sealer
-from vault.services.admission.admission import Admission, CallContext
+from vault.services.admission.admission import Admission
 from vault.services.admission.gate import gate
 from vault.services.ingest.store_attempt import discard
 from vault.services.lifecycle import lifecycle
@@ -134,7 +134,9 @@ class Describe:
             known = await self.admission.load_call(
                 recording.account_id, recording.call_ref, opened.details().facts
             )
-            decide = partial(self._gate, lease=lease, opened=opened, known=known, audio=audio)
+            decide = partial(
+                gate, admission=self.admission, lease=lease, opened=opened, known=known, audio=audio
+            )
             admitted = await self.database.write(decide)
         if not admitted:
             for sealed in filter(None, (recording.audio, made)):
@@ -191,17 +193,6 @@ class Describe:
         return _Rendition(
             opened=opened, objects=self.objects, location=location, sealer=sealer, threads=self.threads
         )
-
-    def _gate(
-        self,
-        tx: Transaction,
-        *,
-        lease: Lease,
-        opened: OpenedRecording,
-        known: CallContext,
-        audio: DescribedAudio,
-    ) -> bool | None:
-        return gate(tx, self.admission, lease=lease, opened=opened, known=known, audio=audio)
 
     @staticmethod
     def _fetch_again(tx: Transaction, lease: Lease) -> None:
