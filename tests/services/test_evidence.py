@@ -135,7 +135,7 @@ class BeforeTheGate(Interrupted):
 
     async def write(self, function, *, urgent=False):
         """Let it happen before the gate."""
-        if getattr(getattr(function, "func", None), "__name__", "") != "_gate":
+        if getattr(getattr(function, "func", None), "__name__", "") != "gate":
             return await self.database.write(function, urgent=urgent)
         return await super().write(function, urgent=urgent)
 

@@ -68,7 +68,7 @@ class HaltingAtTheGate(Halting):
 
     async def write(self, function: Any, *, urgent: bool = False) -> Any:
         """Write."""
-        if getattr(getattr(function, "func", None), "__name__", "") == "_gate":
+        if getattr(getattr(function, "func", None), "__name__", "") == "gate":
             return await super().write(function, urgent=urgent)
         return await self.database.write(function, urgent=urgent)
 
