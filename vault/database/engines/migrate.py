@@ -1,4 +1,10 @@
-"""Migrate a database to this release's schema, with Alembic."""
+"""Migrate a database to this release's schema, with Alembic, and say which schemas this release serves.
+
+A migration expands: the release before it keeps working on the new schema, so that old and new nodes run together
+while a fleet is updated. Each revision names the oldest schema whose release may keep running (``serves``), and the
+database keeps that name, because an older release does not have the newer revisions. What a revision leaves unused is
+removed by a later release (expand and contract).
+"""
 
 import sqlite3
 from collections.abc import Iterator
@@ -22,6 +28,8 @@ from vault.errors import DatabaseUnfit, StartRefused, Unavailable, VaultError
 _SCRIPTS = Path(__file__).parents[1] / "migrations"
 #: The key of the advisory lock: one migration at a time among all nodes.
 _MIGRATION_LOCK = 0x63616C6C76617574
+#: In ``vault_metadata``: the oldest schema whose release may run on this database.
+_OLDEST = "oldest_schema_served"
 
 
 def migrate_sqlite(path: Path) -> None:
@@ -53,21 +61,38 @@ def migrate_postgresql(url: str) -> None:
 
 
 def check_postgresql(url: str) -> None:
-    """Raise StartRefused unless the schema is this release's; Unavailable if the server does not answer."""
+    """Raise StartRefused unless this release serves the schema; Unavailable if the server does not answer."""
     with _postgresql(url) as connection:
-        _compare(MigrationContext.configure(connection).get_current_revision())
+        _compare(connection, MigrationContext.configure(connection).get_current_revision())
 
 
 def check_schema(connection: Connection) -> None:
-    """Raise StartRefused unless the existing schema is this release's. Costs one small read."""
-    _compare(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
+    """Raise StartRefused unless this release serves the existing schema. Costs one small read."""
+    _compare(connection, connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
 
 
-def _compare(current: str | None) -> None:
-    if current != _head():
+def _compare(connection: Connection, current: str | None) -> None:
+    if current == _head():
+        return
+    if current is not None and current not in _revisions():
+        _check_newer(connection, current)
+        return
+    raise StartRefused(
+        f"The database is at schema {current or 'none'}, and this release needs {_head()}: "
+        "run `callvault migrate` once, then start again."
+    )
+
+
+def _check_newer(connection: Connection, current: str) -> None:
+    """Raise StartRefused unless the newer release that made the schema lets this one keep running on it."""
+    oldest = connection.execute(
+        text("SELECT value FROM vault_metadata WHERE name = :name"), {"name": _OLDEST}
+    ).scalar()
+    head = _head()
+    if oldest is None or head is None or bytes(oldest).decode() > head:
         raise StartRefused(
-            f"The database is at schema {current or 'none'}, and this release needs {_head()}: "
-            "run `callvault migrate` once, then start again."
+            f"The database is at schema {current}, which this release does not know: it was used by a newer "
+            "release. Start that release, or restore an older backup."
         )
 
 
@@ -136,14 +161,22 @@ def _head() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
+@cache
+def _revisions() -> dict[str, str]:
+    """Return each revision with the oldest schema whose release keeps working on it; by default none but its own."""
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    return {script.revision: getattr(script.module, "serves", script.revision) for script in scripts}
+
+
 def _upgrade(connection: Connection) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     current = MigrationContext.configure(connection).get_current_revision()
-    if current is not None and current not in known:
-        raise StartRefused(
-            f"The database is at schema {current}, which this release does not know: it was used by a newer "
-            "release. Start that release, or restore an older backup."
-        )
+    if current is not None and current not in _revisions():
+        _check_newer(connection, current)
+        return
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    # The whole chain: a release that one revision excludes is not served by the next.
+    oldest = {"name": _OLDEST, "value": max(_revisions().values()).encode()}
+    connection.execute(text("DELETE FROM vault_metadata WHERE name = :name"), oldest)
+    connection.execute(text("INSERT INTO vault_metadata (name, value) VALUES (:name, :value)"), oldest)
