@@ -4,6 +4,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -43,12 +44,13 @@ class NextRelease:
         """Write its revision, which lets the release of schema ``oldest`` and later ones go on."""
         (self._scripts / "versions" / "9999_next.py").write_text(_NEXT.format(head=HEAD, serves=oldest))
 
-    def __enter__(self) -> None:
-        self._patch.setattr(migrate, "_SCRIPTS", self._scripts)
-        _forget()
-
-    def __exit__(self, *_error: object) -> None:
-        self._patch.undo()
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Let the functions of ``migrate`` be those of that release."""
+        with self._patch.context() as patch:
+            patch.setattr(migrate, "_SCRIPTS", self._scripts)
+            _forget()
+            yield
         _forget()
 
 
@@ -58,10 +60,9 @@ def _forget() -> None:
 
 
 @pytest.fixture
-def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NextRelease]:
-    """A release after this one."""
-    yield NextRelease(tmp_path, monkeypatch)
-    _forget()
+def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NextRelease:
+    """Return a release after this one."""
+    return NextRelease(tmp_path, monkeypatch)
 
 
 async def test_an_old_node_goes_on_beside_a_new_one(postgresql_url: str, next_release: NextRelease):
@@ -71,7 +72,7 @@ async def test_an_old_node_goes_on_beside_a_new_one(postgresql_url: str, next_re
     try:
         await database.check()
         next_release.serves(HEAD)
-        with next_release:
+        with next_release.running():
             migrate_postgresql(postgresql_url)
             check_postgresql(postgresql_url)
         await database.check()
@@ -80,7 +81,7 @@ async def test_an_old_node_goes_on_beside_a_new_one(postgresql_url: str, next_re
         database.close()
     check_postgresql(postgresql_url)
     migrate_postgresql(postgresql_url)  # Of the older release: it leaves the newer schema as it is.
-    with next_release:
+    with next_release.running():
         check_postgresql(postgresql_url)
 
 
@@ -90,7 +91,7 @@ async def test_a_migration_that_excludes_old_nodes_stops_them(postgresql_url: st
     database = PostgresqlDatabase(postgresql_url)
     try:
         next_release.serves("9999")
-        with next_release:
+        with next_release.running():
             migrate_postgresql(postgresql_url)
         with pytest.raises(StartRefused, match="newer release"):
             await database.check()
@@ -105,7 +106,7 @@ async def test_a_new_node_waits_for_the_migration(postgresql_url: str, next_rele
     """The newer release does not start on this schema: it says which command is missing."""
     migrate_postgresql(postgresql_url)
     next_release.serves(HEAD)
-    with next_release, pytest.raises(StartRefused, match="callvault migrate"):
+    with next_release.running(), pytest.raises(StartRefused, match="callvault migrate"):
         check_postgresql(postgresql_url)
 
 
@@ -113,7 +114,7 @@ async def test_sqlite_can_go_back_to_the_release_before(tmp_path: Path, next_rel
     """A file that the next release migrated opens under this one, if that release says so."""
     path = tmp_path / "vault.db"
     next_release.serves(HEAD)
-    with next_release:
+    with next_release.running():
         migrate_sqlite(path)
     database = SqliteDatabase(path)
     try:
@@ -126,7 +127,7 @@ async def test_sqlite_can_go_back_to_the_release_before(tmp_path: Path, next_rel
 def test_a_release_that_one_revision_excludes_stays_excluded(postgresql_url: str, next_release: NextRelease):
     """A later revision cannot serve what an earlier one broke: the strictest of the chain counts."""
     next_release.serves("0001")
-    with next_release:
+    with next_release.running():
         migrate_postgresql(postgresql_url)
     with psycopg.connect(postgresql_url) as connection:
         row = connection.execute("SELECT value FROM vault_metadata WHERE name = 'oldest_schema_served'")
