@@ -13,6 +13,7 @@ from vault.database.engines.sqlite import SqliteDatabase, _engine
 from vault.database.engines.sqlite_jobs import Job
 from vault.database.engines.sqlite_writer import Writer
 from vault.database.interface import Database
+from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.stores.hot_statements import Announced, Grant, announce_group, announce_one
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
@@ -41,6 +42,10 @@ class Behind:
     async def read(self, function: Callable[[Transaction], T]) -> T:
         """Pass on."""
         return await self.database.read(function)
+
+    async def fetch(self, select: CompiledSelect, **values: object) -> list[dict[str, Any]]:
+        """Pass on."""
+        return await self.database.fetch(select, **values)
 
     async def announce(self, new: NewRecording) -> Announced:
         """Pass on."""

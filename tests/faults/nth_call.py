@@ -121,6 +121,10 @@ class NthDatabase:
         """Read."""
         return await self.nth.around("read", lambda: self.database.read(function))
 
+    async def fetch(self, select: Any, **values: Any) -> Any:
+        """Fetch."""
+        return await self.nth.around("fetch", lambda: self.database.fetch(select, **values))
+
     async def announce(self, new: Any) -> Any:
         """Announce."""
         return await self.nth.around("announce", lambda: self.database.announce(new))

@@ -136,8 +136,7 @@ async def aged(request: pytest.FixtureRequest, tmp_path: Path, threads: Threads)
     url = request.getfixturevalue("migrated_url")
 
     async def fork(house: House) -> PostgresqlDatabase:
-        for engine in house.database._calls._engines.values():
-            engine.dispose()
+        house.database._calls.disconnect()
         return PostgresqlDatabase(server.new_database(template=name_of(url)))
 
     async with new_house(tmp_path, threads, PostgresqlDatabase(url)) as house:

@@ -9,7 +9,7 @@ outcome is unknown: callers retry, and retries are idempotent.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -18,6 +18,7 @@ from vault.database.engines.micro_batch import MicroBatch
 from vault.database.engines.migrate import check_schema
 from vault.database.engines.postgresql_call import DEADLINE, UNKNOWN
 from vault.database.engines.postgresql_calls import Lane, PostgresqlCalls
+from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.stores.hot_statements import Announced, Grant, announce_group, grant_group
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
@@ -44,6 +45,11 @@ class PostgresqlRows:
         """Run ``function`` on a snapshot, in a read-only transaction."""
         return await self._call(lambda connection: function(Transaction(connection)), snapshot=True)
 
+    async def fetch(self, select: CompiledSelect, **values: object) -> list[dict[str, Any]]:
+        """Return the rows of one SELECT, read without a thread."""
+        step = (select.hot, select.parameters(values))
+        return select.named(await self._calls.hot().read(step, guarded=self._guarded))
+
     async def announce(self, new: NewRecording) -> Announced:
         """Insert the recording, in one batch with concurrent announcements."""
         return await _within_deadline(self._announcements.add(new))
@@ -55,7 +61,7 @@ class PostgresqlRows:
     async def check(self) -> None:
         """Check the server's schema version. Raises StartRefused, and Unavailable, also while writes hang."""
         await self._call(check_schema, snapshot=True)
-        self._calls.refuse_stuck()
+        self._calls.faults.refuse_stuck()
 
     async def scrub(self) -> bool:
         """Do nothing: old row versions are removed by VACUUM, which a transaction cannot run."""

@@ -8,7 +8,6 @@ threads never delay the process's exit.
 import asyncio
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -21,10 +20,22 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from vault.database.engines.connection_check import ConnectionCheck, ConnectionNotChecked, OutOfDate
-from vault.database.engines.postgresql_call import NOTHING_DONE, UNKNOWN, Call, GivenUp, Phase
+from vault.database.engines.postgresql_call import (
+    ATTEMPTS,
+    IDLE_SECONDS,
+    NOTHING_DONE,
+    UNKNOWN,
+    Call,
+    Faults,
+    GivenUp,
+    Phase,
+    failure_of,
+    is_retryable,
+)
 from vault.database.engines.postgresql_connection import VaultConnection, connect
+from vault.database.engines.postgresql_hot import HotConnections
 from vault.database.sql.postgresql_url import connection_parameters
-from vault.errors import DatabaseUnfit, Invalid, Unavailable
+from vault.errors import DatabaseUnfit, Unavailable
 from vault.jitter import RANDOM
 from vault.structured_log import Log
 from vault.thread_pools import DaemonThreads
@@ -37,15 +48,8 @@ _LOG = Log(__name__)
 LANES: dict[Lane, int] = {"write": 12, "urgent": 2, "read": 8}
 #: Max calls that wait for a connection; further ones get Unavailable.
 _MAX_QUEUE_LENGTH = 4096
-#: SQLSTATE of deadlock and serialization failure: an immediate retry may succeed.
-_RETRYABLE_CODES = {"40P01", "40001"}
-_ATTEMPTS = 6
 #: Timeout in seconds for the ping of an idle connection before it is used.
 _PING_SECONDS = 2.0
-#: Max connections abandoned during a COMMIT that waits for a standby, per this many seconds.
-_MAX_ABANDONED, _ABANDONED_WINDOW_SECONDS = 12, 60.0
-#: Seconds for which the node is not ready after a write that did not end in time.
-_STUCK_SECONDS = 10.0
 #: Seconds that running calls have when the database is closed; then their connections are cut.
 _CLOSE_SECONDS = 2.0
 
@@ -57,16 +61,14 @@ class PostgresqlCalls:
         """Connect lazily. Raises StartRefused for a URL that cannot be parsed."""
         connection_parameters(url)
         self.gate = ConnectionCheck()
+        self.faults = Faults()
         self._url = url
         #: The current call of a thread, for connections that it opens.
         self._local = threading.local()
         self._engines = {lane: self._engine(lane) for lane in LANES}
         self._threads = {lane: DaemonThreads(f"postgresql-{lane}", size) for lane, size in LANES.items()}
         self._running: set[Call] = set()
-        self._abandoned: deque[float] = deque()
-        #: Connections opened before this time are assumed dead.
-        self._distrusted_before = 0.0
-        self._stuck_until = 0.0
+        self._hot: dict[asyncio.AbstractEventLoop, HotConnections] = {}
         self._closed = False
 
     async def run(self, function: Callable[[Connection], T], *, lane: Lane, guarded: bool) -> T:
@@ -80,10 +82,29 @@ class PostgresqlCalls:
                 ends_at = call.ends_at
                 await self.gate.look_at(unchecked, seconds=call.seconds_left())
 
-    def refuse_stuck(self) -> None:
-        """Raise Unavailable if a write did not end in time recently, even if reads work."""
-        if time.monotonic() < self._stuck_until:
-            raise Unavailable("The database does not accept writes at the moment.", cause="database")
+    def hot(self) -> HotConnections:
+        """Return the connections for hot statements of the running event loop."""
+        loop = asyncio.get_running_loop()
+        if (found := self._hot.get(loop)) is None:
+            if self._closed:
+                raise Unavailable("The service is stopping.", cause="database")
+            for ended in [one for one in self._hot if one.is_closed()]:
+                self._hot.pop(ended).close()
+            found = self._hot[loop] = HotConnections(self._url, self.gate, self.faults)
+        return found
+
+    def disconnect(self) -> None:
+        """Close the connections that are idle, and all connections for hot statements."""
+        for loop, hot in self._hot.items():
+            if loop.is_running() and asyncio._get_running_loop() is not loop:  # noqa: SLF001 - public, see its docstring
+                done = threading.Event()
+                loop.call_soon_threadsafe(lambda hot=hot, done=done: (hot.close(), done.set()))  # type: ignore[misc]
+                done.wait(_CLOSE_SECONDS)
+            else:
+                hot.close()
+        self._hot.clear()
+        for engine in self._engines.values():
+            engine.dispose()
 
     def close(self) -> None:
         """Wait briefly for running calls, cut the connections of the rest, and close all."""
@@ -95,8 +116,7 @@ class PostgresqlCalls:
             call.give_up(cut_commit=True)
         for threads in self._threads.values():
             threads.close(seconds=max(0.3, deadline - time.monotonic()))
-        for engine in self._engines.values():
-            engine.dispose()
+        self.disconnect()
 
     async def _run_once(self, call: Call, function: Callable[[Connection], T], lane: Lane) -> T:
         if self._closed:
@@ -125,22 +145,16 @@ class PostgresqlCalls:
         if future.cancel():
             return Unavailable(NOTHING_DONE, cause="database")
         _LOG.error("database.no_answer", state=call.phase.name.lower())
-        now = time.monotonic()
         if call.phase is not Phase.COMMITTING or call.snapshot:
-            self._distrusted_before = now
+            self.faults.distrust()
             return call.give_up(cut_commit=call.snapshot)
-        self._stuck_until = now + _STUCK_SECONDS
-        while self._abandoned and self._abandoned[0] < now - _ABANDONED_WINDOW_SECONDS:
-            self._abandoned.popleft()
-        if len(self._abandoned) >= _MAX_ABANDONED:
-            return call.give_up(cut_commit=False)
-        self._abandoned.append(now)
-        return call.give_up(cut_commit=True)
+        return call.give_up(cut_commit=self.faults.commit_timed_out())
 
     def _work(self, call: Call, function: Callable[[Connection], T], engine: Engine) -> T:
         """Run the call on this thread, with retries for retryable errors of the server."""
         self._local.call = call
-        for attempt in range(1, _ATTEMPTS + 1):
+        died = False
+        for attempt in range(1, ATTEMPTS + 1):
             try:
                 return self._transact(call, function, engine)
             except GivenUp as error:
@@ -155,8 +169,13 @@ class PostgresqlCalls:
                 cause = error.orig if isinstance(error, DBAPIError) else error
                 if isinstance(cause, psycopg.IntegrityError):
                     raise
-                if not _is_retryable(cause):
-                    raise _failure(cause, call) from error
+                if not died and call.died_without_effect:
+                    died = True
+                    self.faults.distrust()
+                    continue
+                if not is_retryable(cause):
+                    unknown = call.phase is Phase.COMMITTING and not call.snapshot
+                    raise failure_of(cause, unknown=unknown) from error
                 time.sleep(RANDOM.uniform(0, 0.01 * 2**attempt))
         raise Unavailable("The database is too busy; retry later.", retry_after=1, cause="database")
 
@@ -171,9 +190,10 @@ class PostgresqlCalls:
             if driver.commit_is_unknown:
                 _LOG.error("database.commit_not_replicated")
                 raise Unavailable(UNKNOWN, cause="database")
+            driver.answered_at = time.monotonic()
             return result
         finally:
-            call.leave()
+            call.leave(died=driver.broken)
             if call.given_up or driver.commit_is_unknown:
                 connection.invalidate()
             connection.close()
@@ -200,13 +220,14 @@ class PostgresqlCalls:
                 return connection
 
     def _require_alive(self, driver: VaultConnection) -> None:
-        """Ping a connection that was idle in the pool. Raises OutOfDate if it is dead."""
-        if driver.born < self._distrusted_before:
+        """Ping a connection that was idle for some time or has a message. Raises OutOfDate if it is dead."""
+        if driver.born < self.faults.distrusted_before:
             raise OutOfDate
-        if driver.rested and not driver.answers(_PING_SECONDS):
-            self._distrusted_before = time.monotonic()
-            raise OutOfDate
-        driver.rested = True
+        if time.monotonic() - driver.answered_at > IDLE_SECONDS or driver.has_input():
+            if not driver.answers(_PING_SECONDS):
+                self.faults.distrust()
+                raise OutOfDate
+            driver.answered_at = time.monotonic()
 
     def _engine(self, lane: Lane) -> Engine:
         engine = create_engine(
@@ -246,19 +267,6 @@ def _driver(connection: Connection) -> VaultConnection:
     driver = connection.connection.driver_connection
     assert isinstance(driver, VaultConnection)  # noqa: S101 - the engine creates no other class
     return driver
-
-
-def _is_retryable(cause: BaseException | None) -> bool:
-    return getattr(cause, "sqlstate", None) in _RETRYABLE_CODES
-
-
-def _failure(cause: BaseException | None, call: Call) -> BaseException:
-    """Return the caller's error for an error of the database."""
-    if isinstance(cause, psycopg.DataError):
-        return Invalid("The request has a value that the database cannot store.")
-    _LOG.error("database.failed", error=type(cause).__name__)
-    unknown = call.phase is Phase.COMMITTING and not call.snapshot
-    return Unavailable(UNKNOWN if unknown else "The database did not answer in time.", cause="database")
 
 
 def _refuse_aborted(driver: VaultConnection) -> None:

@@ -25,6 +25,8 @@ from vault.structured_log import Log
 _LOG = Log(__name__)
 _TIMEOUT = "5s"
 _TIMEOUTS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+#: A statement after a lock must see what was committed before the lock was granted, whatever the role's default is.
+_ISOLATION = r"-c default_transaction_isolation=read\ committed"
 _CONNECT = {
     # Seconds, for each host of a list.
     "connect_timeout": 2,
@@ -81,8 +83,8 @@ class VaultConnection(psycopg.Connection[Any]):
     serial: int = 0
     #: When it was opened, on time.monotonic().
     born: float = 0.0
-    #: Whether it was used before and returned to the pool.
-    rested: bool = False
+    #: When the server answered last, on time.monotonic().
+    answered_at: float = 0.0
     #: Whether a commit returned without waiting for the synchronous standby.
     commit_is_unknown: bool = False
 
@@ -104,6 +106,12 @@ class VaultConnection(psycopg.Connection[Any]):
                 self.pgconn.consume_input()
         except psycopg.Error:
             return False
+
+    def has_input(self) -> bool:
+        """Return whether the server has sent something to an idle connection, such as its end."""
+        poll = select.poll()
+        poll.register(self.pgconn.socket, select.POLLIN)
+        return bool(poll.poll(0))
 
     def cut(self) -> None:
         """Shut down the socket from another thread, so that a thread that waits on it gets an error."""
@@ -137,14 +145,14 @@ def connect(
     parameters: dict[str, Any] = {**connection_parameters(url), **_CONNECT, **more}
     if timeouts:
         ours = " ".join(f"-c {name}={_TIMEOUT}" for name in _TIMEOUTS)
-        parameters["options"] = f"{parameters.get('options', '')} {ours}".strip()
+        parameters["options"] = f"{parameters.get('options', '')} {ours} {_ISOLATION}".strip()
     try:
         connection = VaultConnection.connect(autocommit=True, **parameters)
     except psycopg.OperationalError as error:
         raise _explained(error) from error
     try:
         opened(connection)
-        connection.born = time.monotonic()
+        connection.born = connection.answered_at = time.monotonic()
         connection.add_notice_handler(connection.on_notice)
         _inspect(connection, timeouts=timeouts)
         connection.autocommit = False

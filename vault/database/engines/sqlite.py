@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
@@ -22,6 +22,7 @@ from vault.database.engines.sqlite_readers import Readers
 from vault.database.engines.sqlite_wal import WalCheckpointer
 from vault.database.engines.sqlite_writer import Writer
 from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
+from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.stores.hot_statements import Announced, Grant, announce_one, grant_one
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
@@ -87,6 +88,10 @@ class SqliteDatabase:
         """Run ``function`` on a snapshot, in parallel with the writer."""
         result: T = await self._readers.read(function)
         return result
+
+    async def fetch(self, select: CompiledSelect, **values: object) -> list[dict[str, Any]]:
+        """Return the rows of one SELECT, on a snapshot."""
+        return await self.read(lambda tx: select.rows(tx.connection, **values))
 
     async def announce(self, new: NewRecording) -> Announced:
         """Insert the recording as received or refused, in the writer's next batch."""

@@ -6,19 +6,37 @@ request are compiled once, and their rows are converted here as SQLAlchemy would
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, Connection, Dialect, Select, Table, make_url
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Dialect,
+    Integer,
+    LargeBinary,
+    Select,
+    Table,
+    make_url,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.types import TypeEngine
 
 from vault.database.schema.core import Moment, micros, moment
 from vault.database.sql.dialect import is_postgresql
+from vault.database.sql.hot_text import HotText
 
 _SQLITE = sqlite.dialect(paramstyle="named")
 _POSTGRESQL = make_url("postgresql+psycopg://").get_dialect()()
+#: Only for its parameters in the form of the protocol; the driver itself is not used.
+_NUMBERED = asyncpg.dialect()  # type: ignore[no-untyped-call]
+_PARAMETER = re.compile(r"\$(\d+)(::[A-Z]+)?")
 _Reader = Callable[[Any], Any]
 
 
@@ -42,6 +60,8 @@ class CompiledSelect:
         self._names = [column.name for column in columns]
         self._sqlite = _form(query, columns, _SQLITE, _on_sqlite)
         self._postgresql = _form(query, columns, _POSTGRESQL, _on_postgresql)
+        #: The query for PostgreSQL without SQLAlchemy.
+        self.hot = _hot(query)
 
     def rows(self, connection: Connection, **values: object) -> list[dict[str, Any]]:
         """Return the rows, each as its columns by name."""
@@ -49,6 +69,15 @@ class CompiledSelect:
         cursor = connection.connection.cursor()
         cursor.execute(form.text, {**form.fixed, **values})
         return [dict(zip(self._names, _read(row, form.readers), strict=True)) for row in cursor.fetchall()]
+
+    def named(self, rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+        """Return rows of ``hot``, each as its columns by name."""
+        readers = self._postgresql.readers
+        return [dict(zip(self._names, _read(row, readers), strict=True)) for row in rows]
+
+    def parameters(self, values: Mapping[str, object]) -> Mapping[str, object]:
+        """Return the parameters of ``hot``."""
+        return {**self._postgresql.fixed, **values}
 
     def first(self, connection: Connection, **values: object) -> dict[str, Any] | None:
         """Return the first row, or None if there are no rows."""
@@ -88,6 +117,22 @@ def _form(
         fixed={name: value for name, value in compiled.params.items() if value is not None},
         readers={place: reader for place, reader in readers.items() if reader is not None},
     )
+
+
+def _hot(query: Select[Any]) -> HotText:
+    compiled = query.compile(dialect=_NUMBERED)
+    names = compiled.positiontup or []
+    text = _PARAMETER.sub(lambda found: f":{names[int(found[1]) - 1]}", str(compiled))
+    kinds = {name: _kind(compiled.binds[name].type) for name in names}
+    return HotText(text, **kinds)
+
+
+def _kind(kind: TypeEngine[Any]) -> str:
+    if isinstance(kind, Moment | BigInteger | Integer):
+        return "bigint"
+    if isinstance(kind, LargeBinary):
+        return "bytea"
+    return "boolean" if isinstance(kind, Boolean) else "text"
 
 
 def _on_sqlite(kind: TypeEngine[Any]) -> _Reader | None:

@@ -11,9 +11,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from vault.database.interface import Database
+from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.stores.hot_statements import Announced, Grant
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
@@ -156,6 +157,10 @@ class JournaledDatabase:
     async def read(self, function: Callable[[Transaction], T]) -> T:
         """Run ``function`` on one consistent snapshot."""
         return await self.inner.read(function)
+
+    async def fetch(self, select: CompiledSelect, **values: object) -> list[dict[str, Any]]:
+        """Return the rows of one SELECT."""
+        return await self.inner.fetch(select, **values)
 
     async def announce(self, new: NewRecording) -> Announced:
         """Insert the recording. Has no closing acts."""
