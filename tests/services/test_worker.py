@@ -6,8 +6,6 @@ from tests.fakes.fetcher import Media
 from tests.support.service_house import AUDIO, URL, House
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
-from vault.errors import Unavailable
-from vault.worker.polling_task import PollingTask
 from vault.worker.tasks import SHUTDOWN_GRACE, work
 
 
@@ -53,40 +51,6 @@ async def test_the_loop_ends_when_it_is_told_to(house: House):
     await working
     assert loop.time() - begun < SHUTDOWN_GRACE + 3
     assert (await house.row(recording_id)).attempts == 0
-
-
-async def test_the_polling_rate_does_not_depend_on_the_concurrency():
-    """Four idle pollers poll no more often than one: that is what every node pays all day."""
-    polls = 0
-
-    async def nothing() -> bool:
-        nonlocal polls
-        polls += 1
-        return False
-
-    stopping = asyncio.Event()
-    polling = PollingTask(work="test", step=nothing, concurrency=4, idle_interval=0.02)
-    pollers = [asyncio.create_task(polling.run(stopping)) for _ in range(4)]
-    await asyncio.sleep(1.0)
-    stopping.set()
-    await asyncio.gather(*pollers)
-    assert 10 <= polls <= 80, "one poller polls 50 times a second, four would poll 200 times"
-
-
-async def test_no_error_of_a_step_ends_the_polling():
-    """A part that does not answer and a mistake of ours are waited out."""
-    errors = [Unavailable("no"), KeyError("x"), None]
-    stopping = asyncio.Event()
-
-    async def step() -> bool:
-        if (error := errors.pop(0)) is not None:
-            raise error
-        stopping.set()
-        return True
-
-    polling = PollingTask(work="test", step=step, error_backoff=0.01)
-    await asyncio.wait_for(polling.run(stopping), 5)
-    assert errors == []
 
 
 async def test_a_manifest_with_older_keys_is_written_again(house: House):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+from vault.database.signals import Signals
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.stores.hot_statements import Announced, Grant
 from vault.database.stores.recordings import NewRecording
@@ -17,6 +18,10 @@ class Database(Protocol):
     Usually nothing was written then. But the response to a commit can be lost, and then the write is durable:
     callers retry, which is safe, and delete no object that a row could reference.
     """
+
+    @property
+    def signals(self) -> Signals:
+        """Return the signals of work that transactions leave, for the worker of this process."""
 
     async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
         """Run ``function`` in a transaction and return its result once it is durable.

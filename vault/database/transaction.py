@@ -1,9 +1,10 @@
 """One transaction on either database, as the services use it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now, lock_account, lock_call
 from vault.database.stores.access_events import EventRows
 from vault.database.stores.account_objects import AccountObjectRows
@@ -15,8 +16,10 @@ from vault.database.stores.clear_texts import ClearTextRows
 from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.connections import ConnectionRows
 from vault.database.stores.consent import ConsentRows, EvidenceRows, ObjectionRows, PauseRows, PolicyRows
+from vault.database.stores.due_work import DueWorkRows
 from vault.database.stores.inventory import InventoryRows
 from vault.database.stores.key_rotations import RotationRows
+from vault.database.stores.lease_holders import LeaseHolderRows
 from vault.database.stores.links import LinkRows
 from vault.database.stores.log_tree import TreeRows
 from vault.database.stores.notices import NoticeRows
@@ -66,10 +69,16 @@ class Transaction:
         self.store = StoreRows(connection)
         self.turns = SingletonLeaseRows(connection)
         self.words = ClearTextRows(connection)
+        self.due_work = DueWorkRows(connection)
+        self.lease_holders = LeaseHolderRows(connection)
 
     def now(self) -> datetime:
         """Return the database's time, which leases and expiries use."""
         return database_now(self.connection)
+
+    def wake(self, work: Work, *, after: timedelta | None = None) -> None:
+        """Wake the workers for this kind of work after the commit; with ``after``, this process's worker, and then."""
+        wake(self.connection, work, after=after)
 
     def lock_account(self, account_id: str, *, exclusive: bool = False) -> None:
         """Hold the account's lock until the end of the transaction: shared for gates, exclusive for changes.

@@ -1,10 +1,11 @@
-"""A task that polls for one kind of work in one process until it is stopped.
+"""A task that does one kind of work in one process until it is stopped. It sleeps until it is woken.
 
-A poll costs a transaction, on every node, whether there is work or not. So the poll interval is multiplied by
-the number of idle pollers: the polling rate does not depend on the concurrency.
+A poll costs a transaction, on every node, whether there is work or not. So a signal wakes as many pollers as it names
+rows, and a poller sleeps again after its first poll in vain.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,56 +23,117 @@ Step = Callable[[], Awaitable[bool]]
 
 @dataclass(slots=True, kw_only=True)
 class PollingTask:
-    """Polls for one kind of work and does it."""
+    """Does one kind of work when it is woken."""
 
     #: The ``work`` label in metrics.
     work: str
     step: Step
     #: How many steps run concurrently.
     concurrency: int = 1
-    #: Seconds between two polls, over all pollers of the task, while there is no work.
-    idle_interval: float = 0.2
-    #: Seconds to wait after a step that did work, for work with an interval of its own.
-    min_interval: float = 0.0
+    #: Min seconds between two polls of a poller.
+    interval: float = 0.0
+    #: Seconds after which a poller polls without a signal; None: never.
+    max_sleep: float | None = None
     #: Seconds to wait after a failed step.
     error_backoff: float = 2.0
-    _idle_pollers: int = field(default=0, init=False)
+    #: Seconds from the time at which the database says that work begins until it is due.
+    due_after: float = 0.0
+    #: Whether only one node at a time does this work, under a lease of this name.
+    singleton: bool = False
+    #: Whether pollers claim rows: then a signal for which enough pollers of this process sleep needs no other process.
+    claims: bool = False
+    _sleeping: deque[asyncio.Future[None]] = field(default_factory=deque, init=False)
+    #: Signals that found every poller busy.
+    _pending: int = field(default=0, init=False)
+    #: Counts signals.
+    _signals: int = field(default=0, init=False)
+    _failing: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         """Create the counters at 0: Prometheus shows an increase only for a series it already scraped."""
         metrics.LOOKS.labels(self.work)
         metrics.TROUBLES.labels(self.work)
 
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Poll until ``stopping``; a step in progress is finished. A step's error does not end the loop."""
-        while not stopping.is_set():
-            metrics.LOOKS.labels(self.work).inc()
-            interval = await self._poll()
-            if interval:
-                await self._wait(stopping, interval)
+    def wake(self, count: int = 1) -> int:
+        """Wake ``count`` pollers, or let busy ones poll again; return how many were asleep."""
+        self._signals += 1
+        woken = 0
+        while self._sleeping and woken < count:
+            sleeping = self._sleeping.popleft()
+            if not sleeping.done():
+                sleeping.set_result(None)
+                woken += 1
+        self._pending = min(self.concurrency, self._pending + count - woken)
+        return woken
 
-    async def _poll(self) -> float:
-        """Run one step and return the seconds to wait before the next."""
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until ``stopping``; a step in progress is finished. A step's error does not end the loop."""
+        stop = asyncio.ensure_future(stopping.wait())
+        stop.add_done_callback(lambda _: self.wake(self.concurrency))
         try:
-            if await self.step():
-                return self.min_interval
+            while not stopping.is_set():
+                await self._sleep()
+                await self._work(stopping)
+        finally:
+            stop.cancel()
+
+    async def _sleep(self) -> None:
+        """Return at a signal, or after ``max_sleep``."""
+        if self._pending:
+            self._pending -= 1
+            return
+        sleeping = asyncio.get_running_loop().create_future()
+        self._sleeping.append(sleeping)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if self.max_sleep is None else _jittered(self.max_sleep)):
+                    await sleeping
+        finally:
+            if sleeping in self._sleeping:
+                self._sleeping.remove(sleeping)
+
+    async def _work(self, stopping: asyncio.Event) -> None:
+        """Poll until a poll finds no work."""
+        again = True
+        while again and not stopping.is_set():
+            metrics.LOOKS.labels(self.work).inc()
+            signals = self._signals
+            again, failed = await self._poll()
+            if not again and signals == self._signals:
+                # What was signalled before this poll is in other hands.
+                self._pending = 0
+            if failed:
+                # All fail for one reason: the rate of attempts must not depend on the concurrency.
+                self._failing += 1
+                try:
+                    await _rest(stopping, self.error_backoff * self._failing)
+                finally:
+                    self._failing -= 1
+            elif self.interval:
+                await _rest(stopping, self.interval)
+
+    async def _poll(self) -> tuple[bool, bool]:
+        """Run one step; return whether to poll again, and whether it failed."""
+        try:
+            return await self.step(), False
         except LeaseLost:
-            return 0.0
+            return True, False
         except Unavailable as error:
             _LOG.warning("worker.waiting", reason=str(error))
         except Exception as error:  # noqa: BLE001 - the next step may succeed
             # VaultErrors too: a step handles those that it expects.
             _LOG.error("worker.failed", error=type(error).__name__, trace=True)
-        else:
-            return max(self.idle_interval, self.min_interval)
         metrics.TROUBLES.labels(self.work).inc()
-        return self.error_backoff
+        return True, True
 
-    async def _wait(self, stopping: asyncio.Event, interval: float) -> None:
-        self._idle_pollers += 1
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(interval * self._idle_pollers * (0.75 + RANDOM.random() / 2)):
-                    await stopping.wait()
-        finally:
-            self._idle_pollers -= 1
+
+def _jittered(seconds: float) -> float:
+    """Return up to a quarter more, so that nodes do not stay in step."""
+    return seconds * (1 + RANDOM.random() / 4)
+
+
+async def _rest(stopping: asyncio.Event, seconds: float) -> None:
+    """Wait, but not longer than until ``stopping``."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_jittered(seconds)):
+            await stopping.wait()

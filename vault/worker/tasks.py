@@ -1,4 +1,4 @@
-"""The worker's polling tasks: each polls one service for due work.
+"""The worker's tasks: each does one kind of work, and sleeps until there is some (``schedule.py``).
 
 Every node runs all of them. Ingest, describe, erase, the provider's copies, lists and pauses claim rows by
 leases in the rows. The log's tasks may run on several nodes concurrently: the sequencer has an advisory lock
@@ -14,83 +14,124 @@ from vault.services.service import Vault
 from vault.services.shared.singleton_job import Due
 from vault.worker.polling_task import PollingTask
 from vault.worker.recovery import looking, unless_recovering
+from vault.worker.schedule import POLL_INTERVAL, Schedule
 
 _DESCRIBERS = 2
 #: Between two sweeps, over all nodes.
 SWEEP_INTERVAL = timedelta(hours=1)
 #: Between two polls for expired quarantines, over all nodes.
 _EXPIRY_INTERVAL = timedelta(seconds=60)
-#: Between two checks whether the object store lost data, over all nodes; a minute with the singleton interval.
-_STORE_CHECK_INTERVAL = timedelta(seconds=40)
+#: Between two checks whether the object store lost data, over all nodes.
+_STORE_CHECK_INTERVAL = timedelta(seconds=60)
 #: Between two polls for abandoned uploads, over all nodes.
 _UPLOADS_INTERVAL = timedelta(seconds=60)
-#: Seconds between two attempts of a node to take a singleton job's lease.
-_SINGLETON_INTERVAL = 15.0
-#: Seconds between two polls for tombstones: while the recording switch is off, each call may need one.
+#: Min seconds between two polls for tombstones: while the recording switch is off, each call may need one.
 _TOMBSTONE_INTERVAL = 1.0
-#: Seconds between two polls for work that may be due but blocked.
-_STUCK_INTERVAL = 1.0
-#: Seconds between two polls for ended sessions.
-_SESSIONS_INTERVAL = 60.0
-#: Seconds between two checks whether more of the log can be published.
+#: Min seconds between two polls for events to sequence, so that a busy log is sequenced in batches.
+_SEQUENCE_INTERVAL = 0.1
+#: Min seconds between two polls for objects to write, which work may leave due because it is blocked.
+_BLOCKED_INTERVAL = 0.2
+#: Min seconds between two checks whether more of the log can be published.
 _PUBLISH_INTERVAL = 1.0
-#: Seconds between two checks whether the log has grown and must be anchored; anchors have their own interval.
-_ANCHOR_INTERVAL = 0.5
 #: Seconds that work in progress has to finish when the node stops; then its lease is released.
 SHUTDOWN_GRACE = 0.5
 
 
-async def work(vault: Vault, *, workers: int, stopping: asyncio.Event | None = None) -> None:
+async def work(
+    vault: Vault,
+    *,
+    workers: int,
+    stopping: asyncio.Event | None = None,
+    poll_interval: float | None = POLL_INTERVAL,
+) -> None:
     """Run until cancelled, or until shortly after ``stopping`` is set.
 
     Work in progress that does not finish within SHUTDOWN_GRACE releases its lease, and another node takes it
-    immediately. If a process dies, its work waits until the lease expires.
+    immediately. If a process dies, other nodes take its work once they see that its session is gone.
     """
     stopping = stopping or asyncio.Event()
-    tasks = [
-        asyncio.create_task(polling.run(stopping))
-        for polling in polling_tasks(vault, workers)
-        for _ in range(polling.concurrency)
-    ]
-    stop = asyncio.create_task(stopping.wait())
-    try:
-        await stop
-        await asyncio.wait(tasks, timeout=SHUTDOWN_GRACE)
-    finally:
-        for task in (stop, *tasks):
-            task.cancel()
-        await asyncio.gather(stop, *tasks, return_exceptions=True)
+    polling = polling_tasks(vault, workers)
+    schedule = Schedule(vault.database, vault.recovery, polling, poll_interval=poll_interval)
+    async with vault.database.signals.delivered_to(schedule):
+        tasks = [
+            asyncio.create_task(task.run(stopping))
+            for task in (schedule.task, *polling)
+            for _ in range(task.concurrency)
+        ]
+        stop = asyncio.create_task(stopping.wait())
+        try:
+            await stop
+            await asyncio.wait(tasks, timeout=SHUTDOWN_GRACE)
+        finally:
+            for task in (stop, *tasks):
+                task.cancel()
+            await asyncio.gather(stop, *tasks, return_exceptions=True)
+            schedule.close()
 
 
 def polling_tasks(vault: Vault, workers: int) -> list[PollingTask]:
     """Return the worker's tasks, which do nothing in recovery mode."""
-    tasks = _polling_tasks(vault, workers)
+    tasks = [*_claiming(vault, workers), *_due(vault), *_log(vault), *_at_intervals(vault)]
     for task in tasks:
         task.step = unless_recovering(vault, task.step)
     return tasks
 
 
-def _polling_tasks(vault: Vault, workers: int) -> list[PollingTask]:
-    jobs, log = vault.jobs, vault.jobs.log_publisher
+def _claiming(vault: Vault, workers: int) -> list[PollingTask]:
+    """Return the tasks that claim rows."""
+    jobs = vault.jobs
     return [
-        PollingTask(work="ingest", step=jobs.ingest, concurrency=workers),
-        PollingTask(work="describe", step=jobs.describe, concurrency=_DESCRIBERS),
+        PollingTask(work="ingest", step=jobs.ingest, concurrency=workers, claims=True),
+        PollingTask(work="describe", step=jobs.describe, concurrency=_DESCRIBERS, claims=True),
+        PollingTask(work="remove_erased", step=jobs.remove_erased, claims=True),
+        PollingTask(work="delete_at_source", step=jobs.provider_requests.delete_copy, claims=True),
+        PollingTask(work="reconcile", step=jobs.reconcile, claims=True),
+        PollingTask(work="pause_recordings", step=jobs.provider_requests.pause_recording, claims=True),
+        PollingTask(
+            work="end_sessions",
+            step=jobs.end_sessions,
+            due_after=jobs.end_sessions.grace.total_seconds(),
+        ),
+    ]
+
+
+def _due(vault: Vault) -> list[PollingTask]:
+    """Return the tasks of singleton jobs that run when rows are marked for them."""
+    jobs = vault.jobs
+    return [
         _when_due(vault, "manifests", jobs.write_manifests),
         # Objects under a revoked customer-managed key stay due while it is revoked.
-        _when_due(vault, "account_objects", jobs.write_account_objects, idle_interval=_STUCK_INTERVAL),
-        _when_due(vault, "tombstones", jobs.write_tombstones, min_interval=_TOMBSTONE_INTERVAL),
-        _when_due(vault, "closing_acts", jobs.keep_journal, idle_interval=_STUCK_INTERVAL),
-        _when_due(vault, "rewrite_store", jobs.rewrite_store, idle_interval=_STUCK_INTERVAL),
+        _when_due(vault, "account_objects", jobs.write_account_objects, interval=_BLOCKED_INTERVAL),
+        _when_due(vault, "tombstones", jobs.write_tombstones, interval=_TOMBSTONE_INTERVAL),
+        _when_due(vault, "closing_acts", jobs.keep_journal, interval=_BLOCKED_INTERVAL),
+        _when_due(vault, "rewrite_store", jobs.rewrite_store),
+        _when_due(vault, "rewrap", jobs.rewrap),
+    ]
+
+
+def _log(vault: Vault) -> list[PollingTask]:
+    """Return the tasks of the access log."""
+    log = vault.jobs.log_publisher
+    sign_interval = log.sign_interval.total_seconds()
+    return [
+        PollingTask(work="sequence", step=log.sequence, interval=_SEQUENCE_INTERVAL),
+        PollingTask(
+            work="sign", step=looking(vault, log.sign), interval=sign_interval, due_after=sign_interval
+        ),
+        PollingTask(
+            work="publish",
+            step=log.publish,
+            interval=_PUBLISH_INTERVAL,
+            due_after=log.publish_interval.total_seconds(),
+        ),
+    ]
+
+
+def _at_intervals(vault: Vault) -> list[PollingTask]:
+    """Return the tasks of singleton jobs that run at an interval."""
+    jobs = vault.jobs
+    return [
         _singleton(vault, "look_at_store", jobs.rewrite_store.find_loss, every=_STORE_CHECK_INTERVAL),
-        _when_due(vault, "rewrap", jobs.rewrap, idle_interval=_STUCK_INTERVAL),
-        PollingTask(work="remove_erased", step=jobs.remove_erased),
-        PollingTask(work="delete_at_source", step=jobs.provider_requests.delete_copy, idle_interval=1.0),
-        PollingTask(work="reconcile", step=jobs.reconcile, idle_interval=1.0),
-        PollingTask(work="pause_recordings", step=jobs.provider_requests.pause_recording),
-        PollingTask(work="end_sessions", step=jobs.end_sessions, idle_interval=_SESSIONS_INTERVAL),
-        PollingTask(work="sequence", step=log.sequence),
-        PollingTask(work="sign", step=looking(vault, log.sign), min_interval=_ANCHOR_INTERVAL),
-        PollingTask(work="publish", step=log.publish, min_interval=_PUBLISH_INTERVAL),
         _singleton(vault, "sweep", jobs.sweep, every=SWEEP_INTERVAL),
         _singleton(vault, "seal_words", jobs.encrypt_clear_texts, every=SWEEP_INTERVAL),
         _singleton(vault, "expire_quarantine", vault.quarantine.expire, every=_EXPIRY_INTERVAL),
@@ -98,15 +139,13 @@ def _polling_tasks(vault: Vault, workers: int) -> list[PollingTask]:
     ]
 
 
-def _when_due(
-    vault: Vault, name: str, job: Due, *, min_interval: float = 0.0, idle_interval: float = 0.2
-) -> PollingTask:
+def _when_due(vault: Vault, name: str, job: Due, *, interval: float = 0.0) -> PollingTask:
     """Return the task of a singleton job that runs as soon as it is due."""
     return PollingTask(
         work=name,
         step=lambda: vault.jobs.singleton.run_if_due(name, job),
-        min_interval=min_interval,
-        idle_interval=idle_interval,
+        interval=interval,
+        singleton=True,
     )
 
 
@@ -116,6 +155,7 @@ def _singleton(
     """Return the task of a singleton job that runs at an interval."""
 
     async def step() -> bool:
-        return await vault.jobs.singleton.run(name, job, every=every)
+        await vault.jobs.singleton.run(name, job, every=every)
+        return False
 
-    return PollingTask(work=name, step=step, min_interval=_SINGLETON_INTERVAL)
+    return PollingTask(work=name, step=step, singleton=True)

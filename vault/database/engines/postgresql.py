@@ -18,6 +18,7 @@ from vault.database.engines.micro_batch import MicroBatch
 from vault.database.engines.migrate import check_schema
 from vault.database.engines.postgresql_call import DEADLINE, UNKNOWN
 from vault.database.engines.postgresql_calls import Lane, PostgresqlCalls
+from vault.database.signals import Signals
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.stores.hot_statements import Announced, Grant, announce_group, grant_group
 from vault.database.stores.recordings import NewRecording
@@ -33,6 +34,7 @@ class PostgresqlRows:
     def __init__(self, calls: PostgresqlCalls, *, guarded: bool) -> None:
         """Use the threads and connections of ``calls``."""
         self._calls = calls
+        self.signals: Signals = calls.signals
         self._guarded = guarded
         self._announcements: MicroBatch[NewRecording, Announced] = MicroBatch(self._announce_group)
         self._grants: MicroBatch[Grant, bool] = MicroBatch(self._grant_group)

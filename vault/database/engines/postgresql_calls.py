@@ -34,6 +34,9 @@ from vault.database.engines.postgresql_call import (
 )
 from vault.database.engines.postgresql_connection import VaultConnection, connect
 from vault.database.engines.postgresql_hot import HotConnections
+from vault.database.engines.postgresql_signals import PostgresqlSignals
+from vault.database.signals import take_signals
+from vault.database.sql.lease_tokens import set_holder
 from vault.database.sql.postgresql_url import connection_parameters
 from vault.errors import DatabaseUnfit, Unavailable
 from vault.jitter import RANDOM
@@ -62,6 +65,7 @@ class PostgresqlCalls:
         connection_parameters(url)
         self.gate = ConnectionCheck()
         self.faults = Faults()
+        self.signals = PostgresqlSignals(url)
         self._url = url
         #: The current call of a thread, for connections that it opens.
         self._local = threading.local()
@@ -74,6 +78,7 @@ class PostgresqlCalls:
     async def run(self, function: Callable[[Connection], T], *, lane: Lane, guarded: bool) -> T:
         """Run ``function`` in a transaction on a thread of that lane. Raises Unavailable."""
         ends_at: float | None = None
+        self.signals.attach()
         while True:
             call = Call(snapshot=lane == "read", guarded=guarded, ends_at=ends_at)
             try:
@@ -117,6 +122,7 @@ class PostgresqlCalls:
         for threads in self._threads.values():
             threads.close(seconds=max(0.3, deadline - time.monotonic()))
         self.disconnect()
+        self.signals.close()
 
     async def _run_once(self, call: Call, function: Callable[[Connection], T], lane: Lane) -> T:
         if self._closed:
@@ -182,6 +188,8 @@ class PostgresqlCalls:
     def _transact(self, call: Call, function: Callable[[Connection], T], engine: Engine) -> T:
         connection = self._open(call, engine)
         driver = _driver(connection)
+        set_holder(connection, self.signals.holder)
+        take_signals(connection)  # Of a transaction that failed.
         try:
             with connection.begin():
                 result = function(connection)
@@ -191,6 +199,7 @@ class PostgresqlCalls:
                 _LOG.error("database.commit_not_replicated")
                 raise Unavailable(UNKNOWN, cause="database")
             driver.answered_at = time.monotonic()
+            self.signals.emit(take_signals(connection))
             return result
         finally:
             call.leave(died=driver.broken)

@@ -27,7 +27,8 @@ _TIMEOUT = "5s"
 _TIMEOUTS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
 #: A statement after a lock must see what was committed before the lock was granted, whatever the role's default is.
 _ISOLATION = r"-c default_transaction_isolation=read\ committed"
-_CONNECT = {
+#: Parameters of every connection.
+CONNECT = {
     # Seconds, for each host of a list.
     "connect_timeout": 2,
     "application_name": "callvault",
@@ -142,7 +143,7 @@ def connect(
     called before the first statement; ``more`` is passed to the driver. Raises StartRefused for a URL that cannot
     be parsed, DatabaseUnfit for a server or pooler with unsuitable settings, psycopg.OperationalError.
     """
-    parameters: dict[str, Any] = {**connection_parameters(url), **_CONNECT, **more}
+    parameters: dict[str, Any] = {**connection_parameters(url), **CONNECT, **more}
     if timeouts:
         ours = " ".join(f"-c {name}={_TIMEOUT}" for name in _TIMEOUTS)
         parameters["options"] = f"{parameters.get('options', '')} {ours} {_ISOLATION}".strip()

@@ -22,6 +22,7 @@ from vault.database.engines.sqlite_readers import Readers
 from vault.database.engines.sqlite_wal import WalCheckpointer
 from vault.database.engines.sqlite_writer import Writer
 from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
+from vault.database.signals import Signals
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.stores.hot_statements import Announced, Grant, announce_one, grant_one
 from vault.database.stores.recordings import NewRecording
@@ -70,13 +71,15 @@ class SqliteDatabase:
                     "space, and that this user may write to it."
                 ) from error
             self._opened = opened.pop_all()
+        self.signals = Signals()
         self._checkpointer = WalCheckpointer(path, limit=log_limit)
         self._writer = Writer(
             self._writer_connection,
             between_groups=lambda: self._checkpointer.keep_short(driver),
             sequencer=sequencer,
+            emit=self.signals.emit,
         )
-        self._readers = Readers(reading)
+        self._readers = Readers(reading, emit=self.signals.emit)
         self._threads = Threads("sqlite-scrub", 1)
 
     async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from vault.database.engines.sqlite_jobs import Job, deliver
+from vault.database.signals import Signal, take_signals
 from vault.database.transaction import Transaction
 from vault.errors import Unavailable
 from vault.structured_log import Log
@@ -29,8 +30,14 @@ MAX_GROUP_SIZE = 16
 class Readers:
     """A pool of threads that run functions on read-only connections, one connection per thread."""
 
-    def __init__(self, connections: Sequence[Connection]) -> None:
-        """Take over connections in autocommit mode: this class sends BEGIN and ROLLBACK."""
+    def __init__(
+        self, connections: Sequence[Connection], *, emit: Callable[[Sequence[Signal]], None] = lambda _: None
+    ) -> None:
+        """Take over connections in autocommit mode: this class sends BEGIN and ROLLBACK.
+
+        ``emit`` gets the signals of reads: the time at which what they found will be due.
+        """
+        self._emit = emit
         self._waiting: deque[Job] = deque()
         self._wake = threading.Condition()
         self._closing = False
@@ -74,6 +81,7 @@ class Readers:
                 for job in batch:
                     job.error = _unavailable(error)
             deliver(batch)
+            self._emit(take_signals(connection))
         connection.close()
 
     def _next_batch(self) -> list[Job]:

@@ -11,7 +11,7 @@ events of the batch. After a crash the database has the last commit.
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from vault import metrics
 from vault.database.engines.sqlite_jobs import Job, deliver
 from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
+from vault.database.signals import Signal, take_signals
 from vault.database.stores.restore_leaves import HEAD_MOVED
 from vault.database.transaction import Transaction
 from vault.errors import Unavailable
@@ -54,17 +55,20 @@ class Writer:
         *,
         between_groups: Callable[[], None],
         sequencer: SqliteSequencer | None = None,
+        emit: Callable[[Sequence[Signal]], None] = lambda _: None,
     ) -> None:
         """Take over a connection in autocommit mode: this class sends BEGIN and COMMIT.
 
         ``between_groups`` runs in the thread after the results of each batch are delivered; it must not raise.
-        ``sequencer`` works on the same connection; without one, no function may append events.
+        ``sequencer`` works on the same connection; without one, no function may append events. ``emit`` gets the
+        signals of each committed batch.
         """
         self._connection = connection
         self._driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
         self._cursor = self._driver.cursor()
         self._between_groups = between_groups
         self._sequencer = sequencer
+        self._emit = emit
         self._waiting: deque[Job] = deque()
         self._urgent: deque[Job] = deque()
         self._wake = threading.Condition()
@@ -105,7 +109,9 @@ class Writer:
                 metrics.GROUPS.labels("write").observe(len(batch))
             except BaseException as error:  # noqa: BLE001 - without the thread every later caller would wait forever
                 self._roll_back(batch, error)
+                take_signals(self._connection)
             deliver(batch)
+            self._emit(take_signals(self._connection))
             self._between_groups()
 
     def _next_batch(self) -> list[Job]:

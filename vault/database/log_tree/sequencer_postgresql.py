@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from vault.database.log_tree.stored_tree import STEP, frontier_of
+from vault.database.signals import Work, wake
 from vault.database.sql.dialect import log_lock_key
 from vault.errors import Unavailable
 from vault.tlog.hashing import leaf_hash
@@ -84,4 +85,5 @@ def _move(connection: Connection, limit: int) -> int:
     rows = cursor.execute(_WAITING, (limit,)).fetchall()
     if rows:
         advance(connection, frontier_of(*cursor.execute(_HEAD).fetchone()), rows)
+        wake(connection, Work.SIGN)
     return len(rows)

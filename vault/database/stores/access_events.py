@@ -9,6 +9,7 @@ from sqlalchemy import Row, func, insert, select
 from vault import metrics
 from vault.database.schema.access_log import event_outbox
 from vault.database.schema.core import access_events
+from vault.database.signals import Work, wake
 from vault.database.sql.dialect import is_postgresql
 from vault.database.stores.closing_acts import ClosingRows
 from vault.domain.audit_log.access_event import AccessEvent, EventType, LoggedEvent, parse_event
@@ -40,6 +41,7 @@ class EventRows:
             self._db.execute(_APPEND, event_values(event))
         else:
             self._db.execute(_APPEND_IN_PLACE, hashed_values(event))
+        wake_for_events(self._db)
         metrics.EVENTS.labels(event.type).inc()
         if event.type == "recording.refused":
             metrics.REFUSED.labels(event.result or "unknown").inc()
@@ -49,6 +51,7 @@ class EventRows:
     def append_leaf(self, leaf: bytes) -> None:
         """Insert an event again with its exact bytes, without its sealed detail."""
         event = parse_event(leaf)
+        wake_for_events(self._db)
         if is_postgresql(self._db):
             self._db.execute(_APPEND, event_values(event) | {"body": leaf})
         else:
@@ -71,6 +74,11 @@ class EventRows:
         wanted = (access_events.c.tree_index == index) & (access_events.c.account_id == account_id)
         row = self._db.execute(select(access_events).where(wanted)).first()
         return None if row is None else _logged(row)
+
+
+def wake_for_events(db: DbConnection) -> None:
+    """Signal that events were appended; SQLite sequences them with the commit, so the grown head can be signed."""
+    wake(db, Work.SEQUENCE if is_postgresql(db) else Work.SIGN)
 
 
 def event_values(event: AccessEvent) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from vault.database.schema.account_keys import account_keys, detail_keys, key_ro
 from vault.database.schema.consent import consent_policies, objections
 from vault.database.schema.core import accounts, connections, switch_changes
 from vault.database.schema.notices import notices
+from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now, is_postgresql
 from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
 from vault.domain.consent.consent_event import Objection
@@ -35,6 +36,7 @@ def account_changed(db: DbConnection, account_id: str) -> None:
     """Increment the account's revision: the content of its object has changed, so it must be written again."""
     changed = update(accounts).where(accounts.c.id == account_id)
     db.execute(changed.values(revision=accounts.c.revision + 1))
+    wake(db, Work.ACCOUNT_OBJECTS)
 
 
 class AccountObjectRows:
@@ -112,6 +114,7 @@ class AccountObjectRows:
         """Mark this revision as stored in the object store."""
         done = update(accounts).where(accounts.c.id == account_id).values(written_revision=revision)
         self._db.execute(done)
+        wake(self._db, Work.CLOSING_ACTS)
 
     def revisions(self, account_id: str) -> Revisions | None:
         """Return an account's current revision and its last stored one."""

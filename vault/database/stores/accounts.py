@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, case, func, insert, or_, select, update
 
 from vault.database.schema.account_keys import account_keys
 from vault.database.schema.core import accounts, switch_changes
+from vault.database.signals import Work, wake
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.account_objects import account_changed
@@ -68,6 +69,7 @@ class AccountRows:
         }  # fmt: skip
         if not insert_new(self._db, accounts, values):
             raise Refused("An account with this name exists already.", reasons=("name_taken",))
+        wake(self._db, Work.ACCOUNT_OBJECTS)
         self._db.execute(
             insert(account_keys).values(account_id=account.id, version=1, wrapped_key=wrapped_key)
         )

@@ -8,6 +8,7 @@ from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Row, select, update
 
 from vault.database.schema.access_log import checkpoints, publication
+from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now, insert_new
 from vault.errors import LeaseLost
 
@@ -49,6 +50,7 @@ class CheckpointRows:
 
         One of an older release that was never anchored is replaced.
         """
+        wake(self._db, Work.PUBLISH)
         values = {"note": checkpoint.note, "at": checkpoint.at, "anchored_at": checkpoint.at}
         if insert_new(self._db, checkpoints, {"size": checkpoint.size} | values):
             return checkpoint
@@ -84,6 +86,7 @@ class CheckpointRows:
         if self._db.execute(mine.values(size=size, not_before=database_now(self._db))).rowcount != 1:
             raise LeaseLost("Another node has published the log.")
         self._db.execute(update(checkpoints).where(checkpoints.c.size == size).values(published_at=at))
+        wake(self._db, Work.CLOSING_ACTS)
 
 
 def _kept(row: Row[Any]) -> KeptCheckpoint:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Row, delete, select, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.core import connections
+from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now, insert_for, is_postgresql, sql_now
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
@@ -38,6 +39,7 @@ class ConnectionRows:
             .returning(connections.c.id)
         )
         account_changed(self._db, connection.account_id)
+        wake(self._db, Work.RECONCILE)
         return replace(connection, id=self._db.execute(upsert).scalar_one())
 
     def find(self, account_id: str, name: str) -> Connection | None:

@@ -16,6 +16,7 @@ from vault.database.schema.consent import (
     objections,
     pauses,
 )
+from vault.database.signals import Work, wake
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import database_now, insert_new, is_postgresql, sql_now
 from vault.database.stores.account_objects import account_changed
@@ -172,7 +173,11 @@ class PauseRows:
     def want(self, pause: Pause) -> None:
         """Insert a call; an existing one stays."""
         values = {name: getattr(pause, name) for name in Pause.__slots__}
-        insert_new(self._db, pauses, values | {"not_before": database_now(self._db)})
+        wake(
+            self._db,
+            Work.PAUSE_RECORDINGS,
+            insert_new(self._db, pauses, values | {"not_before": database_now(self._db)}),
+        )
 
     def claim(self, *, pause: timedelta) -> Pause | None:
         """Claim a call that is due; no other worker gets it for ``pause``."""
@@ -186,6 +191,7 @@ class PauseRows:
         taken = update(pauses).where(p.account_id == found.account_id, p.call_ref == found.call_ref)
         taken = taken.values(not_before=sql_now(self._db, pause), attempts=p.attempts + 1)
         row = self._db.execute(taken.returning(*(p[name] for name in Pause.__slots__))).one()
+        wake(self._db, Work.PAUSE_RECORDINGS, after=pause)
         return Pause(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
 
     def done(self, pause: Pause) -> None:

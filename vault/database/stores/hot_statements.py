@@ -13,8 +13,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from vault.database.schema.core import micros, recordings
-from vault.database.sql.dialect import database_now, is_postgresql, lock_key
-from vault.database.stores.access_events import event_values, hashed_values
+from vault.database.signals import Work, wake
+from vault.database.sql.dialect import POSTGRESQL_NOW, database_now, is_postgresql, lock_key
+from vault.database.stores.access_events import event_values, hashed_values, wake_for_events
 from vault.database.stores.recordings import NewRecording, new_row
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.reason import Reason
@@ -96,6 +97,7 @@ def announce_one(connection: Connection, new: NewRecording) -> Announced:
         raise KeyRetired
     state = _state(new, enabled=enabled)
     if cursor.execute(_INSERT, _row(new, enabled=enabled, epoch=epoch)).rowcount:
+        _wake(connection, [new], [state])
         return Announced(recording_id=new.id, state=state, created=True)
     known = cursor.execute(
         "SELECT id, state FROM recordings WHERE account_id = ? AND connection_id = ? AND recording_ref = ?",
@@ -110,7 +112,10 @@ def grant_one(connection: Connection, grant: Grant) -> bool:
     """Write one grant's event on SQLite, if session, link and recording are still good."""
     now = max(grant.event.at, database_now(connection))
     values = hashed_values(grant.event) | {"session_id": grant.session_id, "now": micros(now)}
-    return bool(_cursor(connection).execute(_GRANT, values).rowcount)
+    granted = bool(_cursor(connection).execute(_GRANT, values).rowcount)
+    if granted:
+        wake_for_events(connection)
+    return granted
 
 
 def still_good(connection: Connection, event: AccessEvent) -> bool:
@@ -144,6 +149,7 @@ def announce_group(connection: Connection, batch: Sequence[NewRecording]) -> lis
     columns = [[row[name] for row in rows] for name in _COLUMNS]
     cursor.execute(_INSERT_BATCH, columns)
     created = {row[0]: State(row[1]) for row in cursor.fetchall()}
+    _wake(connection, [new for new in batch if new.id in created], list(created.values()))
     known = _known(cursor, batch)
     answers: list[Announced | VaultError] = []
     for new in batch:
@@ -167,6 +173,8 @@ def grant_group(connection: Connection, batch: Sequence[Grant]) -> list[bool]:
     columns += [[grant.session_id for grant in batch], [micros(grant.event.at) for grant in batch]]
     cursor.execute(_GRANT_BATCH, columns)
     granted = {row[0] for row in cursor.fetchall()}
+    if granted:
+        wake_for_events(connection)
     return [grant.event.id in granted for grant in batch]
 
 
@@ -207,6 +215,15 @@ def _row(new: NewRecording, *, enabled: bool, epoch: int) -> dict[str, Any]:
     return row
 
 
+def _wake(connection: Connection, created: Sequence[NewRecording], states: Sequence[State]) -> None:
+    """Signal the work that new rows leave."""
+    refused = states.count(State.REFUSED)
+    wake(connection, Work.INGEST, len(states) - refused)
+    wake(connection, Work.TOMBSTONES, refused)
+    if refused and any(new.source_policy != "keep" for new in created):
+        wake(connection, Work.DELETE_AT_SOURCE, refused)
+
+
 def _reference(new: NewRecording) -> tuple[str, str, str]:
     """Return the table's unique key, which identifies a repeated announcement."""
     return new.account_id, new.connection_id or "", new.recording_ref
@@ -225,9 +242,12 @@ def _array(name: str) -> str:
     return "%s::" + {"varchar": "text", "blob": "bytea", "json": "json"}.get(kind, kind) + "[]"
 
 
+# A node's clock may be ahead of the database's: the row is due now, and its signal must not be in vain.
+_LEAST_NOW = {name: f"least({name}, {POSTGRESQL_NOW})" for name in ("not_before", "source_not_before")}
 _INSERT_BATCH = (
     f"INSERT INTO recordings ({', '.join(_COLUMNS)}) "  # noqa: S608 - our own column names
-    f"SELECT * FROM unnest({', '.join(_array(name) for name in _COLUMNS)}) "
+    f"SELECT {', '.join(_LEAST_NOW.get(name, name) for name in _COLUMNS)} "
+    f"FROM unnest({', '.join(_array(name) for name in _COLUMNS)}) AS n ({', '.join(_COLUMNS)}) "
     "ON CONFLICT DO NOTHING RETURNING id, state"
 )
 _GRANT_BATCH = (

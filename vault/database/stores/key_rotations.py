@@ -26,6 +26,7 @@ from vault.database.schema.calls import call_facts
 from vault.database.schema.consent import consent_events, objections
 from vault.database.schema.core import accounts, connections, links, recordings
 from vault.database.schema.notices import notices
+from vault.database.signals import Work, wake
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.accounts import WrappedSecret
@@ -120,6 +121,7 @@ class RotationRows:
         values = {name: getattr(rotation, name) for name in KeyRotation.__slots__}
         self._db.execute(insert(key_rotations).values(values))
         account_changed(self._db, rotation.account_id)
+        wake(self._db, Work.REWRAP)
 
     def add_detail_key(self, account_id: str, number: int, wrapped: WrappedSecret) -> None:
         """Add a key for details of access events; an existing one with this number stays.
@@ -196,6 +198,7 @@ class RotationRows:
         if kind == "recording_key":
             counted = update(key_rotations).where(_row_of(rotation))
             self._db.execute(counted.values(rewrapped=key_rotations.c.rewrapped + changed))
+            wake(self._db, Work.MANIFESTS)
         elif kind in _IN_ACCOUNT_OBJECT and changed:
             account_changed(self._db, rotation.account_id)
         return changed

@@ -8,12 +8,15 @@ from sqlalchemy import func, select, update
 from vault.database.schema.access_log import checkpoints, publication
 from vault.database.schema.closing_acts import closing_acts
 from vault.database.schema.core import accounts, recordings
+from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now
 from vault.database.stores.checkpoints import KeptCheckpoint
 from vault.domain.recordings.recording import State
 from vault.domain.stored.tombstone import FINAL
 
 _WITH_OBJECT = [str(state) for state in (State.AVAILABLE, *FINAL)]
+#: The metadata of a rewrite in progress.
+REWRITE_MARK = "store_rewrite"
 #: Max due objects to count, per kind.
 _MAX_COUNTED = 10_000
 
@@ -46,6 +49,8 @@ class StoreRows:
         # Settled acts without a permanent object are left out: accounts and the log contain them.
         acts = update(closing_acts).where(closing_acts.c.act.is_not(None))
         self._db.execute(acts.values(stored=False))
+        for work in (Work.REWRITE_STORE, Work.PUBLISH, Work.ACCOUNT_OBJECTS, Work.CLOSING_ACTS):
+            wake(self._db, work)
 
     def rewrite_recordings(self, *, after: str, limit: int) -> str | None:
         """Make the manifests and tombstones of ``limit`` recordings, ordered by id, due for writing again.
@@ -60,6 +65,8 @@ class StoreRows:
         # The condition is repeated: a recording that is being erased since the query has neither.
         due = update(recordings).where(r.id.in_(ids), r.state.in_(_WITH_OBJECT))
         self._db.execute(due.values(manifest_due=True))
+        for work in (Work.MANIFESTS, Work.TOMBSTONES):
+            wake(self._db, work)
         return ids[-1]
 
     def count_due(self) -> int:

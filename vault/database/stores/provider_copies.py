@@ -6,6 +6,7 @@ from sqlalchemy import Connection as DbConnection
 from sqlalchemy import and_, or_, select, update
 
 from vault.database.schema.core import recordings
+from vault.database.signals import Work, wake_at
 from vault.database.sql.dialect import is_postgresql, sql_now
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
 from vault.domain.accounts.account import SourcePolicy
@@ -59,6 +60,7 @@ class SourceRows:
     def try_again(self, recording_id: str, at: datetime) -> None:
         """Retry the deletion of the provider's copy at ``at``."""
         self._set(recording_id, source_not_before=at)
+        wake_at(self._db, Work.DELETE_AT_SOURCE, at)
 
     def give_up(self, recording_id: str) -> None:
         """Stop the retries: the provider's copy cannot be deleted."""

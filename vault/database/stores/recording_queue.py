@@ -1,6 +1,5 @@
 """The recordings' queue, stored in their state: claims and leases. Lease times use the database's clock."""
 
-import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,7 +8,9 @@ from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.core import MICROSECOND, micros, recordings
+from vault.database.signals import Work, wake, wake_at
 from vault.database.sql.dialect import database_now, is_postgresql, sql_now
+from vault.database.sql.lease_tokens import new_token
 from vault.database.stores.claim_statements import any_waiting, claim_by_account, claim_oldest
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
 from vault.domain.ids import new_id
@@ -17,6 +18,8 @@ from vault.domain.recordings.recording import WORK, Lease, Recording, State
 from vault.domain.recordings.transitions import CLAIM
 from vault.errors import LeaseLost
 
+#: The work that claims a row in a state; ingest claims the others.
+_CLAIMED_BY = {State.STORED: Work.DESCRIBE, State.ERASING: Work.REMOVE_ERASED}
 _FREE: dict[str, Any] = {"lease_until": None, "lease_token": None}
 
 
@@ -34,7 +37,7 @@ class QueueRows:
         delay the others, even with a single worker. ``claim_oldest`` finds what the walk over accounts misses.
         """
         on_postgresql = is_postgresql(self._db)
-        token = secrets.token_hex(16)
+        token = new_token(self._db)
         values = {"token": token, "lease": lease // MICROSECOND, "start": new_id("acct")}
         for statement in (claim_by_account, claim_oldest):
             claim = statement(tuple(states), on_postgresql=on_postgresql)
@@ -87,6 +90,7 @@ class QueueRows:
         done = self._db.execute(update(recordings).where(mine).values(values))
         if done.rowcount != 1:
             raise LeaseLost("Another worker holds this recording now.")
+        wake_at(self._db, _CLAIMED_BY.get(held.recording.state, Work.INGEST), not_before)
 
     def quarantines_over(self) -> Sequence[Recording]:
         """Return recordings whose quarantine has ended."""
@@ -112,6 +116,7 @@ class QueueRows:
         """Mark the manifest as due, because its content has changed."""
         wanted = (recordings.c.id == recording_id) & (recordings.c.state == str(State.AVAILABLE))
         self._db.execute(update(recordings).where(wanted).values(manifest_due=True))
+        wake(self._db, Work.MANIFESTS)
 
     def wants_object(self, recording_id: str, location: str) -> bool:
         """Return whether the row names this object, or a worker may be writing it now."""
@@ -151,7 +156,7 @@ class QueueRows:
         return self._db.execute(query).first()
 
     def _take(self, recording_id: str, state: State, lease: timedelta) -> Lease:
-        token = secrets.token_hex(16)
+        token = new_token(self._db)
         to = CLAIM.target if state in CLAIM.sources else state
         taken = (
             update(recordings)

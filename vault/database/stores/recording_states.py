@@ -4,6 +4,7 @@ Each change is a compare-and-swap on the state and, for a leased row, on the lea
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, select, update
@@ -12,6 +13,7 @@ from sqlalchemy import Connection as DbConnection
 from vault.database.schema.access_log import event_outbox
 from vault.database.schema.consent import evidence_entries
 from vault.database.schema.core import access_events, accounts, recordings
+from vault.database.signals import Work, wake, wake_at
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.recordings import (
     RECORDING_COLUMNS,
@@ -21,7 +23,7 @@ from vault.database.stores.recordings import (
     recording_of,
 )
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import Recording, SealedObject
+from vault.domain.recordings.recording import Recording, SealedObject, State
 from vault.domain.recordings.transitions import REFUSE, RESEND, Transition
 from vault.errors import Busy, LeaseLost
 
@@ -29,6 +31,14 @@ from vault.errors import Busy, LeaseLost
 _SHREDDED: Mapping[str, Any] = dict.fromkeys(
     ("wrapped_key", "key_version", "sealed_details", "sealed_waveform", "sealed_announcement")
 )
+#: The work that follows in a state.
+_NEXT_WORK: Mapping[State, Work] = {
+    State.RETRY_WAIT: Work.INGEST,
+    State.STORED: Work.DESCRIBE,
+    State.ERASING: Work.REMOVE_ERASED,
+}
+#: States in which the provider's copy may be due for deletion.
+_COPY_GOES = frozenset({State.AVAILABLE, State.REFUSED, State.ERASING})
 #: Columns that stay when a failed upload is sent again.
 _UNCHANGED = {"id", "account_id", "connection_id", "recording_ref", "call_ref", "restricted"}
 
@@ -81,7 +91,9 @@ class RecordingStates:
             raise LeaseLost("Another worker holds this recording now, or its state was changed.")
         if transition.shreds:
             self._forget_evidence([recording.id])
-        return recording_of(row)
+        changed_row = recording_of(row)
+        self._wake(transition, 1, has_copy=changed_row.source_policy != "keep", due=values.get("not_before"))
+        return changed_row
 
     def lock(self, account_id: str, recording_id: str) -> Recording | None:
         """Return a recording whose row no other transaction can change until this one ends."""
@@ -130,7 +142,21 @@ class RecordingStates:
         query = update(recordings).where(in_flight).values(changed).returning(recordings.c.id)
         refused = list(self._db.execute(query).scalars())
         self._forget_evidence(refused)
+        self._wake(REFUSE, len(refused))
         return refused
+
+    def _wake(self, transition: Transition, count: int, *, has_copy: bool = True, due: object = None) -> None:
+        """Signal the work that ``count`` rows in their new state leave; ``due`` is when, if it is not now."""
+        work = _NEXT_WORK.get(transition.target)
+        if work is not None and isinstance(due, datetime):
+            wake_at(self._db, work, due)
+        elif work is not None:
+            wake(self._db, work, count)
+        if transition.manifest_due:
+            available = transition.target is State.AVAILABLE
+            wake(self._db, Work.MANIFESTS if available else Work.TOMBSTONES, count)
+        if has_copy and transition.target in _COPY_GOES:
+            wake(self._db, Work.DELETE_AT_SOURCE, count)
 
     def _forget_evidence(self, recording_ids: Sequence[str]) -> None:
         """Delete the evidence that the recordings' keys sealed: without the keys it cannot be opened."""

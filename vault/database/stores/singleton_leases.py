@@ -1,6 +1,5 @@
 """Singleton leases: a name that one node at a time may hold, timed by the database's clock."""
 
-import secrets
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection as DbConnection
@@ -8,6 +7,7 @@ from sqlalchemy import delete, select, update
 
 from vault.database.schema.singleton_leases import turns
 from vault.database.sql.dialect import insert_for, sql_now
+from vault.database.sql.lease_tokens import new_token
 from vault.errors import LeaseLost
 
 
@@ -25,7 +25,7 @@ class SingletonLeaseRows:
 
     def claim(self, name: str, *, lease: timedelta) -> str | None:
         """Claim the name for ``lease`` and return the lease's token; None while it is not free."""
-        values = {"token": secrets.token_hex(16), "until": sql_now(self._db, lease)}
+        values = {"token": new_token(self._db), "until": sql_now(self._db, lease)}
         taken = (
             insert_for(self._db, turns)
             .values(name=name, **values)

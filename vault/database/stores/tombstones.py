@@ -6,6 +6,7 @@ from sqlalchemy import Connection as DbConnection
 from sqlalchemy import select, update
 
 from vault.database.schema.core import recordings
+from vault.database.signals import Work, wake
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
 from vault.domain.recordings.recording import Recording
 from vault.domain.stored.tombstone import FINAL
@@ -33,3 +34,4 @@ class TombstoneRows:
             ids = [recording.id for recording in tombstones if recording.state is state]
             same = update(recordings).where(r.id.in_(ids), r.state == str(state))
             self._db.execute(same.values(manifest_due=False))
+        wake(self._db, Work.CLOSING_ACTS)

@@ -39,13 +39,17 @@ class LogPublisher:
     publish_batch: int = MAX_LEAVES // 2
 
     async def sequence(self) -> bool:
-        """Sequence a batch of events into the tree; False if none waited, or another node sequences them.
+        """Sequence the waiting events into the tree; False if none waited, or another node sequences them.
 
         On SQLite none ever waits: each commit sequences its own events.
         """
         if not await self.database.read(lambda tx: tx.tree.waiting()):
             return False
-        return await self.database.write(lambda tx: tx.tree.sequence(limit=BATCH_SIZE)) > 0
+        moved = total = await self.database.write(lambda tx: tx.tree.sequence(limit=BATCH_SIZE))
+        while moved == BATCH_SIZE:
+            moved = await self.database.write(lambda tx: tx.tree.sequence(limit=BATCH_SIZE))
+            total += moved
+        return total > 0
 
     async def sign(self) -> bool:
         """Sign and anchor the head of the log if it grew, at most once per ``sign_interval``.

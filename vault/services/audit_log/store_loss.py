@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from vault import metrics
 from vault.database.interface import Database
 from vault.database.stores.checkpoints import KeptCheckpoint
+from vault.database.stores.object_store import REWRITE_MARK
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.anchor import AnchorPlace
@@ -34,7 +35,6 @@ from vault.services.audit_log.published_tiles import PublishedLog, has
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
-_REWRITE = "store_rewrite"
 _CHECK = "store_look"
 #: Copies of checkpoints per check; a busy log publishes two a minute.
 _MAX_COPIES = 8
@@ -116,7 +116,7 @@ def note_loss(tx: Transaction, *, found: int, known: int, published: int, actor:
     if pending is not None and pending.known >= known and actor == "worker":
         return False
     begun = StoreRewrite(found=found, known=known, checkpoints_above=found, tiles_size=published)
-    tx.metadata.replace({_REWRITE: encode_rewrite(begun)}, drop=[_CHECK])
+    tx.metadata.replace({REWRITE_MARK: encode_rewrite(begun)}, drop=[_CHECK])
     tx.store.rewrite_log_and_accounts(published=published)
     tx.events.append(
         AccessEvent(
@@ -129,7 +129,7 @@ def note_loss(tx: Transaction, *, found: int, known: int, published: int, actor:
 
 def rewrite_of(tx: Transaction) -> StoreRewrite | None:
     """Return the rewrite in progress; None if there is none."""
-    row = tx.metadata.get(_REWRITE)
+    row = tx.metadata.get(REWRITE_MARK)
     return None if row is None else decode_rewrite(row)
 
 
@@ -138,9 +138,9 @@ def keep_rewrite(tx: Transaction, before: StoreRewrite, after: StoreRewrite | No
     if rewrite_of(tx) != before:
         return
     if after is None:
-        tx.metadata.replace({}, drop=[_REWRITE])
+        tx.metadata.replace({}, drop=[REWRITE_MARK])
     else:
-        tx.metadata.replace({_REWRITE: encode_rewrite(after)})
+        tx.metadata.replace({REWRITE_MARK: encode_rewrite(after)})
 
 
 def _known(tx: Transaction) -> _Known:

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import islice
+from typing import Final
 
 from vault.database.interface import Database
+from vault.database.signals import Work
 from vault.database.transaction import Transaction
 from vault.domain.stored.store_rewrite import StoreRewrite
 from vault.errors import NotFound
@@ -24,6 +27,8 @@ _RECORDINGS = 1000
 _CHECKPOINTS = 32
 #: Tiles compared per step.
 _TILES = 32
+#: Interval of polls while a rewrite is in progress.
+_POLL_INTERVAL: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +56,15 @@ class RewriteStore:
         await self.database.write(mark)
 
     async def any_due(self) -> bool:
-        """Return whether a rewrite is in progress."""
-        return await self.database.read(rewrite_of) is not None
+        """Return whether a rewrite is in progress. While one is, it is polled every second: its rest may only wait."""
+
+        def read(tx: Transaction) -> bool:
+            rewriting = rewrite_of(tx) is not None
+            if rewriting:
+                tx.wake(Work.REWRITE_STORE, after=_POLL_INTERVAL)
+            return rewriting
+
+        return await self.database.read(read)
 
     async def __call__(self) -> bool:
         """Do one step; False if there is none, or the log is still being published. Raises Unavailable."""

@@ -12,6 +12,7 @@ import asyncio
 from dataclasses import dataclass
 
 from vault.database.interface import Database
+from vault.database.signals import Work
 from vault.database.transaction import Transaction
 from vault.domain.ids import new_id
 from vault.domain.stored import encryption_context as bound
@@ -100,12 +101,12 @@ class WriteAccountObjects:
         if revisions is None or revisions.now != known.revision:
             # A newer revision may have prompts that this one lacks, so delete nothing. The account is due again,
             # because this write may have come after the newer one.
-            await self.database.write(lambda tx: tx.account_objects.written(account_id, known.revision))
+            await self.database.write(lambda tx: _note_written(tx, account_id, known.revision, again=True))
             return
         for location in obsolete:
             await self.objects.delete(location)
         # Last: older objects hold keys, so the account must stay due if a deletion fails.
-        await self.database.write(lambda tx: tx.account_objects.written(account_id, known.revision))
+        await self.database.write(lambda tx: _note_written(tx, account_id, known.revision))
 
     async def _holds_destroyed_key(self, name: ObjectName, *, oldest: int) -> bool:
         """Return whether another history's object has a key version older than every existing one."""
@@ -165,6 +166,12 @@ class WriteAccountObjects:
 def _account_and_log(tx: Transaction, account_id: str) -> tuple[AccountObject, frozenset[int], LogState]:
     """Read the account, its waiting events and the log's state in one snapshot."""
     return tx.account_objects.read(account_id), tx.account_objects.waiting(account_id), _log_state(tx)
+
+
+def _note_written(tx: Transaction, account_id: str, revision: int, *, again: bool = False) -> None:
+    tx.account_objects.written(account_id, revision)
+    if again:
+        tx.wake(Work.ACCOUNT_OBJECTS)
 
 
 def _log_state(tx: Transaction) -> LogState:

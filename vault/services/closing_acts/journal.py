@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from vault.database.interface import Database
+from vault.database.signals import Signals, Work
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.stores.hot_statements import Announced, Grant
 from vault.database.stores.recordings import NewRecording
@@ -45,6 +46,8 @@ NOT_STORED: Final = (
 _PUT_TIMEOUT: Final = 10.0
 #: How long the node of an act has to put its object before another node does.
 _GRACE: Final = timedelta(seconds=5)
+#: When this process's worker looks whether the object was put, and for what can be settled.
+_WAKE_AFTER: Final = _GRACE + timedelta(seconds=1)
 #: Objects that the worker puts concurrently, and per step.
 _CONCURRENCY, _BATCH_SIZE = 8, 50
 _READ_CONCURRENCY: Final = 16
@@ -147,7 +150,10 @@ class JournaledDatabase:
 
         def noted(tx: Transaction) -> tuple[T, Sequence[Act]]:
             tx.closing.begin(self.journal.put_here)
-            return function(tx), tx.closing.take()
+            result, acts = function(tx), tx.closing.take()
+            if acts:
+                tx.wake(Work.CLOSING_ACTS, after=_WAKE_AFTER)
+            return result, acts
 
         result, acts = await self.inner.write(noted, urgent=urgent)
         if acts:
@@ -169,6 +175,11 @@ class JournaledDatabase:
     async def grant(self, grant: Grant) -> bool:
         """Write the event if everything is still valid. Has no closing acts."""
         return await self.inner.grant(grant)
+
+    @property
+    def signals(self) -> Signals:
+        """Return the signals of committed work."""
+        return self.inner.signals
 
     async def check(self) -> None:
         """Check the schema."""

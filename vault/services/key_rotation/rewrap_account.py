@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Final
 
 from vault.database.interface import Database
+from vault.database.signals import Work
 from vault.database.stores.key_rotations import SEALED_KINDS, SealedKind, SealedRow
 from vault.database.transaction import Transaction
 from vault.domain.accounts.key_rotation import KeyRotation
@@ -37,6 +38,8 @@ MAX_MANIFESTS_DUE: Final = 2048
 #: Maximum time of a request between reading a row and unwrapping its key.
 GRACE: Final = timedelta(seconds=10)
 _ROTATIONS: Final = 100
+#: Interval of polls while a rotation is unfinished.
+_POLL_INTERVAL: Final = timedelta(seconds=1)
 #: Batches per rotation and step, before the next rotation.
 _BATCHES: Final = 16
 #: Maximum rows per kind that are skipped because they do not decrypt.
@@ -56,8 +59,15 @@ class Rewrap:
     grace: timedelta = GRACE
 
     async def any_due(self) -> bool:
-        """Return whether a rotation is unfinished."""
-        return bool(await self.database.read(lambda tx: tx.rotations.unfinished(1)))
+        """Return whether a rotation is unfinished. While one is, it is polled every second: its rest may only wait."""
+
+        def read(tx: Transaction) -> bool:
+            unfinished = bool(tx.rotations.unfinished(1))
+            if unfinished:
+                tx.wake(Work.REWRAP, after=_POLL_INTERVAL)
+            return unfinished
+
+        return await self.database.read(read)
 
     async def __call__(self, account_id: str | None = None) -> bool:
         """Re-encrypt some batches of each old version's rows, or destroy the version; False if it can only wait.

@@ -1,0 +1,214 @@
+"""Signals between the processes on one PostgreSQL database, and the lock that shows that a process is alive.
+
+The server serializes commits with a NOTIFY, for all databases. So a notification is a statement of its own after the
+commit, one for all signals of some milliseconds, and no caller waits for it. A worker listens on a session of its own,
+which also holds the advisory lock of its number (``sql/lease_tokens.py``): while the session lives, nobody takes its
+leases early. Neither works through a pooler in transaction mode; then workers poll every second and leases expire.
+"""
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+import psycopg
+from psycopg import AsyncConnection
+
+from vault.database.engines.postgresql_connection import CONNECT
+from vault.database.signals import Receiver, Signal, Signals, Work
+from vault.database.sql.postgresql_url import connection_parameters
+from vault.jitter import RANDOM
+from vault.structured_log import Log
+
+_LOG = Log(__name__)
+_CHANNEL: Final = "callvault"
+#: Seconds between two notifications of a process.
+_SEND_INTERVAL: Final = 0.02
+#: Timeout in seconds for connecting and for each statement.
+_TIMEOUT: Final = 5.0
+#: Seconds after a failed connection; it doubles up to the maximum.
+_FIRST_BACKOFF, _MAX_BACKOFF = 0.25, 10.0
+#: Seconds until a worker behind a pooler tries again.
+_POOLER_BACKOFF: Final = 300.0
+#: A session that a broken network left behind on the server would end later, and the lock with it.
+_END_STALE: Final = """
+SELECT pg_terminate_backend(pid) FROM pg_locks
+WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND pid <> pg_backend_pid()
+  AND (classid::bigint << 32) | objid::bigint = %s
+"""
+_WORK: Final = frozenset(str(work) for work in Work)
+_LOST: Final = (psycopg.Error, OSError, TimeoutError)
+
+
+class _PooledError(Exception):
+    """The connection is not a session of the server: a pooler shares it."""
+
+
+class PostgresqlSignals(Signals):
+    """Signals to and from other processes too."""
+
+    def __init__(self, url: str) -> None:
+        """Connect on first use."""
+        super().__init__()
+        #: This process's number while its session holds the lock, for tokens of leases; None before and after.
+        self.holder: int | None = None
+        self._number = secrets.randbits(62)
+        self._url = url
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._unsent: Counter[Work] = Counter()
+        self._sending: asyncio.Task[None] | None = None
+        self._sender: AsyncConnection[Any] | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._warned = False
+
+    def attach(self) -> None:
+        """Send from the running event loop."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._sending, self._sender = loop, None, None
+
+    def emit(self, signals: Sequence[Signal]) -> None:
+        """Deliver signals to this process's worker, and what it leaves to others."""
+        if signals and self._loop is not None:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._dispatch, signals)
+
+    @asynccontextmanager
+    async def delivered_to(self, receiver: Receiver) -> AsyncIterator[None]:
+        """Deliver signals of this and other processes to ``receiver`` in the running event loop."""
+        self.attach()
+        async with super().delivered_to(receiver):
+            if self._listening is not None:
+                yield
+                return
+            self._listening = asyncio.create_task(self._listen())
+            try:
+                yield
+            finally:
+                self._listening.cancel()
+                await asyncio.wait({self._listening})
+                self._listening = None
+
+    def close(self) -> None:
+        """Close the sending connection; what is unsent is lost."""
+        self._unsent.clear()
+        if self._sending is not None and self._loop is not None:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._sending.cancel)
+        self._disconnect()
+
+    def _dispatch(self, signals: Sequence[Signal]) -> None:
+        remaining: Iterable[Signal] = signals
+        for receiver in list(self._receivers):
+            remaining = receiver.receive(remaining)
+        for signal in remaining:
+            if not signal.after:
+                self._unsent[signal.work] += signal.number
+        if self._unsent and (self._sending is None or self._sending.done()):
+            self._sending = asyncio.create_task(self._send())
+
+    async def _send(self) -> None:
+        """Send what is unsent; while the database does not answer, it is dropped."""
+        backoff = _FIRST_BACKOFF
+        while self._unsent:
+            counts = " ".join(f"{work}={count}" for work, count in self._unsent.items())
+            self._unsent.clear()
+            try:
+                async with asyncio.timeout(_TIMEOUT):
+                    if self._sender is None:
+                        self._sender = await self._connect()
+                    await self._sender.execute(
+                        "SELECT pg_notify(%s, %s)", (_CHANNEL, f"{self._number} {counts}")
+                    )
+            except _LOST:
+                self._disconnect()
+                await asyncio.sleep(backoff)
+                backoff = min(_MAX_BACKOFF, backoff * 2)
+                # Long ago by now: workers have polled.
+                self._unsent.clear()
+            else:
+                await asyncio.sleep(_SEND_INTERVAL)
+
+    def _disconnect(self) -> None:
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            sender.pgconn.finish()
+
+    async def _listen(self) -> None:
+        backoff = 0.0
+        while True:
+            try:
+                async with asyncio.timeout(_TIMEOUT):
+                    session = await self._session()
+            except _PooledError:
+                if not self._warned:
+                    self._warned = True
+                    _LOG.warning("database.signals_pooled", seconds=1.0)
+                self._connected(remote=False)
+                backoff = _POOLER_BACKOFF
+            except _LOST as error:
+                _LOG.info("database.signals_lost", error=type(error).__name__)
+                self._connected(remote=False)
+                backoff = min(_MAX_BACKOFF, max(_FIRST_BACKOFF, backoff * 2))
+            else:
+                await self._hear(session)
+                # The first attempt to connect again is immediate: nobody may take this process for dead.
+                backoff = 0.0
+            await asyncio.sleep(backoff * (0.75 + RANDOM.random() / 2))
+
+    async def _session(self) -> AsyncConnection[Any]:
+        """Return a session that listens and holds the lock. Raises what ``_LOST`` names, and _PooledError."""
+        session = await self._connect()
+        try:
+            await _refuse_pooled(session)
+            await session.execute(_END_STALE, (self._number,))
+            await session.execute("SELECT pg_advisory_lock(%s)", (self._number,))
+            await session.execute(f"LISTEN {_CHANNEL}")
+        except BaseException:
+            session.pgconn.finish()
+            raise
+        return session
+
+    async def _hear(self, session: AsyncConnection[Any]) -> None:
+        """Deliver notifications until the session is lost."""
+        self.holder = self._number
+        self._connected(remote=True)
+        try:
+            async for notification in session.notifies():
+                signals = _parse(notification.payload, but=self._number)
+                for receiver in list(self._receivers):
+                    receiver.receive(signals)
+        except _LOST as error:
+            _LOG.info("database.signals_lost", error=type(error).__name__)
+        finally:
+            self.holder = None
+            session.pgconn.finish()
+
+    def _connected(self, *, remote: bool) -> None:
+        for receiver in list(self._receivers):
+            receiver.connected(remote=remote)
+
+    async def _connect(self) -> AsyncConnection[Any]:
+        parameters: dict[str, Any] = {**connection_parameters(self._url), **CONNECT}
+        # A pooler in transaction mode has no place for prepared statements.
+        return await AsyncConnection.connect(autocommit=True, prepare_threshold=None, **parameters)
+
+
+async def _refuse_pooled(session: AsyncConnection[Any]) -> None:
+    row = await (await session.execute("SELECT pg_backend_pid()")).fetchone()
+    if row is None or row[0] != session.info.backend_pid:
+        raise _PooledError
+
+
+def _parse(payload: str, *, but: int) -> list[Signal]:
+    """Return the signals of a notification; none of those that ``but`` sent, or that this release does not know."""
+    sender, *counts = payload.split()
+    if sender == str(but):
+        return []
+    signals = []
+    for work, _, count in (one.partition("=") for one in counts):
+        if work in _WORK and count.isascii() and count.isdigit():
+            signals.append(Signal(Work(work), int(count)))
+    return signals

@@ -1,0 +1,110 @@
+"""Wakes the worker's tasks: at signals of committed work, at times, and by one slow poll for all kinds of work.
+
+The slow poll is one statement. It finds what no signal announces: rows that become due by time, leases that expired,
+and work whose signal was lost. For what will be due before the next poll it sets a timer.
+"""
+
+import asyncio
+import math
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from vault import metrics
+from vault.database.interface import Database
+from vault.database.signals import Signal
+from vault.database.stores.due_work import LEASE_HOLDERS
+from vault.services.closing_acts.check_recovery import RecoveryCheck
+from vault.worker.lease_holders import LeaseHolders
+from vault.worker.polling_task import PollingTask
+
+#: Seconds between two slow polls, and up to a quarter more.
+POLL_INTERVAL: Final = 10.0
+#: The same while no signals of other processes arrive: behind a pooler, or while the connection is lost.
+DEAF_INTERVAL: Final = 1.0
+#: Seconds between two checks whether recovery mode is over.
+_RECOVERY_INTERVAL: Final = 1.0
+
+
+class Schedule:
+    """The slow poll of a worker, and the receiver of its signals."""
+
+    def __init__(
+        self,
+        database: Database,
+        recovery: RecoveryCheck,
+        tasks: Sequence[PollingTask],
+        *,
+        poll_interval: float | None = POLL_INTERVAL,
+    ) -> None:
+        """Wake these tasks. ``poll_interval`` is in seconds; None: no poll but at connections and timers."""
+        self._database, self._recovery = database, recovery
+        self._tasks = {task.work: task for task in tasks}
+        self._jobs = [task.work for task in tasks if task.singleton]
+        self._poll_interval = poll_interval
+        self._timers: dict[tuple[str, int], asyncio.TimerHandle] = {}
+        self._holders = LeaseHolders(database)
+        #: Runs the slow poll.
+        self.task = PollingTask(work="schedule", step=self._poll, max_sleep=poll_interval)
+        self.task.wake()
+
+    def receive(self, signals: Iterable[Signal]) -> Sequence[Signal]:
+        """Wake the tasks of these signals; return those that other processes should receive too."""
+        remaining = []
+        for signal in signals:
+            task = self._tasks.get(signal.work)
+            if signal.after:
+                self._wake_later(signal.work, signal.after)
+            elif task is None:
+                remaining.append(signal)
+            else:
+                number = signal.number - task.wake(signal.number) * task.claims
+                if number:
+                    remaining.append(signal._replace(number=number))
+        return remaining
+
+    def connected(self, *, remote: bool) -> None:
+        """Poll now: signals may have been lost. Without ``remote`` poll often."""
+        self.task.max_sleep = self._poll_interval if remote or self._poll_interval is None else DEAF_INTERVAL
+        self.task.wake()
+
+    def close(self) -> None:
+        """Cancel the timers."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    async def _poll(self) -> bool:
+        """Wake what is due, and set timers for what will be. Always returns False."""
+        for task in self._tasks.values():
+            # The poll looks for each of them, which shows that somebody works.
+            metrics.LOOKS.labels(task.work).inc()
+        if self._recovery.on:
+            self._wake_later(self.task.work, _RECOVERY_INTERVAL)
+            return False
+        due = await self._database.read(lambda tx: tx.due_work.seconds(self._jobs))
+        for work, seconds in due.items():
+            if work not in self._tasks:
+                continue
+            due_task = self._tasks[work]
+            if seconds + due_task.due_after <= 0:
+                due_task.wake(due_task.concurrency)
+            else:
+                self._wake_later(work, seconds + due_task.due_after)
+        if LEASE_HOLDERS in due:
+            self._wake_later(self.task.work, await self._holders.poll())
+        return False
+
+    def _wake_later(self, work: str, seconds: float) -> None:
+        """Wake a task at a time, which is left to a later poll if that comes first anyway."""
+        loop = asyncio.get_running_loop()
+        at = loop.time() + seconds
+        # Times are rounded up to tenths, so that the backoffs of many rows share timers.
+        key = (work, math.ceil(at * 10))
+        if seconds <= 2 * POLL_INTERVAL and key not in self._timers:
+            self._timers[key] = loop.call_at(key[1] / 10, self._wake, key)
+
+    def _wake(self, key: tuple[str, int]) -> None:
+        del self._timers[key]
+        task = self.task if key[0] == self.task.work else self._tasks.get(key[0])
+        if task is not None:
+            task.wake(task.concurrency)
