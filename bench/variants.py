@@ -182,7 +182,7 @@ class NullStore:
         """Raise NotFound."""
         raise NotFound(f"Nothing of {key} was kept.")
 
-    async def list(self, prefix: str) -> AsyncIterator[StoredObject]:  # noqa: ARG002 - the port's signature
+    async def list(self, prefix: str, *, after: str = "") -> AsyncIterator[StoredObject]:  # noqa: ARG002 - the port's signature
         """Yield nothing."""
         for nothing in tuple[StoredObject, ...]():
             yield nothing

@@ -83,6 +83,7 @@ PROOFS: dict[str, str] = {
     "services/test_restore_damaged.py": "vaults that are lost and restored",
     "services/test_restore_forked.py": "vaults that are lost and restored",
     "services/test_restore_large.py": "vaults that are lost and restored",
+    "services/test_restore_named.py": "vaults that are lost and restored",
     "services/test_restore_postgresql.py": "vaults that are lost and restored",
     "services/test_restore_rotated.py": "vaults that are lost and restored",
     "services/test_rotate.py": "rotations from end to end",

@@ -7,6 +7,8 @@ from vault.services.accounts.encrypt_clear_texts import EncryptClearTexts
 from vault.services.audit_log.log_publisher import LogPublisher
 from vault.services.backup.fsck import Fsck
 from vault.services.backup.restore import Restore
+from vault.services.backup.restore_recordings import RestoreRecordings
+from vault.services.backup.restore_unnamed import RestoreUnnamed
 from vault.services.backup.rewrite_store import RewriteStore
 from vault.services.backup.write_account_objects import WriteAccountObjects, WriteTombstones
 from vault.services.backup.write_manifests import WriteManifests
@@ -161,7 +163,15 @@ def _restore(adapters: Adapters, parts: Parts) -> Restore:
         journal=parts.journal,
         anchor=parts.anchor,
         clock=adapters.clock,
+        unnamed=_restore_unnamed(adapters, parts),
     )
+
+
+def _restore_unnamed(adapters: Adapters, parts: Parts) -> RestoreUnnamed:
+    recordings = RestoreRecordings(
+        database=parts.database, objects=adapters.objects, ring=adapters.ring, admission=parts.admission
+    )
+    return traced(RestoreUnnamed)(database=parts.database, objects=adapters.objects, recordings=recordings)
 
 
 def _fsck(adapters: Adapters, parts: Parts) -> Fsck:

@@ -95,14 +95,14 @@ class FakeObjects:
         _answer(lost)
         return size
 
-    async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
+    async def list(self, prefix: str, *, after: str = "") -> AsyncIterator[StoredObject]:
         """Yield objects in the order of keys."""
         check_prefix(prefix)
         lost = self._call("list")
         _answer(lost)
         for key in sorted(self.objects):
             kept = self.objects.get(key)
-            if kept is not None and key.startswith(prefix):
+            if kept is not None and key.startswith(prefix) and key > after:
                 yield StoredObject(key=key, size=len(kept.body), modified=kept.at)
 
     async def delete_older(self, key: str) -> None:

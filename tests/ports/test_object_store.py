@@ -174,6 +174,29 @@ async def test_listing_is_in_the_order_of_keys(store: ObjectStore) -> None:
         assert await keys(store, prefix) == sorted(name for name in names if name.startswith(prefix))
 
 
+async def test_a_listing_begins_after_a_key(store: ObjectStore) -> None:
+    """After one that exists or not, in any folder; whole folders before it are left out."""
+    names = ["a", "b/a", "b/c", "b/d/e", "b-a", "c/a"]
+    for name in names:
+        await store.put(f"v1/{name}", b"1")
+    known = sorted(f"v1/{name}" for name in names)
+    for after in [
+        "",
+        "v1/",
+        "v1/b",
+        "v1/b/",
+        "v1/b/a",
+        "v1/b/b",
+        "v1/b/d",
+        "v1/b/d/e",
+        "v1/c",
+        "v1/c/a",
+        "v2",
+    ]:
+        found = [stored.key async for stored in store.list("v1/", after=after)]
+        assert found == [key for key in known if key > after], after
+
+
 async def test_listing_goes_past_one_page(adapter: Adapter) -> None:
     """More objects than fit into one answer of the server are all listed."""
     count = 1003 if adapter.name in {"fake", "directory", "moto"} else 1001 if adapter.name == "ceph" else 0

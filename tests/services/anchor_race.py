@@ -144,10 +144,10 @@ class _Store(FakeObjects):
     async def delete(self, key: str) -> None:
         await self._node.call(lambda: self._node.race.store.delete(key))
 
-    async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
-        for stored in await self._node.call(lambda: _listed(self._node.race.store, prefix)):
+    async def list(self, prefix: str, *, after: str = "") -> AsyncIterator[StoredObject]:
+        for stored in await self._node.call(lambda: _listed(self._node.race.store, prefix, after)):
             yield stored
 
 
-async def _listed(store: FakeObjects, prefix: str) -> list[StoredObject]:
-    return [stored async for stored in store.list(prefix)]
+async def _listed(store: FakeObjects, prefix: str, after: str) -> list[StoredObject]:
+    return [stored async for stored in store.list(prefix, after=after)]

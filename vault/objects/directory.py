@@ -93,11 +93,11 @@ class DirectoryStore:
         check_key(key)
         return await self._run(self._size, key)
 
-    async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
+    async def list(self, prefix: str, *, after: str = "") -> AsyncIterator[StoredObject]:
         """Yield every object below ``prefix``, ordered by key, some hundreds per thread call."""
         check_prefix(prefix)
         folder, slash, name_prefix = prefix.rpartition("/")
-        walk = self._walk(folder + slash, name_prefix)
+        walk = self._walk(folder + slash, name_prefix, after)
         while batch := await self._run(_take, walk):
             for found in batch:
                 yield found
@@ -223,8 +223,11 @@ class DirectoryStore:
             if isinstance(missing, Unavailable):
                 raise missing from None
 
-    def _walk(self, folder: str, name_prefix: str) -> Iterator[StoredObject]:
-        """Yield objects in and below ``folder`` ("" or ending in a slash), by names with this prefix."""
+    def _walk(self, folder: str, name_prefix: str, after: str) -> Iterator[StoredObject]:
+        """Yield objects in and below ``folder`` ("" or ending in a slash), by names with this prefix.
+
+        Only keys greater than ``after``; a folder without any is not read.
+        """
         try:
             with os.scandir(f"{self._root}/{folder}") as entries:
                 # With its slash, a folder's name sorts like the keys in it.
@@ -237,8 +240,11 @@ class DirectoryStore:
         for name in sorted(found):
             if not name.startswith(name_prefix) or name.startswith("."):
                 continue
+            key = folder + name
+            if key <= after and not (name.endswith("/") and after.startswith(key)):
+                continue
             if name.endswith("/"):
-                yield from self._walk(folder + name, "")
+                yield from self._walk(key, "", after)
                 continue
             try:
                 now = found[name].stat(follow_symlinks=False)
@@ -246,9 +252,7 @@ class DirectoryStore:
                 continue  # Deleted since the folder was read.
             if not stat.S_ISREG(now.st_mode):
                 continue  # Not an object: ``read`` would not find it either.
-            yield StoredObject(
-                key=folder + name, size=now.st_size, modified=datetime.fromtimestamp(now.st_mtime, UTC)
-            )
+            yield StoredObject(key=key, size=now.st_size, modified=datetime.fromtimestamp(now.st_mtime, UTC))
 
     def _abort_uploads(self, prefix: str, before: datetime) -> int:
         aborted = 0

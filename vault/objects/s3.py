@@ -145,10 +145,10 @@ class S3Store:
         head = await self.calls.ask(lambda: self.client.head_object(Bucket=self.bucket, Key=full))
         return head["ContentLength"]
 
-    async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
+    async def list(self, prefix: str, *, after: str = "") -> AsyncIterator[StoredObject]:
         """Yield every object below ``prefix``, ordered by key, up to a thousand per request."""
         check_prefix(prefix)
-        after = ""
+        after = self.prefix + after if after else ""
         while True:
             # StartAfter needs no continuation token, so the listing survives a restart of the server.
             page = await self.calls.ask(

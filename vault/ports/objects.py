@@ -75,8 +75,8 @@ class ObjectStore(Protocol):
     async def size(self, key: str) -> int:
         """Return the object's size in bytes."""
 
-    def list(self, prefix: str) -> AsyncIterator[StoredObject]:
-        """Yield every object whose key has this prefix, in key order."""
+    def list(self, prefix: str, *, after: str = "") -> AsyncIterator[StoredObject]:
+        """Yield every object whose key has this prefix and is greater than ``after``, in key order."""
 
     def versions(self, prefix: str) -> AsyncIterator[StoredVersion]:
         """Yield every version and delete marker of the keys with this prefix, grouped by key."""

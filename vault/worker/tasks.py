@@ -133,6 +133,7 @@ def _at_intervals(vault: Vault) -> list[PollingTask]:
     return [
         _singleton(vault, "look_at_store", jobs.rewrite_store.find_loss, every=_STORE_CHECK_INTERVAL),
         _singleton(vault, "sweep", jobs.sweep, every=SWEEP_INTERVAL),
+        _singleton(vault, "restore_unnamed", jobs.restore.unnamed.resume, every=SWEEP_INTERVAL),
         _singleton(vault, "seal_words", jobs.encrypt_clear_texts, every=SWEEP_INTERVAL),
         _singleton(vault, "expire_quarantine", vault.quarantine.expire, every=_EXPIRY_INTERVAL),
         _singleton(vault, "settle_idle_uploads", jobs.settle_idle_uploads, every=_UPLOADS_INTERVAL),

@@ -1,7 +1,7 @@
 """Accounts as objects of the object store: the changed ones, and the content of each."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,6 +121,16 @@ class AccountObjectRows:
         query = select(accounts.c.revision, accounts.c.written_revision).where(accounts.c.id == account_id)
         row = self._db.execute(query).first()
         return None if row is None else Revisions(now=row.revision, written=row.written_revision)
+
+    def written_revisions(self, account_ids: Sequence[str]) -> Mapping[str, int]:
+        """Return the last stored revision of those of these accounts that exist; pass at most some hundred."""
+        query = select(accounts.c.id, accounts.c.written_revision).where(accounts.c.id.in_(account_ids))
+        return {row.id: row.written_revision for row in self._db.execute(query)}
+
+    def key_versions(self, account_id: str) -> Sequence[int]:
+        """Return the versions of an account's key that exist."""
+        query = select(account_keys.c.version).where(account_keys.c.account_id == account_id)
+        return self._db.execute(query).scalars().all()
 
     def _emptied(self, account_id: str) -> set[int]:
         k = key_rotations.c

@@ -88,6 +88,11 @@ class ClosingRows:
         self._pending |= {act.event.id: act for act in found}
         return bool(found)
 
+    def closed_since(self, account_id: str, kind: EventType, name: str, *, since: datetime) -> bool:
+        """Return whether an act of this kind closed ``name`` after ``since``. Reads all acts: only for a restore."""
+        mine = _of_account(account_id) & (_C.subject == subject_of(kind, name)) & (_C.at > since)
+        return self._db.execute(select(_C.event_id).where(mine).limit(1)).first() is not None
+
     def unknown(self, event_ids: Iterable[str]) -> set[str]:
         """Return those events that have no act in this database."""
         ids = list(event_ids)

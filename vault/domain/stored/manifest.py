@@ -14,10 +14,23 @@ from vault.domain.stored.json_reader import read_object, write_object
 from vault.domain.stored.recording_json import decode_recording_fields, encode_recording_fields
 from vault.errors import Tampered
 
+PREFIX = "manifests/"
+
+
+def prefix_of(account_id: str) -> str:
+    """Return the prefix of all manifests of an account."""
+    return f"{PREFIX}{account_id}/"
+
 
 def location_of(account_id: str, recording_id: str) -> str:
     """Return the manifest's key in the object store."""
-    return f"manifests/{account_id}/{recording_id}.json"
+    return f"{prefix_of(account_id)}{recording_id}.json"
+
+
+def parse_location(key: str) -> str | None:
+    """Return the id of the recording whose manifest has this key; None for another key."""
+    _, _, name = key.rpartition("/")
+    return name.removesuffix(".json") if key.startswith(PREFIX) and name.endswith(".json") else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

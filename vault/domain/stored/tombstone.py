@@ -8,6 +8,7 @@ key that may have been destroyed.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored.json_reader import read_object, write_object
@@ -21,9 +22,27 @@ MAX_TOMBSTONES = 200
 PREFIX = "tombstones/"
 
 
-def location_of(account_id: str, name: str) -> str:
-    """Return the key of an object of tombstones; ``name`` is random."""
-    return f"{PREFIX}{account_id}/{name}.json"
+def prefix_of(account_id: str) -> str:
+    """Return the prefix of all objects of an account."""
+    return f"{PREFIX}{account_id}/"
+
+
+def location_of(account_id: str, at: datetime, attempt: str) -> str:
+    """Return the key of an object that is written now; ``attempt`` is random.
+
+    Keys are in the order of time, so that a restore lists only the latest. The ``t`` sorts after the random names of
+    earlier releases.
+    """
+    return f"{prefix_of(account_id)}tomb_t{_micros(at):016x}{attempt}.json"
+
+
+def since(account_id: str, at: datetime) -> str:
+    """Return a key between those of the objects written before ``at`` and those written later."""
+    return f"{prefix_of(account_id)}tomb_t{_micros(at):016x}"
+
+
+def _micros(at: datetime) -> int:
+    return max(0, (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1))
 
 
 def encode_tombstones(account_id: str, recordings: Sequence[Recording]) -> bytes:

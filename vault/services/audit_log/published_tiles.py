@@ -176,20 +176,22 @@ class PublishedLog:
                 return Relation.FORKED
         return Relation.BEHIND
 
-    async def bundles(self, stored: StoredLog) -> AsyncIterator[list[bytes]]:
-        """Yield the leaves of a log, one list per file; the anchor's leaves are last.
+    async def bundles(self, stored: StoredLog, start: int = 0) -> AsyncIterator[list[bytes]]:
+        """Yield the leaves of a log from ``start`` on, at most 256 at once; the anchor's leaves are last.
 
-        Raises Tampered for a file that is too short or missing.
+        Files without such leaves are not read. Raises Tampered for a file that is too short or missing.
         """
-        for tile in grown_tiles(0, stored.tiles):
+        for tile in grown_tiles(min(start, stored.tiles), stored.tiles):
             if tile.level:
                 break
             leaves = read_bundle(await self._file(tile, tile.bundle_path))
             if len(leaves) < tile.width:
                 raise Tampered("A bundle of the published log is too short.")
-            yield leaves[: tile.width]
-        if stored.anchor is not None and stored.anchor.leaves:
-            yield list(stored.anchor.leaves)
+            yield leaves[max(0, start - tile.start) : tile.width]
+        if stored.anchor is not None:
+            leaves = list(stored.anchor.leaves)[max(0, start - stored.anchor.start) :]
+            for at in range(0, len(leaves), WIDTH):
+                yield leaves[at : at + WIDTH]
 
     async def root_at(self, stored: StoredLog, size: int) -> bytes:
         """Return the root of the stored log at ``size`` leaves, at most its own size."""

@@ -5,11 +5,16 @@ are applied; then the anchored leaves are put into its tree at their indexes, an
 Changes that the database acknowledged since are kept; in a conflict, the closing act wins. Until the end, a mark
 in the database keeps every node in recovery mode, so an interrupted restore can be run again; every step is
 idempotent.
+
+A database that has a part of the anchored log reads only what the lost part names (``Scope``), so the cost does not
+grow with the archive. Afterwards, while the vault serves again, manifests that changed without an event are found by
+their time (``RestoreUnnamed``).
 """
 
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from vault.database.interface import Database
 from vault.database.stores.checkpoints import KeptCheckpoint
@@ -29,9 +34,11 @@ from vault.services.audit_log.own_history import account_object_names
 from vault.services.audit_log.published_tiles import PublishedLog, StoredLog
 from vault.services.backup.restore_accounts import RestoreAccounts
 from vault.services.backup.restore_log import Divergence, RestoreLog
-from vault.services.backup.restore_recordings import RestoreRecordings
+from vault.services.backup.restore_replay import replay
 from vault.services.backup.restore_report import name_what_is_lost
-from vault.services.closing_acts.journal import Journal
+from vault.services.backup.restore_scope import Scope, changed_names
+from vault.services.backup.restore_unnamed import RestoreUnnamed, begin_unnamed
+from vault.services.closing_acts.journal import Journal, KeptActs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +53,7 @@ class Restore:
     journal: Journal
     anchor: Anchor
     clock: Clock
+    unnamed: RestoreUnnamed
 
     async def __call__(self, *, actor: str, progress: ProgressCallback = no_progress) -> Report:
         """Restore; return a report of what was restored and what was not.
@@ -53,30 +61,48 @@ class Restore:
         Raises Refused if there is nothing to restore, Tampered if the log in the object store does not match its
         checkpoint, Unavailable.
         """
+        report = Report()
         log = RestoreLog(database=self.database, published_log=self.published_log)
         anchored = await self.published_log.newest()
         names = await account_object_names(self.objects)
+        changed = await changed_names(self.database, names)
         divergence = await log.compare(
-            anchored, (name.size for name in names if name.size is not None), progress
+            anchored, (name.size for name in changed if name.size is not None), progress
         )
-        report = Report()
-        acts = await self.journal.missing(self.database, kept=True, findings=report.findings)
-        if not (acts or await self._is_due(anchored, divergence)):
+        scope = divergence.named
+        acts = await self._missing(scope, report)
+        if acts or await self._is_due(anchored, divergence):
+            mark = await self.database.write(lambda tx: _mark(tx, divergence))
+            if scope is not None:
+                changed = [name for name in names if name in changed or name.account_id in scope.accounts]
+            wanted = names if scope is None else changed
+            restricted = await self._bring_in(divergence, wanted, acts, report, progress, actor=actor)
+            await name_what_is_lost(self.database, divergence, report)
+            if anchored is not None:
+                await log.join(anchored, divergence, progress)
+                await self.database.write(lambda tx: self._published(tx, anchored))
+            report.add("leaves", divergence.lost.leaves)
+            report.add("own", divergence.own.leaves)
+            since = None if scope is None else scope.since
+            await self.database.write(lambda tx: _finish(tx, mark, restricted, since, actor))
+            while await self.database.write(lambda tx: tx.restored.take_waiting(limit=1000)):
+                pass
+            with suppress(Unavailable):  # Otherwise a worker anchors it.
+                await self.anchor.extend()
+        elif not await self.unnamed.any_due():
             raise Refused("There is nothing to restore: the database is as recent as the object store.")
-        mark = await self.database.write(lambda tx: _mark(tx, divergence))
-        restricted = await self._bring_in(divergence, names, acts, report, progress, actor=actor)
-        await name_what_is_lost(self.database, divergence, report)
-        if anchored is not None:
-            await log.join(anchored, divergence, progress)
-            await self.database.write(lambda tx: self._published(tx, anchored))
-        report.add("leaves", divergence.lost.leaves)
-        report.add("own", divergence.own.leaves)
-        await self.database.write(lambda tx: _finish(tx, mark, restricted, actor))
-        while await self.database.write(lambda tx: tx.restored.take_waiting(limit=1000)):
-            pass
-        with suppress(Unavailable):  # Otherwise a worker anchors it.
-            await self.anchor.extend()
+        # The vault serves again. What follows is not named by any event, so its cost grows with the archive.
+        await self.unnamed(report, progress, actor=actor)
         return report
+
+    async def _missing(self, scope: Scope | None, report: Report) -> Sequence[Act]:
+        """Return the closing acts that the database lacks, and add their subjects to the scope."""
+        among = None if scope is None else KeptActs(keys=scope.kept, accounts=scope.rotated)
+        acts = await self.journal.missing(self.database, kept=True, among=among, findings=report.findings)
+        if scope is not None:
+            for act in acts:
+                scope.take(act.event)
+        return acts
 
     async def _is_due(self, anchored: StoredLog | None, divergence: Divergence) -> bool:
         """Return whether the database lacks anything in the object store, or a restore was interrupted."""
@@ -96,25 +122,26 @@ class Restore:
         *,
         actor: str,
     ) -> Sequence[Recording]:
-        """Apply the object store and the anchored log to the rows; return the recordings that this restricts."""
+        """Apply the object store and the anchored log to the rows; return the recordings that this restricts.
+
+        If the divergence names what changed, only that is read.
+        """
         accounts = RestoreAccounts(
             database=self.database, objects=self.objects, ring=self.ring, names=by_account(names)
         )
-        recordings = RestoreRecordings(
-            database=self.database, objects=self.objects, ring=self.ring, admission=self.admission
-        )
+        recordings = self.unnamed.recordings
         await accounts.bring_in(divergence, acts, report, progress, actor=actor)
-        await recordings.tombstones(report, progress)
+        await recordings.tombstones(divergence.named, report, progress)
         ids = await recordings.manifests(divergence, report, progress)
         await accounts.refuse_in_flight(report)
         await accounts.fail_closed(divergence, report)
-        await recordings.replay(divergence, report, progress)
+        await replay(self.database, divergence, report, progress)
         for act in acts:
             await self.database.write(
                 lambda tx, act=act: self.journal.apply(tx, act, logged=act.event.id in divergence.ids)  # type: ignore[misc]
             )
         report.add("acts", len(acts))
-        return await recordings.without_manifest(ids, divergence, report)
+        return [] if divergence.named else await recordings.without_manifest(ids, divergence, report)
 
     def _published(self, tx: Transaction, anchored: StoredLog) -> None:
         checkpoint = KeptCheckpoint(size=anchored.checkpoint.size, note=anchored.note, at=self.clock())
@@ -130,11 +157,15 @@ def _mark(tx: Transaction, divergence: Divergence) -> bytes:
     return mark
 
 
-def _finish(tx: Transaction, mark: bytes, restricted: Sequence[Recording], actor: str) -> None:
-    """Log the restore, and end recovery mode."""
+def _finish(
+    tx: Transaction, mark: bytes, restricted: Sequence[Recording], since: datetime | None, actor: str
+) -> None:
+    """Log the restore, and end recovery mode; from ``since`` on, manifests may have changed without an event."""
     if tx.metadata.get(MARK) is None:
         return  # A concurrent restore was faster.
     tx.metadata.replace({}, drop=[MARK])
+    if since is not None:
+        begin_unnamed(tx, since)
     now = tx.now()
     fork, size, anchored = map(int, mark.split())
     if size:

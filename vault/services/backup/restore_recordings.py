@@ -1,9 +1,8 @@
-"""Restore recordings: tombstones, manifests, and the log's changes to existing rows."""
+"""Restore recordings: their tombstones and their manifests."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from vault.database.interface import Database
@@ -17,25 +16,31 @@ from vault.domain.progress import ProgressCallback, Report
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.evidence import Evidence, decode_call_fields
+from vault.domain.stored.manifest import PREFIX as MANIFESTS
 from vault.domain.stored.manifest import Manifest, decode_manifest, location_of
 from vault.domain.stored.sealed_records import encode_facts
 from vault.domain.stored.tombstone import PREFIX as TOMBSTONES
 from vault.domain.stored.tombstone import decode_tombstones
+from vault.domain.stored.tombstone import prefix_of as prefix_of_tombstones
+from vault.domain.stored.tombstone import since as tombstones_since
 from vault.errors import NotFound, OwnKeyUnusable, Tampered
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.objects import ObjectStore
 from vault.sealing.message import seal
 from vault.services.admission.admission import Admission
 from vault.services.backup.restore_log import Divergence
+from vault.services.backup.restore_replay import restrict
+from vault.services.backup.restore_scope import Scope
 from vault.services.lifecycle.evidence_chain import open_entry
-from vault.services.lifecycle.lifecycle import reapply_erasure
-from vault.services.lifecycle.restore import restore_available, restore_refusal, restore_tombstone
+from vault.services.lifecycle.restore import restore_available, restore_tombstone
 from vault.services.shared.encrypted_fields import open_recording, statement_id
+from vault.services.shared.gather_all import gathered
 from vault.services.shared.iter_recordings import available_recordings
 
-_MANIFESTS = "manifests/"
 #: Recordings decrypted concurrently and written in one transaction.
 _BATCH_SIZE = 32
+#: Ids per statement, and unfinished rotations considered.
+_KEY_BATCH_SIZE, _ROTATIONS = 500, 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,32 +62,47 @@ class RestoreRecordings:
     ring: KeyRing
     admission: Admission
 
-    async def tombstones(self, report: Report, progress: ProgressCallback) -> None:
-        """Restore recordings that were refused, failed or erased."""
+    async def tombstones(self, scope: Scope | None, report: Report, progress: ProgressCallback) -> None:
+        """Restore recordings that were refused, failed or erased; with ``scope``, only those since then."""
         done = 0
-        async for stored in self.objects.list(TOMBSTONES):
-            try:
-                recordings = decode_tombstones(await self.objects.get(stored.key))
-            except Tampered as error:
-                report.findings.append(f"{stored.key}: {error}")
-                continue
-            # Apply erasures after refusals, independent of the order in the listing.
-            recordings.sort(key=lambda recording: recording.state is State.ERASED)
-            await self.database.write(
-                lambda tx, batch=recordings: [restore_tombstone(tx, row) for row in batch] and None  # type: ignore[misc]
-            )
-            done += len(recordings)
+        async for keys in _batches(self._tombstone_keys(scope)):
+            for recordings in await gathered([self.open_tombstones(key, report) for key in keys]):
+                await self.database.write(partial(put_tombstones, recordings))
+                done += len(recordings)
             await progress("tombstones", done, 0)
         report.add("tombstones", done)
 
+    async def _tombstone_keys(self, scope: Scope | None) -> AsyncIterator[str]:
+        if scope is None:
+            async for stored in self.objects.list(TOMBSTONES):
+                yield stored.key
+            return
+        for account_id in sorted(scope.ended):
+            prefix, after = prefix_of_tombstones(account_id), tombstones_since(account_id, scope.since)
+            async for stored in self.objects.list(prefix, after=after):
+                yield stored.key
+
+    async def open_tombstones(self, key: str, report: Report) -> list[Recording]:
+        """Return the recordings of an object; if it cannot be used, add a finding and return none."""
+        try:
+            recordings = decode_tombstones(await self.objects.get(key))
+        except Tampered as error:
+            report.findings.append(f"{key}: {error}")
+            return []
+        # Apply erasures after refusals, independent of the order in the object.
+        return sorted(recordings, key=lambda recording: recording.state is State.ERASED)
+
     async def manifests(self, divergence: Divergence, report: Report, progress: ProgressCallback) -> set[str]:
-        """Restore recordings that have a manifest; return their ids."""
+        """Restore recordings that have a manifest: all, or those that the divergence names. Return their ids."""
         ids: set[str] = set()
+        scope = divergence.named
         replay, own = divergence.lost, divergence.own.recordings
-        async for keys in _batches(stored.key async for stored in self.objects.list(_MANIFESTS)):
-            opened = await asyncio.gather(*(self._open(key, replay, report) for key in keys))
+        async for keys in _batches(self._manifest_keys(scope)):
+            opened = await gathered(
+                [self.open_manifest(key, replay, report, listed=scope is None) for key in keys]
+            )
             usable = [manifest for manifest in opened if manifest is not None]
-            placed, refused = await self.database.write(lambda tx, batch=usable: _put(tx, batch, own))  # type: ignore[misc]
+            placed, refused = await self.database.write(partial(put_manifests, usable, own))
             ids.update(placed)
             for location in refused:
                 report.findings.append(f"{location}: another recording has the same name in its source.")
@@ -90,26 +110,24 @@ class RestoreRecordings:
         report.add("available", len(ids))
         return ids
 
-    async def replay(self, divergence: Divergence, report: Report, progress: ProgressCallback) -> None:
-        """Apply the anchored log's changes to existing rows; closing acts are never undone."""
-        replay, own = divergence.lost, divergence.own
-        changes: list[Callable[[Transaction], object]] = [
-            *(partial(_erase, id_) for id_ in replay.erased),
-            *(partial(_refuse, id_, code, id_ in own.recordings) for id_, code in replay.refused.items()),
-            *(
-                partial(_restrict, id_, restricted)
-                for id_, restricted in replay.restricted.items()
-                if restricted or not own.restricted.get(id_)
-            ),
-            *(partial(_revoke_link, id_, at) for id_, at in replay.revoked_links.items()),
-            *(partial(_revoke_key, id_, at) for id_, at in replay.revoked_keys.items()),
-            *(partial(_delete_connection, id_) for id_ in replay.deleted_connections),
-        ]
-        for start in range(0, len(changes), _BATCH_SIZE):
-            batch = changes[start : start + _BATCH_SIZE]
-            results = await self.database.write(lambda tx, batch=batch: [change(tx) for change in batch])  # type: ignore[misc]
-            report.add("erased", sum(result is True for result in results))
-            await progress("log entries", start + len(batch), len(changes))
+    async def _manifest_keys(self, scope: Scope | None) -> AsyncIterator[str]:
+        if scope is None:
+            async for stored in self.objects.list(MANIFESTS):
+                yield stored.key
+            return
+        for recording_id, account_id in scope.recordings.items():
+            yield location_of(account_id, recording_id)
+        # A rotation wrote manifests again and is in the log once, not once per recording; or not at all in the lost
+        # part, if it began before.
+        unfinished = await self.database.read(lambda tx: tx.rotations.unfinished(_ROTATIONS))
+        for account_id in sorted({*scope.rotated, *(rotation.account_id for rotation in unfinished)}):
+            gone, after = scope.rotated.get(account_id, set()), ""
+            page = partial(_without_key, account_id, gone)
+            while ids := await self.database.read(partial(page, after)):
+                for recording_id in ids:
+                    if recording_id not in scope.recordings:
+                        yield location_of(account_id, recording_id)
+                after = ids[-1]
 
     async def without_manifest(
         self, ids: set[str], divergence: Divergence, report: Report
@@ -125,17 +143,28 @@ class RestoreRecordings:
             recording async for recording in available_recordings(self.database) if recording.id not in known
         ]
         for recording in found:
-            await self.database.write(partial(_restrict, recording.id, True))
+            await self.database.write(partial(restrict, recording.id, True))
             report.findings.append(
                 f"{recording.id}: it is available and its manifest is missing. It may have been erased shortly "
                 "before the database was lost, so it is restricted now: lift that, or erase it."
             )
         return found
 
-    async def _open(self, key: str, replay: Replay, report: Report) -> OpenedManifest | None:
-        """Decrypt a manifest; if it cannot be used, add a finding and return None."""
+    async def open_manifest(
+        self, key: str, replay: Replay, report: Report, *, listed: bool
+    ) -> OpenedManifest | None:
+        """Decrypt a manifest; if it cannot be used, add a finding and return None.
+
+        One that was not ``listed`` may not exist: its recording never became available, or was erased.
+        """
         try:
-            manifest = _named(key, decode_manifest(await self.objects.get(key)))
+            body = await self.objects.get(key)
+        except NotFound as error:
+            if listed:
+                report.findings.append(f"{key}: {error}")
+            return None
+        try:
+            manifest = _named(key, decode_manifest(body))
             recording = manifest.recording
             if recording.id in replay.erased:
                 # The state ERASING makes the worker delete its remains.
@@ -173,6 +202,10 @@ class RestoreRecordings:
         return OpenedManifest(manifest=manifest, terms=terms, facts=facts)
 
 
+def _without_key(account_id: str, gone: Collection[int], after: str, tx: Transaction) -> Sequence[str]:
+    return tx.inventory.without_key(account_id, gone, after=after, limit=_KEY_BATCH_SIZE)
+
+
 def _named(key: str, manifest: Manifest) -> Manifest:
     """Return the manifest. Raises Tampered if its key is that of another recording."""
     if location_of(manifest.recording.account_id, manifest.recording.id) != key:
@@ -180,8 +213,14 @@ def _named(key: str, manifest: Manifest) -> Manifest:
     return manifest
 
 
-def _put(
-    tx: Transaction, opened: Sequence[OpenedManifest], own: Collection[str]
+def put_tombstones(recordings: Sequence[Recording], tx: Transaction) -> None:
+    """Write the rows of tombstones."""
+    for recording in recordings:
+        restore_tombstone(tx, recording)
+
+
+def put_manifests(
+    opened: Sequence[OpenedManifest], own: Collection[str], tx: Transaction
 ) -> tuple[list[str], list[str]]:
     """Write rows, terms and facts; return the ids that have rows now, and the locations of refused manifests."""
     placed, refused = [], []
@@ -215,42 +254,6 @@ def _row(
         sealed_facts=seal(key.key, bound.of_call_fact(account_id, fact_id), encode_facts(facts)),
         key_version=key.version,
     )
-
-
-def _erase(recording_id: str, tx: Transaction) -> bool:
-    recording = tx.recordings.by_id(recording_id)
-    if recording is None or recording.state in {State.ERASING, State.ERASED}:
-        return False
-    reapply_erasure(tx, recording)
-    return True
-
-
-def _refuse(recording_id: str, code: str, own: bool, tx: Transaction) -> None:  # noqa: FBT001 - bound by place
-    restore_refusal(tx, recording_id, code)
-    if own:
-        # It was admitted since, by a database that lacked the refusal.
-        _restrict(recording_id, True, tx)
-
-
-def _restrict(recording_id: str, restricted: bool, tx: Transaction) -> None:  # noqa: FBT001 - bound by place
-    tx.recordings.restrict(recording_id, restricted=restricted)
-    # The restored manifest may be out of date.
-    tx.queue.rewrite_manifest(recording_id)
-
-
-def _revoke_link(link_id: str, at: datetime, tx: Transaction) -> None:
-    tx.links.revoke(link_id, at)
-
-
-def _revoke_key(key_id: str, at: datetime, tx: Transaction) -> None:
-    tx.api_keys.revoke(key_id, at)
-
-
-def _delete_connection(connection_id: str, tx: Transaction) -> None:
-    # The restored account object may be older than the deletion.
-    connection = tx.connections.get(connection_id)
-    if connection is not None:
-        tx.connections.delete(connection)
 
 
 async def _batches(keys: AsyncIterator[str]) -> AsyncIterator[list[str]]:

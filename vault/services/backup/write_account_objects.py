@@ -9,12 +9,12 @@ a missing one.
 """
 
 import asyncio
+import secrets
 from dataclasses import dataclass
 
 from vault.database.interface import Database
 from vault.database.signals import Work
 from vault.database.transaction import Transaction
-from vault.domain.ids import new_id
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.account_object import (
     AccountObject,
@@ -192,11 +192,11 @@ class WriteTombstones:
 
     async def __call__(self) -> bool:
         """Write a batch of one account; False if none was due."""
-        due = await self.database.read(lambda tx: tx.tombstones.due(MAX_TOMBSTONES))
+        due, now = await self.database.read(lambda tx: (tx.tombstones.due(MAX_TOMBSTONES), tx.now()))
         if not due:
             return False
         account_id = due[0].account_id
-        location = location_of_tombstones(account_id, new_id("tomb"))
+        location = location_of_tombstones(account_id, now, secrets.token_hex(8))
         await self.objects.put(location, encode_tombstones(account_id, due))
         await self.database.write(lambda tx: tx.tombstones.written(due))
         return True

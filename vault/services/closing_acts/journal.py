@@ -8,7 +8,7 @@ permanently below ``closed/``.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final, TypeVar
@@ -58,6 +58,16 @@ _MAX_CACHED: Final = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptActs:
+    """The permanent objects that a restore must read if the log names what the database lacks."""
+
+    #: Keys that may exist: each is named after an event of the log.
+    keys: Collection[str]
+    #: Accounts whose objects were sealed again, because a version of their key was destroyed.
+    accounts: Collection[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Journal:
     """Stores the objects of closing acts, finds them again, and reapplies them to a database that lost them."""
 
@@ -76,16 +86,21 @@ class Journal:
             raise Unavailable(NOT_STORED) from error
 
     async def missing(
-        self, database: Database, *, kept: bool = False, findings: list[str] | None = None
+        self,
+        database: Database,
+        *,
+        kept: bool = False,
+        among: KeptActs | None = None,
+        findings: list[str] | None = None,
     ) -> Sequence[Act]:
         """Return acts in the object store whose events the database lacks, oldest first.
 
         With ``kept``, also the permanent ones, and those that the database knows but could not apply; only a
-        restore needs these. Invalid objects are skipped with a line in ``findings`` and in the log. Raises
-        Unavailable.
+        restore needs these. ``among`` limits the permanent ones, which are otherwise listed all. Invalid objects are
+        skipped with a line in ``findings`` and in the log. Raises Unavailable.
         """
         places = dict[str, str]()
-        for prefix in (PREFIX, KEPT_PREFIX) if kept else (PREFIX,):
+        for prefix in [PREFIX, *(_kept_prefixes(among) if kept else ())]:
             async for stored in self.objects.list(prefix):
                 place = parse_location(stored.key)
                 if place is None:
@@ -94,6 +109,7 @@ class Journal:
                     _ignore(stored.key, "The object is too large for a closing act.", findings)
                 else:
                     places[stored.key] = place[1]
+        places |= {key: key.rpartition("/")[2] for key in (among.keys if kept and among else ())}
         # After the listing: an act with an object in it is committed.
         unknown = await database.read(lambda tx: tx.closing.unknown(set(places.values())))
         wanted = [location for location, first in places.items() if kept or first in unknown]
@@ -245,6 +261,10 @@ class KeepJournal:
             settled += [act for act in acts if act not in permanent] + kept
             await self.objects.delete(acts[0].location)
         await self.database.write(lambda tx: tx.closing.settled(settled))
+
+
+def _kept_prefixes(among: KeptActs | None) -> list[str]:
+    return [KEPT_PREFIX] if among is None else [f"{KEPT_PREFIX}{account}/" for account in among.accounts]
 
 
 def _by_location(acts: Iterable[Act]) -> dict[str, list[Act]]:

@@ -45,6 +45,11 @@ class RemoveErased:
 
     async def _remove(self, lease: Lease) -> None:
         recording = lease.recording
+        # The closing act is put before anything is deleted, if its node may not have put it: a restore reads only the
+        # manifests that the log or an act names, and would not notice that this one is missing.
+        await self.database.write(
+            lambda tx: tx.closing.recall(recording.account_id, "recording.erasing", recording.id)
+        )
         # The manifest holds a wrapped key, so it is deleted first, with unfinished uploads of it from a crash.
         manifest = location_of(recording.account_id, recording.id)
         prefix = objects_of(recording.account_id, recording.id)

@@ -1,0 +1,77 @@
+"""Apply the changes that the log says to rows that exist already; closing acts are never undone."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.progress import ProgressCallback, Report
+from vault.domain.recordings.recording import State
+from vault.services.backup.restore_log import Divergence
+from vault.services.lifecycle.lifecycle import reapply_erasure
+from vault.services.lifecycle.restore import restore_refusal
+
+#: Changes per transaction.
+_BATCH_SIZE = 32
+
+
+async def replay(
+    database: Database, divergence: Divergence, report: Report, progress: ProgressCallback
+) -> None:
+    """Apply the anchored log's changes to existing rows; closing acts are never undone."""
+    replay, own = divergence.lost, divergence.own
+    changes: list[Callable[[Transaction], object]] = [
+        *(partial(_erase, id_) for id_ in replay.erased),
+        *(partial(_refuse, id_, code, id_ in own.recordings) for id_, code in replay.refused.items()),
+        *(
+            partial(restrict, id_, restricted)
+            for id_, restricted in replay.restricted.items()
+            if restricted or not own.restricted.get(id_)
+        ),
+        *(partial(_revoke_link, id_, at) for id_, at in replay.revoked_links.items()),
+        *(partial(_revoke_key, id_, at) for id_, at in replay.revoked_keys.items()),
+        *(partial(_delete_connection, id_) for id_ in replay.deleted_connections),
+    ]
+    for start in range(0, len(changes), _BATCH_SIZE):
+        batch = changes[start : start + _BATCH_SIZE]
+        results = await database.write(lambda tx, batch=batch: [change(tx) for change in batch])  # type: ignore[misc]
+        report.add("erased", sum(result is True for result in results))
+        await progress("log entries", start + len(batch), len(changes))
+
+
+def _erase(recording_id: str, tx: Transaction) -> bool:
+    recording = tx.recordings.by_id(recording_id)
+    if recording is None or recording.state in {State.ERASING, State.ERASED}:
+        return False
+    reapply_erasure(tx, recording)
+    return True
+
+
+def _refuse(recording_id: str, code: str, own: bool, tx: Transaction) -> None:  # noqa: FBT001 - bound by place
+    restore_refusal(tx, recording_id, code)
+    if own:
+        # It was admitted since, by a database that lacked the refusal.
+        restrict(recording_id, True, tx)
+
+
+def restrict(recording_id: str, restricted: bool, tx: Transaction) -> None:  # noqa: FBT001 - bound by place
+    """Restrict a recording, or end the restriction; its manifest becomes due."""
+    tx.recordings.restrict(recording_id, restricted=restricted)
+    # The restored manifest may be out of date.
+    tx.queue.rewrite_manifest(recording_id)
+
+
+def _revoke_link(link_id: str, at: datetime, tx: Transaction) -> None:
+    tx.links.revoke(link_id, at)
+
+
+def _revoke_key(key_id: str, at: datetime, tx: Transaction) -> None:
+    tx.api_keys.revoke(key_id, at)
+
+
+def _delete_connection(connection_id: str, tx: Transaction) -> None:
+    # The restored account object may be older than the deletion.
+    connection = tx.connections.get(connection_id)
+    if connection is not None:
+        tx.connections.delete(connection)
