@@ -3,9 +3,10 @@
 Packages that only some settings need are imported lazily: boto3 and psycopg take half of the startup time.
 """
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from vault import tracing
 from vault.audio.describer import SubprocessDescriber
@@ -18,7 +19,7 @@ from vault.database.wrapped_keys import WrappedKeyRows
 from vault.errors import StartRefused
 from vault.hardening import harden_process
 from vault.keyservice.breaker import Breaker
-from vault.keyservice.key_ring import AccountKeyRing
+from vault.keyservice.key_ring import SLACK, AccountKeyRing
 from vault.keyservice.location import open_own_keys, open_root_key
 from vault.keyservice.two_root_keys import TwoRootKeys
 from vault.objects.location import open_store
@@ -168,7 +169,18 @@ def _ring(
 ) -> AccountKeyRing:
     own_keys = open_own_keys(settings.own_keys_url, threads, plain_http=settings.plain_http_allow)
     stack.push_async_callback(own_keys.close)
-    return AccountKeyRing(root_key, WrappedKeyRows(database), own_keys=own_keys)
+    ring = AccountKeyRing(
+        root_key, WrappedKeyRows(database), own_keys=own_keys,
+        ttl=settings.key_cache_seconds + SLACK, maximum=settings.key_cache_size,
+    )  # fmt: skip
+    stack.push_async_callback(_stop, asyncio.create_task(ring.keep_fresh()))
+    return ring
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 def _database(settings: Settings, *, guarded: bool) -> tuple[Database, Callable[[], None]]:

@@ -18,7 +18,7 @@ _KNOWN = {
     "VAULT_TRUSTED_PROXIES", "VAULT_MEDIA_ALLOW", "VAULT_LOG_LEVEL", "VAULT_WORKERS",
     "VAULT_DRAIN_SECONDS", "VAULT_STOP_SECONDS", "VAULT_TRACING_URL",
     "VAULT_PREVIOUS_ROOT_KEY_URL", "VAULT_OWN_KEYS_URL", "VAULT_REFERENCE", "VAULT_PLAIN_HTTP_ALLOW",
-    "VAULT_ANCHOR_SECONDS",
+    "VAULT_ANCHOR_SECONDS", "VAULT_KEY_CACHE_SECONDS", "VAULT_KEY_CACHE_SIZE",
 }  # fmt: skip
 _HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}+|\[[0-9A-Fa-f:.]{2,45}+\]):[1-9][0-9]{0,4}")
 _DIGITS = re.compile(r"[0-9]{1,9}")
@@ -59,6 +59,10 @@ class Settings:
     stop_seconds: int
     #: Seconds between two anchors of the access log while it grows.
     anchor_seconds: int
+    #: Seconds for which a node works on without the key service.
+    key_cache_seconds: int
+    #: How many unwrapped account keys a node keeps in memory.
+    key_cache_size: int
     #: URL to send spans to (OTLP over HTTP); None turns tracing off.
     tracing_url: str | None
     #: Whether the OpenAPI document is served, at /openapi.json and /reference.
@@ -102,10 +106,12 @@ def read_settings(environment: Mapping[str, str], *, port: int = DEFAULT_PORT) -
         media_allow=_list(environment.get("VAULT_MEDIA_ALLOW", "")),
         plain_http_allow=_hosts(environment.get("VAULT_PLAIN_HTTP_ALLOW", "")),
         log_level=_level(environment.get("VAULT_LOG_LEVEL", "INFO")),
-        workers=_count(environment.get("VAULT_WORKERS", "4")),
-        drain_seconds=_seconds(environment, "VAULT_DRAIN_SECONDS", "0"),
-        stop_seconds=_seconds(environment, "VAULT_STOP_SECONDS", "10"),
-        anchor_seconds=_seconds(environment, "VAULT_ANCHOR_SECONDS", "2"),
+        workers=_integer(environment, "VAULT_WORKERS", 4, 1, 64),
+        drain_seconds=_integer(environment, "VAULT_DRAIN_SECONDS", 0, 0, 300),
+        stop_seconds=_integer(environment, "VAULT_STOP_SECONDS", 10, 0, 300),
+        anchor_seconds=_integer(environment, "VAULT_ANCHOR_SECONDS", 2, 0, 300),
+        key_cache_seconds=_integer(environment, "VAULT_KEY_CACHE_SECONDS", 300, 60, 3600),
+        key_cache_size=_integer(environment, "VAULT_KEY_CACHE_SIZE", 10_000, 100, 1_000_000),
         tracing_url=_tracing_url(environment.get("VAULT_TRACING_URL")),
         reference=_reference(environment.get("VAULT_REFERENCE", "on")),
     )
@@ -160,17 +166,10 @@ def _level(value: str) -> str:
     return value
 
 
-def _count(value: str) -> int:
-    number = _number(value)
-    if number is None or not 1 <= number <= 64:  # noqa: PLR2004 - stated in the message
-        raise StartRefused("VAULT_WORKERS must be an integer from 1 to 64.")
-    return number
-
-
-def _seconds(environment: Mapping[str, str], name: str, default: str) -> int:
-    number = _number(environment.get(name, default))
-    if number is None or number > 300:  # noqa: PLR2004 - stated in the message
-        raise StartRefused(f"{name} must be an integer from 0 to 300.")
+def _integer(environment: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    number = _number(environment.get(name, str(default)))
+    if number is None or not least <= number <= most:
+        raise StartRefused(f"{name} must be an integer from {least} to {most}.")
     return number
 
 

@@ -82,6 +82,7 @@ async def test_a_row_is_inserted_once_and_read_back(database: Database):
     row = {
         "id": "fact_1", "account_id": "acct_a", "call_ref": "call-1", "delivery": "1", "at": NOW,
         "started_at": NOW - timedelta(microseconds=1), "ended_at": None, "sealed_facts": b"\x00", "key_version": 1,
+        "month_key": None,
     }  # fmt: skip
     add, find = CompiledInsert(call_facts), CompiledSelect(select(call_facts))
     assert await database.write(lambda tx: add.add(tx.connection, row))

@@ -107,7 +107,17 @@ def test_every_account_object_is_due_after_the_names_changed(tmp_path: Path):
         "'2026-01-01', x'00', 1, 1, 0, '2026-01-01', 'x', 7, 7)"
     )
     for index in ("ix_recordings_due", "ix_recordings_leased"):
-        connection.execute(f"DROP INDEX {index}")  # of a later revision
+        connection.execute(f"DROP INDEX {index}")  # of a later revision, as are these:
+    connection.execute("DROP TABLE month_keys")
+    connection.execute("DROP INDEX ix_key_rotations_destroyed")
+    for index, table, column in (
+        ("ix_recordings_key_version", "recordings", "month_key"),
+        ("ix_recordings_announcement_key_version", "recordings", "announcement_month_key"),
+        ("ix_call_facts_key_version", "call_facts", "month_key"),
+    ):
+        connection.execute(f"DROP INDEX {index}")
+        connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        connection.execute(f"CREATE INDEX {index} ON {table} (account_id)")
     connection.execute("UPDATE alembic_version SET version_num = '0007'")
     connection.close()
     migrate_sqlite(path)

@@ -1,67 +1,12 @@
 """The key ring: how long it keeps keys, how many, and that it asks once."""
 
 import asyncio
-from dataclasses import dataclass, field
 
 import pytest
 
-from tests.fakes.root_key import FakeRootKey
+from tests.fakes.key_rows import Ring
 from vault.errors import NotFound, Tampered, Unavailable
-from vault.keyservice.key_ring import AccountKeyRing, wrapping_context
-
-
-@dataclass
-class Rows:
-    """WrappedKeys in memory, which can be made to wait, and counts how often it was asked."""
-
-    keys: dict[tuple[str, int], bytes] = field(default_factory=dict)
-    versions: dict[str, int] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    gate: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def current_version(self, account_id: str) -> int:
-        """Return the version, as it was when asked."""
-        self.asked.append(f"current {account_id}")
-        version = self.versions.get(account_id)
-        await self.gate.wait()
-        if version is None:
-            raise NotFound("There is no such account.")
-        return version
-
-    async def wrapped(self, account_id: str, version: int) -> bytes:
-        """Return the wrapped key, as it was when asked."""
-        self.asked.append(f"{account_id} v{version}")
-        wrapped = self.keys.get((account_id, version))
-        await self.gate.wait()
-        if wrapped is None:
-            raise NotFound("There is no such key.")
-        return wrapped
-
-
-@dataclass
-class Ring:
-    """A ring with all its parts. ``time`` is what its clock shows."""
-
-    time: float = 0.0
-    root: FakeRootKey = field(default_factory=FakeRootKey)
-    rows: Rows = field(default_factory=Rows)
-
-    def __post_init__(self) -> None:
-        """Make the ring."""
-        self.rows.gate.set()
-        self.ring = AccountKeyRing(self.root, self.rows, ttl=300, maximum=3, now=lambda: self.time)
-
-    async def account(self, account_id: str) -> None:
-        """Open an account."""
-        _, self.rows.keys[account_id, 1] = await self.ring.create(account_id)
-        self.rows.versions[account_id] = 1
-
-    async def rotate(self, account_id: str) -> None:
-        """Give the account another version."""
-        version = self.rows.versions[account_id] + 1
-        wrapped = await self.root.wrap(bytes(32), wrapping_context(account_id, version))
-        self.rows.keys[account_id, version] = wrapped
-        self.rows.versions[account_id] = version
+from vault.keyservice.key_ring import wrapping_context
 
 
 async def test_a_new_key_is_wrapped_for_its_account_and_version() -> None:

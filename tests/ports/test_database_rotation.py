@@ -21,7 +21,7 @@ from vault.database.interface import Database
 from vault.database.stores.accounts import WrappedSecret
 from vault.database.stores.call_facts import CallFactRow
 from vault.database.stores.consent import ConsentRow, ObjectionRow
-from vault.database.stores.key_rotations import SealedRow
+from vault.database.stores.sealed_columns import SealedRow
 from vault.domain.accounts.account import Connection
 from vault.domain.accounts.key_rotation import KeyRotation
 from vault.domain.consent.consent_event import Objection
@@ -120,7 +120,7 @@ async def test_a_replaced_key_makes_the_manifest_due(database: Database):
     await database.write(lambda tx: tx.queue.manifest_written(recording.id, 1))
     await begin(database)
     (row,) = await database.read(lambda tx: tx.rotations.under("recording_key", "acct_a", 1, limit=9))
-    assert row == SealedRow(name=recording.id, sealed=b"key")
+    assert row == SealedRow(name=recording.id, sealed=b"key", at=recording.received_at)
     assert (
         await database.read(
             lambda tx: tx.rotations.under("recording_key", "acct_a", 1, but=[recording.id], limit=9)
@@ -131,10 +131,13 @@ async def test_a_replaced_key_makes_the_manifest_due(database: Database):
     stale = [(SealedRow(name=recording.id, sealed=b"stale"), b"y")]
     for rows, changed in ((stale, 0), (pairs, 1), (pairs, 0)):
         assert changed == await database.write(
-            lambda tx, r=rows: tx.rotations.replace("recording_key", ROTATION, r, version=2)
+            lambda tx, r=rows: tx.rotations.replace(
+                "recording_key", ROTATION, r, version=2, month_key="month"
+            )
         )
     kept = await columns(database, recording.id)
-    assert (kept["wrapped_key"], kept["key_version"], kept["manifest_due"]) == (b"new", 2, True)
+    assert (kept["wrapped_key"], kept["key_version"], kept["month_key"]) == (b"new", 2, "month")
+    assert kept["manifest_due"]
     remaining = await database.read(lambda tx: tx.rotations.remaining("acct_a", 1))
     assert {kind: count for kind, count in remaining.items() if count} == {
         "index_key": 1, "announcement": 1, "manifest": 1,

@@ -11,10 +11,11 @@ from tests.support.rotation import (
     LINK,
     ME,
     all_under,
+    before_months,
     everything_opens,
     fill,
     finish,
-    manifest_version,
+    manifest_of,
     rotate,
     step,
     versions,
@@ -27,17 +28,18 @@ from vault.tlog.key_statement import open_statement
 
 
 async def test_nothing_is_left_under_the_old_version(either: House):
-    """Rows of every kind and the manifest follow; all of it opens before, between and after, on either database."""
+    """Rows of every kind follow, or their month keys; all opens before, between and after, on either database."""
     house = either
     recording_id = await fill(house)
     assert await versions(house) == all_under(1)
+    manifest = manifest_of(house, recording_id)
     assert (await rotate(house)).current == 2
     await everything_opens(house, recording_id)
     await step(house)
     await everything_opens(house, recording_id)
     await finish(house)
     assert await versions(house) == all_under(2)
-    assert manifest_version(house, recording_id) == 2
+    assert manifest_of(house, recording_id) == manifest
     assert house.objects.older == {}
     with pytest.raises(NotFound):
         await house.vault.jobs.rewrap.ring.version(house.account.id, 1)
@@ -65,7 +67,7 @@ async def test_the_end_is_a_signed_statement(house: House):
     assert [one[:2] for one in said] == [("key.rewrapped", "v1"), ("key.destroyed", "v1")]
     assert {one[2].strftime("%Y-%m-%dT%H:%M:%S.%fZ") for one in said} == {lines[5]}
     progress = await rotation.status(account_id)
-    assert [(one.version, one.rewrapped, one.statement) for one in progress.rotations] == [(1, 1, note)]
+    assert [(one.version, one.rewrapped, one.statement) for one in progress.rotations] == [(1, 2, note)]
     assert (progress.current, progress.remaining) == (2, {})
 
 
@@ -129,6 +131,7 @@ async def test_one_rotation_at_a_time(house: House):
 async def test_the_old_version_waits_for_manifests_and_for_requests(house: House):
     """Destroyed neither while a manifest lies under it, nor while a request may still hold a row of before."""
     await fill(house)
+    await before_months(house)
     vault, rewrap = house.vault, replace(house.vault.jobs.rewrap, grace=timedelta())
     await rotate(house)
     for _ in range(20):
@@ -149,6 +152,7 @@ async def test_what_does_not_open_keeps_the_version(house: House):
     """One damaged row is passed over and says so each time; the others follow, and nothing is destroyed."""
     await fill(house)
     damaged = (await house.announce("broken", url="https://media.example/third.wav")).recording_id
+    await before_months(house)
     await house.set(damaged, sealed_announcement=b"not a message")
     await rotate(house)
     for _ in range(3):

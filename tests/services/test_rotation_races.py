@@ -15,6 +15,7 @@ from tests.support.rotation import (
     LINK,
     ME,
     all_under,
+    before_months,
     everything_opens,
     fill,
     finish,
@@ -22,7 +23,7 @@ from tests.support.rotation import (
     versions,
 )
 from tests.support.service_house import AUDIO, House, blocks_of
-from vault.database.stores.key_rotations import SEALED_KINDS
+from vault.database.stores.sealed_columns import SEALED_KINDS
 from vault.domain.calls.call import CallFacts
 from vault.domain.notices.audio import PromptRequest
 from vault.domain.recordings.recording import State
@@ -97,6 +98,8 @@ class Failing:
 async def test_a_crash_at_any_write_costs_nothing(house: House, when: str):
     """The process dies at each of its writes in turn; whoever goes on comes to the same end."""
     recording_id = await fill(house)
+    await before_months(house)
+    await house.announce("of this month", url="https://media.example/third.wav")
     await rotate(house)
     died = 0
     while await house.vault.jobs.rewrap.any_due():
@@ -145,6 +148,7 @@ async def test_twenty_uploads_outlive_the_rotation(house: House):
 async def test_what_changes_meanwhile_wins(house: House):
     """A recording is erased and credentials are changed between reading and replacing: neither comes back."""
     recording_id = await fill(house)
+    await before_months(house)
     vault, account_id = house.vault, house.account.id
     rows = {
         kind: await house.database.read(lambda tx, k=kind: tx.rotations.under(k, account_id, 1, limit=9))
@@ -158,7 +162,7 @@ async def test_what_changes_meanwhile_wins(house: House):
         sealed = [(row, b"sealed anew") for row in rows[kind]]
         assert len(sealed) == count
         assert changed == await house.database.write(
-            lambda tx, k=kind, s=sealed: tx.rotations.replace(k, rotation, s, version=2)
+            lambda tx, k=kind, s=sealed: tx.rotations.replace(k, rotation, s, version=2, month_key="month")
         )
     assert await house.keys_gone(recording_id)
     opened = await vault.webhooks.connection_cache.get(house.connection_id)

@@ -4,18 +4,21 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import null, select, update
 
 from tests.support.notice_drafts import TEXT, wish
 from tests.support.parties import CALLER, PARTIES, tell
 from tests.support.service_house import AUDIO, House
-from vault.database.stores.key_rotations import SEALED_COLUMNS, SEALED_KINDS
+from vault.database.schema.account_keys import month_keys
+from vault.database.schema.core import recordings
+from vault.database.stores.sealed_columns import SEALED_COLUMNS, SEALED_KINDS, SealedRow
 from vault.domain.calls.call import CallFacts
 from vault.domain.notices.audio import PromptRequest
 from vault.domain.recordings.recording import RecordingFilter, State
-from vault.domain.stored.manifest import decode_manifest, location_of
+from vault.domain.stored.manifest import Manifest, decode_manifest, location_of
 from vault.services.accounts.connections import ConnectionRequest
 from vault.services.audit_log.access_log import EventFilter
+from vault.services.key_rotation.reencrypt import reseal
 from vault.services.key_rotation.rotate_account_key import RotationProgress
 from vault.services.playback.links import LinkRequest
 
@@ -42,13 +45,16 @@ async def fill(house: House) -> str:
 
 
 async def versions(house: House) -> dict[str, set[int]]:
-    """Return under which versions the rows of each kind lie."""
+    """Return under which versions the rows of each kind lie, themselves or with their month keys."""
 
     def read(tx: Any) -> dict[str, set[int]]:
+        month = {row.id: row.key_version for row in tx.connection.execute(select(month_keys))}
         found = {}
         for kind, place in SEALED_COLUMNS.items():
-            query = select(place.version).where(place.sealed.is_not(None))
-            found[kind] = set(tx.connection.execute(query).scalars())
+            of_month = null() if place.month is None else place.month
+            query = select(place.version, of_month).where(place.sealed.is_not(None))
+            rows = tx.connection.execute(query).all()
+            found[kind] = {version if key is None else month[key] for version, key in rows}
         return found
 
     return await house.database.read(read)
@@ -59,10 +65,37 @@ def all_under(version: int) -> dict[str, set[int]]:
     return {kind: {version} for kind in SEALED_KINDS}
 
 
-def manifest_version(house: House, recording_id: str) -> int:
-    """Return the version that the recording's manifest names."""
+async def before_months(house: House, *, but: str = "") -> None:
+    """Bring the rows, except this recording, to the form of earlier releases: sealed under the account key itself."""
+    ring, account_id = house.vault.jobs.rewrap.ring, house.account.id
+    current = await ring.current(account_id)
+    for kind, place in SEALED_COLUMNS.items():
+        if place.month is None:
+            continue
+        query = select(place.name, place.sealed, place.month).where(
+            place.account == account_id,
+            place.sealed.is_not(None),
+            place.month.is_not(None),
+            place.name != but,
+        )
+        for name, sealed, month in await house.database.read(
+            lambda tx, query=query: tx.connection.execute(query).all()
+        ):
+            old = await ring.month_key(account_id, month)
+            row = SealedRow(name=name, sealed=sealed)
+            ((_, new),), _ = reseal(kind, account_id, [row], old=old, new=current.key)
+            values = {place.sealed: new, place.version: current.version, place.month: None}
+            change = update(place.table).where(place.name == name).values(values)
+            await house.database.write(lambda tx, change=change: tx.connection.execute(change))
+    due = update(recordings).where(recordings.c.wrapped_key.is_not(None), recordings.c.state == "available")
+    await house.database.write(lambda tx: tx.connection.execute(due.values(manifest_due=True)))
+    await house.vault.jobs.write_manifests()
+
+
+def manifest_of(house: House, recording_id: str) -> Manifest:
+    """Return the recording's manifest in the object store."""
     stored = house.objects.objects[location_of(house.account.id, recording_id)]
-    return decode_manifest(bytes(stored.body)).keys.key_version
+    return decode_manifest(bytes(stored.body))
 
 
 async def rotate(house: House) -> RotationProgress:

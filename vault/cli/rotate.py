@@ -62,7 +62,7 @@ async def _rotate(settings: Settings, account: str) -> str:
 
 
 def _line(progress: dict[str, Any]) -> str:
-    return f"{progress['rewrapped']} recordings re-encrypted, {progress['remaining']} items remaining."
+    return f"{progress['rewrapped']} keys wrapped again, {progress['remaining']} items remaining."
 
 
 def _print(line: str) -> None:

@@ -22,6 +22,7 @@ from vault.database.stores.key_rotations import RotationRows
 from vault.database.stores.lease_holders import LeaseHolderRows
 from vault.database.stores.links import LinkRows
 from vault.database.stores.log_tree import TreeRows
+from vault.database.stores.month_keys import MonthKeyRows
 from vault.database.stores.notices import NoticeRows
 from vault.database.stores.object_store import StoreRows
 from vault.database.stores.provider_copies import SourceRows
@@ -61,6 +62,7 @@ class Transaction:
         self.checkpoints = CheckpointRows(connection)
         self.api_keys = ApiKeyRows(connection)
         self.rotations = RotationRows(connection)
+        self.month_keys = MonthKeyRows(connection)
         self.metadata = MetadataRows(connection)
         self.account_objects = AccountObjectRows(connection)
         self.tombstones = TombstoneRows(connection)

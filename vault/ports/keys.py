@@ -1,8 +1,10 @@
 """The root key, which never leaves its service, and the account keys that it wraps."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
+from vault.domain.accounts.month_key import WrappedMonthKey
 from vault.sealing.keys import NamedKey
 
 
@@ -38,6 +40,20 @@ class WrappedKeys(Protocol):
     async def wrapped(self, account_id: str, version: int) -> bytes:
         """Return the wrapped key. Raises NotFound if the version never existed or was destroyed."""
 
+    async def destroyed(self, seconds: float) -> Sequence[tuple[str, int]]:
+        """Return account and number of the versions that were destroyed in the last ``seconds``. Raises Unavailable."""
+
+    async def month_key(self, account_id: str, key_id: str) -> WrappedMonthKey:
+        """Return a wrapped month key. Raises NotFound."""
+
+    async def month_keys(
+        self, account_id: str, number: int, first: str, last: str
+    ) -> Sequence[WrappedMonthKey]:
+        """Return the keys of the months from ``first`` to ``last``, created under version ``number``; oldest first."""
+
+    async def add_month_keys(self, account_id: str, keys: Sequence[WrappedMonthKey]) -> None:
+        """Store new month keys. Raises KeyRetired if another version of the account key is current."""
+
 
 class KeyRing(Protocol):
     """A cache of unwrapped account keys, with a short TTL and a maximum size."""
@@ -57,6 +73,16 @@ class KeyRing(Protocol):
     async def version(self, account_id: str, version: int) -> "AccountKey":
         """Return one version of the key, to open data that it sealed."""
 
+    async def month_key(self, account_id: str, key_id: str) -> NamedKey:
+        """Return a month key, to open data that it sealed. Raises NotFound."""
+
+    async def month_key_of(self, account_id: str, version: int, at: datetime) -> "SealingKey":
+        """Return a key of the month of ``at``, created under this version of the account key; create it if missing.
+
+        The key of the following month is created with it, so that it is in the object store before it is needed.
+        Raises KeyRetired if one is missing and another version is current.
+        """
+
     async def unwrap(self, account_id: str, version: int, wrapped: bytes) -> "AccountKey":
         """Unwrap a key that has no row yet. Raises Tampered, Unavailable."""
 
@@ -64,7 +90,23 @@ class KeyRing(Protocol):
         """Remove every version of an account key from the cache."""
 
 
-class AccountKey(Protocol):
+class SealingKey(Protocol):
+    """A key that seals new data of an account: a version of the account key, or one of its month keys."""
+
+    @property
+    def version(self) -> int:
+        """Return the version of the account key that must be current when the sealed data is written."""
+
+    @property
+    def key(self) -> NamedKey:
+        """Return the key."""
+
+    @property
+    def month_key(self) -> str | None:
+        """Return the id of the month key; None for the account key itself."""
+
+
+class AccountKey(SealingKey, Protocol):
     """One unwrapped version of an account key."""
 
     @property

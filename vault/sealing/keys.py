@@ -49,6 +49,11 @@ def detail_key(account_id: str, number: int, secret: bytes) -> NamedKey:
     return NamedKey(name=f"details/{account_id}/{number}", secret=secret)
 
 
+def month_key(account_id: str, key_id: str, secret: bytes) -> NamedKey:
+    """Return a month key of an account with its name: ``month/<account id>/<key id>``."""
+    return NamedKey(name=f"month/{account_id}/{key_id}", secret=secret)
+
+
 def recording_key(recording_id: str, secret: bytes) -> NamedKey:
     """Return a recording key with its name: ``recording/<id>``."""
     return NamedKey(name=f"recording/{recording_id}", secret=secret)

@@ -16,6 +16,8 @@ call_facts = Table(
     Column("ended_at", Moment),
     Column("sealed_facts", LargeBinary, nullable=False),
     Column("key_version", Integer, nullable=False),
+    # The month key that sealed the facts; NULL where the account key itself did.
+    Column("month_key", String),
     UniqueConstraint("account_id", "delivery"),
     Index("ix_call_facts_call", "account_id", "call_ref"),
 )

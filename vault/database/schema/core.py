@@ -146,7 +146,9 @@ recordings = Table(
     Column("call_started_at", Moment),
     Column("call_ended_at", Moment),
     Column("sealed_announcement", LargeBinary),
+    # The account key version that sealed it, or that was current when the month key sealed it.
     Column("announcement_key_version", Integer),
+    Column("announcement_month_key", String),
     Column("kind", String, nullable=False),
     Column("voices", JSON, nullable=False),
     Column("source_ref", String),
@@ -158,7 +160,9 @@ recordings = Table(
     Column("not_before", Moment, nullable=False),
     Column("lease_until", Moment),
     Column("lease_token", String),
+    # The account key version that wraps the recording key, or that was current when the month key wrapped it.
     Column("key_version", Integer),
+    Column("month_key", String),
     Column("wrapped_key", LargeBinary),
     Column("evidence", String),
     Column("sealed_details", LargeBinary),

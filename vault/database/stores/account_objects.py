@@ -9,13 +9,14 @@ from sqlalchemy import Connection as DbConnection
 from sqlalchemy import select, update
 
 from vault.database.schema.access_log import event_outbox
-from vault.database.schema.account_keys import account_keys, detail_keys, key_rotations
+from vault.database.schema.account_keys import account_keys, detail_keys, key_rotations, month_keys
 from vault.database.schema.consent import consent_policies, objections
 from vault.database.schema.core import accounts, connections, switch_changes
 from vault.database.schema.notices import notices
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now, is_postgresql
 from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
+from vault.domain.accounts.month_key import WrappedMonthKey
 from vault.domain.consent.consent_event import Objection
 from vault.domain.notices.notice import Notice
 from vault.domain.stored.account_json import StoredObjection
@@ -78,6 +79,9 @@ class AccountObjectRows:
                 row["number"]: (row["wrapped_key"], row["key_version"])
                 for row in self._rows(detail_keys, account_id, detail_keys.c.number)
             },
+            month_keys=tuple(
+                month_key_of(row) for row in self._rows(month_keys, account_id, month_keys.c.id)
+            ),
             switch=Switch(**{name: found[name] for name in Switch.__slots__}),
             history=self._history(account_id),
             policies=tuple(
@@ -164,3 +168,10 @@ def _objection(columns: Any) -> StoredObjection:
     objection = Objection(**{name: columns[name] for name in Objection.__slots__})
     same = {name: columns[name] for name in StoredObjection.__slots__ if name != "objection"}
     return StoredObjection(**same, objection=objection)
+
+
+def month_key_of(row: Any) -> WrappedMonthKey:
+    """Convert the columns of a row, by name, to a month key."""
+    return WrappedMonthKey(
+        id=row["id"], number=row["number"], wrapped=row["wrapped_key"], key_version=row["key_version"]
+    )

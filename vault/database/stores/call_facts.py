@@ -35,7 +35,9 @@ class CallFactRow:
     started_at: datetime | None
     ended_at: datetime | None
     sealed_facts: bytes
+    #: The account key version that sealed them, or that was current when the month key did.
     key_version: int
+    month_key: str | None = None
 
 
 class CallRows:

@@ -1,102 +1,39 @@
-"""Versions of account keys, and the rows sealed under them."""
+"""Versions of account keys: adding, re-encrypting what they sealed, destroying."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Row,
-    Table,
     and_,
     bindparam,
     case,
     delete,
     func,
     insert,
+    null,
+    or_,
     select,
     update,
 )
 from sqlalchemy import Connection as DbConnection
 
-from vault.database.schema.account_keys import account_keys, detail_keys, key_rotations
-from vault.database.schema.calls import call_facts
-from vault.database.schema.consent import consent_events, objections
-from vault.database.schema.core import accounts, connections, links, recordings
-from vault.database.schema.notices import notices
+from vault.database.schema.account_keys import account_keys, detail_keys, key_rotations, month_keys
+from vault.database.schema.core import accounts, recordings
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.accounts import WrappedSecret
 from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.sealed_columns import SEALED_COLUMNS, SealedKind, SealedRow
 from vault.domain.accounts.key_rotation import KeyRotation
 from vault.domain.recordings.recording import State
 from vault.errors import KeyRetired, NotFound
 
-#: All kinds of rows with data that an account key version wraps or seals. Recordings are first.
-SealedKind = Literal[
-    "recording_key",
-    "index_key",
-    "detail_key",
-    "credentials",
-    "announcement",
-    "call_fact",
-    "consent_event",
-    "objection",
-    "listener",
-    "prompt",
-]
-SEALED_KINDS: tuple[SealedKind, ...] = get_args(SealedKind)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealedRow:
-    """One value that a version of an account key wraps or seals."""
-
-    #: The name in its encryption context: the row's id, a connection's name, or a detail key's number.
-    name: str
-    sealed: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The columns that store one kind of sealed data."""
-
-    table: Table
-    sealed: Column[Any]
-    version: Column[Any]
-    #: The row's name in the encryption context; unique in the account.
-    name: Column[Any]
-    account: Column[Any]
-
-    def under(self, account_id: str, version: int) -> ColumnElement[bool]:
-        """Return the condition for rows sealed under a version."""
-        return and_(self.account == account_id, self.version == version, self.sealed.is_not(None))
-
-
-def _place(table: Table, sealed: str, name: str = "id", version: str = "key_version") -> Place:
-    return Place(table, table.c[sealed], table.c[version], table.c[name], table.c.account_id)
-
-
-#: The columns of each kind of sealed data.
-SEALED_COLUMNS: Mapping[SealedKind, Place] = {
-    "recording_key": _place(recordings, "wrapped_key"),
-    "index_key": Place(
-        accounts, accounts.c.wrapped_index_key, accounts.c.index_key_version, accounts.c.id, accounts.c.id
-    ),
-    "detail_key": _place(detail_keys, "wrapped_key", "number"),
-    "credentials": _place(connections, "sealed_credentials", "name"),
-    "announcement": _place(recordings, "sealed_announcement", version="announcement_key_version"),
-    "call_fact": _place(call_facts, "sealed_facts"),
-    "consent_event": _place(consent_events, "sealed_event"),
-    "objection": _place(objections, "sealed_number"),
-    "listener": _place(links, "sealed_listener"),
-    "prompt": _place(notices, "sealed_audio"),
-}
 #: Kinds that the account's object in the object store contains too.
-_IN_ACCOUNT_OBJECT = frozenset({"index_key", "credentials", "objection", "prompt"})
+_IN_ACCOUNT_OBJECT = frozenset({"index_key", "month_key", "credentials", "objection", "prompt"})
 
 
 class RotationRows:
@@ -153,16 +90,25 @@ class RotationRows:
             query = query.where(r.account_id == account_id)
         return [_rotation(row) for row in self._db.execute(query)]
 
+    def destroyed_since(self, at: datetime) -> Sequence[tuple[str, int]]:
+        """Return account and number of the versions that were destroyed since then."""
+        r = key_rotations.c
+        query = select(r.account_id, r.version).where(r.destroyed_at >= at)
+        return [(account_id, version) for account_id, version in self._db.execute(query)]
+
     def under(
         self, kind: SealedKind, account_id: str, version: int, *, but: Sequence[str] = (), limit: int
     ) -> Sequence[SealedRow]:
         """Return rows sealed under a version, except those named in ``but``."""
         place = SEALED_COLUMNS[kind]
         number = place.name.type.python_type
-        query = select(place.name, place.sealed).where(place.under(account_id, version)).limit(limit)
+        at = null() if place.at is None else place.at
+        query = select(place.name, place.sealed, at).where(place.under(account_id, version)).limit(limit)
         if but:
             query = query.where(place.name.not_in([number(name) for name in but]))
-        return [SealedRow(name=str(name), sealed=sealed) for name, sealed in self._db.execute(query)]
+        return [
+            SealedRow(name=str(name), sealed=sealed, at=at) for name, sealed, at in self._db.execute(query)
+        ]
 
     def replace(
         self,
@@ -171,16 +117,19 @@ class RotationRows:
         rows: Sequence[tuple[SealedRow, bytes]],
         *,
         version: int,
+        month_key: str | None = None,
     ) -> int:
         """Compare-and-swap each row's ciphertext, ordered by name; return the number of changed rows.
 
-        The new ciphertext is under ``version``. A row that was changed or shredded since it was read is skipped.
-        A new recording key makes its manifest due. The caller holds the account's shared lock.
+        The new ciphertext is under ``version``, or under this month key. A row that was changed or shredded since it
+        was read is skipped. A new recording key makes its manifest due. The caller holds the account's shared lock.
         """
         place = SEALED_COLUMNS[kind]
         same = (place.name == bindparam("of_name")) & (place.sealed == bindparam("of_sealed"))
         change = update(place.table).where(place.under(rotation.account_id, rotation.version), same)
         change = change.values({place.sealed: bindparam("new"), place.version: version})
+        if place.month is not None:
+            change = change.values({place.month: month_key})
         if kind == "recording_key":
             available = recordings.c.state == str(State.AVAILABLE)
             due = case((available, True), else_=recordings.c.manifest_due)
@@ -195,11 +144,12 @@ class RotationRows:
                 for row, new in sorted(rows, key=lambda pair: pair[0].name)
             ],
         ).rowcount
-        if kind == "recording_key":
+        if kind in {"recording_key", "month_key"}:
             counted = update(key_rotations).where(_row_of(rotation))
             self._db.execute(counted.values(rewrapped=key_rotations.c.rewrapped + changed))
+        if kind == "recording_key":
             wake(self._db, Work.MANIFESTS)
-        elif kind in _IN_ACCOUNT_OBJECT and changed:
+        if kind in _IN_ACCOUNT_OBJECT and changed:
             account_changed(self._db, rotation.account_id)
         return changed
 
@@ -213,6 +163,17 @@ class RotationRows:
         query = select(func.count()).select_from(recordings).where(written)
         counts["manifest"] = self._db.execute(query).scalar_one()
         return counts
+
+    def recordings_under(self, account_id: str, version: int) -> int:
+        """Return the number of recordings that a version opens: itself, or through month keys that it wraps."""
+        direct = SEALED_COLUMNS["recording_key"].under(account_id, version)
+        m = month_keys.c
+        of_version = select(m.id).where(m.account_id == account_id, m.key_version == version)
+        wanted = direct
+        if ids := self._db.execute(of_version).scalars().all():
+            monthly = (recordings.c.account_id == account_id) & recordings.c.month_key.in_(ids)
+            wanted = or_(direct, monthly & recordings.c.wrapped_key.is_not(None))
+        return self._db.execute(select(func.count()).select_from(recordings).where(wanted)).scalar_one()
 
     def settle(self, rotation: KeyRotation, at: datetime) -> None:
         """Mark a version as unused by any row, so that the account's object no longer contains it."""

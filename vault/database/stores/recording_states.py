@@ -29,8 +29,11 @@ from vault.errors import Busy, LeaseLost
 
 #: The columns needed to open a recording. Setting them to NULL shreds it.
 _SHREDDED: Mapping[str, Any] = dict.fromkeys(
-    ("wrapped_key", "key_version", "sealed_details", "sealed_waveform", "sealed_announcement")
-)
+    (
+        "wrapped_key", "key_version", "month_key", "sealed_details", "sealed_waveform",
+        "sealed_announcement", "announcement_month_key",
+    )
+)  # fmt: skip
 #: The work that follows in a state.
 _NEXT_WORK: Mapping[State, Work] = {
     State.RETRY_WAIT: Work.INGEST,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, CompoundSelect, Row, bindparam, delete, or_, select, update
 from sqlalchemy import Connection as DbConnection
@@ -31,7 +31,7 @@ _GET = CompiledSelect(
 )
 _KEYS = CompiledSelect(
     select(
-        recordings.c.key_version, recordings.c.wrapped_key, recordings.c.evidence,
+        recordings.c.key_version, recordings.c.month_key, recordings.c.wrapped_key, recordings.c.evidence,
         recordings.c.sealed_details, recordings.c.sealed_waveform,
     ).where(recordings.c.id == bindparam("id"))
 )  # fmt: skip
@@ -54,9 +54,11 @@ class NewRecording:
     received_at: datetime
     call_started_at: datetime | None
     call_ended_at: datetime | None
-    #: URL and call facts, sealed under the account key; None for an upload.
+    #: URL and call facts, sealed under the month key; None for an upload.
     sealed_announcement: bytes | None
+    #: The version of the account key that must be current.
     key_version: int
+    month_key: str | None = None
     kind: Kind = "call"
     #: The party on each channel.
     voices: tuple[Voice, ...] = ()
@@ -65,6 +67,14 @@ class NewRecording:
     source_policy: SourcePolicy = "keep"
     #: Why it is refused at its announcement; empty if it is not.
     grounds: tuple[Reason, ...] = ()
+
+
+class SealedAnnouncement(NamedTuple):
+    """A sealed announcement, and the month key, or the version of the account key, that sealed it."""
+
+    message: bytes
+    key_version: int
+    month_key: str | None
 
 
 class RecordingRows:
@@ -115,15 +125,15 @@ class RecordingRows:
             evidence=row["evidence"],
             details=row["sealed_details"],
             waveform=row["sealed_waveform"],
+            month_key=row["month_key"],
         )
 
-    def announcement(self, recording_id: str) -> tuple[bytes, int] | None:
-        """Return the sealed announcement and the key version that sealed it."""
-        columns = (recordings.c.sealed_announcement, recordings.c.announcement_key_version)
-        row = self._db.execute(select(*columns).where(recordings.c.id == recording_id)).first()
-        if row is None or row.sealed_announcement is None:
-            return None
-        return row.sealed_announcement, row.announcement_key_version
+    def announcement(self, recording_id: str) -> SealedAnnouncement | None:
+        """Return the sealed announcement, with the key that sealed it."""
+        r = recordings.c
+        query = select(r.sealed_announcement, r.announcement_key_version, r.announcement_month_key)
+        row = self._db.execute(query.where(r.id == recording_id)).first()
+        return None if row is None or row.sealed_announcement is None else SealedAnnouncement(*row)
 
     def page(
         self, account_id: str, wanted: RecordingFilter, *, before: tuple[datetime, str] | None, limit: int
@@ -202,6 +212,7 @@ def new_row(new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch
         "reasons": reasons_json(reasons),
         "epoch": epoch,
         "announcement_key_version": new.key_version,
+        "announcement_month_key": new.month_key,
         "voices": list(new.voices),
         # Without the id of the provider's copy the vault cannot delete it.
         "source_policy": new.source_policy if new.source_ref is not None else "keep",

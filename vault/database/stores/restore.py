@@ -3,15 +3,15 @@
 Every write is idempotent, so an interrupted restore can be started again.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import ColumnElement, Table, case, delete, insert, select, update
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import Table, case, delete, insert, select, update
 
 from vault.database.schema.access_log import checkpoints, publication
-from vault.database.schema.account_keys import account_keys, detail_keys
+from vault.database.schema.account_keys import account_keys, detail_keys, month_keys
 from vault.database.schema.calls import call_facts
 from vault.database.schema.consent import consent_events, consent_policies, objections
 from vault.database.schema.core import accounts, connections, links, switch_changes
@@ -20,6 +20,7 @@ from vault.database.sql.dialect import database_now, insert_for
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.checkpoints import KeptCheckpoint
 from vault.database.stores.closing_acts import ClosingRows
+from vault.database.stores.month_keys import row_of_month_key
 from vault.database.stores.restore_leaves import put_leaves, set_back, take_waiting, waiting_leaves
 from vault.database.stores.restore_merge import add_keys, add_lost, carry_epoch, make_reconciliation_due
 from vault.domain.accounts.account import Connection, SwitchChange
@@ -118,7 +119,7 @@ class RestoredRows:
         return before is not None and last.epoch > before
 
     def key_destroyed(self, account_id: str, version: int) -> bool:
-        """Delete a version of an account's key, and the facts, answers and links sealed under it.
+        """Delete a version of an account's key, and the month keys, facts, answers and links sealed under it.
 
         False if there is no later version.
         """
@@ -129,9 +130,7 @@ class RestoredRows:
         statement = delete(account_keys).where(k.account_id == account_id, k.version == version)
         if self._db.execute(statement).rowcount:
             account_changed(self._db, account_id)
-        for table in (call_facts, consent_events, links):
-            mine = (table.c.account_id == account_id) & (table.c.key_version == version)
-            self._db.execute(delete(table).where(mine))
+        self._delete_sealed(account_id, lambda table: table.c.key_version == version)
         return True
 
     def set_back(self, size: int, *, limit: int) -> bool:
@@ -173,16 +172,28 @@ class RestoredRows:
         account_id, k = known.account.id, account_keys.c
         deleted = k.version.not_in(list(known.keys))
         self._db.execute(delete(account_keys).where(k.account_id == account_id, deleted))
+        rows = [row_of_month_key(account_id, key) for key in known.month_keys]
+        self._put(month_keys, ["account_id", "id"], *rows)
         # Rows sealed under a version destroyed since cannot be opened; facts are restored from manifests.
-        for table in (call_facts, consent_events, links):
-            mine = (table.c.account_id == account_id) & table.c.key_version.not_in(list(known.keys))
-            self._db.execute(delete(table).where(mine))
+        self._delete_sealed(account_id, lambda table: table.c.key_version.not_in(list(known.keys)))
         for version, key in known.keys.items():
             row = {"account_id": account_id, "version": version, "wrapped_key": key}
             self._put(account_keys, ["account_id", "version"], row)
         for number, (wrapped, version) in known.detail_keys.items():
             row = {"account_id": account_id, "number": number, "wrapped_key": wrapped, "key_version": version}
             self._put(detail_keys, ["account_id", "number"], row)
+
+    def _delete_sealed(self, account_id: str, gone: Callable[[Table], ColumnElement[bool]]) -> None:
+        """Delete rows sealed under a version that is ``gone``, or under a month key that it wraps."""
+        m = month_keys.c
+        self._db.execute(delete(month_keys).where(m.account_id == account_id, gone(month_keys)))
+        left = select(m.id).where(m.account_id == account_id)
+        facts = case(
+            (call_facts.c.month_key.is_(None), gone(call_facts)), else_=call_facts.c.month_key.not_in(left)
+        )
+        self._db.execute(delete(call_facts).where(call_facts.c.account_id == account_id, facts))
+        for table in (consent_events, links):
+            self._db.execute(delete(table).where(table.c.account_id == account_id, gone(table)))
 
     def _settings(self, known: AccountObject) -> None:
         account_id = known.account.id

@@ -7,11 +7,12 @@ from typing import Any
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import func, select, update
 
-from vault.database.schema.account_keys import account_keys, detail_keys, key_rotations
+from vault.database.schema.account_keys import account_keys, detail_keys, key_rotations, month_keys
 from vault.database.schema.consent import consent_policies, objections
 from vault.database.schema.core import connections, recordings
 from vault.database.schema.notices import notices
 from vault.database.sql.dialect import database_now, insert_for, insert_new
+from vault.database.stores.month_keys import row_of_month_key
 from vault.domain.accounts.account import Connection
 from vault.domain.consent.consent_event import Objection
 from vault.domain.notices.notice import Notice
@@ -88,6 +89,9 @@ def add_keys(db: DbConnection, known: AccountObject) -> list[str]:
     for number, (wrapped, version) in known.detail_keys.items():
         row = {"account_id": account_id, "number": number, "wrapped_key": wrapped, "key_version": version}
         insert_new(db, detail_keys, row)
+    if known.month_keys:
+        # Ids of two histories differ, so those of both stay.
+        insert_new(db, month_keys, *[row_of_month_key(account_id, key) for key in known.month_keys])
     return differ
 
 

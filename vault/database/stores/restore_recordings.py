@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import Column, ColumnElement, case, delete, func, insert, select, update
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import delete, func, insert, select, update
 
-from vault.database.schema.account_keys import account_keys
+from vault.database.schema.account_keys import account_keys, month_keys
 from vault.database.schema.consent import evidence_entries
 from vault.database.schema.core import recordings
 from vault.database.sql.dialect import database_now, insert_new
@@ -61,7 +61,9 @@ class RestoredRecordings:
         row = {
             **_row(self._db, recording), **columns_set_by(RESTORE_MANIFEST), "key_version": keys.key_version,
             "wrapped_key": keys.wrapped_key, "evidence": keys.evidence, "sealed_details": keys.details,
-            "sealed_waveform": keys.waveform, "sealed_announcement": None, "manifest_key_version": keys.key_version,
+            "sealed_waveform": keys.waveform, "sealed_announcement": None, "announcement_month_key": None,
+            "month_key": keys.month_key,
+            "manifest_key_version": keys.key_version if keys.month_key is None else None,
         }  # fmt: skip
         if state is not None:
             self._update(recording.id, row)
@@ -95,12 +97,17 @@ class RestoredRecordings:
         self._shred(RESTORE_REFUSAL, recording_id, {"reasons": reasons_json([reason])})
 
     def fail_without_key(self, account_id: str) -> int:
-        """Fail and shred rows in flight whose version of the account key was deleted; return the count."""
+        """Fail and shred rows in flight whose month key or account key version was deleted; return the count."""
         versions = select(account_keys.c.version).where(account_keys.c.account_id == account_id)
+        months = select(month_keys.c.id).where(month_keys.c.account_id == account_id)
+
+        def lost(version: Column[Any], month: Column[Any]) -> ColumnElement[bool]:
+            return case((month.is_(None), version.not_in(versions)), else_=month.not_in(months))
+
         r = recordings.c
-        sealed = (r.sealed_announcement.is_not(None) & r.announcement_key_version.not_in(versions)) | (
-            r.wrapped_key.is_not(None) & r.key_version.not_in(versions)
-        )
+        sealed = (
+            r.sealed_announcement.is_not(None) & lost(r.announcement_key_version, r.announcement_month_key)
+        ) | (r.wrapped_key.is_not(None) & lost(r.key_version, r.month_key))
         mine = (
             (r.account_id == account_id)
             & r.state.in_([str(state) for state in RESTORE_FAILURE.sources])

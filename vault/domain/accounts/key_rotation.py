@@ -13,7 +13,7 @@ class KeyRotation:
     begun_at: datetime
     #: An API key's id, or ``operator``.
     begun_by: str
-    #: Recordings whose keys are re-wrapped so far.
+    #: Month keys that are wrapped again so far, and recording keys that a month key wraps instead.
     rewrapped: int
     #: When the version became unused; None until then.
     settled_at: datetime | None

@@ -1,9 +1,9 @@
 """An account's object: the account's rows except recordings, so that the bucket alone is enough for a restore.
 
 Version 1 is one plaintext JSON object with the wrapped versions of the account key, which the root key decrypts,
-and a sealed text, which the newest version decrypts. The sealed text has the switch with its history, the consent
-policies, connections, objections and notices. API keys, links and their sessions are only in the database: access
-to the bucket must not give access to the vault.
+and a sealed text, which the newest version decrypts. The sealed text has the wrapped index, detail and month keys, the
+switch with its history, the consent policies, connections, objections and notices. API keys, links and their sessions
+are only in the database: access to the bucket must not give access to the vault.
 
 Each change is written under a new key, and the older objects are deleted afterwards. So no object is overwritten,
 and at every moment there is one. For its key and name see ``account_object_name.py``.
@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
+from vault.domain.accounts.month_key import WrappedMonthKey, check_month_key_id
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.notices.notice import Notice
 from vault.domain.stored.account_json import (
@@ -34,6 +35,8 @@ from vault.domain.stored.account_object_name import ROOT_BYTES, LogState, Object
 from vault.domain.stored.json_reader import Fields, read_object, write_object
 from vault.domain.stored.policy_json import decode_policy, encode_policy
 from vault.errors import Tampered
+
+_MONTH_KEY = tuple(WrappedMonthKey.__slots__)
 
 
 def prompt_location(account_id: str, digest: str) -> str:
@@ -65,6 +68,8 @@ class AccountObject:
     index_key_version: int
     #: Keys of access event details, by number: the wrapped key, and the account key version that wraps it.
     detail_keys: Mapping[int, tuple[bytes, int]]
+    #: Oldest first.
+    month_keys: tuple[WrappedMonthKey, ...] = ()
     switch: Switch
     #: Oldest first.
     history: tuple[SwitchChange, ...]
@@ -143,6 +148,7 @@ def encode_account(known: AccountObject) -> bytes:
             {"number": number, "wrapped": wrapped, "key_version": version}
             for number, (wrapped, version) in known.detail_keys.items()
         ],
+        **_encode_month_keys_fields(known.month_keys),
         "switch": encode_switch_fields(known.switch),
         "history": [encode_switch_change_fields(change) for change in known.history],
     }
@@ -192,6 +198,7 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
         wrapped_index_key=fields.blob("index_key"),
         index_key_version=fields.integer("index_key_version", least=1),
         detail_keys=dict(_decode_detail_key_fields(item) for item in fields.items("detail_keys")),
+        month_keys=_decode_month_keys_fields(fields),
         switch=decode_switch_fields(fields.inner("switch")),
         history=tuple(decode_switch_change_fields(item) for item in fields.items("history")),
         policies=tuple(_decode_policy_fields(item) for item in fields.items("policies")),
@@ -242,6 +249,26 @@ def _decode_detail_key_fields(fields: Fields) -> tuple[int, tuple[bytes, int]]:
     key = (fields.blob("wrapped"), fields.integer("key_version", least=1))
     fields.done()
     return number, key
+
+
+def _encode_month_keys_fields(keys: Sequence[WrappedMonthKey]) -> dict[str, Any]:
+    """Return the field; none without month keys, as in earlier releases."""
+    items = [{name: getattr(key, name) for name in _MONTH_KEY} for key in keys]
+    return {"month_keys": items} if items else {}
+
+
+def _decode_month_keys_fields(fields: Fields) -> tuple[WrappedMonthKey, ...]:
+    keys = []
+    for item in fields.items("month_keys") if fields.has("month_keys") else ():
+        key = WrappedMonthKey(
+            id=check_month_key_id(item.text("id")),
+            number=item.integer("number", least=1),
+            wrapped=item.blob("wrapped"),
+            key_version=item.integer("key_version", least=1),
+        )
+        keys.append(key)
+        item.done()
+    return tuple(keys)
 
 
 def _decode_policy_fields(fields: Fields) -> ConsentPolicy:

@@ -41,6 +41,11 @@ def of_detail_key(account_id: str, number: int) -> Context:
     return {"account_id": account_id, "number": str(number), "purpose": "detail-key"}
 
 
+def of_month_key(account_id: str, key_id: str) -> Context:
+    """Bind a wrapped month key to its account and its id, which begins with the month."""
+    return {"account_id": account_id, "month_key": key_id, "purpose": "month-key"}
+
+
 def of_announcement(account_id: str, recording_id: str) -> Context:
     """Bind an announced media URL to its recording."""
     return {"account_id": account_id, "recording_id": recording_id, "purpose": "announcement"}

@@ -49,7 +49,7 @@ class Evidence:
     @property
     def content(self) -> dict[str, Any]:
         """Return the JSON object. Raises Tampered if it is not one of this version."""
-        fields = read_object(self.canonical[SALT_BYTES:], "Evidence", version=_VERSION)
+        fields = read_object(self.canonical[SALT_BYTES:], "Evidence", versions=(_VERSION,))
         return {**fields.rest(), "v": _VERSION}
 
 

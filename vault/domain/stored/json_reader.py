@@ -35,6 +35,8 @@ class Fields:
         if not isinstance(value, dict):
             raise self._wrong("is not an object")
         self._left: dict[str, Any] = dict(value)
+        #: Once it is read: the version of the object.
+        self.version = 0
 
     def text(self, name: str) -> str:
         """Return a string."""
@@ -141,9 +143,10 @@ class Fields:
         """Return what ``read`` returns for the field; None if the field is absent or null."""
         return None if name not in self._left or self._is_null(name) else read(name)
 
-    def check_version(self, version: int) -> None:
-        """Read the version. Raises Tampered for another one."""
-        if self.integer("v") != version:
+    def check_version(self, *versions: int) -> None:
+        """Read the version into ``version``. Raises Tampered for another one."""
+        self.version = self.integer("v")
+        if self.version not in versions:
             raise self._wrong("has a version that this release does not know")
 
     def names(self) -> tuple[str, ...]:
@@ -179,8 +182,8 @@ class Fields:
         return Tampered(f"{self._what} {words}.")
 
 
-def read_object(data: bytes, what: str, *, version: int = 1) -> Fields:
-    """Parse a JSON object of this version. Raises Tampered for anything else."""
+def read_object(data: bytes, what: str, *, versions: Collection[int] = (1,)) -> Fields:
+    """Parse a JSON object of one of these versions. Raises Tampered for anything else."""
     try:
         value = json.loads(
             data.decode("utf-8"),
@@ -192,7 +195,7 @@ def read_object(data: bytes, what: str, *, version: int = 1) -> Fields:
     except (ValueError, RecursionError) as error:
         raise Tampered(f"{what} is not JSON as the vault writes it.") from error
     fields = Fields(value, what)
-    fields.check_version(version)
+    fields.check_version(*versions)
     return fields
 
 

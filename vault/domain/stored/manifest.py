@@ -1,14 +1,16 @@
 """A recording's manifest: its row, stored beside the audio so that the bucket alone is enough for a restore.
 
-Version 1 is one JSON object. It contains the wrapped recording key, so a recording is shredded only when the row's
-key and every version of its manifest are deleted. It is never under an object lock. Only recordings that passed
-the gate have one: the keys of all others are only in the database, so that turning the switch off destroys them
-in the same transaction.
+It is one JSON object. In version 2 it names the month key that wraps the recording key; the account's object has the
+month key, wrapped. In version 1 a version of the account key wraps the recording key itself. Both contain the wrapped
+recording key, so a recording is shredded only when the row's key and every version of its manifest are deleted. A
+manifest is never under an object lock. Only recordings that passed the gate have one: the keys of all others are only
+in the database, so that turning the switch off destroys them in the same transaction.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vault.domain.accounts.month_key import check_month_key_id
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.domain.stored.json_reader import read_object, write_object
 from vault.domain.stored.recording_json import decode_recording_fields, encode_recording_fields
@@ -59,12 +61,14 @@ def encode_manifest(
         "details": keys.details,
         "waveform": keys.waveform,
     }
-    return write_object(values)
+    if keys.month_key is None:
+        return write_object(values)
+    return write_object(values | {"month_key": keys.month_key}, version=2)
 
 
 def decode_manifest(data: bytes) -> Manifest:
-    """Decode a manifest. Raises Tampered for anything that ``encode_manifest`` does not write."""
-    fields = read_object(data, "A manifest")
+    """Decode a manifest of either version. Raises Tampered for anything that ``encode_manifest`` does not write."""
+    fields = read_object(data, "A manifest", versions=(1, 2))
     recording = decode_recording_fields(fields)
     keys = RecordingKeys(
         key_version=fields.integer("key_version", least=1),
@@ -72,6 +76,7 @@ def decode_manifest(data: bytes) -> Manifest:
         evidence=fields.text("evidence"),
         details=fields.maybe_blob("details"),
         waveform=fields.maybe_blob("waveform"),
+        month_key=check_month_key_id(fields.text("month_key")) if fields.version == 2 else None,  # noqa: PLR2004 - see above
     )
     chain = []
     for entry in fields.items("evidence_chain"):

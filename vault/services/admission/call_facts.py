@@ -5,6 +5,7 @@ Such a recording is found by the new facts, and they are added to its evidence.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from vault.database.interface import Database
@@ -17,12 +18,12 @@ from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import encode_facts, encode_facts_fields
 from vault.errors import Refused
 from vault.ports.clock import Clock
-from vault.ports.keys import AccountKey, KeyRing
+from vault.ports.keys import KeyRing, SealingKey
 from vault.sealing.message import seal
 from vault.services.admission.admission import Admission, CallRows, read_call_rows
 from vault.services.lifecycle.evidence_chain import EvidenceChain, append, settled
 from vault.services.shared.encrypted_fields import OpenedRecording
-from vault.services.shared.retry_on_rotation import retry_if_rotated
+from vault.services.shared.retry_on_rotation import retry_with_month_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,22 +52,26 @@ class StoreCallFacts:
 
     async def __call__(self, account_id: str, facts: CallFacts, *, delivery: str) -> StoredFacts:
         """Store the facts once per ``delivery``. Raises Refused if the call has the max number of facts."""
-        return await retry_if_rotated(
-            self.ring, account_id, lambda key: self._keep(key, account_id, facts, delivery)
+        at = self.clock()
+        return await retry_with_month_key(
+            self.ring, account_id, at, lambda key: self._keep(key, account_id, facts, delivery, at)
         )
 
-    async def _keep(self, key: AccountKey, account_id: str, facts: CallFacts, delivery: str) -> StoredFacts:
+    async def _keep(
+        self, key: SealingKey, account_id: str, facts: CallFacts, delivery: str, at: datetime
+    ) -> StoredFacts:
         fact_id = new_id("fact")
         row = CallFactRow(
             id=fact_id,
             account_id=account_id,
             call_ref=facts.call_ref,
             delivery=delivery,
-            at=self.clock(),
+            at=at,
             started_at=facts.started_at,
             ended_at=facts.ended_at,
             sealed_facts=seal(key.key, bound.of_call_fact(account_id, fact_id), encode_facts(facts)),
             key_version=key.version,
+            month_key=key.month_key,
         )
         terms = await self.admission.terms_of(account_id, facts)
         opened: Mapping[str, OpenedRecording] = {}

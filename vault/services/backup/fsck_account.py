@@ -17,6 +17,7 @@ from vault.services.audit_log.own_history import account_object_names, sort_by_h
 _ACCOUNTS = 500
 _PARTS = {
     "account": "name", "keys": "keys", "wrapped_index_key": "keys", "index_key_version": "keys",
+    "month_keys": "keys",
     "switch": "the switch", "history": "the switch's history", "policies": "consent policies",
     "connections": "connections", "objections": "objections", "notices": "notices", "prompts": "audio of notices",
 }  # fmt: skip

@@ -117,6 +117,7 @@ def _differences(
         "rendition": (stored.rendition, recording.rendition),
         "restriction": (stored.restricted, recording.restricted),
         "key version": (manifest.keys.key_version, keys.key_version),
+        "month key": (manifest.keys.month_key, keys.month_key),
         "wrapped key": (manifest.keys.wrapped_key, keys.wrapped_key),
         "evidence": (manifest.keys.evidence, keys.evidence),
         "details": (manifest.keys.details, keys.details),

@@ -24,7 +24,7 @@ from vault.domain.stored.tombstone import decode_tombstones
 from vault.domain.stored.tombstone import prefix_of as prefix_of_tombstones
 from vault.domain.stored.tombstone import since as tombstones_since
 from vault.errors import NotFound, OwnKeyUnusable, Tampered
-from vault.ports.keys import AccountKey, KeyRing
+from vault.ports.keys import KeyRing, SealingKey
 from vault.ports.objects import ObjectStore
 from vault.sealing.message import seal
 from vault.services.admission.admission import Admission
@@ -36,6 +36,7 @@ from vault.services.lifecycle.restore import restore_available, restore_tombston
 from vault.services.shared.encrypted_fields import open_recording, statement_id
 from vault.services.shared.gather_all import gathered
 from vault.services.shared.iter_recordings import available_recordings
+from vault.services.shared.retry_on_rotation import current_month_key
 
 #: Recordings decrypted concurrently and written in one transaction.
 _BATCH_SIZE = 32
@@ -194,7 +195,7 @@ class RestoreRecordings:
             calls += decode_call_fields(open_entry(opened, row).content)
         index_key = await self.admission.index_key(recording.account_id)
         terms = [term for call in calls for term in await self.admission.terms_of(recording.account_id, call)]
-        key = await self.ring.current(recording.account_id)
+        key = await current_month_key(self.ring, recording.account_id, recording.received_at)
         facts = [
             _row(recording, key, call, position=position, delivery=statement_id(index_key, call))
             for position, call in enumerate(dict.fromkeys(calls))
@@ -239,7 +240,7 @@ def put_manifests(
 
 
 def _row(
-    recording: Recording, key: AccountKey, facts: CallFacts, *, position: int, delivery: str
+    recording: Recording, key: SealingKey, facts: CallFacts, *, position: int, delivery: str
 ) -> CallFactRow:
     account_id, fact_id = recording.account_id, new_id("fact")
     return CallFactRow(
@@ -253,6 +254,7 @@ def _row(
         ended_at=facts.ended_at,
         sealed_facts=seal(key.key, bound.of_call_fact(account_id, fact_id), encode_facts(facts)),
         key_version=key.version,
+        month_key=key.month_key,
     )
 
 

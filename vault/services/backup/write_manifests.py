@@ -60,7 +60,9 @@ class WriteManifests:
 
         def done(tx: Transaction) -> bool:
             # This locks the row: evidence added later marks the manifest as due again.
-            tx.queue.manifest_written(recording.id, None if keys is None else keys.key_version)
+            # A manifest under a month key is under no version of the account key.
+            version = None if keys is None or keys.month_key is not None else keys.key_version
+            tx.queue.manifest_written(recording.id, version)
             now = _content(tx, recording)
             if now != known:
                 # Changes made meanwhile must be written too.

@@ -17,12 +17,12 @@ from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import encode_announcement
 from vault.errors import Refused
-from vault.ports.keys import AccountKey, KeyRing
+from vault.ports.keys import KeyRing, SealingKey
 from vault.sealing.message import seal
 from vault.services.admission.admission import Admission, CallRows, read_call_rows
 from vault.services.admission.call_facts import StoreCallFacts
 from vault.services.shared.encrypted_fields import statement_id
-from vault.services.shared.retry_on_rotation import retry_if_rotated
+from vault.services.shared.retry_on_rotation import retry_with_month_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +61,14 @@ class Announce:
         decision = await self.database.read(admit)
         new = _new(connection, facts, announcement, received_at, decision)
 
-        async def announce(key: AccountKey) -> Announced:
+        async def announce(key: SealingKey) -> Announced:
             context = bound.of_announcement(account_id, new.id)
             sealed = seal(key.key, context, encode_announcement(announcement, facts))
             return await self.database.announce(
-                replace(new, sealed_announcement=sealed, key_version=key.version)
+                replace(new, sealed_announcement=sealed, key_version=key.version, month_key=key.month_key)
             )
 
-        return _counted(await retry_if_rotated(self.ring, account_id, announce), decision)
+        return _counted(await retry_with_month_key(self.ring, account_id, received_at, announce), decision)
 
     async def _store_facts(self, connection: Connection, facts: CallFacts, recording_ref: str) -> CallRows:
         """Store the call facts, unless the same facts are stored already; return all rows of the call.

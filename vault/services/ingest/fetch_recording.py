@@ -23,6 +23,7 @@ from vault.services.admission.admission import Admission, CallContext
 from vault.services.ingest.store_attempt import Attempt
 from vault.services.lifecycle.lifecycle import fail, refuse, retry
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
+from vault.services.shared.encrypted_fields import key_that_sealed
 from vault.services.shared.row_lease import claim, hold_row
 from vault.structured_log import Log
 
@@ -86,9 +87,9 @@ class Ingest:
         sealed = await self.database.read(lambda tx: tx.recordings.announcement(recording.id))
         if sealed is None or recording.connection_id is None:
             raise FetchFailed("The recording's announcement was deleted.", final=True)
-        key = await self.ring.version(recording.account_id, sealed[1])
+        key = await key_that_sealed(self.ring, recording.account_id, sealed.key_version, sealed.month_key)
         context = bound.of_announcement(recording.account_id, recording.id)
-        announcement, facts = decode_announcement(open_message(key.key, sealed[0], context=context))
+        announcement, facts = decode_announcement(open_message(key, sealed.message, context=context))
         known = await self.admission.load_call(recording.account_id, recording.call_ref, facts)
         decision = await self.database.read(lambda tx: self._admit(tx, lease, known))
         if not decision.record:

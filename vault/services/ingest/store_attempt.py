@@ -15,7 +15,7 @@ from vault.domain.stored.evidence import Evidence, at_sealing
 from vault.domain.stored.sealed_records import Details, encode_details
 from vault.errors import KeyRetired, Unavailable, VaultError
 from vault.ports.clock import Clock
-from vault.ports.keys import AccountKey, KeyRing
+from vault.ports.keys import KeyRing, SealingKey
 from vault.ports.objects import ObjectStore
 from vault.sealing.keys import KEY_BYTES, NamedKey, recording_key
 from vault.sealing.message import seal
@@ -23,7 +23,7 @@ from vault.services.admission.admission import CallContext
 from vault.services.ingest.encrypt_stream import seal_stream
 from vault.services.lifecycle.lifecycle import SealedParts, StoredAudio, store
 from vault.services.shared.encrypted_fields import wrap_recording_key
-from vault.services.shared.retry_on_rotation import retry_if_rotated
+from vault.services.shared.retry_on_rotation import retry_with_month_key
 from vault.structured_log import Log
 from vault.thread_pools import Threads
 
@@ -63,8 +63,8 @@ class Attempt:
         Raises TooLarge, Unavailable, LeaseLost, and what ``blocks`` raises.
         """
         recording = lease.recording
-        # Get the account key first: without it the sealed stream could not be stored.
-        first = await self.ring.current(recording.account_id)
+        # Get the month key first: without it the sealed stream could not be stored.
+        first = await self._month_key(recording)
         key = recording_key(recording.id, secrets.token_bytes(KEY_BYTES))
         evidence = self._evidence(recording, known, decision)
         location = f"{objects_of(recording.account_id, recording.id)}{secrets.token_hex(8)}.audio"
@@ -88,15 +88,25 @@ class Attempt:
                 await asyncio.shield(discard(self.objects, location))
             raise
 
-    async def _store(self, lease: Lease, key: NamedKey, parts: SealedParts, first: AccountKey) -> Recording:
+    async def _store(self, lease: Lease, key: NamedKey, parts: SealedParts, first: SealingKey) -> Recording:
         recording = lease.recording
 
-        async def wrap_and_store(account_key: AccountKey) -> Recording:
-            wrapped = wrap_recording_key(account_key, recording.account_id, key, recording.id)
-            stored = StoredAudio(**parts, wrapped_key=wrapped, key_version=account_key.version)
+        async def wrap_and_store(month_key: SealingKey) -> Recording:
+            wrapped = wrap_recording_key(month_key, recording.account_id, key, recording.id)
+            stored = StoredAudio(
+                **parts, wrapped_key=wrapped, key_version=month_key.version, month_key=month_key.month_key
+            )
             return await self.database.write(lambda tx: _stored(tx, lease, stored))
 
-        return await retry_if_rotated(self.ring, recording.account_id, wrap_and_store, first=first)
+        return await retry_with_month_key(
+            self.ring, recording.account_id, recording.received_at, wrap_and_store, first=first
+        )
+
+    async def _month_key(self, recording: Recording) -> SealingKey:
+        async def found(key: SealingKey) -> SealingKey:
+            return key
+
+        return await retry_with_month_key(self.ring, recording.account_id, recording.received_at, found)
 
     def _evidence(self, recording: Recording, known: CallContext, decision: Decision) -> Evidence:
         return at_sealing(

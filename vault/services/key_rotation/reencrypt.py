@@ -1,4 +1,4 @@
-"""Re-encrypt rows from one version of an account's key to another.
+"""Re-encrypt rows from one version of an account's key to another, or to month keys.
 
 Keys are unwrapped and wrapped, messages are opened and sealed. The encryption contexts do not change, so rows
 cannot be swapped on the way. Rows that do not decrypt are left unchanged.
@@ -7,7 +7,7 @@ cannot be swapped on the way. Rows that do not decrypt are left unchanged.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from vault.database.stores.key_rotations import SealedKind, SealedRow
+from vault.database.stores.sealed_columns import SealedKind, SealedRow
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.encryption_context import Context
 from vault.errors import Tampered
@@ -18,6 +18,7 @@ from vault.sealing.wrapping import unwrap, wrap
 #: The encryption context of each kind, by account and name.
 _BOUND: Final[Mapping[SealedKind, Callable[[str, str], Context]]] = {
     "recording_key": bound.of_recording_key,
+    "month_key": bound.of_month_key,
     "index_key": lambda account_id, _: bound.of_index_key(account_id),
     "detail_key": lambda account_id, name: bound.of_detail_key(account_id, int(name)),
     "credentials": bound.of_credentials,
@@ -29,7 +30,7 @@ _BOUND: Final[Mapping[SealedKind, Callable[[str, str], Context]]] = {
     "prompt": bound.of_prompt,
 }
 #: Kinds that are keys: these are wrapped, not sealed as messages.
-_KEYS: Final[frozenset[SealedKind]] = frozenset({"recording_key", "index_key", "detail_key"})
+_KEYS: Final[frozenset[SealedKind]] = frozenset({"recording_key", "month_key", "index_key", "detail_key"})
 
 
 def reseal(

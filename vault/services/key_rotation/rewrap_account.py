@@ -2,7 +2,8 @@
 
 Progress is in the rows themselves: each has its key version. So a crash loses only the uncommitted batch, and
 any node can continue. Rows are replaced by compare-and-swap: those changed or shredded meanwhile are skipped.
-Audio is not touched.
+Audio is not touched. Month keys are wrapped again, so recordings under them are not touched either; a recording of an
+earlier release, whose key the account key wraps itself, comes under the key of the month of its arrival.
 
 A version is destroyed in a transaction under the account's exclusive lock, which counts that nothing uses it any
 more: no row, no manifest, and no copy in the account's object. GRACE passes between the last row and that
@@ -11,17 +12,18 @@ transaction, so that a request that read a row before can still use the version 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from vault.database.interface import Database
 from vault.database.signals import Work
-from vault.database.stores.key_rotations import SEALED_KINDS, SealedKind, SealedRow
+from vault.database.stores.sealed_columns import SEALED_KINDS, SealedKind, SealedRow
 from vault.database.transaction import Transaction
 from vault.domain.accounts.key_rotation import KeyRotation
+from vault.domain.accounts.month_key import month_of
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.errors import OwnKeyUnusable, Tampered
-from vault.ports.keys import KeyRing
+from vault.ports.keys import AccountKey, KeyRing, SealingKey
 from vault.services.key_rotation.reencrypt import reseal
 from vault.structured_log import Log
 from vault.thread_pools import Threads
@@ -126,21 +128,38 @@ class Rewrap:
         self, rotation: KeyRotation, kind: SealedKind, rows: Sequence[SealedRow]
     ) -> Sequence[str]:
         """Re-encrypt and replace rows; return the names of those that do not decrypt."""
-        account_id = rotation.account_id
-        old = await self.ring.version(account_id, rotation.version)
-        # Not this node's cached current version. Only one rotation runs at a time, so the next version is current.
-        new = await self.ring.version(account_id, rotation.version + 1)
+        old = await self.ring.version(rotation.account_id, rotation.version)
+        by_month: dict[str | None, list[SealedRow]] = {}
+        for row in rows:
+            by_month.setdefault(None if row.at is None else month_of(row.at), []).append(row)
+        damaged: list[str] = []
+        for group in by_month.values():
+            damaged += await self._replace_group(rotation, kind, group, old)
+        return damaged
+
+    async def _replace_group(
+        self, rotation: KeyRotation, kind: SealedKind, rows: Sequence[SealedRow], old: AccountKey
+    ) -> Sequence[str]:
+        """Re-encrypt and replace rows of one month, or of a kind that no month key seals."""
+        account_id, new = rotation.account_id, await self._new_key(rotation, rows[0].at)
         sealed, damaged = await self.threads.run(
             lambda: reseal(kind, account_id, rows, old=old.key, new=new.key)
         )
 
         def replace(tx: Transaction) -> int:
             tx.lock_account(account_id)
-            return tx.rotations.replace(kind, rotation, sealed, version=new.version)
+            return tx.rotations.replace(kind, rotation, sealed, version=new.version, month_key=new.month_key)
 
         if sealed:
             await self.database.write(replace)
         return damaged
+
+    async def _new_key(self, rotation: KeyRotation, at: datetime | None) -> SealingKey:
+        # Not this node's cached current version. Only one rotation runs at a time, so the next version is current.
+        version = rotation.version + 1
+        if at is None:
+            return await self.ring.version(rotation.account_id, version)
+        return await self.ring.month_key_of(rotation.account_id, version, at)
 
     async def _finish(self, rotation: KeyRotation) -> bool:
         if rotation.settled_at is None:
@@ -176,7 +195,7 @@ class Rewrap:
             origin=self.signer.name,
             owner=account_id,
             version=version,
-            recordings=tx.rotations.remaining(account_id, version)["recording_key"],
+            recordings=tx.rotations.recordings_under(account_id, version),
             at=now,
             size=tx.tree.head().size,
         )

@@ -56,6 +56,7 @@ class StoredAudio(SealedParts):
 
     wrapped_key: bytes
     key_version: int
+    month_key: str | None
 
 
 class DescribedAudio(TypedDict, total=False):

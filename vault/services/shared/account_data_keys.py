@@ -26,7 +26,8 @@ from vault.sealing.message import open_message, seal
 from vault.sealing.wrapping import unwrap, wrap
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
-_MAX_CACHED: Final = 10_000
+#: Two of each of 10,000 accounts, as many as the key ring has by default, and those of a rotation.
+_MAX_CACHED: Final = 40_000
 # The provider information is the key's name, then two lengths and the IV (sealing/FORMAT.md).
 _AFTER_NAME: Final = 4 + 4 + 12
 

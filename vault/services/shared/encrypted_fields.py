@@ -13,7 +13,7 @@ from vault.domain.playback.link import Link
 from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import Details, decode_details, decode_facts, encode_facts
-from vault.ports.keys import AccountKey, KeyRing
+from vault.ports.keys import KeyRing, SealingKey
 from vault.sealing.keys import NamedKey, recording_key
 from vault.sealing.message import open_message
 from vault.sealing.opener import Opener
@@ -49,16 +49,27 @@ class OpenedRecording:
 
 
 async def open_recording(ring: KeyRing, recording: Recording, keys: RecordingKeys) -> OpenedRecording:
-    """Unwrap a recording's key. Raises NotFound if the account key is destroyed, Tampered, Unavailable."""
-    account_key = await ring.version(recording.account_id, keys.key_version)
+    """Unwrap a recording's key. Raises NotFound if the key that wraps it is destroyed, Tampered, Unavailable."""
+    wrapping_key = await key_that_sealed(ring, recording.account_id, keys.key_version, keys.month_key)
     context = bound.of_recording_key(recording.account_id, recording.id)
-    secret = unwrap(account_key.key, keys.wrapped_key, context)
+    secret = unwrap(wrapping_key, keys.wrapped_key, context)
     return OpenedRecording(recording=recording, key=recording_key(recording.id, secret), keys=keys)
 
 
-def wrap_recording_key(account_key: AccountKey, account_id: str, key: NamedKey, recording_id: str) -> bytes:
+async def key_that_sealed(ring: KeyRing, account_id: str, version: int, month_key: str | None) -> NamedKey:
+    """Return the month key, or this version of the account key where there is none.
+
+    Rows of earlier releases are sealed under the account key itself, until the next rotation. Raises NotFound,
+    Tampered, Unavailable.
+    """
+    if month_key is not None:
+        return await ring.month_key(account_id, month_key)
+    return (await ring.version(account_id, version)).key
+
+
+def wrap_recording_key(sealing_key: SealingKey, account_id: str, key: NamedKey, recording_id: str) -> bytes:
     """Wrap a recording key for its row."""
-    return wrap(account_key.key, key.secret, bound.of_recording_key(account_id, recording_id))
+    return wrap(sealing_key.key, key.secret, bound.of_recording_key(account_id, recording_id))
 
 
 async def open_facts(
@@ -70,9 +81,9 @@ async def open_facts(
         if known is not None and row.id in known:
             opened.append(known[row.id])
             continue
-        key = await ring.version(row.account_id, row.key_version)
+        key = await key_that_sealed(ring, row.account_id, row.key_version, row.month_key)
         context = bound.of_call_fact(row.account_id, row.id)
-        opened.append(decode_facts(open_message(key.key, row.sealed_facts, context=context)))
+        opened.append(decode_facts(open_message(key, row.sealed_facts, context=context)))
     return opened
 
 

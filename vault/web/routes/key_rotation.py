@@ -24,9 +24,9 @@ class LeavingVersionOut(BaseModel):
     version: int
     begun_at: MomentOut
     begun_by: str
-    #: Recordings whose keys were re-encrypted so far.
+    #: Keys wrapped again so far: month keys, and keys of recordings from earlier releases.
     rewrapped: int
-    #: Items still encrypted under this version, by kind: keys of recordings, manifests, and all others.
+    #: Items still encrypted under this version, by kind: month keys, settings, and data from earlier releases.
     remaining: dict[str, int] | None = None
     #: When it was destroyed; a signed statement exists from then on.
     destroyed_at: MomentOut | None = None
