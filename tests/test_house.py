@@ -180,8 +180,7 @@ def test_the_whole_service_stands_on_one_page() -> None:
         "CompareLog", "CompareObjects", "CompareRecording", "ConnectionCache", "EvidenceChain", "Journal",
         "JournaledDatabase", "ObjectionList", "OpenLogKey", "ProveRootKey", "Publication", "PublishedLog",
         "RateLimiter", "RecordConsent", "RestoreAccounts", "RestoreLog", "RestoreRecordings", "RestoreUnnamed",
-        "SealedAudio",
-        "StoreCallFacts", "_Rendition",
+        "SealedAudio", "StoreCallFacts", "_Rendition",
     }  # fmt: skip
     assert {kind.__name__ for kind in services()} - {kind.__name__ for kind in listed()} == shared
 

@@ -144,6 +144,11 @@ class RotationRows:
                 for row, new in sorted(rows, key=lambda pair: pair[0].name)
             ],
         ).rowcount
+        self._note(kind, rotation, changed)
+        return changed
+
+    def _note(self, kind: SealedKind, rotation: KeyRotation, changed: int) -> None:
+        """Count the rows, and wake what writes the objects that contain them."""
         if kind in {"recording_key", "month_key"}:
             counted = update(key_rotations).where(_row_of(rotation))
             self._db.execute(counted.values(rewrapped=key_rotations.c.rewrapped + changed))
@@ -151,7 +156,6 @@ class RotationRows:
             wake(self._db, Work.MANIFESTS)
         if kind in _IN_ACCOUNT_OBJECT and changed:
             account_changed(self._db, rotation.account_id)
-        return changed
 
     def remaining(self, account_id: str, version: int) -> Mapping[str, int]:
         """Return the number of rows of each kind, and of manifests, sealed under a version."""

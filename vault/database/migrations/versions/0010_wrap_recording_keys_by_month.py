@@ -3,10 +3,12 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = '0014'
+revision = '0010'
 down_revision = '0009'
 branch_labels = None
 depends_on = None
+#: A release before it cannot open a recording key under a month key.
+serves = '0010'
 
 #: Each index, its table and column, its condition before, and its condition now.
 _INDEXES = (
