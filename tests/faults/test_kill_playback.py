@@ -68,7 +68,7 @@ async def test_what_was_heard_is_within_what_a_killed_server_had_granted(folder:
             heard.append((seat, hearing))
             server.start()
         notes.append(ask(client.base, "GET", "/v1/access-log/checkpoint").body)
-        export = client.rest("GET", f"{client.home}/access-log/export").body
+        export = server.command("log", "export").stdout.encode()
     finally:
         server.stop()
     log = read_export(export, key)

@@ -109,9 +109,9 @@ def the_log_verifies(corpus: Path) -> None:
     key = (corpus / "log-key").read_text().strip()
     verifier, notes = parse_verifier(key), [(corpus / f"checkpoint-{n}").read_bytes() for n in (1, 2)]
     with (corpus / "log-export").open("rb") as lines:
-        named, note = read_head(lines)
-        found = verify_log(lines, note, [verifier], earlier=notes)
-    assert named == verifier
+        head = read_head(lines)
+        found = verify_log(lines, head.note, [verifier], version=head.version, earlier=notes)
+    assert head.verifier == verifier
     log = read_export((corpus / "log-export").read_bytes(), key)
     assert (log.size, log.root) == (found.checkpoint.size, found.checkpoint.root)
     assert sorted(log.events) == list(range(log.size))

@@ -52,8 +52,8 @@ _MESSAGE = TARGETS["sealed"].seeds[0]
 
 def _log(data: bytes) -> None:
     lines = iter(io.BytesIO(data))
-    verifier, note = read_head(lines)
-    verify_log(lines, note, [verifier])
+    head = read_head(lines)
+    verify_log(lines, head.note, [head.verifier], version=head.version)
 
 
 def _audio(data: bytes) -> None:

@@ -99,9 +99,12 @@ def check_restored(
         assert again.put(tone(0.3), ref="refused").status_code == 409
         assert client.get(again.url("/recordings"), params={"state": "quarantined"}).json()["items"] == []
         # The log goes on from where it was: a checkpoint from before the loss fits.
-        lines = iter(client.get(again.url("/access-log/export")).content.splitlines(keepends=True))
-        verifier, note = read_head(lines)
-        verify_log(lines, note, [verifier], earlier=[earlier])
+        whole = client.get(
+            again.url("/access-log/export"), params={"earlier": earlier.split(b"\n")[1].decode()}
+        )
+        lines = iter(whole.content.splitlines(keepends=True))
+        head = read_head(lines)
+        verify_log(lines, head.note, [head.verifier], version=head.version, earlier=[earlier])
 
 
 def filled(tenant: Tenant, careful: Tenant) -> dict[str, str]:

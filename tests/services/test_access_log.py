@@ -9,9 +9,11 @@ import pytest
 from tests.support.log_auditor import read_proof, root_by_proof
 from tests.support.rfc6962 import mth
 from tests.support.service_house import SIGNER, House, with_clock
+from tests.support.statements import statements
+from tests.support.whole_log import read_account_export
 from vault.database.stores.checkpoints import KeptCheckpoint
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.errors import NotFound, Tampered
+from vault.errors import Invalid, NotFound, Tampered
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from vault.tlog.log_file import Verified, read_head, verify_log
 from vault.tlog.proof_file import verify_proof_file
@@ -142,9 +144,9 @@ async def exported(house: House, account_id: str | None) -> list[bytes]:
 def verified(lines: list[bytes]) -> Verified:
     """Verify an export under the known key."""
     rest = iter(lines)
-    verifier, note = read_head(rest)
-    assert verifier == SIGNER.verifier
-    return verify_log(rest, note, KNOWN)
+    head = read_head(rest)
+    assert head.verifier == SIGNER.verifier
+    return verify_log(rest, head.note, KNOWN, version=head.version)
 
 
 async def test_an_export_shows_ones_own_leaves_and_hides_the_others(house: House):
@@ -161,9 +163,48 @@ async def test_an_export_shows_ones_own_leaves_and_hides_the_others(house: House
         assert found.checkpoint.root == mth(leaves)
         kinds = [line.split(b" ")[0] for line in lines[3:]]
         assert kinds.count(b"leaf") == len(mine)
-        assert kinds.count(b"hash") == len(leaves) - len(mine)
-        assert kinds.count(b"node") == len(leaves) // 256
+        assert set(kinds) <= ({b"leaf", b"node"} if account_id is None else {b"leaf", b"tree"})
+        if account_id is not None:
+            read = read_account_export(b"".join(lines), SIGNER.verifier.write())
+            assert [*read.values()] == [json.loads(leaf) for leaf in mine]
     assert not any(b"acct_other" in line for line in await exported(house, house.account.id))
+    assert len(await exported(house, "acct_unknown")) == 3 + len(leaves).bit_count()
+
+
+async def test_an_accounts_export_costs_what_the_account_has(house: House):
+    """Events of others add statements and lines only by the depth of the tree."""
+    costs = []
+    for others in (40, 4000):
+        await add(house, others, "acct_other")
+        await add(house, 1, "acct_mine")
+        await house.vault.log_proofs.export_head(version=2)
+        with statements() as counted:
+            lines = await exported(house, "acct_mine")
+        costs.append((len(counted), len(lines)))
+        assert verified(lines).in_full == len(costs)
+    (few, short), (many, long) = costs
+    assert many < few + 40
+    assert long < short + 2 * 13
+
+
+async def test_an_export_fits_the_checkpoints_that_it_was_made_for(house: House):
+    """A subtree that goes over the size of an earlier checkpoint has no root there."""
+    await add(house, 20)
+    kept = read_head(iter((await exported(house, "acct_x"))[:3])).note
+    size = len(await leaves_of(house))
+    await add(house, 50)
+    for account_id in ("acct_x", house.account.id):
+        parts = [
+            part async for part in await house.vault.log_proofs.export(account_id, earlier=[size, 10**9])
+        ]
+        lines = b"".join(parts).splitlines(keepends=True)
+        note = read_head(iter(lines)).note
+        assert (
+            verify_log(iter(lines[3:]), note, KNOWN, version=2, earlier=[kept]).checkpoint.size == size + 50
+        )
+    lines = await exported(house, "acct_x")
+    with pytest.raises(Invalid, match=f"[?]earlier={size}[.]"):
+        verify_log(iter(lines[3:]), read_head(iter(lines)).note, KNOWN, version=2, earlier=[kept])
 
 
 async def test_an_export_of_an_empty_log_is_verified(house: House):
@@ -210,11 +251,11 @@ async def test_an_export_of_a_rewritten_tail_does_not_fit_an_older_checkpoint(ho
     """A log that was set back and grew otherwise is found by whoever kept a checkpoint."""
     await add(house, 20)
     _, head = await house.vault.log_proofs.export_head()
-    kept = read_head(iter(head.splitlines(keepends=True)))[1]
+    kept = read_head(iter(head.splitlines(keepends=True))).note
     size = len(await leaves_of(house))
     await add(house, 5)
     lines = await exported(house, None)
-    _, note = read_head(iter(lines))
+    note = read_head(iter(lines)).note
     assert verify_log(iter(lines[3:]), note, KNOWN, earlier=[kept]).checkpoint.size == size + 5
     other = [line for line in lines[3:] if not line.startswith(b"leaf 7 ")]
     with pytest.raises(Tampered, match="Entry 7 is missing"):

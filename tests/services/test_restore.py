@@ -106,8 +106,8 @@ async def test_the_log_goes_on_from_where_it_was_published(house: House, tmp_pat
         assert json.loads(now[-1])["type"] == "vault.restored"
         export = b"".join([part async for part in await new.vault.log_proofs.export(None)])
         lines = iter(export.splitlines(keepends=True))
-        verifier, note = read_head(lines)
-        verified = verify_log(lines, note, [verifier], earlier=[earlier])
+        head = read_head(lines)
+        verified = verify_log(lines, head.note, [head.verifier], earlier=[earlier])
         assert verified.checkpoint.size == len(leaves) + 1
         # What is published next continues what lies there: nothing is overwritten with something else.
         await write_all(new)

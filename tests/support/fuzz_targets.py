@@ -49,11 +49,11 @@ from vault.tlog.anchor_file import decode_anchor, encode_anchor
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, sign_checkpoint
 from vault.tlog.hashing import leaf_hash
 from vault.tlog.key_statement import open_statement
-from vault.tlog.log_file import read_head, verify_log, write_head, write_leaf
+from vault.tlog.log_file import read_head, verify_log, write_head, write_leaf, write_subtree
 from vault.tlog.note import Signer, parse_verifier
 from vault.tlog.proof_file import parse_proof_file
 from vault.tlog.tiles import read_bundle, write_bundle
-from vault.tlog.tree import Frontier
+from vault.tlog.tree import Frontier, Node
 from vault.web.audio.range_header import parse_range
 from vault.web.http.pagination import read_cursor
 
@@ -178,11 +178,11 @@ def _log(data: bytes) -> None:
     """Verify an export: whatever it holds, it is what was signed or it is Tampered."""
     lines = iter(io.BytesIO(data))
     try:
-        verifier, note = read_head(lines)
-        checkpoint = verify_log(lines, note, [verifier]).checkpoint
+        head = read_head(lines)
+        checkpoint = verify_log(lines, head.note, [head.verifier], version=head.version).checkpoint
     except (Tampered, Invalid):
         return
-    if verifier == _SIGNER.verifier:
+    if head.verifier == _SIGNER.verifier:
         assert checkpoint == _CHECKPOINT
 
 
@@ -217,6 +217,11 @@ _SIGNED = sign_checkpoint(_CHECKPOINT, _SIGNER)
 _EXPORT = write_head(_SIGNER.verifier, _SIGNED) + b"".join(
     write_leaf(index, leaf_hash(leaf), leaf) for index, leaf in enumerate(_LEAVES)
 )
+_ACCOUNT_EXPORT = (
+    write_head(_SIGNER.verifier, _SIGNED, version=2)
+    + write_leaf(0, leaf_hash(_LEAVES[0]), _LEAVES[0])
+    + write_subtree(Node(level=0, index=1, hash=leaf_hash(_LEAVES[1])))
+)
 _ANCHOR = encode_anchor(_SIGNED, Frontier(), _LEAVES)
 
 TARGETS: dict[str, Target] = {
@@ -236,7 +241,7 @@ TARGETS: dict[str, Target] = {
     "stored": Target(run=_stored, seeds=(b'{"format":1}', b"{}", b"[]", *_ACT)),
     "wrapping": Target(run=_wrapping, seeds=(bytes(32), LABEL + b"arn:aws:kms:eu-1:111122223333:key/a\0k")),
     "note": Target(run=_note, seeds=(_SIGNED, _SIGNER.verifier.write().encode())),
-    "log-export": Target(run=_log, seeds=(_EXPORT,)),
+    "log-export": Target(run=_log, seeds=(_EXPORT, _ACCOUNT_EXPORT)),
     "anchor": Target(run=_anchor, seeds=(_ANCHOR,)),
     "bundle": Target(run=_bundle, seeds=(write_bundle(_LEAVES), b"\x00\x00")),
     "written": Target(run=_written, seeds=(b"+1 415 555-0100", b"US-WA", b"en-GB", b"cv_1_2", b"s3://b/p?region=x")),

@@ -55,6 +55,37 @@ def read_export(export, key=None):
     return WholeLog(hashes, events, size, root)
 
 
+def read_account_export(export, key):
+    """Check an account's export (version 2) against a known key; return its events by index.
+
+    Each line is a subtree of a known place, so the tree is built by joining neighbours.
+    """
+    version, _, checkpoint, *lines = export.decode().splitlines()
+    assert version == "callvault-log/v2"
+    size, root = open_note(base64.b64decode(checkpoint.removeprefix("checkpoint ")), key)
+    events, parts, end = {}, [], 0
+    for line in lines:
+        kind, *rest = line.split(" ")
+        if kind == "leaf":
+            leaf = base64.b64decode(rest[2])
+            level, index, hashed = 0, int(rest[0]), hashlib.sha256(b"\x00" + leaf).digest()
+            events[index] = json.loads(leaf)
+        else:
+            level, index, hashed = int(rest[0]), int(rest[1]), base64.b64decode(rest[2])
+        assert index << level == end, f"entry {end} is not in its place"
+        end = (index + 1) << level
+        parts.append((1 << level, hashed))
+        while len(parts) > 1 and parts[-1][0] == parts[-2][0] and end % (2 * parts[-1][0]) == 0:
+            right, left = parts.pop(), parts.pop()
+            parts.append((2 * left[0], hashlib.sha256(b"\x01" + left[1] + right[1]).digest()))
+    assert end == size, f"the checkpoint covers {size} entries, and {end} are here"
+    reached = parts.pop()[1] if parts else hashlib.sha256(b"").digest()
+    while parts:
+        reached = hashlib.sha256(b"\x01" + parts.pop()[1] + reached).digest()
+    assert reached == root, "the entries do not lead to the signed root"
+    return events
+
+
 def open_note(note, key):
     """Verify a signed note (c2sp.org/signed-note) by a verifier key; return the size and root that it names."""
     text, _, signatures = note.decode().partition("\n\n")

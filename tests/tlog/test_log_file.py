@@ -9,7 +9,7 @@ from tests.tlog.grown import Grown, numbered
 from vault.errors import Invalid, Tampered
 from vault.tlog.checkpoint import Checkpoint, sign_checkpoint
 from vault.tlog.hashing import EMPTY_ROOT, leaf_hash
-from vault.tlog.log_file import read_head, verify_log, write_hash, write_head, write_leaf, write_node
+from vault.tlog.log_file import Head, read_head, verify_log, write_hash, write_head, write_leaf, write_node
 from vault.tlog.note import Signer
 
 pytestmark = pytest.mark.faults
@@ -80,7 +80,7 @@ def test_the_lines_are_written_as_the_format_says():
 def test_the_head_says_key_and_checkpoint():
     """What was written is read back, and the lines after it are left for the verifier."""
     lines = iter([*write_head(SIGNER.verifier, NOTE).splitlines(keepends=True), b"rest\n"])
-    assert read_head(lines) == (SIGNER.verifier, NOTE)
+    assert read_head(lines) == Head(version=1, verifier=SIGNER.verifier, note=NOTE)
     assert list(lines) == [b"rest\n"]
 
 
@@ -88,7 +88,7 @@ def test_the_head_says_key_and_checkpoint():
     ("head", "error"),
     [
         (b"", Tampered),
-        (b"callvault-log/v2\nkey k\ncheckpoint eA==\n", Tampered),
+        (b"callvault-log/v3\nkey k\ncheckpoint eA==\n", Tampered),
         (b"callvault-log/v1\n", Tampered),
         (b"callvault-log/v1\ncheckpoint eA==\nkey k\n", Tampered),
         (b"callvault-log/v1\nkey k\ncheckpoint eA==\n", Invalid),

@@ -128,9 +128,9 @@ def test_an_export_verifies_and_tells_of_no_other_account(
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; charset=utf-8")
     assert 'filename="access-log.callvault-log"' in answer.headers["content-disposition"]
     lines = iter(answer.content.splitlines(keepends=True))
-    verifier, note = read_head(lines)
-    found = verify_log(lines, note, [known])
-    assert verifier == known
+    head = read_head(lines)
+    found = verify_log(lines, head.note, [known], version=head.version)
+    assert head.verifier == known
     assert found.in_full == len(mine.events())
     leaves = [
         base64.b64decode(line.split()[3]) for line in answer.content.splitlines() if line[:5] == b"leaf "

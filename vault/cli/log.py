@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import re
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -24,6 +26,8 @@ log = typer.Typer(help="Export the access log.", no_args_is_help=True)
 #: Entries per request.
 _BATCH_SIZE = 1000
 _SECONDS = 60.0
+#: The first two lines of a checkpoint: origin and size.
+_SIZED = re.compile(rb"[^\n]+\n[0-9]{1,19}\n")
 
 
 @log.command("export")
@@ -73,11 +77,13 @@ def verify(
 
     Needs no vault and no secret. Exits with 1 and names the first invalid entry, if there is one.
     """
-    with _lines(export, api_key) as lines, _progress() as progress:
-        named, note = read_head(lines)
-        verifier = named if key is None else _verifier(key)
-        earlier = [_read(path) for path in checkpoint or []]
-        found = verify_log(lines, note, [verifier], earlier=earlier, progress=progress)
+    earlier = [_read(path) for path in checkpoint or []]
+    with _lines(export, earlier, api_key) as lines, _progress() as progress:
+        head = read_head(lines)
+        verifier = head.verifier if key is None else _verifier(key)
+        found = verify_log(
+            lines, head.note, [verifier], version=head.version, earlier=earlier, progress=progress
+        )
     typer.echo(f"log          {found.checkpoint.origin}")
     typer.echo(f"entries      {found.checkpoint.size}, {found.in_full} of them in full")
     typer.echo(f"signed by    {verifier.write()}" + ("" if key else "  (named by the export itself)"))
@@ -90,9 +96,15 @@ def verify(
 
 
 @contextmanager
-def _lines(export: str, api_key: str | None) -> Iterator[Iterator[bytes]]:
-    """Open a file or a URL and yield its lines, each cut at the max line length."""
+def _lines(export: str, earlier: Sequence[bytes], api_key: str | None) -> Iterator[Iterator[bytes]]:
+    """Open a file or a URL and yield its lines, each cut at the max line length.
+
+    A URL is asked for an export that can be compared with ``earlier`` checkpoints.
+    """
     if export.startswith(("https://", "http://")):
+        sizes = [("earlier", note.split(b"\n")[1]) for note in earlier if _SIZED.match(note)]
+        if sizes:
+            export += ("&" if "?" in export else "?") + urllib.parse.urlencode(sizes)
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         request = urllib.request.Request(export, headers=headers)  # noqa: S310 - http and https alone
         try:

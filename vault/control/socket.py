@@ -141,5 +141,5 @@ async def _perform(vault: "Vault", command: str, arguments: Mapping[str, Any]) -
         size, head = await vault.log_proofs.export_head()
         return {"size": size, "text": head.decode()}
     if command == "log.entries":
-        return (await vault.log_proofs.export_entries(None, arguments["start"], arguments["end"])).decode()
+        return (await vault.log_proofs.export_entries(arguments["start"], arguments["end"])).decode()
     raise NotFound(f"There is no command {command!r}.")

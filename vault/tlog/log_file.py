@@ -1,5 +1,8 @@
 """Log files: a whole log up to a checkpoint, line by line, some leaves in full and the others as hashes.
 
+In version 1 each other leaf is a hash. In version 2 the leaves between two leaves in full are the roots of the
+largest complete subtrees, so the size of the file depends on the leaves in full, not on the log.
+
 The reader computes every hash and trusts none from the file. The leaf hashes and nodes in the file have one
 purpose: they locate the first bad entry, where the signed root alone only shows that there is one.
 """
@@ -8,14 +11,15 @@ import hmac
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from vault.errors import Tampered
+from vault.errors import Invalid, Tampered
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint
 from vault.tlog.encoding import read_base64, read_decimal, read_hash, read_text, write_base64
-from vault.tlog.hashing import leaf_hash
+from vault.tlog.hashing import MAX_SIZE, leaf_hash
 from vault.tlog.note import MAX_NOTE_BYTES, Verifier, parse_verifier
 from vault.tlog.tree import Frontier, Node
 
-HEADER = "callvault-log/v1"
+#: The first line of each version.
+HEADERS = {1: "callvault-log/v1", 2: "callvault-log/v2"}
 #: Only nodes whose level is a multiple of this are written: one line for 256 entries.
 EVERY = 8
 #: Enough for a leaf of 64 KiB, or a checkpoint, in base64.
@@ -31,9 +35,20 @@ class Verified:
     in_full: int
 
 
-def write_head(verifier: Verifier, note: bytes) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The first three lines, not verified."""
+
+    version: int
+    #: The key that the file names.
+    verifier: Verifier
+    #: The signed checkpoint.
+    note: bytes
+
+
+def write_head(verifier: Verifier, note: bytes, *, version: int = 1) -> bytes:
     """Encode the first three lines: version, verifier key, signed checkpoint."""
-    return f"{HEADER}\nkey {verifier.write()}\ncheckpoint {write_base64(note)}\n".encode()
+    return f"{HEADERS[version]}\nkey {verifier.write()}\ncheckpoint {write_base64(note)}\n".encode()
 
 
 def write_leaf(index: int, hashed: bytes, leaf: bytes) -> bytes:
@@ -51,18 +66,23 @@ def write_node(node: Node) -> bytes:
     return f"node {node.level} {node.index} {write_base64(node.hash)}\n".encode()
 
 
-def read_head(lines: Iterator[bytes]) -> tuple[Verifier, bytes]:
-    """Parse the first three lines; return the key in the file, and the signed note without opening it.
+def write_subtree(node: Node) -> bytes:
+    """Encode the line of a complete subtree, of which only the root is disclosed. Version 2 only."""
+    return f"tree {node.level} {node.index} {write_base64(node.hash)}\n".encode()
 
-    Raises Tampered for another format, Invalid for an invalid key.
-    """
-    if _text(lines) != HEADER:
-        raise Tampered("The file is not a log file of this version.")
+
+def read_head(lines: Iterator[bytes]) -> Head:
+    """Parse the first three lines. Raises Tampered for another format, Invalid for an invalid key."""
+    first = _text(lines)
+    version = next((version for version, header in HEADERS.items() if header == first), None)
+    if version is None:
+        raise Tampered("The file is not a log file of a known version.")
     key, note = _text(lines), _text(lines)
     if not key.startswith("key ") or not note.startswith("checkpoint "):
         raise Tampered("The log file has no key or no checkpoint.")
     verifier = parse_verifier(key.removeprefix("key "))
-    return verifier, read_base64(note.removeprefix("checkpoint "), "checkpoint of the log file")
+    signed = read_base64(note.removeprefix("checkpoint "), "checkpoint of the log file")
+    return Head(version=version, verifier=verifier, note=signed)
 
 
 def verify_log(
@@ -70,17 +90,20 @@ def verify_log(
     note: bytes,
     verifiers: Sequence[Verifier],
     *,
+    version: int = 1,
     earlier: Sequence[bytes] = (),
     progress: Callable[[int, int], None] = lambda _read, _size: None,
 ) -> Verified:
     """Verify the lines after the head against the signed note and earlier checkpoints of the same log.
 
     ``progress`` is called with the number of entries read and the total. Raises Tampered, which names the first bad
-    entry, or the shortest range with it that the file can show.
+    entry, or the shortest range with it that the file can show; Invalid for an earlier checkpoint whose size is
+    inside a subtree of a file of version 2.
     """
     checkpoint = open_checkpoint(note, verifiers)
     known = [open_checkpoint(earlier_note, verifiers) for earlier_note in earlier]
-    reader = _Reader(checkpoint, sorted(known, key=lambda opened: opened.size))
+    kind = {1: _Reader, 2: _SubtreeReader}[version]
+    reader = kind(checkpoint, sorted(known, key=lambda opened: opened.size))
     for line in lines:
         reader.take(_one_line(line))
         progress(reader.frontier.size, checkpoint.size)
@@ -90,6 +113,9 @@ def verify_log(
 
 class _Reader:
     """Rebuilds the tree, entry by entry."""
+
+    #: The first word of an entry's line.
+    kinds = frozenset({"leaf", "hash"})
 
     def __init__(self, checkpoint: Checkpoint, earlier: list[Checkpoint]) -> None:
         self.checkpoint = checkpoint
@@ -107,7 +133,7 @@ class _Reader:
         kind, _, rest = line.partition(" ")
         if self._nodes:
             self._take_node(kind, rest)
-        elif kind in {"leaf", "hash"}:
+        elif kind in self.kinds:
             self._take_entry(kind, rest)
         else:
             raise Tampered(f"The line after entry {self.frontier.size - 1} is not an entry.")
@@ -129,21 +155,29 @@ class _Reader:
         if len(parts) != (3 if kind == "leaf" else 2):
             raise Tampered(f"The line of entry {expected} is malformed.")
         index = read_decimal(parts[0], f"index at entry {expected}")
-        if index > expected:
-            raise Tampered(f"Entry {expected} is missing: entry {index} is in its place.")
-        if index < expected:
-            raise Tampered(f"Entry {index} is repeated in the place of entry {expected}.")
-        if index >= self.checkpoint.size:
-            raise Tampered(f"Entry {index} was added: the checkpoint covers {self.checkpoint.size}.")
+        self._require_place(index, index + 1)
         hashed = read_hash(parts[1], f"hash of entry {index}")
         if kind == "leaf":
             if not hmac.compare_digest(leaf_hash(read_base64(parts[2], f"leaf of entry {index}")), hashed):
                 raise Tampered(f"Entry {index} was changed: its leaf does not match its hash.")
             self.in_full += 1
+        self._append(hashed)
+
+    def _append(self, hashed: bytes) -> None:
         self.frontier, nodes = self.frontier.extend((hashed,), every=EVERY)
         self._nodes = list(nodes[1:])
         if not self._nodes:
             self._compare_earlier()
+
+    def _require_place(self, start: int, end: int) -> None:
+        """Check that the entries [start, end) follow those read, and are covered by the checkpoint."""
+        expected, size = self.frontier.size, self.checkpoint.size
+        if start > expected:
+            raise Tampered(f"Entry {expected} is missing: entry {start} is in its place.")
+        if start < expected:
+            raise Tampered(f"Entry {start} is repeated in the place of entry {expected}.")
+        if end > size:
+            raise Tampered(f"Entry {max(start, size)} was added: the checkpoint covers {size}.")
 
     def _take_node(self, kind: str, rest: str) -> None:
         node = self._nodes.pop(0)
@@ -168,6 +202,41 @@ class _Reader:
                 f"{checkpoint.size} entries was made, and the hashes were recomputed."
             )
         self._verified = checkpoint.size
+
+
+class _SubtreeReader(_Reader):
+    """Rebuilds the tree from leaves in full and roots of complete subtrees."""
+
+    kinds = frozenset({"leaf", "tree"})
+
+    def _take_entry(self, kind: str, rest: str) -> None:
+        if kind == "leaf":
+            super()._take_entry(kind, rest)
+            return
+        expected, parts = self.frontier.size, rest.split(" ")
+        if len(parts) != 3:  # noqa: PLR2004 - level, index, hash
+            raise Tampered(f"The line of entry {expected} is malformed.")
+        level = read_decimal(parts[0], f"level at entry {expected}")
+        index = read_decimal(parts[1], f"index at entry {expected}")
+        if level >= MAX_SIZE.bit_length():
+            raise Tampered(f"The line of entry {expected} is malformed.")
+        self._require_place(index << level, (index + 1) << level)
+        hashed = read_hash(parts[2], f"subtree at entry {expected}")
+        self.frontier = self.frontier.extend_node(Node(level=level, index=index, hash=hashed))
+        self._compare_earlier()
+
+    def _append(self, hashed: bytes) -> None:
+        self.frontier, _ = self.frontier.append(hashed)
+        self._compare_earlier()
+
+    def _compare_earlier(self) -> None:
+        super()._compare_earlier()
+        if self._earlier and self._earlier[0].size < self.frontier.size:
+            size = self._earlier[0].size
+            raise Invalid(
+                f"This file cannot be compared with a checkpoint of {size} entries: export the log again with "
+                f"?earlier={size}."
+            )
 
 
 def _one_of(start: int, end: int) -> str:

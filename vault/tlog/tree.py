@@ -8,7 +8,7 @@ A frontier is immutable. Appending returns a new one, so a writer discards it if
 the committed one. After a crash ``read_frontier`` rebuilds it from the stored size and nodes.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from vault.tlog.hashing import EMPTY_ROOT, HASH_BYTES, MAX_SIZE, node_hash
@@ -70,6 +70,19 @@ class Frontier:
             size += 1
         return Frontier(size=size, peaks=tuple(peaks)), tuple(completed)
 
+    def extend_node(self, node: Node) -> "Frontier":
+        """Append all leaves of a complete subtree by its root; return the new frontier.
+
+        The subtree must begin where this tree ends.
+        """
+        if node.index << node.level != self.size or len(node.hash) != HASH_BYTES:
+            raise ValueError("The subtree does not begin at the end of the tree.")
+        peaks, level, reached = list(self.peaks), node.level, node.hash
+        while self.size >> level & 1:
+            reached = node_hash(peaks.pop(), reached)
+            level += 1
+        return Frontier(size=self.size + (1 << node.level), peaks=(*peaks, reached))
+
     def root(self) -> bytes:
         """Return the root of the tree, MTH(D[size]) of RFC 6962, section 2.1."""
         return _fold(self.peaks)
@@ -78,6 +91,16 @@ class Frontier:
 def read_frontier(node: NodeReader, size: int) -> Frontier:
     """Return the frontier of the first ``size`` leaves, from stored nodes."""
     return Frontier(size=size, peaks=tuple(node(level, index) for level, index in _peaks(0, size)))
+
+
+def cover(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield (level, index) of the fewest complete nodes that make up the leaves [start, end), from left to right."""
+    while start < end:
+        level = (end - start).bit_length() - 1
+        if start:
+            level = min(level, (start & -start).bit_length() - 1)
+        yield level, start >> level
+        start += 1 << level
 
 
 def root_at(node: NodeReader, start: int, end: int) -> bytes:

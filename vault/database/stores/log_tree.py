@@ -94,6 +94,17 @@ class TreeRows:
             for row in rows
         ]
 
+    def leaves_of(self, account_id: str, start: int, end: int, *, limit: int) -> Sequence[Leaf]:
+        """Return the first ``limit`` leaves of an account among [start, end), in order."""
+        events = access_events.c
+        query = select(events.tree_index, events.account_id, events.body, events.leaf_hash)
+        query = query.where(events.account_id == account_id, events.tree_index >= start)
+        query = query.where(events.tree_index < end).order_by(events.tree_index).limit(limit)
+        return [
+            Leaf(index=row.tree_index, account_id=row.account_id, leaf=row.body, hash=row.leaf_hash)
+            for row in self._db.execute(query)
+        ]
+
     def completed(self, start: int, end: int) -> Sequence[Node]:
         """Return the stored inner nodes that the leaves [start, end) completed."""
         found: list[Node] = []

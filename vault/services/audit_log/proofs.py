@@ -3,7 +3,7 @@
 The log is exported as one file that can be verified without the vault (vault/tlog/FORMAT.md).
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,10 +16,11 @@ from vault.domain.recordings.recording import Recording, RecordingKeys
 from vault.errors import Invalid, NotFound, Unavailable
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
+from vault.services.audit_log.account_export import read_part
 from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.checkpoints import shown
 from vault.services.shared.encrypted_fields import open_recording
-from vault.tlog.log_file import write_hash, write_head, write_leaf, write_node
+from vault.tlog.log_file import write_head, write_leaf, write_node
 from vault.tlog.note import Signer
 from vault.tlog.proof_file import ProofFile
 from vault.tlog.proofs import consistency_proof, inclusion_proof
@@ -145,46 +146,69 @@ class LogProofs:
             ],
         }
 
-    async def export(self, account_id: str | None) -> AsyncIterator[bytes]:
-        """Export the log up to a checkpoint: an account's own leaves in full, the others as hashes.
+    async def export(self, account_id: str | None, *, earlier: Collection[int] = ()) -> AsyncIterator[bytes]:
+        """Export the log up to a checkpoint: an account's own leaves in full, the others as roots of subtrees.
 
         Signed entries never change, so each part is read in its own transaction, and a slow reader blocks nothing.
+        The file can be compared with checkpoints of the sizes in ``earlier``.
 
         Return the file in parts. For the operator (None), all leaves are in full.
         """
-        size, head = await self.export_head()
-        return self._parts(account_id, size, head)
+        if account_id is None:
+            size, head = await self.export_head()
+            return self._parts(size, head)
+        size, head = await self.export_head(version=2)
+        return self._account_parts(account_id, size, head, earlier)
 
-    async def export_head(self) -> tuple[int, bytes]:
+    async def export_head(self, *, version: int = 1) -> tuple[int, bytes]:
         """Return the number of entries in the file, and its head."""
         now = await self.database.read(lambda tx: tx.tree.head())
         checkpoint = await self.anchor.covering(now.size)
-        return checkpoint.size, write_head(self.signer.verifier, checkpoint.note)
+        return checkpoint.size, write_head(self.signer.verifier, checkpoint.note, version=version)
 
-    async def export_entries(self, account_id: str | None, start: int, end: int) -> bytes:
-        """Return the lines of the entries [start, end). Raises Unavailable unless all of them are anchored."""
+    async def export_entries(self, start: int, end: int) -> bytes:
+        """Return the lines of the entries [start, end) in full. Raises Unavailable unless all of them are anchored."""
         leaves, nodes = await self.database.read(lambda tx: _read(tx, start, end))
         completed: dict[int, list[Node]] = {}
         for node in nodes:
             completed.setdefault(((node.index + 1) << node.level) - 1, []).append(node)
         lines = []
         for leaf in leaves:
-            in_full = account_id is None or leaf.account_id == account_id
-            lines.append(
-                write_leaf(leaf.index, leaf.hash, leaf.leaf) if in_full else write_hash(leaf.index, leaf.hash)
-            )
+            lines.append(write_leaf(leaf.index, leaf.hash, leaf.leaf))
             lines += [write_node(node) for node in completed.get(leaf.index, ())]
         return b"".join(lines)
 
-    async def _parts(self, account_id: str | None, size: int, head: bytes) -> AsyncIterator[bytes]:
+    async def _parts(self, size: int, head: bytes) -> AsyncIterator[bytes]:
         yield head
         for start in range(0, size, BATCH_SIZE):
-            yield await self.export_entries(account_id, start, min(start + BATCH_SIZE, size))
+            yield await self.export_entries(start, min(start + BATCH_SIZE, size))
+
+    async def _account_parts(
+        self, account_id: str, size: int, head: bytes, earlier: Collection[int]
+    ) -> AsyncIterator[bytes]:
+        yield head
+        at = 0
+        while at < size:
+            lines, at = await self.database.read(
+                lambda tx, at=at: _read_account(tx, account_id, at, size, earlier)  # type: ignore[misc]
+            )
+            yield lines
 
 
-def _read(tx: Transaction, start: int, end: int) -> tuple[list[Leaf], list[Node]]:
+def _require_shown(tx: Transaction, end: int) -> None:
     last = shown(tx)
     if end > (0 if last is None else last.size):
         # The database was replaced by an older one since the head was written.
         raise Unavailable("The access log is shorter than when the export began. Export again.")
+
+
+def _read_account(
+    tx: Transaction, account_id: str, start: int, size: int, earlier: Collection[int]
+) -> tuple[bytes, int]:
+    _require_shown(tx, size)
+    return read_part(tx, account_id, start, size, earlier)
+
+
+def _read(tx: Transaction, start: int, end: int) -> tuple[list[Leaf], list[Node]]:
+    _require_shown(tx, end)
     return list(tx.tree.leaves(start, end)), list(tx.tree.completed(start, end))

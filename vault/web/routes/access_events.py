@@ -16,6 +16,7 @@ from vault.web.schemas.access_log import (
     EventOut,
     EventsOut,
     EventsQuery,
+    ExportQuery,
     GrowthOut,
     GrowthQuery,
     HistoryItemOut,
@@ -73,15 +74,21 @@ async def get_access_event_proof(
 
 @router.head(f"{_ACCOUNT}/access-log/export", include_in_schema=False)
 @router.get(f"{_ACCOUNT}/access-log/export", response_class=Response, responses={200: text("The export")})
-async def export_access_log(request: Request, vault: TheVault, allowed: Auditing) -> Response:
-    """Export the log for `callvault verify-log`. The account's own leaves are in full, all others as hashes."""
+async def export_access_log(
+    request: Request, vault: TheVault, allowed: Auditing, asked: Annotated[ExportQuery, Query()]
+) -> Response:
+    """Export the log for `callvault verify-log`. The account's own leaves are in full, all others as subtree hashes.
+
+    `earlier` has the size of a checkpoint that was saved before, so that the export can be compared with it; it may be
+    repeated.
+    """
     headers = {"Content-Disposition": 'attachment; filename="access-log.callvault-log"'}
     if request.method == "HEAD":
         # The length of an export is unknown until it is generated.
         head = Response(media_type=_TEXT, headers=headers)
         del head.headers["Content-Length"]
         return head
-    parts = await vault.log_proofs.export(allowed.account.id)
+    parts = await vault.log_proofs.export(allowed.account.id, earlier=asked.earlier)
     return StreamingResponse(parts, media_type=_TEXT, headers=headers)
 
 

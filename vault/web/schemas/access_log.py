@@ -80,6 +80,16 @@ class GrowthQuery(Body):
     size: Annotated[int, Field(alias="to", ge=0, le=2**62)]
 
 
+class ExportQuery(Body):
+    """The options of an export."""
+
+    model_config = ConfigDict(extra="forbid")
+    #: Sizes of earlier checkpoints with which the export can be compared.
+    earlier: Annotated[
+        list[Annotated[int, Field(ge=0, le=2**62)]], Field(max_length=100, default_factory=list)
+    ]
+
+
 class GrowthOut(BaseModel):
     """A consistency proof (RFC 6962, section 2.1.2)."""
 
