@@ -157,7 +157,7 @@ def _threads(stack: AsyncExitStack) -> dict[str, Threads]:
 
 
 async def _describer(stack: AsyncExitStack, *, started: bool) -> SubprocessDescriber:
-    describer = SubprocessDescriber(size=_DESCRIBERS)
+    describer = tracing.traced(SubprocessDescriber)(size=_DESCRIBERS)
     stack.push_async_callback(describer.close)
     if started:
         await describer.start()
@@ -186,11 +186,11 @@ async def _stop(task: asyncio.Task[None]) -> None:
 def _database(settings: Settings, *, guarded: bool) -> tuple[Database, Callable[[], None]]:
     """Open the database; return it and its close function. Only a restore skips the connection checks."""
     if settings.sqlite_path is not None:
-        sqlite = SqliteDatabase(settings.sqlite_path)
+        sqlite = tracing.traced_database(SqliteDatabase, "sqlite")(settings.sqlite_path)
         return sqlite, sqlite.close
     from vault.database.engines.migrate import check_postgresql
     from vault.database.engines.postgresql import PostgresqlDatabase
 
     check_postgresql(settings.database_url)
-    postgresql = PostgresqlDatabase(settings.database_url)
+    postgresql = tracing.traced_database(PostgresqlDatabase, "postgresql")(settings.database_url)
     return postgresql if guarded else postgresql.unguarded, postgresql.close

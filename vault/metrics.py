@@ -60,6 +60,17 @@ MISSED: Final = Counter(
     ("provider",),
     registry=REGISTRY,
 )
+#: From its announcement, or the start of its upload; what waited in quarantine for a person is not in it.
+AVAILABLE: Final = Histogram(
+    "callvault_recording_available_seconds",
+    "From the announcement of a recording to its admission by the worker, by how it arrived.",
+    ("arrival",),
+    registry=REGISTRY,
+    buckets=(0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400),
+)
+for _arrival in ("webhook", "upload", "reconcile"):
+    # Prometheus shows an increase only of a series that exists before.
+    AVAILABLE.labels(_arrival)
 SEALED: Final = Counter("callvault_sealed_bytes", "Bytes of audio sealed.", registry=REGISTRY)
 SERVED: Final = Counter(
     "callvault_served_bytes", "Bytes of audio passed to the HTTP server.", ("way",), registry=REGISTRY

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from vault.database.engines.migrate import check_postgresql, migrate_postgresql, migrate_sqlite
+from vault.database.engines.migrate import _config, check_postgresql, migrate_postgresql, migrate_sqlite
 from vault.database.schema.core import metadata
 from vault.database.sql.postgresql_url import engine_url
 from vault.errors import StartRefused, Unavailable
@@ -99,27 +100,15 @@ async def test_without_a_server_nothing_starts(postgresql_server):
 def test_every_account_object_is_due_after_the_names_changed(tmp_path: Path):
     """An object under the name of an earlier release is written again under a name with its history."""
     path = tmp_path / "vault.db"
-    migrate_sqlite(path)
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute(
-        "INSERT INTO accounts (id, ref, name, locale, opened_at, wrapped_index_key, index_key_version, enabled, "
-        "epoch, changed_at, changed_by, revision, written_revision) VALUES ('acct_a', 'a', 'A', 'en', "
-        "'2026-01-01', x'00', 1, 1, 0, '2026-01-01', 'x', 7, 7)"
-    )
-    for index in ("ix_recordings_due", "ix_recordings_leased"):
-        connection.execute(f"DROP INDEX {index}")  # of a later revision, as are these:
-    connection.execute("DROP TABLE month_keys")
-    connection.execute("DROP INDEX ix_key_rotations_destroyed")
-    for index, table, column in (
-        ("ix_recordings_key_version", "recordings", "month_key"),
-        ("ix_recordings_announcement_key_version", "recordings", "announcement_month_key"),
-        ("ix_call_facts_key_version", "call_facts", "month_key"),
-    ):
-        connection.execute(f"DROP INDEX {index}")
-        connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-        connection.execute(f"CREATE INDEX {index} ON {table} (account_id)")
-    connection.execute("UPDATE alembic_version SET version_num = '0007'")
-    connection.close()
+    with create_engine(f"sqlite:///{path}", poolclass=NullPool).begin() as made:
+        config = _config()
+        config.attributes["connection"] = made
+        command.upgrade(config, "0007")
+        made.exec_driver_sql(
+            "INSERT INTO accounts (id, ref, name, locale, opened_at, wrapped_index_key, index_key_version, enabled, "
+            "epoch, changed_at, changed_by, revision, written_revision) VALUES ('acct_a', 'a', 'A', 'en', "
+            "'2026-01-01', x'00', 1, 1, 0, '2026-01-01', 'x', 7, 7)"
+        )
     migrate_sqlite(path)
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT revision, written_revision FROM accounts").fetchall() == [(7, -1)]

@@ -13,12 +13,16 @@ from pathlib import Path
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tests.servers.media_thread import media_thread
 from tests.servers.vault_process import vault_process
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO
 from vault import tracing
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.errors import NotFound, StartRefused, Tampered
 from vault.objects.s3_client import S3Calls
 from vault.services.accounts.accounts import Accounts
@@ -36,14 +40,20 @@ class Collector:
     url: str
     bodies: list[bytes] = field(default_factory=list)
 
+    def whole(self) -> list[Span]:
+        """Return the spans as they were sent."""
+        requests = [ExportTraceServiceRequest.FromString(body) for body in self.bodies]
+        scopes = [
+            scope for one in requests for resource in one.resource_spans for scope in resource.scope_spans
+        ]
+        return [span for scope in scopes for span in scope.spans]
+
     def spans(self) -> list[tuple[str, dict[str, object], str]]:
         """Return name, attributes and status message of each span."""
         found = []
-        for body in self.bodies:
-            for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-                for span in (span for scope in resource.scope_spans for span in scope.spans):
-                    said = {one.key: one.value.string_value or one.value.int_value for one in span.attributes}
-                    found.append((span.name, said, span.status.message))
+        for span in self.whole():
+            said = {one.key: one.value.string_value or one.value.int_value for one in span.attributes}
+            found.append((span.name, said, span.status.message))
         return found
 
 
@@ -80,7 +90,14 @@ def collector() -> Iterator[Collector]:
 
 def test_spans_name_routes_and_services_and_nobody(collector: Collector, tmp_path: Path):
     """A call comes in and is heard; its trace has templates, methods and statuses, and not one word of it."""
-    with vault_process(tmp_path, VAULT_TRACING_URL=collector.url) as server:
+    with (
+        media_thread() as media,
+        vault_process(
+            tmp_path,
+            VAULT_TRACING_URL=collector.url,
+            VAULT_MEDIA_ALLOW=f"{media.authority}",
+        ) as server,
+    ):
         headers = {"Authorization": f"Bearer {server.create_key()}"}
         with (
             httpx.Client(base_url=server.url, headers=headers, timeout=30) as admin,
@@ -91,6 +108,8 @@ def test_spans_name_routes_and_services_and_nobody(collector: Collector, tmp_pat
             link = tenant.link(recording, listener=AGENT)
             opened = open_link(browser, link["url"])
             assert browser.get(f"{opened.headers['location']}/audio").content == AUDIO
+            announced = tenant.announce(media.serve("/a.wav", AUDIO), call="call-2", ref="rec-2")
+            tenant.wait(announced.json()["recording"])
             admin.get(tenant.url("/recordings"), params={"number": NUMBER, "agent": AGENT})
             browser.get("/p/distinctive-token")
             browser.get("/distinctive-path")
@@ -100,7 +119,9 @@ def test_spans_name_routes_and_services_and_nobody(collector: Collector, tmp_pat
     assert {
         "GET /s/{session}/audio", "POST /p/{token}/open", "PUT /v1/accounts/{account}", "GET no route",
         "Uploads.store", "Attempt", "Describe", "Sessions.open", "AudioStreams.stream", "LogPublisher.sign",
+        "SubprocessDescriber.describe", "read sqlite", "write sqlite",
     } <= names  # fmt: skip
+    assert_work_is_linked(collector)
     assert ("GET /p/{token}", {"http.request.method": "GET", "http.response.status_code": 404}, "") in spans
     assert {key for _, said, _ in spans for key in said} <= tracing.ATTRIBUTES - {"vault.idle"}
     sent = b"".join(collector.bodies)
@@ -109,6 +130,73 @@ def test_spans_name_routes_and_services_and_nobody(collector: Collector, tmp_pat
         opened.headers["location"].rpartition("/")[2], tenant.secret, headers["Authorization"][7:],
     ]  # fmt: skip
     assert [word for word in words if word.encode() in sent] == []
+
+
+def assert_work_is_linked(collector: Collector) -> None:
+    """The worker's trace of each recording is another one, linked to the request that brought the recording."""
+    by_id = {(span.trace_id, span.span_id): span for span in collector.whole()}
+    linked = [span for span in collector.whole() if span.links]
+    assert {span.name for span in linked} == {"Ingest", "Describe"}
+    brought = set()
+    for span in linked:
+        (link,) = span.links
+        assert link.trace_id != span.trace_id
+        request = by_id[link.trace_id, link.span_id]
+        while request.parent_span_id:
+            request = by_id[request.trace_id, request.parent_span_id]
+        brought.add(request.name)
+    assert brought == {
+        "POST /webhooks/{provider}/{connection}",
+        "PUT /v1/accounts/{account}/calls/{call_ref}/recordings/{recording_ref}",
+    }
+
+
+async def test_a_call_of_the_database_is_a_span_by_the_semantic_conventions(
+    collector: Collector, tmp_path: Path
+):
+    """It has system, operation and function; nothing of a statement, and none outside a trace or in an idle poll."""
+    stop = tracing.set_up(collector.url)
+    database = tracing.traced_database(SqliteDatabase, "sqlite")(tmp_path / "vault.db")
+
+    class Poll:
+        async def __call__(self, found: bool) -> bool:
+            await database.read(_ask_distinctively)
+            return found
+
+    try:
+        poll = tracing.traced(Poll)()
+        await database.read(_ask_distinctively)
+        await poll(False)
+        assert await poll(True)
+    finally:
+        await asyncio.to_thread(stop)
+        database.close()
+    call, job = collector.whole()
+    assert (call.name, call.kind, call.parent_span_id) == ("read sqlite", Span.SPAN_KIND_CLIENT, job.span_id)
+    assert (job.name, job.kind) == ("Poll", Span.SPAN_KIND_INTERNAL)
+    attributes = {"db.system.name": "sqlite", "db.operation.name": "read", "vault.call": "_ask_distinctively"}
+    assert collector.spans() == [("read sqlite", attributes, ""), ("Poll", {}, "")]
+    assert b"SELECT" not in b"".join(collector.bodies)
+
+
+def _ask_distinctively(tx: Transaction) -> None:
+    assert tx.connection.exec_driver_sql("SELECT 'distinctive'").scalar() == "distinctive"
+
+
+async def test_a_long_trace_is_not_held_to_its_end(collector: Collector):
+    """What is no idle poll goes out while it lasts: a stream may take hours."""
+    stop = tracing.set_up(collector.url)
+    try:
+        with tracing.span("stream"):
+            for _ in range(100):
+                with tracing.span("s3"):
+                    pass
+            provider = tracing._tracers[-1].span_processor  # type: ignore[attr-defined]
+            await asyncio.to_thread(provider.force_flush)
+            assert len(collector.whole()) == 100
+    finally:
+        await asyncio.to_thread(stop)
+    assert len(collector.whole()) == 101
 
 
 async def test_a_call_of_a_part_is_a_span_without_the_words_of_its_error(collector: Collector):

@@ -185,6 +185,8 @@ recordings = Table(
     Column("manifest_key_version", Integer),
     Column("available_at", Moment),
     Column("erased_at", Moment),
+    # ``Recording.origin``; NULL for most rows.
+    Column("origin", String),
     UniqueConstraint("account_id", "connection_id", "recording_ref"),
     Index("ix_recordings_page", "account_id", "received_at", "id"),
     Index("ix_recordings_call", "account_id", "call_ref"),

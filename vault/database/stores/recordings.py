@@ -67,6 +67,8 @@ class NewRecording:
     source_policy: SourcePolicy = "keep"
     #: Why it is refused at its announcement; empty if it is not.
     grounds: tuple[Reason, ...] = ()
+    #: See ``Recording.origin``.
+    origin: str | None = None
 
 
 class SealedAnnouncement(NamedTuple):
@@ -206,7 +208,10 @@ def new_row(new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch
         "call_ended_at",
     )
     return {
-        **{name: getattr(new, name) for name in (*same, "sealed_announcement", "kind", "source_ref")},
+        **{
+            name: getattr(new, name)
+            for name in (*same, "sealed_announcement", "kind", "source_ref", "origin")
+        },
         "connection_id": new.connection_id or _UPLOAD,
         "state": str(state),
         "reasons": reasons_json(reasons),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Literal
 
 from vault.domain.accounts.account import SourcePolicy
 from vault.domain.calls.call import Kind, Voice
@@ -47,6 +48,17 @@ def backoff_before(attempt: int, jitter: float) -> timedelta:
     """Return the backoff after attempt number ``attempt`` (from 1); ``jitter`` is in [0, 1)."""
     full = min(_MAX_BACKOFF, _FIRST_BACKOFF * (1 << min(attempt - 1, 20)))
     return full * (0.5 + jitter / 2)
+
+
+#: How a recording arrived; reconcile: in the provider's list, without a webhook.
+Arrival = Literal["webhook", "upload", "reconcile"]
+
+
+def origin_of(arrival: Arrival, traceparent: str | None) -> str | None:
+    """Return ``Recording.origin``: None where the row says it already, ``traceparent`` while tracing is on."""
+    if traceparent is not None:
+        return f"{arrival} {traceparent}"
+    return arrival if arrival == "reconcile" else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +113,20 @@ class Recording:
     rendition: SealedObject | None
     available_at: datetime | None
     erased_at: datetime | None
+    #: How it arrived, and the W3C trace context of the span that announced it if it was traced.
+    origin: str | None = None
+
+    @property
+    def arrival(self) -> Arrival:
+        """Return how it arrived."""
+        if self.connection_id is None:
+            return "upload"
+        return "reconcile" if (self.origin or "").startswith("reconcile") else "webhook"
+
+    @property
+    def traceparent(self) -> str | None:
+        """Return the trace context of its announcement."""
+        return (self.origin or "").partition(" ")[2] or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from vault import metrics
+from vault import metrics, tracing
 from vault.database.interface import Database
 from vault.database.stores.hot_statements import Announced
 from vault.database.stores.recordings import NewRecording
@@ -13,7 +13,7 @@ from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.consent.call_claims import distinct
 from vault.domain.ids import new_id
-from vault.domain.recordings.recording import Recording, State
+from vault.domain.recordings.recording import Arrival, Recording, State, origin_of
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import encode_announcement
 from vault.errors import Refused
@@ -46,6 +46,7 @@ class Announce:
         facts: CallFacts,
         announcement: Announcement,
         received_at: datetime,
+        arrival: Arrival = "webhook",
     ) -> Announced:
         """Return the row of the announcement, new or existing. Raises Unavailable."""
         account_id = connection.account_id
@@ -60,6 +61,7 @@ class Announce:
 
         decision = await self.database.read(admit)
         new = _new(connection, facts, announcement, received_at, decision)
+        new = replace(new, origin=origin_of(arrival, tracing.traceparent()))
 
         async def announce(key: SealingKey) -> Announced:
             context = bound.of_announcement(account_id, new.id)

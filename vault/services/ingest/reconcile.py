@@ -89,7 +89,11 @@ class Reconcile:
             # A provider that lists whole days returns more than the requested period.
             return 0
         announced = await self.announce(
-            connection, facts=listed.facts, announcement=listed.announcement, received_at=now
+            connection,
+            facts=listed.facts,
+            announcement=listed.announcement,
+            received_at=now,
+            arrival="reconcile",
         )
         if not announced.created:
             return 0

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from vault import tracing
 from vault.database.interface import Database
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
@@ -14,7 +15,14 @@ from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts, Voice
 from vault.domain.ids import new_id
-from vault.domain.recordings.recording import LEASE, UPLOAD_IDLE_TIMEOUT, Lease, Recording, State
+from vault.domain.recordings.recording import (
+    LEASE,
+    UPLOAD_IDLE_TIMEOUT,
+    Lease,
+    Recording,
+    State,
+    origin_of,
+)
 from vault.errors import Busy, LeaseLost, NotFound, RecordingErased, Refused, VaultError
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
@@ -98,6 +106,7 @@ class Uploads:
             call_started_at=None,
             call_ended_at=None,
             sealed_announcement=None,
+            origin=origin_of("upload", tracing.traceparent()),
             key_version=(await self.ring.current(account_id)).version,
         )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, TypedDict
 
+from vault import metrics
 from vault.database.stores.recording_states import RecordingStates
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
@@ -144,7 +145,11 @@ def pass_gate(
         described = {**audio, "sealed_announcement": None, "attempts": 0}
     result = admitted_as if transition is ADMIT else decision.grounds[0].code
     cause = Cause(actor=actor, at=now, result=result, evidence=head)
-    return _change(tx, transition, subject, {**described, **values}, cause)
+    changed = _change(tx, transition, subject, {**described, **values}, cause)
+    if transition is ADMIT and isinstance(subject, Lease):
+        seconds = (now - changed.received_at).total_seconds()
+        metrics.AVAILABLE.labels(changed.arrival).observe(max(0.0, seconds))
+    return changed
 
 
 def refuse(

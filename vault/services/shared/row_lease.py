@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from vault import tracing
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import LEASE, RENEWAL, Lease, State
@@ -22,7 +23,10 @@ async def claim(database: Database, *states: State) -> Lease | None:
     """
     if not await database.read(lambda tx: tx.queue.is_waiting(states)):
         return None
-    return await database.write(lambda tx: tx.queue.claim(states, lease=LEASE))
+    lease = await database.write(lambda tx: tx.queue.claim(states, lease=LEASE))
+    if lease is not None:
+        tracing.link(lease.recording.traceparent)
+    return lease
 
 
 async def hold_row(database: Database, lease: Lease, work: Coroutine[Any, Any, T]) -> T:
