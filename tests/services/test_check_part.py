@@ -31,10 +31,11 @@ async def test_a_vault_that_has_started_is_well(database: Database):
 
 
 async def test_the_schema_of_another_release_is_trouble(database: Database):
-    """A newer release has migrated the database below this process."""
+    """A newer release has migrated the database below this process, and does not let it go on."""
     probe, _, _ = await parts_of(database)
     newer = text("UPDATE alembic_version SET version_num = '9999'")
     await database.write(lambda tx: tx.connection.execute(newer) and None)
+    await database.write(lambda tx: tx.metadata.replace({"oldest_schema_served": b"9999"}))
     with pytest.raises(StartRefused, match="9999"):
         await probe.check("database")
 

@@ -109,6 +109,7 @@ def set_back(path: Path, revision: str) -> None:
         isolation_level="AUTOCOMMIT",
     )
     with engine.connect() as connection:
+        connection.exec_driver_sql("DELETE FROM month_keys")  # No older schema can hold them.
         config = _config()
         config.attributes["connection"] = connection
         command.downgrade(config, revision)
