@@ -243,3 +243,9 @@ def another_node(house: House, folder: Path, threads: Threads, **parts: Any) -> 
     """Return another node of the same vault: the same database and world, with some parts of its own."""
     around = {name: getattr(house, name) for name in ("objects", "fetcher", "rest", "describer", "root_key")}
     return replace(house, vault=_verbs(folder, threads, house.database, **(around | parts)))
+
+
+def node_on(house: House, database: PostgresqlDatabase, folder: Path, threads: Threads) -> House:
+    """Return another node of the same vault, with its own connections to the same database."""
+    around = {name: getattr(house, name) for name in ("objects", "fetcher", "rest", "describer", "root_key")}
+    return replace(house, database=database, vault=_verbs(folder, threads, database, **around))

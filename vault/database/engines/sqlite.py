@@ -64,6 +64,8 @@ class SqliteDatabase:
                 reading = [opened.enter_context(self._reading.connect()) for _ in range(_READERS)]
                 self._writer_connection = opened.enter_context(self._engine.connect())
                 driver: sqlite3.Connection = self._writer_connection.connection.driver_connection  # type: ignore[assignment]
+                # The lock shows that the process that held them is gone.
+                Transaction(self._writer_connection).lease_holders.end_all()
                 sequencer = SqliteSequencer(driver)
             except (DBAPIError, sqlite3.Error, OSError) as error:
                 raise StartRefused(

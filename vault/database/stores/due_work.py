@@ -10,7 +10,7 @@ from functools import cache
 from typing import Final
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import TextClause, bindparam, text
+from sqlalchemy import String, TextClause, bindparam, text
 
 from vault.database.schema.core import IS_WORK, micros
 from vault.database.signals import Work
@@ -65,7 +65,9 @@ def _statement(*, on_postgresql: bool) -> TextClause:
         for work, query in _parts(on_postgresql=on_postgresql).items()
     ]
     jobs = "SELECT 1, name, until FROM turns WHERE name IN :jobs"
-    return text("\nUNION ALL ".join([*rows, jobs])).bindparams(bindparam("jobs", expanding=True))
+    return text("\nUNION ALL ".join([*rows, jobs])).bindparams(
+        bindparam("jobs", type_=String(), expanding=True)
+    )
 
 
 @cache

@@ -7,10 +7,13 @@ holds shows that the session of its process ended. SQLite has one process; its s
 from collections.abc import Sequence
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import text
+from sqlalchemy import text, update
 
+from vault.database.schema.access_log import publication
+from vault.database.schema.core import recordings
+from vault.database.schema.singleton_leases import turns
 from vault.database.signals import Work, wake
-from vault.database.sql.dialect import POSTGRESQL_NOW, is_postgresql
+from vault.database.sql.dialect import POSTGRESQL_NOW, database_now, is_postgresql
 
 # The lock is taken until the end of the transaction, and only if it is free; a holder that comes back waits that long.
 _GONE = text(f"""
@@ -42,6 +45,14 @@ class LeaseHolderRows:
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""
         self._db = connection
+
+    def end_all(self) -> None:
+        """End every lease, for a process that knows that no other process lives: on SQLite, at its start."""
+        free = {"lease_until": None, "lease_token": None}
+        self._db.execute(update(recordings).where(recordings.c.lease_until.is_not(None)).values(free))
+        now = database_now(self._db)
+        self._db.execute(update(turns).where(turns.c.token.is_not(None)).values(token=None, until=now))
+        self._db.execute(update(publication).where(publication.c.not_before > now).values(not_before=now))
 
     def gone(self) -> Sequence[int]:
         """Return the numbers of holders of leases whose lock nobody holds now; none on SQLite."""
