@@ -14,10 +14,13 @@ from vault.database.engines.sqlite_jobs import Job
 from vault.database.engines.sqlite_writer import Writer
 from vault.database.interface import Database
 from vault.database.sql.compiled_statements import CompiledSelect
-from vault.database.stores.hot_statements import Announced, Grant, announce_group, announce_one
+from vault.database.stores.hot_statements import Announced, Grant, announce_one
+from vault.database.stores.open_sessions import NewSession
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts
+from vault.domain.playback.link import Session
 from vault.domain.recordings.recording import Recording, State
 from vault.errors import NotFound, VaultError
 from vault.ports.objects import ObjectStore, StoredObject, StoredVersion
@@ -55,6 +58,18 @@ class Behind:
         """Pass on."""
         return await self.database.grant(grant)
 
+    async def open_session(self, new: NewSession) -> Session | None:
+        """Pass on."""
+        return await self.database.open_session(new)
+
+    async def is_valid(self, event: AccessEvent) -> bool:
+        """Pass on."""
+        return await self.database.is_valid(event)
+
+    async def append_soon(self, event: AccessEvent) -> None:
+        """Pass on."""
+        await self.database.append_soon(event)
+
     async def check(self) -> None:
         """Pass on."""
         await self.database.check()
@@ -87,6 +102,9 @@ class NotLogged(NotGranted):
         """Do nothing: streaming writes nothing else, and does not look at the result."""
         return None  # type: ignore[return-value]
 
+    async def append_soon(self, event: AccessEvent) -> None:
+        """Do nothing."""
+
 
 class _OneByOne(Writer):
     """The vault's writer, but with one write in each transaction."""
@@ -117,10 +135,8 @@ class OneCommitEach(Behind):
             )
             return alone
 
-        def write(tx: Any) -> Announced | VaultError:
-            return announce_group(tx.connection, [new])[0]
-
-        answer = await self.database.write(write)
+        assert isinstance(self.database, PostgresqlDatabase)  # noqa: S101 - the other one has a writer
+        (answer,) = await self.database._announce_group([new])  # noqa: SLF001 - a batch of one
         if isinstance(answer, VaultError):
             raise answer
         return answer

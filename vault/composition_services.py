@@ -180,7 +180,12 @@ def _links(adapters: Adapters, parts: Parts) -> Links:
 
 
 def _sessions(adapters: Adapters, parts: Parts) -> Sessions:
-    return traced(Sessions)(database=parts.database, clock=adapters.clock, data_keys=parts.data_keys)
+    return traced(Sessions)(
+        database=parts.database,
+        clock=adapters.clock,
+        data_keys=parts.data_keys,
+        allowance=parts.allowance,
+    )
 
 
 def _audio(adapters: Adapters, parts: Parts) -> AudioStreams:

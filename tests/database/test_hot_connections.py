@@ -196,7 +196,7 @@ async def test_a_fetch_costs_one_statement_and_no_thread(postgresql: PostgresqlD
         for _ in range(20):
             await fresh.fetch(ACCOUNT, id="x")
         assert await _transactions(other, fresh) - before == 20 + 1
-    assert [threads._threads for threads in fresh._calls._threads.values()] == [[], [], []]
+    assert [threads._threads for threads in fresh._calls._threads.values()] == [[]] * 4
     fresh.close()
     with pytest.raises(Unavailable, match="stopping"):
         await fresh.fetch(ACCOUNT, id="x")

@@ -103,8 +103,22 @@ def test_windows_double_from_the_first_to_the_largest():
     assert set(sizes[7:-1]) == {MAX_WINDOW}
 
 
-@pytest.mark.parametrize("length", [0, 1, FIRST_WINDOW - 1, FIRST_WINDOW, FIRST_WINDOW + 1])
-def test_windows_at_the_boundary(length: int):
-    """Nothing is no window, and one byte more than the first window is a second one."""
-    expected = {0: [], FIRST_WINDOW + 1: [(0, FIRST_WINDOW), (FIRST_WINDOW, FIRST_WINDOW + 1)]}
-    assert list(windows(0, length)) == expected.get(length, [(0, length)])
+@pytest.mark.parametrize("length", [0, 1, FIRST_WINDOW, FIRST_WINDOW + 1, 2 * FIRST_WINDOW - 1])
+def test_a_short_range_is_one_window(length: int):
+    """Nothing is no window; what is left after a window belongs to it, if it is less than a frame."""
+    assert list(windows(0, length)) == ([(0, length)] if length else [])
+
+
+@given(st.integers(0, 2**33), st.integers(1, FIRST_WINDOW))
+def test_a_range_of_a_frame_is_one_window_wherever_it_begins(start: int, length: int):
+    """A player that reads such ranges has one grant for each. Wrong: a second window for what crosses a frame."""
+    assert list(windows(start, start + length)) == [(start, start + length)]
+
+
+def test_two_frames_are_two_windows():
+    """The first grant is less than two frames, so that a session that ends has little left to send."""
+    assert list(windows(0, 2 * FIRST_WINDOW)) == [(0, FIRST_WINDOW), (FIRST_WINDOW, 2 * FIRST_WINDOW)]
+    assert (
+        max(stop - start for start, stop in [next(windows(n, 2**30)) for n in range(0, 2**18, 999)])
+        <= FIRST_WINDOW
+    )

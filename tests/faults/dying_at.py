@@ -93,7 +93,7 @@ def _point(
 _AUDIO = _below(2, "recordings/", ".audio")
 POINTS: Final = (
     _point("the announcement is written", "behind", sqlite, "announce_one"),
-    _point("the announcement is written", "behind", postgresql, "announce_group"),
+    _point("the announcement is written", "behind", postgresql, "announce_steps"),
     _point("the announcement is committed", "behind", Announce, "__call__"),
     _point("the claim is written", "behind", QueueRows, "claim", _claimed),
     _point("the claim is committed", "before", Ingest, "_process"),

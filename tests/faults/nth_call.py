@@ -18,6 +18,7 @@ from tests.fakes.objects import FakeObjects
 from vault.database.engines.micro_batch import MicroBatch
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.sql.hot_text import HotText
 from vault.errors import Unavailable
 
 T = TypeVar("T")
@@ -133,6 +134,18 @@ class NthDatabase:
         """Grant."""
         return await self.nth.around("grant", lambda: self.database.grant(grant))
 
+    async def open_session(self, new: Any) -> Any:
+        """Open."""
+        return await self.nth.around("open_session", lambda: self.database.open_session(new))
+
+    async def is_valid(self, event: Any) -> Any:
+        """Ask whether a grant is still valid."""
+        return await self.nth.around("is_valid", lambda: self.database.is_valid(event))
+
+    async def append_soon(self, event: Any) -> Any:
+        """Append."""
+        return await self.nth.around("append_soon", lambda: self.database.append_soon(event))
+
     async def scrub(self) -> bool:
         """Scrub."""
         return await _scrubbed(self.database, self.nth)
@@ -154,9 +167,17 @@ def struck(database: AnyDatabase, nth: Nth) -> AnyDatabase:
         async def struck_call(function: Any, **how: Any) -> Any:
             return await call(nth.inside("transaction", function), **how)
 
+        write = other._hot_write
+
+        async def struck_write(steps: Any) -> Any:
+            more = [(_HOT_STRIKES[nth.fault.name], {})] if nth.is_this("transaction") else []
+            return (await write([*steps, *more]))[: len(steps)]
+
         other._call = struck_call  # type: ignore[method-assign]
+        other._hot_write = struck_write  # type: ignore[method-assign]
         other._announcements = MicroBatch(other._announce_group)
         other._grants = MicroBatch(other._grant_group)
+        other._opens = MicroBatch(other._open_group, writers=1)
         return other
     other._writer = _Struck("write", other._writer.write, nth)  # type: ignore[assignment]
     other._readers = _Struck("read", other._readers.read, nth)  # type: ignore[assignment]
@@ -194,6 +215,11 @@ def _is_cut(connection: Any) -> None:
     connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
 
+#: The same for hot statements: a division by zero is an error of the server, as a timeout.
+_HOT_STRIKES = {
+    "timeout": HotText("SELECT set_config('statement_timeout', '1ms', true), pg_sleep(5) / 0"),
+    "reset": HotText("SELECT pg_terminate_backend(pg_backend_pid())"),
+}
 #: How the drivers fail in the middle of a transaction, by the database.
 STRUCK = {
     "sqlite": [

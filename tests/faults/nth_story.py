@@ -151,8 +151,8 @@ class Story:
         )
 
         async def play() -> bytes:
-            session, recording = await vault.sessions.find(opened.session.id, opened.secret.text)
-            sound = await vault.audio.for_session(session, recording)
+            found = await vault.sessions.find(opened.session.id, opened.secret.text)
+            sound = await vault.audio.for_session(found.session, found.recording, found.keys)
             return b"".join([block async for block in await vault.audio.stream(sound, 0, sound.size)])
 
         assert await self.ask(play) == FETCHED

@@ -138,9 +138,11 @@ async def test_a_session_that_is_over_plays_on_no_node(house: House, wrong: Hous
     _, token = await house.vault.links.create(house.account.id, recording_id, _WISH, **_ME)
     for number in range(ages):
         opened = await _open(house, token.text, f"{number}")
-        found, row = await house.vault.sessions.find(opened.session.id, opened.secret.text)
-        sounds = [(one, await one.vault.audio.for_session(found, row)) for one in (house, wrong)]
-        await _age(house, sessions, "ends_at", found.id, timedelta(seconds=1 + number * 5))
+        found = await house.vault.sessions.find(opened.session.id, opened.secret.text)
+        sounds = [
+            (one, await one.vault.audio.for_session(found.session, found.recording)) for one in (house, wrong)
+        ]
+        await _age(house, sessions, "ends_at", found.session.id, timedelta(seconds=1 + number * 5))
         for node, sound in sounds:
             with pytest.raises(NotFound):
                 await node.vault.sessions.find(opened.session.id, opened.secret.text)
@@ -173,8 +175,8 @@ async def test_what_a_node_behind_makes_is_not_over_already(house: House, wrong:
     except NotFound:
         # By the clock of a node that is far ahead the link is over, and none of its sessions is used up.
         opened = await _open(house, token.text)
-    session, row = await house.vault.sessions.find(opened.session.id, opened.secret.text)
-    sound = await house.vault.audio.for_session(session, row)
+    found = await house.vault.sessions.find(opened.session.id, opened.secret.text)
+    sound = await house.vault.audio.for_session(found.session, found.recording)
     assert b"".join([block async for block in await house.vault.audio.stream(sound, 0, sound.size)]) == AUDIO
 
 

@@ -48,7 +48,7 @@ async def test_what_is_no_longer_granted_is_no_longer_good(database: Database, p
         await act(database, recording, made)
     for session_id, expected in ((opened.id, by_session), (None, by_key)):
         asked = event(recording.id, session_id=session_id, at=NOW)
-        assert await database.read(lambda tx, one=asked: tx.links.still_good(one)) is expected
+        assert await database.is_valid(asked) is expected
         assert await database.grant(Grant(event=asked, session_id=session_id)) is expected
 
 
@@ -63,7 +63,7 @@ async def test_a_session_is_good_until_its_end(database: Database, playing):
         (replace(good, recording_id="rec_other"), False),
         (replace(good, session_id="sess_other"), False),
     ):
-        assert await database.read(lambda tx, one=asked: tx.links.still_good(one)) is expected
+        assert await database.is_valid(asked) is expected
 
 
 async def test_a_session_is_unsettled_until_it_is_settled(database: Database, playing):

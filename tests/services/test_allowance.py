@@ -71,7 +71,7 @@ async def test_a_session_gets_its_entries_and_no_more(
 async def test_an_answer_that_runs_goes_on(house: House, monkeypatch: pytest.MonkeyPatch):
     """Its later windows are paid by the next request, so a listener's stream is never cut."""
     monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRY_BURST", 2)
-    monkeypatch.setattr("vault.domain.playback.link.FIRST_WINDOW", 1000)
+    monkeypatch.setattr("vault.domain.playback.link.FIRST_WINDOW", 500)
     session, played, _ = await opened(house, await recording_of(house))
     assert await ask(house, played, 1) == 1
     blocks = [block async for block in await house.vault.audio.stream(played, 0, len(AUDIO))]

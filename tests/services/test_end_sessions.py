@@ -21,9 +21,10 @@ async def opened(house: House, recording: str) -> tuple[Session, PlayableAudio, 
     wish = LinkRequest(listener="Robin", kind="player", life=timedelta(hours=1), sessions=1, download=True)
     _, token = await house.vault.links.create(house.account.id, recording, wish, actor="key_test")
     answer = await house.vault.sessions.open(token.text, nonce="n", address=None, agent="a")
-    session, row = await house.vault.sessions.find(answer.session.id, answer.secret.text)
+    found = await house.vault.sessions.find(answer.session.id, answer.secret.text)
     find = house.vault.audio
-    return session, await find.for_session(session, row), await find.for_session_download(session, row)
+    played = await find.for_session(found.session, found.recording, found.keys)
+    return found.session, played, await find.for_session_download(found)
 
 
 async def hear(house: House, sound: PlayableAudio, start: int, end: int) -> None:

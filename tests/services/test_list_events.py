@@ -65,8 +65,8 @@ async def test_a_listener_narrows_a_list(house: House):
         wish = LinkRequest(listener=listener, kind="player", life=timedelta(hours=1), sessions=1)
         link, token = await house.vault.links.create(house.account.id, recording, wish, actor="key_test")
         opened = await house.vault.sessions.open(token.text, nonce="n", address=None, agent="a")
-        session, found = await house.vault.sessions.find(opened.session.id, opened.secret.text)
-        sound = await house.vault.audio.for_session(session, found)
+        found = await house.vault.sessions.find(opened.session.id, opened.secret.text)
+        session, sound = found.session, await house.vault.audio.for_session(found.session, found.recording)
         assert b"".join([block async for block in await house.vault.audio.stream(sound, 0, 100)])
         await house.vault.player.waveform(
             house.account.id, recording, actor=session.id, session_id=session.id

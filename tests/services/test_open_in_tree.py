@@ -1,6 +1,8 @@
 """An opened link: its event stands in the tree before the session exists for anyone, on both databases."""
 
-from dataclasses import dataclass, replace
+import asyncio
+import copy
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,8 +11,10 @@ import pytest
 from sqlalchemy import text
 
 from tests.support.service_house import House, new_house
+from vault.database.engines.micro_batch import MicroBatch
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.sql.dialect import log_lock_key
+from vault.domain.calls.call import CallFacts
 from vault.domain.ids import Token
 from vault.errors import Unavailable
 from vault.services.audit_log.access_log import EventFilter
@@ -18,11 +22,11 @@ from vault.services.playback.links import LinkRequest
 from vault.tlog.proof_file import verify_proof_file
 
 
-async def link_of(house: House, kind: str) -> Token:
+async def link_of(house: House, kind: str, *, sessions: int = 1) -> Token:
     """Bring a recording in and make a link to it."""
     recording = (await house.announce()).recording_id
     await house.settle(recording)
-    wish = LinkRequest(listener="k", kind=kind, life=timedelta(hours=1), sessions=1)
+    wish = LinkRequest(listener="k", kind=kind, life=timedelta(hours=1), sessions=sessions)
     _, token = await house.vault.links.create(house.account.id, recording, wish, actor="key_test")
     return token
 
@@ -52,24 +56,22 @@ async def test_a_session_has_its_event_in_the_tree(either: House, kind: str):
     assert verify_proof_file(proof, leaf, [verifier])[0] == index
 
 
-@dataclass
-class Impatient:
-    """A database whose writes wait for a lock for a moment only."""
+def impatient(database: PostgresqlDatabase) -> PostgresqlDatabase:
+    """Return the same database, whose opens wait for a lock for a moment only."""
+    other = copy.copy(database)
+    call = other._call
 
-    database: PostgresqlDatabase
+    async def hurried(function, *, lane):
+        def run(connection):
+            if lane == "tree":
+                connection.execute(text("SET LOCAL lock_timeout = '50ms'"))
+            return function(connection)
 
-    async def read(self, function):
-        """Pass on."""
-        return await self.database.read(function)
+        return await call(run, lane=lane)
 
-    async def write(self, function, *, urgent: bool = False):
-        """Pass on, but not for long."""
-
-        def hurried(tx):
-            tx.connection.execute(text("SET LOCAL lock_timeout = '50ms'"))
-            return function(tx)
-
-        return await self.database.write(hurried)
+    other._call = hurried  # type: ignore[method-assign]
+    other._opens = MicroBatch(other._open_group, writers=1)
+    return other
 
 
 @pytest.mark.parametrize("kind", ["player", "media"])
@@ -79,7 +81,7 @@ async def test_without_the_sequencer_there_is_no_session(
     """If the log's lock does not come in time, the open is Unavailable, and nobody has a session by it."""
     async with new_house(tmp_path, threads, postgresql) as house:
         token = await link_of(house, kind)
-        sessions = replace(house.vault.sessions, database=Impatient(postgresql))
+        sessions = replace(house.vault.sessions, database=impatient(postgresql))
 
         async def open_it() -> str:
             if kind == "player":
@@ -95,3 +97,45 @@ async def test_without_the_sequencer_there_is_no_session(
             assert await opened_events(house) == []
         session_id = await open_it()
         assert [session for _, session in await opened_events(house)] == [session_id]
+
+
+async def test_opens_that_wait_for_the_tree_hold_up_nobody_else(
+    tmp_path: Path,
+    threads,
+    postgresql: PostgresqlDatabase,
+    migrated_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Forty opens wait behind another node's lock on one thread; calls start meanwhile; those who wait settle once.
+
+    Wrong: an open with a transaction of its own, for twelve of them take every thread of the writes.
+    """
+    async with new_house(tmp_path, threads, postgresql) as house:
+        token = await link_of(house, "player", sessions=100)
+        batches: list[int] = []
+        group = postgresql._open_group
+
+        async def counted(batch):
+            batches.append(len(batch))
+            return await group(batch)
+
+        monkeypatch.setattr(postgresql._opens, "_write", counted)
+        with psycopg.connect(migrated_url) as holder:
+            holder.execute("SELECT pg_advisory_xact_lock(%s)", (log_lock_key(),))
+            opens = [
+                asyncio.ensure_future(
+                    house.vault.sessions.open(token.text, nonce=f"n{number}", address=None, agent="a")
+                )
+                for number in range(40)
+            ]
+            while len(postgresql._opens._waiting) + sum(batches) < 40:
+                await asyncio.sleep(0.01)
+            for number in range(20):
+                await house.vault.calls.start(house.account.id, CallFacts(call_ref=f"call-{number}"))
+            assert not any(task.done() for task in opens)
+            assert len(postgresql._calls._threads["tree"]._threads) == 1
+        assert len({one.session.id for one in await asyncio.gather(*opens)}) == 40
+        assert len(batches) == 2
+        assert sorted(session for _, session in await opened_events(house)) == sorted(
+            task.result().session.id for task in opens
+        )

@@ -6,8 +6,11 @@ from typing import Any, Protocol, TypeVar
 from vault.database.signals import Signals
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.stores.hot_statements import Announced, Grant
+from vault.database.stores.open_sessions import NewSession
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.playback.link import Session
 
 T = TypeVar("T")
 
@@ -46,6 +49,22 @@ class Database(Protocol):
         """Write the event if session, link and recording are still valid; return whether it was written.
 
         Written in batches. True means that the event is durable.
+        """
+
+    async def open_session(self, new: NewSession) -> Session | None:
+        """Open a link: return the session once its event is in the log's tree, or None for a refusal, which is logged.
+
+        Written in batches. The session of an earlier request with the same nonce is returned again. Raises NotFound if
+        the link or its recording is not good.
+        """
+
+    async def is_valid(self, event: AccessEvent) -> bool:
+        """Return whether session, link and recording of a grant of ``event`` are still valid."""
+
+    async def append_soon(self, event: AccessEvent) -> None:
+        """Write an event that nobody waits for and that closes nothing; return once it is durable.
+
+        It may wait a fifth of a second for grants whose transaction it shares.
         """
 
     async def check(self) -> None:

@@ -18,7 +18,7 @@ _MAX_QUEUE_LENGTH = 4096
 
 
 class MicroBatch(Generic[Row, Result]):
-    """Batches of rows, at most ``writers`` of them concurrently; no row waits for a timer."""
+    """Batches of rows, at most ``writers`` of them concurrently; only rows with a delay wait for a timer."""
 
     def __init__(
         self,
@@ -33,11 +33,14 @@ class MicroBatch(Generic[Row, Result]):
         self._largest = largest
         self._waiting: deque[_Waiting[Row, Result]] = deque()
         self._running: set[asyncio.Task[None]] = set()
+        #: Whether a row waits that is not, or no longer, delayed.
+        self._wanted = False
 
-    async def add(self, row: Row) -> Result:
+    async def add(self, row: Row, *, delay: float = 0.0) -> Result:
         """Write the row in a batch and return its own result once it is durable.
 
-        Raises the row's own error, or Unavailable. The row of a cancelled caller is still written.
+        With ``delay`` it waits that many seconds for another row, if none is being written. Raises the row's own
+        error, or Unavailable. The row of a cancelled caller is still written.
         """
         if len(self._waiting) >= _MAX_QUEUE_LENGTH:
             raise Unavailable(
@@ -45,14 +48,22 @@ class MicroBatch(Generic[Row, Result]):
             )
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((row, future))
-        if len(self._running) < self._writers:
-            self._running.add(asyncio.create_task(self._drain()))
+        if delay:
+            asyncio.get_running_loop().call_later(delay, self._start)
+        else:
+            self._start()
         return await future
+
+    def _start(self) -> None:
+        self._wanted = bool(self._waiting)
+        if self._wanted and len(self._running) < self._writers:
+            self._running.add(asyncio.create_task(self._drain()))
 
     async def _drain(self) -> None:
         try:
-            while self._waiting:
+            while self._wanted:
                 batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._largest))]
+                self._wanted = bool(self._waiting)
                 await self._write_batch(batch)
         finally:
             # There is no await between finding the queue empty and this line, so no row can be queued for a

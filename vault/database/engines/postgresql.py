@@ -18,14 +18,23 @@ from vault.database.engines.micro_batch import MicroBatch
 from vault.database.engines.migrate import check_schema
 from vault.database.engines.postgresql_call import DEADLINE, UNKNOWN
 from vault.database.engines.postgresql_calls import Lane, PostgresqlCalls
-from vault.database.signals import Signals
+from vault.database.engines.postgresql_pipeline import Rows, Step
+from vault.database.signals import Signal, Signals, Work
 from vault.database.sql.compiled_statements import CompiledSelect
-from vault.database.stores.hot_statements import Announced, Grant, announce_group, grant_group
+from vault.database.stores.hot_statements import Announced, Grant, announcement_signals, validity_values
+from vault.database.stores.hot_writes import IS_VALID, announce_steps, announced, grant_steps, granted
+from vault.database.stores.open_sessions import NewSession, open_group
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.playback.link import Session
 from vault.errors import Unavailable, VaultError
 
 T = TypeVar("T")
+#: Max links opened in one transaction.
+_MAX_OPENS = 64
+#: Seconds that an event waits for a batch of grants, whose fsync it shares.
+APPEND_DELAY = 0.2
 
 
 class PostgresqlRows:
@@ -37,20 +46,26 @@ class PostgresqlRows:
         self.signals: Signals = calls.signals
         self._guarded = guarded
         self._announcements: MicroBatch[NewRecording, Announced] = MicroBatch(self._announce_group)
+        #: One batch at a time, because each holds the lock of the log's tree.
+        self._opens: MicroBatch[NewSession, Session | None] = MicroBatch(
+            self._open_group, writers=1, largest=_MAX_OPENS
+        )
+        #: Grants, and events that nobody waits for.
         self._grants: MicroBatch[Grant, bool] = MicroBatch(self._grant_group)
 
     async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
         """Run ``function`` in its own transaction."""
-        return await self._call(lambda connection: function(Transaction(connection)), urgent=urgent)
+        return await self._call(
+            lambda connection: function(Transaction(connection)), lane="urgent" if urgent else "write"
+        )
 
     async def read(self, function: Callable[[Transaction], T]) -> T:
         """Run ``function`` on a snapshot, in a read-only transaction."""
-        return await self._call(lambda connection: function(Transaction(connection)), snapshot=True)
+        return await self._call(lambda connection: function(Transaction(connection)), lane="read")
 
     async def fetch(self, select: CompiledSelect, **values: object) -> list[dict[str, Any]]:
         """Return the rows of one SELECT, read without a thread."""
-        step = (select.hot, select.parameters(values))
-        return select.named(await self._calls.hot().read(step, guarded=self._guarded))
+        return select.named(await self._hot_read((select.hot, select.parameters(values))))
 
     async def announce(self, new: NewRecording) -> Announced:
         """Insert the recording, in one batch with concurrent announcements."""
@@ -60,9 +75,24 @@ class PostgresqlRows:
         """Write the grant's event, in one batch with concurrent grants."""
         return await _within_deadline(self._grants.add(grant))
 
+    async def open_session(self, new: NewSession) -> Session | None:
+        """Open a link, in one batch with concurrent opens."""
+        return await _within_deadline(self._opens.add(new))
+
+    async def is_valid(self, event: AccessEvent) -> bool:
+        """Return whether a grant of ``event`` would still be valid."""
+        return bool(await self._hot_read((IS_VALID, validity_values(event))))
+
+    async def append_soon(self, event: AccessEvent) -> None:
+        """Write the event with the next batch of grants, or after a short delay."""
+        await _within_deadline(
+            self._grants.add(Grant(event=event, session_id=None, conditional=False), delay=APPEND_DELAY)
+        )
+        metrics.EVENTS.labels(event.type).inc()
+
     async def check(self) -> None:
         """Check the server's schema version. Raises StartRefused, and Unavailable, also while writes hang."""
-        await self._call(check_schema, snapshot=True)
+        await self._call(check_schema, lane="read")
         self._calls.faults.refuse_stuck()
 
     async def scrub(self) -> bool:
@@ -71,16 +101,28 @@ class PostgresqlRows:
 
     async def _announce_group(self, batch: Sequence[NewRecording]) -> Sequence[Announced | VaultError]:
         metrics.GROUPS.labels("announce").observe(len(batch))
-        return await self._call(lambda connection: announce_group(connection, batch))
+        answers = announced(batch, await self._hot_write(announce_steps(batch)))
+        self.signals.emit(announcement_signals(batch, answers))
+        return answers
 
     async def _grant_group(self, batch: Sequence[Grant]) -> Sequence[bool]:
         metrics.GROUPS.labels("grant").observe(len(batch))
-        return await self._call(lambda connection: grant_group(connection, batch))
+        written = granted(batch, await self._hot_write(grant_steps(batch)))
+        if any(written):
+            self.signals.emit([Signal(Work.SEQUENCE)])
+        return written
 
-    async def _call(
-        self, function: Callable[[Connection], T], *, snapshot: bool = False, urgent: bool = False
-    ) -> T:
-        lane: Lane = "read" if snapshot else "urgent" if urgent else "write"
+    async def _open_group(self, batch: Sequence[NewSession]) -> Sequence[Session | VaultError | None]:
+        metrics.GROUPS.labels("open").observe(len(batch))
+        return await self._call(lambda connection: open_group(connection, batch), lane="tree")
+
+    async def _hot_read(self, step: Step) -> Rows:
+        return await self._calls.hot().read(step, guarded=self._guarded)
+
+    async def _hot_write(self, steps: Sequence[Step]) -> list[Rows]:
+        return await self._calls.hot().write(steps, guarded=self._guarded)
+
+    async def _call(self, function: Callable[[Connection], T], *, lane: Lane) -> T:
         return await self._calls.run(function, lane=lane, guarded=self._guarded)
 
 

@@ -44,11 +44,11 @@ from vault.structured_log import Log
 from vault.thread_pools import DaemonThreads
 
 T = TypeVar("T")
-Lane = Literal["write", "urgent", "read"]
+Lane = Literal["write", "urgent", "read", "tree"]
 _LOG = Log(__name__)
 #: Threads per lane, each with a connection. Urgent writes have their own, so the recording switch never queues
-#: behind many other writes.
-LANES: dict[Lane, int] = {"write": 12, "urgent": 2, "read": 8}
+#: behind many other writes. So have opens, which wait for the lock of the log's tree.
+LANES: dict[Lane, int] = {"write": 12, "urgent": 2, "read": 8, "tree": 1}
 #: Max calls that wait for a connection; further ones get Unavailable.
 _MAX_QUEUE_LENGTH = 4096
 #: Timeout in seconds for the ping of an idle connection before it is used.

@@ -24,9 +24,12 @@ from vault.database.engines.sqlite_writer import Writer
 from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
 from vault.database.signals import Signals
 from vault.database.sql.compiled_statements import CompiledSelect
-from vault.database.stores.hot_statements import Announced, Grant, announce_one, grant_one
+from vault.database.stores.hot_statements import Announced, Grant, announce_one, grant_one, is_valid_one
+from vault.database.stores.open_sessions import NewSession, open_one
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.playback.link import Session
 from vault.errors import StartRefused
 from vault.thread_pools import Threads
 
@@ -109,6 +112,18 @@ class SqliteDatabase:
         """Write the grant's event if link, session and recording are still valid, in the writer's next batch."""
         result: bool = await self._writer.write(lambda tx: grant_one(tx.connection, grant), urgent=False)
         return result
+
+    async def open_session(self, new: NewSession) -> Session | None:
+        """Open a link, in the writer's next batch."""
+        return await self.write(lambda tx: open_one(tx.connection, new))
+
+    async def is_valid(self, event: AccessEvent) -> bool:
+        """Return whether a grant of ``event`` would still be valid."""
+        return await self.read(lambda tx: is_valid_one(tx.connection, event))
+
+    async def append_soon(self, event: AccessEvent) -> None:
+        """Write the event in the writer's next batch."""
+        await self.write(lambda tx: tx.events.append(event))
 
     async def check(self) -> None:
         """Check the file's schema version. Raises StartRefused."""

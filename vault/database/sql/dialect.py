@@ -7,13 +7,33 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, literal, literal_column, text, type_coerce
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import ReturningInsert
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.schema import Table
 
 from vault.database.schema.core import MICROSECOND, Moment, moment
 
 #: The time at which a statement arrived, in microseconds. A stable function, because only that can bound an index scan.
 POSTGRESQL_NOW = "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint"
+
+
+class DatabaseNow(FunctionElement[datetime]):
+    """The database's time as a column of a compiled statement."""
+
+    inherit_cache = True
+    type = Moment()
+
+
+@compiles(DatabaseNow)
+def _now_on_postgresql(_element: DatabaseNow, _compiler: SQLCompiler, **_more: Any) -> str:
+    return POSTGRESQL_NOW
+
+
+@compiles(DatabaseNow, "sqlite")
+def _now_on_sqlite(_element: DatabaseNow, _compiler: SQLCompiler, **_more: Any) -> str:
+    return "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
 
 
 def is_postgresql(connection: Connection) -> bool:

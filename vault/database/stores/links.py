@@ -12,8 +12,6 @@ from vault.database.schema.access_log import tree_head, unsettled_sessions
 from vault.database.schema.core import links, sessions
 from vault.database.sql.dialect import database_now
 from vault.database.stores.current_key_check import refuse_retired
-from vault.database.stores.hot_statements import still_good
-from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Link, Session, log_entries_allowed
 from vault.errors import NotFound
 
@@ -98,7 +96,9 @@ class LinkRows:
         revoked = update(links).where(live).values(revoked_at=at).returning(links)
         return [_link(row) for row in self._db.execute(revoked)]
 
-    def open_session(self, session: Session, *, secret_hash: bytes, nonce_hash: bytes) -> Session | None:
+    def open_session(
+        self, session: Session, *, secret_hash: bytes, nonce_hash: bytes, log_entries: int = 0
+    ) -> Session | None:
         """Insert a session; None if the link has no sessions left; the same nonce returns its existing session.
 
         The lock on the link's row serialises concurrent opens on PostgreSQL too, and an open and a
@@ -118,7 +118,7 @@ class LinkRows:
         if self._db.execute(count).scalar_one() >= allowed:
             return None
         values = {name: getattr(session, name) for name in Session.__slots__}
-        values |= {"secret_hash": secret_hash, "nonce_hash": nonce_hash}
+        values |= {"secret_hash": secret_hash, "nonce_hash": nonce_hash, "log_entries": log_entries}
         self._db.execute(insert(sessions).values(values))
         names = ("account_id", "recording_id", "ends_at")
         unsettled = {name: values[name] for name in names} | {"session_id": session.id, "log_size": _LOG_SIZE}
@@ -129,10 +129,6 @@ class LinkRows:
         """Return a session and the hash of its secret."""
         row = self._db.execute(_SESSION, {"id": session_id}).first()
         return None if row is None else (_session(row), row.secret_hash)
-
-    def still_good(self, event: AccessEvent) -> bool:
-        """Return whether a grant's session, link and recording are valid at the time of ``event``."""
-        return still_good(self._db, event)
 
     def take_log_entries(self, session_id: str, wanted: int) -> int:
         """Take log entries from the session's allowance; return the number granted. Raises NotFound."""

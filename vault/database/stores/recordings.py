@@ -97,7 +97,7 @@ class RecordingRows:
     def get(self, account_id: str, recording_id: str) -> Recording | None:
         """Return a recording of this account."""
         row = _GET.first(self._db, id=recording_id, account_id=account_id)
-        return None if row is None else _recording(row)
+        return None if row is None else recording_from(row)
 
     def by_id(self, recording_id: str) -> Recording | None:
         """Return a recording of any account, for operators."""
@@ -165,7 +165,7 @@ class RecordingRows:
     def of_call(self, account_id: str, call_ref: str) -> Sequence[Recording]:
         """Return the recordings of a call, oldest first."""
         rows = _OF_CALL.rows(self._db, account_id=account_id, call_ref=call_ref)
-        return [_recording(row) for row in rows]
+        return [recording_from(row) for row in rows]
 
     def restrict(self, recording_id: str, *, restricted: bool) -> None:
         """Restrict a recording, so that it cannot be played, or end the restriction."""
@@ -239,10 +239,11 @@ def reasons_json(reasons: Sequence[Reason]) -> list[dict[str, str | None]]:
 
 def recording_of(row: Row[Any]) -> Recording:
     """Convert a row (of RECORDING_COLUMNS) to a Recording."""
-    return _recording(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+    return recording_from(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
 
 
-def _recording(columns: Mapping[Any, Any]) -> Recording:
+def recording_from(columns: Mapping[Any, Any]) -> Recording:
+    """Convert the columns RECORDING_COLUMNS by name to a Recording."""
     values = {name: columns[name] for name in Recording.__slots__ if name in columns}
     values["connection_id"] = columns["connection_id"] or None
     values["state"] = State(columns["state"])

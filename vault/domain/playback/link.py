@@ -23,7 +23,8 @@ MIN_SESSION_LIFETIME = timedelta(minutes=5)
 LOG_ENTRY_BURST = 1000
 LOG_ENTRIES_PER_SECOND = 2
 
-#: The first grant is small, so that the first byte is sent early; the windows double up to the maximum.
+#: The first grant is small (less than twice this), so that the first byte is sent early; the windows double up to the
+#: maximum.
 FIRST_WINDOW = 64 * 1024
 MAX_WINDOW = 4 * 1024 * 1024
 
@@ -116,10 +117,13 @@ def _in_networks(networks: Sequence[str], address: str | None) -> bool:
 def windows(start: int, end: int) -> Iterator[tuple[int, int]]:
     """Split [start, end) into grant windows that double from FIRST_WINDOW to MAX_WINDOW.
 
-    Each ends at a multiple of FIRST_WINDOW, the length of a sealed frame, so no frame is read for two windows.
+    Each ends at a multiple of FIRST_WINDOW, the length of a sealed frame, so no frame is read for two windows. A rest
+    of less than FIRST_WINDOW belongs to the window before it, so a short range is one window.
     """
     length = FIRST_WINDOW
     while start < end:
-        stop = min(end, (start + length) // FIRST_WINDOW * FIRST_WINDOW)
+        stop = (start + length) // FIRST_WINDOW * FIRST_WINDOW
+        if end - stop < FIRST_WINDOW:
+            stop = end
         yield start, stop
         start, length = stop, min(MAX_WINDOW, length * 2)

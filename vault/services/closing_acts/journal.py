@@ -17,8 +17,11 @@ from vault.database.interface import Database
 from vault.database.signals import Signals, Work
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.stores.hot_statements import Announced, Grant
+from vault.database.stores.open_sessions import NewSession
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.playback.link import Session
 from vault.domain.stored.closing_acts import (
     CLOSING,
     KEPT_PREFIX,
@@ -196,6 +199,18 @@ class JournaledDatabase:
     def signals(self) -> Signals:
         """Return the signals of committed work."""
         return self.inner.signals
+
+    async def open_session(self, new: NewSession) -> Session | None:
+        """Open a link. Has no closing acts."""
+        return await self.inner.open_session(new)
+
+    async def is_valid(self, event: AccessEvent) -> bool:
+        """Return whether a grant would still be valid."""
+        return await self.inner.is_valid(event)
+
+    async def append_soon(self, event: AccessEvent) -> None:
+        """Write an event that closes nothing."""
+        await self.inner.append_soon(event)
 
     async def check(self) -> None:
         """Check the schema."""

@@ -14,12 +14,13 @@ from datetime import datetime, timedelta
 
 from vault import metrics
 from vault.database.interface import Database
+from vault.database.stores.hot_reads import FoundSession
 from vault.database.stores.hot_statements import Grant
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.ids import new_id
-from vault.domain.playback.link import FIRST_WINDOW, Link, Session, windows
+from vault.domain.playback.link import Link, Session, windows
 from vault.domain.recordings.media import content_type, extension, plays_in_browsers
-from vault.domain.recordings.recording import Recording, SealedObject, State
+from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject, State
 from vault.errors import NotFound, RecordingMissing, Tampered, VaultError
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
@@ -64,9 +65,15 @@ class AudioStreams:
     clock: Clock
     allowance: Allowance
 
-    async def for_session(self, session: Session, recording: Recording) -> PlayableAudio:
-        """Return the audio that a session plays. Raises NotFound, Unavailable, Tampered."""
-        return await self._resolve(recording, self._by_session(session, "playback.grant"), played=True)
+    async def for_session(
+        self, session: Session, recording: Recording, keys: RecordingKeys | None = None
+    ) -> PlayableAudio:
+        """Return the audio that a session plays; ``keys`` need not be read then.
+
+        Raises NotFound, Unavailable, Tampered.
+        """
+        event = self._by_session(session, "playback.grant")
+        return await self._resolve(recording, event, keys, played=True)
 
     async def for_preview(self, link: Link, recording: Recording) -> PlayableAudio:
         """Return the audio of a media link, for its headers only. Raises as ``for_session`` does."""
@@ -81,12 +88,12 @@ class AudioStreams:
         )
         return await self._resolve(recording, event, played=True)
 
-    async def for_session_download(self, session: Session, recording: Recording) -> PlayableAudio:
+    async def for_session_download(self, found: FoundSession) -> PlayableAudio:
         """Return the audio that a session downloads, if its link allows it. Raises as ``for_session`` does."""
-        link = await self.database.read(lambda tx: tx.links.get(session.account_id, session.link_id))
-        if link is None or not link.download:
+        if not found.link.download:
             raise NotFound("This link does not allow downloads.")
-        return await self._resolve(recording, self._by_session(session, "download.grant"), played=False)
+        event = self._by_session(found.session, "download.grant")
+        return await self._resolve(found.recording, event, found.keys, played=False)
 
     async def for_download(self, account_id: str, recording_id: str, *, actor: str) -> PlayableAudio:
         """Return the audio that an API key downloads. Raises NotFound, Unavailable, Tampered."""
@@ -115,8 +122,11 @@ class AudioStreams:
             session_id=session.id,
         )
 
-    async def _resolve(self, recording: Recording, event: AccessEvent, *, played: bool) -> PlayableAudio:
-        keys = await self.database.read(lambda tx: tx.recordings.keys(recording.id))
+    async def _resolve(
+        self, recording: Recording, event: AccessEvent, keys: RecordingKeys | None = None, *, played: bool
+    ) -> PlayableAudio:
+        if keys is None:
+            keys = await self.database.read(lambda tx: tx.recordings.keys(recording.id))
         if keys is None or recording.audio is None:
             raise NotFound("This recording has no audio.")
         if played and recording.rendition is not None:
@@ -162,9 +172,8 @@ class AudioStreams:
             await self.allowance.use(audio.event.session_id)
         plan = windows(start, end)
         window = next(plan)
-        stop = min(window[1], start + FIRST_WINDOW)
         try:
-            first = await self._read_beside(self._grant(audio, window), audio, start, stop)
+            first = await self._read_beside(self._grant(audio, window), audio, start, window[1])
         except (Tampered, RecordingMissing) as error:
             await record_alarm(self.database, audio.event, error, self.clock())
             raise
@@ -238,7 +247,7 @@ class AudioStreams:
     async def _check(self, audio: PlayableAudio) -> None:
         """Raise NotFound unless session, link and recording are still valid."""
         event = replace(audio.event, at=self.clock())
-        if not await self.database.read(lambda tx: tx.links.still_good(event)):
+        if not await self.database.is_valid(event):
             raise _ended()
 
     async def _grant(self, audio: PlayableAudio, window: tuple[int, int]) -> None:
@@ -253,7 +262,7 @@ class AudioStreams:
         ended: EventType = "download.end" if audio.event.type == "download.grant" else "playback.end"
         event = replace(audio.event, id=new_id("evt"), type=ended, at=self.clock(), end=sent)
         try:
-            await self.database.write(lambda tx: tx.events.append(event))
+            await self.database.append_soon(event)
         except VaultError:
             _LOG.warning("stream.end_not_written", recording_id=event.recording_id)
 

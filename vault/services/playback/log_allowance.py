@@ -6,8 +6,10 @@ the rest of its portion is lost: a session can get slightly less than the limit,
 """
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from vault.database.interface import Database
+from vault.domain.playback.link import log_entries_allowed
 from vault.errors import TooMany
 
 #: Entries taken from the row at a time.
@@ -30,16 +32,27 @@ class Allowance:
         if self._left.get(session_id, 0) <= 0:
             wanted = _PORTION - self._left.get(session_id, 0)
             taken = await self.database.write(lambda tx: tx.links.take_log_entries(session_id, wanted))
-            # Move it to the end: the dict is ordered by when portions were taken.
-            self._left[session_id] = self._left.pop(session_id, 0) + taken
-            while len(self._left) > _MAX_SESSIONS:
-                del self._left[next(iter(self._left))]
+            self._add(session_id, taken)
             if self._left.get(session_id, 0) <= 0:
                 raise TooMany(
                     "This session requested too many ranges. Wait, and request larger ranges.",
                     retry_after=_RETRY_AFTER,
                 )
         self._left[session_id] -= 1
+
+    def portion(self) -> int:
+        """Return the entries that a new session's row gives to the node that opens it."""
+        return min(_PORTION, log_entries_allowed(timedelta()))
+
+    def begin(self, session_id: str, portion: int) -> None:
+        """Take the ``portion`` of a session that was opened here."""
+        self._add(session_id, portion)
+
+    def _add(self, session_id: str, taken: int) -> None:
+        # Move it to the end: the dict is ordered by when portions were taken.
+        self._left[session_id] = self._left.pop(session_id, 0) + taken
+        while len(self._left) > _MAX_SESSIONS:
+            del self._left[next(iter(self._left))]
 
     def owe(self, session_id: str) -> None:
         """Charge one entry to a response in progress; it may go negative, and the next request pays for it."""

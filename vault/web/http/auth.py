@@ -35,13 +35,17 @@ async def caller_of(
     request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
 ) -> Caller:
     """Authenticate the request by its API key. Raises NotAuthentic."""
+    bearer = _bearer(request, given)
+    return Caller(await vault_of(request).api_keys.authenticate(bearer), bearer)
+
+
+def _bearer(request: Request, given: HTTPAuthorizationCredentials | None) -> str:
     if given is None:
         raise NotAuthentic("Send an API key: `Authorization: Bearer cv_...`.")
     if len(request.headers.getlist("authorization")) > 1:
         # A proxy may have checked one header while the vault reads the other.
         raise NotAuthentic("Send one Authorization header: this request has several.")
-    bearer = given.credentials.strip()
-    return Caller(await vault_of(request).api_keys.authenticate(bearer), bearer)
+    return given.credentials.strip()
 
 
 async def _the_vault(request: Request) -> Vault:
@@ -82,12 +86,17 @@ class access:  # noqa: N801 - used like a function
         self.scope = scope
 
     async def __call__(
-        self, vault: TheVault, caller: TheCaller, account: Annotated[str, Path(max_length=128)]
+        self,
+        request: Request,
+        given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+        account: Annotated[str, Path(max_length=128)],
     ) -> Access:
         """Return the caller and the account."""
-        found = await vault.accounts.find(account)
-        if caller.key.account_id not in {None, found.id}:
+        bearer = _bearer(request, given)
+        key, found = await vault_of(request).api_keys.authorize(bearer, account)
+        if found is None:
             raise NotFound("There is no such account.")
+        caller = Caller(key, bearer)
         require_scope(caller, self.scope)
         return Access(found, caller)
 

@@ -4,8 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from vault.domain.playback.link import Session
-from vault.domain.recordings.recording import Recording
+from vault.database.stores.hot_reads import FoundSession
 from vault.errors import VaultError
 from vault.web.audio.response import answer
 from vault.web.contract.descriptions import AUDIO, AUDIO_REQUEST, SESSION, pages
@@ -24,11 +23,11 @@ SessionId = Annotated[str, Path(max_length=64)]
 async def get_player(request: Request, vault: TheVault, session: SessionId) -> Response:
     """Show the player."""
     try:
-        found, recording = await _session(request, vault, session)
-        call = await vault.player.call_view(found, recording)
+        found = await _session(request, vault, session)
+        call = await vault.player.call_view(found.session, found.recording)
     except VaultError as error:
         return refusal(error)
-    return player_page(found, recording, call, now=request.app.state.clock())
+    return player_page(found.session, found.recording, call, now=request.app.state.clock())
 
 
 @router.head("/audio", include_in_schema=False)
@@ -40,25 +39,25 @@ async def get_session_audio(request: Request, vault: TheVault, session: SessionI
 
     The path with an extension serves the same audio, for browsers that need one in the URL.
     """
-    found, recording = await _session(request, vault, session)
-    return await answer(request, await vault.audio.for_session(found, recording), vault.audio.stream)
+    found = await _session(request, vault, session)
+    sound = await vault.audio.for_session(found.session, found.recording, found.keys)
+    return await answer(request, sound, vault.audio.stream)
 
 
 @router.head("/download", include_in_schema=False)
 @router.get("/download", response_class=Response, responses=AUDIO, openapi_extra=SESSION | AUDIO_REQUEST)
 async def get_session_download(request: Request, vault: TheVault, session: SessionId) -> Response:
     """Serve the original as a file, if the link allows downloads. The access is logged as a download."""
-    found, recording = await _session(request, vault, session)
-    sound = await vault.audio.for_session_download(found, recording)
+    sound = await vault.audio.for_session_download(await _session(request, vault, session))
     return await answer(request, sound, vault.audio.stream, filename=sound.file_name)
 
 
 @router.get("/waveform", openapi_extra=SESSION)
 async def get_session_waveform(request: Request, vault: TheVault, session: SessionId) -> WaveformOut:
     """Show the peaks of each channel."""
-    found, recording = await _session(request, vault, session)
+    found = (await _session(request, vault, session)).session
     peaks = await vault.player.waveform(
-        recording.account_id, recording.id, actor=found.id, session_id=found.id
+        found.account_id, found.recording_id, actor=found.id, session_id=found.id
     )
     return waveform(peaks)
 
@@ -80,5 +79,5 @@ def _secret(request: Request, session_id: str) -> str:
     return read_cookie(request, name) or ""
 
 
-async def _session(request: Request, vault: TheVault, session_id: str) -> tuple[Session, Recording]:
+async def _session(request: Request, vault: TheVault, session_id: str) -> FoundSession:
     return await vault.sessions.find(session_id, _secret(request, session_id))

@@ -1,0 +1,140 @@
+"""The reads of nearly every request, each one statement of joined rows: for ``Database.fetch``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import and_, bindparam, case, or_, select
+
+from vault.database.schema.api_keys import api_keys
+from vault.database.schema.core import accounts, links, recordings, sessions
+from vault.database.sql.compiled_statements import CompiledSelect
+from vault.database.sql.dialect import DatabaseNow
+from vault.database.stores.recordings import RECORDING_COLUMNS, recording_from
+from vault.domain.accounts.account import Account, ApiKey
+from vault.domain.playback.link import Link, Session
+from vault.domain.recordings.recording import Recording, RecordingKeys, State
+
+_KEY: Final = [*(api_keys.c[name] for name in ApiKey.__slots__), api_keys.c.secret_hash]
+#: An API key by ``id``.
+KEY: Final = CompiledSelect(select(*_KEY).where(api_keys.c.id == bindparam("id")))
+#: An API key by ``id``, with the account that a URL names as ``named``: by its id, else by its ref.
+KEY_AND_ACCOUNT: Final = CompiledSelect(
+    select(*_KEY, *(accounts.c[name].label(f"account_{name}_") for name in Account.__slots__))
+    .select_from(api_keys)
+    .outerjoin(accounts, or_(accounts.c.id == bindparam("named"), accounts.c.ref == bindparam("named")))
+    .where(api_keys.c.id == bindparam("id"))
+    .order_by(case((accounts.c.id == bindparam("named"), 0), else_=1))
+    .limit(1)
+)
+_RECORDING: Final = [
+    *(column.label(f"recording_{column.name}_") for column in RECORDING_COLUMNS),
+    recordings.c.wrapped_key.label("recording_wrapped_key_"),
+]
+_LINK: Final = [links.c[name].label(f"link_{name}_") for name in Link.__slots__]
+#: A session by ``id``, with its link and its recording.
+SESSION: Final = CompiledSelect(
+    select(
+        *(sessions.c[name] for name in Session.__slots__),
+        sessions.c.secret_hash,
+        *_LINK,
+        *_RECORDING,
+        DatabaseNow().label("now"),
+    )
+    .join(links, and_(links.c.id == sessions.c.link_id, links.c.account_id == sessions.c.account_id))
+    .join(
+        recordings,
+        and_(recordings.c.id == sessions.c.recording_id, recordings.c.account_id == sessions.c.account_id),
+    )
+    .where(sessions.c.id == bindparam("id"))
+)
+#: A link by ``token_hash``, with its recording.
+LINK: Final = CompiledSelect(
+    select(*_LINK, *_RECORDING, DatabaseNow().label("now"))
+    .join(
+        recordings,
+        and_(recordings.c.id == links.c.recording_id, recordings.c.account_id == links.c.account_id),
+    )
+    .where(links.c.token_hash == bindparam("token_hash"))
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundKey:
+    """An API key, even if revoked, and the account that was asked for."""
+
+    key: ApiKey
+    secret_hash: bytes
+    account: Account | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundLink:
+    """A link, also if it has expired, and its recording."""
+
+    link: Link
+    recording: Recording
+    #: What reading the audio needs; None before the recording is sealed and after it is shredded.
+    keys: RecordingKeys | None
+    #: The database's time.
+    now: datetime
+
+    @property
+    def is_good(self) -> bool:
+        """Return whether the link is not revoked and its recording can be played."""
+        playable = self.recording.state is State.AVAILABLE and not self.recording.restricted
+        return playable and self.link.revoked_at is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundSession(FoundLink):
+    """A session, also if it has ended, with its link and its recording."""
+
+    session: Session
+    secret_hash: bytes
+
+
+def found_key(rows: Sequence[Mapping[str, Any]]) -> FoundKey | None:
+    """Read the row of KEY or KEY_AND_ACCOUNT."""
+    if not rows:
+        return None
+    row = rows[0]
+    key = ApiKey(**{name: row[name] for name in ApiKey.__slots__} | {"scopes": frozenset(row["scopes"])})
+    account = None
+    if row.get("account_id_") is not None:
+        account = Account(**{name: row[f"account_{name}_"] for name in Account.__slots__})
+    return FoundKey(key=key, secret_hash=row["secret_hash"], account=account)
+
+
+def found_link(rows: Sequence[Mapping[str, Any]]) -> FoundLink | None:
+    """Read the row of LINK."""
+    return None if not rows else FoundLink(**_shared(rows[0]))
+
+
+def found_session(rows: Sequence[Mapping[str, Any]]) -> FoundSession | None:
+    """Read the row of SESSION."""
+    if not rows:
+        return None
+    row = rows[0]
+    session = Session(**{name: row[name] for name in Session.__slots__})
+    return FoundSession(session=session, secret_hash=row["secret_hash"], **_shared(row))
+
+
+def _shared(row: Mapping[str, Any]) -> dict[str, Any]:
+    link = {name: row[f"link_{name}_"] for name in Link.__slots__}
+    link["networks"] = tuple(link["networks"])
+    keys = None
+    if row["recording_wrapped_key_"] is not None:
+        keys = RecordingKeys(
+            key_version=row["recording_key_version_"],
+            wrapped_key=row["recording_wrapped_key_"],
+            evidence=row["recording_evidence_"],
+            details=None,
+            waveform=None,
+        )
+    recording = recording_from({name: row[label] for name, label in _RECORDING_LABELS})
+    return {"link": Link(**link), "recording": recording, "keys": keys, "now": row["now"]}
+
+
+_RECORDING_LABELS: Final = tuple((column.name, f"recording_{column.name}_") for column in RECORDING_COLUMNS)
