@@ -235,7 +235,8 @@ async def test_an_announcement_is_kept_as_it_came(database: Database):
     assert (row.call_ref, row.received_at, row.call_started_at, row.call_ended_at) == (
         "call-1", NOW, NOW - timedelta(microseconds=1), NOW,
     )  # fmt: skip
-    assert await database.read(lambda tx: tx.recordings.announcement(new.id)) == (b"sealed url", 1)
+    sealed = await database.read(lambda tx: tx.recordings.announcement(new.id))
+    assert (sealed.message, sealed.key_version, sealed.month_key) == (b"sealed url", 1, None)
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ KEY_AND_ACCOUNT: Final = CompiledSelect(
 _RECORDING: Final = [
     *(column.label(f"recording_{column.name}_") for column in RECORDING_COLUMNS),
     recordings.c.wrapped_key.label("recording_wrapped_key_"),
+    recordings.c.month_key.label("recording_month_key_"),
 ]
 _LINK: Final = [links.c[name].label(f"link_{name}_") for name in Link.__slots__]
 #: A session by ``id``, with its link and its recording.
@@ -128,6 +129,7 @@ def _shared(row: Mapping[str, Any]) -> dict[str, Any]:
     if row["recording_wrapped_key_"] is not None:
         keys = RecordingKeys(
             key_version=row["recording_key_version_"],
+            month_key=row["recording_month_key_"],
             wrapped_key=row["recording_wrapped_key_"],
             evidence=row["recording_evidence_"],
             details=None,

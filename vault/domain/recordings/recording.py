@@ -135,13 +135,13 @@ class RecordingKeys:
 
     #: The account key version that wraps the recording key, or that was current when the month key wrapped it.
     key_version: int
+    #: The month key that wraps the recording key; None where the account key wraps it directly.
+    month_key: str | None
     wrapped_key: bytes
     #: The evidence digest that every sealed part is bound to.
     evidence: str
     details: bytes | None
     waveform: bytes | None
-    #: The month key that wraps the recording key; None where the account key wraps it directly.
-    month_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
