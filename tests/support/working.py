@@ -4,10 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
+import psycopg
+
 from tests.support.service_house import House
 from vault.worker.tasks import polling_tasks, work
 
 _TIMEOUT = 30.0
+_CUT = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()
+"""
 #: Work that is due at its time, with or without a signal.
 _BY_TIME = {"end_sessions", "reconcile", "sign", "publish", "lease_holders"}
 
@@ -50,3 +55,9 @@ async def until_nothing_is_due(house: House) -> None:
         return not await due(house)
 
     await until(done, f"work is left over, at first {await due(house)}")
+
+
+def cut_listeners(url: str) -> int:
+    """End every session that listens, as a broken network does; return their number."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        return len(connection.execute(_CUT).fetchall())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.service_house import House, new_house
+from tests.support.service_house import House, new_house, node_on
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.thread_pools import Threads
@@ -42,3 +42,17 @@ async def on_postgresql(
     """A vault on PostgreSQL with one account, and no worker."""
     async with new_house(tmp_path, threads, postgresql) as made:
         yield made
+
+
+@pytest.fixture
+def other(migrated_url: str, postgresql: PostgresqlDatabase) -> Iterator[PostgresqlDatabase]:
+    """Another process's way to the same PostgreSQL database."""
+    opened = PostgresqlDatabase(migrated_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def node(on_postgresql: House, other: PostgresqlDatabase, tmp_path: Path, threads: Threads) -> House:
+    """Another process of ``on_postgresql``, with connections of its own."""
+    return node_on(on_postgresql, other, tmp_path, threads)

@@ -1,12 +1,8 @@
 """Signals wake the worker for every kind of work; the slow poll is off here, so work without a signal stays undone."""
 
-from pathlib import Path
-
-from tests.support.service_house import House, node_on
+from tests.support.service_house import House
 from tests.support.working import until, until_nothing_is_due, worker
-from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.domain.recordings.recording import State
-from vault.thread_pools import Threads
 
 _ME = {"actor": "key_test"}
 
@@ -46,25 +42,18 @@ async def test_an_erasure_and_a_switch_wake_the_rest(either: House):
         await until(lambda: has(either, "tombstones/"), "its tombstone")
 
 
-async def test_one_process_wakes_another(
-    on_postgresql: House, migrated_url: str, tmp_path: Path, threads: Threads
-):
+async def test_one_process_wakes_another(on_postgresql: House, node: House):
     """One process takes the webhook, another works: its signals come by the database."""
-    other = PostgresqlDatabase(migrated_url)
-    try:
-        node = node_on(on_postgresql, other, tmp_path, threads)
-        async with worker(node):
-            await until_nothing_is_due(node)
-            recording_id = (await on_postgresql.announce()).recording_id or ""
-            await until(lambda: published(on_postgresql, recording_id), "available, and its log published")
-            await on_postgresql.vault.recordings.erase(on_postgresql.account.id, recording_id, **_ME)
+    async with worker(node):
+        await until_nothing_is_due(node)
+        recording_id = (await on_postgresql.announce()).recording_id or ""
+        await until(lambda: published(on_postgresql, recording_id), "available, and its log published")
+        await on_postgresql.vault.recordings.erase(on_postgresql.account.id, recording_id, **_ME)
 
-            async def erased() -> bool:
-                return await node.state(recording_id) is State.ERASED
+        async def erased() -> bool:
+            return await node.state(recording_id) is State.ERASED
 
-            await until(erased, "erased")
-    finally:
-        other.close()
+        await until(erased, "erased")
 
 
 async def test_a_lost_signal_is_found_by_the_slow_poll(either: House):
