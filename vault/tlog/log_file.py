@@ -76,7 +76,7 @@ def read_head(lines: Iterator[bytes]) -> Head:
     first = _text(lines)
     version = next((version for version, header in HEADERS.items() if header == first), None)
     if version is None:
-        raise Tampered("The file is not a log file of a known version.")
+        raise Tampered("The file is not a log file of this version.")
     key, note = _text(lines), _text(lines)
     if not key.startswith("key ") or not note.startswith("checkpoint "):
         raise Tampered("The log file has no key or no checkpoint.")
