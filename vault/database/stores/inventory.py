@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import func, or_, select
+from sqlalchemy import case, func, or_, select
 
-from vault.database.schema.account_keys import account_keys
+from vault.database.schema.account_keys import account_keys, month_keys
 from vault.database.schema.core import recordings
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
 from vault.domain.recordings.recording import Recording, State
@@ -51,10 +51,15 @@ class InventoryRows:
     def without_key(
         self, account_id: str, destroyed: Collection[int], *, after: str, limit: int
     ) -> Sequence[str]:
-        """Return ids of an account's available recordings whose version of its key is gone or in ``destroyed``."""
-        r, k = recordings.c, account_keys.c
-        usable = select(k.version).where(k.account_id == account_id, k.version.not_in(destroyed))
-        mine = (r.account_id == account_id) & _AVAILABLE & r.key_version.not_in(usable)
+        """Return ids of an account's available recordings whose key is gone.
+
+        That is their month key or, if they have none, a version of the account's key, also one in ``destroyed``.
+        """
+        r, k, m = recordings.c, account_keys.c, month_keys.c
+        versions = select(k.version).where(k.account_id == account_id, k.version.not_in(destroyed))
+        months = select(m.id).where(m.account_id == account_id)
+        lost = case((r.month_key.is_(None), r.key_version.not_in(versions)), else_=r.month_key.not_in(months))
+        mine = (r.account_id == account_id) & _AVAILABLE & lost
         query = select(r.id).where(mine, r.id > after).order_by(r.id).limit(limit)
         return self._db.execute(query).scalars().all()
 

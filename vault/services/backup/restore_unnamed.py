@@ -24,8 +24,8 @@ from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.replay import Replay
 from vault.domain.progress import UNNAMED, ProgressCallback, Report, no_progress
-from vault.domain.recordings.recording import GONE, Recording, State
-from vault.domain.stored.manifest import location_of, parse_location, prefix_of
+from vault.domain.recordings.recording import GONE, Recording, RecordingKeys, State
+from vault.domain.stored.manifest import Manifest, location_of, parse_location, prefix_of
 from vault.domain.stored.tombstone import prefix_of as prefix_of_tombstones
 from vault.errors import NotFound
 from vault.ports.objects import ObjectStore, StoredObject
@@ -183,18 +183,33 @@ def _call_is_erased(tx: Transaction, recording: Recording) -> bool:
 
 
 def _extends(tx: Transaction, opened: OpenedManifest, versions: Sequence[int]) -> bool:
+    """Return whether a manifest, whose key still exists, has more than the row."""
     manifest = opened.manifest
-    keys = tx.recordings.keys(manifest.recording.id)
-    row = tx.recordings.by_id(manifest.recording.id)
-    if manifest.keys.key_version not in versions:
+    row, keys = tx.recordings.by_id(manifest.recording.id), tx.recordings.keys(manifest.recording.id)
+    if not _key_exists(tx, manifest, versions):
         return False
     if row is None or row.state is not State.AVAILABLE or keys is None:
         return True
     own = [entry.digest for entry in tx.evidence.of_recording(row.id)]
     found = [digest for digest, _ in manifest.chain]
-    return (
-        manifest.keys.key_version >= keys.key_version and len(found) > len(own) and found[: len(own)] == own
-    )
+    return len(found) > len(own) and found[: len(own)] == own and not _is_older(manifest.keys, keys)
+
+
+def _key_exists(tx: Transaction, manifest: Manifest, versions: Sequence[int]) -> bool:
+    if manifest.keys.month_key is None:
+        return manifest.keys.key_version in versions
+    try:
+        tx.month_keys.get(manifest.recording.account_id, manifest.keys.month_key)
+    except NotFound:
+        return False
+    return True
+
+
+def _is_older(stored: RecordingKeys, own: RecordingKeys) -> bool:
+    """Return whether a rotation has wrapped the row's key again since the manifest was written."""
+    if stored.month_key is not None or own.month_key is not None:
+        return stored.month_key is None
+    return stored.key_version < own.key_version
 
 
 def _put_tombstones(account_id: str, batch: Sequence[Recording], tx: Transaction) -> None:
