@@ -1,29 +1,41 @@
-"""How fast an account's key is rotated: ``python -m bench.rotation [--recordings N] [--audible N]``.
+"""How fast an account's key is rotated: ``python -m bench.rotation [--recordings N] [--before] [--postgresql]``.
 
-Some recordings come in through the vault; the others are rows like them with keys of their own, and manifests.
-While the old version is emptied by the vault's own steps, a listener downloads one after another without pause,
-and another client uploads. Says how many recordings a second were wrapped anew, and how many downloads failed:
-none may. Afterwards every recording with audio is heard once more, and every manifest is looked at.
+Some recordings come in through the vault; the others are rows like them with keys of their own, and facts of their
+calls. While the old version is emptied by the vault's own steps, a listener downloads one after another without pause,
+and another client uploads. Prints how long it took, and how many downloads failed: none may. Afterwards every recording
+with audio is heard once more, and every manifest is looked at; the rows that were only added have none, except with
+``--before``, where the rotation writes them.
 """
 
 import argparse
 import asyncio
 import itertools
-import json
 import secrets
-import sqlite3
 import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import insert, select, text
+
+from bench.postgresql import postgresql
 from vault import composition
+from vault.database.interface import Database
+from vault.database.schema.calls import call_facts
+from vault.database.schema.core import recordings
+from vault.database.transaction import Transaction
+from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.recordings.recording import State
 from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.manifest import decode_manifest
+from vault.domain.stored.sealed_records import encode_facts
 from vault.errors import VaultError
-from vault.ports.keys import AccountKey
+from vault.ports.keys import SealingKey
+from vault.sealing.message import seal
 from vault.sealing.wrapping import wrap
 from vault.services.service import Vault
 from vault.settings import read_settings
@@ -32,6 +44,8 @@ from vault.worker.tasks import work
 _ACTOR = "key_bench"
 #: Uploads under way at once while recordings are brought in.
 _AT_ONCE = 4
+#: Rows added in one transaction.
+_ROWS = 250
 _POLICY = ConsentPolicy(missing_evidence="accept", reason="a benchmark")
 
 
@@ -48,29 +62,43 @@ def _tone() -> bytes:
     return head + form + b"data" + size.to_bytes(4, "little") + b"\xff" * size
 
 
-def seed(path: Path, like: str, key: AccountKey, account_id: str, count: int) -> None:
-    """Add ``count`` rows like an available one, each with a key of its own; their manifests are due."""
-    database = sqlite3.connect(path, isolation_level=None, timeout=60)
-    names = [row[1] for row in database.execute("PRAGMA table_info(recordings)")]
-    row = dict(
-        zip(names, database.execute("SELECT * FROM recordings WHERE id = ?", (like,)).fetchone(), strict=True)
-    )
-    insert = f"INSERT INTO recordings ({', '.join(names)}) VALUES ({', '.join(':' + name for name in names)})"  # noqa: S608 - the table's own names
+async def seed(
+    database: Database, like: str, key: SealingKey, account_id: str, count: int, *, due: bool
+) -> None:
+    """Add ``count`` rows like an available one, each with a key of its own under ``key``, and facts of its call.
 
-    def rows() -> list[dict[str, object]]:
-        made = []
-        for number in range(count):
-            recording_id = f"rec_{number:032x}"
-            context = bound.of_recording_key(account_id, recording_id)
-            wrapped = wrap(key.key, secrets.token_bytes(32), context)
-            changed = {"id": recording_id, "recording_ref": f"seed-{number}", "wrapped_key": wrapped}
-            made.append(row | changed | {"manifest_due": 1, "manifest_key_version": None})
-        return made
+    ``due``: whether their manifests are to be written.
+    """
+    for first in range(0, count, _ROWS):
+        numbers = range(first, min(first + _ROWS, count))
+        await database.write(lambda tx, some=numbers: _add(tx, like, key, account_id, some, due=due))  # type: ignore[misc]
 
-    database.execute("BEGIN IMMEDIATE")
-    database.executemany(insert, rows())
-    database.execute("COMMIT")
-    database.close()
+
+def _add(tx: Transaction, like: str, key: SealingKey, account_id: str, numbers: range, *, due: bool) -> None:
+    row = tx.connection.execute(select(recordings).where(recordings.c.id == like)).mappings().one()
+    under = {"key_version": key.version, "month_key": key.month_key}
+    same = {**row, **under, "manifest_due": due, "announcement_month_key": None}
+    # Without a month key, the manifest counts as written under the account key.
+    same["manifest_key_version"] = key.version if key.month_key is None else None
+    rows, facts = [], []
+    for number in numbers:
+        recording_id, fact_id, ref = f"rec_{number:032x}", f"fact_seed-{number}", f"seed-{number}"
+        wrapped = wrap(key.key, secrets.token_bytes(32), bound.of_recording_key(account_id, recording_id))
+        rows.append(
+            same | {"id": recording_id, "recording_ref": ref, "call_ref": ref, "wrapped_key": wrapped}
+        )
+        text = encode_facts(CallFacts(call_ref=ref, direction="inbound", caller="+14155550123"))
+        sealed = seal(key.key, bound.of_call_fact(account_id, fact_id), text)
+        fact = {
+            "id": fact_id,
+            "account_id": account_id,
+            "call_ref": ref,
+            "delivery": ref,
+            "at": row["received_at"],
+        }
+        facts.append(fact | {"sealed_facts": sealed} | under)
+    tx.connection.execute(insert(recordings), rows)
+    tx.connection.execute(insert(call_facts), facts)
 
 
 async def _bring_in(vault: Vault, account_id: str, name: str) -> str:
@@ -110,11 +138,12 @@ async def _listen(vault: Vault, account_id: str, audible: list[str], counts: dic
         await asyncio.sleep(0.02)
 
 
-async def _versions_in_store(vault: Vault, account_id: str) -> Counter[int]:
-    """Return how many manifests name each version of the account's key."""
-    objects, found = vault.jobs.sweep.objects, Counter[int]()
+async def _keys_in_store(vault: Vault, account_id: str) -> Counter[str]:
+    """Return how many manifests name a month key, or a version of the account's key."""
+    objects, found = vault.jobs.sweep.objects, Counter[str]()
     async for stored in objects.list(f"manifests/{account_id}/"):
-        found[json.loads(await objects.get(stored.key))["key_version"]] += 1
+        keys = decode_manifest(await objects.get(stored.key)).keys
+        found[f"version {keys.key_version}" if keys.month_key is None else "month keys"] += 1
     return found
 
 
@@ -136,38 +165,44 @@ async def _until(vault: Vault, *, idle: bool) -> None:
         await asyncio.sleep(0.1)
 
 
-async def _fill(vault: Vault, folder: Path, account_id: str, count: int, audible: int) -> list[str]:
+async def _fill(vault: Vault, account_id: str, asked: argparse.Namespace) -> list[str]:
     """Bring in recordings with audio, add rows like them, and return the ids of the former."""
     begun = time.monotonic()
-    real = await _bring_in_many(vault, account_id, audible)
+    real = await _bring_in_many(vault, account_id, asked.audible)
     _say("brought in", f"{len(real)} recordings with audio in {time.monotonic() - begun:.0f} s")
-    begun = time.monotonic()
-    key = await vault.jobs.rewrap.ring.current(account_id)
-    await asyncio.to_thread(seed, folder / "vault.db", real[0], key, account_id, count - audible)
+    begun, ring = time.monotonic(), vault.jobs.rewrap.ring
+    key: SealingKey = await ring.current(account_id)
+    if not asked.before:
+        key = await ring.month_key_of(account_id, key.version, datetime.now(UTC))
+    count = asked.recordings - asked.audible
+    await seed(vault.database, real[0], key, account_id, count, due=False)
+    await vault.database.write(lambda tx: tx.connection.execute(text("ANALYZE")) and None)
     await _until(vault, idle=True)
-    _say("seeded", f"{count - audible} rows with manifests in {time.monotonic() - begun:.0f} s")
+    _say("seeded", f"{count} rows with facts of their calls in {time.monotonic() - begun:.0f} s")
     return real
 
 
 async def _rotate(vault: Vault, account_id: str) -> None:
     """Rotate, wait until the old version is destroyed, and print the statement."""
-    begun = time.monotonic()
+    begun, cpu = time.monotonic(), time.process_time()
     await vault.key_rotation.begin(account_id, actor=_ACTOR)
     await _until(vault, idle=False)
-    seconds = time.monotonic() - begun - vault.jobs.rewrap.grace.total_seconds()
+    seconds, cpu = time.monotonic() - begun, time.process_time() - cpu
     (done,) = (await vault.key_rotation.status(account_id)).rotations
-    _say("rewrapped", f"{done.rewrapped} with their manifests, {done.rewrapped / seconds:.0f} a second")
+    pause = vault.jobs.rewrap.grace.total_seconds()
+    _say("rotated", f"in {seconds:.1f} s, {pause:.0f} s of it a pause; {cpu:.1f} s of CPU, clients included")
+    _say("rewrapped", f"{done.rewrapped} keys")
     _say("statement", (done.statement or b"").decode())
 
 
-async def measure(folder: Path, count: int, audible: int) -> None:
+async def measure(folder: Path, database_url: str, asked: argparse.Namespace) -> None:
     """Seed, rotate under load, and print."""
-    settings = read_settings({"VAULT_DATA_DIR": str(folder)})
+    settings = read_settings({"VAULT_DATA_DIR": str(folder), "VAULT_DATABASE_URL": database_url})
     async with composition.assemble(settings) as vault:
         tasks = [asyncio.create_task(work(vault, workers=2))]
         account, _ = await vault.accounts.open("bench", name=None, locale=None, actor=_ACTOR)
         await vault.consent_policy.set(account.id, _POLICY, if_version=None, actor=_ACTOR)
-        real = await _fill(vault, folder, account.id, count, audible)
+        real = await _fill(vault, account.id, asked)
         counts = dict.fromkeys(("played", "failed", "uploaded", "not uploaded"), 0)
         tasks += [
             asyncio.create_task(_listen(vault, account.id, real, counts)),
@@ -180,8 +215,8 @@ async def measure(folder: Path, count: int, audible: int) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
         again = [await _heard(vault, account.id, one) for one in real]
         _say("heard again", f"{sum(again)} of {len(again)}")
-        versions = sorted((await _versions_in_store(vault, account.id)).items())
-        _say("manifests", ", ".join(f"{number} under version {version}" for version, number in versions))
+        keys = sorted((await _keys_in_store(vault, account.id)).items())
+        _say("manifests", ", ".join(f"{number} under {key}" for key, number in keys))
 
 
 def _say(what: str, words: str) -> None:
@@ -193,9 +228,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recordings", type=int, default=2000, help="how many in all (2000)")
     parser.add_argument("--audible", type=int, default=20, help="how many of them with audio (20)")
+    parser.add_argument(
+        "--before",
+        action="store_true",
+        help="rows of a release without month keys, which this one brings under them",
+    )
+    parser.add_argument("--postgresql", action="store_true", help="on PostgreSQL instead of SQLite")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(measure(Path(folder), asked.recordings, asked.audible))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        postgresql() if asked.postgresql else nullcontext("sqlite") as url,
+    ):
+        asyncio.run(measure(Path(folder), url, asked))
 
 
 if __name__ == "__main__":

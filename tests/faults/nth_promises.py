@@ -88,8 +88,10 @@ async def _objects(story: Story) -> None:
     named = {row.audio.location, location_of(row.account_id, row.id)}
     rest = [key for key in there if key not in named and not key.startswith("log/")]
     assert named <= {*there}
-    manifest = decode_manifest(await store.get(location_of(row.account_id, row.id)))
-    assert manifest.keys.key_version == 2
+    month_key = decode_manifest(await store.get(location_of(row.account_id, row.id))).keys.month_key
+    assert month_key is not None
+    month = await story.site.database.read(lambda tx: tx.month_keys.get(row.account_id, month_key))
+    assert month.key_version == 2
     places = Counter(key.split("/")[0] for key in rest)
     # Tombstones say no more the second time than the first.
     assert {*places} == {"accounts", "tombstones"}, rest

@@ -28,14 +28,14 @@ _REAL = 3
 
 
 async def seeded(server: MortalVault, like: str, account_id: str, total: int) -> None:
-    """Add rows like a real recording's to the database of a stopped server."""
+    """Add rows as releases without month keys wrote them to the database of a stopped server, like a recording's."""
     async with inside(server) as opened:
         key = await opened.ring.current(account_id)
-    await asyncio.to_thread(seed, server.database, like, key, account_id, total)
+        await seed(opened.database, like, key, account_id, total, due=True)
 
 
 async def test_a_kill_while_keys_are_wrapped_anew_costs_nothing(folder: Path) -> None:
-    """After kills at random moments every row and manifest lies under the new version, and the audio opens."""
+    """After kills at random moments each row and manifest names a month key under the new version; the audio opens."""
     total = count("recordings whose keys are wrapped anew under kills", small=400, full=5000)
     kills = count("kills while keys are wrapped anew", small=2, full=40)
     chance = random.Random(20261124)  # noqa: S311 - the same again
@@ -63,14 +63,18 @@ async def test_a_kill_while_keys_are_wrapped_anew_costs_nothing(folder: Path) ->
         key = parse_verifier(client.rest("GET", "/v1/access-log/key").body.decode().strip())
         assert open_statement(done.stdout.encode(), [key]).recordings == 0
         (rotation,) = client.rest("GET", f"{client.home}/key-rotation").json["before"]
-        assert rotation["rewrapped"] == total + _REAL
+        (months,) = rows(server, "SELECT count(*) AS there FROM month_keys WHERE number = 1")
+        assert rotation["rewrapped"] == total + months["there"]
         assert [client.audio(one).body for one in real] == [_BODY] * _REAL
     finally:
         server.stop()
-    found = {tuple(row) for row in rows(server, "SELECT key_version, manifest_key_version FROM recordings")}
-    assert found == {(2, 2)}
+    found = {
+        tuple(row) for row in rows(server, "SELECT month_key IS NULL, manifest_key_version FROM recordings")
+    }
+    assert found == {(0, None)}
+    assert {row["key_version"] for row in rows(server, "SELECT key_version FROM month_keys")} == {2}
     manifests = [path.read_bytes() for path in (server.data_dir / "objects" / "manifests").rglob("*.json")]
     assert len(manifests) == total + _REAL
-    assert {decode_manifest(one).keys.key_version for one in manifests} == {2}
+    assert all(decode_manifest(one).keys.month_key for one in manifests)
     # The rows that were only seeded have no audio to open.
     check_promises(server, told=real, sounds=[_BODY[-48:]], audible=False)
