@@ -5,6 +5,7 @@ the old ones.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from tests.support.stored_objects import (
     VAULT,
 )
 from vault.domain.accounts.account import SwitchChange
+from vault.domain.accounts.month_key import WrappedMonthKey
 from vault.domain.admission.decision import Decision, Place
 from vault.domain.audit_log.access_event import AccessEvent, EventType, parse_event
 from vault.domain.calls.call import Announcement, CallFacts
@@ -33,10 +35,17 @@ from vault.domain.stored import closing_acts, evidence, sealed_records, store_re
 from vault.domain.stored.account_object import decode_account, encode_account, encode_envelope
 from vault.domain.stored.closing_acts import Act, ConsentRefusal, Content, ErasedCall
 from vault.domain.stored.consent_json import decode_event, encode_event
+from vault.domain.stored.manifest import decode_manifest, encode_manifest
 from vault.domain.stored.vault_object import encode_vault
 from vault.tlog.key_statement import KeyStatement
 
 FILES = Path(__file__).parent / "encoded-v1"
+MONTH = "2026-11-9f3a6c1e"
+#: An account with month keys, and the second form of a manifest.
+MONTHLY_ACCOUNT = replace(
+    KNOWN, month_keys=(WrappedMonthKey(id=MONTH, number=1, wrapped=b"\x00month", key_version=2),)
+)
+MONTHLY_KEYS = replace(KEYS, month_key=MONTH)
 #: Half past five east of Greenwich, and without microseconds: offsets are kept where they always were.
 EAST = datetime(2026, 11, 2, 17, 30, tzinfo=timezone(timedelta(hours=5, minutes=30)))
 FACTS = CallFacts(
@@ -119,6 +128,7 @@ def of_entry() -> bytes:
 ENCODERS: dict[str, Callable[[], bytes]] = {
     "access_event": lambda: ACTS[0].leaf,
     "account": lambda: encode_account(KNOWN),
+    "account_months": lambda: encode_account(MONTHLY_ACCOUNT),
     "announcement": lambda: sealed_records.encode_announcement(ANNOUNCEMENT, FACTS),
     "closing_acts": lambda: closing_acts.encode_acts(ACTS).encode(),
     "consent_event": lambda: encode_event(EVENT),
@@ -132,6 +142,7 @@ ENCODERS: dict[str, Callable[[], bytes]] = {
     "facts_few": lambda: sealed_records.encode_facts(FEW_FACTS),
     "key_statement": lambda: STATEMENT.text().encode(),
     "manifest": lambda: MANIFEST,
+    "manifest_months": lambda: encode_manifest(RECORDING, MONTHLY_KEYS),
     "store_look": lambda: store_rewrite.encode_look(LOOK),
     "store_rewrite": lambda: store_rewrite.encode_rewrite(REWRITE),
     "tombstones": lambda: TOMBSTONES,
@@ -154,6 +165,9 @@ def test_every_file_is_compared() -> None:
 DECODERS: dict[str, tuple[Callable[[bytes], Any], Any]] = {
     "access_event": (lambda data: parse_event(data).at, EAST.astimezone(UTC)),
     "account": (lambda data: decode_account(data, ENVELOPE), KNOWN),
+    "account_months": (lambda data: decode_account(data, ENVELOPE), MONTHLY_ACCOUNT),
+    "manifest": (lambda data: decode_manifest(data).keys, KEYS),
+    "manifest_months": (lambda data: decode_manifest(data).keys, MONTHLY_KEYS),
     "announcement": (sealed_records.decode_announcement, (ANNOUNCEMENT, FACTS)),
     "consent_event": (decode_event, EVENT),
     "consent_event_few": (decode_event, FEW_EVENT),
