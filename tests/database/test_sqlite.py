@@ -97,7 +97,7 @@ def test_what_is_no_database_is_refused(tmp_path: Path):
     "change",
     [
         None,
-        "UPDATE alembic_version SET version_num = '9999'",
+        "UPDATE alembic_version SET version_num = '9999'; DELETE FROM vault_metadata",
         "UPDATE tree_head SET size = 7",
         "DROP TABLE access_events",
     ],
@@ -109,8 +109,8 @@ def test_a_refused_file_is_not_left_open(tmp_path: Path, change: str | None):
         path.write_bytes(b"no database at all" * 1000)
     else:
         SqliteDatabase(path).close()
-        with closing(sqlite3.connect(path)) as connection, connection:
-            connection.execute(change)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(change)
     # The refusal is held while we look: its traceback keeps alive what was left open.
     with pytest.raises(StartRefused) as refused:
         SqliteDatabase(path)

@@ -14,7 +14,7 @@ from tests.support.audio_listener import Seat, covered, hear, take_seat
 from tests.support.counts import count
 from tests.support.raw_client import PATIENCE, Client, ask
 from tests.support.telephone_audio import wav
-from tests.support.whole_log import read_export
+from tests.support.whole_log import read_account_export
 from vault.domain.playback.link import windows
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
@@ -69,7 +69,8 @@ def _of_session(client: Client, key: str, seat: Seat) -> list[dict]:
     deadline = time.monotonic() + PATIENCE
     while True:
         export = client.rest("GET", f"{client.home}/access-log/export").body
-        events = read_export(export, key).of_session(seat.session_id)
+        logged = read_account_export(export, key)
+        events = [event for _, event in sorted(logged.items()) if event.get("session") == seat.session_id]
         if sum(one["type"] == "playback.end" for one in events) == _AT_ONCE:
             return events
         assert time.monotonic() < deadline, Counter(one["type"] for one in events)

@@ -1,6 +1,6 @@
 """The second form of the manifest, opened from the root key to the audio without the vault's code.
 
-Wrapped keys are opened with AES-GCM, as ``vault/sealing/FORMAT.md`` says; messages with the official AWS Encryption SDK.
+Wrapped keys are opened with AES-GCM, as ``vault/sealing/FORMAT.md`` says; messages with the AWS Encryption SDK.
 """
 
 import base64

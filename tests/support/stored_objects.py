@@ -29,7 +29,9 @@ RECORDING = Recording(
     audio=SealedObject(location="recordings/a/r/x.audio", header=b"\x00head", size=2**40), rendition=None,
     available_at=AT, erased_at=None,
 )  # fmt: skip
-KEYS = RecordingKeys(key_version=7, wrapped_key=b"\xff" * 48, evidence="ab" * 32, details=b"d", waveform=None)
+KEYS = RecordingKeys(
+    key_version=7, month_key=None, wrapped_key=b"\xff" * 48, evidence="ab" * 32, details=b"d", waveform=None
+)
 MANIFEST = encode_manifest(RECORDING, KEYS, [("cd" * 32, b"one"), ("ef" * 32, b"two")])
 GONE = replace(
     RECORDING, state=State.REFUSED, audio=None, reasons=(Reason(code="off", text="It was off.", source="s"),)

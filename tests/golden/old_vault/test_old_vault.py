@@ -16,7 +16,7 @@ from tests.golden.old_vault.kept import Kept, unpack
 from tests.golden.old_vault.make import ACCOUNT, CALLER, LISTENER, OBJECTOR, make, sound_of
 from tests.servers.vault_process import ROOT
 from tests.support.tenant import Tenant, moment, open_link, tone
-from tests.support.whole_log import read_export
+from tests.support.whole_log import read_account_export, read_export
 from vault.telephony.signatures.standard_webhooks import sign
 from vault.tlog.key_statement import open_statement
 from vault.tlog.note import parse_verifier
@@ -141,13 +141,16 @@ def the_log_goes_on(kept: Kept, tenant: Tenant) -> None:
         assert now[event["index"]].items() >= event.items()
     key = kept.known["log_key"]
     assert tenant.http.get("/v1/access-log/key").text.strip() == key
-    log = read_export(tenant.http.get(tenant.url("/access-log/export")).content, key)
+    own = read_account_export(tenant.http.get(tenant.url("/access-log/export")).content, key)
+    assert own.keys() == now.keys()
+    export = kept.command("log", "export").stdout
+    log = read_export(export.encode(), key)
     for name in ("checkpoint_1", "checkpoint_2"):
         log.continues(kept.known[name].encode(), key)
     statement = open_statement(kept.known["statement"].encode(), [parse_verifier(key)])
     assert (statement.owner, statement.version) == (tenant.id, 1)
     assert tenant.http.get(tenant.url("/key-rotation/statements/1")).text == kept.known["statement"]
-    (kept.folder / "log").write_text(kept.command("log", "export").stdout)
+    (kept.folder / "log").write_text(export)
     (kept.folder / "checkpoint").write_text(kept.known["checkpoint_2"])
     checked = kept.command(
         "verify-log", str(kept.folder / "log"), "--key", key, "--checkpoint", str(kept.folder / "checkpoint")
@@ -230,8 +233,7 @@ def test_it_comes_back_from_its_bucket_alone(kept: Kept) -> None:
         assert http.get(tenant.url(f"/recordings/{kept.id_of('quarantined')}")).status_code == 404
         (objection,) = http.get(tenant.url("/objections")).json()["items"]
         assert objection["number"] == OBJECTOR
-        export = http.get(tenant.url("/access-log/export")).content
-        log = read_export(export, kept.known["log_key"])
+        log = read_export(kept.command("log", "export").stdout.encode(), kept.known["log_key"])
         for name in ("checkpoint_1", "checkpoint_2"):
             log.continues(kept.known[name].encode(), kept.known["log_key"])
         checked = kept.command("fsck", "--sample", "100")

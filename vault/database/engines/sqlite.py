@@ -24,6 +24,7 @@ from vault.database.engines.sqlite_writer import Writer
 from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
 from vault.database.signals import Signals
 from vault.database.sql.compiled_statements import CompiledSelect
+from vault.database.sql.dialect import define_sqlite_now
 from vault.database.stores.hot_statements import Announced, Grant, announce_one, grant_one, is_valid_one
 from vault.database.stores.open_sessions import NewSession, open_one
 from vault.database.stores.recordings import NewRecording
@@ -204,5 +205,6 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> 
         raise StartRefused(f"The file system of {path} has no shared memory. Use a local disk.")
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}").fetchone()
+    define_sqlite_now(connection)
     if read_only:
         connection.execute("PRAGMA query_only=1")

@@ -1,6 +1,7 @@
 """The differences of SQLite and PostgreSQL inside a transaction."""
 
 import hashlib
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -13,7 +14,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.schema import Table
 
-from vault.database.schema.core import MICROSECOND, Moment, moment
+from vault.database.schema.core import MICROSECOND, Moment, micros, moment
 
 #: The time at which a statement arrived, in microseconds. A stable function, because only that can bound an index scan.
 POSTGRESQL_NOW = "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint"
@@ -33,7 +34,12 @@ def _now_on_postgresql(_element: DatabaseNow, _compiler: SQLCompiler, **_more: A
 
 @compiles(DatabaseNow, "sqlite")
 def _now_on_sqlite(_element: DatabaseNow, _compiler: SQLCompiler, **_more: Any) -> str:
-    return "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
+    return "callvault_now()"
+
+
+def define_sqlite_now(connection: sqlite3.Connection) -> None:
+    """Let a connection compile DatabaseNow: SQLite runs in this process, so its time is the process's."""
+    connection.create_function("callvault_now", 0, lambda: micros(datetime.now(UTC)))
 
 
 def is_postgresql(connection: Connection) -> bool:
