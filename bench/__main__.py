@@ -1,4 +1,4 @@
-"""The command: ``python -m bench [--quick] [PART...]``, where no part means all of them."""
+"""The command: ``python -m bench [--quick] [PART...]``, where no part means all of them; and ``idle``, ``recovery``."""
 
 import argparse
 import tempfile
@@ -7,12 +7,14 @@ from pathlib import Path
 
 from bench.call_start import call_start
 from bench.children import import_once
+from bench.idle import idle
 from bench.instead import instead
 from bench.listeners import listeners
 from bench.listening import first_byte, playback, seek
 from bench.machine import describe_machine
 from bench.opens import opens
 from bench.proofs import proofs
+from bench.recovery import recovery
 from bench.scale import scale
 from bench.sealing import sealing
 from bench.sequencing import sequencer
@@ -35,6 +37,8 @@ _PARTS: Mapping[str, Callable[[Sizes, Path], None]] = {
     "scale": scale,
     "instead": instead,
 }
+#: Measured on servers of their own, only when they are named.
+_ALONE: Mapping[str, Callable[[], None]] = {"idle": idle, "recovery": recovery}
 _HOW = """\
 how        Variants take turns in short rounds; a ratio is the median of the rounds' own ratios, with its
            range. Raw figures are medians, for orientation alone. Client and server are processes of their
@@ -47,11 +51,15 @@ how        Variants take turns in short rounds; a ratio is the median of the rou
 def main() -> None:
     """Run the parts that were asked for, or all of them."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of: {', '.join(_PARTS)}")
+    names = f"any of: {', '.join(_PARTS)}; or one of: {', '.join(_ALONE)}"
+    parser.add_argument("parts", nargs="*", metavar="PART", help=names)
     parser.add_argument(
         "--quick", action="store_true", help="tiny sizes: shows that it works, measures nothing"
     )
     asked = parser.parse_args()
+    if len(asked.parts) == 1 and asked.parts[0] in _ALONE:
+        _ALONE[asked.parts[0]]()
+        return
     if unknown := sorted(set(asked.parts) - set(_PARTS)):
         parser.error(f"there is no part {', '.join(unknown)}; parts are {', '.join(_PARTS)}")
     print(describe_machine())

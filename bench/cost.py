@@ -95,7 +95,7 @@ class Stage:
             time.sleep(STATISTICS_DELAY)
 
 
-def _webhooks(stage: Stage, url: str, number: int) -> None:
+def announce_and_wait(stage: Stage, url: str, number: int) -> None:
     """Announce recordings, and wait until all of them can be played."""
     refs = [f"w-{secrets.token_hex(6)}" for _ in range(number)]
 
@@ -154,7 +154,8 @@ def _plays(stage: Stage, recording: str, number: int) -> None:
         list(pool.map(play, links))
 
 
-def _noise(seconds: int) -> bytes:
+def noise(seconds: int) -> bytes:
+    """Return a WAV file of noise, of 32 KB a second."""
     out = io.BytesIO()
     with wave.open(out, "wb") as file:
         file.setnchannels(2)
@@ -165,7 +166,8 @@ def _noise(seconds: int) -> bytes:
 
 
 @contextmanager
-def _stage(servers: Servers, media: MediaThread) -> Iterator[Stage]:
+def open_stage(servers: Servers, media: MediaThread) -> Iterator[Stage]:
+    """Open an account of the running vault."""
     key = servers.command("keys", "create", "--name", "cost", "--scopes", "*")
     headers = {"Authorization": f"Bearer {key}"}
     with httpx.Client(base_url=servers.url, headers=headers, timeout=60) as http:
@@ -182,19 +184,19 @@ def main() -> None:
     print(describe_machine(), flush=True)
     with tempfile.TemporaryDirectory(prefix="callvault-cost-") as name, media_thread() as media:
         folder = Path(name)
-        short, long = (media.serve(f"/{n}.wav", _noise(n)) for n in (_SHORT, _LONG))
+        short, long = (media.serve(f"/{n}.wav", noise(n)) for n in (_SHORT, _LONG))
         if wanted - {"sqlite"}:
             print("PostgreSQL 17 and the Ceph gateway; one server, one worker", flush=True)
-            with fleet(folder / "fleet", media.authority) as servers, _stage(servers, media) as stage:
-                _webhooks(stage, short, 5)
+            with fleet(folder / "fleet", media.authority) as servers, open_stage(servers, media) as stage:
+                announce_and_wait(stage, short, 5)
                 stage.measure_idle()
                 if "webhook" in wanted:
                     stage.measure(
-                        "webhook, 544 KB", asked.number, lambda: _webhooks(stage, short, asked.number)
+                        "webhook, 544 KB", asked.number, lambda: announce_and_wait(stage, short, asked.number)
                     )
                 if "large" in wanted:
                     few = max(asked.number // 10, 1)
-                    stage.measure("webhook, 10.5 MB", few, lambda: _webhooks(stage, long, few))
+                    stage.measure("webhook, 10.5 MB", few, lambda: announce_and_wait(stage, long, few))
                 if "call-start" in wanted:
                     stage.measure("call start", asked.number, lambda: _call_starts(stage, asked.number))
                 if "play" in wanted:
@@ -205,10 +207,12 @@ def main() -> None:
                     stage.measure("open and ten ranges of 54 KB", few, lambda: _plays(stage, recording, few))
         if "sqlite" in wanted:
             print("SQLite and a directory; one process", flush=True)
-            with single(folder / "single", media.authority) as servers, _stage(servers, media) as stage:
-                _webhooks(stage, short, 5)
+            with single(folder / "single", media.authority) as servers, open_stage(servers, media) as stage:
+                announce_and_wait(stage, short, 5)
                 stage.measure_idle()
-                stage.measure("webhook, 544 KB", asked.number, lambda: _webhooks(stage, short, asked.number))
+                stage.measure(
+                    "webhook, 544 KB", asked.number, lambda: announce_and_wait(stage, short, asked.number)
+                )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from vault.database.engines.sqlite import SqliteDatabase, _engine
 from vault.database.engines.sqlite_jobs import Job
 from vault.database.engines.sqlite_writer import Writer
 from vault.database.interface import Database
+from vault.database.signals import Signals
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.stores.hot_statements import Announced, Grant, announce_one
 from vault.database.stores.open_sessions import NewSession
@@ -37,6 +38,11 @@ class Behind:
     def __init__(self, database: Database) -> None:
         """Stand before ``database``."""
         self.database = database
+
+    @property
+    def signals(self) -> Signals:
+        """Pass on."""
+        return self.database.signals
 
     async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
         """Pass on."""

@@ -1,6 +1,5 @@
 """Every transaction that leaves work signals it: a story on either database, checked after each of its steps."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -46,7 +45,6 @@ async def test_every_write_that_leaves_work_signals_it(either: House):
             ear.heard.clear()
             await step()
             new = await due(either) - before
-            await asyncio.sleep(0.01)
             assert new <= ear.heard, f"{name} leaves work of which nobody hears"
             left |= new
     only_postgresql = set() if isinstance(either.database, PostgresqlDatabase) else {"sequence"}

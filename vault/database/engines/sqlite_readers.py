@@ -80,8 +80,8 @@ class Readers:
             except sqlite3.Error as error:
                 for job in batch:
                     job.error = _unavailable(error)
-            deliver(batch)
             self._emit(take_signals(connection))
+            deliver(batch)
         connection.close()
 
     def _next_batch(self) -> list[Job]:

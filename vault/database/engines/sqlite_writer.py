@@ -110,8 +110,8 @@ class Writer:
             except BaseException as error:  # noqa: BLE001 - without the thread every later caller would wait forever
                 self._roll_back(batch, error)
                 take_signals(self._connection)
-            deliver(batch)
             self._emit(take_signals(self._connection))
+            deliver(batch)
             self._between_groups()
 
     def _next_batch(self) -> list[Job]:
