@@ -15,17 +15,18 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import select, text
 
 from bench.postgresql import postgresql
 from vault import composition
 from vault.database.interface import Database
 from vault.database.schema.calls import call_facts
 from vault.database.schema.core import recordings
+from vault.database.sql.dialect import insert_new
 from vault.database.transaction import Transaction
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import ConsentPolicy
@@ -33,7 +34,7 @@ from vault.domain.recordings.recording import State
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.manifest import decode_manifest
 from vault.domain.stored.sealed_records import encode_facts
-from vault.errors import VaultError
+from vault.errors import Unavailable, VaultError
 from vault.ports.keys import SealingKey
 from vault.sealing.message import seal
 from vault.sealing.wrapping import wrap
@@ -45,7 +46,7 @@ _ACTOR = "key_bench"
 #: Uploads under way at once while recordings are brought in.
 _AT_ONCE = 4
 #: Rows added in one transaction.
-_ROWS = 250
+_ROWS = 50
 _POLICY = ConsentPolicy(missing_evidence="accept", reason="a benchmark")
 
 
@@ -71,7 +72,10 @@ async def seed(
     """
     for first in range(0, count, _ROWS):
         numbers = range(first, min(first + _ROWS, count))
-        await database.write(lambda tx, some=numbers: _add(tx, like, key, account_id, some, due=due))  # type: ignore[misc]
+        while True:
+            with suppress(Unavailable):
+                await database.write(lambda tx, some=numbers: _add(tx, like, key, account_id, some, due=due))  # type: ignore[misc]
+                break
 
 
 def _add(tx: Transaction, like: str, key: SealingKey, account_id: str, numbers: range, *, due: bool) -> None:
@@ -97,8 +101,8 @@ def _add(tx: Transaction, like: str, key: SealingKey, account_id: str, numbers: 
             "at": row["received_at"],
         }
         facts.append(fact | {"sealed_facts": sealed} | under)
-    tx.connection.execute(insert(recordings), rows)
-    tx.connection.execute(insert(call_facts), facts)
+    insert_new(tx.connection, recordings, *rows)
+    insert_new(tx.connection, call_facts, *facts)
 
 
 async def _bring_in(vault: Vault, account_id: str, name: str) -> str:

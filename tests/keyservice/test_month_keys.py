@@ -140,3 +140,21 @@ async def test_a_key_of_another_account_or_month_does_not_open(ring: Ring) -> No
         await fresh.ring.month_key("acc_1", mine.month_key)
     with pytest.raises(NotFound):
         await fresh.ring.month_key("acc_2", mine.month_key)
+
+
+async def test_forgetting_an_account_forgets_its_month_keys(ring: Ring) -> None:
+    """A restore may have replaced the rows: the next use reads them, also when a search was under way."""
+    key = await ring.ring.month_key_of("acc_1", 1, NOVEMBER)
+    ring.ring.forget("acc_1")
+    ring.rows.months.clear()
+    with pytest.raises(NotFound):
+        await ring.ring.month_key("acc_1", key.month_key)
+    ring.rows.gate.clear()
+    search = asyncio.create_task(ring.ring.month_key_of("acc_1", 1, NOVEMBER))
+    await asyncio.sleep(0.01)
+    ring.ring.forget("acc_1")
+    ring.rows.gate.set()
+    await search
+    asked = len(ring.rows.asked)
+    await ring.ring.month_key_of("acc_1", 1, NOVEMBER)
+    assert f"months acc_1 {month_of(NOVEMBER)} {month_after(NOVEMBER)}" in ring.rows.asked[asked:]

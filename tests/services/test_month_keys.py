@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from tests.support.parties import PARTIES
 from tests.support.rotation import (
     ME,
     all_under,
@@ -23,6 +24,7 @@ from tests.support.service_house import AUDIO, House, another_node, blocks_of
 from vault.database.schema.account_keys import month_keys
 from vault.database.schema.calls import call_facts
 from vault.database.schema.core import recordings
+from vault.database.wrapped_keys import WrappedKeyRows
 from vault.domain.accounts.month_key import month_after, month_of
 from vault.domain.recordings.recording import State
 from vault.errors import NotFound, Tampered
@@ -112,6 +114,29 @@ async def test_the_key_of_the_next_month_is_in_the_bucket_ahead(house: House):
     known = await house.database.read(lambda tx: tx.account_objects.read(house.account.id))
     assert [key.month for key in known.month_keys] == [month_of(at), month_after(at)]
     assert not await house.vault.jobs.write_account_objects.any_due()
+
+
+async def test_the_next_recording_asks_for_no_key(house: House, monkeypatch: pytest.MonkeyPatch):
+    """Not one statement for its keys: announced, fetched, described, written and played from the ring."""
+
+    async def recorded(ref: str) -> str:
+        recording_id = (await house.announce(ref, **PARTIES)).recording_id
+        assert await house.settle(recording_id) is State.AVAILABLE
+        await house.vault.jobs.write_manifests()
+        assert await house.heard(recording_id) == AUDIO
+        return recording_id
+
+    await recorded("first")
+    asked: list[str] = []
+    for name in ("wrapped", "current_version", "month_key", "month_keys", "add_month_keys"):
+
+        async def ask(*_: object, name: str = name) -> None:
+            asked.append(name)
+
+        monkeypatch.setattr(WrappedKeyRows, name, ask)
+    await recorded("second")
+    assert asked == []
+    assert house.root_key.unwrapped <= 2
 
 
 async def test_what_comes_after_a_rotation_has_another_month_key(house: House):

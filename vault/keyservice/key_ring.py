@@ -229,8 +229,9 @@ class AccountKeyRing:
         return UnwrappedAccountKey(version=version, key=key, own_key=inner.own_key)
 
     def forget(self, account_id: str) -> None:
-        """Remove every version of an account's key; results of running unwrap calls are not cached."""
+        """Remove every version of an account's key, and its month keys; results of running calls are not cached."""
         self._forget_count += 1
+        self.months.forget(account_id)
         self._current.pop(account_id, None)
         for slot in [slot for slot in self._keys if slot[0] == account_id]:
             del self._keys[slot]

@@ -7,9 +7,10 @@ takes some 30 microseconds and no request.
 import asyncio
 import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from vault.domain.accounts.month_key import WrappedMonthKey, month_after, month_of, new_month_key_id
 from vault.domain.stored.encryption_context import of_month_key
@@ -22,6 +23,8 @@ from vault.sealing.wrapping import unwrap, wrap
 _Version = Callable[[str, int], Awaitable["UnwrappedAccountKey"]]
 #: An account, a version of its key, and a month.
 _Month = tuple[str, int, str]
+S = TypeVar("S", tuple[str, str], _Month)
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,12 @@ class MonthKeys:
             self._ids.move_to_end(slot)
         return UnwrappedMonthKey(version=version, key=await self.open(account_id, key_id), month_key=key_id)
 
+    def forget(self, account_id: str) -> None:
+        """Remove the month keys of an account; the result of a running search is not cached."""
+        _drop(self._wrapped, account_id)
+        _drop(self._ids, account_id)
+        _drop(self._finding, account_id)
+
     async def _find_once(self, slot: _Month, at: datetime) -> str:
         """Share one search, and one creation, between concurrent callers."""
         task = self._finding.get(slot)
@@ -99,14 +108,16 @@ class MonthKeys:
     async def _find(self, slot: _Month, at: datetime) -> str:
         account_id, version, _ = slot
         found = await self._stored(account_id, version, at)
-        self._keep(found, account_id)
-        self._ids[slot] = found.id
-        while len(self._ids) > self.maximum:
-            self._ids.popitem(last=False)
+        if self._finding.get(slot) is asyncio.current_task():
+            self._keep(found, account_id)
+            self._ids[slot] = found.id
+            while len(self._ids) > self.maximum:
+                self._ids.popitem(last=False)
         return found.id
 
     def _found(self, slot: _Month, task: "asyncio.Task[str]") -> None:
-        self._finding.pop(slot, None)
+        if self._finding.get(slot) is task:
+            del self._finding[slot]
         if not task.cancelled():
             task.exception()  # Retrieved, so that asyncio does not warn if every caller was cancelled.
 
@@ -126,6 +137,11 @@ class MonthKeys:
         self._wrapped[account_id, key.id] = key
         while len(self._wrapped) > self.maximum:
             self._wrapped.popitem(last=False)
+
+
+def _drop(entries: MutableMapping[S, V], account_id: str) -> None:
+    for slot in [slot for slot in entries if slot[0] == account_id]:
+        del entries[slot]
 
 
 def _create(account_id: str, account_key: UnwrappedAccountKey, month: str) -> WrappedMonthKey:
