@@ -43,6 +43,24 @@ class Threads:
                 future.exception()  # Mark it as retrieved: the caller is gone.
             raise
 
+    async def run_for(self, seconds: float, function: Callable[[], T]) -> T:
+        """Run ``function`` in a thread, and wait up to ``seconds`` for it. Raises its error, or TimeoutError.
+
+        After that, or when the caller is cancelled, the thread goes on and its result is dropped: only for calls
+        that change nothing.
+        """
+        result = asyncio.wrap_future(self.executor.submit(_call, function))
+        try:
+            done, _ = await asyncio.wait({result}, timeout=seconds)
+        finally:
+            if result.done():
+                result.exception()  # Mark it as retrieved, in case the caller was cancelled.
+            else:
+                result.cancel()  # A call that still waits for a thread never runs.
+        if not done:
+            raise TimeoutError
+        return result.result()
+
     def close(self) -> None:
         """Wait for the running calls and stop the threads."""
         self.executor.shutdown(wait=True)

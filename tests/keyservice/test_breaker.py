@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import pytest
 
 from tests.fakes.root_key import FakeRootKey
+from vault.circuit_breaker import State
 from vault.errors import Tampered, Unavailable
-from vault.keyservice.breaker import Breaker, State
+from vault.keyservice.breaker import Breaker
 
 pytestmark = pytest.mark.faults
 

@@ -197,7 +197,7 @@ async def test_a_mount_that_is_not_there_is_told_apart_from_a_right(openbao: Ope
 async def test_a_sealed_server_is_an_outage_that_ends_by_itself(openbao: OpenBao) -> None:
     """Sealed: unavailable, in words of its own; unsealed: the same root key goes on."""
     async with opened(openbao.url_of(openbao.new_key())) as root:
-        root.pause = 0.0
+        root.circuit.pause = 0.0
         wrapped = await root.wrap(SECRET, CONTEXT)
         openbao.seal()
         try:

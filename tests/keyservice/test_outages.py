@@ -124,7 +124,7 @@ class Kept:
             deadline = time.monotonic() + 30
             while self.breaker.state != "closed":
                 assert time.monotonic() < deadline
-                time.sleep(self.breaker.pause / 4)
+                time.sleep(self.breaker.circuit.pause / 4)
                 self.forget()
                 self.hook()
 
@@ -137,7 +137,7 @@ def running_on(url: str, proxy: KeyProxy, folder: Path) -> Iterator[Kept]:
         with open_house(folder, **settings) as house:
             tenant = Tenant.open(house.admin)
             kept = Kept(house, proxy, tenant, media, tenant.uploaded(AUDIO))
-            kept.breaker.pause = 0.2
+            kept.breaker.circuit.pause = 0.2
             yield kept
 
 

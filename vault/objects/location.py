@@ -8,14 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 from urllib.parse import SplitResult, parse_qsl, unquote
 
+from vault.circuit_breaker import CircuitBreaker
 from vault.domain.urls import endpoint_of, refuse_plain_http, split_url
 from vault.errors import StartRefused
 from vault.objects.directory import DirectoryStore
 from vault.objects.keys import check_prefix
 from vault.ports.objects import ObjectStore
 from vault.thread_pools import Threads
+
+if TYPE_CHECKING:
+    from vault.objects.s3 import S3Store
 
 #: Max connections of one S3 client. With more threads than that, calls would wait for a connection.
 CONNECTIONS = 32
@@ -82,6 +87,11 @@ async def open_store(url: str, threads: Threads, *, plain_http: Sequence[str] = 
             "published access log."
         )
     return store
+
+
+def breaker_of(store: ObjectStore) -> CircuitBreaker | None:
+    """Return the circuit breaker of a store, without importing boto3 for a directory, which has none."""
+    return cast("S3Store", store).calls.breaker if hasattr(store, "calls") else None
 
 
 def _directory(parts: SplitResult) -> DirectoryLocation:

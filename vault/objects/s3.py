@@ -11,13 +11,14 @@ from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from awscrt.checksums import crc64nvme
 
 from vault.errors import NotFound, Tampered, Unavailable
 from vault.objects.keys import SMALL, check_key, check_prefix
-from vault.objects.s3_client import MARK, DamagedInTransit, S3Calls, S3Refusal, compare_checksum
+from vault.objects.s3_client import DEADLINE, MARK, DamagedInTransit, S3Calls, S3Refusal, compare_checksum
 from vault.objects.s3_upload import S3Writer, abort_upload, encoded
 from vault.ports.objects import StoredObject, StoredVersion
 from vault.thread_pools import Threads
@@ -53,13 +54,14 @@ class S3Store:
         uploading: int = UPLOADING,
         attempts: int = 4,
         pause: float = 0.1,
+        deadline: float = DEADLINE,
         lock: timedelta | None = None,
     ) -> None:
-        """Use one client from all threads. ``attempts`` and ``pause`` are those of S3Calls.
+        """Use one client from all threads. ``attempts``, ``pause`` and ``deadline`` are those of S3Calls.
 
         ``lock`` is the retention of objects put as locked, by S3 Object Lock in compliance mode.
         """
-        self.calls = S3Calls(client, bucket, threads, attempts=attempts, pause=pause)
+        self.calls = S3Calls(client, bucket, threads, attempts=attempts, pause=pause, deadline=deadline)
         self.client = client
         self.bucket = bucket
         self.prefix = prefix
@@ -120,7 +122,7 @@ class S3Store:
                 return body.read()
 
         try:
-            return await self.calls.run(fetch)
+            return await self.calls.run(fetch, reads=True)
         except S3Refusal as refusal:
             if refusal.status == _RANGE_NOT_SATISFIABLE:
                 raise Tampered("An object is shorter than it was when it was stored.") from refusal
@@ -137,12 +139,12 @@ class S3Store:
                     raise Tampered("A small object is larger than 1 MiB.")
                 return body.read()
 
-        return await self.calls.ask(fetch)
+        return await self.calls.read(fetch)
 
     async def size(self, key: str) -> int:
         """Return the object's size in bytes."""
         full = self._full_key(key)
-        head = await self.calls.ask(lambda: self.client.head_object(Bucket=self.bucket, Key=full))
+        head = await self.calls.read(lambda: self.client.head_object(Bucket=self.bucket, Key=full))
         return head["ContentLength"]
 
     async def list(self, prefix: str, *, after: str = "") -> AsyncIterator[StoredObject]:
@@ -151,7 +153,7 @@ class S3Store:
         after = self.prefix + after if after else ""
         while True:
             # StartAfter needs no continuation token, so the listing survives a restart of the server.
-            page = await self.calls.ask(
+            page = await self.calls.read(
                 lambda after=after: self.client.list_objects_v2(  # type: ignore[misc]
                     Bucket=self.bucket, Prefix=self.prefix + prefix, StartAfter=after
                 )
@@ -182,7 +184,7 @@ class S3Store:
         check_prefix(prefix)
         after: dict[str, str] = {}  # Amazon S3 refuses an empty marker.
         while True:
-            page = await self.calls.ask(
+            page = await self.calls.read(
                 lambda after=after: self.client.list_object_versions(  # type: ignore[misc]
                     Bucket=self.bucket, Prefix=self.prefix + prefix, **after
                 )
@@ -217,7 +219,7 @@ class S3Store:
         check_prefix(prefix)
         aborted, key_marker, id_marker = 0, "", ""
         while True:
-            page = await self.calls.ask(
+            page = await self.calls.read(
                 lambda key=key_marker, upload=id_marker: self.client.list_multipart_uploads(  # type: ignore[misc]
                     Bucket=self.bucket, Prefix=self.prefix + prefix, KeyMarker=key, UploadIdMarker=upload
                 )
@@ -233,7 +235,7 @@ class S3Store:
         """Return whether the bucket has S3 Object Lock."""
         try:
             answer = await self.calls.run(
-                lambda: self.client.get_object_lock_configuration(Bucket=self.bucket)
+                lambda: self.client.get_object_lock_configuration(Bucket=self.bucket), reads=True
             )
         except S3Refusal as refusal:
             if refusal.code in _NO_LOCK:
@@ -261,8 +263,8 @@ class S3Store:
         now = asyncio.get_running_loop().time()
         if self._versioning_read_at is None or now - self._versioning_read_at >= _VERSIONING_CACHE_TTL:
             try:
-                answer = await self.calls.run(lambda: self.client.get_bucket_versioning(Bucket=self.bucket))
-                self._versioned = "Status" in answer
+                ask = partial(self.client.get_bucket_versioning, Bucket=self.bucket)
+                self._versioned = "Status" in await self.calls.run(ask, reads=True)
             except S3Refusal:
                 self._versioned = True
             self._versioning_read_at = now
@@ -270,7 +272,9 @@ class S3Store:
 
     async def _versions(self, full: str, *, older_only: bool = False) -> tuple[str, ...]:
         """Return the version ids of exactly this key; only "null" in a bucket without versions."""
-        page = await self.calls.ask(lambda: self.client.list_object_versions(Bucket=self.bucket, Prefix=full))
+        page = await self.calls.read(
+            lambda: self.client.list_object_versions(Bucket=self.bucket, Prefix=full)
+        )
         # The key sorts before every longer key, so its versions are on the first page.
         entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         mine = [entry for entry in entries if entry["Key"] == full]

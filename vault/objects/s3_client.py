@@ -1,4 +1,8 @@
-"""Calls to S3 and compatible services: with timeouts, bounded retries, and the port's errors.
+"""Calls to S3 and compatible services: with a deadline, bounded retries, a circuit breaker, and the port's errors.
+
+A server that hangs must not hold a caller: no attempt begins after DEADLINE, and who reads stops waiting then,
+although the thread goes on until botocore's timeout. Who writes waits for its thread: a request that arrives after
+the caller has gone on could overwrite a later one. After three such calls the breaker fails all others immediately.
 
 botocore's own retries are off. Only the code that counts the attempts knows whether a refusal such as "the
 object exists" is the response to the first attempt or follows the lost response to an earlier one. Each
@@ -20,6 +24,7 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,  # noqa: A004 - botocore's: no connection could be made
     HTTPClientError,
     IncompleteReadError,
     ResponseStreamingError,
@@ -27,7 +32,8 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from vault import tracing
-from vault.errors import NotFound, Unavailable, VaultError
+from vault.circuit_breaker import CircuitBreaker
+from vault.errors import NotFound, Tampered, Unavailable, VaultError
 from vault.jitter import RANDOM
 from vault.thread_pools import Threads
 
@@ -60,6 +66,11 @@ _PRECONDITION_FAILED = 412
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 _MAX_BACKOFF = 2.0
+#: Seconds after which a call fails, all its attempts included; as a call of the database.
+DEADLINE = 8.0
+#: Seconds to connect, and without a byte sent or received, after which botocore gives up an attempt.
+_CONNECT_TIMEOUT, _SILENCE_TIMEOUT = 3, 10
+_NO_ANSWER = "The object store does not answer, or its answers are not valid."
 
 
 class S3Refusal(Exception):
@@ -91,10 +102,17 @@ class DamagedInTransit(Exception):
 
 
 class S3Calls:
-    """Calls on one bucket. ``attempts`` and ``pause`` (seconds, doubled each time) limit the retries."""
+    """Calls on one bucket. ``attempts``, ``pause`` (seconds, doubled each time) and ``deadline`` limit the retries."""
 
     def __init__(
-        self, client: "S3Client", bucket: str, threads: Threads, *, attempts: int = 4, pause: float = 0.1
+        self,
+        client: "S3Client",
+        bucket: str,
+        threads: Threads,
+        *,
+        attempts: int = 4,
+        pause: float = 0.1,
+        deadline: float = DEADLINE,
     ) -> None:
         """Store the client, which is thread-safe."""
         self.client = client
@@ -102,29 +120,45 @@ class S3Calls:
         self.threads = threads
         self.attempts = attempts
         self.pause = pause
+        self.deadline = deadline
+        self.breaker = CircuitBreaker(
+            "object_store", "objects", refusals=(S3Refusal, Tampered), message=_NO_ANSWER
+        )
 
-    async def run(self, function: Callable[[], T]) -> T:
-        """Run one call in a thread, with retries for transient errors.
+    async def run(self, function: Callable[[], T], *, reads: bool = False) -> T:
+        """Run one call in a thread, with retries for transient errors; ``reads``: it changes nothing.
 
-        Raises S3Refusal for a permanent error, Unavailable after the last attempt or without credentials.
+        Raises S3Refusal for a permanent error; Unavailable after the last attempt, while the breaker is open, or
+        without credentials.
         """
+        return await self.breaker.run(lambda: self._try_until_deadline(function, reads=reads))
+
+    async def _try_until_deadline(self, function: Callable[[], T], *, reads: bool) -> T:
+        last: Exception | None = None
+        time = asyncio.get_running_loop().time
+        ends_at = time() + self.deadline
         for attempt in range(self.attempts):
             if attempt:
                 backoff = min(_MAX_BACKOFF, self.pause * 2 ** (attempt - 1))
                 await asyncio.sleep(RANDOM.uniform(backoff / 2, backoff))
+            left = ends_at - time()
+            if attempt and left <= 0:
+                break
             try:
                 with tracing.span("s3", vault__call=tracing.call_of(function)):
-                    return await self.threads.run(function)
+                    return await self._attempt(function, left if reads else None)
             except ClientError as error:
                 if not _is_transient(error):
                     raise S3Refusal(error, uncertain=attempt > 0) from error
-                last: Exception = error
+                last = error
             except (
+                ConnectionError,
                 HTTPClientError,
                 IncompleteReadError,
                 ResponseStreamingError,
                 ResponseParserError,
                 DamagedInTransit,
+                TimeoutError,
             ) as error:
                 last = error
             except BotoCoreError as error:
@@ -132,16 +166,23 @@ class S3Calls:
                     "The vault cannot send a request to the object store; check its credentials.",
                     cause="objects",
                 ) from error
-        raise Unavailable(
-            "The object store does not answer, or its answers are not valid.", cause="objects"
-        ) from last
+        raise Unavailable(_NO_ANSWER, cause="objects") from last
 
-    async def ask(self, function: Callable[[], T]) -> T:
+    async def _attempt(self, function: Callable[[], T], seconds: float | None) -> T:
+        if seconds is None:
+            return await self.threads.run(function)
+        return await self.threads.run_for(seconds, function)
+
+    async def ask(self, function: Callable[[], T], *, reads: bool = False) -> T:
         """Run a call and translate a refusal. Raises NotFound, Unavailable."""
         try:
-            return await self.run(function)
+            return await self.run(function, reads=reads)
         except S3Refusal as refusal:
             raise refusal.translated() from refusal
+
+    async def read(self, function: Callable[[], T]) -> T:
+        """Ask by a call that changes nothing. Raises NotFound, Unavailable."""
+        return await self.ask(function, reads=True)
 
     async def make(self, function: Callable[[], object], key: str, *, size: int, mark: str) -> bool:
         """Run a call that creates the object ``key`` with that size and mark; False if the key is taken.
@@ -170,7 +211,7 @@ class S3Calls:
     async def holds(self, key: str, *, size: int, mark: str) -> bool:
         """Return whether the object exists with this size and mark. Raises Unavailable."""
         try:
-            head = await self.ask(lambda: self.client.head_object(Bucket=self.bucket, Key=key))
+            head = await self.read(lambda: self.client.head_object(Bucket=self.bucket, Key=key))
         except NotFound:
             return False
         return head["ContentLength"] == size and head.get("Metadata", {}).get(MARK) == mark
@@ -182,8 +223,8 @@ def connect(*, endpoint_url: str | None, region: str | None, connections: int) -
     A custom endpoint is addressed by path, because its DNS name rarely has a wildcard record.
     """
     config = Config(
-        connect_timeout=3,
-        read_timeout=20,
+        connect_timeout=_CONNECT_TIMEOUT,
+        read_timeout=_SILENCE_TIMEOUT,
         max_pool_connections=connections,
         retries={"total_max_attempts": 1},
         tcp_keepalive=True,
