@@ -104,12 +104,13 @@ class TooLarge(VaultError):
 
 
 class TooMany(VaultError):
-    """A rate limit was exceeded. ``retry_after`` is in seconds."""
+    """A rate limit was exceeded. ``retry_after`` is in seconds; ``limit`` is the name of an account's limit."""
 
-    def __init__(self, message: str, *, retry_after: int) -> None:
-        """Store the message and the seconds after which to retry."""
+    def __init__(self, message: str, *, retry_after: int, limit: str | None = None) -> None:
+        """Store the message, the seconds after which to retry, and the name of the limit."""
         super().__init__(message)
         self.retry_after = retry_after
+        self.limit = limit
 
 
 class Tampered(VaultError):
@@ -133,12 +134,16 @@ class DescriberCrashed(VaultError):
 
 
 class FetchFailed(VaultError):
-    """A provider's media could not be fetched. ``final`` means that a retry cannot help."""
+    """A provider's media could not be fetched. ``final`` means that a retry cannot help.
 
-    def __init__(self, reason: str, *, final: bool = False) -> None:
+    ``host_down``: the host did not answer, or with a 5xx, so what else is to be fetched from it has to wait too.
+    """
+
+    def __init__(self, reason: str, *, final: bool = False, host_down: bool = False) -> None:
         """Store the reason. It must not contain the URL: it is written to the row and the log."""
         super().__init__(reason)
         self.final = final
+        self.host_down = host_down
 
 
 class LeaseLost(VaultError):

@@ -49,6 +49,14 @@ class Provider(ABC):
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
         """Return the request for the announced media, with credentials only for the provider's own hosts."""
 
+    @property
+    def resends_refused(self) -> bool:
+        """Return whether the platform sends a webhook again that got 429 or 503. Default: False, or not known.
+
+        Only then is one refused because of a limit of its account.
+        """
+        return False
+
     def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:  # noqa: ARG002 - the default
         """Return the request for the media's current URL. Default: None, URLs do not expire."""
         return None

@@ -95,6 +95,6 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
             async with asyncio.timeout(self.dns_seconds):
                 return await self.resolver(host, port)
         except TimeoutError:
-            raise FetchFailed("The host's name was not resolved in time.") from None
+            raise FetchFailed("The host's name was not resolved in time.", host_down=True) from None
         except (OSError, UnicodeError):
-            raise FetchFailed("The host's name could not be resolved.") from None
+            raise FetchFailed("The host's name could not be resolved.", host_down=True) from None

@@ -130,10 +130,11 @@ class GuardedHttp:
             async with opening:
                 return await pool.handle_async_request(request)
         except TimeoutError:
-            raise FetchFailed("The host did not respond in time.") from None
+            raise FetchFailed("The host did not respond in time.", host_down=True) from None
         except NETWORK_ERRORS as error:
             # Only the class name: messages of libraries contain addresses and host names.
-            raise FetchFailed(f"The request to the host failed ({type(error).__name__}).") from None
+            reason = f"The request to the host failed ({type(error).__name__})."
+            raise FetchFailed(reason, host_down=True) from None
 
 
 def _headers(wanted: Mapping[str, str], url: MediaUrl, body: bytes) -> list[tuple[bytes, bytes]]:

@@ -47,7 +47,7 @@ class MediaFetcher:
         status = response.status
         if status != OK:
             lasting = status < OK or (300 <= status < 500 and status not in WORTH_RETRYING)  # noqa: PLR2004 - classes of RFC 9110, section 15
-            raise FetchFailed(f"The host answered {status}.", final=lasting)
+            raise FetchFailed(f"The host answered {status}.", final=lasting, host_down=status >= 500)  # noqa: PLR2004 - see above
         if any(name == b"content-encoding" for name, _ in fields):
             raise FetchFailed("The response has a Content-Encoding, although none was accepted.", final=True)
         # h11 has refused contradictory or non-numeric lengths.

@@ -31,7 +31,7 @@ class ProviderRest:
             async with asyncio.timeout(TIMEOUT):
                 return await self._send(request)
         except TimeoutError:
-            raise FetchFailed("The provider did not respond in time.") from None
+            raise FetchFailed("The provider did not respond in time.", host_down=True) from None
 
     async def _send(self, request: RestRequest) -> RestReply:
         opened = self._http.open(request.method, request.url, request.headers, request.hosts, request.body)

@@ -43,7 +43,8 @@ def reply_object(reply: RestReply) -> Mapping[str, object]:
     Raises FetchFailed: final for 410; any other failure is retried, wrong credentials included.
     """
     if reply.status // 100 != 2:  # noqa: PLR2004 - the class of success
-        raise FetchFailed(f"The provider answered {reply.status}.", final=reply.status == GONE)
+        text, gone = f"The provider answered {reply.status}.", reply.status == GONE
+        raise FetchFailed(text, final=gone, host_down=reply.status >= 500)  # noqa: PLR2004 - the class of server errors
     try:
         return parse_object(reply.body, limit=MAX_REPLY)
     except Invalid:

@@ -99,6 +99,8 @@ def of_error(error: errors.VaultError) -> Response:
         more["field"] = error.field
     if isinstance(error, (errors.Unavailable, errors.Busy, errors.TooMany)):
         headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, errors.TooMany):
+        more["limit"] = error.limit
     if isinstance(error, errors.NotSatisfiable):
         headers["Content-Range"] = f"bytes */{error.size}"
     if isinstance(error, errors.NotAuthentic):

@@ -96,6 +96,11 @@ class Plivo(Provider):
         return _rest("DELETE", f"{quote(source_ref, safe='')}/", access)
 
     @property
+    def resends_refused(self) -> bool:
+        """Return True: it retries five times by the URL's suffix, and the vault reconciles with its list."""
+        return True
+
+    @property
     def deletes_by_default(self) -> bool:
         """Return True: deletion is documented, and Plivo keeps recordings (and bills them after 90 days)."""
         return True

@@ -83,6 +83,11 @@ class Platform(Provider):
             delivery_id=delivery.headers.get("webhook-id"),
         )
 
+    @property
+    def resends_refused(self) -> bool:
+        """Return True: the specification asks senders to retry for days."""
+        return True
+
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:  # noqa: ARG002 - the port's signature; the URL needs no credentials
         """Build a request without credentials to any public https host.
 

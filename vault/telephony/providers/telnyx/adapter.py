@@ -149,6 +149,11 @@ class Telnyx(Provider):
         """Return True: the vault's copy should be the only one."""
         return True
 
+    @property
+    def resends_refused(self) -> bool:
+        """Return True: it retries unless it gets a 2xx, and the vault reconciles with its list."""
+        return True
+
     def list_request(self, since: datetime, cursor: str | None, access: Access) -> RestRequest | None:
         """Build the request for a page of recordings created since; the cursor is a page number."""
         created = write_rfc3339(since)

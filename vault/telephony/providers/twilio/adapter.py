@@ -126,6 +126,11 @@ class Twilio(TwilioApiProvider):
         """Return the reader and writer of TwiML."""
         return FLOW
 
+    @property
+    def resends_refused(self) -> bool:
+        """Return True: it retries five times by the URL's suffix, and the vault reconciles with its list."""
+        return True
+
     def setup(self, webhook_url: str) -> Mapping[str, object]:
         """Return the values for TwiML or the console, and Twilio's behaviour on retries and deletion."""
         return {
