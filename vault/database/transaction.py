@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now, lock_account, lock_call
 from vault.database.stores.access_events import EventRows
+from vault.database.stores.account_limits import AccountLimitRows
 from vault.database.stores.account_objects import AccountObjectRows
 from vault.database.stores.accounts import AccountRows
 from vault.database.stores.api_keys import ApiKeyRows
@@ -44,6 +45,7 @@ class Transaction:
         """Work on a connection inside a transaction that the caller starts and ends."""
         self.connection = connection
         self.accounts = AccountRows(connection)
+        self.account_limits = AccountLimitRows(connection)
         self.connections = ConnectionRows(connection)
         self.call_facts = CallRows(connection)
         self.consents = ConsentRows(connection)

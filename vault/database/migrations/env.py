@@ -5,6 +5,7 @@ from alembic import context
 from vault.database.schema import (  # noqa: F401 - importing them registers their tables
     access_log,
     account_keys,
+    account_limits,
     api_keys,
     calls,
     closing_acts,

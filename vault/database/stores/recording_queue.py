@@ -1,13 +1,27 @@
 """The recordings' queue, stored in their state: claims and leases. Lease times use the database's clock."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Row,
+    String,
+    and_,
+    cast,
+    func,
+    or_,
+    select,
+    text,
+    type_coerce,
+    update,
+)
 from sqlalchemy import Connection as DbConnection
 
-from vault.database.schema.core import MICROSECOND, micros, recordings
+from vault.database.schema.core import IS_WORK, MICROSECOND, Moment, micros, recordings
 from vault.database.signals import Work, wake, wake_at
 from vault.database.sql.dialect import database_now, is_postgresql, sql_now
 from vault.database.sql.lease_tokens import new_token
@@ -20,7 +34,20 @@ from vault.errors import LeaseLost
 
 #: The work that claims a row in a state; ingest claims the others.
 _CLAIMED_BY = {State.STORED: Work.DESCRIBE, State.ERASING: Work.REMOVE_ERASED}
+#: Rows that were woken begin within this time, so that they do not all begin at once.
+WAKE_SPREAD = timedelta(seconds=30)
+#: Accounts whose queue ``backlog`` names.
+BACKLOG_ACCOUNTS = 1000
 _FREE: dict[str, Any] = {"lease_until": None, "lease_token": None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """How many recordings wait for a worker or are processed by one; erasures do not count."""
+
+    total: int = 0
+    #: Of the accounts with the longest queues.
+    by_account: Mapping[str, int] = field(default_factory=dict)
 
 
 class QueueRows:
@@ -91,6 +118,43 @@ class QueueRows:
         if done.rowcount != 1:
             raise LeaseLost("Another worker holds this recording now.")
         wake_at(self._db, _CLAIMED_BY.get(held.recording.state, Work.INGEST), not_before)
+
+    def backlog(self) -> Backlog:
+        """Return the length of the queue, and those of the BACKLOG_ACCOUNTS accounts with the longest ones."""
+        r = recordings.c
+        # The partial index is taken only if the query repeats its condition.
+        of_account = (
+            select(r.account_id, func.count().label("waiting"))
+            .where(text(IS_WORK), r.state != str(State.ERASING))
+            .group_by(r.account_id)
+            .subquery()
+        )
+        total = func.sum(of_account.c.waiting).over()
+        query = select(of_account.c.account_id, of_account.c.waiting, total)
+        rows = self._db.execute(query.order_by(of_account.c.waiting.desc()).limit(BACKLOG_ACCOUNTS)).all()
+        return Backlog(
+            total=int(rows[0][2]) if rows else 0,
+            by_account={account: waiting for account, waiting, _ in rows},
+        )
+
+    def wake(self, account_id: str, connection_id: str, reason: str) -> int:
+        """Let the connection's recordings that wait for this reason try again within WAKE_SPREAD; return their number.
+
+        The attempt that met the outage does not count, so a host that comes and goes cannot use them up.
+        """
+        r, random = recordings.c, func.random()
+        spread = WAKE_SPREAD // MICROSECOND
+        # On SQLite random() is any 64-bit integer, on PostgreSQL from 0 to 1.
+        jitter = func.floor(random * spread) if is_postgresql(self._db) else func.abs(random % spread)
+        waiting = and_(
+            r.state == str(State.RETRY_WAIT), r.account_id == account_id, r.connection_id == connection_id,
+            r.not_before > sql_now(self._db, WAKE_SPREAD), cast(r.reasons, String).like(f'%"code": "{reason}"%'),
+        )  # fmt: skip
+        soon = cast(sql_now(self._db), BigInteger) + cast(jitter, BigInteger)
+        values = {"not_before": type_coerce(soon, Moment()), "attempts": r.attempts - 1}
+        woken = self._db.execute(update(recordings).where(waiting).values(values)).rowcount
+        wake(self._db, Work.INGEST, woken, after=WAKE_SPREAD)
+        return woken
 
     def quarantines_over(self) -> Sequence[Recording]:
         """Return recordings whose quarantine has ended."""

@@ -41,12 +41,15 @@ UPLOAD_IDLE_TIMEOUT = timedelta(hours=1)
 #: Attempts before a recording fails permanently: with the backoff below, about a day.
 MAX_ATTEMPTS = 24
 _FIRST_BACKOFF = timedelta(seconds=2)
-_MAX_BACKOFF = timedelta(hours=2)
+MAX_BACKOFF = timedelta(hours=2)
+#: Max backoff while a part of the vault is down. Its work pauses meanwhile, so short waits cost nothing, and all rows
+#: are back at work soon after it is up again.
+MAX_OUTAGE_BACKOFF = timedelta(seconds=30)
 
 
-def backoff_before(attempt: int, jitter: float) -> timedelta:
+def backoff_before(attempt: int, jitter: float, *, longest: timedelta = MAX_BACKOFF) -> timedelta:
     """Return the backoff after attempt number ``attempt`` (from 1); ``jitter`` is in [0, 1)."""
-    full = min(_MAX_BACKOFF, _FIRST_BACKOFF * (1 << min(attempt - 1, 20)))
+    full = min(longest, _FIRST_BACKOFF * (1 << min(max(attempt - 1, 0), 20)))
     return full * (0.5 + jitter / 2)
 
 
