@@ -114,6 +114,7 @@ PROOFS: dict[str, str] = {
     "journeys/test_consent_table.py": "every row of the table of consent",
     "journeys/test_evidence.py": "every kind of evidence",
     "journeys/test_full_disk.py": "a full file system",
+    "journeys/test_hanging_store.py": "moto behind a proxy",
     "journeys/test_history.py": "whole lives of recordings",
     "journeys/test_hostile_consent.py": "attacks of every provider",
     "journeys/test_hostile_deliveries.py": "attacks of every provider",

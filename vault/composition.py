@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from vault import tracing
 from vault.audio.describer import SubprocessDescriber
 from vault.audio.prompt import SubprocessPromptMaker
+from vault.circuit_breaker import CircuitBreaker
 from vault.composition_parts import Adapters
 from vault.composition_services import build_vault
 from vault.database.engines.sqlite import SqliteDatabase
@@ -22,10 +23,11 @@ from vault.keyservice.breaker import Breaker
 from vault.keyservice.key_ring import SLACK, AccountKeyRing
 from vault.keyservice.location import open_own_keys, open_root_key
 from vault.keyservice.two_root_keys import TwoRootKeys
-from vault.objects.location import open_store
+from vault.objects.location import breaker_of, open_store
 from vault.objects.owner import claim, refuse_owned
 from vault.ports.keys import RootKey
 from vault.ports.objects import ObjectStore
+from vault.services.node.readiness_probe import Part
 from vault.services.node.startup_checks import OpenLogKey, ProveRootKey, is_new, may_make_root_key
 from vault.services.node.vault_identity import compare_with_store, take_vault_over
 from vault.services.service import Vault
@@ -74,8 +76,7 @@ async def assemble(
         await _begin(database, objects, restoring=restoring)
         current, previous = await _root_keys(settings, database, threads["keys"], stack)
         vault_id = await ProveRootKey(database=database, root_key=current, previous=previous)()
-        root_key = current if previous is None else TwoRootKeys(current, previous)
-        http = GuardedHttp(allow=settings.media_allow)
+        root_key, http = _both(current, previous), GuardedHttp(allow=settings.media_allow)
         adapters = Adapters(
             database=database,
             objects=objects,
@@ -90,6 +91,7 @@ async def assemble(
             fetcher=MediaFetcher(http),
             rest=ProviderRest(http),
             providers={provider.name: provider for provider in PROVIDERS},
+            breakers=_breakers(objects),
         )
         vault = build_vault(settings, adapters)
         _freeze()
@@ -131,6 +133,11 @@ async def _signer(
     return signer
 
 
+def _breakers(objects: ObjectStore) -> dict[Part, CircuitBreaker]:
+    breaker = breaker_of(objects)
+    return {} if breaker is None else {"objects": breaker}
+
+
 async def _store(settings: Settings, threads: Threads) -> ObjectStore:
     return await open_store(settings.objects_url, threads, plain_http=settings.plain_http_allow)
 
@@ -147,6 +154,10 @@ async def _root_keys(
     current = open_root_key(settings.root_key_url, threads, create=may_make, plain_http=plain_http)
     stack.push_async_callback(current.close)
     return current, previous
+
+
+def _both(current: Breaker, previous: Breaker | None) -> RootKey:
+    return current if previous is None else TwoRootKeys(current, previous)
 
 
 def _threads(stack: AsyncExitStack) -> dict[str, Threads]:

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from vault.circuit_breaker import CircuitBreaker
 from vault.database.interface import Database
 from vault.domain.notices.default_texts import NoticeTexts, parse_default_texts
 from vault.domain.rules.rule_book_loader import parse
@@ -29,6 +30,7 @@ from vault.services.consent.record_consent import RecordConsent
 from vault.services.ingest.announce import Announce
 from vault.services.ingest.store_attempt import Attempt
 from vault.services.lifecycle.evidence_chain import EvidenceChain
+from vault.services.node.readiness_probe import Part
 from vault.services.playback.log_allowance import Allowance
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.connection_cache import ConnectionCache
@@ -81,6 +83,8 @@ class Adapters:
     #: The root key alone; None where it is ``root_key``.
     current_root_key: RootKey | None = None
     previous_root_key: RootKey | None = None
+    #: The circuit breakers of parts that have one.
+    breakers: Mapping[Part, CircuitBreaker] = field(default_factory=dict)
     clock: Clock = utc_now
     numbers: Numbers = field(default_factory=NumberPlans)
     rule_book: RuleBook = field(default_factory=rule_book)

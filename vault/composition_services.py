@@ -23,6 +23,7 @@ from vault.services.consent.rules import Rules
 from vault.services.ingest.receive_webhook import Webhooks
 from vault.services.ingest.upload import Uploads
 from vault.services.key_rotation.rotate_account_key import KeyRotations
+from vault.services.node.outages import Outages
 from vault.services.node.readiness_probe import ReadinessProbe
 from vault.services.playback.audio_stream import AudioStreams
 from vault.services.playback.links import Links
@@ -38,6 +39,7 @@ from vault.tracing import traced
 def build_vault(settings: Settings, adapters: Adapters) -> Vault:
     """Build every service."""
     parts = build_parts(adapters)
+    readiness = _readiness(adapters, parts)
     return Vault(
         accounts=traced(Accounts)(database=parts.database, ring=adapters.ring, clock=adapters.clock),
         api_keys=traced(ApiKeys)(database=parts.database, clock=adapters.clock),
@@ -63,7 +65,8 @@ def build_vault(settings: Settings, adapters: Adapters) -> Vault:
         log_proofs=_log_proofs(adapters, parts),
         key_rotation=_key_rotation(adapters, parts),
         recovery=_recovery(adapters, parts),
-        readiness=_readiness(adapters, parts),
+        readiness=readiness,
+        outages=Outages(probe=readiness, breakers=adapters.breakers),
         jobs=build_jobs(settings, adapters, parts),
         database=parts.database,
     )

@@ -40,6 +40,12 @@ class FaultyProxy:
     faults: list[Fault] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    #: While it is not set, requests are taken and get no answer.
+    answering: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        """Answer from the beginning."""
+        self.answering.set()
 
     def take(self, request: str) -> Fault | None:
         """Note a request and return the fault that it meets."""
@@ -67,6 +73,7 @@ def faulty_proxy(target: str) -> Iterator[FaultyProxy]:
         try:
             yield proxy
         finally:
+            proxy.answering.set()
             server.shutdown()
             thread.join()
 
@@ -83,6 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         fault = self.proxy.take(f"{self.command} {self.path}")
         kind = fault.kind if fault else None
+        self.proxy.answering.wait()
         if kind == "refuse":
             return
         if kind == "busy":

@@ -36,6 +36,7 @@ from vault.services.ingest.upload import Uploads
 from vault.services.key_rotation.rewrap_account import Rewrap
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.key_rotation.rotate_account_key import KeyRotations
+from vault.services.node.outages import Outages
 from vault.services.node.readiness_probe import ReadinessProbe
 from vault.services.playback.audio_stream import AudioStreams
 from vault.services.playback.close_sessions import EndSessions
@@ -150,6 +151,8 @@ class Vault:
     recovery: RecoveryCheck
     #: Check the parts that a node needs.
     readiness: ReadinessProbe
+    #: Tell whether work that needs a part has to pause.
+    outages: Outages
     #: What runs without a request.
     jobs: Jobs
     #: Only for metrics.

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from vault.services.service import Vault
 from vault.services.shared.singleton_job import Due
+from vault.worker.outages import unless_store_is_down
 from vault.worker.polling_task import PollingTask
 from vault.worker.recovery import looking, unless_recovering
 from vault.worker.schedule import POLL_INTERVAL, Schedule
@@ -33,6 +34,12 @@ _SEQUENCE_INTERVAL = 0.1
 _BLOCKED_INTERVAL = 0.2
 #: Min seconds between two checks whether more of the log can be published.
 _PUBLISH_INTERVAL = 1.0
+#: Work that reads or writes objects for each of its rows.
+_NEED_OBJECTS = frozenset(
+    {
+        "ingest", "describe", "manifests", "account_objects", "tombstones", "rewrite_store", "remove_erased", "sweep",
+    }
+)  # fmt: skip
 #: Seconds that work in progress has to finish when the node stops; then its lease is released.
 SHUTDOWN_GRACE = 0.5
 
@@ -73,6 +80,8 @@ def polling_tasks(vault: Vault, workers: int) -> list[PollingTask]:
     """Return the worker's tasks, which do nothing in recovery mode."""
     tasks = [*_claiming(vault, workers), *_due(vault), *_log(vault), *_at_intervals(vault)]
     for task in tasks:
+        if task.work in _NEED_OBJECTS:
+            task.step = unless_store_is_down(vault, task.step)
         task.step = unless_recovering(vault, task.step)
     return tasks
 

@@ -14,6 +14,7 @@ from vault.domain.recordings.media import Description
 from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, SealedObject, State, backoff_before
 from vault.domain.stored import encryption_context as bound
 from vault.errors import DescriberCrashed, LeaseLost, NotFound, Tampered, Unavailable, Undecodable
+from vault.jitter import RANDOM
 from vault.ports.audio import Describer
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore, ObjectWriter
@@ -26,6 +27,7 @@ from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.lifecycle import DescribedAudio
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
 from vault.services.shared.encrypted_reader import SealedAudio
+from vault.services.shared.outage_backoff import backoff_after
 from vault.services.shared.row_lease import claim, hold_row
 from vault.structured_log import Log
 from vault.thread_pools import Threads
@@ -86,17 +88,17 @@ class Describe:
     admission: Admission
 
     async def __call__(self) -> bool:
-        """Process one recording; return False if none is due."""
+        """Process one recording; return False if none is due, or if a part of the vault is down."""
         lease = await claim(self.database, State.STORED)
         if lease is None:
             return False
         try:
-            await self._through_the_gate(lease)
+            return await self._through_the_gate(lease)
         except LeaseLost:
             _LOG.info("describe.lease_lost", recording_id=lease.recording.id)
         return True
 
-    async def _through_the_gate(self, lease: Lease) -> None:
+    async def _through_the_gate(self, lease: Lease) -> bool:
         recording = lease.recording
         try:
             await hold_row(self.database, lease, self._describe(lease))
@@ -110,9 +112,11 @@ class Describe:
         except Unavailable as error:
             if recording.attempts >= MAX_ATTEMPTS:
                 _LOG.error("describe.waiting_long", recording_id=recording.id, attempts=recording.attempts)
-            pause = backoff_before(recording.attempts, 0.5)
+            pause = backoff_after(error, recording.attempts)
             await self.database.write(lambda tx: tx.queue.put_back(lease, not_before=tx.now() + pause))
             _LOG.warning("describe.put_off", recording_id=recording.id, reason=str(error))
+            return False
+        return True
 
     async def _give_up(self, lease: Lease, reason: Reason) -> None:
         await self.database.write(lambda tx: lifecycle.fail(tx, lease, reason))
@@ -204,7 +208,7 @@ class Describe:
         reason = Reason(
             code="read_back_failed", text="The stored audio could not be read back; it is fetched again."
         )
-        lifecycle.retry(tx, lease, after=backoff_before(attempts, 0.5), reason=reason)
+        lifecycle.retry(tx, lease, after=backoff_before(attempts, RANDOM.random()), reason=reason)
 
 
 def _described(

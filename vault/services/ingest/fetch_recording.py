@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import timedelta
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
@@ -10,7 +11,7 @@ from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.calls.provider_api import Access, MediaRequest
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, State, backoff_before
+from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, Recording, State, backoff_before
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import decode_announcement
 from vault.errors import FetchFailed, LeaseLost, NotFound, TooLarge, Unavailable, VaultError
@@ -24,10 +25,13 @@ from vault.services.ingest.store_attempt import Attempt
 from vault.services.lifecycle.lifecycle import fail, refuse, retry
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
 from vault.services.shared.encrypted_fields import key_that_sealed
+from vault.services.shared.outage_backoff import backoff_after
 from vault.services.shared.row_lease import claim, hold_row
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
+#: The reason of a recording that waits because the provider's host does not answer.
+_HOST_DOWN = "host_down"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,34 +54,39 @@ class Ingest:
     clock: Clock
 
     async def __call__(self) -> bool:
-        """Process one recording; return False if none is due."""
+        """Process one recording; return False if none is due, or if a part of the vault is down."""
         lease = await claim(self.database, State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)
         if lease is None:
             return False
         recording_id = lease.recording.id
         try:
-            await self._process(lease)
+            return await self._process(lease)
         except LeaseLost:
             _LOG.info("ingest.lease_lost", recording_id=recording_id)
         return True
 
-    async def _process(self, lease: Lease) -> None:
+    async def _process(self, lease: Lease) -> bool:
         try:
             await hold_row(self.database, lease, self._transfer(lease))
         except LeaseLost:
             raise
         except FetchFailed as error:
-            await self._retry_or_fail(lease, Reason(code="fetch_failed", text=str(error)), final=error.final)
+            code = _HOST_DOWN if error.host_down else "fetch_failed"
+            await self._retry_or_fail(lease, Reason(code=code, text=str(error)), final=error.final)
         except TooLarge as error:
             await self._retry_or_fail(lease, Reason(code="too_large", text=str(error)), final=True)
         except Unavailable as error:
-            await self._wait_for_vault(lease, Reason(code="unavailable", text=str(error)))
+            await self._wait_for_vault(lease, error)
+            return False
         except (VaultError, OSError, ValueError, KeyError) as error:
             _LOG.error(
                 "ingest.failed", trace=True, recording_id=lease.recording.id, attempt=lease.recording.attempts
             )
             text = f"An attempt ended unexpectedly ({type(error).__name__})."
             await self._retry_or_fail(lease, Reason(code="error", text=text), final=False)
+        else:
+            await self._wake_others(lease.recording)
+        return True
 
     async def _transfer(self, lease: Lease) -> None:
         recording = lease.recording
@@ -152,19 +161,29 @@ class Ingest:
     async def _retry_or_fail(self, lease: Lease, reason: Reason, *, final: bool) -> None:
         attempt = lease.recording.attempts
         if final or attempt >= MAX_ATTEMPTS:
-            await self.database.write(lambda tx: fail(tx, lease, reason))
+            failure = Reason(code="fetch_failed", text=reason.text) if reason.code == _HOST_DOWN else reason
+            await self.database.write(lambda tx: fail(tx, lease, failure))
             return
-        await self._wait(lease, reason, attempts=attempt)
+        await self._wait(lease, reason, attempt, backoff_before(attempt, RANDOM.random()))
 
-    async def _wait_for_vault(self, lease: Lease, reason: Reason) -> None:
+    async def _wait_for_vault(self, lease: Lease, error: Unavailable) -> None:
         """Wait for an unavailable part of the vault itself, which never makes a recording fail.
 
         The attempt counter stops at half the max, so that attempts are left for failures of the provider.
         """
-        await self._wait(lease, reason, attempts=min(lease.recording.attempts, MAX_ATTEMPTS // 2))
+        attempts = min(lease.recording.attempts, MAX_ATTEMPTS // 2)
+        reason = Reason(code="unavailable", text=str(error))
+        await self._wait(lease, reason, attempts, backoff_after(error, attempts))
 
-    async def _wait(self, lease: Lease, reason: Reason, *, attempts: int) -> None:
-        pause = backoff_before(attempts, RANDOM.random())
+    async def _wake_others(self, recording: Recording) -> None:
+        """Let the connection's other recordings try again soon, if this one had waited for the provider's host."""
+        if recording.connection_id is None or all(one.code != _HOST_DOWN for one in recording.reasons):
+            return
+        account_id, connection_id = recording.account_id, recording.connection_id
+        woken = await self.database.write(lambda tx: tx.queue.wake(account_id, connection_id, _HOST_DOWN))
+        _LOG.info("ingest.host_answers_again", connection_id=connection_id, count=woken)
+
+    async def _wait(self, lease: Lease, reason: Reason, attempts: int, pause: timedelta) -> None:
         await self.database.write(lambda tx: retry(tx, lease, after=pause, reason=reason, attempts=attempts))
         _LOG.info(
             "ingest.put_off",

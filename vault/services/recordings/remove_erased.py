@@ -5,12 +5,13 @@ from datetime import timedelta
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.recordings.recording import Lease, State, backoff_before
+from vault.domain.recordings.recording import Lease, State
 from vault.domain.stored.manifest import location_of
 from vault.errors import LeaseLost, Unavailable
 from vault.ports.objects import ObjectStore
 from vault.services.ingest.store_attempt import objects_of
 from vault.services.lifecycle import lifecycle
+from vault.services.shared.outage_backoff import backoff_after
 from vault.services.shared.row_lease import claim, hold_row
 from vault.structured_log import Log
 
@@ -29,7 +30,7 @@ class RemoveErased:
     objects: ObjectStore
 
     async def __call__(self) -> bool:
-        """Process one recording; return False if none is due."""
+        """Process one recording; return False if none is due, or if a part of the vault is down."""
         lease = await claim(self.database, State.ERASING)
         if lease is None:
             return False
@@ -38,9 +39,10 @@ class RemoveErased:
         except LeaseLost:
             _LOG.info("erase.lease_lost", recording_id=lease.recording.id)
         except Unavailable as error:
-            pause = backoff_before(lease.recording.attempts, 0.5)
+            pause = backoff_after(error, lease.recording.attempts)
             _LOG.warning("erase.put_off", recording_id=lease.recording.id, reason=str(error))
             await self.database.write(lambda tx: tx.queue.put_back(lease, not_before=tx.now() + pause))
+            return False
         return True
 
     async def _remove(self, lease: Lease) -> None:

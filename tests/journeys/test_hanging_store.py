@@ -1,0 +1,96 @@
+"""A vault whose S3 server takes every request and answers none: what is 503, what goes on, and what comes back."""
+
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.servers.faulty import FaultyProxy, faulty_proxy
+from tests.servers.media_thread import media_thread
+from tests.support.tenant import Tenant, moment, tone
+from tests.support.web_house import House, open_house
+from vault.objects import s3_client
+from vault.objects.s3 import S3Store
+
+pytestmark = pytest.mark.faults
+
+AUDIO = tone(0.5)
+
+
+@dataclass
+class Stage:
+    """A running vault, an account with a recording, and the proxy before its S3 server."""
+
+    house: House
+    proxy: FaultyProxy
+    tenant: Tenant
+    recording: str
+    url: str
+
+    @property
+    def store(self) -> S3Store:
+        """Return the vault's object store."""
+        store = self.house.vault.audio.objects
+        assert isinstance(store, S3Store)
+        return store
+
+    def upload(self) -> httpx.Response:
+        """Upload a recording."""
+        name = secrets.token_hex(4)
+        return self.tenant.put(AUDIO, call=f"c-{name}", ref=f"r-{name}")
+
+    def play(self) -> httpx.Response:
+        """Download the recording."""
+        return self.house.admin.get(self.tenant.url(f"/recordings/{self.recording}/audio"))
+
+
+@pytest.fixture
+def stage(moto_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """A vault that is well. Its S3 client gives up a silent server after a second."""
+    monkeypatch.setattr(s3_client, "_SILENCE_TIMEOUT", 1)
+    bucket = f"test-{secrets.token_hex(8)}"
+    client = s3_client.connect(endpoint_url=moto_url, region=None, connections=1)
+    client.create_bucket(Bucket=bucket)
+    client.close()
+    with faulty_proxy(moto_url) as proxy, media_thread() as media:
+        settings = {
+            "VAULT_OBJECTS_URL": f"s3://{bucket}/v?endpoint_url={proxy.url}",
+            "VAULT_MEDIA_ALLOW": media.authority,
+        }
+        with open_house(tmp_path, **settings) as house:
+            tenant = Tenant.open(house.admin)
+            stage = Stage(house, proxy, tenant, tenant.uploaded(AUDIO), media.serve("/a.wav", AUDIO))
+            stage.store.calls.deadline = 0.5
+            yield stage
+            proxy.answering.set()
+
+
+def test_a_store_that_hangs_costs_nobody_more_than_a_503(stage: Stage) -> None:
+    """Who needs the store gets a 503, soon without any request to it; all else goes on; then all comes back."""
+    tenant = stage.tenant
+    stage.proxy.answering.clear()
+    for ask in (stage.upload, stage.play, stage.play, stage.upload):
+        refused = ask()
+        assert refused.status_code == 503, refused.text
+        assert int(refused.headers["Retry-After"]) >= 1
+    # No trial passes any more: from here on the store is left alone.
+    stage.store.calls.breaker.now = lambda: 0.0
+    assert stage.store.calls.breaker.state == "open"
+    asked = len(stage.proxy.requests)
+    assert [ask().status_code for ask in (stage.upload, stage.play)] == [503, 503]
+    started = tenant.hook("call.started", call_ref="c-1", started_at=moment(datetime.now(UTC)))
+    assert started.status_code == 200
+    announced = tenant.announce(stage.url, call="c-1", ref="r-1")
+    assert announced.status_code == 202
+    recording = announced.json()["recording"]
+    assert tenant.get(recording)["state"] == "received"
+    assert len(stage.proxy.requests) == asked
+    stage.proxy.answering.set()
+    stage.store.calls.breaker.now = time.monotonic
+    assert tenant.wait(recording)["state"] == "available"
+    assert (stage.play().content, stage.upload().status_code) == (AUDIO, 201)

@@ -1,0 +1,18 @@
+"""The backoff of a recording whose work met a part of the vault that is down."""
+
+from datetime import timedelta
+
+from vault.domain.recordings.recording import MAX_BACKOFF, MAX_OUTAGE_BACKOFF, backoff_before
+from vault.errors import OwnKeyUnusable, RecordingMissing, Unavailable
+from vault.jitter import RANDOM
+
+
+def backoff_after(error: Unavailable, attempts: int) -> timedelta:
+    """Return the backoff after ``attempts`` attempts, the last of which ended with ``error``.
+
+    It is short where the error concerns every recording, because it ends for all at once. It grows where only one
+    account or one recording is concerned: its owner may take days.
+    """
+    own = isinstance(error, (OwnKeyUnusable, RecordingMissing))
+    longest = MAX_BACKOFF if own else MAX_OUTAGE_BACKOFF
+    return backoff_before(attempts, RANDOM.random(), longest=longest)
