@@ -24,6 +24,7 @@ from tests.servers.forked import cold
 from tests.servers.ports import free_ports
 from tests.servers.postgresql_pair import PairedServer, create_cluster
 from tests.servers.processes import process, wait_until
+from tests.support.unlimited import UNLIMITED
 from vault.database.engines.migrate import migrate_postgresql
 from vault.objects import s3_client
 
@@ -99,7 +100,7 @@ class Servers:
 
 
 @contextmanager
-def fleet(folder: Path, media: str) -> Iterator[Servers]:
+def fleet(folder: Path, media: str, *, limits: Mapping[str, str] = UNLIMITED) -> Iterator[Servers]:
     """Run one server and one worker on PostgreSQL 17 and the Ceph gateway.
 
     Raises FileNotFoundError, which says how to get what is missing.
@@ -119,7 +120,7 @@ def fleet(folder: Path, media: str) -> Iterator[Servers]:
         }
         servers = Servers(
             url=f"http://127.0.0.1:{serve}",
-            environment=_environment(folder, serve, media) | stores,
+            environment=_environment(folder, serve, media) | limits | stores,
             stack=stack,
             pids={"PostgreSQL": postgresql.pid},
             database_url=postgresql.url(),
@@ -132,11 +133,11 @@ def fleet(folder: Path, media: str) -> Iterator[Servers]:
 
 
 @contextmanager
-def single(folder: Path, media: str) -> Iterator[Servers]:
+def single(folder: Path, media: str, *, limits: Mapping[str, str] = UNLIMITED) -> Iterator[Servers]:
     """Run one process that does everything, on SQLite and a directory."""
     (port,) = free_ports(1)
     with ExitStack() as stack:
-        environment = _environment(folder, port, media)
+        environment = _environment(folder, port, media) | limits
         servers = Servers(url=f"http://127.0.0.1:{port}", environment=environment, stack=stack)
         servers.start("vault", "serve", "--port", str(port), port=port)
         yield servers

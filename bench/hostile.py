@@ -26,6 +26,8 @@ import httpx
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.support.unlimited import UNLIMITED
+
 #: Milliseconds that /healthz may take on a quiet machine.
 AIM = 500
 _PATIENCE = 120.0
@@ -185,6 +187,7 @@ def _server(folder: Path) -> Iterator[Target]:
         "PYTHONPATH": os.environ.get("PYTHONPATH", str(Path(__file__).parents[1])),
         "VAULT_DATA_DIR": str(folder / "data"),
         "VAULT_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        **UNLIMITED,
     }
     command = [sys.executable, "-m", "vault"]
     create = [*command, "keys", "create", "--name", "bench", "--scopes", "*"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tests.support.unlimited import UNLIMITED
 from vault.database.stores.recording_states import RecordingStates
 from vault.database.transaction import Transaction
 from vault.domain.consent.consent_event import ConsentPolicy
@@ -39,6 +40,7 @@ def settings_of(data_dir: str, database_url: str, media_allow: str = "", objects
         "VAULT_DATABASE_URL": database_url,
         "VAULT_MEDIA_ALLOW": media_allow,
         "VAULT_LOG_LEVEL": "ERROR",
+        **UNLIMITED,
     }
     if objects_url:
         environment["VAULT_OBJECTS_URL"] = objects_url

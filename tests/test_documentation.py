@@ -8,6 +8,7 @@ ellipsis stands for anything.
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ import typer
 import yaml
 
 from vault.cli.main import app
-from vault.settings import _KNOWN, DEFAULT_PUBLIC_URL
+from vault.settings import _KNOWN, DEFAULT_PUBLIC_URL, read_settings
 from vault.version import VERSION
 
 ROOT = Path(__file__).parents[1]
@@ -101,6 +102,11 @@ def test_the_settings_are_those_there_are() -> None:
         ("VAULT_PUBLIC_URL", DEFAULT_PUBLIC_URL),
         ("VAULT_WORKERS", "4"),
         ("VAULT_LOG_LEVEL", "INFO"),
+        (
+            "VAULT_ACCOUNT_LIMITS",
+            ",".join(f"{name}={value}" for name, value in asdict(read_settings({}).account_limits).items()),
+        ),
+        ("VAULT_QUEUE", str(read_settings({}).max_queue)),
     ]:
         assert f"`{default}`" in table[name]
     for page in PAGES:

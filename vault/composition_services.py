@@ -9,6 +9,7 @@ from vault.services.accounts.accounts import Accounts
 from vault.services.accounts.api_keys import ApiKeys
 from vault.services.accounts.connections import Connections
 from vault.services.accounts.idempotency import Idempotency
+from vault.services.accounts.limits import Limits
 from vault.services.accounts.recording_switch import RecordingSwitch
 from vault.services.admission.quarantine import Quarantine
 from vault.services.audit_log.access_log import AccessLog
@@ -32,14 +33,19 @@ from vault.services.playback.sessions import Sessions
 from vault.services.recordings.calls import Calls
 from vault.services.recordings.recordings import Recordings
 from vault.services.service import Vault
+from vault.services.shared.account_limiter import AccountLimiter
+from vault.services.shared.fair_gate import FairGate
 from vault.settings import Settings
 from vault.tracing import traced
+
+#: Webhooks that a process works on at once; fewer than the database has threads for.
+_WEBHOOKS_AT_ONCE = 8
 
 
 def build_vault(settings: Settings, adapters: Adapters) -> Vault:
     """Build every service."""
     parts = build_parts(adapters)
-    readiness = _readiness(adapters, parts)
+    readiness, limiter = _readiness(adapters, parts), _limiter(settings, parts)
     return Vault(
         accounts=traced(Accounts)(database=parts.database, ring=adapters.ring, clock=adapters.clock),
         api_keys=traced(ApiKeys)(database=parts.database, clock=adapters.clock),
@@ -53,7 +59,7 @@ def build_vault(settings: Settings, adapters: Adapters) -> Vault:
         consent=_consent(adapters, parts),
         call_documents=_call_documents(settings, adapters, parts),
         calls=_calls(adapters, parts),
-        webhooks=_webhooks(adapters, parts),
+        webhooks=_webhooks(adapters, parts, limiter),
         uploads=_uploads(adapters, parts),
         recordings=_recordings(adapters, parts),
         quarantine=_quarantine(adapters, parts),
@@ -65,6 +71,7 @@ def build_vault(settings: Settings, adapters: Adapters) -> Vault:
         log_proofs=_log_proofs(adapters, parts),
         key_rotation=_key_rotation(adapters, parts),
         recovery=_recovery(adapters, parts),
+        limits=traced(Limits)(database=parts.database, clock=adapters.clock, limiter=limiter),
         readiness=readiness,
         outages=Outages(probe=readiness, breakers=adapters.breakers),
         jobs=build_jobs(settings, adapters, parts),
@@ -130,7 +137,16 @@ def _calls(adapters: Adapters, parts: Parts) -> Calls:
     )
 
 
-def _webhooks(adapters: Adapters, parts: Parts) -> Webhooks:
+def _limiter(settings: Settings, parts: Parts) -> AccountLimiter:
+    return AccountLimiter(
+        database=parts.database,
+        default=settings.account_limits,
+        ceiling=settings.account_limits_max,
+        max_queue=settings.max_queue,
+    )
+
+
+def _webhooks(adapters: Adapters, parts: Parts, limiter: AccountLimiter) -> Webhooks:
     return traced(Webhooks)(
         database=parts.database,
         clock=adapters.clock,
@@ -139,6 +155,8 @@ def _webhooks(adapters: Adapters, parts: Parts) -> Webhooks:
         admission=parts.admission,
         announce=parts.announce,
         store_facts=parts.store_facts,
+        limiter=limiter,
+        gate=FairGate(_WEBHOOKS_AT_ONCE),
     )
 
 

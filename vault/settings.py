@@ -5,11 +5,12 @@ Every variable begins with ``VAULT_``. An unknown one is refused, so that a typo
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import quote
 
+from vault.domain.accounts.limits import LIMIT_NAMES, MAX_LIMIT, AccountLimits
 from vault.domain.urls import split_url
 from vault.errors import StartRefused
 
@@ -19,9 +20,13 @@ _KNOWN = {
     "VAULT_DRAIN_SECONDS", "VAULT_STOP_SECONDS", "VAULT_TRACING_URL",
     "VAULT_PREVIOUS_ROOT_KEY_URL", "VAULT_OWN_KEYS_URL", "VAULT_REFERENCE", "VAULT_PLAIN_HTTP_ALLOW",
     "VAULT_ANCHOR_SECONDS", "VAULT_KEY_CACHE_SECONDS", "VAULT_KEY_CACHE_SIZE",
+    "VAULT_ACCOUNT_LIMITS", "VAULT_ACCOUNT_LIMITS_MAX", "VAULT_QUEUE",
 }  # fmt: skip
 _HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}+|\[[0-9A-Fa-f:.]{2,45}+\]):[1-9][0-9]{0,4}")
 _DIGITS = re.compile(r"[0-9]{1,9}")
+_LIMIT = re.compile(r"[0-9]{1,13}")
+#: An account at these rates would be larger than most whole vaults.
+_ACCOUNT_LIMITS = AccountLimits(requests_per_second=50, bytes_in_flight=1024**3, queue=100_000)
 DEFAULT_PORT = 8000
 DEFAULT_PUBLIC_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 
@@ -63,6 +68,11 @@ class Settings:
     key_cache_seconds: int
     #: How many unwrapped account keys a node keeps in memory.
     key_cache_size: int
+    #: The limits of an account for which no admin has set others, and the highest ones that an admin can set.
+    account_limits: AccountLimits
+    account_limits_max: AccountLimits
+    #: Max recordings of all accounts that wait for a worker; at that number new ones are refused.
+    max_queue: int
     #: URL to send spans to (OTLP over HTTP); None turns tracing off.
     tracing_url: str | None
     #: Whether the OpenAPI document is served, at /openapi.json and /reference.
@@ -112,6 +122,8 @@ def read_settings(environment: Mapping[str, str], *, port: int = DEFAULT_PORT) -
         anchor_seconds=_integer(environment, "VAULT_ANCHOR_SECONDS", 2, 0, 300),
         key_cache_seconds=_integer(environment, "VAULT_KEY_CACHE_SECONDS", 300, 60, 3600),
         key_cache_size=_integer(environment, "VAULT_KEY_CACHE_SIZE", 10_000, 100, 1_000_000),
+        **_account_limits(environment),
+        max_queue=_integer(environment, "VAULT_QUEUE", 1_000_000, 1, 999_999_999),
         tracing_url=_tracing_url(environment.get("VAULT_TRACING_URL")),
         reference=_reference(environment.get("VAULT_REFERENCE", "on")),
     )
@@ -171,6 +183,30 @@ def _integer(environment: Mapping[str, str], name: str, default: int, least: int
     if number is None or not least <= number <= most:
         raise StartRefused(f"{name} must be an integer from {least} to {most}.")
     return number
+
+
+def _account_limits(environment: Mapping[str, str]) -> dict[str, AccountLimits]:
+    """Read the default limits and the ceiling; the default ceiling is ten times the limits."""
+    limits = _limits("VAULT_ACCOUNT_LIMITS", environment.get("VAULT_ACCOUNT_LIMITS", ""), _ACCOUNT_LIMITS)
+    tenfold = {name: min(10 * getattr(limits, name), MAX_LIMIT) for name in LIMIT_NAMES}
+    ceiling = environment.get("VAULT_ACCOUNT_LIMITS_MAX", "")
+    highest = _limits("VAULT_ACCOUNT_LIMITS_MAX", ceiling, AccountLimits(**tenfold))
+    if low := [name for name in LIMIT_NAMES if getattr(highest, name) < getattr(limits, name)]:
+        raise StartRefused(f"VAULT_ACCOUNT_LIMITS_MAX is lower than VAULT_ACCOUNT_LIMITS: {', '.join(low)}.")
+    return {"account_limits": limits, "account_limits_max": highest}
+
+
+def _limits(setting: str, value: str, default: AccountLimits) -> AccountLimits:
+    given: dict[str, int] = {}
+    for item in _list(value):
+        name, _, number = item.partition("=")
+        if name not in LIMIT_NAMES or not _LIMIT.fullmatch(number) or not 1 <= int(number) <= MAX_LIMIT:
+            raise StartRefused(
+                f"{setting} must be a comma-separated list of name=number such as requests_per_second=50, with "
+                f"numbers from 1 to {MAX_LIMIT}. Names: {', '.join(LIMIT_NAMES)}."
+            )
+        given[name] = int(number)
+    return replace(default, **given)
 
 
 def _number(value: str) -> int | None:

@@ -10,6 +10,7 @@ import uvicorn
 
 from tests.servers.ports import free_ports
 from tests.support.raw_client import Client
+from tests.support.unlimited import UNLIMITED
 from vault.composition import migrate
 from vault.server.asgi import app_of
 from vault.services.service import Vault
@@ -73,7 +74,9 @@ def altered_vault(folder: Path, alter: Callable[[Vault], Vault], **settings: str
     """Serve a vault of which ``alter`` has replaced a part, with an account open and connected."""
     (port,) = free_ports(1)
     read = read_settings(
-        {"VAULT_DATA_DIR": str(folder / "data"), "VAULT_PUBLIC_URL": f"http://127.0.0.1:{port}", **settings}
+        {"VAULT_DATA_DIR": str(folder / "data"), "VAULT_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+        | UNLIMITED
+        | settings
     )
     migrate(read)
     service = _Service(read, port, alter)

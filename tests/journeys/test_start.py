@@ -104,6 +104,31 @@ def test_a_number_of_workers_that_cannot_be_is_refused(value: str):
         read_settings({"VAULT_WORKERS": value})
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["50", "rate=1", "queue=", "queue=0", "queue=-1", "queue=1.5", "queue=" + "9" * 5000, "queue=\u0663"],
+)
+@pytest.mark.parametrize("name", ["VAULT_ACCOUNT_LIMITS", "VAULT_ACCOUNT_LIMITS_MAX"])
+def test_limits_that_cannot_be_are_refused(name: str, value: str):
+    """The error names the setting, the form and the names."""
+    with pytest.raises(
+        StartRefused, match=rf"{name} must be a .*requests_per_second, bytes_in_flight, queue"
+    ):
+        read_settings({name: value})
+
+
+def test_a_ceiling_is_never_below_the_default():
+    """By default it is ten times as high."""
+    settings = read_settings({"VAULT_ACCOUNT_LIMITS": "queue=7, requests_per_second=30"})
+    assert (settings.account_limits.queue, settings.account_limits_max.queue) == (7, 70)
+    assert settings.account_limits.bytes_in_flight == 1024**3
+    with pytest.raises(StartRefused, match="lower than VAULT_ACCOUNT_LIMITS: queue"):
+        read_settings({"VAULT_ACCOUNT_LIMITS_MAX": "queue=99999"})
+    for value in ("0", "-1", "x", "9" * 5000):
+        with pytest.raises(StartRefused, match="VAULT_QUEUE must be an integer"):
+            read_settings({"VAULT_QUEUE": value})
+
+
 def test_empty_variables_are_as_good_as_none():
     """Compose sets a variable that is not given to nothing."""
     names = (

@@ -15,6 +15,7 @@ from tests.servers.clean_log import assert_clean
 from tests.servers.forked import Running, is_forked, run_forked
 from tests.servers.ports import free_ports
 from tests.servers.processes import process
+from tests.support.unlimited import UNLIMITED
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
@@ -48,6 +49,7 @@ class VaultProcess:
             "PYTHONPATH": str(ROOT),
             "VAULT_DATA_DIR": str(self.data_dir),
             "VAULT_PUBLIC_URL": self.url,
+            **UNLIMITED,
             **self.settings,
         }
 

@@ -22,6 +22,7 @@ from tests.fakes.provider import FakeProvider
 from tests.fakes.rest import FakeRest
 from tests.fakes.root_key import FakeRootKey
 from tests.support.tenant import moment, tone
+from tests.support.unlimited import UNLIMITED
 from vault.composition_parts import Adapters
 from vault.composition_services import build_vault
 from vault.database.engines.postgresql import PostgresqlDatabase
@@ -181,7 +182,7 @@ def _verbs(
     folder: Path, threads: Threads, database: SqliteDatabase | PostgresqlDatabase, **around: Any
 ) -> Vault:
     """Put the verbs together over what is around them."""
-    settings = read_settings({"VAULT_DATA_DIR": str(folder)})
+    settings = read_settings({"VAULT_DATA_DIR": str(folder)} | UNLIMITED)
     ring = AccountKeyRing(around["root_key"], WrappedKeyRows(database), own_keys=FakeOwnKeys())
     adapters = Adapters(
         database=database,

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from tests.servers.ports import free_ports
 from tests.support.tenant import tone
+from tests.support.unlimited import UNLIMITED
 from vault.server.asgi import app_of
 from vault.server.http_limits import LimitedHttpProtocol
 from vault.services.service import Vault
@@ -102,7 +103,7 @@ def open_house(folder: Path, **more: str) -> Iterator[House]:
     url = f"http://127.0.0.1:{port}"
     settings = {"VAULT_DATA_DIR": str(folder / "data"), "VAULT_WORKERS": "2", "VAULT_PUBLIC_URL": url}
     # So that the log is anchored as soon as it grew, and no test waits for it.
-    settings |= {"VAULT_ANCHOR_SECONDS": "0"} | more
+    settings |= {"VAULT_ANCHOR_SECONDS": "0"} | UNLIMITED | more
     app = app_of(read_settings(settings), worker=True)
     with running(app, port) as loop, ExitStack() as stack:
         house = House(app, url, loop, stack)

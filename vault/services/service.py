@@ -8,6 +8,7 @@ from vault.services.accounts.api_keys import ApiKeys
 from vault.services.accounts.connections import Connections
 from vault.services.accounts.encrypt_clear_texts import EncryptClearTexts
 from vault.services.accounts.idempotency import Idempotency
+from vault.services.accounts.limits import Limits
 from vault.services.accounts.recording_switch import RecordingSwitch
 from vault.services.admission.quarantine import Quarantine
 from vault.services.audit_log.access_log import AccessLog
@@ -151,6 +152,8 @@ class Vault:
     recovery: RecoveryCheck
     #: Check the parts that a node needs.
     readiness: ReadinessProbe
+    #: Read and set the limits of an account; its limiter refuses what is over them.
+    limits: Limits
     #: Tell whether work that needs a part has to pause.
     outages: Outages
     #: What runs without a request.

@@ -27,6 +27,7 @@ from vault.web.routes import (
     consent,
     health,
     key_rotation,
+    limits,
     links,
     metrics,
     notices,
@@ -45,7 +46,7 @@ _NO_TELEMETRY: TelemetryConfig = {
 }
 #: In the order of the contract.
 _ROUTE_MODULES = (
-    webhooks, accounts, calls, recordings, consent, notices, rules, links,
+    webhooks, accounts, limits, calls, recordings, consent, notices, rules, links,
     access_events, key_rotation, own_key, api_keys, player_links, sessions, html, health, metrics,
 )  # fmt: skip
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

@@ -16,9 +16,11 @@ from vault.ports.telephony import Provider
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
 from vault.services.ingest.announce import Announce
+from vault.services.shared.account_limiter import AccountLimiter
 from vault.services.shared.authenticate_webhook import prove
-from vault.services.shared.connection_cache import ConnectionCache
+from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
 from vault.services.shared.encrypted_fields import content_id
+from vault.services.shared.fair_gate import FairGate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +47,15 @@ class Webhooks:
     admission: Admission
     announce: Announce
     store_facts: StoreCallFacts
+    limiter: AccountLimiter
+    #: Limits how many webhooks are processed at once, so that call starts and listeners find free threads.
+    gate: FairGate
 
     async def receive(self, provider_name: str, connection_id: str, delivery: Delivery) -> Receipt:
         """Return the result of one delivery.
 
-        Raises NotAuthentic, Invalid, Refused for too many facts, Unavailable.
+        Raises NotAuthentic, Invalid, Refused for too many facts, Unavailable; TooMany for a recording over a limit of
+        the account, if its platform sends it again.
         """
         provider, opened = await prove(
             self.providers, self.connection_cache, provider_name, connection_id, delivery
@@ -57,6 +63,16 @@ class Webhooks:
         content = provider.understand(delivery)
         if content is None:
             return Receipt(status="ignored")
+        account_id = opened.connection.account_id
+        if content.announcement is not None and provider.resends_refused:
+            self.limiter.take_request(account_id)
+            self.limiter.check_queue(account_id)
+        async with self.gate.turn(account_id):
+            return await self._process(opened, content, delivery)
+
+    async def _process(
+        self, opened: OpenedConnection, content: WebhookContent, delivery: Delivery
+    ) -> Receipt:
         if content.announcement is not None:
             return await self._announce(opened.connection, content.facts, content.announcement, delivery)
         return await self._store_facts(opened.connection, content, delivery)

@@ -98,6 +98,7 @@ _PROBLEM = {
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "A sentence for people."},
         "field": {"type": "string", "description": "The invalid field."},
+        "limit": {"type": "string", "description": "The limit of the account that a 429 is about."},
         "reasons": {"type": "array", "items": {"type": "string"}, "description": "Reason codes."},
         "errors": {
             "type": "array",

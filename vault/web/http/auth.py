@@ -17,6 +17,9 @@ _BEARER = HTTPBearer(
 )
 
 
+_READS = frozenset({"recordings:read", "audit:read"})
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Caller:
     """An authenticated API key, and its text, which decrypts stored responses to idempotent requests."""
@@ -81,9 +84,14 @@ class access:  # noqa: N801 - used like a function
     nothing about others. A key without the scope is 403.
     """
 
-    def __init__(self, scope: Scope) -> None:
-        """Require ``scope``; the contract names it too."""
+    def __init__(self, scope: Scope, *, limited: bool | None = None) -> None:
+        """Require ``scope``; the contract names it too. ``limited``: the account's rate applies, by default to reads.
+
+        It never applies to what closes something, such as the switch, an objection or an erasure, nor to a call start,
+        whose answer may be that the call must not be recorded.
+        """
         self.scope = scope
+        self.limited = scope in _READS if limited is None else limited
 
     async def __call__(
         self,
@@ -91,13 +99,15 @@ class access:  # noqa: N801 - used like a function
         given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
         account: Annotated[str, Path(max_length=128)],
     ) -> Access:
-        """Return the caller and the account."""
+        """Return the caller and the account. Raises TooMany over the account's rate."""
         bearer = _bearer(request, given)
         key, found = await vault_of(request).api_keys.authorize(bearer, account)
         if found is None:
             raise NotFound("There is no such account.")
         caller = Caller(key, bearer)
         require_scope(caller, self.scope)
+        if self.limited:
+            vault_of(request).limits.limiter.take_request(found.id)
         return Access(found, caller)
 
 

@@ -25,7 +25,8 @@ from vault.web.schemas.recordings import (
 router = APIRouter(prefix="/v1/accounts/{account}", tags=["links"])
 _LINKS = "/recordings/{recording}/links"
 Reading = Annotated[Access, Depends(access("recordings:read"))]
-Sharing = Annotated[Access, Depends(access("links:write"))]
+Sharing = Annotated[Access, Depends(access("links:write", limited=True))]
+Revoking = Annotated[Access, Depends(access("links:write"))]
 RecordingId = Annotated[str, Path(max_length=64)]
 
 
@@ -64,7 +65,7 @@ async def list_links(vault: TheVault, allowed: Reading, recording: RecordingId) 
 
 @router.delete(_LINKS + "/{link}", status_code=204)
 async def delete_link(
-    vault: TheVault, allowed: Sharing, recording: RecordingId, link: Annotated[str, Path(max_length=64)]
+    vault: TheVault, allowed: Revoking, recording: RecordingId, link: Annotated[str, Path(max_length=64)]
 ) -> None:
     """Revoke a link. Its open sessions get at most one more window of audio."""
     await vault.links.revoke(allowed.account.id, recording, link, actor=allowed.actor)
@@ -88,7 +89,7 @@ async def list_account_links(
 
 
 @router.post("/links/revocation")
-async def post_revocation(vault: TheVault, allowed: Sharing, body: RevocationIn) -> RevocationOut:
+async def post_revocation(vault: TheVault, allowed: Revoking, body: RevocationIn) -> RevocationOut:
     """Revoke all links of a recording, a listener or the account. Open sessions get at most one more window."""
     revoked = await vault.links.revoke_all(
         allowed.account.id, recording_id=body.recording, listener=body.listener, actor=allowed.actor

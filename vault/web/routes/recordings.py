@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from vault.domain.calls.call import MAX_VOICES, Voice
 from vault.domain.recordings.media import BUCKETS, MAX_AUDIO_BYTES
 from vault.domain.recordings.recording import RecordingFilter
-from vault.errors import Refused, TooLarge
+from vault.errors import Refused, TooLarge, TooMany
 from vault.services.service import Vault
 from vault.web.audio.request_body import WrongMediaType, audio_of, check_media_type
 from vault.web.audio.response import answer
@@ -29,10 +29,12 @@ from vault.web.schemas.recordings import (
 )
 
 router = APIRouter(prefix="/v1/accounts/{account}", tags=["recordings"])
-Ingesting = Annotated[Access, Depends(access("ingest"))]
+Ingesting = Annotated[Access, Depends(access("ingest", limited=True))]
 Reading = Annotated[Access, Depends(access("recordings:read"))]
 Erasing = Annotated[Access, Depends(access("privacy:write"))]
 RecordingId = Annotated[str, Path(max_length=64)]
+#: An upload without Content-Length counts as so many bytes in flight.
+_UNDECLARED_BYTES = 8 * 1024 * 1024
 #: Max bytes read from a refused upload before its connection is closed.
 _DRAIN = 1024 * 1024
 _DRAIN_SECONDS = 2.0
@@ -63,15 +65,18 @@ async def put_recording(
         raise TooLarge(f"A recording must have at most {MAX_AUDIO_BYTES} bytes.")
     try:
         check_media_type(request)
-        recording, new = await vault.uploads.store(
-            allowed.account.id,
-            call_ref,
-            recording_ref,
-            await audio_of(request),
-            voices=voices,
-            actor=allowed.actor,
-        )
-    except (Refused, WrongMediaType):
+        vault.limits.limiter.check_queue(allowed.account.id)
+        size = int(declared) if declared.isdigit() else 0
+        with vault.limits.limiter.upload(allowed.account.id, size or _UNDECLARED_BYTES):
+            recording, new = await vault.uploads.store(
+                allowed.account.id,
+                call_ref,
+                recording_ref,
+                await audio_of(request),
+                voices=voices,
+                actor=allowed.actor,
+            )
+    except (Refused, WrongMediaType, TooMany):
         await _drain(request)
         raise
     return answer_json(await show(vault, allowed, recording.id), status=201 if new else 200)
