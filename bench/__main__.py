@@ -1,4 +1,4 @@
-"""The command: ``python -m bench [--quick] [PART...]``, where no part means all of them; and ``idle``, ``recovery``."""
+"""The command: ``python -m bench [--quick] [PART...]``, where no part means all of them; and those of _ALONE."""
 
 import argparse
 import tempfile
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.call_start import call_start
 from bench.children import import_once
+from bench.fairness import fairness
 from bench.idle import idle
 from bench.instead import instead
 from bench.listeners import listeners
@@ -38,7 +39,7 @@ _PARTS: Mapping[str, Callable[[Sizes, Path], None]] = {
     "instead": instead,
 }
 #: Measured on servers of their own, only when they are named.
-_ALONE: Mapping[str, Callable[[], None]] = {"idle": idle, "recovery": recovery}
+_ALONE: Mapping[str, Callable[[], None]] = {"idle": idle, "recovery": recovery, "fairness": fairness}
 _HOW = """\
 how        Variants take turns in short rounds; a ratio is the median of the rounds' own ratios, with its
            range. Raw figures are medians, for orientation alone. Client and server are processes of their
