@@ -37,7 +37,11 @@ REST = re.compile(
 )
 #: A path from the root of a file system, in code; what the image and a usual server have is allowed.
 ABSOLUTE = re.compile(r"(?<![\w.$}~/:-])/(?!v1/|webhooks/|p/|s/)[a-z]+/[\w./-]+")
-ALLOWED_PATHS = ("/var/lib/vault", "/dev/null")
+ALLOWED_PATHS = (
+    "/var/lib/vault", "/dev/null",
+    # Those of the units for systemd and of nginx.
+    "/var/lib/callvault", "/opt/callvault", "/etc/callvault", "/etc/systemd/system", "/etc/nginx", "/usr/sbin/nologin",
+)  # fmt: skip
 PROVIDER = re.compile(r'"provider": "(?!platform)\w+"')
 ALLOWED_HOSTS = re.compile(
     r"api\.aircall\.io|truststore\.pki\.rds\.amazonaws\.com|127\.0\.0\.1|([\w-]+\.)*example(\.com)?|(www\.)?(github\.com|rfc-editor\.org|standardwebhooks\.com)"

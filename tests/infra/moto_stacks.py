@@ -19,6 +19,8 @@ UNKNOWN = {
     "AWS::Logs::MetricFilter",
     "AWS::S3::BucketPolicy",
     "AWS::SNS::Subscription",
+    "AWS::ServiceDiscovery::PrivateDnsNamespace",
+    "AWS::ServiceDiscovery::Service",
     "AWS::SNS::TopicPolicy",
     "AWS::SecretsManager::Secret",
 }
@@ -71,6 +73,8 @@ def _deploy(deployed: Deployed, stack: str) -> None:
         if resource["Type"] == "AWS::SecretsManager::Secret":
             made = deployed.client("secretsmanager").create_secret(Name=f"{stack}-{name}")
             body = _with_name(body, name, made["ARN"])
+        elif resource["Type"].startswith("AWS::ServiceDiscovery::"):
+            body = _with_name(body, name, f"arn:aws:servicediscovery:us-east-1:123456789012:service/{name}")
     for resource in body["Resources"].values():
         if resource.get("DependsOn") in out:
             del resource["DependsOn"]
@@ -132,7 +136,7 @@ def _from_outputs(value: Any, resolved: dict[str, str]) -> Any:
 
 def _with_name(value: Any, name: str, made: str) -> Any:
     """Replace every reference to a resource by what was made in its place."""
-    if value == {"Ref": name}:
+    if value in ({"Ref": name}, {"Fn::GetAtt": [name, "Arn"]}):
         return made
     if isinstance(value, dict):
         return {key: _with_name(one, name, made) for key, one in value.items()}

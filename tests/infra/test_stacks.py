@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.infra.moto_stacks import UNKNOWN, Deployed
-from tests.infra.templates import STACKS, template
+from tests.infra.templates import ROOT, STACKS, template
 from vault.database.sql.postgresql_url import engine_url
 from vault.keyservice.location import parse_location as root_key_location
 from vault.objects.location import parse_location as objects_location
@@ -19,10 +19,10 @@ MUST_COME_UP = {
     "keys": "FirstKeyRole OperationsKey OwnKeysPolicy RootKey RootKeyAlias RootKeyPolicy VaultRole",
     "storage": "BucketLogs Image Recordings VaultStorage",
     "network": (
-        "DatabaseGroup FlowRecords FlowRecordsRole Internet InternetAttachment LoadBalancerGroup LoadBalancerToVault "
-        "Network NetworkFlows ObjectStore Outward OutwardAddress OutwardRoute PrivateA PrivateB PrivateRoutes "
-        "PrivateRoutesA PrivateRoutesB PublicA PublicB PublicRoutes PublicRoutesA PublicRoutesB ToTheInternet "
-        "VaultGroup VaultToDatabase"
+        "DatabaseGroup FlowRecords FlowRecordsRole Internet InternetAttachment LoadBalancerGroup "
+        "LoadBalancerToVault MonitoringGroup MonitoringToVault Network NetworkFlows ObjectStore Outward "
+        "OutwardAddress OutwardRoute PrivateA PrivateB PrivateRoutes PrivateRoutesA PrivateRoutesB PublicA "
+        "PublicB PublicRoutes PublicRoutesA PublicRoutesB ToTheInternet VaultGroup VaultToDatabase"
     ),
     "database": "Database MonitoringRole Parameters Subnets",
     "commands": "Cluster Command FirstKeyPolicy FirstKeyTask Logs StartRole",
@@ -33,10 +33,10 @@ MUST_COME_UP = {
 TAKEN_OUT = {
     "keys": "",
     "storage": "BucketLogsPolicy RecordingsPolicy",
-    "network": "",
+    "network": "Names",
     "database": "Password",
     "commands": "FirstKey",
-    "service": "",
+    "service": "ServerName WorkerName",
     "alarms": (
         "AudioMissing AudioMissingLines DatabaseBusy DatabaseCrowded DatabaseFull ErrorLines Errors LogForked "
         "LogForkedLines Missed MissedLines NoServer NoWorker NotReached NotReady NotServed ReadBackFailed "
@@ -126,7 +126,10 @@ def reached_by(stacks: Deployed, group: str) -> set[tuple[int, str]]:
 def test_who_may_talk_to_whom(stacks: Deployed) -> None:
     """The world reaches the load balancer, that the vault, that the database; only the vault goes outside."""
     assert reached_by(stacks, "LoadBalancerGroup") == {(443, "0.0.0.0/0"), (80, "0.0.0.0/0")}
-    assert reached_by(stacks, "VaultGroup") == {(8000, stacks.outputs["LoadBalancerGroup"])}
+    assert reached_by(stacks, "VaultGroup") == {
+        (8000, stacks.outputs["LoadBalancerGroup"]),
+        (8000, stacks.outputs["MonitoringGroup"]),
+    }
     assert reached_by(stacks, "DatabaseGroup") == {(5432, stacks.outputs["VaultGroup"])}
     # moto keeps its default rule for the way out, so this is read from the template.
     out = {
@@ -137,6 +140,7 @@ def test_who_may_talk_to_whom(stacks: Deployed) -> None:
     assert out == {
         "LoadBalancerGroup": [(8000, {"Ref": "VaultGroup"})],
         "VaultGroup": [(443, "0.0.0.0/0"), (5432, {"Ref": "DatabaseGroup"})],
+        "MonitoringGroup": [(8000, {"Ref": "VaultGroup"})],
         "DatabaseGroup": [(443, "127.0.0.1/32")],
     }
 
@@ -229,3 +233,21 @@ def test_a_task_is_asked_where_it_answers_and_given_time_to_end(stacks: Deployed
     assert f"http://127.0.0.1:{port}/healthz" in one["healthCheck"]["command"][-1]
     settings = read_settings(environment(stacks, f"callvault-{name}"))
     assert one["stopTimeout"] > settings.drain_seconds + settings.stop_seconds
+
+
+def test_monitoring_reaches_servers_and_workers_by_name(stacks: Deployed) -> None:
+    """Both listen for it, its group may reach their ports, and Prometheus' example has the names of their tasks."""
+    worker = container(stacks, "callvault-worker")["command"]
+    assert worker[worker.index("--health-host") + 1] == "0.0.0.0"
+    ingress = template("network")["Resources"]["MonitoringToVault"]["Properties"]
+    assert (ingress["FromPort"], ingress["ToPort"]) == (8000, 8001)
+    written = template("service")["Resources"]
+    namespace = template("network")["Resources"]["Names"]["Properties"]["Name"]["Fn::Sub"]
+    example = (ROOT / "infra" / "prometheus.yml").read_text()
+    for service, port in (("Server", 8000), ("Worker", 8001)):
+        registry = written[service]["Properties"]["ServiceRegistries"]
+        assert registry == [{"RegistryArn": {"Fn::GetAtt": [f"{service}Name", "Arn"]}}]
+        name = (
+            f"{written[f'{service}Name']['Properties']['Name']}.{namespace.replace('${Name}', 'callvault')}"
+        )
+        assert f"names: [{name}], type: A, port: {port}" in example

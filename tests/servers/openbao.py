@@ -144,7 +144,7 @@ def page_policy() -> str:
 def openbao_server(folder: Path) -> Iterator[OpenBao]:
     """Run a server, unsealed and with the transit engine, to the end of the block."""
     (port,) = free_ports(1)
-    certificate, key = _certificate(folder)
+    certificate, key = make_certificate(folder)
     configuration = folder / "bao.hcl"
     configuration.write_text(
         'storage "inmem" {}\n'
@@ -170,7 +170,8 @@ def _answers(http: httpx.Client) -> bool:
         return False
 
 
-def _certificate(folder: Path) -> tuple[Path, Path]:
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    """Write a certificate for 127.0.0.1 that signs itself, and its key; return their paths."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "openbao.example")])
     now = dt.datetime.now(dt.UTC)

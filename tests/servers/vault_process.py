@@ -75,9 +75,9 @@ class VaultProcess:
         assert made.returncode == 0, made.stderr
         return made.stdout.strip()
 
-    def start(self, *, door: str = "/readyz") -> "VaultProcess":
-        """Start the server and wait until it is ready, or until another door opens."""
-        serve = [sys.executable, "-m", "vault", "serve", "--port", str(self.port)]
+    def start(self, *options: str, door: str = "/readyz") -> "VaultProcess":
+        """Start the server with these options and wait until it is ready, or until another door opens."""
+        serve = [sys.executable, "-m", "vault", "serve", "--port", str(self.port), *options]
         self.running = self._stack.enter_context(process(serve, self.log, **self.environment))
         deadline = time.monotonic() + PATIENCE
         while not self._ready(door):

@@ -2,26 +2,16 @@
 
 import ast
 import re
-from pathlib import Path
 
 import httpx
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.metric_catalogue import ROOT, catalogue, metrics_of
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House
 from vault.errors import Unavailable
-
-ROOT = Path(__file__).parents[2]
-ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| (process|database) \|([^|]*)\|", re.MULTILINE)
-FUNCTIONS = {
-    "absent", "histogram_quantile", "increase", "max", "min", "min_over_time", "rate", "sum",
-}  # fmt: skip
-TOKEN = re.compile(
-    r"\s*(?:(?P<name>[a-zA-Z_:]\w*)|(?P<number>\d+(?:\.\d+)?)|(?P<text>\"[^\"]*\")|(?P<range>\[\d+[smhd]\])"
-    r"|(?P<sign>==|!=|=~|>=|<=|[-+*/(){},=<>]))"
-)
 
 
 def shown(house: House) -> dict[str, tuple[str, set[str]]]:
@@ -32,12 +22,6 @@ def shown(house: House) -> dict[str, tuple[str, set[str]]]:
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
         found[name] = (family.type, labels)
     return found
-
-
-def catalogue() -> dict[str, tuple[str, set[str]]]:
-    """Return what the page of the catalogue says."""
-    text = (ROOT / "docs" / "metrics.md").read_text()
-    return {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, _, labels in ROW.findall(text)}
 
 
 def test_the_catalogue_is_the_page(house: House, shared: tuple[Tenant, str]):
@@ -144,42 +128,6 @@ def headings() -> list[str]:
     found = re.findall(r"^## (\w+)$", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE)
     assert found.pop() == "Next"
     return found
-
-
-def metrics_of(expression: str) -> dict[str, set[str]]:
-    """Read an expression and return its metrics, each with the labels it selects by. Raises AssertionError."""
-    tokens, place = [], 0
-    while place < len(expression.rstrip()):
-        found = TOKEN.match(expression, place)
-        assert found, f"not understood: {expression[place:]}"
-        tokens.append((found.lastgroup, found[0].strip()))
-        place = found.end()
-    text = [token for _, token in tokens]
-    for opening, closing in ("()", "{}"):
-        depths = [text[: n + 1].count(opening) - text[: n + 1].count(closing) for n in range(len(text))]
-        assert min(depths) >= 0, expression
-        assert depths[-1] == 0, expression
-    metrics: dict[str, set[str]] = {}
-    last, inside, by = "", False, False
-    for n, (kind, token) in enumerate(tokens):
-        follows = text[n + 1] if n + 1 < len(text) else ""
-        if token in "{}":
-            inside = token == "{"
-        elif by:
-            by = token != ")"
-        elif kind != "name":
-            assert kind != "range" or text[n - 1] == "}" or tokens[n - 1][0] == "name", expression
-        elif inside:
-            assert follows in {"=", "!=", "=~"}, expression
-            metrics[last].add(token)
-        elif token == "by":
-            by = True
-        elif follows in {"(", "by"}:
-            assert token in FUNCTIONS, token
-        elif token not in {"or", "and"}:
-            last = token
-            metrics.setdefault(token, set())
-    return metrics
 
 
 @pytest.mark.parametrize(
