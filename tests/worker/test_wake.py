@@ -1,8 +1,12 @@
 """Signals wake the worker for every kind of work; the slow poll is off here, so work without a signal stays undone."""
 
+import psycopg
+
 from tests.support.service_house import House
 from tests.support.working import until, until_nothing_is_due, worker
+from vault.database.signals import Signal, Work
 from vault.domain.recordings.recording import State
+from vault.services.shared.row_lease import claim
 
 _ME = {"actor": "key_test"}
 
@@ -62,3 +66,15 @@ async def test_a_lost_signal_is_found_by_the_slow_poll(either: House):
     async with worker(either, poll_interval=0.05):
         recording_id = (await either.announce()).recording_id or ""
         await until(lambda: published(either, recording_id), "available, and its log published")
+
+
+async def test_a_row_that_was_locked_is_tried_again(on_postgresql: House, migrated_url: str):
+    """A claim passes over a row that another transaction has locked, and its signal came once: there is a later one."""
+    await on_postgresql.announce()
+    emitted: list[Signal] = []
+    on_postgresql.database.signals.emit = emitted.extend  # type: ignore[method-assign]
+    with psycopg.connect(migrated_url) as holder:
+        holder.execute("SELECT 1 FROM recordings FOR UPDATE")
+        assert await claim(on_postgresql.database, State.RECEIVED) is None
+    assert [signal.work for signal in emitted if signal.after > 0] == [Work.INGEST]
+    assert await claim(on_postgresql.database, State.RECEIVED) is not None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -38,6 +38,8 @@ _CLAIMED_BY = {State.STORED: Work.DESCRIBE, State.ERASING: Work.REMOVE_ERASED}
 WAKE_SPREAD = timedelta(seconds=30)
 #: Accounts whose queue ``backlog`` names.
 BACKLOG_ACCOUNTS = 1000
+#: After this time a row that was locked is tried again.
+_LOCKED: Final = timedelta(milliseconds=200)
 _FREE: dict[str, Any] = {"lease_until": None, "lease_token": None}
 
 
@@ -71,6 +73,8 @@ class QueueRows:
             row = self._db.execute(claim, values | self._now()).first()
             if row is not None:
                 return Lease(recording=recording_of(row), token=token)
+        # A row that another transaction has locked is passed over, and no second signal comes for it.
+        wake(self._db, _CLAIMED_BY.get(states[0], Work.INGEST), after=_LOCKED)
         return None
 
     def is_waiting(self, states: Sequence[State]) -> bool:
