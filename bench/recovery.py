@@ -115,7 +115,7 @@ def _wait(stage: Stage, acknowledged: list[str]) -> None:
 def _still_waiting(stage: Stage, waiting: list[str]) -> list[str]:
     """Forget the recordings that are available by now; return the rest."""
     while waiting:
-        found = stage.tenant.http.get(stage.tenant.url("/recordings"), params={"call_ref": waiting[-1]})
+        found = stage.tenant.http.get(stage.tenant.url("/recordings"), params={"call": waiting[-1]})
         items = found.json()["items"]
         if not items or items[0]["state"] != _AVAILABLE:
             break
