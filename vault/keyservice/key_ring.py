@@ -170,7 +170,12 @@ class AccountKeyRing:
                 del self._keys[slot]
         if self._keys and now >= self._next_look:
             await self._drop_destroyed(now)
-        owned = [slot for slot, entry in self._keys.items() if entry.key.own_key is not None]
+        # Every second time: each costs requests to two key services.
+        owned = [
+            slot
+            for slot, entry in self._keys.items()
+            if entry.key.own_key is not None and now - entry.unwrapped > REFRESH_INTERVAL
+        ]
         others = [slot for slot, entry in self._keys.items() if entry.key.own_key is None]
         part = math.ceil(len(others) * REFRESH_INTERVAL / _UNWRAPPED_AGAIN)
         waiting = iter(nsmallest(part, others, key=lambda slot: self._keys[slot].unwrapped) + owned)
