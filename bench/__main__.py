@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench.call_start import call_start
+from bench.capacity import capacity
 from bench.children import import_once
 from bench.fairness import fairness
 from bench.idle import idle
@@ -37,6 +38,7 @@ _PARTS: Mapping[str, Callable[[Sizes, Path], None]] = {
     "listeners": listeners,
     "scale": scale,
     "instead": instead,
+    "capacity": capacity,
 }
 #: Measured on servers of their own, only when they are named.
 _ALONE: Mapping[str, Callable[[], None]] = {"idle": idle, "recovery": recovery, "fairness": fairness}

@@ -2,19 +2,22 @@
 
 Prints, for each thing that the vault does, CPU milliseconds by process, statements (without BEGIN and COMMIT),
 transactions, fsyncs of the WAL and S3 requests, each for one of it. They do not depend on how busy the machine is, so
-they are compared between releases as they stand. Rows: webhook, large, call-start, play, idle, sqlite.
+they are compared between releases as they stand. Rows: webhook, large, call-start, play, idle, sqlite. ``--write FILE``
+also writes the rows of PostgreSQL to a file; ``bench/costs.json`` is what ``python -m bench capacity`` computes from.
 """
 
 import argparse
 import io
+import json
 import secrets
 import tempfile
 import time
 import wave
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -32,6 +35,8 @@ _TIMEOUT: Final = 300.0
 _AT_A_TIME: Final = 8
 _RANGES: Final = 10
 _IDLE_SECONDS: Final = 30.0
+_SHOWN: Final = ("statements", "transactions", "fsyncs", "requests")
+_COUNTED: Final = (*_SHOWN, "puts", "wal_bytes", "database_bytes", "events")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,9 +48,11 @@ class Stage:
     media: MediaThread
     #: What the processes do for one second while nothing happens.
     idle: Count | None = None
+    #: What each row costs, for ``--write``.
+    costs: dict[str, dict[str, float]] = field(default_factory=dict)
 
-    def measure(self, name: str, number: int, act: Callable[[], None]) -> None:
-        """Print what ``act`` costs, for one of ``number``."""
+    def measure(self, row: str, name: str, number: int, act: Callable[[], None]) -> None:
+        """Print what ``act`` costs, for one of ``number``, and remember it under the row's name."""
         self._rest()
         before = self.servers.count()
         act()
@@ -56,13 +63,14 @@ class Stage:
         rest = after.at - done.at
         counted = {
             what: (getattr(after, what) - getattr(before, what) - self._idle(what) * rest) / number
-            for what in ("statements", "transactions", "fsyncs", "requests")
+            for what in _COUNTED
         }
+        self.costs[row] = {f"{one} ms": value for one, value in cpu.items()} | counted
         parts = "  ".join(f"{one} {value:.1f}" for one, value in cpu.items())
         print(f"  {name:<34} {number:>4}  CPU ms: {parts}", flush=True)
         if self.servers.database_url is not None:
             print(
-                f"  {'':<40}" + "  ".join(f"{what} {value:.1f}" for what, value in counted.items()),
+                f"  {'':<40}" + "  ".join(f"{what} {counted[what]:.1f}" for what in _SHOWN),
                 flush=True,
             )
 
@@ -74,17 +82,13 @@ class Stage:
         after = self.servers.count()
         seconds = after.at - before.at
         cpu = {one: (after.cpu[one] - before.cpu[one]) / seconds for one in after.cpu}
-        rates = {
-            what: (getattr(after, what) - getattr(before, what)) / seconds
-            for what in ("statements", "transactions", "fsyncs", "requests")
-        }
+        rates = {what: (getattr(after, what) - getattr(before, what)) / seconds for what in _COUNTED}
+        self.costs["idle"] = {f"{one} ms": share * 1000 for one, share in cpu.items()} | rates
         self.idle = Count(at=1.0, cpu=cpu, **rates)  # type: ignore[arg-type]
         parts = "  ".join(f"{one} {share:.2%}" for one, share in cpu.items())
         print(f"  {'idle, of one core':<40}{parts}", flush=True)
         if self.servers.database_url is not None:
-            print(
-                f"  {'':<40}" + "  ".join(f"{what}/s {rate:.1f}" for what, rate in rates.items()), flush=True
-            )
+            print(f"  {'':<40}" + "  ".join(f"{what}/s {rates[what]:.1f}" for what in _SHOWN), flush=True)
 
     def _idle(self, what: str) -> float:
         return 0.0 if self.idle is None else float(getattr(self.idle, what))
@@ -174,11 +178,36 @@ def open_stage(servers: Servers, media: MediaThread) -> Iterator[Stage]:
         yield Stage(servers=servers, tenant=Tenant.open(http), media=media)
 
 
+def _write(path: Path, costs: Mapping[str, Mapping[str, float]]) -> None:
+    """Replace these rows of the file, and leave the others."""
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    rounded = {row: {what: round(value, 2) for what, value in one.items()} for row, one in costs.items()}
+    path.write_text(json.dumps(kept | rounded, indent=2, sort_keys=True) + "\n")
+
+
+def _measure_rows(stage: Stage, wanted: AbstractSet[str], number: int, short: str, long: str) -> None:
+    """Print the rows of PostgreSQL that are wanted."""
+    announce_and_wait(stage, short, 5)
+    stage.measure_idle()
+    if "webhook" in wanted:
+        stage.measure("webhook", "webhook, 544 KB", number, lambda: announce_and_wait(stage, short, number))
+    if "large" in wanted:
+        few = max(number // 10, 1)
+        stage.measure("large", "webhook, 10.5 MB", few, lambda: announce_and_wait(stage, long, few))
+    if "call-start" in wanted:
+        stage.measure("call-start", "call start", number, lambda: _call_starts(stage, number))
+    if "play" in wanted:
+        page = stage.tenant.http.get(stage.tenant.url("/recordings")).json()
+        recording, few = page["items"][0]["id"], max(number // 4, 1)
+        stage.measure("play", "open and ten ranges of 54 KB", few, lambda: _plays(stage, recording, few))
+
+
 def main() -> None:
     """Print the rows that were asked for."""
     parser = argparse.ArgumentParser(prog="python -m bench.cost", description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="ROW")
     parser.add_argument("--number", type=int, default=100)
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the rows of PostgreSQL there, too")
     asked = parser.parse_args()
     wanted = set(asked.rows) or {"idle", "webhook", "large", "call-start", "play", "sqlite"}
     print(describe_machine(), flush=True)
@@ -188,30 +217,19 @@ def main() -> None:
         if wanted - {"sqlite"}:
             print("PostgreSQL 17 and the Ceph gateway; one server, one worker", flush=True)
             with fleet(folder / "fleet", media.authority) as servers, open_stage(servers, media) as stage:
-                announce_and_wait(stage, short, 5)
-                stage.measure_idle()
-                if "webhook" in wanted:
-                    stage.measure(
-                        "webhook, 544 KB", asked.number, lambda: announce_and_wait(stage, short, asked.number)
-                    )
-                if "large" in wanted:
-                    few = max(asked.number // 10, 1)
-                    stage.measure("webhook, 10.5 MB", few, lambda: announce_and_wait(stage, long, few))
-                if "call-start" in wanted:
-                    stage.measure("call start", asked.number, lambda: _call_starts(stage, asked.number))
-                if "play" in wanted:
-                    recording = stage.tenant.http.get(stage.tenant.url("/recordings")).json()["items"][0][
-                        "id"
-                    ]
-                    few = max(asked.number // 4, 1)
-                    stage.measure("open and ten ranges of 54 KB", few, lambda: _plays(stage, recording, few))
+                _measure_rows(stage, wanted, asked.number, short, long)
+                if asked.write is not None:
+                    _write(asked.write, stage.costs)
         if "sqlite" in wanted:
             print("SQLite and a directory; one process", flush=True)
             with single(folder / "single", media.authority) as servers, open_stage(servers, media) as stage:
                 announce_and_wait(stage, short, 5)
                 stage.measure_idle()
                 stage.measure(
-                    "webhook, 544 KB", asked.number, lambda: announce_and_wait(stage, short, asked.number)
+                    "sqlite",
+                    "webhook, 544 KB",
+                    asked.number,
+                    lambda: announce_and_wait(stage, short, asked.number),
                 )
 
 

@@ -47,6 +47,12 @@ class Count:
     transactions: int = 0
     fsyncs: int = 0
     requests: int = 0
+    #: Of the requests: PUT and POST, which S3 bills at another price.
+    puts: int = 0
+    wal_bytes: int = 0
+    database_bytes: int = 0
+    #: Access events, in the log's tree or on their way there.
+    events: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,12 +79,23 @@ class Servers:
             row = connection.execute(
                 "SELECT (SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements),"
                 " (SELECT sum(xact_commit + xact_rollback)::bigint FROM pg_stat_database WHERE datname = 'vault'),"
-                " (SELECT wal_sync FROM pg_stat_wal)"
+                " (SELECT wal_sync FROM pg_stat_wal), (SELECT wal_bytes::bigint FROM pg_stat_wal),"
+                " pg_database_size('vault'),"
+                " (SELECT coalesce(sum(size), 0)::bigint FROM tree_head) + (SELECT count(*) FROM event_outbox)"
             ).fetchone()
         assert row is not None  # noqa: S101 - it is one row of aggregates
-        requests = len(_REQUEST.findall(self.gateway_log.read_bytes())) if self.gateway_log else 0
+        methods = _REQUEST.findall(self.gateway_log.read_bytes()) if self.gateway_log else []
         return Count(
-            at=now.at, cpu=now.cpu, statements=row[0], transactions=row[1], fsyncs=row[2], requests=requests
+            at=now.at,
+            cpu=now.cpu,
+            statements=row[0],
+            transactions=row[1],
+            fsyncs=row[2],
+            requests=len(methods),
+            puts=sum(method in {b"PUT", b"POST"} for method in methods),
+            wal_bytes=row[3],
+            database_bytes=row[4],
+            events=row[5],
         )
 
     def start(self, name: str, *arguments: str, port: int) -> None:

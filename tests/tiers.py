@@ -134,6 +134,7 @@ PROOFS: dict[str, str] = {
     "journeys/test_simulated_providers.py": "every provider",
     "journeys/test_start.py": "every start that is refused",
     "journeys/test_three_browsers.py": "Chromium, Firefox and WebKitGTK",
+    "journeys/test_two_vaults.py": "two vaults on PostgreSQL",
 }
 _PATHS = frozenset(TESTS / name for name in PROOFS)
 
