@@ -38,10 +38,14 @@ _PARTS: Mapping[str, Callable[[Sizes, Path], None]] = {
     "listeners": listeners,
     "scale": scale,
     "instead": instead,
+}
+#: Measured on servers of their own, or computed; only when they are named.
+_ALONE: Mapping[str, Callable[[], None]] = {
+    "idle": idle,
+    "recovery": recovery,
+    "fairness": fairness,
     "capacity": capacity,
 }
-#: Measured on servers of their own, only when they are named.
-_ALONE: Mapping[str, Callable[[], None]] = {"idle": idle, "recovery": recovery, "fairness": fairness}
 _HOW = """\
 how        Variants take turns in short rounds; a ratio is the median of the rounds' own ratios, with its
            range. Raw figures are medians, for orientation alone. Client and server are processes of their

@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from bench.sizes import Sizes
-
 COSTS: Final = Path(__file__).with_name("costs.json")
 MONTHLY: Final = (2_000_000, 100_000_000, 1_000_000_000)
 _DAYS, _HOUR, _MONTH_HOURS = 30, 3600, 730
@@ -204,7 +202,7 @@ def report(costs: Costs) -> str:
     return "\n".join(lines) + "\n"
 
 
-def capacity(_sizes: Sizes, _folder: Path) -> None:
+def capacity() -> None:
     """Print what 2 million, 100 million and a billion recordings a month take."""
-    print("\ncapacity   computed from bench/costs.json; peak hour four times the mean, cores 60 % busy")
+    print("computed from bench/costs.json; peak hour four times the mean, cores 60 % busy")
     print(report(read_costs()), end="", flush=True)
