@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from bench.archive_work import archive
 from bench.call_start import call_start
 from bench.capacity import capacity
 from bench.children import import_once
@@ -38,6 +39,7 @@ _PARTS: Mapping[str, Callable[[Sizes, Path], None]] = {
     "listeners": listeners,
     "scale": scale,
     "instead": instead,
+    "archive": archive,
 }
 #: Measured on servers of their own, or computed; only when they are named.
 _ALONE: Mapping[str, Callable[[], None]] = {
@@ -51,7 +53,7 @@ how        Variants take turns in short rounds; a ratio is the median of the rou
            range. Raw figures are medians, for orientation alone. Client and server are processes of their
            own on loopback. Servers run as `callvault serve --no-worker` does: uvicorn with httptools and uvloop, one
            process, gc.freeze, and mallopt (mmap 32 MiB, trim 64 MiB), which part 3 sets in its process too. Parts 3, 8,
-           9 and 12 have no server. Objects are read from the page cache, and a virtual disk may take an fsync for
+           9, 12 and 14 have no server. Objects are read from the page cache, and a virtual disk may take an fsync for
            less than it is."""
 
 

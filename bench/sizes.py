@@ -41,6 +41,9 @@ class Sizes:
     #: Recordings of the archives that are compared, and how often each thing is done in one sample.
     archives: tuple[int, ...]
     looks: int
+    #: Recordings of the archives that are restored and swept, and events of the log of which an account is exported.
+    restored: tuple[int, ...]
+    exported: int
     #: Bytes of the recording that the vault and what would stand in its place take in, and of which a piece is heard.
     instead: int
 
@@ -68,6 +71,8 @@ FULL = Sizes(
     listening=15.0,
     archives=(1_000, 100_000, 1_000_000),
     looks=50,
+    restored=(10_000, 100_000),
+    exported=2_000_000,
     instead=1_000_000_000,
 )
 QUICK = Sizes(
@@ -93,5 +98,7 @@ QUICK = Sizes(
     listening=0.8,
     archives=(100, 1_000),
     looks=5,
+    restored=(100, 300),
+    exported=5_000,
     instead=16_000_000,
 )

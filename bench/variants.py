@@ -209,7 +209,7 @@ class NullStore:
         for nothing in tuple[StoredObject, ...]():
             yield nothing
 
-    async def versions(self, prefix: str) -> AsyncIterator[StoredVersion]:  # noqa: ARG002 - the port's signature
+    async def versions(self, prefix: str, *, after: str = "") -> AsyncIterator[StoredVersion]:  # noqa: ARG002 - the port's signature
         """Yield nothing."""
         for nothing in tuple[StoredVersion, ...]():
             yield nothing

@@ -40,7 +40,7 @@ def build_jobs(settings: Settings, adapters: Adapters, parts: Parts) -> Jobs:
         end_sessions=traced(EndSessions)(database=parts.database, clock=adapters.clock),
         log_publisher=_log_publisher(settings, adapters, parts),
         remove_erased=traced(RemoveErased)(database=parts.database, objects=adapters.objects),
-        sweep=traced(Sweep)(database=parts.database, objects=adapters.objects, clock=adapters.clock),
+        sweep=_sweep(settings, adapters, parts),
         encrypt_clear_texts=_encrypt_clear_texts(adapters, parts),
         rewrap=_rewrap(adapters, parts),
         rewrap_root_key=_rewrap_root_key(adapters, parts),
@@ -112,6 +112,15 @@ def _log_publisher(settings: Settings, adapters: Adapters, parts: Parts) -> LogP
         publication=parts.publication,
         clock=adapters.clock,
         sign_interval=timedelta(seconds=settings.anchor_seconds),
+    )
+
+
+def _sweep(settings: Settings, adapters: Adapters, parts: Parts) -> Sweep:
+    return traced(Sweep)(
+        database=parts.database,
+        objects=adapters.objects,
+        clock=adapters.clock,
+        scan_objects=settings.scan_objects,
     )
 
 

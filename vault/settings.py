@@ -21,6 +21,7 @@ _KNOWN = {
     "VAULT_PREVIOUS_ROOT_KEY_URL", "VAULT_OWN_KEYS_URL", "VAULT_REFERENCE", "VAULT_PLAIN_HTTP_ALLOW",
     "VAULT_ANCHOR_SECONDS", "VAULT_KEY_CACHE_SECONDS", "VAULT_KEY_CACHE_SIZE",
     "VAULT_ACCOUNT_LIMITS", "VAULT_ACCOUNT_LIMITS_MAX", "VAULT_QUEUE",
+    "VAULT_SCAN_OBJECTS",
 }  # fmt: skip
 _HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}+|\[[0-9A-Fa-f:.]{2,45}+\]):[1-9][0-9]{0,4}")
 _DIGITS = re.compile(r"[0-9]{1,9}")
@@ -73,6 +74,8 @@ class Settings:
     account_limits_max: AccountLimits
     #: Max recordings of all accounts that wait for a worker; at that number new ones are refused.
     max_queue: int
+    #: How many objects the hourly sweep compares with their rows, to find those that nobody noted.
+    scan_objects: int
     #: URL to send spans to (OTLP over HTTP); None turns tracing off.
     tracing_url: str | None
     #: Whether the OpenAPI document is served, at /openapi.json and /reference.
@@ -124,6 +127,7 @@ def read_settings(environment: Mapping[str, str], *, port: int = DEFAULT_PORT) -
         key_cache_size=_integer(environment, "VAULT_KEY_CACHE_SIZE", 10_000, 100, 1_000_000),
         **_account_limits(environment),
         max_queue=_integer(environment, "VAULT_QUEUE", 1_000_000, 1, 999_999_999),
+        scan_objects=_integer(environment, "VAULT_SCAN_OBJECTS", 50_000, 0, 100_000_000),
         tracing_url=_tracing_url(environment.get("VAULT_TRACING_URL")),
         reference=_reference(environment.get("VAULT_REFERENCE", "on")),
     )

@@ -112,9 +112,9 @@ class FakeObjects:
         self.older.pop(key, None)
         _answer(lost)
 
-    async def versions(self, prefix: str) -> AsyncIterator[StoredVersion]:
+    async def versions(self, prefix: str, *, after: str = "") -> AsyncIterator[StoredVersion]:
         """Yield objects, each as its one version."""
-        async for found in self.list(prefix):
+        async for found in self.list(prefix, after=after):
             yield StoredVersion(
                 key=found.key, size=found.size, modified=found.modified, latest=True, deleted=False
             )

@@ -84,7 +84,7 @@ class Story:
         await self.work(*self._steps())
         left = [one.key async for one in self.site.quiet.jobs.sweep.objects.list("") if self.sent in one.key]
         assert left == [], "What was erased is gone before any sweep."
-        await replace(self.site.vault.jobs.sweep, grace=-timedelta(days=1))()
+        await replace(self.site.vault.jobs.sweep, grace=-timedelta(days=1))(everything=True)
 
     async def ask(self, verb: Callable[[], Awaitable[T]], *, again: tuple[type[Exception], ...] = ()) -> T:
         """Ask, and ask again where the vault does not answer; ``again`` are answers of the second time alone."""

@@ -114,7 +114,7 @@ def _kept_key(row: Row) -> bool:
 async def _sweep(vault: Vault) -> None:
     """Sweep as if a day had passed."""
     await asyncio.sleep(0.01)
-    await replace(vault.jobs.sweep, grace=timedelta(0))()
+    await replace(vault.jobs.sweep, grace=timedelta(0))(everything=True)
 
 
 async def _objects(vault: Vault, found: Sequence[Row]) -> list[str]:

@@ -12,7 +12,7 @@ from tests.support.service_house import House
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of
 from vault.errors import Invalid
-from vault.services.backup.fsck import FsckResult
+from vault.services.backup.fsck import FsckPlace, FsckResult
 
 
 async def checked(house: House, *, sample: int = 100) -> FsckResult:
@@ -121,7 +121,7 @@ async def test_a_sound_vault_has_no_findings(house: House):
     await write_all(house)
     await write_all(house)
     done = await checked(house)
-    assert done == FsckResult(recordings=1, opened=1, objects=5, findings=[])
+    assert done == FsckResult(recordings=1, opened=1, objects=5, place=FsckPlace(stage="done"))
     # Audio, manifest, account, tombstone; and the act of the erasure, which the worker has not settled.
     assert sorted({key.split("/")[0] for key in house.objects.objects}) == [
         "accounts", "closing", "log", "manifests", "recordings", "tombstones",
@@ -178,8 +178,8 @@ async def test_what_left_since_it_was_listed_is_no_finding(house: House):
     await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
     assert await house.settle(recording_id) is State.ERASED
 
-    async def stale(prefix: str):
-        for one in [one async for one in versions(prefix)] if prefix else listed:
+    async def stale(prefix: str, *, after: str = ""):
+        for one in [one async for one in versions(prefix, after=after)] if prefix else listed:
             yield one
 
     house.objects.versions = stale

@@ -121,7 +121,7 @@ async def test_a_store_of_a_minute_ago_is_noticed_and_filled_again(
     await rewrite(house)
     assert not await house.vault.jobs.rewrite_store.find_loss()
     # What had been erased came back with the old bucket.
-    await replace(house.vault.jobs.sweep, grace=-timedelta(days=1))()
+    await replace(house.vault.jobs.sweep, grace=-timedelta(days=1))(everything=True)
     missing = (await replace(house.vault.jobs.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings
     assert [one for one in missing if "is missing" in one] == missing != []
     assert {one.split(":")[0] for one in missing} == {lost}

@@ -168,7 +168,7 @@ async def _swept(fleet: Fleet) -> tuple[int, list[str]]:
         {name: value for name, value in environment.items() if name.startswith("VAULT_")}
     )
     async with composition.assemble(settings) as vault:
-        removed = await replace(vault.jobs.sweep, grace=timedelta(0))()
+        removed = await replace(vault.jobs.sweep, grace=timedelta(0))(everything=True)
         objects = vault.jobs.sweep.objects
         keys = [one.key for prefix in ("recordings/", "manifests/") async for one in objects.list(prefix)]
     return removed, keys

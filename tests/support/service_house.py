@@ -142,7 +142,7 @@ class House:
         """Sweep as if the grace period were over."""
         for kept in [*self.objects.objects.values(), *(kept for _, kept in self.objects.uploads.values())]:
             kept.at -= timedelta(days=2)
-        return await self.vault.jobs.sweep()
+        return await self.vault.jobs.sweep(everything=True)
 
     async def heard(self, recording_id: str) -> bytes:
         """Download the recording."""

@@ -1,6 +1,7 @@
 """The store commands: back up the database, restore it from the objects, compare both, rewrite the objects."""
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -80,12 +81,21 @@ def fsck(
     rate: Annotated[
         float, typer.Option(help="Max recordings or objects checked per second; 0 for no limit.")
     ] = 100.0,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="Keep the position in this file, and continue there if it exists.", metavar="FILE"),
+    ] = None,
 ) -> None:
     """Compare rows with objects, manifests, versions and lengths, and decrypt a sample. Changes nothing.
 
     Prints one line per finding, and exits with 1 if there is any.
     """
-    checked = _run("fsck", {"sample": sample, "rate": rate})
+    settings = read_settings(os.environ)
+    structured_log.set_up(settings.log_level)
+    with _bar() as progress:
+        checked = asyncio.run(_fsck(settings, {"sample": sample, "rate": rate}, resume, progress))
+    if resume is not None:
+        resume.unlink(missing_ok=True)
     for finding in checked["findings"]:
         typer.echo(finding)
     typer.echo(
@@ -95,6 +105,42 @@ def fsck(
     )
     if checked["findings"]:
         raise typer.Exit(1)
+
+
+async def _fsck(
+    settings: Settings, options: Mapping[str, Any], resume: Path | None, progress: ProgressCallback
+) -> dict[str, Any]:
+    """Ask for one part after the other; with ``resume``, the sum so far is in that file."""
+    checked = _read_place(resume)
+    async with operating(settings) as operator:
+        while checked["place"].get("stage") != "done":
+            part = await operator("fsck", {**options, "place": checked["place"]}, progress)
+            for name in ("recordings", "opened", "objects", "findings"):
+                checked[name] += part[name]
+            checked["place"] = part["place"]
+            if resume is not None:
+                _write_place(resume, checked)
+    return checked
+
+
+def _read_place(resume: Path | None) -> dict[str, Any]:
+    new: dict[str, Any] = {"recordings": 0, "opened": 0, "objects": 0, "findings": [], "place": {}}
+    if resume is None or not resume.exists():
+        return new
+    try:
+        stored = json.loads(resume.read_bytes())
+        return {name: type(value)(stored[name]) for name, value in new.items()}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise Invalid(
+            f"{resume} does not have the position of a comparison. Delete it, or name another file."
+        ) from None
+
+
+def _write_place(resume: Path, checked: Mapping[str, Any]) -> None:
+    """Replace the file in one step, so that a crash leaves the old position or the new one."""
+    new = resume.with_name(resume.name + ".new")
+    new.write_text(json.dumps(checked), "utf-8")
+    new.replace(resume)
 
 
 def rewrite_store() -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from vault.control.rotation_commands import perform_rotation
 from vault.domain.progress import ProgressCallback, no_progress
 from vault.errors import Invalid, NotFound, StartRefused, Unavailable, VaultError
+from vault.services.backup.fsck import FsckPlace
 from vault.structured_log import Log
 
 if TYPE_CHECKING:
@@ -109,8 +110,11 @@ async def perform(
     if command == "restore":
         return asdict(await vault.jobs.restore(actor=OPERATOR, progress=progress))
     if command == "fsck":
+        place = FsckPlace(**arguments["place"])
         return asdict(
-            await vault.jobs.fsck(sample=arguments["sample"], rate=arguments["rate"], progress=progress)
+            await vault.jobs.fsck.part(
+                place, sample=arguments["sample"], rate=arguments["rate"], progress=progress
+            )
         )
     return None if command == "hello" else await _perform(vault, command, arguments)
 
@@ -135,7 +139,9 @@ async def _perform(vault: "Vault", command: str, arguments: Mapping[str, Any]) -
         return await perform_rotation(vault, command, arguments, actor=OPERATOR)
     if command in {"sweep", "rewrite-store"}:
         return await (
-            vault.jobs.sweep() if command == "sweep" else vault.jobs.rewrite_store.begin(actor=OPERATOR)
+            vault.jobs.sweep(everything=True)
+            if command == "sweep"
+            else vault.jobs.rewrite_store.begin(actor=OPERATOR)
         )
     if command == "log.head":
         size, head = await vault.log_proofs.export_head()

@@ -25,6 +25,7 @@ from vault.database.stores.links import LinkRows
 from vault.database.stores.log_tree import TreeRows
 from vault.database.stores.month_keys import MonthKeyRows
 from vault.database.stores.notices import NoticeRows
+from vault.database.stores.object_checks import ObjectCheckRows
 from vault.database.stores.object_store import StoreRows
 from vault.database.stores.provider_copies import SourceRows
 from vault.database.stores.recording_queue import QueueRows
@@ -64,6 +65,7 @@ class Transaction:
         self.checkpoints = CheckpointRows(connection)
         self.api_keys = ApiKeyRows(connection)
         self.rotations = RotationRows(connection)
+        self.object_checks = ObjectCheckRows(connection)
         self.month_keys = MonthKeyRows(connection)
         self.metadata = MetadataRows(connection)
         self.account_objects = AccountObjectRows(connection)

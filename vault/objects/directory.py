@@ -106,9 +106,9 @@ class DirectoryStore:
         """Do nothing: a directory has only one version of each object."""
         check_key(key)
 
-    async def versions(self, prefix: str) -> AsyncIterator[StoredVersion]:
+    async def versions(self, prefix: str, *, after: str = "") -> AsyncIterator[StoredVersion]:
         """Yield every object: a directory has only one version of each."""
-        async for found in self.list(prefix):
+        async for found in self.list(prefix, after=after):
             yield StoredVersion(
                 key=found.key, size=found.size, modified=found.modified, latest=True, deleted=False
             )

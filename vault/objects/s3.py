@@ -179,14 +179,15 @@ class S3Store:
                 await self._delete_version(full, version)
         raise Unavailable("The object store does not delete versions as requested.", cause="objects")
 
-    async def versions(self, prefix: str) -> AsyncIterator[StoredVersion]:
+    async def versions(self, prefix: str, *, after: str = "") -> AsyncIterator[StoredVersion]:
         """Yield every version and delete marker below ``prefix``, up to a thousand per request."""
         check_prefix(prefix)
-        after: dict[str, str] = {}  # Amazon S3 refuses an empty marker.
+        # Amazon S3 refuses an empty marker.
+        marker: dict[str, str] = {"KeyMarker": self.prefix + after} if after else {}
         while True:
             page = await self.calls.read(
-                lambda after=after: self.client.list_object_versions(  # type: ignore[misc]
-                    Bucket=self.bucket, Prefix=self.prefix + prefix, **after
+                lambda marker=marker: self.client.list_object_versions(  # type: ignore[misc]
+                    Bucket=self.bucket, Prefix=self.prefix + prefix, **marker
                 )
             )
             found = [
@@ -201,7 +202,7 @@ class S3Store:
                 )  # fmt: skip
             if not page.get("IsTruncated"):
                 return
-            after = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
+            marker = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
 
     async def delete(self, key: str) -> None:
         """Delete every version and delete marker of the key. A missing key is not an error."""

@@ -78,8 +78,11 @@ class ObjectStore(Protocol):
     def list(self, prefix: str, *, after: str = "") -> AsyncIterator[StoredObject]:
         """Yield every object whose key has this prefix and is greater than ``after``, in key order."""
 
-    def versions(self, prefix: str) -> AsyncIterator[StoredVersion]:
-        """Yield every version and delete marker of the keys with this prefix, grouped by key."""
+    def versions(self, prefix: str, *, after: str = "") -> AsyncIterator[StoredVersion]:
+        """Yield every version and delete marker of the keys with this prefix that are greater than ``after``.
+
+        They are grouped by key.
+        """
 
     async def delete_older(self, key: str) -> None:
         """Delete every version of the key except the newest, in a versioned store."""

@@ -11,6 +11,7 @@ from vault.database.schema import (  # noqa: F401 - importing them registers the
     closing_acts,
     consent,
     notices,
+    object_checks,
     singleton_leases,
 )
 from vault.database.schema.core import metadata

@@ -26,6 +26,7 @@ from vault.database.signals import Work, wake, wake_at
 from vault.database.sql.dialect import database_now, is_postgresql, sql_now
 from vault.database.sql.lease_tokens import new_token
 from vault.database.stores.claim_statements import any_waiting, claim_by_account, claim_oldest
+from vault.database.stores.object_checks import note_object_checks
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
 from vault.domain.ids import new_id
 from vault.domain.recordings.recording import WORK, Lease, Recording, State
@@ -72,7 +73,7 @@ class QueueRows:
             claim = statement(tuple(states), on_postgresql=on_postgresql)
             row = self._db.execute(claim, values | self._now()).first()
             if row is not None:
-                return Lease(recording=recording_of(row), token=token)
+                return self._lease(recording_of(row), token)
         # A row that another transaction has locked is passed over, and no second signal comes for it.
         wake(self._db, _CLAIMED_BY.get(states[0], Work.INGEST), after=_LOCKED)
         return None
@@ -236,4 +237,11 @@ class QueueRows:
             .returning(*RECORDING_COLUMNS)
         )  # fmt: skip
         row: Row[Any] = self._db.execute(taken).one()
-        return Lease(recording=recording_of(row), token=token)
+        return self._lease(recording_of(row), token)
+
+    def _lease(self, recording: Recording, token: str) -> Lease:
+        # One attempt stored what is stored.
+        if recording.attempts > (2 if recording.state is State.STORED else 1):
+            # The process of the attempt before may have died and left an object.
+            note_object_checks(self._db, [(recording.id, recording.account_id)])
+        return Lease(recording=recording, token=token)

@@ -15,6 +15,7 @@ from vault.database.schema.consent import evidence_entries
 from vault.database.schema.core import access_events, accounts, recordings
 from vault.database.signals import Work, wake, wake_at
 from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.object_checks import note_object_checks
 from vault.database.stores.recordings import (
     RECORDING_COLUMNS,
     NewRecording,
@@ -94,6 +95,9 @@ class RecordingStates:
             raise LeaseLost("Another worker holds this recording now, or its state was changed.")
         if transition.shreds:
             self._forget_evidence([recording.id])
+            if recording.attempts or recording.audio is not None:
+                # A worker may be writing an object or the manifest now.
+                note_object_checks(self._db, [(recording.id, recording.account_id)])
         changed_row = recording_of(row)
         self._wake(transition, 1, has_copy=changed_row.source_policy != "keep", due=values.get("not_before"))
         return changed_row
@@ -142,8 +146,13 @@ class RecordingStates:
     def _refuse_all(self, wanted: ColumnElement[bool], reason: Reason) -> Sequence[str]:
         in_flight = and_(wanted, recordings.c.state.in_([str(state) for state in REFUSE.sources]))
         changed = columns_set_by(REFUSE) | {"reasons": reasons_json([reason])}
-        query = update(recordings).where(in_flight).values(changed).returning(recordings.c.id)
-        refused = list(self._db.execute(query).scalars())
+        r = recordings.c
+        # The size stays where the location goes.
+        written = (r.attempts > 0) | r.audio_size.is_not(None)
+        query = update(recordings).where(in_flight).values(changed)
+        rows = self._db.execute(query.returning(r.id, r.account_id, written.label("written"))).all()
+        note_object_checks(self._db, [(row.id, row.account_id) for row in rows if row.written])
+        refused = [row.id for row in rows]
         self._forget_evidence(refused)
         self._wake(REFUSE, len(refused))
         return refused

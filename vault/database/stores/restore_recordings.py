@@ -10,6 +10,7 @@ from vault.database.schema.account_keys import account_keys, month_keys
 from vault.database.schema.consent import evidence_entries
 from vault.database.schema.core import recordings
 from vault.database.sql.dialect import database_now, insert_new
+from vault.database.stores.object_checks import note_object_checks
 from vault.database.stores.recording_states import columns_set_by
 from vault.database.stores.recordings import reasons_json
 from vault.domain.reason import Reason
@@ -136,7 +137,11 @@ class RestoredRecordings:
         return state is not State.FAILED and recording.received_at >= received_at
 
     def _shred(self, transition: Transition, recording_id: str, values: dict[str, Any]) -> None:
-        self._update(recording_id, columns_set_by(transition) | values)
+        shredded = update(recordings).where(recordings.c.id == recording_id)
+        shredded = shredded.values(columns_set_by(transition) | values)
+        account_id = self._db.execute(shredded.returning(recordings.c.account_id)).scalar()
+        if account_id is not None:
+            note_object_checks(self._db, [(recording_id, account_id)])
         mine = evidence_entries.c.recording_id == recording_id
         self._db.execute(delete(evidence_entries).where(mine))
 

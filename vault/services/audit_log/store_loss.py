@@ -20,6 +20,7 @@ from vault.database.stores.object_store import REWRITE_MARK
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.anchor import AnchorPlace
+from vault.domain.stored.object_scan import SCAN, ObjectScan, encode_scan
 from vault.domain.stored.store_rewrite import (
     StoreLook,
     StoreRewrite,
@@ -116,7 +117,9 @@ def note_loss(tx: Transaction, *, found: int, known: int, published: int, actor:
     if pending is not None and pending.known >= known and actor == "worker":
         return False
     begun = StoreRewrite(found=found, known=known, checkpoints_above=found, tiles_size=published)
-    tx.metadata.replace({REWRITE_MARK: encode_rewrite(begun)}, drop=[_CHECK])
+    # The store may have old objects again, also of erased recordings.
+    scan = encode_scan(ObjectScan(began=None))
+    tx.metadata.replace({REWRITE_MARK: encode_rewrite(begun), SCAN: scan}, drop=[_CHECK])
     tx.store.rewrite_log_and_accounts(published=published)
     tx.events.append(
         AccessEvent(

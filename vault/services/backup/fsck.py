@@ -1,13 +1,14 @@
 """Compare the database's rows with the object store and report the differences.
 
-It is read-only. The vault may run meanwhile: every difference is checked again with the current row, so a
-recording that was erased or rewritten in between is not reported.
+It is read-only, and works in parts, so that whoever runs it can keep the place and continue there. The vault may run
+meanwhile: every difference is checked again with the current row, so a recording that was erased or rewritten in
+between is not reported.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Final, Literal
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
@@ -16,7 +17,7 @@ from vault.domain.recordings.recording import Recording, State
 from vault.errors import Invalid
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
-from vault.ports.objects import ObjectStore
+from vault.ports.objects import ObjectStore, StoredVersion
 from vault.services.audit_log.published_tiles import PublishedLog
 from vault.services.audit_log.store_loss import rewrite_of
 from vault.services.backup.fsck_account import CompareAccount
@@ -24,20 +25,35 @@ from vault.services.backup.fsck_log import CompareLog
 from vault.services.backup.fsck_objects import CompareObjects
 from vault.services.backup.fsck_recording import CompareRecording
 from vault.services.shared.clock_skew import earlier
-from vault.services.shared.iter_recordings import available_recordings
+from vault.services.shared.gather_all import gathered
 from vault.services.shared.rate_limit import RateLimiter
 
 #: Maximum findings in one response.
 MAX_FINDINGS: Final = 10_000
 #: Objects and unfinished work younger than this may not have their row yet.
 GRACE: Final = timedelta(hours=24)
+#: Recordings or objects of one part, and those compared concurrently.
+_PART: Final = 2000
+_CONCURRENCY: Final = 8
 #: Retries of a recording's comparison while its row keeps changing.
 _TRIES: Final = 3
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FsckPlace:
+    """The position of a comparison that can be continued."""
+
+    stage: Literal["recordings", "accounts", "log", "objects", "done"] = "recordings"
+    #: The last recording's id or object's key that was compared in this stage.
+    after: str = ""
+    #: Recordings or objects compared in this stage, and how many recordings there were when it began.
+    done: int = 0
+    total: int = 0
+
+
 @dataclass(slots=True)
 class FsckResult:
-    """The result of a comparison."""
+    """The result of a comparison, or of a part of one."""
 
     recordings: int = 0
     #: Of these, decrypted from the first frame to the last.
@@ -45,6 +61,8 @@ class FsckResult:
     objects: int = 0
     #: One sentence each, beginning with the recording's id or the object's key.
     findings: list[str] = field(default_factory=list)
+    #: Where to continue.
+    place: FsckPlace = FsckPlace()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,39 +79,81 @@ class Fsck:
     async def __call__(
         self, *, sample: int, rate: float, progress: ProgressCallback = no_progress
     ) -> FsckResult:
-        """Run the comparison; ``rate`` is the limit in recordings or objects per second, 0 for no limit.
+        """Run the whole comparison; see ``part``."""
+        whole = FsckResult()
+        while whole.place.stage != "done":
+            part = await self.part(whole.place, sample=sample, rate=rate, progress=progress)
+            whole.recordings += part.recordings
+            whole.opened += part.opened
+            whole.objects += part.objects
+            whole.findings += part.findings
+            whole.place = part.place
+        left_out = len(whole.findings) - MAX_FINDINGS
+        if left_out > 0:
+            whole.findings[MAX_FINDINGS:] = [f"{left_out} more findings are left out."]
+        return whole
 
-        ``sample`` recordings, evenly spread, are decrypted completely. Raises Invalid, Unavailable.
+    async def part(
+        self, place: FsckPlace, *, sample: int, rate: float, progress: ProgressCallback = no_progress
+    ) -> FsckResult:
+        """Compare some recordings or objects from ``place`` on; the result has the place after them.
+
+        ``rate`` is the limit in recordings or objects per second, 0 for no limit. ``sample`` of all recordings, evenly
+        spread, are decrypted completely. Raises Invalid, Unavailable.
         """
         if sample < 0 or rate < 0:
             raise Invalid("sample and rate must be at least 0.")
         pacer, checked = RateLimiter(rate=rate), FsckResult()
-        await self._recordings(checked, sample, pacer, progress)
-        await self._accounts(checked, pacer)
-        await self._log(checked, pacer)
-        await self._objects(checked, pacer, progress)
-        left_out = len(checked.findings) - MAX_FINDINGS
-        if left_out > 0:
-            checked.findings[MAX_FINDINGS:] = [f"{left_out} more findings are left out."]
+        if place.stage == "recordings":
+            checked.place = await self._recordings(checked, place, sample, pacer, progress)
+        elif place.stage == "accounts":
+            await self._accounts(checked, pacer)
+            checked.place = FsckPlace(stage="log")
+        elif place.stage == "log":
+            await self._log(checked, pacer)
+            checked.place = FsckPlace(stage="objects")
+        elif place.stage == "objects":
+            checked.place = await self._objects(checked, place, pacer, progress)
+        else:
+            checked.place = place
         return checked
 
     async def _recordings(
-        self, checked: FsckResult, sample: int, pacer: RateLimiter, progress: ProgressCallback
-    ) -> None:
+        self,
+        checked: FsckResult,
+        place: FsckPlace,
+        sample: int,
+        pacer: RateLimiter,
+        progress: ProgressCallback,
+    ) -> FsckPlace:
         compare = CompareRecording(database=self.database, objects=self.objects, ring=self.ring)
-        total = await self.database.read(lambda tx: tx.inventory.count_available())
+        total = place.total or await self.database.read(lambda tx: tx.inventory.count_available())
         of = max(total, sample, 1)
-        async for recording in available_recordings(self.database):
-            await pacer.pause()
-            number = checked.recordings
-            checked.recordings += 1
+        page = await self.database.read(lambda tx: tx.inventory.available(after=place.after, limit=_PART))
+        for start in range(0, len(page), _CONCURRENCY):
+            batch = list(enumerate(page[start : start + _CONCURRENCY], place.done + start))
             # True for ``sample`` of all numbers, evenly spread.
-            whole = number * sample // of != (number + 1) * sample // of
-            findings = await compare.findings(recording, whole=whole)
-            if findings:
-                checked.findings += await self._confirmed(compare, recording, whole=whole)
-            checked.opened += whole
-            await progress("recordings", checked.recordings, total)
+            whole = [number * sample // of != (number + 1) * sample // of for number, _ in batch]
+            work = [
+                self._recording(compare, recording, pacer, whole=opened)
+                for (_, recording), opened in zip(batch, whole, strict=True)
+            ]
+            for findings in await gathered(work):
+                checked.findings += findings
+                checked.recordings += 1
+                await progress("recordings", place.done + checked.recordings, total)
+            checked.opened += sum(whole)
+        if len(page) < _PART:
+            return FsckPlace(stage="accounts")
+        return FsckPlace(after=page[-1].id, done=place.done + len(page), total=total)
+
+    async def _recording(
+        self, compare: CompareRecording, recording: Recording, pacer: RateLimiter, *, whole: bool
+    ) -> Sequence[str]:
+        await pacer.pause()
+        if await compare.findings(recording, whole=whole):
+            return await self._confirmed(compare, recording, whole=whole)
+        return ()
 
     async def _confirmed(
         self, compare: CompareRecording, recording: Recording, *, whole: bool
@@ -140,15 +200,36 @@ class Fsck:
             await pacer.pause()
             checked.findings += [] if finding is None else [finding]
 
-    async def _objects(self, checked: FsckResult, pacer: RateLimiter, progress: ProgressCallback) -> None:
+    async def _objects(
+        self, checked: FsckResult, place: FsckPlace, pacer: RateLimiter, progress: ProgressCallback
+    ) -> FsckPlace:
         before = await self.database.read(lambda tx: earlier(tx, self.clock())) - self.grace
         compare = CompareObjects(database=self.database, objects=self.objects, before=before)
-        async for versions in compare.keys():
-            await pacer.pause()
-            checked.objects += 1
-            findings = await compare.findings(versions)
-            if findings:
-                # The listing is some seconds old: check again whether the object was erased since.
-                findings = await compare.findings_now(versions[0].key)
-            checked.findings += findings
-            await progress("objects", checked.objects, 0)
+        batch: list[Sequence[StoredVersion]] = []
+        after = place.after
+
+        async def flush() -> None:
+            for findings in await gathered([self._object(compare, each, pacer) for each in batch]):
+                checked.findings += findings
+                checked.objects += 1
+                await progress("objects", place.done + checked.objects, 0)
+            batch.clear()
+
+        async for versions in compare.keys(after):
+            batch.append(versions)
+            after = versions[0].key
+            if len(batch) == _CONCURRENCY:
+                await flush()
+            if checked.objects >= _PART:
+                return FsckPlace(stage="objects", after=after, done=place.done + checked.objects)
+        await flush()
+        return FsckPlace(stage="done")
+
+    async def _object(
+        self, compare: CompareObjects, versions: Sequence[StoredVersion], pacer: RateLimiter
+    ) -> Sequence[str]:
+        await pacer.pause()
+        if await compare.findings(versions):
+            # The listing is some seconds old: check again whether the object was erased since.
+            return await compare.findings_now(versions[0].key)
+        return ()

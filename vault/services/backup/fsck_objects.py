@@ -33,10 +33,10 @@ class CompareObjects:
     #: Objects written later may not have their row yet.
     before: datetime
 
-    async def keys(self) -> AsyncIterator[list[StoredVersion]]:
-        """Yield the versions of each object, key by key, except objects of the log."""
+    async def keys(self, after: str = "") -> AsyncIterator[list[StoredVersion]]:
+        """Yield the versions of each object, key by key from the one after ``after`` on, except objects of the log."""
         versions: list[StoredVersion] = []
-        async for version in self.objects.versions(""):
+        async for version in self.objects.versions("", after=after):
             if version.key.startswith(_LOG):
                 continue
             if versions and versions[0].key != version.key:

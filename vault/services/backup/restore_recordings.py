@@ -236,6 +236,9 @@ def put_manifests(
             tx.call_facts.index(recording.account_id, recording.call_ref, restored.terms)
         elif tx.recordings.by_id(recording.id) is None:
             refused.append(location_of(recording.account_id, recording.id))
+        else:
+            # It was refused or erased: its manifest, which has a key, must not stay.
+            tx.object_checks.note(recording.id, recording.account_id)
     return placed, refused
 
 

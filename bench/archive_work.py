@@ -1,0 +1,220 @@
+"""Part 14: work on the whole archive, which must cost what changed: restore, sweep, and an account's export.
+
+On SQLite and a directory, in this process. Statements and calls of the object store are counted; they do not depend on
+how busy the machine is.
+"""
+
+import asyncio
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import uvloop
+from sqlalchemy import Engine, event
+
+from bench.archive import fill
+from bench.figures import print_title
+from bench.seeding import seed_log
+from bench.sizes import Sizes
+from bench.stage import ACCOUNT, put_recording, settings_of
+from vault.composition import assemble
+from vault.domain.progress import ProgressCallback, Report, no_progress
+from vault.domain.stored.manifest import location_of
+from vault.objects.directory import DirectoryStore
+from vault.services.backup.restore_unnamed import RestoreUnnamed
+from vault.services.service import Vault
+from vault.settings import Settings
+
+#: Recordings that came in through the vault.
+_NEW = 20
+_ACTOR = "bench"
+_CALLS = (
+    "create",
+    "put",
+    "read",
+    "get",
+    "size",
+    "list",
+    "versions",
+    "delete",
+    "delete_older",
+    "abort_uploads",
+)
+#: Seconds: files that are older than any backup.
+_LONG_AGO = 1_500_000_000
+#: Events of the account that is exported.
+_OWN = 450
+
+
+@dataclass(slots=True)
+class Count:
+    """What a piece of work took."""
+
+    statements: int = 0
+    calls: int = 0
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        return (
+            f"{self.seconds:.2f} s, {self.statements:,} statements, {self.calls:,} calls of the object store"
+        )
+
+
+def archive(sizes: Sizes, folder: Path) -> None:
+    """Print the rows."""
+    print_title("14. Work on the whole archive")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        for size in sizes.restored:
+            runner.run(_restore_and_sweep(folder / f"archive-{size}", size))
+        runner.run(_export(folder / "export", sizes.exported))
+
+
+async def _restore_and_sweep(folder: Path, size: int) -> None:
+    settings = settings_of(str(folder), "sqlite")
+    async with assemble(settings, describing=False) as vault:
+        await fill(vault, size - _NEW, _NEW)
+        await _write_all(vault)
+        await asyncio.to_thread(_copy_manifests, folder)
+        _copy_database(folder, folder / "old")
+        await vault.jobs.sweep(everything=True)
+        await replace(vault.jobs.sweep, grace=-timedelta(days=1))()
+        with _counted() as count:
+            await vault.jobs.sweep()
+        print(f"  sweep of {size:,} recordings of which none changed: {count}", flush=True)
+        await _change(vault)
+        await _write_all(vault)
+    old = replace(
+        settings,
+        data_dir=folder / "old",
+        objects_url=f"file://{folder}/objects",
+        root_key_url=f"file://{folder}/root.key",
+    )
+    await _restore(old, size)
+
+
+async def _restore(settings: Settings, size: int) -> None:
+    async with assemble(settings, restoring=True, describing=False) as vault:
+        with _counted() as whole, _counted() as closed:
+            begun = perf_counter()
+
+            class Watched(RestoreUnnamed):
+                """Begins when the vault serves again."""
+
+                async def __call__(
+                    self, report: Report, progress: ProgressCallback = no_progress, *, actor: str
+                ) -> None:
+                    closed.seconds = perf_counter() - begun
+                    await super().__call__(report, progress, actor=actor)
+
+            unnamed = vault.jobs.restore.unnamed
+            watched = Watched(
+                database=unnamed.database, objects=unnamed.objects, recordings=unnamed.recordings
+            )
+            report = await replace(vault.jobs.restore, unnamed=watched)(actor=_ACTOR)
+        leaves = report.counts["leaves"]
+        print(f"  restore {leaves} entries behind, {size:,} recordings, until it serves: {closed}")
+        print(f"  the same, until no manifest can be left over: {whole}", flush=True)
+
+
+async def _change(vault: Vault) -> None:
+    """Close, open and let in something: some twelve entries."""
+    account, _ = await vault.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
+    recordings = [await put_recording(vault, f"late-{number}", 8000) for number in range(3)]
+    await vault.recordings.restrict(
+        account.id, recordings[0].id, restricted=True, reason="bench", actor=_ACTOR
+    )
+    await vault.recordings.erase(account.id, recordings[1].id, actor=_ACTOR)
+    for number in range(3):
+        for enabled in (False, True):
+            await vault.recording_switch.set(account.id, enabled=enabled, reason=None, actor=_ACTOR)
+        await vault.objections.enter(account.id, f"+1415555{number:04}", reason=None, actor=_ACTOR)
+
+
+async def _write_all(vault: Vault) -> None:
+    """Write to the object store what the worker would."""
+    jobs = vault.jobs
+    for step in (
+        jobs.remove_erased, jobs.write_manifests, jobs.write_account_objects, jobs.write_tombstones,
+        jobs.log_publisher.sequence,
+    ):  # fmt: skip
+        while await step():
+            pass
+    await replace(jobs.log_publisher, sign_interval=timedelta(0)).sign()
+    await replace(jobs.log_publisher, publish_interval=timedelta(0)).publish()
+
+
+def _copy_manifests(folder: Path) -> None:
+    """Give each old row a manifest: with the bytes of another's, since nothing reads one that is this old."""
+    database = sqlite3.connect(folder / "vault.db")
+    rows = database.execute("SELECT account_id, id FROM recordings WHERE state = 'available'").fetchall()
+    database.close()
+    like = next((folder / "objects" / "manifests").rglob("*.json")).read_bytes()
+    for account_id, recording_id in rows:
+        file = folder / "objects" / location_of(account_id, recording_id)
+        if not file.exists():
+            file.write_bytes(like)
+        os.utime(file, (_LONG_AGO, _LONG_AGO))
+
+
+def _copy_database(folder: Path, to: Path) -> None:
+    to.mkdir()
+    for name in ("vault.db", "vault.db-wal"):
+        if (folder / name).exists():
+            shutil.copy(folder / name, to / name)
+
+
+async def _export(folder: Path, size: int) -> None:
+    await asyncio.to_thread(folder.mkdir)
+    seed_log(folder / "vault.db", size)
+    settings = settings_of(str(folder), "sqlite")
+    async with assemble(settings, describing=False) as vault:
+        account, _ = await vault.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
+        every = max(1, size // _OWN)
+        scattered = f"UPDATE access_events SET account_id = '{account.id}' WHERE tree_index % {every} = 0"  # noqa: S608 - our own id
+        await vault.database.write(lambda tx: tx.connection.exec_driver_sql(scattered) and None)
+        await vault.log_proofs.checkpoint()
+        with _counted() as count:
+            begun = os.times().user + os.times().system
+            length = sum([len(part) async for part in await vault.log_proofs.export(account.id)])
+            spent = os.times().user + os.times().system - begun
+        print(
+            f"  export of one account, some {_OWN} of {size:,} events: {length:,} bytes, {spent:.2f} s of CPU, {count}",
+            flush=True,
+        )
+
+
+@contextmanager
+def _counted() -> Iterator[Count]:
+    """Count statements and calls of the object store until the block ends, or ``seconds`` is set."""
+    count, begun = Count(), perf_counter()
+
+    def statement(*_: Any) -> None:
+        count.statements += not count.seconds
+
+    originals = {name: getattr(DirectoryStore, name) for name in _CALLS}
+
+    def watched(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **more: Any) -> Any:
+            count.calls += not count.seconds
+            return original(*given, **more)
+
+        return call
+
+    event.listen(Engine, "before_cursor_execute", statement)
+    for name, original in originals.items():
+        setattr(DirectoryStore, name, watched(original))
+    try:
+        yield count
+    finally:
+        event.remove(Engine, "before_cursor_execute", statement)
+        for name, original in originals.items():
+            setattr(DirectoryStore, name, original)
+        count.seconds = count.seconds or perf_counter() - begun

@@ -1,0 +1,27 @@
+"""Note recordings with objects that may be left over, so that the sweep need not list the archive."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = '0013'
+down_revision = '0011'
+branch_labels = None
+depends_on = None
+serves = '0010'
+
+
+def upgrade() -> None:
+    op.create_table(
+        'object_checks',
+        sa.Column('recording_id', sa.String(), nullable=False),
+        sa.Column('account_id', sa.String(), nullable=False),
+        sa.Column('noted_at', sa.BigInteger(), nullable=False),
+        sa.Column('due_at', sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint('recording_id', name=op.f('pk_object_checks')),
+    )
+    op.create_index('ix_object_checks_due_at', 'object_checks', ['due_at'], unique=False)
+
+
+def downgrade() -> None:
+    op.drop_index('ix_object_checks_due_at', table_name='object_checks')
+    op.drop_table('object_checks')
