@@ -270,3 +270,22 @@ async def test_a_node_that_slept_does_not_set_the_checkpoint_back(house: House):
         await publisher(house).publish()
     house.objects.put = original  # type: ignore[method-assign]
     assert check_published(house) == await leaves_of(house)
+
+
+async def test_checkpoints_between_two_published_ones_go(house: House):
+    """Anchored every two seconds, and read by nobody once a later one is published; the newest stays."""
+    sizes = []
+    for _ in range(2):
+        for _ in range(3):
+            await add(house, 1)
+            await replace(house.vault.jobs.log_publisher, sign_interval=timedelta(0)).sign()
+        assert await publisher(house).publish()
+        sizes.append(len(await leaves_of(house)))
+    await add(house, 1)
+    await replace(house.vault.jobs.log_publisher, sign_interval=timedelta(0)).sign()
+
+    def read(tx):
+        return list(tx.connection.exec_driver_sql("SELECT size FROM checkpoints ORDER BY size").scalars())
+
+    assert await house.database.read(read) == [*sizes, len(await leaves_of(house))]
+    assert open_checkpoint(await house.vault.log_proofs.checkpoint(), KNOWN).size == sizes[-1] + 1

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, delete, select, update
 
 from vault.database.schema.access_log import checkpoints, publication
 from vault.database.signals import Work, wake
@@ -80,12 +80,16 @@ class CheckpointRows:
     def published(self, *, before: int, size: int, at: datetime) -> None:
         """Compare-and-swap the published size from ``before`` to ``size``, and release the lease.
 
-        Raises LeaseLost if the size is not ``before``.
+        The checkpoints in between are deleted: nothing reads one that is neither published nor the newest, and one
+        was anchored every two seconds. Raises LeaseLost if the size is not ``before``.
         """
         mine = update(publication).where(publication.c.size == before)
         if self._db.execute(mine.values(size=size, not_before=database_now(self._db))).rowcount != 1:
             raise LeaseLost("Another node has published the log.")
-        self._db.execute(update(checkpoints).where(checkpoints.c.size == size).values(published_at=at))
+        c = checkpoints.c
+        self._db.execute(update(checkpoints).where(c.size == size).values(published_at=at))
+        between = (c.size >= before) & (c.size < size) & c.published_at.is_(None)
+        self._db.execute(delete(checkpoints).where(between))
         wake(self._db, Work.CLOSING_ACTS)
 
 

@@ -1,10 +1,10 @@
-"""Note recordings with objects that may be left over, so that the sweep need not list the archive."""
+"""Note recordings with objects that may be left over; delete checkpoints that nothing reads."""
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = '0013'
-down_revision = '0011'
+down_revision = '0012'
 branch_labels = None
 depends_on = None
 serves = '0010'
@@ -20,6 +20,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('recording_id', name=op.f('pk_object_checks')),
     )
     op.create_index('ix_object_checks_due_at', 'object_checks', ['due_at'], unique=False)
+    # From now on the publication deletes those before it.
+    op.execute('DELETE FROM checkpoints WHERE published_at IS NULL AND size < (SELECT max(size) FROM publication)')
 
 
 def downgrade() -> None:
